@@ -21,7 +21,7 @@ from dockvoice_protocol.field_roles import FieldRole, expects_receipts, role_fau
 from dockvoice_protocol.json_schema import SchemaValidator
 from dockvoice_protocol.records import to_decimal
 
-SUFFIX = ".schema.json"
+_SUFFIX = ".schema.json"
 
 Forms = Mapping[str, Validator]  # By the form's name, which is the file's name without `.schema.json`.
 
@@ -41,15 +41,15 @@ def load_forms(directory: Path) -> Forms:
 
     Raises Misconfigured if there is no form, if a file is not a JSON Schema, or if a role is wrong.
     """
-    files = sorted(directory.glob(f"*{SUFFIX}"))
+    files = sorted(directory.glob(f"*{_SUFFIX}"))
     if not files:
         raise Misconfigured(
-            f"{directory}: holds no form (*{SUFFIX}); set forms_directory to where the devices' forms are"
+            f"{directory}: holds no form (*{_SUFFIX}); set forms_directory to where the devices' forms are"
         )
-    return {path.name.removesuffix(SUFFIX): _validator(path) for path in files}
+    return {path.name.removesuffix(_SUFFIX): _load_validator(path) for path in files}
 
 
-def _validator(path: Path) -> Validator:
+def _load_validator(path: Path) -> Validator:
     try:
         schema = json.loads(plain_file.content(path).decode("utf-8"))
         Draft202012Validator.check_schema(schema)
@@ -105,7 +105,7 @@ def _form_roles(name: str, schema: object, receipts: Collection[str], damages: C
     if "closes" in voice:
         return {"kind": "closing", "fields": {"trailer": str(voice["closes"])}, "titles": titles}
     fields = {str(role): field for role, field in roles_of(said).items()}
-    units = [field for field, of in properties.items() if _counted_field(of) == fields.get("quantity", "")]
+    units = [field for field, of in properties.items() if _quantity_field(of) == fields.get("quantity", "")]
     if units:
         fields["uom"] = units[0]
     is_receipt = name in receipts or (expects_receipts(said) and "quantity" in fields)
@@ -121,7 +121,7 @@ def _titles(field: str, of: object) -> dict[str, str]:
     return {**found, "en": str(said.get("title", field))}
 
 
-def _counted_field(field: object) -> str | None:
+def _quantity_field(field: object) -> str | None:
     """The name of the field whose unit this field is."""
     voice = field.get("x-voice", {}) if isinstance(field, Mapping) else {}
     return voice.get("of") if isinstance(voice, Mapping) else None

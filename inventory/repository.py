@@ -39,13 +39,13 @@ class RejectedLimits:
     kept: timedelta = timedelta(days=30)
 
 
-ASIDE = RejectedLimits()
+_ASIDE = RejectedLimits()
 
 
 class Store:
     """The inventory's database operations. Safe for several threads and processes."""
 
-    def __init__(self, engine: Engine, now: Callable[[], datetime], aside: RejectedLimits = ASIDE) -> None:
+    def __init__(self, engine: Engine, now: Callable[[], datetime], aside: RejectedLimits = _ASIDE) -> None:
         self.engine = engine
         """The engine: one in a process, also for other tables in the same database."""
         self.transaction = partial(begin, engine)

@@ -46,28 +46,28 @@ from dockvoice_protocol.trailer_count import (
 FORMAT = "dockvoice.dossier.v1"
 """The format's name, and the prefix of its signed text, so that no signature of another text is valid for it."""
 
-EVIDENCE = ("events", "refused", "reviews", "lists")  # The folders of the evidence for the figures.
+_EVIDENCE = ("events", "refused", "reviews", "lists")  # The folders of the evidence for the figures.
 
 CONTENT, PAGE, SIGNATURE, README = "dossier.json", "index.html", "SIGNATURE", "README.txt"
 
-MEMBER = re.compile(
+_MEMBER = re.compile(
     r"dossier\.json|index\.html|SIGNATURE|README\.txt|(?:events|refused|reviews)/[A-Za-z0-9][A-Za-z0-9_.-]{0,150}\.json"
     r"|lists/[0-9]{1,16}\.json|keys/[0-9a-f]{16}\.pub|clips/[0-9a-f]{64}\.flac"
 )
 """The allowed names of members."""
 
-LARGEST = 1_000_000_000  # Most bytes of a dossier, which is read as a whole: some thousand recordings.
+_LARGEST = 1_000_000_000  # Most bytes of a dossier, which is read as a whole: some thousand recordings.
 
-PIECE = 1_000_000  # Bytes read at once.
+_PIECE = 1_000_000  # Bytes read at once.
 
-LONGEST = 400  # Most characters of a printed line; a forged file may hold any number.
+_LONGEST = 400  # Most characters of a printed line; a forged file may hold any number.
 
-RECORDED_WITHIN = timedelta(minutes=10)
+_RECORDED_WITHIN = timedelta(minutes=10)
 """A closing recorded this soon after its last utterance counts from its recording; one decided later, from its last
 utterance: in ten minutes no trailer leaves and returns, and no question of a device stays open as long. An id made this
 long before its event was recorded was not made with it, and its time is not used."""
 
-LIST_SIGNED_AS = "dockvoice.expected.v1"  # Prefix of the signed text of an expected list.
+_LIST_SIGNED_AS = "dockvoice.expected.v1"  # Prefix of the signed text of an expected list.
 
 Json = dict[str, Any]
 
@@ -79,7 +79,7 @@ class Tampered(Exception):
 # The file
 
 
-def packed(files: Mapping[str, bytes]) -> bytes:
+def pack(files: Mapping[str, bytes]) -> bytes:
     """A ZIP file with these members: sorted, uncompressed, without dates, so that equal members give equal bytes."""
     body, directory = bytearray(), bytearray()
     for name, content in sorted(files.items()):
@@ -95,22 +95,22 @@ def packed(files: Mapping[str, bytes]) -> bytes:
     return bytes(body + directory + end)
 
 
-def up_to(size: int, file: BinaryIO) -> bytes:
+def _up_to(size: int, file: BinaryIO) -> bytes:
     """At most `size` bytes of the file, read in pieces, since `read(size)` would allocate all of the buffer."""
     found = bytearray()
-    while len(found) < size and (more := file.read(min(PIECE, size - len(found)))):
+    while len(found) < size and (more := file.read(min(_PIECE, size - len(found)))):
         found += more
     return bytes(found)
 
 
-def unpacked(data: bytes) -> dict[str, bytes]:
+def unpack(data: bytes) -> dict[str, bytes]:
     """The members of a dossier. Raises Tampered for any manipulation of the ZIP format."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as bundle:
             members = bundle.infolist()
-            _see_members(members, len(data))
+            _demand_plain(members, len(data))
             files = {one.filename: bundle.read(one) for one in members}
-        as_packed = packed(files)
+        as_packed = pack(files)
     except (
         zipfile.BadZipFile,
         NotImplementedError,
@@ -126,12 +126,12 @@ def unpacked(data: bytes) -> dict[str, bytes]:
     return files
 
 
-def _see_members(members: list[zipfile.ZipInfo], size: int) -> None:
+def _demand_plain(members: list[zipfile.ZipInfo], size: int) -> None:
     seen: set[str] = set()
     for one in members:
         if one.filename in seen:
             raise Tampered(f"{printable(one.filename)}: is in it twice")
-        if not MEMBER.fullmatch(one.filename) or ".." in one.filename or one.orig_filename != one.filename:
+        if not _MEMBER.fullmatch(one.filename) or ".." in one.filename or one.orig_filename != one.filename:
             raise Tampered(f"{printable(one.orig_filename)}: is no name of a member; it may lead out of the folder")
         if one.compress_type != zipfile.ZIP_STORED or one.file_size != one.compress_size:
             raise Tampered(f"{one.filename}: is compressed, which nothing in a dossier is; it may be a bomb")
@@ -145,7 +145,7 @@ def _see_members(members: list[zipfile.ZipInfo], size: int) -> None:
 def parsed(content: bytes) -> Json:
     """The object in `content`. Raises ValueError for ambiguous JSON."""
     try:
-        found = json.loads(content, object_pairs_hook=_unrepeated)
+        found = json.loads(content, object_pairs_hook=_reject_duplicates)
     except RecursionError:
         raise ValueError("too deep") from None
     if not isinstance(found, dict):
@@ -153,7 +153,7 @@ def parsed(content: bytes) -> Json:
     return found
 
 
-def _unrepeated(pairs: list[tuple[str, Any]]) -> Json:
+def _reject_duplicates(pairs: list[tuple[str, Any]]) -> Json:
     if len(dict(pairs)) != len(pairs):
         raise ValueError("a member stands twice in one object")
     return dict(pairs)
@@ -177,14 +177,14 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def keyid_of(key: bytes) -> str:
+def _keyid_of(key: bytes) -> str:
     """The id of a public key."""
     return sha256(key)[:16]
 
 
 def printable(text: str) -> str:
     """Untrusted text for a terminal."""
-    return "".join(letter if letter.isprintable() else "�" for letter in text[:LONGEST])
+    return "".join(letter if letter.isprintable() else "�" for letter in text[:_LONGEST])
 
 
 # Seals
@@ -195,7 +195,7 @@ def signed_text(content: bytes) -> str:
     return f"{FORMAT} {sha256(content)}"
 
 
-def has_signed(key: bytes, text: str, signature: str) -> bool:
+def _has_signed(key: bytes, text: str, signature: str) -> bool:
     """Whether the signature of the text is valid for this key; a signature has one spelling."""
     try:
         made = bytes.fromhex(signature)
@@ -213,11 +213,11 @@ def seal_fault(event: Json, key: bytes | None) -> str | None:
         keyid, chain, signature = str(event["keyid"]), str(event["chain"]), str(event["signature"])
     except (KeyError, TypeError, ValueError):
         return "it carries no signature"
-    if key is None or keyid != keyid_of(key):
+    if key is None or keyid != _keyid_of(key):
         return f"nothing here vouches for the key that it names, {printable(keyid)}"
     if link != chain:
         return "it was altered"
-    return None if has_signed(key, chain, signature) else "its signature was not made with the key that it names"
+    return None if _has_signed(key, chain, signature) else "its signature was not made with the key that it names"
 
 
 def list_fault(message: Json, key: bytes | None) -> str | None:
@@ -225,10 +225,10 @@ def list_fault(message: Json, key: bytes | None) -> str | None:
     if "signature" not in message:
         return "it carries no signature"
     said = {name: value for name, value in message.items() if name != "signature"}
-    if key is None or message.get("keyid") != keyid_of(key):
+    if key is None or message.get("keyid") != _keyid_of(key):
         return f"nothing here vouches for the key that it names, {printable(str(message.get('keyid')))}"
     try:
-        signed = has_signed(key, f"{LIST_SIGNED_AS} {sha256(canonical(said))}", str(message["signature"]))
+        signed = _has_signed(key, f"{_LIST_SIGNED_AS} {sha256(canonical(said))}", str(message["signature"]))
     except ValueError:
         signed = False
     return None if signed else "its signature was not made for it"
@@ -239,7 +239,7 @@ def list_fault(message: Json, key: bytes | None) -> str | None:
 
 def evidence(files: Mapping[str, bytes]) -> dict[str, str]:
     """The SHA-256 of each file of evidence: without recordings, keys and the page."""
-    return {name: sha256(one) for name, one in files.items() if name.split("/")[0] in EVIDENCE}
+    return {name: sha256(one) for name, one in files.items() if name.split("/")[0] in _EVIDENCE}
 
 
 def basis_of(hashes: Mapping[str, str]) -> str:
@@ -273,12 +273,12 @@ class Said:
 
     @property
     def id(self) -> str:
-        """Its id."""
+        """The event's id."""
         return str(self.event["id"])
 
     @property
     def source(self) -> str:
-        """The device."""
+        """The URI of its device."""
         return str(self.event["source"])
 
     @property
@@ -294,7 +294,7 @@ class Said:
 
     @property
     def form(self) -> str:
-        """The form."""
+        """The name of its form."""
         return str(self.data["form"])
 
     @property
@@ -342,13 +342,13 @@ def _began(of: Said) -> datetime | None:
 
 def _in_force(of: Said, recorded: datetime) -> datetime:
     last = max(_spoken(of), default=recorded)
-    return last if recorded - last > RECORDED_WITHIN else recorded
+    return last if recorded - last > _RECORDED_WITHIN else recorded
 
 
 def _spoken(of: Said) -> list[datetime]:
     """Start of each of its utterances, its own first; empty if the ids were made by another clock."""
     made, data = heard_at(of.id), of.data
-    if made is None or moment(of.event["time"]) - made > RECORDED_WITHIN:
+    if made is None or moment(of.event["time"]) - made > _RECORDED_WITHIN:
         return []
     times = [heard_at(str(one["id"])) for one in (data["utterance"], *data.get("support", []))]
     return [] if None in times else [one for one in times if one is not None]
@@ -372,12 +372,12 @@ def heard_at(identity: str) -> datetime | None:
         return None
 
 
-def put_aside_at(review: Json) -> datetime:
+def _put_aside_at(review: Json) -> datetime:
     """When an utterance under review was spoken."""
     return heard_at(str(review["data"]["utterance"]["id"])) or moment(str(review["time"]))
 
 
-TRAILER_ALONE = {"trailer": "trailer"}  # The roles of an unknown form.
+_TRAILER_ALONE = {"trailer": "trailer"}  # The roles of an unknown form.
 
 
 class EntryHistory:
@@ -395,7 +395,7 @@ class EntryHistory:
 
     def roles(self, one: Said) -> dict[str, str]:
         """The fields of its form by role."""
-        found: dict[str, str] = self.forms.get(one.form, {}).get("fields", TRAILER_ALONE)
+        found: dict[str, str] = self.forms.get(one.form, {}).get("fields", _TRAILER_ALONE)
         return found
 
     def kind(self, one: Said) -> str:
@@ -559,7 +559,7 @@ def _expected_line(one: Json) -> ExpectedLine:
     return ExpectedLine(notice, pallet, item, one["quantity"], uom, lot_needed=False)
 
 
-LINE_QUANTITIES = (
+_LINE_QUANTITIES = (
     "expected", "good", "damaged", "refused", "said_short", "said_over", "damage_reported", "base", "difference",
 )  # fmt: skip
 """The quantities of a line in dossier.json."""
@@ -571,7 +571,7 @@ def _line_json(line: Line) -> Json:
         "item": line.item,
         "item_by_notice": line.by_notice,
         "notices": sorted(line.notices),
-        **{name: _as_json(getattr(line, name)) for name in LINE_QUANTITIES},
+        **{name: _as_json(getattr(line, name)) for name in _LINE_QUANTITIES},
         "status": line.status,
         "details": {role: sorted(values) for role, values in sorted(line.details.items())},
         "entries": line.entries,
@@ -640,8 +640,8 @@ class Check:
         self._files: dict[str, bytes] = {}
         self.dossier: Json = {}
         try:
-            self._files = unpacked(data)
-            self._check()
+            self._files = unpack(data)
+            self._check_all()
         except Tampered as found:
             self.faults.append(str(found))
         except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as broken:
@@ -649,7 +649,7 @@ class Check:
                 f"{CONTENT}: is not what a dossier holds: {type(broken).__name__} {printable(str(broken))}"
             )
 
-    def is_of(self, trailer: str) -> None:
+    def check_trailer(self, trailer: str) -> None:
         """Add a fault unless it is of this trailer, as SITE/NAME."""
         found = f"{self.dossier.get('site')}/{self.dossier.get('trailer')}"
         if found != trailer:
@@ -657,7 +657,7 @@ class Check:
                 f"trailer: it is of {printable(found)}, not of {printable(trailer)}: another one's dossier"
             )
 
-    def is_as_late(self, wanted: datetime) -> None:
+    def check_as_late(self, wanted: datetime) -> None:
         """Add a fault if it ends before this moment."""
         found = str(self.dossier.get("as_of"))
         try:
@@ -667,61 +667,61 @@ class Check:
         if not late:
             self.faults.append(f"as of: it rests on what came up to {printable(found)}: there is a later one")
 
-    def _check(self) -> None:
+    def _check_all(self) -> None:
         for name in (CONTENT, SIGNATURE, PAGE):
             if name not in self._files:
                 raise Tampered(f"{name}: is missing")
-        self._signature()
+        self._check_signature()
         self.dossier = parsed(self._files[CONTENT])
         if self.dossier["dossier"] != FORMAT:
             self.faults.append(f"{CONTENT}: is of another format, {printable(str(self.dossier['dossier']))}")
-        self._members()
-        keys = self._keys()
+        self._check_members()
+        keys = self._check_keys()
         events = read_events(self.dossier, self._files)
-        self._seals(events, keys)
-        self._signed_lists(keys)
-        self._clips(events)
-        self._visit(events)
+        self._check_seals(events, keys)
+        self._check_lists(keys)
+        self._check_clips(events)
+        self._check_visit(events)
         self._figures()
-        self._version()
+        self._check_version()
 
-    def _signature(self) -> None:
+    def _check_signature(self) -> None:
         seal, content = parsed(self._files[SIGNATURE]), self._files[CONTENT]
         key, signature = bytes.fromhex(seal["public_key"]), str(seal["signature"])
-        if keyid_of(key) != self._believed:
+        if _keyid_of(key) != self._believed:
             self.faults.append(
-                f"{SIGNATURE}: it is signed with the key {keyid_of(key)}, and you expect {printable(self._believed)}: "
+                f"{SIGNATURE}: it is signed with the key {_keyid_of(key)}, and you expect {printable(self._believed)}: "
                 "it cannot be trusted"
             )
-        elif seal["keyid"] != self._believed or not has_signed(key, signed_text(content), signature):
+        elif seal["keyid"] != self._believed or not _has_signed(key, signed_text(content), signature):
             self.faults.append(f"{SIGNATURE}: was not made for this {CONTENT}: one of the two was altered or exchanged")
         elif self._files[SIGNATURE] != written(seal):
             self.faults.append(f"{SIGNATURE}: was altered")
         else:
             self.told.append(f"signature: of the inventory, key {self._believed}")
 
-    def _members(self) -> None:
+    def _check_members(self) -> None:
         listed, ours = self.dossier["files"], {*self._files} - {CONTENT, SIGNATURE}
         self.faults += [f"{name}: is missing" for name in sorted({*listed} - ours)]
         self.faults += [f"{name}: was put in" for name in sorted(ours - {*listed})]
         altered = [name for name in sorted(ours & {*listed}) if sha256(self._files[name]) != listed[name]]
         self.faults += [f"{name}: was altered or exchanged" for name in altered]
-        listing = [one["file"] for part in EVIDENCE for one in self.dossier[part]]
+        listing = [one["file"] for part in _EVIDENCE for one in self.dossier[part]]
         named = {*listing}
         if len(named) < len(listing):
             self.faults.append(f"{CONTENT}: names a file twice")
-        there = {name for name in ours if name.split("/")[0] in EVIDENCE}
+        there = {name for name in ours if name.split("/")[0] in _EVIDENCE}
         self.faults += [
             f"{name}: stands in one of the two alone, the file or {CONTENT}" for name in sorted(named ^ there)
         ]
         self.told.append(f"files: {len(ours)}")
 
-    def _keys(self) -> dict[tuple[str | None, str], bytes]:
+    def _check_keys(self) -> dict[tuple[str | None, str], bytes]:
         """The keys that the inventory vouches for, by device (None: the office) and id."""
         found = {}
         for one in self.dossier["keys"]:
             keyid, key = str(one["keyid"]), self._files[f"keys/{one['keyid']}.pub"]
-            if keyid_of(key) != keyid:
+            if _keyid_of(key) != keyid:
                 self.faults.append(f"keys/{keyid}.pub: is another key")
             elif self._others and keyid not in self._others:
                 self.faults.append(f"keys/{keyid}.pub: of {printable(str(one['device']))}, is none that you named")
@@ -735,16 +735,16 @@ class Check:
         self.told.append(f"keys of devices: {len(found)}, {by}")
         return found
 
-    def _seals(self, events: list[Said], keys: Mapping[tuple[str | None, str], bytes]) -> None:
+    def _check_seals(self, events: list[Said], keys: Mapping[tuple[str | None, str], bytes]) -> None:
         links = {(one.source, one.number): one.event.get("chain") for one in events}
         if len({one.id for one in events}) < len(events) or len(links) < len(events):
             self.faults.append("events: two of them have one id, or one number")
         for one in events:
             if fault := seal_fault(one.event, keys.get((one.source, str(one.event.get("keyid"))))):
-                self.faults.append(f"{_named(one)}: {fault}")
+                self.faults.append(f"{_name_of(one)}: {fault}")
             previous = one.event.get("previous")
             if links.get((one.source, one.number - 1), previous) != previous:
-                self.faults.append(f"{_named(one)}: does not continue the one before it")
+                self.faults.append(f"{_name_of(one)}: does not continue the one before it")
         beside = [listed["file"] for part in ("refused", "reviews") for listed in self.dossier[part]]
         if len({parsed(self._files[name])["id"] for name in beside}) < len(beside):
             self.faults.append("refused, reviews: two of them have one id")
@@ -754,7 +754,7 @@ class Check:
                 self.faults.append(f"{name}: {fault}")
         self.told.append(f"events: {len(events)}, refused ones and reviews: {len(beside)}")
 
-    def _signed_lists(self, keys: Mapping[tuple[str | None, str], bytes]) -> None:
+    def _check_lists(self, keys: Mapping[tuple[str | None, str], bytes]) -> None:
         for listed in self.dossier["lists"]:
             message = parsed(self._files[listed["file"]])
             if fault := list_fault(message, keys.get((None, str(message.get("keyid"))))):
@@ -764,7 +764,7 @@ class Check:
                 self.faults.append(f"{listed['file']}: announces something else than this trailer")
         self.told.append(f"lists: {len(self.dossier['lists'])}")
 
-    def _clips(self, events: list[Said]) -> None:
+    def _check_clips(self, events: list[Said]) -> None:
         reviews = [parsed(self._files[one["file"]]) for one in self.dossier["reviews"]]
         needed = {clip for one in events for clip in one.recordings}
         needed |= {str(one["data"]["utterance"]["audio_sha256"]) for one in reviews}
@@ -781,7 +781,7 @@ class Check:
             self.faults.append(f"{CONTENT}: says of other recordings than the events that they are given, or are not")
         self.told.append(f"recordings: {len(given)} of {len(needed)} are given")
 
-    def _visit(self, events: list[Said]) -> None:
+    def _check_visit(self, events: list[Said]) -> None:
         story, visit, trailer = (
             EntryHistory(events, self.dossier["forms"]),
             self.dossier["visit"],
@@ -797,21 +797,21 @@ class Check:
         for one in events:
             root = story.root(one)
             if one.id not in ours or not one.source.startswith(site):
-                self.faults.append(f"{_named(one)}: is of another trailer")
+                self.faults.append(f"{_name_of(one)}: is of another trailer")
             elif not bounds.hold(root) and root is not bounds.after:
-                self.faults.append(f"{_named(one)}: is of another visit of the trailer")
+                self.faults.append(f"{_name_of(one)}: is of another visit of the trailer")
         times = {one["file"]: moment(str(parsed(self._files[one["file"]])["time"])) for one in self.dossier["lists"]}
         self.faults += [f"{name}: is of another visit" for name, at in times.items() if not bounds.hold_moment(at)]
-        self._beside(story, trailer, site)
+        self._check_others(story, trailer, site)
         closed = None if visit["closed_at"] is None else moment(str(visit["closed_at"]))
         if closed != (None if bounds.closing is None else bounds.closing.in_force_at):
             self.faults.append("visit: it was closed at another moment than it says")
         came = [moment(str(one["received_at"])) for part in ("events", "refused") for one in self.dossier[part]]
-        aside = [put_aside_at(parsed(self._files[one["file"]])) for one in self.dossier["reviews"]]
+        aside = [_put_aside_at(parsed(self._files[one["file"]])) for one in self.dossier["reviews"]]
         if moment(self.dossier["as_of"]) != max([*came, *times.values()], default=min(aside, default=None)):
             self.faults.append(f"{CONTENT}: says that it rests on what came up to another moment than its events did")
 
-    def _beside(self, story: EntryHistory, trailer: str, site: str) -> None:
+    def _check_others(self, story: EntryHistory, trailer: str, site: str) -> None:
         """Check that refused events and reviews are of the trailer."""
         for one in self.dossier["refused"]:
             if story.trailer(Said(parsed(self._files[one["file"]]), str(one["received_at"]))) != trailer:
@@ -829,12 +829,12 @@ class Check:
 
     def _figures(self) -> None:
         counted = ReceiptTotals.from_dossier(self.dossier, self._files).as_json()
-        wrong = [fault for part in ("figures", "lines") for fault in _unlike(part, self.dossier[part], counted[part])]
+        wrong = [fault for part in ("figures", "lines") for fault in _compare(part, self.dossier[part], counted[part])]
         self.faults += wrong
         if not wrong:
             self.told.append("figures: as the events and the lists give them")
 
-    def _version(self) -> None:
+    def _check_version(self) -> None:
         """Check the version's members against this file; the previous version needs its own file."""
         issue = self.dossier.get("issue")
         if issue is None:
@@ -851,29 +851,29 @@ class Check:
             self.faults.append("version: it says that the figures are others than they are")
 
 
-def _named(one: Said) -> str:
+def _name_of(one: Said) -> str:
     return f"event {one.number} of {printable(one.source)}"
 
 
-def _unlike(at: str, said: Any, counted: Any) -> Iterator[str]:
+def _compare(at: str, said: Any, counted: Any) -> Iterator[str]:
     """The differences between the dossier and its events."""
     if isinstance(said, dict) and isinstance(counted, dict):
         for name in sorted({*said, *counted}):
-            yield from _unlike(f"{at}/{printable(str(name))}", said.get(name), counted.get(name))
+            yield from _compare(f"{at}/{printable(str(name))}", said.get(name), counted.get(name))
     elif isinstance(said, list) and isinstance(counted, list) and len(said) == len(counted):
         for number, (ours, theirs) in enumerate(zip(said, counted, strict=True), 1):
-            yield from _unlike(f"{at}/{number}", ours, theirs)
+            yield from _compare(f"{at}/{number}", ours, theirs)
     elif said != counted or type(said) is not type(counted):
-        yield f"{at}: the dossier says {_short(said)}, its events give {_short(counted)}"
+        yield f"{at}: the dossier says {_shorten(said)}, its events give {_shorten(counted)}"
 
 
-def _short(value: Any) -> str:
+def _shorten(value: Any) -> str:
     if isinstance(value, list):
         return f"{len(value)} of them"
     return "nothing" if value is None else printable(json.dumps(value, ensure_ascii=False))
 
 
-QUANTITIES = (
+_QUANTITIES = (
     "expected", "good", "damaged", "refused", "over", "short", "missing", "not_announced",
     "damage_reported", "said_short", "said_over",
 )  # fmt: skip
@@ -885,10 +885,10 @@ def summary(dossier: Json) -> Iterator[str]:
     visit, figures = dossier["visit"], dossier["figures"]
     state = f"closed at {visit['closed_at']}" if visit["closing"] else "still open"
     yield f"trailer {dossier['trailer']} at {dossier['site']}, visit {visit['number']} of {visit['of']}, {state}"
-    yield from _version_told(dossier.get("issue"))
+    yield from _version_lines(dossier.get("issue"))
     pallets = figures["pallets"]
     yield f"pallets: {pallets['expected']} expected, {pallets['received']} received"
-    for name in QUANTITIES:
+    for name in _QUANTITIES:
         if told := ", ".join(f"{quantity} {unit}".strip() for unit, quantity in figures[name].items()):
             yield f"{name.replace('_', ' ')}: {told}"
     if differing := ", ".join(
@@ -901,7 +901,7 @@ def summary(dossier: Json) -> Iterator[str]:
         yield f"not here yet: numbers {gap['from']} to {gap['to']} of {gap['device']}"
 
 
-def _version_told(issue: Json | None) -> Iterator[str]:
+def _version_lines(issue: Json | None) -> Iterator[str]:
     if issue is None:
         return
     place = "" if issue["replaces"] is None else f", in the place of the one that rests on {issue['replaces'][:16]}"
@@ -909,16 +909,16 @@ def _version_told(issue: Json | None) -> Iterator[str]:
     changed = issue["changed"] or {}
     for name in ("added", "gone", "other"):
         for file in changed.get(name, ()):
-            yield f"changed: {file}: {CHANGED[name]}"
+            yield f"changed: {file}: {_CHANGED[name]}"
     for name, one in changed.get("figures", {}).items():
-        yield f"changed: {name.replace('_', ' ')}: {_flat(one['before'])}; now {_flat(one['now'])}"
+        yield f"changed: {name.replace('_', ' ')}: {_to_text(one['before'])}; now {_to_text(one['now'])}"
 
 
-CHANGED = {"added": "new", "gone": "no longer of this visit", "other": "says something else"}
+_CHANGED = {"added": "new", "gone": "no longer of this visit", "other": "says something else"}
 """Texts for changed files."""
 
 
-def _flat(figure: Any) -> str:
+def _to_text(figure: Any) -> str:
     if not isinstance(figure, dict):
         return "nothing" if figure is None else str(figure)
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in figure.items() if value) or "nothing"
@@ -940,18 +940,18 @@ def main(arguments: list[str]) -> int:
         sys.stdout.reconfigure(errors="replace")  # a terminal may lack some of its characters
     try:
         with given.dossier.open("rb") as file:
-            data = up_to(LARGEST + 1, file)
+            data = _up_to(_LARGEST + 1, file)
     except OSError as fault:
         print(f"{given.dossier}: {fault.strerror}")  # noqa: T201
         return 1
-    if len(data) > LARGEST:
-        print(f"{given.dossier}: has more than {LARGEST:,} bytes: no dossier has")  # noqa: T201
+    if len(data) > _LARGEST:
+        print(f"{given.dossier}: has more than {_LARGEST:,} bytes: no dossier has")  # noqa: T201
         return 1
     found = Check(data, given.keyid[0], given.keyid[1:])
     if given.trailer is not None:
-        found.is_of(given.trailer)
+        found.check_trailer(given.trailer)
     if given.not_before is not None:
-        found.is_as_late(given.not_before)
+        found.check_as_late(given.not_before)
     shown = [*found.told, *(f"WRONG {fault}" for fault in found.faults)]
     shown += ["IT DOES NOT HOLD"] if found.faults else [*summary(found.dossier), "it holds"]
     print("\n".join(map(printable, shown)))  # noqa: T201

@@ -27,7 +27,7 @@ def read_once(patched: pytest.MonkeyPatch) -> None:
 
     Commands and settings are tried by the hundred, and each would have the words of all forms made anew.
     """
-    load, validate = Catalogue.load, inventory.forms._validator
+    load, validate = Catalogue.load, inventory.forms._load_validator
 
     @cache
     def catalogue_holding(directory: Path, _: tuple[tuple[Path, bytes | None], ...]) -> Catalogue:
@@ -42,7 +42,7 @@ def read_once(patched: pytest.MonkeyPatch) -> None:
 
     patched.setattr(loader, "_parse_form", cache(loader._parse_form))
     patched.setattr(Catalogue, "load", catalogue_once)
-    patched.setattr(inventory.forms, "_validator", lambda path: validator_holding(path, _held(path)))
+    patched.setattr(inventory.forms, "_load_validator", lambda path: validator_holding(path, _held(path)))
 
 
 def _held(path: Path) -> bytes | None:

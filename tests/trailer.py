@@ -21,7 +21,7 @@ from dockvoice_protocol.instants import timestamp
 from dockvoice_protocol.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
 from dockvoice_protocol.signed import sign_list
 from edge.deliver.device_events import REVIEW_DATA
-from inventory.dossier.dossier import NO_CLIPS, Clips, Dossier, made
+from inventory.dossier.dossier import NO_CLIPS, Clips, Dossier, build
 from inventory.dossier.visits import Gathered, Listed
 from inventory.forms import Forms, Roles, load_forms, load_roles
 from inventory.ingest.validation import Invalid, Valid, validate
@@ -218,7 +218,7 @@ class Dock:
         self, trailer: str = "5501", visit: int = -1, *, clips: Clips = NO_CLIPS, language: str = "en"
     ) -> Dossier:
         gathered = self.gathered(trailer)
-        return made(gathered.visits()[visit], gathered, self.keys, INVENTORY, language, clips)
+        return build(gathered.visits()[visit], gathered, self.keys, INVENTORY, language, clips)
 
 
 class Unstored:
@@ -252,7 +252,7 @@ class Unstored:
 
     def dossier(self, trailer: str = "5501", *, clips: Clips = NO_CLIPS, language: str = "en") -> Dossier:
         gathered = self.gathered(trailer)
-        return made(gathered.visits()[-1], gathered, enrolled(self.boxes), INVENTORY, language, clips)
+        return build(gathered.visits()[-1], gathered, enrolled(self.boxes), INVENTORY, language, clips)
 
     def clips(self) -> dict[str, bytes]:
         return {clip: content for box in self.boxes for clip, content in box.clips.items()}

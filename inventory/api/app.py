@@ -24,7 +24,7 @@ from dockvoice_protocol.errors import Unavailable
 from inventory.api import devices, entries, expected, master, metrics, stock, tokens, trailers, waiting
 from inventory.api.authentication import Authentication, internal_error, not_found
 from inventory.api.context import Endpoint
-from inventory.api.document import document
+from inventory.api.document import build_document
 from inventory.api.models import HealthOut
 from inventory.api.problems import Problem
 from inventory.forms import load_forms
@@ -32,11 +32,11 @@ from inventory.settings import InventorySettings
 from inventory.store.books import RequestDatabase
 from inventory.store.keys import KeyDirectory
 from inventory.web.resources import Resources, load_console_signer, open_database
-from inventory.web.serving import LOOPBACK, SecurityHeaders, run, server_config
+from inventory.web.serving import LOOPBACK, SecurityHeaders, run_server, server_config
 
 log = logging.getLogger("api")
 
-GROUPS = {
+_GROUPS = {
     "Entries": (entries,),
     "Trailers": (trailers,),
     "Stock": (stock,),
@@ -48,16 +48,16 @@ GROUPS = {
 """The tags of the OpenAPI document, each with its modules."""
 ENDPOINTS: tuple[Endpoint, ...] = tuple(
     replace(endpoint, group=group)
-    for group, subjects in GROUPS.items()
+    for group, subjects in _GROUPS.items()
     for subject in subjects
     for endpoint in subject.ENDPOINTS
 )
 
 
-def create(resources: Resources, clock: Callable[[], float] = time.monotonic) -> Starlette:
-    """Build the Starlette application, on tables that exist. `clock` is monotonic, in seconds."""
+def create_app(resources: Resources, clock: Callable[[], float] = time.monotonic) -> Starlette:
+    """Build the Starlette application, on tables that exist. `clock` returns monotonic seconds."""
     authentication = Authentication(resources, clock)
-    description = json.dumps(document(ENDPOINTS, resources.settings.api.address)).encode()
+    description = json.dumps(build_document(ENDPOINTS, resources.settings.api.address)).encode()
 
     async def describe(_: Request) -> Response:
         return Response(description, media_type="application/json")
@@ -65,7 +65,7 @@ def create(resources: Resources, clock: Callable[[], float] = time.monotonic) ->
     async def health(_: Request) -> Response:
         """Whether the database answers, for monitoring: nothing else, and without a token."""
         try:
-            await run_in_threadpool(partial(_ping, resources))
+            await run_in_threadpool(partial(_ping_database, resources))
         except Unavailable:
             return Problem("away", "the database does not answer", headers={"Retry-After": "5"}).response()
         return Response(HealthOut(database="answers").model_dump_json(), media_type="application/json")
@@ -79,7 +79,7 @@ def create(resources: Resources, clock: Callable[[], float] = time.monotonic) ->
     )
 
 
-def _ping(resources: Resources) -> None:
+def _ping_database(resources: Resources) -> None:
     with resources.read_transaction():
         pass
 
@@ -93,16 +93,16 @@ def serve(settings: InventorySettings, port: int | None = None) -> None:
         log.warning("console.key is not set: nothing can be written here; name a private key")
     if ours.host not in LOOPBACK and not (ours.address or "").startswith("https:"):
         log.warning("api.host is %s without https: tokens can be read on the way; use a proxy", ours.host)
-    with books_with_tokens(settings) as opened:
+    with open_books(settings) as opened:
         forms, keys = load_forms(settings.forms), KeyDirectory(settings.keys)
         resources = Resources(settings, opened, forms, keys, signer, lambda: datetime.now(UTC))
         log.info("ask %s/v1/openapi.json", ours.address or f"http://{ours.host}:{at}")
-        run(uvicorn.Server(server_config(create(resources), ours.host, at)))
+        run_server(uvicorn.Server(server_config(create_app(resources), ours.host, at)))
         log.info("stopped")
 
 
 @contextmanager
-def books_with_tokens(settings: InventorySettings) -> Iterator[RequestDatabase]:
+def open_books(settings: InventorySettings) -> Iterator[RequestDatabase]:
     """The database, with the tables of the inventory, the console and the API."""
     with open_database(settings) as opened:
         tokens.prepare(opened.engine)

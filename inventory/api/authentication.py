@@ -25,31 +25,31 @@ from dockvoice_protocol.errors import DockvoiceError, Unavailable
 from dockvoice_protocol.strict_json import DEEPEST, NotStrict, parse_strict
 from dockvoice_protocol.strict_json import Limits as JsonLimits
 from inventory.api import tokens
-from inventory.api.context import LARGEST, Answer, ApiContext, Endpoint, demand_scope, etag, etag_matches
+from inventory.api.context import LARGEST, Answer, ApiContext, Endpoint, compute_etag, demand_scope, etag_matches
 from inventory.api.parameters import Body
 from inventory.api.problems import Problem, Wrong, from_validation_error
 from inventory.api.tokens import Scope, Token
-from inventory.web.proxy import client_address, network_of
+from inventory.web.proxy import client_address, rate_limit_key
 from inventory.web.resources import Resources
 
 log = logging.getLogger("api")
 
-JSON = "application/json"
+_JSON = "application/json"
 
-DEEP = JsonLimits(depth=DEEPEST)
+_DEEP = JsonLimits(depth=DEEPEST)
 
 UNKNOWN_PER_MINUTE, UNKNOWN_AT_ONCE = 2, 30
 """Rate limit of one address without a valid token: a whole office with an expired one may share the address."""
 
-AT_ONCE = 60
+_AT_ONCE = 60
 """Burst of requests of one token: a report that reads sixty pages."""
 
-MOST_PARAMETERS = 50
+_MOST_PARAMETERS = 50
 
-MOST_BUCKETS = 10_000  # The bucket unused for longest is dropped, and so is full again.
+_MOST_BUCKETS = 10_000  # The bucket unused for longest is dropped, and so is full again.
 
 
-class RateLimit:
+class _RateLimit:
     """Token buckets, one for each client. Safe to use from several threads."""
 
     def __init__(self, per_minute: float, burst: int, clock: Callable[[], float]) -> None:
@@ -68,7 +68,7 @@ class RateLimit:
             left = min(float(self._burst), left + (now - at) * self._per_s)
             may = left >= 1
             self._left[client] = (left - 1 if may else left, now)
-            if len(self._left) > MOST_BUCKETS:
+            if len(self._left) > _MOST_BUCKETS:
                 self._left.popitem(last=False)
             return 0 if may else (1 - left) / self._per_s
 
@@ -77,10 +77,10 @@ class Authentication:
     """Checks token, rate limit, scope and request before each endpoint."""
 
     def __init__(self, resources: Resources, clock: Callable[[], float]) -> None:
-        """`clock` is monotonic, in seconds."""
+        """`clock` returns monotonic seconds."""
         self._resources = resources
-        self._limits = RateLimit(resources.settings.api.per_minute, AT_ONCE, clock)
-        self._unknown = RateLimit(UNKNOWN_PER_MINUTE, UNKNOWN_AT_ONCE, clock)
+        self._limits = _RateLimit(resources.settings.api.per_minute, _AT_ONCE, clock)
+        self._unknown = _RateLimit(UNKNOWN_PER_MINUTE, UNKNOWN_AT_ONCE, clock)
 
     def route(self, endpoint: Endpoint) -> Route:
         """Create a Starlette route that authenticates, limits and validates before calling the endpoint."""
@@ -119,7 +119,7 @@ class Authentication:
         return _response(request, endpoint, answer)
 
     def _token(self, request: Request) -> Token:
-        line = network_of(client_address(self._resources.settings.console, request))
+        line = rate_limit_key(client_address(self._resources.settings.console, request))
         kind, _, secret = request.headers.get("authorization", "").partition(" ")
         now = self._resources.now()
         found = None
@@ -129,11 +129,11 @@ class Authentication:
         if found is None:
             # Only requests without a valid token are limited by address: valid ones may come from the same proxy.
             if (wait := self._unknown.wait_s(line)) > 0:
-                raise _too_many("too many requests from this address without a token that holds", wait)
+                raise _too_many_requests("too many requests from this address without a token that holds", wait)
             detail = "give a token, `Authorization: Bearer dockvoice_…`; `dockvoice api token add` makes one"
             raise Problem("no_token", detail, headers={"WWW-Authenticate": 'Bearer realm="dockvoice"'})
         if (wait := self._limits.wait_s(found.name)) > 0:
-            raise _too_many(f"{found.name}: asks too often", wait)
+            raise _too_many_requests(f"{found.name}: asks too often", wait)
         if tokens.is_use_outdated(found, now):
             with self._resources.transaction() as transaction:
                 tokens.record_use(transaction, found, now)
@@ -160,7 +160,7 @@ def _parse_query(request: Request) -> tuple[tuple[str, str], ...]:
     """Parse the query parameters. Raises Problem for one given twice."""
     raw = request.scope.get("query_string", b"")
     try:
-        found = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS)
+        found = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS)
     except ValueError:
         raise Problem("invalid_request", "the address holds parameters that are no text in UTF-8") from None
     names = [name for name, _ in found]
@@ -173,7 +173,7 @@ def _parse_query(request: Request) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _too_many(detail: str, wait_s: float) -> Problem:
+def _too_many_requests(detail: str, wait_s: float) -> Problem:
     wait = math.ceil(wait_s)
     return Problem("too_many", f"{detail}; wait {wait} s", headers={"Retry-After": str(wait)})
 
@@ -181,8 +181,8 @@ def _too_many(detail: str, wait_s: float) -> Problem:
 async def _read_body(request: Request) -> bytes:
     """The body, up to LARGEST. Raises Problem, ClientDisconnect."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != JSON:
-        raise Problem("wrong_media_type", f"found {kind[:60]!r}, allowed is {JSON}")
+    if kind != _JSON:
+        raise Problem("wrong_media_type", f"found {kind[:60]!r}, allowed is {_JSON}")
     found = bytearray()
     async for part in request.stream():
         found += part
@@ -193,7 +193,7 @@ async def _read_body(request: Request) -> bytes:
 
 def _parse_body(kind: type[Body], given: bytes) -> Any:
     try:
-        found = parse_strict(given.decode(), DEEP)
+        found = parse_strict(given.decode(), _DEEP)
     except (NotStrict, UnicodeDecodeError) as fault:
         detail = str(fault) if isinstance(fault, NotStrict) else "it is not UTF-8"
         raise Problem("invalid_request", f"the message is no JSON: {detail}") from None
@@ -208,11 +208,11 @@ def _response(request: Request, endpoint: Endpoint, answer: Answer) -> Response:
     if isinstance(answer.content, bytes):
         return Response(answer.content, answer.status, answer.headers, str(endpoint.returns))
     body = answer.content.model_dump_json().encode()
-    tag = etag(body)
+    tag = compute_etag(body)
     headers = {**answer.headers, "ETag": tag, "Cache-Control": "private, no-cache"}
     if request.method in {"GET", "HEAD"} and etag_matches(tag, request.headers.get("if-none-match")):
         return Response(status_code=304, headers=headers)
-    return Response(body, answer.status, headers, JSON)
+    return Response(body, answer.status, headers, _JSON)
 
 
 async def not_found(request: Request, fault: Exception) -> Response:

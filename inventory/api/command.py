@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dockvoice_protocol.terminal.tables import log_to, many, render
-from inventory.cli.options import BrokerAt, Config, Database, Given, narrow, say, settings_of, whoever
-from inventory.web.terminal import changing, demand_extra, open_transaction
+from inventory.cli.options import BrokerAt, Config, Database, Given, narrow, say, settings_of, user_name
+from inventory.web.terminal import audited, demand_extra, open_transaction
 
 if TYPE_CHECKING:
     from inventory.settings import InventorySettings
@@ -57,11 +57,11 @@ def api(
 def describe(context: typer.Context) -> None:
     """Print what the API answers, as OpenAPI 3.1: the same as /v1/openapi.json."""
     from inventory.api.app import ENDPOINTS  # noqa: PLC0415 - as above
-    from inventory.api.document import document  # noqa: PLC0415
+    from inventory.api.document import build_document  # noqa: PLC0415
 
     given = context.find_object(Given) or Given()
     address = settings_of(given.config, database=given.database).api.address
-    say(json.dumps(document(ENDPOINTS, address), indent=2))
+    say(json.dumps(build_document(ENDPOINTS, address), indent=2))
 
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Of the program, as it goes on record with what it does.")]
@@ -77,7 +77,7 @@ Days = Annotated[
 
 
 @tokens.command("add", short_help="Let a program ask: shows its token, once.")
-def token_add(context: typer.Context, name: Name, read: Read = None, write: Write = None, days: Days = None) -> None:
+def _token_add(context: typer.Context, name: Name, read: Read = None, write: Write = None, days: Days = None) -> None:
     """Make a token and show it. It is kept nowhere: where it is lost, revoke it and make another one.
 
     '*' is every site. Reading shows what operators said, under their names: give programs no more sites than they need.
@@ -87,20 +87,20 @@ def token_add(context: typer.Context, name: Name, read: Read = None, write: Writ
     grants = dict.fromkeys(read or (), Scope.READ) | dict.fromkeys(write or (), Scope.WRITE)
     now = datetime.now(UTC)
     named = {site: str(scope) for site, scope in grants.items()}
-    with changing(context, _books, "token_made", name, grants=named, days=days) as transaction:
+    with audited(context, _books, "token_made", name, grants=named, days=days) as transaction:
         ends_at = None if days is None else now + timedelta(days=days)
-        secret = add_token(transaction, name, grants, whoever(), now, ends_at)
+        secret = add_token(transaction, name, grants, user_name(), now, ends_at)
     typer.echo(f"{name}: this is its token; it is shown this once", err=True)
     say(secret)
 
 
 @tokens.command("list", short_help="Which programs may ask.")
-def token_list(context: typer.Context) -> None:
+def _token_list(context: typer.Context) -> None:
     """Show the tokens: never what they are, of which only a hash is kept."""
-    from inventory.api.tokens import all_tokens  # noqa: PLC0415 - as above
+    from inventory.api.tokens import load_tokens  # noqa: PLC0415 - as above
 
     with open_transaction(context, _books, reads=True) as transaction:
-        found = all_tokens(transaction)
+        found = load_tokens(transaction)
     table = narrow(many(len(found), "token"))
     for heading in ("name", "may", "made by", "made, UTC", "ends, UTC", "last used, UTC"):
         table.add_column(heading)
@@ -112,16 +112,16 @@ def token_list(context: typer.Context) -> None:
 
 
 @tokens.command("revoke", short_help="Let a program ask no more.")
-def token_revoke(context: typer.Context, name: Name) -> None:
+def _token_revoke(context: typer.Context, name: Name) -> None:
     """Revoke a token, from the next request on."""
     from inventory.api.tokens import revoke_token  # noqa: PLC0415 - as above
 
-    with changing(context, _books, "token_revoked", name) as transaction:
+    with audited(context, _books, "token_revoked", name) as transaction:
         revoke_token(transaction, name)
     say(f"{name}: may ask no more")
 
 
 def _books(settings: InventorySettings) -> AbstractContextManager[RequestDatabase]:
-    from inventory.api.app import books_with_tokens  # noqa: PLC0415 - as above
+    from inventory.api.app import open_books  # noqa: PLC0415 - as above
 
-    return books_with_tokens(settings)
+    return open_books(settings)

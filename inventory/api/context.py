@@ -23,7 +23,7 @@ from inventory.web.resources import Resources
 LARGEST = 2_000_000
 """Bytes of a request's body: many times what brokers accept of one list."""
 
-PUBLISHING = Lock()
+_PUBLISHING = Lock()
 """Only one request publishes at a time: the broker would disconnect the other client of the same name."""
 
 
@@ -78,7 +78,7 @@ def demand_scope(token: Token, site: str, scope: Scope) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response."""
+    """The content, status and headers of a response."""
 
     content: BaseModel | bytes
     status: int = 200
@@ -104,7 +104,7 @@ class Endpoint:
     group: str = ""  # The tag of the OpenAPI document, set by app.GROUPS.
 
 
-def etag(body: bytes) -> str:
+def compute_etag(body: bytes) -> str:
     """Compute the ETag of a response's body."""
     return f'"{hashlib.sha256(body).hexdigest()[:32]}"'
 
@@ -119,17 +119,17 @@ def demand_unchanged(context: ApiContext, current: BaseModel | None) -> None:
     """Raise Problem where If-Match names another version than the current one."""
     if context.if_match is None:
         return
-    if current is None or not etag_matches(etag(current.model_dump_json().encode()), context.if_match):
+    if current is None or not etag_matches(compute_etag(current.model_dump_json().encode()), context.if_match):
         detail = "what is there is not what If-Match names; look again, and decide anew"
         raise Problem("changed_meanwhile", detail)
 
 
 @contextmanager
-def publishing() -> Iterator[None]:
+def hold_publishing_lock() -> Iterator[None]:
     """Hold the publishing lock. Raises Problem after a timeout."""
-    if not PUBLISHING.acquire(timeout=SEND_S):
+    if not _PUBLISHING.acquire(timeout=SEND_S):
         raise Problem("away", "the broker is slow, and others wait too; try again", headers={"Retry-After": "5"})
     try:
         yield
     finally:
-        PUBLISHING.release()
+        _PUBLISHING.release()

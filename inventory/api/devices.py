@@ -11,13 +11,13 @@ from inventory.queries import fleet
 from inventory.queries.fleet import Device
 
 
-class DevicesQuery(Query):
-    """The site."""
+class _DevicesQuery(Query):
+    """Parameters: the site."""
 
     site: Site | None = None
 
 
-def devices(context: ApiContext) -> Answer:
+def _list_devices(context: ApiContext) -> Answer:
     """Answer with every device that has events, a status or a key."""
     sites = context.sites(context.parameters.site)
     enrolled = [(one.site, one.device) for one in context.resources.keys.all() if not one.revoked]
@@ -59,8 +59,8 @@ ENDPOINTS = (
         "/v1/devices",
         "listDevices",
         "How each device is",
-        devices,
-        DevicesQuery,
+        _list_devices,
+        _DevicesQuery,
         DevicesOut,
         description="Most of it the device says itself, on its status topic, which is not signed.",
     ),

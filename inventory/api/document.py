@@ -12,32 +12,32 @@ from inventory.api.context import LARGEST, Endpoint
 from inventory.api.problems import KINDS, MEDIA_TYPE, ProblemDetails
 from inventory.api.tokens import Scope
 
-VERSION = "1.0.0"
+_VERSION = "1.0.0"
 """Version of the API. Members and endpoints may be added within a version; /v1 names it in every address."""
 
-ALWAYS = ("invalid_request", "no_token", "not_granted", "too_many", "fault", "away")
-WITH_BODY = ("too_large", "wrong_media_type")
+_ALWAYS = ("invalid_request", "no_token", "not_granted", "too_many", "fault", "away")
+_WITH_BODY = ("too_large", "wrong_media_type")
 
-ABOUT = """What devices recorded, read and completed by other systems' programs. Each request carries a token,
+_ABOUT = """What devices recorded, read and completed by other systems' programs. Each request carries a token,
 `Authorization: Bearer dockvoice_…`, which `dockvoice api token add` makes and shows once. Errors are problem details
 (RFC 9457), with the field that is wrong. Answers have an `ETag`: `If-None-Match` saves sending the same again, and
 `If-Match` keeps a program from writing over what it has not seen. Members may be added: pass over
 what you do not know."""
 
 
-def document(endpoints: Sequence[Endpoint], address: str | None = None) -> dict[str, Any]:
+def build_document(endpoints: Sequence[Endpoint], address: str | None = None) -> dict[str, Any]:
     """Generate the OpenAPI document."""
     models, schemas = _schemas(endpoints)
     paths: dict[str, dict[str, Any]] = {}
     for one in endpoints:
         paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, models)
-    kinds = {kind for one in endpoints for kind in _problems(one)}
+    kinds = {kind for one in endpoints for kind in _problem_kinds(one)}
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Dockvoice inventory",
-            "version": VERSION,
-            "description": " ".join(ABOUT.split()),
+            "version": _VERSION,
+            "description": " ".join(_ABOUT.split()),
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": address or "/"}],
@@ -47,15 +47,15 @@ def document(endpoints: Sequence[Endpoint], address: str | None = None) -> dict[
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
             "schemas": schemas,
-            "responses": {kind: _problem(kind) for kind in KINDS if kind in kinds},
+            "responses": {kind: _problem_response(kind) for kind in KINDS if kind in kinds},
         },
     }
 
 
-Models = dict[Any, str]
+_Models = dict[Any, str]
 
 
-def _schemas(endpoints: Iterable[Endpoint]) -> tuple[Models, dict[str, Any]]:
+def _schemas(endpoints: Iterable[Endpoint]) -> tuple[_Models, dict[str, Any]]:
     """By model the reference of its schema, and the schemas by name, without the suffixes of our classes."""
     wanted: list[tuple[type[BaseModel], Literal["validation", "serialization"]]] = [(ProblemDetails, "serialization")]
     for one in endpoints:
@@ -102,7 +102,7 @@ def _allow_new_members(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {key: one for key, one in schema.items() if is_sent or key != "additionalProperties"}
 
 
-def _operation(one: Endpoint, models: Models) -> dict[str, Any]:
+def _operation(one: Endpoint, models: _Models) -> dict[str, Any]:
     if isinstance(one.returns, str):
         content: dict[str, Any] = {one.returns: {"schema": {"type": "string", "format": "binary"}}}
     else:
@@ -114,14 +114,14 @@ def _operation(one: Endpoint, models: Models) -> dict[str, Any]:
     }
     if one.method == "GET" and headers:
         answers["304"] = {"description": "It is as it was", "headers": headers}
-    answers |= {str(KINDS[kind][0]): {"$ref": f"#/components/responses/{kind}"} for kind in _problems(one)}
+    answers |= {str(KINDS[kind][0]): {"$ref": f"#/components/responses/{kind}"} for kind in _problem_kinds(one)}
     text = f"{one.description} " if one.description else ""
     operation: dict[str, Any] = {
         "operationId": one.name,
         "summary": one.summary,
         "description": f"{text}The token may {one.scope} there.",
         "tags": [one.group],
-        "parameters": [*_parameters(one), *_headers(one)],
+        "parameters": [*_parameters(one), *_header_parameters(one)],
         "responses": dict(sorted(answers.items())),
     }
     if one.body is not None:
@@ -130,8 +130,8 @@ def _operation(one: Endpoint, models: Models) -> dict[str, Any]:
     return operation
 
 
-def _problems(one: Endpoint) -> list[str]:
-    return [*ALWAYS, *(WITH_BODY if one.body is not None else ()), *one.problems]
+def _problem_kinds(one: Endpoint) -> list[str]:
+    return [*_ALWAYS, *(_WITH_BODY if one.body is not None else ()), *one.problems]
 
 
 def _parameters(one: Endpoint) -> list[dict[str, Any]]:
@@ -161,7 +161,7 @@ def _parameter(schema: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _headers(one: Endpoint) -> list[dict[str, Any]]:
+def _header_parameters(one: Endpoint) -> list[dict[str, Any]]:
     if one.method == "GET" and not isinstance(one.returns, str):
         text = "The `ETag` of what you have: 304 is the answer where nothing has changed."
         return [{"name": "If-None-Match", "in": "header", "description": text, "schema": {"type": "string"}}]
@@ -171,7 +171,7 @@ def _headers(one: Endpoint) -> list[dict[str, Any]]:
     return []
 
 
-def _problem(kind: str) -> dict[str, Any]:
+def _problem_response(kind: str) -> dict[str, Any]:
     headers = {"too_many": "Retry-After", "away": "Retry-After", "no_token": "WWW-Authenticate"}
     found: dict[str, Any] = {
         "description": KINDS[kind][1],

@@ -32,14 +32,14 @@ from inventory.queries.listing import EntryFilter, ListedEntry
 from inventory.reviews.flags import Flag, load_flags
 from inventory.store.tables import ARRIVALS, events
 
-PLACE = (int, str)  # A cursor: the arrival and the event.
+_PLACE = (int, str)  # A cursor: the arrival and the event.
 
 COMMIT_S = 2.0  # Timeout for concurrent transactions: one takes milliseconds, a batch some hundreds.
-POLL_S = 0.02
+_POLL_S = 0.02
 
 
-class EntriesQuery(Query):
-    """The parameters of the list."""
+class _EntriesQuery(Query):
+    """Parameters of the list of entries."""
 
     site: Site | None = None
     device: Device | None = None
@@ -51,18 +51,18 @@ class EntriesQuery(Query):
     since: Since | None = None
     until: Until | None = None
     limit: Limit = 100
-    cursor: Cursor(*PLACE) | None = None  # type: ignore[valid-type] # it makes a type
+    cursor: Cursor(*_PLACE) | None = None  # type: ignore[valid-type] # it makes a type
 
 
-class EntryQuery(Query):
+class _EntryQuery(Query):
     """The parameters of one entry."""
 
     event_id: EventId
 
 
-def entries(context: ApiContext) -> Answer:
+def _list_entries(context: ApiContext) -> Answer:
     """Answer with a page of entries."""
-    asked: EntriesQuery = context.parameters
+    asked: _EntriesQuery = context.parameters
     site, _, device = (asked.device or "").partition("/")
     if device:
         demand_scope(context.token, site, Scope.READ)
@@ -77,7 +77,7 @@ def entries(context: ApiContext) -> Answer:
         until=asked.until,  # type: ignore[arg-type]
         sites=context.sites(asked.site),
     )
-    before = None if asked.cursor is None else tuple(decode_cursor(asked.cursor, PLACE))
+    before = None if asked.cursor is None else tuple(decode_cursor(asked.cursor, _PLACE))
     with context.read_transaction() as transaction:
         found = listing.load_entries(transaction, wanted, context.resources.roles, asked.limit + 1, before)
     page = found[: asked.limit]
@@ -86,7 +86,7 @@ def entries(context: ApiContext) -> Answer:
     return Answer(EntriesOut(entries=[_entry_out(one) for one in page], next=following))
 
 
-def entry(context: ApiContext) -> Answer:
+def _get_entry(context: ApiContext) -> Answer:
     """Answer with one entry, or a refused event, and its history."""
     event_id = context.parameters.event_id
     with context.read_transaction() as transaction:
@@ -98,11 +98,11 @@ def entry(context: ApiContext) -> Answer:
     stands = next((one.event_id for one in reversed(steps) if one.state == "current"), None)
     steps_out = [_step_out(one) for one in steps]
     return Answer(
-        LifeOut(site=found.site, device=found.device, stands=stands, history=steps_out, flags=flags_out(against))
+        LifeOut(site=found.site, device=found.device, stands=stands, history=steps_out, flags=_flags_out(against))
     )
 
 
-def flags_out(flags: Sequence[Flag]) -> list[FlagOut]:
+def _flags_out(flags: Sequence[Flag]) -> list[FlagOut]:
     """Convert flags to response models."""
     return [FlagOut.model_validate(flag) for flag in flags]
 
@@ -110,7 +110,7 @@ def flags_out(flags: Sequence[Flag]) -> list[FlagOut]:
 def _entry_out(one: ListedEntry) -> EntryOut:
     columns = {name: getattr(one, name) for name in ListedEntry.__dataclass_fields__ if name != "flags"}
     counts = one.state == "current" and not one.struck
-    return EntryOut(**columns, counts=counts, flags=flags_out(one.flags))
+    return EntryOut(**columns, counts=counts, flags=_flags_out(one.flags))
 
 
 def _step_out(one: history.Step) -> StepOut:
@@ -122,20 +122,20 @@ def _step_out(one: history.Step) -> StepOut:
     return StepOut(**columns, reasons=list(one.reasons), proof=proof, event=dict(one.event))
 
 
-class EventsQuery(Query):
-    """The parameters of the feed."""
+class _EventsQuery(Query):
+    """Parameters of the event feed."""
 
     site: Site | None = None
     limit: Limit = 100
-    cursor: Cursor(*PLACE) | None = None  # type: ignore[valid-type] # it makes a type
+    cursor: Cursor(*_PLACE) | None = None  # type: ignore[valid-type] # it makes a type
 
 
-def events_feed(context: ApiContext) -> Answer:
+def _events_feed(context: ApiContext) -> Answer:
     """Answer with the events applied after the cursor."""
-    asked: EventsQuery = context.parameters
+    asked: _EventsQuery = context.parameters
     sites = context.sites(asked.site)
-    place: list[str | int] = [0, ""] if asked.cursor is None else decode_cursor(asked.cursor, PLACE)
-    upto = committed_horizon(context)
+    place: list[str | int] = [0, ""] if asked.cursor is None else decode_cursor(asked.cursor, _PLACE)
+    upto = _committed_horizon(context)
     wanted = select(events.c.arrival, events.c.event_id, events.c.received_at, events.c.body)
     wanted = wanted.where(tuple_(events.c.arrival, events.c.event_id) > tuple_(*place))
     if upto is not None:
@@ -154,7 +154,7 @@ def _event_out(row: Any) -> ArrivalOut:
     return ArrivalOut(arrival=row.arrival, received_at=row.received_at, event=parsed(row.body))
 
 
-def committed_horizon(context: ApiContext) -> int | None:
+def _committed_horizon(context: ApiContext) -> int | None:
     """The arrival number up to which all transactions have committed; None: no other transaction runs.
 
     On PostgreSQL consumers run concurrently, and each draws its number before it commits: 101 may be visible before
@@ -168,7 +168,7 @@ def committed_horizon(context: ApiContext) -> int | None:
         before = _open_transactions(transaction)
     until = time.monotonic() + COMMIT_S
     while before and time.monotonic() < until:
-        time.sleep(POLL_S)
+        time.sleep(_POLL_S)
         with context.read_transaction() as transaction:
             before &= _open_transactions(transaction)
     return upto if not before else 0  # one is slow: nothing is returned now, so that nothing is skipped
@@ -195,8 +195,8 @@ ENDPOINTS = (
         "/v1/entries",
         "listEntries",
         "Entries, the latest first",
-        entries,
-        EntriesQuery,
+        _list_entries,
+        _EntriesQuery,
         EntriesOut,
         description=(
             "In the order in which they came here, which is nobody's clock: a device that was out of reach delivers "
@@ -209,8 +209,8 @@ ENDPOINTS = (
         "/v1/entries/{event_id}",
         "getEntry",
         "One entry with its history and its proof",
-        entry,
-        EntryQuery,
+        _get_entry,
+        _EntryQuery,
         LifeOut,
         description="What it replaced, what replaced it, why it was refused; and whether its device signed each event.",
         problems=("unknown",),
@@ -220,8 +220,8 @@ ENDPOINTS = (
         "/v1/events",
         "listEvents",
         "Events as they were applied, the first one first",
-        events_feed,
-        EventsQuery,
+        _events_feed,
+        _EventsQuery,
         EventsOut,
         description=(
             "For a program that keeps what it has taken: begin without a cursor, take the events of a page and `next` "

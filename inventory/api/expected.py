@@ -14,27 +14,27 @@ from sqlalchemy import Connection
 
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace, plain
-from inventory.api.context import Answer, ApiContext, Endpoint, demand_unchanged, publishing
+from inventory.api.context import Answer, ApiContext, Endpoint, demand_unchanged, hold_publishing_lock
 from inventory.api.models import LineOut, ListOut, ListsOut
 from inventory.api.parameters import Body, Query, Site
 from inventory.api.problems import Problem, from_row_faults
 from inventory.api.tokens import Scope
 from inventory.site.expected import StoredList, enter_in_outbox, load_lists, replace_list
 from inventory.site.expected_file import CODE, parse_rows
-from inventory.site.sending import publish_entered
+from inventory.site.sending import publish_rows
 from inventory.site.table_file import LONGEST
 
-Code = Annotated[str, Field(min_length=1, max_length=LONGEST)]
+_Code = Annotated[str, Field(min_length=1, max_length=LONGEST)]
 
 
-class ListsQuery(Query):
-    """The site."""
+class _ListsQuery(Query):
+    """Parameters: the site."""
 
     site: Site
 
 
-class ListQuery(Query):
-    """The site, and the trailer or door."""
+class _ListQuery(Query):
+    """Parameters: the site, and the trailer or door."""
 
     site: Site
     kind: Literal["trailer", "door"]
@@ -44,9 +44,9 @@ class ListQuery(Query):
 class ExpectedLineIn(Body):
     """One item on one pallet."""
 
-    notice: Code = Field(description="The number of the notice or the order.", examples=["4550012"])
-    pallet: Code = Field(description="As it stands on the label: a text, so that 007 stays 007.", examples=["742"])
-    item: Code = Field(examples=["A100"])
+    notice: _Code = Field(description="The number of the notice or the order.", examples=["4550012"])
+    pallet: _Code = Field(description="As it stands on the label: a text, so that 007 stays 007.", examples=["742"])
+    item: _Code = Field(examples=["A100"])
     quantity: float = Field(ge=0.000001, lt=10**9, description="With 9 digits and 6 places at most.", examples=[24])
     uom: str = Field(
         pattern=f"^{CODE.pattern}$", description="The code of the unit, as forms list it.", examples=["CS"]
@@ -60,14 +60,14 @@ class ExpectedIn(Body):
     lines: list[ExpectedLineIn] = Field(min_length=1, max_length=10_000)
 
 
-def lists(context: ApiContext) -> Answer:
+def _list_expected(context: ApiContext) -> Answer:
     """Answer with the expected lists of a site."""
     with context.read_transaction() as transaction:
         found = load_lists(transaction, context.parameters.site)
     return Answer(ListsOut(expected=[_list_out(one) for one in found]))
 
 
-def one_list(context: ApiContext) -> Answer:
+def _get_list(context: ApiContext) -> Answer:
     """Answer with the expected list of one place."""
     found = _load_list(context)
     if found is None:
@@ -77,7 +77,7 @@ def one_list(context: ApiContext) -> Answer:
     return Answer(_list_out(found))
 
 
-def announce(context: ApiContext) -> Answer:
+def _replace_list(context: ApiContext) -> Answer:
     """Replace the expected list of a place."""
     given: ExpectedIn = context.body
     kind = context.parameters.kind
@@ -94,7 +94,7 @@ def announce(context: ApiContext) -> Answer:
     return _publish(context, found[_place(context)], "expected_published")
 
 
-def withdraw(context: ApiContext) -> Answer:
+def _withdraw_list(context: ApiContext) -> Answer:
     """Withdraw the expected list of a place."""
     if (there := _load_list(context)) is None or not there.expected.lines:
         raise Problem("unknown", f"{context.parameters.kind}/{context.parameters.name}: nothing is expected there")
@@ -118,7 +118,7 @@ def _publish(context: ApiContext, lines: Sequence[ExpectedLine], deed: str) -> A
     """Store and publish the list; answer 200, or 202 if the broker has not confirmed it yet."""
     if (signer := context.resources.signer) is None:
         raise Problem("not_possible", "console.key is not set: devices take nothing unsigned; name a private key there")
-    with publishing():
+    with hold_publishing_lock():
         with context.transaction() as transaction:
             there = _find_list(transaction, context)
             demand_unchanged(context, None if there is None else _list_out(there))
@@ -132,7 +132,7 @@ def _publish(context: ApiContext, lines: Sequence[ExpectedLine], deed: str) -> A
                 transaction, context.resources.settings.prefix, [made], signer, context.resources.now()
             )
         try:
-            publish_entered(context.resources.settings, "expect", context.resources.transaction, entered, retain=True)
+            publish_rows(context.resources.settings, "expect", context.resources.transaction, entered, retain=True)
         except Unavailable:
             return Answer(_list_out(StoredList(made, sent=False)), 202)
         return Answer(_list_out(StoredList(made, sent=True)))
@@ -166,7 +166,7 @@ def _list_out(one: StoredList) -> ListOut:
     )
 
 
-AWAY = {202: "It is kept, and the broker has not taken it: the inventory that runs publishes it by itself"}
+_AWAY = {202: "It is kept, and the broker has not taken it: the inventory that runs publishes it by itself"}
 
 ENDPOINTS = (
     Endpoint(
@@ -174,8 +174,8 @@ ENDPOINTS = (
         "/v1/sites/{site}/expected",
         "listExpected",
         "What is expected at each trailer and door",
-        lists,
-        ListsQuery,
+        _list_expected,
+        _ListsQuery,
         ListsOut,
     ),
     Endpoint(
@@ -183,8 +183,8 @@ ENDPOINTS = (
         "/v1/sites/{site}/expected/{kind}/{name}",
         "getExpected",
         "What is expected at a trailer or a door",
-        one_list,
-        ListQuery,
+        _get_list,
+        _ListQuery,
         ListOut,
         problems=("unknown",),
     ),
@@ -193,12 +193,12 @@ ENDPOINTS = (
         "/v1/sites/{site}/expected/{kind}/{name}",
         "announce",
         "Announce what is expected there, in the place of what was",
-        announce,
-        ListQuery,
+        _replace_list,
+        _ListQuery,
         ListOut,
         body=ExpectedIn,
         scope=Scope.WRITE,
-        statuses=AWAY,
+        statuses=_AWAY,
         description="It is signed with `console.key` and published; devices keep it, also without a network.",
         problems=("breaks_rules", "not_possible", "changed_meanwhile"),
     ),
@@ -207,11 +207,11 @@ ENDPOINTS = (
         "/v1/sites/{site}/expected/{kind}/{name}",
         "withdraw",
         "Withdraw what is expected there",
-        withdraw,
-        ListQuery,
+        _withdraw_list,
+        _ListQuery,
         ListOut,
         scope=Scope.WRITE,
-        statuses=AWAY,
+        statuses=_AWAY,
         problems=("unknown", "not_possible", "changed_meanwhile"),
     ),
 )

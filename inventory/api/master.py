@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from dockvoice_protocol.errors import Unavailable, UnreadableInput
 from dockvoice_protocol.records.master import OF_RULES, OF_WORDS, Cells
-from inventory.api.context import Answer, ApiContext, Endpoint, demand_unchanged, publishing
+from inventory.api.context import Answer, ApiContext, Endpoint, demand_unchanged, hold_publishing_lock
 from inventory.api.models import KindsOut, MasterOut, OperatorOut, RosterOut
 from inventory.api.parameters import Body, Query, Site, Text
 from inventory.api.problems import Problem, Wrong, from_row_faults
@@ -31,23 +31,23 @@ from inventory.site.roster import COLUMNS, LAYOUT, ROSTER, roster_kind, to_opera
 
 log = logging.getLogger("api")
 
-PEOPLES = frozenset({OF_RULES, OF_WORDS})
+_PEOPLES = frozenset({OF_RULES, OF_WORDS})
 """Kinds that only people change."""
 
-MOST = 10_000  # Rows of a message: twice the limit, so that the error names the broken rule.
+_MOST = 10_000  # Rows of a message: twice the limit, so that the error names the broken rule.
 
-Reason = Annotated[Text, Field(description="Why, for whoever reads the history.", examples=["the night's run"])]
-Cell = Annotated[str, Field(max_length=1000)]
+_Reason = Annotated[Text, Field(description="Why, for whoever reads the history.", examples=["the night's run"])]
+_Cell = Annotated[str, Field(max_length=1000)]
 
 
-class SiteQuery(Query):
-    """The site."""
+class _SiteQuery(Query):
+    """Parameters: the site."""
 
     site: Site
 
 
-class KindQuery(Query):
-    """The site and the kind."""
+class _KindQuery(Query):
+    """Parameters: the site and the kind."""
 
     site: Site
     kind: Annotated[str, Field(pattern="^[a-z][a-z0-9_.-]{0,62}$", examples=["docks", "items", "items.units"])]
@@ -56,10 +56,10 @@ class KindQuery(Query):
 class MasterIn(Body):
     """All rows of a kind; they replace the others."""
 
-    reason: Reason
-    rows: list[dict[str, Cell]] = Field(
+    reason: _Reason
+    rows: list[dict[str, _Cell]] = Field(
         min_length=1,
-        max_length=MOST,
+        max_length=_MOST,
         description="Of a list (docks, items): value, spoken, check. Of units (items.units): value, unit, factor, base",
         examples=[[{"value": "A", "spoken": "dock alpha", "check": "61"}]],
     )
@@ -78,18 +78,18 @@ class OperatorIn(Body):
 class RosterIn(Body):
     """All operators; they replace the others."""
 
-    reason: Reason
-    operators: list[OperatorIn] = Field(min_length=1, max_length=MOST)
+    reason: _Reason
+    operators: list[OperatorIn] = Field(min_length=1, max_length=_MOST)
 
 
-def kinds(context: ApiContext) -> Answer:
+def _list_kinds(context: ApiContext) -> Answer:
     """Answer with the latest version of every kind of master data of a site."""
     with context.read_transaction() as transaction:
         found = context.resources.catalogue(context.parameters.site, transaction).kinds()
     return Answer(KindsOut(kinds=[_version_out(one) for one in found]))
 
 
-def one_kind(context: ApiContext) -> Answer:
+def _get_kind(context: ApiContext) -> Answer:
     """Answer with the latest version of a kind of master data; Problem `unknown` without one."""
     with context.read_transaction() as transaction:
         found = _latest(context.resources.catalogue(context.parameters.site, transaction), context.parameters.kind)
@@ -98,11 +98,11 @@ def one_kind(context: ApiContext) -> Answer:
     return Answer(_version_out(found))
 
 
-def write_kind(context: ApiContext) -> Answer:
+def _replace_kind(context: ApiContext) -> Answer:
     """Replace the rows of a kind: make a version if they differ, and publish it."""
     given: MasterIn = context.body
     name: str = context.parameters.kind
-    if name in PEOPLES:
+    if name in _PEOPLES:
         raise Problem("not_granted", f"{name}: are changed by people, on the console or by `dockvoice inventory`")
     try:
         kind = find_kind(name)
@@ -142,7 +142,7 @@ def write_kind(context: ApiContext) -> Answer:
     return Answer(_version_out(made), 200 if sent else 202)
 
 
-def roster(context: ApiContext) -> Answer:
+def _get_roster(context: ApiContext) -> Answer:
     """Answer with the latest version of a site's operators."""
     with context.read_transaction() as transaction:
         found = _latest(_roster_catalogue(context, context.parameters.site, transaction), ROSTER)
@@ -154,7 +154,7 @@ def roster(context: ApiContext) -> Answer:
     return Answer(_roster_out(context, found))
 
 
-def write_roster(context: ApiContext) -> Answer:
+def _replace_roster(context: ApiContext) -> Answer:
     """Replace a site's operators: make a version if they differ, and publish it."""
     given: RosterIn = context.body
     rows = [
@@ -196,7 +196,7 @@ def _store_and_publish(
     site = context.parameters.site
     if context.resources.signer is None:
         raise Problem("not_possible", "console.key is not set: devices take nothing unsigned; name a private key there")
-    with publishing():
+    with hold_publishing_lock():
         try:
             with context.transaction() as transaction:
                 _demand_site(context, transaction)
@@ -263,11 +263,11 @@ def _roster_out(context: ApiContext, one: Version) -> RosterOut:
     return RosterOut(**{name: getattr(one, name) for name in names}, operators=operators)
 
 
-AWAY = {
+_AWAY = {
     202: "It is kept, and the broker has not taken it. The inventory that runs publishes it where `published_at` tells "
     "when it was signed; else send the same again"
 }
-WRITES = ("breaks_rules", "not_possible", "changed_meanwhile")
+_WRITES = ("breaks_rules", "not_possible", "changed_meanwhile")
 
 ENDPOINTS = (
     Endpoint(
@@ -275,8 +275,8 @@ ENDPOINTS = (
         "/v1/sites/{site}/catalogue",
         "listMasterData",
         "Every kind of master data of a site",
-        kinds,
-        SiteQuery,
+        _list_kinds,
+        _SiteQuery,
         KindsOut,
     ),
     Endpoint(
@@ -284,8 +284,8 @@ ENDPOINTS = (
         "/v1/sites/{site}/catalogue/{kind}",
         "getMasterData",
         "One kind of master data: docks, items, items.units, rules, words",
-        one_kind,
-        KindQuery,
+        _get_kind,
+        _KindQuery,
         MasterOut,
         problems=("unknown",),
     ),
@@ -294,25 +294,25 @@ ENDPOINTS = (
         "/v1/sites/{site}/catalogue/{kind}",
         "putMasterData",
         "Let a list or its units be these rows, and publish them",
-        write_kind,
-        KindQuery,
+        _replace_kind,
+        _KindQuery,
         MasterOut,
         body=MasterIn,
         scope=Scope.WRITE,
-        statuses=AWAY,
+        statuses=_AWAY,
         description=(
             "Where the rows say nothing new, no version is made. Rules and words are changed by people alone: what "
             "they would change is looked at first."
         ),
-        problems=("unknown", *WRITES),
+        problems=("unknown", *_WRITES),
     ),
     Endpoint(
         "GET",
         "/v1/sites/{site}/operators",
         "getOperators",
         "Who may sign on at a site",
-        roster,
-        SiteQuery,
+        _get_roster,
+        _SiteQuery,
         RosterOut,
         description="Personal data. Numbers are told only to a token that may write here.",
         problems=("unknown",),
@@ -322,12 +322,12 @@ ENDPOINTS = (
         "/v1/sites/{site}/operators",
         "putOperators",
         "Let these sign on, and nobody else",
-        write_roster,
-        SiteQuery,
+        _replace_roster,
+        _SiteQuery,
         RosterOut,
         body=RosterIn,
         scope=Scope.WRITE,
-        statuses=AWAY,
-        problems=("unknown", *WRITES),
+        statuses=_AWAY,
+        problems=("unknown", *_WRITES),
     ),
 )

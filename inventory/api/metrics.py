@@ -11,15 +11,15 @@ from inventory.store.tables import outbox
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-PENDING = "dockvoice_outbox_pending"
-OLDEST = "dockvoice_outbox_oldest_age_seconds"
+_PENDING = "dockvoice_outbox_pending"
+_OLDEST = "dockvoice_outbox_oldest_age_seconds"
 
 
-class NoQuery(Query):
+class _NoQuery(Query):
     """No parameters."""
 
 
-def metrics(context: ApiContext) -> Answer:
+def _get_metrics(context: ApiContext) -> Answer:
     """What is pending by kind, of the sites that the token may read; kinds without any are zero."""
     wanted = select(outbox.c.kind, func.count().label("number"), func.min(outbox.c.created_at).label("oldest"))
     wanted = wanted.where(outbox.c.due_at.is_not(None)).group_by(outbox.c.kind)
@@ -30,10 +30,10 @@ def metrics(context: ApiContext) -> Answer:
     now = context.resources.now()
     pending = {kind: found[kind].number if kind in found else 0 for kind in MessageKind}
     ages = {kind: (now - found[kind].oldest).total_seconds() if kind in found else 0 for kind in MessageKind}
-    lines = [f"# HELP {PENDING} What is not published, posted or confirmed yet.", f"# TYPE {PENDING} gauge"]
-    lines += [f'{PENDING}{{kind="{kind}"}} {number}' for kind, number in pending.items()]
-    lines += [f"# HELP {OLDEST} Age of the oldest of them.", f"# TYPE {OLDEST} gauge"]
-    lines += [f'{OLDEST}{{kind="{kind}"}} {age:g}' for kind, age in ages.items()]
+    lines = [f"# HELP {_PENDING} What is not published, posted or confirmed yet.", f"# TYPE {_PENDING} gauge"]
+    lines += [f'{_PENDING}{{kind="{kind}"}} {number}' for kind, number in pending.items()]
+    lines += [f"# HELP {_OLDEST} Age of the oldest of them.", f"# TYPE {_OLDEST} gauge"]
+    lines += [f'{_OLDEST}{{kind="{kind}"}} {age:g}' for kind, age in ages.items()]
     return Answer("".join(f"{line}\n" for line in lines).encode())
 
 
@@ -43,8 +43,8 @@ ENDPOINTS = (
         "/metrics",
         "getMetrics",
         "Metrics for Prometheus",
-        metrics,
-        NoQuery,
+        _get_metrics,
+        _NoQuery,
         MEDIA_TYPE,
         description="What is pending in the outbox, by kind, and the age of the oldest.",
     ),

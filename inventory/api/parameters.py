@@ -16,8 +16,8 @@ from dockvoice_protocol.instants import instant, to_utc
 from dockvoice_protocol.terminal.plain_text import is_plain
 from inventory.store.tables import SEARCHED
 
-MOST = 1000  # Most rows of one page: a message of some 500 kB.
-DIGITS = 18  # Most digits of a number, within every database's range.
+_MOST = 1000  # Most rows of one page: a message of some 500 kB.
+_DIGITS = 18  # Most digits of a number, within every database's range.
 
 
 class Query(BaseModel):
@@ -32,13 +32,13 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-def _plain(given: str) -> str:
+def _check_plain(given: str) -> str:
     if not is_plain(given):
         raise ValueError("holds a character that nothing here can hold; leave it out")
     return given
 
 
-def parse_instant(given: str, info: ValidationInfo) -> datetime:
+def _parse_instant(given: str, info: ValidationInfo) -> datetime:
     """Parse a time, or a date as the first moment of the day on the site's clock."""
     found = instant(given, (info.context or {})["zone"])
     if found is None:
@@ -51,9 +51,9 @@ def parse_instant(given: str, info: ValidationInfo) -> datetime:
     return found
 
 
-def parse_end(given: str, info: ValidationInfo) -> datetime:
+def _parse_end(given: str, info: ValidationInfo) -> datetime:
     """Parse the end of a period; a date is the last moment of its day."""
-    found = parse_instant(given, info)
+    found = _parse_instant(given, info)
     try:
         day = date.fromisoformat(given)
     except ValueError:
@@ -61,10 +61,10 @@ def parse_end(given: str, info: ValidationInfo) -> datetime:
     return datetime.combine(day + timedelta(days=1), time.min, found.tzinfo)
 
 
-NAMED = f"^{LEVEL.pattern}$"
+_NAMED = f"^{LEVEL.pattern}$"
 
-Site = Annotated[str, Field(pattern=NAMED, description="The name of a site.", examples=["north"])]
-Text = Annotated[str, Field(min_length=1, max_length=SEARCHED), AfterValidator(_plain)]
+Site = Annotated[str, Field(pattern=_NAMED, description="The name of a site.", examples=["north"])]
+Text = Annotated[str, Field(min_length=1, max_length=SEARCHED), AfterValidator(_check_plain)]
 Forms = Annotated[
     str,
     Field(
@@ -74,7 +74,7 @@ Forms = Annotated[
         description="The names of forms, with a comma between; left out: every form.",
         examples=["receive,receive-notice"],
     ),
-    AfterValidator(_plain),
+    AfterValidator(_check_plain),
 ]
 Device = Annotated[
     str,
@@ -90,9 +90,9 @@ _MOMENT: dict[str, Any] = {
     "anyOf": [{"format": "date"}, {"format": "date-time"}],
     "examples": ["2026-11-20", "2026-11-20T06:00:00Z"],
 }
-Since = Annotated[str, AfterValidator(parse_instant), WithJsonSchema(_MOMENT)]
-Until = Annotated[str, AfterValidator(parse_end), WithJsonSchema(_MOMENT)]
-Limit = Annotated[int, Field(ge=1, le=MOST, description=f"How many of one page, {MOST} at most.")]
+Since = Annotated[str, AfterValidator(_parse_instant), WithJsonSchema(_MOMENT)]
+Until = Annotated[str, AfterValidator(_parse_end), WithJsonSchema(_MOMENT)]
+Limit = Annotated[int, Field(ge=1, le=_MOST, description=f"How many of one page, {_MOST} at most.")]
 State = Literal["current", "amended", "cancelled"]
 
 
@@ -121,7 +121,7 @@ def decode_cursor(given: str, kinds: tuple[type, ...]) -> Any:
 
 def _decode_part(one: Any, kind: type) -> Any:
     """Decode one part of a cursor to a column's type. Raises ValueError."""
-    whole = type(one) is int and 0 <= one < 10**DIGITS
+    whole = type(one) is int and 0 <= one < 10**_DIGITS
     text = isinstance(one, str) and one.isprintable() and len(one) <= SEARCHED
     if not (whole if kind is int else text):
         raise ValueError

@@ -99,17 +99,17 @@ def _escape_pointer(step: object) -> str:
     return str(step).replace("~", "~0").replace("/", "~1")
 
 
-CELL = re.compile(r"(?P<where>/\S+), columns? (?P<column>\w+)[^:]*: (?P<detail>.*)", re.DOTALL)
-ROW = re.compile(r"(?P<where>/\S+?)[,:] (?P<detail>.*)", re.DOTALL)
+_CELL = re.compile(r"(?P<where>/\S+), columns? (?P<column>\w+)[^:]*: (?P<detail>.*)", re.DOTALL)
+_ROW = re.compile(r"(?P<where>/\S+?)[,:] (?P<detail>.*)", re.DOTALL)
 
 
 def from_row_faults(faults: Iterable[str]) -> list[Wrong]:
     """Convert faults of rows, worded as for files (`/rows/3, column uom: …`), each with a pointer to its cell."""
     found = []
     for fault in faults:
-        if cell := CELL.fullmatch(fault):
+        if cell := _CELL.fullmatch(fault):
             found.append(Wrong(detail=cell["detail"], pointer=f"{cell['where']}/{cell['column']}"))
-        elif row := ROW.fullmatch(fault):
+        elif row := _ROW.fullmatch(fault):
             found.append(Wrong(detail=row["detail"], pointer=row["where"]))
         else:
             found.append(Wrong(detail=fault))

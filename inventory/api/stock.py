@@ -12,13 +12,13 @@ from inventory.queries import stock
 from inventory.queries.stock import StockFilter, StockSum
 from inventory.store.stock import OF_WHAT
 
-PLACE = (str, int)  # Cursor: the event and the line of one of a sum's rows.
+_PLACE = (str, int)  # Cursor: the event and the line of one of a sum's rows.
 
-FILTERS = ("pallet", "item", "lot", "location")
+_FILTERS = ("pallet", "item", "lot", "location")
 
 
-class StockQuery(Query):
-    """The filters, and the page."""
+class _StockQuery(Query):
+    """Parameters: filters and page."""
 
     site: Site
     pallet: Text | None = None
@@ -28,19 +28,19 @@ class StockQuery(Query):
     forms: Forms | None = None
     at: Until | None = None
     limit: Limit = 100
-    cursor: Cursor(*PLACE) | None = None  # type: ignore[valid-type] # it makes a type
+    cursor: Cursor(*_PLACE) | None = None  # type: ignore[valid-type] # it makes a type
 
 
-def stock_sums(context: ApiContext) -> Answer:
+def _list_stock(context: ApiContext) -> Answer:
     """Answer with a page of the stock sums that are not zero."""
-    asked: StockQuery = context.parameters
+    asked: _StockQuery = context.parameters
     wanted = StockFilter(
         site=asked.site,
-        said={name: said for name in FILTERS if (said := getattr(asked, name)) is not None},
+        said={name: said for name in _FILTERS if (said := getattr(asked, name)) is not None},
         forms=() if asked.forms is None else asked.forms.split(","),
         until=asked.at,  # type: ignore[arg-type] # the validator has parsed it
     )
-    behind = None if asked.cursor is None else tuple(decode_cursor(asked.cursor, PLACE))
+    behind = None if asked.cursor is None else tuple(decode_cursor(asked.cursor, _PLACE))
     with context.read_transaction() as transaction:
         found = stock.load_sums(transaction, wanted, asked.limit + 1, behind)
     if found is None:
@@ -53,10 +53,10 @@ def stock_sums(context: ApiContext) -> Answer:
 
 def _sum_out(one: StockSum) -> SumOut:
     said = {name: getattr(one, name) for name in OF_WHAT}
-    return SumOut(**said, quantity=_number(one.quantity))
+    return SumOut(**said, quantity=_to_number(one.quantity))
 
 
-def _number(exactly: Decimal) -> int | float:
+def _to_number(exactly: Decimal) -> int | float:
     return int(exactly) if exactly == exactly.to_integral_value() else float(exactly)
 
 
@@ -66,8 +66,8 @@ ENDPOINTS = (
         "/v1/sites/{site}/stock",
         "listStock",
         "What stands of each pallet, item, unit, lot and location, as it was dictated",
-        stock_sums,
-        StockQuery,
+        _list_stock,
+        _StockQuery,
         StockOut,
         description=(
             "The sums of what entries add and corrections take back; those of zero are left out. In the order of "

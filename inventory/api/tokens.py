@@ -17,23 +17,23 @@ from inventory.audit.deeds import NAME
 from inventory.store.books import create_tables
 from inventory.store.tables import Json, Moment
 
-BEGINS = "dockvoice_"
+_BEGINS = "dockvoice_"
 """Prefix of each token, so that scanners for leaked secrets find it."""
 
-EVERY = "*"  # Every site, those to come too; no site's name.
+_EVERY = "*"  # Every site, those to come too; no site's name.
 
-USE_RESOLUTION = timedelta(hours=1)  # Of `used_at`: a write for each request would block the consumer.
+_USE_RESOLUTION = timedelta(hours=1)  # Of `used_at`: a write for each request would block the consumer.
 
-VERSION = 1
+_VERSION = 1
 """Of the table below; the tables of the inventory and of the console have their own, since both run without an API."""
 
-metadata = MetaData()
+_metadata = MetaData()
 
-versions = Table("dockvoice_api", metadata, Column("version", Integer, primary_key=True, autoincrement=False))
+_versions = Table("dockvoice_api", _metadata, Column("version", Integer, primary_key=True, autoincrement=False))
 
-table = Table(
+_table = Table(
     "dockvoice_api_tokens",
-    metadata,
+    _metadata,
     Column("name", Text, primary_key=True),
     # A token has 256 random bits: neither a salt nor a slow hash would add anything.
     Column("token_sha256", Text, nullable=False, unique=True),
@@ -47,7 +47,7 @@ table = Table(
 
 def prepare(engine: Engine) -> None:
     """Create the table if it is missing. Raises Misconfigured for another version, Unavailable."""
-    create_tables(engine, versions, VERSION, "API")
+    create_tables(engine, _versions, _VERSION, "API")
 
 
 class Scope(IntEnum):
@@ -62,7 +62,7 @@ class Scope(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A program's token."""
+    """A program's API token: its name and its scope at each site."""
 
     name: str
     grants: Mapping[str, Scope]
@@ -79,11 +79,11 @@ class Token:
     @property
     def sites(self) -> tuple[str, ...] | None:
         """The sites that it may read; None: every one."""
-        return None if EVERY in self.grants else tuple(sorted(self.grants))
+        return None if _EVERY in self.grants else tuple(sorted(self.grants))
 
     def may(self, site: str, scope: Scope) -> bool:
         """Whether the token has the scope at the site."""
-        return max(self.grants.get(site, 0), self.grants.get(EVERY, 0)) >= scope
+        return max(self.grants.get(site, 0), self.grants.get(_EVERY, 0)) >= scope
 
     def names(self, site: str) -> bool:
         """Whether it was granted this site by name."""
@@ -102,49 +102,49 @@ def add_token(
     if not NAME.fullmatch(name):
         raise Misconfigured(f"name: found {name!r}, allowed are letters, digits and . _ @ -, 63 at most")
     if not grants:
-        raise Misconfigured(f"{name}: is granted no site; give --read SITE or --write SITE, or --read '{EVERY}'")
+        raise Misconfigured(f"{name}: is granted no site; give --read SITE or --write SITE, or --read '{_EVERY}'")
     for site in grants:
-        if site != EVERY and not LEVEL.fullmatch(site):
-            raise Misconfigured(f"site: found {site!r}, allowed is the name of a site, or {EVERY!r} for every one")
-    if transaction.execute(select(table.c.name).where(table.c.name == name)).first() is not None:
+        if site != _EVERY and not LEVEL.fullmatch(site):
+            raise Misconfigured(f"site: found {site!r}, allowed is the name of a site, or {_EVERY!r} for every one")
+    if transaction.execute(select(_table.c.name).where(_table.c.name == name)).first() is not None:
         raise Misconfigured(f"{name}: there is a token of this name; revoke it first, or choose another name")
-    secret = BEGINS + secrets.token_urlsafe(32)
+    secret = _BEGINS + secrets.token_urlsafe(32)
     values = {"grants": {site: str(scope) for site, scope in grants.items()}, "made_at": now, "made_by": by}
     transaction.execute(
-        insert(table).values(name=name, token_sha256=_hash(secret), ends_at=ends_at, used_at=None, **values)
+        insert(_table).values(name=name, token_sha256=_hash(secret), ends_at=ends_at, used_at=None, **values)
     )
     return secret
 
 
 def find_token(transaction: Connection, secret: str, now: datetime) -> Token | None:
     """The token of a secret; None for an unknown, revoked or expired one."""
-    row = transaction.execute(select(table).where(table.c.token_sha256 == _hash(secret))).one_or_none()
-    found = None if row is None else _token(row)
+    row = transaction.execute(select(_table).where(_table.c.token_sha256 == _hash(secret))).one_or_none()
+    found = None if row is None else _to_token(row)
     return None if found is None or (found.ends_at is not None and found.ends_at <= now) else found
 
 
-def all_tokens(transaction: Connection) -> list[Token]:
+def load_tokens(transaction: Connection) -> list[Token]:
     """All tokens by name."""
-    return [_token(row) for row in transaction.execute(select(table).order_by(table.c.name))]
+    return [_to_token(row) for row in transaction.execute(select(_table).order_by(_table.c.name))]
 
 
 def record_use(transaction: Connection, token: Token, now: datetime) -> None:
     """Update `used_at`, by which unused tokens are found."""
-    transaction.execute(update(table).where(table.c.name == token.name).values(used_at=now))
+    transaction.execute(update(_table).where(_table.c.name == token.name).values(used_at=now))
 
 
 def is_use_outdated(token: Token, now: datetime) -> bool:
     """Whether `used_at` needs an update."""
-    return token.used_at is None or now - token.used_at >= USE_RESOLUTION
+    return token.used_at is None or now - token.used_at >= _USE_RESOLUTION
 
 
 def revoke_token(transaction: Connection, name: str) -> None:
     """Delete the token. Raises UnreadableInput."""
-    if not transaction.execute(delete(table).where(table.c.name == name)).rowcount:
+    if not transaction.execute(delete(_table).where(_table.c.name == name)).rowcount:
         raise UnreadableInput(f"{name}: there is no such token; `dockvoice api token list` shows them")
 
 
-def _token(row: Row[tuple[object, ...]]) -> Token:
+def _to_token(row: Row[tuple[object, ...]]) -> Token:
     grants = {site: Scope[str(scope).upper()] for site, scope in row.grants.items()}
     return Token(row.name, grants, row.made_at, row.made_by, row.ends_at, row.used_at)
 

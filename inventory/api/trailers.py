@@ -16,36 +16,36 @@ from inventory.api.problems import Problem
 from inventory.api.tokens import Scope
 from inventory.audit.audit import load_signer
 from inventory.dossier import dossier, visits
-from inventory.dossier.issues import issued
+from inventory.dossier.issues import store_version
 from inventory.dossier.visits import Gathered, Visit
 from inventory.queries import trailers as listed
 from inventory.queries.trailers import Trailer
 from inventory.words import check_language, languages
 
-PLACE = (int, str, str)  # Cursor: the last arrival, the site, the number.
+_PLACE = (int, str, str)  # Cursor: the last arrival, the site, the number.
 
-MOST = 200  # Most trailers of one page: the entries of each are counted.
+_MOST = 200  # Most trailers of one page: the entries of each are counted.
 
 
-class TrailersQuery(Query):
-    """The parameters of the list."""
+class _TrailersQuery(Query):
+    """Parameters of the list of trailers."""
 
     site: Site | None = None
     trailer: Text | None = None
     limit: Limit = 30
-    cursor: Cursor(*PLACE) | None = None  # type: ignore[valid-type] # it makes a type
+    cursor: Cursor(*_PLACE) | None = None  # type: ignore[valid-type] # it makes a type
 
 
-class TrailerQuery(Query):
-    """The trailer and the visit; by default the latest visit with a current entry."""
+class _TrailerQuery(Query):
+    """Parameters: the trailer and the visit; by default the latest visit with a current entry."""
 
     site: Site
     trailer: Text
     visit: int | None = None
 
 
-class DossierQuery(TrailerQuery):
-    """The visit and the language of the dossier."""
+class _DossierQuery(_TrailerQuery):
+    """Parameters: visit and language of the dossier."""
 
     language: Annotated[
         str,
@@ -54,11 +54,11 @@ class DossierQuery(TrailerQuery):
     ] = "en"
 
 
-def trailers(context: ApiContext) -> Answer:
+def _list_trailers(context: ApiContext) -> Answer:
     """Answer with announced trailers, then those that entries name, the latest first."""
-    asked: TrailersQuery = context.parameters
-    sites, roles, limit = context.sites(asked.site), context.resources.roles, min(asked.limit, MOST)
-    place = None if asked.cursor is None else decode_cursor(asked.cursor, PLACE)
+    asked: _TrailersQuery = context.parameters
+    sites, roles, limit = context.sites(asked.site), context.resources.roles, min(asked.limit, _MOST)
+    place = None if asked.cursor is None else decode_cursor(asked.cursor, _PLACE)
     before = None if place is None else (place[0], (place[1], place[2]))
     with context.read_transaction() as transaction:
         awaited = [] if before else listed.load_announced(transaction, roles, asked.trailer)
@@ -70,26 +70,26 @@ def trailers(context: ApiContext) -> Answer:
     return Answer(TrailersOut(trailers=[_trailer_out(one) for one in (*ours, *page)], next=following))
 
 
-def trailer(context: ApiContext) -> Answer:
+def _get_visit(context: ApiContext) -> Answer:
     """Answer with every line of a visit, and its totals."""
     gathered, found = _load_visits(context, to_look_at=True)
     chosen = _choose_visit(context, gathered, found)
-    content, _ = dossier.collected(chosen, gathered, context.resources.keys.all(), "en")
+    content, _ = dossier.collect_content(chosen, gathered, context.resources.keys.all(), "en")
     short = [VisitShortOut(number=one.number, began=one.began, closed=one.closing is not None) for one in found]
     names = ("site", "trailer", "visit", "as_of", "lines", "figures", "still_to_come")
     return Answer(VisitOut(**{name: content[name] for name in names}, visits=short))
 
 
-def make_dossier(context: ApiContext) -> Answer:
+def _make_dossier(context: ApiContext) -> Answer:
     """Answer with the signed dossier of a visit, without recordings; record it in the audit log."""
-    asked: DossierQuery = context.parameters
+    asked: _DossierQuery = context.parameters
     if (key := context.resources.settings.dossier.key) is None:
         raise Problem("not_possible", "dossier.key is not set: nothing goes out unsigned; name a private key there")
     gathered, found = _load_visits(context)
     chosen = _choose_visit(context, gathered, found)
     with context.transaction() as transaction:
-        issue = partial(issued, transaction, asked.site, asked.trailer, chosen, now=context.resources.now())
-        made = dossier.made(
+        issue = partial(store_version, transaction, asked.site, asked.trailer, chosen, now=context.resources.now())
+        made = dossier.build(
             chosen, gathered, context.resources.keys.all(), load_signer(key), asked.language, issue=issue
         ).file
         sha256 = hashlib.sha256(made).hexdigest()
@@ -99,15 +99,15 @@ def make_dossier(context: ApiContext) -> Answer:
 
 
 def _load_visits(context: ApiContext, *, to_look_at: bool = False) -> tuple[Gathered, list[Visit]]:
-    asked: TrailerQuery = context.parameters
+    asked: _TrailerQuery = context.parameters
     with context.read_transaction() as transaction:
         gathered = visits.gather(transaction, asked.site, asked.trailer, context.resources.roles, to_look_at=to_look_at)
     return gathered, gathered.visits()
 
 
 def _choose_visit(context: ApiContext, gathered: Gathered, found: list[Visit]) -> Visit:
-    asked: TrailerQuery = context.parameters
-    if (chosen := visits.choose(found, gathered, asked.visit)) is None:
+    asked: _TrailerQuery = context.parameters
+    if (chosen := visits.choose_visit(found, gathered, asked.visit)) is None:
         raise Problem("unknown", f"{asked.trailer}: no list and no entry of {asked.site} names this trailer or visit")
     return chosen
 
@@ -132,18 +132,18 @@ ENDPOINTS = (
         "/v1/trailers",
         "listTrailers",
         "Trailers: announced, received, missing",
-        trailers,
-        TrailersQuery,
+        _list_trailers,
+        _TrailersQuery,
         TrailersOut,
-        description=f"{MOST} of one page at most.",
+        description=f"{_MOST} of one page at most.",
     ),
     Endpoint(
         "GET",
         "/v1/sites/{site}/trailers/{trailer}",
         "getTrailer",
         "What one trailer was to bring and brought",
-        trailer,
-        TrailerQuery,
+        _get_visit,
+        _TrailerQuery,
         VisitOut,
         problems=("unknown",),
     ),
@@ -152,8 +152,8 @@ ENDPOINTS = (
         "/v1/sites/{site}/trailers/{trailer}/dossier",
         "makeDossier",
         "The signed dossier of a visit, a ZIP file without recordings",
-        make_dossier,
-        DossierQuery,
+        _make_dossier,
+        _DossierQuery,
         "application/zip",
         scope=Scope.WRITE,
         description="It is a POST, since that it was made stands in the audit. The same visit gives the same bytes.",

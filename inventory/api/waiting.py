@@ -17,40 +17,40 @@ from inventory.store.tables import entries as meant
 from inventory.store.tables import flags as spoken
 from inventory.store.tables import reviews as put_aside
 
-PLACE = (datetime, str)  # Cursor: a time and an event.
-FLAG_PLACE = (datetime, str, str)  # Cursor: a time, an event and a rule.
+_PLACE = (datetime, str)  # Cursor: a time and an event.
+_FLAG_PLACE = (datetime, str, str)  # Cursor: a time, an event and a rule.
 
 
-class PageQuery(Query):
-    """The site, and the page."""
+class _PageQuery(Query):
+    """Parameters: the site, and the page."""
 
     site: Site | None = None
     limit: Limit = 100
-    cursor: Cursor(*PLACE) | None = None  # type: ignore[valid-type] # it makes a type
+    cursor: Cursor(*_PLACE) | None = None  # type: ignore[valid-type] # it makes a type
 
 
-class ReviewsQuery(PageQuery):
-    """The state of the reviews."""
+class _ReviewsQuery(_PageQuery):
+    """Parameters: the reviews' state."""
 
     state: Literal["open", "every"] = "open"
 
 
-class FlagsQuery(PageQuery):
-    """The state of the flags."""
+class _FlagsQuery(_PageQuery):
+    """Parameters: the flags' state."""
 
-    cursor: Cursor(*FLAG_PLACE) | None = None  # type: ignore[valid-type] # as above
+    cursor: Cursor(*_FLAG_PLACE) | None = None  # type: ignore[valid-type] # as above
     state: Literal["open", "stands", "struck", "every"] = "open"
 
 
-def reviews(context: ApiContext) -> Answer:
+def _list_reviews(context: ApiContext) -> Answer:
     """Answer with utterances under review, the oldest first."""
-    asked: ReviewsQuery = context.parameters
+    asked: _ReviewsQuery = context.parameters
     order = (put_aside.c.told_at, put_aside.c.event_id)
     wanted = _filter_sites(select(put_aside), put_aside.c.site, context).order_by(*order)
     if asked.state == "open":
         wanted = wanted.where(put_aside.c.state == "open")
     if asked.cursor is not None:
-        wanted = wanted.where(tuple_(*order) > tuple_(*decode_cursor(asked.cursor, PLACE)))
+        wanted = wanted.where(tuple_(*order) > tuple_(*decode_cursor(asked.cursor, _PLACE)))
     with context.read_transaction() as transaction:
         rows = transaction.execute(wanted.limit(asked.limit + 1)).mappings().all()
     names = [name for name in Review.__dataclass_fields__ if name in ReviewOut.model_fields]
@@ -60,9 +60,9 @@ def reviews(context: ApiContext) -> Answer:
     return Answer(ReviewsOut(reviews=page, next=following))
 
 
-def flags(context: ApiContext) -> Answer:
+def _list_flags(context: ApiContext) -> Answer:
     """Answer with flags, the oldest first; open ones only of current entries, or about devices."""
-    asked: FlagsQuery = context.parameters
+    asked: _FlagsQuery = context.parameters
     order = (spoken.c.flagged_at, spoken.c.event_id, spoken.c.rule)
     wanted = _filter_sites(select(spoken), spoken.c.site, context).order_by(*order)
     if asked.state == "open":
@@ -70,7 +70,7 @@ def flags(context: ApiContext) -> Answer:
     if asked.state != "every":
         wanted = wanted.where(spoken.c.state == asked.state)
     if asked.cursor is not None:
-        wanted = wanted.where(tuple_(*order) > tuple_(*decode_cursor(asked.cursor, FLAG_PLACE)))
+        wanted = wanted.where(tuple_(*order) > tuple_(*decode_cursor(asked.cursor, _FLAG_PLACE)))
     with context.read_transaction() as transaction:
         rows = transaction.execute(wanted.limit(asked.limit + 1)).all()
     page = [FlagOut.model_validate(row) for row in rows[: asked.limit]]
@@ -79,10 +79,10 @@ def flags(context: ApiContext) -> Answer:
     return Answer(FlagsOut(flags=page, next=following))
 
 
-def refusals(context: ApiContext) -> Answer:
+def _list_refusals(context: ApiContext) -> Answer:
     """Answer with refused events, the latest first."""
-    asked: PageQuery = context.parameters
-    before = None if asked.cursor is None else tuple(decode_cursor(asked.cursor, PLACE))
+    asked: _PageQuery = context.parameters
+    before = None if asked.cursor is None else tuple(decode_cursor(asked.cursor, _PLACE))
     with context.read_transaction() as transaction:
         found = turned_down.load_refusals(transaction, asked.limit + 1, before, context.sites(asked.site))
     page = [
@@ -106,8 +106,8 @@ ENDPOINTS = (
         "/v1/reviews",
         "listReviews",
         "What devices have put aside for a person, the oldest first",
-        reviews,
-        ReviewsQuery,
+        _list_reviews,
+        _ReviewsQuery,
         ReviewsOut,
         description="A person decides: on the console, by `dockvoice inventory review`, or the operator by voice.",
     ),
@@ -116,8 +116,8 @@ ENDPOINTS = (
         "/v1/flags",
         "listFlags",
         "Entries that rules speak against, the oldest first",
-        flags,
-        FlagsQuery,
+        _list_flags,
+        _FlagsQuery,
         FlagsOut,
         description="A person decides: by `dockvoice inventory flags`.",
     ),
@@ -126,8 +126,8 @@ ENDPOINTS = (
         "/v1/refusals",
         "listRefusals",
         "Events that were refused, the latest first",
-        refusals,
-        PageQuery,
+        _list_refusals,
+        _PageQuery,
         RefusalsOut,
     ),
 )

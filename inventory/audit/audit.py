@@ -44,10 +44,10 @@ if TYPE_CHECKING:
     from inventory.repository import Store
     from inventory.store.stock import Move
 
-NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")
 """Format of a number in a database: Python also parses 1_2 and digits of other scripts, which SQL sums differently."""
 
-KEY_FILES = "*.pem"  # The files of a directory of keys.
+_KEY_FILES = "*.pem"  # The files of a directory of keys.
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +243,7 @@ class _EntryStates:
         self._kept: dict[str, tuple[int, str]] = {}
 
     def add(self, came: TrailEvent) -> None:
-        """Record the entry states that one event sets, and the stored one."""
+        """Remember the state that an event gives to an earlier entry, and its own entry's stored state."""
         if came.entered is not None and came.entered.state != "current":
             self._kept[came.event_id] = (came.sequence, came.entered.state)
         data = _data(parsed(came.body)) if came.applied else {}
@@ -252,7 +252,7 @@ class _EntryStates:
                 self._said[str(data[name])] = (came.sequence, state)
 
     def find_faults(self) -> Iterator[tuple[int, str]]:
-        """Differences between the two: number of the event, and both states."""
+        """Yield entries whose stored state is not that of the events: number, and both states."""
         found = []
         for event_id in self._said.keys() | self._kept.keys():
             said, kept = self._said.get(event_id), self._kept.get(event_id)
@@ -269,20 +269,20 @@ class _StockMoves:
         """What each entry that is not current any more had added."""
 
     def add(self, came: TrailEvent) -> None:
-        """Record the stock move of one event whose entry was replaced."""
+        """Remember what an event's entry added to stock, if the entry is not current."""
         if came.entered is not None and came.entered.state != "current":
             self._ended[came.event_id] = _stock_added(came)
 
     def find_fault(self, came: TrailEvent) -> Wrong | None:
         """The mismatch between the stored stock moves and the events; None if they match."""
-        if not _is_moved(came.added, _stock_added(came)):
+        if not _is_same_move(came.added, _stock_added(came)):
             return Wrong.STOCK_ALTERED
         named = self._replaced_id(came)
         if named is not None and named not in self._ended:
             return None  # the entry is current by mistake, which is reported at the end
         before = None if named is None else self._ended[named]
         back = None if before is None else {**before, "quantity": -before["quantity"]}
-        return None if _is_moved(came.taken_back, back) else Wrong.STOCK_ALTERED
+        return None if _is_same_move(came.taken_back, back) else Wrong.STOCK_ALTERED
 
     def _replaced_id(self, came: TrailEvent) -> str | None:
         said = _data(parsed(came.body)) if came.applied and not came.withheld else {}
@@ -303,11 +303,11 @@ def _stock_added(came: TrailEvent) -> Move | None:
     return {"entry": came.event_id, "site": site, "device": device, "form": said["form"], **its}
 
 
-def _is_moved(kept: Moved | None, said: Move | None) -> bool:
+def _is_same_move(kept: Moved | None, said: Move | None) -> bool:
     if kept is None or said is None:
         return kept is said
     quantity = str(kept["quantity"])
-    return NUMBER.fullmatch(quantity) is not None and {**kept, "quantity": Decimal(quantity)} == said
+    return _NUMBER.fullmatch(quantity) is not None and {**kept, "quantity": Decimal(quantity)} == said
 
 
 def find_devices(store: Store, name: str | None) -> list[Progress]:
@@ -344,12 +344,12 @@ def load_trusted_keys(files: Iterable[Path], directory: Path | None, ours: Path)
 
     None if there is no key there either. Raises UnreadableInput.
     """
-    given = [*files, *(sorted(directory.glob(KEY_FILES)) if directory else ())]
+    given = [*files, *(sorted(directory.glob(_KEY_FILES)) if directory else ())]
     if directory is not None and not given:
-        raise UnreadableInput(f"{directory}: holds no {KEY_FILES}; `dockvoice audit key` on a device prints its key")
+        raise UnreadableInput(f"{directory}: holds no {_KEY_FILES}; `dockvoice audit key` on a device prints its key")
     enrolled: dict[tuple[str, str], dict[str, PublicKey]] = {}
     anyones, awaited = dict[str, PublicKey](), set[str]()
-    for path in given or sorted(ours.glob(KEY_FILES)):
+    for path in given or sorted(ours.glob(_KEY_FILES)):
         key, named = read_key(path), NAME.fullmatch(path.name)
         if named is None or named["keyid"] != key.keyid:
             anyones[key.keyid] = key

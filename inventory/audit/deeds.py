@@ -25,10 +25,10 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,62}")
 """Format of a person's or program's name: it is stored in the log and in decisions, and read out to operators."""
 
 NO_RECORDING = "0" * 64
-CHAINING = 0x64656564  # "deed": the advisory lock for appending a link, so that two do not follow the same one.
+_CHAINING = 0x64656564  # "deed": the advisory lock for appending a link, so that two do not follow the same one.
 
 SIGNED_IN = "signed_in"
-SIGN_INS = 50  # Sign-ins of one name that are compared: some weeks.
+_SIGN_INS = 50  # Sign-ins of one name that are compared: some weeks.
 
 STEP = 200  # Most rows verified at once: some 50 ms, for which a page waits.
 ANEW = timedelta(
@@ -59,7 +59,7 @@ class StoredAction:
 
 def record_action(transaction: Connection, deed: UserAction, at: datetime, signer: Signer | None) -> None:
     """Append an action to the chain, in the transaction that carries it out."""
-    take_advisory_lock(transaction, CHAINING)
+    take_advisory_lock(transaction, _CHAINING)
     last = transaction.execute(select(deeds.c.number, deeds.c.link).order_by(deeds.c.number.desc()).limit(1)).first()
     number, previous = (1, GENESIS) if last is None else (last.number + 1, last.link)
     said = {
@@ -101,7 +101,7 @@ def load_actions_about(
 def load_sign_in_addresses(transaction: Connection, name: str) -> list[str]:
     """The addresses of the latest sign-ins under a name."""
     wanted = _NOTED.where(deeds.c.about == name, deeds.c.deed == SIGNED_IN).order_by(deeds.c.number.desc())
-    return [one.deed.address for one in _load_actions(transaction, wanted.limit(SIGN_INS))]
+    return [one.deed.address for one in _load_actions(transaction, wanted.limit(_SIGN_INS))]
 
 
 _NOTED = select(deeds.c.number, deeds.c.at, deeds.c.body)
@@ -112,7 +112,7 @@ def _load_actions(transaction: Connection, wanted: Select[Any]) -> list[StoredAc
 
 
 @dataclass(frozen=True, slots=True)
-class ChainPosition:
+class _ChainPosition:
     """How far the chain is verified."""
 
     number: int = 0  # The last valid row.
@@ -121,12 +121,12 @@ class ChainPosition:
     broken: int | None = None  # The first row that was changed, removed or inserted.
 
 
-START = ChainPosition()
+_START = _ChainPosition()
 
 
-def verify_from(
-    transaction: Connection, key: PublicKey | None, on: ChainPosition = START, most: int = STEP
-) -> ChainPosition:
+def _verify_from(
+    transaction: Connection, key: PublicKey | None, on: _ChainPosition = _START, most: int = STEP
+) -> _ChainPosition:
     """Verify at most `most` rows of the chain from a position on.
 
     With `key`, all rows that name it must be signed with it, and none after the first signed one may be unsigned.
@@ -141,14 +141,14 @@ def verify_from(
             fits = fits and key.signed(row.link, row.signature or "")
         if not fits or (on.signed and row.signature is None):
             return replace(on, broken=number)
-        on = ChainPosition(number, row.link, on.signed or row.signature is not None)
+        on = _ChainPosition(number, row.link, on.signed or row.signature is not None)
     return on
 
 
 def find_broken(transaction: Connection, key: PublicKey | None) -> int | None:
     """Number of the first action that was changed, removed or inserted; None if all are valid."""
-    on = verify_from(transaction, key)
-    while on.broken is None and (further := verify_from(transaction, key, on)) != on:
+    on = _verify_from(transaction, key)
+    while on.broken is None and (further := _verify_from(transaction, key, on)) != on:
         on = further
     return on.broken
 
@@ -161,8 +161,8 @@ def find_broken_among(transaction: Connection, key: PublicKey | None, shown: Seq
     row = transaction.execute(select(deeds.c.link, deeds.c.signature).where(deeds.c.number == first)).one_or_none()
     if row is None and first:
         return first
-    on = START if row is None else ChainPosition(first, row.link, row.signature is not None)
-    return verify_from(transaction, key, on, len(shown)).broken
+    on = _START if row is None else _ChainPosition(first, row.link, row.signature is not None)
+    return _verify_from(transaction, key, on, len(shown)).broken
 
 
 class ChainVerifier:
@@ -170,16 +170,16 @@ class ChainVerifier:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._on = START
+        self._on = _START
         self._began: datetime | None = None
 
-    def verify_next(self, transaction: Connection, key: PublicKey | None, now: datetime) -> ChainPosition:
+    def verify_next(self, transaction: Connection, key: PublicKey | None, now: datetime) -> _ChainPosition:
         """Verify the next rows; start again from the first one after ANEW."""
         with self._lock:
             if self._began is None or now - self._began > ANEW:
-                self._on, self._began = START, now
+                self._on, self._began = _START, now
             if self._on.broken is None:
-                self._on = verify_from(transaction, key, self._on)
+                self._on = _verify_from(transaction, key, self._on)
             return self._on
 
 

@@ -20,13 +20,13 @@ from inventory.cli.options import (
     Database,
     Json,
     Sign,
+    check_site,
     given_settings,
-    looking,
     narrow,
+    open_store,
+    require_signer,
     say,
-    signer_of,
-    site_of,
-    whoever,
+    user_name,
 )
 
 if TYPE_CHECKING:
@@ -43,10 +43,10 @@ from dockvoice_protocol.events import MalformedMessage, Topics
 from dockvoice_protocol.records import Roster
 from dockvoice_protocol.signed import read_roster
 from inventory.cli.options import (
-    whole,
+    read_or_report,
 )
 from inventory.forms import load_forms
-from inventory.site.roster import ROSTER, read_file, read_signed
+from inventory.site.roster import ROSTER, read_operators, read_signed
 
 if TYPE_CHECKING:
     from dockvoice_protocol.hash_chain import PublicKey
@@ -81,9 +81,9 @@ class _CataloguePublisher:
         """Publish the current versions that are not published."""
         from inventory.site.catalogue_publishing import publish  # noqa: PLC0415 - `--help` must not import MQTT
 
-        sent = publish(self.settings, self.catalogue, signer_of(sign), kinds)
+        sent = publish(self.settings, self.catalogue, require_signer(sign), kinds)
         for one in sent:
-            say(f"{one.site} {one.kind}: version {one.version} published, {_size(one)}")
+            say(f"{one.site} {one.kind}: version {one.version} published, {_row_count(one)}")
         if not sent:
             say("nothing is to be published: the broker has taken every current version")
 
@@ -98,14 +98,14 @@ def _open_catalogue(
     sign: Path | None = None,
 ) -> Iterator[_CataloguePublisher]:
     if sign is not None:
-        signer_of(sign)  # an invalid key is reported before anything is changed
+        require_signer(sign)  # an invalid key is reported before anything is changed
     settings = given_settings(context, config, broker=broker, database=database)
-    with looking(context, config, database) as store:
-        yield _CataloguePublisher(settings, store.catalogue(site_of(site), settings.forms))
+    with open_store(context, config, database) as store:
+        yield _CataloguePublisher(settings, store.catalogue(check_site(site), settings.forms))
 
 
 @catalogue_commands.command("import", short_help="Take a file in the place of what there was.")
-def catalogue_import(
+def _catalogue_import(
     context: typer.Context,
     kind: Kind,
     file: Annotated[Path, typer.Argument(metavar="FILE", readable=False, help="Its rows, CSV or JSON.")],
@@ -130,7 +130,7 @@ def catalogue_import(
     try:
         rows = read_kind(find_kind(kind), file)
         with _open_catalogue(context, site, config, database, broker, sign) as desk:
-            made = desk.catalogue.put(kind, rows, whoever(), reason, file.name)
+            made = desk.catalogue.put(kind, rows, user_name(), reason, file.name)
             desk.publish_if_signed(made, sign)
     except (FaultyRows, FaultyFile) as found:
         for fault in found.faults:
@@ -139,7 +139,7 @@ def catalogue_import(
 
 
 @catalogue_commands.command("show", short_help="What there is, or the rows of one kind.")
-def catalogue_print_versions(
+def _catalogue_print_versions(
     context: typer.Context,
     kind: Annotated[
         str | None, typer.Argument(metavar="[KIND]", help="Its rows; unset: every kind, by version.")
@@ -157,11 +157,11 @@ def catalogue_print_versions(
     elif json_lines:
         say(json.dumps({**_to_json(found[0]), "rows": found[0].rows}, ensure_ascii=False))
     else:
-        _show_rows(found[0])
+        _print_rows(found[0])
 
 
 @catalogue_commands.command("history", short_help="Every version of a kind: who, when, why, what.")
-def catalogue_history(
+def _catalogue_history(
     context: typer.Context,
     kind: Kind,
     site: Site = None,
@@ -177,7 +177,7 @@ def catalogue_history(
 
 
 @catalogue_commands.command("diff", short_help="What one version says otherwise than another.")
-def catalogue_diff(
+def _catalogue_diff(
     context: typer.Context,
     kind: Kind,
     before: Annotated[int, typer.Argument(metavar="A", min=1, help="The one version.")],
@@ -197,7 +197,7 @@ def catalogue_diff(
 
 
 @catalogue_commands.command("publish", short_help="Send the devices what was changed.")
-def catalogue_publish(
+def _catalogue_publish(
     context: typer.Context,
     kind: Annotated[
         str | None, typer.Argument(metavar="[KIND]", help="Only this one; unset: all that changed.")
@@ -216,7 +216,7 @@ def catalogue_publish(
 
 
 @catalogue_commands.command("rollback", short_help="Go back to what an older version said.")
-def catalogue_rollback(
+def _catalogue_rollback(
     context: typer.Context,
     kind: Kind,
     version: Number,
@@ -229,11 +229,11 @@ def catalogue_rollback(
 ) -> None:
     """Make a version that says what an older one said; with --sign, publish it. Its number is the highest."""
     with _open_catalogue(context, site, config, database, broker, sign) as desk:
-        desk.publish_if_signed(desk.catalogue.rollback(kind, version, whoever(), reason), sign)
+        desk.publish_if_signed(desk.catalogue.rollback(kind, version, user_name(), reason), sign)
 
 
 @catalogue_commands.command("withdraw", short_help="Let devices go by their own files again.")
-def catalogue_withdraw(
+def _catalogue_withdraw(
     context: typer.Context,
     kind: Kind,
     reason: Why,
@@ -245,11 +245,11 @@ def catalogue_withdraw(
 ) -> None:
     """Make a version without rows; with --sign, publish it: devices go by their own files again."""
     with _open_catalogue(context, site, config, database, broker, sign) as desk:
-        desk.publish_if_signed(desk.catalogue.withdraw(kind, whoever(), reason), sign)
+        desk.publish_if_signed(desk.catalogue.withdraw(kind, user_name(), reason), sign)
 
 
 @catalogue_commands.command("devices", short_help="Which version each device runs, or why it refused.")
-def catalogue_devices(
+def _catalogue_devices(
     context: typer.Context,
     site: Site = None,
     broker: BrokerAt = None,
@@ -299,10 +299,10 @@ def _print_versions(found: list[Version], *, json_lines: bool) -> None:
     render(table)
 
 
-def _show_rows(one: Version) -> None:
+def _print_rows(one: Version) -> None:
     from inventory.site.master_kinds import find_kind  # noqa: PLC0415 - `--help` must not import SQLAlchemy
 
-    table = narrow(f"{one.kind}: version {one.version}, {_size(one)}")
+    table = narrow(f"{one.kind}: version {one.version}, {_row_count(one)}")
     columns = find_kind(one.kind).columns
     for column in columns:
         table.add_column(column)
@@ -311,7 +311,7 @@ def _show_rows(one: Version) -> None:
     render(table)
 
 
-def _size(one: Version) -> str:
+def _row_count(one: Version) -> str:
     return many(len(one.rows), "row") if one.rows else "withdrawn"
 
 
@@ -328,14 +328,14 @@ File = Annotated[
     Path | None,
     typer.Argument(metavar="FILE", readable=False, show_default=False, help="Who may sign on, CSV or JSON."),
 ]
-RosterSite = Annotated[str | None, typer.Option("--site", metavar="SITE", help="Where they may.")]
+_RosterSite = Annotated[str | None, typer.Option("--site", metavar="SITE", help="Where they may.")]
 Withdraw = Annotated[bool, typer.Option("--withdraw", help="Let devices go by their own settings again.")]
 
 
 def roster(
     context: typer.Context,
     file: File = None,
-    site: RosterSite = None,
+    site: _RosterSite = None,
     sign: Sign = None,
     withdraw: Withdraw = False,
     broker: BrokerAt = None,
@@ -353,30 +353,30 @@ def roster(
     alone, and no name.
     """
     settings = given_settings(context, config, broker=broker, database=database)
-    where = site_of(site)
+    where = check_site(site)
     if file is None and not withdraw:
-        _print_roster(settings, where, None if sign is None else signer_of(sign).public, json_lines=json_lines)
+        _print_roster(settings, where, None if sign is None else require_signer(sign).public, json_lines=json_lines)
         return
     if file is not None and withdraw:
         raise typer.BadParameter("give FILE or --withdraw, not both")
-    operators = () if file is None else whole(partial(read_file, forms=load_forms(settings.forms)), file)
-    signer = signer_of(sign)
+    operators = () if file is None else read_or_report(partial(read_operators, forms=load_forms(settings.forms)), file)
+    signer = require_signer(sign)
     from inventory.site import numbering  # noqa: PLC0415 - `--help` must not import SQLAlchemy
     from inventory.site.catalogue_publishing import roster_message  # noqa: PLC0415 - as above
-    from inventory.site.sending import publish_entered, read_retained  # noqa: PLC0415 - nor MQTT
+    from inventory.site.sending import publish_rows, read_retained  # noqa: PLC0415 - nor MQTT
     from inventory.store import outbox  # noqa: PLC0415 - as above
 
     now, before = datetime.now(UTC), None
-    with looking(context, config, database) as store:
+    with open_store(context, config, database) as store:
         before = read_signed(
             read_retained(settings, "roster", Topics.roster(settings.prefix, where)), where, signer.public
         )
         above = 0 if before is None else before.version
         with store.transaction() as transaction:
-            version = numbering.number_sent(transaction, where, ROSTER, whoever(), above, now)
+            version = numbering.number_sent(transaction, where, ROSTER, user_name(), above, now)
             message = roster_message(settings.prefix, Roster(where, version, operators), signer, now)
             entered = outbox.insert_messages(transaction, [message], now, held=outbox.HELD)
-        publish_entered(settings, "roster", store.transaction, entered, retain=True)
+        publish_rows(settings, "roster", store.transaction, entered, retain=True)
     say(f"{where}: version {version}, {many(len(operators), 'operator') if operators else 'withdrawn'}")
 
 

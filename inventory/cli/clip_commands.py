@@ -14,7 +14,7 @@ from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import StorageFailed, UnreadableInput, describe_os_error
 from dockvoice_protocol.instants import timestamp
 from dockvoice_protocol.terminal.tables import many, render
-from inventory.cli.options import BrokerAt, Config, Database, Json, given_settings, looking, narrow, say, whoever
+from inventory.cli.options import BrokerAt, Config, Database, Json, given_settings, narrow, open_store, say, user_name
 
 if TYPE_CHECKING:
     from inventory.clips.clips import SignedSound
@@ -28,7 +28,7 @@ Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, in your
 
 
 @clip_commands.command("ask", short_help="Ask a device for the sound of what was said.")
-def clips_ask(
+def _clips_ask(
     context: typer.Context,
     which: Which,
     sign: Sign,
@@ -44,19 +44,19 @@ def clips_ask(
     """
     from inventory.audit.audit import load_signer  # noqa: PLC0415 - `--help` must not import SQLAlchemy
     from inventory.clips.listening import request_clip  # noqa: PLC0415 - likewise
-    from inventory.site.sending import publish_entered  # noqa: PLC0415 - likewise
+    from inventory.site.sending import publish_rows  # noqa: PLC0415 - likewise
 
     settings, signer = given_settings(context, config, broker=broker, database=database), load_signer(sign)
-    who = whoever()
-    with looking(context, config, database) as store:
-        for sound in _sounds(store, which):
-            publish = partial(publish_entered, settings, "clips", store.transaction)
+    who = user_name()
+    with open_store(context, config, database) as store:
+        for sound in _find_recordings(store, which):
+            publish = partial(publish_rows, settings, "clips", store.transaction)
             clip = request_clip(store.clips, publish, signer, settings.prefix, sound, who, reason)
             say(f"{sound.utterance_id}: {clip.state}; `clips list` shows how far it has come")
 
 
 @clip_commands.command("list", short_help="Which recordings came, or are to come.")
-def clips_list(
+def _clips_list(
     context: typer.Context, config: Config = None, database: Database = None, json_lines: Json = False
 ) -> None:
     """Show the recordings that were asked for, or came by themselves, the newest first, and how far each has come.
@@ -64,7 +64,7 @@ def clips_list(
     asked, arriving, here; gone: the device has none, or sends none, and says why; rejected: what came is not what it
     had signed; removed: it was here. With --json one object a line.
     """
-    with looking(context, config, database) as store:
+    with open_store(context, config, database) as store:
         found = store.clips.load_clips()
     if json_lines:
         for one in found:
@@ -93,8 +93,8 @@ def clips_save(
     from inventory.clips.listening import load_sound  # noqa: PLC0415 - as above
 
     settings = given_settings(context, config, database=database)
-    with looking(context, config, database) as store:
-        heard = load_sound(store.clips, ClipFolder(settings.clips_folder), _sounds(store, which)[0])
+    with open_store(context, config, database) as store:
+        heard = load_sound(store.clips, ClipFolder(settings.clips_folder), _find_recordings(store, which)[0])
     try:
         with plain_file.private(file, "w") as made:
             made.write(heard)
@@ -103,12 +103,12 @@ def clips_save(
 
 
 @clip_commands.command("who", short_help="Who asked to hear it, when and why.")
-def clips_who(
+def _clips_who(
     context: typer.Context, which: Which, config: Config = None, database: Database = None, json_lines: Json = False
 ) -> None:
     """Show who asked to hear what was said, the newest first, and since when the device's journal knows of it."""
-    with looking(context, config, database) as store:
-        found = [(sound, one) for sound in _sounds(store, which) for one in store.clips.load_requests(sound)]
+    with open_store(context, config, database) as store:
+        found = [(sound, one) for sound in _find_recordings(store, which) for one in store.clips.load_requests(sound)]
     if json_lines:
         for sound, one in found:
             noted = None if one.noted_at is None else timestamp(one.noted_at)
@@ -124,7 +124,7 @@ def clips_who(
     render(table)
 
 
-def _sounds(store: Store, which: str) -> list[SignedSound]:
+def _find_recordings(store: Store, which: str) -> list[SignedSound]:
     found = store.clips.find_sounds(which)
     if not found:
         raise UnreadableInput(f"{which}: is no event and no utterance here; `rows --json` and `review list` tell ids")

@@ -9,7 +9,7 @@ import typer
 from dockvoice_protocol.errors import Misconfigured, Unavailable, Unfinished, UnreadableInput
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.terminal.tables import many
-from inventory.cli.options import BrokerAt, Config, Database, given_settings, looking, say
+from inventory.cli.options import BrokerAt, Config, Database, given_settings, open_store, say
 from inventory.store.keys import KeyDirectory, parse_device
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ Which = Annotated[
 
 
 @device_commands.command("retire", short_help="Forget how a device is: it is gone for good.")
-def devices_retire(
+def _devices_retire(
     context: typer.Context,
     device: Which = None,
     unknown: Annotated[
@@ -45,8 +45,8 @@ def devices_retire(
         raise typer.BadParameter("give SITE/DEVICE or --unknown")
     settings = given_settings(context, config, broker=broker, database=database)
     keys = KeyDirectory(settings.keys)
-    with looking(context, config, database) as store:
-        found = _unknown(store, keys) if unknown else [_parse_device(one) for one in device or ()]
+    with open_store(context, config, database) as store:
+        found = _find_unknown(store, keys) if unknown else [_parse_device(one) for one in device or ()]
         _require_known(store, keys, found)
         if not anyway:
             _require_nothing_unsent(store, found)
@@ -70,7 +70,7 @@ def _parse_device(given: str) -> At:
         raise typer.BadParameter(str(fault), param_hint="SITE/DEVICE") from None
 
 
-def _unknown(store: Store, keys: KeyDirectory) -> list[At]:
+def _find_unknown(store: Store, keys: KeyDirectory) -> list[At]:
     from inventory.site import retiring  # noqa: PLC0415 - `--help` must not import SQLAlchemy
 
     with store.transaction() as transaction:

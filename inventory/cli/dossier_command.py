@@ -12,7 +12,7 @@ import typer
 
 from dockvoice_protocol.errors import UnreadableInput, describe_os_error
 from inventory.audit import audit
-from inventory.cli.options import Config, Database, Json, given_settings, looking, say
+from inventory.cli.options import Config, Database, Json, given_settings, open_store, say
 from inventory.forms import load_forms
 from inventory.store.keys import KeyDirectory
 
@@ -61,7 +61,7 @@ def dossier(
     (`dockvoice audit export --trailer` on a device). Whoever gets the file checks it with verify_dossier.pyz.
     """
     from inventory.dossier import dossier as dossiers  # noqa: PLC0415 - `--help` must not import SQLAlchemy
-    from inventory.dossier.dossier import clips_in  # noqa: PLC0415
+    from inventory.dossier.dossier import read_clips  # noqa: PLC0415
     from inventory.dossier.dossier_page import LANGUAGES  # noqa: PLC0415
     from inventory.forms import load_roles  # noqa: PLC0415
     from inventory.verify_dossier import summary  # noqa: PLC0415
@@ -74,19 +74,19 @@ def dossier(
     if out is not None and key is None:
         raise typer.BadParameter("must be given, or dossier.key be set: nothing goes out unsigned", param_hint="--sign")
     of = load_roles(load_forms(settings.forms), settings.dossier.receipts, settings.dossier.damages)
-    with looking(context, config, database) as store:
+    with open_store(context, config, database) as store:
         gathered = store.issues.gather(_find_site(store, trailer, of, site), trailer, of)
     chosen = _find_visit(gathered, visit)
     enrolled = KeyDirectory(settings.keys).all()
     needed = {clip for one in chosen.said for clip in one.recordings} | {one.audio_sha256 for one in chosen.reviews}
-    clips = clips_in(bundle or (), needed)
-    content, files = dossiers.collected(chosen, gathered, enrolled, wording, clips)
+    clips = read_clips(bundle or (), needed)
+    content, files = dossiers.collect_content(chosen, gathered, enrolled, wording, clips)
     made: dict[str, str] = {}
     if out is not None and key is not None:
         signer = audit.load_signer(key)
-        with looking(context, config, database) as store:
-            content["issue"] = store.issues.issued(gathered.site, trailer, chosen, content, files)
-        file = dossiers.made(chosen, gathered, enrolled, signer, wording, clips, lambda *_: content["issue"]).file
+        with open_store(context, config, database) as store:
+            content["issue"] = store.issues.store(gathered.site, trailer, chosen, content, files)
+        file = dossiers.build(chosen, gathered, enrolled, signer, wording, clips, lambda *_: content["issue"]).file
         _write_private(out, file)
         made = {"file": str(out), "sha256": hashlib.sha256(file).hexdigest(), "keyid": signer.public.keyid}
     if as_json:
@@ -116,10 +116,10 @@ def _find_site(store: Store, trailer: str, of: Roles, given: str | None) -> str:
 def _find_visit(of: Gathered, named: str | None) -> Visit:
     """The visit of this number or date; by default the latest with a current entry, else the latest."""
     from inventory.dossier.dossier_page import local_day  # noqa: PLC0415
-    from inventory.dossier.visits import choose  # noqa: PLC0415
+    from inventory.dossier.visits import choose_visit  # noqa: PLC0415
 
     visits = of.visits()
-    latest = choose(visits, of)
+    latest = choose_visit(visits, of)
     if latest is None:
         raise UnreadableInput(f"{of.trailer}: nothing of this trailer is known at {of.site}")
     if named is None:

@@ -21,16 +21,16 @@ from inventory.cli.options import (
     Database,
     Json,
     Sign,
+    check_site,
     given_settings,
-    looking,
     narrow,
+    open_store,
+    read_or_report,
+    require_signer,
     say,
-    signer_of,
-    site_of,
-    whole,
 )
 from inventory.forms import pallet_fields
-from inventory.site.expected_file import read_file
+from inventory.site.expected_file import read_expected
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -73,16 +73,16 @@ def expect(
     settings = given_settings(context, config, broker=broker, database=database)
     if [file is not None, withdraw is not None, received].count(True) > 1:
         raise typer.BadParameter("give FILE, --withdraw or --received, one of them")
-    with looking(context, config, database) as store:
+    with open_store(context, config, database) as store:
         if file is not None:
-            announced = whole(read_file, file)
-            where, signer = site_of(site), signer_of(sign)
-            _publish(settings, store, signer, partial(_replace, where, announced))
+            announced = read_or_report(read_expected, file)
+            where, signer = check_site(site), require_signer(sign)
+            _publish(settings, store, signer, partial(_replace_lists, where, announced))
         elif withdraw is not None:
-            where, signer = site_of(site), signer_of(sign)
-            _publish(settings, store, signer, partial(_replace, where, {_find_place(store, where, withdraw): ()}))
+            where, signer = check_site(site), require_signer(sign)
+            _publish(settings, store, signer, partial(_replace_lists, where, {_find_place(store, where, withdraw): ()}))
         elif received:
-            _publish(settings, store, signer_of(sign), partial(_mark, pallet_fields(settings.forms)))
+            _publish(settings, store, require_signer(sign), partial(_mark_received, pallet_fields(settings.forms)))
         else:
             _print_lists(store.lists.all(), json_lines=json_lines)
 
@@ -90,7 +90,7 @@ def expect(
 Making = Callable[["Connection", datetime], list[ExpectedList]]
 
 
-def _replace(
+def _replace_lists(
     site: str,
     announced: Mapping[ReceivingPlace, Sequence[ExpectedLine]],
     transaction: Connection,
@@ -101,7 +101,7 @@ def _replace(
     return [replace_list(transaction, site, place, lines, now, "expect") for place, lines in announced.items()]
 
 
-def _mark(fields: Mapping[str, str], transaction: Connection, now: datetime) -> list[ExpectedList]:
+def _mark_received(fields: Mapping[str, str], transaction: Connection, now: datetime) -> list[ExpectedList]:
     from inventory.site.expected import mark_received  # noqa: PLC0415 - as above
 
     return mark_received(transaction, fields, now)
@@ -110,13 +110,13 @@ def _mark(fields: Mapping[str, str], transaction: Connection, now: datetime) -> 
 def _publish(settings: InventorySettings, store: Store, signer: Signer, make: Making) -> None:
     """Store the lists and insert their messages in one transaction, then publish them."""
     from inventory.site.expected import enter_in_outbox  # noqa: PLC0415 - as above
-    from inventory.site.sending import publish_entered  # noqa: PLC0415 - nor MQTT
+    from inventory.site.sending import publish_rows  # noqa: PLC0415 - nor MQTT
 
     now = datetime.now(UTC)
     with store.transaction() as transaction:
         lists = make(transaction, now)
         entered = enter_in_outbox(transaction, settings.prefix, lists, signer, now)
-    publish_entered(settings, "expect", store.transaction, entered, retain=True)
+    publish_rows(settings, "expect", store.transaction, entered, retain=True)
     for one in lists:
         say(f"{one.site} {one.place}: version {one.version}, {_summary(one)}")
     if not lists:

@@ -33,11 +33,11 @@ from inventory.cli.options import (
     Given,
     Json,
     given_settings,
-    looking,
     narrow,
+    open_store,
     say,
     settings_of,
-    whoever,
+    user_name,
 )
 from inventory.cli.review_commands import flag_commands, review_commands
 from inventory.settings import InventorySettings
@@ -49,10 +49,10 @@ if TYPE_CHECKING:
     from inventory.store.outbox import PendingKind
 
 commands = typer.Typer()
-audits = typer.Typer(help="Show that what the devices wrote was not changed afterwards.", no_args_is_help=True)
-commands.add_typer(audits, name="audit")
-keys_commands = typer.Typer(help="Which devices may enter, and with which keys.", no_args_is_help=True)
-commands.add_typer(keys_commands, name="keys")
+_audits = typer.Typer(help="Show that what the devices wrote was not changed afterwards.", no_args_is_help=True)
+commands.add_typer(_audits, name="audit")
+_keys_commands = typer.Typer(help="Which devices may enter, and with which keys.", no_args_is_help=True)
+commands.add_typer(_keys_commands, name="keys")
 commands.add_typer(device_commands, name="devices")
 commands.add_typer(review_commands, name="review")
 commands.add_typer(catalogue_commands, name="catalogue")
@@ -112,7 +112,7 @@ def rows(
     With --json one object a line: event_id, site, device, sequence, form, fields, operator, recorded_at, received_at,
     state (current, amended or cancelled) and replaces.
     """
-    with looking(context, config, database) as store:
+    with open_store(context, config, database) as store:
         found = store.rows(limit)
     if json_lines:
         for row in found:
@@ -130,7 +130,7 @@ def count(context: typer.Context, config: Config = None, database: Database = No
     rejected: messages kept aside because they are not events, or used a number or an id that was had before. waiting:
     events that consumers who share the work hold until what comes before them is here, of how many devices, since when.
     """
-    with looking(context, config, database) as store:
+    with open_store(context, config, database) as store:
         counts, waiting = asdict(store.count()), store.batches.count_waiting()
     if as_json:
         since = None if waiting.since is None else timestamp(waiting.since)
@@ -152,8 +152,8 @@ Keys = Annotated[
 ]
 
 
-@audits.command("verify", short_help="Is what each device sent still as it was signed?")
-def audit_verify(
+@_audits.command("verify", short_help="Is what each device sent still as it was signed?")
+def _audit_verify(
     context: typer.Context,
     device: Annotated[
         str | None, typer.Option("--device", metavar="SITE/DEVICE", help="Only this one; without: all of them.")
@@ -184,7 +184,7 @@ def audit_verify(
         audit.read_acknowledgements(acknowledged),
         {one.keyid: one for one in map(audit.read_key, by or ())},
     )
-    with looking(context, config, database) as store:
+    with open_store(context, config, database) as store:
         reports = [
             _audit_with_progress(store, of, known, KnownFaults(words, trusted, f"{of.site}/{of.device}"))
             for of in audit.find_devices(store, device)
@@ -203,7 +203,7 @@ def audit_verify(
         raise typer.Exit(1)
 
 
-@audits.command("acknowledge", short_help="What is wrong there is known: go on behind it.")
+@_audits.command("acknowledge", short_help="What is wrong there is known: go on behind it.")
 def audit_acknowledge(
     context: typer.Context,
     sequence: Annotated[int, typer.Argument(metavar="NUMBER", help="Where `verify` finds something wrong.")],
@@ -227,14 +227,14 @@ def audit_acknowledge(
     signer = audit.load_signer(sign)
     words = audit.read_acknowledgements(file if file.exists() else None)
     known = KnownFaults(words, {signer.public.keyid: signer.public}, device)
-    with looking(context, config, database) as store:
+    with open_store(context, config, database) as store:
         (of,) = audit.find_devices(store, device)
         report = _audit_with_progress(store, of, _load_trusted_keys(context, config, key, keys), known)
     wrong = report.broken or next((Broken(number, Wrong.WITHHELD) for number in report.withheld), None)
     if wrong is None or wrong.sequence != sequence or report.found is None:
         at = "nothing is wrong" if wrong is None else f"the first thing wrong is at {wrong.sequence}"
         raise UnreadableInput(f"{sequence}: {at}; `dockvoice inventory audit verify` tells what can be acknowledged")
-    who, at = whoever(), timestamp(datetime.now(UTC))
+    who, at = user_name(), timestamp(datetime.now(UTC))
     word = Acknowledgement(device, sequence, wrong.wrong, report.found, who, reason, at).signed(signer)
     try:
         with plain_file.private(file, "a") as kept:
@@ -267,14 +267,14 @@ Directory = Annotated[
     typer.Option("--directory", metavar="DIR", help="Where the keys are, over the settings."),
 ]
 Which = Annotated[str, typer.Argument(metavar="SITE/DEVICE", help="For example north/dock-3.")]
-KeyFile = Annotated[
+_KeyFile = Annotated[
     Path, typer.Argument(metavar="FILE", readable=False, help="What `dockvoice audit key` printed on the device.")
 ]
 
 
-@keys_commands.command("enrol", short_help="Let a device enter.")
-def keys_enrol(
-    context: typer.Context, device: Which, file: KeyFile, config: Config = None, directory: Directory = None
+@_keys_commands.command("enrol", short_help="Let a device enter.")
+def _keys_enrol(
+    context: typer.Context, device: Which, file: _KeyFile, config: Config = None, directory: Directory = None
 ) -> None:
     """Take the events of a device that are signed with this key. Works beside a running inventory, at once.
 
@@ -291,7 +291,7 @@ def keys_enrol(
 def _load_published_versions(context: typer.Context, config: Path | None, site: str) -> dict[str, int]:
     """The last published versions at a site, in the format of a device's settings; empty without a database."""
     try:
-        with looking(context, config, None) as store:
+        with open_store(context, config, None) as store:
             from inventory.site.numbering import last_published_versions  # noqa: PLC0415 - `--help` must not import SQLAlchemy
 
             with store.transaction() as transaction:
@@ -305,11 +305,11 @@ def _load_published_versions(context: typer.Context, config: Path | None, site: 
     return named | ({"expected": min(lists)} if lists else {})
 
 
-@keys_commands.command("rotate", short_help="Take a new key in the place of a device's others.")
-def keys_rotate(
+@_keys_commands.command("rotate", short_help="Take a new key in the place of a device's others.")
+def _keys_rotate(
     context: typer.Context,
     device: Which,
-    file: KeyFile,
+    file: _KeyFile,
     upto: Annotated[
         int | None,
         typer.Option(
@@ -331,7 +331,7 @@ def keys_rotate(
     key = audit.read_key(file)
     site, name = _parse_device(device)
     if upto is None:
-        with looking(context, config, database) as store:
+        with open_store(context, config, database) as store:
             found = [of.handled for of in store.progress() if (of.site, of.device) == (site, name)]
         upto = found[0] if found else 0
     keys = _key_directory(context, config, directory)
@@ -340,8 +340,8 @@ def keys_rotate(
     say(f"{device}: enters with key {enrolled.keyid}; its keys before count up to number {upto}")
 
 
-@keys_commands.command("revoke", short_help="Let a device, or one of its keys, enter no more.")
-def keys_revoke(
+@_keys_commands.command("revoke", short_help="Let a device, or one of its keys, enter no more.")
+def _keys_revoke(
     context: typer.Context,
     device: Which,
     keyid: Annotated[str | None, typer.Option("--keyid", metavar="ID", help="This key; unset: all it has.")] = None,
@@ -356,8 +356,8 @@ def keys_revoke(
     say(f"{device}: revoked {', '.join(one.keyid for one in gone) or 'before; nothing to do'}")
 
 
-@keys_commands.command("list", short_help="Which devices may enter, and with which keys.")
-def keys_list(
+@_keys_commands.command("list", short_help="Which devices may enter, and with which keys.")
+def _keys_list(
     context: typer.Context, config: Config = None, directory: Directory = None, json_lines: Json = False
 ) -> None:
     """Show the keys that are enrolled. With --json one object a line: site, device, keyid, state and public_key."""
@@ -396,7 +396,7 @@ def gaps(context: typer.Context, config: Config = None, database: Database = Non
     heard_at and held: how many events of those are here and wait for the ones before them, the number of the first, and
     since when; or null.
     """
-    with looking(context, config, database) as store:
+    with open_store(context, config, database) as store:
         found, held = store.progress(), store.batches.count_waiting_by_device()
     if json_lines:
         for progress in found:
@@ -426,10 +426,10 @@ def pending(
     one, and the last error. Exit code 1 where one waits for more than ten minutes, of which the service and the console
     warn too. With --json one object a line.
     """
-    with looking(context, config, database) as store:
+    with open_store(context, config, database) as store:
         found = store.outbox.pending()
         if drop is not None:
-            _drop(store, drop, found)
+            _drop_work(store, drop, found)
             return
     stuck = [one for one in found if one.is_stuck(datetime.now(UTC))]
     if json_lines:
@@ -447,7 +447,7 @@ def pending(
         raise typer.Exit(1)
 
 
-def _drop(store: Store, kind: _Work, found: list[PendingKind]) -> None:
+def _drop_work(store: Store, kind: _Work, found: list[PendingKind]) -> None:
     for one in found:
         if one.kind == kind:
             say(f"{kind}: {one.number:,}, the oldest since {timestamp(one.oldest)}; {one.error or 'no error'}")

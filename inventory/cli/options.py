@@ -61,7 +61,7 @@ class Given:
 
 
 @contextmanager
-def looking(context: typer.Context, config: Path | None, database: str | None) -> Iterator[Store]:
+def open_store(context: typer.Context, config: Path | None, database: str | None) -> Iterator[Store]:
     """Open the tables named by the settings."""
     settings = given_settings(context, config, database=database)
     from inventory.repository import Store  # noqa: PLC0415 - `dockvoice --help` must not import SQLAlchemy
@@ -100,19 +100,19 @@ def narrow(title: str) -> Table:
     )
 
 
-def whoever() -> str:
+def user_name() -> str:
     """The user's name for the audit log."""
     return os.environ.get("SUDO_USER") or getpass.getuser()
 
 
-def site_of(given: str | None) -> str:
+def check_site(given: str | None) -> str:
     """Validate a site's name. Raises typer.BadParameter."""
     if given is None or not LEVEL.fullmatch(given):
         raise typer.BadParameter(f"found {given!r}, allowed is the name of the devices' site", param_hint="--site")
     return given
 
 
-def signer_of(given: Path | None) -> Signer:
+def require_signer(given: Path | None) -> Signer:
     """The signer of --sign. Raises typer.BadParameter, and what reading a key raises."""
     if given is None:
         raise typer.BadParameter("must be given: devices take it only with a signature", param_hint="--sign")
@@ -121,7 +121,7 @@ def signer_of(given: Path | None) -> Signer:
     return load_signer(given)
 
 
-def whole(read: Callable[[Path], T], file: Path) -> T:
+def read_or_report(read: Callable[[Path], T], file: Path) -> T:
     """The content of a file without faults; otherwise print a line for each fault and raise UnreadableInput."""
     try:
         return read(file)

@@ -14,13 +14,13 @@ from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.instants import timestamp
 from dockvoice_protocol.terminal.tables import many, render
 from inventory.audit import audit
-from inventory.cli.options import BrokerAt, Config, Database, Json, given_settings, looking, narrow, say, whoever
+from inventory.cli.options import BrokerAt, Config, Database, Json, given_settings, narrow, open_store, say, user_name
 
 review_commands = typer.Typer(help="What waits for a person on the devices.", no_args_is_help=True)
 
 
 @review_commands.command("list", short_help="What waits for a person on the devices.")
-def review_list(
+def _review_list(
     context: typer.Context,
     config: Config = None,
     database: Database = None,
@@ -32,13 +32,13 @@ def review_list(
     A device tells it again at each connection. `dockvoice queue accept` and `discard` on the device decide about it,
     also while its agent runs; so does its operator, who asks "what is open?". With --json one object a line.
     """
-    from inventory.reviews.reviews import as_json  # noqa: PLC0415 - `--help` must not import SQLAlchemy
+    from inventory.reviews.reviews import to_json  # noqa: PLC0415 - `--help` must not import SQLAlchemy
 
-    with looking(context, config, database) as store:
+    with open_store(context, config, database) as store:
         found = store.reviews(every=every)
     if json_lines:
         for one in found:
-            say(json.dumps(as_json(one), ensure_ascii=False))
+            say(json.dumps(to_json(one), ensure_ascii=False))
         return
     table = narrow(many(len(found), "review"))
     for heading in ("device", "told, UTC", "state", "known", "doubtful", "utterance"):
@@ -88,7 +88,7 @@ _add_decision_command(
 
 
 @review_commands.command("correct", short_help="It is with these values.")
-def review_correct(
+def _review_correct(
     context: typer.Context,
     utterance: Utterance,
     field: Annotated[list[str], typer.Option(metavar="NAME=VALUE", help="What was said; repeatable.")],
@@ -117,7 +117,7 @@ def _decide(
     database: str | None,
 ) -> None:
     from inventory.reviews.reviews import decision_message  # noqa: PLC0415 - `--help` must not import SQLAlchemy
-    from inventory.site.sending import publish_entered  # noqa: PLC0415 - nor MQTT
+    from inventory.site.sending import publish_rows  # noqa: PLC0415 - nor MQTT
     from inventory.store import outbox  # noqa: PLC0415 - as above
 
     signer = audit.load_signer(sign)
@@ -125,15 +125,15 @@ def _decide(
     if wrong := [one for one in fields if "=" not in one or not one.partition("=")[2]]:
         raise typer.BadParameter(f"found {wrong[0]!r}, allowed is NAME=VALUE", param_hint="--field")
     settings, now = given_settings(context, config, broker=broker, database=database), datetime.now(UTC)
-    with looking(context, config, database) as store:
+    with open_store(context, config, database) as store:
         found = [one for one in store.reviews() if one.utterance_id == utterance]
         if not found:
             raise UnreadableInput(f"{utterance}: waits on no device; `dockvoice inventory review list` shows what does")
         (review,) = found
-        decided = decision_message(review, decision, values, whoever(), reason, signer, settings.prefix, now)
+        decided = decision_message(review, decision, values, user_name(), reason, signer, settings.prefix, now)
         with store.transaction() as transaction:
             entered = outbox.insert_messages(transaction, [decided], now, held=outbox.HELD)
-        publish_entered(settings, "review", store.transaction, entered)
+        publish_rows(settings, "review", store.transaction, entered)
     say(f"{utterance}: sent to {review.site}/{review.device}; `review list --all` shows what became of it")
 
 
@@ -143,7 +143,7 @@ Event = Annotated[str, typer.Argument(metavar="EVENT", help="Its id, as `flags l
 
 
 @flag_commands.command("list", short_help="What nobody has decided about yet.")
-def flags_list(
+def _flags_list(
     context: typer.Context,
     config: Config = None,
     database: Database = None,
@@ -151,7 +151,7 @@ def flags_list(
     every: Annotated[bool, typer.Option("--all", help="Also what was decided, and how.")] = False,
 ) -> None:
     """Show the entries that a rule speaks against, the oldest first. They are recorded, and count until struck."""
-    with looking(context, config, database) as store:
+    with open_store(context, config, database) as store:
         found = store.flags.all(every=every)
     if json_lines:
         for one in found:
@@ -171,7 +171,7 @@ def flags_list(
 
 
 @flag_commands.command("keep", short_help="The entry stands.")
-def flags_keep(
+def _flags_keep(
     context: typer.Context, event: Event, reason: Why, config: Config = None, database: Database = None
 ) -> None:
     """Say that the entry is right."""
@@ -179,7 +179,7 @@ def flags_keep(
 
 
 @flag_commands.command("strike", short_help="The entry does not count.")
-def flags_strike(
+def _flags_strike(
     context: typer.Context, event: Event, reason: Why, config: Config = None, database: Database = None
 ) -> None:
     """Say that the entry is not to be counted. It stays where it is, with your word beside it."""
@@ -191,6 +191,6 @@ def _decide_flag(
 ) -> None:
     from inventory.reviews.flags import FlagState  # noqa: PLC0415 - `--help` must not import SQLAlchemy
 
-    with looking(context, config, database) as store:
-        for one in store.flags.decide(event, FlagState(state), whoever(), reason):
+    with open_store(context, config, database) as store:
+        for one in store.flags.decide(event, FlagState(state), user_name(), reason):
             say(f"{one.event_id}: {one.reason}: {one.state}")

@@ -27,7 +27,7 @@ from inventory.settings import ClipSettings
 
 log = logging.getLogger("inventory")
 
-TIDY_S = timedelta(minutes=10)  # Interval of removing expired clips, besides after each clip.
+_TIDY_S = timedelta(minutes=10)  # Interval of removing expired clips, besides after each clip.
 
 
 class ClipReceiver:
@@ -59,14 +59,14 @@ class ClipReceiver:
                 return format_clip_receipt(self._clips.mark_gone(sender.site, sender.device, said), self._now())
             case _:
                 answer = self._store_clip(sender, said)
-                self._check_space(sender, answer)
+                self._clean_up(sender, answer)
                 return format_clip_receipt(answer, self._now())
 
     def beat(self) -> None:
         """Called periodically: remove expired clips. Raises Unavailable."""
         if self._tidied is None:
             self._remove_orphans()
-        if self._tidied is None or self._now() - self._tidied >= TIDY_S:
+        if self._tidied is None or self._now() - self._tidied >= _TIDY_S:
             self._remove_expired()
 
     def _store_clip(self, sender: Topics, said: ClipOffered | ClipChunk) -> ClipReceipt:
@@ -97,18 +97,18 @@ class ClipReceiver:
         self._told = True
         return ClipReceipt(utterance_id, Answer.LATER)
 
-    def _check_space(self, sender: Topics, answer: ClipReceipt) -> None:
+    def _clean_up(self, sender: Topics, answer: ClipReceipt) -> None:
         if answer.answer is Answer.HERE:
             log.info("%s of %s: its sound is here", answer.utterance_id, sender.source)
             self._remove_expired()
         elif answer.answer is Answer.REJECTED:
             log.error("%s of %s: rejected: what came is not what it signed", answer.utterance_id, sender.source)
-            self._remove([SignedSound(sender.site, sender.device, answer.utterance_id, "")])
+            self._remove_files([SignedSound(sender.site, sender.device, answer.utterance_id, "")])
 
     def _remove_expired(self, budget: int | None = None) -> None:
         self._tidied = self._now()
         most = int(self._settings.budget_mb * MB) if budget is None else budget
-        self._remove(self._clips.mark_expired(timedelta(days=self._settings.days), most))
+        self._remove_files(self._clips.mark_expired(timedelta(days=self._settings.days), most))
 
     def _remove_orphans(self) -> None:
         """Repair what a crash left between row and file, and rows whose file was removed."""
@@ -118,7 +118,7 @@ class ClipReceiver:
         except OSError as fault:
             log.warning("%s: %s", self._folder.folder, describe_os_error(fault))
 
-    def _remove(self, sounds: list[SignedSound]) -> None:
+    def _remove_files(self, sounds: list[SignedSound]) -> None:
         for sound in sounds:
             try:
                 self._folder.remove(sound)

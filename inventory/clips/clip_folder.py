@@ -15,7 +15,7 @@ from dockvoice_protocol.errors import UnreadableInput, describe_os_error
 from inventory.clips.clips import Clip, ClipState, SignedSound
 
 MB = 1_000_000  # Bytes.
-SUFFIX = ".flac"
+_SUFFIX = ".flac"
 
 
 class NoSound(UnreadableInput):
@@ -23,7 +23,7 @@ class NoSound(UnreadableInput):
 
 
 class ClipFolder:
-    """The audio files. Safe for several processes if each locks a clip's row while it writes."""
+    """The folder of audio files. Safe for several processes if each locks a clip's row while it writes."""
 
     def __init__(self, folder: Path, free_mb: float = 0) -> None:
         """`free_mb`: space on the disk that clips must leave free."""
@@ -83,15 +83,15 @@ class ClipFolder:
         return sound
 
     def sweep(self, wanted: Collection[SignedSound]) -> None:
-        """Delete the files of all other clips. Raises OSError."""
+        """Delete all files except those of `wanted`. Raises OSError."""
         names = {self._path(sound).name for sound in wanted}
-        for path in self.folder.glob(f"*{SUFFIX}"):
+        for path in self.folder.glob(f"*{_SUFFIX}"):
             if path.name not in names:
                 path.unlink(missing_ok=True)
 
     def _path(self, sound: SignedSound) -> Path:
         whose = f"{sound.site}\n{sound.device}\n{sound.utterance_id}"
-        return self.folder / f"{hashlib.sha256(whose.encode()).hexdigest()}{SUFFIX}"
+        return self.folder / f"{hashlib.sha256(whose.encode()).hexdigest()}{_SUFFIX}"
 
     def _make(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -22,7 +22,7 @@ from inventory.store.database import translated_errors
 from inventory.store.outbox import Message, MessageKind
 from inventory.store.tables import clip_requests, clips, entries, events, reviews
 
-HASH_DIFFERS = "hash_differs"  # The received audio differs from the signed hash.
+_HASH_DIFFERS = "hash_differs"  # The received audio differs from the signed hash.
 OUTLIVED, MADE_ROOM, LOST = "outlived", "made_room", "lost"  # Why a stored recording was removed.
 
 
@@ -37,9 +37,9 @@ class ClipState(StrEnum):
     REMOVED = "removed"  # It was here before.
 
 
-COMING = (ClipState.ASKED, ClipState.ARRIVING)
+_COMING = (ClipState.ASKED, ClipState.ARRIVING)
 
-STALLED = timedelta(minutes=10)
+_STALLED = timedelta(minutes=10)
 """A transfer without progress for this long is requested again by the next request to listen: a restored copy of these
 tables may wait for audio that its device sent long ago."""
 
@@ -88,8 +88,8 @@ class ListeningRequest:
     noted_at: datetime | None  # When the device confirmed that its journal has it; None: not yet.
 
 
-class ClipFiles(Protocol):
-    """Storage of the audio."""
+class _ClipFiles(Protocol):
+    """Port: the storage of the audio files."""
 
     def append(self, sound: SignedSound, offset: int, data: bytes) -> bool:
         """Write bytes after the first `offset`; False if there are fewer."""
@@ -100,7 +100,7 @@ class ClipFiles(Protocol):
         ...
 
 
-def find_sounds(transaction: Connection, which: str) -> list[SignedSound]:
+def _find_sounds(transaction: Connection, which: str) -> list[SignedSound]:
     """The recordings of an entry, by its event's id, or that of one utterance; empty if unknown."""
     of_event = transaction.execute(
         select(events.c.site, events.c.device, events.c.body).where(events.c.event_id == which)
@@ -123,48 +123,48 @@ def _parse_sound(site: str, device: str, said: Mapping[str, Any]) -> SignedSound
     return SignedSound(site, device, said["id"], said["audio_sha256"], said["audio_seconds"])
 
 
-def load_clip(transaction: Connection, sound: SignedSound) -> Clip | None:
-    """Its transfer; None if it was neither requested nor sent."""
+def _load_clip(transaction: Connection, sound: SignedSound) -> Clip | None:
+    """The recording's transfer; None if it was neither requested nor sent."""
     row = transaction.execute(select(clips).where(*_match_sound(sound))).mappings().one_or_none()
     return None if row is None else _parse_clip(row)
 
 
-def load_clips(transaction: Connection, state: ClipState | None) -> list[Clip]:
+def _load_clips(transaction: Connection, state: ClipState | None) -> list[Clip]:
     """All clips, or those in this state, the newest first."""
     wanted = select(clips).order_by(clips.c.changed_at.desc(), clips.c.utterance_id)
     rows = transaction.execute(wanted if state is None else wanted.where(clips.c.state == state.value)).mappings()
     return [_parse_clip(row) for row in rows]
 
 
-def load_requests(transaction: Connection, sound: SignedSound) -> list[ListeningRequest]:
-    """The requests to listen to it, the newest first."""
+def _load_requests(transaction: Connection, sound: SignedSound) -> list[ListeningRequest]:
+    """The requests to listen to the recording, the newest first."""
     its = (clip_requests.c.site == sound.site, clip_requests.c.device == sound.device)
     wanted = select(clip_requests).where(*its, clip_requests.c.utterance_id == sound.utterance_id)
     rows = transaction.execute(wanted.order_by(clip_requests.c.asked_at.desc(), clip_requests.c.request)).mappings()
     return [ListeningRequest(**{name: row[name] for name in ListeningRequest.__dataclass_fields__}) for row in rows]
 
 
-def mark_asked_if_missing(transaction: Connection, sound: SignedSound, now: datetime) -> bool:
+def _mark_asked_if_missing(transaction: Connection, sound: SignedSound, now: datetime) -> bool:
     """Mark the recording as requested if it is neither stored nor in transfer; return whether it was."""
     row = _lock_row(transaction, sound)
     if row is not None and row["audio_sha256"] == sound.audio_sha256:
         if row["state"] == ClipState.HERE:
             return False
-        if row["state"] in COMING:
-            return bool(row["changed_at"] < now - STALLED)
+        if row["state"] in _COMING:
+            return bool(row["changed_at"] < now - _STALLED)
     anew = {"state": ClipState.ASKED.value, "why": None, "have": 0, "chunks": 0, "kept": 0, "bytes": 0}
     _save_row(transaction, sound, row, {**anew, "audio_sha256": sound.audio_sha256}, now)
     return True
 
 
-def record_request(transaction: Connection, sound: SignedSound, request: ClipRequest, now: datetime) -> None:
+def _record_request(transaction: Connection, sound: SignedSound, request: ClipRequest, now: datetime) -> None:
     """Store a request to listen."""
     row = {"site": sound.site, "device": sound.device, "utterance_id": sound.utterance_id}
     row |= {"request": request.request, "who": request.who, "reason": request.reason}
     transaction.execute(insert(clip_requests).values({**row, "asked_at": now}))
 
 
-def mark_request_noted(transaction: Connection, site: str, device: str, request: str, now: datetime) -> None:
+def _mark_request_noted(transaction: Connection, site: str, device: str, request: str, now: datetime) -> None:
     """Record that the device has this request in its journal."""
     its = (clip_requests.c.request == request, clip_requests.c.site == site, clip_requests.c.device == device)
     unnoted = (*its, clip_requests.c.noted_at.is_(None))
@@ -172,16 +172,16 @@ def mark_request_noted(transaction: Connection, site: str, device: str, request:
     outbox.delete_confirmed(transaction, MessageKind.CLIP_REQUEST, site, device, request)
 
 
-def mark_gone(transaction: Connection, site: str, device: str, said: ClipGone, now: datetime) -> ClipReceipt:
-    """Record why the device does not send it. Stored audio stays."""
+def _mark_gone(transaction: Connection, site: str, device: str, said: ClipGone, now: datetime) -> ClipReceipt:
+    """Record why the device does not send the recording. Stored audio stays."""
     sound = SignedSound(site, device, said.utterance_id, "")
     row = _lock_row(transaction, sound)
-    if row is not None and row["state"] in COMING:
+    if row is not None and row["state"] in _COMING:
         _save_row(transaction, sound, row, {"state": ClipState.GONE.value, "why": said.why.value}, now)
     return ClipReceipt(said.utterance_id, Answer.NOTED)
 
 
-def handle_offer(transaction: Connection, site: str, device: str, said: ClipOffered, now: datetime) -> ClipReceipt:
+def _handle_offer(transaction: Connection, site: str, device: str, said: ClipOffered, now: datetime) -> ClipReceipt:
     """Answer a device's offer with the number of chunks stored."""
     sound = SignedSound(site, device, said.utterance_id, said.audio_sha256)
     row = _lock_row(transaction, sound)
@@ -204,13 +204,13 @@ def _find_objection(transaction: Connection, sound: SignedSound, row: RowMapping
         signed = {one.audio_sha256 for one in _find_sounds_of(transaction, sound)}
         return None if sound.audio_sha256 in signed else Answer.REJECTED if signed else Answer.LATER
     same = row["audio_sha256"] == sound.audio_sha256
-    if row["state"] in COMING:
+    if row["state"] in _COMING:
         return None if same else Answer.REJECTED
     return Answer.HERE if same and row["state"] == ClipState.HERE else Answer.UNWANTED
 
 
-def store_chunk(
-    transaction: Connection, site: str, device: str, said: ClipChunk, files: ClipFiles, now: datetime
+def _store_chunk(
+    transaction: Connection, site: str, device: str, said: ClipChunk, files: _ClipFiles, now: datetime
 ) -> ClipReceipt:
     """Store a chunk if it is the next one. Raises OSError, with nothing changed."""
     sound = SignedSound(site, device, said.utterance_id, said.audio_sha256)
@@ -234,18 +234,18 @@ def store_chunk(
     return ClipReceipt(said.utterance_id, Answer.HERE if whole else Answer.WANTED, said.number)
 
 
-def mark_removed(transaction: Connection, sound: SignedSound, why: str, now: datetime) -> None:
+def _mark_removed(transaction: Connection, sound: SignedSound, why: str, now: datetime) -> None:
     """Record that a stored recording was removed."""
     row = _lock_row(transaction, sound)
     if row is not None and row["state"] == ClipState.HERE:
         _save_row(transaction, sound, row, {"state": ClipState.REMOVED.value, "why": why}, now)
 
 
-def mark_expired(transaction: Connection, now: datetime, kept: timedelta, budget: int) -> list[SignedSound]:
+def _mark_expired(transaction: Connection, now: datetime, kept: timedelta, budget: int) -> list[SignedSound]:
     """Mark as removed what is older than `kept`, and the oldest beyond `budget` bytes; the files to delete."""
     staying = 0
     going: list[tuple[Clip, str]] = []
-    for one in [*load_clips(transaction, ClipState.ARRIVING), *load_clips(transaction, ClipState.HERE)]:
+    for one in [*_load_clips(transaction, ClipState.ARRIVING), *_load_clips(transaction, ClipState.HERE)]:
         staying += one.kept
         if one.changed_at < now - kept:
             going.append((one, OUTLIVED))
@@ -258,13 +258,13 @@ def mark_expired(transaction: Connection, now: datetime, kept: timedelta, budget
 
 
 def _reject(transaction: Connection, sound: SignedSound, row: RowMapping | None, now: datetime) -> ClipReceipt:
-    _save_row(transaction, sound, row, {"state": ClipState.REJECTED.value, "why": HASH_DIFFERS}, now)
+    _save_row(transaction, sound, row, {"state": ClipState.REJECTED.value, "why": _HASH_DIFFERS}, now)
     return ClipReceipt(sound.utterance_id, Answer.REJECTED)
 
 
 def _find_sounds_of(transaction: Connection, sound: SignedSound) -> Sequence[SignedSound]:
     """The recording of this utterance in an event or a review of its device."""
-    found = find_sounds(transaction, sound.utterance_id)
+    found = _find_sounds(transaction, sound.utterance_id)
     return [one for one in found if (one.site, one.device) == (sound.site, sound.device)]
 
 
@@ -308,22 +308,22 @@ class ClipStore:
         The utterance comes first, then those that corrected or completed it. Empty if unknown.
         """
         with translated_errors(self._engine.url), self._engine.begin() as transaction:
-            return find_sounds(transaction, which)
+            return _find_sounds(transaction, which)
 
     def load_clip(self, sound: SignedSound) -> Clip | None:
         """The transfer of a recording; None if it was never requested. Raises Unavailable."""
         with translated_errors(self._engine.url), self._engine.begin() as transaction:
-            return load_clip(transaction, sound)
+            return _load_clip(transaction, sound)
 
     def load_clips(self, state: ClipState | None = None) -> list[Clip]:
         """The requested or received recordings, or those in this state, the newest first. Raises Unavailable."""
         with translated_errors(self._engine.url), self._engine.begin() as transaction:
-            return load_clips(transaction, state)
+            return _load_clips(transaction, state)
 
     def load_requests(self, sound: SignedSound) -> list[ListeningRequest]:
-        """The requests to listen to it, the newest first. Raises Unavailable."""
+        """The requests to listen to the recording, the newest first. Raises Unavailable."""
         with translated_errors(self._engine.url), self._engine.begin() as transaction:
-            return load_requests(transaction, sound)
+            return _load_requests(transaction, sound)
 
     def record_request(
         self, sound: SignedSound, signed: Callable[..., tuple[ClipRequest, Message]], held: timedelta
@@ -334,10 +334,10 @@ class ClipStore:
         """
         with translated_errors(self._engine.url), self._engine.begin() as transaction:
             now = self._now()
-            request, sending = signed(wanted=mark_asked_if_missing(transaction, sound, now))
-            record_request(transaction, sound, request, now)
+            request, sending = signed(wanted=_mark_asked_if_missing(transaction, sound, now))
+            _record_request(transaction, sound, request, now)
             entered = outbox.insert_messages(transaction, [sending], now, held=held)
-            asked = load_clip(transaction, sound)
+            asked = _load_clip(transaction, sound)
         if asked is None:
             raise LookupError(f"{sound.utterance_id}: was not kept")
         return asked, entered
@@ -345,29 +345,29 @@ class ClipStore:
     def mark_request_noted(self, site: str, device: str, request: str) -> None:
         """Record that the device has this request in its journal. Raises Unavailable."""
         with translated_errors(self._engine.url), self._engine.begin() as transaction:
-            mark_request_noted(transaction, site, device, request, self._now())
+            _mark_request_noted(transaction, site, device, request, self._now())
 
     def mark_gone(self, site: str, device: str, said: ClipGone) -> ClipReceipt:
         """Record why a recording is not sent; the answer. Raises Unavailable."""
         with translated_errors(self._engine.url), self._engine.begin() as transaction:
-            return mark_gone(transaction, site, device, said, self._now())
+            return _mark_gone(transaction, site, device, said, self._now())
 
     def handle_offer(self, site: str, device: str, said: ClipOffered) -> ClipReceipt:
         """Answer an offer with the number of chunks stored. Raises Unavailable."""
         with translated_errors(self._engine.url), self._engine.begin() as transaction:
-            return handle_offer(transaction, site, device, said, self._now())
+            return _handle_offer(transaction, site, device, said, self._now())
 
-    def store_chunk(self, site: str, device: str, said: ClipChunk, files: ClipFiles) -> ClipReceipt:
+    def store_chunk(self, site: str, device: str, said: ClipChunk, files: _ClipFiles) -> ClipReceipt:
         """Store a chunk, if it is the next one; the answer. Raises Unavailable, and OSError from the folder."""
         with translated_errors(self._engine.url), self._engine.begin() as transaction:
-            return store_chunk(transaction, site, device, said, files, self._now())
+            return _store_chunk(transaction, site, device, said, files, self._now())
 
     def mark_removed(self, sound: SignedSound, why: str) -> None:
         """Record that a stored recording was removed. Raises Unavailable."""
         with translated_errors(self._engine.url), self._engine.begin() as transaction:
-            mark_removed(transaction, sound, why, self._now())
+            _mark_removed(transaction, sound, why, self._now())
 
     def mark_expired(self, kept: timedelta, budget: int) -> list[SignedSound]:
         """Mark as removed what is older than `kept`, and the oldest beyond `budget` bytes; the files to delete."""
         with translated_errors(self._engine.url), self._engine.begin() as transaction:
-            return mark_expired(transaction, self._now(), kept, budget)
+            return _mark_expired(transaction, self._now(), kept, budget)

@@ -22,7 +22,7 @@ from inventory.store.outbox import HELD, Message, MessageKind
 
 log = logging.getLogger("inventory")
 
-LONGEST = 200  # Most characters of a name and of a reason: the device reads both out.
+_LONGEST = 200  # Most characters of a name and of a reason: the device reads both out.
 
 
 def request_clip(
@@ -41,9 +41,9 @@ def request_clip(
     Raises UnreadableInput for a name or a reason that cannot be read out, Unavailable for the database.
     """
     for name, said in (("who", who), ("reason", reason)):
-        if not said.strip() or len(said) > LONGEST or escape_line(said) != said:
+        if not said.strip() or len(said) > _LONGEST or escape_line(said) != said:
             raise UnreadableInput(
-                f"{name}: found {len(said)} characters, allowed is one line of 1 to {LONGEST}: the operator is told"
+                f"{name}: found {len(said)} characters, allowed is one line of 1 to {_LONGEST}: the operator is told"
             )
     topics = Topics(prefix, sound.site, sound.device)
 

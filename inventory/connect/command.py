@@ -46,11 +46,11 @@ DIRECTORY = Path("/etc/dockvoice/connect")
 UNIT = "EA"  # Unit of a test item if the other system reports no items.
 SHOWN = 20  # Most postings that `status` lists, and lines of a list or items elsewhere.
 
-ASKED_FOR = {Why.LOT_MISSING: "--lot", Why.PLACE_UNKNOWN: "--place"}
+_ASKED_FOR = {Why.LOT_MISSING: "--lot", Why.PLACE_UNKNOWN: "--place"}
 """The option that supplies what a test receipt was declined for, by the reason."""
 
 
-class Named(TyperGroup):
+class _Named(TyperGroup):
     """`dockvoice connect NAME` is `dockvoice connect run NAME`."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -59,7 +59,7 @@ class Named(TyperGroup):
         return super().resolve_command(ctx, ["run", *args] if is_name else args)
 
 
-commands = typer.Typer(cls=Named, no_args_is_help=True)
+commands = typer.Typer(cls=_Named, no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The connector: its file is NAME.toml.")]
 File = Annotated[
@@ -98,7 +98,7 @@ def run(name: Name, file: File = None, config: Config = None, database: Database
     is there now. What the other system does not take is flagged (`dockvoice inventory flags`), and the operator who
     said it hears why. It is tried again when somebody says so: `dockvoice inventory flags keep EVENT --reason TEXT`.
     """
-    settings, inventory, _ = _settings(name, file, config, database)
+    settings, inventory, _ = _load_settings(name, file, config, database)
     log_to(sys.stderr, logging.INFO, "%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs each request at INFO
     from inventory.connect.service import serve  # noqa: PLC0415 - `dockvoice --help` must not import SQLAlchemy
@@ -107,7 +107,7 @@ def run(name: Name, file: File = None, config: Config = None, database: Database
 
 
 @commands.command("try", short_help="Who answers there; one test receipt, taken back.")
-def try_out(
+def _try_out(
     name: Name,
     file: File = None,
     config: Config = None,
@@ -125,14 +125,14 @@ def try_out(
     Both stay in the other system's books, as any receipt that was taken back does. Without --item it is the first item
     that needs no lot.
     """
-    with _desk(name, file, config, database) as at:
+    with _open_desk(name, file, config, database) as at:
         connector = at.connector
         say(connector.tells())
         pulled = connector.pull()
-        _tell_pulled(pulled)
+        _print_pulled(pulled)
         if look_only:
             return
-        test = _test(at.settings.site, _item(pulled, item), lot, place, order)
+        test = _test_posting(at.settings.site, _choose_item(pulled, item), lot, place, order)
         say(f"test receipt: 1 {test.unit} of {test.item}, reference {test.reference}")
         why = TakenBack(f"{test.reference}:test", False, None, test.recorded_at)
         try:
@@ -163,11 +163,11 @@ def pull(
     operators: only such as this connector itself has published are taken out. With --publish the devices get it now,
     as they do every pull_minutes while the connector runs.
     """
-    with _desk(name, file, config, database) as at:
+    with _open_desk(name, file, config, database) as at:
         if not publish:
             pulled = at.connector.pull()
-            _tell_pulled(pulled)
-            _tell_planned(at, pulled)
+            _print_pulled(pulled)
+            _print_planned(at, pulled)
         elif not at.settings.pull:
             raise Misconfigured("pull names nothing; name there what is published: expected, items, operators")
         else:
@@ -199,14 +199,14 @@ def status(
             known = ", ".join(there) or "none"
             raise UnreadableInput(f"{name}: has posted nothing yet; connectors that have: {known}")
         for one in [name] if name is not None else there:
-            _tell_status(one, Ledger(one, "", (), store.transaction, lambda: datetime.now(UTC)), as_json=as_json)
+            _print_status(one, Ledger(one, "", (), store.transaction, lambda: datetime.now(UTC)), as_json=as_json)
         if not there and not as_json:
             say("no connector has posted anything yet")
     finally:
         store.close()
 
 
-def _tell_status(name: str, ledger: Ledger, *, as_json: bool) -> None:
+def _print_status(name: str, ledger: Ledger, *, as_json: bool) -> None:
     counts, found = ledger.counts(), ledger.open(SHOWN)
     if as_json:
         shown = ("event_id", "site", "device", "sequence", "pallet", "state", "attempts", "why", "said", "number")
@@ -228,7 +228,7 @@ def _tell_status(name: str, ledger: Ledger, *, as_json: bool) -> None:
     render(table)
 
 
-def _tell_pulled(pulled: Pulled) -> None:
+def _print_pulled(pulled: Pulled) -> None:
     if pulled.expected is not None and not pulled.expected:
         say("no open order: nothing is expected")
     for place, lines in (pulled.expected or {}).items():
@@ -244,7 +244,7 @@ def _tell_pulled(pulled: Pulled) -> None:
         say(message)
 
 
-def _tell_planned(at: ConnectorDesk, pulled: Pulled) -> None:
+def _print_planned(at: ConnectorDesk, pulled: Pulled) -> None:
     for message in at.changes(pulled):
         say(f"with --publish: {message}")
     if "expected" not in at.settings.pull:
@@ -256,7 +256,7 @@ def _tell_planned(at: ConnectorDesk, pulled: Pulled) -> None:
         say(message)
 
 
-def _item(pulled: Pulled, given: str | None) -> PulledItem:
+def _choose_item(pulled: Pulled, given: str | None) -> PulledItem:
     if pulled.items is None and given is not None:  # A connector that pulls no items may still know this one.
         return PulledItem(given, given, UNIT, (), lot_needed=False)
     items = pulled.items or ()
@@ -268,7 +268,7 @@ def _item(pulled: Pulled, given: str | None) -> PulledItem:
     return found[0]
 
 
-def _test(site: str, item: PulledItem, lot: str | None, place: str | None, order: str | None) -> Posting:
+def _test_posting(site: str, item: PulledItem, lot: str | None, place: str | None, order: str | None) -> Posting:
     return Posting(
         reference=f"{TEST}{uuid4()}",
         amends=None,
@@ -303,17 +303,17 @@ def _demand(found: Any, state: DocumentState, message: str) -> None:
     say(message)
 
 
-def _settings(
+def _load_settings(
     name: str, file: Path | None, config: Path | None, database: str | None
 ) -> tuple[ConnectionSettings, InventorySettings, Path]:
     from inventory.connect.settings import settings_of_kind  # noqa: PLC0415 - `--help` must not import the settings
 
     inventory = settings_of(config, database=database)
-    path = file or _file_of(name, config)
-    return load_settings(settings_of_kind(_kind(path) or name, path), path), inventory, path
+    path = file or _settings_file(name, config)
+    return load_settings(settings_of_kind(_read_kind(path) or name, path), path), inventory, path
 
 
-def _file_of(name: str, config: Path | None) -> Path:
+def _settings_file(name: str, config: Path | None) -> Path:
     places = [*([config.parent / "connect"] if config is not None else []), DIRECTORY]
     for directory in places:
         if (path := directory / f"{name}.toml").exists():
@@ -324,7 +324,7 @@ def _file_of(name: str, config: Path | None) -> Path:
     )
 
 
-def _kind(path: Path) -> str | None:
+def _read_kind(path: Path) -> str | None:
     """The `kind` of a settings file; None if unreadable, which `load_settings` reports."""
     try:
         found = tomllib.loads(plain_file.content(path).decode("utf-8-sig")).get("kind")
@@ -334,15 +334,15 @@ def _kind(path: Path) -> str | None:
 
 
 @contextmanager
-def _desk(name: str, file: Path | None, config: Path | None, database: str | None) -> Iterator[ConnectorDesk]:
-    settings, inventory, path = _settings(name, file, config, database)
-    from inventory.connect.service import desk  # noqa: PLC0415 - `dockvoice --help` must not import SQLAlchemy
+def _open_desk(name: str, file: Path | None, config: Path | None, database: str | None) -> Iterator[ConnectorDesk]:
+    settings, inventory, path = _load_settings(name, file, config, database)
+    from inventory.connect.service import open_desk  # noqa: PLC0415 - `dockvoice --help` must not import SQLAlchemy
 
-    with desk(name, settings, inventory) as at:
+    with open_desk(name, settings, inventory) as at:
         try:
             yield at
         except Misconfigured as fault:
             raise Misconfigured(f"{name} ({path}): {fault}") from None
         except (Away, Declined) as fault:
-            option = ASKED_FOR.get(fault.why) if isinstance(fault, Declined) else None
+            option = _ASKED_FOR.get(fault.why) if isinstance(fault, Declined) else None
             raise Unfinished(f"{name} ({path}): {fault}{f'; see {option}' if option else ''}") from None

@@ -12,7 +12,7 @@ from dockvoice_protocol.config import Place, Section, refuse_root_for_others
 from dockvoice_protocol.errors import Misconfigured
 from inventory.connect.csv_in import Incoming
 from inventory.connect.csv_out import Closing, Format, Outgoing
-from inventory.connect.notices import received, reversal_of, taken_back
+from inventory.connect.notices import receipt_notice, reversal_notice, reversal_reference
 from inventory.connect.ports import Away, Document, DocumentState, Posting, Pulled, TakenBack
 from inventory.connect.settings import ConnectionSettings
 
@@ -67,20 +67,20 @@ class CsvFolder:
         file = self._out.file_of(posting.reference, posting)
         if file is None:
             return ()
-        back = self._out.file_of(reversal_of(posting), posting)
+        back = self._out.file_of(reversal_reference(posting), posting)
         return (Document(posting.reference, back or file, DocumentState.REVERSED if back else DocumentState.DONE),)
 
     def post(self, posting: Posting, draft: Document | None) -> Document:
         """Append the posting's line, unless it was written; there are no drafts."""
         del draft
         if self._out.file_of(posting.reference, posting) is None:
-            self._out.append(received(posting))
+            self._out.append(receipt_notice(posting))
         return self.find(posting)[0]
 
     def reverse(self, posting: Posting, document: Document, why: TakenBack) -> Document:
         """Append a line that reverses the posting, unless it was written."""
-        if self._out.file_of(reversal_of(posting), posting) is None:
-            self._out.append(taken_back(posting, why))
+        if self._out.file_of(reversal_reference(posting), posting) is None:
+            self._out.append(reversal_notice(posting, why))
         return next(iter(self.find(posting)), document)
 
     def pull(self) -> Pulled:

@@ -25,11 +25,11 @@ from dockvoice_protocol.records.master import CODE, FACTOR
 from dockvoice_protocol.strict_json import NotStrict, parse_strict
 from dockvoice_protocol.terminal.plain_text import printable
 from inventory.connect.ports import Away, Omitted, Pulled, PulledItem, PulledUnit
-from inventory.connect.shared_folder import OWN, READ, SHARED, folder, hand_over, is_file, text
+from inventory.connect.shared_folder import OWN, READ, SHARED, create_folder, is_plain_file, read_text, share_with_group
 from inventory.site.expected_file import LAYOUT as EXPECTED
-from inventory.site.expected_file import read_file as read_expected
+from inventory.site.expected_file import read_expected
 from inventory.site.roster import LAYOUT as OPERATORS
-from inventory.site.roster import read_file as read_operators
+from inventory.site.roster import read_operators
 from inventory.site.table_file import (
     LONGEST,
     NAMED,
@@ -41,24 +41,24 @@ from inventory.site.table_file import (
     read_rows,
 )
 
-SUFFIXES = (".csv", ".json")
-UNFINISHED = (".part", ".tmp", ".filepart", ".crdownload")  # Suffixes that copying programs give to unfinished files.
-QUIET_S = 5.0  # A file changed more recently may still be written by a program that does not rename it when done.
+_SUFFIXES = (".csv", ".json")
+_UNFINISHED = (".part", ".tmp", ".filepart", ".crdownload")  # Suffixes that copying programs give to unfinished files.
+_QUIET_S = 5.0  # A file changed more recently may still be written by a program that does not rename it when done.
 
-ITEMS = Layout(
+_ITEMS = Layout(
     ("item", "title", "base", "lot_needed", "unit", "factor"),
     ("item", "title", "base", "lot_needed"),
     " once",
     "one for each item, and one more for each further unit of it",
     lambda _, value: "" if value is None else value,
 )
-WITHDRAWN = Layout(("trailer", "door"), (), " trailer or door", "one for each trailer or door", ITEMS.cell)
-YES_NO = {"yes": True, "no": False}
-LAYOUTS = {"expected": EXPECTED, "withdrawn": WITHDRAWN, "items": ITEMS, "operators": OPERATORS}
-LONGEST_NAME = 200  # Bytes kept of a file's name: a folder allows 255, with the prefix and suffix added here.
-COPY = "dropped"  # Name of a file's copy while it is read.
+_WITHDRAWN = Layout(("trailer", "door"), (), " trailer or door", "one for each trailer or door", _ITEMS.cell)
+_YES_NO = {"yes": True, "no": False}
+_LAYOUTS = {"expected": EXPECTED, "withdrawn": _WITHDRAWN, "items": _ITEMS, "operators": OPERATORS}
+_LONGEST_NAME = 200  # Bytes kept of a file's name: a folder allows 255, with the prefix and suffix added here.
+_COPY = "dropped"  # Name of a file's copy while it is read.
 
-Lines = Mapping[ReceivingPlace, Sequence[ExpectedLine]]
+_Lines = Mapping[ReceivingPlace, Sequence[ExpectedLine]]
 
 
 class Incoming:
@@ -69,10 +69,10 @@ class Incoming:
         self._name, self._folder, self._forms, self._now = name, folder, forms, now
         self._in, self._own = folder / "in", folder / ".dockvoice" / "taken"
         self._kinds: Mapping[str, Callable[[Path], None]] = {
-            "expected": self._expected,
-            "withdrawn": self._withdrawn,
-            "items": lambda file: self._whole("items", file, lambda: read_items(file)),
-            "operators": lambda file: self._whole("operators", file, lambda: read_operators(file, self._forms)),
+            "expected": self._store_expected,
+            "withdrawn": self._withdraw,
+            "items": lambda file: self._store_whole("items", file, lambda: _read_items(file)),
+            "operators": lambda file: self._store_whole("operators", file, lambda: read_operators(file, self._forms)),
         }
 
     def pull(self) -> Pulled:
@@ -80,57 +80,57 @@ class Incoming:
         if not self._folder.is_dir():
             raise Away(f"{self._name}: {self._folder} is not there; mount it, or make it")
         try:
-            folder(self._in, SHARED)
+            create_folder(self._in, SHARED)
             for each in ("archive", "refused"):
-                folder(self._in / each, READ)
+                create_folder(self._in / each, READ)
             for own in (self._own.parent, self._own):
-                folder(own, OWN)
-            omitted = [one for file in self._dropped() for one in self._imported(file)]
+                create_folder(own, OWN)
+            omitted = [one for file in self._list_dropped() for one in self._import_file(file)]
             return Pulled(
                 expected=self._standing(),
-                items=self._latest("items", read_items),
-                operators=self._latest("operators", lambda file: read_operators(file, self._forms)),
+                items=self._load_latest("items", _read_items),
+                operators=self._load_latest("operators", lambda file: read_operators(file, self._forms)),
                 omitted=omitted,
             )
         except OSError as fault:
             raise Away(f"{self._name}: {fault.filename or self._folder}: {describe_os_error(fault)}; mend it") from None
 
-    def _dropped(self) -> list[Path]:
+    def _list_dropped(self) -> list[Path]:
         """Complete files, the oldest first."""
         found = []
         for file in self._in.iterdir():
-            if file.name.startswith((".", "~")) or file.name.lower().endswith(UNFINISHED) or not is_file(file):
+            if file.name.startswith((".", "~")) or file.name.lower().endswith(_UNFINISHED) or not is_plain_file(file):
                 continue
             changed = file.lstat().st_mtime
-            if self._now().timestamp() - changed >= QUIET_S:
+            if self._now().timestamp() - changed >= _QUIET_S:
                 found.append((changed, file))
         return [file for _, file in sorted(found)]
 
-    def _imported(self, file: Path) -> Iterator[Omitted]:
+    def _import_file(self, file: Path) -> Iterator[Omitted]:
         """Import a file whole, or move it to `refused` with its faults in a file beside it."""
         kind = next((one for one in self._kinds if file.name.lower().startswith(one)), None)
         try:
-            if kind is None or file.suffix.lower() not in SUFFIXES:
+            if kind is None or file.suffix.lower() not in _SUFFIXES:
                 known = ", ".join(f"{one}*.csv" for one in self._kinds)
                 raise UnreadableInput(f"{file}: what is in it? Its name must be one of {known}, or the same with .json")
             self._read(kind, file)
         except UnreadableInput as fault:
             faults = [printable(one) for one in (fault.faults if isinstance(fault, FaultyFile) else (str(fault),))]
-            moved = self._moved(file, "refused")
+            moved = self._move(file, "refused")
             report = moved.with_name(f"{moved.name}.faults.txt")
-            _durably(report, "".join(f"{one}\n" for one in faults))
-            hand_over(report)
+            _write_durably(report, "".join(f"{one}\n" for one in faults))
+            share_with_group(report)
             more = f"; and {len(faults) - 1} more, in {printable(report.name)}" if len(faults) > 1 else ""
             yield Omitted(f"file {printable(file.name)}", f"{faults[0]}{more}; nothing of it was taken")
         else:
-            self._moved(file, "archive")
+            self._move(file, "archive")
 
     def _read(self, kind: str, file: Path) -> None:
         """Read a private copy of the file, which cannot be exchanged meanwhile."""
-        copy = self._own / f"{COPY}{file.suffix.lower()}"
+        copy = self._own / f"{_COPY}{file.suffix.lower()}"
         try:
-            _durably(copy, text(file, "utf-8-sig"))
-            _demand_columns(copy, LAYOUTS[kind])
+            _write_durably(copy, read_text(file, "utf-8-sig"))
+            _demand_columns(copy, _LAYOUTS[kind])
             self._kinds[kind](copy)
         except (OSError, UnicodeDecodeError) as fault:
             if isinstance(fault, OSError) and fault.filename != str(file):
@@ -145,40 +145,40 @@ class Incoming:
         finally:
             copy.unlink(missing_ok=True)
 
-    def _moved(self, file: Path, to: str) -> Path:
+    def _move(self, file: Path, to: str) -> Path:
         """Move the file, its name prefixed with the time so that it replaces no other; the new path."""
         at = self._now().strftime("%Y%m%dT%H%M%S.%f")
-        name = os.fsdecode(os.fsencode(file.name)[-LONGEST_NAME:])
+        name = os.fsdecode(os.fsencode(file.name)[-_LONGEST_NAME:])
         return file.rename(self._in / to / f"{at}-{name}")
 
-    def _whole(self, kind: str, file: Path, read: Callable[[], Any]) -> None:
+    def _store_whole(self, kind: str, file: Path, read: Callable[[], Any]) -> None:
         """Store a file that replaces the previous one of its kind."""
         read()
         suffix = file.suffix.lower()
-        _durably(self._own / f"{kind}{suffix}", text(file))
-        for other in SUFFIXES:
+        _write_durably(self._own / f"{kind}{suffix}", read_text(file))
+        for other in _SUFFIXES:
             if other != suffix:
                 (self._own / f"{kind}{other}").unlink(missing_ok=True)
 
-    def _latest(self, kind: str, read: Callable[[Path], Any]) -> Any:
-        found = [path for suffix in SUFFIXES if is_file(path := self._own / f"{kind}{suffix}")]
+    def _load_latest(self, kind: str, read: Callable[[Path], Any]) -> Any:
+        found = [path for suffix in _SUFFIXES if is_plain_file(path := self._own / f"{kind}{suffix}")]
         return read(max(found, key=lambda path: path.stat().st_mtime)) if found else None
 
-    def _standing(self) -> Lines | None:
+    def _standing(self) -> _Lines | None:
         """The expected lines announced and not withdrawn; None if none was ever announced here."""
         path = self._own / "expected.json"
-        if not is_file(path):
+        if not is_plain_file(path):
             return None
-        return read_expected(path) if text(path).strip() != "[]" else {}
+        return read_expected(path) if read_text(path).strip() != "[]" else {}
 
-    def _expected(self, file: Path) -> None:
+    def _store_expected(self, file: Path) -> None:
         self._announce(file, {**(self._standing() or {}), **read_expected(file)})
 
-    def _withdrawn(self, file: Path) -> None:
-        gone = read_withdrawn(file)
+    def _withdraw(self, file: Path) -> None:
+        gone = _read_withdrawn(file)
         self._announce(file, {place: lines for place, lines in (self._standing() or {}).items() if place not in gone})
 
-    def _announce(self, file: Path, standing: Lines) -> None:
+    def _announce(self, file: Path, standing: _Lines) -> None:
         """Store these expected lines, all or nothing. Raises FaultyFile if two files contradict each other."""
         rows = []
         for place, lines in standing.items():
@@ -187,7 +187,7 @@ class Incoming:
                 rows.append({**cells, place.kind.value: place.name})
         path = self._own / "expected.json"
         part = path.with_name("expected.part.json")
-        _durably(part, json.dumps(rows, ensure_ascii=False))
+        _write_durably(part, json.dumps(rows, ensure_ascii=False))
         if rows:
             try:
                 read_expected(part)  # Finds contradictions between two files about one pallet.
@@ -200,7 +200,7 @@ class Incoming:
 def _demand_columns(path: Path, layout: Layout) -> None:
     """Raise UnreadableInput for unknown columns, without quoting them: it may be any file."""
     try:
-        found = parse_strict(text(path)) if path.suffix == ".json" else [_header(path)]
+        found = parse_strict(read_text(path)) if path.suffix == ".json" else [_read_header(path)]
     except (NotStrict, csv.Error):
         return  # the reader reports it
     rows = found if isinstance(found, list) else []
@@ -212,16 +212,16 @@ def _demand_columns(path: Path, layout: Layout) -> None:
             raise UnreadableInput(f"{path}: {where} {unknown[0]} is not known; allowed are {allowed}")
 
 
-def _header(path: Path) -> list[str]:
-    return [cell.strip() for cell in next(csv.reader(io.StringIO(text(path), newline=""), strict=True), [])]
+def _read_header(path: Path) -> list[str]:
+    return [cell.strip() for cell in next(csv.reader(io.StringIO(read_text(path), newline=""), strict=True), [])]
 
 
-def read_withdrawn(path: Path) -> Collection[ReceivingPlace]:
+def _read_withdrawn(path: Path) -> Collection[ReceivingPlace]:
     """The trailers and doors whose expected lists are withdrawn. Raises FaultyFile, UnreadableInput."""
     faults: list[str] = []
     found = []
-    for where, cells in read_rows(path, WITHDRAWN):
-        odd = list(find_structure_faults(where, cells, WITHDRAWN))
+    for where, cells in read_rows(path, _WITHDRAWN):
+        odd = list(find_structure_faults(where, cells, _WITHDRAWN))
         places = [] if odd else [(kind, cells[kind]) for kind in PlaceKind if cells.get(kind)]
         if not odd and (len(places) != 1 or not LEVEL.fullmatch(places[0][1])):
             odd = [f"{where}, columns trailer and door: name one trailer, or one door, as the notice did"]
@@ -232,14 +232,14 @@ def read_withdrawn(path: Path) -> Collection[ReceivingPlace]:
     return found
 
 
-def read_items(path: Path) -> Sequence[PulledItem]:
+def _read_items(path: Path) -> Sequence[PulledItem]:
     """The items, with their units. Raises FaultyFile, UnreadableInput."""
-    rows = read_rows(path, ITEMS)
+    rows = read_rows(path, _ITEMS)
     faults: list[str] = []
     first: dict[str, tuple[str, Cells]] = {}
     units: dict[str, dict[str, Decimal]] = {}
     for where, cells in rows:
-        odd = list(find_structure_faults(where, cells, ITEMS)) or list(_item_faults(where, cells, first, units))
+        odd = list(find_structure_faults(where, cells, _ITEMS)) or list(_item_faults(where, cells, first, units))
         faults += odd
         if not odd:
             first.setdefault(cells["item"], (where, cells))
@@ -256,7 +256,7 @@ def read_items(path: Path) -> Sequence[PulledItem]:
             cells["title"],
             cells["base"],
             tuple(PulledUnit(code, factor) for code, factor in units[item].items()),
-            YES_NO[cells["lot_needed"]],
+            _YES_NO[cells["lot_needed"]],
         )
         for item, (_, cells) in first.items()
     ]
@@ -272,18 +272,18 @@ class _Allowed:
 
 _CODE = _Allowed(CODE.fullmatch, "allowed is a code of one to three capitals and digits: CS")
 _NAME = _Allowed(is_named, NAMED)
-ALLOWED = {
+_ALLOWED = {
     "item": _NAME,
     "title": _NAME,
     "base": _CODE,
-    "lot_needed": _Allowed(YES_NO.__contains__, "allowed are yes and no"),
+    "lot_needed": _Allowed(_YES_NO.__contains__, "allowed are yes and no"),
 }
 
 
 def _item_faults(
     where: str, cells: Cells, first: Mapping[str, tuple[str, Cells]], units: Mapping[str, Mapping[str, Decimal]]
 ) -> Iterator[str]:
-    for column, one in ALLOWED.items():
+    for column, one in _ALLOWED.items():
         if not one.is_allowed(found := cells.get(column, "")):
             yield f"{where}, column {column}: found {found[:LONGEST]!r}; {one.message}"
     yield from _unit_faults(where, cells, units.get(cells.get("item", ""), {}))
@@ -310,7 +310,7 @@ def _unit_faults(where: str, cells: Cells, others: Mapping[str, Decimal]) -> Ite
         yield f"{where}, column unit: {unit!r} of this item stands here a second time; remove one of them"
 
 
-def _durably(path: Path, written: str) -> None:
+def _write_durably(path: Path, written: str) -> None:
     """Write the file atomically and durably, readable by this user alone."""
     part = path.with_name(f"{path.name}.part")
     part.unlink(missing_ok=True)

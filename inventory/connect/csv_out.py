@@ -21,9 +21,9 @@ from typing import Any, BinaryIO
 
 from dockvoice_protocol.errors import Misconfigured, describe_os_error
 from dockvoice_protocol.terminal.plain_text import is_plain
-from inventory.connect.notices import NUMBERS, PARTS, Notice, moment, parts
+from inventory.connect.notices import NUMBERS, PARTS, Notice, fields_by_role, format_time
 from inventory.connect.ports import Away, Declined, Posting, Why
-from inventory.connect.shared_folder import OWN, SHARED, folder, hand_over, is_file, text
+from inventory.connect.shared_folder import OWN, SHARED, create_folder, is_plain_file, read_text, share_with_group
 
 COLUMNS = (
     "reference",
@@ -41,16 +41,16 @@ COLUMNS = (
     "fields",
 )
 
-FORMULA = ("=", "+", "-", "@", "'")
+_FORMULA = ("=", "+", "-", "@", "'")
 """First characters that make a spreadsheet read a cell as a formula, which may fetch and send data. `'` is one of them,
 so that a reader of the file can tell a guard from a `'` of the text's own."""
-GUARD = "'"  # The prefix by which spreadsheets mark a cell as text.
+_GUARD = "'"  # The prefix by which spreadsheets mark a cell as text.
 
-BATCH = "batch"  # In place of a file's name: the line is in the batch, in no file yet.
+_BATCH = "batch"  # In place of a file's name: the line is in the batch, in no file yet.
 
-MOST_DAYS = 10  # Days of notes in the cache: a device that was offline for a week does not cause rereading.
+_MOST_DAYS = 10  # Days of notes in the cache: a device that was offline for a week does not cause rereading.
 
-Row = Mapping[str, str]
+_Row = Mapping[str, str]
 
 
 class Format(StrEnum):
@@ -74,120 +74,120 @@ class Outgoing:
     def __init__(self, name: str, folder: Path, form: Format, closing: Closing, now: Callable[[], datetime]) -> None:
         self._name, self._folder, self._form, self._closing, self._now = name, folder, form, closing, now
         self._out, self._own = folder / "out", folder / ".dockvoice"
-        self._batch: list[Row] | None = None  # None: not read from the disk yet, or the disk failed.
+        self._batch: list[_Row] | None = None  # None: not read from the disk yet, or the disk failed.
         self._began = now()
         self._notes: dict[str, dict[str, str]] = {}  # Cache: the file of each reference, by the day of its posting.
 
     def file_of(self, reference: str, posting: Posting) -> str | None:
-        """The file that holds a reference belonging to the posting; BATCH; or None. Raises Away."""
-        with self._at_the_disk() as batch:
+        """The file that holds a reference belonging to the posting; _BATCH; or None. Raises Away."""
+        with self._open_batch() as batch:
             if any(row["reference"] == reference for row in batch):
-                return BATCH
-            return self._day(moment(posting.recorded_at)[:10]).get(reference)
+                return _BATCH
+            return self._files_of_day(format_time(posting.recorded_at)[:10]).get(reference)
 
     def append(self, notice: Notice) -> None:
         """Append a line durably, and close the batch if it is full. Raises Away, Declined."""
-        row = _row(notice)
-        with self._at_the_disk() as batch:
+        row = _to_row(notice)
+        with self._open_batch() as batch:
             if not batch:
                 self._began = self._now()
-            _append(self._open, [row] if batch else [dict(zip(COLUMNS, COLUMNS, strict=True)), row])
+            _append_rows(self._batch_path, [row] if batch else [dict(zip(COLUMNS, COLUMNS, strict=True)), row])
             batch.append(row)
         if len(batch) >= self._closing.lines:
             self.close_batch()
 
     def close_batch(self, *, only_old: bool = False) -> None:
         """Hand over the batch; with `only_old` only if it is old enough. Raises Away."""
-        with self._at_the_disk() as batch:
+        with self._open_batch() as batch:
             old = (self._now() - self._began).total_seconds() >= self._closing.seconds
             if batch and (old or not only_old):
                 name = f"{batch[0]['at'].replace(':', '').replace('-', '')}-{batch[0]['reference']}.{self._form}"
-                self._note(name, batch)
-                self._put_by(name, batch)
+                self._record_files(name, batch)
+                self._store_batch(name, batch)
                 batch.clear()
             self._hand_over()
 
     @property
-    def _open(self) -> Path:
+    def _batch_path(self) -> Path:
         return self._own / "batch.csv"
 
     @property
-    def _by(self) -> Path:
+    def _outbox_path(self) -> Path:
         return self._own / "put_by"
 
     @contextmanager
-    def _at_the_disk(self) -> Iterator[list[Row]]:
+    def _open_batch(self) -> Iterator[list[_Row]]:
         """The lines of the batch. After a disk error the batch is read again at the next call."""
         if not self._folder.is_dir():  # Never created here: without its mount it would lie on the wrong disk.
             self._batch = None
             raise Away(f"{self._name}: {self._folder} is not there; mount it, or make it")
         try:
             if self._batch is None:
-                folder(self._out, SHARED)
-                for own in (self._own, self._own / "written", self._by):
-                    folder(own, OWN)
+                create_folder(self._out, SHARED)
+                for own in (self._own, self._own / "written", self._outbox_path):
+                    create_folder(own, OWN)
                 self._notes.clear()
-                self._batch = self._left()
+                self._batch = self._read_batch()
             yield self._batch
         except OSError as fault:
             self._batch = None
             raise Away(f"{self._name}: {fault.filename or self._folder}: {describe_os_error(fault)}; mend it") from None
 
-    def _left(self) -> list[Row]:
+    def _read_batch(self) -> list[_Row]:
         """The whole lines of a batch; a line left incomplete by a kill or a full disk is truncated."""
-        for torn in self._by.glob("*.part"):
+        for torn in self._outbox_path.glob("*.part"):
             torn.unlink()
-        if not is_file(self._open):
+        if not is_plain_file(self._batch_path):
             return []
-        with self._open.open("r+b") as file:
+        with self._batch_path.open("r+b") as file:
             whole, end, _ = file.read().rpartition(b"\n")
             file.truncate(len(whole + end))
             os.fsync(file.fileno())
-        header, *rows = _cells(whole.decode("utf-8-sig")) or [[*COLUMNS]]
+        header, *rows = _parse_csv(whole.decode("utf-8-sig")) or [[*COLUMNS]]
         if tuple(header) != COLUMNS or any(len(row) != len(COLUMNS) for row in rows):
             message = "is no batch of this version; move it away, and enter by hand what it holds"
-            raise Misconfigured(f"{self._name}: {self._open}: {message}")
+            raise Misconfigured(f"{self._name}: {self._batch_path}: {message}")
         self._began = self._now()
         return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
 
-    def _day(self, day: str) -> dict[str, str]:
+    def _files_of_day(self, day: str) -> dict[str, str]:
         """The file of each reference whose posting was recorded on that day."""
         if day not in self._notes:
-            if len(self._notes) > MOST_DAYS:
+            if len(self._notes) > _MOST_DAYS:
                 self._notes.clear()
             path = self._own / "written" / f"{day}.csv"
-            rows = _cells(text(path)) if is_file(path) else []
+            rows = _parse_csv(read_text(path)) if is_plain_file(path) else []
             self._notes[day] = {row[0]: row[1] for row in rows if len(row) == 2}  # noqa: PLR2004 - reference, file
         return self._notes[day]
 
-    def _note(self, name: str, batch: Sequence[Row]) -> None:
-        days: dict[str, list[Row]] = {}
+    def _record_files(self, name: str, batch: Sequence[_Row]) -> None:
+        days: dict[str, list[_Row]] = {}
         for row in batch:
             days.setdefault(row["recorded_at"][:10], []).append({"reference": row["reference"], "file": name})
         for day, notes in days.items():
-            _append(self._own / "written" / f"{day}.csv", notes)
-            self._day(day).update({note["reference"]: name for note in notes})
+            _append_rows(self._own / "written" / f"{day}.csv", notes)
+            self._files_of_day(day).update({note["reference"]: name for note in notes})
 
-    def _put_by(self, name: str, batch: Sequence[Row]) -> None:
+    def _store_batch(self, name: str, batch: Sequence[_Row]) -> None:
         """Store the batch under its final name; the batch is empty afterwards."""
         if self._form is Format.CSV:
-            self._open.rename(self._by / name)
+            self._batch_path.rename(self._outbox_path / name)
         else:
-            part = self._by / f"{name}.part"
+            part = self._outbox_path / f"{name}.part"
             _write_xlsx(part, batch)
-            part.rename(self._by / name)
-            self._open.unlink()
-        _sync(self._by)
-        _sync(self._own)
+            part.rename(self._outbox_path / name)
+            self._batch_path.unlink()
+        _fsync_folder(self._outbox_path)
+        _fsync_folder(self._own)
 
     def _hand_over(self) -> None:
-        for file in sorted(self._by.iterdir()):
-            hand_over(file)
+        for file in sorted(self._outbox_path.iterdir()):
+            share_with_group(file)
             file.rename(self._out / file.name)
-            _sync(self._out)
+            _fsync_folder(self._out)
 
 
-def _row(notice: Notice) -> Row:
+def _to_row(notice: Notice) -> _Row:
     """The cells of a line. Raises Declined for control characters."""
     posting = notice.posting
     found: dict[str, Any] = {
@@ -195,33 +195,33 @@ def _row(notice: Notice) -> Row:
         "deed": notice.deed,
         "of": notice.of,
         "why": notice.why,
-        "at": moment(notice.at),
+        "at": format_time(notice.at),
         "site": posting.site,
         "device": posting.device,
         "number": posting.sequence,
         "operator": notice.operator,
-        "recorded_at": moment(posting.recorded_at),
+        "recorded_at": format_time(posting.recorded_at),
         "form": posting.form,
-        **parts(posting),
+        **fields_by_role(posting),
         "fields": json.dumps(dict(posting.fields), ensure_ascii=False, sort_keys=True),
     }
     row = {name: "" if found[name] is None else str(found[name]) for name in COLUMNS}
     if odd := [name for name, cell in row.items() if not is_plain(cell)]:
         raise Declined(Why.OTHER, f"{odd[0]}: holds a control character, which no line of a file can hold")
-    return {name: cell if name in NUMBERS else guarded(cell) for name, cell in row.items()}
+    return {name: cell if name in NUMBERS else escape_formula(cell) for name, cell in row.items()}
 
 
-def guarded(cell: str) -> str:
-    """The text, prefixed so that no spreadsheet reads it as a formula; `unguarded` restores it."""
-    return GUARD + cell if cell.lstrip().startswith(FORMULA) else cell
+def escape_formula(cell: str) -> str:
+    """The text, prefixed so that no spreadsheet reads it as a formula; `unescape_formula` restores it."""
+    return _GUARD + cell if cell.lstrip().startswith(_FORMULA) else cell
 
 
-def unguarded(cell: str) -> str:
-    """The text without the prefix of `guarded`."""
-    return cell[1:] if cell.startswith(GUARD) and cell[1:].lstrip().startswith(FORMULA) else cell
+def unescape_formula(cell: str) -> str:
+    """The text without the prefix of `escape_formula`."""
+    return cell[1:] if cell.startswith(_GUARD) and cell[1:].lstrip().startswith(_FORMULA) else cell
 
 
-def _append(path: Path, rows: Sequence[Row]) -> None:
+def _append_rows(path: Path, rows: Sequence[_Row]) -> None:
     """Append rows durably or not at all; after a line that a power cut left incomplete, on a new line."""
     lines = io.StringIO(newline="")
     csv.writer(lines, lineterminator="\r\n").writerows(row.values() for row in rows)
@@ -235,7 +235,7 @@ def _append(path: Path, rows: Sequence[Row]) -> None:
             file.truncate(before)
             raise
     if not before:
-        _sync(path.parent)
+        _fsync_folder(path.parent)
 
 
 def _line_break(file: BinaryIO, length: int) -> bytes:
@@ -245,11 +245,11 @@ def _line_break(file: BinaryIO, length: int) -> bytes:
     return b"" if file.read(1) == b"\n" else b"\r\n"
 
 
-def _cells(found: str) -> list[list[str]]:
+def _parse_csv(found: str) -> list[list[str]]:
     return list(csv.reader(io.StringIO(found, newline="")))
 
 
-def _write_xlsx(path: Path, batch: Sequence[Row]) -> None:
+def _write_xlsx(path: Path, batch: Sequence[_Row]) -> None:
     """Write the batch as xlsx, every cell as text except numbers."""
     from openpyxl import Workbook  # noqa: PLC0415 - an optional library, needed for xlsx alone
     from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415 - see above
@@ -260,7 +260,7 @@ def _write_xlsx(path: Path, batch: Sequence[Row]) -> None:
     for row in batch:
         cells = []
         for name, said in row.items():
-            cell = WriteOnlyCell(sheet, float(said) if name in NUMBERS and said else unguarded(said) or None)
+            cell = WriteOnlyCell(sheet, float(said) if name in NUMBERS and said else unescape_formula(said) or None)
             if isinstance(cell.value, str):
                 cell.data_type = "s"  # Text, even if it begins with =.
             cells.append(cell)
@@ -270,7 +270,7 @@ def _write_xlsx(path: Path, batch: Sequence[Row]) -> None:
         os.fsync(file.fileno())
 
 
-def _sync(folder: Path) -> None:
+def _fsync_folder(folder: Path) -> None:
     """Fsync a folder, which makes its names durable."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

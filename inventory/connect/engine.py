@@ -16,35 +16,35 @@ from inventory.connect.ledger import Ledger, Owed
 from inventory.connect.ports import Away, Connector, Declined, Document, DocumentState, Posting, TakenBack, Unset
 from inventory.records import PostingState
 
-MOST_STEPS = 8  # Steps for one posting in one round: a system that duplicates every call must not cause a loop.
+_MOST_STEPS = 8  # Steps for one posting in one round: a system that duplicates every call must not cause a loop.
 
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """Post it, or complete the draft."""
+    """Step: post the entry, or complete its draft."""
 
     draft: Document | None
 
 
 @dataclass(frozen=True, slots=True)
 class Reverse:
-    """Reverse this document."""
+    """Step: reverse this document."""
 
     document: Document
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """Nothing is left to do for the posting."""
+    """No step: the posting has its final state."""
 
     state: PostingState
     document: Document | None
 
 
-Step = Post | Reverse | Settled
+_Step = Post | Reverse | Settled
 
 
-def next_step(found: Sequence[Document], *, stands: bool) -> Step:
+def next_step(found: Sequence[Document], *, stands: bool) -> _Step:
     """The next step from the documents found, the oldest first, and whether the entry `stands`. Pure.
 
     The documents are found before and after each step, so that only what exists decides: neither a kill nor a lost or
@@ -71,7 +71,7 @@ log = logging.getLogger("inventory.connect")
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """The result of one round."""
+    """Counts of the postings of one round."""
 
     settled: int = 0
     declined: int = 0
@@ -79,7 +79,7 @@ class Round:
     away: str | None = None  # The last error, if two postings in a row failed: the system seems unavailable.
 
 
-class NoEffect(Away):
+class _NoEffect(Away):
     """The other system reported success, but the document is missing."""
 
 
@@ -118,14 +118,14 @@ class PostingLoop:
         settled = declined = failed = in_a_row = 0
         for owed in self._ledger.due(most):
             try:
-                settled += self._bring_about(owed)
+                settled += self._run_steps(owed)
                 in_a_row = 0
             except Declined as why:
-                waits = self._refused(owed, why)
+                waits = self._record_refusal(owed, why)
                 declined, failed, in_a_row = declined + (not waits), failed + waits, 0
             except Away as fault:
                 failed, in_a_row = failed + 1, in_a_row + 1
-                self._wait(owed, str(fault), fault.wait_s or 0.0)
+                self._record_failure(owed, str(fault), fault.wait_s or 0.0)
                 if in_a_row > 1:
                     return Round(settled, declined, failed, str(fault))
             except (Misconfigured, Unavailable):
@@ -133,31 +133,31 @@ class PostingLoop:
             except Exception as fault:  # a fault in a connector delays only this posting
                 log.exception("%s", owed.event_id)
                 failed += 1
-                self._wait(owed, f"{type(fault).__name__} in the connector; see its log")
+                self._record_failure(owed, f"{type(fault).__name__} in the connector; see its log")
         return Round(settled, declined, failed)
 
-    def _refused(self, owed: Owed, why: Declined) -> bool:
+    def _record_refusal(self, owed: Owed, why: Declined) -> bool:
         """Record the refusal; True where it waits for the settings."""
         if isinstance(why, Unset):
-            self._wait(owed, str(why), settings=True)
+            self._record_failure(owed, str(why), settings=True)
             return True
         self._ledger.declined(owed, why)
         log.warning("%s: declined: %s", owed.event_id, why)
         return False
 
-    def _wait(self, owed: Owed, error: str, asked_s: float = 0.0, *, settings: bool = False) -> None:
+    def _record_failure(self, owed: Owed, error: str, asked_s: float = 0.0, *, settings: bool = False) -> None:
         wait = self._ledger.failed(owed, error, asked_s, settings=settings)
         log.warning("%s: try %d: %s; again in %.0f s", owed.event_id, owed.attempts + 1, error, wait)
 
-    def _bring_about(self, owed: Owed) -> bool:
+    def _run_steps(self, owed: Owed) -> bool:
         """Run steps until the posting is settled; False if a pending call postpones it."""
         if owed.begun_at is not None and (until := owed.begun_at + self._left_alone) > self._now():
             self._ledger.postponed(owed, until)
             return False
         posting = self._posting(owed.event_id)
         stands = owed.stands and posting.exception not in self._not_received
-        found, done = self._found(posting, owed), None
-        for _ in range(MOST_STEPS):
+        found, done = self._find_documents(posting, owed), None
+        for _ in range(_MOST_STEPS):
             step = next_step(found, stands=stands)
             if isinstance(step, Settled) and found is not _UNKNOWN:
                 self._ledger.settled(owed, step.state, step.document)
@@ -165,14 +165,14 @@ class PostingLoop:
             if isinstance(step, Settled):
                 step = Post(None)
             if step == done:
-                raise NoEffect(f"{_description(step)}: the answer was that it is done, and it is not")
+                raise _NoEffect(f"{_describe(step)}: the answer was that it is done, and it is not")
             self._ledger.begins(owed.event_id)
-            answer, done = self._do(posting, step, owed), step
+            answer, done = self._execute(posting, step, owed), step
             # Without `find` the answer is trusted: the other side drops duplicates.
             found = tuple(self._connector.find(posting)) if self._connector.looks else (answer,)
-        raise NoEffect(f"{posting.reference}: {MOST_STEPS} steps were done, and it is not as it should be")
+        raise _NoEffect(f"{posting.reference}: {_MOST_STEPS} steps were done, and it is not as it should be")
 
-    def _found(self, posting: Posting, owed: Owed) -> Sequence[Document]:
+    def _find_documents(self, posting: Posting, owed: Owed) -> Sequence[Document]:
         """The documents in the other system; if it cannot be queried, those that the ledger has."""
         if self._connector.looks:
             return tuple(self._connector.find(posting))
@@ -180,7 +180,7 @@ class PostingLoop:
             return (Document(owed.document, owed.number or owed.document, DocumentState.DONE),)
         return _UNKNOWN if owed.begun_at is not None and not owed.stands else ()
 
-    def _do(self, posting: Posting, step: Post | Reverse, owed: Owed) -> Document:
+    def _execute(self, posting: Posting, step: Post | Reverse, owed: Owed) -> Document:
         if isinstance(step, Post):
             return self._connector.post(posting, step.draft)
         twice = f"{posting.reference}:twice:{step.document.id}"
@@ -192,7 +192,7 @@ _UNKNOWN: Sequence[Document] = []
 """State unknown after a crash: post again (idempotent), then reverse."""
 
 
-def _description(step: Post | Reverse) -> str:
+def _describe(step: Post | Reverse) -> str:
     if isinstance(step, Reverse):
         return f"taking {step.document.number} back"
     return "posting" if step.draft is None else f"finishing {step.draft.number}"

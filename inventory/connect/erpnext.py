@@ -19,8 +19,8 @@ from pydantic import Field, SecretStr
 
 from dockvoice_protocol.config import Place, Section
 from dockvoice_protocol.errors import Misconfigured
-from inventory.connect.mapping import OrderName, counted, order_of, place_of, unit_of
-from inventory.connect.notices import in_words
+from inventory.connect.mapping import OrderName, counted, place_of, possible_orders, unit_of
+from inventory.connect.notices import describe
 from inventory.connect.ports import (
     Away,
     Declined,
@@ -39,17 +39,17 @@ from inventory.connect.settings import ConnectionSettings
 from inventory.connect.web import ANSWER_S, Address, HttpAnswer, Web, shortened
 
 RECEIPT, ORDER, ITEM, BATCH = "Purchase Receipt", "Purchase Order", "Item", "Batch"
-MAKE = "erpnext.buying.doctype.purchase_order.purchase_order.make_purchase_receipt"
-CANCEL = "frappe.client.cancel"
-META = "frappe.desk.form.load.getdoctype"  # Browsers load it, so every user may; DocField needs a manager.
+_MAKE = "erpnext.buying.doctype.purchase_order.purchase_order.make_purchase_receipt"
+_CANCEL = "frappe.client.cancel"
+_META = "frappe.desk.form.load.getdoctype"  # Browsers load it, so every user may; DocField needs a manager.
 
 DRAFT, SUBMITTED = 0, 1  # Values of `docstatus`; 2 is cancelled.
-SETTLED_STATES = frozenset({"Closed", "Completed", "Delivered", "Cancelled"})  # The order is finished.
+_SETTLED_STATES = frozenset({"Closed", "Completed", "Delivered", "Cancelled"})  # The order is finished.
 NOT_FOUND, CONFLICT, NOT_ALLOWED = 404, 409, frozenset({401, 403})
 PAGE = 500  # Items per request, so that an answer stays small.
-MOST_PLACES = 6  # Most decimal places of a converted quantity: more mean that the conversion is not exact.
+_MOST_PLACES = 6  # Most decimal places of a converted quantity: more mean that the conversion is not exact.
 
-TRY_AGAIN = frozenset(
+_TRY_AGAIN = frozenset(
     {
         "TimestampMismatchError",
         "QueryDeadlockError",
@@ -61,7 +61,7 @@ TRY_AGAIN = frozenset(
 )
 """Exceptions of a temporary state, which a retry may resolve."""
 
-WHY: Mapping[str, Why] = {
+_WHY: Mapping[str, Why] = {
     "BatchExpiredError": Why.EXPIRED,
     "BatchNegativeStockError": Why.QUANTITY_WRONG,
     "ClosedAccountingPeriod": Why.ORDER_CLOSED,
@@ -73,11 +73,11 @@ WHY: Mapping[str, Why] = {
 }
 """The reason code of an exception of ERPNext's."""
 
-NAMES_NOTHING = "LinkValidationError"
+_NAMES_NOTHING = "LinkValidationError"
 """Thrown for a link to a missing record. Of the links in a receipt only the warehouses come from the settings: ERPNext
 made the others, or they were looked up before."""
 
-Record = Mapping[str, Any]
+_Record = Mapping[str, Any]
 
 
 class ErpNextSettings(Section):
@@ -109,7 +109,7 @@ class ErpNextConnection(ConnectionSettings):
         return ErpNext("erpnext", self.erpnext)
 
 
-class NotThere(Declined):
+class _NotThere(Declined):
     """The document does not exist."""
 
 
@@ -138,90 +138,90 @@ class ErpNext:
 
     def find(self, posting: Posting) -> Sequence[Document]:
         """The purchase receipts that carry its reference."""
-        self._prepare()
+        self._check_field()
         found = self._list(RECEIPT, [[self._ref, "=", posting.reference]], ["name", "docstatus"])
-        return [_document(one) for one in found]
+        return [_to_document(one) for one in found]
 
     # Posting
 
     def post(self, posting: Posting, draft: Document | None) -> Document:
         """Insert the receipt made from the order as a draft with our reference, and submit it."""
-        name = self._drafted(posting) if draft is None else draft.id
+        name = self._insert_draft(posting) if draft is None else draft.id
         try:
-            self._ask("PUT", _path(RECEIPT, name), {"docstatus": SUBMITTED})
-        except NotThere:
-            raise self._vanished(name) from None
+            self._request("PUT", _path(RECEIPT, name), {"docstatus": SUBMITTED})
+        except _NotThere:
+            raise self._missing_receipt(name) from None
         except Declined:
-            self._remove(name)  # No unfinished draft is left behind.
+            self._delete_draft(name)  # No unfinished draft is left behind.
             raise
-        return self._there(name)
+        return self._load_receipt(name)
 
-    def _there(self, name: str) -> Document:
+    def _load_receipt(self, name: str) -> Document:
         try:
-            return _document(self._get(RECEIPT, name))
-        except NotThere:
-            raise self._vanished(name) from None
+            return _to_document(self._get(RECEIPT, name))
+        except _NotThere:
+            raise self._missing_receipt(name) from None
 
-    def _vanished(self, name: str) -> Away:
+    def _missing_receipt(self, name: str) -> Away:
         return Away(f"{self._name}: {self._web.address} spoke of a purchase receipt {name}, and has none")
 
-    def _drafted(self, posting: Posting) -> str:
-        self._prepare()
-        receipt = self._made(posting)
-        said = self._ask("POST", _path(RECEIPT), receipt)
+    def _insert_draft(self, posting: Posting) -> str:
+        self._check_field()
+        receipt = self._build_receipt(posting)
+        said = self._request("POST", _path(RECEIPT), receipt)
         return str(said["data"]["name"])
 
-    def _made(self, posting: Posting) -> Record:
+    def _build_receipt(self, posting: Posting) -> _Record:
         """The receipt as ERPNext makes it from the order, with the counted quantities."""
         code, quantity, damaged = counted(posting)
-        order = self._order(order_of(posting, self._settings.orders))
-        made = self._ask("POST", f"/api/method/{MAKE}", {"source_name": order})["message"]
+        order = self._find_order(possible_orders(posting, self._settings.orders))
+        made = self._request("POST", f"/api/method/{_MAKE}", {"source_name": order})["message"]
         lines = [one for one in made.get("items", []) if one.get("item_code") == code]
         if len(lines) != 1:
-            raise self._not_on(order, code, several=bool(lines))
-        item = self._item(code)
-        factor = self._factor(posting, item, lines[0])
+            raise self._wrong_lines(order, code, several=bool(lines))
+        item = self._load_item(code)
+        factor = self._unit_factor(posting, item, lines[0])
         line = {
             **lines[0],
-            "qty": _exact(quantity, factor),
-            "rejected_qty": _exact(damaged, factor),
-            "received_qty": _exact(quantity + damaged, factor),
-            **self._lot(posting, item),
+            "qty": _convert_exactly(quantity, factor),
+            "rejected_qty": _convert_exactly(damaged, factor),
+            "received_qty": _convert_exactly(quantity + damaged, factor),
+            **self._batch_fields(posting, item),
         }
         line.pop("stock_qty", None)  # ERPNext calculates it, and the amounts, when it saves.
         if (place := place_of(posting, self._settings.places)) is not None:
             line["warehouse"] = place
         if damaged:
-            line["rejected_warehouse"] = self._for_damaged()
-        return {**made, "items": [line], self._ref: posting.reference, "remarks": in_words(posting)}
+            line["rejected_warehouse"] = self._damaged_warehouse()
+        return {**made, "items": [line], self._ref: posting.reference, "remarks": describe(posting)}
 
-    def _order(self, called: Sequence[str]) -> str:
+    def _find_order(self, called: Sequence[str]) -> str:
         found = self._list(ORDER, [["name", "in", list(called)]], ["name"])
         if len(found) != 1:
             message = "which one is meant is nobody's guess" if found else "it has none of that name"
             raise Declined(Why.ORDER_UNKNOWN, f"purchase order {' or '.join(called)} in ERPNext: {message}")
         return str(found[0]["name"])
 
-    def _not_on(self, order: str, code: str, *, several: bool) -> Declined:
+    def _wrong_lines(self, order: str, code: str, *, several: bool) -> Declined:
         """The error for an order without exactly one line of the item."""
         if several:
             return Declined(
                 Why.OTHER, f"{code} is on several lines of {order}, and which one is meant is nobody's guess"
             )
         found = self._get(ORDER, order)
-        if found.get("status") in SETTLED_STATES:
+        if found.get("status") in _SETTLED_STATES:
             return Declined(Why.ORDER_CLOSED, f"{order} is {found['status']} in ERPNext")
         if any(one.get("item_code") == code for one in found.get("items", [])):
             return Declined(Why.ORDER_CLOSED, f"all of {code} on {order} was received in ERPNext")
         return Declined(Why.ITEM_UNKNOWN, f"{code} is not on {order}")
 
-    def _item(self, code: str) -> Record:
+    def _load_item(self, code: str) -> _Record:
         try:
             return self._get(ITEM, code)
-        except NotThere:
+        except _NotThere:
             raise Declined(Why.ITEM_UNKNOWN, f"ERPNext has no item {code}") from None
 
-    def _factor(self, posting: Posting, item: Record, line: Record) -> Decimal:
+    def _unit_factor(self, posting: Posting, item: _Record, line: _Record) -> Decimal:
         """The factor from the spoken unit to the order's, by the item's conversion table."""
         said, ordered = unit_of(posting, self._settings.units), str(line.get("uom"))
         if said is None:
@@ -233,7 +233,7 @@ class ErpNext:
             raise Declined(Why.UNIT_UNKNOWN, f"{posting.item} has no conversion for {missing[0]!r} in ERPNext")
         return factors[said] / factors[ordered]
 
-    def _lot(self, posting: Posting, item: Record) -> Record:
+    def _batch_fields(self, posting: Posting, item: _Record) -> _Record:
         """The receipt line's batch, created if ERPNext has none; without batches only remarks with the lot."""
         if not item.get("has_batch_no"):
             return {}
@@ -241,10 +241,10 @@ class ErpNext:
             raise Declined(Why.LOT_MISSING, f"{posting.item} is kept by batches in ERPNext, and no lot was said")
         if not self._list(BATCH, [["name", "=", posting.lot], ["item", "=", posting.item]], ["name"]):
             expiry = {"expiry_date": posting.expiry} if posting.expiry else {}
-            self._ask("POST", _path(BATCH), {"batch_id": posting.lot, "item": posting.item, **expiry})
+            self._request("POST", _path(BATCH), {"batch_id": posting.lot, "item": posting.item, **expiry})
         return {"batch_no": posting.lot, "use_serial_batch_fields": 1}
 
-    def _for_damaged(self) -> str:
+    def _damaged_warehouse(self) -> str:
         if self._settings.damaged is None:
             raise Unset(Why.OTHER, "some came damaged, and damaged does not say where they go in ERPNext")
         return self._settings.damaged
@@ -254,19 +254,19 @@ class ErpNext:
     def reverse(self, posting: Posting, document: Document, why: TakenBack) -> Document:
         """Cancel the receipt; delete a draft."""
         if document.state is DocumentState.DRAFT:
-            self._remove(document.id)
+            self._delete_draft(document.id)
             return Document(document.id, document.number, DocumentState.REVERSED)
         try:
-            self._ask("POST", f"/api/method/{CANCEL}", {"doctype": RECEIPT, "name": document.id})
+            self._request("POST", f"/api/method/{_CANCEL}", {"doctype": RECEIPT, "name": document.id})
         except Declined:
-            if self._there(document.id).state is not DocumentState.REVERSED:
+            if self._load_receipt(document.id).state is not DocumentState.REVERSED:
                 raise  # Otherwise the call was a duplicate, and the receipt is cancelled already.
-        return self._there(document.id)
+        return self._load_receipt(document.id)
 
-    def _remove(self, name: str) -> None:
+    def _delete_draft(self, name: str) -> None:
         try:
-            self._ask("DELETE", _path(RECEIPT, name))
-        except NotThere:
+            self._request("DELETE", _path(RECEIPT, name))
+        except _NotThere:
             return
 
     # Pulling
@@ -275,7 +275,7 @@ class ErpNext:
         """Items with their units. Orders in ERPNext name neither pallets nor trailers, so no list is made of them."""
         codes = {name: code for code, name in self._settings.units.items() if " " not in code}  # names for every item
         items, omitted = [], []
-        for found in self._names(ITEM, [["disabled", "=", 0], ["is_stock_item", "=", 1], ["has_variants", "=", 0]]):
+        for found in self._all_names(ITEM, [["disabled", "=", 0], ["is_stock_item", "=", 1], ["has_variants", "=", 0]]):
             item = self._get(ITEM, found)
             if (base := codes.get(str(item.get("stock_uom")))) is None:
                 omitted.append(Omitted(f"item {found}", f"units does not name its unit {item.get('stock_uom')!r}"))
@@ -288,7 +288,7 @@ class ErpNext:
             items.append(PulledItem(found, str(item["item_name"]), base, units, bool(item.get("has_batch_no"))))
         return Pulled(None, items, None, omitted)
 
-    def _names(self, doctype: str, filters: Sequence[Any]) -> Sequence[str]:
+    def _all_names(self, doctype: str, filters: Sequence[Any]) -> Sequence[str]:
         found: list[str] = []
         while more := self._list(doctype, filters, ["name"], limit_start=len(found), limit_page_length=PAGE):
             found += [str(one["name"]) for one in more]
@@ -301,8 +301,8 @@ class ErpNext:
 
     def tells(self) -> str:
         """Describe the site's address and the user."""
-        self._prepare()
-        user = self._ask("GET", "/api/method/frappe.auth.get_logged_user")["message"]
+        self._check_field()
+        user = self._request("GET", "/api/method/frappe.auth.get_logged_user")["message"]
         return f"ERPNext at {self._settings.url}, {user}"
 
     def close(self) -> None:
@@ -311,11 +311,11 @@ class ErpNext:
 
     # REST
 
-    def _prepare(self) -> None:
+    def _check_field(self) -> None:
         """Check that receipts have our field, unique. Raises Misconfigured."""
         if self._prepared:
             return
-        found = self._ask("GET", f"/api/method/{META}?{urlencode({'doctype': RECEIPT})}").get("docs", [])
+        found = self._request("GET", f"/api/method/{_META}?{urlencode({'doctype': RECEIPT})}").get("docs", [])
         fields = [field for one in found if one.get("name") == RECEIPT for field in one.get("fields", [])]
         if not any(one.get("fieldname") == self._ref and one.get("unique") for one in fields):
             raise Misconfigured(
@@ -324,47 +324,47 @@ class ErpNext:
             )
         self._prepared = True
 
-    def _list(self, doctype: str, filters: Sequence[Any], fields: Sequence[str], **more: Any) -> list[Record]:
+    def _list(self, doctype: str, filters: Sequence[Any], fields: Sequence[str], **more: Any) -> list[_Record]:
         given = {"filters": json.dumps(filters), "fields": json.dumps(list(fields)), "order_by": "creation asc"}
-        found = self._ask("GET", f"{_path(doctype)}?{urlencode({'limit_page_length': 0, **given, **more})}")
+        found = self._request("GET", f"{_path(doctype)}?{urlencode({'limit_page_length': 0, **given, **more})}")
         return list(found["data"])
 
-    def _get(self, doctype: str, name: str) -> Record:
-        found: Record = self._ask("GET", _path(doctype, name))["data"]
+    def _get(self, doctype: str, name: str) -> _Record:
+        found: _Record = self._request("GET", _path(doctype, name))["data"]
         return found
 
-    def _ask(self, method: str, path: str, said: Record | None = None) -> Record:
+    def _request(self, method: str, path: str, said: _Record | None = None) -> _Record:
         content = None if said is None else json.dumps(said).encode()
         answer = self._web.ask(method, path, content=content)
         found = answer.json()
         if not answer.well:
-            raise self._fault(answer, found if isinstance(found, dict) else {})
+            raise self._to_exception(answer, found if isinstance(found, dict) else {})
         if not isinstance(found, dict):
             raise Away(
                 f"{self._name}: {self._web.address}{path} answered {answer.status} and no JSON: {answer.excerpt()}"
             )
         return found
 
-    def _fault(self, answer: HttpAnswer, found: Record) -> Exception:
+    def _to_exception(self, answer: HttpAnswer, found: _Record) -> Exception:
         exception = str(found.get("exc_type", ""))
         message = _error_text(found) or answer.excerpt() or "it says no more"
         if answer.status in NOT_ALLOWED:
             return Misconfigured(
                 f"{self._name}: ERPNext does not let this key in, or to this ({answer.status}): {message}"
             )
-        if not exception or exception in TRY_AGAIN:  # a proxy's answer has no Frappe exception
+        if not exception or exception in _TRY_AGAIN:  # a proxy's answer has no Frappe exception
             return Away(f"{self._name}: {self._web.address} answered {answer.status}: {message}")
         if exception == "DoesNotExistError" or answer.status == NOT_FOUND:
-            return NotThere(Why.OTHER, message)
+            return _NotThere(Why.OTHER, message)
         if answer.status == CONFLICT or exception == "UniqueValidationError":
             # An earlier call created it and its answer was lost; `find` returns it.
             return Away(f"{self._name}: {self._web.address} has it already: {message}")
-        if exception == NAMES_NOTHING:
+        if exception == _NAMES_NOTHING:
             return Unset(Why.PLACE_UNKNOWN, f"a warehouse that the settings name: {message}")
-        return Declined(WHY.get(exception, Why.OTHER), message)
+        return Declined(_WHY.get(exception, Why.OTHER), message)
 
 
-def _document(receipt: Record) -> Document:
+def _to_document(receipt: _Record) -> Document:
     docstatus = receipt.get("docstatus")
     if docstatus == DRAFT:
         state = DocumentState.DRAFT
@@ -377,20 +377,20 @@ def _path(doctype: str, name: str | None = None) -> str:
     return "/api/resource/" + "/".join(quote(one, safe="") for one in (doctype, name) if one is not None)
 
 
-def _factors(item: Record) -> Mapping[str, Decimal]:
+def _factors(item: _Record) -> Mapping[str, Decimal]:
     """The size of each unit of an item, in its stock unit."""
     return {str(one["uom"]): Decimal(str(one["conversion_factor"])) for one in item.get("uoms", [])}
 
 
-def _exact(quantity: Decimal, factor: Decimal) -> float:
+def _convert_exactly(quantity: Decimal, factor: Decimal) -> float:
     """The quantity in the order's unit. Raises Declined instead of rounding."""
     found = quantity * factor
-    if found != round(found, MOST_PLACES):
+    if found != round(found, _MOST_PLACES):
         raise Declined(Why.UNIT_UNKNOWN, f"{quantity} come to {found:f} of the order's unit, which is no exact figure")
     return float(found)
 
 
-def _error_text(found: Record) -> str:
+def _error_text(found: _Record) -> str:
     """Frappe's message for users: JSON in a JSON list, HTML tags removed."""
     try:
         messages = [json.loads(one) for one in json.loads(found.get("_server_messages", "[]"))]

@@ -41,12 +41,12 @@ class DeclinedMessages:
         topics = Topics(self.prefix, site, device)
         declined = PostingDeclined(topics.source, event_id, why, self.connector)
         body = to_json_bytes(sign_declined(declined, self.signer, at))
-        its = (site, device, key_of(self.connector, event_id), topics.decisions)
+        its = (site, device, _key_of(self.connector, event_id), topics.decisions)
         return Message(MessageKind.DECLINED, *its, body, self.signer.public)
 
 
-def key_of(connector: str, event_id: str) -> str:
-    """The key of its outbox row."""
+def _key_of(connector: str, event_id: str) -> str:
+    """The outbox key of the message that an entry was declined."""
     return f"{connector}/{event_id}"
 
 
@@ -55,10 +55,10 @@ LATELY = 20_000
 is found by the next comparison of all entries."""
 
 ALL_EVERY = timedelta(minutes=10)
-MOST_AT_ONCE = 500  # Entries inserted by one comparison; while there are more, the next follows at once.
-SHOWN = 500  # Characters stored of the other system's message.
+_MOST_AT_ONCE = 500  # Entries inserted by one comparison; while there are more, the next follows at once.
+_SHOWN = 500  # Characters stored of the other system's message.
 
-WORK = and_(*outbox.matching(MessageKind.ERP_POSTING, postings.c.site, postings.c.connector, postings.c.event_id))
+_WORK = and_(*outbox.match_row(MessageKind.ERP_POSTING, postings.c.site, postings.c.connector, postings.c.event_id))
 """A due posting's row in the outbox."""
 
 
@@ -111,14 +111,14 @@ class Ledger:
         now = self._now()
         every = self._all_at is None or now >= self._all_at
         with self._transaction() as transaction:
-            lowest = 0 if every else _highest(transaction) - LATELY
-            changed = self._enter(transaction, lowest, now) + self._reopen(transaction, lowest, now)
+            lowest = 0 if every else _highest_arrival(transaction) - LATELY
+            changed = self._insert_new(transaction, lowest, now) + self._reopen(transaction, lowest, now)
             changed += self._enter_work(transaction, now)
-        if every and changed < MOST_AT_ONCE:
+        if every and changed < _MOST_AT_ONCE:
             self._all_at = now + ALL_EVERY
         return changed
 
-    def _enter(self, transaction: Connection, lowest: int, now: datetime) -> int:
+    def _insert_new(self, transaction: Connection, lowest: int, now: datetime) -> int:
         is_there = exists().where(postings.c.connector == self.name, postings.c.event_id == entries.c.event_id)
         wanted = (
             select(entries.c.event_id, entries.c.device, entries.c.arrival, events.c.sequence, pallets.c.pallet)
@@ -127,7 +127,7 @@ class Ledger:
             .where(entries.c.site == self._site, entries.c.form.in_(self._forms), entries.c.arrival >= lowest)
             .where(~is_there)
             .order_by(entries.c.arrival)
-            .limit(MOST_AT_ONCE)
+            .limit(_MOST_AT_ONCE)
         )
         if self._since is not None:
             wanted = wanted.where(events.c.received_at >= self._since)
@@ -158,18 +158,18 @@ class Ledger:
             select(postings.c.site, postings.c.event_id, counts.label("counts"))
             .join(entries, entries.c.event_id == postings.c.event_id)
             .where(postings.c.connector == self.name, counts != postings.c.stands)
-            .limit(MOST_AT_ONCE)
+            .limit(_MOST_AT_ONCE)
         )
         if lowest > 0:  # recent changes come from an event or from a decision on a flag
-            wanted = wanted.where(or_(postings.c.event_id.in_(_named_lately(transaction, lowest)), struck))
+            wanted = wanted.where(or_(postings.c.event_id.in_(_recently_ended(transaction, lowest)), struck))
         found = transaction.execute(wanted).all()
         for row in found:
-            its = self._row(row.event_id)
-            transaction.execute(update(postings).where(*its).values(**_due(now), why=None, stands=bool(row.counts)))
+            its = self._match_row(row.event_id)
+            transaction.execute(update(postings).where(*its).values(**_as_due(now), why=None, stands=bool(row.counts)))
             self._leave_outbox(transaction, row)  # entered anew: without its failures and its wait
-        return len(found) + self._tried_again(transaction, now)
+        return len(found) + self._reopen_confirmed(transaction, now)
 
-    def _tried_again(self, transaction: Connection, now: datetime) -> int:
+    def _reopen_confirmed(self, transaction: Connection, now: datetime) -> int:
         """Reopen declined rows that a person has confirmed."""
         said = exists().where(
             flags.c.event_id == postings.c.event_id,
@@ -178,25 +178,25 @@ class Ledger:
             flags.c.decided_at > postings.c.changed_at,
         )
         declined = (postings.c.connector == self.name, postings.c.state == PostingState.DECLINED.value)
-        return transaction.execute(update(postings).where(*declined, said).values(**_due(now))).rowcount
+        return transaction.execute(update(postings).where(*declined, said).values(**_as_due(now))).rowcount
 
     def _enter_work(self, transaction: Connection, now: datetime) -> int:
         """Enter due postings in the outbox that are not there: new ones, and those of a restored or emptied table."""
-        row = select(outbox_table.c.id).where(WORK).correlate(postings).scalar_subquery()
+        row = select(outbox_table.c.id).where(_WORK).correlate(postings).scalar_subquery()
         wanted = (
             select(postings.c.site, postings.c.connector, postings.c.event_id)
             .where(*self._is_due(postings), row.is_(None))
             .order_by(postings.c.arrival)
-            .limit(MOST_AT_ONCE)
+            .limit(_MOST_AT_ONCE)
         )
         missing = [tuple(row) for row in transaction.execute(wanted)]
         outbox.enter_work(transaction, MessageKind.ERP_POSTING, missing, now)
         return len(missing)
 
     def _leave_outbox(self, transaction: Connection, of: Owed | Row[Any]) -> None:
-        """Delete its work, and the message that it was declined."""
+        """Delete a posting's work and its message of refusal from the outbox."""
         outbox.delete_confirmed(transaction, MessageKind.ERP_POSTING, of.site, self.name, of.event_id)
-        outbox.delete_pending(transaction, MessageKind.DECLINED, of.site, key_of(self.name, of.event_id))
+        outbox.delete_pending(transaction, MessageKind.DECLINED, of.site, _key_of(self.name, of.event_id))
 
     @property
     def rule(self) -> str:
@@ -215,7 +215,7 @@ class Ledger:
         wanted = (
             select(postings, outbox_table.c.id.label("row"), outbox_table.c.attempts)
             .join(entries, entries.c.event_id == postings.c.event_id)
-            .join(outbox_table, WORK)
+            .join(outbox_table, _WORK)
             .where(*self._is_due(postings), outbox_table.c.due_at <= self._now())
             .where(or_(postings.c.pallet.is_(None), postings.c.arrival == first.scalar_subquery()))
             .where(func.coalesce(replaced.scalar_subquery(), "") != PostingState.DUE.value)
@@ -223,9 +223,9 @@ class Ledger:
             .limit(most)
         )
         with self._transaction() as transaction:
-            return [self._owed(transaction, row) for row in transaction.execute(wanted).all()]
+            return [self._to_owed(transaction, row) for row in transaction.execute(wanted).all()]
 
-    def _owed(self, transaction: Connection, row: Row[Any]) -> Owed:
+    def _to_owed(self, transaction: Connection, row: Row[Any]) -> Owed:
         back = None if row.stands else _taken_back(transaction, row)
         values = {name: getattr(row, name) for name in Owed.__dataclass_fields__ if name != "taken_back"}
         return Owed(**values, taken_back=back)
@@ -235,7 +235,7 @@ class Ledger:
     def begins(self, event_id: str) -> None:
         """Record the start of a call, whose effect is unknown until its outcome is recorded."""
         with self._transaction() as transaction:
-            transaction.execute(update(postings).where(*self._row(event_id)).values(begun_at=self._now()))
+            transaction.execute(update(postings).where(*self._match_row(event_id)).values(begun_at=self._now()))
 
     def settled(self, owed: Owed, state: PostingState, document: Document | None) -> None:
         """Record the final state, and close the flag of a refusal."""
@@ -245,20 +245,20 @@ class Ledger:
         kept |= {} if document is None else {"number": document.number}
         values = {"state": state.value, "begun_at": None, "said": None, "why": None, "changed_at": now}
         with self._transaction() as transaction:
-            transaction.execute(update(postings).where(*self._row(owed.event_id)).values(**values, **kept))
+            transaction.execute(update(postings).where(*self._match_row(owed.event_id)).values(**values, **kept))
             self._leave_outbox(transaction, owed)
             its = (flags.c.event_id == owed.event_id, flags.c.rule == self.rule, flags.c.state == "open")
             word = {"state": "stands", "who": self.name, "why": f"{state.value} since", "decided_at": now}
             transaction.execute(update(flags).where(*its).values(word))
 
     def failed(self, owed: Owed, said: str, asked_s: float = 0.0, *, settings: bool = False) -> float:
-        """Record a failure; the seconds until the next try. `settings`: they lack a value."""
+        """Record a failed try; return the seconds until the next one. `settings`: they lack a value."""
         wait = BACKOFF.wait_s(owed.attempts, asked_s)
         due_at = self._now() + timedelta(seconds=wait)
         with self._transaction() as transaction:
             if settings:
-                transaction.execute(update(postings).where(*self._row(owed.event_id)).values(why=LACKS_SETTINGS))
-            _schedule(transaction, owed, due_at=due_at, attempts=owed.attempts + 1, error=said[:SHOWN])
+                transaction.execute(update(postings).where(*self._match_row(owed.event_id)).values(why=LACKS_SETTINGS))
+            _schedule(transaction, owed, due_at=due_at, attempts=owed.attempts + 1, error=said[:_SHOWN])
         return wait
 
     def postponed(self, owed: Owed, until: datetime) -> None:
@@ -268,15 +268,15 @@ class Ledger:
 
     def declined(self, owed: Owed, why: Declined) -> None:
         """Flag the entry, and enter a message for its device in the outbox."""
-        now, message = self._now(), str(why)[:SHOWN]
+        now, message = self._now(), str(why)[:_SHOWN]
         flag = {"event_id": owed.event_id, "rule": self.rule}
         values = {"reason": f"{why.why.value}:{message}", "flagged_at": now, "state": "open", "who": None, "why": None}
         noted = {"state": PostingState.DECLINED.value, "begun_at": None, "said": message}
         with self._transaction() as transaction:
-            row = transaction.execute(select(postings).where(*self._row(owed.event_id))).one()
+            row = transaction.execute(select(postings).where(*self._match_row(owed.event_id))).one()
             is_news = row.why != why.why.value  # a retry declined for the same reason sends no second message
             words = {**noted, "why": why.why.value, "changed_at": now}
-            transaction.execute(update(postings).where(*self._row(owed.event_id)).values(words))
+            transaction.execute(update(postings).where(*self._match_row(owed.event_id)).values(words))
             outbox.delete_confirmed(transaction, MessageKind.ERP_POSTING, owed.site, self.name, owed.event_id)
             if is_news and self._messages is not None:
                 its = (owed.site, owed.device, owed.event_id, why.why.value)
@@ -307,7 +307,7 @@ class Ledger:
         wanted = (
             select(*its, outbox_table.c.due_at, func.coalesce(outbox_table.c.attempts, 0).label("attempts"))
             .add_columns(func.coalesce(outbox_table.c.error, postings.c.said).label("said"))
-            .outerjoin_from(postings, outbox_table, WORK)
+            .outerjoin_from(postings, outbox_table, _WORK)
             .where(postings.c.connector == self.name)
             .where(postings.c.state.in_((PostingState.DUE.value, PostingState.DECLINED.value)))
             .order_by(postings.c.arrival)
@@ -319,7 +319,7 @@ class Ledger:
     def _is_due(self, of: FromClause) -> tuple[ColumnElement[bool], ...]:
         return of.c.connector == self.name, of.c.state == PostingState.DUE.value
 
-    def _row(self, event_id: str) -> tuple[ColumnElement[bool], ...]:
+    def _match_row(self, event_id: str) -> tuple[ColumnElement[bool], ...]:
         return postings.c.connector == self.name, postings.c.event_id == event_id
 
 
@@ -332,15 +332,15 @@ def _schedule(transaction: Connection, owed: Owed, **values: Any) -> None:
     transaction.execute(update(outbox_table).where(outbox_table.c.id == owed.row).values(values))
 
 
-def _due(now: datetime) -> dict[str, Any]:
+def _as_due(now: datetime) -> dict[str, Any]:
     return {"state": PostingState.DUE.value, "changed_at": now}
 
 
-def _highest(transaction: Connection) -> int:
+def _highest_arrival(transaction: Connection) -> int:
     return int(transaction.execute(select(func.max(events.c.arrival))).scalar() or 0)
 
 
-def _named_lately(transaction: Connection, lowest: int) -> list[str]:
+def _recently_ended(transaction: Connection, lowest: int) -> list[str]:
     """The entries that recent events amend or cancel."""
     wanted = select(events.c.body).where(events.c.arrival >= lowest, events.c.type.in_((AMENDED, CANCELLED)))
     found = (data_of(body) for body in transaction.execute(wanted).scalars())

@@ -48,19 +48,19 @@ def place_of(posting: Posting, places: Mapping[str, str]) -> str | None:
     return places[posting.place]
 
 
-def _order(given: str) -> str:
-    if given.count(SAID) != 1 or given.count("{") != 1 or given.count("}") != 1:
+def _check_order_name(given: str) -> str:
+    if given.count(_SAID) != 1 or given.count("{") != 1 or given.count("}") != 1:
         raise ValueError("{} must be in it once, for what was said: P{}")
     return given
 
 
-SAID = "{}"
-OrderName = Annotated[str, AfterValidator(_order)]
+_SAID = "{}"
+OrderName = Annotated[str, AfterValidator(_check_order_name)]
 """An order's name in the other system, if operators say only its digits: `P{}`, `PUR-ORD-2026-{}`."""
 
 
-def order_of(posting: Posting, called: Sequence[str]) -> list[str]:
+def possible_orders(posting: Posting, called: Sequence[str]) -> list[str]:
     """The possible names of the posting's order in the other system. Raises Declined without an order."""
     if posting.order is None:
         raise Declined(Why.ORDER_UNKNOWN, "no order was said, and there is nothing to receive it for")
-    return [name.replace(SAID, posting.order) for name in called]
+    return [name.replace(_SAID, posting.order) for name in called]

@@ -32,7 +32,7 @@ PARTS = (
 """The fields of a posting by role, as `Posting` names them."""
 
 
-def reversal_of(posting: Posting) -> str:
+def reversal_reference(posting: Posting) -> str:
     """The reference of a posting's reversal; there is at most one."""
     return f"{posting.reference}-reversal"
 
@@ -50,42 +50,42 @@ class Notice:
     why: str | None = None  # Of a reversal: `amended` or `cancelled`.
 
 
-def received(posting: Posting) -> Notice:
+def receipt_notice(posting: Posting) -> Notice:
     """Build the notice of a posting: a receipt, or a correction where it amends another posting."""
     deed = Deed.RECEIPT if posting.amends is None else Deed.CORRECTION
     return Notice(posting.reference, deed, posting.amends, posting.recorded_at, posting.operator, posting)
 
 
-def taken_back(posting: Posting, why: TakenBack) -> Notice:
+def reversal_notice(posting: Posting, why: TakenBack) -> Notice:
     """Build the notice that reverses a posting."""
     reason = "amended" if why.amended else "cancelled"
-    return Notice(reversal_of(posting), Deed.REVERSAL, posting.reference, why.at, why.operator, posting, reason)
+    return Notice(reversal_reference(posting), Deed.REVERSAL, posting.reference, why.at, why.operator, posting, reason)
 
 
-def moment(at: datetime) -> str:
+def format_time(at: datetime) -> str:
     """Format a time as UTC with milliseconds, for files and messages."""
     return to_utc(at).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def figure(value: Decimal) -> str:
+def _format_number(value: Decimal) -> str:
     """Format a number with all digits and no exponent: 2.50 stays 2.50."""
     return format(value, "f")
 
 
-def parts(posting: Posting) -> dict[str, Any]:
+def fields_by_role(posting: Posting) -> dict[str, Any]:
     """The posting's fields by role; numbers as text, so that no reader rounds them."""
     found = {name: getattr(posting, name) for name in PARTS}
-    return {name: figure(value) if isinstance(value, Decimal) else value for name, value in found.items()}
+    return {name: _format_number(value) if isinstance(value, Decimal) else value for name, value in found.items()}
 
 
-def in_words(posting: Posting) -> str:
+def describe(posting: Posting) -> str:
     """The posting's fields as one line of text, for systems without fields for them."""
-    said = [f"{name} {value}" for name, value in parts(posting).items() if value is not None]
+    said = [f"{name} {value}" for name, value in fields_by_role(posting).items() if value is not None]
     others = [name for name in posting.fields if name not in PARTS]
-    said += [f"{name} {_written(posting.fields[name])}" for name in others]
+    said += [f"{name} {_to_text(posting.fields[name])}" for name in others]
     who = posting.operator or "nobody signed on"
-    return f"Dockvoice {posting.reference}: {', '.join(said)}; {who}, {moment(posting.recorded_at)}"
+    return f"Dockvoice {posting.reference}: {', '.join(said)}; {who}, {format_time(posting.recorded_at)}"
 
 
-def _written(value: Any) -> str:
+def _to_text(value: Any) -> str:
     return written(tuple(value) if isinstance(value, list) else value)  # JSON arrays are lists

@@ -14,8 +14,8 @@ from typing import Any
 
 import httpx
 
-from inventory.connect.mapping import counted, order_of
-from inventory.connect.notices import in_words, reversal_of
+from inventory.connect.mapping import counted, possible_orders
+from inventory.connect.notices import describe, reversal_reference
 from inventory.connect.odoo_rpc import (
     LINE,
     MOVE,
@@ -47,11 +47,11 @@ from inventory.connect.web import Web
 
 RETURN, BACKORDER = "stock.return.picking", "stock.backorder.confirmation"
 
-OPEN = ("draft", "waiting", "confirmed", "assigned")
+_OPEN = ("draft", "waiting", "confirmed", "assigned")
 DONE, CANCELLED = "done", "cancel"
-SHOWN = ("name", "state", "location_dest_id")
+_SHOWN = ("name", "state", "location_dest_id")
 PAGE = 1000  # Products per request, so that an answer stays small.
-RETURNS_ALL = 18  # From this version on `create_returns` sets no quantities; `action_create_returns_all` does.
+_RETURNS_ALL = 18  # From this version on `create_returns` sets no quantities; `action_create_returns_all` does.
 
 
 class OdooConnection(ConnectionSettings):
@@ -81,15 +81,15 @@ class Odoo:
     def find(self, posting: Posting) -> Sequence[Document]:
         """The transfers that carry its reference."""
         self._names.prepared()
-        found = self._rpc.found(PICKING, [[self._ref, "=", posting.reference]], SHOWN)
-        back = self._returns(posting) if found else []
-        return [self._document(one, reversed_by=back) for one in found]
+        found = self._rpc.found(PICKING, [[self._ref, "=", posting.reference]], _SHOWN)
+        back = self._find_returns(posting) if found else []
+        return [self._to_document(one, reversed_by=back) for one in found]
 
-    def _returns(self, posting: Posting) -> list[Record]:
-        wanted = [[self._ref, "=", reversal_of(posting)], ["state", "!=", CANCELLED]]
+    def _find_returns(self, posting: Posting) -> list[Record]:
+        wanted = [[self._ref, "=", reversal_reference(posting)], ["state", "!=", CANCELLED]]
         return self._rpc.found(PICKING, wanted, ["name", "state", "return_id"])
 
-    def _document(self, picking: Record, reversed_by: Sequence[Record] = ()) -> Document:
+    def _to_document(self, picking: Record, reversed_by: Sequence[Record] = ()) -> Document:
         back = [one for one in reversed_by if id_of(one["return_id"]) == picking["id"] and one["state"] == DONE]
         if back or picking["state"] == CANCELLED:
             state = DocumentState.REVERSED
@@ -97,8 +97,8 @@ class Odoo:
             state = DocumentState.DONE if picking["state"] == DONE else DocumentState.DRAFT
         return Document(str(picking["id"]), str(picking["name"]), state)
 
-    def _again(self, document_id: int) -> Record:
-        found = self._rpc.found(PICKING, [["id", "=", document_id]], SHOWN)
+    def _reload(self, document_id: int) -> Record:
+        found = self._rpc.found(PICKING, [["id", "=", document_id]], _SHOWN)
         if not found:
             raise Away(f"{self._name}: the transfer {document_id} is gone from Odoo")
         return found[0]
@@ -107,23 +107,23 @@ class Odoo:
 
     def post(self, posting: Posting, draft: Document | None) -> Document:
         """Write the received quantities into the order's open transfer, and validate it."""
-        picking = self._begun(posting) if draft is None else int(draft.id)
+        picking = self._begin(posting) if draft is None else int(draft.id)
         try:
             self._validate(picking)
         except OdooRefused as refused:
-            self._let_go(picking)
-            raise Declined(_why(str(refused)), str(refused)) from None
-        return self._document(self._again(picking))
+            self._release(picking)
+            raise Declined(_reason_code(str(refused)), str(refused)) from None
+        return self._to_document(self._reload(picking))
 
-    def _begun(self, posting: Posting) -> int:
+    def _begin(self, posting: Posting) -> int:
         """Write the reference and the lines of the transfer in one request, so all or nothing; its id."""
         item, quantity, damaged = counted(posting)
-        orders = order_of(posting, self._settings.orders)
+        orders = possible_orders(posting, self._settings.orders)
         product = self._names.product(item)
         if product["tracking"] != "none" and posting.lot is None:
             raise Declined(Why.LOT_MISSING, f"{item} is kept by lots in Odoo, and none was said")
-        picking = self._open(orders, posting.reference)
-        move = self._move(picking, product)
+        picking = self._find_open(orders, posting.reference)
+        move = self._find_move(picking, product)
         line = {
             "picking_id": picking["id"],
             "move_id": move["id"],
@@ -143,7 +143,7 @@ class Odoo:
         old = self._rpc.found(LINE, [["picking_id", "=", picking["id"]], ["move_id", "=", move["id"]]], ["id"])
         values = {
             self._ref: posting.reference,
-            "note": f"<p>{escape(in_words(posting))}</p>",
+            "note": f"<p>{escape(describe(posting))}</p>",
             "move_line_ids": [*([2, one["id"], 0] for one in old), *lines],
         }
         self._rpc.call(PICKING, "write", [picking["id"]], values)
@@ -152,7 +152,7 @@ class Odoo:
     def _validate(self, picking: int) -> None:
         """Validate the transfer, and confirm its wizard: the remaining quantity stays open as a backorder."""
         asked = self._rpc.call(PICKING, "button_validate", [picking])
-        if self._again(picking)["state"] == DONE or not isinstance(asked, dict) or "res_model" not in asked:
+        if self._reload(picking)["state"] == DONE or not isinstance(asked, dict) or "res_model" not in asked:
             return  # Done; or not, which `find` shows.
         if asked["res_model"] != BACKORDER:
             raise OdooRefused(
@@ -162,21 +162,21 @@ class Odoo:
         wizard = self._rpc.call(BACKORDER, "create", {}, context=context)
         self._rpc.call(BACKORDER, "process", [wizard], context=context)
 
-    def _let_go(self, picking: int) -> None:
-        """Undo `_begun` after a refusal: the transfer is open for other entries again."""
+    def _release(self, picking: int) -> None:
+        """Undo `_begin` after a refusal: the transfer is open for other entries again."""
         lines = self._rpc.found(LINE, [["picking_id", "=", picking], ["picked", "=", True]], ["id"])
         values = {self._ref: False, "note": False, "move_line_ids": [[2, one["id"], 0] for one in lines]}
         self._rpc.call(PICKING, "write", [picking], values)
 
-    def _open(self, orders: Sequence[str], reference: str) -> Record:
+    def _find_open(self, orders: Sequence[str], reference: str) -> Record:
         wanted = [["origin", "in", list(orders)], ["picking_type_code", "=", "incoming"], ["return_id", "=", False]]
-        there = self._rpc.found(PICKING, wanted, [*SHOWN, "origin", self._ref])
+        there = self._rpc.found(PICKING, wanted, [*_SHOWN, "origin", self._ref])
         named = " or ".join(orders)
         if not there:
             raise Declined(Why.ORDER_UNKNOWN, f"no transfer in Odoo has the source document {named}")
         if len({one["origin"] for one in there}) > 1:
             raise Declined(Why.ORDER_UNKNOWN, f"Odoo has {named}, and which one is meant is nobody's guess")
-        waiting = [one for one in there if one["state"] in OPEN]
+        waiting = [one for one in there if one["state"] in _OPEN]
         if not waiting:
             raise Declined(Why.ORDER_CLOSED, f"all of {there[0]['origin']} was received or cancelled in Odoo")
         free = [one for one in waiting if one[self._ref] in {False, reference}]
@@ -186,7 +186,7 @@ class Odoo:
             raise Away(f"{self._name}: {first['name']} of {first['origin']} {message}")
         return free[0]
 
-    def _move(self, picking: Record, product: Record) -> Record:
+    def _find_move(self, picking: Record, product: Record) -> Record:
         wanted = [["picking_id", "=", picking["id"]], ["product_id", "=", product["id"]], ["state", "!=", CANCELLED]]
         found = self._rpc.found(MOVE, wanted, ["product_uom", "state"])
         if len(found) != 1:
@@ -201,28 +201,28 @@ class Odoo:
         """Return the whole transfer; release one that was only begun."""
         picking = int(document.id)
         if document.state is DocumentState.DRAFT:
-            self._let_go(picking)
+            self._release(picking)
             return Document(document.id, document.number, DocumentState.REVERSED)
-        back = [one for one in self._returns(posting) if id_of(one["return_id"]) == picking]
-        returned = int(back[0]["id"]) if back else self._return(posting, picking)
+        back = [one for one in self._find_returns(posting) if id_of(one["return_id"]) == picking]
+        returned = int(back[0]["id"]) if back else self._find_return(posting, picking)
         try:
             self._validate(returned)
         except OdooRefused as refused:
             raise Declined(Why.OTHER, f"the return of {document.number}: {refused}") from None
-        return self._document(self._again(picking), self._returns(posting))
+        return self._to_document(self._reload(picking), self._find_returns(posting))
 
-    def _return(self, posting: Posting, picking: int) -> int:
+    def _find_return(self, posting: Posting, picking: int) -> int:
         """The transfer that returns it: one that an earlier call created, or a new one."""
-        mine = [["return_id", "=", picking], ["state", "in", list(OPEN)], [self._ref, "=", False]]
+        mine = [["return_id", "=", picking], ["state", "in", list(_OPEN)], [self._ref, "=", False]]
         found = self._rpc.found(PICKING, [*mine, ["create_uid.login", "=", self._settings.user]], ["name"])
         if found:
             made = int(found[0]["id"])
         else:
             context = {"active_model": PICKING, "active_id": picking, "active_ids": [picking]}
             wizard = self._rpc.call(RETURN, "create", {"picking_id": picking}, context=context)
-            method = "action_create_returns_all" if self._rpc.version[0] >= RETURNS_ALL else "create_returns"
+            method = "action_create_returns_all" if self._rpc.version[0] >= _RETURNS_ALL else "create_returns"
             made = int(self._rpc.call(RETURN, method, [wizard], context=context)["res_id"])
-        self._rpc.call(PICKING, "write", [made], {self._ref: reversal_of(posting)})
+        self._rpc.call(PICKING, "write", [made], {self._ref: reversal_reference(posting)})
         return made
 
     # Pulling
@@ -233,13 +233,13 @@ class Odoo:
         codes = {name: code for code, name in self._settings.units.items() if " " not in code}  # names for every item
         uoms = {one["id"]: one for one in self._rpc.found(UOM, [], self._uom_fields())}
         items = []
-        for product in self._products():
+        for product in self._load_products():
             base = codes.get(str(uoms[id_of(product["uom_id"])]["name"]))
             if base is None:
                 unit = uoms[id_of(product["uom_id"])]["name"]
                 omitted.append(Omitted(f"item {product['default_code']}", f"units does not name its unit {unit!r}"))
                 continue
-            others = tuple(_units(uoms[id_of(product["uom_id"])], uoms, codes))
+            others = tuple(_convertible_units(uoms[id_of(product["uom_id"])], uoms, codes))
             lots = product["tracking"] != "none"
             items.append(PulledItem(product["default_code"], product["name"], base, others, lots))
         return Pulled(None, items, None, omitted)
@@ -248,7 +248,7 @@ class Odoo:
         known = self._rpc.call(UOM, "fields_get", [], attributes=["type"])
         return ["name", "factor", *(one for one in ("factor_inv", "category_id", "relative_uom_id") if one in known)]
 
-    def _products(self) -> Sequence[Record]:
+    def _load_products(self) -> Sequence[Record]:
         found: list[Record] = []
         fields = ["default_code", "name", "tracking", "uom_id"]
         while len(
@@ -272,14 +272,14 @@ class Odoo:
         self._web.close()
 
 
-def _units(base: Record, uoms: Mapping[int, Record], codes: Mapping[str, str]) -> Iterator[PulledUnit]:
+def _convertible_units(base: Record, uoms: Mapping[int, Record], codes: Mapping[str, str]) -> Iterator[PulledUnit]:
     """The units convertible into this one that have a code."""
     for one in uoms.values():
-        if one["id"] != base["id"] and one["name"] in codes and _root(one, uoms) == _root(base, uoms):
-            yield PulledUnit(codes[one["name"]], _factor(one) / _factor(base))
+        if one["id"] != base["id"] and one["name"] in codes and _unit_root(one, uoms) == _unit_root(base, uoms):
+            yield PulledUnit(codes[one["name"]], _unit_factor(one) / _unit_factor(base))
 
 
-def _root(uom: Record, uoms: Mapping[int, Record]) -> Any:
+def _unit_root(uom: Record, uoms: Mapping[int, Record]) -> Any:
     """The root that convertible units share: the category until Odoo 18, later the top of `relative_uom_id`."""
     if "category_id" in uom:
         return id_of(uom["category_id"])
@@ -288,10 +288,10 @@ def _root(uom: Record, uoms: Mapping[int, Record]) -> Any:
     return uom["id"]
 
 
-def _factor(uom: Record) -> Decimal:
+def _unit_factor(uom: Record) -> Decimal:
     return Decimal(str(uom["factor_inv"] if "factor_inv" in uom else uom["factor"]))
 
 
-def _why(message: str) -> Why:
+def _reason_code(message: str) -> Why:
     """The reason code. Odoo's messages are translated: only a few are recognised."""
     return Why.LOT_MISSING if "Lot/Serial" in message else Why.OTHER

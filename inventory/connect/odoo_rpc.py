@@ -19,9 +19,9 @@ from inventory.connect.web import ANSWER_S, Address, Web, shortened
 OLDEST, NEWEST = 17, 19
 """Odoo 17 is the first whose move lines have `quantity` and `picked`; version 22 is to remove `/jsonrpc`."""
 
-REFUSALS = frozenset({"UserError", "ValidationError", "RedirectWarning", "MissingError"})
+_REFUSALS = frozenset({"UserError", "ValidationError", "RedirectWarning", "MissingError"})
 """Exceptions about the request itself, with a message for users."""
-RIGHTS = frozenset({"AccessError", "AccessDenied"})
+_RIGHTS = frozenset({"AccessError", "AccessDenied"})
 
 Record = Mapping[str, Any]
 
@@ -31,7 +31,7 @@ class OdooRefused(Declined):
 
 
 class OdooRpc:
-    """Calls to one database as one user. Used by one thread."""
+    """JSON-RPC calls to one Odoo database as one user. Used by one thread."""
 
     def __init__(self, name: str, web: Web, database: str, user: str, key: SecretStr) -> None:
         self._name, self._web, self._database, self._user, self._key = name, web, database, user, key
@@ -96,16 +96,16 @@ class OdooRpc:
         data = error.get("data", {}) if isinstance(error, dict) else {}
         exception = str(data.get("name", "")).rpartition(".")[2]
         message = shortened(str(data.get("message", ""))) or "it says no more"
-        if exception in REFUSALS:
+        if exception in _REFUSALS:
             return OdooRefused(Why.OTHER, message)
-        if exception in RIGHTS:
+        if exception in _RIGHTS:
             return Misconfigured(f"{self._name}: the user {self._user!r} may not do this in Odoo: {message}")
         # A serialisation conflict, a database being upgraded, or an internal error of Odoo.
         return Away(f"{self._name}: Odoo is in trouble ({exception or 'unknown'}): {message}")
 
 
 PICKING, MOVE, LINE, PRODUCT, UOM = "stock.picking", "stock.move", "stock.move.line", "product.product", "uom.uom"
-LOCATION = "stock.location"
+_LOCATION = "stock.location"
 
 
 class OdooSettings(Section):
@@ -180,17 +180,17 @@ class OdooNames:
     def place(self, posting: Posting, picking: Record) -> int:
         """The id of the door's location; without one, the transfer's. Raises Declined."""
         place = place_of(posting, self._settings.places)
-        return id_of(picking["location_dest_id"]) if place is None else self._location(place)
+        return id_of(picking["location_dest_id"]) if place is None else self._find_location(place)
 
     def for_damaged(self) -> int:
         """The id of the location for damaged goods. Raises Declined."""
         if self._settings.damaged is None:
             raise Unset(Why.OTHER, "some came damaged, and damaged does not say where they go in Odoo")
-        return self._location(self._settings.damaged)
+        return self._find_location(self._settings.damaged)
 
-    def _location(self, name: str) -> int:
+    def _find_location(self, name: str) -> int:
         none = lambda message: Unset(Why.PLACE_UNKNOWN, f"the location {name!r}, which the settings name, {message}")  # noqa: E731
-        return int(self._one(LOCATION, [["complete_name", "=", name]], ["complete_name"], none)["id"])
+        return int(self._one(_LOCATION, [["complete_name", "=", name]], ["complete_name"], none)["id"])
 
     def package(self, pallet: str) -> int:
         """The id of the package of that name, created if there is none."""

@@ -18,7 +18,7 @@ from dockvoice_protocol.errors import DockvoiceError
 from dockvoice_protocol.records import ExpectedLine, FieldValue, Operator, ReceivingPlace
 
 TEST = "test-"  # Prefix of a test receipt's reference, before a UUID as in all others.
-NAMED = 5  # Most things named of those omitted for one reason.
+_NAMED = 5  # Most things named of those omitted for one reason.
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +107,11 @@ class Connector(Protocol):
         ...
 
     def post(self, posting: Posting, draft: Document | None) -> Document:
-        """Post it under its reference, or complete the `draft`; the resulting document."""
+        """Post the entry under its reference, or complete the `draft`; return the document."""
         ...
 
     def reverse(self, posting: Posting, document: Document, why: TakenBack) -> Document:
-        """Reverse what was posted; the resulting document.
+        """Reverse the posted document; return it.
 
         Completes what an earlier call began. A draft is removed or cancelled.
         """
@@ -171,8 +171,8 @@ def left_out(omitted: Iterable[Omitted]) -> list[str]:
         by_why.setdefault(one.why, []).append(one.what)
     lines = []
     for why, what in by_why.items():
-        more = f" and {len(what) - NAMED:,} more" if len(what) > NAMED else ""
-        lines.append(f"left out: {', '.join(what[:NAMED])}{more}: {why}")
+        more = f" and {len(what) - _NAMED:,} more" if len(what) > _NAMED else ""
+        lines.append(f"left out: {', '.join(what[:_NAMED])}{more}: {why}")
     return lines
 
 

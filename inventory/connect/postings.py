@@ -18,7 +18,7 @@ from inventory.forms import Roles
 from inventory.store.tables import announced, entries, events
 
 
-def posting(transaction: Connection, event_id: str, roles: Roles) -> Posting:
+def load_posting(transaction: Connection, event_id: str, roles: Roles) -> Posting:
     """The posting of an event's entry."""
     row = transaction.execute(
         select(entries, events.c.sequence)
@@ -43,7 +43,7 @@ def posting(transaction: Connection, event_id: str, roles: Roles) -> Posting:
         form=row.form,
         fields=fields,
         pallet=pallet,
-        item=_text(field("item")) or _announced(transaction, row.site, pallet, trailer),
+        item=_text(field("item")) or _announced_item(transaction, row.site, pallet, trailer),
         quantity=_number(field("quantity")),
         unit=_text(field("uom")),
         lot=_text(field("lot")),
@@ -56,7 +56,7 @@ def posting(transaction: Connection, event_id: str, roles: Roles) -> Posting:
     )
 
 
-def _announced(transaction: Connection, site: str, pallet: str | None, trailer: str | None) -> str | None:
+def _announced_item(transaction: Connection, site: str, pallet: str | None, trailer: str | None) -> str | None:
     """The one item that the latest list announces for the pallet, at its trailer if it names one; else None.
 
     All published lists are searched: the latest may no longer name the pallet when its entry is posted.

@@ -24,10 +24,10 @@ from inventory.site.expected import StoredList, enter_in_outbox, load_lists, mar
 from inventory.site.expected_file import CODE
 from inventory.site.master_kinds import Kind
 from inventory.site.roster import ROSTER, roster_kind
-from inventory.site.sending import publish_entered
+from inventory.site.sending import publish_rows
 from inventory.site.table_file import Cells
 
-REASON = "pulled from the other system"
+_REASON = "pulled from the other system"
 ITEMS, UNITS = "items", "items.units"
 
 
@@ -73,9 +73,9 @@ def planned(known: Iterable[StoredList], pulled: Mapping[ReceivingPlace, Sequenc
         by = dict(there[place].sources) if place in there else {}
         ours = {line.notice for line in before if by[line.notice] == source}
         others = [line for line in before if line.notice not in ours]
-        own = [line for line in before if line.notice in ours and line.received and not _same(line, lines)]
+        own = [line for line in before if line.notice in ours and line.received and not _is_in(line, lines)]
         own = own if place in pulled else []
-        fitting = [*others, *_fitting(place, [*own, *_beside(place, lines, others, by, omitted)], omitted)]
+        fitting = [*others, *_valid_lines(place, [*own, *_not_announced(place, lines, others, by, omitted)], omitted)]
         if len(fitting) > MOST_LINES or size_of_list(fitting) > LARGEST:
             omitted.append(Omitted(str(place), f"has {len(fitting):,} lines; {MOST_LINES} at most"))
         elif _as_announced(before) != _as_announced(fitting):
@@ -92,7 +92,7 @@ def _as_announced(lines: Sequence[ExpectedLine]) -> list[ExpectedLine]:
     return sorted((replace(line, received=False) for line in lines), key=lambda one: (one.notice, one.pallet, one.item))
 
 
-def _beside(
+def _not_announced(
     place: ReceivingPlace,
     lines: Sequence[ExpectedLine],
     others: Sequence[ExpectedLine],
@@ -138,42 +138,42 @@ class Publishing:
             received = mark_received(transaction, pallet_fields(self._settings.forms), now)
             latest = {(one.site, one.place): one for one in (*lists, *received)}
             entered = enter_in_outbox(transaction, self._settings.prefix, latest.values(), self._signer, now)
-        publish_entered(self._settings, f"connect-{self._name}", self._store.transaction, entered, retain=True)
+        publish_rows(self._settings, f"connect-{self._name}", self._store.transaction, entered, retain=True)
         return [one for one in latest.values() if one.site == self._site], plan
 
     def items(self, items: Sequence[PulledItem]) -> list[str]:
         """Publish the items and their units if they differ; a line for each new version. Raises FaultyRows."""
         catalogue = self._store.catalogue(self._site, self._settings.forms)
-        message = self._put(catalogue, of_items(catalogue, items, self._source))
+        message = self._store_versions(catalogue, changed_items(catalogue, items, self._source))
         if message:
             publish(self._settings, catalogue, self._signer, (ITEMS, UNITS))
         return message
 
     def operators(self, operators: Sequence[Operator]) -> list[str]:
         """Publish a changed roster; each operator's forms stay. Raises FaultyRows."""
-        versions = rosters(self._settings, self._store, self._site)
-        message = self._put(versions, of_operators(versions, operators, self._source))
+        versions = open_roster(self._settings, self._store, self._site)
+        message = self._store_versions(versions, changed_operators(versions, operators, self._source))
         if message:
             publish_roster(self._settings, versions, self._signer)
         return message
 
-    def _put(self, catalogue: SiteCatalogue, wanted: Mapping[str, Sequence[Cells]]) -> list[str]:
+    def _store_versions(self, catalogue: SiteCatalogue, wanted: Mapping[str, Sequence[Cells]]) -> list[str]:
         """Store a new version of each kind; a line for each."""
         message = []
         for kind, rows in wanted.items():
             listed = [(f"row {row['value'] if 'value' in row else row['name']!r}", row) for row in rows]
-            made = catalogue.put(kind, listed, self._source, REASON, self._name)
+            made = catalogue.put(kind, listed, self._source, _REASON, self._name)
             message.append(f"{kind}: version {made.version}, {made.what}")
         return message
 
 
-def rosters(settings: InventorySettings, store: Store, site: str) -> SiteCatalogue:
+def open_roster(settings: InventorySettings, store: Store, site: str) -> SiteCatalogue:
     """The versions of a site's roster."""
     forms = set(load_forms(settings.forms))
     return SiteCatalogue(site, store.transaction, lambda: datetime.now(UTC), of=lambda _: roster_kind(forms))
 
 
-def of_items(catalogue: SiteCatalogue, items: Sequence[PulledItem], source: str) -> dict[str, list[Cells]]:
+def changed_items(catalogue: SiteCatalogue, items: Sequence[PulledItem], source: str) -> dict[str, list[Cells]]:
     """The changed rows of items and units; rows of other sources stay. No items at all change nothing."""
     if not items:
         return {}
@@ -185,23 +185,23 @@ def of_items(catalogue: SiteCatalogue, items: Sequence[PulledItem], source: str)
         for one in items
         for unit in one.units
     ]
-    rows += _of_others(history, "value", rows, source)
+    rows += _rows_of_others(history, "value", rows, source)
     there, units_before = {row["value"] for row in rows}, catalogue.history(UNITS)
-    units += [row for row in _of_others(units_before, "value unit", units, source) if row["value"] in there]
-    return _differing(history, ITEMS, rows) | _differing(units_before, UNITS, units)
+    units += [row for row in _rows_of_others(units_before, "value unit", units, source) if row["value"] in there]
+    return _changed_rows(history, ITEMS, rows) | _changed_rows(units_before, UNITS, units)
 
 
-def of_operators(versions: SiteCatalogue, operators: Sequence[Operator], source: str) -> dict[str, list[Cells]]:
+def changed_operators(versions: SiteCatalogue, operators: Sequence[Operator], source: str) -> dict[str, list[Cells]]:
     """The changed rows of the roster; rows of other sources stay. No operators at all change nothing."""
     if not operators:
         return {}
     history = versions.history(ROSTER)
     known = {row["name"]: row for row in history[0].rows} if history else {}
     rows: list[Cells] = [{**known.get(one.name, {}), "name": one.name, "number": one.number or ""} for one in operators]
-    return _differing(history, ROSTER, rows + _of_others(history, "name", rows, source))
+    return _changed_rows(history, ROSTER, rows + _rows_of_others(history, "name", rows, source))
 
 
-def changes(catalogue: SiteCatalogue, kind: Kind, rows: Sequence[Cells]) -> str:
+def describe_changes(catalogue: SiteCatalogue, kind: Kind, rows: Sequence[Cells]) -> str:
     """A line about what these rows would change, with the removed ones."""
     history = catalogue.history(kind.name)
     differs = compare_rows(kind, history[0].rows if history else (), rows)
@@ -209,7 +209,7 @@ def changes(catalogue: SiteCatalogue, kind: Kind, rows: Sequence[Cells]) -> str:
     return f"{kind.name}: {differs.summary}{gone}"
 
 
-def _of_others(history: Sequence[Version], key: str, ours: Sequence[Cells], source: str) -> list[Cells]:
+def _rows_of_others(history: Sequence[Version], key: str, ours: Sequence[Cells], source: str) -> list[Cells]:
     """The rows of the latest version that come from another source and are not among ours."""
 
     def known_by(row: Cells) -> tuple[str, ...]:
@@ -222,17 +222,17 @@ def _of_others(history: Sequence[Version], key: str, ours: Sequence[Cells], sour
     return [dict(row) for row in latest if known_by(row) not in named and whose[known_by(row)] != source]
 
 
-def _differing(history: Sequence[Version], kind: str, rows: Sequence[Cells]) -> dict[str, list[Cells]]:
+def _changed_rows(history: Sequence[Version], kind: str, rows: Sequence[Cells]) -> dict[str, list[Cells]]:
     """The rows by their kind; empty if there are none or the latest version has the same."""
     cells: list[Cells] = [{name: cell for name, cell in row.items() if cell} for row in rows]
     return {} if not cells or (history and [dict(row) for row in history[0].rows] == cells) else {kind: cells}
 
 
-def _same(line: ExpectedLine, lines: Sequence[ExpectedLine]) -> bool:
+def _is_in(line: ExpectedLine, lines: Sequence[ExpectedLine]) -> bool:
     return any((line.pallet, line.item) == (one.pallet, one.item) for one in lines)
 
 
-def _fitting(place: ReceivingPlace, lines: Sequence[ExpectedLine], omitted: list[Omitted]) -> list[ExpectedLine]:
+def _valid_lines(place: ReceivingPlace, lines: Sequence[ExpectedLine], omitted: list[Omitted]) -> list[ExpectedLine]:
     """The lines that a device accepts: one for each pallet and item, with a unit's code and a quantity."""
     found: dict[tuple[str, str], ExpectedLine] = {}
     for line in lines:

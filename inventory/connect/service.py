@@ -30,15 +30,15 @@ from inventory.audit.audit import load_signer
 from inventory.connect.engine import PostingLoop, Round
 from inventory.connect.ledger import DeclinedMessages, Ledger
 from inventory.connect.ports import Away, Connector, Declined, Posting, Pulled, left_out
-from inventory.connect.postings import posting
+from inventory.connect.postings import load_posting
 from inventory.connect.pulling import (
     Plan,
     Publishing,
-    changes,
-    of_items,
-    of_operators,
+    changed_items,
+    changed_operators,
+    describe_changes,
+    open_roster,
     planned,
-    rosters,
     source_of,
 )
 from inventory.connect.settings import ConnectionSettings
@@ -50,11 +50,11 @@ from inventory.site.roster import roster_kind
 from inventory.store.database import format_url, translated_errors
 from inventory.store.outbox import BACKOFF
 
-CONNECTORS = 0x646F636C
+_CONNECTORS = 0x646F636C
 """The first half of the advisory locks on PostgreSQL ("docl" in ASCII); the second is the name's checksum."""
 
 
-class Hold:
+class _Hold:
     """The lock on a connector's ledger."""
 
     def __init__(self, message: str, connection: Connection | None) -> None:
@@ -72,36 +72,36 @@ class Hold:
 
 
 @contextmanager
-def alone(engine: Engine, name: str) -> Iterator[Hold]:
-    """Hold the lock. Raises AlreadyRunning, Unavailable."""
+def hold_lock(engine: Engine, name: str) -> Iterator[_Hold]:
+    """Hold the lock on a connector's ledger. Raises AlreadyRunning, Unavailable."""
     message = f"connector {name}"
     busy = AlreadyRunning(
         f"{message}: another process works on it, with the tables in {format_url(engine.url)}; stop that one"
     )
     if engine.dialect.name == "sqlite":
-        with _beside(Path(f"{engine.url.database}.{name}.lock")) as file:
+        with _open_lock_file(Path(f"{engine.url.database}.{name}.lock")) as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise busy from None
-            yield Hold(message, None)
+            yield _Hold(message, None)
         return
     with translated_errors(engine.url):
         connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
     try:
         with translated_errors(engine.url):
-            key = {"of": CONNECTORS, "name": crc32(name.encode()) - 2**31}
+            key = {"of": _CONNECTORS, "name": crc32(name.encode()) - 2**31}
             held = connection.execute(text("SELECT pg_try_advisory_lock(:of, :name)"), key).scalar_one()
         if not held:
             raise busy
-        yield Hold(message, connection)
+        yield _Hold(message, connection)
     finally:
         connection.invalidate()  # otherwise the pool would keep the session, and the lock with it
         connection.close()
 
 
 @contextmanager
-def _beside(path: Path) -> Iterator[IO[bytes]]:
+def _open_lock_file(path: Path) -> Iterator[IO[bytes]]:
     try:
         with suppress(FileExistsError):
             create_file(path, mode=0o666)
@@ -127,7 +127,7 @@ class ConnectorDesk:
     signer: Signer | None
 
     def engine(self, ledger: Ledger, now: Callable[[], datetime]) -> PostingLoop:
-        """Its loop."""
+        """The connector's posting loop."""
         of = load_roles(load_forms(self.inventory.forms), self.settings.forms)
         return PostingLoop(
             ledger,
@@ -140,10 +140,10 @@ class ConnectorDesk:
 
     def _posting(self, event_id: str, of: dict[str, dict[str, object]]) -> Posting:
         with self.store.transaction() as transaction:
-            return posting(transaction, event_id, of)
+            return load_posting(transaction, event_id, of)
 
     def ledger(self, now: Callable[[], datetime]) -> Ledger:
-        """Its ledger; without a key devices get no message about refusals."""
+        """The connector's ledger; without a key devices get no message about refusals."""
         signer, prefix = self.signer, self.inventory.prefix
         messages = None if signer is None else DeclinedMessages(prefix, self.name, signer)
         its = self.settings
@@ -164,9 +164,9 @@ class ConnectorDesk:
             for line in plan.withdrawals():
                 log.warning("%s, since %s has it no more", line, self.name)
         if "items" in wanted and pulled.items is not None:
-            message += _published(partial(publishing.items, pulled.items))
+            message += _publish_or_log(partial(publishing.items, pulled.items))
         if "operators" in wanted and pulled.operators is not None:
-            message += _published(partial(publishing.operators, pulled.operators))
+            message += _publish_or_log(partial(publishing.operators, pulled.operators))
         for line in left_out(omitted):
             log.info("%s", line)
         return message
@@ -183,16 +183,16 @@ class ConnectorDesk:
         site, source, wanted, message = self.settings.site, source_of(self.name), self.settings.pull, []
         if "items" in wanted and pulled.items is not None:
             catalogue = self.store.catalogue(site, self.inventory.forms)
-            items = of_items(catalogue, pulled.items, source)
-            message += [changes(catalogue, find_kind(kind), rows) for kind, rows in items.items()]
+            items = changed_items(catalogue, pulled.items, source)
+            message += [describe_changes(catalogue, find_kind(kind), rows) for kind, rows in items.items()]
         if "operators" in wanted and pulled.operators is not None:
-            versions = rosters(self.inventory, self.store, site)
-            roster = of_operators(versions, pulled.operators, source)
-            message += [changes(versions, roster_kind(()), rows) for rows in roster.values()]
+            versions = open_roster(self.inventory, self.store, site)
+            roster = changed_operators(versions, pulled.operators, source)
+            message += [describe_changes(versions, roster_kind(()), rows) for rows in roster.values()]
         return message
 
 
-def _published(publish: Callable[[], list[str]]) -> list[str]:
+def _publish_or_log(publish: Callable[[], list[str]]) -> list[str]:
     """The lines of a publication; none for invalid rows, which do not stop the others."""
     try:
         return publish()
@@ -202,7 +202,7 @@ def _published(publish: Callable[[], list[str]]) -> list[str]:
 
 
 @contextmanager
-def desk(name: str, settings: ConnectionSettings, inventory: InventorySettings) -> Iterator[ConnectorDesk]:
+def open_desk(name: str, settings: ConnectionSettings, inventory: InventorySettings) -> Iterator[ConnectorDesk]:
     """Open the store and the connection. Raises what opening them raises."""
     key = settings.key or inventory.console.key
     signer = None if key is None else load_signer(key)
@@ -213,8 +213,8 @@ def desk(name: str, settings: ConnectionSettings, inventory: InventorySettings) 
         yield ConnectorDesk(name, settings, inventory, store, connector, signer)
 
 
-class Work:
-    """One connector's service."""
+class _Work:
+    """The service of one connector: posts and pulls until stopped."""
 
     def __init__(
         self, at: ConnectorDesk, stopped: Event, now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -232,47 +232,47 @@ class Work:
         engine = at.engine(ledger, self._now)
         if at.signer is None:
             log.warning("no key is named: operators hear of no refusal, and nothing is published to devices")
-        with alone(at.store.engine, at.name) as hold:
+        with hold_lock(at.store.engine, at.name) as hold:
             notifier.ready(f"posts entries of {at.settings.site}")
             log.info("entries of %s are posted: %s", at.settings.site, ", ".join(at.settings.forms))
             while not self._stopped.is_set():
                 hold.demand()
-                wait = self._turn(engine, notifier)
-                self._rest(wait, notifier)
+                wait = self._run_round(engine, notifier)
+                self._sleep(wait, notifier)
             notifier.stopping()
         log.info("stopped")
 
-    def _turn(self, engine: PostingLoop, notifier: Notifier) -> float:
-        """One round; seconds to wait afterwards."""
+    def _run_round(self, engine: PostingLoop, notifier: Notifier) -> float:
+        """Run one round; return the seconds to wait afterwards."""
         at = self._desk
         try:
             done = engine.round()
             at.connector.hand_over()
-            self._pull()
+            self._pull_if_due()
         except (Away, Misconfigured, Unavailable) as fault:
-            return self._later(str(fault), notifier)
+            return self._report_failure(str(fault), notifier)
         if done.away is not None:
-            return self._later(done.away, notifier)
+            return self._report_failure(done.away, notifier)
         self._failed = 0
         if done != Round():
             notifier.status(f"posted {done.settled}, declined {done.declined}, to be tried again {done.failed}")
         return 0.0 if done.settled + done.declined else at.settings.poll_s
 
-    def _later(self, message: str, notifier: Notifier) -> float:
+    def _report_failure(self, message: str, notifier: Notifier) -> float:
         wait = BACKOFF.wait_s(self._failed)
         self._failed += 1
         log.warning("%s; looked again in %.0f s", message, wait)
         notifier.status(f"waits: {message}"[:200])
         return wait
 
-    def _rest(self, seconds: float, notifier: Notifier) -> None:
+    def _sleep(self, seconds: float, notifier: Notifier) -> None:
         """Wait, sending keep-alives to systemd's watchdog: another system's outage is no fault of this process."""
         until, period = monotonic() + seconds, notifier.period_s or seconds
         notifier.alive()
         while not self._stopped.wait(max(0.0, min(period, until - monotonic()))) and monotonic() < until:
             notifier.alive()
 
-    def _pull(self) -> None:
+    def _pull_if_due(self) -> None:
         at = self._desk
         if not at.settings.pull or at.signer is None or monotonic() < self._pull_at:
             return
@@ -288,7 +288,7 @@ def serve(name: str, settings: ConnectionSettings, inventory: InventorySettings)
     """Post until SIGTERM or SIGINT. Must run in the main thread, which receives signals."""
     inventory.demand_owner()
     stopped = Event()
-    with desk(name, settings, inventory) as at:
+    with open_desk(name, settings, inventory) as at:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: stopped.set())
-        Work(at, stopped).run()
+        _Work(at, stopped).run()

@@ -14,13 +14,13 @@ from pathlib import Path
 
 from dockvoice_protocol import plain_file
 
-HANDED_OVER = 0o640  # The mode of a file for others: an output file or a report of faults.
+_HANDED_OVER = 0o640  # The mode of a file for others: an output file or a report of faults.
 SHARED, READ, OWN = 0o770, 0o750, 0o700  # Modes of folders: shared read-write, read-only, private.
 
-LARGEST = 20_000_000  # Most bytes of a file read here, our own or a dropped one.
+_LARGEST = 20_000_000  # Most bytes of a file read here, our own or a dropped one.
 
 
-def folder(path: Path, mode: int) -> None:
+def create_folder(path: Path, mode: int) -> None:
     """Create a folder of that mode, whatever the umask. Raises OSError for a link.
 
     Its group, and whether new files inherit it, comes from the parent folder.
@@ -38,23 +38,23 @@ def folder(path: Path, mode: int) -> None:
         os.umask(before)
 
 
-def text(path: Path, encoding: str = "utf-8") -> str:
+def read_text(path: Path, encoding: str = "utf-8") -> str:
     """The text of a file that is no link. Raises OSError, UnicodeDecodeError."""
-    return plain_file.content(path, LARGEST, follow=False).decode(encoding)
+    return plain_file.content(path, _LARGEST, follow=False).decode(encoding)
 
 
-def is_file(path: Path) -> bool:
-    """Whether it is a regular file, and no link."""
+def is_plain_file(path: Path) -> bool:
+    """Whether the path is a regular file, and no link."""
     try:
         return stat.S_ISREG(path.lstat().st_mode)
     except OSError:
         return False
 
 
-def hand_over(path: Path) -> None:
-    """Make it readable by the folder's group."""
+def share_with_group(path: Path) -> None:
+    """Make a file readable by its group."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        os.fchmod(descriptor, HANDED_OVER)
+        os.fchmod(descriptor, _HANDED_OVER)
     finally:
         os.close(descriptor)

@@ -44,9 +44,9 @@ from inventory.connect.tryton_books import (
 from inventory.connect.tryton_rpc import Record, RpcSession
 from inventory.site.roster import NUMBER
 
-RETURN = "stock.shipment.in.return"
+_RETURN = "stock.shipment.in.return"
 
-STATES = {
+_STATES = {
     "draft": DocumentState.DRAFT,
     "received": DocumentState.DRAFT,  # Received at the dock there, and not put away yet.
     "done": DocumentState.DONE,
@@ -60,12 +60,12 @@ class TrytonConnection(ConnectionSettings):
     tryton: TrytonSettings
 
     def connector(self) -> Tryton:
-        """The connector to this Tryton."""
+        """Create the connector."""
         return Tryton(self.tryton)
 
 
 class Tryton:
-    """One database of one server."""
+    """Connector to one Tryton database."""
 
     looks = True
 
@@ -100,38 +100,38 @@ class Tryton:
         shipments = self._session.search(SHIPMENT, [["reference", "=", reference]], ("number", "state"))
         if not shipments:
             return ()
-        returns = self._session.search(RETURN, [["reference", "like", f"{reference} %"]], ("reference", "state"))
+        returns = self._session.search(_RETURN, [["reference", "like", f"{reference} %"]], ("reference", "state"))
         back = {one["reference"] for one in returns if one["state"] == "done"}
-        return [_document(one, is_back=_return_of(reference, one) in back) for one in shipments]
+        return [_to_document(one, is_back=_return_reference(reference, one) in back) for one in shipments]
 
     # Posting
 
     def post(self, posting: Posting, draft: Document | None) -> Document:
-        """Create its shipment, or use the draft; then receive it and do it."""
-        shipment = _id(draft) if draft is not None else self._make(posting)
+        """Create the posting's shipment, or use the draft; then receive and do it."""
+        shipment = _id_of(draft) if draft is not None else self._create_shipment(posting)
         try:
-            return self._bring_to_end(shipment)
+            return self._complete(shipment)
         except Declined as why:
-            raise self._understood(why, posting) from None
+            raise self._with_reason(why, posting) from None
 
-    def _make(self, posting: Posting) -> int:
+    def _create_shipment(self, posting: Posting) -> int:
         line = self._books.line(posting)
         values, warehouse = {"reference": posting.reference, "company": self._books.company}, self._books.warehouse()
-        announced = self._announced(posting, line.product)
+        announced = self._find_announced(posting, line.product)
         at = {"warehouse": warehouse.id, "warehouse_input": warehouse.input, "warehouse_storage": warehouse.storage}
         if line.place is not None:  # goods unloaded to a configured place stay there: no put-away follows
             at |= {"warehouse_input": line.place, "warehouse_storage": line.place}
         said = {"unit": line.unit.id, "quantity": line.quantity, "lot": line.lot}
         if announced is not None:
-            supplier = self._books.read(SHIPMENT, _referred(announced["shipment"]), "supplier")["supplier"]
+            supplier = self._books.read(SHIPMENT, _parse_id(announced["shipment"]), "supplier")["supplier"]
             bought = {name: announced[name] for name in ("unit_price", "currency", "from_location", "origin")}
         else:
-            supplier, bought = self._bought(posting, line)
+            supplier, bought = self._supplier_and_price(posting, line)
         own = {"product": line.product.id, "company": self._books.company, "to_location": at["warehouse_input"]}
         moves = [["create", [said | own | bought]]]
-        return self._create(SHIPMENT, {**values, **at, "supplier": supplier, "moves": moves})[0]
+        return self._create_draft(SHIPMENT, {**values, **at, "supplier": supplier, "moves": moves})[0]
 
-    def _create(self, model: str, values: Record) -> list[int]:
+    def _create_draft(self, model: str, values: Record) -> list[int]:
         """Create a draft; the ids of all drafts with this reference, several after a duplicate call.
 
         Its answer is ignored.
@@ -142,10 +142,10 @@ class Tryton:
             raise Away(f"the answer was that {model} {values['reference']} is made, and it is not there")
         return [int(one["id"]) for one in found]
 
-    def _bring_to_end(self, shipment: int) -> Document:
+    def _complete(self, shipment: int) -> Document:
         for state, button in (("draft", "receive"), ("received", "do")):
             self._press(SHIPMENT, shipment, state, button)
-        return _document(self._books.read(SHIPMENT, shipment, "number", "state"))
+        return _to_document(self._books.read(SHIPMENT, shipment, "number", "state"))
 
     def _press(self, model: str, record: int, state: str, button: str) -> None:
         """Press the button if the record is in this state."""
@@ -160,7 +160,7 @@ class Tryton:
     def _state(self, model: str, record: int) -> str:
         return str(self._books.read(model, record, "state")["state"])
 
-    def _announced(self, posting: Posting, product: TrytonProduct) -> Record | None:
+    def _find_announced(self, posting: Posting, product: TrytonProduct) -> Record | None:
         """The stock move that announces the pallet, on a draft supplier shipment."""
         if posting.pallet is None or not self._books.has_packages():
             return None
@@ -178,7 +178,7 @@ class Tryton:
             raise Declined(Why.OTHER, f"pallet {posting.pallet}: {posting.item} is announced {len(found)} times for it")
         return found[0] if found else None
 
-    def _bought(self, posting: Posting, line: TrytonLine) -> tuple[int, Record]:
+    def _supplier_and_price(self, posting: Posting, line: TrytonLine) -> tuple[int, Record]:
         """The supplier's id and the price of unannounced goods: those of the replaced shipment, or of the settings."""
         if posting.amends is not None:
             before = self._session.search(SHIPMENT, [["reference", "=", posting.amends]], ("supplier",))
@@ -206,7 +206,7 @@ class Tryton:
         bought = {"unit_price": price, "currency": company["currency"]}
         return int(found[0]["id"]), bought | {"from_location": found[0]["supplier_location"]}
 
-    def _understood(self, why: Declined, posting: Posting) -> Declined:
+    def _with_reason(self, why: Declined, posting: Posting) -> Declined:
         """The error with a reason code: LOT_MISSING if the item needs a lot and the entry has none."""
         if posting.lot is None and self._books.product(posting.item).lot_needed:
             return Declined(Why.LOT_MISSING, str(why))
@@ -214,28 +214,28 @@ class Tryton:
 
     def pull(self) -> Pulled:
         """Announced shipments, items and operators."""
-        return TrytonPull(self._books, self._session).pull()
+        return _TrytonPull(self._books, self._session).pull()
 
     # Reversing
 
     def reverse(self, posting: Posting, document: Document, why: TakenBack) -> Document:
         """Cancel the draft, or return what was received."""
-        shipment = _id(document)
+        shipment = _id_of(document)
         found = self._books.read(SHIPMENT, shipment, "number", "state", "supplier", "warehouse_storage")
         if found["state"] == "draft":
             self._press(SHIPMENT, shipment, "draft", "cancel")
-            return _document(self._books.read(SHIPMENT, shipment, "number", "state"))
+            return _to_document(self._books.read(SHIPMENT, shipment, "number", "state"))
         self._press(SHIPMENT, shipment, "received", "do")
-        reference = _return_of(posting.reference, found)
-        known = self._session.search(RETURN, [["reference", "=", reference], ["state", "!=", "cancelled"]], ("state",))
-        back, *again = [int(one["id"]) for one in known] or self._make_return(shipment, reference, found)
+        reference = _return_reference(posting.reference, found)
+        known = self._session.search(_RETURN, [["reference", "=", reference], ["state", "!=", "cancelled"]], ("state",))
+        back, *again = [int(one["id"]) for one in known] or self._create_return(shipment, reference, found)
         for one in again:
-            self._press(RETURN, one, "draft", "cancel")
-        self._bring_back(back, found["number"])
-        is_back = self._state(RETURN, back) == "done"
-        return _document(self._books.read(SHIPMENT, shipment, "number", "state"), is_back=is_back)
+            self._press(_RETURN, one, "draft", "cancel")
+        self._complete_return(back, found["number"])
+        is_back = self._state(_RETURN, back) == "done"
+        return _to_document(self._books.read(SHIPMENT, shipment, "number", "state"), is_back=is_back)
 
-    def _make_return(self, shipment: int, reference: str, of: Record) -> list[int]:
+    def _create_return(self, shipment: int, reference: str, of: Record) -> list[int]:
         (party,) = self._session.search("party.party", [["id", "=", of["supplier"]]], ("supplier_location",))
         way = {"from_location": of["warehouse_storage"], "to_location": party["supplier_location"]}
         own = ("product", "unit", "quantity", "lot", "unit_price", "currency")
@@ -245,41 +245,41 @@ class Tryton:
             if one["from_location.type"] == "supplier"
         ]
         values = {"company": self._books.company, "supplier": of["supplier"], "reference": reference, **way}
-        return self._create(RETURN, {**values, "moves": [["create", moves]]})
+        return self._create_draft(_RETURN, {**values, "moves": [["create", moves]]})
 
-    def _bring_back(self, back: int, number: str) -> None:
+    def _complete_return(self, back: int, number: str) -> None:
         for state, button in (("draft", "wait"), ("waiting", "assign_try"), ("assigned", "do")):
-            self._press(RETURN, back, state, button)
-        if self._state(RETURN, back) == "waiting":
+            self._press(_RETURN, back, state, button)
+        if self._state(_RETURN, back) == "waiting":
             raise Declined(
                 Why.OTHER,
                 f"{number} cannot be taken back: its goods are no longer where they were received; look there",
             )
 
 
-def _document(shipment: Record, *, is_back: bool = False) -> Document:
-    state = DocumentState.REVERSED if is_back else STATES[shipment["state"]]
+def _to_document(shipment: Record, *, is_back: bool = False) -> Document:
+    state = DocumentState.REVERSED if is_back else _STATES[shipment["state"]]
     return Document(f"{SHIPMENT},{shipment['id']}", str(shipment["number"]), state)
 
 
-def _return_of(reference: str, shipment: Record) -> str:
+def _return_reference(reference: str, shipment: Record) -> str:
     """The reference of the return that reverses a shipment."""
     return f"{reference} {shipment['number']}"
 
 
-def _id(document: Document) -> int:
-    return _referred(document.id)
+def _id_of(document: Document) -> int:
+    return _parse_id(document.id)
 
 
-def _referred(reference: str) -> int:
+def _parse_id(reference: str) -> int:
     return int(reference.rpartition(",")[2])
 
 
-OURS = re.compile(rf"({TEST})?[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}")
+_OURS = re.compile(rf"({TEST})?[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}")
 """The reference of a shipment that a posting of ours created: it announces nothing."""
 
 
-class TrytonPull:
+class _TrytonPull:
     """Reads all data for one pull. Changes nothing there."""
 
     def __init__(self, books: TrytonBooks, session: RpcSession) -> None:
@@ -317,7 +317,7 @@ class TrytonPull:
         found: dict[ReceivingPlace, list[ExpectedLine]] = {}
         for shipment in self._session.search(SHIPMENT, domain, ("number", "reference")):
             trailer, message = shipment["reference"] or "", f"shipment {shipment['number']}"
-            if OURS.fullmatch(trailer):
+            if _OURS.fullmatch(trailer):
                 continue
             if not LEVEL.fullmatch(trailer):
                 omitted.append(Omitted(message, f"its reference {trailer!r} is no trailer's number"))

@@ -19,7 +19,7 @@ from inventory.connect.tryton_rpc import Record, RpcSession
 from inventory.connect.web import Address
 
 SHIPMENT, MOVE = "stock.shipment.in", "stock.move"
-ANY = "*"  # Key in `places` for every place without an entry of its own.
+_ANY = "*"  # Key in `places` for every place without an entry of its own.
 
 
 class TrytonSettings(Section):
@@ -70,7 +70,7 @@ class TrytonUnit:
 
 
 @dataclass(frozen=True, slots=True)
-class TrytonWarehouse:
+class _TrytonWarehouse:
     """A warehouse, with its input and storage locations."""
 
     id: int
@@ -96,7 +96,7 @@ class TrytonBooks:
         self._settings = settings
         self._session = session
         self._has_packages: bool | None = None
-        self._of: TrytonWarehouse | None = None
+        self._of: _TrytonWarehouse | None = None
 
     def demand(self) -> None:
         """Raise Misconfigured with every name of the settings that Tryton does not have."""
@@ -127,9 +127,9 @@ class TrytonBooks:
         """The line of a posting. Raises Declined for a missing or unknown value."""
         product = self.product(posting.item)
         quantity = self._quantity(posting)
-        unit = self._unit(posting, product)
+        unit = self._find_unit(posting, product)
         lot = None if posting.lot is None else self._lot(product, posting.lot)  # Tryton checks whether a lot is needed
-        return TrytonLine(product, unit, float(quantity), lot, self._place(posting.place))
+        return TrytonLine(product, unit, float(quantity), lot, self._find_place(posting.place))
 
     def _quantity(self, posting: Posting) -> Decimal:
         quantity, policy = posting.quantity, self._settings.damaged
@@ -163,7 +163,7 @@ class TrytonBooks:
         needs = bool(one.get("lot_required"))
         return TrytonProduct(one["id"], code, one["default_uom"], category, needs, one["cost_price"] or Decimal(0))
 
-    def _unit(self, posting: Posting, product: TrytonProduct) -> TrytonUnit:
+    def _find_unit(self, posting: Posting, product: TrytonProduct) -> TrytonUnit:
         code, units = posting.unit, self._settings.units
         if code is None:
             raise Declined(Why.UNIT_UNKNOWN, "says no unit; correct the entry")
@@ -179,7 +179,7 @@ class TrytonBooks:
         return unit
 
     def units(self) -> list[TrytonUnit]:
-        """All units."""
+        """All units of Tryton."""
         found = self._session.search("product.uom", [], ("name", "category", "factor"))
         return [TrytonUnit(one["id"], one["name"], one["category"], one["factor"]) for one in found]
 
@@ -191,11 +191,11 @@ class TrytonBooks:
             raise Declined(Why.LOT_UNKNOWN, f"lot {number} of {product.code}: there is none there")
         return int(self._session.call("stock.lot", "create", [{"number": number, "product": product.id}])[0])
 
-    def _place(self, place: str | None) -> int | None:
+    def _find_place(self, place: str | None) -> int | None:
         places = self._settings.places
         if not places:
             return None
-        code = places.get(place or ANY) or places.get(ANY)
+        code = places.get(place or _ANY) or places.get(_ANY)
         if code is None and place is None:
             raise Declined(Why.PLACE_UNKNOWN, "says no dock or door")
         if code is None:
@@ -222,7 +222,7 @@ class TrytonBooks:
             self._session.sign_on()
         return int(self._session.context["company"])
 
-    def warehouse(self) -> TrytonWarehouse:
+    def warehouse(self) -> _TrytonWarehouse:
         """The warehouse of the settings, or the only one. Raises Misconfigured."""
         if self._of is None:
             code = self._settings.warehouse
@@ -235,7 +235,7 @@ class TrytonBooks:
                     f"[tryton] warehouse: found {code!r}, there are {there}; name one of them by its code"
                 )
             (one,) = found
-            self._of = TrytonWarehouse(one["id"], one["input_location"], one["storage_location"])
+            self._of = _TrytonWarehouse(one["id"], one["input_location"], one["storage_location"])
         return self._of
 
     def has_packages(self) -> bool:
@@ -262,6 +262,6 @@ class TrytonBooks:
         return [{**one, "from_location.type": one["from_location."]["type"]} for one in found]
 
     def read(self, model: str, record: int, *fields: str) -> Record:
-        """Fields of one record."""
+        """Read fields of one record."""
         found = self._session.call(model, "read", [record], list(fields))
         return dict(found[0])

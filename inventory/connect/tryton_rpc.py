@@ -15,23 +15,23 @@ import httpx
 from dockvoice_protocol.errors import Misconfigured
 from inventory.connect.ports import Away, Declined, Why
 
-CONNECT_S = 5.0  # Timeout for connecting.
-SHOWN = 300  # Characters quoted of an answer.
-PAGE = 1000  # Records per request; Tryton's default limit is higher.
+_CONNECT_S = 5.0  # Timeout for connecting.
+_SHOWN = 300  # Characters quoted of an answer.
+_PAGE = 1000  # Records per request; Tryton's default limit is higher.
 
-LOGIN = "common.db.login"
+_LOGIN = "common.db.login"
 """For an unknown database the server answers only after half a minute, its timeout for PostgreSQL."""
 
-CLOSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+_CLOSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
-TRY_AGAIN = frozenset({"ConcurrencyException", "RateLimitException", "TimeOutException"})
+_TRY_AGAIN = frozenset({"ConcurrencyException", "RateLimitException", "TimeOutException"})
 """Errors of calls that conflicted with others, worth a retry."""
 
 Record = dict[str, Any]
 
 
 class RpcSession:
-    """Calls to one database as one user. Signs on when necessary."""
+    """JSON-RPC calls to one Tryton database as one user. Signs on when necessary."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class RpcSession:
         self._authorization: str | None = None
         self._numbers = itertools.count(1)
         self._http = httpx.Client(
-            timeout=httpx.Timeout(timeout_s, connect=CONNECT_S), transport=transport, trust_env=False
+            timeout=httpx.Timeout(timeout_s, connect=_CONNECT_S), transport=transport, trust_env=False
         )
         self.context: Record = {}
         """The context of each call: the user's company and groups."""
@@ -65,16 +65,16 @@ class RpcSession:
 
     def version(self) -> str:
         """The server's version."""
-        return str(self._answer(self._post(f"{self._at}/rpc/", "common.server.version", []), "common.server.version"))
+        return str(self._parse(self._post(f"{self._at}/rpc/", "common.server.version", []), "common.server.version"))
 
     def sign_on(self) -> None:
         """Begin a session. Raises Misconfigured for an unknown user or database, Away."""
-        answer = self._post(self._rpc, LOGIN, [self._user, {"password": self._password}, "en"])
-        if answer.status_code in CLOSED:
+        answer = self._post(self._rpc, _LOGIN, [self._user, {"password": self._password}, "en"])
+        if answer.status_code in _CLOSED:
             raise Misconfigured(f"{self.where}: does not let this user in; mend [tryton] user and password")
         if answer.status_code == HTTPStatus.NOT_FOUND:
             raise Misconfigured(f"{self.where}: has no such database; mend [tryton] database")
-        uid, token = self._answer(answer, LOGIN)[:2]
+        uid, token = self._parse(answer, _LOGIN)[:2]
         word = base64.b64encode(f"{self._user}:{uid}:{token}".encode()).decode()
         self._authorization = f"Session {word}"
         preferences = self._called("model.res.user.get_preferences", [True, {}])
@@ -92,9 +92,9 @@ class RpcSession:
         """All records that match, the oldest first."""
         found: list[Record] = []
         while True:
-            page = self.call(model, "search_read", list(domain), len(found), PAGE, [["id", "ASC"]], list(fields))
+            page = self.call(model, "search_read", list(domain), len(found), _PAGE, [["id", "ASC"]], list(fields))
             found += page
-            if len(page) < PAGE:
+            if len(page) < _PAGE:
                 return found
 
     def methods(self) -> frozenset[str]:
@@ -113,7 +113,7 @@ class RpcSession:
             self._authorization = None
             self.sign_on()
             answer = self._post(self._rpc, method, arguments)
-        return self._answer(answer, method)
+        return self._parse(answer, method)
 
     def _post(self, url: str, method: str, arguments: list[Any]) -> httpx.Response:
         body = {"id": next(self._numbers), "method": method, "params": arguments}
@@ -121,49 +121,49 @@ class RpcSession:
         if self._authorization is not None:
             headers["Authorization"] = self._authorization
         try:
-            return self._http.post(url, content=json.dumps(body, default=_written), headers=headers)
+            return self._http.post(url, content=json.dumps(body, default=_encode), headers=headers)
         except httpx.TimeoutException:
             why = (
                 f"; without a database {self._database!r} it is silent: see [tryton] database"
-                if method == LOGIN
+                if method == _LOGIN
                 else ""
             )
             raise Away(f"{self._at}: gave no answer within {self._http.timeout.read:g} s to {method}{why}") from None
         except httpx.HTTPError as fault:
-            message = f"{type(fault).__name__}: {str(fault)[:SHOWN]}"
+            message = f"{type(fault).__name__}: {str(fault)[:_SHOWN]}"
             raise Away(f"{self._at}: {message}; is the server at [tryton] url, and does it run?") from None
 
-    def _answer(self, answer: httpx.Response, method: str) -> Any:
+    def _parse(self, answer: httpx.Response, method: str) -> Any:
         message = f"{self._at}: {method}: HTTP {answer.status_code}"
         if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS or answer.is_server_error:
             raise Away(message, wait_s=_seconds(answer.headers.get("Retry-After")))
-        if answer.status_code in CLOSED:
+        if answer.status_code in _CLOSED:
             raise Misconfigured(f"{message}: this user may not call it; give it the groups that docs/connect.md names")
         if answer.status_code != HTTPStatus.OK:
             raise Misconfigured(f"{message}; is it a Tryton server of a series that docs/connect.md names?")
         try:
-            said = json.loads(answer.content, object_hook=_read)
+            said = json.loads(answer.content, object_hook=_decode)
         except ValueError:
-            raise Away(f"{message}: its answer is no JSON: {answer.text[:SHOWN]!r}") from None
+            raise Away(f"{message}: its answer is no JSON: {answer.text[:_SHOWN]!r}") from None
         if not isinstance(said, Mapping) or not {"result", "error"} & said.keys():
             raise Away(f"{message}: its answer says nothing of a result")
         if "error" in said:
-            raise _refusal(said["error"], method)
+            raise _to_exception(said["error"], method)
         return said["result"]
 
 
-def _refusal(error: Any, method: str) -> Exception:
+def _to_exception(error: Any, method: str) -> Exception:
     """The exception for Tryton's error."""
     match error:
-        case [str(name), *_] if name in TRY_AGAIN:
+        case [str(name), *_] if name in _TRY_AGAIN:
             return Away(f"{method}: {name}")
         case ["UserError", [str(message), *rest]]:
             more = f" ({rest[0]})" if rest and rest[0] else ""
-            return Declined(Why.OTHER, f"{message}{more}"[:SHOWN])
+            return Declined(Why.OTHER, f"{message}{more}"[:_SHOWN])
         case ["UserWarning", [_, str(message), *_]]:
-            return Declined(Why.OTHER, f"Tryton warns, and a person must look: {message}"[:SHOWN])
+            return Declined(Why.OTHER, f"Tryton warns, and a person must look: {message}"[:_SHOWN])
         case [str(message), *_]:
-            return Away(f"{method}: the server met a fault: {message[:SHOWN]}")
+            return Away(f"{method}: the server met a fault: {message[:_SHOWN]}")
         case _:
             return Away(f"{method}: the server met a fault that it does not name")
 
@@ -172,11 +172,11 @@ def _seconds(given: str | None) -> float | None:
     return float(given) if given is not None and given.isdigit() else None
 
 
-def _written(value: object) -> Record:
+def _encode(value: object) -> Record:
     if isinstance(value, Decimal):
         return {"__class__": "Decimal", "decimal": str(value)}
     raise TypeError(f"{type(value).__name__} is nothing that is sent to Tryton")
 
 
-def _read(said: Record) -> Any:
+def _decode(said: Record) -> Any:
     return Decimal(said["decimal"]) if said.get("__class__") == "Decimal" else said

@@ -25,22 +25,22 @@ from dockvoice_protocol.terminal.plain_text import is_plain
 from inventory.connect.ports import Away
 
 ANSWER_S = 20.0  # Standard Webhooks recommends 15 to 30 s; a slow ERP books a receipt in less.
-CONNECT_S = 5.0  # Timeout for connecting.
-MOST_BYTES = 20_000_000  # Most bytes of one answer: ten thousand items with their units have five million.
-LONGEST_WAIT_S = 3600.0  # Upper limit of a Retry-After: a longer one is a mistake or malicious.
-EXCERPT = 300  # Characters quoted of another system's text.
+_CONNECT_S = 5.0  # Timeout for connecting.
+_MOST_BYTES = 20_000_000  # Most bytes of one answer: ten thousand items with their units have five million.
+_LONGEST_WAIT_S = 3600.0  # Upper limit of a Retry-After: a longer one is a mistake or malicious.
+_EXCERPT = 300  # Characters quoted of another system's text.
 
-TRY_LATER = frozenset({408, 425, 429})  # Like every status from 500 on: a retry may succeed.
+_TRY_LATER = frozenset({408, 425, 429})  # Like every status from 500 on: a retry may succeed.
 
 
-def _address(given: str) -> str:
+def _check_address(given: str) -> str:
     parts = urlsplit(given)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or parts.username:
         raise ValueError("an address without user or question mark is allowed, such as https://erp.example")
     return given.rstrip("/")
 
 
-Address = Annotated[str, AfterValidator(_address)]
+Address = Annotated[str, AfterValidator(_check_address)]
 """The base URL of another system."""
 
 
@@ -72,7 +72,7 @@ class HttpAnswer:
 def shortened(text: str) -> str:
     """One short line of another system's text, without control characters."""
     line = " ".join("".join(one if is_plain(one) else " " for one in text).split())
-    return line if len(line) <= EXCERPT else f"{line[:EXCERPT]}…"
+    return line if len(line) <= _EXCERPT else f"{line[:_EXCERPT]}…"
 
 
 class Web:
@@ -94,19 +94,19 @@ class Web:
         self.address = address
         self._within_s = within_s
         self._clock = clock
-        timeout = httpx.Timeout(within_s, connect=min(CONNECT_S, within_s))
+        timeout = httpx.Timeout(within_s, connect=min(_CONNECT_S, within_s))
         self._client = httpx.Client(
             headers=dict(headers or {}),
             timeout=timeout,
             follow_redirects=False,  # the key is sent to the configured address only
-            verify=_trusted(name, ca_file, needed=transport is None and address.startswith("https")),
+            verify=_ssl_context(name, ca_file, needed=transport is None and address.startswith("https")),
             transport=transport,
         )
 
     def ask(
         self, method: str, path: str = "", *, content: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> HttpAnswer:
-        """The answer. Raises Away, and Misconfigured for a redirect."""
+        """Send a request; return its response. Raises Away, and Misconfigured for a redirect."""
         until = self._clock() + self._within_s
         try:
             with self._client.stream(method, self.address + path, content=content, headers=headers) as response:
@@ -115,24 +115,24 @@ class Web:
                     body += piece
                     if self._clock() > until:
                         raise Away(f"{self._name}: {self.address} took more than {self._within_s:g} s to answer")
-                    if len(body) > MOST_BYTES:
-                        raise Away(f"{self._name}: {self.address} answered more than {MOST_BYTES:,} bytes")
+                    if len(body) > _MOST_BYTES:
+                        raise Away(f"{self._name}: {self.address} answered more than {_MOST_BYTES:,} bytes")
                 answer = HttpAnswer(response.status_code, response.headers, bytes(body))
         except httpx.TimeoutException:
             raise Away(f"{self._name}: {self.address} did not answer within {self._within_s:g} s") from None
         except httpx.HTTPError as fault:
             reason = shortened(str(fault)) or type(fault).__name__
             raise Away(f"{self._name}: {self.address} cannot be asked ({reason})") from None
-        return self._looked_at(answer)
+        return self._check_answer(answer)
 
-    def _looked_at(self, answer: HttpAnswer) -> HttpAnswer:
+    def _check_answer(self, answer: HttpAnswer) -> HttpAnswer:
         if 300 <= answer.status < 400:  # noqa: PLR2004 - HTTP status classes
             to = shortened(answer.headers.get("location", "nowhere"))
             raise Misconfigured(f"{self._name}: {self.address} has moved to {to}; set its url to where it is now")
-        if answer.status in TRY_LATER or answer.status >= 500:  # noqa: PLR2004 - HTTP status classes
+        if answer.status in _TRY_LATER or answer.status >= 500:  # noqa: PLR2004 - HTTP status classes
             raise Away(
                 f"{self._name}: {self.address} answered {answer.status}: {answer.excerpt() or 'nothing more'}",
-                wait_s=_asked_to_wait(answer.headers.get("retry-after")),
+                wait_s=_parse_retry_after(answer.headers.get("retry-after")),
             )
         return answer
 
@@ -141,7 +141,7 @@ class Web:
         self._client.close()
 
 
-def _trusted(name: str, ca_file: Path | None, *, needed: bool) -> ssl.SSLContext:
+def _ssl_context(name: str, ca_file: Path | None, *, needed: bool) -> ssl.SSLContext:
     if not needed:  # Loading the system's certificates takes longer than many a request.
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # It trusts no certificate.
     try:
@@ -152,7 +152,7 @@ def _trusted(name: str, ca_file: Path | None, *, needed: bool) -> ssl.SSLContext
         raise Misconfigured(f"{name}: ca_file {ca_file}: {message}; name a file of certificates, PEM") from None
 
 
-def _asked_to_wait(given: str | None) -> float | None:
+def _parse_retry_after(given: str | None) -> float | None:
     """Retry-After in seconds, from a number or a date."""
     if not given:
         return None
@@ -162,4 +162,4 @@ def _asked_to_wait(given: str | None) -> float | None:
         )
     except (TypeError, ValueError):
         return None
-    return min(max(seconds, 0.0), LONGEST_WAIT_S)
+    return min(max(seconds, 0.0), _LONGEST_WAIT_S)

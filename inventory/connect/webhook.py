@@ -21,19 +21,19 @@ from standardwebhooks import Webhook as Signer
 
 from dockvoice_protocol.config import Place, Section
 from dockvoice_protocol.errors import Misconfigured
-from inventory.connect.notices import Notice, moment, parts, received, taken_back
+from inventory.connect.notices import Notice, fields_by_role, format_time, receipt_notice, reversal_notice
 from inventory.connect.ports import Away, Declined, Document, DocumentState, Posting, Pulled, TakenBack, Why
 from inventory.connect.settings import ConnectionSettings
 from inventory.connect.web import ANSWER_S, Address, HttpAnswer, Web, shortened
 
-PREFIX = "whsec_"
+_PREFIX = "whsec_"
 LEAST_SECRET, MOST_SECRET = 24, 64  # Bytes of a key, from the standard.
 
-GONE = 410  # The receiver accepts no further message.
-REFUSED = 422  # The receiver declines this message.
+_GONE = 410  # The receiver accepts no further message.
+_REFUSED = 422  # The receiver declines this message.
 
 
-class ShownBy(StrEnum):
+class _ShownBy(StrEnum):
     """Which answer proves that a message was stored."""
 
     STATUS = "status"  # 2xx, as in the standard.
@@ -48,7 +48,7 @@ class WebhookSettings(Section):
     old_secret: SecretStr | None = Field(
         None, description="the one before it: both sign while a receiver changes over; unset: none"
     )
-    proof: ShownBy = Field(ShownBy.STATUS, description="what shows that a message was taken over: status or echo")
+    proof: _ShownBy = Field(_ShownBy.STATUS, description="what shows that a message was taken over: status or echo")
     answer_s: float = Field(ANSWER_S, gt=0, le=120, description="so long an answer may take, seconds")
     ca_file: Place | None = Field(None, description="whose certificates are trusted, PEM; unset: the system's")
 
@@ -59,12 +59,12 @@ class WebhookConnection(ConnectionSettings):
     webhook: WebhookSettings
 
     def connector(self) -> Webhook:
-        """The connector to it."""
+        """Create the connector."""
         return Webhook("webhook", self.webhook)
 
 
 class Webhook:
-    """Sends each notice as a message."""
+    """Connector that sends each notice as an HTTP request."""
 
     looks = False
 
@@ -81,7 +81,7 @@ class Webhook:
         self._settings = settings
         self._now = now
         given = {"secret": settings.secret, "old_secret": settings.old_secret}
-        self._keys = [_key(name, which, one.get_secret_value()) for which, one in given.items() if one is not None]
+        self._keys = [_signer(name, which, one.get_secret_value()) for which, one in given.items() if one is not None]
         self._web = Web(name, settings.url, ca_file=settings.ca_file, within_s=settings.answer_s, transport=transport)
 
     def find(self, posting: Posting) -> Sequence[Document]:
@@ -90,14 +90,14 @@ class Webhook:
         return ()
 
     def post(self, posting: Posting, draft: Document | None) -> Document:
-        """Send it."""
+        """Send the posting's notice."""
         del draft
-        return self._send(received(posting), DocumentState.DONE)
+        return self._send(receipt_notice(posting), DocumentState.DONE)
 
     def reverse(self, posting: Posting, document: Document, why: TakenBack) -> Document:
-        """Send a reversal."""
+        """Send the notice that reverses the posting."""
         del document
-        return self._send(taken_back(posting, why), DocumentState.REVERSED)
+        return self._send(reversal_notice(posting, why), DocumentState.REVERSED)
 
     def pull(self) -> Pulled:
         """No data: messages go one way."""
@@ -115,7 +115,7 @@ class Webhook:
         self._web.close()
 
     def _send(self, notice: Notice, state: DocumentState) -> Document:
-        body = json.dumps(message(notice), ensure_ascii=False, separators=(",", ":"))
+        body = json.dumps(_message(notice), ensure_ascii=False, separators=(",", ":"))
         stamp = int(self._now())
         at = datetime.fromtimestamp(stamp, UTC)
         headers = {
@@ -125,25 +125,25 @@ class Webhook:
             "webhook-signature": " ".join(key.sign(notice.reference, at, body) for key in self._keys),
         }
         answer = self._web.ask("POST", content=body.encode(), headers=headers)
-        self._taken_over(notice, answer)
+        self._require_taken(notice, answer)
         return Document(notice.posting.reference, notice.reference, state)
 
-    def _taken_over(self, notice: Notice, answer: HttpAnswer) -> None:
-        if answer.status == GONE:
+    def _require_taken(self, notice: Notice, answer: HttpAnswer) -> None:
+        if answer.status == _GONE:
             advice = "wants nothing more (410); remove this connector, or set its url"
             raise Misconfigured(f"{self._name}: {self._settings.url} {advice}")
-        if answer.status == REFUSED:
+        if answer.status == _REFUSED:
             raise _declined(answer)
         if not answer.well:
             raise Away(f"{self._name}: {self._settings.url} answered {answer.status}: {answer.excerpt() or '-'}")
-        if self._settings.proof is ShownBy.ECHO and notice.reference not in _echoed(answer):
+        if self._settings.proof is _ShownBy.ECHO and notice.reference not in _echoed_ids(answer):
             raise Away(
                 f"{self._name}: {self._settings.url} answered {answer.status} without the id {notice.reference}, as a "
                 'header webhook-id or as `id` in JSON; let the receiver say it, or set proof = "status"'
             )
 
 
-def message(notice: Notice) -> dict[str, Any]:
+def _message(notice: Notice) -> dict[str, Any]:
     """The JSON of a message."""
     posting = notice.posting
     data = {
@@ -154,24 +154,24 @@ def message(notice: Notice) -> dict[str, Any]:
         "device": posting.device,
         "number": posting.sequence,
         "operator": notice.operator,
-        "recorded_at": moment(posting.recorded_at),
+        "recorded_at": format_time(posting.recorded_at),
         "form": posting.form,
-        **parts(posting),
+        **fields_by_role(posting),
         "fields": dict(posting.fields),
     }
-    return {"type": f"dockvoice.{notice.deed}", "timestamp": moment(notice.at), "data": data}
+    return {"type": f"dockvoice.{notice.deed}", "timestamp": format_time(notice.at), "data": data}
 
 
-def _key(name: str, which: str, secret: str) -> Signer:
+def _signer(name: str, which: str, secret: str) -> Signer:
     # Signer accepts a secret of any length, and ignores characters that are not base64.
     try:
-        key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
+        key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
     except binascii.Error:
         key = b""
-    if not secret.startswith(PREFIX) or not LEAST_SECRET <= len(key) <= MOST_SECRET:
+    if not secret.startswith(_PREFIX) or not LEAST_SECRET <= len(key) <= MOST_SECRET:
         raise Misconfigured(
-            f"{name}: {which}: is none; allowed is {PREFIX} and {LEAST_SECRET} to {MOST_SECRET} bytes in base64: "
-            f'`echo "{PREFIX}$(openssl rand -base64 32)"` makes one'
+            f"{name}: {which}: is none; allowed is {_PREFIX} and {LEAST_SECRET} to {MOST_SECRET} bytes in base64: "
+            f'`echo "{_PREFIX}$(openssl rand -base64 32)"` makes one'
         )
     return Signer(key)
 
@@ -184,6 +184,6 @@ def _declined(answer: HttpAnswer) -> Declined:
     return Declined(why, message_text)
 
 
-def _echoed(answer: HttpAnswer) -> set[str]:
+def _echoed_ids(answer: HttpAnswer) -> set[str]:
     found = answer.json()
     return {answer.headers.get("webhook-id", ""), str(found.get("id", "")) if isinstance(found, dict) else ""}

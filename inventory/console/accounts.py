@@ -19,7 +19,7 @@ from inventory.store.books import take_advisory_lock
 from inventory.store.console_tables import attempts, people, sessions
 
 SHORTEST = 12  # Characters of a password (NIST SP 800-63B): shorter ones are guessed despite the rate limit.
-LONGEST = 1000  # Longer ones are sent only to keep the processor busy.
+_LONGEST = 1000  # Longer ones are sent only to keep the processor busy.
 
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)  # The minimum that OWASP recommends.
 _DUMMY = _HASHER.hash("a password of no account")  # Verified for unknown names, so that both take equally long.
@@ -27,7 +27,7 @@ _AT_ONCE = Semaphore(2)  # Each hash takes 19 MiB and a core: further sign-ins w
 
 WINDOW = timedelta(minutes=15)
 PER_NAME = 8  # Wrong passwords for one name within the window.
-TRYING = 0x74727973  # The advisory lock ("trys") under which attempts are counted: two at once would both be the last.
+_TRYING = 0x74727973  # The advisory lock ("trys") under which attempts are counted: two at once would both be the last.
 PER_ADDRESS = 30  # From one address, which may be a whole office; beyond it, attempts are slowed down.
 SLOWED = timedelta(seconds=10)  # Between two attempts from such an address: 90 in a window, 8 of them for one name.
 
@@ -52,7 +52,7 @@ class Role(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class User:
+class _User:
     """An account."""
 
     name: str
@@ -71,15 +71,15 @@ class Session:
     token_sha256: str = field(repr=False)
 
 
-def all_users(transaction: Connection) -> list[User]:
+def load_users(transaction: Connection) -> list[_User]:
     """All accounts by name."""
-    return [_user(row) for row in transaction.execute(select(people).order_by(people.c.name))]
+    return [_to_user(row) for row in transaction.execute(select(people).order_by(people.c.name))]
 
 
-def find_user(transaction: Connection, name: str) -> User | None:
+def find_user(transaction: Connection, name: str) -> _User | None:
     """Load the account of this name; None if there is none."""
     row = transaction.execute(select(people).where(people.c.name == name)).one_or_none()
-    return None if row is None else _user(row)
+    return None if row is None else _to_user(row)
 
 
 def add_user(transaction: Connection, name: str, role: Role, password: str | None, at: datetime) -> None:
@@ -88,7 +88,7 @@ def add_user(transaction: Connection, name: str, role: Role, password: str | Non
         raise Misconfigured(f"name: found {name!r}, allowed are letters, digits and . _ @ -, 63 at most")
     if find_user(transaction, name) is not None:
         raise Misconfigured(f"{name}: is there already; change the role or the password, or choose another name")
-    values = {"name": name, "role": str(role), "password": hash_password(password), "added_at": at}
+    values = {"name": name, "role": str(role), "password": _hash_password(password), "added_at": at}
     transaction.execute(insert(people).values(values))
 
 
@@ -101,7 +101,7 @@ def change_role(transaction: Connection, name: str, role: Role) -> None:
 def change_password(transaction: Connection, name: str, password: str) -> None:
     """Set the password, end all sessions and reset the rate limit. Raises UnreadableInput."""
     _demand_user(transaction, name)
-    transaction.execute(update(people).where(people.c.name == name).values(password=hash_password(password)))
+    transaction.execute(update(people).where(people.c.name == name).values(password=_hash_password(password)))
     transaction.execute(delete(sessions).where(sessions.c.name == name))
     transaction.execute(delete(attempts).where(attempts.c.name == name))
 
@@ -113,12 +113,12 @@ def remove_user(transaction: Connection, name: str) -> None:
     transaction.execute(delete(people).where(people.c.name == name))
 
 
-def hash_password(password: str | None) -> str | None:
+def _hash_password(password: str | None) -> str | None:
     """The Argon2 hash. Raises Misconfigured for a password that is too short or too long."""
     if password is None:
         return None
-    if not SHORTEST <= len(password) <= LONGEST:
-        raise Misconfigured(f"password: has {len(password)} characters, allowed are {SHORTEST} to {LONGEST}")
+    if not SHORTEST <= len(password) <= _LONGEST:
+        raise Misconfigured(f"password: has {len(password)} characters, allowed are {SHORTEST} to {_LONGEST}")
     with _AT_ONCE:
         return _HASHER.hash(password)
 
@@ -127,7 +127,7 @@ def verify_password(kept: str | None, given: str) -> bool:
     """Whether the password matches the hash; an unknown name takes equally long."""
     try:
         with _AT_ONCE:
-            _HASHER.verify(kept or _DUMMY, given[:LONGEST])
+            _HASHER.verify(kept or _DUMMY, given[:_LONGEST])
     except (VerificationError, InvalidHashError):
         return False
     return kept is not None
@@ -145,7 +145,7 @@ def begin_session(transaction: Connection, name: str, now: datetime, length: tim
     """
     token = secrets.token_urlsafe(32)
     transaction.execute(delete(sessions).where(sessions.c.ends_at <= now))
-    values = {"token_sha256": _hash(token), "name": name, "csrf": secrets.token_urlsafe(32)}
+    values = {"token_sha256": _hash_token(token), "name": name, "csrf": secrets.token_urlsafe(32)}
     transaction.execute(insert(sessions).values(values | {"began_at": now, "ends_at": now + length}))
     return token
 
@@ -157,7 +157,7 @@ def find_session(transaction: Connection, token: str | None, now: datetime) -> S
     wanted = (
         select(sessions.c.name, sessions.c.csrf, sessions.c.token_sha256, people.c.role)
         .join(people, people.c.name == sessions.c.name)
-        .where(sessions.c.token_sha256 == _hash(token), sessions.c.ends_at > now)
+        .where(sessions.c.token_sha256 == _hash_token(token), sessions.c.ends_at > now)
     )
     row = transaction.execute(wanted).one_or_none()
     return None if row is None else Session(row.name, Role.named(row.role), row.csrf, row.token_sha256)
@@ -176,13 +176,13 @@ def register_attempt(
     Counting first keeps two concurrent attempts from both being the last. `known_there`: the user has signed in from
     this address before, and is limited neither by attempts from elsewhere nor by those for other names from there.
     """
-    take_advisory_lock(transaction, TRYING)
+    take_advisory_lock(transaction, _TRYING)
     transaction.execute(delete(attempts).where(attempts.c.at <= now - WINDOW))
     of_name, from_there = attempts.c.name == name, attempts.c.address == address
-    if _attempts(transaction, of_name, from_there if known_there else true()) >= PER_NAME:
+    if _count_attempts(transaction, of_name, from_there if known_there else true()) >= PER_NAME:
         return WINDOW
-    is_many = not known_there and _attempts(transaction, from_there) >= PER_ADDRESS
-    if is_many and _attempts(transaction, from_there, attempts.c.at > now - SLOWED):
+    is_many = not known_there and _count_attempts(transaction, from_there) >= PER_ADDRESS
+    if is_many and _count_attempts(transaction, from_there, attempts.c.at > now - SLOWED):
         return SLOWED
     transaction.execute(insert(attempts).values(name=name, address=address, at=now))
     return timedelta()
@@ -193,15 +193,15 @@ def clear_attempts(transaction: Connection, name: str, address: str) -> None:
     transaction.execute(delete(attempts).where(attempts.c.name == name, attempts.c.address == address))
 
 
-def _attempts(transaction: Connection, *which: ColumnElement[bool]) -> int:
+def _count_attempts(transaction: Connection, *which: ColumnElement[bool]) -> int:
     return transaction.execute(select(func.count()).select_from(attempts).where(*which)).scalar_one()
 
 
-def _user(row: Row[tuple[object, ...]]) -> User:
-    return User(row.name, Role.named(row.role), row.password is not None, row.added_at)
+def _to_user(row: Row[tuple[object, ...]]) -> _User:
+    return _User(row.name, Role.named(row.role), row.password is not None, row.added_at)
 
 
-def _demand_user(transaction: Connection, name: str) -> User:
+def _demand_user(transaction: Connection, name: str) -> _User:
     if (found := find_user(transaction, name)) is None:
         raise UnreadableInput(f"{name}: nobody is called so; `dockvoice console user list` shows who may sign in")
     return found
@@ -215,5 +215,5 @@ def _demand_another_admin(transaction: Connection, name: str, staying: Role | No
         raise Misconfigured(f"{name}: is the only admin; make somebody else one first")
 
 
-def _hash(token: str) -> str:
+def _hash_token(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()

@@ -35,7 +35,7 @@ from inventory.console.pages import (
 )
 from inventory.web.serving import SecurityHeaders
 
-STATIC = Path(__file__).with_name("static")
+_STATIC = Path(__file__).with_name("static")
 
 PAGES = (
     Page("entries", Role.VIEWER, entries.ROUTES),
@@ -57,12 +57,12 @@ PAGES = (
 """The pages in the order of the tabs, each with address, title (`title` of its texts) and role."""
 
 
-def create(resources: ConsoleResources, poll_s: float = live.POLL_S) -> Starlette:
+def create_app(resources: ConsoleResources, poll_s: float = live.POLL_S) -> Starlette:
     """Build the application, on tables that exist. `poll_s`: how often the database is polled for changes."""
 
     def poll() -> dict[str, tuple[object, ...]]:
         with resources.read_transaction() as transaction:
-            return live.fingerprints(transaction)
+            return live.load_fingerprints(transaction)
 
     broadcaster = live.Broadcaster(poll, poll_s)
 
@@ -87,7 +87,7 @@ def create(resources: ConsoleResources, poll_s: float = live.POLL_S) -> Starlett
     routes = [Route("/", home, Role.VIEWER), Route("/live", stream, Role.VIEWER), *sign_in.ROUTES]
     routes += [route for page in PAGES for route in page.routes()]
     mounted: list[BaseRoute] = [guarded_route(resources, tabs, route) for route in routes]
-    mounted.append(Mount("/static", StaticFiles(directory=STATIC)))
+    mounted.append(Mount("/static", StaticFiles(directory=_STATIC)))
     middleware = [Middleware(SecurityHeaders, encrypted=resources.encrypted)]
     app = Starlette(routes=mounted, lifespan=lifespan, middleware=middleware)
     app.state.broadcaster = broadcaster  # the server closes it first: open streams would delay its shutdown

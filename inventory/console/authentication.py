@@ -23,7 +23,7 @@ from inventory.web.proxy import proxy_user
 
 log = logging.getLogger("console")
 
-NUL = "\0"  # PostgreSQL stores it in no text, and its error would look like a database that does not answer.
+_NUL = "\0"  # PostgreSQL stores it in no text, and its error would look like a database that does not answer.
 
 
 def guarded_route(resources: ConsoleResources, tabs: tuple[Page, ...], route: Route) -> routing.Route:
@@ -32,7 +32,7 @@ def guarded_route(resources: ConsoleResources, tabs: tuple[Page, ...], route: Ro
         raise ValueError(f"{route.path}: has no role")
 
     async def endpoint(request: Request) -> Response:
-        if any(NUL in str(one) for one in request.path_params.values()):
+        if any(_NUL in str(one) for one in request.path_params.values()):
             return Response("Not Found", 404)  # as for an address without a route
         if route.changes and not 0 <= _content_length(request) <= route.largest:
             return Response("too large", 413)
@@ -57,7 +57,7 @@ async def _read_form(context: RequestContext) -> None:
     context.form = {name: value for name, value in form.multi_items() if isinstance(value, str)}
     context.files = {name: await value.read() for name, value in form.multi_items() if isinstance(value, UploadFile)}
     await form.close()
-    if NUL.encode() in "".join((*context.form, *context.form.values())).encode():
+    if _NUL.encode() in "".join((*context.form, *context.form.values())).encode():
         raise UnicodeError
 
 
@@ -65,7 +65,7 @@ def _may_post(context: RequestContext) -> bool:
     """Whether the request has a session; True if the database is away, so that the form's values are kept."""
     try:
         with context.read_transaction() as transaction:
-            return _proxy_user(context) is not None or _session(context, transaction) is not None
+            return _proxy_user(context) is not None or _load_session(context, transaction) is not None
     except Unavailable:
         return True
 
@@ -90,11 +90,11 @@ def _respond(context: RequestContext, route: Route) -> Response:
 
 def _authorise(context: RequestContext, route: Route) -> Response:
     if route.public:
-        foreign = route.changes and not is_same_origin(context.request)
+        foreign = route.changes and not _is_same_origin(context.request)
         return context.refuse("gate.not_ours", 403) if foreign else route.view(context)
     if context.user is None:
-        return _to_sign_in(context.request)
-    if route.changes and not (is_same_origin(context.request) and context.has_csrf_token()):
+        return _redirect_to_sign_in(context.request)
+    if route.changes and not (_is_same_origin(context.request) and context.has_csrf_token()):
         return context.refuse("gate.not_ours", 403)
     if route.role is None or context.user.role < route.role:
         with context.transaction() as transaction:
@@ -107,7 +107,7 @@ def _authenticate(context: RequestContext) -> str | None:
     """Set the user from the proxy or else the cookie; return the cookie of a session begun for the proxy's user."""
     resources, named = context.resources, _proxy_user(context)
     with context.read_transaction() as transaction:
-        context.user = _session(context, transaction)
+        context.user = _load_session(context, transaction)
         if named is None or (context.user is not None and context.user.name == named):
             return None
         if not _is_by_proxy(transaction, named):  # the header neither signs this user in nor switches to it
@@ -123,7 +123,7 @@ def _authenticate(context: RequestContext) -> str | None:
     return started
 
 
-def _session(context: RequestContext, transaction: Connection) -> accounts.Session | None:
+def _load_session(context: RequestContext, transaction: Connection) -> accounts.Session | None:
     token = context.request.cookies.get(cookie_name(context.resources, COOKIE))
     return accounts.find_session(transaction, token, context.resources.now())
 
@@ -138,7 +138,7 @@ def _is_by_proxy(transaction: Connection, name: str) -> bool:
     return user is not None and not user.by_password
 
 
-def _to_sign_in(request: Request) -> Response:
+def _redirect_to_sign_in(request: Request) -> Response:
     here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     there = f"/sign-in?next={quote(here)}" if request.method == "GET" else "/sign-in"
     if "hx-request" in request.headers:  # htmx would put the sign-in page into an element of this one
@@ -146,7 +146,7 @@ def _to_sign_in(request: Request) -> Response:
     return RedirectResponse(there, 303)
 
 
-def is_same_origin(request: Request) -> bool:
+def _is_same_origin(request: Request) -> bool:
     """Whether the request comes from a page of this console, by Sec-Fetch-Site or Origin; True without either."""
     if (site := request.headers.get("sec-fetch-site")) is not None:
         return site in {"same-origin", "none"}

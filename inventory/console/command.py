@@ -13,7 +13,7 @@ import typer
 
 from dockvoice_protocol.terminal.tables import log_to, many, render
 from inventory.cli.options import BrokerAt, Config, Database, Given, narrow, say, settings_of
-from inventory.web.terminal import changing, demand_extra, open_transaction
+from inventory.web.terminal import audited, demand_extra, open_transaction
 
 if TYPE_CHECKING:
     from inventory.settings import InventorySettings
@@ -53,14 +53,14 @@ def console(
 
 
 Who = Annotated[str, typer.Argument(metavar="NAME", help="As it goes on record with what is decided.")]
-RoleNamed = Annotated[str, typer.Option("--role", metavar="ROLE", help="viewer, reviewer or admin.")]
+_RoleNamed = Annotated[str, typer.Option("--role", metavar="ROLE", help="viewer, reviewer or admin.")]
 
 
 @users.command("add", short_help="Add a user.")
-def user_add(
+def _user_add(
     context: typer.Context,
     name: Who,
-    role: RoleNamed = "viewer",
+    role: _RoleNamed = "viewer",
     *,
     by_proxy: Annotated[
         bool, typer.Option("--by-proxy", help="No password: the proxy says who it is, in console.proxy_header.")
@@ -73,19 +73,19 @@ def user_add(
     from inventory.console import accounts  # noqa: PLC0415 - `--help` waits for no SQLAlchemy
 
     given = accounts.Role.named(role)
-    password = None if by_proxy else _password()
-    with changing(context, _books, "added", name, role=str(given)) as transaction:
+    password = None if by_proxy else _prompt_password()
+    with audited(context, _books, "added", name, role=str(given)) as transaction:
         accounts.add_user(transaction, name, given, password, datetime.now(UTC))
     say(f"{name}: may sign in as {given}")
 
 
 @users.command("list", short_help="Who may sign in.")
-def user_list(context: typer.Context) -> None:
+def _user_list(context: typer.Context) -> None:
     """Show who may sign in, and what they may do."""
     from inventory.console import accounts  # noqa: PLC0415 - as above
 
     with open_transaction(context, _books) as transaction:
-        found = accounts.all_users(transaction)
+        found = accounts.load_users(transaction)
     table = narrow(many(len(found), "person", "people"))
     for heading in ("name", "role", "signs in"):
         table.add_column(heading)
@@ -95,39 +95,39 @@ def user_list(context: typer.Context) -> None:
 
 
 @users.command("role", short_help="Change a user's role.")
-def user_role(context: typer.Context, name: Who, role: RoleNamed) -> None:
+def _user_role(context: typer.Context, name: Who, role: _RoleNamed) -> None:
     """Change a user's role, from the next request on."""
     from inventory.console import accounts  # noqa: PLC0415 - as above
 
     given = accounts.Role.named(role)
-    with changing(context, _books, "role_changed", name, role=str(given)) as transaction:
+    with audited(context, _books, "role_changed", name, role=str(given)) as transaction:
         accounts.change_role(transaction, name, given)
     say(f"{name}: is {given}")
 
 
 @users.command("password", short_help="Change a user's password.")
-def user_password(context: typer.Context, name: Who) -> None:
+def _user_password(context: typer.Context, name: Who) -> None:
     """Change a user's password, read as by `add`; the user's sessions end."""
     from inventory.console import accounts  # noqa: PLC0415 - as above
 
-    password = _password()
-    with changing(context, _books, "password_changed", name) as transaction:
+    password = _prompt_password()
+    with audited(context, _books, "password_changed", name) as transaction:
         accounts.change_password(transaction, name, password)
     say(f"{name}: has another password")
 
 
 @users.command("remove", short_help="Remove a user.")
-def user_remove(context: typer.Context, name: Who) -> None:
+def _user_remove(context: typer.Context, name: Who) -> None:
     """Remove a user and end all sessions. The audit log keeps what the user did."""
     from inventory.console import accounts  # noqa: PLC0415 - as above
 
-    with changing(context, _books, "removed", name) as transaction:
+    with audited(context, _books, "removed", name) as transaction:
         accounts.remove_user(transaction, name)
     say(f"{name}: may sign in no more")
 
 
 @commands.command("audit", short_help="Is what was done here as it was written?")
-def audit_deeds(
+def _audit_deeds(
     context: typer.Context,
     key: Annotated[
         Path | None, typer.Option("--key", metavar="FILE", help="The public half of console.key.", readable=False)
@@ -151,7 +151,7 @@ def _books(settings: InventorySettings) -> AbstractContextManager[RequestDatabas
     return open_database(settings)
 
 
-def _password() -> str:
+def _prompt_password() -> str:
     """Typed twice at a terminal, unseen; otherwise the first line that comes."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")

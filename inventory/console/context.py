@@ -25,12 +25,12 @@ from inventory.words import texts
 COOKIE = "dockvoice"
 LANGUAGE = "dockvoice-language"
 
-CSRF = "csrf"
+_CSRF = "csrf"
 """The form field with the session's CSRF token."""
 
-SECRET = ("password", CSRF)  # Form fields that are never put into a page again.
+_SECRET = ("password", _CSRF)  # Form fields that are never put into a page again.
 
-LARGEST = 100_000
+_LARGEST = 100_000
 """Bytes of a form: a hundred fields of a thousand characters."""
 
 
@@ -139,7 +139,7 @@ class RequestContext:
 
     def has_csrf_token(self) -> bool:
         """Whether the form, or the header of an htmx request, has the session's CSRF token."""
-        given = self.form.get(CSRF) or self.request.headers.get("x-csrf", "")
+        given = self.form.get(_CSRF) or self.request.headers.get("x-csrf", "")
         return self.user is not None and secrets.compare_digest(given.encode(), self.user.csrf.encode())
 
     def set_cookie(self, response: Response, name: str, value: str, seconds: int | None = None) -> None:
@@ -155,8 +155,8 @@ class RequestContext:
 
     def unavailable(self) -> Response:
         """The page for a database that does not answer; it keeps the form's values, to be sent again."""
-        typed = {name: value for name, value in self.form.items() if name not in SECRET}
-        response = self.render("away.html", 503, typed=typed, token=self.form.get(CSRF, ""))
+        typed = {name: value for name, value in self.form.items() if name not in _SECRET}
+        response = self.render("away.html", 503, typed=typed, token=self.form.get(_CSRF, ""))
         response.headers["Retry-After"] = "5"
         return response
 
@@ -169,7 +169,7 @@ class Route:
     view: Callable[[RequestContext], Response]
     role: Role | None = None  # The least that is needed; None: as its page.
     changes: bool = False  # A POST that changes something; else a GET that changes nothing.
-    largest: int = LARGEST
+    largest: int = _LARGEST
     public: bool = False  # Open without a session.
 
 

@@ -16,12 +16,12 @@ from inventory.store.console_tables import decisions
 from inventory.store.outbox import Message, MessageKind, insert_messages
 from inventory.store.tables import outbox, reviews
 
-PAGE = 50  # Reviews of one page.
-RECENT = 20  # Decisions that are shown beside it.
+_PAGE = 50  # Reviews of one page.
+_RECENT = 20  # Decisions that are shown beside it.
 
-SEPARATOR = "~"  # Between the moment and the id of a page's cursor; neither contains it.
+_SEPARATOR = "~"  # Between the moment and the id of a page's cursor; neither contains it.
 
-RETRY_AFTER = timedelta(minutes=10)
+_RETRY_AFTER = timedelta(minutes=10)
 """A connected device answers within seconds: one that has not for so long may never have received the decision."""
 
 
@@ -43,8 +43,8 @@ class Decision:
     trouble: str | None  # The error of the last attempt to publish it.
 
     def may_be_repeated(self, now: datetime) -> bool:
-        """Whether another decision is allowed, since this one was published RETRY_AFTER ago without an answer."""
-        return self.sent_at is not None and now - self.sent_at >= RETRY_AFTER
+        """Whether another decision is allowed, since this one was published _RETRY_AFTER ago without an answer."""
+        return self.sent_at is not None and now - self.sent_at >= _RETRY_AFTER
 
 
 class AlreadyDecided(Exception):
@@ -56,7 +56,7 @@ class AlreadyDecided(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class _Outcome:
     """A decision and what the device answered."""
 
     decided: Decision
@@ -64,7 +64,7 @@ class Outcome:
     entry: str | None  # The event of the entry that it became.
 
 
-def latest_decisions(transaction: Connection, found: Iterable[Review]) -> dict[str, Decision]:
+def load_latest(transaction: Connection, found: Iterable[Review]) -> dict[str, Decision]:
     """The last decision about each of these reviews, by the review's event."""
     keys = [(one.site, one.device, one.event_id) for one in found]
     wanted = _select_decisions().where(tuple_(decisions.c.site, decisions.c.device, decisions.c.review).in_(keys))
@@ -73,7 +73,7 @@ def latest_decisions(transaction: Connection, found: Iterable[Review]) -> dict[s
     }
 
 
-def decisions_of_utterance(transaction: Connection, site: str, device: str, utterance_id: str) -> list[Decision]:
+def load_decisions(transaction: Connection, site: str, device: str, utterance_id: str) -> list[Decision]:
     """Every decision about an utterance, the latest first."""
     its = (decisions.c.site == site, decisions.c.device == device, decisions.c.utterance_id == utterance_id)
     wanted = _select_decisions().where(*its).order_by(decisions.c.decided_at.desc())
@@ -91,7 +91,7 @@ def record_decision(
     now: datetime,
 ) -> None:
     """Insert a decision, and its message into the outbox. Raises AlreadyDecided."""
-    before = latest_decisions(transaction, [review]).get(review.event_id)
+    before = load_latest(transaction, [review]).get(review.event_id)
     if before is not None and not before.may_be_repeated(now):
         raise AlreadyDecided(before)
     row = {
@@ -110,39 +110,39 @@ def record_decision(
         with transaction.begin_nested():
             transaction.execute(insert(decisions).values(row))
     except IntegrityError:  # a concurrent insert, which PostgreSQL has waited for
-        raise AlreadyDecided(latest_decisions(transaction, [review])[review.event_id]) from None
+        raise AlreadyDecided(load_latest(transaction, [review])[review.event_id]) from None
     insert_messages(transaction, [message], now)
 
 
-def open_count(transaction: Connection) -> int:
+def count_open(transaction: Connection) -> int:
     """The number of open reviews."""
     counted = select(func.count()).select_from(reviews).where(reviews.c.state == "open")
     return int(transaction.execute(counted).scalar_one())
 
 
-def open_reviews(transaction: Connection, after: str | None) -> tuple[list[Review], str | None]:
+def load_open_page(transaction: Connection, after: str | None) -> tuple[list[Review], str | None]:
     """A page of open reviews, the oldest first, and the cursor of the next page, if any."""
     wanted = select(reviews).where(reviews.c.state == "open").order_by(reviews.c.told_at, reviews.c.event_id)
-    moment, _, event_id = (after or "").partition(SEPARATOR)
+    moment, _, event_id = (after or "").partition(_SEPARATOR)
     if (told_at := instant(moment)) is not None:
         told_at = to_utc(told_at)
         later = reviews.c.told_at > told_at
         wanted = wanted.where(or_(later, (reviews.c.told_at == told_at) & (reviews.c.event_id > event_id)))
-    rows = transaction.execute(wanted.limit(PAGE + 1)).mappings().all()
-    found = [Review(**{name: row[name] for name in Review.__dataclass_fields__}) for row in rows[:PAGE]]
-    last = found[-1] if len(rows) > PAGE else None
-    return found, None if last is None else f"{last.told_at.isoformat()}{SEPARATOR}{last.event_id}"
+    rows = transaction.execute(wanted.limit(_PAGE + 1)).mappings().all()
+    found = [Review(**{name: row[name] for name in Review.__dataclass_fields__}) for row in rows[:_PAGE]]
+    last = found[-1] if len(rows) > _PAGE else None
+    return found, None if last is None else f"{last.told_at.isoformat()}{_SEPARATOR}{last.event_id}"
 
 
-def recent_outcomes(transaction: Connection) -> list[Outcome]:
+def load_outcomes(transaction: Connection) -> list[_Outcome]:
     """The latest decisions, each with its review's state."""
-    recent = _select_decisions().order_by(decisions.c.decided_at.desc()).limit(RECENT)
+    recent = _select_decisions().order_by(decisions.c.decided_at.desc()).limit(_RECENT)
     decided = [_to_decision(row) for row in transaction.execute(recent).mappings()]
     keys = [(one.site, one.device, one.utterance_id) for one in decided]
     review = tuple_(reviews.c.site, reviews.c.device, reviews.c.utterance_id)
     wanted = select(reviews.c.utterance_id, reviews.c.state, reviews.c.entry).where(review.in_(keys))
     now = {row.utterance_id: (row.state, row.entry) for row in transaction.execute(wanted)}
-    return [Outcome(one, *now.get(one.utterance_id, (None, None))) for one in decided]
+    return [_Outcome(one, *now.get(one.utterance_id, (None, None))) for one in decided]
 
 
 def _select_decisions() -> Select[Any]:

@@ -15,13 +15,13 @@ from inventory.forms import find_faults
 from inventory.records import data_of
 from inventory.reviews.reviews import Review
 
-NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
-WHOLE = re.compile(r"-?[0-9]{1,15}")
-LONGEST = 1000  # Characters of a value, as schemas/decision.schema.json has it.
+_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
+_WHOLE = re.compile(r"-?[0-9]{1,15}")
+_LONGEST = 1000  # Characters of a value, as schemas/decision.schema.json has it.
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class _Field:
     """An input."""
 
     name: str
@@ -31,14 +31,14 @@ class Field:
     format: str | None  # JSON Schema's name for how a string is written, which HTML has for its input too: date.
 
 
-def form_fields(form: Validator | None) -> list[Field]:
+def form_fields(form: Validator | None) -> list[_Field]:
     """The fields of a form, in its order; none for an unknown form."""
     schema: Any = {} if form is None else form.schema
     if not isinstance(schema, Mapping):
         return []
     required = schema.get("required", [])
     return [
-        Field(
+        _Field(
             name,
             str(of.get("type", "string")),
             tuple(map(str, of.get("enum", ()))),
@@ -73,7 +73,7 @@ class FilledForm:
     rule: Mapping[str, str]  # By field the rule of the form that it breaks.
 
 
-def fill(form: Validator | None, known: Mapping[str, Any], typed: Mapping[str, str]) -> FilledForm:
+def fill_form(form: Validator | None, known: Mapping[str, Any], typed: Mapping[str, str]) -> FilledForm:
     """Validate the typed values."""
     fields = {one.name: one for one in form_fields(form)}
     given = {name: typed[name].strip() for name in fields if name in typed}
@@ -85,15 +85,15 @@ def fill(form: Validator | None, known: Mapping[str, Any], typed: Mapping[str, s
     return FilledForm(changed, wrong, rules)
 
 
-def _find_fault(text: str, field: Field) -> str | None:
+def _find_fault(text: str, field: _Field) -> str | None:
     if not text:
         return "emptied"
-    if len(text) > LONGEST or not is_plain(text):
+    if len(text) > _LONGEST or not is_plain(text):
         return "not_plain"
     match field.kind:
-        case "integer" if not WHOLE.fullmatch(text):
+        case "integer" if not _WHOLE.fullmatch(text):
             return "not_whole"
-        case "number" if not NUMBER.fullmatch(text):
+        case "number" if not _NUMBER.fullmatch(text):
             return "not_number"
         case "boolean" if text not in {"true", "false"}:
             return "not_yes_no"
@@ -124,7 +124,7 @@ def _broken_rules(form: Validator, values: Mapping[str, Any]) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class _Word:
     """A recognised word, and whether another interpreter recognised something else there."""
 
     text: str
@@ -132,16 +132,16 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class _Reading:
     """One interpreter's reading of the utterance."""
 
     interpreter: str
-    heard: tuple[Word, ...]
+    heard: tuple[_Word, ...]
     fields: Mapping[str, tuple[str, ...]]  # By field every value, the likeliest first.
 
 
 @dataclass(frozen=True, slots=True)
-class ComparedField:
+class _ComparedField:
     """The values of one field in all readings."""
 
     name: str
@@ -151,12 +151,12 @@ class ComparedField:
     others: tuple[str, ...]  # Other values that readings have.
 
 
-def readings_of(review: Review) -> list[Reading]:
+def readings_of(review: Review) -> list[_Reading]:
     """Every reading that the device has sent."""
     sent = data_of(review.body).get("readings", [])
     words = [str(one["heard"]).split() for one in sent]
     return [
-        Reading(
+        _Reading(
             str(one["interpreter"]),
             _mark_differences(words[number], words[:number] + words[number + 1 :]),
             {name: tuple(map(input_text, values)) for name, values in one["fields"].items()},
@@ -165,16 +165,16 @@ def readings_of(review: Review) -> list[Reading]:
     ]
 
 
-def _mark_differences(mine: Sequence[str], others: Sequence[Sequence[str]]) -> tuple[Word, ...]:
+def _mark_differences(mine: Sequence[str], others: Sequence[Sequence[str]]) -> tuple[_Word, ...]:
     differ: set[int] = set()
     for other in others:
         same = SequenceMatcher(None, mine, other, autojunk=False).get_matching_blocks()
         shared = {at for block in same for at in range(block.a, block.a + block.size)}
         differ |= set(range(len(mine))) - shared
-    return tuple(Word(word, at in differ) for at, word in enumerate(mine))
+    return tuple(_Word(word, at in differ) for at, word in enumerate(mine))
 
 
-def compare_readings(review: Review, readings: Sequence[Reading]) -> list[ComparedField]:
+def compare_readings(review: Review, readings: Sequence[_Reading]) -> list[_ComparedField]:
     """Compare the readings field by field, for all fields that any of them has."""
     heard: Mapping[str, Any] = data_of(review.body).get("heard", {})
     read = (name for one in readings for name in one.fields)
@@ -182,5 +182,5 @@ def compare_readings(review: Review, readings: Sequence[Reading]) -> list[Compar
     for name in dict.fromkeys((*review.fields, *review.doubtful, *heard, *read)):
         known = input_text(review.fields.get(name))
         others = dict.fromkeys(value for one in readings for value in one.fields.get(name, ()) if value != known)
-        found.append(ComparedField(name, known, review.doubtful.get(name), str(heard.get(name, "")), tuple(others)))
+        found.append(_ComparedField(name, known, review.doubtful.get(name), str(heard.get(name, "")), tuple(others)))
     return found

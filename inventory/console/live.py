@@ -22,10 +22,10 @@ log = logging.getLogger("console")
 
 POLL_S = 1.0  # What is dictated at a dock is on the page before it is asked for.
 MOST_SHARE = 1 / 2  # Of all connections: the others are for requests and sign-ins.
-KEEP_ALIVE_S = 15.0  # Proxies close a connection that is silent for a minute.
-STREAM_S = 300.0  # Then the browser reconnects and is authenticated again.
+_KEEP_ALIVE_S = 15.0  # Proxies close a connection that is silent for a minute.
+_STREAM_S = 300.0  # Then the browser reconnects and is authenticated again.
 
-FINGERPRINTS: dict[str, Executable] = {
+_FINGERPRINTS: dict[str, Executable] = {
     "entries": select(func.max(events.c.arrival)),
     # A review's row is overwritten: the sums show a change that the count does not.
     "reviews": select(func.count(), func.sum(reviews.c.life), func.sum(reviews.c.sequence)),
@@ -41,9 +41,9 @@ FINGERPRINTS: dict[str, Executable] = {
 """By event name, a query whose row differs after each change."""
 
 
-def fingerprints(transaction: Connection) -> dict[str, tuple[object, ...]]:
-    """Execute the queries of FINGERPRINTS, whose rows differ after each change."""
-    return {name: tuple(transaction.execute(query).one()) for name, query in FINGERPRINTS.items()}
+def load_fingerprints(transaction: Connection) -> dict[str, tuple[object, ...]]:
+    """Execute the queries of _FINGERPRINTS, whose rows differ after each change."""
+    return {name: tuple(transaction.execute(query).one()) for name, query in _FINGERPRINTS.items()}
 
 
 class Broadcaster:
@@ -95,7 +95,7 @@ class Broadcaster:
         Where there are too many, the oldest stream of the user with the most of them is ended.
         """
         browser = _Subscriber()
-        for name in FINGERPRINTS:  # anything may have changed since the page was rendered, or while disconnected
+        for name in _FINGERPRINTS:  # anything may have changed since the page was rendered, or while disconnected
             browser.put(name)
         self._browsers[browser] = user
         if len(self._browsers) > most_connections() * MOST_SHARE:
@@ -104,11 +104,11 @@ class Broadcaster:
             del self._browsers[first]
             first.put("end")
         self._subscribed.set()
-        until = asyncio.get_running_loop().time() + STREAM_S
+        until = asyncio.get_running_loop().time() + _STREAM_S
         try:
             yield b"retry: 2000\n: here\n\n"
             while asyncio.get_running_loop().time() < until and not self._closed and browser in self._browsers:
-                names = await browser.get(KEEP_ALIVE_S)
+                names = await browser.get(_KEEP_ALIVE_S)
                 yield "".join(f"event: {name}\ndata: {name}\n\n" for name in names).encode() or b": here\n\n"
         finally:
             self._browsers.pop(browser, None)

@@ -10,9 +10,9 @@ from inventory.console.context import RequestContext
 from inventory.queries.listing import EntryFilter, Place
 from inventory.store.tables import SEARCHED
 
-STATES = ("current", "amended", "cancelled")
+_STATES = ("current", "amended", "cancelled")
 
-DIGITS = 18  # Of a number that fits every database's integer.
+_DIGITS = 18  # Of a number that fits every database's integer.
 
 
 def text(context: RequestContext, name: str) -> str | None:
@@ -29,7 +29,7 @@ def number(context: RequestContext, name: str) -> int | None:
 
 def integer(given: str) -> int | None:
     """Parse a whole number from text; None if it is none."""
-    return int(given) if given.isascii() and given.isdecimal() and len(given) <= DIGITS else None
+    return int(given) if given.isascii() and given.isdecimal() and len(given) <= _DIGITS else None
 
 
 def instant(context: RequestContext, name: str) -> datetime | None:
@@ -58,7 +58,7 @@ def entry_filter(context: RequestContext) -> EntryFilter:
         operator=text(context, "operator"),
         trailer=text(context, "trailer"),
         pallet=text(context, "pallet"),
-        state=state if state in STATES else None,
+        state=state if state in _STATES else None,
         since=instant(context, "since"),
         until=until + timedelta(days=1) if until is not None and is_day else until,  # the whole of the last day
     )

@@ -20,11 +20,11 @@ from inventory.store.tables import events, reviews
 LISTENED = "listened"
 """The audit log's action of a user who gave a reason for listening."""
 
-REASON_LASTS = timedelta(hours=10)  # One reason serves for one recording during one shift.
+_REASON_LASTS = timedelta(hours=10)  # One reason serves for one recording during one shift.
 
 
 @dataclass(frozen=True, slots=True)
-class Playable:
+class _Playable:
     """A recording as a page shows it."""
 
     recorded: SignedSound
@@ -44,30 +44,30 @@ class Playable:
         return "" if self.event_id is None else f"?event={self.event_id}"
 
 
-def recording_of_review(context: RequestContext, review: Review) -> Playable:
+def recording_of_review(context: RequestContext, review: Review) -> _Playable:
     """The recording of an utterance under review."""
     utterance = data_of(review.body).get("utterance", {})
-    return playable(context, _signed_sound(review.site, review.device, utterance))
+    return build_playable(context, _to_sound(review.site, review.device, utterance))
 
 
-def recordings_of_event(context: RequestContext, event: Mapping[str, Any], site: str, device: str) -> list[Playable]:
+def recordings_of_event(context: RequestContext, event: Mapping[str, Any], site: str, device: str) -> list[_Playable]:
     """The recordings that support an entry."""
     utterances = [event["data"]["utterance"], *event["data"].get("support", [])]
-    return [playable(context, _signed_sound(site, device, one), str(event["id"])) for one in utterances]
+    return [build_playable(context, _to_sound(site, device, one), str(event["id"])) for one in utterances]
 
 
-def playable(context: RequestContext, recorded: SignedSound, event_id: str | None = None) -> Playable:
+def build_playable(context: RequestContext, recorded: SignedSound, event_id: str | None = None) -> _Playable:
     """Build the page's view of a recording; it may be played once the user gave a reason."""
     allowed = context.may(Role.REVIEWER)
     with context.read_transaction() as transaction:
         given = allowed and reason_given(transaction, context.user_name, recorded.utterance_id, context.resources.now())
-    return Playable(recorded, context.resources.sounds.state(recorded), allowed, given, event_id)
+    return _Playable(recorded, context.resources.sounds.state(recorded), allowed, given, event_id)
 
 
 def reason_given(transaction: Connection, user: str, utterance_id: str, now: datetime) -> bool:
     """Whether the user gave a reason for listening lately."""
     its = (deeds.c.deed == LISTENED, deeds.c.who == user, deeds.c.about == utterance_id)
-    recent = deeds.c.at > now - REASON_LASTS
+    recent = deeds.c.at > now - _REASON_LASTS
     return transaction.execute(select(deeds.c.number).where(*its, recent).limit(1)).first() is not None
 
 
@@ -82,10 +82,10 @@ def find_recording(
     data = {} if row is None else data_of(row.body)
     for utterance in (data.get("utterance", {}), *data.get("support", [])):
         if utterance.get("id") == utterance_id:
-            return _signed_sound(site, device, utterance)
+            return _to_sound(site, device, utterance)
     return None
 
 
-def _signed_sound(site: str, device: str, utterance: Mapping[str, Any]) -> SignedSound:
+def _to_sound(site: str, device: str, utterance: Mapping[str, Any]) -> SignedSound:
     sha256, seconds = str(utterance["audio_sha256"]), float(utterance["audio_seconds"])
     return SignedSound(site, device, str(utterance["id"]), sha256, seconds)

@@ -42,9 +42,9 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=escape_controls,
+        finalize=_escape_controls,
     )
-    environment.filters["value"] = format_value
+    environment.filters["value"] = _format_value
     environment.filters["lasting"] = format_duration
     return environment
 
@@ -66,14 +66,14 @@ def format_time(moment: datetime | None, zone: ZoneInfo) -> Markup:
     return Markup(f'<time datetime="{there}">{shown(moment, zone)}</time>')  # noqa: S704
 
 
-def escape_controls(value: Any) -> Any:
+def _escape_controls(value: Any) -> Any:
     """Write out bidirectional controls and invisible characters, so that a name cannot pass for another."""
     if not isinstance(value, str) or (written := escape_lines(value)) == value:
         return value
     return Markup(written) if isinstance(value, Markup) else written  # noqa: S704 - no letter of markup is added
 
 
-def format_value(value: object) -> str:
+def _format_value(value: object) -> str:
     """Format a field's value for a page."""
     match value:
         case bool():

@@ -13,7 +13,7 @@ from dockvoice_protocol.hash_chain import Signer
 from inventory.clips.clip_folder import ClipFolder
 from inventory.clips.clips import ClipStore
 from inventory.console import accounts
-from inventory.console.app import create
+from inventory.console.app import create_app
 from inventory.console.context import ConsoleResources
 from inventory.console.live import Broadcaster
 from inventory.console.sounds import DeviceSounds, NoSounds, Sounds
@@ -22,7 +22,7 @@ from inventory.settings import ConsoleSettings, InventorySettings
 from inventory.store.books import RequestDatabase
 from inventory.store.keys import KeyDirectory
 from inventory.web.resources import load_console_signer, open_database
-from inventory.web.serving import LOOPBACK, run, server_config
+from inventory.web.serving import LOOPBACK, run_server, server_config
 
 log = logging.getLogger("console")
 
@@ -45,18 +45,18 @@ def serve(settings: InventorySettings, port: int | None = None) -> None:
             KeyDirectory(settings.keys),
             signer,
             lambda: datetime.now(UTC),
-            _sounds(settings, opened, signer),
+            _create_sounds(settings, opened, signer),
         )
-        server = Server(create(resources), ours.host, at)
+        server = Server(create_app(resources), ours.host, at)
         log.info("open %s", ours.address or f"http://{ours.host}:{at}")
-        run(server)
+        run_server(server)
         log.info("stopped")
 
 
 def _warn_of_accounts(books: RequestDatabase, ours: ConsoleSettings) -> None:
     """Log accounts that sign in otherwise than the settings suggest."""
     with books.read() as transaction:
-        users = accounts.all_users(transaction)
+        users = accounts.load_users(transaction)
     by_proxy = ", ".join(one.name for one in users if not one.by_password)
     by_password = ", ".join(one.name for one in users if one.by_password)
     if by_proxy and ours.proxy_header is None:
@@ -80,7 +80,7 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _sounds(settings: InventorySettings, books: RequestDatabase, signer: Signer | None) -> Sounds:
+def _create_sounds(settings: InventorySettings, books: RequestDatabase, signer: Signer | None) -> Sounds:
     if signer is None:
         return NoSounds()
     folder = ClipFolder(settings.clips_folder, settings.clips.free_mb)

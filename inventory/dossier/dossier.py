@@ -26,7 +26,7 @@ from dockvoice_protocol import hash_chain
 from dockvoice_protocol.errors import UnreadableInput, describe_os_error
 from dockvoice_protocol.hash_chain import PublicKey, Signer
 from dockvoice_protocol.instants import timestamp
-from inventory.dossier.dossier_page import page
+from inventory.dossier.dossier_page import render_page
 from inventory.dossier.visits import Gathered, Visit
 from inventory.store.keys import EnrolledKey
 from inventory.verify_dossier import (
@@ -38,14 +38,14 @@ from inventory.verify_dossier import (
     ReceiptTotals,
     Said,
     moment,
-    packed,
+    pack,
     parsed,
     sha256,
     signed_text,
     written,
 )
 
-TOLD = (
+_TOLD = (
     "What a trailer brought, signed by the inventory: index.html is for people, dossier.json for programs.\n"
     "Unpack the file to listen to the recordings from index.html. docs/verify_dossier.pyz of Dockvoice, which you\n"
     "should have from elsewhere than this file, checks all of it; docs/dossier.md says how to do it by other means.\n"
@@ -64,7 +64,7 @@ class Clips:
 
 NO_CLIPS = Clips()
 
-Issue = Callable[[dict[str, Any], Mapping[str, bytes]], dict[str, Any] | None]
+_Issue = Callable[[dict[str, Any], Mapping[str, bytes]], dict[str, Any] | None]
 """Returns the `issue` member of dossier.json, from its other members and the files."""
 
 
@@ -76,44 +76,44 @@ class Dossier:
     file: bytes = field(repr=False)
 
 
-def made(
+def build(
     visit: Visit,
     of: Gathered,
     enrolled: Iterable[EnrolledKey],
     signer: Signer,
     language: str,
     clips: Clips = NO_CLIPS,
-    issue: Issue = lambda _content, _files: None,
+    issue: _Issue = lambda _content, _files: None,
 ) -> Dossier:
-    """The dossier of a visit. `enrolled` are the keys trusted by the inventory, `issue` numbers its versions."""
-    content, files = collected(visit, of, enrolled, language, clips)
+    """Build a visit's signed dossier. `enrolled` are the keys that the inventory trusts, `issue` numbers it."""
+    content, files = collect_content(visit, of, enrolled, language, clips)
     if (told := issue(content, files)) is not None:
         content["issue"] = told
-    files[PAGE] = page(content, files, signer.public.keyid).encode()
-    files[README] = TOLD.encode()
+    files[PAGE] = render_page(content, files, signer.public.keyid).encode()
+    files[README] = _TOLD.encode()
     content["files"] = {name: sha256(one) for name, one in files.items()}
     files[CONTENT] = written(content)
     seal = {"keyid": signer.public.keyid, "public_key": signer.public.raw.hex(), "signs": FORMAT}
     files[SIGNATURE] = written({**seal, "signature": signer.sign(signed_text(files[CONTENT]))})
-    return Dossier(content, packed(files))
+    return Dossier(content, pack(files))
 
 
-def collected(
+def collect_content(
     visit: Visit, of: Gathered, enrolled: Iterable[EnrolledKey], language: str, clips: Clips = NO_CLIPS
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """The members of dossier.json, except the hashes, and the files that it rests on."""
-    before = [] if visit.after is None else [one for one in of.story.said if _same(of, one, visit.after)]
+    """Collect the members of dossier.json, except the hashes, and the files of evidence by name."""
+    before = [] if visit.after is None else [one for one in of.story.said if _is_same_entry(of, one, visit.after)]
     said = [*before, *visit.said]
     files: dict[str, bytes] = {}
     for one in said:
-        files[_file("events", one)] = of.bodies[one.id]
+        files[_file_name("events", one)] = of.bodies[one.id]
     for turned_down in visit.refused:
-        files[_file("refused", turned_down.said)] = turned_down.body
+        files[_file_name("refused", turned_down.said)] = turned_down.body
     for review in visit.reviews:
         files[f"reviews/{review.device}.{review.utterance_id}.json"] = review.body.encode()
     for listed in visit.lists:
         files[f"lists/{listed.version}.json"] = listed.body
-    vouched = _keys(visit, said, of.site, enrolled)
+    vouched = _signing_keys(visit, said, of.site, enrolled)
     files.update((f"keys/{key.keyid}.pub", key.raw) for _, key in vouched)
     needed = {clip for one in said for clip in one.recordings} | {one.audio_sha256 for one in visit.reviews}
     files.update((f"clips/{clip}.flac", clips.given[clip]) for clip in needed & {*clips.given})
@@ -125,7 +125,7 @@ def collected(
         "site": of.site,
         "trailer": of.trailer,
         "language": language,
-        "zone": _zone(visit.said),
+        "zone": _time_zone(visit.said),
         "visit": {
             "number": visit.number,
             "of": len(of.visits()),
@@ -135,10 +135,10 @@ def collected(
             "closing": None if visit.closing is None else visit.closing.id,
         },
         "as_of": timestamp(max([*map(moment, came), *(one.time for one in visit.lists)], default=visit.began)),
-        "forms": {form: _worded(of.roles[form], language) for form in sorted(forms) if form in of.roles},
-        "events": [{"file": _file("events", one), "received_at": one.received_at} for one in said],
+        "forms": {form: _in_language(of.roles[form], language) for form in sorted(forms) if form in of.roles},
+        "events": [{"file": _file_name("events", one), "received_at": one.received_at} for one in said],
         "refused": [
-            {"file": _file("refused", one.said), "received_at": one.said.received_at, "reasons": list(one.reasons)}
+            {"file": _file_name("refused", one.said), "received_at": one.said.received_at, "reasons": list(one.reasons)}
             for one in visit.refused
         ],
         "reviews": [{"file": f"reviews/{one.device}.{one.utterance_id}.json"} for one in visit.reviews],
@@ -156,20 +156,20 @@ def collected(
     return content, files
 
 
-def _worded(form: Mapping[str, Any], language: str) -> dict[str, Any]:
+def _in_language(form: Mapping[str, Any], language: str) -> dict[str, Any]:
     """A form with the titles of its fields in this language, else in English."""
     return {**form, "titles": {name: titles.get(language, titles["en"]) for name, titles in form["titles"].items()}}
 
 
-def _same(of: Gathered, one: Said, closing: Said) -> bool:
+def _is_same_entry(of: Gathered, one: Said, closing: Said) -> bool:
     return of.story.root(one) is of.story.root(closing)
 
 
-def _file(folder: str, said: Said) -> str:
+def _file_name(folder: str, said: Said) -> str:
     return f"{folder}/{said.source.rsplit('/', 1)[-1]}.{said.number:010}.json"
 
 
-def _keys(
+def _signing_keys(
     visit: Visit, said: Iterable[Said], site: str, enrolled: Iterable[EnrolledKey]
 ) -> list[tuple[str | None, PublicKey]]:
     """The signing keys of all files, with their devices; None for lists, which the office signs."""
@@ -188,19 +188,19 @@ def _keys(
     return [(source, found[source, keyid]) for source, keyid in sorted(found, key=lambda at: (at[0] or "", at[1]))]
 
 
-def _zone(said: Iterable[Said]) -> str | None:
+def _time_zone(said: Iterable[Said]) -> str | None:
     """The site's time zone, by most of its events."""
     zones = Counter(str(one.data["workday"]["zone"]) for one in said if "workday" in one.data)
     return min(zones, key=lambda zone: (-zones[zone], zone)) if zones else None
 
 
-LARGEST = 50_000_000  # Most bytes of one member: an hour of speech as FLAC. A larger claim is a decompression bomb.
+_LARGEST = 50_000_000  # Most bytes of one member: an hour of speech as FLAC. A larger claim is a decompression bomb.
 
-BROKEN = (BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, zlib.error)
+_BROKEN = (BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, zlib.error)
 """Python's errors for a ZIP file that is invalid or encrypted."""
 
 
-def clips_in(bundles: Iterable[Path], needed: Collection[str]) -> Clips:
+def read_clips(bundles: Iterable[Path], needed: Collection[str]) -> Clips:
     """The recordings with one of these SHA-256, and those that their device had removed. Raises UnreadableInput."""
     given: dict[str, bytes] = {}
     named: set[str] = set()
@@ -213,7 +213,7 @@ def clips_in(bundles: Iterable[Path], needed: Collection[str]) -> Clips:
             raise UnreadableInput(
                 f"--bundle {path}: {describe_os_error(fault)}; name what `dockvoice audit export` made"
             ) from None
-        except BROKEN:
+        except _BROKEN:
             raise UnreadableInput(f"--bundle {path}: is no bundle; name what `dockvoice audit export` made") from None
     return Clips(given, frozenset((named & {*needed}) - {*given}))
 
@@ -228,9 +228,9 @@ def _read_member(
 ) -> None:
     if not member.filename.endswith((".flac", "/event.json")):
         return
-    if member.file_size > LARGEST:
+    if member.file_size > _LARGEST:
         raise UnreadableInput(
-            f"--bundle {path}: {member.filename!r} claims {member.file_size:,} bytes, allowed are {LARGEST:,}; "
+            f"--bundle {path}: {member.filename!r} claims {member.file_size:,} bytes, allowed are {_LARGEST:,}; "
             "name what `dockvoice audit export` made"
         )
     if member.compress_type not in {ZIP_STORED, ZIP_DEFLATED}:

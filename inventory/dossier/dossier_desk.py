@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 from dockvoice_protocol.errors import DockvoiceError, describe_os_error
 from dockvoice_protocol.hash_chain import Signer
-from inventory.dossier.dossier import collected, made
+from inventory.dossier.dossier import build, collect_content
 from inventory.dossier.issues import At, Issues
 from inventory.dossier.visits import Gathered, Visit
 from inventory.forms import Roles, fields_with
@@ -33,7 +33,7 @@ log = logging.getLogger("inventory")
 LOOK_S = 5.0
 """Wait during which several corrections of a closed visit join one version; also the polling interval for retries."""
 
-SHOWN = 100  # Characters of a trailer's number in its file's name: file systems allow 255 in all.
+_SHOWN = 100  # Characters of a trailer's number in its file's name: file systems allow 255 in all.
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class DossierStore:
         written: set[At] = set()
         while due := self.outbox.take_due((MessageKind.DOSSIER,)):
             for row in due:
-                if (error := self._error_of(row.site, row.subject)) is None:
+                if (error := self._try_write(row.site, row.subject)) is None:
                     self.outbox.mark_accepted([row.id])
                     written.add((row.site, row.subject))
                 else:
@@ -66,8 +66,8 @@ class DossierStore:
         if found is not None and found <= written:
             self.issues.note_looked(arrival)
 
-    def _error_of(self, site: str, trailer: str) -> str | None:
-        """Write the trailer's dossiers; the error, if any."""
+    def _try_write(self, site: str, trailer: str) -> str | None:
+        """Write the trailer's dossiers; return the error, if any."""
         try:
             self._write_all(site, trailer)
         except OSError as fault:
@@ -84,23 +84,23 @@ class DossierStore:
         for visit in gathered.visits():
             if visit.closing is None:
                 continue
-            if not self.issues.is_filed(visit, *collected(visit, gathered, keys, self.language)):
+            if not self.issues.is_filed(visit, *collect_content(visit, gathered, keys, self.language)):
                 self._write(gathered, visit, visit.closing.id)
 
     def _write(self, gathered: Gathered, visit: Visit, closing: str) -> None:
         site, trailer = gathered.site, gathered.trailer
-        issue = partial(self.issues.issued, site, trailer, visit)
-        dossier = made(visit, gathered, self.keys.all(), self.signer, self.language, issue=issue)
+        issue = partial(self.issues.store, site, trailer, visit)
+        dossier = build(visit, gathered, self.keys.all(), self.signer, self.language, issue=issue)
         version = int(dossier.content["issue"]["version"])
         later = "" if version == 1 else f".v{version}"
-        path = self.folder / f"{site}.{quote(trailer, safe='')[:SHOWN]}.{visit.number}.{closing}{later}.zip"
-        _put(path, dossier.file)
+        path = self.folder / f"{site}.{quote(trailer, safe='')[:_SHOWN]}.{visit.number}.{closing}{later}.zip"
+        _write_file(path, dossier.file)
         sha256 = hashlib.sha256(dossier.file).hexdigest()
         self.issues.written(closing, path.name, sha256, version)
         log.info("dossier of trailer %s, visit %d, version %d: %s", trailer, visit.number, version, path)
 
 
-def _put(path: Path, content: bytes) -> None:
+def _write_file(path: Path, content: bytes) -> None:
     """Write the file atomically and durably, readable by its owner only."""
     partial = path.with_name(f".{path.name}.partial")  # no *.zip, so a partial file is never read
     try:
@@ -138,15 +138,15 @@ class DossierWriter:
 
     def applied(self, form: str) -> None:
         """Schedule a turn after an event of this form."""
-        self._change(set(), 0 if form in self._closing else LOOK_S)
+        self._schedule(set(), 0 if form in self._closing else LOOK_S)
 
     def reviewed(self, review: Review) -> None:
         """Schedule a turn after a changed review."""
         names = fields_with(self._desk.roles, "trailer")
-        self._change({(review.site, str(review.fields[name])) for name in names if name in review.fields}, LOOK_S)
+        self._schedule({(review.site, str(review.fields[name])) for name in names if name in review.fields}, LOOK_S)
         self._decided = True
 
-    def _change(self, named: set[At], within_s: float) -> None:
+    def _schedule(self, named: set[At], within_s: float) -> None:
         if self._named is None or not within_s:
             self._turn_at = self._clock() + within_s
         self._named = named | (self._named or set())

@@ -25,12 +25,12 @@ from inventory.words import languages, load
 
 LANGUAGES = languages("dossier")
 
-FIGURES = ("expected", "good", "damaged", "refused", "over", "short", "missing", "not_announced")
-BESIDE = ("damage_reported", "said_short", "said_over")  # Shown if not empty.
+_FIGURES = ("expected", "good", "damaged", "refused", "over", "short", "missing", "not_announced")
+_BESIDE = ("damage_reported", "said_short", "said_over")  # Shown if not empty.
 
-AMISS = ("over", "short", "missing", "not_announced")  # Statuses of which a carrier is asked.
+_AMISS = ("over", "short", "missing", "not_announced")  # Statuses of which a carrier is asked.
 
-STYLE = """
+_STYLE = """
 :root{color-scheme:light dark;--line:#8888;--soft:#8882;--bad:#b00020;--good:#1b6e2c}
 @media(prefers-color-scheme:dark){:root{--bad:#ff8a94;--good:#7fd492}}
 body{font:1rem/1.45 system-ui,sans-serif;margin:0 auto;padding:1rem;max-width:80rem}
@@ -52,14 +52,14 @@ tr,.note,.few{break-inside:avoid}h2{break-after:avoid}thead{display:table-header
 a{color:inherit;text-decoration:none}}
 """
 
-FEW = 12  # Rows of a table that is kept on one sheet.
+_FEW = 12  # Rows of a table that is kept on one sheet.
 
-SHORT = 12  # Digits of a hash short enough to read aloud; dossier.json has all.
+_SHORT = 12  # Digits of a hash short enough to read aloud; dossier.json has all.
 
 
-def page(content: Json, files: Mapping[str, bytes], keyid: str) -> str:
+def render_page(content: Json, files: Mapping[str, bytes], keyid: str) -> str:
     """The page of dossier.json and its files; `keyid` is the signing key's."""
-    return _Page(content, files, keyid).whole()
+    return _Page(content, files, keyid).render()
 
 
 class _Page:
@@ -68,15 +68,15 @@ class _Page:
         self._files = files
         self._keyid = keyid
         self._words = load(content["language"], "dossier")
-        self._zone = _zone(content["zone"])
+        self._zone = _time_zone(content["zone"])
         self._said = read_events(content, files)
         self._story = EntryHistory(self._said, content["forms"])
         self._numbers = {one.id: number for number, one in enumerate(self._said, 1)}
         self._keys = {(one["device"], one["keyid"]): files[f"keys/{one['keyid']}.pub"] for one in content["keys"]}
         self._seals = {one.id: self._fault(one.event) for one in self._said}
 
-    def whole(self) -> str:
-        title = self._word("title", trailer=self._of["trailer"])
+    def render(self) -> str:
+        title = self._text("title", trailer=self._of["trailer"])
         parts = [self._head(), *self._notes(), self._figures(), self._lines(), self._entries()]
         parts += [self._reviews(), self._refused(), self._lists(), self._key_table()]
         policy = "default-src 'none'; style-src 'unsafe-inline'; media-src 'self' file:"
@@ -84,15 +84,15 @@ class _Page:
             f'<!doctype html>\n<html lang="{escape(self._of["language"])}">\n<head>\n<meta charset="utf-8">\n'
             f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-            f"<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
+            f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
             f"<h1>{title}</h1>\n" + "\n".join(part for part in parts if part) + "\n</main>\n</body>\n</html>\n"
         )
 
-    def _word(self, key: str, **values: object) -> str:
+    def _text(self, key: str, **values: object) -> str:
         return escape(self._words[key].format(**values))
 
     def _head(self) -> str:
-        visit, words = self._of["visit"], self._word
+        visit, words = self._of["visit"], self._text
         closed = words("still_open") if visit["closing"] is None else self._time(visit["closed_at"])
         notices = sorted({notice for line in self._of["lines"] for notice in line["notices"]})
         rows = {
@@ -100,7 +100,7 @@ class _Page:
             "visit": words("visit_of", number=visit["number"], of=visit["of"]),
             "began": self._time(visit["began"]),
             "closed": closed,
-            **_issue(self._of, self._words),
+            **_version_texts(self._of, self._words),
             "as_of": self._time(self._of["as_of"]),
             "notices": escape(", ".join(notices)) or words("none"),
             "key": f"<code>{escape(self._keyid)}</code>",
@@ -111,45 +111,45 @@ class _Page:
 
     def _notes(self) -> Iterator[str]:
         figures = self._of["figures"]
-        notes = [] if self._of["visit"]["closing"] else [self._word("open_note")]
-        notes += map(escape, _changed(self._of, self._words))
+        notes = [] if self._of["visit"]["closing"] else [self._text("open_note")]
+        notes += map(escape, _change_lines(self._of, self._words))
         if figures["reviews"]["open"]:
-            notes.append(self._word("review_note", count=figures["reviews"]["open"]))
+            notes.append(self._text("review_note", count=figures["reviews"]["open"]))
         notes += [
-            self._word("gap", first=one["from"], last=one["to"], device=one["device"])
+            self._text("gap", first=one["from"], last=one["to"], device=one["device"])
             for one in self._of["still_to_come"]
         ]
         if any(self._seals.values()):
-            notes.append(self._word("broken_note"))
+            notes.append(self._text("broken_note"))
         if any(not one["lines"] for one in self._announcements()):
-            notes.append(self._word("withdrawn_note"))
+            notes.append(self._text("withdrawn_note"))
         return (f'<p class="note">{note}</p>' for note in notes)
 
     def _figures(self) -> str:
         figures = self._of["figures"]
-        shown = [name for name in (*FIGURES, *BESIDE) if name in FIGURES or figures[name]]
-        rows = [(self._word("pallets"), self._word("pallets_told", **figures["pallets"]))]
-        rows += [(self._word(name), self._units(figures[name]) or "0") for name in shown]
+        shown = [name for name in (*_FIGURES, *_BESIDE) if name in _FIGURES or figures[name]]
+        rows = [(self._text("pallets"), self._text("pallets_told", **figures["pallets"]))]
+        rows += [(self._text(name), self._units(figures[name]) or "0") for name in shown]
         body = [f'<tr><th scope="row">{name}</th><td>{told}</td></tr>' for name, told in rows]
         return self._table("figures", ("what", "quantity"), body)
 
     def _lines(self) -> str:
         rows = []
         for line in self._of["lines"]:
-            details = [self._word(role, value=one) for role in DETAILS for one in line["details"].get(role, ())]
+            details = [self._text(role, value=one) for role in DETAILS for one in line["details"].get(role, ())]
             item = escape(line["item"] or "") + (
-                f" <small>{self._word('by_notice')}</small>" if line["item_by_notice"] else ""
+                f" <small>{self._text('by_notice')}</small>" if line["item_by_notice"] else ""
             )
             unlike = {*line["expected"]} - {*line["good"], *line["damaged"], *line["refused"]}
             if unlike and line["base"]:
-                details.append(self._word("base", quantity=self._units(line["base"])))
+                details.append(self._text("base", quantity=self._units(line["base"])))
             whole = line["status"] == "as_expected" and not (line["damaged"] or line["refused"])
-            mark = "good" if whole else "bad" if line["status"] in AMISS else ""
+            mark = "good" if whole else "bad" if line["status"] in _AMISS else ""
             sentences = [before for one in line["entries"] for before in self._with_former(self._story.by_id[one])]
             said = "".join(self._link(one.id) + self._clip(one.recordings[0], one.id) for one in sentences)
             damaged = [self._units(line["damaged"])]
             damaged += [
-                f"<small>{self._word(name)}: {self._units(line[name])}</small>" for name in BESIDE if line[name]
+                f"<small>{self._text(name)}: {self._units(line[name])}</small>" for name in _BESIDE if line[name]
             ]
             rows.append(
                 f'<tr><th scope="row">{escape(line["pallet"])}</th><td>{item}</td>'
@@ -157,7 +157,7 @@ class _Page:
                 f'<td class="n bad">{"<br>".join(filter(None, damaged))}</td>'
                 f'<td class="n bad">{self._units(line["refused"])}</td>'
                 f'<td class="n">{self._units(line["difference"], signed=True)}</td>'
-                f'<td><span class="{mark}">{self._word("status_" + line["status"])}</span>'
+                f'<td><span class="{mark}">{self._text("status_" + line["status"])}</span>'
                 f"{''.join(f'<br><small>{one}</small>' for one in details)}</td><td>{said}</td></tr>"
             )
         heads = ("pallet", "item", "expected", "good", "damaged", "refused", "difference", "result", "said_in")
@@ -174,49 +174,49 @@ class _Page:
         clips = "".join(self._clip(clip, one.id) for clip in one.recordings)
         time = self._time(one.event["time"])
         if "clock" in one.event:
-            time += f'<br><small class="bad">{self._word("clock", time=self._time(one.received_at))}</small>'
-        seal = f'<span class="good">{self._word("holds")}</span>'
+            time += f'<br><small class="bad">{self._text("clock", time=self._time(one.received_at))}</small>'
+        seal = f'<span class="good">{self._text("holds")}</span>'
         if fault:
-            seal = f'<span class="bad">{self._word("broken", why=fault)}</span>'
+            seal = f'<span class="bad">{self._text("broken", why=fault)}</span>'
         return (
             f'<tr id="no{number}"><th scope="row">{number}</th><td>{time}</td>'
             f"<td>{who}<br><small>{escape(one.source.rsplit('/', 1)[-1])} {one.number}</small></td>"
             f"<td>{self._record(one)}</td><td>{escape(heard)}</td><td>{clips}</td><td>{self._state(one)}</td>"
-            f"<td>{seal}<br><code>{escape(str(one.event.get('chain'))[:SHORT])}</code></td></tr>"
+            f"<td>{seal}<br><code>{escape(str(one.event.get('chain'))[:_SHORT])}</code></td></tr>"
         )
 
     def _record(self, one: Said) -> str:
         data = one.data
         told = [self._field(one.form, name, value) for name, value in data.get("fields", {}).items()]
         counted = data.get("counted_first", {}).values()
-        told += [f"<small>{self._word('counted_first', value=self._number(value))}</small>" for value in counted]
+        told += [f"<small>{self._text('counted_first', value=self._number(value))}</small>" for value in counted]
         for of in data.get("converted", {}).values():
             quantity = f"{self._number(of['quantity'])} {of['uom']}"
             told.append(
-                f"<small>{self._word('converted', quantity=quantity, factor=self._number(of['factor']))}</small>"
+                f"<small>{self._text('converted', quantity=quantity, factor=self._number(of['factor']))}</small>"
             )
         return f"<small>{escape(one.form)}</small><br>" + ", ".join(told)
 
     def _field(self, form: str, name: str, value: object) -> str:
         title = self._of["forms"].get(form, {}).get("titles", {}).get(name, name)
-        return f"{escape(title)} <b>{escape(_value(value))}</b>"
+        return f"{escape(title)} <b>{escape(_to_text(value))}</b>"
 
     def _state(self, one: Said) -> str:
         told, by = [], self._story.replaced_by.get(one.id)
         if by is not None:
             told.append(
-                self._word("amended_by" if "fields" in by.data else "cancelled_by", number=self._numbers[by.id])
+                self._text("amended_by" if "fields" in by.data else "cancelled_by", number=self._numbers[by.id])
             )
         elif self._story.stands(one) and self._story.trailer(one) != self._of["trailer"]:
-            told.append(self._word("moved"))
+            told.append(self._text("moved"))
         elif self._story.kind(one) == "closing" and "fields" in one.data:
             is_before = one.id == self._of["visit"]["after"]
-            told.append(self._word("closing_before" if is_before else "closing"))
+            told.append(self._text("closing_before" if is_before else "closing"))
         elif "fields" in one.data:
-            told.append(self._word("stands"))
+            told.append(self._text("stands"))
         before = self._numbers.get(one.replaces or "")
         if before is not None:
-            told.append(self._word("amends" if "fields" in one.data else "cancels", number=before))
+            told.append(self._text("amends" if "fields" in one.data else "cancels", number=before))
         return "<br>".join(told)
 
     def _reviews(self) -> str:
@@ -227,8 +227,8 @@ class _Page:
             at = str(event["time"]) if began is None else began.isoformat()
             fields = ", ".join(self._field(data["form"], name, value) for name, value in data["fields"].items())
             fault = self._fault(event)
-            state = self._word(f"review_{data['state']}")
-            seal = self._word("broken", why=fault) if fault else self._word("holds")
+            state = self._text(f"review_{data['state']}")
+            seal = self._text("broken", why=fault) if fault else self._text("holds")
             clip = self._clip(data["utterance"]["audio_sha256"], None)
             rows.append(
                 f"<tr><td>{self._time(at)}</td><td>{escape(data['operator'] or self._words['nobody'])}</td>"
@@ -256,9 +256,9 @@ class _Page:
             seal = (
                 f'<span class="bad">{escape(fault)}</span>'
                 if fault
-                else f'<span class="good">{self._word("holds")}</span>'
+                else f'<span class="good">{self._text("holds")}</span>'
             )
-            count = len(message["lines"]) or self._word("withdrawn")
+            count = len(message["lines"]) or self._text("withdrawn")
             time = self._time(message["time"])
             rows.append(f"<tr><td>{message['version']}</td><td>{time}</td><td>{count}</td><td>{seal}</td></tr>")
         return self._table("lists", ("version", "published", "line_count", "proof"), rows)
@@ -266,7 +266,7 @@ class _Page:
     def _key_table(self) -> str:
         rows = [
             f"<tr><td><code>{escape(one['keyid'])}</code></td>"
-            f"<td>{escape(one['device'].rsplit('/', 1)[-1]) if one['device'] else self._word('office')}</td></tr>"
+            f"<td>{escape(one['device'].rsplit('/', 1)[-1]) if one['device'] else self._text('office')}</td></tr>"
             for one in self._of["keys"]
         ]
         return self._table("keys", ("keyid", "of_device"), rows)
@@ -275,11 +275,11 @@ class _Page:
         """A table under its heading; empty without rows."""
         if not rows:
             return ""
-        head, title = "".join(f'<th scope="col">{self._word(one)}</th>' for one in heads), self._word(name)
-        few = ' class="few"' if len(rows) <= FEW else ""
+        head, title = "".join(f'<th scope="col">{self._text(one)}</th>' for one in heads), self._text(name)
+        few = ' class="few"' if len(rows) <= _FEW else ""
         return (
             f'<h2>{title}</h2>\n<div class="wide" role="region" tabindex="0" aria-label="{title}">'
-            f"<table{few}>\n<caption>{self._word(name + '_caption')}</caption>\n<thead><tr>{head}</tr></thead>\n"
+            f"<table{few}>\n<caption>{self._text(name + '_caption')}</caption>\n<thead><tr>{head}</tr></thead>\n"
             "<tbody>\n" + "\n".join(rows) + "\n</tbody>\n</table></div>"
         )
 
@@ -297,14 +297,14 @@ class _Page:
 
     def _link(self, event_id: str) -> str:
         number = self._numbers[event_id]
-        return f'<a href="#no{number}">{self._word("number")} {number}</a>'
+        return f'<a href="#no{number}">{self._text("number")} {number}</a>'
 
     def _clip(self, clip: str, event_id: str | None) -> str:
         """A player of a recording, or the reason why there is none, with its hash."""
-        state, short = self._of["clips"][clip], f"<small><code>{escape(clip[:SHORT])}</code></small>"
+        state, short = self._of["clips"][clip], f"<small><code>{escape(clip[:_SHORT])}</code></small>"
         if state != "given":
-            return f"<div><small>{self._word('clip_' + state)}</small> {short}</div>"
-        label = self._word("clip_given", number=self._numbers.get(event_id or "", ""))
+            return f"<div><small>{self._text('clip_' + state)}</small> {short}</div>"
+        label = self._text("clip_given", number=self._numbers.get(event_id or "", ""))
         return f'<div><audio controls preload="none" aria-label="{label}" src="clips/{clip}.flac"></audio>{short}</div>'
 
     def _units(self, units: Json, *, signed: bool = False) -> str:
@@ -314,7 +314,7 @@ class _Page:
         return ", ".join(one.rstrip("\u00a0") for one in told)
 
     def _number(self, value: object) -> str:
-        return _value(value).replace(".", self._words["decimal"]).replace("-", "\u2212")
+        return _to_text(value).replace(".", self._words["decimal"]).replace("-", "\u2212")
 
     def _time(self, text: str) -> str:
         return f'<time datetime="{escape(text)}">{shown(moment(text), self._zone)}</time>'
@@ -328,7 +328,7 @@ def escape(text: str) -> str:
     return in_html(escape_line(text))
 
 
-def _issue(content: Json, words: Mapping[str, str]) -> dict[str, str]:
+def _version_texts(content: Json, words: Mapping[str, str]) -> dict[str, str]:
     if (issue := content.get("issue")) is None:
         return {}
     version = issue["version"]
@@ -336,7 +336,7 @@ def _issue(content: Json, words: Mapping[str, str]) -> dict[str, str]:
     return {"issue": "1" if version == 1 else later}
 
 
-def _changed(content: Json, words: Mapping[str, str]) -> Iterator[str]:
+def _change_lines(content: Json, words: Mapping[str, str]) -> Iterator[str]:
     """A line about changed figures and added events since the previous version."""
     issue = content.get("issue")
     if issue is None or issue["changed"] is None:
@@ -344,7 +344,7 @@ def _changed(content: Json, words: Mapping[str, str]) -> Iterator[str]:
     changed, numbers = issue["changed"], {one["file"]: n for n, one in enumerate(content["events"], 1)}
     told = [f"{words['number']} {numbers[file]}" for file in changed["added"] if file in numbers]
     for name, one in changed["figures"].items():
-        if name in (*FIGURES, *BESIDE):
+        if name in (*_FIGURES, *_BESIDE):
             before, now = (_units(one[when] or {}, words) or "0" for when in ("before", "now"))
             told.append(f"{words[name]} {before} → {now}")
     what = "; ".join(told) or "; ".join(changed["added"] + changed["other"] + changed["gone"])
@@ -352,7 +352,7 @@ def _changed(content: Json, words: Mapping[str, str]) -> Iterator[str]:
 
 
 def _units(units: Json, words: Mapping[str, str]) -> str:
-    told = ((_value(quantity).replace(".", words["decimal"]), unit) for unit, quantity in units.items())
+    told = ((_to_text(quantity).replace(".", words["decimal"]), unit) for unit, quantity in units.items())
     return ", ".join(f"{quantity} {unit}".strip() for quantity, unit in told)
 
 
@@ -360,13 +360,13 @@ def _is_more(value: object) -> bool:
     return not str(value).startswith("-") and value != 0
 
 
-def _value(value: Any) -> str:
+def _to_text(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value))
     return "✓" if value is True else "✗" if value is False else str(value)
 
 
-def _zone(name: str | None) -> tzinfo:
+def _time_zone(name: str | None) -> tzinfo:
     try:
         return UTC if name is None else find_zone(name)
     except ValueError:
@@ -375,4 +375,4 @@ def _zone(name: str | None) -> tzinfo:
 
 def local_day(text: str, zone: str | None) -> str:
     """The date of a moment in the site's time zone."""
-    return to_zone(moment(text), _zone(zone)).date().isoformat()
+    return to_zone(moment(text), _time_zone(zone)).date().isoformat()

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, func, insert, select, update
 
-from inventory.dossier.visits import Gathered, Visit, gather, owed, sites
+from inventory.dossier.visits import Gathered, Visit, find_unwritten, gather, sites
 from inventory.forms import Roles, fields_with
 from inventory.records import data_of
 from inventory.store import outbox
@@ -25,7 +25,7 @@ At = tuple[str, str]
 """Site and number of a trailer."""
 
 
-def issued(
+def store_version(
     transaction: Connection,
     site: str,
     trailer: str,
@@ -37,8 +37,8 @@ def issued(
     """Store the visit's version; the `issue` member of its dossier, None for an open visit."""
     if visit.closing is None:
         return None
-    before = _latest(transaction, visit)
-    told = _next(before, content, files)
+    before = _load_latest(transaction, visit)
+    told = _next_version(before, content, files)
     kept = {"files": evidence(files), "figures": content["figures"], "issue": told}
     values = {"version": told["version"], "kept": kept, "waits": content["figures"]["reviews"]["open"]}
     its = dossiers.c.event_id == visit.closing.id
@@ -50,13 +50,13 @@ def issued(
     return told
 
 
-def _latest(transaction: Connection, visit: Visit) -> Row[Any] | None:
+def _load_latest(transaction: Connection, visit: Visit) -> Row[Any] | None:
     ids = [one.id for one in visit.said]
     wanted = select(dossiers).where(dossiers.c.event_id.in_(ids)).order_by(dossiers.c.version.desc())
     return transaction.execute(wanted.limit(1)).one_or_none()
 
 
-def _next(before: Row[Any] | None, content: Json, files: Mapping[str, bytes]) -> Json:
+def _next_version(before: Row[Any] | None, content: Json, files: Mapping[str, bytes]) -> Json:
     basis = basis_of(evidence(files))
     if before is None:
         return {"version": 1, "basis": basis, "replaces": None, "changed": None}
@@ -127,7 +127,7 @@ class Issues:
             has_one = has_one.group_by(dossiers.c.site, dossiers.c.trailer)
             has_one = has_one if waiting else has_one.where(dossiers.c.trailer.in_({name for _, name in found}))
             known = [((row.site, row.trailer), row.waits) for row in transaction.execute(has_one)]
-            due = {at for at, waits in known if at in found or (waiting and waits)} | owed(transaction, roles)
+            due = {at for at, waits in known if at in found or (waiting and waits)} | find_unwritten(transaction, roles)
             work = [(site, "", trailer) for site, trailer in sorted(due)]
             outbox.enter_work(transaction, MessageKind.DOSSIER, work, self._now())
         return due, newest
@@ -141,12 +141,12 @@ class Issues:
     def is_filed(self, visit: Visit, content: Json, files: Mapping[str, bytes]) -> bool:
         """Whether a closed visit's current version was written."""
         with self._transaction() as transaction:
-            before = _latest(transaction, visit)
+            before = _load_latest(transaction, visit)
         if before is None or visit.closing is None or before.event_id != visit.closing.id:
             return False
-        return bool(_next(before, content, files)["version"] == before.filed)
+        return bool(_next_version(before, content, files)["version"] == before.filed)
 
-    def issued(self, site: str, trailer: str, visit: Visit, content: Json, files: Mapping[str, bytes]) -> Json | None:
+    def store(self, site: str, trailer: str, visit: Visit, content: Json, files: Mapping[str, bytes]) -> Json | None:
         """Store a dossier's version; its `issue` member."""
         with self._transaction() as transaction:
-            return issued(transaction, site, trailer, visit, content, files, self._now())
+            return store_version(transaction, site, trailer, visit, content, files, self._now())

@@ -12,24 +12,24 @@ import rfc8785
 
 import dockvoice_protocol
 import inventory
-from inventory.verify_dossier import packed
+from inventory.verify_dossier import pack
 
-MAIN = b"import sys\n\nfrom inventory.verify_dossier import main\n\nsys.exit(main(sys.argv[1:]))\n"
+_MAIN = b"import sys\n\nfrom inventory.verify_dossier import main\n\nsys.exit(main(sys.argv[1:]))\n"
 
-OURS = (inventory, "verify_dossier"), (dockvoice_protocol, "ed25519", "trailer_count")
-THEIRS = ((rfc8785, "_impl"),)
+_OURS = (inventory, "verify_dossier"), (dockvoice_protocol, "ed25519", "trailer_count")
+_THEIRS = ((rfc8785, "_impl"),)
 """Packages, and what the verifier imports of them; each needs the standard library alone."""
 
 
-def built() -> bytes:
-    """The zipapp; equal modules give equal bytes."""
-    files = {"__main__.py": MAIN}
-    for package, *modules in (*OURS, *THEIRS):
+def build_verifier() -> bytes:
+    """Build the zipapp; equal modules give equal bytes."""
+    files = {"__main__.py": _MAIN}
+    for package, *modules in (*_OURS, *_THEIRS):
         folder = Path(str(package.__file__)).parent
         for name in ("__init__", *modules):
             files[f"{package.__name__}/{name}.py"] = (folder / f"{name}.py").read_bytes()
-    return packed(files)
+    return pack(files)
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_bytes(built())
+    Path(sys.argv[1]).write_bytes(build_verifier())

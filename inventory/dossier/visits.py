@@ -26,7 +26,7 @@ from inventory.verify_dossier import EntryHistory, Said, heard_at, moment, part_
 
 
 @dataclass(frozen=True, slots=True)
-class TurnedDown:
+class _TurnedDown:
     """A refused event of the trailer."""
 
     said: Said
@@ -55,7 +55,7 @@ class Visit:
     said: list[Said] = field(default_factory=list)
     lists: list[Listed] = field(default_factory=list)
     reviews: list[Review] = field(default_factory=list)
-    refused: list[TurnedDown] = field(default_factory=list)
+    refused: list[_TurnedDown] = field(default_factory=list)
 
     @property
     def began(self) -> datetime:
@@ -76,11 +76,11 @@ class Gathered:
     bodies: dict[str, bytes] = field(repr=False)  # The body of each event, as received.
     lists: list[Listed]
     reviews: list[Review]
-    refused: list[TurnedDown]
+    refused: list[_TurnedDown]
     gaps: list[Progress]  # Devices of the site with missing events.
 
     def visits(self) -> list[Visit]:
-        """Its visits, the first one first."""
+        """Divide the rows into the trailer's visits, the first one first."""
         closings = self.story.closings(self.trailer)
         roots = [self.story.root(one) for one in closings]
         parts = [Visit(0, None, None) for _ in range(len(roots) + 1)]
@@ -93,9 +93,9 @@ class Gathered:
         for turned_down in self.refused:
             parts[part_of(turned_down.said, roots)].refused.append(turned_down)
         for one in self.lists:
-            parts[_at(one.time, roots)].lists.append(one)
+            parts[_part_at(one.time, roots)].lists.append(one)
         for review in self.reviews:
-            at = where.get(review.entry or "", _at(_put_aside_at(review), roots))
+            at = where.get(review.entry or "", _part_at(_put_aside_at(review), roots))
             parts[at].reviews.append(review)
         return self._joined(parts, closings)
 
@@ -122,7 +122,7 @@ class Gathered:
         return visits
 
 
-def choose(found: list[Visit], of: Gathered, number: int | None = None) -> Visit | None:
+def choose_visit(found: list[Visit], of: Gathered, number: int | None = None) -> Visit | None:
     """The visit of this number; without one, the latest with a current entry, else with any entry, else the latest."""
     if number is not None:
         return next((one for one in found if one.number == number), None)
@@ -134,7 +134,7 @@ def choose(found: list[Visit], of: Gathered, number: int | None = None) -> Visit
     return chosen[-1] if chosen else None
 
 
-def _at(time: datetime, closings: list[Said]) -> int:
+def _part_at(time: datetime, closings: list[Said]) -> int:
     return next((n for n, end in enumerate(closings) if time <= end.in_force_at), len(closings))
 
 
@@ -145,7 +145,7 @@ def _put_aside_at(review: Review) -> datetime:
 def sites(transaction: Connection, trailer: str, roles: Roles) -> list[str]:
     """The sites with data of a trailer."""
     place = str(ReceivingPlace(PlaceKind.TRAILER, trailer))
-    found = set(transaction.execute(select(entries.c.site).where(_names(trailer, roles)).distinct()).scalars())
+    found = set(transaction.execute(select(entries.c.site).where(_matches(trailer, roles)).distinct()).scalars())
     listed = select(announced.c.site).where(announced.c.place == place).distinct()
     return sorted(found.union(transaction.execute(listed).scalars()))
 
@@ -156,9 +156,9 @@ def gather(transaction: Connection, site: str, trailer: str, roles: Roles, *, to
     `to_look_at`: for display, not for evidence. Then entries are found by the search index, which no audit verifies,
     instead of reading every entry.
     """
-    is_said = entries.c.event_id.in_(_saying({trailer}, roles).where(texts.c.site == site))
-    rows = _rows(transaction, site, is_said if to_look_at else (entries.c.site == site) & _names(trailer, roles))
-    every = EntryHistory([_said(row, site) for row in rows], roles)
+    is_said = entries.c.event_id.in_(_select_naming({trailer}, roles).where(texts.c.site == site))
+    rows = _load_rows(transaction, site, is_said if to_look_at else (entries.c.site == site) & _matches(trailer, roles))
+    every = EntryHistory([_to_said(row, site) for row in rows], roles)
     story = EntryHistory(every.of_trailer(trailer), roles)
     lists = _lists_of(transaction, [(site, trailer)])[site, trailer]
     late = select(devices).where(devices.c.site == site, devices.c.highest > devices.c.handled)
@@ -167,14 +167,14 @@ def gather(transaction: Connection, site: str, trailer: str, roles: Roles, *, to
         for row in transaction.execute(late.order_by(devices.c.device)).mappings()
     ]
     bodies = {row.event_id: row.body.encode() for row in rows}
-    reviews = _reviews(transaction, site, trailer, story, lists)
+    reviews = _load_reviews(transaction, site, trailer, story, lists)
     # For display, only refused events with the number in plain text are read; for evidence, also escaped ones.
     holding = trailer.encode() if to_look_at and trailer.isascii() and trailer.isalnum() else b""
-    turned_down = _refused(transaction, site, trailer, roles, holding)
+    turned_down = _load_refused(transaction, site, trailer, roles, holding)
     return Gathered(site, trailer, roles, story, bodies, lists, reviews, turned_down, known)
 
 
-def glance(
+def gather_many(
     transaction: Connection, places: Collection[tuple[str, str]], roles: Roles
 ) -> dict[tuple[str, str], Gathered]:
     """Of many trailers at once, by site and number, the rows that divide and count their visits, for a list.
@@ -185,7 +185,7 @@ def glance(
     lists = _lists_of(transaction, places)
     found = {}
     for site in {site for site, _ in places}:
-        every = EntryHistory([_said(row, site) for row in rows if row.site == site], roles)
+        every = EntryHistory([_to_said(row, site) for row in rows if row.site == site], roles)
         by_root: dict[str, list[Said]] = defaultdict(list)
         named: dict[str | None, set[str]] = defaultdict(set)
         for one in every.said:
@@ -203,7 +203,7 @@ def _rows_of(transaction: Connection, trailers: Collection[str], roles: Roles) -
     wanted = _EVENT.add_columns(entries.c.state, entries.c.replaces).join(
         entries, entries.c.event_id == events.c.event_id
     )
-    new = list(transaction.execute(wanted.where(entries.c.event_id.in_(_saying(trailers, roles)))))
+    new = list(transaction.execute(wanted.where(entries.c.event_id.in_(_select_naming(trailers, roles)))))
     found: dict[str, Any] = {}
     while new:
         found.update((row.event_id, row) for row in new)
@@ -226,11 +226,11 @@ def _lists_of(transaction: Connection, places: Collection[tuple[str, str]]) -> d
     found: dict[tuple[str, str], list[Listed]] = {at: [] for at in places}
     each = {(site, str(ReceivingPlace(PlaceKind.TRAILER, name))): (site, name) for site, name in places}
     for one in load_published_at(transaction, each):
-        found[each[one.expected.site, str(one.expected.place)]].append(_listed(one))
+        found[each[one.expected.site, str(one.expected.place)]].append(_to_listed(one))
     return found
 
 
-def _names(trailer: str, roles: Roles) -> Any:
+def _matches(trailer: str, roles: Roles) -> Any:
     return or_(*(entries.c.fields[name].as_string() == trailer for name in fields_with(roles, "trailer")))
 
 
@@ -245,13 +245,13 @@ _EVENT = select(
 )
 
 
-def _saying(trailers: Collection[str], roles: Roles) -> Select[Any]:
+def _select_naming(trailers: Collection[str], roles: Roles) -> Select[Any]:
     """The events of entries that name one of these, by the search index."""
     its = (texts.c.value.in_(trailers), texts.c.field.in_(fields_with(roles, "trailer")))
     return select(texts.c.event_id).where(*its)
 
 
-def _rows(transaction: Connection, site: str, names: Any) -> list[Any]:
+def _load_rows(transaction: Connection, site: str, names: Any) -> list[Any]:
     """The events that name the trailer, those that they amend, and those that amend or cancel them; by arrival."""
     wanted = _EVENT.join(entries, entries.c.event_id == events.c.event_id)
     found = {row.event_id: row for row in transaction.execute(wanted.where(names))}
@@ -279,7 +279,7 @@ def _new(transaction: Connection, site: str, named: set[str], found: dict[str, A
     return new
 
 
-def _said(row: Any, site: str) -> Said:
+def _to_said(row: Any, site: str) -> Said:
     event = parsed(row.body)
     if not _is_whole(event):
         raise UnreadableInput(
@@ -294,13 +294,13 @@ def _replaces(body: str) -> str | None:
     return (data.get("amends") or data.get("cancels")) if isinstance(data, dict) else None
 
 
-def _listed(one: PublishedList) -> Listed:
+def _to_listed(one: PublishedList) -> Listed:
     if one.body is None:
         return Listed(one.expected.version, one.written_at, unsigned_list(one.expected, one.written_at), None)
     return Listed(one.expected.version, moment(parsed(one.body)["time"]), one.body.encode(), one.public_key)
 
 
-def _refused(transaction: Connection, site: str, trailer: str, roles: Roles, holding: bytes) -> list[TurnedDown]:
+def _load_refused(transaction: Connection, site: str, trailer: str, roles: Roles, holding: bytes) -> list[_TurnedDown]:
     wanted = select(refused).where(refused.c.site == site).order_by(refused.c.device, refused.c.sequence)
     found = []
     for row in transaction.execute(wanted):
@@ -309,7 +309,7 @@ def _refused(transaction: Connection, site: str, trailer: str, roles: Roles, hol
         event, nobody = parsed(row.body), EntryHistory((), roles)
         said = Said(event, timestamp(row.received_at))
         if _is_whole(event) and nobody.trailer(said) == trailer:
-            found.append(TurnedDown(said, row.device, row.body, tuple(row.reasons)))
+            found.append(_TurnedDown(said, row.device, row.body, tuple(row.reasons)))
     return found
 
 
@@ -330,7 +330,7 @@ def _is_whole(event: dict[str, Any]) -> bool:
         return False
 
 
-def _reviews(
+def _load_reviews(
     transaction: Connection, site: str, trailer: str, story: EntryHistory, lists: Iterable[Listed]
 ) -> list[Review]:
     """The trailer's reviews: they name it, became its entries, or are open and of a pallet announced for it."""
@@ -347,7 +347,7 @@ def _reviews(
     return found
 
 
-def owed(transaction: Connection, roles: Roles) -> set[tuple[str, str]]:
+def find_unwritten(transaction: Connection, roles: Roles) -> set[tuple[str, str]]:
     """Site and trailer of each current closing whose latest dossier version was not written."""
     closing = {form: str(of["fields"]["trailer"]) for form, of in roles.items() if of["kind"] == "closing"}
     wanted = (

@@ -28,10 +28,10 @@ from dockvoice_protocol.instants import instant, to_zone
 from inventory.epcis import vocabulary
 from inventory.epcis.keys import GLN, InvalidKey, Key, KeyKind, check_key_digits, parse_key
 
-Json = Mapping[str, Any]
+_Json = Mapping[str, Any]
 
 
-SHOWN = 80  # Characters quoted of a wrong value: enough to find it.
+_SHOWN = 80  # Characters quoted of a wrong value: enough to find it.
 
 
 class Rule(StrEnum):
@@ -74,52 +74,52 @@ class Breach:
         return f"{self.at or '/'}: {self.told} ({self.rule})"
 
 
-Breaches = Iterator[Breach]
-Zones = Mapping[Key, str]
+_Breaches = Iterator[Breach]
+_Zones = Mapping[Key, str]
 """The name of the time zone by place."""
 
 DOCUMENT = "EPCISDocument"
-DOCUMENT_MEMBERS = frozenset(
+_DOCUMENT_MEMBERS = frozenset(
     "@context id type schemaVersion creationDate instanceIdentifier sender receiver epcisHeader epcisBody".split()  # noqa: SIM905
 )
-COMMON = frozenset(
+_COMMON = frozenset(
     "@context type eventTime recordTime eventTimeZoneOffset eventID certificationInfo errorDeclaration".split()  # noqa: SIM905
 )
-CONTEXT_OF_EVENT = frozenset(
+_CONTEXT_OF_EVENT = frozenset(
     "action bizStep disposition readPoint bizLocation bizTransactionList sourceList destinationList sensorElementList".split()  # noqa: SIM905, E501
 )
-MEMBERS: Mapping[str, frozenset[str]] = {
-    "ObjectEvent": CONTEXT_OF_EVENT | {"epcList", "quantityList", "persistentDisposition", "ilmd"},
-    "AggregationEvent": CONTEXT_OF_EVENT | {"parentID", "childEPCs", "childQuantityList"},
-    "AssociationEvent": CONTEXT_OF_EVENT | {"parentID", "childEPCs", "childQuantityList"},
-    "TransactionEvent": CONTEXT_OF_EVENT | {"parentID", "epcList", "quantityList"},
-    "TransformationEvent": (CONTEXT_OF_EVENT - {"action"})
+_MEMBERS: Mapping[str, frozenset[str]] = {
+    "ObjectEvent": _CONTEXT_OF_EVENT | {"epcList", "quantityList", "persistentDisposition", "ilmd"},
+    "AggregationEvent": _CONTEXT_OF_EVENT | {"parentID", "childEPCs", "childQuantityList"},
+    "AssociationEvent": _CONTEXT_OF_EVENT | {"parentID", "childEPCs", "childQuantityList"},
+    "TransactionEvent": _CONTEXT_OF_EVENT | {"parentID", "epcList", "quantityList"},
+    "TransformationEvent": (_CONTEXT_OF_EVENT - {"action"})
     | {"inputEPCList", "inputQuantityList", "outputEPCList", "outputQuantityList", "transformationID", "ilmd"}
     | {"persistentDisposition"},
 }
 """The members of an event by its type, besides those of every event."""
 
-THINGS = ("epcList", "childEPCs", "inputEPCList", "outputEPCList")
-KINDS_OF_THINGS = ("quantityList", "childQuantityList", "inputQuantityList", "outputQuantityList")
-ONE_THING = frozenset({KeyKind.UNIT, KeyKind.ITEM})
-A_KIND = frozenset({KeyKind.CLASS, KeyKind.LOT})
-A_PLACE = frozenset({KeyKind.PLACE})
+_THINGS = ("epcList", "childEPCs", "inputEPCList", "outputEPCList")
+_KINDS_OF_THINGS = ("quantityList", "childQuantityList", "inputQuantityList", "outputQuantityList")
+_ONE_THING = frozenset({KeyKind.UNIT, KeyKind.ITEM})
+_A_KIND = frozenset({KeyKind.CLASS, KeyKind.LOT})
+_A_PLACE = frozenset({KeyKind.PLACE})
 
-MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})")
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})")
 OFFSET = re.compile(r"([+-])(?:(0[0-9]|1[0-3]):([0-5][0-9])|(14):(00))")
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>\"{}|\\^`]+")
-COMPACT = re.compile(r"([A-Za-z_][\w.\-]*):[^/\s].*")
-HASHED = re.compile(r"ni:///sha-256;[0-9a-f]{64}\?ver=CBV2\.[0-9]")
-UOM = re.compile("[A-Z0-9]{2,3}")
-DOCUMENT_NUMBER = re.compile(r"urn:epcglobal:cbv:bt:([^:]*):(.+)")
-GLOBAL_PREFIXES = frozenset({"epcis", "cbv", "cbvmda", "gs1", "rdfs", "owl", "xsd", "dcterms"})
+_COMPACT = re.compile(r"([A-Za-z_][\w.\-]*):[^/\s].*")
+_HASHED = re.compile(r"ni:///sha-256;[0-9a-f]{64}\?ver=CBV2\.[0-9]")
+_UOM = re.compile("[A-Z0-9]{2,3}")
+_DOCUMENT_NUMBER = re.compile(r"urn:epcglobal:cbv:bt:([^:]*):(.+)")
+_GLOBAL_PREFIXES = frozenset({"epcis", "cbv", "cbvmda", "gs1", "rdfs", "owl", "xsd", "dcterms"})
 """Prefixes that GS1's context declares itself."""
 
 
 class Checker:
     """Validates events in order, and remembers them."""
 
-    def __init__(self, zones: Zones | None = None, zone: str | None = None) -> None:
+    def __init__(self, zones: _Zones | None = None, zone: str | None = None) -> None:
         """`zones`: of known places; `zone`: of all others."""
         self._zones = zones or {}
         self._zone = zone
@@ -127,22 +127,22 @@ class Checker:
         self._declared: dict[str, str] = {}  # The same for error declarations.
         self._right: dict[str, str] = {}  # Place of the first reference to a correcting event.
 
-    def learn(self, event: Json) -> None:
+    def learn(self, event: _Json) -> None:
         """Remember an event of this or an earlier document."""
         known = self._declared if "errorDeclaration" in event else self._known
         known.setdefault(str(event.get("eventID")), _fingerprint(event))
 
-    def forget(self, event: Json) -> None:
-        """Remove an event from those that are known."""
+    def forget(self, event: _Json) -> None:
+        """Forget an event that `learn` remembered."""
         (self._declared if "errorDeclaration" in event else self._known).pop(str(event.get("eventID")), None)
 
-    def told_before(self, event: Json) -> bool | None:
+    def told_before(self, event: _Json) -> bool | None:
         """Whether this very event is known; None for an unknown eventID, False for another event with the same one."""
         known = self._declared if "errorDeclaration" in event else self._known
         before = known.get(str(event.get("eventID")))
         return None if before is None else before == _fingerprint(event)
 
-    def document(self, content: object) -> Breaches:
+    def document(self, content: object) -> _Breaches:
         """All breaches of a document, except references to unknown events: see `rest`."""
         if not isinstance(content, dict):
             yield Breach("", Rule.SHAPE, f"found {_type_name(content)}, an EPCIS document is an object")
@@ -150,11 +150,11 @@ class Checker:
         yield from _check_header(content)
         body = content.get("epcisBody")
         if not isinstance(body, dict):
-            yield _missing_or_wrong("/epcisBody", content, "epcisBody", "an object")
+            yield _value_breach("/epcisBody", content, "epcisBody", "an object")
             return
         events = body.get("eventList")
         if not isinstance(events, list):
-            yield _missing_or_wrong("/epcisBody/eventList", body, "eventList", "a list")
+            yield _value_breach("/epcisBody/eventList", body, "eventList", "a list")
             return
         created, prefixes = _parse_time(content.get("creationDate")), _declared_prefixes(content)
         seen: set[tuple[str, bool]] = set()
@@ -171,39 +171,39 @@ class Checker:
             yield from self.event(event, f"/epcisBody/eventList/{at}", created, prefixes)
 
     def event(
-        self, event: object, at: str, created: datetime | None, prefixes: Collection[str] = GLOBAL_PREFIXES
-    ) -> Breaches:
+        self, event: object, at: str, created: datetime | None, prefixes: Collection[str] = _GLOBAL_PREFIXES
+    ) -> _Breaches:
         """All breaches of one event, in a document of this date that declares these prefixes."""
         if not isinstance(event, dict):
             yield Breach(at, Rule.SHAPE, f"found {_type_name(event)}, an event is an object")
             return
         kind = event.get("type")
-        if not isinstance(kind, str) or (kind not in MEMBERS and ":" not in kind):
-            yield _missing_or_wrong(f"{at}/type", event, "type", f"one of {', '.join(MEMBERS)}")
+        if not isinstance(kind, str) or (kind not in _MEMBERS and ":" not in kind):
+            yield _value_breach(f"{at}/type", event, "type", f"one of {', '.join(_MEMBERS)}")
             return
         prefixes = {*prefixes, *_declared_prefixes(event)}
-        yield from _check_members(event, at, COMMON | MEMBERS.get(kind, frozenset()), prefixes)
+        yield from _check_members(event, at, _COMMON | _MEMBERS.get(kind, frozenset()), prefixes)
         yield from _check_times(event, at, created)
-        yield from self._offset(event, at)
+        yield from self._check_offset(event, at)
         yield from _check_event_id(event, at)
         yield from _check_business_step(event, at, kind)
         yield from _check_places(event, at)
         yield from _check_objects(event, at, kind)
         yield from _check_references(event, at, kind)
         if "errorDeclaration" in event:
-            yield from self._declaration(event, at, created, prefixes)
+            yield from self._check_declared(event, at, created, prefixes)
 
-    def rest(self) -> Breaches:
+    def rest(self) -> _Breaches:
         """Breaches for referenced correcting events that are unknown."""
         for name, at in self._right.items():
             if name not in self._known:
                 yield Breach(at, Rule.NOT_KNOWN, f"{name} is no event of these files; name the one that has it")
 
-    def _offset(self, event: Json, at: str) -> Breaches:
+    def _check_offset(self, event: _Json, at: str) -> _Breaches:
         at, found = f"{at}/eventTimeZoneOffset", event.get("eventTimeZoneOffset")
         parts = OFFSET.fullmatch(found) if isinstance(found, str) else None
         if parts is None:
-            yield _missing_or_wrong(at, event, "eventTimeZoneOffset", "+hh:mm or -hh:mm, up to 14:00", Rule.OFFSET)
+            yield _value_breach(at, event, "eventTimeZoneOffset", "+hh:mm or -hh:mm, up to 14:00", Rule.OFFSET)
             return
         moment, zone = _parse_time(event.get("eventTime")), self._zone_of(event)
         if moment is None or zone is None:
@@ -216,7 +216,7 @@ class Checker:
         if (true := there.utcoffset()) != ahead:
             yield Breach(at, Rule.ZONE, f"found {found}, but clocks in {zone} were {_format_offset(true)} then")
 
-    def _zone_of(self, event: Json) -> str | None:
+    def _zone_of(self, event: _Json) -> str | None:
         for member in ("readPoint", "bizLocation"):
             place = event.get(member)
             name = place.get("id") if isinstance(place, dict) else None
@@ -228,7 +228,7 @@ class Checker:
                 return self._zones[key]
         return self._zone
 
-    def _declaration(self, event: Json, at: str, created: datetime | None, prefixes: Collection[str]) -> Breaches:
+    def _check_declared(self, event: _Json, at: str, created: datetime | None, prefixes: Collection[str]) -> _Breaches:
         at, error, name = f"{at}/errorDeclaration", event["errorDeclaration"], event.get("eventID")
         if not isinstance(error, dict):
             yield Breach(at, Rule.SHAPE, f"found {_type_name(error)}, an error declaration is an object")
@@ -237,7 +237,7 @@ class Checker:
         yield from _check_time(error, at, "declarationTime", created, needed=True)
         if "reason" in error:
             yield from _check_word(error["reason"], f"{at}/reason", vocabulary.ERROR_REASONS, "reasons of errors")
-        yield from self._corrective(error, f"{at}/correctiveEventIDs", name)
+        yield from self._check_corrective(error, f"{at}/correctiveEventIDs", name)
         if not isinstance(name, str):
             yield Breach(at, Rule.DECLARATION, "an event without eventID cannot be declared wrong")
         elif name not in self._known:
@@ -246,7 +246,7 @@ class Checker:
             told = "differs from the event that it declares wrong, which it must repeat but for this and recordTime"
             yield Breach(at, Rule.DECLARATION, told)
 
-    def _corrective(self, error: Json, at: str, own: object) -> Breaches:
+    def _check_corrective(self, error: _Json, at: str, own: object) -> _Breaches:
         right = error.get("correctiveEventIDs", [])
         if not isinstance(right, list):
             yield Breach(at, Rule.SHAPE, f"found {_type_name(right)}, a list is allowed")
@@ -255,7 +255,7 @@ class Checker:
         for number, name in enumerate(right):
             here = f"{at}/{number}"
             if not isinstance(name, str) or not _is_event_id(name):
-                yield Breach(here, Rule.EVENT_ID, f"found {_shorten(name)}, {EVENT_IDS}")
+                yield Breach(here, Rule.EVENT_ID, f"found {_shorten(name)}, {_EVENT_IDS}")
             elif name == own:
                 yield Breach(here, Rule.DECLARATION, "an event cannot tell itself right")
             elif name in named:
@@ -265,60 +265,58 @@ class Checker:
                 self._right.setdefault(name, here)
 
 
-def _check_header(content: Json) -> Breaches:
+def _check_header(content: _Json) -> _Breaches:
     if content.get("type") != DOCUMENT:
-        yield _missing_or_wrong("/type", content, "type", DOCUMENT)
+        yield _value_breach("/type", content, "type", DOCUMENT)
     contexts = content.get("@context")
     named = contexts if isinstance(contexts, list) else [contexts]
     if not any(isinstance(one, str) and one.endswith("epcis-context.jsonld") for one in named):
-        yield _missing_or_wrong(
-            "/@context", content, "@context", f"{vocabulary.CONTEXT}, or a list with it", Rule.CONTEXT
-        )
+        yield _value_breach("/@context", content, "@context", f"{vocabulary.CONTEXT}, or a list with it", Rule.CONTEXT)
     if not (isinstance(version := content.get("schemaVersion"), str) and re.fullmatch(r"2\.0(\.[0-9]+)?", version)):
-        yield _missing_or_wrong("/schemaVersion", content, "schemaVersion", '"2.0"', Rule.VERSION)
+        yield _value_breach("/schemaVersion", content, "schemaVersion", '"2.0"', Rule.VERSION)
     yield from _check_time(content, "", "creationDate", None, needed=True)
-    yield from _check_members(content, "", DOCUMENT_MEMBERS, _declared_prefixes(content))
+    yield from _check_members(content, "", _DOCUMENT_MEMBERS, _declared_prefixes(content))
     if isinstance(body := content.get("epcisBody"), dict):
         yield from _check_members(body, "/epcisBody", {"eventList"}, _declared_prefixes(content))
 
 
-def _check_members(found: Json, at: str, allowed: Collection[str], prefixes: Collection[str]) -> Breaches:
+def _check_members(found: _Json, at: str, allowed: Collection[str], prefixes: Collection[str]) -> _Breaches:
     """Report unknown members: extensions must have a declared prefix or be absolute URIs."""
     for name in found:
         if name in allowed:
             continue
-        compact, here = COMPACT.fullmatch(name), f"{at}/{name[:SHOWN]}"
+        compact, here = _COMPACT.fullmatch(name), f"{at}/{name[:_SHOWN]}"
         if not ADDRESS.fullmatch(name):
             told = f"is no member here; allowed are {', '.join(sorted(allowed))}, and addresses of your own"
             yield Breach(here, Rule.UNKNOWN, told)
         elif compact and compact[1] not in {*prefixes, "urn"}:
-            yield Breach(here, Rule.CONTEXT, f"the prefix {compact[1][:SHOWN]} is not declared in @context")
+            yield Breach(here, Rule.CONTEXT, f"the prefix {compact[1][:_SHOWN]} is not declared in @context")
 
 
-def _check_times(event: Json, at: str, created: datetime | None) -> Breaches:
+def _check_times(event: _Json, at: str, created: datetime | None) -> _Breaches:
     yield from _check_time(event, at, "eventTime", created, needed=True)
     yield from _check_time(event, at, "recordTime", None, needed=False)
 
 
-def _check_time(found: Json, at: str, member: str, created: datetime | None, *, needed: bool) -> Breaches:
+def _check_time(found: _Json, at: str, member: str, created: datetime | None, *, needed: bool) -> _Breaches:
     if member not in found and not needed:
         return
     moment = _parse_time(found.get(member))
     if moment is None:
         allowed = "a moment with its offset, such as 2026-11-20T07:15:02.417Z"
-        yield _missing_or_wrong(f"{at}/{member}", found, member, allowed, Rule.TIME)
+        yield _value_breach(f"{at}/{member}", found, member, allowed, Rule.TIME)
     elif created is not None and moment > created:
         yield Breach(f"{at}/{member}", Rule.FUTURE, f"{found[member]} is later than the document, which cannot know it")
 
 
-EVENT_IDS = "allowed are urn:uuid:… and ni:///sha-256;…?ver=CBV2.0"
+_EVENT_IDS = "allowed are urn:uuid:… and ni:///sha-256;…?ver=CBV2.0"
 
 
-def _check_event_id(event: Json, at: str) -> Breaches:
+def _check_event_id(event: _Json, at: str) -> _Breaches:
     name = event.get("eventID")
     if not isinstance(name, str) or not _is_event_id(name):
-        told = f"{EVENT_IDS}: without one, nobody can correct it, and it is doubled when it comes again"
-        yield _missing_or_wrong(f"{at}/eventID", event, "eventID", told, Rule.EVENT_ID)
+        told = f"{_EVENT_IDS}: without one, nobody can correct it, and it is doubled when it comes again"
+        yield _value_breach(f"{at}/eventID", event, "eventID", told, Rule.EVENT_ID)
 
 
 def _is_event_id(name: str) -> bool:
@@ -328,14 +326,14 @@ def _is_event_id(name: str) -> bool:
             return str(UUID(own)) == own.lower()
         except ValueError:
             return False
-    return HASHED.fullmatch(name) is not None
+    return _HASHED.fullmatch(name) is not None
 
 
-def _check_business_step(event: Json, at: str, kind: str) -> Breaches:
+def _check_business_step(event: _Json, at: str, kind: str) -> _Breaches:
     action = event.get("action")
     known = isinstance(action, str) and action in vocabulary.ACTIONS
-    if "action" in MEMBERS.get(kind, ()) and not known:
-        yield _missing_or_wrong(f"{at}/action", event, "action", " or ".join(sorted(vocabulary.ACTIONS)), Rule.ACTION)
+    if "action" in _MEMBERS.get(kind, ()) and not known:
+        yield _value_breach(f"{at}/action", event, "action", " or ".join(sorted(vocabulary.ACTIONS)), Rule.ACTION)
     for member, words, called in (
         ("bizStep", vocabulary.BIZ_STEPS, "business steps"),
         ("disposition", vocabulary.DISPOSITIONS, "dispositions"),
@@ -348,7 +346,7 @@ def _check_business_step(event: Json, at: str, kind: str) -> Breaches:
         yield Breach(f"{at}/ilmd", Rule.ACTION, "what is told of new objects goes with the action ADD only")
 
 
-def _check_persistent_disposition(found: object, at: str) -> Breaches:
+def _check_persistent_disposition(found: object, at: str) -> _Breaches:
     if not isinstance(found, dict) or not {*found} or not {*found} <= {"set", "unset"}:
         yield Breach(at, Rule.SHAPE, f"found {_type_name(found)}, allowed is an object with set, unset or both")
         return
@@ -360,7 +358,7 @@ def _check_persistent_disposition(found: object, at: str) -> Breaches:
             yield from _check_word(word, f"{at}/{member}/{number}", vocabulary.DISPOSITIONS, "dispositions")
 
 
-def _check_word(found: object, at: str, words: frozenset[str], called: str) -> Breaches:
+def _check_word(found: object, at: str, words: frozenset[str], called: str) -> _Breaches:
     """Check a CBV word: a known bare name, or a URI of another vocabulary."""
     if isinstance(found, str) and found.startswith(vocabulary.OLD_WORDS):
         yield Breach(at, Rule.WORD, f"found {found!r}; JSON of EPCIS 2.0 has the bare name")
@@ -370,7 +368,7 @@ def _check_word(found: object, at: str, words: frozenset[str], called: str) -> B
         )
 
 
-def _check_places(event: Json, at: str) -> Breaches:
+def _check_places(event: _Json, at: str) -> _Breaches:
     for member in ("readPoint", "bizLocation"):
         if member not in event:
             continue
@@ -378,10 +376,10 @@ def _check_places(event: Json, at: str) -> Breaches:
         if not isinstance(place, dict):
             yield Breach(here, Rule.SHAPE, f'found {_type_name(place)}, allowed is {{"id": "…"}}')
         else:
-            yield from _check_identifier(place.get("id"), f"{here}/id", A_PLACE, "a place")
+            yield from _check_identifier(place.get("id"), f"{here}/id", _A_PLACE, "a place")
 
 
-def _check_identifier(found: object, at: str, allowed: Collection[KeyKind], called: str) -> Breaches:
+def _check_identifier(found: object, at: str, allowed: Collection[KeyKind], called: str) -> _Breaches:
     """Check an identifier; a GS1 key must be valid, and of an allowed kind."""
     if not isinstance(found, str) or not ADDRESS.fullmatch(found):
         yield Breach(at, Rule.ADDRESS, f"found {_shorten(found)}, {called} is named by an address")
@@ -395,56 +393,56 @@ def _check_identifier(found: object, at: str, allowed: Collection[KeyKind], call
         yield Breach(at, Rule.LEVEL, f"{found} is a key of the kind {key.kind}; {called} must stand here")
 
 
-def _check_objects(event: Json, at: str, kind: str) -> Breaches:
-    allowed = MEMBERS.get(kind, frozenset())
-    for member in THINGS:
+def _check_objects(event: _Json, at: str, kind: str) -> _Breaches:
+    allowed = _MEMBERS.get(kind, frozenset())
+    for member in _THINGS:
         if member in event and member in allowed:
             yield from _check_epc_list(event[member], f"{at}/{member}")
-    for member in KINDS_OF_THINGS:
+    for member in _KINDS_OF_THINGS:
         if member in event and member in allowed:
             yield from _check_quantity_list(event[member], f"{at}/{member}")
     if "parentID" in event and "parentID" in allowed:
-        yield from _check_identifier(event["parentID"], f"{at}/parentID", ONE_THING | A_PLACE, "one thing")
+        yield from _check_identifier(event["parentID"], f"{at}/parentID", _ONE_THING | _A_PLACE, "one thing")
         children = event.get("childEPCs")
         if isinstance(children, list) and event["parentID"] in children:
             yield Breach(f"{at}/parentID", Rule.PARENT, "it is among its own children")
     yield from _check_names_object(event, at, kind)
 
 
-def _check_names_object(event: Json, at: str, kind: str) -> Breaches:
+def _check_names_object(event: _Json, at: str, kind: str) -> _Breaches:
     """Check that the event names an object."""
     has = {member for member in event if event[member] not in ([], None)}
     if kind in _ABOUT:
         yield from _ABOUT[kind](has, at, event.get("action"))
 
 
-def _check_object_event(has: set[str], at: str, _: object) -> Breaches:
+def _check_object_event(has: set[str], at: str, _: object) -> _Breaches:
     sensed = "sensorElementList" in has and has & {"readPoint", "bizLocation"}
     if not has & {"epcList", "quantityList"} and not sensed:
         yield Breach(at, Rule.NOTHING, "names no object: epcList or quantityList must have one")
 
 
-def _check_children(has: set[str], at: str, action: object, *, always: bool = False) -> Breaches:
+def _check_children(has: set[str], at: str, action: object, *, always: bool = False) -> _Breaches:
     if "parentID" not in has and (action != "OBSERVE" or always):
         yield Breach(f"{at}/parentID", Rule.PARENT, f"must be given with {action}")
     if not has & {"childEPCs", "childQuantityList"} and action != "DELETE":
         yield Breach(at, Rule.NOTHING, "names no child: childEPCs or childQuantityList must have one")
 
 
-def _check_transaction(has: set[str], at: str, action: object) -> Breaches:
+def _check_transaction(has: set[str], at: str, action: object) -> _Breaches:
     if "bizTransactionList" not in has:
         yield Breach(f"{at}/bizTransactionList", Rule.MISSING, "must be given, with one at the least")
     if not has & {"epcList", "quantityList", "parentID"} and action != "DELETE":
         yield Breach(at, Rule.NOTHING, "names no object")
 
 
-def _check_transformation(has: set[str], at: str, _: object) -> Breaches:
+def _check_transformation(has: set[str], at: str, _: object) -> _Breaches:
     came, went = has & {"inputEPCList", "inputQuantityList"}, has & {"outputEPCList", "outputQuantityList"}
     if not (came and went) and not ("transformationID" in has and (came or went)):
         yield Breach(at, Rule.NOTHING, "names no input and output, and no transformationID with one of them")
 
 
-_ABOUT: Mapping[str, Callable[[set[str], str, object], Breaches]] = {
+_ABOUT: Mapping[str, Callable[[set[str], str, object], _Breaches]] = {
     "ObjectEvent": _check_object_event,
     "AggregationEvent": _check_children,
     "AssociationEvent": partial(_check_children, always=True),
@@ -453,20 +451,20 @@ _ABOUT: Mapping[str, Callable[[set[str], str, object], Breaches]] = {
 }
 
 
-def _check_epc_list(found: object, at: str) -> Breaches:
+def _check_epc_list(found: object, at: str) -> _Breaches:
     if not isinstance(found, list):
         yield Breach(at, Rule.SHAPE, f"found {_type_name(found)}, a list is allowed")
         return
     named: set[str] = set()  # A set, since a list may have a hundred thousand.
     for number, one in enumerate(found):
-        yield from _check_identifier(one, f"{at}/{number}", ONE_THING, "one thing")
+        yield from _check_identifier(one, f"{at}/{number}", _ONE_THING, "one thing")
         if isinstance(one, str):
             if one in named:
                 yield Breach(f"{at}/{number}", Rule.TWICE, f"{_shorten(one)} is named twice")
             named.add(one)
 
 
-def _check_quantity_list(found: object, at: str) -> Breaches:
+def _check_quantity_list(found: object, at: str) -> _Breaches:
     if not isinstance(found, list):
         yield Breach(at, Rule.SHAPE, f"found {_type_name(found)}, a list is allowed")
         return
@@ -477,11 +475,11 @@ def _check_quantity_list(found: object, at: str) -> Breaches:
             continue
         for name in sorted({*one} - {"epcClass", "quantity", "uom"}):
             yield Breach(f"{here}/{name}", Rule.UNKNOWN, "is no member here; allowed are epcClass, quantity and uom")
-        yield from _check_identifier(one.get("epcClass"), f"{here}/epcClass", A_KIND, "a kind of things")
+        yield from _check_identifier(one.get("epcClass"), f"{here}/epcClass", _A_KIND, "a kind of things")
         yield from _check_quantity(one, here)
 
 
-def _check_quantity(one: Json, at: str) -> Breaches:
+def _check_quantity(one: _Json, at: str) -> _Breaches:
     """Check a QuantityElement: a count is whole without unit, a measure has one; both are positive."""
     quantity, uom = one.get("quantity"), one.get("uom")
     if "quantity" in one and not _is_positive(quantity):
@@ -512,11 +510,11 @@ def _is_measured(epc_class: object) -> bool | None:
         key = parse_key(epc_class) if isinstance(epc_class, str) else None
     except InvalidKey:
         return None
-    return key.measured if key is not None and key.kind in A_KIND else None
+    return key.measured if key is not None and key.kind in _A_KIND else None
 
 
-def _check_references(event: Json, at: str, kind: str) -> Breaches:
-    if kind not in MEMBERS:
+def _check_references(event: _Json, at: str, kind: str) -> _Breaches:
+    if kind not in _MEMBERS:
         return
     if "bizTransactionList" in event:
         of_type = (vocabulary.TRANSACTION_TYPES, "types of business transactions")
@@ -530,13 +528,13 @@ def _check_references(event: Json, at: str, kind: str) -> Breaches:
 
 
 def _check_list(
-    event: Json,
+    event: _Json,
     at: str,
     member: str,
     name: str,
     of_type: tuple[frozenset[str], str],
-    look: Callable[[object, str], Breaches],
-) -> Breaches:
+    look: Callable[[object, str], _Breaches],
+) -> _Breaches:
     found, at = event[member], f"{at}/{member}"
     if not isinstance(found, list) or not found:
         yield Breach(at, Rule.SHAPE, f"found {_type_name(found)}, allowed is a list with one at the least")
@@ -553,11 +551,11 @@ def _check_list(
         yield from look(one.get(name), f"{here}/{name}")
 
 
-def _check_document_reference(found: object, at: str) -> Breaches:
+def _check_document_reference(found: object, at: str) -> _Breaches:
     if not isinstance(found, str) or not ADDRESS.fullmatch(found):
         yield Breach(at, Rule.ADDRESS, f"found {_shorten(found)}, a document is named by an address")
     elif found.startswith("urn:epcglobal:cbv:bt:"):
-        parts = DOCUMENT_NUMBER.fullmatch(found)
+        parts = _DOCUMENT_NUMBER.fullmatch(found)
         try:
             if parts is None:
                 raise InvalidKey(f"found {found!r}")
@@ -566,34 +564,34 @@ def _check_document_reference(found: object, at: str) -> Breaches:
             yield Breach(at, Rule.DOCUMENT, f"{fault}; allowed is urn:epcglobal:cbv:bt:GLN:NUMBER")
 
 
-def _check_party(found: object, at: str) -> Breaches:
-    return _check_identifier(found, at, A_PLACE, "a party or a place")
+def _check_party(found: object, at: str) -> _Breaches:
+    return _check_identifier(found, at, _A_PLACE, "a party or a place")
 
 
-def _missing_or_wrong(at: str, of: Json, member: str, allowed: str, rule: Rule = Rule.SHAPE) -> Breach:
+def _value_breach(at: str, of: _Json, member: str, allowed: str, rule: Rule = Rule.SHAPE) -> Breach:
     if member not in of:
         return Breach(at, Rule.MISSING, f"must be given: {allowed}")
     return Breach(at, rule, f"found {_shorten(of[member])}, allowed is {allowed}")
 
 
-def _declared_prefixes(of: Json) -> frozenset[str]:
+def _declared_prefixes(of: _Json) -> frozenset[str]:
     contexts = of.get("@context")
     named = contexts if isinstance(contexts, list) else [contexts]
-    return GLOBAL_PREFIXES.union(*({*one} for one in named if isinstance(one, dict)))
+    return _GLOBAL_PREFIXES.union(*({*one} for one in named if isinstance(one, dict)))
 
 
 def _parse_time(found: object) -> datetime | None:
-    if not isinstance(found, str) or not MOMENT.fullmatch(found):
+    if not isinstance(found, str) or not _MOMENT.fullmatch(found):
         return None
     return instant(found)
 
 
-def _without_declaration(declared: Json) -> Json:
+def _without_declaration(declared: _Json) -> _Json:
     """The event that an error declaration repeats."""
     return {name: value for name, value in declared.items() if name != "errorDeclaration"}
 
 
-def _fingerprint(event: Json) -> str:
+def _fingerprint(event: _Json) -> str:
     """Hash of an event's content, without the time at which a repository recorded it."""
     content = {name: value for name, value in event.items() if name not in {"recordTime", "@context"}}
     return sha256(json.dumps(content, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
@@ -615,4 +613,4 @@ def _type_name(found: object) -> str:
 
 def _shorten(found: object) -> str:
     text = json.dumps(found, ensure_ascii=False, default=str)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

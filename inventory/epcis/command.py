@@ -32,7 +32,7 @@ commands = typer.Typer(no_args_is_help=True)
 
 MOST_LINES = 100  # Most lines of faults for people: more have a common cause.
 
-MappingFile = Annotated[
+_MappingFile = Annotated[
     Path, typer.Option("--mapping", metavar="FILE", readable=False, help="What GS1 calls your places and items: TOML.")
 ]
 Known = Annotated[
@@ -54,7 +54,7 @@ def epcis(context: typer.Context, config: Config = None, database: Database = No
 @commands.command(short_help="Write one document of all that can be named.")
 def export(
     context: typer.Context,
-    mapping: MappingFile,
+    mapping: _MappingFile,
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="FILE", help="The file to make; none may be there yet. Unset: stdout."),
@@ -94,7 +94,7 @@ def export(
     with open_read_only(settings.database_url) as engine, _open_output(out) as sink:
         for line in making.lines(load_events(engine, site)):
             sink.write(line)
-    refusals.end()
+    refusals.print_reasons()
     _print_tally(making.tally, out, as_json=as_json)
     if making.tally.refused:
         raise typer.Exit(1)
@@ -251,7 +251,7 @@ class _Refusals:
             self.first.setdefault(why.told, f"{one.site}/{one.device} {one.sequence}")
             self.found[why.told] += 1
 
-    def end(self) -> None:
+    def print_reasons(self) -> None:
         """Print a line for each reason."""
         for told, number in self.found.items():
             others = f", and {number - 1} more" if number > 1 else ""

@@ -35,13 +35,13 @@ class Tally:
     reasons: Counter[str] = field(default_factory=Counter)  # By code; one entry may have several.
 
 
-Refused = Callable[[StoredEvent, Unexported], None]
+_Refused = Callable[[StoredEvent, Unexported], None]
 
 
 class Export:
-    """One export."""
+    """One export of stored events, and its counts."""
 
-    def __init__(self, mapping: EpcisMapping, roles: Roles, now: datetime, refused: Refused) -> None:
+    def __init__(self, mapping: EpcisMapping, roles: Roles, now: datetime, refused: _Refused) -> None:
         """`refused` is called for each entry that is not exported."""
         self.tally = Tally()
         self._told: dict[str, str] = {}
@@ -73,7 +73,7 @@ class Export:
             became = self._history.translate(one)
             new = [event for event in became.events if self._checker.told_before(event) is not True]
             not_known = [event for event in new if self._checker.told_before(event) is None]
-            unsound = list(self._unsound(new))
+            unsound = list(self._find_breaches(new))
             reasons = [*became.refusals, *unsound]
             self._count(one, became, reasons)
             if unsound or not (one.replaced or one.struck_at):
@@ -97,7 +97,7 @@ class Export:
         for reason in reasons:
             self._refused(one, reason)
 
-    def _unsound(self, new: Iterable[EpcisEvent]) -> Iterator[Unexported]:
+    def _find_breaches(self, new: Iterable[EpcisEvent]) -> Iterator[Unexported]:
         """Why events may not be written: they contradict an earlier document, or break a rule."""
         for event in new:
             if self._checker.told_before(event) is False:

@@ -40,7 +40,7 @@ from inventory.store.database import connect, parse_url, prepare, read_only_engi
 from inventory.store.tables import entries, events, flags
 from inventory.verify_dossier import moment
 
-WITHHELD_TOLD = "only its number came, for its broker would not take it; `dockvoice queue retry` there sends it again"
+_WITHHELD_TOLD = "only its number came, for its broker would not take it; `dockvoice queue retry` there sends it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +100,16 @@ class History:
             return Translation(left_out=data["form"])
         when = Occasion(moment(event["time"]), one.received_at, event.get("clock") != "unsynchronised")
         if one.type == RECORDED:
-            return self._made(one, data, when, None)
+            return self._translate_entry(one, data, when, None)
         if one.type == AMENDED:
-            return self._made(one, data, when, self._standing.pop(str(data.get("amends")), None))
+            return self._translate_entry(one, data, when, self._standing.pop(str(data.get("amends")), None))
         if one.type == CANCELLED:
             old = self._standing.pop(str(data.get("cancels")), None)
             gone = old.parts.values() if old else ()
             return Translation(tuple(_to_error_declaration(part, when, vocabulary.NEVER_HAPPENED) for part in gone))
-        return Translation(refusals=(Unexported(Lack.WITHHELD, WITHHELD_TOLD),))
+        return Translation(refusals=(Unexported(Lack.WITHHELD, _WITHHELD_TOLD),))
 
-    def _made(
+    def _translate_entry(
         self, one: StoredEvent, data: Mapping[str, Any], when: Occasion, old: _ReplaceableEntry | None
     ) -> Translation:
         """The events of an entry, and declarations of those events of `old` that were wrong."""
@@ -119,7 +119,7 @@ class History:
             EntrySaid(one.event_id, one.site, data["form"], data["fields"], roles, happened), self._mapping
         )
         before = {} if old is None else old.parts
-        told = self._of_earlier_documents(one) if one.replaced or one.struck_at else {}
+        told = self._earlier_events(one) if one.replaced or one.struck_at else {}
         parts = {
             name: before[name] if _are_equal_but_id(before.get(name), part) else part
             for name, part in new.parts.items()
@@ -137,7 +137,7 @@ class History:
             self._standing[one.event_id] = _ReplaceableEntry(happened, parts)
         return Translation(tuple(events), () if told else new.refusals, unchanged=bool(parts) and not events)
 
-    def _of_earlier_documents(self, one: StoredEvent) -> dict[str, EpcisEvent]:
+    def _earlier_events(self, one: StoredEvent) -> dict[str, EpcisEvent]:
         names = {part: event_identifier(one.event_id, part) for part in (MAIN, DAMAGED)}
         return {part: json.loads(self._told[name]) for part, name in names.items() if name in self._told}
 
@@ -183,7 +183,7 @@ def _to_error_declaration(event: EpcisEvent, when: Occasion, reason: str, right:
     return {**event, "errorDeclaration": error | ({"correctiveEventIDs": list(right)} if right else {})}
 
 
-AT_ONCE = 1000  # Rows fetched at once: a few megabytes.
+_AT_ONCE = 1000  # Rows fetched at once: a few megabytes.
 
 
 @contextmanager
@@ -200,7 +200,7 @@ def open_read_only(url: str) -> Iterator[Engine]:
 def load_events(engine: Engine, site: str | None = None) -> Iterator[StoredEvent]:
     """All events in one snapshot; of one site, if given. Raises Unavailable."""
     with translated_errors(engine.url), engine.begin() as transaction:
-        for row in transaction.execution_options(yield_per=AT_ONCE).execute(_select_events(site)):
+        for row in transaction.execution_options(yield_per=_AT_ONCE).execute(_select_events(site)):
             replaced = row.state is not None and row.state != "current"
             yield StoredEvent(
                 event_id=row.event_id,

@@ -20,20 +20,20 @@ from urllib.parse import quote, unquote
 SSCC, GTIN, GLN = 18, 14, 13
 """Digits of a key, the check digit included. A GTIN of 8, 12 or 13 digits is padded with zeros."""
 
-SHORT_GTINS = (8, 12, 13)  # Digits of shorter GTINs on labels and in lists.
-LOT_CHARACTERS = re.compile(r"[!\"%&'()*+,\-./0-9:;<=>?A-Z_a-z]{1,20}")
+_SHORT_GTINS = (8, 12, 13)  # Digits of shorter GTINs on labels and in lists.
+_LOT_CHARACTERS = re.compile(r"[!\"%&'()*+,\-./0-9:;<=>?A-Z_a-z]{1,20}")
 """Format of a lot (AI 10) and of the extension of a GLN (AI 254): GS1's character set 82, at most 20."""
 
 PREFIX = re.compile("[0-9]{6,12}")
 """A GS1 company prefix, 6 to 12 digits in TDS."""
 
-RESOLVER = "https://id.gs1.org"
+_RESOLVER = "https://id.gs1.org"
 """Host of a canonical Digital Link. A URI with another host names the same thing."""
 
-MEASURED = "9"
+_MEASURED = "9"
 """Indicator digit, the first of a GTIN-14, of trade items that are measured one by one."""
 
-GROUPINGS = frozenset("12345678")
+_GROUPINGS = frozenset("12345678")
 """Indicator digits of groupings of standard trade items, such as a case: counted, never measured."""
 
 
@@ -58,9 +58,9 @@ class Key:
     @property
     def measured(self) -> bool | None:
         """Whether these trade items are measured one by one; None if the number does not show it."""
-        if self.digits.startswith(MEASURED):
+        if self.digits.startswith(_MEASURED):
             return True
-        return False if self.digits[0] in GROUPINGS else None
+        return False if self.digits[0] in _GROUPINGS else None
 
 
 class InvalidKey(ValueError):
@@ -91,14 +91,14 @@ def check_key_digits(digits: str, length: int, called: str) -> str:
 
 def to_gtin14(digits: str) -> str:
     """Pad a GTIN of 8, 12, 13 or 14 digits to the 14 of EPCIS. Raises InvalidKey."""
-    if len(digits) in SHORT_GTINS and digits.isdigit():
+    if len(digits) in _SHORT_GTINS and digits.isdigit():
         digits = digits.zfill(GTIN)
     return check_key_digits(digits, GTIN, "GTIN")
 
 
 def check_lot_or_extension(text: str, called: str) -> str:
     """Return the lot or extension if its characters are allowed. Raises InvalidKey."""
-    if not LOT_CHARACTERS.fullmatch(text):
+    if not _LOT_CHARACTERS.fullmatch(text):
         raise InvalidKey(
             f"found {text[:40]!r}, a {called} has 1 to 20 letters without accents, digits or signs, no blanks"
         )
@@ -110,15 +110,15 @@ def to_digital_link(key: Key) -> str:
     more = quote(key.more, safe="")
     match key.kind:
         case KeyKind.UNIT:
-            return f"{RESOLVER}/00/{key.digits}"
+            return f"{_RESOLVER}/00/{key.digits}"
         case KeyKind.CLASS:
-            return f"{RESOLVER}/01/{key.digits}"
+            return f"{_RESOLVER}/01/{key.digits}"
         case KeyKind.LOT:
-            return f"{RESOLVER}/01/{key.digits}/10/{more}"
+            return f"{_RESOLVER}/01/{key.digits}/10/{more}"
         case KeyKind.ITEM:
-            return f"{RESOLVER}/01/{key.digits}/21/{more}"
+            return f"{_RESOLVER}/01/{key.digits}/21/{more}"
         case KeyKind.PLACE:
-            return f"{RESOLVER}/414/{key.digits}" + (f"/254/{more}" if more else "")
+            return f"{_RESOLVER}/414/{key.digits}" + (f"/254/{more}" if more else "")
 
 
 _ESCAPED = '"%&/<>?'  # TDS, table A-1: reserved in a URN; all other characters are not escaped.
@@ -148,7 +148,7 @@ def to_urn(key: Key, prefixes: tuple[str, ...]) -> str:
 
 _LINK = re.compile(r"https?://[^/?#\s]+(?:/[^?#\s]*?)?/(?P<ai>00|01|414)/(?P<digits>[^/?#\s]*)(?P<tail>[^?#\s]*)")
 _LENGTHS = {"00": SSCC, "01": GTIN, "414": GLN}
-OTHER_KEYS = re.compile(f"{RESOLVER}/(253|255|401|402|417|8003|8004|8006|8010|8013|8017|8018)/[^?#]+")
+_OTHER_KEYS = re.compile(f"{_RESOLVER}/(253|255|401|402|417|8003|8004|8006|8010|8013|8017|8018)/[^?#]+")
 """GS1 keys that no dock counts: documents, coupons, shipments, parties, assets, services."""
 _QUALIFIERS: Mapping[str, Mapping[str, KeyKind]] = {
     "01": {"10": KeyKind.LOT, "21": KeyKind.ITEM},
@@ -169,12 +169,12 @@ def parse_key(address: str) -> Key | None:
     """Parse the key in a URI; None for a URI of another kind. Raises InvalidKey."""
     if (start := next((one for one in _URNS if address.startswith(one)), None)) is not None:
         return _parse_urn(_URNS[start], address.removeprefix(start))
-    ours = address.startswith(f"{RESOLVER}/")
+    ours = address.startswith(f"{_RESOLVER}/")
     if found := _LINK.fullmatch(address):
         # At other hosts a path may have an 01 without this meaning.
         if ours or re.fullmatch(f"[0-9]{{{_LENGTHS[found['ai']]}}}", found["digits"]):
             return _parse_link(found["ai"], found["digits"], found["tail"])
-    elif ours and not OTHER_KEYS.match(address):
+    elif ours and not _OTHER_KEYS.match(address):
         raise InvalidKey(f"found {address[:80]!r}, which is no path of GS1 Digital Link to an SSCC, a GTIN or a GLN")
     return None
 

@@ -33,7 +33,7 @@ from inventory.epcis.keys import (
     to_urn,
 )
 
-SHOWN = 60  # Characters quoted of a wrong value: enough to find it.
+_SHOWN = 60  # Characters quoted of a wrong value: enough to find it.
 SITE = "site"  # In `location`: the whole site.
 
 
@@ -76,16 +76,16 @@ def _only_disposition(given: Any) -> Any:
     return {"disposition": given} if isinstance(given, str) else given
 
 
-Gtin = Annotated[str, AfterValidator(_gtin)]
-Gln = Annotated[str, AfterValidator(_gln)]
-Step = Annotated[str, _word_validator(vocabulary.BIZ_STEPS, "CBV 2.0's business steps")]
-Disposition = Annotated[str, _word_validator(vocabulary.DISPOSITIONS, "CBV 2.0's dispositions")]
+_Gtin = Annotated[str, AfterValidator(_gtin)]
+_Gln = Annotated[str, AfterValidator(_gln)]
+_Step = Annotated[str, _word_validator(vocabulary.BIZ_STEPS, "CBV 2.0's business steps")]
+_Disposition = Annotated[str, _word_validator(vocabulary.DISPOSITIONS, "CBV 2.0's dispositions")]
 
 
-class PlaceNamed(Section):
+class _PlaceNamed(Section):
     """A door or a location: a GLN, and the part of it."""
 
-    gln: Gln
+    gln: _Gln
     extension: Annotated[str, AfterValidator(_extension)] | None = None
 
     @property
@@ -98,8 +98,8 @@ class SiteNamed(Section):
     """`[sites.NAME]`: the places of a site."""
 
     zone: Annotated[str, AfterValidator(_zone)]
-    gln: Gln | None = None
-    places: dict[str, dict[str, Annotated[PlaceNamed, BeforeValidator(_only_gln)]]] = Field({})
+    gln: _Gln | None = None
+    places: dict[str, dict[str, Annotated[_PlaceNamed, BeforeValidator(_only_gln)]]] = Field({})
 
     def offset(self, moment: datetime) -> timedelta | None:
         """The UTC offset at this moment, by the time zone database; None within hours of the years 1 and 9999."""
@@ -107,56 +107,56 @@ class SiteNamed(Section):
         return None if there.tzinfo is UTC else there.utcoffset()
 
 
-class TransactionNamed(Section):
+class _TransactionNamed(Section):
     """`[[transactions]]`: a field of entries that names a document, such as a purchase order."""
 
     field: str = Field(min_length=1)
     type: Annotated[str, _word_validator(vocabulary.TRANSACTION_TYPES, "CBV 2.0's types of business transactions")]
-    gln: Gln
+    gln: _Gln
     values: dict[str, str] | None = None
     optional: bool = False
 
 
-class Exceptional(Section):
+class _Exceptional(Section):
     """A value of an entry that changes its event."""
 
-    disposition: Disposition | None = None
-    step: Step | None = None
+    disposition: _Disposition | None = None
+    step: _Step | None = None
 
 
 class FormNamed(Section):
     """`[forms.NAME]`: the EPCIS event of an entry of this form."""
 
     kind: Literal["pallet", "goods", "pallet_with_goods"]
-    step: Step
-    disposition: Disposition | None = None
+    step: _Step
+    disposition: _Disposition | None = None
     read_point: str | None = None
     location: str | None = None
     unit: str | None = Field(None, min_length=1)
-    exceptions: dict[str, dict[str, Annotated[Exceptional, BeforeValidator(_only_disposition)]]] = Field({})
+    exceptions: dict[str, dict[str, Annotated[_Exceptional, BeforeValidator(_only_disposition)]]] = Field({})
 
 
 class EpcisMapping(Section):
-    """The whole mapping."""
+    """The content of a mapping file."""
 
     identifiers: Literal["digital_link", "urn"] = "digital_link"
     company_prefixes: tuple[Annotated[str, AfterValidator(_prefix)], ...] = ()
     unsynchronised: Literal["refuse", "received"] = "refuse"
     sites: dict[str, SiteNamed] = Field(min_length=1)
-    items: dict[str, dict[str, Gtin]] = Field({})
-    transactions: tuple[TransactionNamed, ...] = ()
+    items: dict[str, dict[str, _Gtin]] = Field({})
+    transactions: tuple[_TransactionNamed, ...] = ()
     forms: dict[str, FormNamed] = Field(min_length=1)
     left_out: frozenset[str] = frozenset()
 
     @model_validator(mode="after")
-    def _together(self) -> Self:
-        faults = [*self._prefixes(), *self._units(), *self._forms(), *self._zones()]
+    def _check_all(self) -> Self:
+        faults = [*self._prefix_faults(), *self._unit_faults(), *self._form_faults(), *self._zone_faults()]
         if faults:
             raise ValueError("; ".join(faults))
         return self
 
     def name(self, key: Key) -> str:
-        """The key as a URI. Raises NoKey if it needs a company prefix and has an unknown one."""
+        """The key as a URI. Raises InvalidKey if it needs a company prefix and has an unknown one."""
         return to_digital_link(key) if self.identifiers == "digital_link" else to_urn(key, self.company_prefixes)
 
     @cached_property
@@ -191,14 +191,14 @@ class EpcisMapping(Section):
                 for value, place in named.items():
                     yield f"sites.{name}.places.{field}.{value}", site, place.key
 
-    def _zones(self) -> Iterator[str]:
+    def _zone_faults(self) -> Iterator[str]:
         zones: dict[Key, str] = {}
         for where, site, place in self._places():
             if zones.setdefault(place, site.zone) != site.zone:
                 told = f"{place.digits} is in {zones[place]} at another site; a place has one time zone"
                 yield f"{where}: {told}: give this one a GLN or an extension of its own"
 
-    def _prefixes(self) -> Iterator[str]:
+    def _prefix_faults(self) -> Iterator[str]:
         given = self.company_prefixes
         for one in given:
             if longer := [other for other in given if other != one and other.startswith(one)]:
@@ -216,7 +216,7 @@ class EpcisMapping(Section):
                 except InvalidKey as fault:
                     yield f'{where}: {fault}; add its prefix, or set identifiers = "digital_link"'
 
-    def _units(self) -> Iterator[str]:
+    def _unit_faults(self) -> Iterator[str]:
         for item, units in self.items.items():
             for unit, digits in units.items():
                 measured = Key(KeyKind.CLASS, digits).measured
@@ -225,7 +225,7 @@ class EpcisMapping(Section):
                 if measured is False and unit in vocabulary.MEASURES:
                     yield f"items.{item}.{unit}: {digits} begins with {digits[0]}: it is counted, and {unit} measures"
 
-    def _forms(self) -> Iterator[str]:
+    def _form_faults(self) -> Iterator[str]:
         if both := sorted(self.left_out & {*self.forms}):
             yield f"left_out: {', '.join(both)} is a form below [forms] too; keep one"
         for name, form in self.forms.items():
@@ -238,16 +238,16 @@ class EpcisMapping(Section):
 
 def load_mapping(path: Path) -> EpcisMapping:
     """Load a mapping file. Raises UnreadableInput, or Misconfigured with every key at fault."""
-    content = _toml(path)
+    content = _read_toml(path)
     try:
         return EpcisMapping.model_validate(content)
     except ValidationError as found:
-        faults = list(dict.fromkeys(_fault(path, one) for one in found.errors(include_url=False)))
+        faults = list(dict.fromkeys(_format_fault(path, one) for one in found.errors(include_url=False)))
     told = "; ".join(faults)
     raise ManyFaults(f"{told} (every key is explained in config/epcis.toml)", faults) from None
 
 
-def _toml(path: Path) -> dict[str, Any]:
+def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(plain_file.content(path).decode("utf-8-sig"))  # some editors write a byte order mark first
     except FileNotFoundError:
@@ -263,7 +263,7 @@ def _toml(path: Path) -> dict[str, Any]:
 _NOUNS = ("Input ", "String ", "Value error, ", "Value ", "Assertion failed, ")
 
 
-def _fault(path: Path, detail: Any) -> str:
+def _format_fault(path: Path, detail: Any) -> str:
     """The fault as text: file, key, what was found, what is allowed."""
     where = ".".join(str(step) for step in detail["loc"] if step != "[key]")
     if detail["type"] == "missing":
@@ -277,4 +277,4 @@ def _fault(path: Path, detail: Any) -> str:
     if not where or isinstance(found, BaseModel):  # the fault is about several keys, and names them
         return f"{path}: {words}"
     shown = f"{found!r}" if isinstance(found, str | int | float | bool) else type(found).__name__
-    return f"{path}: {where}: {words if words.startswith('found ') else f'found {shown[:SHOWN]}; {words}'}"
+    return f"{path}: {where}: {words if words.startswith('found ') else f'found {shown[:_SHOWN]}; {words}'}"

@@ -29,7 +29,7 @@ EpcisEvent = dict[str, Any]  # An event as JSON.
 MAIN, DAMAGED = "", "damaged"
 """The parts of an entry: its content, and the damaged goods."""
 
-MOST_OFFSET = timedelta(hours=14)  # Limit of eventTimeZoneOffset in both directions.
+_MOST_OFFSET = timedelta(hours=14)  # Limit of eventTimeZoneOffset in both directions.
 
 
 class Lack(StrEnum):
@@ -91,22 +91,22 @@ class _NotExportable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class NamedEntry:
+class _NamedEntry:
     """The events of an entry by part, or the reasons why there are none."""
 
     parts: dict[str, EpcisEvent]
     refusals: tuple[Unexported, ...] = ()
 
 
-def to_epcis_events(said: EntrySaid, mapping: EpcisMapping) -> NamedEntry:
+def to_epcis_events(said: EntrySaid, mapping: EpcisMapping) -> _NamedEntry:
     """Convert an entry to its EPCIS events, or return every reason why it has none."""
     site, form = mapping.sites.get(said.site), mapping.forms.get(said.form)
     if site is None or form is None:
-        return NamedEntry({}, tuple(_missing_mappings(said, site, form)))
+        return _NamedEntry({}, tuple(_missing_mappings(said, site, form)))
     refusals: list[Unexported] = []
     context: EpcisEvent = {}
     what: dict[str, EpcisEvent] = {}
-    for make in (_event_time, _step_and_disposition, _event_places, _document_list):
+    for make in (_event_time_members, _step_and_disposition, _event_places, _document_list):
         try:
             context |= make(said, mapping, site, form)
         except _NotExportable as fault:
@@ -116,8 +116,8 @@ def to_epcis_events(said: EntrySaid, mapping: EpcisMapping) -> NamedEntry:
     except _NotExportable as fault:
         refusals.append(fault.refusal)
     if refusals:
-        return NamedEntry({}, tuple(refusals))
-    return NamedEntry({part: _build_event(said.event_id, part, one, context) for part, one in what.items()})
+        return _NamedEntry({}, tuple(refusals))
+    return _NamedEntry({part: _build_event(said.event_id, part, one, context) for part, one in what.items()})
 
 
 def _missing_mappings(said: EntrySaid, site: SiteNamed | None, form: FormNamed | None) -> Iterator[Unexported]:
@@ -143,7 +143,7 @@ def event_identifier(event_id: str, part: str = MAIN) -> str:
     return f"urn:uuid:{own if part == MAIN else uuid5(own, part)}"
 
 
-def _event_time(said: EntrySaid, mapping: EpcisMapping, site: SiteNamed, _: FormNamed) -> EpcisEvent:
+def _event_time_members(said: EntrySaid, mapping: EpcisMapping, site: SiteNamed, _: FormNamed) -> EpcisEvent:
     when = said.when
     if not when.synchronised and mapping.unsynchronised == "refuse":
         raise _NotExportable(
@@ -152,15 +152,15 @@ def _event_time(said: EntrySaid, mapping: EpcisMapping, site: SiteNamed, _: Form
             'unsynchronised = "received" dates such entries by when they came',
         )
     moment = when.recorded_at if when.synchronised else when.received_at
-    return {"eventTime": timestamp(moment), "eventTimeZoneOffset": format_offset(site, moment)}
+    return {"eventTime": timestamp(moment), "eventTimeZoneOffset": _format_offset(site, moment)}
 
 
-def format_offset(site: SiteNamed, moment: datetime) -> str:
-    """The site's UTC offset: `+02:00`. Raises _Unnamed if eventTimeZoneOffset cannot express it."""
+def _format_offset(site: SiteNamed, moment: datetime) -> str:
+    """The site's UTC offset: `+02:00`. Raises _NotExportable if eventTimeZoneOffset cannot express it."""
     if (ahead := site.offset(moment)) is None:
         raise _NotExportable(Lack.OFFSET, f"{moment} has no time in {site.zone}; set the device's clock")
     minutes, seconds = divmod(abs(ahead), timedelta(minutes=1))
-    if seconds or abs(ahead) > MOST_OFFSET:
+    if seconds or abs(ahead) > _MOST_OFFSET:
         raise _NotExportable(
             Lack.OFFSET, f"{site.zone} was {ahead} from UTC then, which is no whole minute; EPCIS has no word for that"
         )

@@ -18,7 +18,7 @@ from inventory.store.keys import EnrolledKey
 
 
 class Distrust(StrEnum):
-    """Why an event is untrusted: the code in the answer."""
+    """Why an event is untrusted: the receipt's reason codes."""
 
     UNSIGNED = "unsigned"
     UNKNOWN_KEY = "unknown_key"
@@ -40,7 +40,7 @@ class Untrusted:
         return str(self.why) if self.keyid is None else f"{self.why}:{self.keyid}"
 
 
-KEYID_SHAPE = re.compile(f"[0-9a-f]{{{KEYID_DIGITS}}}")
+_KEYID_SHAPE = re.compile(f"[0-9a-f]{{{KEYID_DIGITS}}}")
 
 
 def find_distrust(event: Event | InvalidEvent, keys: Mapping[str, EnrolledKey]) -> Untrusted | None:
@@ -50,7 +50,7 @@ def find_distrust(event: Event | InvalidEvent, keys: Mapping[str, EnrolledKey]) 
     except MalformedMessage:  # ambiguous JSON is never signed
         return Untrusted(Distrust.FORGED, None)
     keyid = said.get(KEYID)
-    if not (isinstance(keyid, str) and KEYID_SHAPE.fullmatch(keyid)):
+    if not (isinstance(keyid, str) and _KEYID_SHAPE.fullmatch(keyid)):
         return Untrusted(Distrust.UNSIGNED, None)
     if (enrolled := keys.get(keyid)) is None:
         return Untrusted(Distrust.UNKNOWN_KEY, keyid)

@@ -13,20 +13,20 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from dockvoice_protocol.hash_chain import parsed
 from dockvoice_protocol.records import FieldValue
-from inventory.ingest.rule import AppliedBefore, Apply, DeviceState, decide, ended_state, is_out_of_turn
+from inventory.ingest.rule import AppliedBefore, Apply, DeviceState, decide_change, ended_state, is_out_of_turn
 from inventory.records import Applied, Applying, Early, Event, InvalidEvent, Refused
 from inventory.reviews import continuity, flags
 from inventory.store import stock
 from inventory.store.database import is_caused_by_event
 from inventory.store.tables import ARRIVALS, SEARCHED, devices, entries, events, refused, rejected, said
 
-INSERT: dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
+_INSERT: dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
     "sqlite": sqlite.insert,
     "postgresql": postgresql.insert,
 }
 """Each dialect's INSERT, which supports ON CONFLICT DO NOTHING."""
 
-ARRIVAL: dict[str, ColumnElement[int]] = {
+_ARRIVAL: dict[str, ColumnElement[int]] = {
     "sqlite": select(func.coalesce(func.max(events.c.arrival), 0) + 1).scalar_subquery(),
     "postgresql": ARRIVALS.next_value(),
 }
@@ -46,7 +46,7 @@ def handle_event(transaction: Connection, event: Event | InvalidEvent, clock: Ca
     device = _lock_device(transaction, event, clock)
     now = clock()  # Read after the lock, so that the order of handling is that of receipt.
     before = _earlier_outcome(transaction, event)
-    decision = decide(event, device, before)
+    decision = decide_change(event, device, before)
     became = _apply_in_savepoint(transaction, event, decision, now) if isinstance(decision, Apply) else decision
     if isinstance(became, Refused) and before is None and device.advances(event):
         transaction.execute(insert(refused).values(refused_row(event, became, now)))
@@ -57,7 +57,7 @@ def handle_event(transaction: Connection, event: Event | InvalidEvent, clock: Ca
         device.advance(event)
     elif isinstance(became, Refused) and is_out_of_turn(became.reasons):
         _store_rejected_copy(transaction, event, became, now)
-    if continuity.jumps(event, device.handled):
+    if continuity.is_jump(event, device.handled):
         continuity.flag_jump(transaction, event, device.handled, now)
     _save_device(transaction, event, device, now)
     if isinstance(became, Early):
@@ -83,13 +83,13 @@ def _lock_device(transaction: Connection, event: Event | InvalidEvent, clock: Ca
     found = transaction.execute(locked).one_or_none()
     if found is None:
         begun = {"site": event.site, "device": event.device, "handled": 0, "highest": 0, "heard_at": clock()}
-        transaction.execute(INSERT[transaction.dialect.name](devices).values(begun).on_conflict_do_nothing())
+        transaction.execute(_INSERT[transaction.dialect.name](devices).values(begun).on_conflict_do_nothing())
         found = transaction.execute(locked).one()
     return DeviceState(int(found.handled), found.instance)
 
 
 def _save_device(transaction: Connection, event: Event | InvalidEvent, device: DeviceState, now: datetime) -> None:
-    come = 0 if continuity.jumps(event, device.handled) else event.sequence
+    come = 0 if continuity.is_jump(event, device.handled) else event.sequence
     highest = case((devices.c.highest < come, come), else_=devices.c.highest)
     its = update(devices).where(*_match_device(devices, event))
     values = {"handled": device.handled, "highest": highest, "instance": device.instance, "heard_at": now}
@@ -115,7 +115,7 @@ def _apply_in_savepoint(
     savepoint = transaction.begin_nested()
     try:
         if change is Apply.RECORD:
-            transaction.execute(insert(events).values(event_row(event, ARRIVAL[transaction.dialect.name], now)))
+            transaction.execute(insert(events).values(event_row(event, _ARRIVAL[transaction.dialect.name], now)))
         else:
             filled = update(events).where(*_match_event(events, event))
             transaction.execute(filled.values(type=event.type, body=event.body.decode()))

@@ -22,7 +22,7 @@ from dockvoice_protocol.hash_chain import parsed
 from inventory.ingest import reorder_buffer
 from inventory.ingest.applying import UNSTORABLE, entry_row, event_row, handle_event, refused_row, text_rows
 from inventory.ingest.reorder_buffer import MOST_BUFFERED
-from inventory.ingest.rule import AppliedBefore, Apply, DeviceState, decide, ended_state, is_out_of_turn
+from inventory.ingest.rule import AppliedBefore, Apply, DeviceState, decide_change, ended_state, is_out_of_turn
 from inventory.records import (
     Applied,
     Applying,
@@ -113,7 +113,7 @@ class BatchApplier:
             with translated_errors(self._engine.url):
                 try:
                     with self._engine.begin() as transaction:
-                        return apply_all(transaction, given, self._now, hold=hold)
+                        return _apply_all(transaction, given, self._now, hold=hold)
                 except (DataError, IntegrityError, PydanticSerializationError, *UNSTORABLE):
                     return None
         except SiteFault:
@@ -122,7 +122,7 @@ class BatchApplier:
     def release_overdue(self, patience: timedelta) -> list[EventOutcome]:
         """Remove events buffered longer than `patience`, with outcome `early`; apply those whose turn has come."""
         with translated_errors(self._engine.url), self._engine.begin() as transaction:
-            return release_overdue(transaction, self._now, patience)
+            return _release_overdue(transaction, self._now, patience)
 
     def count_waiting(self) -> BufferSize:
         """The size and age of the reorder buffer."""
@@ -135,7 +135,7 @@ class BatchApplier:
             return reorder_buffer.count_buffered_by_device(transaction)
 
 
-def apply_all(
+def _apply_all(
     transaction: Connection, given: Sequence[Event | InvalidEvent], clock: Callable[[], datetime], *, hold: bool
 ) -> list[EventOutcome]:
     """The outcomes of these events in order; with `hold`, then those of buffered events that became due.
@@ -207,7 +207,7 @@ class _Batch:
                 if not device.singly:
                     one.became = self._decide_plain(one, device)
                     device.singly = one.became is None
-                if not continuity.jumps(one.event, device.handled):
+                if not continuity.is_jump(one.event, device.handled):
                     device.highest = max(device.highest, one.event.sequence)
 
     def _decide_plain(self, one: _BatchEvent, device: _Device) -> Applying | Buffered | None:
@@ -215,11 +215,11 @@ class _Batch:
         event, before = one.event, self._earlier_outcome(one)
         if event.event_id in self._applied and before is None:
             return None  # Another device's event has its id.
-        decision = decide(event, device, before)
+        decision = decide_change(event, device, before)
         if before is not None:
             return self._answer_repeated(one, device, decision)
         match decision:
-            case Early() if not continuity.jumps(event, device.handled):
+            case Early() if not continuity.is_jump(event, device.handled):
                 return self._hold_or_return_early(one, device)
             case Apply() | Refused() if device.advances(event):
                 seal = continuity.read_links(event.body)
@@ -236,7 +236,7 @@ class _Batch:
         ruled = (
             isinstance(event, Event) and event.site in self._ruled and flags.pallet_row(event, self._now) is not None
         )
-        return continuity.continues(device.link, seal) and not ruled
+        return continuity.continues_chain(device.link, seal) and not ruled
 
     def _apply_in_turn(
         self, one: _BatchEvent, device: _Device, decision: Apply | Refused, seal: Links
@@ -455,7 +455,7 @@ def _draw_arrivals(transaction: Connection, number: int) -> list[int]:
     return [highest + one for one in range(1, number + 1)]
 
 
-def release_overdue(transaction: Connection, clock: Callable[[], datetime], patience: timedelta) -> list[EventOutcome]:
+def _release_overdue(transaction: Connection, clock: Callable[[], datetime], patience: timedelta) -> list[EventOutcome]:
     """Remove events buffered longer than `patience`, with outcome `early`; apply those whose turn has come."""
     gone = reorder_buffer.load_expired(transaction, clock(), patience)
     reorder_buffer.delete_buffered(transaction, gone)

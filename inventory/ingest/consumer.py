@@ -39,21 +39,21 @@ from inventory.store.outbox import OutboxTable
 
 log = logging.getLogger("inventory")
 
-TURN_S = 1.0  # Longest wait of the loop, so that the watchdog is fed and a missing broker is noticed.
+_TURN_S = 1.0  # Longest wait of the loop, so that the watchdog is fed and a missing broker is noticed.
 
 FIRST_CONNECTION_S = 20.0
 """Timeout of the first connection: then the process exits with an error, for systemd or the operator."""
 
-RETRY_S = (0.5, 30.0)  # First and longest wait before the next try after an unavailable database; doubled each time.
+_RETRY_S = (0.5, 30.0)  # First and longest wait before the next try after an unavailable database; doubled each time.
 
-STOP_S = 5.0  # Timeout for the last receipts and acknowledgements at exit.
+_STOP_S = 5.0  # Timeout for the last receipts and acknowledgements at exit.
 
-HEARS_S = 1.0
+_HEARS_S = 1.0
 """Entries have priority over status messages for at most this long, which delays a status on the console."""
 
-LAST = 9_999_999_999  # Greater than every number of an entry.
+_LAST = 9_999_999_999  # Greater than every number of an entry.
 
-STRANGERS = 1000
+_STRANGERS = 1000
 """Untrusted senders remembered so that each is logged and stored once; with more, the set is cleared."""
 
 
@@ -141,7 +141,7 @@ class Consumer:
         self._was_connected = False
         self._started = self._heard_at = clock()
         self._retry_at = self._started
-        self._retry_s = RETRY_S[0]
+        self._retry_s = _RETRY_S[0]
         self._systemd = Notifier.from_environment()
         self._watchdog = Watchdog(broker, store, clock, self._systemd)
         self._reorder_buffer = None if batching is None else ReorderBuffer(batching, clock, self._systemd)
@@ -163,7 +163,7 @@ class Consumer:
             self._systemd.stopping()
             if self._broker.connected:
                 self._publish_presence("offline")
-            self._broker.stop(STOP_S)
+            self._broker.stop(_STOP_S)
 
     def stop(self) -> None:
         """Finish the current message, then leave `run`. Safe in a signal handler or another thread."""
@@ -181,10 +181,10 @@ class Consumer:
 
     def _wait_s(self) -> float:
         if len(self._unsent) > self._room:
-            return TURN_S
+            return _TURN_S
         due = [one.retry_at for one in self._postponed.values()]
         due += [self._retry_at] if self._waiting or self._clip_messages.first or self._statuses.has_messages else []
-        return min([TURN_S, *(max(0.0, at - self._clock()) for at in due)])
+        return min([_TURN_S, *(max(0.0, at - self._clock()) for at in due)])
 
     def _receive(self, news: SessionEvent | Wake) -> None:
         match news:
@@ -242,14 +242,14 @@ class Consumer:
             self._retry_at = self._clock() + self._retry_s
             log.warning("kept for later, next try in %g s: %s", self._retry_s, fault)
             self._systemd.status(str(fault))
-            self._retry_s = min(self._retry_s * 2, RETRY_S[1])
+            self._retry_s = min(self._retry_s * 2, _RETRY_S[1])
             return
-        self._retry_s = RETRY_S[0]
+        self._retry_s = _RETRY_S[0]
         self._send_receipts()
 
     def _is_status_due(self) -> bool:
-        """Whether to store status messages: if no entry waits, or entries have gone first for HEARS_S."""
-        return self._statuses.has_messages and not (self._waiting and self._clock() < self._heard_at + HEARS_S)
+        """Whether to store status messages: if no entry waits, or entries have gone first for _HEARS_S."""
+        return self._statuses.has_messages and not (self._waiting and self._clock() < self._heard_at + _HEARS_S)
 
     def _settle_first(self) -> None:
         """Settle the first queued message, with the entries behind it in one batch. Raises Unavailable."""
@@ -327,7 +327,7 @@ class Consumer:
         try:
             self._settle(message)
         except SiteFault as fault:
-            self._postponed[message.topic] = _PostponedEvent(message, self._clock() + RETRY_S[0], RETRY_S[0])
+            self._postponed[message.topic] = _PostponedEvent(message, self._clock() + _RETRY_S[0], _RETRY_S[0])
             log.warning("%s waits, and all that follows of its device; others go on: %s", message.topic, fault)
             self._systemd.status(str(fault))
 
@@ -339,7 +339,7 @@ class Consumer:
             try:
                 self._settle(one.message)
             except Unavailable as fault:
-                one.wait_s = min(one.wait_s * 2, RETRY_S[1])
+                one.wait_s = min(one.wait_s * 2, _RETRY_S[1])
                 one.retry_at = self._clock() + one.wait_s
                 log.warning("%s still waits, next try in %g s: %s", topic, one.wait_s, fault)
             else:
@@ -400,7 +400,7 @@ class Consumer:
             self._broker.acknowledge(message)
             return
         # Reviews are numbered apart from entries, so a key replaced from some entry on must sign none of them.
-        word = InvalidEvent(review.event_id, sender.site, sender.device, LAST, message.payload, ())
+        word = InvalidEvent(review.event_id, sender.site, sender.device, _LAST, message.payload, ())
         judged = Invalid(sender, replace(word, sequence=review.sequence))
         if stranger := self._check_trust(word):
             self._reject_untrusted(message, judged, stranger)
@@ -418,7 +418,7 @@ class Consumer:
         event = judged.event
         seen = (event.site, event.device, stranger.reason)
         if seen not in self._mistrusted:
-            if len(self._mistrusted) >= STRANGERS:
+            if len(self._mistrusted) >= _STRANGERS:
                 self._mistrusted.clear()
             whose = ", ".join("/".join(at) for at in self._keys.holders(stranger.keyid or ""))
             elsewhere = f", the key of {whose}" if stranger.why is Distrust.UNKNOWN_KEY and whose else ""

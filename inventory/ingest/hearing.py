@@ -18,17 +18,17 @@ from inventory.store.statuses import StatusMessage
 
 log = logging.getLogger("inventory")
 
-AT_ONCE = 500
+_AT_ONCE = 500
 """Statuses stored in one transaction, so that an entry waits for one transaction only."""
 
 
-STRANGERS = 10_000  # Most devices remembered as not enrolled.
+_STRANGERS = 10_000  # Most devices remembered as not enrolled.
 
-STRANGERS_TOLD = 100  # Most warnings about another device's key.
+_STRANGERS_TOLD = 100  # Most warnings about another device's key.
 
-NAMED = 10  # Most devices named in a log line.
+_NAMED = 10  # Most devices named in a log line.
 
-ALL_TOLD_S = 60.0
+_ALL_TOLD_S = 60.0
 """Seconds after connecting until retained messages are delivered and online devices have published again."""
 
 
@@ -74,12 +74,12 @@ class StatusQueue:
 
     def mark_missing_offline(self) -> None:
         """Mark devices offline that were online and have no retained status any more. Raises Unavailable."""
-        if self._statuses is None or self._connected_at is None or self._clock() < self._connected_at + ALL_TOLD_S:
+        if self._statuses is None or self._connected_at is None or self._clock() < self._connected_at + _ALL_TOLD_S:
             return
         lost = self._statuses.mark_missing_offline(self._told)
         self._connected_at = None
         if lost:
-            named = ", ".join("/".join(one) for one in lost[:NAMED])
+            named = ", ".join("/".join(one) for one in lost[:_NAMED])
             log.warning("%d devices were linked, and the broker keeps no word of them any more: %s", len(lost), named)
 
     def clear(self) -> None:
@@ -100,7 +100,7 @@ class StatusQueue:
         Statuses are unsigned and decide nothing; the broker's access rules authenticate them. Those of devices that are
         not enrolled are dropped.
         """
-        messages = list(islice(self._unkept, AT_ONCE))
+        messages = list(islice(self._unkept, _AT_ONCE))
         words = self._of_enrolled_devices([word for message in messages if (word := self._parse(message)) is not None])
         if self._statuses is not None and words:
             try:
@@ -120,7 +120,7 @@ class StatusQueue:
             if any(not one.revoked for one in self._keys.keys_of(word.site, word.device).values())
         ]
         before = len(self._strangers)
-        if len(ours) < len(words) and before < STRANGERS:
+        if len(ours) < len(words) and before < _STRANGERS:
             enrolled = {(word.site, word.device) for word in ours}
             self._strangers |= {(word.site, word.device) for word in words} - enrolled
         if len(self._strangers) > before:
@@ -162,6 +162,6 @@ class StatusQueue:
         except MalformedMessage as fault:
             log.warning("nobody is trusted for what came on %s: %s", message.topic[:SHOWN], fault)
         except Misconfigured as fault:  # the key is another device's, and every later status shows it again
-            if message.topic not in self._mistrusted and len(self._mistrusted) < STRANGERS_TOLD:
+            if message.topic not in self._mistrusted and len(self._mistrusted) < _STRANGERS_TOLD:
                 self._mistrusted.add(message.topic)
                 log.warning("nobody is trusted for what came on %s: %s", message.topic[:SHOWN], fault)

@@ -13,11 +13,11 @@ from inventory.store.outbox import WORK, OutboxTable, PendingKind
 
 log = logging.getLogger("inventory")
 
-TAG = "outbox "  # Tag prefix of outbox messages; the row's id follows.
+_TAG = "outbox "  # Tag prefix of outbox messages; the row's id follows.
 
-ALARM_S = 60.0  # Interval of checking for what is stuck, and the wait after a trigger bars the table.
+_ALARM_S = 60.0  # Interval of checking for what is stuck, and the wait after a trigger bars the table.
 
-LOOK_S = 1.0
+_LOOK_S = 1.0
 """Polling interval for due rows, short because a supervisor watches the console until a decision is sent."""
 
 
@@ -44,8 +44,8 @@ class Publisher:
 
     def acknowledged(self, news: Acknowledged) -> None:
         """Queue the broker's PUBACK; `work` updates the table."""
-        is_row, refuses = news.tag.startswith(TAG), news.reason_code >= FAILURE
-        row = int(news.tag.removeprefix(TAG)) if is_row else 0
+        is_row, refuses = news.tag.startswith(_TAG), news.reason_code >= FAILURE
+        row = int(news.tag.removeprefix(_TAG)) if is_row else 0
         if is_row and refuses:
             self._refused.append((row, f"the broker refuses it: {meaning(news.reason_code).name}"))
         elif is_row:
@@ -58,21 +58,21 @@ class Publisher:
         if self._rows is None or self._clock() < self._barred_until:
             return
         try:
-            self._turn(self._rows)
+            self._process(self._rows)
         except SiteFault as fault:  # entries do not wait for the outbox
             log.warning("nothing is published to devices: %s", fault)
-            self._barred_until = self._clock() + ALARM_S
+            self._barred_until = self._clock() + _ALARM_S
 
-    def _turn(self, rows: OutboxTable) -> None:
-        self._note(rows)
+    def _process(self, rows: OutboxTable) -> None:
+        self._record_answers(rows)
         if self._clock() >= self._alarm_at:
-            self._alarm(rows.stuck())
-            self._alarm_at = self._clock() + ALARM_S
+            self._log_stuck(rows.stuck())
+            self._alarm_at = self._clock() + _ALARM_S
         if self._broker.connected and self._clock() >= self._next:
-            self._publish(rows)
-            self._next = self._clock() + LOOK_S
+            self._publish_due(rows)
+            self._next = self._clock() + _LOOK_S
 
-    def _note(self, rows: OutboxTable) -> None:
+    def _record_answers(self, rows: OutboxTable) -> None:
         if self._taken:
             rows.mark_accepted(self._taken)
             self._taken = []
@@ -81,16 +81,16 @@ class Publisher:
             rows.failed([row], why)
         self._refused = []
 
-    def _publish(self, rows: OutboxTable) -> None:
+    def _publish_due(self, rows: OutboxTable) -> None:
         if self._is_new:
             rows.connected()
             self._is_new = False
         for one in rows.take_due():
             # Without room at the broker the row waits for its retry, like a lost message.
-            if self._broker.publish(one.topic, one.body, tag=f"{TAG}{one.id}", retain=one.retain):
+            if self._broker.publish(one.topic, one.body, tag=f"{_TAG}{one.id}", retain=one.retain):
                 log.info("%s: published", one.topic)
 
-    def _alarm(self, stuck: list[PendingKind]) -> None:
+    def _log_stuck(self, stuck: list[PendingKind]) -> None:
         """Log each kind once, and again after it was not stuck in between."""
         for one in stuck:
             if one.kind not in self._alarmed:

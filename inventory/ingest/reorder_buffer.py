@@ -22,15 +22,15 @@ MOST_BUFFERED = 1000
 one cannot fill the disk.
 """
 
-MOST_RELEASED = 50
+_MOST_RELEASED = 50
 """Maximum buffered events of a device released at once, so that a full buffer is not read for each event. The rest
 follows by `load_due`.
 """
 
-OF_EVENT = ("type", "form", "utterance_id", "operator", "fields", "replaces", "instance", "answers")
+_OF_EVENT = ("type", "form", "utterance_id", "operator", "fields", "replaces", "instance", "answers")
 """Members of an event stored as JSON; its place has columns."""
 
-KEYS = ["site", "device", "sequence"]
+_KEYS = ["site", "device", "sequence"]
 
 
 def insert_buffered(transaction: Connection, these: Iterable[Event | InvalidEvent], now: datetime) -> None:
@@ -40,7 +40,7 @@ def insert_buffered(transaction: Connection, these: Iterable[Event | InvalidEven
 
 def delete_buffered(transaction: Connection, these: Iterable[Event | InvalidEvent]) -> None:
     """Delete these events from the buffer."""
-    keys = (*KEYS, "event_id")
+    keys = (*_KEYS, "event_id")
     if rows := [{key: getattr(one, key) for key in keys} for one in these]:
         many.delete_rows(transaction, waiting, rows)
 
@@ -49,13 +49,13 @@ def load_buffered_from(transaction: Connection, after: Mapping[tuple[str, str], 
     """The buffered events of these devices from this number on; rows locked by another consumer are skipped."""
     there = select(waiting.c.site, waiting.c.device, waiting.c.sequence).distinct()
     found = many.select_by_keys(
-        transaction, there, waiting, KEYS, {(*at, number) for at, number in after.items()}
+        transaction, there, waiting, _KEYS, {(*at, number) for at, number in after.items()}
     ).all()
-    near = [(row.site, row.device, row.sequence + ahead) for row in found for ahead in range(MOST_RELEASED)]
+    near = [(row.site, row.device, row.sequence + ahead) for row in found for ahead in range(_MOST_RELEASED)]
     if not near:
         return []
     wanted = select(waiting).order_by(waiting.c.sequence).limit(MOST_BUFFERED).with_for_update(skip_locked=True)
-    rows = many.select_by_keys(transaction, wanted, waiting, KEYS, near).mappings()
+    rows = many.select_by_keys(transaction, wanted, waiting, _KEYS, near).mappings()
     return [_from_row({**row}) for row in rows]
 
 
@@ -96,7 +96,7 @@ def _to_row(event: Event | InvalidEvent, now: datetime) -> dict[str, Any]:
     place = {"site": event.site, "device": event.device, "sequence": event.sequence, "event_id": event.event_id}
     what: dict[str, Any] = {"reasons": [*event.reasons]} if isinstance(event, InvalidEvent) else {}
     if isinstance(event, Event):
-        what = {name: getattr(event, name) for name in OF_EVENT} | {"recorded_at": event.recorded_at.isoformat()}
+        what = {name: getattr(event, name) for name in _OF_EVENT} | {"recorded_at": event.recorded_at.isoformat()}
     return {**place, "came_at": now, "said": what, "body": event.body}
 
 
@@ -106,14 +106,14 @@ def _from_row(row: Mapping[str, Any]) -> Event | InvalidEvent:
     if "reasons" in what:
         return InvalidEvent(**place, reasons=tuple(what["reasons"]))
     said_at = datetime.fromisoformat(what["recorded_at"])
-    return Event(**place, **{name: what[name] for name in OF_EVENT}, recorded_at=said_at)
+    return Event(**place, **{name: what[name] for name in _OF_EVENT}, recorded_at=said_at)
 
 
 log = logging.getLogger("inventory")
 
-CHECK_S = 0.5  # Interval of checking for buffered events that are overdue or due.
+_CHECK_S = 0.5  # Interval of checking for buffered events that are overdue or due.
 
-REPORT_S = 10.0  # Interval of logging the buffer's size.
+_REPORT_S = 10.0  # Interval of logging the buffer's size.
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ class ReorderBuffer:
         """Yield released events with their outcomes. Called at every turn; an unavailable database is logged."""
         if self._batching.patience is None or self._clock() < self._check_at:
             return
-        self._check_at = self._clock() + CHECK_S
+        self._check_at = self._clock() + _CHECK_S
         try:
             yield from self._batching.store.release_overdue(self._batching.patience)
             self._report(now())
@@ -154,7 +154,7 @@ class ReorderBuffer:
     def _report(self, now: datetime) -> None:
         waiting = self._batching.store.count_waiting()
         if waiting.since is not None and self._clock() >= self._report_at:
-            self._report_at = self._clock() + REPORT_S
+            self._report_at = self._clock() + _REPORT_S
             age = (now - waiting.since).total_seconds()
             told = f"{waiting.events} events of {waiting.devices} devices wait for what comes before them, {age:.0f} s"
             log.info("%s", told)

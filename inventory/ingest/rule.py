@@ -14,7 +14,7 @@ from enum import Enum
 from dockvoice_protocol.events import WITHHELD
 from inventory.records import Duplicate, Early, Event, InvalidEvent, Refused
 
-OUT_OF_TURN = frozenset({"sequence_reused", "conflicting_event", "another_instance"})
+_OUT_OF_TURN = frozenset({"sequence_reused", "conflicting_event", "another_instance"})
 """Reasons of refusals that use up no number: the event is outside of the device's numbering, and a copy goes to the
 table of rejected messages.
 """
@@ -46,13 +46,13 @@ class AppliedBefore:
 
 
 class Apply(Enum):
-    """How an accepted event is written."""
+    """What an accepted event writes: an entry, or withheld content."""
 
     RECORD = "record"
     FILL_IN = "fill in"  # The event was recorded with its content withheld: the content is added.
 
 
-def decide(
+def decide_change(
     event: Event | InvalidEvent, device: DeviceState, before: AppliedBefore | Refused | None
 ) -> Apply | Duplicate | Refused | Early:
     """Whether and how to apply `event`. `before` is the stored outcome of its id, None if it is new."""
@@ -91,7 +91,7 @@ def ended_state(event: Event, state: str | None) -> str | Refused:
 
 def is_out_of_turn(reasons: Collection[str]) -> bool:
     """Whether refusals for these reasons use up no number."""
-    return not OUT_OF_TURN.isdisjoint(reasons)
+    return not _OUT_OF_TURN.isdisjoint(reasons)
 
 
 def is_superseded(instance: str | None, known: str | None) -> bool:

@@ -12,13 +12,13 @@ from dockvoice_protocol.hash_chain import INSTANCE
 from inventory.forms import Forms, find_faults
 from inventory.records import MALFORMED, Event, InvalidEvent
 
-EVENT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_EVENT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """Format of an event id in a receipt: the `event_id` of schemas/receipt.schema.json."""
 
-CHANGED_ID_MEMBER = {AMENDED: "amends", CANCELLED: "cancels"}
+_CHANGED_ID_MEMBER = {AMENDED: "amends", CANCELLED: "cancels"}
 """The member with the id of the changed entry, by event type; other types must not have it."""
 
-SEQUENCE = re.compile(r"[1-9][0-9]{0,9}")  # The `sequence` of schemas/events.
+_SEQUENCE = re.compile(r"[1-9][0-9]{0,9}")  # The `sequence` of schemas/events.
 
 
 LARGEST = 256_000  # Default limit of a message in bytes: a hundred times an event.
@@ -69,8 +69,8 @@ def validate(payload: bytes, topic: str, prefix: str, forms: Forms, largest: int
 
 
 def _build_event(message: dict[str, Any], payload: bytes, sender: Topics) -> Event:
-    data, naming = message["data"], CHANGED_ID_MEMBER.get(message["type"])
-    if odd := [name for name in CHANGED_ID_MEMBER.values() if name in data and name != naming]:
+    data, naming = message["data"], _CHANGED_ID_MEMBER.get(message["type"])
+    if odd := [name for name in _CHANGED_ID_MEMBER.values() if name in data and name != naming]:
         raise MalformedMessage(f"/data/{odd[0]}: belongs to no event of this type")
     return Event(
         event_id=message["id"],
@@ -117,9 +117,9 @@ def _refuse_malformed(payload: bytes, sender: Topics, fault: str) -> Invalid | D
         return DeadLetter(fault)
     if kind == REVIEW:  # signed by the device, with a number that is not one of its entries'
         return DeadLetter("a review, on the topic of entries")
-    if not (isinstance(event_id, str) and EVENT_ID.fullmatch(event_id)):
+    if not (isinstance(event_id, str) and _EVENT_ID.fullmatch(event_id)):
         return DeadLetter(fault)
-    if not (isinstance(sequence, str) and SEQUENCE.fullmatch(sequence)):
+    if not (isinstance(sequence, str) and _SEQUENCE.fullmatch(sequence)):
         return DeadLetter(fault)
     return _build_invalid(sender, event_id, int(sequence), payload, (f"{MALFORMED}:{fault}",))
 

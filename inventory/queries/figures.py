@@ -20,7 +20,7 @@ from inventory.store.tables import entries, events
 SMALLEST = 5
 """Fewest operators that a figure may cover."""
 
-TIMED = 2000  # Entries whose delay is measured: the latest of the period.
+_TIMED = 2000  # Entries whose delay is measured: the latest of the period.
 
 
 @dataclass(slots=True)
@@ -124,7 +124,7 @@ def _load_delays(transaction: Connection, wanted: Iterable[ColumnElement[bool]])
         .join(events, events.c.event_id == entries.c.event_id)
         .where(*wanted, ~events.c.body.contains('"clock":"unsynchronised"', autoescape=True))
         .order_by(entries.c.recorded_at.desc())
-        .limit(TIMED)
+        .limit(_TIMED)
     )
     return [
         (row.received_at - row.recorded_at).total_seconds()

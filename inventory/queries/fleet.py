@@ -18,10 +18,10 @@ from inventory.store import statuses
 from inventory.store.statuses import Status
 from inventory.store.tables import catalogue, devices
 
-BACKLOG = timedelta(minutes=10)
+_BACKLOG = timedelta(minutes=10)
 """Entries pending for longer at an online device raise an alarm; a restart of the inventory takes less."""
 
-QUIET = frozenset({"muted"})  # Microphone faults that the operator causes on purpose.
+_QUIET = frozenset({"muted"})  # Microphone faults that the operator causes on purpose.
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +125,9 @@ class Device:
             "chain": CHAIN_BROKEN in self.odd,
             "number": NUMBER_JUMPS in self.odd,
             "gap": self.missing > 0,
-            "backlog": self.linked and waits is not None and now - waits > BACKLOG,
+            "backlog": self.linked and waits is not None and now - waits > _BACKLOG,
             "no_key": not self.keys,
-            "fault": self.linked and bool(set(self.faults) - QUIET),
+            "fault": self.linked and bool(set(self.faults) - _QUIET),
             "unheard": self.heard_how not in {None, "well"},
             "declined": declined,
             "not_done": bool(self.said.get("decisions_not_done")),

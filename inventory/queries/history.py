@@ -16,7 +16,7 @@ from inventory.records import MALFORMED
 from inventory.store.keys import KeyDirectory
 from inventory.store.tables import entries, events, refused
 
-MOST = 200  # Most corrections shown: more than any entry has had.
+_MOST = 200  # Most corrections shown: more than any entry has had.
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Step:
         return self.data.get("amends") or self.data.get("cancels")
 
 
-def load_step(transaction: Connection, keys: KeyDirectory, event_id: str) -> Step | None:
+def _load_step(transaction: Connection, keys: KeyDirectory, event_id: str) -> Step | None:
     """Load one event, applied or refused; None for an unknown id."""
     wanted = select(events, entries.c.state).outerjoin(entries, entries.c.event_id == events.c.event_id)
     row = transaction.execute(wanted.where(events.c.event_id == event_id)).one_or_none()
@@ -83,17 +83,17 @@ def _load_refused(transaction: Connection, keys: KeyDirectory, event_id: str) ->
 
 def load_history(transaction: Connection, keys: KeyDirectory, event_id: str) -> list[Step]:
     """All events about this event's entry, oldest first; empty for an unknown id."""
-    here = load_step(transaction, keys, event_id)
+    here = _load_step(transaction, keys, event_id)
     if here is None:
         return []
     steps = [here]
-    while len(steps) < MOST and steps[0].replaces is not None:
-        before = load_step(transaction, keys, steps[0].replaces)
+    while len(steps) < _MOST and steps[0].replaces is not None:
+        before = _load_step(transaction, keys, steps[0].replaces)
         if before is None or before.event_id in {one.event_id for one in steps}:
             break
         steps.insert(0, before)
-    while len(steps) < MOST and (following := _find_next_event(transaction, steps[-1])) is not None:
-        behind = load_step(transaction, keys, following)
+    while len(steps) < _MOST and (following := _find_next_event(transaction, steps[-1])) is not None:
+        behind = _load_step(transaction, keys, following)
         if behind is None or behind.event_id in {one.event_id for one in steps}:
             break
         steps.append(behind)

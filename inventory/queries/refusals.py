@@ -20,7 +20,7 @@ from inventory.store.tables import postings, refused, rejected
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class _Refusal:
     """An event that was refused for good."""
 
     site: str
@@ -33,7 +33,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Rejection:
+class _Rejection:
     """A rejected message, which cannot be answered."""
 
     id: int
@@ -44,7 +44,7 @@ class Rejection:
 
 
 @dataclass(frozen=True, slots=True)
-class MissingSetting:
+class _MissingSetting:
     """A value missing in a connector's settings, and the number of postings that wait for it."""
 
     connector: str
@@ -52,13 +52,13 @@ class MissingSetting:
     number: int
 
 
-def load_missing_settings(transaction: Connection) -> list[MissingSetting]:
+def load_missing_settings(transaction: Connection) -> list[_MissingSetting]:
     """The values missing in the settings of all connectors."""
     waits = (postings.c.state == PostingState.DUE.value, postings.c.why == LACKS_SETTINGS)
     by = (postings.c.connector, outbox_table.c.error)
-    its = outbox.matching(MessageKind.ERP_POSTING, postings.c.site, postings.c.connector, postings.c.event_id)
+    its = outbox.match_row(MessageKind.ERP_POSTING, postings.c.site, postings.c.connector, postings.c.event_id)
     wanted = select(*by, func.count()).join_from(postings, outbox_table, and_(*its)).where(*waits)
-    return [MissingSetting(*row) for row in transaction.execute(wanted.group_by(*by).order_by(*by))]
+    return [_MissingSetting(*row) for row in transaction.execute(wanted.group_by(*by).order_by(*by))]
 
 
 def load_refusals(
@@ -66,7 +66,7 @@ def load_refusals(
     most: int,
     before: tuple[datetime, str] | None = None,
     sites: Collection[str] | None = None,
-) -> list[Refusal]:
+) -> list[_Refusal]:
     """At most `most` refused events, the latest first; those before a time and an event, of these sites."""
     query = select(refused).order_by(refused.c.received_at.desc(), refused.c.event_id.desc()).limit(most)
     if before is not None:
@@ -75,18 +75,18 @@ def load_refusals(
     if sites is not None:
         query = query.where(refused.c.site.in_(sites))
     return [
-        Refusal(row.site, row.device, row.event_id, row.sequence, tuple(row.reasons), row.received_at, _data(row.body))
+        _Refusal(row.site, row.device, row.event_id, row.sequence, tuple(row.reasons), row.received_at, _data(row.body))
         for row in transaction.execute(query)
     ]
 
 
-def load_rejections(transaction: Connection, most: int, before: int | None = None) -> list[Rejection]:
+def load_rejections(transaction: Connection, most: int, before: int | None = None) -> list[_Rejection]:
     """At most `most` rejected messages, the latest first; those before an id."""
     size = func.length(rejected.c.payload)
     query = select(rejected.c.id, rejected.c.topic, rejected.c.reason, size, rejected.c.received_at)
     if before is not None:
         query = query.where(rejected.c.id < before)
-    return [Rejection(*row) for row in transaction.execute(query.order_by(rejected.c.id.desc()).limit(most))]
+    return [_Rejection(*row) for row in transaction.execute(query.order_by(rejected.c.id.desc()).limit(most))]
 
 
 def _data(body: bytes) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, Text, case, cast, 
 from inventory.store.stock import OF_WHAT
 from inventory.store.tables import stock_moves
 
-Place = tuple[str, int]
+_Place = tuple[str, int]
 """Cursor of a sum: one of its rows, by event and line; the columns that it groups may be any text."""
 
 
@@ -27,7 +27,7 @@ class StockSum:
     lot: str | None
     location: str | None
     quantity: Decimal
-    place: Place
+    place: _Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class StockFilter:
 
 
 def load_sums(
-    transaction: Connection, wanted: StockFilter, most: int, behind: Place | None = None
+    transaction: Connection, wanted: StockFilter, most: int, behind: _Place | None = None
 ) -> list[StockSum] | None:
     """At most `most` sums other than zero, after a cursor; None if no row of the site matches the cursor.
 

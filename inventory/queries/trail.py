@@ -35,7 +35,7 @@ PAGE = 1000  # Rows read in one transaction, so that a consumer does not wait lo
 
 # Its repr, and so its name, goes into the hash of an acknowledgement.
 @dataclass(frozen=True, slots=True)
-class EntryRowText:
+class _EntryRowText:
     """The row of an event's entry, its columns cast to text, since an altered row may hold anything."""
 
     site: str
@@ -63,7 +63,7 @@ class TrailEvent:
     body: str | bytes  # As received.
     withheld: bool  # Whether the device withheld its content.
     applied: bool  # False: it was refused.
-    entered: EntryRowText | None  # Its entry; None if there is none.
+    entered: _EntryRowText | None  # Its entry; None if there is none.
     added: Moved | None = None  # Its rows in the table of stock moves: added and reversed.
     taken_back: Moved | None = None
 
@@ -100,7 +100,7 @@ def _unless_bytes(element: _CastToText, compiler: Any, **options: Any) -> str:
 
 _ENTERED = [
     _CastToText(column, Text).label(f"entered_{column.name}")
-    for column in map(entries.c.__getitem__, EntryRowText.__dataclass_fields__)
+    for column in map(entries.c.__getitem__, _EntryRowText.__dataclass_fields__)
 ]
 
 MOVED = ("entry", "site", "device", "form", *OF_WHAT, "quantity")
@@ -183,7 +183,7 @@ def _load_pages(engine: Engine, wanted: Select[Any], number: Any) -> Iterator[Ro
 def _parse_applied(row: RowMapping) -> TrailEvent:
     entered = None
     if row["entered_form"] is not None:
-        entered = EntryRowText(**{name: row[f"entered_{name}"] for name in EntryRowText.__dataclass_fields__})
+        entered = _EntryRowText(**{name: row[f"entered_{name}"] for name in _EntryRowText.__dataclass_fields__})
     kept_back = row["type"] == WITHHELD
     came = TrailEvent(
         row["sequence"], row["event_id"], row["type"], row["body"], kept_back, applied=True, entered=entered

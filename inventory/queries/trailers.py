@@ -9,12 +9,12 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, func, or_, select
 
 from dockvoice_protocol.records import PlaceKind
-from inventory.dossier.visits import choose, glance
+from inventory.dossier.visits import choose_visit, gather_many
 from inventory.forms import Roles, fields_with
 from inventory.store.tables import events, expected, said
 from inventory.verify_dossier import EntryHistory, ReceiptTotals, parsed
 
-At = tuple[str, str]
+_At = tuple[str, str]
 """Site and number of a trailer."""
 
 
@@ -44,7 +44,7 @@ def load_trailers(
     transaction: Connection,
     roles: Roles,
     most: int,
-    before: tuple[int, At] | None = None,
+    before: tuple[int, _At] | None = None,
     named: str | None = None,
     sites: Collection[str] | None = None,
 ) -> list[Trailer]:
@@ -70,17 +70,17 @@ def load_announced(transaction: Connection, roles: Roles, named: str | None = No
     """Announced trailers without an entry since the announcement."""
     listed = select(expected.c.site, expected.c.place, expected.c.since)
     rows = listed.where(expected.c.place.startswith(f"{PlaceKind.TRAILER}/", autoescape=True))
-    found: dict[At, Trailer] = {}
+    found: dict[_At, Trailer] = {}
     for row in transaction.execute(rows.order_by(expected.c.since.desc())):
         name = str(row.place).partition("/")[2]
         if named in {None, name}:
             found[row.site, name] = Trailer(row.site, name, last=row.since)
-    _drop_begun(transaction, found, roles)
+    _drop_begun_trailers(transaction, found, roles)
     _add_announced(transaction, found)  # after the filter: the lines are by far the largest part
     return [one for one in found.values() if one.announced]
 
 
-def _drop_begun(transaction: Connection, of: dict[At, Trailer], roles: Roles) -> None:
+def _drop_begun_trailers(transaction: Connection, of: dict[_At, Trailer], roles: Roles) -> None:
     """Drop trailers with entries, unless they were closed and announced again."""
     its = (said.c.field.in_(fields_with(roles, "trailer")), said.c.value.in_([name for _, name in of]))
     there = select(said.c.site, said.c.value, func.max(events.c.received_at).label("came"))
@@ -91,24 +91,24 @@ def _drop_begun(transaction: Connection, of: dict[At, Trailer], roles: Roles) ->
         one = of.pop(at, None)
         if one is not None and one.last is not None and row.came < one.last:
             again[at] = one
-    for at, gathered in glance(transaction, again, roles).items() if again else ():
+    for at, gathered in gather_many(transaction, again, roles).items() if again else ():
         found = gathered.visits()
         if found[-1].lists and not found[-1].said:
             of[at] = again[at]
             of[at].visit = found[-1].number
 
 
-def _add_announced(transaction: Connection, of: dict[At, Trailer]) -> None:
+def _add_announced(transaction: Connection, of: dict[_At, Trailer]) -> None:
     places = {f"{PlaceKind.TRAILER}/{name}": name for _, name in of}
     for row in transaction.execute(select(expected).where(expected.c.place.in_(places))):
         if (one := of.get((row.site, places[row.place]))) is not None:
             one.announced = one.missing = {str(line["pallet"]) for line in row.lines or ()}
 
 
-def _count_visits(transaction: Connection, of: dict[At, Trailer], roles: Roles) -> None:
+def _count_visits(transaction: Connection, of: dict[_At, Trailer], roles: Roles) -> None:
     """Fill in the counts of the visit that each trailer's page shows."""
-    for at, gathered in glance(transaction, of, roles).items():
-        visit = choose(gathered.visits(), gathered)
+    for at, gathered in gather_many(transaction, of, roles).items():
+        visit = choose_visit(gathered.visits(), gathered)
         if visit is None:
             continue
         one, lists = of[at], (parsed(listed.body) for listed in visit.lists)

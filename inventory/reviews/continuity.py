@@ -28,7 +28,7 @@ CHAIN_BROKEN, NUMBER_JUMPS = "chain", "number"
 OF_DEVICE = (CHAIN_BROKEN, NUMBER_JUMPS)
 """Rules about a device: their flags count even if the event has no current entry."""
 
-FAR = 1_000_000
+_FAR = 1_000_000
 """Gap above which a number does not count as the device's highest: four months of an entry every ten seconds. A device
 truly so far ahead sends the missing events first.
 """
@@ -52,18 +52,18 @@ def read_links(body: str | bytes) -> Links:
     return Links(previous, link)
 
 
-def continues(before: str | None, seal: Links) -> bool:
+def continues_chain(before: str | None, seal: Links) -> bool:
     """Whether the event's `previous` is the link before it; True if either is unknown."""
     return before is None or seal.previous is None or seal.previous == before
 
 
-Number = tuple[str, str, int]
+_Number = tuple[str, str, int]
 """Site, device and number of an event."""
 
 
-def load_links(transaction: Connection, of: Collection[Number]) -> dict[Number, str | None]:
+def load_links(transaction: Connection, of: Collection[_Number]) -> dict[_Number, str | None]:
     """Load the chain links of these events, applied or refused; number 0 has the genesis link."""
-    found: dict[Number, str | None] = {one: GENESIS for one in of if one[2] == 0}
+    found: dict[_Number, str | None] = {one: GENESIS for one in of if one[2] == 0}
     lacking = {*of} - found.keys()
     for table in (events, refused):
         if not lacking:
@@ -78,7 +78,7 @@ def load_links(transaction: Connection, of: Collection[Number]) -> dict[Number, 
 def flag_broken_chain(transaction: Connection, event: Event | InvalidEvent, handled: int, now: datetime) -> None:
     """Compare the device's next event with the last handled one; log and flag a break."""
     at = (event.site, event.device, handled)
-    if continues(load_links(transaction, [at]).get(at), read_links(event.body)):
+    if continues_chain(load_links(transaction, [at]).get(at), read_links(event.body)):
         return
     before = _find_event_id(transaction, at)
     log.warning(
@@ -89,9 +89,9 @@ def flag_broken_chain(transaction: Connection, event: Event | InvalidEvent, hand
     _insert_flag(transaction, event, CHAIN_BROKEN, "not_continued", before, now)
 
 
-def jumps(event: Event | InvalidEvent, handled: int) -> bool:
-    """Whether the event's number is more than FAR beyond the last handled one."""
-    return event.sequence > handled + FAR
+def is_jump(event: Event | InvalidEvent, handled: int) -> bool:
+    """Whether the event's number is more than _FAR beyond the last handled one."""
+    return event.sequence > handled + _FAR
 
 
 def flag_jump(transaction: Connection, event: Event | InvalidEvent, handled: int, now: datetime) -> None:
@@ -127,7 +127,7 @@ def _insert_flag(
     many.insert_new_rows(transaction, flags, [{**its, **of, "reason": reason, "flagged_at": now, "state": "open"}])
 
 
-def _find_event_id(transaction: Connection, at: Number) -> str | None:
+def _find_event_id(transaction: Connection, at: _Number) -> str | None:
     """The id of the applied event of this number."""
     its = tuple_(events.c.site, events.c.device, events.c.sequence) == at
     return transaction.execute(select(events.c.event_id).where(its)).scalar()

@@ -149,7 +149,7 @@ def _broken_rules(
     """The broken rules, each with the reason and the other entry."""
     on = _load_rules(transaction, event.site)
     receive = (on.get(DUPLICATE) or _Rule(False, 0, ())).forms or RECEIVE
-    its = _current_entries_with(event, pallet)
+    its = _latest_entry_with(event, pallet)
     if (rule := on.get(DUPLICATE)) is not None and rule.on and event.form in receive:
         others = its.where(pallets.c.device != event.device, pallets.c.form.in_(receive), _match_trailer(trailer))
         if (other := _find_since(transaction, others, rule.since(now))) is not None:
@@ -187,8 +187,8 @@ def _load_rules(transaction: Connection, site: str) -> dict[str, _Rule]:
     }
 
 
-def _current_entries_with(event: Event, pallet: str) -> Select[Any]:
-    """The current entries that name the pallet, except this one and the one that it amends."""
+def _latest_entry_with(event: Event, pallet: str) -> Select[Any]:
+    """Select the latest current entry of the pallet, except the event's own and the one that it amends."""
     itself: Collection[str] = [event.event_id, *([event.replaces] if event.replaces else [])]
     return (
         select(pallets)

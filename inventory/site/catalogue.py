@@ -33,7 +33,7 @@ class FaultyRows(UnreadableInput):
 
 
 class EditConflict(UnreadableInput):
-    """Edit conflict: another version was made since the one that the edit is based on."""
+    """Another version was made since the one that the edit is based on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class _Difference:
     """The difference between two versions, by the key of each row."""
 
     added: Mapping[str, Cells]
@@ -72,10 +72,10 @@ class Difference:
         return ", ".join(f"{len(rows)} {what}" for what, rows in counts.items() if rows) or "nothing differs"
 
 
-def compare_rows(kind: Kind, before: Collection[Cells], after: Collection[Cells]) -> Difference:
+def compare_rows(kind: Kind, before: Collection[Cells], after: Collection[Cells]) -> _Difference:
     """Compare two versions' rows by key."""
     old, new = ({kind.known_by(one): one for one in rows} for rows in (before, after))
-    return Difference(
+    return _Difference(
         {key: one for key, one in new.items() if key not in old},
         {key: one for key, one in old.items() if key not in new},
         {key: (old[key], one) for key, one in new.items() if key in old and old[key] != one},
@@ -143,7 +143,7 @@ class SiteCatalogue:
         with self.transaction() as transaction:
             return [_to_version(row) for row in transaction.execute(self._select(kind))]
 
-    def differ(self, kind: str, before: int, after: int) -> Difference:
+    def differ(self, kind: str, before: int, after: int) -> _Difference:
         """Compare two versions. Raises UnreadableInput."""
         return compare_rows(self._of_name(kind), self.at(kind, before).rows, self.at(kind, after).rows)
 
@@ -162,7 +162,7 @@ class SiteCatalogue:
     ) -> Version:
         """Make a version with one row changed; None removes it. `key` is the row's key; "": a new row.
 
-        `base` is the version that the edit is based on: if there is a newer one, Outdated is raised. Raises FaultyRows,
+        `base` is the version that the edit is based on. Raises EditConflict if there is a newer one, FaultyRows,
         UnreadableInput.
         """
         of = self._of_name(kind)
@@ -176,7 +176,7 @@ class SiteCatalogue:
             if key and key not in rows:
                 raise UnreadableInput(f"{kind}: {key!r} is not in version {before.version}; nothing was changed")
             without = [(name, one) for name, one in rows.items() if name != key]
-            edited = without if cells is None else _with(of, rows, key, cells)
+            edited = without if cells is None else _replace_row(of, rows, key, cells)
             listed = [(f"row {name!r}", one) for name, one in edited]
             what = f"removed {key}" if cells is None else f"{'changed' if key else 'added'} {of.known_by(cells)}"
             return self._put(transaction, of, listed, who, reason, what)
@@ -209,7 +209,7 @@ class SiteCatalogue:
                 check_not_refused(transaction, self.site, one.kind, one.version)
                 message = signed(one, now)
                 said = {"body": message.body.decode(), "public_key": message.signed_by.raw.hex(), "published_at": now}
-                transaction.execute(update(catalogue).where(*_itself(one)).values(said))
+                transaction.execute(update(catalogue).where(*_match_version(one)).values(said))
                 messages.append(message)
             entered = insert_messages(transaction, messages, now, held=held)
         return [replace(one, published_at=now) for one in versions], entered
@@ -265,7 +265,7 @@ class SiteCatalogue:
             known = {one["value"] for one in listed.rows} or None  # None: the list is a file on the devices
         if (rows or not empty_ok) and (faults := find_row_faults(kind, rows, known)):
             raise FaultyRows(kind.name, faults)
-        if faults := _find_unfit(self.forms, kind, rows, lambda: self._kinds(transaction)):
+        if faults := _find_faults(self.forms, kind, rows, lambda: self._kinds(transaction)):
             raise FaultyRows(kind.name, faults)
         cells = tuple(kind.row(one) for _, one in rows)
         told = f"{what}: {compare_rows(kind, before.rows, cells).summary}"
@@ -281,10 +281,10 @@ def find_unfit_rows(catalogue: SiteCatalogue, one: Version) -> list[str]:
     """The rows of a version that devices would refuse, since they do not fit their forms; a line each."""
     kind = find_kind(one.kind)
     rows = [(f"row {kind.known_by(cells)!r}", cells) for cells in one.rows]
-    return _find_unfit(catalogue.forms, kind, rows, catalogue.kinds)
+    return _find_faults(catalogue.forms, kind, rows, catalogue.kinds)
 
 
-def _find_unfit(
+def _find_faults(
     forms: Path | None, kind: Kind, rows: Sequence[Row], there: Callable[[], Sequence[Version]]
 ) -> list[str]:
     """Faults of words or list values that do not fit the forms; `there` loads the other kinds."""
@@ -303,7 +303,7 @@ def _find_unfit(
     return [*find_list_faults(kind.name, rows, forms), *(told for told in new if told not in known)]
 
 
-def _with(kind: Kind, rows: Mapping[str, Cells], key: str, cells: Mapping[str, str]) -> list[tuple[str, Cells]]:
+def _replace_row(kind: Kind, rows: Mapping[str, Cells], key: str, cells: Mapping[str, str]) -> list[tuple[str, Cells]]:
     """The rows with one replaced by its key, or appended."""
     one = kind.row(cells)
     if not key:
@@ -311,7 +311,7 @@ def _with(kind: Kind, rows: Mapping[str, Cells], key: str, cells: Mapping[str, s
     return [(kind.known_by(one), one) if name == key else (name, row) for name, row in rows.items()]
 
 
-def _itself(one: Version) -> tuple[Any, ...]:
+def _match_version(one: Version) -> tuple[Any, ...]:
     return catalogue.c.site == one.site, catalogue.c.kind == one.kind, catalogue.c.version == one.version
 
 

@@ -15,7 +15,7 @@ from dockvoice_protocol.signed import sign_master, sign_roster
 from inventory.settings import InventorySettings
 from inventory.site.catalogue import FaultyRows, SiteCatalogue, Version, find_unfit_rows
 from inventory.site.roster import ROSTER, read_signed, to_operators
-from inventory.site.sending import publish_entered, read_all_retained, read_retained
+from inventory.site.sending import publish_rows, read_all_retained, read_retained
 from inventory.store.outbox import HELD, Message, MessageKind
 
 
@@ -42,7 +42,7 @@ class ReportedVersions:
         return [one.kind for one in wanted if self.versions.get(one.kind, 0) != (one.version if one.rows else 0)]
 
 
-def find_unpublished(catalogue: SiteCatalogue, kinds: Collection[str] = ()) -> list[Version]:
+def _find_unpublished(catalogue: SiteCatalogue, kinds: Collection[str] = ()) -> list[Version]:
     """The current versions that are not published, of these kinds; of all if empty."""
     return [one for one in catalogue.kinds() if one.published_at is None and (not kinds or one.kind in kinds)]
 
@@ -55,7 +55,7 @@ def publish(
     Also raises Unavailable, Misconfigured: then the service publishes them.
     """
     published, entered = enter_in_outbox(settings, catalogue, signer, kinds, held=HELD)
-    publish_entered(settings, "catalogue", catalogue.transaction, entered, retain=True)
+    publish_rows(settings, "catalogue", catalogue.transaction, entered, retain=True)
     return published
 
 
@@ -72,7 +72,7 @@ def enter_in_outbox(
     Returns the versions, and the ids of their rows. Earlier unpublished versions are never sent. Raises
     RefusedByDevices, and FaultyRows for rows that devices would refuse: then nothing is inserted.
     """
-    waiting = find_unpublished(catalogue, kinds)
+    waiting = _find_unpublished(catalogue, kinds)
     for one in waiting:
         if faults := find_unfit_rows(catalogue, one):
             raise FaultyRows(one.kind, faults)
@@ -87,7 +87,7 @@ def enter_in_outbox(
 def publish_roster(settings: InventorySettings, versions: SiteCatalogue, signer: Signer) -> list[Version]:
     """Insert the roster as `enter_roster` does, and publish it at once. Raises as it does."""
     published, entered = enter_roster(settings, versions, signer, held=HELD)
-    publish_entered(settings, ROSTER, versions.transaction, entered, retain=True)
+    publish_rows(settings, ROSTER, versions.transaction, entered, retain=True)
     return published
 
 

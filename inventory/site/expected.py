@@ -71,7 +71,7 @@ class ExpectedLists:
     def note_signed(self, one: ExpectedList, body: bytes, key: PublicKey) -> None:
         """Store the signed list, for dossiers."""
         with self._transaction() as transaction:
-            note_signed(transaction, one, body, key)
+            _note_signed(transaction, one, body, key)
 
 
 def replace_list(
@@ -125,7 +125,7 @@ def load_lists(
     return [StoredList(_to_list(row), not row.waits, row.sources) for row in rows]
 
 
-def note_signed(transaction: Connection, one: ExpectedList, body: bytes, key: PublicKey) -> None:
+def _note_signed(transaction: Connection, one: ExpectedList, body: bytes, key: PublicKey) -> None:
     """Store the first signed body of a list."""
     its = (announced.c.site == one.site, announced.c.place == str(one.place), announced.c.version == one.version)
     said = {"body": body.decode(), "public_key": key.raw.hex()}
@@ -203,7 +203,7 @@ def enter_in_outbox(
     messages = []
     for one in lists:
         body = sign_list(one, signer, now)
-        note_signed(transaction, one, body, signer.public)
+        _note_signed(transaction, one, body, signer.public)
         topic = Topics.expected(prefix, one.site, str(one.place))
         its = (one.site, "", str(one.place), topic)
         messages.append(Message(MessageKind.EXPECTED, *its, body, signer.public, retain=True))

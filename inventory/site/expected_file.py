@@ -24,12 +24,12 @@ from inventory.site.table_file import (
     read_rows,
 )
 
-COLUMNS = ("notice", "trailer", "door", "pallet", "item", "quantity", "uom", "lot_needed")
-MUST_HAVE = ("notice", "pallet", "item", "quantity", "uom", "lot_needed")
+_COLUMNS = ("notice", "trailer", "door", "pallet", "item", "quantity", "uom", "lot_needed")
+_MUST_HAVE = ("notice", "pallet", "item", "quantity", "uom", "lot_needed")
 
 CODE = re.compile(r"[A-Z0-9]{1,3}")  # A unit's code, as in UN/ECE Recommendations 20 and 21.
-COUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")  # 15 digits at most, which every reader of JSON preserves.
-YES_NO = {"yes": True, "no": False}
+_COUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")  # 15 digits at most, which every reader of JSON preserves.
+_YES_NO = {"yes": True, "no": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class _ValidLine:
     line: ExpectedLine
 
 
-def read_file(path: Path) -> Mapping[ReceivingPlace, tuple[ExpectedLine, ...]]:
+def read_expected(path: Path) -> Mapping[ReceivingPlace, tuple[ExpectedLine, ...]]:
     """The expected lists by trailer or door. Raises FaultyFile, UnreadableInput."""
     found, faults = parse_rows(read_rows(path, LAYOUT))
     if faults:
@@ -71,7 +71,7 @@ def _format_cell(name: str, value: Any) -> Any:
     return "" if value is None else value
 
 
-LAYOUT = Layout(COLUMNS, MUST_HAVE, " once, and trailer or door", "one for each item on each pallet", _format_cell)
+LAYOUT = Layout(_COLUMNS, _MUST_HAVE, " once, and trailer or door", "one for each item on each pallet", _format_cell)
 
 
 def _check_line(where: str, cells: Cells, faults: list[str]) -> Iterator[_ValidLine]:
@@ -87,7 +87,7 @@ def _check_line(where: str, cells: Cells, faults: list[str]) -> Iterator[_ValidL
         item=cells["item"],
         quantity=int(quantity) if quantity == quantity.to_integral_value() else float(quantity),
         uom=cells["uom"],
-        lot_needed=YES_NO[cells["lot_needed"]],
+        lot_needed=_YES_NO[cells["lot_needed"]],
     )
     yield _ValidLine(where, ReceivingPlace(kind, cells[kind]), line)
 
@@ -96,10 +96,10 @@ def _find_faults(where: str, cells: Cells) -> Iterator[str]:
     yield from find_structure_faults(where, cells, LAYOUT)
     if any(not isinstance(cell, str) for cell in cells.values()):
         return
-    for column in MUST_HAVE:
+    for column in _MUST_HAVE:
         found = cells.get(column, "")
-        if not ALLOWED[column](found):
-            yield f"{where}, column {column}: found {found[:LONGEST]!r}; {REMEDIES[column]}"
+        if not _ALLOWED[column](found):
+            yield f"{where}, column {column}: found {found[:LONGEST]!r}; {_REMEDIES[column]}"
     places = {kind: cells.get(kind, "") for kind in PlaceKind}
     if sum(map(bool, places.values())) != 1:
         yield f"{where}, columns trailer and door: one of the two must be given, and not both; empty the other one"
@@ -110,19 +110,19 @@ def _find_faults(where: str, cells: Cells) -> Iterator[str]:
         )
 
 
-TOLD = f"{NAMED}; give the number or code of the label"
-ALLOWED: Mapping[str, Callable[[str], object]] = {
+_TOLD = f"{NAMED}; give the number or code of the label"
+_ALLOWED: Mapping[str, Callable[[str], object]] = {
     "notice": is_named,
     "pallet": is_named,
     "item": is_named,
-    "quantity": lambda found: COUNT.fullmatch(found) and Decimal(found),
+    "quantity": lambda found: _COUNT.fullmatch(found) and Decimal(found),
     "uom": CODE.fullmatch,
-    "lot_needed": YES_NO.__contains__,
+    "lot_needed": _YES_NO.__contains__,
 }
-REMEDIES = {
-    "notice": TOLD,
-    "pallet": TOLD,
-    "item": TOLD,
+_REMEDIES = {
+    "notice": _TOLD,
+    "pallet": _TOLD,
+    "item": _TOLD,
     "quantity": (
         "allowed is a number above 0 with 9 digits and 6 places at most; leave out the line where nothing is expected"
     ),

@@ -35,8 +35,8 @@ RESERVED = frozenset({"roster", "roster.sent"})
 DUPLICATE, STOCK = "duplicate", "stock"
 """Rules that a site may turn on: the same pallet twice on a trailer, more moved than in stock."""
 
-HOURS = re.compile(r"[1-9][0-9]{0,4}")  # Eleven years at most.
-YES_NO = ("yes", "no")
+_HOURS = re.compile(r"[1-9][0-9]{0,4}")  # Eleven years at most.
+_YES_NO = ("yes", "no")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +128,9 @@ def _rule_faults(rows: Sequence[Row], _: Collection[str] | None) -> Iterator[Fau
             yield where, "rule", f"found {rule[:LONGEST]!r}; allowed are {DUPLICATE} and {STOCK}"
         if seen.setdefault(rule, where) != where:
             yield where, "rule", f"{rule[:LONGEST]!r} stands in {seen[rule]} too; remove one of them"
-        if on not in YES_NO:
+        if on not in _YES_NO:
             yield where, "on", f"found {on[:LONGEST]!r}; allowed are yes and no"
-        if not HOURS.fullmatch(hours):
+        if not _HOURS.fullmatch(hours):
             yield where, "hours", f"found {hours[:LONGEST]!r}; allowed is a whole number above 0, with 5 digits at most"
         if odd := [form for form in alternatives(forms) if not LEVEL.fullmatch(form)]:
             yield where, "forms", f"found {odd[0][:LONGEST]!r}; allowed are names of forms, parted by |, or nothing"

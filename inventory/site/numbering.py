@@ -22,12 +22,12 @@ log = logging.getLogger("inventory")
 
 ROSTER = "roster"  # The kind; a status reports it apart from master data.
 
-SENT = ".sent"  # Suffix of a kind: versions that the command sent, without their rows.
+_SENT = ".sent"  # Suffix of a kind: versions that the command sent, without their rows.
 
-FARTHEST = 5_000_000_000
+_FARTHEST = 5_000_000_000
 """Highest version (the year 2128) accepted from a status, which is unsigned and may be forged."""
 
-SHOWN = 5  # Most devices named in an error.
+_SHOWN = 5  # Most devices named in an error.
 
 
 class RefusedByDevices(UnreadableInput):
@@ -36,10 +36,10 @@ class RefusedByDevices(UnreadableInput):
 
 def next_version(transaction: Connection, site: str, kind: str, now: datetime) -> int:
     """The number of the next version of a kind at a site."""
-    its = (catalogue.c.site == site, catalogue.c.kind.in_([kind, kind + SENT]))
+    its = (catalogue.c.site == site, catalogue.c.kind.in_([kind, kind + _SENT]))
     highest = transaction.execute(select(func.max(catalogue.c.version)).where(*its)).scalar() or 0
     there = max(_versions_on_devices(transaction, site, kind).values(), default=0)
-    return max(int(now.timestamp()), highest + 1, there + 1 if there <= FARTHEST else 0)
+    return max(int(now.timestamp()), highest + 1, there + 1 if there <= _FARTHEST else 0)
 
 
 def number_sent(transaction: Connection, site: str, kind: str, who: str, above: int, now: datetime) -> int:
@@ -49,7 +49,7 @@ def number_sent(transaction: Connection, site: str, kind: str, who: str, above: 
     """
     version = max(next_version(transaction, site, kind, now), above + 1)
     check_not_refused(transaction, site, kind, version)
-    said = {"site": site, "kind": kind + SENT, "version": version, "rows": [], "who": who, "reason": ""}
+    said = {"site": site, "kind": kind + _SENT, "version": version, "rows": [], "who": who, "reason": ""}
     said |= {"what": "sent by the command", "made_at": now, "published_at": now}
     transaction.execute(insert(catalogue).values(said))
     return version
@@ -66,10 +66,10 @@ def check_not_refused(transaction: Connection, site: str, kind: str, version: in
             "nothing was sent: make it anew, which counts on from there, and publish that"
         )
     above = {name: has for name, has in _versions_on_devices(transaction, site, kind).items() if has > version}
-    if beyond := [name for name, has in above.items() if has > FARTHEST]:
+    if beyond := [name for name, has in above.items() if has > _FARTHEST]:
         log.warning("%s %s: %s: says that it has a version that nobody made: look at it", site, kind, ", ".join(beyond))
-    if above := {name: has for name, has in above.items() if has <= FARTHEST}:
-        named = ", ".join(f"{name} has {has}" for name, has in sorted(above.items())[:SHOWN])
+    if above := {name: has for name, has in above.items() if has <= _FARTHEST}:
+        named = ", ".join(f"{name} has {has}" for name, has in sorted(above.items())[:_SHOWN])
         raise RefusedByDevices(
             f"{site} {kind}: {many(len(above), 'device')} would refuse version {version} as old ({named}); nothing was "
             "sent: make it anew (`rollback`, or its file once more), which counts on from there, and publish that"
@@ -82,7 +82,7 @@ def last_published_versions(transaction: Connection, site: str) -> dict[str, int
     wanted = select(catalogue.c.kind, func.max(catalogue.c.version)).where(*sent)
     found: dict[str, int] = {}
     for kind, version in transaction.execute(wanted.group_by(catalogue.c.kind)):
-        name = kind.removesuffix(SENT)
+        name = kind.removesuffix(_SENT)
         found[name] = max(found.get(name, 0), int(version))
     return found
 
@@ -90,11 +90,11 @@ def last_published_versions(transaction: Connection, site: str) -> dict[str, int
 def _versions_on_devices(transaction: Connection, site: str, kind: str) -> dict[str, int]:
     """The version of a kind in each device's last status; devices without one are left out."""
     told = {
-        one.device: _stated_version(one.said, kind) for one in statuses.load_statuses(transaction) if one.site == site
+        one.device: _reported_version(one.said, kind) for one in statuses.load_statuses(transaction) if one.site == site
     }
     return {device: version for device, version in told.items() if version is not None}
 
 
-def _stated_version(said: Mapping[str, Any], kind: str) -> int | None:
+def _reported_version(said: Mapping[str, Any], kind: str) -> int | None:
     its = said.get("roster", {}) if kind == ROSTER else said.get("catalogue", {}).get(kind, {})
     return max((its[name] for name in ("version", "waits") if isinstance(its.get(name), int)), default=None)

@@ -34,7 +34,7 @@ ROSTER = "roster"  # The kind in the tables: no list may have that name (`master
 COLUMNS = ("name", "number", "spoken", "language", "forms")
 BETWEEN = ";"  # Separates several names, or forms, in one cell.
 NUMBER = re.compile(r"[0-9]{2,6}")  # One digit is recognised in any noise, and more than six are misspoken.
-MOST_SPOKEN = 5
+_MOST_SPOKEN = 5
 
 
 def _format_cell(name: str, value: Any) -> Any:
@@ -46,17 +46,17 @@ def _format_cell(name: str, value: Any) -> Any:
 LAYOUT = Layout(COLUMNS, ("name",), " once, and number or spoken", "one for each operator", _format_cell)
 
 
-def read_file(path: Path, forms: Collection[str]) -> tuple[Operator, ...]:
+def read_operators(path: Path, forms: Collection[str]) -> tuple[Operator, ...]:
     """The operators of a file; `forms` are the names of the known forms. Raises FaultyFile, UnreadableInput."""
     rows = read_rows(path, LAYOUT)
-    if faults := find_row_faults(rows, forms):
+    if faults := _find_row_faults(rows, forms):
         raise FaultyFile(path, faults)
     return to_operators([cells for _, cells in rows])
 
 
 def roster_kind(forms: Collection[str]) -> Kind:
     """The roster as a kind of master data; `forms` are the names of the known forms."""
-    each, whole = "one for each operator", partial(find_row_faults, forms=forms)
+    each, whole = "one for each operator", partial(_find_row_faults, forms=forms)
     return Kind(ROSTER, COLUMNS, ("name",), ("name",), each, lambda *_: iter(()), whole)
 
 
@@ -88,7 +88,7 @@ def read_signed(payload: bytes | None, site: str, key: PublicKey) -> Roster | No
         return None
 
 
-def find_row_faults(rows: Sequence[Row], forms: Collection[str]) -> list[str]:
+def _find_row_faults(rows: Sequence[Row], forms: Collection[str]) -> list[str]:
     """All faults of the rows, a line each; `forms` are the names of the known forms."""
     faults: list[str] = []
     found: list[tuple[str, Operator]] = []
@@ -144,8 +144,8 @@ def _identity_faults(cells: Cells) -> Iterator[tuple[str, str, str]]:
     for one in spoken:
         if not is_named(one) or any(character.isdigit() for character in one):
             yield "spoken", one, f"{NAMED}, and no digit; give the name as it is said, and a number in its own column"
-    if len(spoken) > MOST_SPOKEN:
-        yield "spoken", cells["spoken"], f"allowed are {MOST_SPOKEN} names; leave out the rare ones"
+    if len(spoken) > _MOST_SPOKEN:
+        yield "spoken", cells["spoken"], f"allowed are {_MOST_SPOKEN} names; leave out the rare ones"
 
 
 def _rights_faults(cells: Cells, forms: Collection[str]) -> Iterator[tuple[str, str, str]]:

@@ -16,7 +16,7 @@ from dockvoice_protocol.outbox import FAILURE
 from inventory.settings import InventorySettings
 from inventory.store import outbox
 
-KEPT_S = 1.0  # Retained messages arrive right after the SUBACK.
+_KEPT_S = 1.0  # Retained messages arrive right after the SUBACK.
 SEND_S = 20.0  # Timeout for the broker's acknowledgement.
 
 
@@ -53,7 +53,7 @@ def publish_messages(
         session.stop()
 
 
-def publish_entered(
+def publish_rows(
     settings: InventorySettings,
     name: str,
     transaction: Callable[[], AbstractContextManager[Connection]],
@@ -94,10 +94,10 @@ def read_all_retained(settings: InventorySettings, name: str, topics: str, most:
         while most is None or len(found) < most:
             match news.get(timeout=max(0.0, until - time.monotonic())):
                 case Connected():
-                    until, connected = time.monotonic() + KEPT_S, True
+                    until, connected = time.monotonic() + _KEPT_S, True
                 case Delivered(topic, payload):
                     found[topic] = payload
-                    until = time.monotonic() + KEPT_S
+                    until = time.monotonic() + _KEPT_S
                 case _:
                     pass
     except Empty:

@@ -29,13 +29,13 @@ from dockvoice_protocol.records.master import LABEL, OF_RULES, OF_WORDS, UNIT, C
 
 SPOKEN_IN = LANGUAGES  # Languages of words: the codes of those that devices read.
 
-CATALOGUES = 8  # Cache size: sites with their values and words.
+_CATALOGUES = 8  # Cache size: sites with their values and words.
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class _Meaning:
     """A possible meaning of a word in a form."""
 
     field: str
@@ -93,7 +93,7 @@ class SpokenForms:
 
         Raises Misconfigured if there is no form, or if the words do not fit them.
         """
-        self.plain = spoken_forms(directory)
+        self.plain = _spoken_forms(directory)
         self._words = tuple(lists.get(OF_WORDS, ()))
         self.catalogue = _parse_catalogue(_to_cache_key(self.plain, lists, entered or {}))
         self._lists = frozenset(lists)
@@ -103,22 +103,22 @@ class SpokenForms:
         """The lists of a form that the inventory lacks; entered values replace them."""
         return sorted({one.catalogue for one in self.plain[form].fields if one.catalogue} - self._lists)
 
-    def meanings(self, form: str) -> list[Meaning]:
+    def meanings(self, form: str) -> list[_Meaning]:
         """The possible meanings of a word in a form."""
         found = []
         for one in self.plain[form].fields:
             if one.spoken.by_unit:
                 continue
-            found.append(Meaning(one.name, LABEL, ""))
+            found.append(_Meaning(one.name, LABEL, ""))
             codes = dict.fromkeys(one.codes.values()) if one.codes else {"": None}
-            found += [Meaning(one.name, UNIT, code) for code in codes] if one.units else []
+            found += [_Meaning(one.name, UNIT, code) for code in codes] if one.units else []
         return found
 
     def unexplained(self, said: str, form: str, language: str) -> frozenset[str]:
         """The words of a sentence, beside numbers, that a form does not use; empty for an unknown form or language."""
         if form not in self.forms or language not in LANGUAGES:
             return frozenset()
-        return _unexplained(said, self.forms[form], self.catalogue, language)
+        return _find_unexplained(said, self.forms[form], self.catalogue, language)
 
     def faults(self, row: Cells) -> list[str]:
         """Reasons not to add a word; empty if it can be added."""
@@ -154,7 +154,7 @@ class SpokenForms:
 
 def find_word_faults(rows: Sequence[Row], directory: Path, lists: Mapping[str, Sequence[Cells]]) -> list[str]:
     """The faults of a site's words, checked against their forms and the existing values."""
-    forms, words = spoken_forms(directory), [cells for _, cells in rows]
+    forms, words = _spoken_forms(directory), [cells for _, cells in rows]
     there = ", ".join(forms)
     found = [
         f"{where}, column form: found {cells['form']!r}; there are {there}"
@@ -172,7 +172,7 @@ def find_list_faults(kind: str, rows: Sequence[Row], directory: Path) -> list[st
     where = {cells["value"]: at for at, cells in rows}
     catalogue = _parse_catalogue(json.dumps({kind: [dict(cells) for _, cells in rows]}, sort_keys=True))
     found: dict[tuple[str, str], list[str]] = {}
-    for name, form in spoken_forms(directory).items():
+    for name, form in _spoken_forms(directory).items():
         for one in (its for its in form.fields if its.catalogue == kind):
             for value, told in value_faults(one, catalogue):
                 found.setdefault((value, told), []).append(name)
@@ -183,7 +183,7 @@ def find_list_faults(kind: str, rows: Sequence[Row], directory: Path) -> list[st
     ]
 
 
-def spoken_forms(directory: Path) -> Mapping[str, Form]:
+def _spoken_forms(directory: Path) -> Mapping[str, Form]:
     """The spoken forms of a directory, by name. Raises Misconfigured if there is no form."""
     files = form_files(directory)
     return _load_forms(tuple((name, path, path.stat().st_mtime_ns) for name, path in files.items()))
@@ -191,7 +191,7 @@ def spoken_forms(directory: Path) -> Mapping[str, Form]:
 
 def fields_from_lists(directory: Path) -> frozenset[str]:
     """The fields of any form that are filled from a list of the catalogue. Raises Misconfigured."""
-    return frozenset(one.name for form in spoken_forms(directory).values() for one in form.fields if one.catalogue)
+    return frozenset(one.name for form in _spoken_forms(directory).values() for one in form.fields if one.catalogue)
 
 
 @lru_cache(maxsize=2)
@@ -220,12 +220,12 @@ def _to_cache_key(
     return json.dumps(rows, sort_keys=True)
 
 
-@lru_cache(maxsize=CATALOGUES)
+@lru_cache(maxsize=_CATALOGUES)
 def _parse_catalogue(values: str) -> Catalogue:
     return Catalogue.from_rows(json.loads(values))
 
 
-@lru_cache(maxsize=CATALOGUES * 16)
+@lru_cache(maxsize=_CATALOGUES * 16)
 def _cached_form_with_words(form: Form, words: str, catalogue: Catalogue) -> Form:
     return taught(form, json.loads(words), catalogue)
 
@@ -247,7 +247,7 @@ def _find_faults(form: Form, words: Sequence[Cells], catalogue: Catalogue) -> li
 
 
 @lru_cache(maxsize=4096)
-def _unexplained(said: str, form: Form, catalogue: Catalogue, code: str) -> frozenset[str]:
+def _find_unexplained(said: str, form: Form, catalogue: Catalogue, code: str) -> frozenset[str]:
     language = language_named(code)
     return unexplained(transcribed(said, form, catalogue, language), form, catalogue, language)
 

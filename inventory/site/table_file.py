@@ -16,7 +16,7 @@ from dockvoice_protocol.strict_json import DEEPEST, Limits, NotStrict, parse_str
 from dockvoice_protocol.terminal.plain_text import is_plain
 
 LARGEST = 20_000_000  # Most bytes of a file: a hundred thousand lines, more than any site gets in a day.
-MOST_FAULTS = 100  # Most faults reported of one file: more mean a file of another kind.
+_MOST_FAULTS = 100  # Most faults reported of one file: more mean a file of another kind.
 LONGEST = 64  # Most characters of a number or a code; an SSCC has 18, GS1 allows 30 in a shipment's number.
 
 Cells = Mapping[str, Any]  # By column; a JSON value that is no text stays as it is, and is a fault.
@@ -29,8 +29,8 @@ class FaultyFile(UnreadableInput):
     """Invalid lines; each of `faults` gives place, value found, allowed values and remedy."""
 
     def __init__(self, path: Path, faults: Sequence[str]) -> None:
-        beyond = [f"and {len(faults) - MOST_FAULTS} faults more"] if len(faults) > MOST_FAULTS else []
-        told = [*faults[:MOST_FAULTS], *beyond]
+        beyond = [f"and {len(faults) - _MOST_FAULTS} faults more"] if len(faults) > _MOST_FAULTS else []
+        told = [*faults[:_MOST_FAULTS], *beyond]
         super().__init__(f"{path}: {'; '.join(told)}")
         self.faults = tuple(f"{path}: {fault}" for fault in told)
 

@@ -40,7 +40,7 @@ class RequestDatabase:
     """The database for requests of console and API. Thread-safe."""
 
     def __init__(self, engine: Engine) -> None:
-        """`engine`: its tables must exist."""
+        """The tables of `engine` must exist."""
         self.engine = engine
         self._reads = read_only_engine(engine)
         self._mine = local()  # of each thread

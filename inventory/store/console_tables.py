@@ -7,16 +7,16 @@ from sqlalchemy import BigInteger, Column, Engine, ForeignKey, Index, Integer, M
 from inventory.store.books import create_tables
 from inventory.store.tables import Json, Moment
 
-VERSION = 1
+_VERSION = 1
 """Version of the tables below, separate from the inventory's, which may run without a console."""
 
-metadata = MetaData()
+_metadata = MetaData()
 
-versions = Table("dockvoice_console", metadata, Column("version", Integer, primary_key=True, autoincrement=False))
+_versions = Table("dockvoice_console", _metadata, Column("version", Integer, primary_key=True, autoincrement=False))
 
 people = Table(
     "dockvoice_console_people",
-    metadata,
+    _metadata,
     Column("name", Text, primary_key=True),
     Column("role", Text, nullable=False),
     Column("password", Text),  # Hashed; NULL: a proxy authenticates.
@@ -25,7 +25,7 @@ people = Table(
 
 sessions = Table(
     "dockvoice_console_sessions",
-    metadata,
+    _metadata,
     # The hash of the cookie only: a reader of this table cannot sign in with it.
     Column("token_sha256", Text, primary_key=True),
     Column("name", Text, ForeignKey("dockvoice_console_people.name", ondelete="CASCADE"), nullable=False, index=True),
@@ -36,7 +36,7 @@ sessions = Table(
 
 attempts = Table(
     "dockvoice_console_attempts",
-    metadata,
+    _metadata,
     # Wrong passwords, and those being checked.
     Column("id", Integer, primary_key=True),
     Column("name", Text, nullable=False, index=True),
@@ -46,7 +46,7 @@ attempts = Table(
 
 deeds = Table(
     "dockvoice_console_deeds",
-    metadata,
+    _metadata,
     # The audit log: a hash chain.
     Column("number", BigInteger, primary_key=True, autoincrement=False),
     Column("at", Moment, nullable=False),
@@ -61,7 +61,7 @@ deeds = Table(
 
 decisions = Table(
     "dockvoice_console_decisions",
-    metadata,
+    _metadata,
     # Decisions about reviews. The primary key lets only one of two concurrent decisions in.
     Column("site", Text, primary_key=True),
     Column("device", Text, primary_key=True),
@@ -77,7 +77,7 @@ decisions = Table(
 
 drills = Table(
     "dockvoice_console_drills",
-    metadata,
+    _metadata,
     # Power-loss drills of a device or a broker, which show that nothing is lost: counts before and after.
     Column("number", Integer, primary_key=True),
     Column("site", Text, nullable=False),
@@ -98,4 +98,4 @@ Index("dockvoice_console_decided", decisions.c.utterance_id)
 
 def prepare(engine: Engine) -> None:
     """Create the console's tables if missing. Raises Misconfigured for another version's, Unavailable."""
-    create_tables(engine, versions, VERSION, "console")
+    create_tables(engine, _versions, _VERSION, "console")

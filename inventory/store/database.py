@@ -31,9 +31,9 @@ from dockvoice_protocol.errors import DockvoiceError, Misconfigured, StorageFail
 from dockvoice_protocol.records import to_decimal
 from inventory.store.tables import FIRST, VERSION, entries, events, metadata, versions
 
-ALLOWED = "sqlite:////path/inventory.db or postgresql+psycopg://user@host/name"
+_ALLOWED = "sqlite:////path/inventory.db or postgresql+psycopg://user@host/name"
 
-POSTGRESQL = {
+_POSTGRESQL = {
     "application_name": "dockvoice-inventory",
     "client_encoding": "utf8",  # a server of encoding SQL_ASCII would return bytes otherwise
     "connect_timeout": "5",  # seconds
@@ -43,14 +43,14 @@ POSTGRESQL = {
 }
 """libpq's parameters that the URL does not set."""
 
-BUSY_S = 10
+_BUSY_S = 10
 """Seconds that a writer waits for another process's transaction on the same SQLite file; ours take milliseconds."""
 
-SQLITE_BUSY = 5  # https://www.sqlite.org/rescode.html
+_SQLITE_BUSY = 5  # https://www.sqlite.org/rescode.html
 
-BUSY_LOOK_S = 0.01  # Polling interval for a busy file: creating the tables takes some ten of these.
+_BUSY_LOOK_S = 0.01  # Polling interval for a busy file: creating the tables takes some ten of these.
 
-READS = "dockvoice_reads"
+_READS = "dockvoice_reads"
 """The engine option of read-only transactions."""
 
 CREATING = 0x646F636B
@@ -62,14 +62,14 @@ def parse_url(url: str) -> URL:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):  # ValueError: a port that is no number
-        raise Misconfigured(f"database: is not a database URL; it must be {ALLOWED}") from None
+        raise Misconfigured(f"database: is not a database URL; it must be {_ALLOWED}") from None
     kind = parsed.get_backend_name()
     if kind in {"postgresql", "postgres"}:
         return parsed.set(drivername="postgresql+psycopg")
     if kind != "sqlite":
-        raise Misconfigured(f"database: found {kind}, allowed are SQLite and PostgreSQL: {ALLOWED}")
+        raise Misconfigured(f"database: found {kind}, allowed are SQLite and PostgreSQL: {_ALLOWED}")
     if parsed.query:
-        raise Misconfigured(f"database: an SQLite URL takes no parameters, found {', '.join(parsed.query)}; {ALLOWED}")
+        raise Misconfigured(f"database: an SQLite URL takes no parameters, found {', '.join(parsed.query)}; {_ALLOWED}")
     if parsed.database in {None, "", ":memory:"}:
         raise Misconfigured("database: SQLite in memory forgets everything; name a file: sqlite:////path/inventory.db")
     return parsed
@@ -87,7 +87,7 @@ def connect(url: URL) -> Engine:
 
 def _sqlite_engine(url: URL) -> Engine:
     # One connection per process: two concurrent checkpoints can damage the file in SQLite before 3.51.3.
-    engine = create_engine(url, pool_size=1, max_overflow=0, connect_args={"timeout": BUSY_S})
+    engine = create_engine(url, pool_size=1, max_overflow=0, connect_args={"timeout": _BUSY_S})
 
     @event.listens_for(engine, "connect")
     def _durable(connection: Any, _record: Any) -> None:
@@ -101,7 +101,7 @@ def _sqlite_engine(url: URL) -> Engine:
     def _begin(connection: Connection) -> None:
         # A deferred transaction that reads and then writes can fail with SQLITE_BUSY_SNAPSHOT: transactions that may
         # write are exclusive from the beginning. Read-only ones block no writer.
-        reads = connection.get_execution_options().get(READS, False)
+        reads = connection.get_execution_options().get(_READS, False)
         connection.exec_driver_sql(f"PRAGMA query_only={'ON' if reads else 'OFF'}")
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
@@ -125,15 +125,15 @@ class _ExactSum:
 
 def _set_wal_mode(connection: Any, refusal: type[Exception]) -> None:
     """Set WAL mode, retrying: SQLite refuses one of two programs that open a new file at once without waiting."""
-    patience_ends = time.monotonic() + BUSY_S
+    patience_ends = time.monotonic() + _BUSY_S
     while True:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
         except refusal as fault:
             # The low byte is the primary result code: another program may also be recovering the file.
-            if getattr(fault, "sqlite_errorcode", 0) & 0xFF != SQLITE_BUSY or time.monotonic() > patience_ends:
+            if getattr(fault, "sqlite_errorcode", 0) & 0xFF != _SQLITE_BUSY or time.monotonic() > patience_ends:
                 raise
-            time.sleep(BUSY_LOOK_S)
+            time.sleep(_BUSY_LOOK_S)
         else:
             return
 
@@ -150,11 +150,11 @@ def read_only_engine(engine: Engine) -> Engine:
 
     The database rejects writes in them.
     """
-    return engine.execution_options(**{READS: True, "postgresql_readonly": engine.dialect.name == "postgresql"})
+    return engine.execution_options(**{_READS: True, "postgresql_readonly": engine.dialect.name == "postgresql"})
 
 
 def _postgresql_engine(url: URL) -> Engine:
-    own = {name: value for name, value in POSTGRESQL.items() if name not in url.query}
+    own = {name: value for name, value in _POSTGRESQL.items() if name not in url.query}
     engine = create_engine(url, pool_pre_ping=True, connect_args=own)
 
     @event.listens_for(engine, "connect")
@@ -207,9 +207,9 @@ def _check_version(transaction: Connection, url: URL, *, create: bool) -> None:
     version = int(transaction.execute(select(versions.c.version)).scalar() or 0)
     outdated = FIRST <= version < VERSION
     if outdated and create:
-        from inventory.store.migrations import upgrade  # noqa: PLC0415 - Alembic takes a quarter of a second to import
+        from inventory.store.migrations import migrate  # noqa: PLC0415 - Alembic takes a quarter of a second to import
 
-        upgrade(transaction)
+        migrate(transaction)
     elif outdated:
         raise Misconfigured(
             f"{format_url(url)}: its tables are of version {version}; `dockvoice inventory` brings them up to date"
@@ -250,7 +250,7 @@ def translated_errors(url: URL) -> Iterator[None]:
 
 
 def _translate_error(url: URL, fault: DBAPIError) -> DockvoiceError:
-    if is_caused_by_site(fault):
+    if _is_caused_by_site(fault):
         return SiteFault(
             f"{format_url(url)}: {_first_line(fault)}; mend the trigger, table or rule of yours that says so"
         )
@@ -270,7 +270,7 @@ def _repair_advice(url: URL) -> str:
     return "see that the server runs and lets this user in, or give another database"
 
 
-OURS = frozenset(
+_OURS = frozenset(
     {
         *(f"{table.name}_pkey" for table in (events, entries)),
         "one_event_per_sequence",
@@ -281,7 +281,7 @@ OURS = frozenset(
 )
 """Constraints of our tables that an event can violate: PostgreSQL's names, and SQLite's messages."""
 
-IN_A_FUNCTION = " function "  # In PostgreSQL's error context of a function; none of ours is one.
+_IN_A_FUNCTION = " function "  # In PostgreSQL's error context of a function; none of ours is one.
 
 
 class SiteFault(Unavailable):
@@ -290,25 +290,25 @@ class SiteFault(Unavailable):
 
 def is_caused_by_event(fault: DBAPIError) -> bool:
     """Whether the event can never be stored: its id is another's, or the database cannot store a value."""
-    if is_raised_in_function(fault):
+    if _is_raised_in_function(fault):
         return False
     if isinstance(fault, IntegrityError):
-        return str(_get_diagnostic(fault, "constraint_name") or fault.orig) in OURS
+        return str(_get_diagnostic(fault, "constraint_name") or fault.orig) in _OURS
     return isinstance(fault, DataError)
 
 
-def is_raised_in_function(fault: DBAPIError) -> bool:
+def _is_raised_in_function(fault: DBAPIError) -> bool:
     """Whether PostgreSQL raised the error in a function, such as a trigger's."""
-    return IN_A_FUNCTION in f" {_get_diagnostic(fault, 'context') or ''}"
+    return _IN_A_FUNCTION in f" {_get_diagnostic(fault, 'context') or ''}"
 
 
-def is_caused_by_site(fault: DBAPIError) -> bool:
+def _is_caused_by_site(fault: DBAPIError) -> bool:
     """Whether an error, not caused by the event, comes from the site's own triggers or constraints.
 
     SQLite compiles a trigger with the statement that fires it: a missing name in the trigger is SQLITE_ERROR.
     """
     sqlite = getattr(fault.orig, "sqlite_errorname", None)
-    return isinstance(fault, IntegrityError) or is_raised_in_function(fault) or sqlite == "SQLITE_ERROR"
+    return isinstance(fault, IntegrityError) or _is_raised_in_function(fault) or sqlite == "SQLITE_ERROR"
 
 
 def _get_diagnostic(fault: DBAPIError, what: str) -> Any:

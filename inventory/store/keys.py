@@ -27,10 +27,10 @@ NAME = re.compile(
     rf"(?P<site>{_LEVEL})\.(?P<device>{_LEVEL})\.(?P<keyid>[0-9a-f]{{{KEYID_DIGITS}}})"
     r"(?:\.(?:upto-(?P<last>[0-9]{1,10})|(?P<revoked>revoked)))?\.pem"
 )
-TICK_NS = 50_000_000
+_TICK_NS = 50_000_000
 """The kernel's clock tick for directory times: files added within one leave the same time."""
 
-DEVICE = re.compile(rf"(?P<site>{_LEVEL})/(?P<device>{_LEVEL})")
+_DEVICE = re.compile(rf"(?P<site>{_LEVEL})/(?P<device>{_LEVEL})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ class KeyDirectory:
             self._places[name] = place = (enrolled.site, enrolled.device)
             self._devices.setdefault(place, {})[name] = enrolled
             self._hold(enrolled)
-        self._changed = changed if abs(time.time_ns() - changed) > TICK_NS else None
+        self._changed = changed if abs(time.time_ns() - changed) > _TICK_NS else None
 
     def _hold(self, enrolled: EnrolledKey) -> None:
         holders, place = self._holders.setdefault(enrolled.keyid, set()), (enrolled.site, enrolled.device)
@@ -217,6 +217,6 @@ class KeyDirectory:
 
 def parse_device(given: str) -> tuple[str, str]:
     """Parse `SITE/DEVICE` into site and device. Raises ValueError."""
-    if (named := DEVICE.fullmatch(given)) is None:
+    if (named := _DEVICE.fullmatch(given)) is None:
         raise ValueError(f"found {given!r}, allowed is SITE/DEVICE, for example north/dock-3")
     return named["site"], named["device"]

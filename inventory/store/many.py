@@ -41,7 +41,7 @@ from sqlalchemy.exc import DBAPIError
 
 from inventory.store.tables import Moment
 
-Row = Mapping[str, Any]
+_Row = Mapping[str, Any]
 
 
 @contextmanager
@@ -58,7 +58,7 @@ def pipelined(transaction: Connection) -> Iterator[None]:
         raise DBAPIError.instance(None, None, fault, psycopg.Error, dialect=transaction.dialect) from fault
 
 
-def insert_rows(transaction: Connection, table: Table, rows: Sequence[Row]) -> None:
+def insert_rows(transaction: Connection, table: Table, rows: Sequence[_Row]) -> None:
     """Insert these rows, which have the same columns."""
     if rows and transaction.dialect.name == "postgresql":
         names = tuple(rows[0])
@@ -67,7 +67,7 @@ def insert_rows(transaction: Connection, table: Table, rows: Sequence[Row]) -> N
         transaction.execute(insert(table), list(rows))
 
 
-def insert_new_rows(transaction: Connection, table: Table, rows: Sequence[Row]) -> None:
+def insert_new_rows(transaction: Connection, table: Table, rows: Sequence[_Row]) -> None:
     """Insert these rows, skipping those that conflict with existing ones."""
     if rows and transaction.dialect.name == "postgresql":
         names = tuple(rows[0])
@@ -76,7 +76,7 @@ def insert_new_rows(transaction: Connection, table: Table, rows: Sequence[Row]) 
         transaction.execute(insert(table).prefix_with("OR IGNORE"), list(rows))
 
 
-def update_rows(transaction: Connection, table: Table, keys: Sequence[str], rows: Sequence[Row]) -> None:
+def update_rows(transaction: Connection, table: Table, keys: Sequence[str], rows: Sequence[_Row]) -> None:
     """Update the rows matched by `keys` to the other values of these rows."""
     if rows and transaction.dialect.name == "postgresql":
         names = tuple(rows[0])
@@ -89,7 +89,7 @@ def update_rows(transaction: Connection, table: Table, keys: Sequence[str], rows
         transaction.execute(changed, given)
 
 
-def delete_rows(transaction: Connection, table: Table, rows: Sequence[Row]) -> None:
+def delete_rows(transaction: Connection, table: Table, rows: Sequence[_Row]) -> None:
     """Delete the rows that have these values."""
     names = tuple(rows[0])
     if transaction.dialect.name == "postgresql":
@@ -154,6 +154,6 @@ def _is_bytes(of: Column[Any]) -> bool:
     return isinstance(of.type, LargeBinary)
 
 
-def _to_parameter(rows: Sequence[Row]) -> dict[str, str]:
+def _to_parameter(rows: Sequence[_Row]) -> dict[str, str]:
     """The rows as the statement's JSON parameter. Raises ValueError for text that is not valid Unicode."""
     return {"every": to_json(rows, bytes_mode="hex").decode()}

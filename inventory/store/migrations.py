@@ -53,7 +53,7 @@ class _Sqlite(_OurVersions, SQLiteImpl):
     __dialect__ = "sqlite"
 
 
-def upgrade(transaction: Connection) -> None:
+def migrate(transaction: Connection) -> None:
     """Migrate the tables to this program's version. The caller holds the lock CREATING."""
     with _ONE:
         command.upgrade(_alembic_config(connection=transaction), "head")

@@ -1,4 +1,4 @@
-"""The outbox: what is not delete_confirmed, of every kind in one table: messages for devices, and work.
+"""The outbox: what is not confirmed, of every kind in one table: messages for devices, and work.
 
 A message is inserted in the transaction of the change that it reports. The service publishes due rows
 (ingest/publisher.py); a command that publishes at once delays its rows for the service meanwhile. A row is deleted when
@@ -34,7 +34,7 @@ posting or a dossier either."""
 HELD = timedelta(seconds=30)
 """A command that publishes at once has succeeded or failed by then; if it was killed, the service publishes."""
 
-LOST_WITHIN = timedelta(days=7)
+_LOST_WITHIN = timedelta(days=7)
 """Brokers keep a message for an absent device about so long. Within it, an unconfirmed request is published again at
 each connection of the service, since a reinstalled broker has lost it."""
 
@@ -44,13 +44,13 @@ UNDER_WAY = timedelta(seconds=5)
 STUCK = timedelta(minutes=10)
 """What is pending for longer raises the alarm. A restart of broker, service or another system takes less."""
 
-SUSPECT = 4
+_SUSPECT = 4
 """After this many failed attempts, or a refusal, a message keeps its wait at a new connection: some brokers disconnect
 when a message is too large, and receipts of entries are lost with the connection."""
 
-AT_ONCE = 20  # Most rows per turn: mosquitto takes 20 unacknowledged messages.
+_AT_ONCE = 20  # Most rows per turn: mosquitto takes 20 unacknowledged messages.
 
-ORDER = 0x646F6F62
+_ORDER = 0x646F6F62
 """PostgreSQL advisory lock ("doob" in ASCII) for inserting messages, so that ids are in commit order."""
 
 
@@ -70,9 +70,9 @@ class MessageKind(StrEnum):
 WORK = frozenset({MessageKind.ERP_POSTING, MessageKind.DOSSIER})
 """Kinds without a message."""
 
-MESSAGES = frozenset(MessageKind) - WORK
+_MESSAGES = frozenset(MessageKind) - WORK
 
-CONFIRMED_BY_DEVICE = frozenset({MessageKind.DECISION, MessageKind.CLIP_REQUEST})
+_CONFIRMED_BY_DEVICE = frozenset({MessageKind.DECISION, MessageKind.CLIP_REQUEST})
 """Kinds that the device confirms; for the others the broker's PUBACK is enough."""
 
 
@@ -120,10 +120,10 @@ def insert_messages(
     transaction: Connection, messages: Iterable[Message], now: datetime, *, held: timedelta = timedelta()
 ) -> list[int]:
     """Insert messages; return their ids. The service publishes them only after `held`."""
-    take_advisory_lock(transaction, ORDER)
+    take_advisory_lock(transaction, _ORDER)
     ids = []
     for one in messages:
-        transaction.execute(delete(outbox).where(*matching(one.kind, one.site, one.device, one.key)))
+        transaction.execute(delete(outbox).where(*match_row(one.kind, one.site, one.device, one.key)))
         values = {name: getattr(one, name) for name in Message.__dataclass_fields__}
         values |= {"kind": one.kind.value, "signed_by": one.signed_by.raw.hex()}
         made = insert(outbox).values(**values, created_at=now, attempts=0, due_at=now + held)
@@ -150,7 +150,7 @@ def load_messages(transaction: Connection, ids: Sequence[int]) -> dict[str, byte
 def mark_accepted(transaction: Connection, ids: Sequence[int], now: datetime) -> None:
     """Record the broker's PUBACKs, or that work is done: delete the rows, except those that the device confirms."""
     its = outbox.c.id.in_(ids)
-    confirms = outbox.c.kind.in_([kind.value for kind in CONFIRMED_BY_DEVICE])
+    confirms = outbox.c.kind.in_([kind.value for kind in _CONFIRMED_BY_DEVICE])
     transaction.execute(delete(outbox).where(its, ~confirms))
     transaction.execute(update(outbox).where(its).values(due_at=None, published_at=now, attempts=0, error=None))
 
@@ -162,8 +162,8 @@ def record_failure(transaction: Connection, ids: Sequence[int], why: str, due_at
 
 
 def delete_confirmed(transaction: Connection, kind: MessageKind, site: str, device: str, key: str) -> None:
-    """Delete a message that the device has delete_confirmed, or work that is done."""
-    transaction.execute(delete(outbox).where(*matching(kind, site, device, key)))
+    """Delete a message that the device has confirmed, or work that is done."""
+    transaction.execute(delete(outbox).where(*match_row(kind, site, device, key)))
 
 
 def delete_pending(transaction: Connection, kind: MessageKind, site: str, key: str) -> None:
@@ -174,17 +174,17 @@ def delete_pending(transaction: Connection, kind: MessageKind, site: str, key: s
 
 def make_due_again(transaction: Connection, kind: MessageKind, site: str, device: str, key: str, now: datetime) -> None:
     """Make a published message due again, unless the device confirms it within UNDER_WAY."""
-    lost = (*matching(kind, site, device, key), outbox.c.due_at.is_(None))
+    lost = (*match_row(kind, site, device, key), outbox.c.due_at.is_(None))
     transaction.execute(update(outbox).where(*lost).values(due_at=now + UNDER_WAY))
 
 
 def is_pending(kind: MessageKind, site: ColumnElement[str], key: ColumnElement[str]) -> ColumnElement[bool]:
     """A query condition: a message for all devices of a site is pending."""
-    return exists().where(*matching(kind, site, "", key))
+    return exists().where(*match_row(kind, site, "", key))
 
 
 def load_pending_kinds(transaction: Connection) -> list[PendingKind]:
-    """What is load_pending_kinds, by kind."""
+    """Count the pending rows by kind."""
     counted = (
         select(outbox.c.kind, func.count(), func.min(outbox.c.created_at), func.max(outbox.c.attempts))
         .where(outbox.c.due_at.is_not(None))
@@ -210,21 +210,21 @@ class OutboxTable:
     def connected(self) -> None:
         """Handle a new connection to the broker: make pending messages due, and possibly lost requests pending."""
         now = self._now()
-        is_message = outbox.c.kind.in_(MESSAGES)
-        waits = and_(is_message, outbox.c.due_at.is_not(None), outbox.c.error.is_(None), outbox.c.attempts < SUSPECT)
+        is_message = outbox.c.kind.in_(_MESSAGES)
+        waits = and_(is_message, outbox.c.due_at.is_not(None), outbox.c.error.is_(None), outbox.c.attempts < _SUSPECT)
         lost = and_(
             outbox.c.kind == MessageKind.CLIP_REQUEST.value,
-            outbox.c.created_at >= now - LOST_WITHIN,
+            outbox.c.created_at >= now - _LOST_WITHIN,
             outbox.c.due_at.is_(None),
         )
         with self._transaction() as transaction:
             transaction.execute(update(outbox).where(or_(waits, lost)).values(due_at=now))
 
-    def take_due(self, kinds: Collection[MessageKind] = MESSAGES) -> list[DueRow]:
+    def take_due(self, kinds: Collection[MessageKind] = _MESSAGES) -> list[DueRow]:
         """What to publish or do now, counted as attempts; a second service skips it."""
         now = self._now()
         wanted = select(outbox).where(outbox.c.kind.in_(kinds), outbox.c.due_at <= now)
-        wanted = wanted.order_by(outbox.c.id).limit(AT_ONCE)
+        wanted = wanted.order_by(outbox.c.id).limit(_AT_ONCE)
         schedule: Outbox[DueRow] = Outbox(IN_ORDER, BACKOFF)
         with self._transaction() as transaction:
             for row in transaction.execute(wanted.with_for_update(skip_locked=True)):
@@ -255,7 +255,7 @@ class OutboxTable:
         return [one for one in self.pending() if one.is_stuck(self._now())]
 
     def pending(self) -> list[PendingKind]:
-        """What is load_pending_kinds, by kind."""
+        """Count the pending rows by kind."""
         with self._transaction() as transaction:
             return load_pending_kinds(transaction)
 
@@ -276,7 +276,7 @@ def _to_due_row(row: Any) -> DueRow:
     )
 
 
-def matching(
+def match_row(
     kind: MessageKind,
     site: str | ColumnElement[str],
     device: str | ColumnElement[str],

@@ -61,7 +61,7 @@ class Statuses:
     def record(self, words: Sequence[StatusMessage]) -> None:
         """Store status messages in this order. Raises Unavailable."""
         with translated_errors(self._engine.url), self._engine.begin() as transaction:
-            store_statuses(transaction, words, self._now())
+            _store_statuses(transaction, words, self._now())
 
     def mark_missing_offline(self, heard: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
         """Mark devices offline that were online and are not in `heard`; return them. Raises Unavailable."""
@@ -70,17 +70,17 @@ class Statuses:
             lost = sorted({(row.site, row.device) for row in transaction.execute(linked)} - {*heard})
             away = {"state": "offline", "since": self._now()}
             many.update_rows(
-                transaction, statuses, KEYS, [{"site": site, "device": name, **away} for site, name in lost]
+                transaction, statuses, _KEYS, [{"site": site, "device": name, **away} for site, name in lost]
             )
         return lost
 
 
-KEYS = ["site", "device"]
+_KEYS = ["site", "device"]
 
 RETIRED = "retired"  # State of a device out of service: no query lists it.
 
 
-def store_statuses(transaction: Connection, words: Sequence[StatusMessage], now: datetime) -> None:
+def _store_statuses(transaction: Connection, words: Sequence[StatusMessage], now: datetime) -> None:
     """Store status messages in this order."""
     first = {(word.site, word.device): word for word in reversed(words)}
     rows = [
@@ -90,7 +90,7 @@ def store_statuses(transaction: Connection, words: Sequence[StatusMessage], now:
     many.insert_new_rows(transaction, statuses, rows)
     # Rows are locked in the order of their names, so that two consumers cannot deadlock.
     locked = select(statuses).order_by(statuses.c.site, statuses.c.device).with_for_update()
-    found = many.select_by_keys(transaction, locked, statuses, KEYS, sorted(first)).mappings()
+    found = many.select_by_keys(transaction, locked, statuses, _KEYS, sorted(first)).mappings()
     known = {(row["site"], row["device"]): {**row} for row in found}
     for word in words:
         its = known[word.site, word.device]
@@ -98,7 +98,7 @@ def store_statuses(transaction: Connection, words: Sequence[StatusMessage], now:
             its |= {"state": word.state, "since": _status_time(word, now)}
         if word.state == "online":
             its |= {"heard_at": _status_time(word, now), "online_body": word.body}
-    many.update_rows(transaction, statuses, KEYS, list(known.values()))
+    many.update_rows(transaction, statuses, _KEYS, list(known.values()))
 
 
 def _status_time(word: StatusMessage, now: datetime) -> datetime:

@@ -17,7 +17,7 @@ from dockvoice_protocol.trailer_count import REFUSED
 from inventory.records import Event
 from inventory.store.tables import stock_moves
 
-COUNTED = "quantity"
+_COUNTED = "quantity"
 """The field with the quantity."""
 
 PALLET_FIELDS, TRAILER_FIELDS = ("pallet_id", "pallet"), ("trailer",)
@@ -47,7 +47,7 @@ def move_added(event: Event, now: datetime, arrival: int | None) -> Move | None:
 
 def counted_quantity(fields: Mapping[str, FieldValue]) -> Move | None:
     """Quantity and columns of an entry with these values; None without a quantity, or if it was refused."""
-    number = fields.get(COUNTED)
+    number = fields.get(_COUNTED)
     if isinstance(number, bool) or not isinstance(number, int | float) or fields.get("exception") == REFUSED:
         return None
     return {"quantity": to_decimal(number), **{column: _first_text(fields, names) for column, names in OF_WHAT.items()}}

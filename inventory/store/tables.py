@@ -61,7 +61,7 @@ class Moment(TypeDecorator[datetime]):
         return found.replace(tzinfo=UTC) if found.tzinfo is None else to_utc(found)
 
 
-class Amount(TypeDecorator[Decimal]):
+class _Amount(TypeDecorator[Decimal]):
     """A number to be summed: exact on PostgreSQL. SQLite has no decimals, and sums fractions as doubles."""
 
     impl = Numeric
@@ -103,7 +103,7 @@ events = Table(
     UniqueConstraint("site", "device", "sequence", name="one_event_per_sequence"),
 )
 
-ARRIVED = Index("events_as_they_arrived", events.c.arrival)
+_ARRIVED = Index("events_as_they_arrived", events.c.arrival)
 """Not unique: a server restored without its sequences would repeat numbers, which must not refuse an entry."""
 
 devices = Table(
@@ -152,7 +152,7 @@ entries = Table(
     CheckConstraint("state IN ('current', 'amended', 'cancelled')", name="known_state"),
 )
 
-LISTED = (
+_LISTED = (
     Index("entries_as_they_arrived", entries.c.arrival, entries.c.event_id),
     Index("entries_of_operator", entries.c.operator, entries.c.arrival),
     Index("entries_of_form", entries.c.form, entries.c.arrival),
@@ -420,7 +420,7 @@ stock_moves = Table(
     Column("unit", Text),
     Column("lot", Text),
     Column("location", Text),
-    Column("quantity", Amount, nullable=False),
+    Column("quantity", _Amount, nullable=False),
     Column("moved_at", Moment, nullable=False),
     Column("arrival", BigInteger, nullable=False),
     Index("stock_moves_of_pallet", "site", "pallet"),
@@ -428,7 +428,7 @@ stock_moves = Table(
     postgresql_partition_by="HASH (event_id)",
 )
 
-PARTITIONS = 8
+_PARTITIONS = 8
 """Partitions of stock_moves on PostgreSQL, by the key, so that an event's rows are unique; a power of two splits
 evenly."""
 
@@ -437,8 +437,8 @@ evenly."""
 def _partition(_table: Table, connection: Connection, **_options: object) -> None:
     """Create the partitions, without which the table takes no rows."""
     if connection.dialect.name == "postgresql":
-        for number in range(PARTITIONS):
-            part = f"PARTITION OF stock_moves FOR VALUES WITH (MODULUS {PARTITIONS}, REMAINDER {number})"
+        for number in range(_PARTITIONS):
+            part = f"PARTITION OF stock_moves FOR VALUES WITH (MODULUS {_PARTITIONS}, REMAINDER {number})"
             connection.execute(text(f"CREATE TABLE stock_moves_{number} {part}"))
 
 

@@ -23,19 +23,19 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from dockvoice_protocol.errors import Unavailable
 
-ENDING_S = 5  # Timeout of open requests at shutdown.
+_ENDING_S = 5  # Timeout of open requests at shutdown.
 
 MOST_CONNECTIONS = 500
 """Enough for hundreds of event streams; at most half of the process's file descriptors."""
 
-UNFINISHED = 1 / 4
+_UNFINISHED = 1 / 4
 """Share of connections that may be unfinished: an incomplete request, an unread answer, or none begun."""
 
 HEAD_S = 10  # Timeout of a request's head.
 BODY_S = 60  # Of its body: 2 MB over 300 kbit/s.
 UNREAD_S = 60  # Of an answer that is not read: 64 kB beyond the system's buffer.
 
-LAST_S = ENDING_S - 1
+LAST_S = _ENDING_S - 1
 """Timeout of unfinished connections at shutdown; later uvicorn would cancel them, each with a traceback."""
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -47,7 +47,7 @@ def most_connections() -> int:
     return MOST_CONNECTIONS if files == resource.RLIM_INFINITY else min(MOST_CONNECTIONS, files // 2)
 
 
-class TimedProtocol(H11Protocol):
+class _TimedProtocol(H11Protocol):
     """Uvicorn's connection with timeouts; the oldest unfinished ones are closed beyond a limit."""
 
     awaited: Any = None  # Head, body or the reading of an answer, with its request; None while nothing is awaited.
@@ -57,26 +57,26 @@ class TimedProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Start the timeout; abort the oldest unfinished connection beyond the limit."""
         super().connection_made(transport)
-        self._await()
-        every = [one for one in self.connections if isinstance(one, TimedProtocol)]
+        self._restart_timeout()
+        every = [one for one in self.connections if isinstance(one, _TimedProtocol)]
         coming = [one for one in every if one.awaited is not None and not one.transport.is_closing()]
-        if len(coming) > most_connections() * UNFINISHED:
+        if len(coming) > most_connections() * _UNFINISHED:
             min(coming, key=lambda one: one.since).transport.abort()
 
     def handle_events(self) -> None:
         """Restart the timeout on data, or on the next pipelined request."""
         super().handle_events()
-        self._await()
+        self._restart_timeout()
 
     def pause_writing(self) -> None:
         """Start the timeout: the client does not read the answer."""
         super().pause_writing()
-        self._await()
+        self._restart_timeout()
 
     def resume_writing(self) -> None:
         """Restart the timeout: the client reads again."""
         super().resume_writing()
-        self._await()
+        self._restart_timeout()
 
     def shutdown(self) -> None:
         """Begin to shut down; abort unfinished connections after LAST_S."""
@@ -97,21 +97,21 @@ class TimedProtocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Cancel the connection's timeout."""
-        self._set(None, 0)
+        self._set_timeout(None, 0)
         super().connection_lost(exc)
 
-    def _await(self) -> None:
+    def _restart_timeout(self) -> None:
         theirs = self.conn.their_state
         if self.flow.write_paused:
-            self._set(("unread", self.cycle), UNREAD_S)
+            self._set_timeout(("unread", self.cycle), UNREAD_S)
         elif theirs is h11.IDLE:
-            self._set((theirs, self.cycle), HEAD_S)
+            self._set_timeout((theirs, self.cycle), HEAD_S)
         elif theirs is h11.SEND_BODY:
-            self._set((theirs, self.cycle), BODY_S)
+            self._set_timeout((theirs, self.cycle), BODY_S)
         else:
-            self._set(None, 0)
+            self._set_timeout(None, 0)
 
-    def _set(self, awaited: Any, seconds: float) -> None:
+    def _set_timeout(self, awaited: Any, seconds: float) -> None:
         if awaited == self.awaited:
             return
         if self._deadline is not None:
@@ -131,15 +131,15 @@ def server_config(app: Starlette, host: str, port: int) -> uvicorn.Config:
         server_header=False,
         log_config=None,
         access_log=False,
-        http=TimedProtocol,
+        http=_TimedProtocol,
         ws="none",
         limit_concurrency=most_connections(),
-        backlog=int(most_connections() * UNFINISHED),  # accepted in one go, before any can be closed
-        timeout_graceful_shutdown=ENDING_S,
+        backlog=int(most_connections() * _UNFINISHED),  # accepted in one go, before any can be closed
+        timeout_graceful_shutdown=_ENDING_S,
     )
 
 
-def run(server: uvicorn.Server) -> None:
+def run_server(server: uvicorn.Server) -> None:
     """Serve until SIGTERM or SIGINT. Raises Unavailable where the port cannot be bound."""
     for ending in (signal.SIGTERM, signal.SIGINT):
         signal.signal(ending, lambda *_: None)  # uvicorn raises them again after its shutdown
@@ -155,7 +155,7 @@ def run(server: uvicorn.Server) -> None:
 
 @contextmanager
 def _ignored_signals() -> Iterator[None]:
-    """Let the process exit normally: uvicorn raises the signal again after its shutdown."""
+    """Ignore SIGTERM and SIGINT, which uvicorn raises again after its shutdown, so that the process exits normally."""
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     before = {number: signal.signal(number, lambda _number, _frame: None) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
@@ -165,13 +165,13 @@ def _ignored_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-POLICY = (
+_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
-HEADERS = {
-    "content-security-policy": POLICY,
+_HEADERS = {
+    "content-security-policy": _POLICY,
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
     "referrer-policy": "same-origin",
@@ -185,7 +185,7 @@ class SecurityHeaders:
     """ASGI middleware: only own scripts, no framing, no caching."""
 
     def __init__(self, app: ASGIApp, *, encrypted: bool) -> None:
-        """`encrypted`: browsers use https, and shall use nothing else."""
+        """`encrypted`: browsers use https, so HSTS is sent."""
         self._app = app
         self._encrypted = encrypted
 
@@ -195,7 +195,7 @@ class SecurityHeaders:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers.update(HEADERS)
+                headers.update(_HEADERS)
                 headers.setdefault("cache-control", "no-store")
                 if self._encrypted:
                     headers["strict-transport-security"] = "max-age=31536000"

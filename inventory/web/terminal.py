@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from dockvoice_protocol.errors import Misconfigured
-from inventory.cli.options import Given, settings_of, whoever
+from inventory.cli.options import Given, settings_of, user_name
 from inventory.settings import InventorySettings
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from inventory.store.books import RequestDatabase
 
-Opens = Callable[[InventorySettings], "AbstractContextManager[RequestDatabase]"]
+_Opens = Callable[[InventorySettings], "AbstractContextManager[RequestDatabase]"]
 """Opens the database, and creates missing tables."""
 
 EXTRA = ("argon2", "jinja2", "multipart", "starlette", "uvicorn")  # Installed by the extra [console].
@@ -32,7 +32,7 @@ def demand_extra() -> None:
 
 
 @contextmanager
-def open_transaction(context: typer.Context, opens: Opens, *, reads: bool = False) -> Iterator[Connection]:
+def open_transaction(context: typer.Context, opens: _Opens, *, reads: bool = False) -> Iterator[Connection]:
     """One transaction; with `reads` a read-only one."""
     given = context.find_object(Given) or Given()
     with (
@@ -43,7 +43,7 @@ def open_transaction(context: typer.Context, opens: Opens, *, reads: bool = Fals
 
 
 @contextmanager
-def changing(context: typer.Context, opens: Opens, deed: str, about: str, **details: object) -> Iterator[Connection]:
+def audited(context: typer.Context, opens: _Opens, deed: str, about: str, **details: object) -> Iterator[Connection]:
     """One transaction that ends with a line of the audit log."""
     from inventory.audit import deeds  # noqa: PLC0415 - `--help` waits for no SQLAlchemy
     from inventory.web.resources import load_console_signer  # noqa: PLC0415 - as above
@@ -52,5 +52,5 @@ def changing(context: typer.Context, opens: Opens, deed: str, about: str, **deta
     signer = load_console_signer(settings_of(given.config, database=given.database))
     with open_transaction(context, opens) as transaction:
         yield transaction
-        done = deeds.UserAction(whoever(), "terminal", deed, about, details)
+        done = deeds.UserAction(user_name(), "terminal", deed, about, details)
         deeds.record_action(transaction, done, datetime.now(UTC), signer)

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-ACTION = "audit_"
+_ACTION = "audit_"
 """Prefix of texts for actions in the audit log: they stand in the file of the page that carries them out."""
 
 
@@ -37,7 +37,7 @@ def load(language: str, subject: str) -> dict[str, str]:
 def texts(language: str) -> Mapping[str, str]:
     """All texts of a language by subject and key: `reviews.title` is `title` in reviews.toml."""
     return {
-        f"action.{key.removeprefix(ACTION)}" if key.startswith(ACTION) else f"{file.stem}.{key}": text
+        f"action.{key.removeprefix(_ACTION)}" if key.startswith(_ACTION) else f"{file.stem}.{key}": text
         for file in sorted((FOLDER / language).glob("*.toml"))
         for key, text in load(language, file.stem).items()
     }

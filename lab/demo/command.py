@@ -266,11 +266,11 @@ async def wait_for_enter() -> None:
 
 def verify_dossier(dossier: Path, key_id: str) -> list[str]:
     """Run the standalone verifier on the dossier; return its output lines."""
-    from inventory.dossier.verifier import built  # noqa: PLC0415 - the inventory may not be there
+    from inventory.dossier.verifier import build_verifier  # noqa: PLC0415 - the inventory may not be there
 
     with tempfile.TemporaryDirectory() as folder:
         verifier = Path(folder) / "verify_dossier.pyz"
-        verifier.write_bytes(built())
+        verifier.write_bytes(build_verifier())
         command = [sys.executable, str(verifier), str(dossier), key_id, "--trailer", f"demo/{TRAILER}"]
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()  # noqa: S603 - ours
 

@@ -34,7 +34,7 @@ from starlette.testclient import TestClient
 
 from dockvoice_protocol.events import Topics, make_status, to_json_bytes
 from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace
-from inventory.api.app import create
+from inventory.api.app import create_app
 from inventory.api.parameters import encode_cursor
 from inventory.api.tokens import Scope
 from inventory.audit import deeds
@@ -240,7 +240,7 @@ def asked(site: Console, times: int) -> Iterator[tuple[str, list[float], list[fl
     """The same of what programs ask; of tokens no limit holds here."""
     clock = iter(range(0, 10**9, 60))
     secret = token(site, "bench", north=Scope.READ)
-    app = create(site.place, lambda: float(next(clock)))
+    app = create_app(site.place, lambda: float(next(clock)))
     with TestClient(app, headers={"authorization": f"Bearer {secret}"}) as asking:
         for page in ASKED:
             yield page, *_timed(asking, page, times)

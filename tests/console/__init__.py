@@ -19,7 +19,7 @@ from dockvoice_protocol.hash_chain import Signer
 from inventory.clips.clips import SignedSound
 from inventory.console import accounts
 from inventory.console.accounts import Role
-from inventory.console.app import create
+from inventory.console.app import create_app
 from inventory.console.context import COOKIE, ConsoleResources
 from inventory.console.server import Server
 from inventory.console.sounds import NoSounds, Sounds
@@ -89,7 +89,7 @@ class Console:
 
     def client(self, name: str | None = None, role: Role = Role.ADMIN, **headers: str) -> TestClient:
         """A browser without scripts; of somebody who has signed in, where he is named."""
-        made = TestClient(create(self.place), headers=headers, follow_redirects=False)
+        made = TestClient(create_app(self.place), headers=headers, follow_redirects=False)
         if name is not None:
             made.cookies.set(COOKIE, self.signed_in(name, role))
         return made
@@ -133,7 +133,7 @@ def console(
 @contextmanager
 def served(site: Console) -> Iterator[str]:
     """The console for a real browser: its address, on a port of its own."""
-    server = Server(create(site.place, poll_s=0.05), "127.0.0.1", 0)
+    server = Server(create_app(site.place, poll_s=0.05), "127.0.0.1", 0)
     with ThreadPoolExecutor(1) as running:
         ended = running.submit(server.run)
         try:

@@ -10,8 +10,8 @@ from jsonschema import Draft202012Validator
 from starlette.testclient import TestClient
 
 from inventory.api import tokens
-from inventory.api.app import ENDPOINTS, create
-from inventory.api.document import document
+from inventory.api.app import ENDPOINTS, create_app
+from inventory.api.document import build_document
 from inventory.api.tokens import Scope
 from tests.console import Console
 
@@ -19,7 +19,7 @@ from tests.console import Console
 @cache
 def described() -> dict[str, Any]:
     """What programs are told of the API."""
-    return document(ENDPOINTS)
+    return build_document(ENDPOINTS)
 
 
 class Program(TestClient):
@@ -63,4 +63,4 @@ def token(site: Console, name: str = "erp", **grants: Scope) -> str:
 def program(site: Console, name: str = "erp", **grants: Scope) -> Program:
     """A program with a token of its own."""
     secret = token(site, name, **grants)
-    return Program(create(site.place), headers={"authorization": f"Bearer {secret}"}, raise_server_exceptions=False)
+    return Program(create_app(site.place), headers={"authorization": f"Bearer {secret}"}, raise_server_exceptions=False)

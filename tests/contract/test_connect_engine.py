@@ -20,8 +20,8 @@ from inventory.connect import ledger as ledgers
 from inventory.connect.engine import Post, PostingLoop, Reverse, Settled, next_step
 from inventory.connect.ledger import DeclinedMessages, Ledger
 from inventory.connect.ports import Document, DocumentState, Posting, Unset, Why
-from inventory.connect.postings import posting
-from inventory.connect.service import alone
+from inventory.connect.postings import load_posting
+from inventory.connect.service import hold_lock
 from inventory.forms import load_forms, load_roles
 from inventory.ingest.validation import Valid, validate
 from inventory.queries.refusals import load_missing_settings
@@ -83,7 +83,7 @@ class Dock:
 
     def posting(self, event_id: str) -> Posting:
         with self.store.transaction() as transaction:
-            return posting(transaction, event_id, self._roles)
+            return load_posting(transaction, event_id, self._roles)
 
     def engine(self) -> PostingLoop:
         return PostingLoop(self.ledger, self.other, self.posting, self.clock, left_alone_s=LEFT_ALONE_S)
@@ -405,12 +405,12 @@ def test_far_behind_the_latest_it_is_found_by_the_look_at_all(dock: Dock, monkey
 
 
 def test_of_two_processes_one_works(url: str, store: Store) -> None:
-    with closing(Store.open(url)) as second, alone(store.engine, "other"):
-        with pytest.raises(AlreadyRunning, match="another process works on it"), alone(second.engine, "other"):
+    with closing(Store.open(url)) as second, hold_lock(store.engine, "other"):
+        with pytest.raises(AlreadyRunning, match="another process works on it"), hold_lock(second.engine, "other"):
             pass
-        with alone(second.engine, "another"):
+        with hold_lock(second.engine, "another"):
             pass
-    with closing(Store.open(url)) as second, alone(second.engine, "other") as hold:
+    with closing(Store.open(url)) as second, hold_lock(second.engine, "other") as hold:
         hold.demand()
 
 
@@ -487,7 +487,7 @@ def test_the_item_is_what_was_announced_for_the_pallet_and_nothing_where_that_is
 
     def item() -> str | None:
         with store.transaction() as transaction:
-            return posting(transaction, message["id"], of).item
+            return load_posting(transaction, message["id"], of).item
 
     def announce(place: str, version: int, *items: str) -> None:
         lines = [{"pallet": "742", "item": one} for one in items]

@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import delete, update
 
 from dockvoice_protocol.records import PlaceKind, ReceivingPlace
-from inventory.dossier.dossier import collected
+from inventory.dossier.dossier import collect_content
 from inventory.queries.trailers import load_trailers
 from inventory.store.outbox import MessageKind
 from inventory.store.tables import announced, dossiers, entries
-from inventory.verify_dossier import CONTENT, PAGE, Check, parsed, unpacked
+from inventory.verify_dossier import CONTENT, PAGE, Check, parsed, unpack
 from tests.trailer import INVENTORY, SITE, Dock, line, scene
 
 KEYID = INVENTORY.public.keyid
@@ -86,7 +86,7 @@ def test_a_number_that_comes_back_is_another_visit(dock: Dock) -> None:
         "after": before.closing.id if before.closing else None,
         "closing": None,
     }
-    swapped = unpacked(later.file)
+    swapped = unpack(later.file)
     assert parsed(swapped[CONTENT])["figures"]["short"] == {"CS": 1}
 
 
@@ -163,7 +163,7 @@ def test_a_dossier_is_owed_for_each_closing_once(dock: Dock) -> None:
     assert owed() == ["5501", "77"]
     gathered = dock.gathered()
     (visit,) = gathered.visits()
-    dock.store.issues.issued(SITE, "5501", visit, *collected(visit, gathered, [], "en"))
+    dock.store.issues.store(SITE, "5501", visit, *collect_content(visit, gathered, [], "en"))
     assert owed() == ["5501", "77"]
     assert visit.closing is not None
     for _ in range(2):  # another consumer may have written it
@@ -188,7 +188,7 @@ def test_a_device_that_has_not_sent_all_is_named(dock: Dock) -> None:
     dock.hear(first, third)
     made = dock.dossier()
     assert made.content["still_to_come"] == [{"device": "dock-3", "from": 2, "to": 3}]
-    assert "Numbers 2 to 3 of dock-3 have not come yet" in unpacked(made.file)[PAGE].decode()
+    assert "Numbers 2 to 3 of dock-3 have not come yet" in unpack(made.file)[PAGE].decode()
 
 
 def decided_late(dock: Dock) -> Dock:

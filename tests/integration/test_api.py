@@ -19,7 +19,7 @@ from dockvoice_protocol.config import Mqtt
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.signed import parse_place, read_expected, read_master, read_roster
 from inventory.api import tokens
-from inventory.api.app import ENDPOINTS, create
+from inventory.api.app import ENDPOINTS, create_app
 from inventory.api.command import commands
 from inventory.api.metrics import MEDIA_TYPE
 from inventory.api.parameters import encode_cursor
@@ -69,7 +69,7 @@ def secret(morning_there: Console) -> str:
 def erp(morning_there: Console, secret: str, monkeypatch: pytest.MonkeyPatch) -> Program:
     monkeypatch.setattr("inventory.site.sending.SEND_S", 0.1)  # there is no broker, and nobody waits for one
     return Program(
-        create(morning_there.place), headers={"authorization": f"Bearer {secret}"}, raise_server_exceptions=False
+        create_app(morning_there.place), headers={"authorization": f"Bearer {secret}"}, raise_server_exceptions=False
     )
 
 
@@ -93,7 +93,7 @@ def test_who_has_no_token_that_holds_is_told_so_and_nothing_else(site: Console) 
     ended = token(site, "old")
     with site.place.transaction() as transaction:
         tokens.revoke_token(transaction, "old")
-    anybody = Program(create(site.place))
+    anybody = Program(create_app(site.place))
     for given in (None, "", "Bearer", f"Basic {good}", "Bearer dockvoice_no", f"Bearer {ended}", f"Bearer {good[:-1]}"):
         for path in ("/v1/entries", "/v1/sites/north/catalogue/docks"):
             answer = anybody.get(path, headers={} if given is None else {"authorization": given})
@@ -131,7 +131,7 @@ def test_a_token_holds_until_its_day(site: Console) -> None:
     with site.place.transaction() as transaction:
         now = site.place.now()
         secret = tokens.add_token(transaction, "day", {"*": Scope.READ}, "ana", now, now + timedelta(days=1))
-    asking = Program(create(site.place), headers={"authorization": f"Bearer {secret}"})
+    asking = Program(create_app(site.place), headers={"authorization": f"Bearer {secret}"})
     assert asking.get("/v1/devices").status_code == 200
     site.later = timedelta(days=1)
     assert asking.get("/v1/devices").status_code == 401
@@ -181,7 +181,7 @@ def test_every_endpoint_that_writes_is_tried_with_a_token_that_may_not() -> None
 
 def test_who_asks_too_often_waits(site: Console) -> None:
     now = [0.0]
-    app = create(site.place, lambda: now[0])
+    app = create_app(site.place, lambda: now[0])
     asking = Program(app, headers={"authorization": f"Bearer {token(site)}"})
     answers = [asking.get("/v1/flags") for _ in range(61)]
     assert [one.status_code for one in answers] == [200] * 60 + [429]
@@ -194,7 +194,7 @@ def test_who_asks_too_often_waits(site: Console) -> None:
 
 def test_an_address_that_tries_token_after_token_waits(site: Console) -> None:
     good = token(site)
-    anybody = Program(create(site.place, lambda: 0.0))
+    anybody = Program(create_app(site.place, lambda: 0.0))
     codes = [anybody.get("/v1/flags", headers={"authorization": f"Bearer {n}"}).status_code for n in range(31)]
     assert codes == [401] * 30 + [429]
     kept_out = anybody.get("/v1/flags", headers={"authorization": f"Bearer {good}"})
@@ -367,7 +367,7 @@ def test_no_token_and_nothing_that_was_said_stands_in_a_log(
     monkeypatch.setattr("inventory.site.sending.SEND_S", 0.1)
     caplog.set_level(logging.DEBUG)
     secret = token(site)
-    asking = Program(create(site.place), headers={"authorization": f"Bearer {secret}"})
+    asking = Program(create_app(site.place), headers={"authorization": f"Bearer {secret}"})
     asking.get(f"/v1/entries?pallet=743&access_token={secret}")
     asking.get("/v1/entries?pallet=743")
     asking.put("/v1/sites/north/catalogue/docks", json={"reason": "new", "rows": [{"value": "A"}]})
@@ -588,7 +588,7 @@ def test_the_description_is_openapi() -> None:
 
 def test_whoever_asks_for_the_description_needs_no_token(site: Console) -> None:
     token(site)
-    assert Program(create(site.place)).get("/v1/openapi.json").json() == described()
+    assert Program(create_app(site.place)).get("/v1/openapi.json").json() == described()
 
 
 # ---- metrics ----
@@ -611,4 +611,4 @@ def test_metrics_count_what_is_pending_at_the_sites_of_the_token(site: Console) 
     assert {'dockvoice_outbox_pending{kind="roster"} 1', 'dockvoice_outbox_pending{kind="decision"} 0'} < {*mine}
     assert {'dockvoice_outbox_oldest_age_seconds{kind="roster"} 90'} < {*mine}
     assert 'dockvoice_outbox_pending{kind="roster"} 2' in every_one
-    assert Program(create(site.place)).request("GET", "/metrics").status_code == 401
+    assert Program(create_app(site.place)).request("GET", "/metrics").status_code == 401

@@ -32,7 +32,7 @@ from inventory.connect.ledger import Ledger
 from inventory.connect.odoo import Odoo
 from inventory.connect.odoo_rpc import OdooSettings
 from inventory.connect.ports import Away, Connector, Posting
-from inventory.connect.postings import posting
+from inventory.connect.postings import load_posting
 from inventory.connect.tryton import Tryton as TrytonConnector
 from inventory.connect.tryton_books import TrytonSettings
 from inventory.connect.webhook import Webhook, WebhookSettings
@@ -184,7 +184,7 @@ class Posted:
 
     def _posting(self, of: dict[str, dict[str, Any]], event_id: str) -> Posting:
         with self.dock.store.transaction() as transaction:
-            return posting(transaction, event_id, of)
+            return load_posting(transaction, event_id, of)
 
 
 @pytest.fixture

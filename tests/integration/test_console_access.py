@@ -17,7 +17,7 @@ from dockvoice_protocol.errors import Misconfigured, Unavailable
 from inventory.audit import deeds
 from inventory.console import accounts
 from inventory.console.accounts import Role
-from inventory.console.app import create
+from inventory.console.app import create_app
 from inventory.console.context import COOKIE
 from inventory.console.server import serve
 from inventory.settings import InventorySettings
@@ -269,7 +269,7 @@ def test_a_proxy_is_believed_from_its_own_address_alone(tmp_path: Path) -> None:
 
 def asked(site: Console, address: str, headers: Any) -> Any:
     """The page of the audit, as a request from that address with these headers gets it."""
-    app, base = create(site.place), "https://dock.example"
+    app, base = create_app(site.place), "https://dock.example"
     with TestClient(app, base, client=(address, 1), follow_redirects=False) as browser:
         return browser.get("/audit", headers=headers)
 

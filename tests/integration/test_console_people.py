@@ -17,7 +17,7 @@ from tests.rows import every
 
 def everybody(site: Console) -> dict[str, str]:
     with site.place.transaction() as transaction:
-        return {one.name: str(one.role) for one in accounts.all_users(transaction)}
+        return {one.name: str(one.role) for one in accounts.load_users(transaction)}
 
 
 def done(site: Console) -> list[tuple[str, str]]:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace
 from inventory.audit import deeds
 from inventory.console.accounts import Role
-from inventory.dossier.dossier import made
+from inventory.dossier.dossier import build
 from inventory.repository import Store
 from inventory.settings import DossierSettings
 from inventory.verify_dossier import parsed
@@ -172,7 +172,7 @@ def test_list_page_api_and_dossier_count_one_visit(site: Console) -> None:
     visit = erp.get("/v1/sites/north/trailers/5501").json()
     assert [one["number"] for one in visit["visits"]] == [1]
     assert visit["figures"]["pallets"] == {"expected": 2, "received": 2}
-    content = made(*dossier_of(dock)).content
+    content = build(*dossier_of(dock)).content
     assert content["figures"]["pallets"] == {"expected": 2, "received": 2}
 
 

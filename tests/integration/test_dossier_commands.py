@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 
 from dockvoice_protocol.errors import DockvoiceError
 from inventory.cli.main import commands
-from inventory.dossier.dossier import made
+from inventory.dossier.dossier import build
 from inventory.dossier.dossier_desk import LOOK_S, DossierStore, DossierWriter
 from inventory.store.keys import KeyDirectory
 from inventory.store.outbox import BACKOFF
@@ -325,10 +325,10 @@ def test_a_version_that_its_maker_altered_is_named(desk: DossierStore, dock: Doc
 
     def checked(**wrong: Any) -> list[str]:
         def issue(content: Json, files: Mapping[str, bytes]) -> Json | None:
-            told = dock.store.issues.issued(gathered.site, "5501", visit, content, files)
+            told = dock.store.issues.store(gathered.site, "5501", visit, content, files)
             return told and told | wrong
 
-        return Check(made(visit, gathered, dock.keys, INVENTORY, "en", issue=issue).file, KEYID).faults
+        return Check(build(visit, gathered, dock.keys, INVENTORY, "en", issue=issue).file, KEYID).faults
 
     decide()
     assert checked() == []

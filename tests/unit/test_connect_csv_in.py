@@ -232,7 +232,7 @@ def test_a_file_that_becomes_a_link_while_it_is_taken_is_not_followed(
     secret.write_text(f"{FOREIGN}\n")
     file = folder.drop("items.csv", ITEMS)
     folder.now += timedelta(days=1)
-    monkeypatch.setattr("inventory.connect.csv_in.is_file", lambda path: path == file)
+    monkeypatch.setattr("inventory.connect.csv_in.is_plain_file", lambda path: path == file)
     file.unlink()
     file.symlink_to(secret)
     os.utime(file, (1, 1), follow_symlinks=False)

@@ -12,7 +12,7 @@ from openpyxl import load_workbook
 
 from dockvoice_protocol.errors import Misconfigured
 from inventory.connect.csv_folder import CsvFolder, CsvFolderSettings
-from inventory.connect.csv_out import COLUMNS, guarded, unguarded
+from inventory.connect.csv_out import COLUMNS, escape_formula, unescape_formula
 from inventory.connect.ports import Away, Declined, DocumentState, Posting
 from tests.erp.postings import BEGAN, because, posting
 from tests.tiers import sized
@@ -226,8 +226,8 @@ def test_no_spreadsheet_finds_a_formula_in_what_was_said(tmp_path: Path, clock: 
     opened(tmp_path, clock, batch_lines=1).post(posting(lot=text), None)
     (row,) = rows(tmp_path)
     assert row["lot"] == f"'{text}"
-    assert unguarded(row["lot"]) == text
-    assert unguarded(guarded("L7")) == "L7"
+    assert unescape_formula(row["lot"]) == text
+    assert unescape_formula(escape_formula("L7")) == "L7"
 
 
 def test_a_control_character_is_declined_and_holds_up_nothing(tmp_path: Path, clock: Clock) -> None:

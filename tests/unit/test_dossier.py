@@ -21,8 +21,8 @@ from jsonschema import Draft202012Validator
 from dockvoice_protocol import ed25519, hash_chain
 from dockvoice_protocol.hash_chain import Signer
 from inventory.dossier.dossier import Clips
-from inventory.dossier.dossier_page import LANGUAGES, page
-from inventory.dossier.verifier import built
+from inventory.dossier.dossier_page import LANGUAGES, render_page
+from inventory.dossier.verifier import build_verifier
 from inventory.forms import Forms, load_forms
 from inventory.verify_dossier import (
     CONTENT,
@@ -31,11 +31,11 @@ from inventory.verify_dossier import (
     Check,
     main,
     moment,
-    packed,
+    pack,
     parsed,
     sha256,
     signed_text,
-    unpacked,
+    unpack,
     written,
 )
 from inventory.words import load
@@ -231,9 +231,9 @@ SIGNED: dict[str, tuple[Change, str]] = {
 def test_whatever_is_altered_without_the_key_is_named(whole: bytes) -> None:
     def is_named(row: tuple[Change, str]) -> None:
         change, told = row
-        files = unpacked(whole)
+        files = unpack(whole)
         change(files)
-        faults = Check(packed(files), KEYID).faults
+        faults = Check(pack(files), KEYID).faults
         assert any(told in fault for fault in faults), faults
 
     every(ALTERED, is_named)
@@ -242,9 +242,9 @@ def test_whatever_is_altered_without_the_key_is_named(whole: bytes) -> None:
 def test_what_its_own_maker_altered_is_named(whole: bytes) -> None:
     def is_named(row: tuple[Change, str]) -> None:
         change, told = row
-        files = unpacked(whole)
+        files = unpack(whole)
         change(files)
-        faults = Check(packed(signed(files)), KEYID).faults
+        faults = Check(pack(signed(files)), KEYID).faults
         assert any(told in fault for fault in faults), faults
         assert not any("SIGNATURE" in fault for fault in faults)
 
@@ -268,7 +268,7 @@ def ending(whole: bytes, more: int) -> tuple[Any, ...]:
 
 
 def test_the_tricks_of_zip_files_are_named(whole: bytes) -> None:
-    files = unpacked(whole)
+    files = unpack(whole)
     twice = zipped(files, (PAGE, b"another"))
     directory = whole.rindex(b"PK\x01\x02")  # of the last member: once more, under another name
     again = whole[directory:-22].replace(b"reviews/dock-3", b"reviews/dock-4")
@@ -374,7 +374,7 @@ def test_whoever_is_not_as_expected_is_told(
 def test_the_verifier_beside_the_docs_is_the_one_that_is_built(repository: Path) -> None:
     ours, theirs = (
         {name: one for name, one in bundle.items() if not name.startswith("rfc8785/")}  # of the version installed here
-        for bundle in (members(built()), members((repository / "docs" / "verify_dossier.pyz").read_bytes()))
+        for bundle in (members(build_verifier()), members((repository / "docs" / "verify_dossier.pyz").read_bytes()))
     )
     assert ours == theirs, "run `make verifier`"
 
@@ -407,7 +407,7 @@ def test_the_same_inputs_give_the_same_bytes(whole: bytes, dock: Unstored) -> No
 
 def test_what_stands_in_it_is_as_its_schema_says(whole: bytes, repository: Path) -> None:
     schema = json.loads((repository / "schemas" / "dossier.schema.json").read_text(encoding="utf-8"))
-    Draft202012Validator(schema).validate(parsed(unpacked(whole)[CONTENT]))
+    Draft202012Validator(schema).validate(parsed(unpack(whole)[CONTENT]))
 
 
 def lines_of(dock: Unstored) -> dict[tuple[str, str | None], str]:
@@ -473,7 +473,7 @@ def test_a_list_that_was_withdrawn_before_anything_came_announces_nothing(dock: 
     dock.announce()  # when it has left
     made = dock.dossier()
     assert [one["status"] for one in made.content["lines"]] == ["as_expected", "as_expected"]
-    assert "A list was withdrawn" in unpacked(made.file)[PAGE].decode()
+    assert "A list was withdrawn" in unpack(made.file)[PAGE].decode()
     assert not Check(made.file, KEYID).faults
 
 
@@ -492,7 +492,7 @@ def test_a_seal_that_does_not_hold_is_told_on_the_page_and_by_the_check(dock: Un
     scene(dock)
     dock.boxes[0].key = STRANGER  # enrolled is another key than the one that signed
     made = dock.dossier()
-    assert "Some seals do not hold" in unpacked(made.file)[PAGE].decode()
+    assert "Some seals do not hold" in unpack(made.file)[PAGE].decode()
     assert sum("vouches for the key" in fault for fault in Check(made.file, KEYID).faults) == 8
 
 
@@ -522,7 +522,7 @@ def test_the_page_is_whole_in_every_language_and_asks_for_nothing_from_elsewhere
         one.record(pallet_id="<script>alert(1)</script>", quantity=1, uom="CS", trailer="5501", lot='"><img src=x>')
     )
     scene(dock)
-    files = unpacked(dock.dossier(clips=Clips(dock.clips()), language=language).file)
+    files = unpack(dock.dossier(clips=Clips(dock.clips()), language=language).file)
     text = files[PAGE].decode()
     found = Reader()
     found.feed(text)
@@ -547,14 +547,14 @@ def test_the_page_says_where_a_recording_is_not(dock: Unstored) -> None:
         (Clips(gone={clip}), "no longer on the device"),
         (Clips(one.clips), f'src="clips/{clip}.flac"'),
     ):
-        text = unpacked(dock.dossier(clips=clips).file)[PAGE].decode()
+        text = unpack(dock.dossier(clips=clips).file)[PAGE].decode()
         assert (told in text, clip[:12] in text) == (True, True)
 
 
 def test_times_are_those_of_the_site(dock: Unstored) -> None:
     made = scene(dock).dossier()
     assert (made.content["zone"], moment(made.content["visit"]["began"]) > MORNING) == ("Europe/Berlin", True)
-    text = page(made.content, unpacked(made.file), KEYID)
+    text = render_page(made.content, unpack(made.file), KEYID)
     assert ("2026-11-20 07:16:00" in text, "Europe/Berlin" in text) == (True, True)
-    abroad = page({**made.content, "zone": "Nowhere/Land"}, unpacked(made.file), KEYID)
+    abroad = render_page({**made.content, "zone": "Nowhere/Land"}, unpack(made.file), KEYID)
     assert ("2026-11-20 06:16:00" in abroad, "Times are those of UTC" in abroad) == (True, True)

@@ -12,7 +12,7 @@ from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace
 from dockvoice_protocol.signed import LARGEST, MOST_LINES
 from inventory.site import table_file
-from inventory.site.expected_file import read_file
+from inventory.site.expected_file import read_expected
 from inventory.site.table_file import FaultyFile
 
 HEADER = "notice,trailer,door,pallet,item,quantity,uom,lot_needed\n"
@@ -33,7 +33,7 @@ def refused(directory: Path, content: str | bytes, name: str = "asn.csv") -> str
     path = directory / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     with pytest.raises(UnreadableInput) as caught:
-        read_file(path)
+        read_expected(path)
     return str(caught.value)
 
 
@@ -102,7 +102,7 @@ def test_all_faults_of_a_file_are_told_at_once(tmp_path: Path) -> None:
     path = tmp_path / "asn.csv"
     path.write_text(HEADER + GOOD + "1,5501,,,A100,0,CS,yes\n" + GOOD, encoding="utf-8")
     with pytest.raises(FaultyFile) as caught:
-        read_file(path)
+        read_expected(path)
     assert [fault.removeprefix(f"{path}: ").split(":")[0] for fault in caught.value.faults] == [
         *("line 3, column pallet", "line 3, column quantity", "line 4, column item"),
     ]
@@ -122,4 +122,4 @@ def test_csv_and_json_say_the_same(tmp_path: Path) -> None:
         TRAILER: (ExpectedLine("4550012", "0742", "A100", 24, "CS", lot_needed=True),),
         ReceivingPlace(PlaceKind.DOOR, "12"): (ExpectedLine("4550012", "0743", "A100", 2.5, "KGM", lot_needed=False),),
     }
-    assert read_file(csv) == read_file(listed) == expected
+    assert read_expected(csv) == read_expected(listed) == expected

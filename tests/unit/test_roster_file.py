@@ -10,7 +10,7 @@ import pytest
 from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.records import Operator
 from dockvoice_protocol.signed import MOST_OPERATORS
-from inventory.site.roster import read_file
+from inventory.site.roster import read_operators
 from inventory.site.table_file import FaultyFile
 
 HEADER = "name,number,spoken,language,forms\n"
@@ -21,7 +21,7 @@ def refused(directory: Path, content: str, name: str = "roster.csv") -> str:
     path = directory / name
     path.write_text(content, encoding="utf-8")
     with pytest.raises(UnreadableInput) as caught:
-        read_file(path, FORMS)
+        read_operators(path, FORMS)
     return str(caught.value)
 
 
@@ -82,7 +82,7 @@ def test_all_faults_of_a_file_are_told_at_once(tmp_path: Path) -> None:
     path = tmp_path / "roster.csv"
     path.write_text(HEADER + ",4,,xx,\nop-18,82,,,\nop-18,83,,,\n", encoding="utf-8")
     with pytest.raises(FaultyFile) as caught:
-        read_file(path, FORMS)
+        read_operators(path, FORMS)
     assert len(caught.value.faults) == 4
 
 
@@ -91,8 +91,8 @@ def test_csv_and_json_say_the_same(tmp_path: Path) -> None:
     listed.write_text("\ufeff" + HEADER + "op-17,0471,ana; ana maria,es,pallet-move;stock-count\nop-18,,ben,,\n")
     row = {"name": "op-17", "number": "0471", "spoken": ["ana", "ana maria"], "language": "es", "forms": [*FORMS]}
     nested.write_text(json.dumps([row, {"name": "op-18", "spoken": "ben"}]), encoding="utf-8")
-    assert read_file(listed, FORMS) == read_file(nested, FORMS)
-    assert read_file(listed, FORMS) == (
+    assert read_operators(listed, FORMS) == read_operators(nested, FORMS)
+    assert read_operators(listed, FORMS) == (
         Operator("op-17", "0471", ("ana", "ana maria"), "es", FORMS),
         Operator("op-18", spoken=("ben",)),
     )

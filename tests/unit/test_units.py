@@ -15,7 +15,7 @@ from dockvoice_protocol.hash_chain import Signer
 from edge.config import Settings
 from edge.keep.journal import Journal
 from inventory.audit.audit import load_signer
-from inventory.connect.service import alone
+from inventory.connect.service import hold_lock
 from inventory.connect.settings import ConnectionSettings
 from inventory.connect.tryton import TrytonConnection
 from inventory.settings import InventorySettings
@@ -131,7 +131,7 @@ def test_under_systemd_the_secrets_are_those_that_it_hands_over(
 def test_what_root_makes_in_a_services_directory_is_the_services(services: Path) -> None:
     engine = connect(parse_url(f"sqlite:///{services / 'inventory.db'}"))
     prepare(engine, create=True)
-    with alone(engine, "tryton"):
+    with hold_lock(engine, "tryton"):
         pass
     engine.dispose()
     key = Signer.from_pem(_key()).public

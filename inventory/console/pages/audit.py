@@ -12,20 +12,20 @@ from inventory.audit import deeds
 from inventory.console import parameters
 from inventory.console.context import RequestContext, Route
 
-MOST = 100  # Lines of one page.
+_MOST = 100  # Lines of one page.
 
 
-def page(context: RequestContext) -> Response:
+def _page(context: RequestContext) -> Response:
     """Show the latest actions, or those before a number."""
     with context.read_transaction() as transaction:
-        found = deeds.load_latest_actions(transaction, MOST, parameters.number(context, "before"))
+        found = deeds.load_latest_actions(transaction, _MOST, parameters.number(context, "before"))
         broken = deeds.find_broken_among(transaction, _public_key(context), found)
         verified = _verification_values(context, transaction, broken)
-    older = found[-1].number if len(found) == MOST else None
+    older = found[-1].number if len(found) == _MOST else None
     return context.render("audit.html", lines=found, older=older, **verified)
 
 
-def part(context: RequestContext) -> Response:
+def _verify_part(context: RequestContext) -> Response:
     """Verify more of the chain, and show the progress."""
     with context.read_transaction() as transaction:
         return context.render("audit.html", block="live", **_verification_values(context, transaction))
@@ -48,4 +48,4 @@ def _public_key(context: RequestContext) -> PublicKey | None:
     return None if context.resources.signer is None else context.resources.signer.public
 
 
-ROUTES = (Route("", page), Route("/part", part))
+ROUTES = (Route("", _page), Route("/part", _verify_part))

@@ -20,12 +20,12 @@ from inventory.site.master_kinds import find_kind, read_kind
 from inventory.site.numbering import RefusedByDevices
 from inventory.site.table_file import FaultyFile
 
-LARGEST = 2_000_000  # Bytes of a file: many times what brokers accept of one kind.
+_LARGEST = 2_000_000  # Bytes of a file: many times what brokers accept of one kind.
 
-SUFFIXES = (".csv", ".json")
+_SUFFIXES = (".csv", ".json")
 
 
-def sites_page(context: RequestContext) -> Response:
+def _sites_page(context: RequestContext) -> Response:
     """Show every kind of every site: its latest version, and how many devices run it."""
     with context.read_transaction() as transaction:
         devices = fleet.load_devices(transaction, [])
@@ -43,7 +43,7 @@ def _count_running(one: Version, devices: list[fleet.Device]) -> tuple[int, int]
     return sum(runs.get(one.kind) == one.version for runs in running), len(running)
 
 
-def kind_page(context: RequestContext, faults: tuple[str, ...] = ()) -> Response:
+def _kind_page(context: RequestContext, faults: tuple[str, ...] = ()) -> Response:
     """Show one kind: rows, the form to change one, history, and the version that each device runs."""
     given = context.request.path_params or context.form
     site, name = given.get("site", ""), given.get("kind", "")
@@ -76,7 +76,7 @@ def kind_page(context: RequestContext, faults: tuple[str, ...] = ()) -> Response
     )
 
 
-def edit(context: RequestContext) -> Response:
+def _edit(context: RequestContext) -> Response:
     """Change, add or remove a row."""
     kind, key = context.form.get("kind", ""), context.form.get("key", "")
     base = parameters.integer(context.form.get("base", ""))
@@ -89,7 +89,7 @@ def edit(context: RequestContext) -> Response:
     return _save_version(context, make)
 
 
-def import_file(context: RequestContext) -> Response:
+def _import_file(context: RequestContext) -> Response:
     """Make a version of an uploaded file's rows."""
     kind = context.form.get("kind", "")
 
@@ -97,14 +97,14 @@ def import_file(context: RequestContext) -> Response:
         content, suffix = context.files.get("file", b""), Path(context.form.get("name", "")).suffix.lower()
         # The name comes from the client: only its suffix goes into a path.
         with TemporaryDirectory() as folder:
-            path = Path(folder, f"{find_kind(kind).name}{suffix if suffix in SUFFIXES else '.csv'}")
+            path = Path(folder, f"{find_kind(kind).name}{suffix if suffix in _SUFFIXES else '.csv'}")
             path.write_bytes(content)
             return of.put(kind, read_kind(find_kind(kind), path), who, reason, path.name)
 
     return _save_version(context, make)
 
 
-def roll_back(context: RequestContext) -> Response:
+def _roll_back(context: RequestContext) -> Response:
     """Make a version with the rows of an older one."""
     version = parameters.integer(context.form.get("version", "")) or 0
     return _save_version(
@@ -112,7 +112,7 @@ def roll_back(context: RequestContext) -> Response:
     )
 
 
-def publish(context: RequestContext) -> Response:
+def _publish(context: RequestContext) -> Response:
     """Sign the latest version and enter it in the outbox."""
     site, kind = context.form.get("site", ""), context.form.get("kind", "")
     if context.resources.signer is None:
@@ -121,9 +121,9 @@ def publish(context: RequestContext) -> Response:
     try:
         sent, _ = catalogue_publishing.enter_in_outbox(context.resources.settings, of, context.resources.signer, [kind])
     except RefusedByDevices as fault:
-        return kind_page(context, (str(fault),))
+        return _kind_page(context, (str(fault),))
     except FaultyRows as fault:  # of a version older than the current forms
-        return kind_page(context, fault.faults)
+        return _kind_page(context, fault.faults)
     with context.transaction() as transaction:
         for one in sent:
             context.audit(transaction, "published", f"{site}/{one.kind}", version=one.version)
@@ -140,24 +140,24 @@ def _save_version(context: RequestContext, make: Callable[[SiteCatalogue, str, s
             made = make(context.resources.catalogue(site, transaction), who, reason)
             context.audit(transaction, "catalogue_changed", f"{site}/{kind}", version=made.version, what=made.what)
     except (FaultyRows, FaultyFile) as fault:
-        return kind_page(context, fault.faults)
+        return _kind_page(context, fault.faults)
     except UnreadableInput as fault:
-        return kind_page(context, (str(fault),))
+        return _kind_page(context, (str(fault),))
     return RedirectResponse(f"/catalogue/{quote(site)}/{quote(kind)}", 303)
 
 
-def redirect(context: RequestContext) -> Response:
+def _redirect(context: RequestContext) -> Response:
     """Redirect from the form with a site and a kind to its page."""
     site, kind = parameters.text(context, "site") or "", parameters.text(context, "kind") or ""
     return RedirectResponse(f"/catalogue/{quote(site, safe='')}/{quote(kind, safe='')}", 303)
 
 
 ROUTES = (
-    Route("", sites_page),
-    Route("/go", redirect),
-    Route("/edit", edit, Role.ADMIN, changes=True),
-    Route("/file", import_file, Role.ADMIN, changes=True, largest=LARGEST),
-    Route("/back", roll_back, Role.ADMIN, changes=True),
-    Route("/publish", publish, Role.ADMIN, changes=True),
-    Route("/{site}/{kind}", kind_page),
+    Route("", _sites_page),
+    Route("/go", _redirect),
+    Route("/edit", _edit, Role.ADMIN, changes=True),
+    Route("/file", _import_file, Role.ADMIN, changes=True, largest=_LARGEST),
+    Route("/back", _roll_back, Role.ADMIN, changes=True),
+    Route("/publish", _publish, Role.ADMIN, changes=True),
+    Route("/{site}/{kind}", _kind_page),
 )

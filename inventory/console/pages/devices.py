@@ -15,20 +15,20 @@ from inventory.queries import fleet, refusals
 from inventory.queries.fleet import Device
 from inventory.store import outbox
 
-MOST = 30  # Lines of each list of alarms on one page.
+_MOST = 30  # Lines of each list of alarms on one page.
 
 
-def devices_page(context: RequestContext) -> Response:
+def _devices_page(context: RequestContext) -> Response:
     """Show all devices, those with alarms first."""
-    return context.render("devices.html", **_devices_values(context))
+    return context.render("devices.html", **_device_values(context))
 
 
-def devices_part(context: RequestContext) -> Response:
+def _devices_part(context: RequestContext) -> Response:
     """Show the list of devices alone, for htmx."""
-    return context.render("devices.html", block="live", **_devices_values(context))
+    return context.render("devices.html", block="live", **_device_values(context))
 
 
-def _devices_values(context: RequestContext) -> dict[str, Any]:
+def _device_values(context: RequestContext) -> dict[str, Any]:
     with context.read_transaction() as transaction:
         lines = _with_alarms(context, transaction)
     lines.sort(key=lambda line: (not line[1], line[0].site, line[0].name))
@@ -42,12 +42,12 @@ def _with_alarms(context: RequestContext, transaction: Connection) -> list[tuple
     return [(one, one.alarms(context.resources.now(), silent)) for one in fleet.load_devices(transaction, enrolled)]
 
 
-def alarms_page(context: RequestContext) -> Response:
+def _alarms_page(context: RequestContext) -> Response:
     """Show all alarms."""
     return context.render("alarms.html", **_alarms_values(context))
 
 
-def alarms_part(context: RequestContext) -> Response:
+def _alarms_part(context: RequestContext) -> Response:
     """Show the lists of alarms alone, for htmx."""
     return context.render("alarms.html", block="live", **_alarms_values(context))
 
@@ -57,11 +57,11 @@ def _alarms_values(context: RequestContext) -> dict[str, Any]:
     now = context.resources.now()
     with context.read_transaction() as transaction:
         devices = [(one, alarms) for one, alarms in _with_alarms(context, transaction) if alarms]
-        refused = refusals.load_refusals(transaction, MOST, None if came is None or event is None else (came, event))
-        rejected = refusals.load_rejections(transaction, MOST, parameters.number(context, "before"))
+        refused = refusals.load_refusals(transaction, _MOST, None if came is None or event is None else (came, event))
+        rejected = refusals.load_rejections(transaction, _MOST, parameters.number(context, "before"))
         stuck = [one for one in outbox.load_pending_kinds(transaction) if one.is_stuck(now)]
         unset = refusals.load_missing_settings(transaction) if context.may(Role.ADMIN) else []
-    last = refused[-1] if len(refused) == MOST else None
+    last = refused[-1] if len(refused) == _MOST else None
     return {
         "devices": devices,
         "stuck": stuck,
@@ -69,9 +69,9 @@ def _alarms_values(context: RequestContext) -> dict[str, Any]:
         "refused": refused,
         "aside": rejected,
         "older": last and parameters.query(context, came=last.received_at.isoformat(), event=last.event_id),
-        "older_aside": parameters.query(context, before=rejected[-1].id) if len(rejected) == MOST else None,
+        "older_aside": parameters.query(context, before=rejected[-1].id) if len(rejected) == _MOST else None,
     }
 
 
-ROUTES = (Route("", devices_page), Route("/part", devices_part))
-ALARM_ROUTES = (Route("", alarms_page), Route("/part", alarms_part))
+ROUTES = (Route("", _devices_page), Route("/part", _devices_part))
+ALARM_ROUTES = (Route("", _alarms_page), Route("/part", _alarms_part))

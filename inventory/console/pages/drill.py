@@ -15,12 +15,12 @@ from inventory.queries import listing
 from inventory.store.console_tables import drills
 from inventory.store.tables import devices, entries
 
-MOST = 20  # Drills that are listed.
-MOST_ENTRIES = 10_000  # A higher count is a typing error.
+_MOST = 20  # Drills that are listed.
+_MOST_ENTRIES = 10_000  # A higher count is a typing error.
 
 
 @dataclass(frozen=True, slots=True)
-class DrillCounts:
+class _DrillCounts:
     """Numbers of a device's entries."""
 
     came: int  # Entries without corrections.
@@ -29,7 +29,7 @@ class DrillCounts:
 
 
 @dataclass(frozen=True, slots=True)
-class Drill:
+class _Drill:
     """One drill; until it has ended, with the counts of now."""
 
     number: int
@@ -39,56 +39,56 @@ class Drill:
     began_at: datetime
     ended_at: datetime | None
     said: int | None
-    counts: DrillCounts
+    counts: _DrillCounts
 
     @property
     def passed(self) -> bool:
         """Whether exactly the entries that were made arrived, once."""
-        return DrillCounts(self.said or 0, 0, 0) == self.counts and self.said is not None
+        return _DrillCounts(self.said or 0, 0, 0) == self.counts and self.said is not None
 
 
-def count(transaction: Connection, site: str, device: str) -> DrillCounts:
-    """Count the device's present entries."""
+def _count_entries(transaction: Connection, site: str, device: str) -> _DrillCounts:
+    """Count a device's entries, the repeated ones and the missing events."""
     its = (entries.c.site == site, entries.c.device == device, entries.c.replaces.is_(None))
     each = select(func.count(), func.count() - func.count(distinct(entries.c.utterance_id))).where(*its)
     number, repeated = transaction.execute(each).one()
     missing = select(devices.c.highest - devices.c.handled).where(devices.c.site == site, devices.c.device == device)
-    return DrillCounts(number, repeated, max(0, transaction.execute(missing).scalar() or 0))
+    return _DrillCounts(number, repeated, max(0, transaction.execute(missing).scalar() or 0))
 
 
-def begin_drill(transaction: Connection, site: str, device: str, who: str, now: datetime) -> bool:
+def _begin_drill(transaction: Connection, site: str, device: str, who: str, now: datetime) -> bool:
     """Store the counts at the start of a drill; False if one of this device is under way."""
     open_drill = (drills.c.site == site, drills.c.device == device, drills.c.ended_at.is_(None))
     if transaction.execute(select(drills.c.number).where(*open_drill)).first() is not None:
         return False
-    before = count(transaction, site, device)
+    before = _count_entries(transaction, site, device)
     counts = {"entries_before": before.came, "repeated_before": before.repeated}
     transaction.execute(insert(drills).values(site=site, device=device, who=who, began_at=now, **counts))
     return True
 
 
-def end_drill(transaction: Connection, number: int, said: int, now: datetime) -> Drill | None:
+def _end_drill(transaction: Connection, number: int, said: int, now: datetime) -> _Drill | None:
     """Store the counts and the number that the operator gives; None if no such drill is under way."""
-    found = next((one for one in latest_drills(transaction, 1, number) if one.ended_at is None), None)
+    found = next((one for one in _latest_drills(transaction, 1, number) if one.ended_at is None), None)
     if found is None:
         return None
     its = (drills.c.number == number, drills.c.ended_at.is_(None))
     values = {"ended_at": now, "said": said, **asdict(found.counts)}
     if not transaction.execute(update(drills).where(*its).values(values)).rowcount:
         return None
-    return next(iter(latest_drills(transaction, 1, number)))
+    return next(iter(_latest_drills(transaction, 1, number)))
 
 
-def latest_drills(transaction: Connection, most: int, number: int | None = None) -> list[Drill]:
+def _latest_drills(transaction: Connection, most: int, number: int | None = None) -> list[_Drill]:
     """The latest first, or only the one of this number."""
     wanted = select(drills).order_by(drills.c.number.desc()).limit(most)
     found = []
     for row in transaction.execute(wanted if number is None else wanted.where(drills.c.number == number)).all():
-        counts = DrillCounts(row.came, row.repeated, row.missing)
+        counts = _DrillCounts(row.came, row.repeated, row.missing)
         if row.ended_at is None:
-            now = count(transaction, row.site, row.device)
-            counts = DrillCounts(now.came - row.entries_before, now.repeated - row.repeated_before, now.missing)
-        found.append(Drill(row.number, row.site, row.device, row.who, row.began_at, row.ended_at, row.said, counts))
+            now = _count_entries(transaction, row.site, row.device)
+            counts = _DrillCounts(now.came - row.entries_before, now.repeated - row.repeated_before, now.missing)
+        found.append(_Drill(row.number, row.site, row.device, row.who, row.began_at, row.ended_at, row.said, counts))
     return found
 
 
@@ -106,7 +106,7 @@ def part(context: RequestContext) -> Response:
 
 def _drills_values(context: RequestContext) -> dict[str, Any]:
     with context.read_transaction() as transaction:
-        found = latest_drills(transaction, MOST)
+        found = _latest_drills(transaction, _MOST)
     return {"going_on": [one for one in found if one.ended_at is None], "over": [one for one in found if one.ended_at]}
 
 
@@ -116,7 +116,7 @@ def begin(context: RequestContext) -> Response:
     with context.transaction() as transaction:
         if (site, device) not in listing.load_device_names(transaction):
             return context.refuse("drill.unknown", 404)
-        if begin_drill(transaction, site, device, context.user_name, context.resources.now()):
+        if _begin_drill(transaction, site, device, context.user_name, context.resources.now()):
             context.audit(transaction, "drill_began", f"{site}/{device}")
     return RedirectResponse("/drill", 303)
 
@@ -124,10 +124,10 @@ def begin(context: RequestContext) -> Response:
 def end(context: RequestContext) -> Response:
     """End a drill with the number of entries that were made."""
     number, said = (parameters.integer(context.form.get(name, "")) for name in ("number", "said"))
-    if number is None or said is None or said > MOST_ENTRIES:
+    if number is None or said is None or said > _MOST_ENTRIES:
         return context.refuse("drill.no_number", 400)
     with context.transaction() as transaction:
-        ended = end_drill(transaction, number, said, context.resources.now())
+        ended = _end_drill(transaction, number, said, context.resources.now())
         if ended is not None:
             details: dict[str, Any] = {"said": said, **asdict(ended.counts), "passed": ended.passed}
             context.audit(transaction, "drill_ended", f"{ended.site}/{ended.device}", **details)

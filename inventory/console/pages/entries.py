@@ -13,7 +13,7 @@ from inventory.audit import deeds
 from inventory.console import parameters
 from inventory.console.accounts import Role
 from inventory.console.context import RequestContext, Route
-from inventory.console.decisions import decisions_of_utterance
+from inventory.console.decisions import load_decisions
 from inventory.console.recordings import recordings_of_event
 from inventory.queries import listing
 from inventory.queries.history import load_history
@@ -22,26 +22,26 @@ from inventory.reviews.flags import load_flags
 
 MOST = 50  # Entries of one page: a supervisor's overview, which a tablet renders at once.
 
-MOST_ACTIONS = 50  # Lines of the audit log about one entry, the latest.
+_MOST_ACTIONS = 50  # Lines of the audit log about one entry, the latest.
 
 
-def list_page(context: RequestContext) -> Response:
+def _show_list(context: RequestContext) -> Response:
     """Show the list of entries with its filters."""
     with context.read_transaction() as transaction:
-        values = _list(context, transaction)
+        values = _list_values(context, transaction)
         known = listing.load_device_names(transaction)
     forms = sorted(context.resources.forms)
     return context.render("entries.html", devices=known, forms=forms, asked=context.request.query_params, **values)
 
 
-def list_part(context: RequestContext) -> Response:
+def _list_part(context: RequestContext) -> Response:
     """Show the list alone, new entries since `seen` marked."""
     with context.read_transaction() as transaction:
-        values = _list(context, transaction)
+        values = _list_values(context, transaction)
     return context.render("_entries.html", **values)
 
 
-def _list(context: RequestContext, transaction: Connection) -> dict[str, Any]:
+def _list_values(context: RequestContext, transaction: Connection) -> dict[str, Any]:
     before = parameters.cursor(context)
     roles = context.resources.roles
     lines = listing.load_entries(transaction, parameters.entry_filter(context), roles, MOST, before)
@@ -51,12 +51,12 @@ def _list(context: RequestContext, transaction: Connection) -> dict[str, Any]:
     return {
         "lines": lines,
         "seen": seen,
-        "older": _older(context, lines),
+        "older": _older_page(context, lines),
         "again": None if before is not None else f"/entries/part?{again}",
     }
 
 
-def _older(context: RequestContext, lines: list[listing.ListedEntry]) -> str | None:
+def _older_page(context: RequestContext, lines: list[listing.ListedEntry]) -> str | None:
     """The address of the next page; None where this one is not full."""
     if len(lines) < MOST:
         return None
@@ -65,7 +65,7 @@ def _older(context: RequestContext, lines: list[listing.ListedEntry]) -> str | N
     return f"/{context.request.url.path.split('/')[1]}?{query}"
 
 
-def entry_page(context: RequestContext) -> Response:
+def _entry_page(context: RequestContext) -> Response:
     """Show the entry of an event, or the refused event, with history, recordings and decisions."""
     event_id = context.request.path_params["event_id"]
     with context.read_transaction() as transaction:
@@ -74,7 +74,7 @@ def entry_page(context: RequestContext) -> Response:
         if found is None:
             return context.refuse("entry.unknown", 404)
         utterance = str(found.data.get("utterance", {}).get("id", ""))
-        decided = decisions_of_utterance(transaction, found.site, found.device, utterance)
+        decided = load_decisions(transaction, found.site, found.device, utterance)
         flags = load_flags(transaction, [event_id]).get(event_id, [])
         actions = deeds.load_actions_about(transaction, (utterance, event_id)) if context.may(Role.REVIEWER) else []
     is_valid = found.kind != "refused"  # a refused event may not even name its recordings
@@ -88,12 +88,12 @@ def entry_page(context: RequestContext) -> Response:
         stands=next((one for one in reversed(steps) if one.state == "current"), None),
         recordings=recordings_of_event(context, found.event, found.site, found.device) if is_valid else [],
         decided=decided,
-        actions=actions[-MOST_ACTIONS:],
+        actions=actions[-_MOST_ACTIONS:],
         body=json.dumps(found.event, ensure_ascii=False, indent=2),
     )
 
 
-def search_page(context: RequestContext) -> Response:
+def _search_page(context: RequestContext) -> Response:
     """Show the search form, and the results once a filter is given."""
     given = context.request.query_params
     wanted = parameters.entry_filter(context)
@@ -112,9 +112,9 @@ def search_page(context: RequestContext) -> Response:
         lines=lines,
         seen=None,
         again=None,
-        older=_older(context, lines),
+        older=_older_page(context, lines),
     )
 
 
-ROUTES = (Route("", list_page), Route("/part", list_part), Route("/{event_id}", entry_page))
-SEARCH_ROUTES = (Route("", search_page),)
+ROUTES = (Route("", _show_list), Route("/part", _list_part), Route("/{event_id}", _entry_page))
+SEARCH_ROUTES = (Route("", _search_page),)

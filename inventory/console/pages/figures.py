@@ -16,18 +16,18 @@ from inventory.console.context import RequestContext, Route
 from inventory.queries import figures, listing
 from inventory.queries.figures import EntryCounts, Figures
 
-SPANS = {"day": 1, "week": 7}
+_SPANS = {"day": 1, "week": 7}
 """By the value of the parameter, the number of days."""
 
 WIDTH, HEIGHT = 960, 220  # Of a chart, in SVG units: the page scales it.
 LEFT, ABOVE, BELOW = 56, 12, 28  # Margins for the labels of the axes.
 
-PARTS = 4  # Most intervals of the vertical axis: as many as are read at a glance.
-HOURS = 3  # Between two labels under a chart of one day; longer charts label each midnight.
+_PARTS = 4  # Most intervals of the vertical axis: as many as are read at a glance.
+_HOURS = 3  # Between two labels under a chart of one day; longer charts label each midnight.
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class _Bar:
     """The bar of one hour."""
 
     x: float
@@ -39,7 +39,7 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Tick:
+class _Tick:
     """A label at an axis."""
 
     at: float
@@ -51,15 +51,15 @@ class Chart:
     """A bar chart with one value for each hour."""
 
     name: str
-    bars: list[Bar]
-    upright: list[Tick]
-    along: list[Tick]
+    bars: list[_Bar]
+    upright: list[_Tick]
+    along: list[_Tick]
 
 
-def page(context: RequestContext) -> Response:
+def _page(context: RequestContext) -> Response:
     """Show the day or the week that ends today, or on the given day."""
     span = parameters.text(context, "span")
-    days = SPANS.get(span or "", 1)
+    days = _SPANS.get(span or "", 1)
     day = to_zone(parameters.instant(context, "day") or context.resources.now(), context.resources.zone).date()
     first, end = (_midnight(day + timedelta(days=n), context.resources.zone) for n in (1 - days, 1))
     per_operator = context.resources.settings.console.per_operator
@@ -112,24 +112,24 @@ def _build_chart(name: str, of: Figures, value: Callable[[EntryCounts], float], 
         return HEIGHT - BELOW - one * high
 
     bars = [
-        Bar(LEFT + (n + 0.1) * wide, place(one), wide * 0.8, one * high, hour, text.format(one))
+        _Bar(LEFT + (n + 0.1) * wide, place(one), wide * 0.8, one * high, hour, text.format(one))
         for n, ((hour, _), one) in enumerate(zip(of.hours, values, strict=True))
     ]
     is_day = len(values) <= 25  # noqa: PLR2004 - hours of the day on which clocks are put back
     along = [
-        Tick(LEFT + n * wide, f"{hour:%H:%M}" if is_day else f"{hour:%m-%d}")
+        _Tick(LEFT + n * wide, f"{hour:%H:%M}" if is_day else f"{hour:%m-%d}")
         for n, (hour, _) in enumerate(of.hours)
-        if hour.hour % (HOURS if is_day else 24) == 0
+        if hour.hour % (_HOURS if is_day else 24) == 0
     ]
-    return Chart(name, bars, [Tick(place(one), text.format(one)) for one in steps], along)
+    return Chart(name, bars, [_Tick(place(one), text.format(one)) for one in steps], along)
 
 
 def round_steps(most: float, least: float = 0.0) -> list[float]:
-    """Axis labels from 0 to at least `most`: PARTS intervals at most, each of 1, 2 or 5 times a power of ten."""
-    rough = max(most / PARTS, least) or 1.0
+    """Axis labels from 0 to at least `most`: _PARTS intervals at most, each of 1, 2 or 5 times a power of ten."""
+    rough = max(most / _PARTS, least) or 1.0
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(one * power for one in (1, 2, 5, 10) if one * power >= rough * (1 - 1e-9))
     return [n * step for n in range(max(1, math.ceil(most / step * (1 - 1e-9))) + 1)]
 
 
-ROUTES = (Route("", page),)
+ROUTES = (Route("", _page),)

@@ -28,24 +28,24 @@ from inventory.records import data_of
 from inventory.reviews.flags import Flag, FlagState, load_flags
 from inventory.store.tables import entries, events
 
-MOST = 20  # Entries of one page: ten minutes' work.
+_MOST = 20  # Entries of one page: ten minutes' work.
 
-DAY = timedelta(days=1)
+_DAY = timedelta(days=1)
 
-FLAGGED = 0.9  # A rule speaks against it: of two entries about one pallet, one is mostly wrong.
-RECOUNTED = 0.4  # Two counts differ: the second stands, and either may be right.
-COLLEAGUE = 0.3  # Another operator corrected it, who may or may not know.
-ASKED = 0.05  # For each answer to a question, from OFTEN on.
+_FLAGGED = 0.9  # A rule speaks against it: of two entries about one pallet, one is mostly wrong.
+_RECOUNTED = 0.4  # Two counts differ: the second stands, and either may be right.
+_COLLEAGUE = 0.3  # Another operator corrected it, who may or may not know.
+_ASKED = 0.05  # For each answer to a question, from _OFTEN on.
 
-UNSURE = 0.9  # Entries recorded without a question mostly have more confidence: below, a value was hard to hear.
-OFTEN = 3  # One answer is usual, and so is one correction.
+_UNSURE = 0.9  # Entries recorded without a question mostly have more confidence: below, a value was hard to hear.
+_OFTEN = 3  # One answer is usual, and so is one correction.
 
 RIGHT, AGAIN = "looked_right", "looked_again"
 """Actions of the audit log: an entry was found right, or put back on the list. The later one counts."""
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class _Doubt:
     """One reason to doubt an entry."""
 
     code: str  # flagged, declined, recounted, colleague, unsure or asked, as words/*/morning.toml has them.
@@ -55,11 +55,11 @@ class Doubt:
 
 
 @dataclass(frozen=True, slots=True)
-class DoubtedEntry:
+class _DoubtedEntry:
     """An entry with its doubts, the weightiest first."""
 
     entry: ListedEntry
-    why: tuple[Doubt, ...]
+    why: tuple[_Doubt, ...]
     right: StoredAction | None  # The audit log's line that found it right.
 
     @property
@@ -69,25 +69,25 @@ class DoubtedEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class MorningList:
+class _MorningList:
     """The doubted entries of a period, the most doubtful first."""
 
     looked_at: int  # Entries that stand.
-    open: list[DoubtedEntry]
-    right: list[DoubtedEntry]
+    open: list[_DoubtedEntry]
+    right: list[_DoubtedEntry]
 
 
 def doubted_entries(
     transaction: Connection, since: datetime, until: datetime, device: tuple[str, str] | None = None
-) -> MorningList:
+) -> _MorningList:
     """The doubted entries among the current ones of a period."""
     its: list[ColumnElement[bool]] = [entries.c.recorded_at >= since, entries.c.recorded_at < until]
     its.append(entries.c.state == "current")
     if device is not None:
         its += [entries.c.site == device[0], entries.c.device == device[1]]
     event_ids = select(entries.c.event_id).where(*its)
-    flags, right = load_flags(transaction, event_ids), _found_right(transaction, event_ids)
-    corrections = _corrections(transaction, its)
+    flags, right = load_flags(transaction, event_ids), _load_found_right(transaction, event_ids)
+    corrections = _load_corrections(transaction, its)
     wanted = select(*COLUMNS, events.c.body).join(events, events.c.event_id == entries.c.event_id).where(*its)
     looked_at, found = 0, []
     for row in transaction.execute(wanted).mappings().all():
@@ -96,34 +96,34 @@ def doubted_entries(
         if why := sorted(_doubts(row, flagged, corrections), key=lambda one: -one.weight):
             columns = {column.name: row[column.name] for column in COLUMNS}
             entry = ListedEntry(**columns, replaced_by=None, flags=flagged)
-            found.append(DoubtedEntry(entry, tuple(why), right.get(entry.event_id)))
+            found.append(_DoubtedEntry(entry, tuple(why), right.get(entry.event_id)))
     doubted = [one for one in found if not one.entry.struck]
     doubted.sort(key=lambda one: (-one.doubt, one.entry.arrival))
-    return MorningList(looked_at, [one for one in doubted if not one.right], [one for one in doubted if one.right])
+    return _MorningList(looked_at, [one for one in doubted if not one.right], [one for one in doubted if one.right])
 
 
 def _doubts(
     row: RowMapping, flagged: Collection[Flag], corrections: Mapping[str, tuple[str | None, str | None]]
-) -> Iterator[Doubt]:
+) -> Iterator[_Doubt]:
     for flag in flagged:
         if flag.state is FlagState.OPEN:
             code = "declined" if flag.system else "flagged"
-            yield Doubt(code, FLAGGED, flag.system, flag.reason)
+            yield _Doubt(code, _FLAGGED, flag.system, flag.reason)
     data = data_of(row["body"])
     for name, first in data.get("counted_first", {}).items():
         if first != row["fields"].get(name):
-            yield Doubt("recounted", RECOUNTED, name, input_text(first))
+            yield _Doubt("recounted", _RECOUNTED, name, input_text(first))
     mine, before = corrections.get(row["event_id"], (None, None))
     if mine is not None and before is not None and mine != before:
-        yield Doubt("colleague", COLLEAGUE, detail=before)
+        yield _Doubt("colleague", _COLLEAGUE, detail=before)
     name, sure = min(data.get("reading", {}).get("confidence", {}).items(), key=lambda one: one[1], default=("", 1.0))
-    if sure < UNSURE:
-        yield Doubt("unsure", 1.0 - sure, name, f"{100 * sure:.0f}")
-    if row["answers"] >= OFTEN:
-        yield Doubt("asked", ASKED * (row["answers"] - OFTEN + 1), detail=str(row["answers"]))
+    if sure < _UNSURE:
+        yield _Doubt("unsure", 1.0 - sure, name, f"{100 * sure:.0f}")
+    if row["answers"] >= _OFTEN:
+        yield _Doubt("asked", _ASKED * (row["answers"] - _OFTEN + 1), detail=str(row["answers"]))
 
 
-def _corrections(
+def _load_corrections(
     transaction: Connection, its: Collection[ColumnElement[bool]]
 ) -> dict[str, tuple[str | None, str | None]]:
     """By correction, its operator and that of the entry before."""
@@ -135,7 +135,7 @@ def _corrections(
     return {row.event_id: (row.operator, row.before) for row in rows}
 
 
-def _found_right(transaction: Connection, event_ids: Collection[str] | Select[Any]) -> dict[str, StoredAction]:
+def _load_found_right(transaction: Connection, event_ids: Collection[str] | Select[Any]) -> dict[str, StoredAction]:
     """By event, the line that found it right, unless a later one put it back."""
     found: dict[str, StoredAction] = {}
     for one in deeds.load_actions_about(transaction, event_ids, (RIGHT, AGAIN)):
@@ -146,24 +146,24 @@ def _found_right(transaction: Connection, event_ids: Collection[str] | Select[An
     return found
 
 
-def is_change(transaction: Connection, event_id: str, *, right: bool) -> bool | None:
+def _is_change(transaction: Connection, event_id: str, *, right: bool) -> bool | None:
     """Whether marking this entry would change anything; None for an unknown entry."""
     known = select(entries.c.event_id).where(entries.c.event_id == event_id)
     if transaction.execute(known).one_or_none() is None:
         return None
-    return (event_id in _found_right(transaction, [event_id])) is not right
+    return (event_id in _load_found_right(transaction, [event_id])) is not right
 
 
-def page(context: RequestContext) -> Response:
+def _page(context: RequestContext) -> Response:
     """Show the doubted entries of the last 24 hours, or of one day."""
-    since, until = _period(context)
+    since, until = _parse_period(context)
     with context.read_transaction() as transaction:
         found = doubted_entries(transaction, since, until, parameters.device(context))
         known = listing.load_device_names(transaction)
     query = parameters.query(context)
     return context.render(
         "morning.html",
-        lines=found.open[:MOST],
+        lines=found.open[:_MOST],
         right=found.right,
         doubted=len(found.open),
         looked_at=found.looked_at,
@@ -174,19 +174,19 @@ def page(context: RequestContext) -> Response:
     )
 
 
-def _period(context: RequestContext) -> tuple[datetime, datetime]:
+def _parse_period(context: RequestContext) -> tuple[datetime, datetime]:
     day, now = parameters.instant(context, "day"), context.resources.now()
     if day is None:
-        return now - DAY, now
+        return now - _DAY, now
     first = to_zone(day, context.resources.zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    return first, first + DAY  # wall-clock arithmetic: such a day may have 23 or 25 hours
+    return first, first + _DAY  # wall-clock arithmetic: such a day may have 23 or 25 hours
 
 
-def mark(context: RequestContext) -> Response:
+def _mark(context: RequestContext) -> Response:
     """Record that an entry is right, or put it back on the list."""
     event_id, right = context.form.get("event", ""), context.form.get("right") == "yes"
     with context.transaction() as transaction:
-        changes = is_change(transaction, event_id, right=right)
+        changes = _is_change(transaction, event_id, right=right)
         if changes is None:
             return context.refuse("entry.unknown", 404)
         if changes:
@@ -194,4 +194,4 @@ def mark(context: RequestContext) -> Response:
     return RedirectResponse(local_path(context.form.get("back")), 303)
 
 
-ROUTES = (Route("", page), Route("", mark, Role.REVIEWER, changes=True))
+ROUTES = (Route("", _page), Route("", _mark, Role.REVIEWER, changes=True))

@@ -10,18 +10,18 @@ from dockvoice_protocol.errors import DockvoiceError, Unavailable
 from dockvoice_protocol.terminal.plain_text import is_plain
 from inventory.clips.clips import SignedSound
 from inventory.console.context import RequestContext, Route, local_path
-from inventory.console.recordings import LISTENED, find_recording, playable, reason_given
+from inventory.console.recordings import LISTENED, build_playable, find_recording, reason_given
 
-UTTERANCE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-LONGEST_REASON = 200  # Characters: the device reads it to an operator who asks who listened.
+_UTTERANCE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_LONGEST_REASON = 200  # Characters: the device reads it to an operator who asks who listened.
 
 
-def give_reason(context: RequestContext) -> Response:
+def _give_reason(context: RequestContext) -> Response:
     """Record the listener and the reason; request the recording if it is not here."""
     recorded, reason = _find_recording(context), context.form.get("reason", "").strip()
     if recorded is None or context.user is None:
         return context.refuse("sounds.unknown", 404)
-    if not reason or len(reason) > LONGEST_REASON or not is_plain(reason):
+    if not reason or len(reason) > _LONGEST_REASON or not is_plain(reason):
         return context.refuse("sounds.no_reason", 422)
     with context.transaction() as transaction:
         context.audit(transaction, LISTENED, recorded.utterance_id, recorded.audio_sha256, reason=reason)
@@ -32,19 +32,19 @@ def give_reason(context: RequestContext) -> Response:
     except DockvoiceError as fault:
         return context.refuse("sounds.not_asked", 409, why=str(fault))
     if "hx-request" in context.request.headers:
-        return player(context)
+        return _show_player(context)
     return RedirectResponse(local_path(context.form.get("back")), 303)
 
 
-def player(context: RequestContext) -> Response:
+def _show_player(context: RequestContext) -> Response:
     """Show the player, or the progress of the transfer."""
     recorded = _find_recording(context)
     if recorded is None:
         return context.refuse("sounds.unknown", 404)
-    return context.render("_sound.html", recording=playable(context, recorded, _event(context)))
+    return context.render("_sound.html", recording=build_playable(context, recorded, _event_id(context)))
 
 
-def play(context: RequestContext) -> Response:
+def _send_recording(context: RequestContext) -> Response:
     """Send the FLAC file to a user who gave a reason."""
     recorded = _find_recording(context)
     if recorded is None or context.user is None:
@@ -74,15 +74,15 @@ def _range_response(sound: bytes, wanted: str) -> Response:
 
 def _find_recording(context: RequestContext) -> SignedSound | None:
     at = context.request.path_params
-    if not UTTERANCE.fullmatch(at["utterance"]):
+    if not _UTTERANCE.fullmatch(at["utterance"]):
         return None
     with context.read_transaction() as transaction:
-        return find_recording(transaction, at["site"], at["device"], at["utterance"], _event(context))
+        return find_recording(transaction, at["site"], at["device"], at["utterance"], _event_id(context))
 
 
-def _event(context: RequestContext) -> str | None:
+def _event_id(context: RequestContext) -> str | None:
     return context.request.query_params.get("event")
 
 
 ONE = "/{site}/{device}/{utterance}"
-ROUTES = (Route(ONE, give_reason, changes=True), Route(ONE, player), Route(f"{ONE}/flac", play))
+ROUTES = (Route(ONE, _give_reason, changes=True), Route(ONE, _show_player), Route(f"{ONE}/flac", _send_recording))

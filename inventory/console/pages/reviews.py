@@ -11,66 +11,66 @@ from inventory.console import decisions
 from inventory.console.accounts import Role
 from inventory.console.context import RequestContext, Route
 from inventory.console.decisions import AlreadyDecided, Decision
-from inventory.console.form_fields import FilledForm, compare_readings, fill, form_fields, input_text, readings_of
+from inventory.console.form_fields import FilledForm, compare_readings, fill_form, form_fields, input_text, readings_of
 from inventory.console.recordings import recording_of_review
 from inventory.reviews.reviews import Review, decision_message, load_review
 
-DECISIONS = ("accept", "correct", "discard")
-LONGEST_REASON = 200  # Characters: the device may read it to the operator.
+_DECISIONS = ("accept", "correct", "discard")
+_LONGEST_REASON = 200  # Characters: the device may read it to the operator.
 
 
-def queue_page(context: RequestContext) -> Response:
+def _queue_page(context: RequestContext) -> Response:
     """Show open reviews and recent decisions."""
-    return context.render("reviews.html", **_queue(context))
+    return context.render("reviews.html", **_queue_values(context))
 
 
-def queue_part(context: RequestContext) -> Response:
+def _queue_part(context: RequestContext) -> Response:
     """Show the lists of reviews alone, for htmx."""
-    return context.render("reviews.html", block="live", **_queue(context))
+    return context.render("reviews.html", block="live", **_queue_values(context))
 
 
-def _queue(context: RequestContext) -> dict[str, Any]:
+def _queue_values(context: RequestContext) -> dict[str, Any]:
     with context.read_transaction() as transaction:
-        waiting, more = decisions.open_reviews(transaction, context.request.query_params.get("after"))
+        waiting, more = decisions.load_open_page(transaction, context.request.query_params.get("after"))
         return {
             "waiting": waiting,
             "more": more,
-            "count": decisions.open_count(transaction),
-            "decided": decisions.latest_decisions(transaction, waiting),
-            "lately": decisions.recent_outcomes(transaction),
+            "count": decisions.count_open(transaction),
+            "decided": decisions.load_latest(transaction, waiting),
+            "lately": decisions.load_outcomes(transaction),
         }
 
 
-def review_page(context: RequestContext) -> Response:
+def _review_page(context: RequestContext) -> Response:
     """Show one review."""
-    found = _review(context)
-    return context.refuse("reviews.unknown", 404) if found is None else _page(context, found)
+    found = _load_review(context)
+    return context.refuse("reviews.unknown", 404) if found is None else _render_review(context, found)
 
 
-def review_part(context: RequestContext) -> Response:
+def _review_part(context: RequestContext) -> Response:
     """Show the state of one review."""
-    found = _review(context)
+    found = _load_review(context)
     if found is None:
         return context.refuse("reviews.unknown", 404)
     with context.read_transaction() as transaction:
-        last = decisions.latest_decisions(transaction, [found]).get(found.event_id)
+        last = decisions.load_latest(transaction, [found]).get(found.event_id)
     changed = context.request.query_params.get("seen") != found.event_id  # since the page was rendered
     return context.render("_fate.html", review=found, last=last, again=_may_repeat(context, last), changed=changed)
 
 
-def decide(context: RequestContext) -> Response:
+def _decide(context: RequestContext) -> Response:
     """Sign a decision and insert it into the outbox, once, if the review is unchanged since it was shown."""
     resources, signer, user = context.resources, context.resources.signer, context.user_name
-    found = _review(context)
+    found = _load_review(context)
     if found is None:
         return context.refuse("reviews.unknown", 404)
     decision, reason = context.form.get("decision", ""), context.form.get("reason", "").strip()
     typed = _typed_fields(context) if decision != "discard" else {}
-    form = fill(resources.forms.get(found.form), found.fields, typed)
+    form = fill_form(resources.forms.get(found.form), found.fields, typed)
     if (why := _find_objection(context, found, decision, reason, form)) is not None:
-        return _page(context, found, 409 if why in {"reviews.answered", "reviews.changed"} else 422, why, form)
+        return _render_review(context, found, 409 if why in {"reviews.answered", "reviews.changed"} else 422, why, form)
     if signer is None or not user:
-        return _page(context, found, 409, "reviews.no_key", form)
+        return _render_review(context, found, 409, "reviews.no_key", form)
     values = form.changed if decision == "correct" else {}
     body = decision_message(found, decision, values, user, reason, signer, resources.settings.prefix, resources.now())
     try:
@@ -79,7 +79,7 @@ def decide(context: RequestContext) -> Response:
             details = {"decision": decision, "values": values, "reason": reason, "review": found.event_id}
             context.audit(transaction, "decided", found.utterance_id, found.audio_sha256, **details)
     except AlreadyDecided as sooner:
-        return _page(context, found, 409, "reviews.taken", form, sooner.first)
+        return _render_review(context, found, 409, "reviews.taken", form, sooner.first)
     return RedirectResponse(context.request.url.path, 303)
 
 
@@ -88,8 +88,8 @@ def _find_objection(context: RequestContext, found: Review, decision: str, reaso
     objections = {
         "reviews.answered": found.state != "open",
         "reviews.changed": context.form.get("review") != found.event_id,
-        "reviews.no_decision": decision not in DECISIONS,
-        "reviews.no_reason": not reason or len(reason) > LONGEST_REASON or not is_plain(reason),
+        "reviews.no_decision": decision not in _DECISIONS,
+        "reviews.no_reason": not reason or len(reason) > _LONGEST_REASON or not is_plain(reason),
         # Enter in a field presses the first button, which would accept without what was typed just now.
         "reviews.not_as_understood": decision == "accept" and bool(form.changed),
         "reviews.breaks": decision != "discard" and bool(form.wrong),
@@ -98,7 +98,7 @@ def _find_objection(context: RequestContext, found: Review, decision: str, reaso
     return next((why for why, applies in objections.items() if applies), None)
 
 
-def _page(
+def _render_review(
     context: RequestContext,
     found: Review,
     status: int = 200,
@@ -108,8 +108,8 @@ def _page(
 ) -> Response:
     readings = readings_of(found)
     with context.read_transaction() as transaction:
-        last = decisions.latest_decisions(transaction, [found]).get(found.event_id)
-        before = decisions.decisions_of_utterance(transaction, found.site, found.device, found.utterance_id)
+        last = decisions.load_latest(transaction, [found]).get(found.event_id)
+        before = decisions.load_decisions(transaction, found.site, found.device, found.utterance_id)
     typed = _typed_fields(context) if form is not None else {}
     return context.render(
         "review.html",
@@ -132,7 +132,7 @@ def _page(
     )
 
 
-def _review(context: RequestContext) -> Review | None:
+def _load_review(context: RequestContext) -> Review | None:
     at = context.request.path_params
     with context.read_transaction() as transaction:
         return load_review(transaction, at["site"], at["device"], at["utterance"])
@@ -147,11 +147,11 @@ def _may_repeat(context: RequestContext, last: Decision | None) -> bool:
     return last is not None and last.may_be_repeated(context.resources.now())
 
 
-ONE = "/{site}/{device}/{utterance}"
+_ONE = "/{site}/{device}/{utterance}"
 ROUTES = (
-    Route("", queue_page),
-    Route("/part", queue_part),
-    Route(ONE, review_page),
-    Route(f"{ONE}/part", review_part),
-    Route(ONE, decide, Role.REVIEWER, changes=True),
+    Route("", _queue_page),
+    Route("/part", _queue_part),
+    Route(_ONE, _review_page),
+    Route(f"{_ONE}/part", _review_part),
+    Route(_ONE, _decide, Role.REVIEWER, changes=True),
 )

@@ -22,12 +22,12 @@ from inventory.site.catalogue import FaultyRows, SiteCatalogue, Version
 from inventory.site.roster import BETWEEN, COLUMNS, LAYOUT, ROSTER, roster_kind, to_rows
 from inventory.site.table_file import read_rows
 
-LARGEST = 500_000  # Bytes of a file: several times those of 500 operators with every spoken name.
+_LARGEST = 500_000  # Bytes of a file: several times those of 500 operators with every spoken name.
 
-FORM = "form:"  # Prefix of the checkboxes that allow an operator a form.
+_FORM = "form:"  # Prefix of the checkboxes that allow an operator a form.
 
 
-def sites_page(context: RequestContext) -> Response:
+def _sites_page(context: RequestContext) -> Response:
     """Show every site: number of operators, last change, and how many devices run the published version."""
     with context.transaction() as transaction:
         devices = fleet.load_devices(transaction, [])
@@ -44,7 +44,7 @@ def _count_running(site: str, devices: list[fleet.Device]) -> tuple[int, int]:
     return sum(runs is not None and runs == wanted for runs, wanted, _ in rosters), len(rosters)
 
 
-def site_page(context: RequestContext, faults: tuple[str, ...] = ()) -> Response:
+def _site_page(context: RequestContext, faults: tuple[str, ...] = ()) -> Response:
     """Show a site's operators, the form to change one, history, and the version that each device runs."""
     site = (context.request.path_params or context.form).get("site", "")
     with context.transaction() as transaction:
@@ -75,7 +75,7 @@ def site_page(context: RequestContext, faults: tuple[str, ...] = ()) -> Response
     )
 
 
-def edit(context: RequestContext) -> Response:
+def _edit(context: RequestContext) -> Response:
     """Change, add or remove an operator."""
     key, base = context.form.get("key", ""), parameters.integer(context.form.get("base", ""))
     cells = None if "remove" in context.form else _typed_operator(context)
@@ -85,11 +85,11 @@ def edit(context: RequestContext) -> Response:
 def _typed_operator(context: RequestContext) -> dict[str, str]:
     """The typed operator as a row of a file."""
     cells = {name: context.form.get(f"cell_{name}", "").strip() for name in COLUMNS}
-    boxes = [name.removeprefix(FORM) for name in context.form if name.startswith(FORM)]
+    boxes = [name.removeprefix(_FORM) for name in context.form if name.startswith(_FORM)]
     return cells | {"forms": BETWEEN.join(boxes)}
 
 
-def import_file(context: RequestContext) -> Response:
+def _import_file(context: RequestContext) -> Response:
     """Replace all operators by those of an uploaded file."""
 
     def make(of: SiteCatalogue, who: str, reason: str) -> Version:
@@ -102,7 +102,7 @@ def import_file(context: RequestContext) -> Response:
     return _save_version(context, make)
 
 
-def import_from_broker(context: RequestContext) -> Response:
+def _import_from_broker(context: RequestContext) -> Response:
     """Make a version of the broker's retained roster, published by the command or lost here."""
     if context.resources.signer is None:
         return context.refuse("catalogue.no_key", 409)
@@ -113,7 +113,7 @@ def import_from_broker(context: RequestContext) -> Response:
     try:
         there = catalogue_publishing.read_roster_from_broker(context.resources.settings, site, key)
     except UnreadableInput as fault:
-        return site_page(context, (str(fault),))
+        return _site_page(context, (str(fault),))
     source = f"what the broker had, version {there.version}"
 
     def make(of: SiteCatalogue, who: str, reason: str) -> Version:
@@ -122,18 +122,18 @@ def import_from_broker(context: RequestContext) -> Response:
     return _save_version(context, make)
 
 
-def roll_back(context: RequestContext) -> Response:
+def _roll_back(context: RequestContext) -> Response:
     """Make a version with the rows of an older one."""
     version = parameters.integer(context.form.get("version", "")) or 0
     return _save_version(context, lambda of, who, reason: of.rollback(ROSTER, version, who, reason))
 
 
-def withdraw(context: RequestContext) -> Response:
+def _withdraw(context: RequestContext) -> Response:
     """Make a version with which devices use their own settings again."""
     return _save_version(context, lambda of, who, reason: of.withdraw(ROSTER, who, reason))
 
 
-def publish(context: RequestContext) -> Response:
+def _publish(context: RequestContext) -> Response:
     """Sign the latest version and enter it in the outbox."""
     site = context.form.get("site", "")
     if context.resources.signer is None:
@@ -144,7 +144,7 @@ def publish(context: RequestContext) -> Response:
     try:
         sent, _ = catalogue_publishing.enter_roster(context.resources.settings, of, context.resources.signer)
     except UnreadableInput as fault:
-        return site_page(context, (str(fault),))
+        return _site_page(context, (str(fault),))
     with context.transaction() as transaction:
         for one in sent:
             context.audit(transaction, "published", f"{site}/{ROSTER}", version=one.version)
@@ -161,7 +161,7 @@ def _save_version(context: RequestContext, make: Callable[[SiteCatalogue, str, s
             made = make(_roster_catalogue(context, site, transaction), who, reason)
             context.audit(transaction, "roster_changed", site, version=made.version, what=made.what)
     except UnreadableInput as fault:
-        return site_page(context, fault.faults if isinstance(fault, FaultyRows) else (str(fault),))
+        return _site_page(context, fault.faults if isinstance(fault, FaultyRows) else (str(fault),))
     return RedirectResponse(f"/roster/{quote(site)}", 303)
 
 
@@ -173,12 +173,12 @@ def _roster_catalogue(context: RequestContext, site: str, transaction: Connectio
 
 
 ROUTES = (
-    Route("", sites_page),
-    Route("/edit", edit, Role.ADMIN, changes=True),
-    Route("/file", import_file, Role.ADMIN, changes=True, largest=LARGEST),
-    Route("/take", import_from_broker, Role.ADMIN, changes=True),
-    Route("/back", roll_back, Role.ADMIN, changes=True),
-    Route("/withdraw", withdraw, Role.ADMIN, changes=True),
-    Route("/publish", publish, Role.ADMIN, changes=True),
-    Route("/{site}", site_page),
+    Route("", _sites_page),
+    Route("/edit", _edit, Role.ADMIN, changes=True),
+    Route("/file", _import_file, Role.ADMIN, changes=True, largest=_LARGEST),
+    Route("/take", _import_from_broker, Role.ADMIN, changes=True),
+    Route("/back", _roll_back, Role.ADMIN, changes=True),
+    Route("/withdraw", _withdraw, Role.ADMIN, changes=True),
+    Route("/publish", _publish, Role.ADMIN, changes=True),
+    Route("/{site}", _site_page),
 )

@@ -12,31 +12,31 @@ from inventory.console import accounts
 from inventory.console.accounts import Role
 from inventory.console.context import COOKIE, LANGUAGE, RequestContext, Route, cookie_name, local_path
 from inventory.console.rendering import language_names
-from inventory.web.proxy import network_of
+from inventory.web.proxy import rate_limit_key
 
-FORM = "dockvoice-form"
+_FORM = "dockvoice-form"
 """The cookie that must equal the form's token at sign-in, since without a session there is no CSRF token."""
 
-YEAR_S = 365 * 86_400
-FORM_S = 3600
+_YEAR_S = 365 * 86_400
+_FORM_S = 3600
 
 
-def page(context: RequestContext) -> Response:
+def _page(context: RequestContext) -> Response:
     """Show the sign-in form."""
     target = context.request.query_params.get("next", "")
     return RedirectResponse(local_path(target), 303) if context.user is not None else _form(context, 200, "", target)
 
 
-def sign_in(context: RequestContext) -> Response:
+def _sign_in(context: RequestContext) -> Response:
     """Verify the password, within the rate limit, and begin a session."""
     name, target, resources = context.form.get("name", "")[:63], context.form.get("next", ""), context.resources
     now, signer = resources.now, resources.signer
-    cookie = context.request.cookies.get(cookie_name(resources, FORM), "")
+    cookie = context.request.cookies.get(cookie_name(resources, _FORM), "")
     if not cookie or not secrets.compare_digest(cookie.encode(), context.form.get("form", "").encode()):
         return _form(context, 403, context.text("sign_in.again"), target, name)
-    network = network_of(context.address)
+    network = rate_limit_key(context.address)
     with context.transaction() as transaction:
-        known = network in map(network_of, load_sign_in_addresses(transaction, name))
+        known = network in map(rate_limit_key, load_sign_in_addresses(transaction, name))
         if wait := accounts.register_attempt(transaction, name, network, now(), known_there=known):
             record_action(transaction, UserAction(name, context.address, "sign_in_held_up", name), now(), signer)
             return _form(context, 429, _wait_text(context, wait), target, name)
@@ -54,7 +54,7 @@ def sign_in(context: RequestContext) -> Response:
     return response
 
 
-def sign_out(context: RequestContext) -> Response:
+def _sign_out(context: RequestContext) -> Response:
     """End the session in the database, not only in the browser."""
     with context.transaction() as transaction:
         if context.user is not None:
@@ -65,11 +65,11 @@ def sign_out(context: RequestContext) -> Response:
     return response
 
 
-def choose_language(context: RequestContext) -> Response:
+def _choose_language(context: RequestContext) -> Response:
     """Store the language in a cookie."""
     response = RedirectResponse(local_path(context.form.get("next")), 303)
     if (wanted := context.form.get("language")) in language_names():
-        context.set_cookie(response, LANGUAGE, str(wanted), YEAR_S)
+        context.set_cookie(response, LANGUAGE, str(wanted), _YEAR_S)
     return response
 
 
@@ -82,13 +82,13 @@ def _wait_text(context: RequestContext, wait: timedelta) -> str:
 def _form(context: RequestContext, status: int, message: str, target: str, name: str = "") -> Response:
     form = secrets.token_urlsafe(16)
     response = context.render("sign_in.html", status, message=message, there=target, name=name, form=form)
-    context.set_cookie(response, FORM, form, FORM_S)
+    context.set_cookie(response, _FORM, form, _FORM_S)
     return response
 
 
 ROUTES = (
-    Route("/sign-in", page, public=True),
-    Route("/sign-in", sign_in, public=True, changes=True),
-    Route("/sign-out", sign_out, Role.VIEWER, changes=True),
-    Route("/language", choose_language, public=True, changes=True),
+    Route("/sign-in", _page, public=True),
+    Route("/sign-in", _sign_in, public=True, changes=True),
+    Route("/sign-out", _sign_out, Role.VIEWER, changes=True),
+    Route("/language", _choose_language, public=True, changes=True),
 )

@@ -14,75 +14,75 @@ from inventory.console import parameters
 from inventory.console.accounts import Role
 from inventory.console.context import RequestContext, Route
 from inventory.dossier import dossier, visits
-from inventory.dossier.issues import issued
+from inventory.dossier.issues import store_version
 from inventory.dossier.visits import Gathered, Visit
 from inventory.queries import trailers
 from inventory.store.tables import SEARCHED
 from inventory.words import load
 
-MOST = 30  # Trailers of one page.
+_MOST = 30  # Trailers of one page.
 
-DISCREPANCIES = frozenset({"over", "short", "missing", "not_announced", "not_comparable", "uncounted"})
+_DISCREPANCIES = frozenset({"over", "short", "missing", "not_announced", "not_comparable", "uncounted"})
 
 
-def list_page(context: RequestContext) -> Response:
+def _list_page(context: RequestContext) -> Response:
     """Show announced trailers, then those named by entries, the latest first."""
-    return context.render("trailers.html", asked=context.request.query_params, **_list(context))
+    return context.render("trailers.html", asked=context.request.query_params, **_list_values(context))
 
 
-def list_part(context: RequestContext) -> Response:
+def _list_part(context: RequestContext) -> Response:
     """Show the list of trailers alone, for htmx."""
-    return context.render("trailers.html", block="live", **_list(context))
+    return context.render("trailers.html", block="live", **_list_values(context))
 
 
-def _list(context: RequestContext) -> dict[str, Any]:
+def _list_values(context: RequestContext) -> dict[str, Any]:
     named, place = parameters.text(context, "trailer"), parameters.cursor(context)
     site, found, name = (place[1] if place else "").partition("/")
     before = (place[0], (site, name)) if place and found else None
     roles = context.resources.roles
     with context.read_transaction() as transaction:
         awaited = [] if before else trailers.load_announced(transaction, roles, named)
-        lines = trailers.load_trailers(transaction, roles, MOST, before, named)
-    last = lines[-1] if len(lines) == MOST else None
+        lines = trailers.load_trailers(transaction, roles, _MOST, before, named)
+    last = lines[-1] if len(lines) == _MOST else None
     older = last and urlencode({"before": last.arrival, "event": f"{last.site}/{last.name}"})
     again = None if before else f"/trailers/part?{parameters.query(context)}"
     return {"lines": [*awaited, *lines], "older": older and f"/trailers?{older}", "again": again}
 
 
-def trailer_page(context: RequestContext) -> Response:
+def _trailer_page(context: RequestContext) -> Response:
     """Show one visit, and the trailer's other visits."""
     site, name = context.request.path_params["site"], context.request.path_params["trailer"]
     gathered, found = _load_visits(context, site, name, to_look_at=True)
-    chosen = None if gathered is None else visits.choose(found, gathered, parameters.number(context, "visit"))
+    chosen = None if gathered is None else visits.choose_visit(found, gathered, parameters.number(context, "visit"))
     if gathered is None or chosen is None:
         return context.refuse("trailers.unknown", 404, trailer=name)
-    content, _ = dossier.collected(chosen, gathered, context.resources.keys.all(), context.language)
+    content, _ = dossier.collect_content(chosen, gathered, context.resources.keys.all(), context.language)
     return context.render(
         "trailer.html",
         of=content,
         visit=chosen,
         visits=found,
         dossier=load(context.language, "dossier"),
-        amiss=DISCREPANCIES,
+        amiss=_DISCREPANCIES,
         address=f"/trailers/{quote(site)}/{quote(name, safe='')}",
         signs=context.resources.settings.dossier.key is not None,
     )
 
 
-def make_dossier(context: RequestContext) -> Response:
+def _make_dossier(context: RequestContext) -> Response:
     """Send the signed dossier of a visit as a ZIP file; write its hash to the audit log."""
     site, name, number = (context.form.get(given, "") for given in ("site", "trailer", "visit"))
     key = context.resources.settings.dossier.key
     if key is None:
         return context.refuse("trailers.no_key", 409)
     gathered, found = _load_visits(context, site, name)
-    chosen = None if gathered is None else visits.choose(found, gathered, parameters.integer(number))
+    chosen = None if gathered is None else visits.choose_visit(found, gathered, parameters.integer(number))
     if gathered is None or chosen is None:
         return context.refuse("trailers.unknown", 404, trailer=name)
     with context.transaction() as transaction:
-        issue = partial(issued, transaction, site, name, chosen, now=context.resources.now())
+        issue = partial(store_version, transaction, site, name, chosen, now=context.resources.now())
         keys = context.resources.keys.all()
-        made = dossier.made(chosen, gathered, keys, load_signer(key), context.language, issue=issue).file
+        made = dossier.build(chosen, gathered, keys, load_signer(key), context.language, issue=issue).file
         sha256 = hashlib.sha256(made).hexdigest()
         context.audit(transaction, "dossier_made", name, site=site, visit=chosen.number, sha256=sha256)
     file = quote(f"{site}.{name}.{chosen.number}.zip", safe="")
@@ -100,8 +100,8 @@ def _load_visits(
 
 
 ROUTES = (
-    Route("", list_page),
-    Route("/part", list_part),
-    Route("/dossier", make_dossier, Role.REVIEWER, changes=True),
-    Route("/{site}/{trailer:path}", trailer_page),
+    Route("", _list_page),
+    Route("/part", _list_part),
+    Route("/dossier", _make_dossier, Role.REVIEWER, changes=True),
+    Route("/{site}/{trailer:path}", _trailer_page),
 )

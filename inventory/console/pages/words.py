@@ -37,19 +37,19 @@ from inventory.store import statuses
 from inventory.store.statuses import Status
 from inventory.store.tables import entries, events, reviews, said
 
-KEYS = ("site", "form", "language", "word", "meaning")
+_KEYS = ("site", "form", "language", "word", "meaning")
 """The parameters of a word's page."""
 
-MOST_SHOWN = 50  # Changes of each sort: with more of them another word is needed.
-MOST_GROUPS = 100
-MOST_REVIEWS = 200  # The latest open ones: those of a bad week.
-MOST_ENTRIES = 3000  # The latest of one form: a week of ten headsets.
-MOST_VALUES = 2000  # Recorded values that stand for a list that the inventory does not have.
-EXAMPLES = 3  # Sentences of each group.
+_MOST_SHOWN = 50  # Changes of each sort: with more of them another word is needed.
+_MOST_GROUPS = 100
+_MOST_REVIEWS = 200  # The latest open ones: those of a bad week.
+_MOST_ENTRIES = 3000  # The latest of one form: a week of ten headsets.
+_MOST_VALUES = 2000  # Recorded values that stand for a list that the inventory does not have.
+_EXAMPLES = 3  # Sentences of each group.
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class _Example:
     """A sentence with the phrase, of an utterance under review."""
 
     words: str = field(repr=False)
@@ -57,7 +57,7 @@ class Example:
 
 
 @dataclass(slots=True)
-class Group:
+class _Group:
     """A phrase that was not understood."""
 
     said: str  # As it stands beside numbers: `door #`.
@@ -68,7 +68,7 @@ class Group:
     lacking: list[str] = field(default_factory=list)
     last: str = ""  # The day.
     devices: list[str] = field(default_factory=list)
-    examples: list[Example] = field(default_factory=list, repr=False)
+    examples: list[_Example] = field(default_factory=list, repr=False)
     added: bool = False  # Whether the word is in the latest version of the site's words.
 
     @property
@@ -77,14 +77,14 @@ class Group:
         return without_numbers(self.said)
 
 
-def unknown_phrases(
+def _unknown_phrases(
     devices: Mapping[str, Status], waiting: Sequence[Review], forms: SpokenForms, words: Iterable[Cells]
-) -> list[Group]:
+) -> list[_Group]:
     """Unknown phrases by frequency. Reads sentences, which takes time: call it outside of a transaction."""
-    found: dict[tuple[str, str, str], Group] = {}
+    found: dict[tuple[str, str, str], _Group] = {}
     for name, one in devices.items():
         for counted in one.said.get("unknown_words", []):
-            group = _group(found, counted["said"], counted["form"], counted["language"])
+            group = _group_of(found, counted["said"], counted["form"], counted["language"])
             group.times += counted["times"]
             group.recorded += counted["recorded"]
             group.lacking += [missing for missing in counted["lacking"] if missing not in group.lacking]
@@ -95,27 +95,27 @@ def unknown_phrases(
     added = {(one["form"], one["language"], one["word"]) for one in words}
     for group in found.values():
         group.added = (group.form, group.language, group.word) in added
-    return sorted(found.values(), key=lambda one: (one.added, -one.times, one.form, one.said))[:MOST_GROUPS]
+    return sorted(found.values(), key=lambda one: (one.added, -one.times, one.form, one.said))[:_MOST_GROUPS]
 
 
-def _group(found: dict[tuple[str, str, str], Group], phrase: str, form: str, language: str) -> Group:
-    return found.setdefault((phrase, form, language), Group(phrase, form, language))
+def _group_of(found: dict[tuple[str, str, str], _Group], phrase: str, form: str, language: str) -> _Group:
+    return found.setdefault((phrase, form, language), _Group(phrase, form, language))
 
 
 def _add_example(
-    found: dict[tuple[str, str, str], Group], forms: SpokenForms, review: Review, device: Status | None
+    found: dict[tuple[str, str, str], _Group], forms: SpokenForms, review: Review, device: Status | None
 ) -> None:
     # A review does not name its language: that of the device now stands for it.
     language = "en" if device is None else str(device.said.get("work", {}).get("language", "en"))
     phrases = {
         phrase: sentence
-        for sentence in _sentences(review)
+        for sentence in _transcripts_of(review)
         for phrase in forms.unexplained(sentence, review.form, language)
     }
     for phrase, sentence in phrases.items():
-        group = _group(found, phrase, review.form, language)
-        if len(group.examples) < EXAMPLES:
-            group.examples.append(Example(sentence, _review_path(review)))
+        group = _group_of(found, phrase, review.form, language)
+        if len(group.examples) < _EXAMPLES:
+            group.examples.append(_Example(sentence, _review_path(review)))
         if review.device not in group.devices:  # too rare to be in the device's status, or not sent yet
             group.times += 1
             group.last = max(group.last, review.told_at.date().isoformat())
@@ -125,7 +125,7 @@ def _review_path(review: Review) -> str:
     return f"/reviews/{review.site}/{review.device}/{review.utterance_id}"
 
 
-def _sentences(review: Review) -> list[str]:
+def _transcripts_of(review: Review) -> list[str]:
     """The transcript of each interpreter, without repeats."""
     readings = data_of(review.body).get("readings", [])
     return list(dict.fromkeys(str(one["heard"]) for one in readings if one.get("heard")))
@@ -134,14 +134,14 @@ def _sentences(review: Review) -> list[str]:
 def _open_reviews(transaction: Connection, site: str, form: str | None = None) -> list[Review]:
     wanted = select(reviews).where(reviews.c.state == "open", reviews.c.site == site)
     wanted = wanted if form is None else wanted.where(reviews.c.form == form)
-    rows = transaction.execute(wanted.order_by(reviews.c.told_at.desc()).limit(MOST_REVIEWS)).mappings()
+    rows = transaction.execute(wanted.order_by(reviews.c.told_at.desc()).limit(_MOST_REVIEWS)).mappings()
     return [Review(**{name: row[name] for name in Review.__dataclass_fields__}) for row in rows]
 
 
 def _review_sentences(transaction: Connection, site: str, form: str) -> Iterator[Transcript]:
     """The sentences of open reviews, with the page of each."""
     for review in _open_reviews(transaction, site, form):
-        for sentence in _sentences(review):
+        for sentence in _transcripts_of(review):
             yield Transcript(_review_path(review), sentence, review.fields)
 
 
@@ -150,7 +150,7 @@ def _entry_phrases(transaction: Connection, site: str, form: str) -> Iterator[Tr
     its = (entries.c.form == form, entries.c.site == site, entries.c.state == "current")
     wanted = select(entries.c.event_id, events.c.body)
     wanted = wanted.join(events, events.c.event_id == entries.c.event_id).where(*its)
-    for row in transaction.execute(wanted.order_by(entries.c.arrival.desc()).limit(MOST_ENTRIES)).all():
+    for row in transaction.execute(wanted.order_by(entries.c.arrival.desc()).limit(_MOST_ENTRIES)).all():
         data = data_of(row.body)
         fields = data.get("fields", {})
         for name, words in data.get("reading", {}).get("heard", {}).items():
@@ -162,7 +162,7 @@ def _recorded_values(transaction: Connection, site: str, fields: Collection[str]
     """By field, the values of a site's entries."""
     wanted = select(said.c.field, said.c.value).distinct().where(said.c.site == site, said.c.field.in_(fields))
     found: dict[str, list[str]] = {}
-    for row in transaction.execute(wanted.order_by(said.c.field, said.c.value).limit(MOST_VALUES)):
+    for row in transaction.execute(wanted.order_by(said.c.field, said.c.value).limit(_MOST_VALUES)):
         found.setdefault(row.field, []).append(row.value)
     return found
 
@@ -171,10 +171,10 @@ def page(context: RequestContext) -> Response:
     """Show the unknown phrases and the added words of each site."""
     with context.read_transaction() as transaction:
         sites = fleet.load_sites(transaction)
-    return context.render("words.html", sites=[_site(context, site) for site in sites])
+    return context.render("words.html", sites=[_site_values(context, site) for site in sites])
 
 
-def _site(context: RequestContext, site: str) -> dict[str, Any]:
+def _site_values(context: RequestContext, site: str) -> dict[str, Any]:
     with context.read_transaction() as transaction:
         catalogue = context.resources.catalogue(site, transaction)
         rows, _, waits = _added_words(catalogue)
@@ -183,7 +183,7 @@ def _site(context: RequestContext, site: str) -> dict[str, Any]:
         forms = _load_spoken_forms(context, transaction, catalogue)
     values = {"name": site, "rows": rows, "waits": waits, "forms": [], "groups": []}
     if isinstance(forms, SpokenForms):
-        groups = unknown_phrases(devices, waiting, forms, rows)
+        groups = _unknown_phrases(devices, waiting, forms, rows)
         return values | {"fault": "", "groups": groups, "forms": sorted(forms.plain)}
     return values | {"fault": str(forms)}
 
@@ -206,16 +206,16 @@ def _added_words(catalogue: SiteCatalogue) -> tuple[tuple[Cells, ...], int, bool
     return ((), 0, False) if latest is None else (latest.rows, latest.version, latest.published_at is None)
 
 
-def word_page(context: RequestContext) -> Response:
+def _word_page(context: RequestContext) -> Response:
     """Show the possible meanings of a word; with one chosen, what it would change."""
-    given = {name: parameters.text(context, name) or "" for name in KEYS}
+    given = {name: parameters.text(context, name) or "" for name in _KEYS}
     proposal = _try_word(context, given)
     return proposal if isinstance(proposal, Response) else _page(context, given, proposal)
 
 
 @dataclass(frozen=True, slots=True)
 class _Proposal:
-    """A word and its trial."""
+    """A proposed word and the effects of its trial."""
 
     forms: SpokenForms
     version: int  # Of the words to which it would be added.
@@ -263,7 +263,7 @@ def _page(context: RequestContext, given: dict[str, str], proposal: _Proposal, f
         wrong=wrong,
         trial=proposal.trial,
         changes={what: proposal.changes(what) for what in Effect},
-        shown=MOST_SHOWN,
+        shown=_MOST_SHOWN,
         unlisted=proposal.forms.unlisted(given["form"]),
         version=proposal.version,
     )
@@ -284,9 +284,9 @@ def _find_faults(forms: SpokenForms, row: Cells) -> list[str]:
     return found or forms.faults(row)
 
 
-def add(context: RequestContext) -> Response:
+def _add(context: RequestContext) -> Response:
     """Add a word to the site's words, if it changes no entry or the user accepts that."""
-    given = {name: context.form.get(name, "").strip() for name in KEYS}
+    given = {name: context.form.get(name, "").strip() for name in _KEYS}
     proposal = _try_word(context, given)
     if isinstance(proposal, Response):
         return proposal
@@ -306,4 +306,4 @@ def add(context: RequestContext) -> Response:
     return RedirectResponse(f"/catalogue/{quote(site)}/{OF_WORDS}", 303)
 
 
-ROUTES = (Route("", page), Route("/one", word_page), Route("/add", add, Role.ADMIN, changes=True))
+ROUTES = (Route("", page), Route("/one", _word_page), Route("/add", _add, Role.ADMIN, changes=True))
