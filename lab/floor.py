@@ -47,19 +47,19 @@ class BaselineRecogniser:
         expected = cached_sentences(settings.cache / "grammars", form, catalogue, None)
         self._grammar = json.dumps([*expected, UNKNOWN])
 
-    def record(self, source: Source) -> Mapping[str, FieldValue] | None:
+    def recognise_entry(self, source: Source) -> Mapping[str, FieldValue] | None:
         """Recognise a whole source; return the entry, or None if a required field has no value."""
-        return parse_words([word.text for word in self.words(source)], self._form, self._catalogue)
+        return parse_words([word.text for word in self.recognise_words(source)], self._form, self._catalogue)
 
-    def recogniser(self) -> Any:
+    def make_recogniser(self) -> Any:
         """A new recogniser with the form's grammar."""
         kaldi: Any = vosk.KaldiRecognizer(self._model, SAMPLE_RATE, self._grammar)
         kaldi.SetWords(True)
         return kaldi
 
-    def words(self, source: Source) -> tuple[Word, ...]:
+    def recognise_words(self, source: Source) -> tuple[Word, ...]:
         """Recognise a whole source; return its words."""
-        kaldi = self.recogniser()
+        kaldi = self.make_recogniser()
         found = [json.loads(kaldi.Result()) for frame in source.frames() if kaldi.AcceptWaveform(frame.pcm)]
         said = [one for part in (*found, json.loads(kaldi.FinalResult())) for one in part.get("result", ())]
         return tuple(Word(one["word"], one["start"], one["end"], one["conf"]) for one in said)

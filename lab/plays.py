@@ -52,7 +52,7 @@ def answer_plays(
                 yield stage.answer(line)
             except (WrongPlay, WrongStep) as fault:
                 yield {"error": f"line {number}: {fault}"}
-        stage.leave()
+        stage.close()
 
 
 class _PlaySession:
@@ -68,24 +68,24 @@ class _PlaySession:
         """Execute one JSON line; return its result. Raises WrongPlay, WrongStep."""
         match row := _parse_line(typed):
             case {"begin": dict(keys)}:
-                self.leave()
+                self.close()
                 self._held = self._made(_parse_play(keys, self._usual, self._forms))
                 return self._held.begin()
             case {"line": str(line)}:
-                return self._open.step(line.strip())
+                return self._open_rehearsal.step(line.strip())
             case {"end": True}:
-                result = self._open.result()
-                self.leave()
+                result = self._open_rehearsal.result()
+                self.close()
                 return result
             case {"lines": list(lines), **given} if all(isinstance(one, str) for one in lines):
-                return self._whole([one.strip() for one in lines], given)
+                return self._run_play([one.strip() for one in lines], given)
             case {"lines": found}:
                 raise WrongPlay(f"lines: found {found!r:.60}, allowed is a list of strings")
             case _:
                 allowed = '{"lines": [...]}, {"begin": {...}}, {"line": "..."} or {"end": true}'
                 raise WrongPlay(f"found {', '.join(map(repr, row)) or 'nothing'}, allowed is {allowed}")
 
-    def leave(self) -> None:
+    def close(self) -> None:
         """Close the open conversation, if any, and delete its journal."""
         if self._held is not None:
             self._held.close()
@@ -93,19 +93,19 @@ class _PlaySession:
         self._held = None
 
     @property
-    def _open(self) -> Rehearsal:
+    def _open_rehearsal(self) -> Rehearsal:
         if self._held is None:
             raise WrongPlay('found a step, and no conversation is held; allowed is {"begin": {...}} before it')
         return self._held
 
-    def _whole(self, lines: list[str], told: JsonLine) -> JsonLine:
-        self.leave()
+    def _run_play(self, lines: list[str], told: JsonLine) -> JsonLine:
+        self.close()
         self._held = held = self._made(_parse_play(told, self._usual, self._forms))
         try:
             turns = [held.begin(), *(held.step(one) for one in lines)]
             return {**held.result(), "turns": turns}
         finally:
-            self.leave()
+            self.close()
 
 
 @contextmanager

@@ -60,7 +60,7 @@ def render_comparison(found: Comparison) -> Group:
     alone = f"{many(len(found.pairs), 'clip')} in both; {found.unpaired} in one only, not counted."
     chance = (
         f"Right in the first run only: {found.only_first}; in the second only: {found.only_second}. "
-        f"McNemar's exact test: p = {found.chance:.3g}."
+        f"McNemar's exact test: p = {found.p_value:.3g}."
     )
     shown: list[RenderableType] = [changed, ""] if found.changed else []
     return Group(marks, "", *shown, alone, chance)

@@ -65,18 +65,18 @@ def record_truth(
     made = TruthSet(folder, chosen.name)
     _record_noise(made, asked, noise_minutes)
     wanted = choose_prompts(chosen, Catalogue.load(asked.catalogue_directory), count, speaker)
-    said = made.said(speaker)
+    said = made.recorded_prompts(speaker)
     for prompt in wanted:
         if prompt.number in said:
             continue
         taken = _record_take(prompt, len(wanted), asked, hands_free=hands_free)
         if isinstance(taken, RecordedTake):
-            line(f"kept {made.keep(prompt, speaker, condition, taken).name}")
+            line(f"kept {made.store_take(prompt, speaker, condition, taken).name}")
         elif taken == "q":
             break
     for file in made.mix_noise(snrs_db) if snrs_db else ():
         line(f"mixed {file.name}")
-    line(f"{len(made.said(speaker))} of {count} said; dockvoice evaluate {made.manifest}")
+    line(f"{len(made.recorded_prompts(speaker))} of {count} said; dockvoice evaluate {made.manifest}")
 
 
 def _open_microphone(asked: Settings) -> Microphone:
@@ -86,12 +86,12 @@ def _open_microphone(asked: Settings) -> Microphone:
 def _record_noise(made: TruthSet, asked: Settings, minutes: int) -> None:
     while made.noise_minutes < minutes:
         line(f"Noise, minute {made.noise_minutes + 1} of {minutes}: let the place sound, and say nothing.")
-        made.keep_noise(record_noise(_open_microphone(asked), MINUTE_S, _print_every(15)))
+        made.store_noise(record_noise(_open_microphone(asked), MINUTE_S, _seconds_printer(15)))
 
 
-def _print_every(whole: int) -> Callable[[float], None]:
+def _seconds_printer(every_s: int) -> Callable[[float], None]:
     def print_seconds(seconds: float) -> None:
-        if round(seconds) % whole == 0:
+        if round(seconds) % every_s == 0:
             line(f"  {seconds:.0f} s")
 
     return print_seconds

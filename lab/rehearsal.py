@@ -104,7 +104,7 @@ class Rehearsal:
 
     def begin(self) -> Json:
         """Start the device; return its first prompts."""
-        return self._turn("", self._start())
+        return self._play_turn("", self._start())
 
     def _start(self) -> Stepped:
         self._journal = Journal.open(self.directory)
@@ -129,14 +129,14 @@ class Rehearsal:
             if does is None:
                 raise WrongStep(f"found the step {word!r}, allowed are {'; '.join(STEPS)}")
             try:
-                return self._turn(line, *does(rest.strip()))
+                return self._play_turn(line, *does(rest.strip()))
             except (ValueError, IndexError, KeyError, UnreadableInput) as fault:
                 raise WrongStep(f"{line!r:.120}: {fault}; allowed are {'; '.join(STEPS)}") from fault
         if self.play.sending is not None and line.startswith(SCANNED):
-            return self._turn(line, *self._do_scan(line))
+            return self._play_turn(line, *self._do_scan(line))
         stepped = self._talk.say(line)
         self._lines[self._talk.latest] = line
-        return self._turn(line, stepped)
+        return self._play_turn(line, stepped)
 
     def result(self) -> Json:
         """The result of the whole conversation, as JSON: events, entries, reviews, prompts."""
@@ -176,7 +176,7 @@ class Rehearsal:
                 }
                 for one in waiting
             ],
-            "given_up": list(self._given_up(used)),
+            "given_up": list(self._unrecorded_lines(used)),
             "said": self.said,
             "parked": len(waiting),
             "state": self._talk.state.value,
@@ -184,7 +184,7 @@ class Rehearsal:
             "open": None if draft is None else {name: one.value for name, one in draft.reading.fields.items()},
         }
 
-    def _given_up(self, used: set[str]) -> Iterator[Json]:
+    def _unrecorded_lines(self, used: set[str]) -> Iterator[Json]:
         """Utterances that were withdrawn or not understood, or of which a value is in no entry."""
         for name, line in self._lines.items():
             reading = None if name in used else self._journal.queries.reading(name)
@@ -223,7 +223,7 @@ class Rehearsal:
         found = self._oldest_review()
         rules = replace(self._talk.rules, form=self._form_named(found.form))
         row = accept(self._journal, found.utterance_id, stated(given, rules.form), rules, Person(IN_OFFICE), office)
-        self._keep(row.event_id, row.sequence, json.loads(row.body))
+        self._add_event(row.event_id, row.sequence, json.loads(row.body))
         (entry,) = self._journal.dialogue.entries(1)
         fate = OfficeDecision.RECORDED if entry.fields == found.fields else OfficeDecision.CORRECTED
         return [self._talk.handle(OfficeDecided(found.utterance_id, fate, entry.fields, entry))]
@@ -262,16 +262,16 @@ class Rehearsal:
 
     # The result of the line.
 
-    def _turn(self, line: str, *steps: Stepped) -> Json:
+    def _play_turn(self, line: str, *steps: Stepped) -> Json:
         before, first = len(self._events), len(self.said)
         for stepped in steps:
             self.said += self._texts(stepped)
             if stepped.row is not None:
-                self._keep(stepped.row.event_id, stepped.row.sequence, json.loads(stepped.row.body))
+                self._add_event(stepped.row.event_id, stepped.row.sequence, json.loads(stepped.row.body))
         state = self._talk.state.value
         return {"line": line, "said": self.said[first:], "events": self._events[before:], "state": state}
 
-    def _keep(self, event_id: str, sequence: int, event: Json) -> None:
+    def _add_event(self, event_id: str, sequence: int, event: Json) -> None:
         self._ids[event_id] = sequence
         data = event["data"]
         named = {name: self._ids.get(data[name]) for name in REFERENCE_KEYS if name in data}

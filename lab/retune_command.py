@@ -143,7 +143,7 @@ def _tabulate_thresholds(every: Sequence[KeptClip], standing: Mapping[str, Rules
     rows = []
     for demand in (None, *DEMANDS):
         way = Tuning(demand=demand)
-        row = TriedTuning("", [(one, way.judged(one, standing)) for one in said], way)
+        row = TriedTuning("", [(one, way.mark_clip(one, standing)) for one in said], way)
         rows.append(("as shipped" if demand is None else f"{demand:g}", *_format_row(row)))
     return Table("By agree.minimum_confidence", ("demand", *COLUMNS[1:]), tuple(rows), f"{len(said)} clips.")
 

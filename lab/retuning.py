@@ -122,14 +122,14 @@ def mark_with_curves(one: KeptClip, by: Curves, demands: Rules) -> Mark:
     """Decide the clip again with other curves and thresholds; return its mark."""
     again = []
     for decided, acoustics in one.decided:
-        reading = recalibrated(decided.reading, by)
+        reading = _recalibrate(decided.reading, by)
         verdict = decide(reading, decided.utterance.segment.closing, demands, Circumstances(acoustics))
         replaces = decided.replaces if verdict.outcome is Outcome.ACCEPT else None
         again.append(replace(decided, reading=reading, verdict=verdict, replaces=replaces))
     return score_clip(one.clip.fields, again)
 
 
-def recalibrated(reading: Reading, by: Curves) -> Reading:
+def _recalibrate(reading: Reading, by: Curves) -> Reading:
     """The reading with each confidence recomputed by other curves."""
     fields = dict(reading.fields)
     for name, field in fields.items():
@@ -220,7 +220,7 @@ class Tuning:
         """The rules with this tuning's threshold, as `agree.minimum_confidence` would set it."""
         return standing if self.demand is None else replace(standing, minimum_confidence=self.demand)
 
-    def judged(self, one: KeptClip, standing: Mapping[str, Rules]) -> Mark:
+    def mark_clip(self, one: KeptClip, standing: Mapping[str, Rules]) -> Mark:
         """Decide the clip with this tuning; return its mark."""
         return mark_with_curves(one, VOSK if self.curves is None else self.curves, self.rules(standing[one.clip.form]))
 
@@ -287,7 +287,7 @@ def cross_validate(every: Sequence[KeptClip], standing: Mapping[str, Rules]) -> 
         marks: list[tuple[KeptClip, Mark]] = []
         for speaker, his in group_marks([(one, Mark.ASKED) for one in said], lambda one: one.clip.speaker).items():
             way = fitted([one for one in every if one.clip.speaker != speaker], curved=curved, demanding=demanding)
-            marks += [(one, way.judged(one, standing)) for one, _ in his]
+            marks += [(one, way.mark_clip(one, standing)) for one, _ in his]
         found.append(TriedTuning(name, marks, fitted(every, curved=curved, demanding=demanding)))
     return tuple(found)
 
@@ -325,7 +325,7 @@ def find_lowest_threshold(some: Sequence[KeptClip], own: Curves | None, standing
     """The lowest threshold of DEMANDS that keeps wrong records within the limit of each condition; else the highest."""
     for minimum in DEMANDS:
         way = Tuning(own, minimum)
-        told = [(one, way.judged(one, standing)) for one in some if one.clip.fields is not None]
+        told = [(one, way.mark_clip(one, standing)) for one in some if one.clip.fields is not None]
         if all(
             is_within_wrong_limit(condition, few)
             for condition, few in group_marks(told, lambda one: one.clip.condition).items()

@@ -72,7 +72,7 @@ class DeviceConversation:
         return self._dialogue.question
 
     @property
-    def held(self) -> bool:
+    def has_held_entry(self) -> bool:
         """Whether an entry was read back and will be committed unless an utterance objects to it."""
         return self._dialogue.state is State.HELD
 
@@ -83,7 +83,7 @@ class DeviceConversation:
         self.parked = self.parked or heard.verdict.outcome is Outcome.DEFER
         self._handle(UtteranceHeard(heard.utterance.utterance_id, heard.reading, segment.closing, known))
 
-    def leave(self) -> None:
+    def commit_held_entry(self) -> None:
         """Commit the held entry at once, as the next sentence would, without waiting for its timeout."""
         told_s = self.told_s
         self._handle(Deadline())
@@ -91,7 +91,7 @@ class DeviceConversation:
 
     def _handle(self, happening: Happening) -> None:
         orders = self._dialogue.handle(happening)
-        self.told_s += self._seconds(orders)
+        self.told_s += self._prompt_seconds(orders)
         for order in orders:
             match order:
                 case Commit(draft, verdict):
@@ -110,7 +110,7 @@ class DeviceConversation:
             self.entries.append(fields)
         self._dialogue.handle(Committed(LastEntry(draft.utterance_id, draft, fields)))
 
-    def _seconds(self, orders: Sequence[Order]) -> float:
+    def _prompt_seconds(self, orders: Sequence[Order]) -> float:
         """Duration of the prompts at the device's pace; of an earcon if there are none."""
         words = sum(len(self._phrasing.text(order).split()) for order in orders if isinstance(order, Say))
         return words * 60 / words_per_minute_of("en") or EARCON_S
@@ -155,19 +155,19 @@ class SimulatedOperator:
             return None
         random = Random(f"{self._habits.seed} {result.clip.audio.name}")  # noqa: S311 - chance, not secrecy
         words = OperatorWords(self._parts.form, self._parts.catalogue, truth, random)
-        exchange = DeviceConversation(Dialogue(self._parts.rules, self._manner()), self._phrasing)
+        exchange = DeviceConversation(Dialogue(self._parts.rules, self._signed_on_settings()), self._phrasing)
         for heard in result.heard:
             exchange.hear(heard)
         turns: list[Turn] = []
         while (says := self._choose_reaction(exchange, words, random)) is not None and len(turns) < MOST_TURNS:
-            turns.append(await self._turn(exchange, says, result, clip, len(turns)))
-        if says is None and exchange.held:
-            exchange.leave()
+            turns.append(await self._play_turn(exchange, says, result, clip, len(turns)))
+        if says is None and exchange.has_held_entry:
+            exchange.commit_held_entry()
         end = "parked" if says is not None else _classify_end(exchange.entries, truth)
         seconds = _clip_turn_seconds(result) + exchange.told_s + sum(turn.seconds for turn in turns)
         return _build_conversation(end, exchange.entries, turns, seconds)
 
-    def _manner(self) -> DialogueSettings:
+    def _signed_on_settings(self) -> DialogueSettings:
         """The settings' dialogue, for an operator who has signed on."""
         wanted = replace(dialogue_settings(self._parts.settings), operators=None)
         return wanted if self._habits.read_back is None else replace(wanted, holds_sure=self._habits.read_back)
@@ -180,12 +180,12 @@ class SimulatedOperator:
         if asked is not None:
             blind = asked.about is About.ENTRY_RIGHT and random.random() >= self._habits.attentive
             return OperatorUtterance(UtteranceReason.ANSWER, "yes") if blind else words.answer(asked)
-        if exchange.held:
+        if exchange.has_held_entry:
             wrong = words.correction(exchange.read_back)
             return wrong if wrong is not None and random.random() < self._habits.attentive else None
-        return None if exchange.entries or exchange.parked else words.again()
+        return None if exchange.entries or exchange.parked else words.whole_entry()
 
-    async def _turn(
+    async def _play_turn(
         self,
         exchange: DeviceConversation,
         says: OperatorUtterance,
@@ -193,8 +193,8 @@ class SimulatedOperator:
         clip: Callable[[], Source],
         number: int,
     ) -> Turn:
-        source = await self._sound(says, result, clip, number)
-        heard = await self._utterances(source)
+        source = await self._synthesise(says, result, clip, number)
+        heard = await self._recognise(source)
         for one in heard:
             exchange.hear(one)
         transcript = " / ".join(one.reading.transcript for one in heard)
@@ -206,7 +206,7 @@ class SimulatedOperator:
             seconds=_answer_turn_seconds(source, heard),
         )
 
-    async def _sound(
+    async def _synthesise(
         self, says: OperatorUtterance, result: Result, clip: Callable[[], Source], number: int
     ) -> SyntheticSpeech:
         answers = result.clip.answers if says.why is UtteranceReason.ANSWER else {}
@@ -216,7 +216,7 @@ class SimulatedOperator:
         said = await synthesise(says.text, result.clip.speaker or "", self._habits.seed)
         return SyntheticSpeech(embed_in_clip_noise(said, read_all_samples(clip()), result), told)
 
-    async def _utterances(self, source: Source) -> list[Decided]:
+    async def _recognise(self, source: Source) -> list[Decided]:
         heard: list[Decided] = []
 
         def collect(what: DictationEvent) -> None:

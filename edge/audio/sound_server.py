@@ -131,10 +131,10 @@ class _Pactl:
             return read(listing, os.getpid())
         except (ValueError, KeyError, TypeError) as fault:
             _logger.warning("pactl: its listing cannot be read (%r); routing is not checked", fault)
-            self.give_up()
+            self.disable()
             return None
 
-    def give_up(self) -> None:
+    def disable(self) -> None:
         """Disable queries."""
         self._program = None
 
@@ -196,7 +196,7 @@ class SoundServer:
             return found
         if self._knows:
             return ServerGone.GONE
-        self._pactl.give_up()  # no server when the device was opened: the sound comes from elsewhere, and always will
+        self._pactl.disable()  # no server when the device was opened: the sound comes from elsewhere, and always will
         return None
 
 

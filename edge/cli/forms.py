@@ -303,7 +303,7 @@ def _reading_table(form: Form, readings: Mapping[str, FieldReading]) -> Table:
             table.add_row(field.name, "", "", "not said" if field.required else "")
         else:
             table.add_row(
-                field.name, _values_text(reading), " ".join(reading.words), _question_text(form, field.name, reading)
+                field.name, _values_text(reading), " ".join(reading.words), _doubt_text(form, field.name, reading)
             )
     return table
 
@@ -314,7 +314,7 @@ def _values_text(reading: FieldReading) -> str:
     return " or ".join(written(value) for value in (reading.value, *reading.rivals))
 
 
-def _question_text(form: Form, name: str, reading: FieldReading) -> str:
+def _doubt_text(form: Form, name: str, reading: FieldReading) -> str:
     if reading.value is None:
         return "the words make no one value"
     if reading.rivals:

@@ -46,12 +46,12 @@ def make_event_printer(
 ) -> _EventPrinter:
     """Make the function that prints events: as JSON lines, or as text. `names` gives a source's file name."""
     forms = known or {form.name: form}
-    return print_agreed(
+    return print_dialogue_results(
         (lambda told: print_line(_event_line(told, names))) if as_json else _make_text_printer(forms, names)
     )
 
 
-def print_agreed(show: _EventPrinter) -> _EventPrinter:
+def print_dialogue_results(show: _EventPrinter) -> _EventPrinter:
     """Wrap a printer: it gets the dialogue's result, not the verdict, since "yes" is an answer there."""
     noted: dict[str, Verdict] = {}
 
@@ -89,7 +89,7 @@ def make_event_logger() -> _EventPrinter:
             case _:  # of the headset, the log has a line of its own
                 pass
 
-    return print_agreed(log_event)
+    return print_dialogue_results(log_event)
 
 
 def _link_text(changed: LinkChanged) -> str:

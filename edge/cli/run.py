@@ -14,7 +14,7 @@ from edge.agent.app import Agent, AgentTold
 from edge.agent.app import replay as replayed
 from edge.agent.dialogue_driver import STEPS
 from edge.agent.parts import Parts, assemble
-from edge.cli.lines import AgentLines, make_event_logger, make_event_printer, print_agreed, print_line
+from edge.cli.lines import AgentLines, make_event_logger, make_event_printer, print_dialogue_results, print_line
 from edge.cli.options import AsJson, Broker, Config, FormName, State, Trace, Wait, settings
 from edge.cli.tables import counts_line
 from edge.cli.terminal import can_be_drawn_on, ignore_hang_up, read_keys
@@ -81,7 +81,7 @@ async def _run_as_json(parts: Parts, executor: JournalThread) -> None:
         for one in lines.event(told):
             tell(one)
 
-    agent = Agent(parts, executor, print_agreed(tell_event), live=True)
+    agent = Agent(parts, executor, print_dialogue_results(tell_event), live=True)
     tell(lines.started())
     async with asyncio.TaskGroup() as group:
         changes = group.create_task(print_changes(lines, agent, executor, tell))

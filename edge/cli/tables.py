@@ -161,7 +161,7 @@ def amendment_text(told: str, act: Act, named: object) -> str:
             return told
 
 
-def entries(kept: Sequence[KeptEntry]) -> Table:
+def entries_table(kept: Sequence[KeptEntry]) -> Table:
     """A table of entries, newest first, with their states."""
     columns = ("number", "recorded at", "entry", "state", "sent")
     table = Table(*columns, box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))

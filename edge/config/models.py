@@ -69,7 +69,7 @@ class TranscriberSettings(Prices):
     )
 
     @model_validator(mode="after")
-    def _check_service_keys(self) -> Self:
+    def _check_model_and_length(self) -> Self:
         if self.model is None and self.kind not in _NAMELESS:
             raise ValueError(f"model is not set; a transcriber of kind {self.kind} needs the name of one")
         if self.kind in {TranscriberKind.GOOGLE, TranscriberKind.AZURE} and self.max_seconds > _SHORT_AUDIO_S:
@@ -215,7 +215,7 @@ class ClientSettings(Section):
         return self.key_header or _SERVICES[self.kind].header
 
     @model_validator(mode="after")
-    def _check_service_keys(self) -> Self:
+    def _check_address_and_key(self) -> Self:
         service = _SERVICES[self.kind]
         if self.url is None and service.address is None:
             raise ValueError(f"url is not set; a client of kind {self.kind} needs the address of your own service")

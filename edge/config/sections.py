@@ -71,7 +71,7 @@ class Workdays(Section):
     )
 
     @model_validator(mode="after")
-    def _require_zone(self) -> Self:
+    def _check_shifts(self) -> Self:
         if self.zone is None and (self.shifts or self.begins != "00:00"):
             raise ValueError("begins and shifts are told by a clock, but zone is not set; set the site's time zone")
         if len(set(self.shifts.values())) < len(self.shifts):
@@ -106,7 +106,7 @@ class Keep(Section):
     )
 
     @model_validator(mode="after")
-    def _check_order(self) -> Self:
+    def _check_free_space_limits(self) -> Self:
         if self.alarm_free_mb <= self.stop_free_mb:
             raise ValueError("alarm_free_mb is not more than stop_free_mb: the alarm must come before recording stops")
         return self
@@ -339,7 +339,7 @@ class Deliver(Section):
         return (self.floors or {}).get(name, 0)
 
     @model_validator(mode="after")
-    def _require_receipts_key(self) -> Self:
+    def _check_settle_by_broker(self) -> Self:
         if self.settle is SettleBy.BROKER and self.mqtt.version is MqttVersion.V311:
             raise ValueError(
                 'settle is "broker", but mqtt.version is "3.1.1", in which a broker acknowledges what it refuses; '

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from edge.audio.pcm import FRAME_MS
-from edge.audio.portaudio import TURN, close_stream, demand_alsa_opens, portaudio, start_stream
+from edge.audio.portaudio import TURN, close_stream, portaudio, require_alsa_opens, start_stream
 from edge.records import SAMPLE_RATE
 
 HAND_OFF_PIECES = 10_000 // FRAME_MS
@@ -102,7 +102,7 @@ class Stream:
         """Open a device as `find_device` found it. Raises DeviceNotOpened."""
         library = portaudio()
         try:
-            demand_alsa_opens(library, found, playback=False)
+            require_alsa_opens(library, found, playback=False)
         except library.PortAudioError as fault:
             raise DeviceNotOpened(_one_line_message(fault)) from None
         rate, channels = _choose_format(library, found)

@@ -21,7 +21,7 @@ from enum import Enum, auto
 
 from dockvoice_protocol.records import Expectation
 from edge.config import Endpoint
-from edge.hear.microphone_health import FaultKind, MicrophoneEvent, Noticed, Over
+from edge.hear.microphone_health import FaultBegan, FaultEnded, FaultKind, MicrophoneEvent
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Frame, Segment
 
 TAIL_MS = 200
@@ -254,7 +254,7 @@ LEAD = SAMPLE_RATE * 200 // 1000  # And the first word begins before the key is 
 HELD_AT_MOST = 60 * SAMPLE_RATE
 """A talk key that is down for a minute is stuck, or its release was lost: sound is dropped from then on."""
 
-_STUCK_KEY_FAULT = Noticed(
+_STUCK_KEY_FAULT = FaultBegan(
     FaultKind.KEY_STUCK, "has had its talk key down for a minute, and hears nothing until that is let go; is it stuck?"
 )
 
@@ -300,7 +300,7 @@ class Gate:
         was_stuck = self._stuck
         self._stuck = self._held_since is not None and frame.start - self._held_since > HELD_AT_MOST
         if self._stuck != was_stuck:
-            self._tell(_STUCK_KEY_FAULT if self._stuck else Over(FaultKind.KEY_STUCK))
+            self._tell(_STUCK_KEY_FAULT if self._stuck else FaultEnded(FaultKind.KEY_STUCK))
 
     def _update_state_and_is_open(self, frame: Frame) -> bool:
         if self.muted or not self._push_to_talk:

@@ -19,7 +19,7 @@ RETURNS = 3  # Returns of sound by itself that prove a gate.
 OPEN_S = 30.0  # Sound for so long without a break is the room's: the microphone has no gate.
 
 
-class _Zeros:
+class _ZeroCounter:
     """Counts seconds of zeros only, and holds their limit."""
 
     def __init__(self, *, zeros_s: float, gated_s: float) -> None:
@@ -122,7 +122,7 @@ DEAF = frozenset({*_STOPPED, FaultKind.REROUTED, FaultKind.WRONG_RATE})  # With 
 
 
 @dataclass(frozen=True, slots=True)
-class Noticed:
+class FaultBegan:
     """A fault began."""
 
     fault: FaultKind
@@ -130,13 +130,13 @@ class Noticed:
 
 
 @dataclass(frozen=True, slots=True)
-class Over:
+class FaultEnded:
     """A fault is over."""
 
     fault: FaultKind
 
 
-MicrophoneEvent = Noticed | Over
+MicrophoneEvent = FaultBegan | FaultEnded
 
 
 class _RateWatch:
@@ -189,7 +189,7 @@ class MicrophoneHealth:
 
         `source`: the sound server's name of the wanted source; without one, the first.
         """
-        self.zeros = _Zeros(zeros_s=zeros_s, gated_s=gated_s)
+        self.zeros = _ZeroCounter(zeros_s=zeros_s, gated_s=gated_s)
         """Judges zeros from this microphone."""
         self.wanted = source
         """The wanted source, once it is known."""
@@ -327,7 +327,7 @@ class MicrophoneHealth:
         if fault in self.faults:
             return []
         self.faults[fault] = what
-        return [Noticed(fault, what)]
+        return [FaultBegan(fault, what)]
 
     def _end_fault(self, fault: FaultKind) -> list[MicrophoneEvent]:
-        return [Over(fault)] if self.faults.pop(fault, None) is not None else []
+        return [FaultEnded(fault)] if self.faults.pop(fault, None) is not None else []

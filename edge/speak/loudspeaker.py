@@ -17,7 +17,7 @@ import numpy as np
 import soxr
 
 from dockvoice_protocol.errors import Unavailable
-from edge.audio.portaudio import TURN, close_stream, demand_alsa_opens, portaudio, start_stream
+from edge.audio.portaudio import TURN, close_stream, portaudio, require_alsa_opens, start_stream
 from edge.audio.sound_server import PlaybackSink
 from edge.records import SAMPLE_RATE
 from edge.speak.mixer import Mixer, Phrase, Rank, Samples
@@ -191,7 +191,7 @@ class _Stream:
         """Open the device and start playback. Raises PortAudio's errors."""
         with TURN:  # from the first look: its number may be another's afterwards
             found = library.query_devices(device, "output")
-            demand_alsa_opens(library, found, playback=True)
+            require_alsa_opens(library, found, playback=True)
             rate, channels = _choose_format(library, found)
             stream = cls(rate, channels, block)
             stream._opened = library.RawOutputStream(

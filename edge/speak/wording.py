@@ -87,7 +87,7 @@ class Readback:
         told = [self._field_clauses(field, {**known, **fields}, terms) for field in there]
         for at, field in enumerate(there if brief else ()):
             is_first = at == 0 and self._is_known_without_label(field)
-            if field.name in terms.ends or is_first or self._is_no_other(field, fields[field.name]):
+            if field.name in terms.ends or is_first or self._fits_no_other_field(field, fields[field.name]):
                 told[at] = told[at][-1:]
         ended = [(*clauses[:-1], f"{clauses[-1]},") for clauses in told[:-1]] + told[-1:]
         return tuple(clause for clauses in ended for clause in clauses)
@@ -96,7 +96,7 @@ class Readback:
         taken = [one for one in self._form.fields if one.identifier or (one.bare and one.spoken.spelt)]
         return field.spoken.spelt and field.many is None and taken == [field]
 
-    def _is_no_other(self, field: FormField, value: FieldValue) -> bool:
+    def _fits_no_other_field(self, field: FormField, value: FieldValue) -> bool:
         """Whether a spelt value with a letter cannot be taken for another field's: "A 1 2" is no item."""
         if not field.spoken.is_code or not isinstance(value, str) or value.isdigit():
             return False
@@ -117,7 +117,7 @@ class Readback:
         )
         return plain if again is None else (*plain[:-1], f"{plain[-1]},", again)
 
-    def listed(self, name: str, values: Sequence[FieldValue]) -> str:
+    def list_values(self, name: str, values: Sequence[FieldValue]) -> str:
         """Several values of a field, without its label: `7 4 2, 7 4 5`; long numbers by their ends, if those differ."""
         field, ends = self._form[name], [str(value)[-FEWEST_TOLD:] for value in values]
         told = (
@@ -126,7 +126,7 @@ class Readback:
         )
         return ", ".join(self._spoken_value(field, value) for value in told)
 
-    def openings(self) -> tuple[str, ...]:
+    def standalone_labels(self) -> tuple[str, ...]:
         """The labels that are clauses by themselves: the first clause of most readbacks."""
         spelt = (field for field in self._form.fields if field.spoken.spelt)
         clauses = (self._value_clauses(field.item, {field.name: "0"}, _PLAIN) for field in spelt)
@@ -300,14 +300,14 @@ def _alternative_wording(field: FormField, value: FieldValue, language: Language
     """
     if isinstance(value, int | float) and not isinstance(value, bool) and not _is_signed(field):
         whole, _, places = plain(abs(value)).partition(".")
-        if not _easily_misheard(whole, language.code):
+        if not _is_easily_misheard(whole, language.code):
             return None
         point = [language.table["decimals"]["points"][0]] if places else []
         return " ".join([*whole, *point, *places])
     return None
 
 
-def _easily_misheard(number: str, language: str) -> bool:
+def _is_easily_misheard(number: str, language: str) -> bool:
     tens = number[-2:-1]
     return number[-2:] in _TEENS_AND_TENS or (tens != "" and tens in table(language, "voices")["tens_alike"])
 
@@ -375,7 +375,7 @@ class Phrasing:
         opening = {
             before for text in self._texts.values() if (before := _SLOT.split(text)[0].strip()) and before[-1] in ",:"
         }
-        labels = set(self.readback.openings())
+        labels = set(self.readback.standalone_labels())
         questions = {
             self.readback.question(one.name, dict.fromkeys(said, 1))
             for one in self._form.fields
@@ -450,7 +450,7 @@ class Phrasing:
             case "question" if say.asked is not None:
                 return reader.question(say.asked, say.known)
             case "listed" if say.asked is not None:
-                return reader.listed(say.asked, say.candidates)
+                return reader.list_values(say.asked, say.candidates)
             case _:
                 return None
 

@@ -86,7 +86,7 @@ class PartTimer:
         self._within = threading.local()
 
     @contextmanager
-    def running(self) -> Iterator[None]:
+    def measuring(self) -> Iterator[None]:
         """Measure while the block lasts."""
         with ExitStack() as restored:
             for part, places in PARTS.items():
@@ -140,7 +140,7 @@ class HearingCost:
     """Share of each part in that."""
 
     @property
-    def an_hour(self) -> float:
+    def hourly_cpu(self) -> float:
         """CPU seconds per hour of sound."""
         return self.processor * HOUR_S
 
@@ -213,7 +213,7 @@ def measure_hearing(parts: Parts, name: str, sources: Sequence[Source], most: li
     with (
         TemporaryDirectory(prefix="dockvoice-footprint-") as scratch,
         JournalThread(Path(scratch)) as executor,
-        watch.running(),
+        watch.measuring(),
     ):
         began = time.process_time()
         asyncio.run(hear_all(dictation(parts, executor, count_event), sources))
@@ -265,12 +265,12 @@ def print_figures(parts: Parts, memory: Memory, heard: Sequence[HearingCost], sp
     for one in heard:
         told = ", ".join(f"{part} {share * HOUR_S:.1f}" for part, share in one.parts.items())
         print(
-            f"{one.sound:>8}: {one.an_hour:.1f} processor seconds an hour, {one.processor:.1%} of a core, over "
+            f"{one.sound:>8}: {one.hourly_cpu:.1f} processor seconds an hour, {one.processor:.1%} of a core, over "
             f"{one.seconds:.0f} s with {one.utterances} utterances{f' ({told})' if told else ''}"
         )
     speech = next(one for one in heard if one.sound == "speech")
     print(
-        f"at most {SPEECH_BAR} s an hour of speech: {'met' if speech.an_hour <= SPEECH_BAR else 'missed'}; at most "
+        f"at most {SPEECH_BAR} s an hour of speech: {'met' if speech.hourly_cpu <= SPEECH_BAR else 'missed'}; at most "
         f"{MEMORY_BAR} MB: {'met' if memory.most <= MEMORY_BAR else 'missed'}"
     )
     print(

@@ -195,7 +195,7 @@ class TurnRecogniser:
 
     def hear(self, frames: Iterable[Frame], turn: DetectedTurn) -> TurnTranscript:
         """Recognise a turn; word times count from the clip's first sample. Creating the recogniser is not timed."""
-        kaldi: Any = self._floor.recogniser()
+        kaldi: Any = self._floor.make_recogniser()
         pcm = b"".join(frame.pcm for frame in frames)[turn.begin * SAMPLE_BYTES : turn.end * SAMPLE_BYTES]
         began = last = time.process_time()
         found: list[Any] = []

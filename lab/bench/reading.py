@@ -161,7 +161,7 @@ def _alternatives_job(hearings: Hearings, form: Form, catalogue: Catalogue) -> J
     return weigh
 
 
-class _Ear(VoskInterpreter):
+class _AlternativesRecorder(VoskInterpreter):
     """Vosk as in the agent, but it stores its alternatives and does not parse them."""
 
     heard: Hearings = ()
@@ -180,7 +180,7 @@ def _hearings_of_clips(
     except Misconfigured as fault:
         print(f"no clips are read: {fault}\n")
         return []
-    ear, heard = _Ear(weights, form, catalogue, phrases(form, catalogue)), []
+    ear, heard = _AlternativesRecorder(weights, form, catalogue, phrases(form, catalogue)), []
     for manifest in manifests:
         for line in manifest.read_text(encoding="utf-8").splitlines():
             clip = json.loads(line)

@@ -60,7 +60,7 @@ GROUPS: Mapping[str, Callable[[KeptClip], str | None]] = {
 }
 
 
-def hear_clips(settings: Settings, manifest: Path, kept: Path) -> tuple[KeptClip, ...]:
+def _evaluate_clips_cached(settings: Settings, manifest: Path, kept: Path) -> tuple[KeptClip, ...]:
     """Evaluate the clips of a manifest, with a cache on disk keyed by the manifest and the code."""
     digest = sha256(manifest.read_bytes())
     for file in sorted([*(REPOSITORY / "edge").rglob("*.py"), *(REPOSITORY / "config").rglob("*.*")]):
@@ -161,7 +161,7 @@ def _fit_cells(some: Marks) -> Iterator[str]:
     yield format_percent(lower_quartile(list(speakers.values())))
 
 
-def judge_fall(together: Marks, apart_from: Marks) -> str:
+def judge_drop(together: Marks, apart_from: Marks) -> str:
     """Say whether right falls by no more than ALLOWED_FALL on data left out, and wrong stays within its goal."""
     names = {id(one) for one, _ in apart_from}
     same = [(one, became) for one, became in together if id(one) in names and one.clip.fields is not None]
@@ -191,7 +191,7 @@ def main() -> None:
     parser.add_argument("--kept", type=Path, default=KEPT, help="where hearings are kept; default .cache/rotation")
     asked = parser.parse_args()
     settings = load_settings(Settings, None)
-    every = [one for manifest in asked.manifests for one in hear_clips(settings, manifest, asked.kept)]
+    every = [one for manifest in asked.manifests for one in _evaluate_clips_cached(settings, manifest, asked.kept)]
     forms = load_forms(settings.forms_directory)
     names = sorted({one.clip.form for one in every})
     standing = {name: rules(settings, forms[name], assemble(settings, name).catalogue) for name in names}
@@ -205,9 +205,9 @@ def main() -> None:
     for name, key in GROUPS.items():
         if len({key(one) for one in every} - {None}) > 1:
             ways[f"other {name}s"] = cross_validate_groups(every, key, standing)
-            told.append(f"Other {name}s: {judge_fall(ways['all of it'], ways[f'other {name}s'])}.")
+            told.append(f"Other {name}s: {judge_drop(ways['all of it'], ways[f'other {name}s'])}.")
     ways["other speakers, demand too"] = cross_validate_groups(every, GROUPS["speaker"], standing, demand=True)
-    told.append(f"The demand too: {judge_fall(ways['all of it'], ways['other speakers, demand too'])}.")
+    told.append(f"The demand too: {judge_drop(ways['all of it'], ways['other speakers, demand too'])}.")
     wrong = sum(not one.right for one in readings)
     print(to_markdown(tabulate_fits(ways, "Tuned on other speakers, wordings, noises and sets")))
     print(f"Fitted on up to {len(readings)} fields, {wrong} wrong. {' '.join(told)}")

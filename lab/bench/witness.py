@@ -53,7 +53,7 @@ async def measure_entries(settings: Settings, clips: Sequence[Clip]) -> tuple[li
         for one in await evaluate(settings, load_clip_sources(clips), tick):
             clip = one.result.clip
             sound = b"".join(frame.pcm for frame in RecordedSource(clip.audio).frames())
-            words = floor.words(RecordedSource(clip.audio))
+            words = floor.recognise_words(RecordedSource(clip.audio))
             plain = parse_words([word.text for word in words], parts.form, parts.catalogue)
             taken = [("floor", words, plain, sound)] if plain is not None else []
             taken += [

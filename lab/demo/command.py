@@ -140,7 +140,7 @@ class _Demo:
         with ExitStack() as running:
             running.enter_context(self._broker)
             beside = running.enter_context(ThreadPoolExecutor(1))
-            opening = beside.submit(self._open, running)
+            opening = beside.submit(self._start_inventory_and_console, running)
             parts = assemble(self._settings, live=True)  # the recogniser's weights take seconds
             show(f"Broker: {self._broker.name}\nRecogniser: {parts.interpreter.name}\n", style="dim")
             opening.result()
@@ -149,7 +149,7 @@ class _Demo:
             show(f"A notice announces trailer {TRAILER}: {NOTICE.count('5501')} pallets.\n", style="dim")
             return asyncio.run(self._receive(parts))
 
-    def _open(self, running: ExitStack) -> None:
+    def _start_inventory_and_console(self, running: ExitStack) -> None:
         """Start the inventory, which announces the trailer, and then the console."""
         with ThreadPoolExecutor(1) as beside:
             enrolling = beside.submit(self._inventory.enrol, self._state)
@@ -166,17 +166,17 @@ class _Demo:
             async with door.open():
                 await door.until_announced()
                 for clip in load_utterances(short=self._stands_in):
-                    await self._between(clip, door)
+                    await self._play_event_before(clip, door)
                     who = "colleague" if clip.by_colleague else "operator"
                     self._console.print(f"{who:>9}  {clip.text}", style="bold" if who == "operator" else "dim")
                     await door.hear(clip.audio)
                 await door.until_recorded()
                 await door.settle(SETTLE_WITHIN_S)
-                holds = await asyncio.to_thread(self._prove)
-                await self._hand_over(await door.put_aside())
+                holds = await asyncio.to_thread(self._make_and_verify_dossier)
+                await self._show_reviews(await door.parked_ids())
         return holds
 
-    async def _between(self, clip: DemoUtterance, door: DemoDevice) -> None:
+    async def _play_event_before(self, clip: DemoUtterance, door: DemoDevice) -> None:
         match clip.before:
             case "broker dies":
                 await asyncio.to_thread(self._broker.kill)
@@ -193,7 +193,7 @@ class _Demo:
         if stands.row is not None:
             self._owed[stands.row.event_id] = json.loads(stands.row.body)["data"]["fields"]
 
-    def _prove(self) -> bool:
+    def _make_and_verify_dossier(self) -> bool:
         """Make the dossier with the recordings, verify it as a third party would, and print its result."""
         if not any(fields.get("trailer") == TRAILER for fields in self._owed.values()):
             self._console.print(f"\nNothing of trailer {TRAILER} was recorded: no dossier can be made.", style="red")
@@ -210,7 +210,7 @@ class _Demo:
         self._console.print(str(counted), style="green" if counted.whole else "red")
         return counted.whole and checked[-1] == HOLDS
 
-    async def _hand_over(self, cases: Sequence[str]) -> None:
+    async def _show_reviews(self, cases: Sequence[str]) -> None:
         """Print where a reviewer finds the parked entries; on a terminal, wait until the review is finished."""
         if not cases:
             self._console.print("Nothing was put aside: no case waits for a reviewer.", style="yellow")
@@ -227,9 +227,9 @@ class _Demo:
         if sys.stdin.isatty() and sys.stdout.isatty():
             self._console.print("The device stays on the line, and does what is decided. Enter ends it.", style="dim")
             await wait_for_enter()
-            await asyncio.to_thread(self._prove_again)
+            await asyncio.to_thread(self._remake_changed_dossier)
 
-    def _prove_again(self) -> None:
+    def _remake_changed_dossier(self) -> None:
         """If a review changed the trailer's totals, make the dossier's next version and print them."""
         dossier = self._scratch / "5501.v2.zip"
         content = self._inventory.dossier(TRAILER, dossier, self._scratch / "demo.zip")

@@ -44,7 +44,7 @@ class RecordedMicrophone(Source):
         self._late = False  # Whether more time has gone by than there was sound.
 
     @property
-    def quiet(self) -> bool:
+    def is_quiet(self) -> bool:
         """Whether all recordings were played."""
         return self._quiet.is_set()
 
@@ -133,7 +133,7 @@ class DemoDevice:
         async with asyncio.TaskGroup() as group:
             await self._dictation.resume()
             await self._conversing.start()
-            working = (self._delivery.run(), self._conversing.run(), self._take_signed())
+            working = (self._delivery.run(), self._conversing.run(), self._apply_signed_decisions())
             beside = [group.create_task(work) for work in working]
             hearing = group.create_task(hear_all(self._dictation, [self._headset]))
             try:
@@ -144,7 +144,7 @@ class DemoDevice:
             for task in beside:
                 task.cancel()
 
-    async def _take_signed(self) -> None:
+    async def _apply_signed_decisions(self) -> None:
         """Carry out the console's signed decisions about parked entries."""
         read, carry_out = self._delivery.decisions.read, self._decisions.decide_signed
         await review_decisions.take_signed(self._executor, self._signed, read, carry_out)
@@ -153,11 +153,11 @@ class DemoDevice:
         """Play a recording; return when its result is on disk."""
         before, calm = self._noted, 0
         self._headset.play(recording)
-        while calm * LOOK_S < self._calm_after(before):
+        while calm * LOOK_S < self._silence_needed_s(before):
             await asyncio.sleep(LOOK_S)
-            calm = calm + 1 if self._headset.quiet and not self._dictation.attentive else 0
+            calm = calm + 1 if self._headset.is_quiet and not self._dictation.attentive else 0
 
-    def _calm_after(self, before: int) -> float:
+    def _silence_needed_s(self, before: int) -> float:
         """Seconds of silence to wait until all recognised speech is surely recorded."""
         if self._noted == before:
             return UNHEARD_S
@@ -176,6 +176,6 @@ class DemoDevice:
         await self._delivery.drain(within_s)
         return await self._executor(lambda journal: journal.outbox.count_unsettled())
 
-    async def put_aside(self) -> list[str]:
+    async def parked_ids(self) -> list[str]:
         """Ids of the parked utterances, oldest first."""
         return await self._executor(lambda journal: [one.utterance_id for one in journal.review.under_review()])

@@ -57,7 +57,7 @@ class Comparison:
         return sum(after.mark in GOOD and before.mark not in GOOD for before, after in self.pairs)
 
     @property
-    def chance(self) -> float:
+    def p_value(self) -> float:
         """p-value of McNemar's exact test of right against not right."""
         return mcnemar_p_value(self.only_first, self.only_second)
 
@@ -73,7 +73,7 @@ class Comparison:
             "marks": {mark.value: self.marks(mark) for mark in Mark},
             "right_only_first": self.only_first,
             "right_only_second": self.only_second,
-            "mcnemar_p": round(self.chance, 6),
+            "mcnemar_p": round(self.p_value, 6),
             "changed": [
                 {
                     "audio": one.clip,

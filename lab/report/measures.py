@@ -52,7 +52,7 @@ def _edit_distances(truth: str, heard: str) -> list[list[int]]:
     return table
 
 
-def count_confusions(values: Iterable[Pair]) -> tuple[Counter[Pair], Counter[Pair]]:
+def count_digit_letter_pairs(values: Iterable[Pair]) -> tuple[Counter[Pair], Counter[Pair]]:
     """Count digit and letter confusions over pairs of true and recognised values."""
     digits, letters = Counter[Pair](), Counter[Pair]()
     for pair in _aligned_pairs(values):
@@ -121,9 +121,9 @@ def field_results(lines: Iterable[ClipLine]) -> Iterator[FieldResult]:
             yield FieldResult(name, str(value), found, read.confidence if read else 0.0)
 
 
-def count_character_confusions(lines: Iterable[ClipLine]) -> tuple[Counter[Pair], Counter[Pair]]:
+def count_field_confusions(lines: Iterable[ClipLine]) -> tuple[Counter[Pair], Counter[Pair]]:
     """Count digit and letter confusions over the fields of all clips."""
-    return count_confusions((one.truth, one.heard) for one in field_results(lines) if one.heard is not None)
+    return count_digit_letter_pairs((one.truth, one.heard) for one in field_results(lines) if one.heard is not None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from lab.report.measures import (
     ConfidenceBin,
     Pair,
     bin_by_confidence,
-    count_character_confusions,
+    count_field_confusions,
     count_marks,
     field_results,
     group_by_condition,
@@ -177,11 +177,11 @@ class _PlotScale:
     up: Axis
 
     def __call__(self, point: Point) -> Point:
-        x = LEFT + _share(point[0], self.across) * (WIDTH - LEFT - RIGHT)
-        return x, HEIGHT - BOTTOM - _share(point[1], self.up) * (HEIGHT - TOP - BOTTOM)
+        x = LEFT + _axis_fraction(point[0], self.across) * (WIDTH - LEFT - RIGHT)
+        return x, HEIGHT - BOTTOM - _axis_fraction(point[1], self.up) * (HEIGHT - TOP - BOTTOM)
 
 
-def _share(value: float, axis: Axis) -> float:
+def _axis_fraction(value: float, axis: Axis) -> float:
     share = (value - axis.least) / (axis.most - axis.least)
     return min(max(share, 0.0), 1.0)  # values beyond the axis are drawn at its end
 
@@ -345,7 +345,7 @@ def _share_axis(name: str) -> Axis:
 
 def plot_confusions(lines: Sequence[ClipLine]) -> Iterator[CaptionedPlot]:
     """Confusion matrices of digits and letters."""
-    for name, counts in zip(("Digits", "Letters"), count_character_confusions(lines), strict=True):
+    for name, counts in zip(("Digits", "Letters"), count_field_confusions(lines), strict=True):
         if counts:
             differing = sum(count for (said, heard), count in counts.items() if said != heard)
             of = f"{differing} of {counts.total()}"

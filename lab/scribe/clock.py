@@ -75,17 +75,17 @@ class TurnClock:
                         last += told
                     elif told:
                         seconds += min(ROUTINE_S, told) - told if routine else REACTION_S
-                    seconds += self._long(text) * words_per_minute_of("en") / self._rate
+                    seconds += self._speech_seconds(text) * words_per_minute_of("en") / self._rate
                     words += len(text.split())
                     told = 0.0
                 case DeviceTurn(clauses):
                     seconds += 0.0 if told else LATENCY_S
                     breath = BREATHS_MS.get(clauses[-1][-1:], NO_BREATH_MS) / 1000  # a pause that delays no one
-                    long = sum(map(self._long, clauses)) - breath
+                    long = sum(map(self._speech_seconds, clauses)) - breath
                     seconds, told = seconds + long, told + long
         return TimeSpent(seconds, last + told, words)
 
-    def _long(self, text: str) -> float:
+    def _speech_seconds(self, text: str) -> float:
         """Duration in seconds of the text spoken by espeak-ng at its usual pace."""
         if text not in self._known:
             self._known[text] = len(self._runner.run(self._phrases.synthesise(text, 1.0))) / SAMPLE_RATE

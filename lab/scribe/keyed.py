@@ -93,15 +93,15 @@ class KeyedReceiving:
             self._press(1)  # the unit
         if load.damaged is not None:
             self._press(1)
-            fields["damaged"] = self._number(load.damaged)
+            fields["damaged"] = self._key_number(load.damaged)
         if load.exception is not None:
             self._press(2)
-        fields["quantity"] = self._count(load, int(str(fields.get("damaged", 0))))
+        fields["quantity"] = self._key_count(load, int(str(fields.get("damaged", 0))))
         if load.lot is not None:
             self._scan()
         self.recorded.append(fields)
 
-    def _count(self, load: Pallet, damaged: int) -> int:
+    def _key_count(self, load: Pallet, damaged: int) -> int:
         """Key the count of good units: repeated if not as announced, until two counts agree."""
         said = load.quantity if load.first_count is None else load.first_count
         if load.first_count is None and self._random.randrange(100) < SAID["mended"] + SAID["misread"]:
@@ -109,7 +109,7 @@ class KeyedReceiving:
         before: set[int] = set()
         count = 0
         for _ in range(PATIENCE):
-            count = self._number(said)
+            count = self._key_number(said)
             said = load.quantity
             if load.announced in {None, count + damaged} or count in before:
                 break
@@ -119,7 +119,7 @@ class KeyedReceiving:
             self._press(1)  # short, or over
         return count
 
-    def _number(self, number: int) -> int:
+    def _key_number(self, number: int) -> int:
         """Key a number, with random typing errors; return the resulting value."""
         self._press(len(str(number)) + 1)
         wrong = [at for at in range(len(str(number))) if self._random.random() < KEYING_ERROR]

@@ -108,7 +108,7 @@ class NoisyChannel:
         self._noise = noise
         self._random = random
 
-    def utter(
+    def send(
         self, talk: TypedConversation, line: str, _kind: str, _about: str, note: Callable[[str], None]
     ) -> Iterator[Stepped]:
         """Send the line with simulated recognition errors."""

@@ -63,7 +63,7 @@ class PromptedReceiving:
                 door = load.door
             self.ledger.meant += load.case not in MISTAKES
             self._receive(load)
-        self._close_books()
+        self._count_outcomes()
         return self.ledger
 
     def _receive(self, load: Pallet) -> None:
@@ -114,7 +114,7 @@ class PromptedReceiving:
         count = 0
         for _ in range(PATIENCE):
             count = wording.parse_number(self._ask_value(unit, wording.word_number(said)))
-            if (self._settings.confirms or announced is None) and not self._is_right(count, believed):
+            if (self._settings.confirms or announced is None) and not self._confirm_count(count, believed):
                 said = believed
                 continue
             said = believed = load.quantity  # After the device's objection, whatever it is, he counts again.
@@ -129,7 +129,7 @@ class PromptedReceiving:
             unit = "Count again."
         return count
 
-    def _is_right(self, count: int, believed: int) -> bool:
+    def _confirm_count(self, count: int, believed: int) -> bool:
         return self._ask_yes_no(f"{count}, correct?", right=count == believed)
 
     def _ask_exception(self, load: Pallet) -> tuple[int | None, str | None]:
@@ -191,7 +191,7 @@ class PromptedReceiving:
 
     # -- the scribe
 
-    def _close_books(self) -> None:
+    def _count_outcomes(self) -> None:
         meant = [one.fields() for one in self._arrival.pallets if one.case not in MISTAKES]
         for fields in self.recorded:
             if fields in meant:

@@ -47,7 +47,7 @@ class OperatorVoice(SpeechChannel, Protocol):
 class TypedChannel:
     """Sends lines to the parser unchanged."""
 
-    def utter(
+    def send(
         self, talk: TypedConversation, line: str, _kind: str, _about: str, _note: Callable[[str], None]
     ) -> Iterator[Stepped]:
         """Type the line to the device, unchanged."""
@@ -83,11 +83,11 @@ class _ShiftWording(Wording[Load]):
         """Word a whole entry."""
         return self._voice.sentence(load, self._random)
 
-    def mention(self, name: str, load: Load) -> str:
+    def labelled(self, name: str, load: Load) -> str:
         """Word one field with its label."""
         return wording.word_field(name, load, self._random)
 
-    def bare(self, name: str, load: Load) -> str:
+    def bare_value(self, name: str, load: Load) -> str:
         """Word the value of a field alone."""
         return wording.word_value(name, load, self._random)
 
@@ -114,22 +114,22 @@ class TrailerUnloading(Operator[Load]):
             self.ledger.meant += 1
             if self._dictate(load):
                 whole.add(load.pallet)
-            self._between(load)
-        self.device.wait_out()
-        self.close_books(meant, whole)
+            self._play_random_event(load)
+        self.device.expire_timeouts()
+        self.count_outcomes(meant, whole)
         self.device.journal.close()
         return self.ledger
 
     def _dictate(self, load: Load) -> bool:
         """Dictate one pallet to its end; return whether the operator believes it accepted."""
-        self.device.turn_to(load.pallet)
+        self.device.set_pallet(load.pallet)
         slip = self._slip(load)
-        match self._one_of(self._voice.ways):
+        match self._draw(self._voice.ways):
             case "whole":
                 self._say(self._words.sentence(load), "plain")
             case "mended":
                 self._say(
-                    wording.word_self_correction(slip, load, self.differing(slip.fields(), load)[0], self._random),
+                    wording.word_self_correction(slip, load, self.wrong_fields(slip.fields(), load)[0], self._random),
                     "mended",
                 )
             case "misread":
@@ -137,8 +137,8 @@ class TrailerUnloading(Operator[Load]):
             case _:
                 # The label first, the count when it is counted, the dock when it is known.
                 for name in ("pallet_id", "quantity", "dock"):
-                    self._say(self._words.mention(name, load), "part")
-        return self._agree(load)
+                    self._say(self._words.labelled(name, load), "part")
+        return self._answer_until_settled(load)
 
     def _slip(self, load: Load) -> Load:
         """The load with one value misread."""
@@ -148,23 +148,23 @@ class TrailerUnloading(Operator[Load]):
             case _:
                 return replace(load, dock=self._random.choice([dock for dock in "ABCDEFGH" if dock != load.dock]))
 
-    def _between(self, load: Load) -> None:
+    def _play_random_event(self, load: Load) -> None:
         """Simulate a random event between two pallets: chat, a power cut, a pause."""
-        match self._one_of(BETWEEN):
+        match self._draw(BETWEEN):
             case "talk":
-                self.device.wait_out()
+                self.device.expire_timeouts()
                 self._say(self._words.chat(load), "talk")
-                self._settle(load)
+                self._answer_after_chat(load)
             case "talk of places":
-                self.device.wait_out()
+                self.device.expire_timeouts()
                 other = replace(load, dock=self._random.choice("ABCDEFGH"))
                 self._say(wording.word_chat_about_docks(other, self._random), "talk of places")
-                self.device.wait_out()
+                self.device.expire_timeouts()
             case "power cut":
                 self.device.restart()
-                self._agree(load)
+                self._answer_until_settled(load)
             case "pause":
-                self.device.wait_out()
+                self.device.expire_timeouts()
                 self._say("pause", "command")
                 self._say("resume", "command")
             case _:

@@ -99,10 +99,10 @@ class DeviceHearing:
     def hear(self, sound: Sound, told: str) -> list[Decided]:
         """Recognise a sound; return the decisions. `told` distinguishes it from the same sound at another time."""
         self._heard = []
-        self._runner.run(hear_all(dictation(self._parts, self._executor, self._note), [SyntheticSpeech(sound, told)]))
+        self._runner.run(hear_all(dictation(self._parts, self._executor, self._add), [SyntheticSpeech(sound, told)]))
         return self._heard
 
-    def _note(self, what: DictationEvent) -> None:
+    def _add(self, what: DictationEvent) -> None:
         if isinstance(what, Decided):
             self._heard.append(what)
 
@@ -142,12 +142,12 @@ class SpeakingOperator:
         """The recorded sentence's text."""
         return self._sentences[load.pallet].clips[0].text
 
-    def utter(
+    def send(
         self, talk: TypedConversation, line: str, kind: str, about: str, note: Callable[[str], None]
     ) -> Iterator[Stepped]:
         """Send the line as sound in noise; it may be recognised in pieces, or not at all."""
         self._number += 1
-        for heard in self._hearing.hear(self._sound(line, kind, about, note), f"{self._name} {self._number}"):
+        for heard in self._hearing.hear(self._utterance_sound(line, kind, about, note), f"{self._name} {self._number}"):
             segment = heard.utterance.segment
             note(f"    heard: {heard.reading.transcript}")
             yield talk.hear(heard.reading, segment.closing, measure_acoustics(segment))
@@ -156,7 +156,7 @@ class SpeakingOperator:
         """Whether the trailer has no such pallet, so that the line is about the intended one."""
         return pallet not in self._sentences
 
-    def _sound(self, line: str, kind: str, about: str, note: Callable[[str], None]) -> Sound:
+    def _utterance_sound(self, line: str, kind: str, about: str, note: Callable[[str], None]) -> Sound:
         match kind:
             case "plain" | "again":
                 return self._clip_sound(self._random.choice(self._sentences[about].clips))
@@ -167,12 +167,12 @@ class SpeakingOperator:
             case _:
                 said = self._hearing.say(line, self._name)
                 before, after = (round(seconds * SAMPLE_RATE) for seconds in (BEFORE_S, AFTER_S))
-                return self._in_noise(np.pad(said, (before, after)))
+                return self._mix_noise(np.pad(said, (before, after)))
 
     def _clip_sound(self, clip: Clip) -> Sound:
         sound = read_all_samples(RecordedSource(clip.audio))
-        return self._in_noise(sound) if clip.condition.split()[-1] == CLEAN else sound
+        return self._mix_noise(sound) if clip.condition.split()[-1] == CLEAN else sound
 
-    def _in_noise(self, sound: Sound) -> Sound:
+    def _mix_noise(self, sound: Sound) -> Sound:
         kind, seed = self._random.choice(sorted(NOISE_KINDS)), self._random.randrange(2**31)
         return mix_at_snr(sound, generate_noise(kind, len(sound) / SAMPLE_RATE, seed), SNR_DB)

@@ -72,13 +72,13 @@ class LocalInventory:
 
     def recorded(self) -> Sequence[Mapping[str, FieldValue]]:
         """The device's current rows."""
-        return self._standing(self._form)
+        return self._current_rows(self._form)
 
     def closed(self) -> set[str]:
         """The trailers that the device has closed."""
-        return {str(fields["trailer"]) for fields in self._standing("close-trailer")}
+        return {str(fields["trailer"]) for fields in self._current_rows("close-trailer")}
 
-    def _standing(self, form: str) -> Sequence[Mapping[str, FieldValue]]:
+    def _current_rows(self, form: str) -> Sequence[Mapping[str, FieldValue]]:
         rows = (row for row in self._store.rows() if (row.state, row.device, row.form) == ("current", DEVICE, form))
         return [dict(row.fields) for row in rows]
 

@@ -126,7 +126,7 @@ def simulate(
         backlog=backlog,
         storm=storm,
         cuts=cuts,
-        habits=_speaking_habits(corrections, cancellations),
+        habits=_correction_shares(corrections, cancellations),
         seed=seed,
         patience_s=patience,
     )
@@ -160,7 +160,7 @@ def _run_and_report(
         line(json.dumps(result.as_json()))
     else:
         render(render_result(result))
-    return result.whole
+    return result.complete
 
 
 def write_public_keys(directory: Path, keys: Iterator[tuple[str, str, Signer]]) -> None:
@@ -222,7 +222,7 @@ def _check_topic_level(option: str, given: str) -> str:
     return given
 
 
-def _speaking_habits(corrections: float, cancellations: float) -> CorrectionShares:
+def _correction_shares(corrections: float, cancellations: float) -> CorrectionShares:
     if corrections + cancellations > 1:
         raise typer.BadParameter("--corrections and --cancellations are shares of all entries: together at most 1")
     return CorrectionShares(corrections, cancellations)

@@ -83,34 +83,34 @@ class ConnectedDevice:
         self._fleet = fleet
         self._met = False
 
-    def up(self, receive_maximum: int, *, session_present: bool) -> None:
+    def on_connected(self, receive_maximum: int, *, session_present: bool) -> None:
         """Handle the connection: publish the status, and send pending rows."""
         now = time.monotonic()
-        self._fleet.came_up(self, now, forgotten=self._met and not session_present)
+        self._fleet.note_connected(self, now, forgotten=self._met and not session_present)
         self._met, self.asked_at = True, None
         self.waits.began()
         self.link.publish(self.device.topics.status, self.device.status(online=True), tag=STATUS, retain=True)
-        self.publish(self.device.connected(receive_maximum, now))
+        self.publish(self.device.handle_connect(receive_maximum, now))
 
-    def down(self, why: str) -> None:
+    def on_disconnected(self, why: str) -> None:
         """Handle the end of the connection, and ask for a new one."""
         self.asked_at = None
         self.waits.ended()
-        self.device.disconnected(time.monotonic())
-        self._fleet.went_down(self, why)
+        self.device.handle_disconnect(time.monotonic())
+        self._fleet.note_disconnected(self, why)
 
-    def acknowledged(self, tag: str, reason_code: int) -> None:
+    def on_puback(self, tag: str, reason_code: int) -> None:
         """Handle the broker's PUBACK for a publication."""
         if tag != STATUS:
-            self.publish(self.device.acknowledged(tag, reason_code, time.monotonic()))
+            self.publish(self.device.handle_puback(tag, reason_code, time.monotonic()))
 
-    def came(self, topic: str, payload: bytes, *, retained: bool) -> None:
+    def on_message(self, topic: str, payload: bytes, *, retained: bool) -> None:
         """Handle a message: a receipt, or an inventory's announcement that it is online."""
         now = time.monotonic()
         if topic == self.device.topics.receipts:
-            said, rows = self.device.answered(payload, now)
+            said, rows = self.device.handle_receipt(payload, now)
             if said is not None:
-                self._fleet.answered(self, said)
+                self._fleet.note_first_receipt(self, said)
             self.publish(rows)
         elif not retained:
             try:
@@ -118,13 +118,13 @@ class ConnectedDevice:
             except MalformedMessage:
                 self.device.faults["unreadable presence"] += 1
                 return
-            self.publish(self.device.invited(now) if online else [])
+            self.publish(self.device.handle_inventory_online(now) if online else [])
 
-    def say(self, *, owed_at_start: bool = False) -> None:
+    def add_entry(self, *, owed_at_start: bool = False) -> None:
         """Let the device make an entry, and publish it."""
         fleet = self._fleet
         fleet.owing.add(self)
-        rows = self.device.say(fleet.chance, fleet.wanted.habits, time.monotonic(), owed_at_start=owed_at_start)
+        rows = self.device.add_entry(fleet.chance, fleet.wanted.habits, time.monotonic(), owed_at_start=owed_at_start)
         self.publish(rows)
 
     def publish(self, rows: list[OutboxRow]) -> None:
@@ -133,14 +133,14 @@ class ConnectedDevice:
             now = time.monotonic()
             body = row.body.encode()
             if self.link.publish(self.device.topics.entries, body, tag=row.event_id, content_type=MEDIA_TYPE):
-                self.device.sent(row, now)
+                self.device.count_publication(row, now)
             else:
-                self.device.unsent(row, now)
+                self.device.mark_unsent(row, now)
 
-    def leave(self) -> None:
+    def end_session(self) -> None:
         """Remove the retained status and the session from the broker, and disconnect."""
         self.link.publish(self.device.topics.status, b"", tag=STATUS, retain=True)
-        self.link.leave()
+        self.link.end_session()
 
 
 class Fleet:
@@ -158,7 +158,7 @@ class Fleet:
         self._tell = tell
         self._machine = _describe_machine()
         self._processes = ProcessMonitor(watched)
-        self._processes.begin(time.monotonic())
+        self._processes.sample_baseline(time.monotonic())
         devices = (
             SimulatedDevice(number, name, wanted.deliver, wanted.site) for number, name in enumerate(wanted.names())
         )
@@ -192,14 +192,14 @@ class Fleet:
 
     # Callbacks of stations.
 
-    def came_up(self, station: ConnectedDevice, now: float, *, forgotten: bool) -> None:
+    def note_connected(self, station: ConnectedDevice, now: float, *, forgotten: bool) -> None:
         """Record a connection; `forgotten`: the broker lost the session."""
         if station.asked_at is not None:
             self._handshakes.add(now - station.asked_at)
         self._counts["sessions forgotten"] += forgotten
         self._up[station] = None
 
-    def went_down(self, station: ConnectedDevice, why: str) -> None:
+    def note_disconnected(self, station: ConnectedDevice, why: str) -> None:
         """Record that a connection ended or failed, and queue a reconnection."""
         self._up.pop(station, None)
         if self._leaving:
@@ -210,10 +210,10 @@ class Fleet:
         self._counts["reconnections"] += 1
         asyncio.get_running_loop().call_later(station.waits.next(), self._to_open.put_nowait, station)
 
-    def answered(self, station: ConnectedDevice, said: SaidEntry) -> None:
+    def note_first_receipt(self, station: ConnectedDevice, said: SaidEntry) -> None:
         """Record an entry's first final receipt."""
         (self._backlog if said.owed_at_start else self._live).add(said)
-        if not station.device.owes:
+        if not station.device.has_pending_rows:
             self.owing.discard(station)
 
     # The run.
@@ -225,16 +225,16 @@ class Fleet:
             async with asyncio.TaskGroup() as group:
                 beside = [
                     group.create_task(work())
-                    for work in (*[self._open] * CONNECTING_TASKS, self._maintain_links, self._keep_alive)
+                    for work in (*[self._open_connections] * CONNECTING_TASKS, self._maintain_links, self._keep_alive)
                 ]
                 connect = await self._connect()
                 cutting = group.create_task(self._cut_links())
-                await self._drain()
+                await self._await_backlog()
                 await self._make_entries()
                 cutting.cancel()
                 await self._await_receipts()
                 processes = self._processes.as_json(len(self.stations), time.monotonic())
-                await self._leave()
+                await self._disconnect_all()
                 for one in beside:
                     one.cancel()
         return self._result(connect, processes)
@@ -275,7 +275,7 @@ class Fleet:
         """Connect all devices at the configured rate; return the connection figures."""
         for station in self.stations:
             for _ in range(self.wanted.backlog):
-                station.say(owed_at_start=True)
+                station.add_entry(owed_at_start=True)
         self._backlog.entries = len(self.stations) * self.wanted.backlog
         began = time.monotonic()
         for number, station in enumerate(self.stations):
@@ -286,7 +286,7 @@ class Fleet:
             self._to_open.put_nowait(station)
         await self._wait_until(lambda: len(self._up) == len(self.stations), lambda: len(self._up))
         seconds = time.monotonic() - began
-        self._processes.connected()
+        self._processes.sample_connected()
         return {
             "connected": len(self._up),
             "seconds": round(seconds, 2),
@@ -295,7 +295,7 @@ class Fleet:
             "trouble": None if len(self._up) == len(self.stations) else self._trouble,
         }
 
-    async def _open(self) -> None:
+    async def _open_connections(self) -> None:
         """Open queued connections, one after another; several such tasks run concurrently."""
         while True:
             station = await self._to_open.get()
@@ -303,11 +303,11 @@ class Fleet:
             try:
                 await asyncio.to_thread(station.link.open)
             except OSError as fault:
-                station.down(explain_failure(fault))
+                station.on_disconnected(explain_failure(fault))
             else:
-                station.link.listen()
+                station.link.attach_to_loop()
 
-    async def _drain(self) -> None:
+    async def _await_backlog(self) -> None:
         """Wait until the events pending at the start are answered."""
         self._phase = "draining the backlog"
         await self._wait_until(lambda: self._backlog.answered >= self._backlog.entries, lambda: self._backlog.answered)
@@ -319,7 +319,7 @@ class Fleet:
         said = 0
         while not self._stopped and (passed := time.monotonic() - began) < self.wanted.seconds:
             for _ in range(int(passed * self.wanted.rate) - said):
-                self.chance.choice(self.stations).say()
+                self.chance.choice(self.stations).add_entry()
                 said += 1
             self._live.entries = said
             await asyncio.sleep(TURN_S)
@@ -354,13 +354,13 @@ class Fleet:
             elif now - since > self.wanted.patience_s:
                 return
 
-    async def _leave(self) -> None:
+    async def _disconnect_all(self) -> None:
         """Disconnect all devices, and remove their sessions and retained statuses from the broker."""
         self._leaving, self._phase = True, "leaving"
         if not self._up:
             return
         for number, station in enumerate(list(self._up)):
-            station.leave()
+            station.end_session()
             if number % CONNECTING_TASKS == 0:
                 await asyncio.sleep(0)
         with suppress(TimeoutError):  # those that are still here go as the process ends
@@ -376,13 +376,13 @@ class Fleet:
                 looked_at = now
                 self._processes.sample()
                 self._retransmit_due(now)
-            self._tell(self._moment())
+            self._tell(self._progress())
             await asyncio.sleep(LOOK_S)
 
     def _retransmit_due(self, now: float) -> None:
         for station in [one for one in self.owing if one in self._up]:
             station.publish(station.device.tick(now))
-            if not station.device.owes:
+            if not station.device.has_pending_rows:
                 self.owing.discard(station)
         for station in self.stations:
             if station.asked_at is not None and now - station.asked_at > PATIENCE_S:
@@ -397,11 +397,11 @@ class Fleet:
             for number in range(max(done, demanded - len(self.stations)), demanded):
                 station = self.stations[number % len(self.stations)]
                 if station in self._up:
-                    station.link.beat()
+                    station.link.keep_alive()
             done = demanded
             await asyncio.sleep(TURN_S)
 
-    def _moment(self) -> Progress:
+    def _progress(self) -> Progress:
         said = self._backlog.entries + self._live.entries
         answered = self._backlog.answered + self._live.answered
         return Progress(self._phase, len(self._up), said, answered, self._counts["cuts"], self._trouble)

@@ -127,14 +127,14 @@ def raise_descriptor_limit(wanted: RunParameters) -> None:
                 f"--devices {wanted.devices}: takes {needed:,} file descriptors, and this process may open {hard:,} at "
                 f"most; raise it (ulimit -Hn {needed}, or LimitNOFILE= in its unit), or ask for fewer"
             ) from None
-    if wanted.devices > available_ports() and not _may_have_many_addresses(wanted.deliver.mqtt):
+    if wanted.devices > available_ports() and not _may_resolve_to_many_addresses(wanted.deliver.mqtt):
         raise Misconfigured(
             f"--devices {wanted.devices}: one address of this machine has {available_ports():,} ports for connections "
             "to one broker; widen net.ipv4.ip_local_port_range, or use several machines, each with a --run of its own"
         )
 
 
-def _may_have_many_addresses(mqtt: Mqtt) -> bool:
+def _may_resolve_to_many_addresses(mqtt: Mqtt) -> bool:
     """Whether the broker's name may resolve to several addresses: then the ports for one are no limit."""
     try:
         ip_address(mqtt.host)

@@ -70,7 +70,7 @@ class Behaviour(BaseModel):
         self._random = Random(self.seed)  # noqa: S311 - a reproducible chance, not a secret
         self._left = self.times
 
-    def concerns(self, path: str) -> bool:
+    def matches_path(self, path: str) -> bool:
         """Whether the path matches and the count is not used up."""
         return self._left != 0 and fnmatchcase(path, self.path)
 
@@ -110,10 +110,10 @@ class BehaviourQueue:
         """Remove the behaviours added by tests; keep those from the start."""
         self._told.clear()
 
-    def upon(self, path: str) -> list[Behaviour]:
+    def select_for(self, path: str) -> list[Behaviour]:
         """The behaviours for a request: the first added one that matches, else all matching ones from the start."""
-        told = next((behaviour for behaviour in self._told if behaviour.concerns(path)), None)
-        concerned = [told] if told else [behaviour for behaviour in self._standing if behaviour.concerns(path)]
+        told = next((behaviour for behaviour in self._told if behaviour.matches_path(path)), None)
+        concerned = [told] if told else [behaviour for behaviour in self._standing if behaviour.matches_path(path)]
         return [behaviour for behaviour in concerned if behaviour.draw()]
 
 

@@ -12,7 +12,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import FormField
 from dockvoice_protocol.records import FieldReading, FieldValue
 from lab.standin.behaviour import WrongAnswer
-from lab.standin.model import Answer, Call, SimulatedModel, Tool, argument_value, shape_arguments
+from lab.standin.model import Answer, Call, SimulatedModel, Tool, argument_value, build_arguments
 
 PROSE = "Sure! I have noted the pallet for you. Is there anything else I can help you with?"
 TRIES = 20
@@ -52,7 +52,7 @@ def fabricate_identifiers(honest: Answer, mind: SimulatedModel, tools: Sequence[
         field.name: _fabricate_field(field, said.get(field.name), mind.catalogue, random) for field in form.fields
     }
     chosen = next((tool for tool in tools if honest.form and tool.name == honest.calls[0].name), tool)
-    return Answer((Call(chosen.name, shape_arguments(chosen.schema, fields, "", [])),), form=form)
+    return Answer((Call(chosen.name, build_arguments(chosen.schema, fields, "", [])),), form=form)
 
 
 def _fabricate_field(field: FormField, said: FieldReading | None, catalogue: Catalogue, random: Random) -> FieldReading:

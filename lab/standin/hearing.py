@@ -134,7 +134,7 @@ class TranscriptCorrector:
         units = {unit for field in form.fields for pair in field.units.items() for unit in pair}
         self._titles = sorted({word for unit in units for word in unit.split()} | set(self._labels))
 
-    def corrected(self, said: str) -> str:
+    def correct(self, said: str) -> str:
         """Replace near misses in the transcript by the form's words."""
         return _WORD.sub(self._nearest, HESITATION.sub("uh", _RUN.sub(_normalise_commas, said)))
 

@@ -93,12 +93,12 @@ class SimulatedModel:
         recording = [tool for tool in tools if self.form(tool)]
         for tool in recording:
             if plain and (fields := self.fields(said, tool)):
-                return self._recorded(tool, fields, plain, offered)
+                return self._call_with_record(tool, fields, plain, offered)
         if refusing := offered.get("not_understood"):
             reason = "not_dictation" if plain else "no_words"
-            return Answer((Call(refusing.name, shape_arguments(refusing.schema, {}, plain, [reason])),))
+            return Answer((Call(refusing.name, build_arguments(refusing.schema, {}, plain, [reason])),))
         if must_call and recording:
-            return Answer((Call(recording[0].name, shape_arguments(recording[0].schema, {}, plain, [])),))
+            return Answer((Call(recording[0].name, build_arguments(recording[0].schema, {}, plain, [])),))
         return Answer(text=f"I heard: {said}" if said else "I could not hear any words in the recording.")
 
     def form(self, tool: Tool) -> Form | None:
@@ -117,37 +117,37 @@ class SimulatedModel:
             return {}
         if form not in self._correctors:
             self._correctors[form] = TranscriptCorrector(form, self.catalogue)
-        return read_transcript(self._correctors[form].corrected(said), form, self.catalogue)
+        return read_transcript(self._correctors[form].correct(said), form, self.catalogue)
 
-    def _recorded(
+    def _call_with_record(
         self, tool: Tool, fields: Mapping[str, FieldReading], plain: str, offered: Mapping[str, Tool]
     ) -> Answer:
         amending = offered.get("amend_entry") if CORRECTION.match(plain) else None
         chosen = amending or tool
-        return Answer((Call(chosen.name, shape_arguments(chosen.schema, fields, plain, [])),), form=self.form(tool))
+        return Answer((Call(chosen.name, build_arguments(chosen.schema, fields, plain, [])),), form=self.form(tool))
 
 
 def _spoken_act(plain: str, offered: Mapping[str, Tool]) -> Call | None:
     """The call for an utterance other than dictation: cancellation, yes or no, a device command; else None."""
     if (tool := offered.get("cancel_entry")) and CANCEL.search(plain):
-        return Call(tool.name, shape_arguments(tool.schema, {}, plain, []))
+        return Call(tool.name, build_arguments(tool.schema, {}, plain, []))
     if (tool := offered.get("answer")) and (YES.match(plain) or NO.match(plain)):
-        return Call(tool.name, shape_arguments(tool.schema, {}, plain, ["yes" if YES.match(plain) else "no"]))
+        return Call(tool.name, build_arguments(tool.schema, {}, plain, ["yes" if YES.match(plain) else "no"]))
     asked = [command for command, words in ASKS.items() if re.search(words, plain)]
     if (tool := offered.get("device_command")) and asked:
-        return Call(tool.name, shape_arguments(tool.schema, {}, plain, asked))
+        return Call(tool.name, build_arguments(tool.schema, {}, plain, asked))
     return None
 
 
-def shape_arguments(
+def build_arguments(
     schema: Mapping[str, Any], fields: Mapping[str, FieldReading], said: str, choices: Sequence[str]
 ) -> dict[str, Any]:
     """Build a call's arguments for a schema: field values where they belong, `choices` for a list."""
     properties: Mapping[str, Any] = schema.get("properties", {})
-    return {name: _shape_argument(name, described, fields, said, choices) for name, described in properties.items()}
+    return {name: _build_argument(name, described, fields, said, choices) for name, described in properties.items()}
 
 
-def _shape_argument(
+def _build_argument(
     name: str, schema: Mapping[str, Any], fields: Mapping[str, FieldReading], said: str, choices: Sequence[str]
 ) -> Any:
     reading = fields.get(name)
@@ -155,7 +155,7 @@ def _shape_argument(
         words = " ".join(reading.words) if reading else None
         return {"value": _unrivalled_value(reading), "heard": words or None}
     if "properties" in schema:
-        return shape_arguments(schema, fields, said, choices)
+        return build_arguments(schema, fields, said, choices)
     if reading:
         return _unrivalled_value(reading)
     return _choose_enum_value(name, schema, said, choices)

@@ -69,7 +69,7 @@ class BehaviourMiddleware:
         request = Request(scope, receive)
         body = await request.body()
         self._house.asked.append(_log_request(request, body))
-        behaviours = self._house.orders.upon(scope["path"])
+        behaviours = self._house.orders.select_for(scope["path"])
         scope.setdefault("state", {})["behaviours"] = behaviours
         due = asyncio.get_running_loop().time() + sum(behaviour.wait_s() for behaviour in behaviours)
         cut = next((behaviour.cut for behaviour in behaviours if behaviour.cut), None)

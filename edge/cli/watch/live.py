@@ -26,7 +26,7 @@ from edge.agent.parts import Parts
 from edge.agent.typed_input import pressed
 from edge.agree.dialogue.table import State
 from edge.cli.audio import NO_SOUND, Meter, MeterReading
-from edge.cli.lines import AgentLines, JournalState, JsonLine, make_event_printer, print_agreed
+from edge.cli.lines import AgentLines, JournalState, JsonLine, make_event_printer, print_dialogue_results
 from edge.cli.terminal import capture_stderr, ignore_hang_up, leave_screen, read_keys
 from edge.cli.watch.state import Keyboard, Pressed, Switch, TypedSentence
 from edge.keep.journal import Journal
@@ -137,7 +137,7 @@ class LiveView:
         self._paused = False
         self._viewer: Viewer | None = None
         self._now: JsonLine = {}
-        self.tell = print_agreed(self._on_event)  # Something happened to the agent.
+        self.tell = print_dialogue_results(self._on_event)  # Something happened to the agent.
 
     def _on_event(self, told: AgentTold) -> None:
         if isinstance(told, Stands):
