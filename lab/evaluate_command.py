@@ -45,7 +45,7 @@ from lab.report.statistics import Half, clips_of_half
 from lab.scoring import Result, read_manifest, tally_by_condition
 from lab.simulated_operator import OperatorHabits
 
-TENTHS = 10  # A line for each, where there is no terminal for a bar.
+_TENTHS = 10  # A line for each, where there is no terminal for a bar.
 
 ModeName = Annotated[Mode | None, typer.Option("--mode", help="Whose reading counts, over the settings file's.")]
 Interpreters = Annotated[
@@ -284,5 +284,5 @@ class _Lines:
 
     def advance(self) -> None:
         before, self._done = self._done, self._done + 1
-        if before * TENTHS // self._total != self._done * TENTHS // self._total:
+        if before * _TENTHS // self._total != self._done * _TENTHS // self._total:
             self._console.print(f"{self._doing}: {self._done} of {self._total}", highlight=False)

@@ -31,18 +31,18 @@ from lab.scoring import Result
 BEFORE_S, AFTER_S = 0.4, 1.6
 """Seconds of noise before and after an answer: after it, more than the longest silence that endpointing waits for."""
 
-VARIANTS = ("", "m3", "m4", "m5", "m7", "f1", "f2")
+_VARIANTS = ("", "m3", "m4", "m5", "m7", "f1", "f2")
 """Speakers of espeak-ng with at least 45 of 48 answers recognised in silence. The "nine" of m1, m2, f3 and f4 is hardly
 one.
 """
 
-SPEEDS = (135, 175)
+_SPEEDS = (135, 175)
 """Words per minute between which each speaker has a pace."""
 
 SAY_WITHIN_S = 30.0
 """Far more than espeak-ng ever takes; it computes on this machine."""
 
-NOISE_MARGIN_S = 0.15
+_NOISE_MARGIN_S = 0.15
 """Excluded from the noise on both sides of speech, for it is breath."""
 
 LANGUAGE = "en"
@@ -88,7 +88,7 @@ def require_espeak() -> None:
 def _choose_voice(speaker: str, seed: int) -> EspeakVoice:
     """The espeak-ng voice and pace of a speaker, chosen at random but the same for the same seed and name."""
     random = Random(f"{seed} {speaker}")  # noqa: S311 - chance, not secrecy
-    return EspeakVoice(random.randint(*SPEEDS) / words_per_minute_of(LANGUAGE), random.choice(VARIANTS))
+    return EspeakVoice(random.randint(*_SPEEDS) / words_per_minute_of(LANGUAGE), random.choice(_VARIANTS))
 
 
 def embed_in_clip_noise(said: Sound, clip: Sound, result: Result) -> Sound:
@@ -105,17 +105,17 @@ def embed_in_clip_noise(said: Sound, clip: Sound, result: Result) -> Sound:
 def _split_speech_and_noise(sound: Sound, result: Result) -> tuple[Sound, Sound]:
     """The clip's speech, and the sound before and after it."""
     starts = [one.utterance.segment.speech_start for one in result.heard]
-    margin = round(NOISE_MARGIN_S * SAMPLE_RATE)
+    margin = round(_NOISE_MARGIN_S * SAMPLE_RATE)
     begin = max(0, min(starts, default=0) - margin)
     end = len(sound) if result.clip.speech_end is None else round(result.clip.speech_end * SAMPLE_RATE) + margin
     return sound[begin:end], np.concatenate([sound[:begin], sound[end:]])
 
 
-OTHER_WORDS = 8
+_OTHER_WORDS = 8
 """Attempts to find another wording. After a mishearing the operator says "echo" for "E"; some values have one wording.
 """
 
-BARE = 0.5
+_BARE = 0.5
 """The share of answers that are the value alone, "fifteen" for "fifteen units"; an estimate."""
 
 
@@ -188,7 +188,7 @@ class OperatorWords:
         return in_words.spelt(checks[number], self._random) if checks[number].isdigit() else checks[number]
 
     def _reply(self, field: FormField) -> str:
-        if self._random.random() < BARE:
+        if self._random.random() < _BARE:
             return self._word_value(field)
         return self._word_field(field)
 
@@ -203,7 +203,7 @@ class OperatorWords:
     def _word_value(self, field: FormField) -> str:
         """Word the value, differently from earlier attempts that were misheard."""
         ways = [
-            sampled_words(self._truth[field.name], field, self._catalogue, self._random) for _ in range(OTHER_WORDS)
+            sampled_words(self._truth[field.name], field, self._catalogue, self._random) for _ in range(_OTHER_WORDS)
         ]
         words = next((way for way in ways if way not in self._said), ways[0])
         self._said.add(words)

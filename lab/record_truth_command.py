@@ -22,10 +22,10 @@ from lab.truth import MINUTE_S, Prompt, RecordedTake, TruthSet, choose_prompts, 
 
 commands = typer.Typer()
 
-SOFT_DB = -45.0
+_SOFT_DB = -45.0
 """Speech below this level, dB, means a headset that is muted, worn wrong, or turned down."""
 
-TRIES = 3
+_TRIES = 3
 """In hands-free mode, spoilt takes of one sentence after which the command ends."""
 
 
@@ -99,7 +99,7 @@ def _seconds_printer(every_s: int) -> Callable[[float], None]:
 
 def _record_take(prompt: Prompt, of: int, asked: Settings, *, hands_free: bool) -> RecordedTake | str:
     """Record until a take is good; return it, or the key that ended the tries: `s` (skip) or `q` (quit)."""
-    for _ in range(TRIES if hands_free else sys.maxsize):
+    for _ in range(_TRIES if hands_free else sys.maxsize):
         line(f"\n{prompt.number} of {of}. Say when it says so: {prompt.text}")
         line(f"   ({', '.join(f'{name} {value}' for name, value in prompt.fields.items())})")
         taken = record_take(_open_microphone(asked), asked.hear.endpoint, asked.hear.vad, lambda: line("   now"))
@@ -108,11 +108,11 @@ def _record_take(prompt: Prompt, of: int, asked: Settings, *, hands_free: bool) 
         key = _ask_key(taken, hands_free=hands_free)
         if key != "r":
             return key or taken
-    raise Unfinished(f"{TRIES} takes were spoilt; look at the headset and start again to go on")
+    raise Unfinished(f"{_TRIES} takes were spoilt; look at the headset and start again to go on")
 
 
 def _ask_key(taken: RecordedTake, *, hands_free: bool) -> str:
-    trouble = "sound was lost" if taken.spoilt else "very soft" if taken.level_db < SOFT_DB else ""
+    trouble = "sound was lost" if taken.spoilt else "very soft" if taken.level_db < _SOFT_DB else ""
     line(f"   heard, {taken.level_db:.0f} dB{f' ({trouble}: better again)' if trouble else ''}")
     if hands_free:
         return "r" if trouble else ""

@@ -25,7 +25,7 @@ from edge.agent.events import Decided
 from edge.records import SAMPLE_RATE, Outcome
 from edge.understand.local.incremental import Speculation
 
-FASTEST_TO_SLOWEST = 100
+_FASTEST_TO_SLOWEST = 100
 """Quantiles are computed in steps of one hundredth."""
 
 
@@ -185,7 +185,7 @@ class Tally:
         """Decision time that `percent` % of the clips do not exceed, ms; None if nothing was decided."""
         if len(self.decisions_ms) < 2:  # noqa: PLR2004 - `quantiles` wants two
             return next(iter(self.decisions_ms), None)
-        return quantiles(self.decisions_ms, n=FASTEST_TO_SLOWEST, method="inclusive")[percent - 1]
+        return quantiles(self.decisions_ms, n=_FASTEST_TO_SLOWEST, method="inclusive")[percent - 1]
 
     def as_json(self) -> dict[str, Any]:
         """The figures by their published names; accuracies are 0 to 1, times milliseconds."""

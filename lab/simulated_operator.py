@@ -43,14 +43,14 @@ from lab.operator_speech import (
 from lab.report.lines import Conversation, Turn
 from lab.scoring import Result, are_fields_equal
 
-EARCON_S = 0.3
+_EARCON_S = 0.3
 """Seconds of an earcon ("recorded", "heard", "say again")."""
 
-READBACKS = frozenset({Prompt.READBACK, Prompt.READBACK_AMENDED, Prompt.CONFIRM_ENTRY})
+_READBACKS = frozenset({Prompt.READBACK, Prompt.READBACK_AMENDED, Prompt.CONFIRM_ENTRY})
 """Prompts that read the whole entry back."""
 
 
-class DeviceConversation:
+class _DeviceConversation:
     """The device's side of one conversation: feeds decisions to the dialogue until an entry is final or abandoned."""
 
     def __init__(self, dialogue: Dialogue, phrasing: Phrasing) -> None:
@@ -98,7 +98,7 @@ class DeviceConversation:
                     self._commit(draft, verdict.fields)
                 case Park():
                     self.parked = True
-                case Say(prompt, fields) if prompt in READBACKS:
+                case Say(prompt, fields) if prompt in _READBACKS:
                     self.read_back = fields
                 case _:
                     pass
@@ -113,16 +113,16 @@ class DeviceConversation:
     def _prompt_seconds(self, orders: Sequence[Order]) -> float:
         """Duration of the prompts at the device's pace; of an earcon if there are none."""
         words = sum(len(self._phrasing.text(order).split()) for order in orders if isinstance(order, Say))
-        return words * 60 / words_per_minute_of("en") or EARCON_S
+        return words * 60 / words_per_minute_of("en") or _EARCON_S
 
 
-MOST_TURNS = 5
+_MOST_TURNS = 5
 """Turns after which the operator gives up and the entry is parked."""
 
 REACTION_S = 0.7
 """Seconds from the end of the prompt to the answer's first word (estimate): chat has 0.2 s, reading a label more."""
 
-UNHEARD_S = 2.0
+_UNHEARD_S = 2.0
 """Seconds before the operator speaks again if the device stays silent (estimate)."""
 
 
@@ -155,11 +155,11 @@ class SimulatedOperator:
             return None
         random = Random(f"{self._habits.seed} {result.clip.audio.name}")  # noqa: S311 - chance, not secrecy
         words = OperatorWords(self._parts.form, self._parts.catalogue, truth, random)
-        exchange = DeviceConversation(Dialogue(self._parts.rules, self._signed_on_settings()), self._phrasing)
+        exchange = _DeviceConversation(Dialogue(self._parts.rules, self._signed_on_settings()), self._phrasing)
         for heard in result.heard:
             exchange.hear(heard)
         turns: list[Turn] = []
-        while (says := self._choose_reaction(exchange, words, random)) is not None and len(turns) < MOST_TURNS:
+        while (says := self._choose_reaction(exchange, words, random)) is not None and len(turns) < _MOST_TURNS:
             turns.append(await self._play_turn(exchange, says, result, clip, len(turns)))
         if says is None and exchange.has_held_entry:
             exchange.commit_held_entry()
@@ -173,7 +173,7 @@ class SimulatedOperator:
         return wanted if self._habits.read_back is None else replace(wanted, holds_sure=self._habits.read_back)
 
     def _choose_reaction(
-        self, exchange: DeviceConversation, words: OperatorWords, random: Random
+        self, exchange: _DeviceConversation, words: OperatorWords, random: Random
     ) -> OperatorUtterance | None:
         """The operator's reply to the device's prompt; None if content, or the entry is parked."""
         asked = exchange.question
@@ -187,7 +187,7 @@ class SimulatedOperator:
 
     async def _play_turn(
         self,
-        exchange: DeviceConversation,
+        exchange: _DeviceConversation,
         says: OperatorUtterance,
         result: Result,
         clip: Callable[[], Source],
@@ -236,7 +236,7 @@ def _classify_end(entries: Sequence[Mapping[str, FieldValue]], truth: Mapping[st
 def _clip_turn_seconds(result: Result) -> float:
     """Seconds from the first word of the clip to the device's answer."""
     if not result.heard:
-        return result.audio_s + UNHEARD_S
+        return result.audio_s + _UNHEARD_S
     first, last = result.heard[0].utterance.segment, result.heard[-1]
     return (last.utterance.segment.closed - first.speech_start) / SAMPLE_RATE + last.compute_s
 
@@ -244,7 +244,7 @@ def _clip_turn_seconds(result: Result) -> float:
 def _answer_turn_seconds(source: SyntheticSpeech, heard: Sequence[Decided]) -> float:
     """Seconds from the end of the device's prompt to its next answer."""
     if not heard:
-        return REACTION_S + source.seconds - BEFORE_S + UNHEARD_S
+        return REACTION_S + source.seconds - BEFORE_S + _UNHEARD_S
     last = heard[-1]
     return REACTION_S + last.utterance.segment.closed / SAMPLE_RATE - BEFORE_S + last.compute_s
 

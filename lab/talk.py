@@ -44,11 +44,11 @@ from lab.plays import answer_plays
 from lab.rehearsal import WAIT, Play
 from lab.typed_conversation import SCANNED, TypedConversation, to_scanner_characters
 
-QUIT = "/quit"
+_QUIT = "/quit"
 
-BLANKS = " \t\r\n"  # Around a line. A separator behind a label is none.
+_BLANKS = " \t\r\n"  # Around a line. A separator behind a label is none.
 
-STDIN = Path("-")
+_STDIN = Path("-")
 
 commands = typer.Typer()
 
@@ -128,7 +128,7 @@ def _print_play_results(
     wrong = False
     with ExitStack() as opened:
         try:
-            lines = sys.stdin.buffer if plays == STDIN else opened.enter_context(plays.open("rb"))
+            lines = sys.stdin.buffer if plays == _STDIN else opened.enter_context(plays.open("rb"))
         except OSError as fault:
             raise UnreadableInput(f"{plays}: {fault.strerror}; name a file of plays, or - for standard input") from None
         for told in answer_plays(lines, usual, forms, render, dialogue_settings):
@@ -146,7 +146,7 @@ def _converse(conversation: TypedConversation, screen: _Screen, *, scans: bool) 
             if conversation.due is not None:
                 screen.print_timeout()
                 screen.print_step(conversation.expire())
-        elif typed == QUIT:
+        elif typed == _QUIT:
             break
         elif scans and typed.startswith(SCANNED):
             screen.print_step(conversation.scan(to_scanner_characters(typed)))
@@ -173,7 +173,7 @@ def _read_typed_lines(conversation: TypedConversation) -> Iterator[str | None]:
             return
         if not typing:
             sys.stdout.write(f"> {line.strip()}\n")
-        yield line.strip(BLANKS)
+        yield line.strip(_BLANKS)
 
 
 class _Screen:

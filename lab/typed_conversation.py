@@ -25,17 +25,17 @@ from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.keep.journal import Journal
 from edge.records import Acoustics, Closing, Draft, Shift, Utterance
 
-TYPED_SCANNER = "typed at the desk"  # The name of a scanner that is none.
+_TYPED_SCANNER = "typed at the desk"  # The name of a scanner that is none.
 
 SCANNED = "]"  # How a line begins that a scanner typed: with AIM's identifier of the code.
-TYPED_SEPARATORS = ("<GS>", "\x1b[19~")  # How a separator comes to a terminal: as people type it, and F8.
+_TYPED_SEPARATORS = ("<GS>", "\x1b[19~")  # How a separator comes to a terminal: as people type it, and F8.
 
 logger = logging.getLogger(__name__)
 
 
 def to_scanner_characters(line: str) -> str:
     """Convert the printed form of a scan to the characters that a scanner sends."""
-    for separator in TYPED_SEPARATORS:
+    for separator in _TYPED_SEPARATORS:
         line = line.replace(separator, SEPARATOR)
     return line + END
 
@@ -120,7 +120,7 @@ class TypedConversation:
 
     def scan(self, scan: str) -> Stepped:
         """Store the scanned characters as an utterance, then handle them."""
-        utterance = scanned_utterance(self.rules.form.name, scan, TYPED_SCANNER)
+        utterance = scanned_utterance(self.rules.form.name, scan, _TYPED_SCANNER)
         self._journal.begin(utterance)
         return self._hear(utterance, self._read(utterance, self.rules))
 

@@ -228,7 +228,7 @@ class PlaybackSink:
     def _query_sink(self) -> tuple[str | None, frozenset[str]] | None:
         """The sink this process plays into, and all sinks; None without a server."""
         listing = self._pactl.run(*_LIST)
-        self._found = None if listing is None else self._pactl.parse(listing, parse_sinks)
+        self._found = None if listing is None else self._pactl.parse(listing, _parse_sinks)
         self._asked_at = time.monotonic()
         return self._found
 
@@ -275,7 +275,7 @@ def parse_routing(listing: bytes, process: int) -> Routing:
     )
 
 
-def parse_sinks(listing: bytes, process: int) -> tuple[str | None, frozenset[str]]:
+def _parse_sinks(listing: bytes, process: int) -> tuple[str | None, frozenset[str]]:
     """Parse the sink that `process` plays into, if any, and all sinks. Raises as `parse_routing`."""
     told = json.loads(listing)
     sinks = {sink["index"]: sink["name"] for sink in told["sinks"]}

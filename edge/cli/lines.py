@@ -111,7 +111,7 @@ def _make_text_printer(forms: Mapping[str, Form], names: Mapping[str, str]) -> _
                 quiet_since_last = False
                 console.print(_headed_lines(names.get(utterance.source, utterance.source), heard=reading.transcript))
                 form = forms[utterance.form]
-                console.print(Text(f"   {reply_text(form, verdict)}", style=STYLES[OUTCOMES[verdict.outcome].meaning]))
+                console.print(Text(f"   {_reply_text(form, verdict)}", style=STYLES[OUTCOMES[verdict.outcome].meaning]))
             case AlreadyKept(source):
                 quiet_since_last = False
                 console.print(_headed_lines(names.get(source, source), kept="on record already, not recorded again"))
@@ -145,7 +145,7 @@ def _headed_lines(name: str, **told: str) -> Text:
     return Text("\n").join([Text(name, style="bold"), *(Text(f"   {what:9} {words}") for what, words in told.items())])
 
 
-def reply_text(form: Form, verdict: Verdict) -> str:
+def _reply_text(form: Form, verdict: Verdict) -> str:
     """The device's reply to a verdict in words."""
     outcome = verdict.outcome
     heading, _, more = OUTCOMES[Outcome.ASK if outcome is Outcome.REPEAT else outcome].words.partition(", ")

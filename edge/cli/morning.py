@@ -80,7 +80,7 @@ def morning(
         for one in found.entries[:limit]:
             line(json.dumps(_to_json(one), ensure_ascii=False))
     else:
-        render(entry_table(found, limit, name))
+        render(_entry_table(found, limit, name))
 
 
 def _progress_bar() -> AbstractContextManager[Progress]:
@@ -209,7 +209,7 @@ def _to_json(one: _DoubtfulEntry) -> dict[str, Any]:
     }
 
 
-def entry_table(found: MorningList, limit: int, name: str | None) -> Group:
+def _entry_table(found: MorningList, limit: int, name: str | None) -> Group:
     """A table with a row for each entry, and below it the readings that differ."""
     table = make_folding_table("doubt", "recorded", "number", "entry", "heard otherwise")
     for one in found.entries[:limit]:

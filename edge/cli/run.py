@@ -64,10 +64,10 @@ def run(
         aside(f"hears with {parts.interpreter.name}")
         discreet = not sys.stdout.isatty()  # operators' speech must not get into a log
         tell = make_event_logger() if discreet else make_event_printer(parts.form, {}, as_json=False, known=parts.forms)
-        asyncio.run(run_with_keyboard(Agent(parts, executor, ignore_hang_up(tell), live=True)))
+        asyncio.run(_run_with_keyboard(Agent(parts, executor, ignore_hang_up(tell), live=True)))
 
 
-async def run_with_keyboard(agent: Agent) -> None:
+async def _run_with_keyboard(agent: Agent) -> None:
     """Run the agent until it is stopped; the terminal's keyboard mutes and stops it."""
     with read_keys(sys.stdin.fileno(), agent.headset.typed):
         await agent.run_until_stopped(agent.microphone(), settle_within_s=_DRAIN_ON_STOP_S)
@@ -85,7 +85,7 @@ async def _run_as_json(parts: Parts, executor: JournalThread) -> None:
     tell(lines.started())
     async with asyncio.TaskGroup() as group:
         changes = group.create_task(print_changes(lines, agent, executor, tell))
-        await run_with_keyboard(agent)
+        await _run_with_keyboard(agent)
         changes.cancel()
 
 

@@ -36,7 +36,7 @@ class Piece:
         return self.start + self.samples
 
 
-class HandOff:
+class _HandOff:
     """Queue from PortAudio's thread to the listening thread. When full, the oldest piece is dropped."""
 
     def __init__(self, pieces: int) -> None:
@@ -91,7 +91,7 @@ class Stream:
     def __init__(self, rate: int, channels: int) -> None:
         self.rate = rate
         self.channels = channels
-        self.hand_off = HandOff(HAND_OFF_PIECES)
+        self.hand_off = _HandOff(HAND_OFF_PIECES)
         self.ended = False
         """Whether the stream has ended by itself."""
         self._counted = 0

@@ -24,7 +24,7 @@ from edge.config import Endpoint
 from edge.hear.microphone_health import FaultBegan, FaultEnded, FaultKind, MicrophoneEvent
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Frame, Segment
 
-TAIL_MS = 200
+_TAIL_MS = 200
 """Silence kept after the last speech: a plosive or an "s" decays below a detector's threshold, and recognisers need
 a little silence to end their last word. After it the utterance is complete, if it was the end."""
 
@@ -212,14 +212,14 @@ class Endpointing:
 
     def _report_progress(self, utterance: _OpenUtterance) -> tuple[EarEvent, ...]:
         """Report sound that is certainly part of the utterance; a long pause counts only once speech follows it."""
-        paused_until = utterance.speech_end + _ms_to_samples(TAIL_MS)
+        paused_until = utterance.speech_end + _ms_to_samples(_TAIL_MS)
         sure = [frame for frame in utterance.frames[utterance.reported :] if frame.start < paused_until]
         utterance.reported += len(sure)
         told = (Continued(_join_pcm(sure)),) if sure else ()
         return (*told, Paused()) if sure and sure[-1].end >= paused_until else told
 
     def _close_utterance(self, utterance: _OpenUtterance, closing: Closing) -> tuple[EarEvent, ...]:
-        kept_until = utterance.speech_end + _ms_to_samples(TAIL_MS)
+        kept_until = utterance.speech_end + _ms_to_samples(_TAIL_MS)
         kept = [frame for frame in utterance.frames if frame.start < kept_until]
         # The silence cut off here is the pre-roll of what may begin right after.
         self._recent = deque(utterance.frames[len(kept) :])

@@ -258,7 +258,7 @@ ANYHOW_S = 300.0
 """Interval of retries without a visible change: another program may have released the speaker. Rare, since each
 logs."""
 
-BLINK_EVERY_S = 60.0  # Where a plug has a loose contact, the microphone is not closed for each of its changes.
+_BLINK_EVERY_S = 60.0  # Where a plug has a loose contact, the microphone is not closed for each of its changes.
 
 AGAIN_S = 10.0  # Retry interval of a rescan that was refused during speech or noise.
 
@@ -288,7 +288,7 @@ class ReopenSchedule:
 
     def is_rescan_due(self, now: float) -> bool:
         """Whether PortAudio must rescan: the speaker did not open, and may be unknown to it."""
-        return bool(self._new) and now - self._blinked >= BLINK_EVERY_S
+        return bool(self._new) and now - self._blinked >= _BLINK_EVERY_S
 
     def note_rescan(self, now: float) -> None:
         """PortAudio has scanned the outputs again."""

@@ -343,7 +343,7 @@ _ORDER = {"first": 0, "second": 1}  # Which of the values offered a slot holds.
 _LONG_NUMBER = 8
 """Numbers of so many characters are shortened to their end where two are offered."""
 
-LONGEST_SLOT = 200
+_LONGEST_SLOT = 200
 """Characters of a text from outside, such as an inventory's reason, that are spoken: some twelve seconds."""
 
 
@@ -416,7 +416,7 @@ class Phrasing:
         told = self._resolve_slot(name, say)
         if told is None:
             raise KeyError(f"{say.prompt}: its slot {name!r} was not filled")
-        return told[:LONGEST_SLOT]
+        return told[:_LONGEST_SLOT]
 
     def _resolve_slot(self, name: str, say: Say) -> str | None:
         """A slot's text: from the form, the candidates or the words for codes; else the order's own."""

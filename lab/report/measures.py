@@ -136,14 +136,14 @@ class ConfidenceBin:
     count: int
 
 
-BINS = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999)
+_BINS = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999)
 """Lower bounds of the confidence bins; narrow at the top, where decisions and most readings lie."""
 
 
 def bin_by_confidence(heard: Sequence[FieldResult]) -> tuple[ConfidenceBin, ...]:
     """Bin the fields by confidence, with each bin's share right (a reliability diagram)."""
     bins = []
-    for least, beyond in zip(BINS, (*BINS[1:], 2.0), strict=True):
+    for least, beyond in zip(_BINS, (*_BINS[1:], 2.0), strict=True):
         inside = [one for one in heard if one.heard is not None and least <= one.confidence < beyond]
         right = wilson_interval(sum(one.right for one in inside), len(inside))
         if right is not None:
@@ -170,7 +170,7 @@ def risk_coverage_curve(lines: Iterable[ClipLine]) -> list[tuple[float, float]]:
 
 
 @dataclass(frozen=True, slots=True)
-class SilenceResult:
+class _SilenceResult:
     """Hours of sound without speech, and the false detections in it."""
 
     hours: float
@@ -192,10 +192,10 @@ class SilenceResult:
         return poisson_upper_bound(events) / self.hours
 
 
-def measure_silence(lines: Iterable[ClipLine]) -> SilenceResult | None:
+def measure_silence(lines: Iterable[ClipLine]) -> _SilenceResult | None:
     """Sum up the clips without speech and their false detections; None if there are none."""
     silent = [one for one in lines if one.truth is None and one.speech_end_s is None]
     if not silent:
         return None
     invented = sum(heard.verdict == "accept" for one in silent for heard in one.heard)
-    return SilenceResult(sum(one.audio_s for one in silent) / 3600, sum(one.utterances for one in silent), invented)
+    return _SilenceResult(sum(one.audio_s for one in silent) / 3600, sum(one.utterances for one in silent), invented)

@@ -16,20 +16,20 @@ from edge.agree.dialogue.questions import About, Question
 from edge.agree.dialogue.table import State
 from lab.scribe.device import PATIENCE, TypedDevice
 
-OVER_A_READBACK = {"silence": 45, "the next pallet": 25, "courtesy": 20, "talk": 10}
+_OVER_A_READBACK = {"silence": 45, "the next pallet": 25, "courtesy": 20, "talk": 10}
 """Reactions to a correct readback, in %."""
 
-GOES_ON = 0.4
+_GOES_ON = 0.4
 """Share of questions about overheard chat that the operator ignores."""
 
-COURTESIES = (
+_COURTESIES = (
     "okay", "thanks", "thank you", "good", "copy that", "got it", "yes thanks", "right", "that's right", "cheers",
     "okay thanks", "perfect", "yep", "yes", "great", "that's correct", "fine",
 )  # fmt: skip
 """Polite replies to a correct readback, none of which objects to it."""
 
 
-class IntendedEntry(Protocol):
+class _IntendedEntry(Protocol):
     """An intended entry about one pallet."""
 
     @property
@@ -40,7 +40,7 @@ class IntendedEntry(Protocol):
         """The fields that a right entry has."""
 
 
-L = TypeVar("L", bound=IntendedEntry)
+L = TypeVar("L", bound=_IntendedEntry)
 
 
 class Wording(ABC, Generic[L]):
@@ -120,11 +120,11 @@ class Operator(Generic[L]):
         return held and not self._is_earlier(self.device.held)
 
     def _react_to_right_readback(self, load: L) -> None:
-        match self._draw(OVER_A_READBACK):
+        match self._draw(_OVER_A_READBACK):
             case "silence":
                 self.device.expire_timeout()
             case "courtesy":
-                self._say(self._random.choice(COURTESIES), "courtesy")
+                self._say(self._random.choice(_COURTESIES), "courtesy")
                 self._answer_after_misunderstanding(load)
             case "talk":
                 self._say(self._words.chat(load), "talk")
@@ -146,7 +146,7 @@ class Operator(Generic[L]):
         """After chat that the device may have taken for input: answer or ignore its questions."""
         for _ in range(PATIENCE):
             asked = self.device.question
-            if asked is None or self._random.random() < GOES_ON:
+            if asked is None or self._random.random() < _GOES_ON:
                 return
             self._say(self._answer(asked, load), "answer")
 

@@ -34,15 +34,15 @@ from lab.scribe.tables import LocalInventory
 
 FORM = "receive-notice"
 
-SAID_ONCE = ("trailer", "door")
+_SAID_ONCE = ("trailer", "door")
 
 SAID = {"whole": 80, "mended": 7, "misread": 5, "in parts": 8}
 """Share of each way to dictate a pallet, in %: estimates, as in `lab.scribe.shift`."""
 
-SAME_AGAIN = 0.5
+_SAME_AGAIN = 0.5
 """Frequency of "same again" for a pallet like the last."""
 
-BETWEEN = {
+_BETWEEN = {
     "nothing": 80, "talk": 8, "talk of pallets": 3, "power cut": 2, "pause": 2, "broker gone": 2, "broker back": 3,
 }  # fmt: skip
 """Events between two pallets."""
@@ -70,11 +70,11 @@ def _closing_form() -> Form | None:
     return closing_form(shipped_directory("schemas") / "forms")
 
 
-NOTHING = Pallet("", 0, "CS", "", "")
+_NOTHING = Pallet("", 0, "CS", "", "")
 """Placeholder before the first pallet."""
 
 
-class ReceivingWords(Wording[Pallet]):
+class _ReceivingWords(Wording[Pallet]):
     """Words a receiver's lines."""
 
     def __init__(self, random: Random) -> None:
@@ -149,18 +149,18 @@ class NoticeReceiver(Operator[Pallet]):
 
     def __init__(self, device: TypedDevice, directory: Path, random: Random, exceptions: float = USUAL) -> None:
         """`directory` is for the inventory; `exceptions` is the share of pallets not as announced."""
-        self._words: ReceivingWords
-        super().__init__(device, ReceivingWords(random), random)
+        self._words: _ReceivingWords
+        super().__init__(device, _ReceivingWords(random), random)
         self._exceptions = exceptions
         self._tables = LocalInventory(directory, FORM, device)
-        self._load = NOTHING
+        self._load = _NOTHING
         """The current pallet."""
         self._counted = 0
         """The number that he dictated."""
 
     def wrong_fields(self, fields: Mapping[str, FieldValue], load: Pallet) -> Sequence[str]:
         """Names of the differing fields that were read back, undictated ones last."""
-        wrong = [name for name in super().wrong_fields(fields, load) if name in fields or name not in SAID_ONCE]
+        wrong = [name for name in super().wrong_fields(fields, load) if name in fields or name not in _SAID_ONCE]
         return [*wrong, *(name for name in fields if name not in load.fields())]
 
     def _correction(self, name: str, load: Pallet) -> str:
@@ -191,7 +191,7 @@ class NoticeReceiver(Operator[Pallet]):
         self.device.start()
         meant: list[Pallet] = []
         whole: set[str] = set()
-        self._dictate_standing_values(coming.pallets[0], *SAID_ONCE)
+        self._dictate_standing_values(coming.pallets[0], *_SAID_ONCE)
         for before, load in pairwise((coming.pallets[0], *coming.pallets)):
             if load.door != before.door:
                 self.device.expire_timeouts()
@@ -226,7 +226,7 @@ class NoticeReceiver(Operator[Pallet]):
         """Dictate one pallet to its end; return whether the operator believes it accepted."""
         self._turn_to_pallet(load)
         slip = replace(load, quantity=load.quantity + self._random.choice((1, 2, 10)))
-        if _repeats_previous(self._before[:-1], self.device, load) and self._random.random() < SAME_AGAIN:
+        if _repeats_previous(self._before[:-1], self.device, load) and self._random.random() < _SAME_AGAIN:
             self._say(self._words.same_again(load), "plain")
             return self._answer_until_settled(load)
         match "misread" if load.first_count is not None else self._draw(SAID):
@@ -284,7 +284,7 @@ class NoticeReceiver(Operator[Pallet]):
 
     def _play_random_event(self, load: Pallet) -> None:
         """Simulate a random event between two pallets: chat, a power cut, a pause, a broker failure."""
-        match self._draw(BETWEEN):
+        match self._draw(_BETWEEN):
             case "talk":
                 self.device.expire_timeouts()
                 self._say(self._words.chat(load), "talk")

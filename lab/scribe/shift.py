@@ -31,7 +31,7 @@ def generate_loads(pallets: int, random: Random) -> list[Load]:
     return [Load(str(number), random.choice(counts), random.choice("ABCDEFGH")) for number in numbers]
 
 
-class OperatorVoice(SpeechChannel, Protocol):
+class _OperatorVoice(SpeechChannel, Protocol):
     """A means of dictation: which pallets, in which words, over which channel."""
 
     ways: Mapping[str, int]
@@ -58,7 +58,7 @@ class TypedChannel:
         return False
 
 
-class TypingOperator(TypedChannel):
+class _TypingOperator(TypedChannel):
     """Types random pallets in random wording."""
 
     ways: Mapping[str, int] = SAID
@@ -75,7 +75,7 @@ class TypingOperator(TypedChannel):
 class _ShiftWording(Wording[Load]):
     """Words whole entries as the voice does, other lines as `lab.scribe.wording`."""
 
-    def __init__(self, voice: OperatorVoice, random: Random) -> None:
+    def __init__(self, voice: _OperatorVoice, random: Random) -> None:
         self._voice = voice
         self._random = random
 
@@ -99,9 +99,9 @@ class _ShiftWording(Wording[Load]):
 class TrailerUnloading(Operator[Load]):
     """Simulates one trailer unloaded onto the docks."""
 
-    def __init__(self, rules: Rules, directory: Path, random: Random, voice: OperatorVoice | None = None) -> None:
+    def __init__(self, rules: Rules, directory: Path, random: Random, voice: _OperatorVoice | None = None) -> None:
         """`directory` is for the journal; `random` draws all events; without a voice the operator types."""
-        self._voice = voice or TypingOperator()
+        self._voice = voice or _TypingOperator()
         super().__init__(TypedDevice(rules, directory, self._voice), _ShiftWording(self._voice, random), random)
 
     def unload(self, pallets: int = PALLETS) -> Ledger:

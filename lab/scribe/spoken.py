@@ -1,6 +1,6 @@
 """A spoken shift: recorded sentences in noise, recognised by the device's own pipeline.
 
-Other lines are synthesised by espeak-ng, as in `lab.operator_speech`. Recordings at SNR_DB are used as they are, clean
+Other lines are synthesised by espeak-ng, as in `lab.operator_speech`. Recordings at _SNR_DB are used as they are, clean
 ones are mixed with generated noise.
 """
 
@@ -33,7 +33,7 @@ from lab.scoring import Clip
 from lab.scribe.wording import Load
 from lab.typed_conversation import TypedConversation
 
-SNR_DB = 10.0
+_SNR_DB = 10.0
 """Ratio of speech to noise, dB: a headset at a dock with a fork lift nearby."""
 
 AT_IT, CLEAN = "10dB", "clean"
@@ -44,7 +44,7 @@ FIELDS = {"pallet_id", "quantity", "dock"}
 
 
 @dataclass(frozen=True)
-class RecordedSentence:
+class _RecordedSentence:
     """One dictated pallet with all its recordings."""
 
     load: Load
@@ -55,7 +55,7 @@ class RecordedSentence:
 class ShiftRecordings:
     """The recordings of a set that a shift uses."""
 
-    sentences: tuple[RecordedSentence, ...]
+    sentences: tuple[_RecordedSentence, ...]
     talk: tuple[Clip, ...]
 
 
@@ -74,12 +74,12 @@ def _text_and_speaker(clip: Clip) -> tuple[str, str]:
     return clip.text, clip.speaker or ""
 
 
-def _recorded_sentence(clips: tuple[Clip, ...]) -> RecordedSentence:
+def _recorded_sentence(clips: tuple[Clip, ...]) -> _RecordedSentence:
     fields = clips[0].fields or {}
-    return RecordedSentence(Load(str(fields["pallet_id"]), int(str(fields["quantity"])), str(fields["dock"])), clips)
+    return _RecordedSentence(Load(str(fields["pallet_id"]), int(str(fields["quantity"])), str(fields["dock"])), clips)
 
 
-class DeviceHearing:
+class _DeviceHearing:
     """The device's recognition pipeline: sound in, decisions out."""
 
     def __init__(self, parts: Parts, executor: JournalThread, runner: asyncio.Runner) -> None:
@@ -108,7 +108,7 @@ class DeviceHearing:
 
 
 @contextmanager
-def open_hearing(settings: Settings) -> Iterator[DeviceHearing]:
+def open_hearing(settings: Settings) -> Iterator[_DeviceHearing]:
     """The recognition pipeline of an agent with these settings in a conversation."""
     agree = settings.agree.model_copy(update={"conversation": True})
     with (
@@ -116,7 +116,7 @@ def open_hearing(settings: Settings) -> Iterator[DeviceHearing]:
         JournalThread(Path(scratch)) as executor,
         asyncio.Runner() as runner,
     ):
-        yield DeviceHearing(assemble(settings.model_copy(update={"agree": agree})), executor, runner)
+        yield _DeviceHearing(assemble(settings.model_copy(update={"agree": agree})), executor, runner)
 
 
 class SpeakingOperator:
@@ -124,12 +124,12 @@ class SpeakingOperator:
 
     ways: Mapping[str, int] = {"whole": 100}
 
-    def __init__(self, hearing: DeviceHearing, recorded: ShiftRecordings, random: Random) -> None:
+    def __init__(self, hearing: _DeviceHearing, recorded: ShiftRecordings, random: Random) -> None:
         self._hearing = hearing
         self._recorded = recorded
         self._random = random
         self._name = f"operator {random.random()}"
-        self._sentences: dict[str, RecordedSentence] = {}
+        self._sentences: dict[str, _RecordedSentence] = {}
         self._number = 0
 
     def loads(self, pallets: int, random: Random) -> list[Load]:
@@ -175,4 +175,4 @@ class SpeakingOperator:
 
     def _mix_noise(self, sound: Sound) -> Sound:
         kind, seed = self._random.choice(sorted(NOISE_KINDS)), self._random.randrange(2**31)
-        return mix_at_snr(sound, generate_noise(kind, len(sound) / SAMPLE_RATE, seed), SNR_DB)
+        return mix_at_snr(sound, generate_noise(kind, len(sound) / SAMPLE_RATE, seed), _SNR_DB)

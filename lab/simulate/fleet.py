@@ -35,28 +35,28 @@ from lab.simulate.link import MqttLink
 from lab.simulate.processes import MB, ProcessMonitor
 from lab.simulate.wanted import MINUTE_S, RunParameters
 
-CONNECTING_TASKS = 16
+_CONNECTING_TASKS = 16
 """Connections opened concurrently: each waits in a thread for the TCP and TLS handshakes."""
 
-TURN_S = 0.05  # Interval of dictation: finer than speech, and little work.
+_TURN_S = 0.05  # Interval of dictation: finer than speech, and little work.
 
-LOOK_S = 1.0  # Interval for progress reports and for cutting links.
+_LOOK_S = 1.0  # Interval for progress reports and for cutting links.
 
-WAITS_S = 4.0
+_WAITS_S = 4.0
 """Interval of retransmission, of checks for failed connections, and of memory measurements. A device's waits are 20 s
 and more, and a scan of ten thousand devices, or of memory that many processes share, takes tens of milliseconds."""
 
-PATIENCE_S = 30.0
+_PATIENCE_S = 30.0
 """Timeout from TCP connect to SUBACK: longer than a device's, since the broker serves 10,000 at once."""
 
-BEATS = 3  # So often in a keepalive it is looked whether a link is to say that it is there.
+_BEATS = 3  # So often in a keepalive it is looked whether a link is to say that it is there.
 
-STATUS = "status"  # The tag of a device's status message: no event id looks like it.
+_STATUS = "status"  # The tag of a device's status message: no event id looks like it.
 
-TRIES = 3
+_TRIES = 3
 """Connection attempts before the broker counts as unreachable."""
 
-FAREWELL_S = 20.0  # How long the broker may take to let all of them go.
+_FAREWELL_S = 20.0  # How long the broker may take to let all of them go.
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Progress:
     trouble: str | None
 
 
-class ConnectedDevice:
+class _ConnectedDevice:
     """A simulated device and its MQTT link."""
 
     def __init__(self, device: SimulatedDevice, fleet: Fleet) -> None:
@@ -89,7 +89,7 @@ class ConnectedDevice:
         self._fleet.note_connected(self, now, forgotten=self._met and not session_present)
         self._met, self.asked_at = True, None
         self.waits.began()
-        self.link.publish(self.device.topics.status, self.device.status(online=True), tag=STATUS, retain=True)
+        self.link.publish(self.device.topics.status, self.device.status(online=True), tag=_STATUS, retain=True)
         self.publish(self.device.handle_connect(receive_maximum, now))
 
     def on_disconnected(self, why: str) -> None:
@@ -101,7 +101,7 @@ class ConnectedDevice:
 
     def on_puback(self, tag: str, reason_code: int) -> None:
         """Handle the broker's PUBACK for a publication."""
-        if tag != STATUS:
+        if tag != _STATUS:
             self.publish(self.device.handle_puback(tag, reason_code, time.monotonic()))
 
     def on_message(self, topic: str, payload: bytes, *, retained: bool) -> None:
@@ -139,7 +139,7 @@ class ConnectedDevice:
 
     def end_session(self) -> None:
         """Remove the retained status and the session from the broker, and disconnect."""
-        self.link.publish(self.device.topics.status, b"", tag=STATUS, retain=True)
+        self.link.publish(self.device.topics.status, b"", tag=_STATUS, retain=True)
         self.link.end_session()
 
 
@@ -153,7 +153,7 @@ class Fleet:
         check_privacy(mqtt)
         self.wanted = wanted
         self.chance = random.Random(wanted.seed)  # noqa: S311 - chance, not secrecy
-        self.owing: set[ConnectedDevice] = set()
+        self.owing: set[_ConnectedDevice] = set()
         self._tls = tls_context(mqtt)
         self._tell = tell
         self._machine = _describe_machine()
@@ -162,10 +162,10 @@ class Fleet:
         devices = (
             SimulatedDevice(number, name, wanted.deliver, wanted.site) for number, name in enumerate(wanted.names())
         )
-        self.stations = [ConnectedDevice(device, self) for device in devices]
-        self._up: dict[ConnectedDevice, None] = {}
+        self.stations = [_ConnectedDevice(device, self) for device in devices]
+        self._up: dict[_ConnectedDevice, None] = {}
         """Those that are connected, in an order that chance can draw from."""
-        self._to_open: asyncio.Queue[ConnectedDevice] = asyncio.Queue()
+        self._to_open: asyncio.Queue[_ConnectedDevice] = asyncio.Queue()
         self._counts: Counter[str] = Counter({"cuts": 0, "reconnections": 0, "sessions forgotten": 0})
         self._handshakes = Durations()
         self._backlog, self._live = EntryGroup(), EntryGroup()
@@ -174,7 +174,7 @@ class Fleet:
         self._leaving = self._stopped = False
         self._all_gone = asyncio.Event()
 
-    def link(self, device: SimulatedDevice, station: ConnectedDevice) -> MqttLink:
+    def link(self, device: SimulatedDevice, station: _ConnectedDevice) -> MqttLink:
         """Create a device's MQTT link."""
         topics = device.topics
         return MqttLink(
@@ -192,14 +192,14 @@ class Fleet:
 
     # Callbacks of stations.
 
-    def note_connected(self, station: ConnectedDevice, now: float, *, forgotten: bool) -> None:
+    def note_connected(self, station: _ConnectedDevice, now: float, *, forgotten: bool) -> None:
         """Record a connection; `forgotten`: the broker lost the session."""
         if station.asked_at is not None:
             self._handshakes.add(now - station.asked_at)
         self._counts["sessions forgotten"] += forgotten
         self._up[station] = None
 
-    def note_disconnected(self, station: ConnectedDevice, why: str) -> None:
+    def note_disconnected(self, station: _ConnectedDevice, why: str) -> None:
         """Record that a connection ended or failed, and queue a reconnection."""
         self._up.pop(station, None)
         if self._leaving:
@@ -210,7 +210,7 @@ class Fleet:
         self._counts["reconnections"] += 1
         asyncio.get_running_loop().call_later(station.waits.next(), self._to_open.put_nowait, station)
 
-    def note_first_receipt(self, station: ConnectedDevice, said: SaidEntry) -> None:
+    def note_first_receipt(self, station: _ConnectedDevice, said: SaidEntry) -> None:
         """Record an entry's first final receipt."""
         (self._backlog if said.owed_at_start else self._live).add(said)
         if not station.device.has_pending_rows:
@@ -225,7 +225,7 @@ class Fleet:
             async with asyncio.TaskGroup() as group:
                 beside = [
                     group.create_task(work())
-                    for work in (*[self._open_connections] * CONNECTING_TASKS, self._maintain_links, self._keep_alive)
+                    for work in (*[self._open_connections] * _CONNECTING_TASKS, self._maintain_links, self._keep_alive)
                 ]
                 connect = await self._connect()
                 cutting = group.create_task(self._cut_links())
@@ -258,7 +258,7 @@ class Fleet:
     async def _require_broker(self) -> None:
         """Raise Unavailable if no broker answers, before thousands of devices try."""
         mqtt = self.wanted.deliver.mqtt
-        for left in reversed(range(TRIES)):
+        for left in reversed(range(_TRIES)):
             try:
                 async with asyncio.timeout(ANSWER_S):
                     _, writer = await asyncio.open_connection(mqtt.host, mqtt.port)
@@ -266,7 +266,7 @@ class Fleet:
                 if not left:
                     told = f"broker {mqtt.host}:{mqtt.port}: {explain_failure(fault)}"
                     raise Unavailable(f"{told}; start it, or name another one (--broker HOST:PORT)") from None
-                await asyncio.sleep(LOOK_S)
+                await asyncio.sleep(_LOOK_S)
             else:
                 writer.close()
                 return
@@ -322,14 +322,14 @@ class Fleet:
                 self.chance.choice(self.stations).add_entry()
                 said += 1
             self._live.entries = said
-            await asyncio.sleep(TURN_S)
+            await asyncio.sleep(_TURN_S)
 
     async def _cut_links(self) -> None:
         """Cut randomly chosen links at the configured rate."""
         due = 0.0
         while True:
-            await asyncio.sleep(LOOK_S)
-            due += self.wanted.cuts / MINUTE_S * len(self.stations) * LOOK_S
+            await asyncio.sleep(_LOOK_S)
+            due += self.wanted.cuts / MINUTE_S * len(self.stations) * _LOOK_S
             for station in self.chance.sample(list(self._up), min(int(due), len(self._up))):
                 station.link.cut()
                 self._counts["cuts"] += 1
@@ -347,7 +347,7 @@ class Fleet:
         """Wait until `done`, or `progress` stays unchanged for the configured patience, or the run is stopped."""
         seen, since = progress(), time.monotonic()
         while not (self._stopped or done()):
-            await asyncio.sleep(TURN_S)
+            await asyncio.sleep(_TURN_S)
             now, came = time.monotonic(), progress()
             if came != seen:
                 seen, since = came, now
@@ -361,10 +361,10 @@ class Fleet:
             return
         for number, station in enumerate(list(self._up)):
             station.end_session()
-            if number % CONNECTING_TASKS == 0:
+            if number % _CONNECTING_TASKS == 0:
                 await asyncio.sleep(0)
         with suppress(TimeoutError):  # those that are still here go as the process ends
-            async with asyncio.timeout(FAREWELL_S):
+            async with asyncio.timeout(_FAREWELL_S):
                 await self._all_gone.wait()
 
     async def _maintain_links(self) -> None:
@@ -372,12 +372,12 @@ class Fleet:
         looked_at = 0.0
         while True:
             now = time.monotonic()
-            if now - looked_at >= WAITS_S:
+            if now - looked_at >= _WAITS_S:
                 looked_at = now
                 self._processes.sample()
                 self._retransmit_due(now)
             self._tell(self._progress())
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(_LOOK_S)
 
     def _retransmit_due(self, now: float) -> None:
         for station in [one for one in self.owing if one in self._up]:
@@ -385,12 +385,12 @@ class Fleet:
             if not station.device.has_pending_rows:
                 self.owing.discard(station)
         for station in self.stations:
-            if station.asked_at is not None and now - station.asked_at > PATIENCE_S:
+            if station.asked_at is not None and now - station.asked_at > _PATIENCE_S:
                 station.link.cut()
 
     async def _keep_alive(self) -> None:
         """Run each link's keepalive in time, as many per turn as the clock demands."""
-        round_s = self.wanted.deliver.mqtt.keepalive_s / BEATS
+        round_s = self.wanted.deliver.mqtt.keepalive_s / _BEATS
         began, done = time.monotonic(), 0
         while True:
             demanded = int((time.monotonic() - began) / round_s * len(self.stations))
@@ -399,7 +399,7 @@ class Fleet:
                 if station in self._up:
                     station.link.keep_alive()
             done = demanded
-            await asyncio.sleep(TURN_S)
+            await asyncio.sleep(_TURN_S)
 
     def _progress(self) -> Progress:
         said = self._backlog.entries + self._live.entries

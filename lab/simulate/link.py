@@ -13,10 +13,10 @@ from paho.mqtt.properties import Properties
 from dockvoice_protocol.config import Mqtt, MqttVersion
 from dockvoice_protocol.mqtt_client import Will, close_abruptly, content_type_properties, make_client
 
-RECEIVE_MAXIMUM = 65_535  # The default of MQTT 5 if the broker gives no receive maximum.
+_RECEIVE_MAXIMUM = 65_535  # The default of MQTT 5 if the broker gives no receive maximum.
 
 
-class LinkListener(Protocol):
+class _LinkListener(Protocol):
     """Callbacks of a link, all called on the event loop."""
 
     def on_connected(self, receive_maximum: int, *, session_present: bool) -> None:
@@ -38,7 +38,7 @@ class MqttLink:
     def __init__(
         self,
         settings: Mqtt,
-        listener: LinkListener,
+        listener: _LinkListener,
         *,
         client_id: str,
         topics: tuple[str, ...],
@@ -144,7 +144,7 @@ class MqttLink:
             self._refusal = f"refuses the connection: {str(reason).lower()}"
             return
         self._client.drop_out_messages()
-        self._receive_maximum = getattr(properties, "ReceiveMaximum", RECEIVE_MAXIMUM)
+        self._receive_maximum = getattr(properties, "ReceiveMaximum", _RECEIVE_MAXIMUM)
         self._present, self._refusal = flags.session_present, None
         self._client.subscribe([(topic, 1) for topic in self._topics])
 

@@ -12,7 +12,7 @@ from dockvoice_protocol.errors import UnreadableInput
 
 MB = 1_000_000
 
-SELF = "simulator"
+_SELF = "simulator"
 
 
 @dataclass(slots=True)
@@ -32,7 +32,7 @@ class ProcessMonitor:
 
     def __init__(self, named: Mapping[str, int]) -> None:
         """`named` maps names to the ids of further processes. Raises UnreadableInput for an id that does not exist."""
-        self._seen = {name: _ProcessSamples(pid) for name, pid in {SELF: os.getpid(), **named}.items()}
+        self._seen = {name: _ProcessSamples(pid) for name, pid in {_SELF: os.getpid(), **named}.items()}
         for name, one in self._seen.items():
             if not psutil.pid_exists(one.pid):
                 raise UnreadableInput(f"--watch {name}={one.pid}: there is no process with this number")

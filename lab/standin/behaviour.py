@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 from starlette.responses import JSONResponse, Response
 
-PUBLISHED_P50_MS = 350.0
-PUBLISHED_P95_MS = 1200.0
+_PUBLISHED_P50_MS = 350.0
+_PUBLISHED_P95_MS = 1200.0
 """Published median and 95th percentile of audio models' answer times, ms."""
 
 _Z95 = 1.6448536269514722
@@ -82,17 +82,17 @@ class Behaviour(BaseModel):
 
     def wait_s(self) -> float:
         """Delay of the next answer in seconds."""
-        return (draw_latency_ms(self._random) if self.latency else self.delay_ms) / 1000
+        return (_draw_latency_ms(self._random) if self.latency else self.delay_ms) / 1000
 
     def chance(self) -> Random:
         """The random generator for everything made up on this order."""
         return self._random
 
 
-def draw_latency_ms(random: Random) -> float:
+def _draw_latency_ms(random: Random) -> float:
     """Draw an answer time in milliseconds: log-normal with the published median and 95th percentile."""
-    sigma = math.log(PUBLISHED_P95_MS / PUBLISHED_P50_MS) / _Z95
-    return random.lognormvariate(math.log(PUBLISHED_P50_MS), sigma)
+    sigma = math.log(_PUBLISHED_P95_MS / _PUBLISHED_P50_MS) / _Z95
+    return random.lognormvariate(math.log(_PUBLISHED_P50_MS), sigma)
 
 
 class BehaviourQueue:

@@ -21,7 +21,7 @@ CANCEL = re.compile(r"\b(scratch|cancel|delete|undo|forget|remove)\b.*\b(that|it
 YES = re.compile(r"^(yes|yeah|yep|correct|right|affirmative|that's right|that is correct|confirm(ed)?)\b")
 NO = re.compile(r"^(no|nope|wrong|negative|incorrect)(,? \w+)?$")
 CORRECTION = re.compile(r"^(no|sorry|correction|i mean|make (it|that)|change|actually)\b")
-ASKS = {
+_ASKS = {
     "say_again": r"say (it |that )?again|repeat",
     "how_many_waiting": r"how many",
     "last_entry": r"last entry|what was the last",
@@ -133,7 +133,7 @@ def _spoken_act(plain: str, offered: Mapping[str, Tool]) -> Call | None:
         return Call(tool.name, build_arguments(tool.schema, {}, plain, []))
     if (tool := offered.get("answer")) and (YES.match(plain) or NO.match(plain)):
         return Call(tool.name, build_arguments(tool.schema, {}, plain, ["yes" if YES.match(plain) else "no"]))
-    asked = [command for command, words in ASKS.items() if re.search(words, plain)]
+    asked = [command for command, words in _ASKS.items() if re.search(words, plain)]
     if (tool := offered.get("device_command")) and asked:
         return Call(tool.name, build_arguments(tool.schema, {}, plain, asked))
     return None

@@ -191,7 +191,7 @@ class LiveView:
     def _state_line(self, agent: Agent) -> JsonLine:
         left_s = agent.left_s
         return {
-            "sound": level_line(self._read_level(), speech=agent.is_open),
+            "sound": _level_line(self._read_level(), speech=agent.is_open),
             "is_open": agent.is_open,
             "talking": agent.headset.gate.talking,
             "converses": agent.converses,
@@ -224,7 +224,7 @@ class LiveView:
                     await agent.type(pressed(asked, self._language))
 
 
-def level_line(sound: MeterReading, *, speech: bool) -> JsonLine:
+def _level_line(sound: MeterReading, *, speech: bool) -> JsonLine:
     """A level rounded to the decibel: unchanged lines need not be drawn again."""
     rms_db, peak_db = round(sound.rms_db), round(sound.peak_db)
     clipped, samples = min(sound.clipped, 1), min(sound.samples, 1)
