@@ -117,8 +117,8 @@ Each row is an event, each column a state. In brackets: where it may lead, if no
 
 def render_page() -> str:
     """The page as Markdown with a Mermaid state diagram."""
-    introduction = _INTRODUCTION.replace("{claims}", "\n".join(_claims()))
-    return "\n".join([introduction, "```mermaid", *_diagram(), "```", _TABLE, *_table(), ""])
+    introduction = _INTRODUCTION.replace("{claims}", "\n".join(_claim_lines()))
+    return "\n".join([introduction, "```mermaid", *_diagram_lines(), "```", _TABLE, *_table_rows(), ""])
 
 
 RELATIONS: Mapping[Relation, tuple[str, str]] = {
@@ -146,14 +146,14 @@ RELATIONS: Mapping[Relation, tuple[str, str]] = {
 """By an utterance's relation to the claim: the action while a readback is held, and while a question is open."""
 
 
-def _claims() -> Iterator[str]:
+def _claim_lines() -> Iterator[str]:
     yield "| what was said | read back and held | a question is open |"
     yield "|---|---|---|"
     for relation, (held, asked) in RELATIONS.items():
         yield f"| **{relation}** | {held} | {asked} |"
 
 
-def _diagram() -> Iterator[str]:
+def _diagram_lines() -> Iterator[str]:
     yield "stateDiagram-v2"
     for name, states in _DRAWN.items():
         yield f'    state "{_label(states)}" as {name}'
@@ -191,7 +191,7 @@ _ANYWHERE = frozenset({Event.PAUSE, Event.SIGN_ON, Event.SIGN_OFF, Event.ROSTER,
 """Events that lead from almost every state to the same one: left out, since they would clutter the diagram."""
 
 
-def _table() -> Iterator[str]:
+def _table_rows() -> Iterator[str]:
     yield f"| | {' | '.join(State)} |"
     yield f"|---|{'---|' * len(State)}"
     for event in Event:

@@ -220,7 +220,7 @@ class PlaybackSink:
             return False
         return True
 
-    def leads_nowhere(self) -> bool:
+    def is_null_sink(self) -> bool:
         """Whether the server has no speaker, and discards the sound."""
         found = self._found if time.monotonic() - self._asked_at < FRESH_S else self._query_sink()
         return found is not None and found[0] == NULL_SINK

@@ -39,7 +39,7 @@ from edge.cli.options import AsJson, Config, FormName, State, settings
 from edge.cli.parse import as_json as parse_json
 from edge.cli.parse import parse_as_text, parse_sentence
 from edge.cli.reports import Since, parse_moment
-from edge.cli.sayings import answers
+from edge.cli.sayings import decide_lines
 from edge.config import Settings
 from edge.keep.journal import Journal
 from edge.keep.readings import ModelReadings, ReadBefore
@@ -267,7 +267,7 @@ def _forms_read(
 def _answer_stdin(usual: Rules, forms: Mapping[str, Form]) -> None:
     """Answer each line of stdin at once, so that another program may wait for it."""
     wrong = False
-    for told in answers(sys.stdin.buffer, usual, forms):
+    for told in decide_lines(sys.stdin.buffer, usual, forms):
         wrong |= "error" in told
         line(json.dumps(told))
         sys.stdout.flush()

@@ -257,7 +257,7 @@ class AgentLines:
         self._entries: dict[int, JsonLine] = {}
         self._trouble: str | None = None
 
-    def started(self) -> JsonLine:
+    def started_line(self) -> JsonLine:
         """The first line: the device, and the labels of the form's fields."""
         settings, mqtt, form = self._settings, self._settings.deliver.mqtt, self._rules.form
         return {
@@ -273,7 +273,7 @@ class AgentLines:
             "form_fields": _field_labels(form),
         }
 
-    def event(self, told: AgentTold) -> Iterator[JsonLine]:
+    def event_lines(self, told: AgentTold) -> Iterator[JsonLine]:
         """The lines for an event."""
         line = _event_line(told, {})
         match told:
@@ -284,8 +284,8 @@ class AgentLines:
                 line["parked"] = utterance.utterance_id in self._parked
             case Stands():
                 self._parked = {one.utterance_id for one in told.noted if isinstance(one, Park)} or self._parked
-                yield from self._changed_work(told.form, told.language or self._settings.speak.language.value)
-                yield self._dialogue(told)
+                yield from self._work_lines(told.form, told.language or self._settings.speak.language.value)
+                yield self._dialogue_line(told)
             case LinkChanged(up, what):
                 yield {"broker": "connected" if up else "lost", "what": what}
             case SourceEnded():
@@ -295,7 +295,7 @@ class AgentLines:
         if line is not None:
             yield line
 
-    def _changed_work(self, name: str | None, language: str) -> Iterator[JsonLine]:
+    def _work_lines(self, name: str | None, language: str) -> Iterator[JsonLine]:
         """The line for a changed form or language."""
         form = self._forms.get(name or "", self._rules.form)
         if form is self._rules.form and language == self._language:
@@ -304,7 +304,7 @@ class AgentLines:
         self._phrasing = Phrasing(form, language, self._forms)
         yield {"work": form.name, "language": language, "form_fields": _field_labels(form)}
 
-    def _dialogue(self, stands: Stands) -> JsonLine:
+    def _dialogue_line(self, stands: Stands) -> JsonLine:
         """The line for the dialogue's state, its draft, and the device's reply."""
         asked, draft = stands.question, stands.draft
         read = {} if draft is None else _reading_json(draft.reading)
@@ -324,7 +324,7 @@ class AgentLines:
             "number": None if stands.row is None else stands.row.sequence,
         }
 
-    def changed(self, kept: JournalState, trouble: str | None) -> Iterator[JsonLine]:
+    def change_lines(self, kept: JournalState, trouble: str | None) -> Iterator[JsonLine]:
         """The lines for changes of the journal and of the connection."""
         if trouble != self._trouble:
             self._trouble = trouble
@@ -341,11 +341,11 @@ class AgentLines:
         if counted != self._counted:
             self._counted = counted
             yield {"kept": counted}
-        entries = {one.sequence: self._entry(one) for one in reversed(kept.latest)}
+        entries = {one.sequence: self._entry_line(one) for one in reversed(kept.latest)}
         yield from ({"entry": one} for number, one in entries.items() if one != self._entries.get(number))
         self._entries = entries
 
-    def _entry(self, entry: KeptEntry) -> JsonLine:
+    def _entry_line(self, entry: KeptEntry) -> JsonLine:
         form = self._forms.get(entry.form)
         return {**entry_json(entry), "told": entry.form if form is None else form.readback(entry.fields)}
 

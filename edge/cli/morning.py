@@ -70,7 +70,7 @@ def morning(
     given, began = settings(config, state=state), parse_moment(since)
     name = interpreter or given.understand.morning
     with Journal.inspect(given.state) as journal:
-        found = known(journal.readings, began)
+        found = rank_entries(journal.readings, began)
         if name is not None:
             with _progress_bar() as progress:
                 task = progress.add_task("reading", total=len(found.entries))
@@ -113,7 +113,7 @@ class MorningList:
         self.entries.sort(key=lambda one: (-one.doubt.measure, one.entry.sequence))
 
 
-def known(readings: ModelReadings, since: datetime) -> MorningList:
+def rank_entries(readings: ModelReadings, since: datetime) -> MorningList:
     """The entries since then, ranked by their readings so far."""
     found = MorningList([_to_doubtful(one, tuple(map(_to_said_for, one.said))) for one in readings.standing(since)])
     found.sort()

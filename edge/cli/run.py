@@ -78,11 +78,11 @@ async def _run_as_json(parts: Parts, executor: JournalThread) -> None:
     lines, tell = AgentLines(parts.settings, parts.rules, parts.forms), ignore_hang_up(print_line)
 
     def tell_event(told: AgentTold) -> None:
-        for one in lines.event(told):
+        for one in lines.event_lines(told):
             tell(one)
 
     agent = Agent(parts, executor, print_dialogue_results(tell_event), live=True)
-    tell(lines.started())
+    tell(lines.started_line())
     async with asyncio.TaskGroup() as group:
         changes = group.create_task(print_changes(lines, agent, executor, tell))
         await _run_with_keyboard(agent)

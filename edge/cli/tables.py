@@ -135,7 +135,7 @@ def reason_text(code: str, labels: Mapping[str, str]) -> str:
     return REASONS[Reason(reason)].format(field=labels.get(field, field)).strip()
 
 
-def result(outcome: Outcome, reasons: Iterable[str], labels: Mapping[str, str]) -> Worded:
+def result_text(outcome: Outcome, reasons: Iterable[str], labels: Mapping[str, str]) -> Worded:
     """The words for an utterance's result and reasons."""
     known = OUTCOMES[outcome]
     why = ", ".join(reason_text(code, labels) for code in reasons)

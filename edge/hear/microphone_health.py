@@ -58,14 +58,14 @@ class _ZeroCounter:
             self._returns = 0
 
     @property
-    def gated(self) -> bool:
+    def has_gate(self) -> bool:
         """Whether the headset is known to have a noise gate."""
         return self._returns >= RETURNS
 
     @property
     def patience_s(self) -> float:
         """How much longer zeros are accepted from this headset, in seconds, because of its noise gate."""
-        return self._gated_s - self._zeros_s if self.gated else 0.0
+        return self._gated_s - self._zeros_s if self.has_gate else 0.0
 
     def is_too_long(self, *, muted: bool) -> bool:
         """Whether the zeros exceed the limit; the gate's longer one does not apply while muted."""

@@ -30,7 +30,7 @@ _LATENCY_S = 0.03
 """Requested latency: three blocks. Much less crackles under load; PortAudio's own "high" is 0.1 s and more."""
 
 LOOK_EVERY_S = 0.5  # Poll interval: does the stream still accept sound?
-_QUIET_LOOK_S = 0.05  # Poll interval of `until_quiet`.
+_QUIET_LOOK_S = 0.05  # Poll interval of `wait_until_quiet`.
 STUCK_S = 2.0  # An open stream that accepts nothing for so long is lost.
 
 LOST_S = 10.0
@@ -74,7 +74,7 @@ class Loudspeaker:
 
     async def is_heard(self) -> bool:
         """Whether a device accepts sound, and is no null sink."""
-        return self.is_open and not await asyncio.to_thread(self._sink.leads_nowhere)
+        return self.is_open and not await asyncio.to_thread(self._sink.is_null_sink)
 
     @property
     def quiet(self) -> bool:
@@ -112,7 +112,7 @@ class Loudspeaker:
         with self._lock:
             return self._playing.adjust_volume(steps)
 
-    async def until_quiet(self) -> None:
+    async def wait_until_quiet(self) -> None:
         """Wait until all sound was handed to the device."""
         while not self.quiet:  # noqa: ASYNC110 - what ends is known on PortAudio's thread, which never waits
             await asyncio.sleep(_QUIET_LOOK_S)
@@ -166,7 +166,7 @@ class Loudspeaker:
         with self._lock:
             at = self._playing.position
             sound = self._playing.render(count)
-            began = self._playing.began()
+            began = self._playing.take_begun()
         self._taken(leaves_at, sound.tobytes())
         for one in began:
             self._left(one.number, leaves_at + (one.at - at) / SAMPLE_RATE)

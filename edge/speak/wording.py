@@ -432,11 +432,11 @@ class Phrasing:
                 )
             case "fault" | "reason" | "scan" | "away" if name in say.slots:
                 healed = name == "fault" and say.prompt is Prompt.HEALED
-                return _called(say.slots[name], self._codes["mended" if healed else name])
+                return _code_words(say.slots[name], self._codes["mended" if healed else name])
             case "form" | "work" | "works" | "others" | "Work" | "Works" if any(
                 name in self._forms for name in say.works
             ):
-                return self._called("Work" if name == "form" else name, say.works)
+                return self._form_names("Work" if name == "form" else name, say.works)
             case _:
                 told = say.slots.get(name)
                 return told if told is None or name != "day" else day_said(told, language_named(self.readback.language))
@@ -454,7 +454,7 @@ class Phrasing:
             case _:
                 return None
 
-    def _called(self, slot: str, forms: Sequence[str]) -> str:
+    def _form_names(self, slot: str, forms: Sequence[str]) -> str:
         """What forms are called, all or the first or the others: `receiving, put away or counting`."""
         part = forms[:1] if slot.lower() == "work" else forms[slot == "others" :]
         *most, last = (self.readback.called(self._forms[name]) for name in part)
@@ -473,7 +473,7 @@ class Phrasing:
         return value[min(differing, len(value) - FEWEST_TOLD) :]
 
 
-def _called(code: str, names: Mapping[str, str]) -> str:
+def _code_words(code: str, names: Mapping[str, str]) -> str:
     """The words for a code, such as `not_on_site` or `already_recorded:dock-4`; an unknown code is said as it is."""
     name, _, detail = code.partition(":")
     return names[name].format(detail=detail) if name in names else code.replace("_", " ")

@@ -164,13 +164,13 @@ class _Demo:
         with JournalThread(self._state, parts.settings.keep) as executor:
             door = DemoDevice(parts, executor, partial(self._print_step, Phrasing(parts.form, "en")))
             async with door.open():
-                await door.until_announced()
+                await door.wait_until_announced()
                 for clip in _load_utterances(short=self._stands_in):
                     await self._play_event_before(clip, door)
                     who = "colleague" if clip.by_colleague else "operator"
                     self._console.print(f"{who:>9}  {clip.text}", style="bold" if who == "operator" else "dim")
                     await door.hear(clip.audio)
-                await door.until_recorded()
+                await door.wait_until_recorded()
                 await door.settle(_SETTLE_WITHIN_S)
                 holds = await asyncio.to_thread(self._make_and_verify_dossier)
                 await self._show_reviews(await door.parked_ids())

@@ -163,11 +163,11 @@ class DemoDevice:
             return _UNHEARD_S
         return _CALM_S if self._dialogue.question is None else _REACTION_S
 
-    async def until_announced(self) -> None:
+    async def wait_until_announced(self) -> None:
         """Wait until the expected list has arrived."""
         await _poll_until(lambda: bool(self._delivery.expected.current().places))
 
-    async def until_recorded(self) -> None:
+    async def wait_until_recorded(self) -> None:
         """Wait until the entry read back is committed."""
         await _poll_until(lambda: self._dialogue.state is not State.HELD)
 

@@ -74,14 +74,14 @@ def _vendor_routes() -> list[Route]:
 
 
 def _post(path: str, endpoint: Endpoint) -> Route:
-    return Route(path, _with_key(endpoint), methods=["POST"])
+    return Route(path, _require_key(endpoint), methods=["POST"])
 
 
 def _get(path: str, endpoint: Endpoint) -> Route:
-    return Route(path, _with_key(endpoint))
+    return Route(path, _require_key(endpoint))
 
 
-def _with_key(endpoint: Endpoint) -> Endpoint:
+def _require_key(endpoint: Endpoint) -> Endpoint:
     async def checked(request: Request) -> Response:
         house: StandinState = request.app.state.house
         if "x-goog-api-key" in request.headers and request.url.path.startswith("/v1/models"):
@@ -118,7 +118,7 @@ async def _serve_models(request: Request) -> Response:
 
 async def _reset(request: Request) -> Response:
     house: StandinState = request.app.state.house
-    house.orders.forget()
+    house.orders.remove_added()
     house.asked.clear()
     house.accounts.also.clear()
     return Response(status_code=204)

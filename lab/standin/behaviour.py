@@ -106,7 +106,7 @@ class BehaviourQueue:
         """Add a behaviour; earlier ones take precedence."""
         self._told.append(behaviour)
 
-    def forget(self) -> None:
+    def remove_added(self) -> None:
         """Remove the behaviours added by tests; keep those from the start."""
         self._told.clear()
 

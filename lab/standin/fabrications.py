@@ -43,8 +43,8 @@ def _fabricate_identifiers(honest: Answer, mind: SimulatedModel, tools: Sequence
 
     For silence, a whole record is invented, as models do from silence and noise.
     """
-    tool = next((tool for tool in tools if mind.form(tool)), None)
-    form = mind.form(tool) if tool else None
+    tool = next((tool for tool in tools if mind.form_of(tool)), None)
+    form = mind.form_of(tool) if tool else None
     if tool is None or form is None:
         return honest
     said = _fields_from_arguments(honest)

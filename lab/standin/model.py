@@ -90,9 +90,9 @@ class SimulatedModel:
         plain = " ".join(re.findall(r"[\w']+", said.lower()))
         if plain and (call := _spoken_act(plain, offered)):
             return Answer((call,))
-        recording = [tool for tool in tools if self.form(tool)]
+        recording = [tool for tool in tools if self.form_of(tool)]
         for tool in recording:
-            if plain and (fields := self.fields(said, tool)):
+            if plain and (fields := self.read_fields(said, tool)):
                 return self._call_with_record(tool, fields, plain, offered)
         if refusing := offered.get("not_understood"):
             reason = "not_dictation" if plain else "no_words"
@@ -101,7 +101,7 @@ class SimulatedModel:
             return Answer((Call(recording[0].name, build_arguments(recording[0].schema, {}, plain, [])),))
         return Answer(text=f"I heard: {said}" if said else "I could not hear any words in the recording.")
 
-    def form(self, tool: Tool) -> Form | None:
+    def form_of(self, tool: Tool) -> Form | None:
         """The form that a tool fills: the known one of its name, else one derived from its schema."""
         if not tool.name.startswith(("record", "log", "add", "enter", "save")):
             return None
@@ -110,9 +110,9 @@ class SimulatedModel:
         same = known and {field.name for field in known.fields} <= set(tool.schema.get("properties", {}))
         return known if same else derive_form(tool.name, tool.schema)
 
-    def fields(self, said: str, tool: Tool) -> Mapping[str, FieldReading]:
+    def read_fields(self, said: str, tool: Tool) -> Mapping[str, FieldReading]:
         """The reading of each field of the tool's form."""
-        form = self.form(tool)
+        form = self.form_of(tool)
         if form is None:
             return {}
         if form not in self._correctors:
@@ -124,7 +124,7 @@ class SimulatedModel:
     ) -> Answer:
         amending = offered.get("amend_entry") if CORRECTION.match(plain) else None
         chosen = amending or tool
-        return Answer((Call(chosen.name, build_arguments(chosen.schema, fields, plain, [])),), form=self.form(tool))
+        return Answer((Call(chosen.name, build_arguments(chosen.schema, fields, plain, [])),), form=self.form_of(tool))
 
 
 def _spoken_act(plain: str, offered: Mapping[str, Tool]) -> Call | None:

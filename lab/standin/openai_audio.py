@@ -181,7 +181,7 @@ async def synthesise_speech(request: Request) -> Response:
         raise Refusal(400, f"Invalid value: 'voice' is one of {sorted(VOICES)}.", "invalid_value", "voice")
     if container not in MEDIA_TYPES:
         raise Refusal(400, f"Here 'response_format' is one of {list(MEDIA_TYPES)}.", "invalid_value", "response_format")
-    return Response(encode_sound(await house.say(text), container, SPEECH_RATE), media_type=MEDIA_TYPES[container])
+    return Response(encode_sound(await house.speak(text), container, SPEECH_RATE), media_type=MEDIA_TYPES[container])
 
 
 def _check_response_format(shape: str, allowed: list[str]) -> None:

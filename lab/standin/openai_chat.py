@@ -314,7 +314,7 @@ def _to_tool_call(call: Call, broken: str | None) -> dict[str, Any]:
 
 async def _speak_answer(house: StandinState, answer: Answer, container: str) -> dict[str, Any]:
     text = answer.text or answer.readback or "I did not understand."
-    sound = encode_sound(await house.say(text), container, SPEECH_RATE)
+    sound = encode_sound(await house.speak(text), container, SPEECH_RATE)
     return {
         "id": new_id("audio_"),
         "data": base64.b64encode(sound).decode(),

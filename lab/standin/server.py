@@ -71,7 +71,7 @@ class StandinState:
             raise Refusal(400, "you must provide a model parameter", param="model")
         return self.accounts.model(name, takes, vendor_of(path))
 
-    async def say(self, text: str) -> np.ndarray[Any, np.dtype[np.int16]]:
+    async def speak(self, text: str) -> np.ndarray[Any, np.dtype[np.int16]]:
         """Synthesise the text: 16 kHz mono samples."""
         pieces = [piece async for piece in self.voice.say(text, "en", _SPOKEN_WITHIN_S)]
         return np.frombuffer(b"".join(pieces), dtype=np.int16)

@@ -164,7 +164,7 @@ async def elevenlabs_speak(request: Request) -> Response:
     container, _, rate = request.query_params.get("output_format", "mp3_44100_128").partition("_")
     if container not in {"mp3", "pcm", "wav"} or not body.get("text"):
         raise Refusal(400, "text is empty, or output_format is none of mp3_…, pcm_…, wav_….", "invalid_parameters")
-    samples = await house.say(str(body["text"]))
+    samples = await house.speak(str(body["text"]))
     sound = encode_sound(samples, container, int(rate.partition("_")[0] or 44_100))
     return Response(sound, media_type={"mp3": "audio/mpeg", "wav": "audio/wav"}.get(container, "audio/pcm"))
 
@@ -184,7 +184,7 @@ async def azure_speak(request: Request) -> Response:
         raise Refusal(400, "The SSML is not well-formed.", "BadRequest") from None
     if next(root.iter("{http://www.w3.org/2001/10/synthesis}voice"), None) is None:
         raise Refusal(400, "The SSML has no voice element in its namespace.", "BadRequest")
-    samples = await house.say(" ".join("".join(root.itertext()).split()))
+    samples = await house.speak(" ".join("".join(root.itertext()).split()))
     container = {"riff": "wav", "raw": "pcm", "audio": "mp3"}[found[1]]
     return Response(encode_sound(samples, container, int(found[2]) * 1000), media_type="audio/x-wav")
 

@@ -40,7 +40,7 @@ def test_a_told_order_goes_before_the_standing_ones_which_come_back() -> None:
     orders = BehaviourQueue((Behaviour(delay_ms=5), Behaviour(answer=WrongAnswer.FABRICATE)))
     orders.add(Behaviour(status=500))
     assert [behaviour.status for behaviour in orders.select_for("/a")] == [500]
-    orders.forget()
+    orders.remove_added()
     assert sum(behaviour.wait_s() for behaviour in orders.select_for("/a")) == pytest.approx(0.005)
     assert [behaviour.answer for behaviour in orders.select_for("/a")] == [None, WrongAnswer.FABRICATE]
 

@@ -18,7 +18,7 @@ from dockvoice_protocol.records import Act, Command
 from edge.agree.dialogue.table import QUESTIONS as ASKS
 from edge.agree.dialogue.table import State
 from edge.cli.audio import MeterReading
-from edge.cli.tables import MODES, PARKED, QUESTIONS, Tone, Worded, amendment_text, reason_text, result, state_text
+from edge.cli.tables import MODES, PARKED, QUESTIONS, Tone, Worded, amendment_text, reason_text, result_text, state_text
 from edge.cli.watch.layout import Badge, FieldRow, LastUtterance, Picture, QueueRow
 from edge.keep.outbox import OutboxState
 from edge.records import Outcome, Reason
@@ -235,7 +235,7 @@ class View:
             return PARKED
         if self._number is not None and outcome is Outcome.HOLD:
             return Worded(f"recorded as number {self._number}", Tone.GOOD)
-        return result(outcome, heard["reasons"], self._labels)
+        return result_text(outcome, heard["reasons"], self._labels)
 
     def _entry_rows(self) -> Iterable[FieldRow]:
         """The rows of the open entry: the dialogue's draft, or the fields missing in an utterance to be repeated."""
@@ -362,7 +362,7 @@ class Keyboard:
             return self._edit_line(self.line or "", key)
         return self._handle_key(key)
 
-    def settle(self) -> None:
+    def resolve_escape(self) -> None:
         """Treat a pending Escape as the Escape key, which clears the line: nothing followed it in time."""
         if self._sequence == "" and not self._pasting:
             self.line = None
