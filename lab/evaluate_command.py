@@ -267,7 +267,7 @@ def show_progress(doing: str, total: int) -> Iterator[Callable[[], None]]:
     """Show that `total` things are being done, one after the other."""
     console = SafeConsole(stderr=True)
     if not console.is_terminal:
-        yield _Lines(console, doing, total).advance
+        yield _ProgressLines(console, doing, total).advance
         return
     columns = ("[progress.description]{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
@@ -275,7 +275,7 @@ def show_progress(doing: str, total: int) -> Iterator[Callable[[], None]]:
         yield lambda: progress.advance(task)
 
 
-class _Lines:
+class _ProgressLines:
     def __init__(self, console: SafeConsole, doing: str, total: int) -> None:
         self._console = console
         self._doing = doing

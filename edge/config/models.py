@@ -77,7 +77,7 @@ class TranscriberSettings(Prices):
         return self
 
 
-def _header_text(key: SecretStr) -> SecretStr:
+def _check_header_text(key: SecretStr) -> SecretStr:
     # It goes into a header as it is. httpx would refuse other characters with the key in its message.
     if not re.fullmatch(r"[!-~]+", key.get_secret_value()):
         raise ValueError("printable ASCII characters without spaces are allowed")
@@ -182,7 +182,7 @@ class ClientSettings(Section):
     url: Annotated[str, Field(pattern=r"^https?://[^/\s?#]+[^\s?#]*$")] | None = Field(
         None, description="where the service is; unset: the vendor's own address"
     )
-    key: Annotated[SecretStr, AfterValidator(_header_text)] | None = Field(
+    key: Annotated[SecretStr, AfterValidator(_check_header_text)] | None = Field(
         None, min_length=1, description="better given as the credential or variable, not in the file"
     )
     key_header: KeyHeader | None = Field(None, description="the header for the key; unset: what the service documents")
@@ -311,7 +311,7 @@ class InterpreterSettings(Prices):
     voice: str | None = Field(None, pattern=r"^[a-z]+$", description="also ask for a spoken reply, in this voice")
 
     @property
-    def missing(self) -> tuple[str, ...]:
+    def unset_keys(self) -> tuple[str, ...]:
         """The unset keys that its kind requires."""
         asked = ("client", "model") if self.client or self.model else ()
         needed = {

@@ -67,7 +67,7 @@ class Settings(Layered):
             here = ("understand", "interpreters", name)
             yield from _check_reference((*here, "client"), interpreter.client, understand.clients)
             yield from _check_reference((*here, "transcriber"), interpreter.transcriber, understand.transcribers)
-            yield from (((*here, key), f"must be given for kind {interpreter.kind}") for key in interpreter.missing)
+            yield from (((*here, key), f"must be given for kind {interpreter.kind}") for key in interpreter.unset_keys)
             yield from _check_client_kind(
                 (*here, "kind"), interpreter, understand.clients.get(interpreter.client or "")
             )

@@ -135,7 +135,7 @@ class Loudspeaker:
         try:
             while lost_s < LOST_S:
                 await asyncio.sleep(LOOK_EVERY_S)
-                if self._stream is None or self._stream.is_lost(time.monotonic()) or await self._is_elsewhere():
+                if self._stream is None or self._stream.is_lost(time.monotonic()) or await self._is_rerouted():
                     await self._reopen()
                 lost_s = 0.0 if self.is_open else lost_s + LOOK_EVERY_S
         finally:
@@ -143,7 +143,7 @@ class Loudspeaker:
             if stream is not None:
                 await asyncio.to_thread(stream.close)
 
-    async def _is_elsewhere(self) -> bool:
+    async def _is_rerouted(self) -> bool:
         """Whether the configured speaker has vanished, and sound goes to another one."""
         return self._device is not None and await asyncio.to_thread(self._sink.is_gone)
 

@@ -51,7 +51,7 @@ class _Conditions:
     exceptions: float = USUAL
     pallets: int = PALLETS
 
-    def names(self) -> Iterator[str]:
+    def seeds(self) -> Iterator[str]:
         """The seed of each trailer."""
         return (f"{self.seed}/{number}" for number in range(self.trailers))
 
@@ -112,7 +112,7 @@ def _measure_dockvoice(
     """Receive all trailers with the agent's dialogue."""
     phrasing = Phrasing(with_.form, "en")
     total, trailers = Ledger(), []
-    for seed in day.names():
+    for seed in day.seeds():
         with TemporaryDirectory(prefix="dockvoice-scribe-") as kept:
             ear = NoisyChannel(with_, day.noise, _seeded_random(f"{seed} ear"))
             device = TypedDevice(with_, Path(kept) / "device", ear, with_closing_form(settings))
@@ -138,7 +138,7 @@ def _per_pallet(spent: TimeSpent, day: _Conditions) -> TimeSpent:
 def _measure_prompted(name: str, settings: PromptSettings, day: _Conditions, clock: TurnClock) -> _MethodResult:
     """Receive all trailers with one prompt for each value."""
     total, trailers = Ledger(), []
-    for seed in day.names():
+    for seed in day.seeds():
         coming = generate_arrival(day.pallets, _seeded_random(seed), day.exceptions)
         other = PromptedReceiving(coming, settings, day.noise, _seeded_random(f"{seed} prompted"))
         total.add(other.unload())
@@ -149,7 +149,7 @@ def _measure_prompted(name: str, settings: PromptSettings, day: _Conditions, clo
 def _measure_keyed(name: str, terminal: Terminal, day: _Conditions) -> _MethodResult:
     """Receive all trailers by scanning and keying, which noise does not affect."""
     total, trailers = Ledger(), []
-    for seed in day.names():
+    for seed in day.seeds():
         coming = generate_arrival(day.pallets, _seeded_random(seed), day.exceptions)
         other = KeyedReceiving(coming, terminal, _seeded_random(f"{seed} keyed"))
         total.add(other.unload())

@@ -37,7 +37,7 @@ class _OperatorVoice(SpeechChannel, Protocol):
     ways: Mapping[str, int]
     """Share of each way to dictate a pallet, in %."""
 
-    def loads(self, pallets: int, random: Random) -> list[Load]:
+    def choose_loads(self, pallets: int, random: Random) -> list[Load]:
         """The pallets of a trailer."""
 
     def sentence(self, load: Load, random: Random) -> str:
@@ -63,7 +63,7 @@ class _TypingOperator(TypedChannel):
 
     ways: Mapping[str, int] = SAID
 
-    def loads(self, pallets: int, random: Random) -> list[Load]:
+    def choose_loads(self, pallets: int, random: Random) -> list[Load]:
         """Generate the pallets of a trailer."""
         return generate_loads(pallets, random)
 
@@ -107,7 +107,7 @@ class TrailerUnloading(Operator[Load]):
     def unload(self, pallets: int = PALLETS) -> Ledger:
         """Unload all pallets. The journal's final entries are compared with the intended ones."""
         self.device.start()
-        meant = self._voice.loads(pallets, self._random)
+        meant = self._voice.choose_loads(pallets, self._random)
         whole: set[str] = set()
         for load in meant:
             self._before.append(load)

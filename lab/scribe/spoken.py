@@ -132,7 +132,7 @@ class SpeakingOperator:
         self._sentences: dict[str, _RecordedSentence] = {}
         self._number = 0
 
-    def loads(self, pallets: int, random: Random) -> list[Load]:
+    def choose_loads(self, pallets: int, random: Random) -> list[Load]:
         """Choose pallets of which the set has recordings."""
         chosen = random.sample(self._recorded.sentences, min(pallets, len(self._recorded.sentences)))
         self._sentences = {one.load.pallet: one for one in chosen}
