@@ -264,7 +264,7 @@ def understand_overrides(mode: Mode | None, interpreters: str | None, second: st
 
 @contextmanager
 def show_progress(doing: str, total: int) -> Iterator[Callable[[], None]]:
-    """Show that `total` things are being done, one after the other."""
+    """Show progress over `total` steps; yield a function that counts one step."""
     console = SafeConsole(stderr=True)
     if not console.is_terminal:
         yield _ProgressLines(console, doing, total).advance

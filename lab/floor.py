@@ -72,7 +72,7 @@ def find_vosk_weights(settings: Settings) -> Path | None:
 
 
 def parse_words(words: _Words, form: Form, catalogue: Catalogue) -> Mapping[str, FieldValue] | None:
-    """Take the value after each label and before each unit, the last one winning; None if a field is missing."""
+    """Take the value after each label and before each unit, the last one winning; None if a required one is missing."""
     found: dict[str, FieldValue] = {}
     starts = list(_find_labels(words, form))
     ends = [begin for begin, _, _ in starts[1:]] + [len(words)]
@@ -103,7 +103,7 @@ def _find_labels(words: _Words, form: Form) -> Iterator[tuple[int, int, FormFiel
 
 
 def _find_numbers_with_units(words: _Words, form: Form) -> Iterator[tuple[int, int, FormField]]:
-    """Begin, end and field of each number before a unit; the longest number all hypotheses agree on wins."""
+    """Yield begin, value and field of the longest number of no parsing cost before each unit."""
     for unit, word in enumerate(words):
         for field in form.fields:
             if word in field.units or word in field.units.values():

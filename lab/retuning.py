@@ -301,7 +301,7 @@ def choose_best(ways: Sequence[TriedTuning]) -> TriedTuning | None:
 
 
 def _score_gain(one: TriedTuning, shipped: TriedTuning) -> float:
-    """Gain over the shipped tuning in points of right, a wrong record less counting as WORTH questions."""
+    """Percentage points more right than the shipped tuning, plus _WORTH times those fewer wrong."""
     return one.right - shipped.right + _WORTH * 100 * (shipped.wrong - one.wrong) / len(one.marks)
 
 

@@ -234,7 +234,7 @@ def _classify_end(entries: Sequence[Mapping[str, FieldValue]], truth: Mapping[st
 
 
 def _clip_turn_seconds(result: Result) -> float:
-    """Seconds from the first word of the clip to the device's answer."""
+    """Seconds from the first word of the clip to the device's first prompt."""
     if not result.heard:
         return result.audio_s + _UNHEARD_S
     first, last = result.heard[0].utterance.segment, result.heard[-1]
@@ -242,7 +242,7 @@ def _clip_turn_seconds(result: Result) -> float:
 
 
 def _answer_turn_seconds(source: SyntheticSpeech, heard: Sequence[Decided]) -> float:
-    """Seconds from the end of the device's prompt to its next answer."""
+    """Seconds from the end of one device prompt to the next: the operator's reaction and speech, and computing."""
     if not heard:
         return REACTION_S + source.seconds - BEFORE_S + _UNHEARD_S
     last = heard[-1]

@@ -92,7 +92,7 @@ class _Listing:
             return self._answer.read() if self._process.returncode == 0 else None
 
     def end(self) -> None:
-        """Kill the query."""
+        """Kill the `pactl` process."""
         self._process.kill()
         self._process.wait()
         self._answer.close()
@@ -135,7 +135,7 @@ class _Pactl:
             return None
 
     def disable(self) -> None:
-        """Disable queries."""
+        """Disable all further queries."""
         self._program = None
 
 
@@ -183,7 +183,7 @@ class SoundServer:
         self._pactl.run("suspend-source", source, "0", complain=logging.INFO)
 
     def close(self) -> None:
-        """End a running query."""
+        """Kill a running query."""
         if self._question is not None:
             self._question.end()
         self._question = None

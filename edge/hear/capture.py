@@ -44,7 +44,7 @@ class _HandOff:
         self._queue: queue.SimpleQueue[Piece | None] = queue.SimpleQueue()
 
     def put(self, piece: Piece | None) -> None:
-        """Enqueue; None ends the queue."""
+        """Append a piece; None makes the reader check whether to close."""
         if self._queue.qsize() >= self._pieces:
             with suppress(queue.Empty):  # the other side has just taken it
                 self._queue.get_nowait()

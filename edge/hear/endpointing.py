@@ -137,7 +137,7 @@ class Endpointing:
         self._expectation = expectation
 
     def note_lost_samples(self, samples: int) -> tuple[EarEvent, ...]:
-        """Samples are missing before the next frame: the open utterance closes, and may continue behind the gap.
+        """Close the open utterance at a gap of missing samples; speech behind the gap may continue it.
 
         Without an open utterance speech may have begun in the gap, if it is long enough for a word.
         """
@@ -147,7 +147,7 @@ class Endpointing:
         return events
 
     def close_at_gate(self) -> tuple[EarEvent, ...]:
-        """The gate shuts: the open utterance closes, as finished unless it is in the middle of speech.
+        """Close the open utterance at the shut gate, as finished unless it is in the middle of speech.
 
         Speech that begins within the length of a pause afterwards continues it.
         """
@@ -158,7 +158,7 @@ class Endpointing:
         return self.end_source(Closing.BROKEN_OFF if speaking else Closing.PAUSE)
 
     def end_source(self, closing: Closing = Closing.SOURCE_ENDED) -> tuple[EarEvent, ...]:
-        """The source has ended: the open utterance closes, and the state is reset."""
+        """Close the open utterance at the source's end, and reset the state."""
         events = () if self._open is None else self._close_utterance(self._open, closing)
         self._state, self._lost = _EndpointState.QUIET, False
         self._recent.clear()
@@ -192,7 +192,7 @@ class Endpointing:
         return (Opened(_join_pcm(frames)),)
 
     def _resume_utterance(self, frame: Frame, speech: bool) -> tuple[EarEvent, ...]:
-        """The frame after a hard end. Continued speech is no click, however short: no onset, no minimum."""
+        """Reopen after a close at the maximum length; speech that continues needs no onset and no minimum."""
         if not speech:
             return self._await_speech(frame, speech)
         self._recent.append(frame)
@@ -265,7 +265,7 @@ class GateShut:
 
 
 class Gate:
-    """Mute and push to talk. Mute wins over everything."""
+    """Drops frames while muted or, with push to talk, while the key is up."""
 
     def __init__(self, *, push_to_talk: bool, tell: Callable[[MicrophoneEvent], None] = lambda _: None) -> None:
         """`tell` is called on the sound's thread when the talk key is stuck, and when that is over."""

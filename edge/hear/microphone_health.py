@@ -20,7 +20,7 @@ OPEN_S = 30.0  # Sound for so long without a break is the room's: the microphone
 
 
 class _ZeroCounter:
-    """Counts seconds of zeros only, and holds their limit."""
+    """Counts consecutive zero samples, and compares them with a limit."""
 
     def __init__(self, *, zeros_s: float, gated_s: float) -> None:
         """`zeros_s`: no fault for so long; `gated_s`: likewise with a known noise gate."""
@@ -31,17 +31,17 @@ class _ZeroCounter:
         self._explained = True
 
     def note_opened(self, rate: int) -> None:
-        """A stream was opened: zeros before its first sound are ignored."""
+        """Restart for a new stream; zeros before its first sound show no noise gate."""
         self._rate = rate
         self._zeros = self._sound = 0
         self._explained = True
 
     def note_other_cause(self) -> None:
-        """Restart the count: these zeros come from a mute or another source."""
+        """Note that these zeros come from a mute or another source, not from a noise gate."""
         self._explained = True
 
     def reset_gate(self) -> None:
-        """Another headset may be connected."""
+        """Forget the noise gate: another headset may come."""
         self._returns = 0
 
     def update(self, piece: SoundLevel) -> None:
@@ -123,7 +123,7 @@ DEAF = frozenset({*_STOPPED, FaultKind.REROUTED, FaultKind.WRONG_RATE})  # With 
 
 @dataclass(frozen=True, slots=True)
 class FaultBegan:
-    """A fault began."""
+    """A microphone fault began."""
 
     fault: FaultKind
     what: str  # What was found, and what a person can do.
@@ -131,7 +131,7 @@ class FaultBegan:
 
 @dataclass(frozen=True, slots=True)
 class FaultEnded:
-    """A fault is over."""
+    """A microphone fault ended."""
 
     fault: FaultKind
 

@@ -144,12 +144,12 @@ class _Reply(Protocol):
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """Lower-case names."""
+        """Values by lower-case name."""
         ...
 
     @property
     def body(self) -> bytes:
-        """All of it."""
+        """The whole body."""
         ...
 
 

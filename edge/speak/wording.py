@@ -97,7 +97,7 @@ class Readback:
         return field.spoken.spelt and field.many is None and taken == [field]
 
     def _fits_no_other_field(self, field: FormField, value: FieldValue) -> bool:
-        """Whether a spelt value with a letter cannot be taken for another field's: "A 1 2" is no item."""
+        """Whether a code with a letter is valid for no other spelt field."""
         if not field.spoken.is_code or not isinstance(value, str) or value.isdigit():
             return False
         return not any(one.allows(value) for one in self._form.fields if one is not field and one.spoken.spelt)
@@ -366,7 +366,7 @@ class Phrasing:
         return tuple(_join_clauses(self._split_parts(say)))
 
     def text(self, say: Say) -> str:
-        """The same as one line of text."""
+        """What is spoken, as one line of text."""
         return " ".join(self.clauses(say))
 
     def constant_clauses(self) -> tuple[str, ...]:
@@ -455,7 +455,7 @@ class Phrasing:
                 return None
 
     def _form_names(self, slot: str, forms: Sequence[str]) -> str:
-        """What forms are called, all or the first or the others: `receiving, put away or counting`."""
+        """The forms' names, of all or the first or the others: `receiving, put away or counting`."""
         part = forms[:1] if slot.lower() == "work" else forms[slot == "others" :]
         *most, last = (self.readback.called(self._forms[name]) for name in part)
         told = f"{', '.join(most)} {self._or} {last}" if most else last

@@ -34,7 +34,7 @@ LEAST = 1e-4
 
 
 def main() -> None:
-    """Print the tables."""
+    """Print reliability and fitted curves of the clips in details files."""
     parser = argparse.ArgumentParser(prog="python -m lab.bench.calibration", description=__doc__)
     parser.add_argument("details", type=Path, nargs="+")
     details: list[Path] = parser.parse_args().details

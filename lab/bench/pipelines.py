@@ -72,7 +72,7 @@ _LIVEKIT = ("livekit.plugins.silero", "livekit-plugins-silero")
 
 
 class _SoundClock:
-    """Replaces the wall clock for code that timestamps arriving sound: time is the sound's."""
+    """A clock that counts seconds of sound, in place of the wall clock."""
 
     perf_counter = staticmethod(time.perf_counter)
 

@@ -81,7 +81,7 @@ class Workload:
 
 
 def main() -> None:
-    """Measure and print a table."""
+    """Time the parser on each workload, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)

@@ -59,7 +59,7 @@ class _ConditionTally:
 
 
 def main() -> None:
-    """Read the manifest and print the figures."""
+    """Recognise the clips of a manifest; print accuracy, memory and times."""
     options = _parse_options()
     settings = load_settings(Settings, None, understand={"engine": options.engine})
     form = load_forms(settings.forms_directory)["pallet-move"]

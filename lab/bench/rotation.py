@@ -183,7 +183,7 @@ def _percent_right(some: Marks) -> float:
 
 
 def main() -> None:
-    """Print the tables."""
+    """Mark clips with curves fitted on other sets and speakers; print the marks."""
     parser = argparse.ArgumentParser(
         prog="python -m lab.bench.rotation", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -25,7 +25,7 @@ _FORMAT = re.sub(r"@font-face.*?}}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
 
 
 def main() -> None:
-    """Write the picture."""
+    """Draw the last screen of a run as SVG."""
     given = [*sys.argv[1:], *("bench/terminal_picture.jsonl", "docs/run.svg")[len(sys.argv) - 1 :]]
     lines, target = map(Path, given[:2])
     view = View()

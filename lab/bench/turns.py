@@ -272,7 +272,7 @@ async def measure_all(settings: Settings, clips: Sequence[Clip]) -> dict[str, li
 
 
 def main() -> None:
-    """Print a table for each manifest."""
+    """Print the delays and cuts of each pipeline, a table for each manifest."""
     parser = argparse.ArgumentParser(
         prog="python -m lab.bench.turns", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

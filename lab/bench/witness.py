@@ -112,7 +112,7 @@ def _entry_cells(some: Sequence[_WitnessedEntry]) -> Iterator[str]:
 
 
 def main() -> None:
-    """Print the figures."""
+    """Recognise clips with both recognisers; print benefit, CPU time and memory."""
     parser = argparse.ArgumentParser(
         prog="python -m lab.bench.witness", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

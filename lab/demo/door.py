@@ -54,7 +54,7 @@ class _RecordedMicrophone(Source):
         self._recordings.put(RecordedSource(recording))
 
     def close(self) -> None:
-        """End the source."""
+        """End `frames`."""
         self._off.set()
 
     def frames(self) -> Iterator[Frame]:

@@ -41,12 +41,12 @@ class DemoConsole:
         self._running = ExitStack()
 
     def __enter__(self) -> Self:
-        """Start it in the background."""
+        """Start the console in the background."""
         self._opening = self._opener.submit(self._open)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop it."""
+        """Stop the console."""
         self._opener.shutdown()
         self._running.close()
 

@@ -65,12 +65,12 @@ class DemoBroker:
             self._command = _amqtt_command(scratch, self.port)
 
     def __enter__(self) -> Self:
-        """Start it."""
+        """Start the broker."""
         self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop it."""
+        """Kill the broker."""
         self.kill()
 
     def start(self) -> None:

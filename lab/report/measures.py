@@ -178,7 +178,7 @@ class _SilenceResult:
     invented: int
 
     def as_json(self) -> dict[str, float | int]:
-        """The figures, with the upper 95 % confidence limit per hour."""
+        """Hours and false detections as JSON, with the upper 95 % limit of each rate per hour."""
         return {
             "hours": round(self.hours, 4),
             "false_utterances": self.utterances,

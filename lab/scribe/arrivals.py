@@ -22,7 +22,7 @@ class Case(StrEnum):
     UNKNOWN = "unknown"  # On no notice.
     ELSEWHERE = "elsewhere"  # On that of another trailer.
     RECEIVED = "received"  # Already received by another device: dictating it is a mistake.
-    SAID_TWICE = "said twice"  # A pallet that he has already dictated, repeated by mistake.
+    SAID_TWICE = "said twice"  # A pallet already dictated, repeated by mistake.
 
 
 EXCEPTIONS = {

@@ -28,8 +28,8 @@ class OperatorTurn:
     """A line spoken by the operator."""
 
     text: str
-    routine: bool = False  # The answer to a prompt that he knows by its beginning, and talks over.
-    first: bool = False  # He begins by himself: it answers no prompt.
+    routine: bool = False  # Answers a prompt that is known by its beginning, and talked over.
+    first: bool = False  # Begins unprompted: answers no prompt.
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class TurnClock:
 
     def spent(self, turns: Iterable[Turn]) -> TimeSpent:
         """Total time of the turns of a trailer."""
-        seconds = last = told = 0.0  # The device's speech since his last words: he answers it, or hears it on his way.
+        seconds = last = told = 0.0  # The device's speech since the operator's last words: answered, or heard.
         words = 0
         for turn in turns:
             match turn:

@@ -70,7 +70,7 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class OperatorLine:
-    """A line of the operator."""
+    """A line said by the operator."""
 
     text: str
     kind: str
@@ -130,7 +130,7 @@ class TypedDevice:
         self.aside: set[str] = set()
         """The pallets announced as parked in review."""
         self.misheard = False
-        """The device asked him to repeat the last line."""
+        """The device asked to repeat the last line."""
         self._about = ""
         self._begins = True
 

@@ -40,7 +40,7 @@ class Terminal:
     """The hand-held terminal's properties."""
 
     key_s: float  # K of the model.
-    hung: bool  # He takes it up and hangs it back, for counting and for breaking the wrap need both hands.
+    hung: bool  # It is taken up and hung back, for counting and for breaking the wrap need both hands.
 
 
 HUNG = Terminal(key_s=0.28, hung=True)
@@ -105,7 +105,7 @@ class KeyedReceiving:
         """Key the count of good units: repeated if not as announced, until two counts agree."""
         said = load.quantity if load.first_count is None else load.first_count
         if load.first_count is None and self._random.randrange(100) < SAID["mended"] + SAID["misread"]:
-            self._press(2 * len(str(said)))  # a slip, which he sees on the screen, deletes and keys anew
+            self._press(2 * len(str(said)))  # a slip: seen on the screen, deleted and keyed anew
         before: set[int] = set()
         count = 0
         for _ in range(PATIENCE):

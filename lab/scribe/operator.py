@@ -76,7 +76,7 @@ class Operator(Generic[L]):
         self._words = words
         self._random = random
         self._before: list[L] = []
-        """His intended entries so far."""
+        """The intended entries so far."""
 
     def wrong_fields(self, fields: Mapping[str, FieldValue], load: L) -> Sequence[str]:
         """Names of the fields whose values differ from the intended ones."""

@@ -117,7 +117,7 @@ class PromptedReceiving:
             if (self._settings.confirms or announced is None) and not self._confirm_count(count, believed):
                 said = believed
                 continue
-            said = believed = load.quantity  # After the device's objection, whatever it is, he counts again.
+            said = believed = load.quantity  # After the device's objection, whatever it is, the operator counts again.
             # Where the condition is asked for behind the count, the host waits for that before it doubts the count.
             open_damage = load.damaged if self._settings.asks_condition and load.damaged else 0
             if announced is None or count + damaged + open_damage == announced:
@@ -200,4 +200,4 @@ class PromptedReceiving:
             else:
                 self.ledger.wrong.append(str(dict(fields)))
         self.ledger.lost += [str(left) for left in meant]
-        del self.ledger.lost[: self.ledger.given_up]  # which he knows to be missing
+        del self.ledger.lost[: self.ledger.given_up]  # which the operator knows to be missing

@@ -156,7 +156,7 @@ class NoticeReceiver(Operator[Pallet]):
         self._load = _NOTHING
         """The current pallet."""
         self._counted = 0
-        """The number that he dictated."""
+        """The number that was dictated."""
 
     def wrong_fields(self, fields: Mapping[str, FieldValue], load: Pallet) -> Sequence[str]:
         """Names of the differing fields that were read back, undictated ones last."""

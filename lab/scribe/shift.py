@@ -54,7 +54,7 @@ class TypedChannel:
         yield talk.say(line)
 
     def is_misheard(self, _pallet: str) -> bool:
-        """Always False, since typed lines are read exactly."""
+        """Always False: a typed line is never misheard."""
         return False
 
 
@@ -73,7 +73,7 @@ class _TypingOperator(TypedChannel):
 
 
 class _ShiftWording(Wording[Load]):
-    """Words whole entries as the voice does, other lines as `lab.scribe.wording`."""
+    """Words whole entries by an `OperatorVoice`, other lines by `wording`."""
 
     def __init__(self, voice: _OperatorVoice, random: Random) -> None:
         self._voice = voice

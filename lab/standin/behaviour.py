@@ -85,7 +85,7 @@ class Behaviour(BaseModel):
         return (_draw_latency_ms(self._random) if self.latency else self.delay_ms) / 1000
 
     def chance(self) -> Random:
-        """The random generator for everything made up on this order."""
+        """The behaviour's random generator."""
         return self._random
 
 

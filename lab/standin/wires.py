@@ -38,13 +38,13 @@ class TrackedConnection(H11Protocol):
     """Uvicorn's connection, registered by client address so that it can be cut."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
-        """Register the connection's transport."""
+        """Register the transport by client address."""
         super().connection_made(transport)
         if self.client:
             _transports[self.client] = transport
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Unregister the connection's transport."""
+        """Unregister the transport."""
         super().connection_lost(exc)
         if self.client:
             _transports.pop(self.client, None)

@@ -117,7 +117,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class _ScreenLine:
-    """A line with its importance."""
+    """A line of the screen, and its importance: the least is left out first."""
 
     text: Text
     importance: _Importance
