@@ -181,7 +181,7 @@ class Tally:
             self.fields_said[name] += 1
             self.fields_right[name] += any(_decided_value(one, name) == value for one in result.heard)
 
-    def percentile_ms(self, percent: int) -> float | None:
+    def _percentile_ms(self, percent: int) -> float | None:
         """Decision time that `percent` % of the clips do not exceed, ms; None if nothing was decided."""
         if len(self.decisions_ms) < 2:  # noqa: PLR2004 - `quantiles` wants two
             return next(iter(self.decisions_ms), None)
@@ -195,8 +195,8 @@ class Tally:
             "field_accuracy": {
                 name: round(self.fields_right[name] / said, 4) for name, said in sorted(self.fields_said.items())
             },
-            "decision_ms_p50": _rounded(self.percentile_ms(50)),
-            "decision_ms_p95": _rounded(self.percentile_ms(95)),
+            "decision_ms_p50": _rounded(self._percentile_ms(50)),
+            "decision_ms_p95": _rounded(self._percentile_ms(95)),
             "real_time_factor": round(self.wall_s / self.audio_s, 4) if self.audio_s else None,
         }
 

@@ -145,7 +145,7 @@ class TypedDevice:
         return self._talk.state
 
     @property
-    def is_timeout_running(self) -> bool:
+    def _is_timeout_running(self) -> bool:
         """Whether a timeout of the dialogue is running."""
         return self._talk.due is not None
 
@@ -176,14 +176,14 @@ class TypedDevice:
 
     def expire_timeout(self) -> None:
         """Let the dialogue's timeout expire, if one is running."""
-        if self.is_timeout_running:
+        if self._is_timeout_running:
             self.said.append("> /wait")
             self.hear(self._talk.expire())
 
     def expire_timeouts(self) -> None:
         """Let timeouts expire until none is running."""
         for _ in range(PATIENCE):
-            if not self.is_timeout_running:
+            if not self._is_timeout_running:
                 return
             self.expire_timeout()
 

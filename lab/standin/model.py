@@ -92,7 +92,7 @@ class SimulatedModel:
             return Answer((call,))
         recording = [tool for tool in tools if self.form_of(tool)]
         for tool in recording:
-            if plain and (fields := self.read_fields(said, tool)):
+            if plain and (fields := self._read_fields(said, tool)):
                 return self._call_with_record(tool, fields, plain, offered)
         if refusing := offered.get("not_understood"):
             reason = "not_dictation" if plain else "no_words"
@@ -110,7 +110,7 @@ class SimulatedModel:
         same = known and {field.name for field in known.fields} <= set(tool.schema.get("properties", {}))
         return known if same else derive_form(tool.name, tool.schema)
 
-    def read_fields(self, said: str, tool: Tool) -> Mapping[str, FieldReading]:
+    def _read_fields(self, said: str, tool: Tool) -> Mapping[str, FieldReading]:
         """The reading of each field of the tool's form."""
         form = self.form_of(tool)
         if form is None:
