@@ -68,10 +68,7 @@ class Clip(BaseModel):
 
 
 def read_manifest(path: Path) -> tuple[Clip, ...]:
-    """The clips of a manifest, audio paths made absolute.
-
-    Raises UnreadableInput naming the file, the line and the key at fault.
-    """
+    """The clips of a manifest, audio paths made absolute. Raises UnreadableInput with file, line and key at fault."""
     try:
         lines = plain_file.content(path, plain_file.LINES).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as fault:

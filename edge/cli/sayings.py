@@ -58,10 +58,7 @@ class _Saying:
 
 
 def decide_lines(lines: Iterable[bytes], usual: Rules, forms: Mapping[str, Form]) -> Iterator[_JsonLine]:
-    """Answer each line in order; an invalid line is answered with its `error`.
-
-    `usual` are the defaults for a line.
-    """
+    """Decide each line in order, with the defaults `usual`; an invalid line is answered with its `error`."""
     for number, line in enumerate(lines, start=1):
         try:
             yield decide_saying(_parse_saying(line, usual, forms))

@@ -149,7 +149,7 @@ class View:
 
     @property
     def _live_state(self) -> _JsonObject:
-        """The state that the live view sends ten times a second; absent when a log is shown."""
+        """The state that the live view sends ten times a second; empty when a log is shown."""
         now: _JsonObject = self._latest("now").get("now", {})
         return now
 
