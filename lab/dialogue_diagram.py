@@ -102,8 +102,8 @@ Each row is an event, each column a state. In brackets: where it may lead, if no
 
 def render_page() -> str:
     """The page as Markdown."""
-    introduction = _INTRODUCTION.replace("{claims}", "\n".join(_claims()))
-    return "\n".join([introduction + _TABLE, *_table(), ""])
+    introduction = _INTRODUCTION.replace("{claims}", "\n".join(_claim_lines()))
+    return "\n".join([introduction + _TABLE, *_table_rows(), ""])
 
 
 RELATIONS: Mapping[Relation, tuple[str, str]] = {
@@ -131,14 +131,14 @@ RELATIONS: Mapping[Relation, tuple[str, str]] = {
 """By an utterance's relation to the claim: the action while a readback is held, and while a question is open."""
 
 
-def _claims() -> Iterator[str]:
+def _claim_lines() -> Iterator[str]:
     yield "| what was said | read back and held | a question is open |"
     yield "|---|---|---|"
     for relation, (held, asked) in RELATIONS.items():
         yield f"| **{relation}** | {held} | {asked} |"
 
 
-def _table() -> Iterator[str]:
+def _table_rows() -> Iterator[str]:
     yield f"| | {' | '.join(State)} |"
     yield f"|---|{'---|' * len(State)}"
     for event in Event:

@@ -137,7 +137,7 @@ def _score_baseline(plain: BaselineRecogniser, sound: ClipSource) -> BaselineRes
     truth = sound.clip.fields
     if truth is None:
         return None
-    if (record := plain.record(sound.source())) is None:
+    if (record := plain.recognise_entry(sound.source())) is None:
         return BaselineResult(mark=Mark.MISSED, fields=None)
     return BaselineResult(mark=Mark.RIGHT if are_fields_equal(record, truth) else Mark.WRONG, fields=dict(record))
 
@@ -148,7 +148,7 @@ async def _run_pipeline(
     counted = parts.interpreter.speculation if isinstance(parts.interpreter, VoskInterpreter) else None
     watch = _ResultCollector(sounds, counted, tick)
     await hear_all(dictation(parts, executor, watch.on_event), watch.sources())
-    return [replace(result, ahead=ahead) for result, ahead in zip(watch.results, watch.ahead(), strict=True)]
+    return [replace(result, ahead=ahead) for result, ahead in zip(watch.results, watch.counters(), strict=True)]
 
 
 class _ResultCollector:
@@ -166,15 +166,15 @@ class _ResultCollector:
     def sources(self) -> Iterator[Source]:
         """Yield the sounds in order, each after all utterances of the one before are concluded."""
         for sound in self._sounds:
-            self._note()
+            self._copy_counters()
             yield sound.source()
-        self._note()
+        self._copy_counters()
 
-    def _note(self) -> None:
+    def _copy_counters(self) -> None:
         if self._counted is not None:
             self._before.append(replace(self._counted))
 
-    def ahead(self) -> Iterator[Speculation | None]:
+    def counters(self) -> Iterator[Speculation | None]:
         """The recogniser's speculation counters for each sound; None if it keeps none."""
         if self._counted is None:
             return repeat(None, len(self.results))
@@ -187,11 +187,11 @@ class _ResultCollector:
             case AlreadyKept():
                 raise UnreadableInput(f"a clip stands in the manifest twice (sound {told.source}); remove one of them")
             case SourceEnded():
-                self._conclude(told)
+                self._add_result(told)
             case CaptureStopped() | CaptureResumed():
                 pass  # for microphones only
 
-    def _conclude(self, ended: SourceEnded) -> None:
+    def _add_result(self, ended: SourceEnded) -> None:
         clip = next(self._waiting).clip
         heard, self._heard = tuple(self._heard), []
         result = Result(clip, score_clip(clip.fields, heard), heard, ended.samples / SAMPLE_RATE, ended.wall_s)

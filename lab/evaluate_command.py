@@ -45,7 +45,7 @@ from lab.report.statistics import Half, clips_of_half
 from lab.scoring import Result, read_manifest, tally_by_condition
 from lab.simulated_operator import OperatorHabits
 
-TENTHS = 10  # A line for each, where there is no terminal for a bar.
+_TENTHS = 10  # A line for each, where there is no terminal for a bar.
 
 ModeName = Annotated[Mode | None, typer.Option("--mode", help="Whose reading counts, over the settings file's.")]
 Interpreters = Annotated[
@@ -264,10 +264,10 @@ def understand_overrides(mode: Mode | None, interpreters: str | None, second: st
 
 @contextmanager
 def show_progress(doing: str, total: int) -> Iterator[Callable[[], None]]:
-    """Show that `total` things are being done, one after the other."""
+    """Show progress over `total` steps; yield a function that counts one step."""
     console = SafeConsole(stderr=True)
     if not console.is_terminal:
-        yield _Lines(console, doing, total).advance
+        yield _ProgressLines(console, doing, total).advance
         return
     columns = ("[progress.description]{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
@@ -275,7 +275,7 @@ def show_progress(doing: str, total: int) -> Iterator[Callable[[], None]]:
         yield lambda: progress.advance(task)
 
 
-class _Lines:
+class _ProgressLines:
     def __init__(self, console: SafeConsole, doing: str, total: int) -> None:
         self._console = console
         self._doing = doing
@@ -284,5 +284,5 @@ class _Lines:
 
     def advance(self) -> None:
         before, self._done = self._done, self._done + 1
-        if before * TENTHS // self._total != self._done * TENTHS // self._total:
+        if before * _TENTHS // self._total != self._done * _TENTHS // self._total:
             self._console.print(f"{self._doing}: {self._done} of {self._total}", highlight=False)

@@ -28,7 +28,7 @@ from edge.understand.local.vosk import loaded
 from edge.understand.local.weights import located, named
 from edge.understand.proposal import UNKNOWN
 
-Words = Sequence[str]
+_Words = Sequence[str]
 
 
 class BaselineRecogniser:
@@ -47,19 +47,19 @@ class BaselineRecogniser:
         expected = cached_sentences(settings.cache / "grammars", form, catalogue, None)
         self._grammar = json.dumps([*expected, UNKNOWN])
 
-    def record(self, source: Source) -> Mapping[str, FieldValue] | None:
+    def recognise_entry(self, source: Source) -> Mapping[str, FieldValue] | None:
         """Recognise a whole source; return the entry, or None if a required field has no value."""
-        return parse_words([word.text for word in self.words(source)], self._form, self._catalogue)
+        return parse_words([word.text for word in self.recognise_words(source)], self._form, self._catalogue)
 
-    def recogniser(self) -> Any:
+    def make_recogniser(self) -> Any:
         """A new recogniser with the form's grammar."""
         kaldi: Any = vosk.KaldiRecognizer(self._model, SAMPLE_RATE, self._grammar)
         kaldi.SetWords(True)
         return kaldi
 
-    def words(self, source: Source) -> tuple[Word, ...]:
+    def recognise_words(self, source: Source) -> tuple[Word, ...]:
         """Recognise a whole source; return its words."""
-        kaldi = self.recogniser()
+        kaldi = self.make_recogniser()
         found = [json.loads(kaldi.Result()) for frame in source.frames() if kaldi.AcceptWaveform(frame.pcm)]
         said = [one for part in (*found, json.loads(kaldi.FinalResult())) for one in part.get("result", ())]
         return tuple(Word(one["word"], one["start"], one["end"], one["conf"]) for one in said)
@@ -71,13 +71,13 @@ def find_vosk_weights(settings: Settings) -> Path | None:
     return located(model, settings.models) if model.engine is Engine.VOSK else None
 
 
-def parse_words(words: Words, form: Form, catalogue: Catalogue) -> Mapping[str, FieldValue] | None:
-    """Take the value after each label and before each unit, the last one winning; None if a field is missing."""
+def parse_words(words: _Words, form: Form, catalogue: Catalogue) -> Mapping[str, FieldValue] | None:
+    """Take the value after each label and before each unit, the last one winning; None if a required one is missing."""
     found: dict[str, FieldValue] = {}
     starts = list(_find_labels(words, form))
     ends = [begin for begin, _, _ in starts[1:]] + [len(words)]
     first = starts[0][0] if starts else len(words)
-    pieces: list[tuple[Words, FormField | None]] = [(words[:first], None)]
+    pieces: list[tuple[_Words, FormField | None]] = [(words[:first], None)]
     pieces += [(words[begin:end], field) for (_, begin, field), end in zip(starts, ends, strict=False)]
     for piece, field in pieces:
         rest = piece
@@ -90,7 +90,7 @@ def parse_words(words: Words, form: Form, catalogue: Catalogue) -> Mapping[str, 
     return found if whole and not form.faults(found) else None
 
 
-def _find_labels(words: Words, form: Form) -> Iterator[tuple[int, int, FormField]]:
+def _find_labels(words: _Words, form: Form) -> Iterator[tuple[int, int, FormField]]:
     """Begin, end and field of each label in the words; the longest label at a word wins."""
     named = sorted(
         ((label.split(), field) for field in form.fields for label in field.labels), key=lambda one: -len(one[0])
@@ -102,8 +102,8 @@ def _find_labels(words: Words, form: Form) -> Iterator[tuple[int, int, FormField
                 break
 
 
-def _find_numbers_with_units(words: Words, form: Form) -> Iterator[tuple[int, int, FormField]]:
-    """Begin, end and field of each number before a unit; the longest number all hypotheses agree on wins."""
+def _find_numbers_with_units(words: _Words, form: Form) -> Iterator[tuple[int, int, FormField]]:
+    """Yield begin, value and field of the longest number of no parsing cost before each unit."""
     for unit, word in enumerate(words):
         for field in form.fields:
             if word in field.units or word in field.units.values():
@@ -116,7 +116,7 @@ def _find_numbers_with_units(words: Words, form: Form) -> Iterator[tuple[int, in
                 yield from islice(found, 1)
 
 
-def _parse_value(words: Words, field: FormField, catalogue: Catalogue) -> FieldValue | None:
+def _parse_value(words: _Words, field: FormField, catalogue: Catalogue) -> FieldValue | None:
     if field.catalogue is not None:
         return _last_named_value(words, catalogue.values(field.catalogue), catalogue.spoken(field.catalogue))
     if field.kind == "integer":
@@ -134,11 +134,11 @@ def _parse_value(words: Words, field: FormField, catalogue: Catalogue) -> FieldV
     return digits or None
 
 
-def _counts_at_each_word(words: Words, found: Callable[[Words, int], list[Count]]) -> Iterator[list[Count]]:
+def _counts_at_each_word(words: _Words, found: Callable[[_Words, int], list[Count]]) -> Iterator[list[Count]]:
     return (found(words, at) for at in range(len(words)))
 
 
-def _last_named_value(words: Words, values: Sequence[str], spoken: Mapping[str, str]) -> str | None:
+def _last_named_value(words: _Words, values: Sequence[str], spoken: Mapping[str, str]) -> str | None:
     """The last value named in the words: as written, by a spoken alternative, or by its code word."""
     ways = {**{value.lower(): value for value in values}, **{way.lower(): value for way, value in spoken.items()}}
     codes = {" ".join(code): ways[letter] for code, letter in CODE_WORDS.items() if letter in ways}

@@ -20,16 +20,16 @@ from edge.records import Frame
 RATE = 16_000
 """Samples per second of all sound generated here: the recogniser's rate."""
 
-SLOW_HZ = 2
+_SLOW_HZ = 2
 """Engines wander slower than this; gusts take twice as long."""
 
 LEVEL = 0.1
 """RMS of every noise, full scale being 1: -20 dB leaves room for the peaks of all but a clang."""
 
-ACTIVE_FRAME = 320
+_ACTIVE_FRAME = 320
 """Samples (20 ms) over which speech is judged active or not."""
 
-ACTIVE_DB = 40
+_ACTIVE_DB = 40
 """A frame is active speech within so many dB of the loudest one: the span between a stressed vowel and a soft "f"."""
 
 Sound = npt.NDArray[np.float64]
@@ -46,7 +46,7 @@ def mix_at_snr(speech: Sound, sound: Sound, snr_db: float) -> Sound:
     """Speech in noise that is `snr_db` below it, as long as the speech; the noise is repeated where it is shorter.
 
     SNR = 20 log10(rms(active speech) / rms(noise)), where active speech is the 20 ms frames whose RMS lies within
-    ACTIVE_DB of the loudest: pauses would make the same voice count as softer. (ITU-T P.56 measures active level with
+    _ACTIVE_DB of the loudest: pauses would make the same voice count as softer. (ITU-T P.56 measures active level with
     an envelope; for speech without background the two differ by less than 1 dB.) Scaled down where it would clip.
     """
     under = np.resize(sound, len(speech))
@@ -61,9 +61,9 @@ def limit_peak(sound: Sound) -> Sound:
 
 def active_rms(speech: Sound) -> float:
     """RMS over the 20 ms frames that contain speech."""
-    whole = speech[: len(speech) // ACTIVE_FRAME * ACTIVE_FRAME].reshape(-1, ACTIVE_FRAME)
+    whole = speech[: len(speech) // _ACTIVE_FRAME * _ACTIVE_FRAME].reshape(-1, _ACTIVE_FRAME)
     power = (whole**2).mean(axis=1)
-    return float(np.sqrt(power[power >= power.max() * 10 ** (-ACTIVE_DB / 10)].mean()))
+    return float(np.sqrt(power[power >= power.max() * 10 ** (-_ACTIVE_DB / 10)].mean()))
 
 
 def _pink(samples: int, random: np.random.Generator) -> Sound:
@@ -74,13 +74,13 @@ def _pink(samples: int, random: np.random.Generator) -> Sound:
 def _wind(samples: int, random: np.random.Generator) -> Sound:
     """Wind on a microphone: rumble below some 300 Hz whose level rises and falls over seconds."""
     rumble = _shaped_noise(samples, random, lambda hertz: 1 / (hertz * (1 + (hertz / 300) ** 2)))
-    gusts = _shaped_noise(samples, random, lambda hertz: np.where(hertz < SLOW_HZ / 2, 1.0, 0.0))
+    gusts = _shaped_noise(samples, random, lambda hertz: np.where(hertz < _SLOW_HZ / 2, 1.0, 0.0))
     return rumble / _rms(rumble) * np.exp(0.8 * gusts / _rms(gusts))
 
 
 def _forklift_engine(samples: int, random: np.random.Generator) -> Sound:
     """A four-cylinder engine near 1,500 rpm (50 firings a second, with drift), plus hydraulic hiss."""
-    wander = _shaped_noise(samples, random, lambda hertz: np.where(hertz < SLOW_HZ, 1.0, 0.0))
+    wander = _shaped_noise(samples, random, lambda hertz: np.where(hertz < _SLOW_HZ, 1.0, 0.0))
     phase = 2 * np.pi * np.cumsum(50 * (1 + 0.03 * wander / _rms(wander))) / RATE
     firing = sum(np.sin(n * phase + random.uniform(0, 2 * np.pi)) / n for n in range(1, 25))
     hiss = _pink(samples, random)
@@ -96,7 +96,7 @@ def _reversing_beeper(samples: int, random: np.random.Generator) -> Sound:
     return np.asarray(on * tone + 0.05 * far / _rms(far))
 
 
-RING = 3 * RATE
+_RING = 3 * RATE
 """Samples after which the longest ringing metal is 87 dB softer."""
 
 
@@ -106,7 +106,7 @@ def _clang(samples: int, random: np.random.Generator) -> Sound:
     sound: Sound = 0.05 * far / _rms(far)
     for start in np.cumsum(random.uniform(0.4, 1.6, size=samples // RATE * 3 + 1)):
         begin = round(start * RATE)
-        time = np.arange(min(RING, max(0, samples - begin))) / RATE
+        time = np.arange(min(_RING, max(0, samples - begin))) / RATE
         for hertz in random.uniform(400, 6000, size=8):
             sound[begin : begin + len(time)] += np.sin(2 * np.pi * hertz * time) * np.exp(
                 -time / random.uniform(0.03, 0.3)
@@ -197,7 +197,7 @@ class GeneratedNoise(Source):
     def sound(self) -> Sound:
         """All samples, scaled down if they would clip."""
         if self._kind == SILENCE:
-            return generate_noise("white", self._seconds, self._seed) * (10 ** (LEAST_BIT_DB / 20) / LEVEL)
+            return generate_noise("white", self._seconds, self._seed) * (10 ** (_LEAST_BIT_DB / 20) / LEVEL)
         if self._kind == BABBLE:
             made = generate_babble(self._voices, self._seconds, self._seed)
         else:
@@ -247,7 +247,7 @@ BABBLE = "babble"
 SILENCE = "silence"
 """A silent room: only the converter's own noise."""
 
-LEAST_BIT_DB = -90.3
+_LEAST_BIT_DB = -90.3
 """RMS of SILENCE, the converter's own noise: one step of 16 bits, dB of full scale."""
 
 

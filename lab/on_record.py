@@ -24,7 +24,7 @@ from lab.retuning import ON_RECORD, KeptClip
 from lab.scoring import Clip
 
 
-class JournalEntry(Protocol):
+class _JournalEntry(Protocol):
     """The journal's entry, as far as it is used here."""
 
     @property
@@ -52,10 +52,10 @@ class JournalEntry(Protocol):
         """The entry's values; empty for a cancellation."""
 
 
-def final_entries_by_utterance(entries: Iterable[JournalEntry]) -> dict[str, JournalEntry]:
+def final_entries_by_utterance(entries: Iterable[_JournalEntry]) -> dict[str, _JournalEntry]:
     """Map each opening utterance's id to its entry's final version, oldest first, without cancelled ones."""
     began: dict[str | None, str] = {}
-    found: dict[str, JournalEntry] = {}
+    found: dict[str, _JournalEntry] = {}
     for one in entries:
         of = one.utterance_id if one.act is Act.RECORD else began.pop(one.replaces, None)
         if of is None:
@@ -68,7 +68,7 @@ def final_entries_by_utterance(entries: Iterable[JournalEntry]) -> dict[str, Jou
 
 
 def recognise_recorded_utterances(
-    journal: JournalReader, since: datetime, reads: Interpreter, rules: Rules, entries: Mapping[str, JournalEntry]
+    journal: JournalReader, since: datetime, reads: Interpreter, rules: Rules, entries: Mapping[str, _JournalEntry]
 ) -> Iterator[KeptClip]:
     """Recognise again the utterances since `since` that opened an entry, with its values as truth."""
     for heard in journal.readings.utterances_since(since, rules.form.name):

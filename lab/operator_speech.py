@@ -31,18 +31,18 @@ from lab.scoring import Result
 BEFORE_S, AFTER_S = 0.4, 1.6
 """Seconds of noise before and after an answer: after it, more than the longest silence that endpointing waits for."""
 
-VARIANTS = ("", "m3", "m4", "m5", "m7", "f1", "f2")
+_VARIANTS = ("", "m3", "m4", "m5", "m7", "f1", "f2")
 """Speakers of espeak-ng with at least 45 of 48 answers recognised in silence. The "nine" of m1, m2, f3 and f4 is hardly
 one.
 """
 
-SPEEDS = (135, 175)
+_SPEEDS = (135, 175)
 """Words per minute between which each speaker has a pace."""
 
 SAY_WITHIN_S = 30.0
 """Far more than espeak-ng ever takes; it computes on this machine."""
 
-NOISE_MARGIN_S = 0.15
+_NOISE_MARGIN_S = 0.15
 """Excluded from the noise on both sides of speech, for it is breath."""
 
 LANGUAGE = "en"
@@ -88,7 +88,7 @@ def require_espeak() -> None:
 def _choose_voice(speaker: str, seed: int) -> EspeakVoice:
     """The espeak-ng voice and pace of a speaker, chosen at random but the same for the same seed and name."""
     random = Random(f"{seed} {speaker}")  # noqa: S311 - chance, not secrecy
-    return EspeakVoice(random.randint(*SPEEDS) / words_per_minute_of(LANGUAGE), random.choice(VARIANTS))
+    return EspeakVoice(random.randint(*_SPEEDS) / words_per_minute_of(LANGUAGE), random.choice(_VARIANTS))
 
 
 def embed_in_clip_noise(said: Sound, clip: Sound, result: Result) -> Sound:
@@ -105,17 +105,17 @@ def embed_in_clip_noise(said: Sound, clip: Sound, result: Result) -> Sound:
 def _split_speech_and_noise(sound: Sound, result: Result) -> tuple[Sound, Sound]:
     """The clip's speech, and the sound before and after it."""
     starts = [one.utterance.segment.speech_start for one in result.heard]
-    margin = round(NOISE_MARGIN_S * SAMPLE_RATE)
+    margin = round(_NOISE_MARGIN_S * SAMPLE_RATE)
     begin = max(0, min(starts, default=0) - margin)
     end = len(sound) if result.clip.speech_end is None else round(result.clip.speech_end * SAMPLE_RATE) + margin
     return sound[begin:end], np.concatenate([sound[:begin], sound[end:]])
 
 
-OTHER_WORDS = 8
+_OTHER_WORDS = 8
 """Attempts to find another wording. After a mishearing the operator says "echo" for "E"; some values have one wording.
 """
 
-BARE = 0.5
+_BARE = 0.5
 """The share of answers that are the value alone, "fifteen" for "fifteen units"; an estimate."""
 
 
@@ -150,60 +150,60 @@ class OperatorWords:
         self._random = random
         self._said: set[str] = set()
 
-    def again(self) -> OperatorUtterance:
+    def whole_entry(self) -> OperatorUtterance:
         """Word the whole entry once more."""
         fields = (field for field in self._form.fields if field.name in self._truth)
-        return OperatorUtterance(UtteranceReason.AGAIN, ", ".join(self._mention(field) for field in fields))
+        return OperatorUtterance(UtteranceReason.AGAIN, ", ".join(self._word_field(field) for field in fields))
 
     def correction(self, told: Mapping[str, FieldValue]) -> OperatorUtterance | None:
         """Word a correction of the first field that was read back wrong, "no, fifteen units"; None if all are right."""
         for field in self._form.fields:
             if field.name in self._truth and told.get(field.name) != self._truth[field.name]:
-                return OperatorUtterance(UtteranceReason.CORRECTION, f"no, {self._mention(field)}", field.name)
+                return OperatorUtterance(UtteranceReason.CORRECTION, f"no, {self._word_field(field)}", field.name)
         return None
 
     def answer(self, asked: Question) -> OperatorUtterance:
         """Word the answer to a question; a correction if the question offers an unintended value."""
         match asked.about:
             case About.ENTRY_RIGHT:
-                return self._yes(asked.fields)
+                return self._confirm_or_correct(asked.fields)
             case About.FIELD_RIGHT | About.INSTEAD:
                 offered = {str(asked.field): asked.candidates[0]} if asked.candidates else asked.fields
-                return self._yes({**self._truth, **offered})
+                return self._confirm_or_correct({**self._truth, **offered})
             case About.PROOF if asked.field is not None:
-                return OperatorUtterance(UtteranceReason.ANSWER, self._check(asked.field, asked.check))
+                return OperatorUtterance(UtteranceReason.ANSWER, self._word_check_digits(asked.field, asked.check))
             case About.FIELD | About.CHOICE if asked.field is not None and asked.field in self._truth:
-                return OperatorUtterance(UtteranceReason.ANSWER, self._value(self._form[asked.field]), asked.field)
+                return OperatorUtterance(UtteranceReason.ANSWER, self._reply(self._form[asked.field]), asked.field)
             case _:
-                return self.again()
+                return self.whole_entry()
 
-    def _yes(self, told: Mapping[str, FieldValue]) -> OperatorUtterance:
+    def _confirm_or_correct(self, told: Mapping[str, FieldValue]) -> OperatorUtterance:
         return self.correction(told) or OperatorUtterance(UtteranceReason.ANSWER, "yes")
 
-    def _check(self, name: str, number: int) -> str:
+    def _word_check_digits(self, name: str, number: int) -> str:
         """Word the check digits of the intended location; "no" after they were all used."""
         checks = self._catalogue.checks_of(str(self._form[name].catalogue), str(self._truth[name]))
         if number >= len(checks):
             return "no"
         return in_words.spelt(checks[number], self._random) if checks[number].isdigit() else checks[number]
 
-    def _value(self, field: FormField) -> str:
-        if self._random.random() < BARE:
-            return self._spoken(field)
-        return self._mention(field)
+    def _reply(self, field: FormField) -> str:
+        if self._random.random() < _BARE:
+            return self._word_value(field)
+        return self._word_field(field)
 
-    def _mention(self, field: FormField) -> str:
+    def _word_field(self, field: FormField) -> str:
         """A field's own sentence: "pallet seven four two", "twelve units", "dock B"."""
-        words = self._spoken(field)
+        words = self._word_value(field)
         if field.units:
             plural, singular = next(iter(field.units.items()))
             return f"{words} {singular if self._truth[field.name] == 1 else plural}"
         return f"{field.labels[0]} {words}"
 
-    def _spoken(self, field: FormField) -> str:
+    def _word_value(self, field: FormField) -> str:
         """Word the value, differently from earlier attempts that were misheard."""
         ways = [
-            sampled_words(self._truth[field.name], field, self._catalogue, self._random) for _ in range(OTHER_WORDS)
+            sampled_words(self._truth[field.name], field, self._catalogue, self._random) for _ in range(_OTHER_WORDS)
         ]
         words = next((way for way in ways if way not in self._said), ways[0])
         self._said.add(words)

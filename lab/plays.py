@@ -24,21 +24,21 @@ from edge.agree.dialogue.session import DialogueSettings
 from edge.keep.journal import Journal
 from lab.rehearsal import Play, Rehearsal, WrongStep, parse_expected_list, parse_operators
 
-JsonLine = dict[str, Any]
+_JsonLine = dict[str, Any]
 
-KEYS = ("form", "hand", "language", "list", "operators")  # The settings that a conversation may give.
+_KEYS = ("form", "hand", "language", "list", "operators")  # The settings that a conversation may give.
 
-SWIFT = Path("/dev/shm")  # noqa: S108 - a directory in memory, where there is one: a play's journal is thrown away
+_SWIFT = Path("/dev/shm")  # noqa: S108 - a directory in memory, where there is one: a play's journal is thrown away
 """Memory file system for journals: a flush to disk at each step would take some milliseconds."""
 
 
-class WrongPlay(ValueError):
+class _WrongPlay(ValueError):
     """Invalid JSON line of a play; the message gives the value found and the values allowed."""
 
 
 def answer_plays(
     lines: Iterable[bytes], usual: Play, forms: Mapping[str, Form], render: Render, settings: DialogueSettings
-) -> Iterator[JsonLine]:
+) -> Iterator[_JsonLine]:
     """Run each JSON line as a play; yield its result, or an object with `error` for an invalid line.
 
     `{"lines": [...]}` is a whole play. `{"begin": {...}}`, `{"line": ...}` and `{"end": true}` run one step by step.
@@ -50,9 +50,9 @@ def answer_plays(
         for number, line in enumerate(lines, start=1):
             try:
                 yield stage.answer(line)
-            except (WrongPlay, WrongStep) as fault:
+            except (_WrongPlay, WrongStep) as fault:
                 yield {"error": f"line {number}: {fault}"}
-        stage.leave()
+        stage.close()
 
 
 class _PlaySession:
@@ -64,28 +64,28 @@ class _PlaySession:
         self._made = rehearsal
         self._held: Rehearsal | None = None
 
-    def answer(self, typed: bytes) -> JsonLine:
-        """Execute one JSON line; return its result. Raises WrongPlay, WrongStep."""
+    def answer(self, typed: bytes) -> _JsonLine:
+        """Execute one JSON line; return its result. Raises _WrongPlay, WrongStep."""
         match row := _parse_line(typed):
             case {"begin": dict(keys)}:
-                self.leave()
+                self.close()
                 self._held = self._made(_parse_play(keys, self._usual, self._forms))
                 return self._held.begin()
             case {"line": str(line)}:
-                return self._open.step(line.strip())
+                return self._open_rehearsal.step(line.strip())
             case {"end": True}:
-                result = self._open.result()
-                self.leave()
+                result = self._open_rehearsal.result()
+                self.close()
                 return result
             case {"lines": list(lines), **given} if all(isinstance(one, str) for one in lines):
-                return self._whole([one.strip() for one in lines], given)
+                return self._run_play([one.strip() for one in lines], given)
             case {"lines": found}:
-                raise WrongPlay(f"lines: found {found!r:.60}, allowed is a list of strings")
+                raise _WrongPlay(f"lines: found {found!r:.60}, allowed is a list of strings")
             case _:
                 allowed = '{"lines": [...]}, {"begin": {...}}, {"line": "..."} or {"end": true}'
-                raise WrongPlay(f"found {', '.join(map(repr, row)) or 'nothing'}, allowed is {allowed}")
+                raise _WrongPlay(f"found {', '.join(map(repr, row)) or 'nothing'}, allowed is {allowed}")
 
-    def leave(self) -> None:
+    def close(self) -> None:
         """Close the open conversation, if any, and delete its journal."""
         if self._held is not None:
             self._held.close()
@@ -93,25 +93,25 @@ class _PlaySession:
         self._held = None
 
     @property
-    def _open(self) -> Rehearsal:
+    def _open_rehearsal(self) -> Rehearsal:
         if self._held is None:
-            raise WrongPlay('found a step, and no conversation is held; allowed is {"begin": {...}} before it')
+            raise _WrongPlay('found a step, and no conversation is held; allowed is {"begin": {...}} before it')
         return self._held
 
-    def _whole(self, lines: list[str], told: JsonLine) -> JsonLine:
-        self.leave()
+    def _run_play(self, lines: list[str], told: _JsonLine) -> _JsonLine:
+        self.close()
         self._held = held = self._made(_parse_play(told, self._usual, self._forms))
         try:
             turns = [held.begin(), *(held.step(one) for one in lines)]
             return {**held.result(), "turns": turns}
         finally:
-            self.leave()
+            self.close()
 
 
 @contextmanager
 def _empty_journal_directories() -> Iterator[Callable[[], Path]]:
     """Yield a function that makes a directory with an empty journal by copying a template."""
-    within = SWIFT if SWIFT.is_dir() else None
+    within = _SWIFT if _SWIFT.is_dir() else None
     with tempfile.TemporaryDirectory(prefix="dockvoice-plays-", dir=within) as directory:
         empty = Path(directory) / "empty"
         Journal.open(empty).close()
@@ -122,29 +122,29 @@ def _empty_journal_directories() -> Iterator[Callable[[], Path]]:
         yield fresh
 
 
-def _parse_line(line: bytes) -> JsonLine:
+def _parse_line(line: bytes) -> _JsonLine:
     try:
         row = parse_strict(line)
     except NotStrict as fault:
-        raise WrongPlay(str(fault)) from fault
+        raise _WrongPlay(str(fault)) from fault
     if not isinstance(row, dict):
-        raise WrongPlay(
+        raise _WrongPlay(
             f'found {type(row).__name__}, allowed is an object such as {{"lines": ["pallet 742", "/wait"]}}'
         )
     return row
 
 
-def _parse_play(told: JsonLine, usual: Play, forms: Mapping[str, Form]) -> Play:
-    if unknown := sorted(told.keys() - set(KEYS)):
-        raise WrongPlay(f"found the key {unknown[0]!r}, allowed are lines, {', '.join(KEYS)}")
+def _parse_play(told: _JsonLine, usual: Play, forms: Mapping[str, Form]) -> Play:
+    if unknown := sorted(told.keys() - set(_KEYS)):
+        raise _WrongPlay(f"found the key {unknown[0]!r}, allowed are lines, {', '.join(_KEYS)}")
     hand = told.get("hand", [])
     name = told.get("form", hand[0] if hand else usual.rules.form.name)
     language = told.get("language", usual.language)
     if language not in LANGUAGES:
-        raise WrongPlay(f"language: found {language!r:.60}, allowed are {', '.join(LANGUAGES)}")
+        raise _WrongPlay(f"language: found {language!r:.60}, allowed are {', '.join(LANGUAGES)}")
     for one in (name, *hand):
         if one not in forms:
-            raise WrongPlay(f"form: found {one!r:.60}, allowed are {', '.join(sorted(forms))}")
+            raise _WrongPlay(f"form: found {one!r:.60}, allowed are {', '.join(sorted(forms))}")
     at_hand = tuple(forms[one] for one in hand)
     if not at_hand and name == usual.rules.form.name:
         at_hand = usual.at_hand
@@ -153,5 +153,5 @@ def _parse_play(told: JsonLine, usual: Play, forms: Mapping[str, Form]) -> Play:
         lists = tuple(map(parse_expected_list, told.get("list", ())))
         operators = parse_operators(told["operators"]) if "operators" in told else usual.operators
     except ValueError as fault:
-        raise WrongPlay(str(fault)) from fault
+        raise _WrongPlay(str(fault)) from fault
     return Play(rules, language, usual.sending, at_hand, operators, lists)

@@ -17,7 +17,7 @@ from lab.report.comparing import Table as Figures
 from lab.report.lines import ClipLine
 from lab.scoring import Mark, Tally
 
-ALARMING = (Mark.WRONG, Mark.INVENTED)
+_ALARMING = (Mark.WRONG, Mark.INVENTED)
 """Marks whose count must be 0."""
 
 
@@ -60,7 +60,7 @@ def render_comparison(found: Comparison) -> Group:
     alone = f"{many(len(found.pairs), 'clip')} in both; {found.unpaired} in one only, not counted."
     chance = (
         f"Right in the first run only: {found.only_first}; in the second only: {found.only_second}. "
-        f"McNemar's exact test: p = {found.chance:.3g}."
+        f"McNemar's exact test: p = {found.p_value:.3g}."
     )
     shown: list[RenderableType] = [changed, ""] if found.changed else []
     return Group(marks, "", *shown, alone, chance)
@@ -69,7 +69,7 @@ def render_comparison(found: Comparison) -> Group:
 def _format_outcome(line: ClipLine) -> Text:
     fields = first_recorded_fields(line)
     told = "" if fields is None else f"\n{' '.join(map(str, fields.values()))}"
-    return Text(f"{line.mark}{told}", style="red" if line.mark in ALARMING else "")
+    return Text(f"{line.mark}{told}", style="red" if line.mark in _ALARMING else "")
 
 
 def _new_table(*names: str, first: str = "condition") -> Table:
@@ -85,7 +85,7 @@ def _marks_cells(figures: Mapping[str, Any]) -> list[str | Text]:
     times = (figures["decision_ms_p50"], figures["decision_ms_p95"])
     return [
         str(figures["n"]),
-        *(Text(str(figures[kind]), style="red" if kind in ALARMING and figures[kind] else "") for kind in Mark),
+        *(Text(str(figures[kind]), style="red" if kind in _ALARMING and figures[kind] else "") for kind in Mark),
         *("-" if time is None else f"{time:.0f}" for time in times),
     ]
 

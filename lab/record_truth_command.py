@@ -22,10 +22,10 @@ from lab.truth import MINUTE_S, Prompt, RecordedTake, TruthSet, choose_prompts, 
 
 commands = typer.Typer()
 
-SOFT_DB = -45.0
+_SOFT_DB = -45.0
 """Speech below this level, dB, means a headset that is muted, worn wrong, or turned down."""
 
-TRIES = 3
+_TRIES = 3
 """In hands-free mode, spoilt takes of one sentence after which the command ends."""
 
 
@@ -65,18 +65,18 @@ def record_truth(
     made = TruthSet(folder, chosen.name)
     _record_noise(made, asked, noise_minutes)
     wanted = choose_prompts(chosen, Catalogue.load(asked.catalogue_directory), count, speaker)
-    said = made.said(speaker)
+    said = made.recorded_prompts(speaker)
     for prompt in wanted:
         if prompt.number in said:
             continue
         taken = _record_take(prompt, len(wanted), asked, hands_free=hands_free)
         if isinstance(taken, RecordedTake):
-            line(f"kept {made.keep(prompt, speaker, condition, taken).name}")
+            line(f"kept {made.store_take(prompt, speaker, condition, taken).name}")
         elif taken == "q":
             break
     for file in made.mix_noise(snrs_db) if snrs_db else ():
         line(f"mixed {file.name}")
-    line(f"{len(made.said(speaker))} of {count} said; dockvoice evaluate {made.manifest}")
+    line(f"{len(made.recorded_prompts(speaker))} of {count} said; dockvoice evaluate {made.manifest}")
 
 
 def _open_microphone(asked: Settings) -> Microphone:
@@ -86,12 +86,12 @@ def _open_microphone(asked: Settings) -> Microphone:
 def _record_noise(made: TruthSet, asked: Settings, minutes: int) -> None:
     while made.noise_minutes < minutes:
         line(f"Noise, minute {made.noise_minutes + 1} of {minutes}: let the place sound, and say nothing.")
-        made.keep_noise(record_noise(_open_microphone(asked), MINUTE_S, _print_every(15)))
+        made.store_noise(record_noise(_open_microphone(asked), MINUTE_S, _seconds_printer(15)))
 
 
-def _print_every(whole: int) -> Callable[[float], None]:
+def _seconds_printer(every_s: int) -> Callable[[float], None]:
     def print_seconds(seconds: float) -> None:
-        if round(seconds) % whole == 0:
+        if round(seconds) % every_s == 0:
             line(f"  {seconds:.0f} s")
 
     return print_seconds
@@ -99,7 +99,7 @@ def _print_every(whole: int) -> Callable[[float], None]:
 
 def _record_take(prompt: Prompt, of: int, asked: Settings, *, hands_free: bool) -> RecordedTake | str:
     """Record until a take is good; return it, or the key that ended the tries: `s` (skip) or `q` (quit)."""
-    for _ in range(TRIES if hands_free else sys.maxsize):
+    for _ in range(_TRIES if hands_free else sys.maxsize):
         line(f"\n{prompt.number} of {of}. Say when it says so: {prompt.text}")
         line(f"   ({', '.join(f'{name} {value}' for name, value in prompt.fields.items())})")
         taken = record_take(_open_microphone(asked), asked.hear.endpoint, asked.hear.vad, lambda: line("   now"))
@@ -108,11 +108,11 @@ def _record_take(prompt: Prompt, of: int, asked: Settings, *, hands_free: bool) 
         key = _ask_key(taken, hands_free=hands_free)
         if key != "r":
             return key or taken
-    raise Unfinished(f"{TRIES} takes were spoilt; look at the headset and start again to go on")
+    raise Unfinished(f"{_TRIES} takes were spoilt; look at the headset and start again to go on")
 
 
 def _ask_key(taken: RecordedTake, *, hands_free: bool) -> str:
-    trouble = "sound was lost" if taken.spoilt else "very soft" if taken.level_db < SOFT_DB else ""
+    trouble = "sound was lost" if taken.spoilt else "very soft" if taken.level_db < _SOFT_DB else ""
     line(f"   heard, {taken.level_db:.0f} dB{f' ({trouble}: better again)' if trouble else ''}")
     if hands_free:
         return "r" if trouble else ""

@@ -1,6 +1,6 @@
 """A rehearsal: one typed conversation run step by step, and its result: entries recorded, in review and given up.
 
-A step is an utterance, or a slash command for an outside event (a scan, a receipt, a power cut): see `STEPS`.
+A step is an utterance, or a slash command for an outside event (a scan, a receipt, a power cut): see `_STEPS`.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ from edge.records.speech import Say
 from edge.speak.wording import Phrasing
 from lab.typed_conversation import SCANNED, TypedConversation, to_scanner_characters
 
-Json = dict[str, Any]
+_Json = dict[str, Any]
 
 WAIT = "/wait"  # Silence, until the device does something.
 
-STEPS = (
+_STEPS = (
     f"{WAIT} silence, until the device does something",
     "/scan TEXT a label is scanned",
     "/list trailer 5501: 742 24 CS A100; 743 6 EA A200 lot; 744 5 CS A100 received   this is announced",
@@ -57,9 +57,9 @@ STEPS = (
     "/shift NAME DATE another shift begins",
 )
 
-REFERENCE_KEYS = ("amends", "cancels")  # How an event names the one that it is about.
+_REFERENCE_KEYS = ("amends", "cancels")  # How an event names the one that it is about.
 
-IN_OFFICE = "office"  # The reviewer's name in a rehearsal.
+_IN_OFFICE = "office"  # The reviewer's name in a rehearsal.
 
 
 class WrongStep(ValueError):
@@ -91,7 +91,7 @@ class Rehearsal:
     _lists: dict[ReceivingPlace, ExpectedList] = field(init=False)
     _shift: Shift | None = None
     _form: Form = field(init=False)
-    _events: list[Json] = field(default_factory=list)
+    _events: list[_Json] = field(default_factory=list)
     _ids: dict[str, int] = field(default_factory=dict)
     _lines: dict[str, str] = field(default_factory=dict)  # Text by utterance.
     said: list[str] = field(default_factory=list)  # All that the device said.
@@ -102,9 +102,9 @@ class Rehearsal:
         if self.play.operators is not None:
             self.settings = replace(self.settings, operators=self.play.operators)
 
-    def begin(self) -> Json:
+    def begin(self) -> _Json:
         """Start the device; return its first prompts."""
-        return self._turn("", self._start())
+        return self._play_turn("", self._start())
 
     def _start(self) -> Stepped:
         self._journal = Journal.open(self.directory)
@@ -121,24 +121,24 @@ class Rehearsal:
         """Close the journal."""
         self._journal.close()
 
-    def step(self, line: str) -> Json:
+    def step(self, line: str) -> _Json:
         """Execute one line; return the device's prompts and events. Raises WrongStep."""
         if line.startswith("/"):
             word, _, rest = line.partition(" ")
             does = getattr(self, f"_do_{word[1:]}", None)
             if does is None:
-                raise WrongStep(f"found the step {word!r}, allowed are {'; '.join(STEPS)}")
+                raise WrongStep(f"found the step {word!r}, allowed are {'; '.join(_STEPS)}")
             try:
-                return self._turn(line, *does(rest.strip()))
+                return self._play_turn(line, *does(rest.strip()))
             except (ValueError, IndexError, KeyError, UnreadableInput) as fault:
-                raise WrongStep(f"{line!r:.120}: {fault}; allowed are {'; '.join(STEPS)}") from fault
+                raise WrongStep(f"{line!r:.120}: {fault}; allowed are {'; '.join(_STEPS)}") from fault
         if self.play.sending is not None and line.startswith(SCANNED):
-            return self._turn(line, *self._do_scan(line))
+            return self._play_turn(line, *self._do_scan(line))
         stepped = self._talk.say(line)
         self._lines[self._talk.latest] = line
-        return self._turn(line, stepped)
+        return self._play_turn(line, stepped)
 
-    def result(self) -> Json:
+    def result(self) -> _Json:
         """The result of the whole conversation, as JSON: events, entries, reviews, prompts."""
         kept = [self._journal.queries.history(one) for one in self._lines]
         entries = self._journal.queries.standing_entries_since(datetime.min.replace(tzinfo=UTC), MOST_ENTRIES)
@@ -176,7 +176,7 @@ class Rehearsal:
                 }
                 for one in waiting
             ],
-            "given_up": list(self._given_up(used)),
+            "given_up": list(self._unrecorded_lines(used)),
             "said": self.said,
             "parked": len(waiting),
             "state": self._talk.state.value,
@@ -184,7 +184,7 @@ class Rehearsal:
             "open": None if draft is None else {name: one.value for name, one in draft.reading.fields.items()},
         }
 
-    def _given_up(self, used: set[str]) -> Iterator[Json]:
+    def _unrecorded_lines(self, used: set[str]) -> Iterator[_Json]:
         """Utterances that were withdrawn or not understood, or of which a value is in no entry."""
         for name, line in self._lines.items():
             reading = None if name in used else self._journal.queries.reading(name)
@@ -222,15 +222,15 @@ class Rehearsal:
         given = [pair.strip().replace(" ", "=", 1) for pair in text.split(",") if pair.strip()]
         found = self._oldest_review()
         rules = replace(self._talk.rules, form=self._form_named(found.form))
-        row = accept(self._journal, found.utterance_id, stated(given, rules.form), rules, Person(IN_OFFICE), office)
-        self._keep(row.event_id, row.sequence, json.loads(row.body))
+        row = accept(self._journal, found.utterance_id, stated(given, rules.form), rules, Person(_IN_OFFICE), office)
+        self._add_event(row.event_id, row.sequence, json.loads(row.body))
         (entry,) = self._journal.dialogue.entries(1)
         fate = OfficeDecision.RECORDED if entry.fields == found.fields else OfficeDecision.CORRECTED
         return [self._talk.handle(OfficeDecided(found.utterance_id, fate, entry.fields, entry))]
 
     def _do_discard(self, _: str) -> Sequence[Stepped]:
         found = self._oldest_review()
-        self._journal.review.discard(found.utterance_id, IN_OFFICE, "rehearsed", lambda _: {})
+        self._journal.review.discard(found.utterance_id, _IN_OFFICE, "rehearsed", lambda _: {})
         return [self._talk.handle(OfficeDecided(found.utterance_id, OfficeDecision.DROPPED, found.fields))]
 
     def _do_cut(self, _: str) -> Sequence[Stepped]:
@@ -262,19 +262,19 @@ class Rehearsal:
 
     # The result of the line.
 
-    def _turn(self, line: str, *steps: Stepped) -> Json:
+    def _play_turn(self, line: str, *steps: Stepped) -> _Json:
         before, first = len(self._events), len(self.said)
         for stepped in steps:
             self.said += self._texts(stepped)
             if stepped.row is not None:
-                self._keep(stepped.row.event_id, stepped.row.sequence, json.loads(stepped.row.body))
+                self._add_event(stepped.row.event_id, stepped.row.sequence, json.loads(stepped.row.body))
         state = self._talk.state.value
         return {"line": line, "said": self.said[first:], "events": self._events[before:], "state": state}
 
-    def _keep(self, event_id: str, sequence: int, event: Json) -> None:
+    def _add_event(self, event_id: str, sequence: int, event: _Json) -> None:
         self._ids[event_id] = sequence
         data = event["data"]
-        named = {name: self._ids.get(data[name]) for name in REFERENCE_KEYS if name in data}
+        named = {name: self._ids.get(data[name]) for name in _REFERENCE_KEYS if name in data}
         told = {"form": data.get("form"), "operator": data.get("operator"), "fields": data.get("fields", {})}
         self._events.append({"sequence": sequence, "type": event["type"], **told, **named})
 
@@ -299,7 +299,7 @@ def parse_expected_list(text: str) -> ExpectedList:
     """Parse `trailer 5501: 742 24 CS A100 lot; 743 6 EA A200 received` into an expected list. Raises ValueError."""
     found = _ANNOUNCED.fullmatch(text.strip())
     if found is None:
-        raise ValueError(f"found {text!r:.60}, allowed is {STEPS[2]}")
+        raise ValueError(f"found {text!r:.60}, allowed is {_STEPS[2]}")
     kind, name, lines = found.groups()
     read = []
     for line in lines.split(";"):

@@ -41,20 +41,20 @@ from edge.understand.remote.client import Clients
 from edge.understand.remote.failures import Barred
 from edge.understand.weighing import same
 
-ON_DEVICE = "on-device"  # The name of the device's own recogniser, among those of `understand.interpreters`.
+_ON_DEVICE = "on-device"  # The name of the device's own recogniser, among those of `understand.interpreters`.
 
-AUDIO_TOKENS_PER_S = 32  # Gemini's documented rate; OpenAI's models take a third of it.
+_AUDIO_TOKENS_PER_S = 32  # Gemini's documented rate; OpenAI's models take a third of it.
 
-PROMPT_TOKENS = 2500
+_PROMPT_TOKENS = 2500
 """Instructions, tools and catalogue hints go along with every utterance; some 1,850 tokens here."""
 
-ANSWER_TOKENS = 150  # One tool call with its words.
+_ANSWER_TOKENS = 150  # One tool call with its words.
 
 commands = typer.Typer()
 
 
 @dataclass(frozen=True, slots=True)
-class CostEstimate:
+class _CostEstimate:
     """Number, duration and estimated price of the utterances to read again."""
 
     utterances: int
@@ -63,7 +63,7 @@ class CostEstimate:
 
 
 @dataclass(frozen=True, slots=True)
-class InterpreterResult:
+class _InterpreterResult:
     """One interpreter's transcript, outcome and fields for an utterance."""
 
     interpreter: str
@@ -73,14 +73,14 @@ class InterpreterResult:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadingComparison:
+class _ReadingComparison:
     """One utterance with its stored result and its new one."""
 
     utterance_id: str
     heard_at: datetime
     event_id: str | None
-    before: InterpreterResult
-    after: InterpreterResult
+    before: _InterpreterResult
+    after: _InterpreterResult
     differing: tuple[str, ...]  # The fields in which the two differ; `outcome` where only the decisions differ.
     trouble: str | None  # Why there is no answer.
     cost_usd: float | None
@@ -105,49 +105,49 @@ def reread(
     """
     log_warnings()
     given, began = settings(config, state=state), parse_moment(since)
-    compared: list[ReadingComparison] = []
+    compared: list[_ReadingComparison] = []
     with Journal.inspect(given.state) as journal:
-        plan = estimate_cost(given, interpreter, began, journal.readings)
+        plan = _estimate_cost(given, interpreter, began, journal.readings)
         _confirm_cost(plan, ask_above, yes=yes)
         columns = ("[progress.description]{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=SafeConsole(stderr=True), transient=True) as progress:
             task = progress.add_task("reading", total=plan.utterances)
 
-            def add_comparison(one: ReadingComparison) -> None:
+            def add_comparison(one: _ReadingComparison) -> None:
                 compared.append(one)
                 progress.advance(task)
 
-            asyncio.run(read_again(given, interpreter, began, journal.readings, add_comparison))
+            asyncio.run(_read_again(given, interpreter, began, journal.readings, add_comparison))
     if as_json:
         for one in compared:
             line(json.dumps({**asdict(one), "heard_at": one.heard_at.isoformat()}))
     else:
-        render(render_comparison(compared))
+        render(_render_comparison(compared))
 
 
-def estimate_cost(settings: Settings, name: str, since: datetime, readings: ModelReadings) -> CostEstimate:
+def _estimate_cost(settings: Settings, name: str, since: datetime, readings: ModelReadings) -> _CostEstimate:
     """Estimate the cost of reading everything since `since` with interpreter `name`. Raises Misconfigured."""
     utterances, seconds = readings.seconds(since, settings.forms.active)
-    if name == ON_DEVICE:
-        return CostEstimate(utterances, seconds, 0.0)
-    return CostEstimate(utterances, seconds, estimate_usd(utterances, seconds, _interpreter_settings(settings, name)))
+    if name == _ON_DEVICE:
+        return _CostEstimate(utterances, seconds, 0.0)
+    return _CostEstimate(utterances, seconds, _estimate_usd(utterances, seconds, _interpreter_settings(settings, name)))
 
 
-def estimate_usd(utterances: int, seconds: float, prices: Prices) -> float | None:
+def _estimate_usd(utterances: int, seconds: float, prices: Prices) -> float | None:
     """Upper bound of the price of reading `utterances`, `seconds` long in all; None if no price is set."""
     expected = Usage(
         client="",
         model="",
-        text_tokens_in=PROMPT_TOKENS * utterances,
-        audio_tokens_in=round(AUDIO_TOKENS_PER_S * seconds),
-        tokens_out=ANSWER_TOKENS * utterances,
+        text_tokens_in=_PROMPT_TOKENS * utterances,
+        audio_tokens_in=round(_AUDIO_TOKENS_PER_S * seconds),
+        tokens_out=_ANSWER_TOKENS * utterances,
         audio_seconds=seconds,
     )
     return cost_usd(expected, prices)
 
 
-async def read_again(
-    settings: Settings, name: str, since: datetime, readings: ModelReadings, tell: Callable[[ReadingComparison], None]
+async def _read_again(
+    settings: Settings, name: str, since: datetime, readings: ModelReadings, tell: Callable[[_ReadingComparison], None]
 ) -> None:
     """Read each utterance since `since` with the interpreter `name`; call `tell` with each comparison.
 
@@ -158,19 +158,19 @@ async def read_again(
     decided_by = rules(settings, form, catalogue)
     async with Clients(settings.understand.clients) as clients:
         reads: Interpreter
-        if name == ON_DEVICE:
+        if name == _ON_DEVICE:
             reads = recogniser(settings, form, catalogue)
         else:
             reads = interpreter(name, Surroundings(settings, form, catalogue, clients))
-        prices = None if name == ON_DEVICE else _interpreter_settings(settings, name)
+        prices = None if name == _ON_DEVICE else _interpreter_settings(settings, name)
         for heard in readings.utterances_since(since, form.name):
             tell(await _compare_reading(heard, reads, prices, decided_by))
 
 
 async def _compare_reading(
     heard: PastUtterance, reads: Interpreter, prices: InterpreterSettings | None, by: Rules
-) -> ReadingComparison:
-    before, after, trouble = _recorded_result(heard), InterpreterResult(reads.name, "", None, {}), None
+) -> _ReadingComparison:
+    before, after, trouble = _recorded_result(heard), _InterpreterResult(reads.name, "", None, {}), None
     differing: tuple[str, ...] = ()
     cost = None
     try:
@@ -181,10 +181,10 @@ async def _compare_reading(
         trouble = str(fault)
     else:
         verdict = decide(reading, heard.utterance.segment.closing, by)
-        after = InterpreterResult(reading.interpreter, reading.transcript, verdict.outcome, verdict.fields)
+        after = _InterpreterResult(reading.interpreter, reading.transcript, verdict.outcome, verdict.fields)
         differing, cost = _differing_fields(before, after), _usage_cost_usd(reading.usage, prices)
     said = heard.utterance
-    return ReadingComparison(
+    return _ReadingComparison(
         said.utterance_id, said.heard_at, heard.kept.event_id, before, after, differing, trouble, cost
     )
 
@@ -195,16 +195,16 @@ def _usage_cost_usd(usage: Usage | None, prices: InterpreterSettings | None) -> 
     return cost_usd(usage, prices) if usage.cost_usd is None else usage.cost_usd
 
 
-def _recorded_result(heard: PastUtterance) -> InterpreterResult:
+def _recorded_result(heard: PastUtterance) -> _InterpreterResult:
     stored: Mapping[str, Any] = heard.reading or {"interpreter": "none", "words": ()}
     verdict: Verdict | None = heard.kept.verdict
     transcript = " ".join(word["text"] for word in stored["words"])
-    return InterpreterResult(
+    return _InterpreterResult(
         stored["interpreter"], transcript, None if verdict is None else verdict.outcome, heard.kept.fields
     )
 
 
-def _differing_fields(before: InterpreterResult, after: InterpreterResult) -> tuple[str, ...]:
+def _differing_fields(before: _InterpreterResult, after: _InterpreterResult) -> tuple[str, ...]:
     names = dict.fromkeys((*before.fields, *after.fields))
     differing = tuple(name for name in names if not _are_equal_values(before.fields.get(name), after.fields.get(name)))
     return differing or (("outcome",) if before.outcome is not after.outcome else ())
@@ -217,12 +217,12 @@ def _are_equal_values(one: FieldValue | None, other: FieldValue | None) -> bool:
 def _interpreter_settings(settings: Settings, name: str) -> InterpreterSettings:
     known = settings.understand.interpreters
     if name not in known:
-        names = ", ".join((ON_DEVICE, *known))
+        names = ", ".join((_ON_DEVICE, *known))
         raise Misconfigured(f"--interpreter {name!r}: is not in understand.interpreters; there are {names}")
     return known[name]
 
 
-def _confirm_cost(plan: CostEstimate, ask_above: float, *, yes: bool) -> None:
+def _confirm_cost(plan: _CostEstimate, ask_above: float, *, yes: bool) -> None:
     """Print the estimated cost; ask for consent if it is above `ask_above`."""
     price = "no price is set for it in the settings" if plan.usd is None else f"at most {plan.usd:.2f} USD"
     told = f"{many(plan.utterances, 'utterance')}, {plan.seconds / 60:.1f} minutes of sound: {price}"
@@ -231,7 +231,7 @@ def _confirm_cost(plan: CostEstimate, ask_above: float, *, yes: bool) -> None:
         typer.confirm("Go on?", abort=True, err=True)
 
 
-def render_comparison(compared: Sequence[ReadingComparison]) -> Group:
+def _render_comparison(compared: Sequence[_ReadingComparison]) -> Group:
     """Render the differing readings side by side, then their number and the cost."""
     table = Table("heard at", "", "on record", "read now", box=SIMPLE_HEAD)
     different = [one for one in compared if one.differing or one.trouble]
@@ -251,5 +251,5 @@ def render_comparison(compared: Sequence[ReadingComparison]) -> Group:
     return Group(*([table] if different else []), told)
 
 
-def _cell(side: InterpreterResult, name: str) -> str:
+def _cell(side: _InterpreterResult, name: str) -> str:
     return str(side.outcome or "-") if name == "outcome" else str(side.fields.get(name, "-"))

@@ -45,7 +45,7 @@ from lab.scoring import Mark, read_manifest
 
 commands = typer.Typer()
 
-COLUMNS = ("left out by speaker", "right %", "asked %", "wrong %", "worst speaker right %")
+_COLUMNS = ("left out by speaker", "right %", "asked %", "wrong %", "worst speaker right %")
 
 
 @commands.command(short_help="Fit thresholds and confidence to a set of your own.", epilog=EXIT_CODES)
@@ -143,15 +143,15 @@ def _tabulate_thresholds(every: Sequence[KeptClip], standing: Mapping[str, Rules
     rows = []
     for demand in (None, *DEMANDS):
         way = Tuning(demand=demand)
-        row = TriedTuning("", [(one, way.judged(one, standing)) for one in said], way)
+        row = TriedTuning("", [(one, way.mark_clip(one, standing)) for one in said], way)
         rows.append(("as shipped" if demand is None else f"{demand:g}", *_format_row(row)))
-    return Table("By agree.minimum_confidence", ("demand", *COLUMNS[1:]), tuple(rows), f"{len(said)} clips.")
+    return Table("By agree.minimum_confidence", ("demand", *_COLUMNS[1:]), tuple(rows), f"{len(said)} clips.")
 
 
 def _tabulate_tried(ways: Sequence[TriedTuning]) -> Table:
     note = "Each speaker by what was fitted on the others. In brackets: 95 % intervals (Wilson)."
     return Table(
-        "On people on whom nothing was fitted", COLUMNS, tuple((one.name, *_format_row(one)) for one in ways), note
+        "On people on whom nothing was fitted", _COLUMNS, tuple((one.name, *_format_row(one)) for one in ways), note
     )
 
 

@@ -33,19 +33,19 @@ SHARE_ITSELF = Curve(0.0, 1.0)
 PULL = 1.0
 """Strength of the prior, as the inverse variance of both parameters."""
 
-PULL_OF_KINDS = 3.0
+_PULL_OF_KINDS = 3.0
 """The same for the curve of one kind of rival or field, whose prior is the curve of all."""
 
-STEPS = 100
+_STEPS = 100
 """Maximum iterations of Newton's method, which needs about eight."""
 
-SHORTEST = 1e-6
+_SHORTEST = 1e-6
 """Smallest fraction of a Newton step that is tried."""
 
 DEMANDS = (0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
 """Candidate confidence thresholds. For poor sound the threshold is raised by the policy's own difference."""
 
-MOST_WRONG = {"clean": 0.5, "20dB": 0.5, "10dB": 1.0, "5dB": 1.5}
+_MOST_WRONG = {"clean": 0.5, "20dB": 0.5, "10dB": 1.0, "5dB": 1.5}
 """Limit of wrong records, % of dictated clips, by condition; other conditions have that of 10 dB."""
 
 Curves = Mapping[Rival, Curve]
@@ -122,14 +122,14 @@ def mark_with_curves(one: KeptClip, by: Curves, demands: Rules) -> Mark:
     """Decide the clip again with other curves and thresholds; return its mark."""
     again = []
     for decided, acoustics in one.decided:
-        reading = recalibrated(decided.reading, by)
+        reading = _recalibrate(decided.reading, by)
         verdict = decide(reading, decided.utterance.segment.closing, demands, Circumstances(acoustics))
         replaces = decided.replaces if verdict.outcome is Outcome.ACCEPT else None
         again.append(replace(decided, reading=reading, verdict=verdict, replaces=replaces))
     return score_clip(one.clip.fields, again)
 
 
-def recalibrated(reading: Reading, by: Curves) -> Reading:
+def _recalibrate(reading: Reading, by: Curves) -> Reading:
     """The reading with each confidence recomputed by other curves."""
     fields = dict(reading.fields)
     for name, field in fields.items():
@@ -144,7 +144,7 @@ def fit_by_kind(reads: Sequence[FieldSample], pooled: Curve, kind: Callable[[Fie
     """Fit a curve for each kind, shrunk towards the pooled curve."""
     kinds = sorted({kind(one) for one in reads})
     return {
-        name: fit_logistic_curve([one for one in reads if kind(one) == name], pooled, PULL_OF_KINDS) for name in kinds
+        name: fit_logistic_curve([one for one in reads if kind(one) == name], pooled, _PULL_OF_KINDS) for name in kinds
     }
 
 
@@ -164,21 +164,21 @@ def fit_logistic_curve(reads: Sequence[FieldSample], drawn_to: Curve, pull: floa
         return float(np.sum(np.logaddexp(0, signs * (odds @ weights))) + pull / 2 * np.sum((weights - prior) ** 2))
 
     weights: NDArray[np.float64] = prior.copy()
-    for _ in range(STEPS):
+    for _ in range(_STEPS):
         probable = 1 / (1 + np.exp(-odds @ weights))
         gradient = odds.T @ (right - probable) - pull * (weights - prior)
         curvature = (odds * (probable * (1 - probable))[:, None]).T @ odds + pull * np.eye(2)
         step, part = np.linalg.solve(curvature, gradient), 1.0
-        while part > SHORTEST and cost(weights + part * step) > cost(weights):
+        while part > _SHORTEST and cost(weights + part * step) > cost(weights):
             part /= 2
         weights = weights + part * step
     return Curve(float(weights[0]), float(weights[1]))
 
 
 def is_within_wrong_limit(condition: str, some: Marks) -> bool:
-    """Whether the share of wrong clips is within the limit of MOST_WRONG for the condition."""
+    """Whether the share of wrong clips is within the limit of _MOST_WRONG for the condition."""
     bad = sum(told in {Mark.WRONG, Mark.INVENTED} for _, told in some)
-    return bad <= MOST_WRONG.get(condition, MOST_WRONG["10dB"]) / 100 * len(some)
+    return bad <= _MOST_WRONG.get(condition, _MOST_WRONG["10dB"]) / 100 * len(some)
 
 
 def group_marks(told: Marks, key: Callable[[KeptClip], Key | None]) -> dict[Key, list[tuple[KeptClip, Mark]]]:
@@ -192,16 +192,16 @@ def group_marks(told: Marks, key: Callable[[KeptClip], Key | None]) -> dict[Key,
 
 LEAST_SPEAKERS = 4
 """With fewer, a fit on the others has only one or two voices."""
-LEAST_EACH = 15
+_LEAST_EACH = 15
 """Minimum sayings of a speaker: with fewer, one saying is more than six points of the result."""
 LEAST_SAYINGS = 200
 """Minimum sayings in all: with none wrong, the upper 95 % bound of the share of wrong is 1.9 %."""
 
-WORTH = 5
+_WORTH = 5
 """Questions that are worth one wrong record less: a question takes seconds, a wrong record causes a claim."""
-LEAST_GAIN = 1.0
+_LEAST_GAIN = 1.0
 """Minimum gain of an alternative: points of right, or their equivalent in wrong ones."""
-LAXER_MOST = 1.0
+_LAXER_MOST = 1.0
 """Upper 95 % bound of the share of wrong, in %, below which a tuning may ask fewer questions: 381 clips, none wrong."""
 
 
@@ -220,7 +220,7 @@ class Tuning:
         """The rules with this tuning's threshold, as `agree.minimum_confidence` would set it."""
         return standing if self.demand is None else replace(standing, minimum_confidence=self.demand)
 
-    def judged(self, one: KeptClip, standing: Mapping[str, Rules]) -> Mark:
+    def mark_clip(self, one: KeptClip, standing: Mapping[str, Rules]) -> Mark:
         """Decide the clip with this tuning; return its mark."""
         return mark_with_curves(one, VOSK if self.curves is None else self.curves, self.rules(standing[one.clip.form]))
 
@@ -254,13 +254,13 @@ def describe_missing_recordings(every: Sequence[KeptClip]) -> str | None:
     """Say which recordings are still missing for a fit; None if there are enough."""
     sayings = {(one.clip.speaker, one.clip.text or repr(one.clip.fields)) for one in every if one.clip.speaker}
     each = Counter(speaker for speaker, _ in sayings)
-    enough = [speaker for speaker, n in each.items() if n >= LEAST_EACH]
+    enough = [speaker for speaker, n in each.items() if n >= _LEAST_EACH]
     if len(enough) >= LEAST_SPEAKERS and len(sayings) >= LEAST_SAYINGS:
         return None
-    more = max(LEAST_SAYINGS - len(sayings), LEAST_EACH * (LEAST_SPEAKERS - len(enough)))
+    more = max(LEAST_SAYINGS - len(sayings), _LEAST_EACH * (LEAST_SPEAKERS - len(enough)))
     return (
         f"{len(sayings)} sayings of {len(each)} speakers; it takes {LEAST_SAYINGS}, and {LEAST_SPEAKERS} speakers with "
-        f"{LEAST_EACH} each, to fit on some and try on others: record {more} more, new speakers among them: "
+        f"{_LEAST_EACH} each, to fit on some and try on others: record {more} more, new speakers among them: "
         f"{max(0, LEAST_SPEAKERS - len(each))}"
     )
 
@@ -273,7 +273,7 @@ def cross_validate(every: Sequence[KeptClip], standing: Mapping[str, Rules]) -> 
 
     def fitted(some: Sequence[KeptClip], *, curved: bool, demanding: bool) -> Tuning:
         kept = {id(one) for one in some}
-        own = fit_near_shipped([read for one, read in readings if id(one) in kept]) if curved else None
+        own = _fit_near_shipped([read for one, read in readings if id(one) in kept]) if curved else None
         return Tuning(own, find_lowest_threshold(some, own, standing) if demanding else None)
 
     ways = {
@@ -287,7 +287,7 @@ def cross_validate(every: Sequence[KeptClip], standing: Mapping[str, Rules]) -> 
         marks: list[tuple[KeptClip, Mark]] = []
         for speaker, his in group_marks([(one, Mark.ASKED) for one in said], lambda one: one.clip.speaker).items():
             way = fitted([one for one in every if one.clip.speaker != speaker], curved=curved, demanding=demanding)
-            marks += [(one, way.judged(one, standing)) for one, _ in his]
+            marks += [(one, way.mark_clip(one, standing)) for one, _ in his]
         found.append(TriedTuning(name, marks, fitted(every, curved=curved, demanding=demanding)))
     return tuple(found)
 
@@ -296,13 +296,13 @@ def choose_best(ways: Sequence[TriedTuning]) -> TriedTuning | None:
     """The best tuning with evidence that is no more often wrong than the shipped one; None if none is better."""
     shipped = ways[0]
     no_worse = [one for one in ways[1:] if one.wrong <= shipped.wrong and _has_evidence(one, ways)]
-    best = max(no_worse, key=lambda one: score_gain(one, shipped), default=shipped)
-    return best if score_gain(best, shipped) >= LEAST_GAIN else None
+    best = max(no_worse, key=lambda one: _score_gain(one, shipped), default=shipped)
+    return best if _score_gain(best, shipped) >= _LEAST_GAIN else None
 
 
-def score_gain(one: TriedTuning, shipped: TriedTuning) -> float:
-    """Gain over the shipped tuning in points of right, a wrong record less counting as WORTH questions."""
-    return one.right - shipped.right + WORTH * 100 * (shipped.wrong - one.wrong) / len(one.marks)
+def _score_gain(one: TriedTuning, shipped: TriedTuning) -> float:
+    """Percentage points more right than the shipped tuning, plus _WORTH times those fewer wrong."""
+    return one.right - shipped.right + _WORTH * 100 * (shipped.wrong - one.wrong) / len(one.marks)
 
 
 def _has_evidence(one: TriedTuning, ways: Sequence[TriedTuning]) -> bool:
@@ -310,14 +310,14 @@ def _has_evidence(one: TriedTuning, ways: Sequence[TriedTuning]) -> bool:
     asks_less = one.share(Mark.ASKED).share < ways[0].share(Mark.ASKED).share
     if asks_less and any(clip.clip.condition == ON_RECORD for clip, _ in one.marks):
         return False
-    return not asks_less or 100 * one.share(Mark.WRONG, Mark.INVENTED).most <= LAXER_MOST
+    return not asks_less or 100 * one.share(Mark.WRONG, Mark.INVENTED).most <= _LAXER_MOST
 
 
-def fit_near_shipped(some: Sequence[FieldSample]) -> Curves:
+def _fit_near_shipped(some: Sequence[FieldSample]) -> Curves:
     """Fit a curve for each kind of rival, shrunk towards the shipped curve, which is used where there is no data."""
     of = {rival: [read for read in some if read.rival is rival] for rival in Rival}
     return {
-        rival: fit_logistic_curve(few, VOSK[rival], PULL_OF_KINDS) if few else VOSK[rival] for rival, few in of.items()
+        rival: fit_logistic_curve(few, VOSK[rival], _PULL_OF_KINDS) if few else VOSK[rival] for rival, few in of.items()
     }
 
 
@@ -325,7 +325,7 @@ def find_lowest_threshold(some: Sequence[KeptClip], own: Curves | None, standing
     """The lowest threshold of DEMANDS that keeps wrong records within the limit of each condition; else the highest."""
     for minimum in DEMANDS:
         way = Tuning(own, minimum)
-        told = [(one, way.judged(one, standing)) for one in some if one.clip.fields is not None]
+        told = [(one, way.mark_clip(one, standing)) for one in some if one.clip.fields is not None]
         if all(
             is_within_wrong_limit(condition, few)
             for condition, few in group_marks(told, lambda one: one.clip.condition).items()

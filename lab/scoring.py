@@ -25,7 +25,7 @@ from edge.agent.events import Decided
 from edge.records import SAMPLE_RATE, Outcome
 from edge.understand.local.incremental import Speculation
 
-FASTEST_TO_SLOWEST = 100
+_FASTEST_TO_SLOWEST = 100
 """Quantiles are computed in steps of one hundredth."""
 
 
@@ -68,10 +68,7 @@ class Clip(BaseModel):
 
 
 def read_manifest(path: Path) -> tuple[Clip, ...]:
-    """The clips of a manifest, audio paths made absolute.
-
-    Raises UnreadableInput naming the file, the line and the key at fault.
-    """
+    """The clips of a manifest, audio paths made absolute. Raises UnreadableInput with file, line and key at fault."""
     try:
         lines = plain_file.content(path, plain_file.LINES).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as fault:
@@ -181,11 +178,11 @@ class Tally:
             self.fields_said[name] += 1
             self.fields_right[name] += any(_decided_value(one, name) == value for one in result.heard)
 
-    def percentile_ms(self, percent: int) -> float | None:
+    def _percentile_ms(self, percent: int) -> float | None:
         """Decision time that `percent` % of the clips do not exceed, ms; None if nothing was decided."""
         if len(self.decisions_ms) < 2:  # noqa: PLR2004 - `quantiles` wants two
             return next(iter(self.decisions_ms), None)
-        return quantiles(self.decisions_ms, n=FASTEST_TO_SLOWEST, method="inclusive")[percent - 1]
+        return quantiles(self.decisions_ms, n=_FASTEST_TO_SLOWEST, method="inclusive")[percent - 1]
 
     def as_json(self) -> dict[str, Any]:
         """The figures by their published names; accuracies are 0 to 1, times milliseconds."""
@@ -195,8 +192,8 @@ class Tally:
             "field_accuracy": {
                 name: round(self.fields_right[name] / said, 4) for name, said in sorted(self.fields_said.items())
             },
-            "decision_ms_p50": _rounded(self.percentile_ms(50)),
-            "decision_ms_p95": _rounded(self.percentile_ms(95)),
+            "decision_ms_p50": _rounded(self._percentile_ms(50)),
+            "decision_ms_p95": _rounded(self._percentile_ms(95)),
             "real_time_factor": round(self.wall_s / self.audio_s, 4) if self.audio_s else None,
         }
 

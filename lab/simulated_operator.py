@@ -43,14 +43,14 @@ from lab.operator_speech import (
 from lab.report.lines import Conversation, Turn
 from lab.scoring import Result, are_fields_equal
 
-EARCON_S = 0.3
+_EARCON_S = 0.3
 """Seconds of an earcon ("recorded", "heard", "say again")."""
 
-READBACKS = frozenset({Prompt.READBACK, Prompt.READBACK_AMENDED, Prompt.CONFIRM_ENTRY})
+_READBACKS = frozenset({Prompt.READBACK, Prompt.READBACK_AMENDED, Prompt.CONFIRM_ENTRY})
 """Prompts that read the whole entry back."""
 
 
-class DeviceConversation:
+class _DeviceConversation:
     """The device's side of one conversation: feeds decisions to the dialogue until an entry is final or abandoned."""
 
     def __init__(self, dialogue: Dialogue, phrasing: Phrasing) -> None:
@@ -72,7 +72,7 @@ class DeviceConversation:
         return self._dialogue.question
 
     @property
-    def held(self) -> bool:
+    def has_held_entry(self) -> bool:
         """Whether an entry was read back and will be committed unless an utterance objects to it."""
         return self._dialogue.state is State.HELD
 
@@ -83,7 +83,7 @@ class DeviceConversation:
         self.parked = self.parked or heard.verdict.outcome is Outcome.DEFER
         self._handle(UtteranceHeard(heard.utterance.utterance_id, heard.reading, segment.closing, known))
 
-    def leave(self) -> None:
+    def commit_held_entry(self) -> None:
         """Commit the held entry at once, as the next sentence would, without waiting for its timeout."""
         told_s = self.told_s
         self._handle(Deadline())
@@ -91,14 +91,14 @@ class DeviceConversation:
 
     def _handle(self, happening: Happening) -> None:
         orders = self._dialogue.handle(happening)
-        self.told_s += self._seconds(orders)
+        self.told_s += self._prompt_seconds(orders)
         for order in orders:
             match order:
                 case Commit(draft, verdict):
                     self._commit(draft, verdict.fields)
                 case Park():
                     self.parked = True
-                case Say(prompt, fields) if prompt in READBACKS:
+                case Say(prompt, fields) if prompt in _READBACKS:
                     self.read_back = fields
                 case _:
                     pass
@@ -110,19 +110,19 @@ class DeviceConversation:
             self.entries.append(fields)
         self._dialogue.handle(Committed(LastEntry(draft.utterance_id, draft, fields)))
 
-    def _seconds(self, orders: Sequence[Order]) -> float:
+    def _prompt_seconds(self, orders: Sequence[Order]) -> float:
         """Duration of the prompts at the device's pace; of an earcon if there are none."""
         words = sum(len(self._phrasing.text(order).split()) for order in orders if isinstance(order, Say))
-        return words * 60 / words_per_minute_of("en") or EARCON_S
+        return words * 60 / words_per_minute_of("en") or _EARCON_S
 
 
-MOST_TURNS = 5
+_MOST_TURNS = 5
 """Turns after which the operator gives up and the entry is parked."""
 
 REACTION_S = 0.7
 """Seconds from the end of the prompt to the answer's first word (estimate): chat has 0.2 s, reading a label more."""
 
-UNHEARD_S = 2.0
+_UNHEARD_S = 2.0
 """Seconds before the operator speaks again if the device stays silent (estimate)."""
 
 
@@ -155,46 +155,46 @@ class SimulatedOperator:
             return None
         random = Random(f"{self._habits.seed} {result.clip.audio.name}")  # noqa: S311 - chance, not secrecy
         words = OperatorWords(self._parts.form, self._parts.catalogue, truth, random)
-        exchange = DeviceConversation(Dialogue(self._parts.rules, self._manner()), self._phrasing)
+        exchange = _DeviceConversation(Dialogue(self._parts.rules, self._signed_on_settings()), self._phrasing)
         for heard in result.heard:
             exchange.hear(heard)
         turns: list[Turn] = []
-        while (says := self._choose_reaction(exchange, words, random)) is not None and len(turns) < MOST_TURNS:
-            turns.append(await self._turn(exchange, says, result, clip, len(turns)))
-        if says is None and exchange.held:
-            exchange.leave()
+        while (says := self._choose_reaction(exchange, words, random)) is not None and len(turns) < _MOST_TURNS:
+            turns.append(await self._play_turn(exchange, says, result, clip, len(turns)))
+        if says is None and exchange.has_held_entry:
+            exchange.commit_held_entry()
         end = "parked" if says is not None else _classify_end(exchange.entries, truth)
         seconds = _clip_turn_seconds(result) + exchange.told_s + sum(turn.seconds for turn in turns)
         return _build_conversation(end, exchange.entries, turns, seconds)
 
-    def _manner(self) -> DialogueSettings:
+    def _signed_on_settings(self) -> DialogueSettings:
         """The settings' dialogue, for an operator who has signed on."""
         wanted = replace(dialogue_settings(self._parts.settings), operators=None)
         return wanted if self._habits.read_back is None else replace(wanted, holds_sure=self._habits.read_back)
 
     def _choose_reaction(
-        self, exchange: DeviceConversation, words: OperatorWords, random: Random
+        self, exchange: _DeviceConversation, words: OperatorWords, random: Random
     ) -> OperatorUtterance | None:
         """The operator's reply to the device's prompt; None if content, or the entry is parked."""
         asked = exchange.question
         if asked is not None:
             blind = asked.about is About.ENTRY_RIGHT and random.random() >= self._habits.attentive
             return OperatorUtterance(UtteranceReason.ANSWER, "yes") if blind else words.answer(asked)
-        if exchange.held:
+        if exchange.has_held_entry:
             wrong = words.correction(exchange.read_back)
             return wrong if wrong is not None and random.random() < self._habits.attentive else None
-        return None if exchange.entries or exchange.parked else words.again()
+        return None if exchange.entries or exchange.parked else words.whole_entry()
 
-    async def _turn(
+    async def _play_turn(
         self,
-        exchange: DeviceConversation,
+        exchange: _DeviceConversation,
         says: OperatorUtterance,
         result: Result,
         clip: Callable[[], Source],
         number: int,
     ) -> Turn:
-        source = await self._sound(says, result, clip, number)
-        heard = await self._utterances(source)
+        source = await self._synthesise(says, result, clip, number)
+        heard = await self._recognise(source)
         for one in heard:
             exchange.hear(one)
         transcript = " / ".join(one.reading.transcript for one in heard)
@@ -206,7 +206,7 @@ class SimulatedOperator:
             seconds=_answer_turn_seconds(source, heard),
         )
 
-    async def _sound(
+    async def _synthesise(
         self, says: OperatorUtterance, result: Result, clip: Callable[[], Source], number: int
     ) -> SyntheticSpeech:
         answers = result.clip.answers if says.why is UtteranceReason.ANSWER else {}
@@ -216,7 +216,7 @@ class SimulatedOperator:
         said = await synthesise(says.text, result.clip.speaker or "", self._habits.seed)
         return SyntheticSpeech(embed_in_clip_noise(said, read_all_samples(clip()), result), told)
 
-    async def _utterances(self, source: Source) -> list[Decided]:
+    async def _recognise(self, source: Source) -> list[Decided]:
         heard: list[Decided] = []
 
         def collect(what: DictationEvent) -> None:
@@ -234,17 +234,17 @@ def _classify_end(entries: Sequence[Mapping[str, FieldValue]], truth: Mapping[st
 
 
 def _clip_turn_seconds(result: Result) -> float:
-    """Seconds from the first word of the clip to the device's answer."""
+    """Seconds from the first word of the clip to the device's first prompt."""
     if not result.heard:
-        return result.audio_s + UNHEARD_S
+        return result.audio_s + _UNHEARD_S
     first, last = result.heard[0].utterance.segment, result.heard[-1]
     return (last.utterance.segment.closed - first.speech_start) / SAMPLE_RATE + last.compute_s
 
 
 def _answer_turn_seconds(source: SyntheticSpeech, heard: Sequence[Decided]) -> float:
-    """Seconds from the end of the device's prompt to its next answer."""
+    """Seconds from the end of one device prompt to the next: the operator's reaction and speech, and computing."""
     if not heard:
-        return REACTION_S + source.seconds - BEFORE_S + UNHEARD_S
+        return REACTION_S + source.seconds - BEFORE_S + _UNHEARD_S
     last = heard[-1]
     return REACTION_S + last.utterance.segment.closed / SAMPLE_RATE - BEFORE_S + last.compute_s
 

@@ -44,11 +44,11 @@ from lab.plays import answer_plays
 from lab.rehearsal import WAIT, Play
 from lab.typed_conversation import SCANNED, TypedConversation, to_scanner_characters
 
-QUIT = "/quit"
+_QUIT = "/quit"
 
-BLANKS = " \t\r\n"  # Around a line. A separator behind a label is none.
+_BLANKS = " \t\r\n"  # Around a line. A separator behind a label is none.
 
-STDIN = Path("-")
+_STDIN = Path("-")
 
 commands = typer.Typer()
 
@@ -111,7 +111,7 @@ def talk(
         journal = opened.enter_context(Journal.open(directory))
         journal.outbox.demand_owner(Topics(chosen.deliver.prefix, chosen.site, chosen.device).source)
         screen = _Screen(filled, language, {one.name: one for one in at_hand})
-        traced = screen.trace if trace else lambda _: None
+        traced = screen.print_trace if trace else lambda _: None
         way = dialogue_settings(chosen, closes)
         talking = TypedConversation(
             *(typed_in, journal, render, time.monotonic, way, traced, sending(chosen.scan), at_hand),
@@ -128,7 +128,7 @@ def _print_play_results(
     wrong = False
     with ExitStack() as opened:
         try:
-            lines = sys.stdin.buffer if plays == STDIN else opened.enter_context(plays.open("rb"))
+            lines = sys.stdin.buffer if plays == _STDIN else opened.enter_context(plays.open("rb"))
         except OSError as fault:
             raise UnreadableInput(f"{plays}: {fault.strerror}; name a file of plays, or - for standard input") from None
         for told in answer_plays(lines, usual, forms, render, dialogue_settings):
@@ -144,9 +144,9 @@ def _converse(conversation: TypedConversation, screen: _Screen, *, scans: bool) 
     for typed in _read_typed_lines(conversation):
         if typed is None or typed == WAIT:
             if conversation.due is not None:
-                screen.silence()
+                screen.print_timeout()
                 screen.print_step(conversation.expire())
-        elif typed == QUIT:
+        elif typed == _QUIT:
             break
         elif scans and typed.startswith(SCANNED):
             screen.print_step(conversation.scan(to_scanner_characters(typed)))
@@ -173,7 +173,7 @@ def _read_typed_lines(conversation: TypedConversation) -> Iterator[str | None]:
             return
         if not typing:
             sys.stdout.write(f"> {line.strip()}\n")
-        yield line.strip(BLANKS)
+        yield line.strip(_BLANKS)
 
 
 class _Screen:
@@ -190,27 +190,27 @@ class _Screen:
             match order:
                 case Work(form) if form is not None:
                     self._phrasing = Phrasing(self._known[form], self._language, self._known)
-                    self._line("form", form, "dim")
+                    self._print_line("form", form, "dim")
                 case Say():
-                    self._line("device", self._phrasing.text(order), "bold")
+                    self._print_line("device", self._phrasing.text(order), "bold")
                 case Sound(earcon):
-                    self._line("sound", earcon.value, "dim")
+                    self._print_line("sound", earcon.value, "dim")
                 case Adjust(what):
-                    self._line("voice", what.value, "dim")
+                    self._print_line("voice", what.value, "dim")
                 case Hush():
-                    self._line("device", "falls silent", "dim")
+                    self._print_line("device", "falls silent", "dim")
                 case _:
                     pass
         if stepped.row is not None:
             event = json.loads(stepped.row.body)
             data = {name: event["data"][name] for name in ("amends", "cancels", "fields") if name in event["data"]}
-            self._line("event", f"{stepped.row.sequence} {event['type']} {json.dumps(data)}", "green")
+            self._print_line("event", f"{stepped.row.sequence} {event['type']} {json.dumps(data)}", "green")
 
-    def trace(self, step: StepTrace) -> None:
-        self._line("step", str(step), "cyan")
+    def print_trace(self, step: StepTrace) -> None:
+        self._print_line("step", str(step), "cyan")
 
-    def silence(self) -> None:
-        self._line("operator", "says nothing", "dim")
+    def print_timeout(self) -> None:
+        self._print_line("operator", "says nothing", "dim")
 
-    def _line(self, who: str, what: str, style: str) -> None:
+    def _print_line(self, who: str, what: str, style: str) -> None:
         self._console.print(f"  {who:9} {what}", style=style, markup=False)

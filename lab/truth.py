@@ -186,9 +186,9 @@ class TruthSet:
         except OSError as fault:
             raise StorageFailed(f"{folder}: cannot be made ({fault.strerror}); name another folder") from None
         self.manifest = folder / MANIFEST
-        self._lines = list(self._read())
+        self._lines = list(self._read_manifest())
 
-    def said(self, speaker: str) -> set[int]:
+    def recorded_prompts(self, speaker: str) -> set[int]:
         """Numbers of the prompts that this speaker has recorded."""
         return {line["prompt"] for line in self._lines if line.get("speaker") == speaker and "prompt" in line}
 
@@ -197,7 +197,7 @@ class TruthSet:
         """Number of noise clips, a minute each."""
         return sum(line.get("kind") == "noise" for line in self._lines)
 
-    def keep(self, prompt: Prompt, speaker: str, condition: str, taken: RecordedTake) -> Path:
+    def store_take(self, prompt: Prompt, speaker: str, condition: str, taken: RecordedTake) -> Path:
         """Store a take in the set; return its file."""
         line = {
             "fields": dict(prompt.fields),
@@ -208,19 +208,19 @@ class TruthSet:
             "kind": "said",
             "prompt": prompt.number,
         }
-        return self._add(f"{speaker}-{prompt.number:03d}", to_floats(taken.pcm), line)
+        return self._append_recording(f"{speaker}-{prompt.number:03d}", to_floats(taken.pcm), line)
 
-    def keep_noise(self, pcm: bytes) -> Path:
+    def store_noise(self, pcm: bytes) -> Path:
         """Store a noise clip in the set; return its file."""
         line = {"fields": None, "condition": "site noise", "speaker": None, "speech_end": None, "kind": "noise"}
-        return self._add(f"noise-{self.noise_minutes + 1:02d}", to_floats(pcm), line)
+        return self._append_recording(f"noise-{self.noise_minutes + 1:02d}", to_floats(pcm), line)
 
     def mix_noise(self, snrs_db: Sequence[int]) -> Iterator[Path]:
         """Add each recorded sentence mixed with the site's noise at each ratio, unless it exists; yield the new files.
 
         Raises UnreadableInput if no noise has been recorded.
         """
-        noises = [self._sound(line) for line in self._lines if line.get("kind") == "noise"]
+        noises = [self._read_sound(line) for line in self._lines if line.get("kind") == "noise"]
         if not noises:
             raise UnreadableInput(f"{self.manifest}: holds no noise to mix with; record some with --noise-minutes")
         mixed = {(line.get("of"), line["condition"]) for line in self._lines}
@@ -231,11 +231,11 @@ class TruthSet:
                 if (line["audio"], condition) in mixed:
                     continue
                 stretch = np.roll(around, -Random(f"{line['audio']} {snr_db}").randrange(len(around)))  # noqa: S311
-                sound = mix_at_snr(self._sound(line), stretch, snr_db)
+                sound = mix_at_snr(self._read_sound(line), stretch, snr_db)
                 told = {**line, "condition": condition, "kind": "mixed", "of": line["audio"]}
-                yield self._add(f"{Path(line['audio']).stem}-{condition}", sound, told)
+                yield self._append_recording(f"{Path(line['audio']).stem}-{condition}", sound, told)
 
-    def _read(self) -> Iterator[dict[str, Any]]:
+    def _read_manifest(self) -> Iterator[dict[str, Any]]:
         if not self.manifest.exists():
             return
         try:
@@ -252,19 +252,19 @@ class TruthSet:
                 f"{self.manifest}: is no manifest ({fault}); mend it or name another folder"
             ) from None
 
-    def _sound(self, line: Mapping[str, Any]) -> Sound:
+    def _read_sound(self, line: Mapping[str, Any]) -> Sound:
         try:
             sound, _ = soundfile.read(self._folder / line["audio"], dtype="float64")
         except soundfile.LibsndfileError as fault:
             raise UnreadableInput(f"{self._folder / line['audio']}: {fault.error_string}; remove its line") from None
         return np.asarray(sound)
 
-    def _add(self, stem: str, sound: Any, line: Mapping[str, Any]) -> Path:
+    def _append_recording(self, stem: str, sound: Any, line: Mapping[str, Any]) -> Path:
         """Write the recording, then its manifest line, so that a line never names an incomplete file."""
         flac = io.BytesIO()
         soundfile.write(flac, sound, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
         try:
-            file = self._written(stem, flac.getvalue())
+            file = self._write_new_file(stem, flac.getvalue())
             whole = {**line, "audio": file.name, "form": self._form}
             with self.manifest.open("a", encoding="utf-8") as manifest:
                 manifest.write(json.dumps(whole) + "\n")
@@ -275,7 +275,7 @@ class TruthSet:
         self._lines.append(whole)
         return file
 
-    def _written(self, stem: str, content: bytes) -> Path:
+    def _write_new_file(self, stem: str, content: bytes) -> Path:
         # A file without a line in the manifest is left from a run that was broken off: it stays, under its name.
         names = (f"{stem}.flac", *(f"{stem}-{again}.flac" for again in range(2, 1000)))
         file = next(path for name in names if not (path := self._folder / name).exists())

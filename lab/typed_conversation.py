@@ -25,17 +25,17 @@ from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.keep.journal import Journal
 from edge.records import Acoustics, Closing, Draft, Shift, Utterance
 
-TYPED_SCANNER = "typed at the desk"  # The name of a scanner that is none.
+_TYPED_SCANNER = "typed at the desk"  # The name of a scanner that is none.
 
 SCANNED = "]"  # How a line begins that a scanner typed: with AIM's identifier of the code.
-TYPED_SEPARATORS = ("<GS>", "\x1b[19~")  # How a separator comes to a terminal: as people type it, and F8.
+_TYPED_SEPARATORS = ("<GS>", "\x1b[19~")  # How a separator comes to a terminal: as people type it, and F8.
 
 logger = logging.getLogger(__name__)
 
 
 def to_scanner_characters(line: str) -> str:
     """Convert the printed form of a scan to the characters that a scanner sends."""
-    for separator in TYPED_SEPARATORS:
+    for separator in _TYPED_SEPARATORS:
         line = line.replace(separator, SEPARATOR)
     return line + END
 
@@ -109,8 +109,8 @@ class TypedConversation:
         for utterance in list(self._journal.queries.unread_utterances()):
             rules = self._dialogue.rules_of(utterance.form)
             if utterance.typed is not None and rules is not None:
-                self._take_up(utterance, rules)
-        return self._timed(self._conversation.start(self._journal))
+                self._conclude_interrupted(utterance, rules)
+        return self._apply_timers(self._conversation.start(self._journal))
 
     def say(self, text: str) -> Stepped:
         """Store the text as an utterance, then parse and handle it. Raises UnreadableInput if it is too long."""
@@ -120,7 +120,7 @@ class TypedConversation:
 
     def scan(self, scan: str) -> Stepped:
         """Store the scanned characters as an utterance, then handle them."""
-        utterance = scanned_utterance(self.rules.form.name, scan, TYPED_SCANNER)
+        utterance = scanned_utterance(self.rules.form.name, scan, _TYPED_SCANNER)
         self._journal.begin(utterance)
         return self._hear(utterance, self._read(utterance, self.rules))
 
@@ -144,7 +144,7 @@ class TypedConversation:
         began = self._clock() if reading.scanned else None
         return self.handle(UtteranceHeard(utterance.utterance_id, reading, closing, known, began))
 
-    def _take_up(self, utterance: Utterance, rules: Rules) -> None:
+    def _conclude_interrupted(self, utterance: Utterance, rules: Rules) -> None:
         """Conclude a stored utterance that was typed before the program was killed."""
         reading = self._read(utterance, rules)
         verdict = decide(reading, utterance.segment.closing, rules)
@@ -175,9 +175,9 @@ class TypedConversation:
 
     def _step(self, happening: Happening) -> Stepped:
         self._conversation.look_up(self._journal, happening)
-        return self._timed(self._conversation.record(self._journal, self._conversation.plan(happening)))
+        return self._apply_timers(self._conversation.record(self._journal, self._conversation.plan(happening)))
 
-    def _timed(self, stepped: Stepped) -> Stepped:
+    def _apply_timers(self, stepped: Stepped) -> Stepped:
         for order in stepped.orders:
             match order:
                 case StartTimer(seconds):

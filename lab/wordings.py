@@ -28,8 +28,8 @@ def generalise_values(text: str, form: Form, catalogue: Catalogue) -> str | None
     values |= {word for word, letter in names.items() if letter in values}
     units = {word: next(iter(field.units)) for field in form.fields for pair in field.units.items() for word in pair}
 
-    def shown(found: re.Match[str]) -> str:
+    def generalise_word(found: re.Match[str]) -> str:
         word = found[0].lower()
         return VALUE if word in values or ENGLISH.numerals.is_part(word) else units.get(word, word)
 
-    return _SEVERAL.sub(VALUE, _WORD.sub(shown, text))
+    return _SEVERAL.sub(VALUE, _WORD.sub(generalise_word, text))

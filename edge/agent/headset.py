@@ -19,7 +19,7 @@ from edge.config import ListeningMode, Settings
 from edge.hear.endpointing import Gate
 from edge.hear.input_keys import follow_talk_key
 from edge.hear.microphone import Microphone
-from edge.hear.microphone_health import MicrophoneEvent, Noticed, Over
+from edge.hear.microphone_health import FaultBegan, FaultEnded, MicrophoneEvent
 
 logger = logging.getLogger(__name__)
 
@@ -190,16 +190,16 @@ class Headset:
 
     async def _on_microphone_event(self, event: MicrophoneEvent) -> None:
         match event:
-            case Noticed(fault, what):
+            case FaultBegan(fault, what):
                 self._faults[fault.value] = what
                 logger.error("microphone: %s: it %s", fault, what)
                 self._announce(MicrophoneFault(fault.value, what))
-            case Over(fault):
+            case FaultEnded(fault):
                 self._faults.pop(fault.value, None)
                 logger.warning("microphone: %s is over", fault)
                 self._announce(MicrophoneFault(fault.value, None))
         if command := self._settings.watch.fault_command:
-            await run_fault_command(command, "began" if isinstance(event, Noticed) else "over", event.fault.value)
+            await run_fault_command(command, "began" if isinstance(event, FaultBegan) else "over", event.fault.value)
 
     def _mute(self, muted: bool) -> None:
         if self.gate.muted == muted:

@@ -45,7 +45,7 @@ def portaudio() -> Any:
     return sounddevice
 
 
-def demand_alsa_opens(library: Any, found: Mapping[str, Any], *, playback: bool) -> None:
+def require_alsa_opens(library: Any, found: Mapping[str, Any], *, playback: bool) -> None:
     """Raise PortAudio's error where ALSA refuses the device."""
     if library.query_hostapis(found["hostapi"])["name"] != "ALSA":
         return

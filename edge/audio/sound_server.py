@@ -92,7 +92,7 @@ class _Listing:
             return self._answer.read() if self._process.returncode == 0 else None
 
     def end(self) -> None:
-        """Kill the query."""
+        """Kill the `pactl` process."""
         self._process.kill()
         self._process.wait()
         self._answer.close()
@@ -131,11 +131,11 @@ class _Pactl:
             return read(listing, os.getpid())
         except (ValueError, KeyError, TypeError) as fault:
             _logger.warning("pactl: its listing cannot be read (%r); routing is not checked", fault)
-            self.give_up()
+            self.disable()
             return None
 
-    def give_up(self) -> None:
-        """Disable queries."""
+    def disable(self) -> None:
+        """Disable all further queries."""
         self._program = None
 
 
@@ -183,7 +183,7 @@ class SoundServer:
         self._pactl.run("suspend-source", source, "0", complain=logging.INFO)
 
     def close(self) -> None:
-        """End a running query."""
+        """Kill a running query."""
         if self._question is not None:
             self._question.end()
         self._question = None
@@ -196,7 +196,7 @@ class SoundServer:
             return found
         if self._knows:
             return ServerGone.GONE
-        self._pactl.give_up()  # no server when the device was opened: the sound comes from elsewhere, and always will
+        self._pactl.disable()  # no server when the device was opened: the sound comes from elsewhere, and always will
         return None
 
 
@@ -220,7 +220,7 @@ class PlaybackSink:
             return False
         return True
 
-    def leads_nowhere(self) -> bool:
+    def is_null_sink(self) -> bool:
         """Whether the server has no speaker, and discards the sound."""
         found = self._found if time.monotonic() - self._asked_at < FRESH_S else self._query_sink()
         return found is not None and found[0] == NULL_SINK
@@ -228,7 +228,7 @@ class PlaybackSink:
     def _query_sink(self) -> tuple[str | None, frozenset[str]] | None:
         """The sink this process plays into, and all sinks; None without a server."""
         listing = self._pactl.run(*_LIST)
-        self._found = None if listing is None else self._pactl.parse(listing, parse_sinks)
+        self._found = None if listing is None else self._pactl.parse(listing, _parse_sinks)
         self._asked_at = time.monotonic()
         return self._found
 
@@ -275,7 +275,7 @@ def parse_routing(listing: bytes, process: int) -> Routing:
     )
 
 
-def parse_sinks(listing: bytes, process: int) -> tuple[str | None, frozenset[str]]:
+def _parse_sinks(listing: bytes, process: int) -> tuple[str | None, frozenset[str]]:
     """Parse the sink that `process` plays into, if any, and all sinks. Raises as `parse_routing`."""
     told = json.loads(listing)
     sinks = {sink["index"]: sink["name"] for sink in told["sinks"]}

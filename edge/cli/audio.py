@@ -35,7 +35,7 @@ from edge.hear.acoustics import measure_and_advise
 from edge.hear.capture import DeviceNotOpened, InputDevice, find_device, list_input_devices, not_opened_message
 from edge.hear.endpointing import Closed, Endpointing
 from edge.hear.microphone import Microphone
-from edge.hear.microphone_health import FaultKind, MicrophoneEvent, Noticed
+from edge.hear.microphone_health import FaultBegan, FaultKind, MicrophoneEvent
 from edge.hear.vad import make_speech_scorer
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Frame, Segment, Utterance, Verdict
@@ -55,7 +55,7 @@ class MeterReading:
     clipped: int = 0  # Samples at full scale.
     speech: bool = False
 
-    def after(self, one: SoundLevel, floor_db: float, *, speech: bool) -> MeterReading:
+    def extended_by(self, one: SoundLevel, floor_db: float, *, speech: bool) -> MeterReading:
         """This reading, extended by one more frame."""
         return MeterReading(
             self.samples + one.samples,
@@ -86,11 +86,11 @@ class Meter:
     def update(self, frame: Frame, *, speech: bool) -> None:
         """Add the next frame."""
         one = sound_level(frame.pcm)
-        self._now = self._now.after(one, self._floor.update(one), speech=speech)
+        self._now = self._now.extended_by(one, self._floor.update(one), speech=speech)
 
     def note_fault(self, event: MicrophoneEvent) -> None:
         """Note that a fault began or ended."""
-        if isinstance(event, Noticed):
+        if isinstance(event, FaultBegan):
             self._faults[event.fault] = event.what
         else:
             self._faults.pop(event.fault, None)
@@ -113,10 +113,10 @@ class Meter:
             "faults": [fault.value for fault in self._faults],
         }
 
-    def shown(self) -> Text:
+    def as_text(self) -> Text:
         """The level since the last read as text: a bar from -60 to 0 dBFS, then the figures."""
         now = self.read()
-        filled = cells(now.rms_db, _METER_CELLS)
+        filled = filled_cells(now.rms_db, _METER_CELLS)
         text = Text("█" * filled + "·" * (_METER_CELLS - filled), style="red" if now.clipped else "green")
         text.append(f" {now.rms_db:6.1f} dBFS, peak {now.peak_db:6.1f}, floor {now.floor_db:6.1f}", style="default")
         text.append("  speech" if now.speech else "  quiet ", style="bold" if now.speech else "dim")
@@ -126,7 +126,7 @@ class Meter:
         return text
 
 
-def cells(db: float, width: int) -> int:
+def filled_cells(db: float, width: int) -> int:
     """The number of `width` cells that a level in dBFS fills."""
     return max(0, min(width, round((1 - db / _BOTTOM_OF_BAR_DB) * width)))
 
@@ -179,9 +179,9 @@ def _show_level(
         for frame in _TimedSource(microphone, seconds).frames():
             meter.update(frame, speech=detector.is_speech(frame))
             if live is not None and meter.samples >= _SHOWN_EVERY:
-                live.update(meter.shown())
+                live.update(meter.as_text())
             elif live is None and meter.samples >= _PLAIN_EVERY:
-                line(json.dumps(meter.as_json()) if as_json else str(meter.shown()))
+                line(json.dumps(meter.as_json()) if as_json else str(meter.as_text()))
                 sys.stdout.flush()
 
 
@@ -200,7 +200,7 @@ def _self_test(
     parts = assemble(settings(config, form=form), live=True)
     faults: list[str] = []
     microphone = _open_microphone(
-        parts.settings, lambda event: faults.append(event.what) if isinstance(event, Noticed) else None
+        parts.settings, lambda event: faults.append(event.what) if isinstance(event, FaultBegan) else None
     )
     if not as_json:
         line(f"Say a sentence; `dockvoice forms examples {parts.form.name}` lists some.")

@@ -39,7 +39,7 @@ from edge.cli.options import AsJson, Config, FormName, State, settings
 from edge.cli.parse import as_json as parse_json
 from edge.cli.parse import parse_as_text, parse_sentence
 from edge.cli.reports import Since, parse_moment
-from edge.cli.sayings import answers
+from edge.cli.sayings import decide_lines
 from edge.config import Settings
 from edge.keep.journal import Journal
 from edge.keep.readings import ModelReadings, ReadBefore
@@ -267,7 +267,7 @@ def _forms_read(
 def _answer_stdin(usual: Rules, forms: Mapping[str, Form]) -> None:
     """Answer each line of stdin at once, so that another program may wait for it."""
     wrong = False
-    for told in answers(sys.stdin.buffer, usual, forms):
+    for told in decide_lines(sys.stdin.buffer, usual, forms):
         wrong |= "error" in told
         line(json.dumps(told))
         sys.stdout.flush()
@@ -303,7 +303,7 @@ def _reading_table(form: Form, readings: Mapping[str, FieldReading]) -> Table:
             table.add_row(field.name, "", "", "not said" if field.required else "")
         else:
             table.add_row(
-                field.name, _values_text(reading), " ".join(reading.words), _question_text(form, field.name, reading)
+                field.name, _values_text(reading), " ".join(reading.words), _doubt_text(form, field.name, reading)
             )
     return table
 
@@ -314,7 +314,7 @@ def _values_text(reading: FieldReading) -> str:
     return " or ".join(written(value) for value in (reading.value, *reading.rivals))
 
 
-def _question_text(form: Form, name: str, reading: FieldReading) -> str:
+def _doubt_text(form: Form, name: str, reading: FieldReading) -> str:
     if reading.value is None:
         return "the words make no one value"
     if reading.rivals:

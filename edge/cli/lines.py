@@ -46,12 +46,12 @@ def make_event_printer(
 ) -> _EventPrinter:
     """Make the function that prints events: as JSON lines, or as text. `names` gives a source's file name."""
     forms = known or {form.name: form}
-    return print_agreed(
+    return print_dialogue_results(
         (lambda told: print_line(_event_line(told, names))) if as_json else _make_text_printer(forms, names)
     )
 
 
-def print_agreed(show: _EventPrinter) -> _EventPrinter:
+def print_dialogue_results(show: _EventPrinter) -> _EventPrinter:
     """Wrap a printer: it gets the dialogue's result, not the verdict, since "yes" is an answer there."""
     noted: dict[str, Verdict] = {}
 
@@ -89,7 +89,7 @@ def make_event_logger() -> _EventPrinter:
             case _:  # of the headset, the log has a line of its own
                 pass
 
-    return print_agreed(log_event)
+    return print_dialogue_results(log_event)
 
 
 def _link_text(changed: LinkChanged) -> str:
@@ -111,7 +111,7 @@ def _make_text_printer(forms: Mapping[str, Form], names: Mapping[str, str]) -> _
                 quiet_since_last = False
                 console.print(_headed_lines(names.get(utterance.source, utterance.source), heard=reading.transcript))
                 form = forms[utterance.form]
-                console.print(Text(f"   {reply_text(form, verdict)}", style=STYLES[OUTCOMES[verdict.outcome].meaning]))
+                console.print(Text(f"   {_reply_text(form, verdict)}", style=STYLES[OUTCOMES[verdict.outcome].meaning]))
             case AlreadyKept(source):
                 quiet_since_last = False
                 console.print(_headed_lines(names.get(source, source), kept="on record already, not recorded again"))
@@ -145,7 +145,7 @@ def _headed_lines(name: str, **told: str) -> Text:
     return Text("\n").join([Text(name, style="bold"), *(Text(f"   {what:9} {words}") for what, words in told.items())])
 
 
-def reply_text(form: Form, verdict: Verdict) -> str:
+def _reply_text(form: Form, verdict: Verdict) -> str:
     """The device's reply to a verdict in words."""
     outcome = verdict.outcome
     heading, _, more = OUTCOMES[Outcome.ASK if outcome is Outcome.REPEAT else outcome].words.partition(", ")
@@ -257,7 +257,7 @@ class AgentLines:
         self._entries: dict[int, JsonLine] = {}
         self._trouble: str | None = None
 
-    def started(self) -> JsonLine:
+    def started_line(self) -> JsonLine:
         """The first line: the device, and the labels of the form's fields."""
         settings, mqtt, form = self._settings, self._settings.deliver.mqtt, self._rules.form
         return {
@@ -273,7 +273,7 @@ class AgentLines:
             "form_fields": _field_labels(form),
         }
 
-    def event(self, told: AgentTold) -> Iterator[JsonLine]:
+    def event_lines(self, told: AgentTold) -> Iterator[JsonLine]:
         """The lines for an event."""
         line = _event_line(told, {})
         match told:
@@ -284,8 +284,8 @@ class AgentLines:
                 line["parked"] = utterance.utterance_id in self._parked
             case Stands():
                 self._parked = {one.utterance_id for one in told.noted if isinstance(one, Park)} or self._parked
-                yield from self._changed_work(told.form, told.language or self._settings.speak.language.value)
-                yield self._dialogue(told)
+                yield from self._work_lines(told.form, told.language or self._settings.speak.language.value)
+                yield self._dialogue_line(told)
             case LinkChanged(up, what):
                 yield {"broker": "connected" if up else "lost", "what": what}
             case SourceEnded():
@@ -295,7 +295,7 @@ class AgentLines:
         if line is not None:
             yield line
 
-    def _changed_work(self, name: str | None, language: str) -> Iterator[JsonLine]:
+    def _work_lines(self, name: str | None, language: str) -> Iterator[JsonLine]:
         """The line for a changed form or language."""
         form = self._forms.get(name or "", self._rules.form)
         if form is self._rules.form and language == self._language:
@@ -304,7 +304,7 @@ class AgentLines:
         self._phrasing = Phrasing(form, language, self._forms)
         yield {"work": form.name, "language": language, "form_fields": _field_labels(form)}
 
-    def _dialogue(self, stands: Stands) -> JsonLine:
+    def _dialogue_line(self, stands: Stands) -> JsonLine:
         """The line for the dialogue's state, its draft, and the device's reply."""
         asked, draft = stands.question, stands.draft
         read = {} if draft is None else _reading_json(draft.reading)
@@ -324,7 +324,7 @@ class AgentLines:
             "number": None if stands.row is None else stands.row.sequence,
         }
 
-    def changed(self, kept: JournalState, trouble: str | None) -> Iterator[JsonLine]:
+    def change_lines(self, kept: JournalState, trouble: str | None) -> Iterator[JsonLine]:
         """The lines for changes of the journal and of the connection."""
         if trouble != self._trouble:
             self._trouble = trouble
@@ -341,11 +341,11 @@ class AgentLines:
         if counted != self._counted:
             self._counted = counted
             yield {"kept": counted}
-        entries = {one.sequence: self._entry(one) for one in reversed(kept.latest)}
+        entries = {one.sequence: self._entry_line(one) for one in reversed(kept.latest)}
         yield from ({"entry": one} for number, one in entries.items() if one != self._entries.get(number))
         self._entries = entries
 
-    def _entry(self, entry: KeptEntry) -> JsonLine:
+    def _entry_line(self, entry: KeptEntry) -> JsonLine:
         form = self._forms.get(entry.form)
         return {**entry_json(entry), "told": entry.form if form is None else form.readback(entry.fields)}
 

@@ -70,7 +70,7 @@ def morning(
     given, began = settings(config, state=state), parse_moment(since)
     name = interpreter or given.understand.morning
     with Journal.inspect(given.state) as journal:
-        found = known(journal.readings, began)
+        found = rank_entries(journal.readings, began)
         if name is not None:
             with _progress_bar() as progress:
                 task = progress.add_task("reading", total=len(found.entries))
@@ -80,7 +80,7 @@ def morning(
         for one in found.entries[:limit]:
             line(json.dumps(_to_json(one), ensure_ascii=False))
     else:
-        render(entry_table(found, limit, name))
+        render(_entry_table(found, limit, name))
 
 
 def _progress_bar() -> AbstractContextManager[Progress]:
@@ -113,7 +113,7 @@ class MorningList:
         self.entries.sort(key=lambda one: (-one.doubt.measure, one.entry.sequence))
 
 
-def known(readings: ModelReadings, since: datetime) -> MorningList:
+def rank_entries(readings: ModelReadings, since: datetime) -> MorningList:
     """The entries since then, ranked by their readings so far."""
     found = MorningList([_to_doubtful(one, tuple(map(_to_said_for, one.said))) for one in readings.standing(since)])
     found.sort()
@@ -209,7 +209,7 @@ def _to_json(one: _DoubtfulEntry) -> dict[str, Any]:
     }
 
 
-def entry_table(found: MorningList, limit: int, name: str | None) -> Group:
+def _entry_table(found: MorningList, limit: int, name: str | None) -> Group:
     """A table with a row for each entry, and below it the readings that differ."""
     table = make_folding_table("doubt", "recorded", "number", "entry", "heard otherwise")
     for one in found.entries[:limit]:

@@ -66,7 +66,7 @@ def _queue_list(
     elif held and not (entries or waiting or flagged or deferred):
         line("nothing waits for a person")
     else:
-        render(tables.entries(entries))
+        render(tables.entries_table(entries))
         for told_line in (*map(tables.review_line, waiting), *map(tables.flagged_line, flagged)):
             line(told_line)
         if deferred:

@@ -14,7 +14,7 @@ from edge.agent.app import Agent, AgentTold
 from edge.agent.app import replay as replayed
 from edge.agent.dialogue_driver import STEPS
 from edge.agent.parts import Parts, assemble
-from edge.cli.lines import AgentLines, make_event_logger, make_event_printer, print_agreed, print_line
+from edge.cli.lines import AgentLines, make_event_logger, make_event_printer, print_dialogue_results, print_line
 from edge.cli.options import AsJson, Broker, Config, FormName, State, Trace, Wait, settings
 from edge.cli.tables import counts_line
 from edge.cli.terminal import can_be_drawn_on, ignore_hang_up, read_keys
@@ -64,10 +64,10 @@ def run(
         aside(f"hears with {parts.interpreter.name}")
         discreet = not sys.stdout.isatty()  # operators' speech must not get into a log
         tell = make_event_logger() if discreet else make_event_printer(parts.form, {}, as_json=False, known=parts.forms)
-        asyncio.run(run_with_keyboard(Agent(parts, executor, ignore_hang_up(tell), live=True)))
+        asyncio.run(_run_with_keyboard(Agent(parts, executor, ignore_hang_up(tell), live=True)))
 
 
-async def run_with_keyboard(agent: Agent) -> None:
+async def _run_with_keyboard(agent: Agent) -> None:
     """Run the agent until it is stopped; the terminal's keyboard mutes and stops it."""
     with read_keys(sys.stdin.fileno(), agent.headset.typed):
         await agent.run_until_stopped(agent.microphone(), settle_within_s=_DRAIN_ON_STOP_S)
@@ -78,14 +78,14 @@ async def _run_as_json(parts: Parts, executor: JournalThread) -> None:
     lines, tell = AgentLines(parts.settings, parts.rules, parts.forms), ignore_hang_up(print_line)
 
     def tell_event(told: AgentTold) -> None:
-        for one in lines.event(told):
+        for one in lines.event_lines(told):
             tell(one)
 
-    agent = Agent(parts, executor, print_agreed(tell_event), live=True)
-    tell(lines.started())
+    agent = Agent(parts, executor, print_dialogue_results(tell_event), live=True)
+    tell(lines.started_line())
     async with asyncio.TaskGroup() as group:
         changes = group.create_task(print_changes(lines, agent, executor, tell))
-        await run_with_keyboard(agent)
+        await _run_with_keyboard(agent)
         changes.cancel()
 
 

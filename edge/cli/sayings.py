@@ -57,14 +57,11 @@ class _Saying:
     """The entry that was read back before, or with `asked` its known fields."""
 
 
-def answers(lines: Iterable[bytes], usual: Rules, forms: Mapping[str, Form]) -> Iterator[_JsonLine]:
-    """Answer each line in order; an invalid line is answered with its `error`.
-
-    `usual` are the defaults for a line.
-    """
+def decide_lines(lines: Iterable[bytes], usual: Rules, forms: Mapping[str, Form]) -> Iterator[_JsonLine]:
+    """Decide each line in order, with the defaults `usual`; an invalid line is answered with its `error`."""
     for number, line in enumerate(lines, start=1):
         try:
-            yield answer(_parse_saying(line, usual, forms))
+            yield decide_saying(_parse_saying(line, usual, forms))
         except _WrongSaying as fault:
             yield {"error": f"line {number}: {fault}"}
 
@@ -72,7 +69,7 @@ def answers(lines: Iterable[bytes], usual: Rules, forms: Mapping[str, Form]) -> 
 # ---- what is decided ----
 
 
-def answer(saying: _Saying) -> _JsonLine:
+def decide_saying(saying: _Saying) -> _JsonLine:
     """The agent's decision about a saying."""
     rules, asked, held = saying.rules, saying.asked, saying.held
     reading = typed(saying.text, rules)

@@ -78,7 +78,7 @@ async def _play(sound: Samples, chosen: Speak) -> None:
         loudspeaker.end(phrase)
     async with asyncio.TaskGroup() as group:
         keeping = group.create_task(loudspeaker.keep_open())
-        await loudspeaker.until_quiet()
+        await loudspeaker.wait_until_quiet()
         await asyncio.sleep(_LAST_S)
         keeping.cancel()
     if phrase is None or phrase.waiting:

@@ -135,7 +135,7 @@ def reason_text(code: str, labels: Mapping[str, str]) -> str:
     return REASONS[Reason(reason)].format(field=labels.get(field, field)).strip()
 
 
-def result(outcome: Outcome, reasons: Iterable[str], labels: Mapping[str, str]) -> Worded:
+def result_text(outcome: Outcome, reasons: Iterable[str], labels: Mapping[str, str]) -> Worded:
     """The words for an utterance's result and reasons."""
     known = OUTCOMES[outcome]
     why = ", ".join(reason_text(code, labels) for code in reasons)
@@ -161,7 +161,7 @@ def amendment_text(told: str, act: Act, named: object) -> str:
             return told
 
 
-def entries(kept: Sequence[KeptEntry]) -> Table:
+def entries_table(kept: Sequence[KeptEntry]) -> Table:
     """A table of entries, newest first, with their states."""
     columns = ("number", "recorded at", "entry", "state", "sent")
     table = Table(*columns, box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))

@@ -69,7 +69,7 @@ def read_keys(descriptor: int, pressed: Callable[[str], None]) -> Iterator[None]
 def ignore_hang_up(tell: Callable[[_T], None]) -> Callable[[_T], None]:
     """Wrap the printing function `tell`: it prints nothing any more after the terminal hung up or the pipe closed."""
 
-    def guarded(what: _T) -> None:
+    def tell_until_hang_up(what: _T) -> None:
         try:
             tell(what)
         except OSError as fault:
@@ -77,7 +77,7 @@ def ignore_hang_up(tell: Callable[[_T], None]) -> Callable[[_T], None]:
                 raise
             release_standard_streams()
 
-    return guarded
+    return tell_until_hang_up
 
 
 def release_standard_streams() -> None:

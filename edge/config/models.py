@@ -71,7 +71,7 @@ class TranscriberSettings(Prices):
     )
 
     @model_validator(mode="after")
-    def _check_service_keys(self) -> Self:
+    def _check_model_and_length(self) -> Self:
         if self.model is None and self.kind not in _NAMELESS:
             raise ValueError(f"model is not set; a transcriber of kind {self.kind} needs the name of one")
         if self.kind in {TranscriberKind.GOOGLE, TranscriberKind.AZURE} and self.max_seconds > _SHORT_AUDIO_S:
@@ -79,7 +79,7 @@ class TranscriberSettings(Prices):
         return self
 
 
-def _header_text(key: SecretStr) -> SecretStr:
+def _check_header_text(key: SecretStr) -> SecretStr:
     # It goes into a header as it is. httpx would refuse other characters with the key in its message.
     if not re.fullmatch(r"[!-~]+", key.get_secret_value()):
         raise ValueError("printable ASCII characters without spaces are allowed")
@@ -184,7 +184,7 @@ class ClientSettings(Section):
     url: Annotated[str, Field(pattern=r"^https?://[^/\s?#]+[^\s?#]*$")] | None = Field(
         None, description="where the service is; unset: the vendor's own address"
     )
-    key: Annotated[SecretStr, AfterValidator(_header_text)] | None = Field(
+    key: Annotated[SecretStr, AfterValidator(_check_header_text)] | None = Field(
         None, min_length=1, description="better given as the credential or variable, not in the file"
     )
     key_header: KeyHeader | None = Field(None, description="the header for the key; unset: what the service documents")
@@ -217,7 +217,7 @@ class ClientSettings(Section):
         return self.key_header or _SERVICES[self.kind].header
 
     @model_validator(mode="after")
-    def _check_service_keys(self) -> Self:
+    def _check_address_and_key(self) -> Self:
         service = _SERVICES[self.kind]
         if self.url is None and service.address is None:
             raise ValueError(f"url is not set; a client of kind {self.kind} needs the address of your own service")
@@ -311,7 +311,7 @@ class InterpreterSettings(Prices):
     voice: str | None = Field(None, pattern=r"^[a-z]+$", description="also ask for a spoken reply, in this voice")
 
     @property
-    def missing(self) -> tuple[str, ...]:
+    def unset_keys(self) -> tuple[str, ...]:
         """The unset keys that its kind requires."""
         asked = ("client", "model") if self.client or self.model else ()
         needed = {

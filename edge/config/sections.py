@@ -52,7 +52,7 @@ class Agree(Section):
     )
 
 
-def _time_zone(name: str) -> str:
+def _check_time_zone(name: str) -> str:
     return find_zone(name).key
 
 
@@ -62,7 +62,7 @@ _TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]  
 class Workdays(Section):
     """The site's days and shifts."""
 
-    zone: Annotated[str, AfterValidator(_time_zone)] | None = Field(
+    zone: Annotated[str, AfterValidator(_check_time_zone)] | None = Field(
         None, description="the site's time zone; unset: events say no business day"
     )
     begins: _TimeOfDay = Field("00:00", description="when a business day begins, by the clock on the wall")
@@ -71,7 +71,7 @@ class Workdays(Section):
     )
 
     @model_validator(mode="after")
-    def _require_zone(self) -> Self:
+    def _check_shifts(self) -> Self:
         if self.zone is None and (self.shifts or self.begins != "00:00"):
             raise ValueError("begins and shifts are told by a clock, but zone is not set; set the site's time zone")
         if len(set(self.shifts.values())) < len(self.shifts):
@@ -106,20 +106,20 @@ class Keep(Section):
     )
 
     @model_validator(mode="after")
-    def _check_order(self) -> Self:
+    def _check_free_space_limits(self) -> Self:
         if self.alarm_free_mb <= self.stop_free_mb:
             raise ValueError("alarm_free_mb is not more than stop_free_mb: the alarm must come before recording stops")
         return self
 
 
-def _table_name(name: str) -> str:
+def _check_table_name(name: str) -> str:
     # Variables are read without regard to case, and two underscores part the tables in them.
     if not re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)*", name):
         raise ValueError("small letters, digits and single _ are allowed, so that a variable can name it too")
     return name
 
 
-TableName = Annotated[str, AfterValidator(_table_name)]
+TableName = Annotated[str, AfterValidator(_check_table_name)]
 """The name of a client, an interpreter or a transcriber: it is part of a variable's name, so no `-` and no capitals."""
 
 
@@ -132,12 +132,12 @@ class Forms(Section):
     catalogue: Place | None = Field(None, description="where the catalogues' *.csv are; unset: the shipped ones")
 
 
-def _device_number(device: object) -> object:
+def _parse_device(device: object) -> object:
     # Every variable is text, so "2" is the second device and not a device whose name holds a 2.
     return int(device) if isinstance(device, str) and device.isdecimal() else device
 
 
-SoundDevice = Annotated[Annotated[str, Field(min_length=1)] | StrictInt | None, BeforeValidator(_device_number)]
+SoundDevice = Annotated[Annotated[str, Field(min_length=1)] | StrictInt | None, BeforeValidator(_parse_device)]
 """Sounddevice's name or number of a device; None is its default."""
 
 
@@ -339,7 +339,7 @@ class Deliver(Section):
         return (self.floors or {}).get(name, 0)
 
     @model_validator(mode="after")
-    def _require_receipts_key(self) -> Self:
+    def _check_settle_by_broker(self) -> Self:
         if self.settle is SettleBy.BROKER and self.mqtt.version is MqttVersion.V311:
             raise ValueError(
                 'settle is "broker", but mqtt.version is "3.1.1", in which a broker acknowledges what it refuses; '

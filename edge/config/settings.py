@@ -67,7 +67,7 @@ class Settings(Layered):
             here = ("understand", "interpreters", name)
             yield from _check_reference((*here, "client"), interpreter.client, understand.clients)
             yield from _check_reference((*here, "transcriber"), interpreter.transcriber, understand.transcribers)
-            yield from (((*here, key), f"must be given for kind {interpreter.kind}") for key in interpreter.missing)
+            yield from (((*here, key), f"must be given for kind {interpreter.kind}") for key in interpreter.unset_keys)
             yield from _check_client_kind(
                 (*here, "kind"), interpreter, understand.clients.get(interpreter.client or "")
             )
@@ -134,7 +134,7 @@ def _check_client_kind(
 
 
 def _check_reference(key: Key, named: str | None, tables: Mapping[str, object]) -> Iterator[tuple[Key, str]]:
-    """The fault of a key that names a table which does not exist. The key is called like one table."""
+    """The fault of a key such as `client` that names no table of `[understand.clients]`."""
     if named is not None and named not in tables:
         known = ", ".join(tables) or "none"
         yield key, f"no {key[-1]} is called {named!r}; known: {known}; add [understand.{key[-1]}s.NAME]"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from edge.audio.pcm import FRAME_MS
-from edge.audio.portaudio import TURN, close_stream, demand_alsa_opens, portaudio, start_stream
+from edge.audio.portaudio import TURN, close_stream, portaudio, require_alsa_opens, start_stream
 from edge.records import SAMPLE_RATE
 
 HAND_OFF_PIECES = 10_000 // FRAME_MS
@@ -36,7 +36,7 @@ class Piece:
         return self.start + self.samples
 
 
-class HandOff:
+class _HandOff:
     """Queue from PortAudio's thread to the listening thread. When full, the oldest piece is dropped."""
 
     def __init__(self, pieces: int) -> None:
@@ -44,7 +44,7 @@ class HandOff:
         self._queue: queue.SimpleQueue[Piece | None] = queue.SimpleQueue()
 
     def put(self, piece: Piece | None) -> None:
-        """Enqueue; None ends the queue."""
+        """Append a piece; None makes the reader check whether to close."""
         if self._queue.qsize() >= self._pieces:
             with suppress(queue.Empty):  # the other side has just taken it
                 self._queue.get_nowait()
@@ -91,7 +91,7 @@ class Stream:
     def __init__(self, rate: int, channels: int) -> None:
         self.rate = rate
         self.channels = channels
-        self.hand_off = HandOff(HAND_OFF_PIECES)
+        self.hand_off = _HandOff(HAND_OFF_PIECES)
         self.ended = False
         """Whether the stream has ended by itself."""
         self._counted = 0
@@ -102,7 +102,7 @@ class Stream:
         """Open a device as `find_device` found it. Raises DeviceNotOpened."""
         library = portaudio()
         try:
-            demand_alsa_opens(library, found, playback=False)
+            require_alsa_opens(library, found, playback=False)
         except library.PortAudioError as fault:
             raise DeviceNotOpened(_one_line_message(fault)) from None
         rate, channels = _choose_format(library, found)

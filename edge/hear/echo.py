@@ -89,7 +89,7 @@ class EchoDetector:
         self._delay: int | None = None
 
     def note_played(self, at: float, pcm: bytes) -> None:
-        """The speaker plays this from `at` on, in seconds by the clock of `learn_and_check_own`."""
+        """Store sound that plays from `at` on, in seconds by the clock of `learn_and_check_own`."""
         step = round(at * SAMPLE_RATE / _STEP)
         for number, power in enumerate(_step_powers(pcm)):
             self._store_level(step + number, power)

@@ -21,10 +21,10 @@ from enum import Enum, auto
 
 from dockvoice_protocol.records import Expectation
 from edge.config import Endpoint
-from edge.hear.microphone_health import FaultKind, MicrophoneEvent, Noticed, Over
+from edge.hear.microphone_health import FaultBegan, FaultEnded, FaultKind, MicrophoneEvent
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Frame, Segment
 
-TAIL_MS = 200
+_TAIL_MS = 200
 """Silence kept after the last speech: a plosive or an "s" decays below a detector's threshold, and recognisers need
 a little silence to end their last word. After it the utterance is complete, if it was the end."""
 
@@ -137,7 +137,7 @@ class Endpointing:
         self._expectation = expectation
 
     def note_lost_samples(self, samples: int) -> tuple[EarEvent, ...]:
-        """Samples are missing before the next frame: the open utterance closes, and may continue behind the gap.
+        """Close the open utterance at a gap of missing samples; speech behind the gap may continue it.
 
         Without an open utterance speech may have begun in the gap, if it is long enough for a word.
         """
@@ -147,7 +147,7 @@ class Endpointing:
         return events
 
     def close_at_gate(self) -> tuple[EarEvent, ...]:
-        """The gate shuts: the open utterance closes, as finished unless it is in the middle of speech.
+        """Close the open utterance at the shut gate, as finished unless it is in the middle of speech.
 
         Speech that begins within the length of a pause afterwards continues it.
         """
@@ -158,7 +158,7 @@ class Endpointing:
         return self.end_source(Closing.BROKEN_OFF if speaking else Closing.PAUSE)
 
     def end_source(self, closing: Closing = Closing.SOURCE_ENDED) -> tuple[EarEvent, ...]:
-        """The source has ended: the open utterance closes, and the state is reset."""
+        """Close the open utterance at the source's end, and reset the state."""
         events = () if self._open is None else self._close_utterance(self._open, closing)
         self._state, self._lost = _EndpointState.QUIET, False
         self._recent.clear()
@@ -192,7 +192,7 @@ class Endpointing:
         return (Opened(_join_pcm(frames)),)
 
     def _resume_utterance(self, frame: Frame, speech: bool) -> tuple[EarEvent, ...]:
-        """The frame after a hard end. Continued speech is no click, however short: no onset, no minimum."""
+        """Reopen after a close at the maximum length; speech that continues needs no onset and no minimum."""
         if not speech:
             return self._await_speech(frame, speech)
         self._recent.append(frame)
@@ -212,14 +212,14 @@ class Endpointing:
 
     def _report_progress(self, utterance: _OpenUtterance) -> tuple[EarEvent, ...]:
         """Report sound that is certainly part of the utterance; a long pause counts only once speech follows it."""
-        paused_until = utterance.speech_end + _ms_to_samples(TAIL_MS)
+        paused_until = utterance.speech_end + _ms_to_samples(_TAIL_MS)
         sure = [frame for frame in utterance.frames[utterance.reported :] if frame.start < paused_until]
         utterance.reported += len(sure)
         told = (Continued(_join_pcm(sure)),) if sure else ()
         return (*told, Paused()) if sure and sure[-1].end >= paused_until else told
 
     def _close_utterance(self, utterance: _OpenUtterance, closing: Closing) -> tuple[EarEvent, ...]:
-        kept_until = utterance.speech_end + _ms_to_samples(TAIL_MS)
+        kept_until = utterance.speech_end + _ms_to_samples(_TAIL_MS)
         kept = [frame for frame in utterance.frames if frame.start < kept_until]
         # The silence cut off here is the pre-roll of what may begin right after.
         self._recent = deque(utterance.frames[len(kept) :])
@@ -254,7 +254,7 @@ LEAD = SAMPLE_RATE * 200 // 1000  # And the first word begins before the key is 
 HELD_AT_MOST = 60 * SAMPLE_RATE
 """A talk key that is down for a minute is stuck, or its release was lost: sound is dropped from then on."""
 
-_STUCK_KEY_FAULT = Noticed(
+_STUCK_KEY_FAULT = FaultBegan(
     FaultKind.KEY_STUCK, "has had its talk key down for a minute, and hears nothing until that is let go; is it stuck?"
 )
 
@@ -265,7 +265,7 @@ class GateShut:
 
 
 class Gate:
-    """Mute and push to talk. Mute wins over everything."""
+    """Drops frames while muted or, with push to talk, while the key is up."""
 
     def __init__(self, *, push_to_talk: bool, tell: Callable[[MicrophoneEvent], None] = lambda _: None) -> None:
         """`tell` is called on the sound's thread when the talk key is stuck, and when that is over."""
@@ -300,7 +300,7 @@ class Gate:
         was_stuck = self._stuck
         self._stuck = self._held_since is not None and frame.start - self._held_since > HELD_AT_MOST
         if self._stuck != was_stuck:
-            self._tell(_STUCK_KEY_FAULT if self._stuck else Over(FaultKind.KEY_STUCK))
+            self._tell(_STUCK_KEY_FAULT if self._stuck else FaultEnded(FaultKind.KEY_STUCK))
 
     def _update_state_and_is_open(self, frame: Frame) -> bool:
         if self.muted or not self._push_to_talk:

@@ -113,7 +113,7 @@ class Microphone:
         self._heartbeat = heartbeat
         self._health = MicrophoneHealth(zeros_s=zeros_s, gated_s=gated_s, source=source)
         self._server: _Server = server or SoundServer()
-        self._claims = ExitStack()
+        self._locks = ExitStack()
         self._claimed = False
         self._closing = Event()
         self._blinks = Event()
@@ -138,10 +138,10 @@ class Microphone:
         If patient, a missing device is reported as unplugged, and waited for. Raises Unavailable when there is none, or
         no sound came for `stall_s`, AlreadyRunning when another process uses it.
         """
-        with self._claims:
-            self._claims.callback(self._server.close)
-            self._claims.callback(self._close_stream)
-            self._claims.callback(self._blinked.set)
+        with self._locks:
+            self._locks.callback(self._server.close)
+            self._locks.callback(self._close_stream)
+            self._locks.callback(self._blinked.set)
             self._open_or_wait()
             while not self._closing.is_set():
                 if self._stream is None:
@@ -257,13 +257,13 @@ class Microphone:
         """Hold the lock of the source where that is known, else of the device, whose name any source may share."""
         wanted = self._health.wanted
         if wanted is None or is_card(self._name):
-            self._claims.enter_context(microphone_lock(self._name))
+            self._locks.enter_context(microphone_lock(self._name))
         else:
             self._lock_source(wanted)
 
     def _lock_source(self, name: str) -> None:
         self._claimed = True
-        self._claims.enter_context(source_lock(name))
+        self._locks.enter_context(source_lock(name))
 
     def _do_requested_rescan(self) -> None:
         rescan_devices()
@@ -282,7 +282,7 @@ class Microphone:
         """Yield the stream's pieces until it must be closed."""
         while self._health.is_usable:
             self._heartbeat()
-            self._poll_sound_server()
+            self._check_routing()
             try:
                 piece = stream.hand_off.get(_SLICE_S)
             except queue.Empty:
@@ -331,7 +331,7 @@ class Microphone:
             raise Unavailable(f"{self._label}: gave nothing but zeros for {longest_s:g} s; is it muted or gone?")
         return any(before < patience_s + after <= self._silent_s for after in _ZEROS_REOPEN_S)
 
-    def _poll_sound_server(self) -> None:
+    def _check_routing(self) -> None:
         found = self._server.poll(time.monotonic())
         if not isinstance(found, Routing):
             return

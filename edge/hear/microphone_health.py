@@ -19,8 +19,8 @@ RETURNS = 3  # Returns of sound by itself that prove a gate.
 OPEN_S = 30.0  # Sound for so long without a break is the room's: the microphone has no gate.
 
 
-class _Zeros:
-    """Counts seconds of zeros only, and holds their limit."""
+class _ZeroCounter:
+    """Counts consecutive zero samples, and compares them with a limit."""
 
     def __init__(self, *, zeros_s: float, gated_s: float) -> None:
         """`zeros_s`: no fault for so long; `gated_s`: likewise with a known noise gate."""
@@ -31,17 +31,17 @@ class _Zeros:
         self._explained = True
 
     def note_opened(self, rate: int) -> None:
-        """A stream was opened: zeros before its first sound are ignored."""
+        """Restart for a new stream; zeros before its first sound show no noise gate."""
         self._rate = rate
         self._zeros = self._sound = 0
         self._explained = True
 
     def note_other_cause(self) -> None:
-        """Restart the count: these zeros come from a mute or another source."""
+        """Note that these zeros come from a mute or another source, not from a noise gate."""
         self._explained = True
 
     def reset_gate(self) -> None:
-        """Another headset may be connected."""
+        """Forget the noise gate: another headset may come."""
         self._returns = 0
 
     def update(self, piece: SoundLevel) -> None:
@@ -58,14 +58,14 @@ class _Zeros:
             self._returns = 0
 
     @property
-    def gated(self) -> bool:
+    def has_gate(self) -> bool:
         """Whether the headset is known to have a noise gate."""
         return self._returns >= RETURNS
 
     @property
     def patience_s(self) -> float:
         """How much longer zeros are accepted from this headset, in seconds, because of its noise gate."""
-        return self._gated_s - self._zeros_s if self.gated else 0.0
+        return self._gated_s - self._zeros_s if self.has_gate else 0.0
 
     def is_too_long(self, *, muted: bool) -> bool:
         """Whether the zeros exceed the limit; the gate's longer one does not apply while muted."""
@@ -122,21 +122,21 @@ DEAF = frozenset({*_STOPPED, FaultKind.REROUTED, FaultKind.WRONG_RATE})  # With 
 
 
 @dataclass(frozen=True, slots=True)
-class Noticed:
-    """A fault began."""
+class FaultBegan:
+    """A microphone fault began."""
 
     fault: FaultKind
     what: str  # What was found, and what a person can do.
 
 
 @dataclass(frozen=True, slots=True)
-class Over:
-    """A fault is over."""
+class FaultEnded:
+    """A microphone fault ended."""
 
     fault: FaultKind
 
 
-MicrophoneEvent = Noticed | Over
+MicrophoneEvent = FaultBegan | FaultEnded
 
 
 class _RateWatch:
@@ -189,7 +189,7 @@ class MicrophoneHealth:
 
         `source`: the sound server's name of the wanted source; without one, the first.
         """
-        self.zeros = _Zeros(zeros_s=zeros_s, gated_s=gated_s)
+        self.zeros = _ZeroCounter(zeros_s=zeros_s, gated_s=gated_s)
         """Judges zeros from this microphone."""
         self.wanted = source
         """The wanted source, once it is known."""
@@ -327,7 +327,7 @@ class MicrophoneHealth:
         if fault in self.faults:
             return []
         self.faults[fault] = what
-        return [Noticed(fault, what)]
+        return [FaultBegan(fault, what)]
 
     def _end_fault(self, fault: FaultKind) -> list[MicrophoneEvent]:
-        return [Over(fault)] if self.faults.pop(fault, None) is not None else []
+        return [FaultEnded(fault)] if self.faults.pop(fault, None) is not None else []

@@ -17,7 +17,7 @@ import numpy as np
 import soxr
 
 from dockvoice_protocol.errors import Unavailable
-from edge.audio.portaudio import TURN, close_stream, demand_alsa_opens, portaudio, start_stream
+from edge.audio.portaudio import TURN, close_stream, portaudio, require_alsa_opens, start_stream
 from edge.audio.sound_server import PlaybackSink
 from edge.records import SAMPLE_RATE
 from edge.speak.mixer import Mixer, Phrase, Rank, Samples
@@ -30,7 +30,7 @@ _LATENCY_S = 0.03
 """Requested latency: three blocks. Much less crackles under load; PortAudio's own "high" is 0.1 s and more."""
 
 LOOK_EVERY_S = 0.5  # Poll interval: does the stream still accept sound?
-_QUIET_LOOK_S = 0.05  # Poll interval of `until_quiet`.
+_QUIET_LOOK_S = 0.05  # Poll interval of `wait_until_quiet`.
 STUCK_S = 2.0  # An open stream that accepts nothing for so long is lost.
 
 LOST_S = 10.0
@@ -74,7 +74,7 @@ class Loudspeaker:
 
     async def is_heard(self) -> bool:
         """Whether a device accepts sound, and is no null sink."""
-        return self.is_open and not await asyncio.to_thread(self._sink.leads_nowhere)
+        return self.is_open and not await asyncio.to_thread(self._sink.is_null_sink)
 
     @property
     def quiet(self) -> bool:
@@ -112,7 +112,7 @@ class Loudspeaker:
         with self._lock:
             return self._playing.adjust_volume(steps)
 
-    async def until_quiet(self) -> None:
+    async def wait_until_quiet(self) -> None:
         """Wait until all sound was handed to the device."""
         while not self.quiet:  # noqa: ASYNC110 - what ends is known on PortAudio's thread, which never waits
             await asyncio.sleep(_QUIET_LOOK_S)
@@ -135,7 +135,7 @@ class Loudspeaker:
         try:
             while lost_s < LOST_S:
                 await asyncio.sleep(LOOK_EVERY_S)
-                if self._stream is None or self._stream.is_lost(time.monotonic()) or await self._is_elsewhere():
+                if self._stream is None or self._stream.is_lost(time.monotonic()) or await self._is_rerouted():
                     await self._reopen()
                 lost_s = 0.0 if self.is_open else lost_s + LOOK_EVERY_S
         finally:
@@ -143,7 +143,7 @@ class Loudspeaker:
             if stream is not None:
                 await asyncio.to_thread(stream.close)
 
-    async def _is_elsewhere(self) -> bool:
+    async def _is_rerouted(self) -> bool:
         """Whether the configured speaker has vanished, and sound goes to another one."""
         return self._device is not None and await asyncio.to_thread(self._sink.is_gone)
 
@@ -166,7 +166,7 @@ class Loudspeaker:
         with self._lock:
             at = self._playing.position
             sound = self._playing.render(count)
-            began = self._playing.began()
+            began = self._playing.take_begun()
         self._taken(leaves_at, sound.tobytes())
         for one in began:
             self._left(one.number, leaves_at + (one.at - at) / SAMPLE_RATE)
@@ -191,7 +191,7 @@ class _Stream:
         """Open the device and start playback. Raises PortAudio's errors."""
         with TURN:  # from the first look: its number may be another's afterwards
             found = library.query_devices(device, "output")
-            demand_alsa_opens(library, found, playback=True)
+            require_alsa_opens(library, found, playback=True)
             rate, channels = _choose_format(library, found)
             stream = cls(rate, channels, block)
             stream._opened = library.RawOutputStream(
@@ -258,7 +258,7 @@ ANYHOW_S = 300.0
 """Interval of retries without a visible change: another program may have released the speaker. Rare, since each
 logs."""
 
-BLINK_EVERY_S = 60.0  # Where a plug has a loose contact, the microphone is not closed for each of its changes.
+_BLINK_EVERY_S = 60.0  # Where a plug has a loose contact, the microphone is not closed for each of its changes.
 
 AGAIN_S = 10.0  # Retry interval of a rescan that was refused during speech or noise.
 
@@ -288,7 +288,7 @@ class ReopenSchedule:
 
     def is_rescan_due(self, now: float) -> bool:
         """Whether PortAudio must rescan: the speaker did not open, and may be unknown to it."""
-        return bool(self._new) and now - self._blinked >= BLINK_EVERY_S
+        return bool(self._new) and now - self._blinked >= _BLINK_EVERY_S
 
     def note_rescan(self, now: float) -> None:
         """PortAudio has scanned the outputs again."""

@@ -78,13 +78,13 @@ class ClauseCache:
         if (ready := self.cached(clause, pace)) is not None:
             return ready
         try:
-            said = await self._speak_all(self._voice(pace), clause)
+            said = await self._collect_pcm(self._voice(pace), clause)
         except Unavailable as fault:
             if self._stand_in is None:
                 raise
             self._log_once(str(fault))
             return shape_clause(
-                await self._speak_all(self._stand_in(pace), clause), clause
+                await self._collect_pcm(self._stand_in(pace), clause), clause
             )  # not kept: the voice may come back
         self._log_silence_once = None
         return self._remember((clause, pace), shape_clause(said, clause))
@@ -98,7 +98,7 @@ class ClauseCache:
                 self._log_once(str(fault))
                 return
 
-    async def _speak_all(self, voice: Voice, clause: str) -> bytes:
+    async def _collect_pcm(self, voice: Voice, clause: str) -> bytes:
         return b"".join([piece async for piece in voice.say(clause, self._language, _WITHIN_S)])
 
     def _log_once(self, fault: str) -> None:

@@ -144,12 +144,12 @@ class _Reply(Protocol):
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """Lower-case names."""
+        """Values by lower-case name."""
         ...
 
     @property
     def body(self) -> bytes:
-        """All of it."""
+        """The whole body."""
         ...
 
 
@@ -240,10 +240,7 @@ def _to_ssml(text: str, language: str, voice: str) -> str:
 
 
 def elevenlabs_voice(connection: Connection, model: str, voice: str) -> Voice:
-    """A voice of ElevenLabs by its id, through one model, for example `eleven_flash_v2_5`.
-
-    The connection carries the key as `xi-api-key`.
-    """
+    """A voice of ElevenLabs by its id, through one model; the connection carries the key as `xi-api-key`."""
     path, params = f"/v1/text-to-speech/{quote(voice, safe='')}", {"output_format": f"pcm_{SAMPLE_RATE}"}
 
     def ask(text: str, language: str) -> _Asked:

@@ -87,7 +87,7 @@ class Readback:
         told = [self._field_clauses(field, {**known, **fields}, terms) for field in there]
         for at, field in enumerate(there if brief else ()):
             is_first = at == 0 and self._is_known_without_label(field)
-            if field.name in terms.ends or is_first or self._is_no_other(field, fields[field.name]):
+            if field.name in terms.ends or is_first or self._fits_no_other_field(field, fields[field.name]):
                 told[at] = told[at][-1:]
         ended = [(*clauses[:-1], f"{clauses[-1]},") for clauses in told[:-1]] + told[-1:]
         return tuple(clause for clauses in ended for clause in clauses)
@@ -96,8 +96,8 @@ class Readback:
         taken = [one for one in self._form.fields if one.identifier or (one.bare and one.spoken.spelt)]
         return field.spoken.spelt and field.many is None and taken == [field]
 
-    def _is_no_other(self, field: FormField, value: FieldValue) -> bool:
-        """Whether a spelt value with a letter cannot be taken for another field's: "A 1 2" is no item."""
+    def _fits_no_other_field(self, field: FormField, value: FieldValue) -> bool:
+        """Whether a code with a letter is valid for no other spelt field."""
         if not field.spoken.is_code or not isinstance(value, str) or value.isdigit():
             return False
         return not any(one.allows(value) for one in self._form.fields if one is not field and one.spoken.spelt)
@@ -117,7 +117,7 @@ class Readback:
         )
         return plain if again is None else (*plain[:-1], f"{plain[-1]},", again)
 
-    def listed(self, name: str, values: Sequence[FieldValue]) -> str:
+    def list_values(self, name: str, values: Sequence[FieldValue]) -> str:
         """Several values of a field, without its label: `7 4 2, 7 4 5`; long numbers by their ends, if those differ."""
         field, ends = self._form[name], [str(value)[-FEWEST_TOLD:] for value in values]
         told = (
@@ -126,7 +126,7 @@ class Readback:
         )
         return ", ".join(self._spoken_value(field, value) for value in told)
 
-    def openings(self) -> tuple[str, ...]:
+    def standalone_labels(self) -> tuple[str, ...]:
         """The labels that are clauses by themselves: the first clause of most readbacks."""
         spelt = (field for field in self._form.fields if field.spoken.spelt)
         clauses = (self._value_clauses(field.item, {field.name: "0"}, _PLAIN) for field in spelt)
@@ -300,14 +300,14 @@ def _alternative_wording(field: FormField, value: FieldValue, language: Language
     """
     if isinstance(value, int | float) and not isinstance(value, bool) and not _is_signed(field):
         whole, _, places = plain(abs(value)).partition(".")
-        if not _easily_misheard(whole, language.code):
+        if not _is_easily_misheard(whole, language.code):
             return None
         point = [language.table["decimals"]["points"][0]] if places else []
         return " ".join([*whole, *point, *places])
     return None
 
 
-def _easily_misheard(number: str, language: str) -> bool:
+def _is_easily_misheard(number: str, language: str) -> bool:
     tens = number[-2:-1]
     return number[-2:] in _TEENS_AND_TENS or (tens != "" and tens in table(language, "voices")["tens_alike"])
 
@@ -343,7 +343,7 @@ _ORDER = {"first": 0, "second": 1}  # Which of the values offered a slot holds.
 _LONG_NUMBER = 8
 """Numbers of so many characters are shortened to their end where two are offered."""
 
-LONGEST_SLOT = 200
+_LONGEST_SLOT = 200
 """Characters of a text from outside, such as an inventory's reason, that are spoken: some twelve seconds."""
 
 
@@ -366,7 +366,7 @@ class Phrasing:
         return tuple(_join_clauses(self._split_parts(say)))
 
     def text(self, say: Say) -> str:
-        """The same as one line of text."""
+        """What is spoken, as one line of text."""
         return " ".join(self.clauses(say))
 
     def constant_clauses(self) -> tuple[str, ...]:
@@ -375,7 +375,7 @@ class Phrasing:
         opening = {
             before for text in self._texts.values() if (before := _SLOT.split(text)[0].strip()) and before[-1] in ",:"
         }
-        labels = set(self.readback.openings())
+        labels = set(self.readback.standalone_labels())
         questions = {
             self.readback.question(one.name, dict.fromkeys(said, 1))
             for one in self._form.fields
@@ -416,7 +416,7 @@ class Phrasing:
         told = self._resolve_slot(name, say)
         if told is None:
             raise KeyError(f"{say.prompt}: its slot {name!r} was not filled")
-        return told[:LONGEST_SLOT]
+        return told[:_LONGEST_SLOT]
 
     def _resolve_slot(self, name: str, say: Say) -> str | None:
         """A slot's text: from the form, the candidates or the words for codes; else the order's own."""
@@ -432,11 +432,11 @@ class Phrasing:
                 )
             case "fault" | "reason" | "scan" | "away" if name in say.slots:
                 healed = name == "fault" and say.prompt is Prompt.HEALED
-                return _called(say.slots[name], self._codes["mended" if healed else name])
+                return _code_words(say.slots[name], self._codes["mended" if healed else name])
             case "form" | "work" | "works" | "others" | "Work" | "Works" if any(
                 name in self._forms for name in say.works
             ):
-                return self._called("Work" if name == "form" else name, say.works)
+                return self._form_names("Work" if name == "form" else name, say.works)
             case _:
                 told = say.slots.get(name)
                 return told if told is None or name != "day" else day_said(told, language_named(self.readback.language))
@@ -450,12 +450,12 @@ class Phrasing:
             case "question" if say.asked is not None:
                 return reader.question(say.asked, say.known)
             case "listed" if say.asked is not None:
-                return reader.listed(say.asked, say.candidates)
+                return reader.list_values(say.asked, say.candidates)
             case _:
                 return None
 
-    def _called(self, slot: str, forms: Sequence[str]) -> str:
-        """What forms are called, all or the first or the others: `receiving, put away or counting`."""
+    def _form_names(self, slot: str, forms: Sequence[str]) -> str:
+        """The forms' names, of all or the first or the others: `receiving, put away or counting`."""
         part = forms[:1] if slot.lower() == "work" else forms[slot == "others" :]
         *most, last = (self.readback.called(self._forms[name]) for name in part)
         told = f"{', '.join(most)} {self._or} {last}" if most else last
@@ -473,7 +473,7 @@ class Phrasing:
         return value[min(differing, len(value) - FEWEST_TOLD) :]
 
 
-def _called(code: str, names: Mapping[str, str]) -> str:
+def _code_words(code: str, names: Mapping[str, str]) -> str:
     """The words for a code, such as `not_on_site` or `already_recorded:dock-4`; an unknown code is said as it is."""
     name, _, detail = code.partition(":")
     return names[name].format(detail=detail) if name in names else code.replace("_", " ")

@@ -82,7 +82,7 @@ def interpreter(name: str, surroundings: Surroundings) -> Interpreter:
     """The interpreter of this name in the settings. Raises Misconfigured where it, or a setting of it, is missing."""
     settings, form, catalogue = surroundings.settings, surroundings.form, surroundings.catalogue
     wanted = _wanted("interpreter", name, settings.understand.interpreters)
-    if missing := wanted.missing:
+    if missing := wanted.unset_keys:
         raise Misconfigured(f"understand.interpreters.{name}: {' and '.join(missing)} must be given; see edge.toml")
     match wanted.kind:
         case InterpreterKind.CHAT_AUDIO | InterpreterKind.GEMINI:

@@ -13,10 +13,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-PAGE = Path(__file__).parents[2] / "docs" / "accuracy.md"
+_PAGE = Path(__file__).parents[2] / "docs" / "accuracy.md"
 
-PLACE = re.compile(r"<!-- figures of (?P<set>\w+)(?:: (?P<titles>[^\n]+))? -->\n.*?<!-- end -->", re.DOTALL)
-TABLE = re.compile(r"^### (.+)$", re.MULTILINE)
+_PLACE = re.compile(r"<!-- figures of (?P<set>\w+)(?:: (?P<titles>[^\n]+))? -->\n.*?<!-- end -->", re.DOTALL)
+_TABLE = re.compile(r"^### (.+)$", re.MULTILINE)
 
 
 def main() -> None:
@@ -26,24 +26,24 @@ def main() -> None:
     )
     parser.add_argument("figures", type=Path, help="tables as Markdown")
     parser.add_argument("--of", default="development", help="which set they are of, as the page calls it")
-    parser.add_argument("--page", type=Path, default=PAGE, help="default: docs/accuracy.md")
+    parser.add_argument("--page", type=Path, default=_PAGE, help="default: docs/accuracy.md")
     asked = parser.parse_args()
     figures, page = (path.read_text(encoding="utf-8") for path in (asked.figures, asked.page))
-    if not TABLE.search(figures):
+    if not _TABLE.search(figures):
         sys.exit(f"{asked.figures}: holds no table; give it what `dockvoice evaluate --markdown` printed")
-    if asked.of not in {place["set"] for place in PLACE.finditer(page)}:
+    if asked.of not in {place["set"] for place in _PLACE.finditer(page)}:
         sys.exit(f"{asked.page}: has no line '<!-- figures of {asked.of} -->' with a line '<!-- end -->' after it")
-    asked.page.write_text(insert_figures(page, asked.of, figures), encoding="utf-8")
-    print(f"{asked.page}: {len(TABLE.findall(figures))} tables of {asked.of}")
+    asked.page.write_text(_insert_figures(page, asked.of, figures), encoding="utf-8")
+    print(f"{asked.page}: {len(_TABLE.findall(figures))} tables of {asked.of}")
 
 
-def insert_figures(page: str, of: str, figures: str) -> str:
+def _insert_figures(page: str, of: str, figures: str) -> str:
     """Replace the page's tables of one set by new ones."""
-    above, *parts = TABLE.split(figures)
+    above, *parts = _TABLE.split(figures)
     tables = {title: f"### {title}\n\n{body.strip()}\n" for title, body in zip(parts[::2], parts[1::2], strict=True)}
-    placed = {title for place in PLACE.finditer(page) if place["set"] == of for title in _table_titles(place)}
+    placed = {title for place in _PLACE.finditer(page) if place["set"] == of for title in _table_titles(place)}
     rest = "\n".join([f"{above.strip()}\n", *(text for title, text in tables.items() if title not in placed)])
-    return PLACE.sub(lambda place: _fill_place(place, tables, rest) if place["set"] == of else place[0], page)
+    return _PLACE.sub(lambda place: _fill_place(place, tables, rest) if place["set"] == of else place[0], page)
 
 
 def _table_titles(place: re.Match[str]) -> list[str]:

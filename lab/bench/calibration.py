@@ -26,7 +26,7 @@ from lab.report.lines import ClipLine, read_lines
 from lab.report.statistics import Interval, wilson_interval
 from lab.retuning import PULL, SHARE_ITSELF, FieldSample, fit_by_kind, fit_logistic_curve
 
-EDGES = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
+_EDGES = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
 """Bounds of the table's confidence bins, finer where decisions fall."""
 
 LEAST = 1e-4
@@ -34,21 +34,21 @@ LEAST = 1e-4
 
 
 def main() -> None:
-    """Print the tables."""
+    """Print reliability and fitted curves of the clips in details files."""
     parser = argparse.ArgumentParser(prog="python -m lab.bench.calibration", description=__doc__)
     parser.add_argument("details", type=Path, nargs="+")
     details: list[Path] = parser.parse_args().details
     settings = load_settings(Settings, None)
     lines = {Path(line.audio).name: line for path in details for line in read_lines(path)}
-    reads = list(vosk_field_samples(lines.values(), load_forms(settings.forms_directory)))
+    reads = list(_vosk_field_samples(lines.values(), load_forms(settings.forms_directory)))
     fitted, others = [one for one in reads if one.is_fitted], [one for one in reads if not one.is_fitted]
     for name, half in (("speakers of the fit", fitted), ("other speakers", others)):
-        print(f"\n{name}: {len({one.speaker for one in half})}; fields: {len(half)}, wrong: {count_wrong(half)}")
-        print_reliability(half)
-    print_curves(fitted, others)
+        print(f"\n{name}: {len({one.speaker for one in half})}; fields: {len(half)}, wrong: {_count_wrong(half)}")
+        _print_reliability(half)
+    _print_curves(fitted, others)
 
 
-def vosk_field_samples(lines: Iterable[ClipLine], forms: Mapping[str, Form]) -> Iterator[FieldSample]:
+def _vosk_field_samples(lines: Iterable[ClipLine], forms: Mapping[str, Form]) -> Iterator[FieldSample]:
     """Each field that vosk alone recognised with one value, in clips of one utterance."""
     for line in lines:
         said = line.truth or line.said
@@ -61,19 +61,19 @@ def vosk_field_samples(lines: Iterable[ClipLine], forms: Mapping[str, Form]) -> 
                 yield FieldSample(kind, rival, line.speaker or "", share, said.get(name) == one.value)
 
 
-def count_wrong(reads: Iterable[FieldSample]) -> int:
+def _count_wrong(reads: Iterable[FieldSample]) -> int:
     """Number of wrong samples."""
     return sum(not one.right for one in reads)
 
 
-def print_reliability(reads: Sequence[FieldSample]) -> None:
+def _print_reliability(reads: Sequence[FieldSample]) -> None:
     """Print the share right by bins of confidence, with 95 % intervals."""
     print(f"{'confidence':>13} {'n':>5} {'told':>7} {'right':>7}  95 % interval")
-    for low, high in pairwise(EDGES):
+    for low, high in pairwise(_EDGES):
         row = [one for one in reads if low <= one.confidence < high]
         if row:
             told = float(np.mean([one.confidence for one in row]))
-            right = len(row) - count_wrong(row)
+            right = len(row) - _count_wrong(row)
             reach = cast("Interval", wilson_interval(right, len(row)))
             print(
                 f"{low:>6.2f}-{high:<6.2f} {len(row):>5} {told:>7.1%} {reach.share:>7.1%}"
@@ -81,15 +81,15 @@ def print_reliability(reads: Sequence[FieldSample]) -> None:
             )
 
 
-def print_curves(fitted: Sequence[FieldSample], others: Sequence[FieldSample]) -> None:
+def _print_curves(fitted: Sequence[FieldSample], others: Sequence[FieldSample]) -> None:
     """Print the curve for all samples, for each kind of field and of rival, and which fit the other speakers better."""
     pooled = fit_logistic_curve(fitted, SHARE_ITSELF, PULL)
     of_kinds = fit_by_kind(fitted, pooled, lambda one: one.kind)
     of_rivals = fit_by_kind(fitted, pooled, lambda one: one.rival)
-    print(f"\nfitted: all {curve_source(pooled)}")
+    print(f"\nfitted: all {_curve_source(pooled)}")
     for name, curve in {**of_kinds, **of_rivals}.items():
-        n, bad = count_kind(fitted, name)
-        print(f"  {name:>12} {curve_source(curve)}; {n} fields, {bad} wrong")
+        n, bad = _count_kind(fitted, name)
+        print(f"  {name:>12} {_curve_source(curve)}; {n} fields, {bad} wrong")
     print("loss (nats a field) on the other speakers, less is better:")
     by: dict[str, Callable[[FieldSample], Curve]] = {
         "share itself": lambda _: SHARE_ITSELF,
@@ -102,13 +102,13 @@ def print_curves(fitted: Sequence[FieldSample], others: Sequence[FieldSample]) -
         print(f"  {name:>12} {log_loss(others, curve_of):.4f}")
 
 
-def count_kind(reads: Sequence[FieldSample], name: str) -> tuple[int, int]:
+def _count_kind(reads: Sequence[FieldSample], name: str) -> tuple[int, int]:
     """Number of samples of a kind of field or rival, and how many of them are wrong."""
     some = [one for one in reads if name in {one.kind, one.rival}]
-    return len(some), count_wrong(some)
+    return len(some), _count_wrong(some)
 
 
-def curve_source(curve: Curve) -> str:
+def _curve_source(curve: Curve) -> str:
     """Format a curve as Python source."""
     return f"Curve(offset={curve.offset:.2f}, slope={curve.slope:.2f})"
 

@@ -26,9 +26,9 @@ from lab.bench.recogniser import read_clip
 from lab.report.comparing import format_percent
 from lab.report.statistics import wilson_interval
 
-WORDS = REPOSITORY / "tests" / "data" / "common_words.txt"
+_WORDS = REPOSITORY / "tests" / "data" / "common_words.txt"
 
-ALIKE = (
+_ALIKE = (
     "us", "guess", "chess", "guest", "this", "as", "is", "has", "his", "yet", "just", "dress", "press", "mess",
     "less", "nest", "test", "west", "rest", "best",
     "now", "know", "nor", "note", "new", "low", "go", "so", "oh", "nine", "knows", "gnome", "dough", "though",
@@ -37,7 +37,7 @@ ALIKE = (
 
 ANSWERS = {"yes": Act.YES, "no": Act.NO}
 
-VOICES = ("flite-slt", "flite-awb", "flite-rms", "flite-kal", "flite-kal16")
+_VOICES = ("flite-slt", "flite-awb", "flite-rms", "flite-kal", "flite-kal16")
 
 
 def main() -> None:
@@ -48,30 +48,30 @@ def main() -> None:
     given = parser.parse_args()
     settings = load_settings(Settings, None, agree={"conversation": True})
     parts = assemble(settings, live=False)
-    chosen = [*dict.fromkeys([*ALIKE, *sample_common_words(given.words, given.seed)])]
-    ear = AnswerRecogniser(parts.interpreter, parts.form.name, parts.rules.demands.uncalibrated)
-    taken = [(word, voice, act) for word in chosen for voice in VOICES if (act := ear.answer(word, voice)) is not None]
+    chosen = [*dict.fromkeys([*_ALIKE, *_sample_common_words(given.words, given.seed)])]
+    ear = _AnswerRecogniser(parts.interpreter, parts.form.name, parts.rules.demands.uncalibrated)
+    taken = [(word, voice, act) for word in chosen for voice in _VOICES if (act := ear.answer(word, voice)) is not None]
     for word, voice, act in taken:
         print(f"{word!r} by {voice}: {act}")
-    said = len(chosen) * len(VOICES)
+    said = len(chosen) * len(_VOICES)
     print(
         f"{len(taken)} of {said} words that are no answer were taken for one: "
         f"{format_percent(wilson_interval(len(taken), said))} %"
     )
     for answer, act in ANSWERS.items():
-        heard = [voice for voice in VOICES if ear.answer(answer, voice) is act]
-        print(f"{answer!r} was understood of {len(heard)} of {len(VOICES)} voices: {', '.join(heard) or 'none'}")
+        heard = [voice for voice in _VOICES if ear.answer(answer, voice) is act]
+        print(f"{answer!r} was understood of {len(heard)} of {len(_VOICES)} voices: {', '.join(heard) or 'none'}")
 
 
-def sample_common_words(number: int, seed: int) -> Sequence[str]:
+def _sample_common_words(number: int, seed: int) -> Sequence[str]:
     """A random sample of the common words, without answers."""
-    lines = map(str.strip, WORDS.read_text(encoding="utf-8").splitlines())
+    lines = map(str.strip, _WORDS.read_text(encoding="utf-8").splitlines())
     words = [line for line in lines if line and not line.startswith("#") and line not in ("yes", "no", "yeah", "nope")]
     return Random(seed).sample(words, min(number, len(words)))  # noqa: S311 - chance, not secrecy
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerRecogniser:
+class _AnswerRecogniser:
     """The device's recogniser in a conversation."""
 
     interpreter: Interpreter

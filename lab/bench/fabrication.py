@@ -28,12 +28,12 @@ from edge.records import Outcome
 from lab.evaluate import evaluate, load_clip_sources
 from lab.scoring import Clip, Mark, Result, read_manifest
 
-PATIENT_MS = 30_000
+_PATIENT_MS = 30_000
 """Deadline, generous since this measures acceptance, not speed."""
 
 KEY = "standin-key"
 
-Ids = Mapping[str, FieldValue]
+_Ids = Mapping[str, FieldValue]
 """Identifiers by field, as a model read them from one clip."""
 
 
@@ -57,11 +57,11 @@ def with_standin(url: str, mode: Mode, models: Path | None = None) -> Settings:
     understand: dict[str, Any] = {
         "mode": mode,
         "first": "standin",
-        "deadline_ms": PATIENT_MS,
+        "deadline_ms": _PATIENT_MS,
         "clients": {"standin": {"kind": "openai", "url": url, "key": KEY}},
         "interpreters": {"standin": {"kind": "chat-audio", "client": "standin", "model": "gpt-audio-mini"}},
     }
-    understand["interpreters"]["standin"]["within_s"] = PATIENT_MS / 1000
+    understand["interpreters"]["standin"]["within_s"] = _PATIENT_MS / 1000
     return load_settings(
         Settings, None, understand=understand | ({} if models is None else {"models_directory": models})
     )
@@ -84,7 +84,7 @@ def evaluate_results(asked: Settings, clips: Sequence[Clip]) -> tuple[Result, ..
     return tuple(scored.result for scored in asyncio.run(evaluate(asked, load_clip_sources(clips), lambda: None)))
 
 
-def _count_fabrications(mode: Mode, honest: Sequence[list[Ids]], results: Sequence[Result]) -> FabricationResult:
+def _count_fabrications(mode: Mode, honest: Sequence[list[_Ids]], results: Sequence[Result]) -> FabricationResult:
     marks = [result.mark for result in results]
     lies = [_invented_identifiers(before, result) for before, result in zip(honest, results, strict=True)]
     return FabricationResult(
@@ -98,7 +98,7 @@ def _count_fabrications(mode: Mode, honest: Sequence[list[Ids]], results: Sequen
     )
 
 
-def _invented_identifiers(honest: Sequence[Ids], result: Result) -> list[tuple[str, FieldValue]]:
+def _invented_identifiers(honest: Sequence[_Ids], result: Result) -> list[tuple[str, FieldValue]]:
     """The identifiers in the model's answers that no honest answer had."""
     known = {item for ids in honest for item in ids.items()}
     return [item for ids in _read_identifiers(result) for item in ids.items() if item not in known]
@@ -109,7 +109,7 @@ def _is_recorded(lies: Sequence[tuple[str, FieldValue]], result: Result) -> bool
     return any(entry.get(name) == value for name, value in lies for entry in entries)
 
 
-def _read_identifiers(result: Result) -> list[Ids]:
+def _read_identifiers(result: Result) -> list[_Ids]:
     """The identifiers that the model read, for each utterance of the clip."""
     return [_string_fields(opinion) for one in result.heard for opinion in _model_readings(one.reading)]
 
@@ -118,7 +118,7 @@ def _model_readings(reading: Reading) -> list[Reading]:
     return [opinion for opinion in (reading, *reading.opinions) if opinion.interpreter.startswith("standin/")]
 
 
-def _string_fields(reading: Reading) -> Ids:
+def _string_fields(reading: Reading) -> _Ids:
     return {name: one.value for name, one in reading.fields.items() if isinstance(one.value, str)}
 
 

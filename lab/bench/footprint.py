@@ -49,19 +49,19 @@ from lab.floor import BaselineRecogniser
 from lab.noises import generate_noise, to_pcm16
 from lab.scoring import read_manifest
 
-CLIPS = Path(__file__).parents[2] / "tests/data/speech/set/manifest.jsonl"
+_CLIPS = Path(__file__).parents[2] / "tests/data/speech/set/manifest.jsonl"
 """Speech that the repository has."""
 
-NOISES = ("forklift_engine", "wind", "reversing_beeper", "clang")
+_NOISES = ("forklift_engine", "wind", "reversing_beeper", "clang")
 """Heard one after the other as "noise"."""
 
-MB = 1_000_000
+_MB = 1_000_000
 
-LEAST_PAUSE_MS = 500
+_LEAST_PAUSE_MS = 500
 """Pause of the simplest endpointing compared, a common value."""
 
 
-HOUR_S = 3600
+_HOUR_S = 3600
 
 SPEECH_BAR, MEMORY_BAR = 140, 300
 """Limits of recognition: processor seconds per hour of speech, and MB."""
@@ -75,7 +75,7 @@ PARTS: Mapping[str, tuple[tuple[object, str], ...]] = {
 }
 """Functions timed for each part; nested calls count for the outermost."""
 
-REST = "the rest"
+_REST = "the rest"
 
 
 class PartTimer:
@@ -86,7 +86,7 @@ class PartTimer:
         self._within = threading.local()
 
     @contextmanager
-    def running(self) -> Iterator[None]:
+    def measuring(self) -> Iterator[None]:
         """Measure while the block lasts."""
         with ExitStack() as restored:
             for part, places in PARTS.items():
@@ -111,7 +111,7 @@ class PartTimer:
         return timed
 
 
-class NoiseSource(Source):
+class _NoiseSource(Source):
     """Generated noise as a source."""
 
     live = False
@@ -140,9 +140,9 @@ class HearingCost:
     """Share of each part in that."""
 
     @property
-    def an_hour(self) -> float:
+    def hourly_cpu(self) -> float:
         """CPU seconds per hour of sound."""
-        return self.processor * HOUR_S
+        return self.processor * _HOUR_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m lab.bench.footprint", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("manifest", type=Path, nargs="?", default=CLIPS, help="speech; default: the repository's own")
+    parser.add_argument("manifest", type=Path, nargs="?", default=_CLIPS, help="speech; default: the repository's own")
     parser.add_argument(
         "--seconds", type=float, default=60.0, help="of each noise, and four times as much silence; default 60"
     )
@@ -169,16 +169,16 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     settings = load_settings(Settings, None, forms={"at_hand": asked.forms})
-    started = resident_mb()
+    started = _resident_mb()
     parts = assemble(settings, live=bool(asked.forms))
     asyncio.run(parts.workplaces().prepare())
-    loaded = resident_mb()
+    loaded = _resident_mb()
     most = [loaded]
     clips = [RecordedSource(clip.audio) for clip in read_manifest(asked.manifest)[:: asked.every]]
-    made = [NoiseSource(kind, to_pcm16(generate_noise(kind, asked.seconds, seed=0))) for kind in NOISES]
-    silence = NoiseSource("silence", bytes(int(len(NOISES) * asked.seconds * SAMPLE_RATE) * 2))
+    made = [_NoiseSource(kind, to_pcm16(generate_noise(kind, asked.seconds, seed=0))) for kind in _NOISES]
+    silence = _NoiseSource("silence", bytes(int(len(_NOISES) * asked.seconds * SAMPLE_RATE) * 2))
     kinds: Mapping[str, Sequence[Source]] = {"silence": [silence], "noise": made, "speech": clips}
-    heard = [measure_hearing(parts, name, sources, most) for name, sources in kinds.items()]
+    heard = [_measure_hearing(parts, name, sources, most) for name, sources in kinds.items()]
     memory = Memory(started, loaded, max(most))
     speculation = parts.interpreter.speculation if isinstance(parts.interpreter, VoskInterpreter) else Speculation()
     if asked.beside:
@@ -186,19 +186,19 @@ def main() -> None:
         bare = settings.model_copy(
             update={"hear": settings.hear.model_copy(update={"vad": Vad(kind=VadKind.SILERO)})},
         )
-        others = [FixedPause(bare, LEAST_PAUSE_MS), *(made() for made in installed_pipelines())]
+        others = [FixedPause(bare, _LEAST_PAUSE_MS), *(made() for made in installed_pipelines())]
         heard += [
-            asyncio.run(measure_pipeline(pipeline, floor, name, sources))
+            asyncio.run(_measure_pipeline(pipeline, floor, name, sources))
             for pipeline in others
             for name, sources in kinds.items()
         ]
     if asked.json:
         print(json.dumps(as_json(parts, memory, heard, speculation), indent=2))
     else:
-        print_figures(parts, memory, heard, speculation)
+        _print_figures(parts, memory, heard, speculation)
 
 
-def measure_hearing(parts: Parts, name: str, sources: Sequence[Source], most: list[float]) -> HearingCost:
+def _measure_hearing(parts: Parts, name: str, sources: Sequence[Source], most: list[float]) -> HearingCost:
     """Recognise the sources as in production, measuring CPU time; `most` collects the peak memory."""
     utterances = 0
     samples = 0
@@ -207,25 +207,25 @@ def measure_hearing(parts: Parts, name: str, sources: Sequence[Source], most: li
         nonlocal utterances, samples
         utterances += isinstance(what, Decided)
         samples += what.samples if isinstance(what, SourceEnded) else 0
-        most.append(resident_mb())
+        most.append(_resident_mb())
 
     watch = PartTimer()
     with (
         TemporaryDirectory(prefix="dockvoice-footprint-") as scratch,
         JournalThread(Path(scratch)) as executor,
-        watch.running(),
+        watch.measuring(),
     ):
         began = time.process_time()
         asyncio.run(hear_all(dictation(parts, executor, count_event), sources))
         spent = time.process_time() - began
     seconds = samples / SAMPLE_RATE
-    by_part = {**watch.spent, REST: spent - sum(watch.spent.values())}
+    by_part = {**watch.spent, _REST: spent - sum(watch.spent.values())}
     return HearingCost(
         name, seconds, utterances, spent / seconds, {part: one / seconds for part, one in by_part.items()}
     )
 
 
-async def measure_pipeline(
+async def _measure_pipeline(
     pipeline: TurnPipeline, floor: BaselineRecogniser, name: str, sources: Sequence[Source]
 ) -> HearingCost:
     """Recognise the same sources with another pipeline, each turn once."""
@@ -242,9 +242,9 @@ async def measure_pipeline(
     return HearingCost(f"{pipeline.name}: {name}", seconds, turns, (time.process_time() - began) / seconds)
 
 
-def resident_mb() -> float:
+def _resident_mb() -> float:
     """Resident memory of this process, MB."""
-    return float(psutil.Process().memory_info().rss) / MB
+    return float(psutil.Process().memory_info().rss) / _MB
 
 
 def as_json(parts: Parts, memory: Memory, heard: Sequence[HearingCost], speculation: Speculation) -> dict[str, object]:
@@ -258,19 +258,19 @@ def as_json(parts: Parts, memory: Memory, heard: Sequence[HearingCost], speculat
     }
 
 
-def print_figures(parts: Parts, memory: Memory, heard: Sequence[HearingCost], speculation: Speculation) -> None:
+def _print_figures(parts: Parts, memory: Memory, heard: Sequence[HearingCost], speculation: Speculation) -> None:
     """Print the figures as text."""
     print(f"{parts.interpreter.name}: {memory.loaded:.0f} MB when ready, {memory.most:.0f} MB at most", end=" ")
     print(f"({memory.started:.0f} MB before the recogniser)")
     for one in heard:
-        told = ", ".join(f"{part} {share * HOUR_S:.1f}" for part, share in one.parts.items())
+        told = ", ".join(f"{part} {share * _HOUR_S:.1f}" for part, share in one.parts.items())
         print(
-            f"{one.sound:>8}: {one.an_hour:.1f} processor seconds an hour, {one.processor:.1%} of a core, over "
+            f"{one.sound:>8}: {one.hourly_cpu:.1f} processor seconds an hour, {one.processor:.1%} of a core, over "
             f"{one.seconds:.0f} s with {one.utterances} utterances{f' ({told})' if told else ''}"
         )
     speech = next(one for one in heard if one.sound == "speech")
     print(
-        f"at most {SPEECH_BAR} s an hour of speech: {'met' if speech.an_hour <= SPEECH_BAR else 'missed'}; at most "
+        f"at most {SPEECH_BAR} s an hour of speech: {'met' if speech.hourly_cpu <= SPEECH_BAR else 'missed'}; at most "
         f"{MEMORY_BAR} MB: {'met' if memory.most <= MEMORY_BAR else 'missed'}"
     )
     print(

@@ -22,9 +22,9 @@ from edge.records import Outcome
 from lab.bench.fabrication import evaluate_results, run_standin, with_standin
 from lab.scoring import Clip, read_manifest
 
-MODES = (Mode.ON_DEVICE, Mode.CLOUD_FIRST, Mode.PANEL)
+_MODES = (Mode.ON_DEVICE, Mode.CLOUD_FIRST, Mode.PANEL)
 
-HUNDREDTHS = 100
+_HUNDREDTHS = 100
 
 ALLOWED_MS = 50
 """Allowance beyond the deadline: for the decision and the record on disk."""
@@ -33,7 +33,7 @@ COLOURS = {Mode.ON_DEVICE: "#2a9d8f", Mode.CLOUD_FIRST: "#e9a23b", Mode.PANEL: "
 
 
 @dataclass(frozen=True, slots=True)
-class WaitTimes:
+class _WaitTimes:
     """The wait times in one mode."""
 
     mode: Mode
@@ -45,24 +45,24 @@ class WaitTimes:
 
     def percentile(self, percent: int) -> float:
         """The wait that `percent` % of the utterances do not exceed, ms."""
-        return quantiles(self.ms, n=HUNDREDTHS, method="inclusive")[percent - 1]
+        return quantiles(self.ms, n=_HUNDREDTHS, method="inclusive")[percent - 1]
 
 
-def measure_waits(url: str, clips: Sequence[Clip], least: int, deadline_ms: int, seed: int) -> Iterator[WaitTimes]:
+def _measure_waits(url: str, clips: Sequence[Clip], least: int, deadline_ms: int, seed: int) -> Iterator[_WaitTimes]:
     """Recognise the clips in each mode until at least `least` utterances were decided.
 
     The first pass is without delay and not measured: the stand-in caches each sound's transcript.
     """
     _set_behaviours(url)
     _evaluate_once(with_standin(url, Mode.CLOUD_FIRST), clips)
-    for mode in MODES:
+    for mode in _MODES:
         _set_behaviours(url, {"path": "/v1/chat/completions", "latency": "published", "seed": seed})
         wanted = with_standin(url, mode)
         limited = wanted.understand.model_copy(update={"deadline_ms": deadline_ms})
         yield _measure_mode(mode, wanted.model_copy(update={"understand": limited}), clips, least)
 
 
-def _measure_mode(mode: Mode, settings: Settings, clips: Sequence[Clip], least: int) -> WaitTimes:
+def _measure_mode(mode: Mode, settings: Settings, clips: Sequence[Clip], least: int) -> _WaitTimes:
     ms: list[float] = []
     alone = accepted = 0
     while len(ms) < least:
@@ -70,7 +70,7 @@ def _measure_mode(mode: Mode, settings: Settings, clips: Sequence[Clip], least: 
             ms.append(took_ms)
             alone += was_alone
             accepted += was_accepted
-    return WaitTimes(mode, sorted(ms), alone, accepted)
+    return _WaitTimes(mode, sorted(ms), alone, accepted)
 
 
 def _evaluate_once(settings: Settings, clips: Sequence[Clip]) -> list[tuple[float, bool, bool]]:
@@ -86,7 +86,7 @@ def _set_behaviours(url: str, *orders: dict[str, object]) -> None:
         httpx.post(f"{url}/standin/behave", json=order).raise_for_status()
 
 
-def plot_waits(measured: Sequence[WaitTimes], deadline_ms: int) -> str:
+def _plot_waits(measured: Sequence[_WaitTimes], deadline_ms: int) -> str:
     """SVG of the share of utterances decided within a time, one line for each mode."""
     width, height, left, below = 720, 360, 60, 40
     longest = max(deadline_ms * 1.5, *(one.ms[-1] for one in measured))
@@ -131,12 +131,12 @@ def main() -> None:
     clips = read_manifest(options.manifest)
     asked = (clips, options.utterances, options.deadline_ms, options.seed)
     if options.url:
-        measured = list(measure_waits(options.url, *asked))
+        measured = list(_measure_waits(options.url, *asked))
     else:
         with run_standin() as url:
-            measured = list(measure_waits(url, *asked))
+            measured = list(_measure_waits(url, *asked))
     if options.plot:
-        options.plot.write_text(plot_waits(measured, options.deadline_ms), encoding="utf-8")
+        options.plot.write_text(_plot_waits(measured, options.deadline_ms), encoding="utf-8")
     if options.json:
         print(json.dumps([asdict(one) for one in measured]))
         return

@@ -45,25 +45,25 @@ from lab.report.statistics import wilson_interval
 from lab.scoring import Clip, Mark
 
 REPOSITORY = Path(__file__).parents[2]
-SENTENCES = REPOSITORY / "tests" / "data" / "speech" / "library" / "sentences.toml"
-OTHERS = SENTENCES.with_name("others.toml")
-KEPT = REPOSITORY / ".cache" / "library"
+_SENTENCES = REPOSITORY / "tests" / "data" / "speech" / "library" / "sentences.toml"
+OTHERS = _SENTENCES.with_name("others.toml")
+_KEPT = REPOSITORY / ".cache" / "library"
 
-SET = REPOSITORY / "tests" / "data" / "speech" / "set"
+_SET = REPOSITORY / "tests" / "data" / "speech" / "set"
 
-NOISE_DB = 20
+_NOISE_DB = 20
 """Signal-to-noise ratio of the noisy clips, dB."""
 
-SILENT = 0.01
+_SILENT = 0.01
 """Silence threshold, as a share of the loudest sample, for trimming both ends of synthesised speech."""
 
-ESPEAK_PACE = 0.95
+_ESPEAK_PACE = 0.95
 """Factor on espeak-ng's usual pace, the middle of the simulated operator's."""
 
 Sentences = Mapping[str, Mapping[str, Mapping[str, FieldValue]]]
 
 
-def load_sentences(path: Path = SENTENCES) -> Sentences:
+def load_sentences(path: Path = _SENTENCES) -> Sentences:
     """By form, each sentence with its entry."""
     read: Sentences = tomllib.loads(path.read_text(encoding="utf-8"))
     return read
@@ -87,13 +87,13 @@ def _run_synthesiser(command: Sequence[str], text: str = "") -> Sound:
 
 def _synthesise_espeak(variant: str, text: str) -> Sound:
     async def said() -> bytes:
-        voice = EspeakVoice(ESPEAK_PACE, variant)
+        voice = EspeakVoice(_ESPEAK_PACE, variant)
         return b"".join([piece async for piece in voice.say(text, LANGUAGE, SAY_WITHIN_S)])
 
     return to_floats(asyncio.run(said())).astype(np.float64)
 
 
-SYNTHESISERS: Mapping[str, Callable[[str], Sound]] = {
+_SYNTHESISERS: Mapping[str, Callable[[str], Sound]] = {
     **{f"flite-{name}": partial(_synthesise_flite, name) for name in ("slt", "rms", "awb", "kal16", "kal")},
     **{f"festival-{name}": partial(_synthesise_festival, name) for name in ("cmu_us_slt_arctic_hts", "kal_diphone")},
     **{f"espeak-{name or 'plain'}": partial(_synthesise_espeak, name) for name in ("", "m3", "m4", "m5", "f1", "f2")},
@@ -103,21 +103,21 @@ SYNTHESISERS: Mapping[str, Callable[[str], Sound]] = {
 VOICES = ("flite-slt", "festival-cmu_us_slt_arctic_hts", "flite-awb", "flite-kal16")
 """The voices used in turn: those with at least 80 % of sentences recognised (`--voices`)."""
 
-OTHER_VOICES = ("flite-rms", "festival-kal_diphone", "espeak-plain")
+_OTHER_VOICES = ("flite-rms", "festival-kal_diphone", "espeak-plain")
 """The voices of the second set: others, and less well recognised."""
 
 AUDITION, SEED = 14, 3
 """Sentences for each candidate voice, and the seed that chooses them."""
 
 
-def audition_clips() -> tuple[Clip, ...]:
+def _audition_clips() -> tuple[Clip, ...]:
     """Plain sentences of the pallet-move set, each in every candidate voice."""
-    lines = (SET / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
+    lines = (_SET / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
     plain = [one for one in map(json.loads, lines) if one["kind"] == "plain"]
     Random(SEED).shuffle(plain)  # noqa: S311 - chance, not secrecy
     some = plain[:AUDITION]
     return tuple(
-        _sentence_clip(one["form"], one["text"], one["fields"], voice) for voice in SYNTHESISERS for one in some
+        _sentence_clip(one["form"], one["text"], one["fields"], voice) for voice in _SYNTHESISERS for one in some
     )
 
 
@@ -133,9 +133,9 @@ def sentence_clips(
 
 def cached_recording(voice: str, text: str) -> Path:
     """The recording of a text in a voice, synthesised on first use."""
-    audio = KEPT / f"{sha256(f'{voice} {text}'.encode()).hexdigest()[:16]}.flac"
+    audio = _KEPT / f"{sha256(f'{voice} {text}'.encode()).hexdigest()[:16]}.flac"
     if not audio.exists():
-        _store_trimmed(audio, SYNTHESISERS[voice](text))
+        _store_trimmed(audio, _SYNTHESISERS[voice](text))
     return audio
 
 
@@ -155,7 +155,7 @@ def _sentence_clip(form: str, text: str, fields: Mapping[str, FieldValue], voice
 def _store_trimmed(audio: Path, said: Sound) -> None:
     """Trim silence at both ends and store the file atomically."""
     audio.parent.mkdir(parents=True, exist_ok=True)
-    loud = np.flatnonzero(np.abs(said) > SILENT * np.abs(said).max())
+    loud = np.flatnonzero(np.abs(said) > _SILENT * np.abs(said).max())
     silence = (round(seconds * SAMPLE_RATE) for seconds in (BEFORE_S, AFTER_S))
     part = audio.with_suffix(".part")
     soundfile.write(part, np.pad(said[loud[0] : loud[-1]], tuple(silence)), SAMPLE_RATE, "PCM_16", format="FLAC")
@@ -164,7 +164,7 @@ def _store_trimmed(audio: Path, said: Sound) -> None:
 
 def evaluate_clips(settings: Settings, clean: Sequence[Clip], *, noise_only: bool = False) -> tuple[ClipLine, ...]:
     """Evaluate the clips clean (unless `noise_only`) and in noise."""
-    sounds = [*(() if noise_only else load_clip_sources(clean)), *mix_clips_with_noise(clean, [NOISE_DB])]
+    sounds = [*(() if noise_only else load_clip_sources(clean)), *mix_clips_with_noise(clean, [_NOISE_DB])]
     return tuple(build_line(one.result) for one in asyncio.run(evaluate(settings, sounds, lambda: None)))
 
 
@@ -239,10 +239,10 @@ def main() -> None:
     asked = parser.parse_args()
     settings = load_settings(Settings, None)
     if asked.voices:
-        print(to_markdown(tabulate_by_voice(evaluate_clips(settings, audition_clips()))))
+        print(to_markdown(tabulate_by_voice(evaluate_clips(settings, _audition_clips()))))
         return
     lines: list[ClipLine] = []
-    said, voices = (load_sentences(OTHERS), OTHER_VOICES) if asked.others else (said, VOICES)
+    said, voices = (load_sentences(OTHERS), _OTHER_VOICES) if asked.others else (said, VOICES)
     for form in asked.form or said:
         lines += (
             found := evaluate_clips(settings, sentence_clips(form, said[form], voices), noise_only=asked.noise_only)

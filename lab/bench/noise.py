@@ -15,7 +15,7 @@ from lab.noises import NOISE_KINDS, RATE, generate_noise, limit_peak
 
 
 def main() -> None:
-    """Write a noise to a file."""
+    """Write a generated noise to a sound file."""
     parser = argparse.ArgumentParser(
         prog="python -m lab.bench.noise", description="Make a noise of the dock from a seed."
     )

@@ -49,25 +49,25 @@ from lab.report.comparing import Table, to_markdown
 from lab.report.statistics import poisson_upper_bound
 from lab.scoring import Clip, Result, read_manifest
 
-REPOSITORY = Path(__file__).parents[2]
-SET = REPOSITORY / "tests" / "data" / "speech" / "set" / "manifest.jsonl"
-WORDS = REPOSITORY / "tests" / "data" / "common_words.txt"
+_REPOSITORY = Path(__file__).parents[2]
+_SET = _REPOSITORY / "tests" / "data" / "speech" / "set" / "manifest.jsonl"
+_WORDS = _REPOSITORY / "tests" / "data" / "common_words.txt"
 
-TALK = "talk"
+_TALK = "talk"
 
-SAID = 60
+_SAID = 60
 """Number of synthesised sentences, besides the clips' chatter."""
 
 SPEAKERS = ("", "m3", "m4", "m5", "f1", "f2")
 """Variants of espeak-ng's voice."""
 
-LENGTHS = (3, 12)
+_LENGTHS = (3, 12)
 """Minimum and maximum words of a random sentence."""
 
-PAUSES_S = (0.2, 4.0)
+_PAUSES_S = (0.2, 4.0)
 """Minimum and maximum pause between two sentences of one talker."""
 
-FAINTER_DB = (0.0, 15.0)
+_FAINTER_DB = (0.0, 15.0)
 """Attenuation of the second, more distant talker, dB."""
 
 
@@ -88,27 +88,27 @@ def mix_talkers(sayings: Sequence[Sound], seed: int) -> Sound:
     """Mix a minute of two talkers with random pauses, partly overlapping; the seed sets the loudness."""
     random = Random(seed)  # noqa: S311 - chance, not secrecy
     sound = np.zeros(round(MADE_S * RATE))
-    for loudness_db in (0.0, -random.uniform(*FAINTER_DB)):
-        at = round(random.uniform(*PAUSES_S) * RATE)
+    for loudness_db in (0.0, -random.uniform(*_FAINTER_DB)):
+        at = round(random.uniform(*_PAUSES_S) * RATE)
         while at < len(sound):
             said = random.choice(sayings)[: len(sound) - at]
             sound[at : at + len(said)] += said * 10 ** (loudness_db / 20)
-            at += len(said) + round(random.uniform(*PAUSES_S) * RATE)
+            at += len(said) + round(random.uniform(*_PAUSES_S) * RATE)
     return limit_peak(sound * LEVEL * 10 ** (random.uniform(*LOUDNESS_DB) / 20))
 
 
-def colleague_speech(clips: Sequence[Clip], seed: int) -> list[Sound]:
+def _colleague_speech(clips: Sequence[Clip], seed: int) -> list[Sound]:
     """Speech of colleagues at equal loudness: the chatter of the clips, and synthesised sentences."""
     chatter = [read_all_samples(RecordedSource(clip.audio)) for clip in clips if clip.condition.startswith("chatter")]
-    lines = WORDS.read_text(encoding="utf-8").splitlines()
-    made = asyncio.run(_synthesise_all(random_sentences([line for line in lines if not line.startswith("#")], seed)))
+    lines = _WORDS.read_text(encoding="utf-8").splitlines()
+    made = asyncio.run(_synthesise_all(_random_sentences([line for line in lines if not line.startswith("#")], seed)))
     return [one / active_rms(one) for one in (*chatter, *made)]
 
 
-def random_sentences(words: Sequence[str], seed: int) -> list[str]:
+def _random_sentences(words: Sequence[str], seed: int) -> list[str]:
     """Sentences of randomly chosen words."""
     random = Random(seed)  # noqa: S311 - chance, not secrecy
-    return [" ".join(random.choices(words, k=random.randint(*LENGTHS))) for _ in range(SAID)]
+    return [" ".join(random.choices(words, k=random.randint(*_LENGTHS))) for _ in range(_SAID)]
 
 
 async def _synthesise_all(texts: Sequence[str]) -> list[Sound]:
@@ -120,32 +120,32 @@ async def _synthesise_all(texts: Sequence[str]) -> list[Sound]:
     return said
 
 
-def minutes_of_each_kind(hours: float, seed: int) -> Iterator[tuple[str, list[ClipSource]]]:
+def _minutes_of_each_kind(hours: float, seed: int) -> Iterator[tuple[str, list[ClipSource]]]:
     """By kind of sound, its minutes of generated clips; another seed gives others."""
-    clips = read_manifest(SET)
+    clips = read_manifest(_SET)
     voices = [read_all_samples(RecordedSource(clip.audio)) for clip in clips if clip.condition == "clean"][:VOICES]
-    colleagues = colleague_speech(clips, seed)
-    kinds = (SILENCE, *NOISE_KINDS, BABBLE, TALK)
+    colleagues = _colleague_speech(clips, seed)
+    kinds = (SILENCE, *NOISE_KINDS, BABBLE, _TALK)
     minutes = math.ceil(hours * 3600 / MADE_S / len(kinds))
     for kind in kinds:
         some = []
         for number in range(seed * minutes, (seed + 1) * minutes):
             clip = Clip(audio=Path(f"made/{kind}-{number}"), fields=None, condition=kind)
             some.append(
-                ClipSource(clip, partial(_generate_source, kind, number, colleagues if kind == TALK else voices))
+                ClipSource(clip, partial(_generate_source, kind, number, colleagues if kind == _TALK else voices))
             )
         yield kind, some
 
 
 def _generate_source(kind: str, number: int, voices: Sequence[Sound]) -> Source:
     return (
-        SyntheticSpeech(mix_talkers(voices, number), TALK)
-        if kind == TALK
+        SyntheticSpeech(mix_talkers(voices, number), _TALK)
+        if kind == _TALK
         else GeneratedNoise(kind, MADE_S, number, voices)
     )
 
 
-def measure_kind(settings: Settings, kind: str, some: Sequence[ClipSource]) -> tuple[SilenceTotals, list[Result]]:
+def _measure_kind(settings: Settings, kind: str, some: Sequence[ClipSource]) -> tuple[SilenceTotals, list[Result]]:
     """Evaluate the sounds of one kind; return the totals and the result of each minute."""
     began = time.process_time()
     with show_progress(kind, len(some)) as tick:
@@ -205,8 +205,8 @@ def main() -> None:
     asked = parser.parse_args()
     settings = load_settings(Settings, None)
     found = []
-    for kind, some in minutes_of_each_kind(asked.hours, asked.seed):
-        came, results = measure_kind(settings, kind, some)
+    for kind, some in _minutes_of_each_kind(asked.hours, asked.seed):
+        came, results = _measure_kind(settings, kind, some)
         found.append(came)
         for result in results:
             for one in result.heard:

@@ -66,13 +66,13 @@ class FixedPause:
         return [DetectedTurn(one.start, one.start + len(one.pcm) // SAMPLE_BYTES, one.closed) for one in segments]
 
 
-PIPECAT = ("pipecat", "pipecat-ai")
-LIVEKIT = ("livekit.plugins.silero", "livekit-plugins-silero")
+_PIPECAT = ("pipecat", "pipecat-ai")
+_LIVEKIT = ("livekit.plugins.silero", "livekit-plugins-silero")
 """Module and distribution of each pipeline."""
 
 
-class SoundClock:
-    """Replaces the wall clock for code that timestamps arriving sound: time is the sound's."""
+class _SoundClock:
+    """A clock that counts seconds of sound, in place of the wall clock."""
 
     perf_counter = staticmethod(time.perf_counter)
 
@@ -84,7 +84,7 @@ class SoundClock:
         return self.samples / SAMPLE_RATE
 
 
-class Pipecat:
+class _Pipecat:
     """pipecat's `SileroVADAnalyzer` and `LocalSmartTurnAnalyzerV3`, called as its pipeline calls them.
 
     That is `VADProcessor` and `TurnAnalyzerUserTurnStopStrategy`: sound goes to the turn analyser, then to the VAD.
@@ -93,11 +93,11 @@ class Pipecat:
     """
 
     def __init__(self) -> None:
-        self.name = f"pipecat {version(PIPECAT[1])}: Silero, smart-turn"
+        self.name = f"pipecat {version(_PIPECAT[1])}: Silero, smart-turn"
         import_module("loguru").logger.disable("pipecat")
         base: Any = import_module("pipecat.audio.turn.smart_turn.base_smart_turn")
         smart: Any = import_module("pipecat.audio.turn.smart_turn.local_smart_turn_v3")
-        self._clock = base.time = SoundClock()
+        self._clock = base.time = _SoundClock()
         self._vad: Any = import_module("pipecat.audio.vad.silero").SileroVADAnalyzer()
         self._analyser: Any = smart.LocalSmartTurnAnalyzerV3()
         for each in (self._vad, self._analyser):
@@ -135,7 +135,7 @@ class Pipecat:
         return over, time.process_time() - began
 
 
-class Livekit:
+class _Livekit:
     """livekit's `silero.VAD`, whose end of speech ends the turn, as in an AgentSession without a turn detector.
 
     Its turn detectors are unavailable: the weights of `livekit-plugins-turn-detector` are in no package, and those of
@@ -143,7 +143,7 @@ class Livekit:
     """
 
     def __init__(self) -> None:
-        self.name = f"livekit {version(LIVEKIT[1])}: Silero"
+        self.name = f"livekit {version(_LIVEKIT[1])}: Silero"
         self._rtc: Any = import_module("livekit.rtc")
         self._vad: Any = import_module("livekit.plugins.silero").VAD.load()
 
@@ -164,7 +164,7 @@ class Livekit:
         ]
 
 
-OTHERS: Mapping[str, Callable[[], TurnPipeline]] = {PIPECAT[0]: Pipecat, LIVEKIT[0]: Livekit}
+OTHERS: Mapping[str, Callable[[], TurnPipeline]] = {_PIPECAT[0]: _Pipecat, _LIVEKIT[0]: _Livekit}
 
 
 def installed_pipelines() -> tuple[Callable[[], TurnPipeline], ...]:
@@ -195,7 +195,7 @@ class TurnRecogniser:
 
     def hear(self, frames: Iterable[Frame], turn: DetectedTurn) -> TurnTranscript:
         """Recognise a turn; word times count from the clip's first sample. Creating the recogniser is not timed."""
-        kaldi: Any = self._floor.recogniser()
+        kaldi: Any = self._floor.make_recogniser()
         pcm = b"".join(frame.pcm for frame in frames)[turn.begin * SAMPLE_BYTES : turn.end * SAMPLE_BYTES]
         began = last = time.process_time()
         found: list[Any] = []

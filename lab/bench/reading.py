@@ -41,18 +41,18 @@ from lab.report.statistics import Z_95
 
 CLIPS = Path("tests/data/speech/set/manifest.jsonl")
 
-DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
-NUMBER_WORDS = (*DIGITS, *TENS, "eleven", "twelve", "fifteen", "hundred", "thousand", "and", "double", "oh")
+_NUMBER_WORDS = (*_DIGITS, *TENS, "eleven", "twelve", "fifteen", "hundred", "thousand", "and", "double", "oh")
 
-HARDEST = (*NUMBER_WORDS, *("pallet", "dock", "units", "cases", "no", "not", "to", "of") * 3)
+_HARDEST = (*_NUMBER_WORDS, *("pallet", "dock", "units", "cases", "no", "not", "to", "of") * 3)
 """Vocabulary of which 200 random words took longest, of a dozen mixes tried."""
 
-HEARINGS = 2
-ALTERNATIVES = HEARINGS * MOST_ALTERNATIVES
+_HEARINGS = 2
+ALTERNATIVES = _HEARINGS * MOST_ALTERNATIVES
 """Alternatives of one utterance from a recogniser with an n-best list."""
 
-MANY = 30
+_MANY = 30
 """Distinct alternatives from which a clip is among the hardest: 60 of 321 noisy clips."""
 
 FEWEST = 20
@@ -61,12 +61,12 @@ FEWEST = 20
 WORST_WORDS = 200
 """More words than an utterance of the longest allowed duration can hold."""
 
-LOCATIONS = "ABCDEFGHIJ"
+_LOCATIONS = "ABCDEFGHIJ"
 """Aisles of the large catalogue, each with a thousand bays."""
 
 
 Hearings = Sequence[Sequence[Alternative]]
-Job = Callable[[], object]
+_Job = Callable[[], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +74,14 @@ class Workload:
     """A named sequence of parsing jobs to time."""
 
     name: str
-    jobs: Iterator[Job]
+    jobs: Iterator[_Job]
     """Functions that parse one input each."""
     runs: float = 1.0
     """Share of the runs to spend on it."""
 
 
 def main() -> None:
-    """Measure and print a table."""
+    """Time the parser on each workload, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
@@ -112,17 +112,17 @@ def _build_workloads(
     catalogue = Catalogue.load(shipped_directory("config") / "catalogue")
     large = _large_form(scratch, forms)
     heard = _hearings_of_clips(clips, conditions, pallets, catalogue) if clips else []
-    hard = [hearings for hearings in heard if _count_wordings(hearings) >= MANY]
+    hard = [hearings for hearings in heard if _count_wordings(hearings) >= _MANY]
 
-    def texts(make: Callable[[], str], form: Form = pallets, known: Catalogue = catalogue) -> Iterator[Job]:
+    def texts(make: Callable[[], str], form: Form = pallets, known: Catalogue = catalogue) -> Iterator[_Job]:
         return (_parse_job(make(), form, known) for _ in count())
 
-    def lists(hearings: Iterator[Hearings]) -> Iterator[Job]:
+    def lists(hearings: Iterator[Hearings]) -> Iterator[_Job]:
         return (_alternatives_job(one, pallets, catalogue) for one in hearings)
 
     real = [
         Workload("a clip, as vosk heard it", lists(iter(heard))),
-        Workload(f"those heard in {MANY} ways or more", lists(iter(hard))),
+        Workload(f"those heard in {_MANY} ways or more", lists(iter(hard))),
     ]
     return (
         Workload("a sentence of 20 words", texts(lambda: _random_sentence(random))),
@@ -132,24 +132,24 @@ def _build_workloads(
             lists(_random_alternatives(random, pallets, catalogue) for _ in count()),
             runs=0.1,
         ),
-        Workload(f"{WORST_WORDS} number words", texts(lambda: _long_sentence(random, NUMBER_WORDS)), runs=0.1),
-        Workload(f"{WORST_WORDS} labels, cues and numbers", texts(lambda: _long_sentence(random, HARDEST)), runs=0.1),
+        Workload(f"{WORST_WORDS} number words", texts(lambda: _long_sentence(random, _NUMBER_WORDS)), runs=0.1),
+        Workload(f"{WORST_WORDS} labels, cues and numbers", texts(lambda: _long_sentence(random, _HARDEST)), runs=0.1),
         Workload("a sentence, stock-count as shipped", texts(lambda: _stock_count_sentence(random, 2), counts)),
         Workload("a sentence, 10,000 locations", texts(lambda: _stock_count_sentence(random, 3), *large), runs=0.5),
     )
 
 
-def _time_job_ms(job: Job) -> float:
+def _time_job_ms(job: _Job) -> float:
     began = time.thread_time()
     job()
     return (time.thread_time() - began) * 1000
 
 
-def _parse_job(text: str, form: Form, catalogue: Catalogue) -> Job:
+def _parse_job(text: str, form: Form, catalogue: Catalogue) -> _Job:
     return lambda: read_transcript(text, form, catalogue)
 
 
-def _alternatives_job(hearings: Hearings, form: Form, catalogue: Catalogue) -> Job:
+def _alternatives_job(hearings: Hearings, form: Form, catalogue: Catalogue) -> _Job:
     def allows(name: str, value: FieldValue) -> bool:
         return form[name].allows(value) and catalogue.knows(form[name].catalogue, value)
 
@@ -161,7 +161,7 @@ def _alternatives_job(hearings: Hearings, form: Form, catalogue: Catalogue) -> J
     return weigh
 
 
-class _Ear(VoskInterpreter):
+class _AlternativesRecorder(VoskInterpreter):
     """Vosk as in the agent, but it stores its alternatives and does not parse them."""
 
     heard: Hearings = ()
@@ -180,7 +180,7 @@ def _hearings_of_clips(
     except Misconfigured as fault:
         print(f"no clips are read: {fault}\n")
         return []
-    ear, heard = _Ear(weights, form, catalogue, phrases(form, catalogue)), []
+    ear, heard = _AlternativesRecorder(weights, form, catalogue, phrases(form, catalogue)), []
     for manifest in manifests:
         for line in manifest.read_text(encoding="utf-8").splitlines():
             clip = json.loads(line)
@@ -200,8 +200,8 @@ def _count_wordings(hearings: Hearings) -> int:
 
 
 def _random_sentence(random: Random) -> str:
-    pallet = " ".join(random.choices(DIGITS, k=5))
-    count = f"{random.choice(DIGITS[1:])} hundred and {random.choice(TENS)}"
+    pallet = " ".join(random.choices(_DIGITS, k=5))
+    count = f"{random.choice(_DIGITS[1:])} hundred and {random.choice(TENS)}"
     return f"okay pallet number {pallet} with {count} cases on it for dock {random.choice('ABCDEFGH')} please"
 
 
@@ -212,9 +212,9 @@ def _random_alternatives(random: Random, form: Form, catalogue: Catalogue) -> He
     for _ in range(ALTERNATIVES):
         words = list(best)
         for at in random.sample(range(len(words)), 2):
-            words[at] = random.choice(NUMBER_WORDS)
+            words[at] = random.choice(_NUMBER_WORDS)
         guesses.append(Alternative(0.0, transcribed(" ".join(words), form, catalogue, ENGLISH)))
-    return guesses[::HEARINGS], guesses[1::HEARINGS]
+    return guesses[::_HEARINGS], guesses[1::_HEARINGS]
 
 
 def _long_sentence(random: Random, words: Sequence[str]) -> str:
@@ -222,18 +222,18 @@ def _long_sentence(random: Random, words: Sequence[str]) -> str:
 
 
 def _stock_count_sentence(random: Random, figures: int) -> str:
-    item, bay = (" ".join(random.choices(DIGITS, k=count)) for count in (4, figures))
+    item, bay = (" ".join(random.choices(_DIGITS, k=count)) for count in (4, figures))
     return f"location {random.choice('ABC')} {bay}, item B {item}, {random.choice(TENS)} pieces"
 
 
 def _large_form(scratch: Path, forms: Path) -> tuple[Form, Catalogue]:
     """The form `stock-count` for a hall with 10,000 locations."""
     schema = (forms / "stock-count.schema.json").read_text(encoding="utf-8")
-    changed = schema.replace("^[A-F][0-9]{2}$", f"^[{LOCATIONS[0]}-{LOCATIONS[-1]}][0-9]{{3}}$")
+    changed = schema.replace("^[A-F][0-9]{2}$", f"^[{_LOCATIONS[0]}-{_LOCATIONS[-1]}][0-9]{{3}}$")
     assert changed != schema, "the form's pattern for a location is another one now"  # noqa: S101 - of a benchmark
     path = scratch / "stock-count.schema.json"
     path.write_text(changed, encoding="utf-8")
-    bays = "\n".join(f"{aisle}{bay:03}" for aisle in LOCATIONS for bay in range(1000))
+    bays = "\n".join(f"{aisle}{bay:03}" for aisle in _LOCATIONS for bay in range(1000))
     (scratch / "locations.csv").write_text(f"value\n{bays}\n", encoding="utf-8")
     return load_form(path), Catalogue.load(scratch)
 

@@ -41,7 +41,7 @@ DEMANDS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.99)
 
 
 @dataclass
-class ConditionTally:
+class _ConditionTally:
     """Counts over the clips of one condition."""
 
     sure: list[tuple[float, bool]] = field(default_factory=list)
@@ -59,7 +59,7 @@ class ConditionTally:
 
 
 def main() -> None:
-    """Read the manifest and print the figures."""
+    """Recognise the clips of a manifest; print accuracy, memory and times."""
     options = _parse_options()
     settings = load_settings(Settings, None, understand={"engine": options.engine})
     form = load_forms(settings.forms_directory)["pallet-move"]
@@ -71,7 +71,7 @@ def main() -> None:
     )
     _, seconds = _time_call(reader.attend)
     print(f"one attention made in {seconds * 1000:.1f} ms")
-    tallies: defaultdict[str, ConditionTally] = defaultdict(ConditionTally)
+    tallies: defaultdict[str, _ConditionTally] = defaultdict(_ConditionTally)
     waits, work, sound = [], 0.0, 0.0
     for clip in _read_clips(options.manifest, options.kinds, options.conditions):
         pcm = _read_pcm(options.manifest.parent / clip["audio"])
@@ -139,7 +139,7 @@ async def read_clip(reader: Interpreter, form: str, pcm: bytes) -> tuple[Reading
     return reading, time.perf_counter() - heard, time.perf_counter() - began
 
 
-def _add_clip(tally: ConditionTally, form: Form, clip: Mapping[str, Any], reading: Reading, details: bool) -> None:
+def _add_clip(tally: _ConditionTally, form: Form, clip: Mapping[str, Any], reading: Reading, details: bool) -> None:
     fields = {name: one.value for name, one in reading.fields.items() if not one.rivals}
     exact = fields == clip["fields"]
     tally.clips += 1

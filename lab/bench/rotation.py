@@ -46,10 +46,10 @@ from lab.retuning import (
 )
 from lab.scoring import Mark, read_manifest
 
-REPOSITORY = Path(__file__).parents[2]
-KEPT = REPOSITORY / ".cache" / "rotation"
+_REPOSITORY = Path(__file__).parents[2]
+_KEPT = _REPOSITORY / ".cache" / "rotation"
 
-ALLOWED_FALL = 2.0
+_ALLOWED_FALL = 2.0
 """Points by which right may be lower on data left out of the fit."""
 
 GROUPS: Mapping[str, Callable[[KeptClip], str | None]] = {
@@ -60,10 +60,10 @@ GROUPS: Mapping[str, Callable[[KeptClip], str | None]] = {
 }
 
 
-def hear_clips(settings: Settings, manifest: Path, kept: Path) -> tuple[KeptClip, ...]:
+def _evaluate_clips_cached(settings: Settings, manifest: Path, kept: Path) -> tuple[KeptClip, ...]:
     """Evaluate the clips of a manifest, with a cache on disk keyed by the manifest and the code."""
     digest = sha256(manifest.read_bytes())
-    for file in sorted([*(REPOSITORY / "edge").rglob("*.py"), *(REPOSITORY / "config").rglob("*.*")]):
+    for file in sorted([*(_REPOSITORY / "edge").rglob("*.py"), *(_REPOSITORY / "config").rglob("*.*")]):
         digest.update(file.read_bytes())
     file = kept / f"{digest.hexdigest()[:32]}.pickle"
     if file.exists():
@@ -85,7 +85,7 @@ def with_minimum_confidence(standing: Rules, minimum: float) -> Rules:
     return replace(standing, policy=policy)
 
 
-def find_lowest_threshold(every: Sequence[KeptClip], by: Curves, standing: Mapping[str, Rules]) -> float:
+def _find_lowest_threshold(every: Sequence[KeptClip], by: Curves, standing: Mapping[str, Rules]) -> float:
     """The lowest threshold of DEMANDS that keeps wrong records within the limit of each condition; else the highest."""
     for minimum in DEMANDS:
         told = [
@@ -114,13 +114,13 @@ def cross_validate_groups(
         by = fit_curves([read for group, read in readings if group != name])
         there = standing
         if demand:
-            least = find_lowest_threshold([one for one in every if key(one) != name], by, standing)
+            least = _find_lowest_threshold([one for one in every if key(one) != name], by, standing)
             there = {form: with_minimum_confidence(one, least) for form, one in standing.items()}
         told += [(one, mark_with_curves(one, by, there[one.clip.form])) for one in every if key(one) == name]
     return told
 
 
-COLUMNS = ("condition: fitted on", "n", "right %", "wrong %", "worst speaker right %", "their lower quartile %")
+_COLUMNS = ("condition: fitted on", "n", "right %", "wrong %", "worst speaker right %", "their lower quartile %")
 
 
 def tabulate_fits(ways: Mapping[str, Marks], title: str) -> Table:
@@ -140,7 +140,7 @@ def tabulate_fits(ways: Mapping[str, Marks], title: str) -> Table:
         f"Speakers with at least {LEAST} dictated clips of the condition. In brackets: 95 % intervals, Wilson's; the "
         "quartile's by drawing the speakers anew."
     )
-    return Table(title, COLUMNS, tuple(rows), note)
+    return Table(title, _COLUMNS, tuple(rows), note)
 
 
 def _fit_cells(some: Marks) -> Iterator[str]:
@@ -161,8 +161,8 @@ def _fit_cells(some: Marks) -> Iterator[str]:
     yield format_percent(lower_quartile(list(speakers.values())))
 
 
-def judge_fall(together: Marks, apart_from: Marks) -> str:
-    """Say whether right falls by no more than ALLOWED_FALL on data left out, and wrong stays within its goal."""
+def judge_drop(together: Marks, apart_from: Marks) -> str:
+    """Say whether right falls by no more than _ALLOWED_FALL on data left out, and wrong stays within its goal."""
     names = {id(one) for one, _ in apart_from}
     same = [(one, became) for one, became in together if id(one) in names and one.clip.fields is not None]
     left = [(one, became) for one, became in apart_from if one.clip.fields is not None]
@@ -173,7 +173,7 @@ def judge_fall(together: Marks, apart_from: Marks) -> str:
         for name, some in conditions.items()
     )
     over = [name for name, some in conditions.items() if name in GOALS and not is_within_wrong_limit(name, some)]
-    told = "met" if fell <= ALLOWED_FALL else f"missed, {ALLOWED_FALL:g} allowed"
+    told = "met" if fell <= _ALLOWED_FALL else f"missed, {_ALLOWED_FALL:g} allowed"
     wrong = f"wrong is beyond its goal at {', '.join(over)}" if over else "wrong is within its goals"
     return f"right falls by {fell:.1f} points ({told}), at most by {most[0]:.1f}, at {most[1]}; {wrong}"
 
@@ -183,15 +183,15 @@ def _percent_right(some: Marks) -> float:
 
 
 def main() -> None:
-    """Print the tables."""
+    """Mark clips with curves fitted on other sets and speakers; print the marks."""
     parser = argparse.ArgumentParser(
         prog="python -m lab.bench.rotation", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("manifests", type=Path, nargs="+", metavar="MANIFEST")
-    parser.add_argument("--kept", type=Path, default=KEPT, help="where hearings are kept; default .cache/rotation")
+    parser.add_argument("--kept", type=Path, default=_KEPT, help="where hearings are kept; default .cache/rotation")
     asked = parser.parse_args()
     settings = load_settings(Settings, None)
-    every = [one for manifest in asked.manifests for one in hear_clips(settings, manifest, asked.kept)]
+    every = [one for manifest in asked.manifests for one in _evaluate_clips_cached(settings, manifest, asked.kept)]
     forms = load_forms(settings.forms_directory)
     names = sorted({one.clip.form for one in every})
     standing = {name: rules(settings, forms[name], assemble(settings, name).catalogue) for name in names}
@@ -205,9 +205,9 @@ def main() -> None:
     for name, key in GROUPS.items():
         if len({key(one) for one in every} - {None}) > 1:
             ways[f"other {name}s"] = cross_validate_groups(every, key, standing)
-            told.append(f"Other {name}s: {judge_fall(ways['all of it'], ways[f'other {name}s'])}.")
+            told.append(f"Other {name}s: {judge_drop(ways['all of it'], ways[f'other {name}s'])}.")
     ways["other speakers, demand too"] = cross_validate_groups(every, GROUPS["speaker"], standing, demand=True)
-    told.append(f"The demand too: {judge_fall(ways['all of it'], ways['other speakers, demand too'])}.")
+    told.append(f"The demand too: {judge_drop(ways['all of it'], ways['other speakers, demand too'])}.")
     wrong = sum(not one.right for one in readings)
     print(to_markdown(tabulate_fits(ways, "Tuned on other speakers, wordings, noises and sets")))
     print(f"Fitted on up to {len(readings)} fields, {wrong} wrong. {' '.join(told)}")

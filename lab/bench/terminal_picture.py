@@ -20,12 +20,12 @@ from edge.cli.watch.state import View
 
 COLUMNS, LINES = 80, 24
 
-FORMAT = re.sub(r"@font-face.*?}}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+_FORMAT = re.sub(r"@font-face.*?}}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
 """Without web fonts: a page that shows the picture sends no request for them."""
 
 
 def main() -> None:
-    """Write the picture."""
+    """Draw the last screen of a run as SVG."""
     given = [*sys.argv[1:], *("bench/terminal_picture.jsonl", "docs/run.svg")[len(sys.argv) - 1 :]]
     lines, target = map(Path, given[:2])
     view = View()
@@ -33,7 +33,7 @@ def main() -> None:
         view.update(line)
     console = Console(record=True, width=COLUMNS, force_terminal=True, file=io.StringIO())
     console.print(Group(*draw(view.picture(), COLUMNS, LINES)))
-    console.save_svg(str(target), title="dockvoice run", code_format=FORMAT)
+    console.save_svg(str(target), title="dockvoice run", code_format=_FORMAT)
 
 
 if __name__ == "__main__":

@@ -53,22 +53,22 @@ from lab.scoring import Clip, Mark, Result, are_fields_equal, read_manifest
 
 CLIPS = Path(__file__).parents[2] / "tests" / "data" / "speech" / "set" / "manifest.jsonl"
 
-EVERY = 4
+_EVERY = 4
 """Of the repository's own clips, where nothing else is asked for: two dozen."""
 
-OURS = "dockvoice"
+_OURS = "dockvoice"
 
-PAUSES_MS = (600, 800)
+_PAUSES_MS = (600, 800)
 """Pauses of devices with fixed endpointing."""
 
-SILENCE_S = 4.0
+_SILENCE_S = 4.0
 """Silence appended to each clip: more than the longest wait of any pipeline here, which is three seconds."""
 
-QUARTER = 4  # The product is to have at most one cut where the fastest of the others has so many.
+_QUARTER = 4  # The product is to have at most one cut where the fastest of the others has so many.
 
 
 @dataclass(frozen=True, slots=True)
-class TurnEnd:
+class _TurnEnd:
     """How the turn of one clip ended, with times."""
 
     pipeline: str
@@ -83,8 +83,8 @@ class TurnEnd:
     mark: Mark = Mark.ASKED
 
 
-class PaddedSource(Source):
-    """A recording followed by SILENCE_S of silence."""
+class _PaddedSource(Source):
+    """A recording followed by _SILENCE_S of silence."""
 
     live = False
 
@@ -98,18 +98,18 @@ class PaddedSource(Source):
         for frame in self._recording.frames():
             yield frame
             end = frame.end
-        for _ in range(round(SILENCE_S * SAMPLE_RATE) // FRAME_SAMPLES):
+        for _ in range(round(_SILENCE_S * SAMPLE_RATE) // FRAME_SAMPLES):
             yield Frame(end, bytes(FRAME_SAMPLES * SAMPLE_BYTES))
             end += FRAME_SAMPLES
 
 
-def padded_source(clip: Clip) -> PaddedSource:
+def padded_source(clip: Clip) -> _PaddedSource:
     """The clip's recording followed by silence."""
-    return PaddedSource(RecordedSource(clip.audio))
+    return _PaddedSource(RecordedSource(clip.audio))
 
 
 @contextmanager
-def use_processor_time() -> Iterator[None]:
+def _use_processor_time() -> Iterator[None]:
     """Within, the product's timings are CPU time."""
     with ExitStack() as restored:
         for module in (ear, dictation):
@@ -118,26 +118,26 @@ def use_processor_time() -> Iterator[None]:
         yield
 
 
-async def measure_product(settings: Settings, clips: Sequence[Clip]) -> list[TurnEnd]:
+async def _measure_product(settings: Settings, clips: Sequence[Clip]) -> list[_TurnEnd]:
     """How the product's endpointing ended the turn of each clip, and when."""
-    with use_processor_time(), show_progress(OURS, len(clips)) as tick:
+    with _use_processor_time(), show_progress(_OURS, len(clips)) as tick:
         heard = await evaluate(settings, [ClipSource(clip, partial(padded_source, clip)) for clip in clips], tick)
     return [_product_turn_end(one.result) for one in heard]
 
 
-def _product_turn_end(result: Result) -> TurnEnd:
+def _product_turn_end(result: Result) -> _TurnEnd:
     said_s = result.clip.speech_end or 0.0
     cut = any(one.utterance.segment.closed < said_s * SAMPLE_RATE for one in result.heard)
     if result.decision_ms is None:
-        return TurnEnd(OURS, None, cut=cut, mark=result.mark)
+        return _TurnEnd(_OURS, None, cut=cut, mark=result.mark)
     last = result.heard[-1]
     computed = last.compute_s * 1000
-    return TurnEnd(OURS, result.decision_ms - computed, computed, computed, cut, result.mark)
+    return _TurnEnd(_OURS, result.decision_ms - computed, computed, computed, cut, result.mark)
 
 
 async def measure_pipeline(
     pipeline: TurnPipeline, floor: BaselineRecogniser, rules: Rules, clips: Sequence[Clip]
-) -> list[TurnEnd]:
+) -> list[_TurnEnd]:
     """How another pipeline ended the turn of each clip, with the product's recogniser."""
     recogniser = TurnRecogniser(floor)
     found = []
@@ -153,22 +153,22 @@ async def measure_pipeline(
 
 def pipeline_turn_end(
     name: str, clip: Clip, heard: Sequence[tuple[DetectedTurn, TurnTranscript]], rules: Rules
-) -> TurnEnd:
+) -> _TurnEnd:
     """The result of a clip with these turns, whose words are parsed as one sentence."""
     words = [word for _, one in heard for word in one.words]
-    outcome = _mark_entry(accepted_fields(words, rules), clip.fields or {})
+    outcome = _mark_entry(_accepted_fields(words, rules), clip.fields or {})
     said = round((clip.speech_end or 0.0) * SAMPLE_RATE)
     cut = any(turn.closed < said for turn, _ in heard)
     behind = next((both for both in heard if both[0].closed >= said), None)
     if behind is None:
-        return TurnEnd(name, None, cut=cut, mark=outcome)
+        return _TurnEnd(name, None, cut=cut, mark=outcome)
     turn, one = behind
     waited = (turn.closed - said) / SAMPLE_RATE
     whole, along = (1000 * max(turn.thought_s, spent) for spent in (one.whole_s, one.behind_s))
-    return TurnEnd(name, 1000 * waited, whole, along, cut, outcome)
+    return _TurnEnd(name, 1000 * waited, whole, along, cut, outcome)
 
 
-def accepted_fields(words: Sequence[Word], rules: Rules) -> Mapping[str, FieldValue] | None:
+def _accepted_fields(words: Sequence[Word], rules: Rules) -> Mapping[str, FieldValue] | None:
     """The entry parsed from the words, if all required fields have one value; confidence is ignored."""
     form, catalogue = rules.form, rules.catalogue
     _, fields = read_without_breath(words, form, catalogue)
@@ -198,7 +198,7 @@ COLUMNS = (
 )
 
 
-def tabulate_turn_ends(found: Mapping[str, Sequence[TurnEnd]], title: str) -> Table:
+def _tabulate_turn_ends(found: Mapping[str, Sequence[_TurnEnd]], title: str) -> Table:
     """Delays and cuts, a row for each pipeline."""
     rows = tuple((name, *_turn_end_cells(some)) for name, some in found.items())
     note = (
@@ -209,7 +209,7 @@ def tabulate_turn_ends(found: Mapping[str, Sequence[TurnEnd]], title: str) -> Ta
     return Table(title, COLUMNS, rows, note)
 
 
-def _turn_end_cells(some: Sequence[TurnEnd]) -> Iterator[str]:
+def _turn_end_cells(some: Sequence[_TurnEnd]) -> Iterator[str]:
     yield str(len(some))
     timed = [(one.waited_ms, one) for one in some if one.waited_ms is not None]
     whole = [waited + one.whole_ms for waited, one in timed]
@@ -226,21 +226,21 @@ def _format_percentiles(times: Sequence[float]) -> tuple[str, str]:
     return (f"{percentile(times, 50):.0f}", f"{percentile(times, 95):.0f}") if times else (NONE, NONE)
 
 
-def compare_with_fastest(found: Mapping[str, Sequence[TurnEnd]]) -> str:
+def _compare_with_fastest(found: Mapping[str, Sequence[_TurnEnd]]) -> str:
     """Say whether the product is as fast as the fastest other, with a quarter of its cuts."""
     times = {
         name: [one.waited_ms + one.whole_ms for one in some if one.waited_ms is not None]
         for name, some in found.items()
     }
-    others = [name for name in found if name != OURS and times[name]]
-    if not others or not times.get(OURS):
+    others = [name for name in found if name != _OURS and times[name]]
+    if not others or not times.get(_OURS):
         return "Nothing to compare with."
     fastest = min(others, key=lambda name: percentile(times[name], 50))
-    both = {at: [percentile(times[name], at) for name in (OURS, fastest)] for at in (50, 95)}
+    both = {at: [percentile(times[name], at) for name in (_OURS, fastest)] for at in (50, 95)}
     told = [f"of {at} % within {ours:.0f} ms for {theirs:.0f}" for at, (ours, theirs) in both.items()]
     met = all(ours <= theirs for ours, theirs in both.values())
-    cut, cut_there = (sum(one.cut for one in found[name]) for name in (OURS, fastest))
-    fewer = QUARTER * cut <= cut_there
+    cut, cut_there = (sum(one.cut for one in found[name]) for name in (_OURS, fastest))
+    fewer = _QUARTER * cut <= cut_there
     return (
         f"The fastest of the others is {fastest}. As fast as it: {'met' if met else 'missed'} ({', '.join(told)}). "
         f"At a quarter of its cuts: {'met' if fewer else 'missed'} ({cut} for {cut_there})."
@@ -260,35 +260,35 @@ def select_clips(manifests: Sequence[Path], every: int) -> dict[str, list[Clip]]
     return {name: [clip for clip in some if clip.form == some[0].form] for name, some in clips.items() if some}
 
 
-async def measure_all(settings: Settings, clips: Sequence[Clip]) -> dict[str, list[TurnEnd]]:
+async def measure_all(settings: Settings, clips: Sequence[Clip]) -> dict[str, list[_TurnEnd]]:
     """Turn ends of all pipelines over the same clips, the product's first."""
     parts = assemble(settings, clips[0].form)
     floor = BaselineRecogniser(settings, parts.form, parts.catalogue)
-    pipelines = [*(made() for made in installed_pipelines()), *(FixedPause(settings, pause) for pause in PAUSES_MS)]
-    found = {OURS: await measure_product(settings, clips)}
+    pipelines = [*(made() for made in installed_pipelines()), *(FixedPause(settings, pause) for pause in _PAUSES_MS)]
+    found = {_OURS: await _measure_product(settings, clips)}
     for pipeline in pipelines:
         found[pipeline.name] = await measure_pipeline(pipeline, floor, parts.rules, clips)
     return found
 
 
 def main() -> None:
-    """Print a table for each manifest."""
+    """Print the delays and cuts of each pipeline, a table for each manifest."""
     parser = argparse.ArgumentParser(
         prog="python -m lab.bench.turns", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("manifests", type=Path, nargs="*", metavar="MANIFEST", help="default: the repository's clips")
-    parser.add_argument("--every", type=int, metavar="N", help=f"every Nth clip; default 1, of our own {EVERY}")
+    parser.add_argument("--every", type=int, metavar="N", help=f"every Nth clip; default 1, of our own {_EVERY}")
     asked = parser.parse_args()
     own = not asked.manifests
-    of_all = select_clips(asked.manifests or [CLIPS], asked.every or (EVERY if own else 1))
+    of_all = select_clips(asked.manifests or [CLIPS], asked.every or (_EVERY if own else 1))
     settings = load_settings(Settings, None)
     missing = [] if len(list(installed_pipelines())) == len(OTHERS) else ["Not all of ./lab[beside] is installed here."]
     for name, clips in of_all.items():
         before = os.getloadavg()[0]
         found = asyncio.run(measure_all(settings, clips))
-        print(to_markdown(tabulate_turn_ends(found, f"Last word to decision, {Path(name).parent.name}")))
+        print(to_markdown(_tabulate_turn_ends(found, f"Last word to decision, {Path(name).parent.name}")))
         load_told = f"The machine's load was {before:.1f} before, {os.getloadavg()[0]:.1f} after."
-        print(" ".join([compare_with_fastest(found), load_told, *missing]) + "\n")
+        print(" ".join([_compare_with_fastest(found), load_told, *missing]) + "\n")
 
 
 if __name__ == "__main__":

@@ -29,11 +29,11 @@ from lab.report.comparing import Table, format_percent, to_markdown
 from lab.report.statistics import wilson_interval
 from lab.scoring import Clip, are_fields_equal, read_manifest
 
-WHOSE = ("product", "floor")
+_WHOSE = ("product", "floor")
 
 
 @dataclass(frozen=True, slots=True)
-class WitnessedEntry:
+class _WitnessedEntry:
     """The record of a clip, and the second recogniser's result for it."""
 
     whose: str
@@ -44,16 +44,16 @@ class WitnessedEntry:
     """Whether the values it offers instead are the true ones."""
 
 
-async def measure_entries(settings: Settings, clips: Sequence[Clip]) -> tuple[list[WitnessedEntry], float]:
+async def _measure_entries(settings: Settings, clips: Sequence[Clip]) -> tuple[list[_WitnessedEntry], float]:
     """Every entry recorded of the clips by product and baseline, and the second recogniser's peak memory, MB."""
     parts, witness = assemble(settings, clips[0].form), WitnessProcess()
     floor = BaselineRecogniser(settings, parts.form, parts.catalogue)
-    found: list[WitnessedEntry] = []
+    found: list[_WitnessedEntry] = []
     with show_progress("hearing", 2 * len(clips)) as tick:
         for one in await evaluate(settings, load_clip_sources(clips), tick):
             clip = one.result.clip
             sound = b"".join(frame.pcm for frame in RecordedSource(clip.audio).frames())
-            words = floor.words(RecordedSource(clip.audio))
+            words = floor.recognise_words(RecordedSource(clip.audio))
             plain = parse_words([word.text for word in words], parts.form, parts.catalogue)
             taken = [("floor", words, plain, sound)] if plain is not None else []
             taken += [
@@ -63,7 +63,7 @@ async def measure_entries(settings: Settings, clips: Sequence[Clip]) -> tuple[li
             ]
             for whose, said, fields, pcm in taken:
                 heard_otherwise = contradicted(said, await witness.words(pcm), parts.form, parts.catalogue)
-                found.append(judge_entry(whose, clip, fields, heard_otherwise))
+                found.append(_judge_entry(whose, clip, fields, heard_otherwise))
             tick()
     memory = _peak_mb(witness.pid)
     await witness.end()
@@ -76,32 +76,32 @@ def _peak_mb(pid: int | None) -> float:
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:")), 0.0)
 
 
-def judge_entry(
+def _judge_entry(
     whose: str,
     clip: Clip,
     fields: Mapping[str, FieldValue],
     otherwise: Mapping[str, tuple[FieldValue, FieldValue]],
-) -> WitnessedEntry:
+) -> _WitnessedEntry:
     """Compare one record with the second recogniser's values and the truth."""
     truth = clip.fields or {}
     asked = {name: other for name, (value, other) in otherwise.items() if fields.get(name) == value}
     offered = are_fields_equal({**fields, **asked}, truth)
-    return WitnessedEntry(whose, clip.condition, are_fields_equal(fields, truth), bool(asked), bool(asked) and offered)
+    return _WitnessedEntry(whose, clip.condition, are_fields_equal(fields, truth), bool(asked), bool(asked) and offered)
 
 
-def tabulate_entries(found: Sequence[WitnessedEntry]) -> Table:
+def _tabulate_entries(found: Sequence[_WitnessedEntry]) -> Table:
     """Questions about wrong and right entries, by recorder and condition."""
-    groups: dict[tuple[str, str], list[WitnessedEntry]] = {(one.whose, one.condition): [] for one in found}
+    groups: dict[tuple[str, str], list[_WitnessedEntry]] = {(one.whose, one.condition): [] for one in found}
     for one in found:
         groups[one.whose, one.condition].append(one)
-    for whose in WHOSE:
+    for whose in _WHOSE:
         groups[whose, "together"] = [one for one in found if one.whose == whose]
     rows = tuple((f"{whose}: {name}", *_entry_cells(some)) for (whose, name), some in sorted(groups.items()) if some)
     columns = ("entries", "wrong", "of these asked %", "the true value offered", "right", "asked in vain %")
     return Table("A witness in the undo window", columns, rows, "In brackets: 95 % intervals (Wilson).")
 
 
-def _entry_cells(some: Sequence[WitnessedEntry]) -> Iterator[str]:
+def _entry_cells(some: Sequence[_WitnessedEntry]) -> Iterator[str]:
     for right in (False, True):
         of = [one for one in some if one.right is right]
         asked = [one for one in of if one.doubted]
@@ -112,7 +112,7 @@ def _entry_cells(some: Sequence[WitnessedEntry]) -> Iterator[str]:
 
 
 def main() -> None:
-    """Print the figures."""
+    """Recognise clips with both recognisers; print benefit, CPU time and memory."""
     parser = argparse.ArgumentParser(
         prog="python -m lab.bench.witness", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -124,8 +124,8 @@ def main() -> None:
         for manifest in asked.manifests
         for clip in [one for one in read_manifest(manifest) if one.fields is not None][:: asked.every]
     ]
-    found, memory_mb = asyncio.run(measure_entries(load_settings(Settings, None), clips))
-    print(to_markdown(tabulate_entries(found)))
+    found, memory_mb = asyncio.run(_measure_entries(load_settings(Settings, None), clips))
+    print(to_markdown(_tabulate_entries(found)))
     spent = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu_s = (spent.ru_utime + spent.ru_stime) / max(1, len(found))
     print(f"The witness: {memory_mb:.0f} MB, {cpu_s:.2f} s of a processor an entry, its start included.")

@@ -36,12 +36,12 @@ from lab.demo.door import DemoDevice
 from lab.demo.office import DemoConsole
 from lab.demo.servers import BrokerKind, DemoBroker, DemoInventory, run_dockvoice
 
-SETTLE_WITHIN_S = 60.0  # Receipts come within milliseconds; this covers a machine that is busy with something else.
+_SETTLE_WITHIN_S = 60.0  # Receipts come within milliseconds; this covers a machine that is busy with something else.
 HERE, TREE = Path(__file__).parents[1] / "recordings", Path(__file__).parents[2] / "tests/data/speech/trailer"
 
 TRAILER = "5501"
 
-NOTICE = """\
+_NOTICE = """\
 notice,trailer,door,pallet,item,quantity,uom,lot_needed
 4550012,5501,,742,A100,24,CS,no
 4550012,5501,,743,A200,30,CS,no
@@ -53,7 +53,7 @@ notice,trailer,door,pallet,item,quantity,uom,lot_needed
 4550012,5501,,749,B715,24,CS,no
 """
 
-HALF_SURE = 0.5
+_HALF_SURE = 0.5
 """Lowered confidence threshold for the fallback recogniser, which stays below 0.75 in the shorter story."""
 
 commands = typer.Typer()
@@ -115,7 +115,7 @@ class _Demo:
         self._stands_in = ears(self._settings) == pocketsphinx.NAME
         if self._stands_in:
             given = self._device_settings(engine)
-            given["agree"] = {**given["agree"], "minimum_confidence": HALF_SURE}
+            given["agree"] = {**given["agree"], "minimum_confidence": _HALF_SURE}
             self._settings = load_settings(Settings, None, **given)
         self._console = SafeConsole(highlight=False)
         self._owed: dict[str, Mapping[str, Any]] = {}
@@ -140,23 +140,23 @@ class _Demo:
         with ExitStack() as running:
             running.enter_context(self._broker)
             beside = running.enter_context(ThreadPoolExecutor(1))
-            opening = beside.submit(self._open, running)
+            opening = beside.submit(self._start_inventory_and_console, running)
             parts = assemble(self._settings, live=True)  # the recogniser's weights take seconds
             show(f"Broker: {self._broker.name}\nRecogniser: {parts.interpreter.name}\n", style="dim")
             opening.result()
             if self._stands_in:
-                show(STANDS_IN, style="yellow", soft_wrap=True)
-            show(f"A notice announces trailer {TRAILER}: {NOTICE.count('5501')} pallets.\n", style="dim")
+                show(_STANDS_IN, style="yellow", soft_wrap=True)
+            show(f"A notice announces trailer {TRAILER}: {_NOTICE.count('5501')} pallets.\n", style="dim")
             return asyncio.run(self._receive(parts))
 
-    def _open(self, running: ExitStack) -> None:
+    def _start_inventory_and_console(self, running: ExitStack) -> None:
         """Start the inventory, which announces the trailer, and then the console."""
         with ThreadPoolExecutor(1) as beside:
             enrolling = beside.submit(self._inventory.enrol, self._state)
             running.enter_context(self._inventory.running())
             enrolling.result()
         notice = self._scratch / "notice.csv"
-        notice.write_text(NOTICE, encoding="utf-8")
+        notice.write_text(_NOTICE, encoding="utf-8")
         self._inventory.expect(notice)
         running.enter_context(self._office)
 
@@ -164,19 +164,19 @@ class _Demo:
         with JournalThread(self._state, parts.settings.keep) as executor:
             door = DemoDevice(parts, executor, partial(self._print_step, Phrasing(parts.form, "en")))
             async with door.open():
-                await door.until_announced()
-                for clip in load_utterances(short=self._stands_in):
-                    await self._between(clip, door)
+                await door.wait_until_announced()
+                for clip in _load_utterances(short=self._stands_in):
+                    await self._play_event_before(clip, door)
                     who = "colleague" if clip.by_colleague else "operator"
                     self._console.print(f"{who:>9}  {clip.text}", style="bold" if who == "operator" else "dim")
                     await door.hear(clip.audio)
-                await door.until_recorded()
-                await door.settle(SETTLE_WITHIN_S)
-                holds = await asyncio.to_thread(self._prove)
-                await self._hand_over(await door.put_aside())
+                await door.wait_until_recorded()
+                await door.settle(_SETTLE_WITHIN_S)
+                holds = await asyncio.to_thread(self._make_and_verify_dossier)
+                await self._show_reviews(await door.parked_ids())
         return holds
 
-    async def _between(self, clip: DemoUtterance, door: DemoDevice) -> None:
+    async def _play_event_before(self, clip: _DemoUtterance, door: DemoDevice) -> None:
         match clip.before:
             case "broker dies":
                 await asyncio.to_thread(self._broker.kill)
@@ -193,7 +193,7 @@ class _Demo:
         if stands.row is not None:
             self._owed[stands.row.event_id] = json.loads(stands.row.body)["data"]["fields"]
 
-    def _prove(self) -> bool:
+    def _make_and_verify_dossier(self) -> bool:
         """Make the dossier with the recordings, verify it as a third party would, and print its result."""
         if not any(fields.get("trailer") == TRAILER for fields in self._owed.values()):
             self._console.print(f"\nNothing of trailer {TRAILER} was recorded: no dossier can be made.", style="red")
@@ -205,12 +205,12 @@ class _Demo:
             figures = self._inventory.dossier(TRAILER, dossier, bundle)
             checked = verify_dossier(dossier, self._inventory.key.keyid)
         counted = compare_records(self._owed, rows.result())
-        self._console.print(f"\nDossier: {checked[-1]}", style="green" if checked[-1] == HOLDS else "red")
-        self._console.print(f"Pallets: {summarise_totals(figures)}", soft_wrap=True)
+        self._console.print(f"\nDossier: {checked[-1]}", style="green" if checked[-1] == _HOLDS else "red")
+        self._console.print(f"Pallets: {_summarise_totals(figures)}", soft_wrap=True)
         self._console.print(str(counted), style="green" if counted.whole else "red")
-        return counted.whole and checked[-1] == HOLDS
+        return counted.whole and checked[-1] == _HOLDS
 
-    async def _hand_over(self, cases: Sequence[str]) -> None:
+    async def _show_reviews(self, cases: Sequence[str]) -> None:
         """Print where a reviewer finds the parked entries; on a terminal, wait until the review is finished."""
         if not cases:
             self._console.print("Nothing was put aside: no case waits for a reviewer.", style="yellow")
@@ -226,10 +226,10 @@ class _Demo:
         )
         if sys.stdin.isatty() and sys.stdout.isatty():
             self._console.print("The device stays on the line, and does what is decided. Enter ends it.", style="dim")
-            await wait_for_enter()
-            await asyncio.to_thread(self._prove_again)
+            await _wait_for_enter()
+            await asyncio.to_thread(self._remake_changed_dossier)
 
-    def _prove_again(self) -> None:
+    def _remake_changed_dossier(self) -> None:
         """If a review changed the trailer's totals, make the dossier's next version and print them."""
         dossier = self._scratch / "5501.v2.zip"
         content = self._inventory.dossier(TRAILER, dossier, self._scratch / "demo.zip")
@@ -240,19 +240,19 @@ class _Demo:
         for line in checked:
             if line.startswith("changed: "):
                 self._console.print(line, style="dim", soft_wrap=True)
-        self._console.print(f"Pallets: {summarise_totals(content)}", soft_wrap=True)
+        self._console.print(f"Pallets: {_summarise_totals(content)}", soft_wrap=True)
 
 
-STANDS_IN = (
+_STANDS_IN = (
     f"It stands in for vosk, and hears less surely: the shorter story, where half sure is enough "
-    f"(agree.minimum_confidence = {HALF_SURE}). The whole one: `dockvoice models get small-en-us`.\n"
+    f"(agree.minimum_confidence = {_HALF_SURE}). The whole one: `dockvoice models get small-en-us`.\n"
 )
 """Printed when the fallback recogniser, whose weights are always installed, is in use."""
 
-HOLDS = "it holds"  # The check's last words for a valid dossier.
+_HOLDS = "it holds"  # The check's last words for a valid dossier.
 
 
-async def wait_for_enter() -> None:
+async def _wait_for_enter() -> None:
     """Wait for Enter on the terminal, or Ctrl-C."""
     loop, done = asyncio.get_running_loop(), asyncio.Event()
     loop.add_reader(sys.stdin, done.set)
@@ -275,7 +275,7 @@ def verify_dossier(dossier: Path, key_id: str) -> list[str]:
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()  # noqa: S603 - ours
 
 
-def summarise_totals(figures: Mapping[str, Any]) -> str:
+def _summarise_totals(figures: Mapping[str, Any]) -> str:
     """Word a dossier's totals, in pallets."""
     lines = figures["lines"]
     statuses = Counter(line["status"] for line in lines)
@@ -289,7 +289,7 @@ def summarise_totals(figures: Mapping[str, Any]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class DemoUtterance:
+class _DemoUtterance:
     """A recorded utterance of the demo, and the event before it."""
 
     audio: Path
@@ -298,15 +298,15 @@ class DemoUtterance:
     before: str  # The event before the utterance.
 
 
-def load_utterances(*, short: bool) -> list[DemoUtterance]:
+def _load_utterances(*, short: bool) -> list[_DemoUtterance]:
     """The packaged recordings of a story, in order; events before a recording that it leaves out still happen."""
     manifest = (HERE if HERE.is_dir() else TREE) / "manifest.jsonl"
-    told: list[DemoUtterance] = []
+    told: list[_DemoUtterance] = []
     before = ""
     for clip in map(json.loads, manifest.read_text(encoding="utf-8").splitlines()):
         before = clip.get("before", before)
         if clip.get("story", "long") in {"both", "short" if short else "long"}:
-            told.append(DemoUtterance(manifest.parent / clip["audio"], clip["text"], clip["speaker"] != "rms", before))
+            told.append(_DemoUtterance(manifest.parent / clip["audio"], clip["text"], clip["speaker"] != "rms", before))
             before = ""
     return told
 

@@ -25,13 +25,13 @@ from edge.ports import Source
 from edge.records import SAMPLE_RATE, Frame
 
 SILENCE = bytes(640)  # 20 ms of it, at 16 kHz and 16 bit.
-REACTION_S = 0.5  # People take as long; the device ignores an answer within 0.4 s of its question.
-CALM_S = 0.1  # Playback has reached the ear by then, and a second breath too, where no question is open.
-UNHEARD_S = 2.0  # Far more than reading takes on a busy machine: after it, the utterance counts as not heard.
-LOOK_S = 0.02  # How often it is looked whether something has come about.
+_REACTION_S = 0.5  # People take as long; the device ignores an answer within 0.4 s of its question.
+_CALM_S = 0.1  # Playback has reached the ear by then, and a second breath too, where no question is open.
+_UNHEARD_S = 2.0  # Far more than reading takes on a busy machine: after it, the utterance counts as not heard.
+_LOOK_S = 0.02  # How often it is looked whether something has come about.
 
 
-class RecordedMicrophone(Source):
+class _RecordedMicrophone(Source):
     """A source that plays queued recordings in real time, and silence between them."""
 
     name = "microphone"
@@ -44,7 +44,7 @@ class RecordedMicrophone(Source):
         self._late = False  # Whether more time has gone by than there was sound.
 
     @property
-    def quiet(self) -> bool:
+    def is_quiet(self) -> bool:
         """Whether all recordings were played."""
         return self._quiet.is_set()
 
@@ -54,7 +54,7 @@ class RecordedMicrophone(Source):
         self._recordings.put(RecordedSource(recording))
 
     def close(self) -> None:
-        """End the source."""
+        """End `frames`."""
         self._off.set()
 
     def frames(self) -> Iterator[Frame]:
@@ -79,10 +79,10 @@ class RecordedMicrophone(Source):
                 yield from (frame.pcm for frame in self._recordings.get().frames())
 
 
-async def poll_until(there: Callable[[], bool]) -> None:
+async def _poll_until(there: Callable[[], bool]) -> None:
     """Poll until the condition holds."""
     while not there():  # noqa: ASYNC110 - sound and conversation go on in threads and rooms that have no event for it
-        await asyncio.sleep(LOOK_S)
+        await asyncio.sleep(_LOOK_S)
 
 
 class DemoDevice:
@@ -125,7 +125,7 @@ class DemoDevice:
             works=works,
         )
         self._decisions = Decisions(settings, executor, self._conversing, self._delivery.written)
-        self._headset = RecordedMicrophone()
+        self._headset = _RecordedMicrophone()
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
@@ -133,7 +133,7 @@ class DemoDevice:
         async with asyncio.TaskGroup() as group:
             await self._dictation.resume()
             await self._conversing.start()
-            working = (self._delivery.run(), self._conversing.run(), self._take_signed())
+            working = (self._delivery.run(), self._conversing.run(), self._apply_signed_decisions())
             beside = [group.create_task(work) for work in working]
             hearing = group.create_task(hear_all(self._dictation, [self._headset]))
             try:
@@ -144,7 +144,7 @@ class DemoDevice:
             for task in beside:
                 task.cancel()
 
-    async def _take_signed(self) -> None:
+    async def _apply_signed_decisions(self) -> None:
         """Carry out the console's signed decisions about parked entries."""
         read, carry_out = self._delivery.decisions.read, self._decisions.decide_signed
         await review_decisions.take_signed(self._executor, self._signed, read, carry_out)
@@ -153,29 +153,29 @@ class DemoDevice:
         """Play a recording; return when its result is on disk."""
         before, calm = self._noted, 0
         self._headset.play(recording)
-        while calm * LOOK_S < self._calm_after(before):
-            await asyncio.sleep(LOOK_S)
-            calm = calm + 1 if self._headset.quiet and not self._dictation.attentive else 0
+        while calm * _LOOK_S < self._silence_needed_s(before):
+            await asyncio.sleep(_LOOK_S)
+            calm = calm + 1 if self._headset.is_quiet and not self._dictation.attentive else 0
 
-    def _calm_after(self, before: int) -> float:
+    def _silence_needed_s(self, before: int) -> float:
         """Seconds of silence to wait until all recognised speech is surely recorded."""
         if self._noted == before:
-            return UNHEARD_S
-        return CALM_S if self._dialogue.question is None else REACTION_S
+            return _UNHEARD_S
+        return _CALM_S if self._dialogue.question is None else _REACTION_S
 
-    async def until_announced(self) -> None:
+    async def wait_until_announced(self) -> None:
         """Wait until the expected list has arrived."""
-        await poll_until(lambda: bool(self._delivery.expected.current().places))
+        await _poll_until(lambda: bool(self._delivery.expected.current().places))
 
-    async def until_recorded(self) -> None:
+    async def wait_until_recorded(self) -> None:
         """Wait until the entry read back is committed."""
-        await poll_until(lambda: self._dialogue.state is not State.HELD)
+        await _poll_until(lambda: self._dialogue.state is not State.HELD)
 
     async def settle(self, within_s: float) -> int:
         """Wait at most `within_s` seconds for receipts; return the number of pending events."""
         await self._delivery.drain(within_s)
         return await self._executor(lambda journal: journal.outbox.count_unsettled())
 
-    async def put_aside(self) -> list[str]:
+    async def parked_ids(self) -> list[str]:
         """Ids of the parked utterances, oldest first."""
         return await self._executor(lambda journal: [one.utterance_id for one in journal.review.under_review()])

@@ -15,10 +15,10 @@ import httpx
 from dockvoice_protocol.errors import Unavailable
 from lab.demo.servers import DOCKVOICE, DemoInventory, free_port, is_listening, run_dockvoice, run_process, wait_until
 
-SIGN_IN = re.compile('name="form" value="([^"]+)"')
+_SIGN_IN = re.compile('name="form" value="([^"]+)"')
 """Matches the form token in the sign-in page, which is posted back."""
 
-DECIDES = 'id="decision"'
+_DECIDES = 'id="decision"'
 """In a review's page only if the account may decide."""
 
 SHOWN_WITHIN_S = 20.0
@@ -41,12 +41,12 @@ class DemoConsole:
         self._running = ExitStack()
 
     def __enter__(self) -> Self:
-        """Start it in the background."""
+        """Start the console in the background."""
         self._opening = self._opener.submit(self._open)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop it."""
+        """Stop the console."""
         self._opener.shutdown()
         self._running.close()
 
@@ -60,15 +60,15 @@ class DemoConsole:
         page, until = "not asked for", time.monotonic() + SHOWN_WITHIN_S
         try:
             with httpx.Client(base_url=self.address(""), follow_redirects=True, trust_env=False) as browser:
-                form = SIGN_IN.search(browser.get("/sign-in").text)
+                form = _SIGN_IN.search(browser.get("/sign-in").text)
                 given = {"name": self.reviewer, "password": self.password, "form": form[1] if form else ""}
                 answer = browser.post("/sign-in", data={**given, "next": case})
-                while DECIDES not in (page := answer.text) and time.monotonic() < until:
+                while _DECIDES not in (page := answer.text) and time.monotonic() < until:
                     time.sleep(LOOK_S)
                     answer = browser.get(case)
         except httpx.HTTPError as fault:
             raise Unavailable(f"the console: {self.address(case)}: {str(fault) or type(fault).__name__}") from None
-        if DECIDES not in page:
+        if _DECIDES not in page:
             raise Unavailable(f"the console: {self.address(case)}: {answer.status_code}, and nothing to decide there")
 
     def _open(self) -> None:

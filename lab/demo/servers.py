@@ -23,14 +23,14 @@ from dockvoice_protocol.errors import Misconfigured, Unavailable
 from edge.keep import device_key
 from edge.keep.device_key import KEY
 
-START_WITHIN_S = 20.0
+_START_WITHIN_S = 20.0
 """Timeout for a server's start: each takes a second or two on a slow machine."""
 
-KEYS = "DOCKVOICE_INVENTORY_KEYS_DIRECTORY"  # The setting that says where the keys of devices are.
+_KEYS = "DOCKVOICE_INVENTORY_KEYS_DIRECTORY"  # The setting that says where the keys of devices are.
 PORTS = range(20_000, 32_768)
 """Below Linux's ip_local_port_range, so that no outgoing connection takes a server's port while it starts."""
 
-SBIN = ("/usr/sbin", "/usr/local/sbin")  # Where Debian puts mosquitto: not on the path of an ordinary user.
+_SBIN = ("/usr/sbin", "/usr/local/sbin")  # Where Debian puts mosquitto: not on the path of an ordinary user.
 
 
 class BrokerKind(StrEnum):
@@ -49,7 +49,7 @@ class DemoBroker:
         self.port = free_port()
         self._log = scratch / "broker.log"
         self._running = ExitStack()
-        mosquitto = shutil.which("mosquitto", path=os.pathsep.join((os.environ.get("PATH", ""), *SBIN)))
+        mosquitto = shutil.which("mosquitto", path=os.pathsep.join((os.environ.get("PATH", ""), *_SBIN)))
         if kind is BrokerKind.MOSQUITTO and mosquitto is None:
             raise Misconfigured("mosquitto: not installed; install it, or use --with embedded")
         if mosquitto is not None and kind is not BrokerKind.EMBEDDED:
@@ -65,12 +65,12 @@ class DemoBroker:
             self._command = _amqtt_command(scratch, self.port)
 
     def __enter__(self) -> Self:
-        """Start it."""
+        """Start the broker."""
         self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop it."""
+        """Kill the broker."""
         self.kill()
 
     def start(self) -> None:
@@ -109,7 +109,7 @@ class DemoInventory:
         self.place = [*self._database, "--broker", f"127.0.0.1:{broker.port}"]
         """Where its database and its broker are, for a command that works on them."""
         self.environment = {
-            KEYS: str(self._keys),
+            _KEYS: str(self._keys),
             "DOCKVOICE_INVENTORY_MQTT__VERSION": broker.version.value,
             "DOCKVOICE_INVENTORY_CLIPS__FOLDER": str(scratch / "clips"),
         }
@@ -196,7 +196,7 @@ def run_process(
         finally:
             process.terminate()
             try:
-                process.wait(timeout=START_WITHIN_S)
+                process.wait(timeout=_START_WITHIN_S)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -204,7 +204,7 @@ def run_process(
 
 def wait_until(there: Callable[[], bool], process: subprocess.Popen[bytes], what: str, log: Path) -> None:
     """Wait until the condition holds. Raises Unavailable if the process ended, or takes too long."""
-    deadline = time.monotonic() + START_WITHIN_S
+    deadline = time.monotonic() + _START_WITHIN_S
     while not there():
         if process.poll() is not None or time.monotonic() > deadline:
             lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["(it said nothing)"]

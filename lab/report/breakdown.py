@@ -15,7 +15,7 @@ from lab.scoring import Mark
 LEAST = 3
 """Minimum clips of a group in the worst-group and quartile figures."""
 
-RESAMPLED = 1000
+_RESAMPLED = 1000
 """Bootstrap samples for the quartile's interval (Efron): its ends vary by some 1 %."""
 
 BY: Mapping[str, Callable[[ClipLine], str | None]] = {
@@ -24,14 +24,14 @@ BY: Mapping[str, Callable[[ClipLine], str | None]] = {
     "noise": lambda one: one.noise,
 }
 
-TOGETHER = "together"
+_TOGETHER = "together"
 
 
 def tabulate_spread(lines: Sequence[ClipLine]) -> Table:
     """Dictated clips by speaker, wording and noise: the groups' lower quartile, and the worst group."""
     dictated = [one for one in lines if one.truth is not None]
     conditions = group_by_condition(dictated)
-    every = {**conditions, TOGETHER: dictated} if len(conditions) > 1 else conditions
+    every = {**conditions, _TOGETHER: dictated} if len(conditions) > 1 else conditions
     rows = tuple(
         (f"{name}: {condition}", *_spread_cells(groups))
         for name, key in BY.items()
@@ -71,8 +71,8 @@ def _count_mark_by_group(groups: Mapping[str, Sequence[ClipLine]], mark: Mark) -
 def lower_quartile(shares: Sequence[float]) -> Interval:
     """The lower quartile of the shares, with a bootstrap 95 % interval."""
     chance = Random(0)  # noqa: S311 - the same run prints the same interval
-    found = sorted(_quartile(chance.choices(shares, k=len(shares))) for _ in range(RESAMPLED))
-    return Interval(_quartile(shares), found[RESAMPLED // 40], found[-1 - RESAMPLED // 40])
+    found = sorted(_quartile(chance.choices(shares, k=len(shares))) for _ in range(_RESAMPLED))
+    return Interval(_quartile(shares), found[_RESAMPLED // 40], found[-1 - _RESAMPLED // 40])
 
 
 def _quartile(shares: Sequence[float]) -> float:
@@ -83,7 +83,7 @@ def tabulate_baseline(lines: Sequence[ClipLine]) -> Table:
     """Marks of dictated clips by the product and by the baseline on the same sound."""
     both = [one for one in lines if one.floor is not None]
     conditions = group_by_condition(both)
-    every = {**conditions, TOGETHER: both} if len(conditions) > 1 else conditions
+    every = {**conditions, _TOGETHER: both} if len(conditions) > 1 else conditions
     rows = tuple((name, *_baseline_cells(some)) for name, some in every.items())
     columns = ("condition", "n", "right %", "floor: right %", "wrong %", "floor: wrong %", "p")
     note = (

@@ -14,12 +14,12 @@ from lab.report.measures import percentile
 from lab.report.statistics import Interval, mcnemar_p_value
 from lab.scoring import Mark
 
-GOOD = {Mark.RIGHT, Mark.SILENT}
+_GOOD = {Mark.RIGHT, Mark.SILENT}
 """The correct marks: recorded as dictated, or correctly nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class ChangedClip:
+class _ChangedClip:
     """A clip with another outcome in the second run."""
 
     clip: str
@@ -37,10 +37,10 @@ class Comparison:
     """Clips in only one of the runs, which are ignored."""
 
     @cached_property
-    def changed(self) -> tuple[ChangedClip, ...]:
+    def changed(self) -> tuple[_ChangedClip, ...]:
         """The clips whose outcome differs, or that were recorded wrongly in another way."""
         return tuple(
-            ChangedClip(before.audio, before.condition, before, after)
+            _ChangedClip(before.audio, before.condition, before, after)
             for before, after in self.pairs
             if before.mark is not after.mark
             or (before.mark is Mark.WRONG and first_recorded_fields(before) != first_recorded_fields(after))
@@ -49,15 +49,15 @@ class Comparison:
     @property
     def only_first(self) -> int:
         """Clips that only the first run had right."""
-        return sum(before.mark in GOOD and after.mark not in GOOD for before, after in self.pairs)
+        return sum(before.mark in _GOOD and after.mark not in _GOOD for before, after in self.pairs)
 
     @property
     def only_second(self) -> int:
         """Clips that only the second run had right."""
-        return sum(after.mark in GOOD and before.mark not in GOOD for before, after in self.pairs)
+        return sum(after.mark in _GOOD and before.mark not in _GOOD for before, after in self.pairs)
 
     @property
-    def chance(self) -> float:
+    def p_value(self) -> float:
         """p-value of McNemar's exact test of right against not right."""
         return mcnemar_p_value(self.only_first, self.only_second)
 
@@ -73,7 +73,7 @@ class Comparison:
             "marks": {mark.value: self.marks(mark) for mark in Mark},
             "right_only_first": self.only_first,
             "right_only_second": self.only_second,
-            "mcnemar_p": round(self.chance, 6),
+            "mcnemar_p": round(self.p_value, 6),
             "changed": [
                 {
                     "audio": one.clip,

@@ -15,7 +15,7 @@ from lab.report.measures import (
     FieldResult,
     Pair,
     bin_by_confidence,
-    count_character_confusions,
+    count_field_confusions,
     count_marks,
     field_results,
     group_by_condition,
@@ -30,7 +30,7 @@ ALARMING = {Mark.WRONG, Mark.INVENTED}
 """Marks whose count must be 0."""
 
 
-def tabulate_outcomes(title: str, heading: str, groups: Mapping[str, Sequence[ClipLine]], note: str = "") -> Table:
+def _tabulate_outcomes(title: str, heading: str, groups: Mapping[str, Sequence[ClipLine]], note: str = "") -> Table:
     """The outcomes of each group's clips, with 95 % intervals for right and for wrong."""
     rows = []
     for name, lines in groups.items():
@@ -47,22 +47,22 @@ def tabulate_outcomes(title: str, heading: str, groups: Mapping[str, Sequence[Cl
     return Table(title, columns, tuple(rows), note)
 
 
-def tabulate_outcomes_by_group(lines: Sequence[ClipLine]) -> tuple[Table, ...]:
+def _tabulate_outcomes_by_group(lines: Sequence[ClipLine]) -> tuple[Table, ...]:
     """The outcomes by noise, by wording and by speaker: three tables."""
     return tuple(
-        tabulate_outcomes(f"By {name}", name, dict(sorted(group_lines(lines, BY[name]).items())))
+        _tabulate_outcomes(f"By {name}", name, dict(sorted(group_lines(lines, BY[name]).items())))
         for name in ("noise", "wording", "speaker")
     )
 
 
-def tabulate_speaker_halves(lines: Sequence[ClipLine]) -> Table:
+def _tabulate_speaker_halves(lines: Sequence[ClipLine]) -> Table:
     """The outcomes by half of the speakers and condition."""
     groups = group_lines(lines, lambda one: one.speaker and f"{speaker_half(one.speaker)}: {one.condition}")
     note = "Speakers are parted by a hash of their name: one half to tune on, the other to report on."
-    return tabulate_outcomes("By half of the speakers", "half: condition", dict(sorted(groups.items())), note)
+    return _tabulate_outcomes("By half of the speakers", "half: condition", dict(sorted(groups.items())), note)
 
 
-def tabulate_fields(lines: Sequence[ClipLine]) -> Table:
+def _tabulate_fields(lines: Sequence[ClipLine]) -> Table:
     """By field and condition: how often the recognised value is the true one, whatever the decision."""
     rows = [
         (f"{name}: {condition}", *_field_row([one for one in field_results(some) if one.name == name]))
@@ -80,7 +80,7 @@ def _field_row(heard: Sequence[FieldResult]) -> tuple[str, ...]:
     return str(len(heard)), *(format_percent(wilson_interval(count, len(heard))) for count in counts)
 
 
-def tabulate_confusions(title: str, counts: Mapping[Pair, int]) -> Table:
+def _tabulate_confusions(title: str, counts: Mapping[Pair, int]) -> Table:
     """The confused pairs, most frequent first, each with its share of the character's occurrences."""
     said = Counter[str]()
     for (truth, _), count in counts.items():
@@ -98,7 +98,7 @@ def tabulate_confusions(title: str, counts: Mapping[Pair, int]) -> Table:
     return Table(title, ("said, heard", "times", "% of those said"), rows, f"Heard as said: {same}.")
 
 
-def tabulate_calibration(lines: Sequence[ClipLine]) -> Table:
+def _tabulate_calibration(lines: Sequence[ClipLine]) -> Table:
     """Mean confidence against the share right, by field."""
     heard = list(field_results(lines))
     rows = tuple(
@@ -162,10 +162,10 @@ def _conversation_row(lines: Sequence[ClipLine]) -> tuple[str, ...]:
 
 def all_tables(lines: Sequence[ClipLine], fixed: goals.FixedPauseRun | None = None) -> tuple[Table, ...]:
     """Every table of a run that has content, the long ones last; with `fixed`, compared with that run."""
-    digits, letters = count_character_confusions(lines)
+    digits, letters = count_field_confusions(lines)
     every = (
         goals.tabulate_goals(lines),
-        tabulate_outcomes(
+        _tabulate_outcomes(
             "By condition",
             "condition",
             {**group_by_condition(lines), "overall": list(lines)},
@@ -178,11 +178,11 @@ def all_tables(lines: Sequence[ClipLine], fixed: goals.FixedPauseRun | None = No
         tabulate_silence(lines),
         goals.tabulate_fixed_pause(lines, fixed),
         goals.tabulate_speculation(lines),
-        tabulate_speaker_halves(lines),
-        tabulate_fields(lines),
-        tabulate_confusions("Digits confused", digits),
-        tabulate_confusions("Letters confused", letters),
-        tabulate_calibration(lines),
-        *tabulate_outcomes_by_group(lines),
+        _tabulate_speaker_halves(lines),
+        _tabulate_fields(lines),
+        _tabulate_confusions("Digits confused", digits),
+        _tabulate_confusions("Letters confused", letters),
+        _tabulate_calibration(lines),
+        *_tabulate_outcomes_by_group(lines),
     )
     return tuple(table for table in every if table.rows)

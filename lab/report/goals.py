@@ -12,13 +12,13 @@ from lab.report.measures import count_marks, group_by_condition, percentile
 from lab.report.statistics import wilson_interval
 from lab.scoring import Mark
 
-MET = "met"
+_MET = "met"
 
-Row = tuple[str, str, str, str]
+_Row = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Goal:
+class _Goal:
     """Goal of one condition, in % of dictated clips."""
 
     right: float
@@ -27,18 +27,18 @@ class Goal:
     """Maximum share wrong."""
 
 
-GOALS: Mapping[str, Goal] = {
-    "clean": Goal(95, 0.5),
-    "20dB": Goal(94, 0.5),
-    "10dB": Goal(88, 1),
-    "5dB": Goal(75, 1.5),
+GOALS: Mapping[str, _Goal] = {
+    "clean": _Goal(95, 0.5),
+    "20dB": _Goal(94, 0.5),
+    "10dB": _Goal(88, 1),
+    "5dB": _Goal(75, 1.5),
 }
 """By condition, on the device alone, policy `balanced` (`docs/accuracy.md`)."""
 
-DECISION_MS = {50: 400, 95: 700}
+_DECISION_MS = {50: 400, 95: 700}
 """From the last word of a clean clip to the record on disk, at most, by hundredths of the clips."""
 
-IN_THE_END = 0.2
+_IN_THE_END = 0.2
 """Maximum share of wrong records after a simulated operator's answers, in %."""
 
 
@@ -54,7 +54,7 @@ def tabulate_goals(lines: Sequence[ClipLine]) -> Table:
     return Table("Against the goals", columns, rows, "In brackets: 95 % intervals (Wilson).")
 
 
-def _outcome_goal_rows(lines: Sequence[ClipLine]) -> Iterator[Row]:
+def _outcome_goal_rows(lines: Sequence[ClipLine]) -> Iterator[_Row]:
     for condition, goal in GOALS.items():
         some = [one for one in lines if one.condition == condition and one.truth is not None]
         if some:
@@ -62,43 +62,43 @@ def _outcome_goal_rows(lines: Sequence[ClipLine]) -> Iterator[Row]:
             yield _maximum_share_row(f"{condition}: wrong %", goal.wrong, some, lambda one: one.mark is Mark.WRONG)
 
 
-def _minimum_share_row(name: str, wanted: float, lines: Sequence[ClipLine], hit: Callable[[ClipLine], bool]) -> Row:
+def _minimum_share_row(name: str, wanted: float, lines: Sequence[ClipLine], hit: Callable[[ClipLine], bool]) -> _Row:
     count = sum(map(hit, lines))
     short = math.ceil(wanted / 100 * len(lines)) - count
-    told = MET if short <= 0 else f"missed by {short} of {len(lines)}"
+    told = _MET if short <= 0 else f"missed by {short} of {len(lines)}"
     return name, f"at least {wanted:g}", format_percent(wilson_interval(count, len(lines))), told
 
 
-def _maximum_share_row(name: str, wanted: float, lines: Sequence[ClipLine], hit: Callable[[ClipLine], bool]) -> Row:
+def _maximum_share_row(name: str, wanted: float, lines: Sequence[ClipLine], hit: Callable[[ClipLine], bool]) -> _Row:
     count = sum(map(hit, lines))
     over = count - math.floor(wanted / 100 * len(lines))
-    told = MET if over <= 0 else f"missed by {over} of {len(lines)}"
+    told = _MET if over <= 0 else f"missed by {over} of {len(lines)}"
     return name, f"at most {wanted:g}", format_percent(wilson_interval(count, len(lines))), told
 
 
-def _decision_time_rows(lines: Sequence[ClipLine]) -> Iterator[Row]:
+def _decision_time_rows(lines: Sequence[ClipLine]) -> Iterator[_Row]:
     times = [one.decision_ms for one in lines if one.condition == "clean" and one.decision_ms is not None]
-    for hundredths, wanted in DECISION_MS.items() if times else ():
+    for hundredths, wanted in _DECISION_MS.items() if times else ():
         found = percentile(times, hundredths)
-        told = MET if found <= wanted else f"missed by {found - wanted:.0f} ms"
+        told = _MET if found <= wanted else f"missed by {found - wanted:.0f} ms"
         yield f"clean: decision within, of {hundredths} %", f"at most {wanted} ms", f"{found:.0f} ms", told
 
 
-def _invented_row(lines: Sequence[ClipLine]) -> Iterator[Row]:
+def _invented_row(lines: Sequence[ClipLine]) -> Iterator[_Row]:
     """The goal that clips without a complete dictation record nothing."""
     nothing = [one for one in lines if one.truth is None]
     if nothing:
         count = sum(one.mark is Mark.INVENTED for one in nothing)
-        told = MET if not count else f"missed by {count} of {len(nothing)}"
+        told = _MET if not count else f"missed by {count} of {len(nothing)}"
         yield "recorded where nothing may be", "none", f"{count} of {len(nothing)} clips", told
 
 
-def _conversation_end_rows(lines: Sequence[ClipLine]) -> Iterator[Row]:
+def _conversation_end_rows(lines: Sequence[ClipLine]) -> Iterator[_Row]:
     for condition, some in group_by_condition(one for one in lines if one.conversation is not None).items():
         kept = [one for one in some if one.conversation is not None and one.conversation.end != "parked"]
         if condition in GOALS and kept:
             name = f"{condition}: wrong in the end, with an operator, %"
-            yield _maximum_share_row(name, IN_THE_END, kept, _ended_wrong)
+            yield _maximum_share_row(name, _IN_THE_END, kept, _ended_wrong)
 
 
 def _ended_wrong(one: ClipLine) -> bool:

@@ -33,7 +33,7 @@ class ReadField(_LenientModel):
     runner_up: FieldValue | None = None
 
 
-class AlternativeReading(_LenientModel):
+class _AlternativeReading(_LenientModel):
     """One of several interpreters' readings of the same utterance."""
 
     interpreter: str
@@ -48,7 +48,7 @@ class HeardUtterance(_LenientModel):
     transcript: str
     act: str
     readings: dict[str, ReadField]
-    opinions: tuple[AlternativeReading, ...] = ()
+    opinions: tuple[_AlternativeReading, ...] = ()
     verdict: Outcome
     ask: str | None = None
     reasons: tuple[str, ...]
@@ -211,7 +211,7 @@ def _build_utterance(one: Decided) -> HeardUtterance:
         act=one.reading.act,
         readings=_build_fields(one.reading),
         opinions=tuple(
-            AlternativeReading(
+            _AlternativeReading(
                 interpreter=opinion.interpreter, transcript=opinion.transcript, readings=_build_fields(opinion)
             )
             for opinion in one.reading.opinions

@@ -12,8 +12,8 @@ from typing import Any
 from edge.config import Settings
 from lab.report.lines import ClipLine
 
-TABLES = ("hear", "agree", "forms")
-UNDERSTAND = ("mode", "first", "fallback", "second", "engine", "model", "deadline_ms")
+_TABLES = ("hear", "agree", "forms")
+_UNDERSTAND = ("mode", "first", "fallback", "second", "engine", "model", "deadline_ms")
 """Keys of the interpreters' table: the interpreters in use. Clients are left out, for they hold keys and addresses."""
 
 
@@ -51,9 +51,9 @@ def _processor_name() -> str:
 def describe_settings(used: Settings, lines: Sequence[ClipLine]) -> Mapping[str, str]:
     """The settings that affect recognition, and the interpreters used, as flat keys."""
     readers = sorted({heard.interpreter for one in lines for heard in one.heard})
-    tables = used.model_dump(mode="json", include={*TABLES, "understand"})
-    understand = {name: tables["understand"][name] for name in UNDERSTAND}
-    every = {**{name: tables[name] for name in TABLES}, "understand": understand}
+    tables = used.model_dump(mode="json", include={*_TABLES, "understand"})
+    understand = {name: tables["understand"][name] for name in _UNDERSTAND}
+    every = {**{name: tables[name] for name in _TABLES}, "understand": understand}
     return {"read by": ", ".join(readers) or "nobody", **dict(_flatten("", every))}
 
 

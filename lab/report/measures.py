@@ -52,7 +52,7 @@ def _edit_distances(truth: str, heard: str) -> list[list[int]]:
     return table
 
 
-def count_confusions(values: Iterable[Pair]) -> tuple[Counter[Pair], Counter[Pair]]:
+def count_digit_letter_pairs(values: Iterable[Pair]) -> tuple[Counter[Pair], Counter[Pair]]:
     """Count digit and letter confusions over pairs of true and recognised values."""
     digits, letters = Counter[Pair](), Counter[Pair]()
     for pair in _aligned_pairs(values):
@@ -121,9 +121,9 @@ def field_results(lines: Iterable[ClipLine]) -> Iterator[FieldResult]:
             yield FieldResult(name, str(value), found, read.confidence if read else 0.0)
 
 
-def count_character_confusions(lines: Iterable[ClipLine]) -> tuple[Counter[Pair], Counter[Pair]]:
+def count_field_confusions(lines: Iterable[ClipLine]) -> tuple[Counter[Pair], Counter[Pair]]:
     """Count digit and letter confusions over the fields of all clips."""
-    return count_confusions((one.truth, one.heard) for one in field_results(lines) if one.heard is not None)
+    return count_digit_letter_pairs((one.truth, one.heard) for one in field_results(lines) if one.heard is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,14 +136,14 @@ class ConfidenceBin:
     count: int
 
 
-BINS = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999)
+_BINS = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999)
 """Lower bounds of the confidence bins; narrow at the top, where decisions and most readings lie."""
 
 
 def bin_by_confidence(heard: Sequence[FieldResult]) -> tuple[ConfidenceBin, ...]:
     """Bin the fields by confidence, with each bin's share right (a reliability diagram)."""
     bins = []
-    for least, beyond in zip(BINS, (*BINS[1:], 2.0), strict=True):
+    for least, beyond in zip(_BINS, (*_BINS[1:], 2.0), strict=True):
         inside = [one for one in heard if one.heard is not None and least <= one.confidence < beyond]
         right = wilson_interval(sum(one.right for one in inside), len(inside))
         if right is not None:
@@ -170,7 +170,7 @@ def risk_coverage_curve(lines: Iterable[ClipLine]) -> list[tuple[float, float]]:
 
 
 @dataclass(frozen=True, slots=True)
-class SilenceResult:
+class _SilenceResult:
     """Hours of sound without speech, and the false detections in it."""
 
     hours: float
@@ -178,7 +178,7 @@ class SilenceResult:
     invented: int
 
     def as_json(self) -> dict[str, float | int]:
-        """The figures, with the upper 95 % confidence limit per hour."""
+        """Hours and false detections as JSON, with the upper 95 % limit of each rate per hour."""
         return {
             "hours": round(self.hours, 4),
             "false_utterances": self.utterances,
@@ -192,10 +192,10 @@ class SilenceResult:
         return poisson_upper_bound(events) / self.hours
 
 
-def measure_silence(lines: Iterable[ClipLine]) -> SilenceResult | None:
+def measure_silence(lines: Iterable[ClipLine]) -> _SilenceResult | None:
     """Sum up the clips without speech and their false detections; None if there are none."""
     silent = [one for one in lines if one.truth is None and one.speech_end_s is None]
     if not silent:
         return None
     invented = sum(heard.verdict == "accept" for one in silent for heard in one.heard)
-    return SilenceResult(sum(one.audio_s for one in silent) / 3600, sum(one.utterances for one in silent), invented)
+    return _SilenceResult(sum(one.audio_s for one in silent) / 3600, sum(one.utterances for one in silent), invented)

@@ -21,10 +21,10 @@ from lab.report.plots import Element, append, element, to_html_document
 from lab.report.statistics import wilson_interval
 from lab.scoring import Mark
 
-WORST = 24
+_WORST = 24
 """Number of clips shown one by one."""
 
-SOUND_BYTES = 12_000_000
+_SOUND_BYTES = 12_000_000
 """Maximum bytes of sound in the page: base64-encoded a file of 16 MB, which browsers and mail accept."""
 
 ORDER = (Mark.WRONG, Mark.INVENTED, Mark.MISSED, Mark.ASKED)
@@ -132,11 +132,11 @@ def _captioned_figure(plot: Element, told: str) -> Element:
 
 
 def _worst_clips_section(run: ReportInput) -> Iterable[Element]:
-    chosen = sorted((one for one in run.lines if one.mark in ORDER and _is_bad(one)), key=_badness_key)[:WORST]
+    chosen = sorted((one for one in run.lines if one.mark in ORDER and _is_bad(one)), key=_badness_key)[:_WORST]
     if not chosen:
         return
     yield element("h2", "The worst clips")
-    left = SOUND_BYTES
+    left = _SOUND_BYTES
     shown = []
     for one in chosen:
         sound = run.sound(one.audio)

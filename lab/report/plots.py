@@ -16,7 +16,7 @@ from lab.report.measures import (
     ConfidenceBin,
     Pair,
     bin_by_confidence,
-    count_character_confusions,
+    count_field_confusions,
     count_marks,
     field_results,
     group_by_condition,
@@ -27,10 +27,10 @@ from lab.report.statistics import Interval, wilson_interval
 from lab.scoring import Mark
 
 Element = ET.Element
-Content = Element | str
+_Content = Element | str
 
 
-def element(tag: str, *content: Content, **attributes: str | float) -> Element:
+def element(tag: str, *content: _Content, **attributes: str | float) -> Element:
     """Create an XML element with content. `_` in an attribute's name becomes `-`; a trailing one is removed."""
     named = {name.rstrip("_").replace("_", "-"): _text(value) for name, value in attributes.items()}
     made = ET.Element(tag, named)
@@ -39,7 +39,7 @@ def element(tag: str, *content: Content, **attributes: str | float) -> Element:
     return made
 
 
-def append(parent: Element, content: Content) -> None:
+def append(parent: Element, content: _Content) -> None:
     """Append an element or text to `parent`."""
     if isinstance(content, Element):
         parent.append(content)
@@ -58,20 +58,20 @@ def _text(value: str | float) -> str:
     return value if isinstance(value, str) else f"{value:.2f}".rstrip("0").rstrip(".")
 
 
-WIDTH = 380
-LINE = 26
+_WIDTH = 380
+_LINE = 26
 """Height of one bar with the space below it."""
-BAR = 12
+_BAR = 12
 NAME = 150
 """Room for the names left of bars."""
-EDGE = 14
+_EDGE = 14
 """Room right of bars, where the text of the greatest interval ends."""
 
-Point = tuple[float, float]
+_Point = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class _Bar:
     """One stacked bar: counts by kind, and an optional interval for the first kind's share."""
 
     name: str
@@ -80,26 +80,26 @@ class Bar:
     """Interval of the first kind's share, drawn as a whisker."""
 
 
-def bar_plot(title: str, lines: Sequence[Bar]) -> Element:
+def _bar_plot(title: str, lines: Sequence[_Bar]) -> Element:
     """Stacked bars of shares, with the counts written in where there is room."""
-    plot = _svg(title, LINE * len(lines) + 8)
-    span = WIDTH - NAME - EDGE
+    plot = _svg(title, _LINE * len(lines) + 8)
+    span = _WIDTH - NAME - _EDGE
     for number, line in enumerate(lines):
-        top = number * LINE + 6
+        top = number * _LINE + 6
         total = sum(line.counts.values())
-        append(plot, _label(0, top + BAR - 2, f"{line.name} ({total})"))
+        append(plot, _label(0, top + _BAR - 2, f"{line.name} ({total})"))
         at = float(NAME)
         for kind, count in line.counts.items():
             wide = span * count / total if total else 0.0
             told = f"{line.name}: {kind} {count} of {total}"
-            piece = element("rect", x=at, y=top, width=wide, height=BAR, class_=f"mark-{kind}")
+            piece = element("rect", x=at, y=top, width=wide, height=_BAR, class_=f"mark-{kind}")
             append(piece, element("title", told))
             append(plot, piece)
             if wide > 7 * len(str(count)) + 4:
-                append(plot, _label(at + wide / 2, top + BAR - 2, str(count), "inside", "middle"))
+                append(plot, _label(at + wide / 2, top + _BAR - 2, str(count), "inside", "middle"))
             at += wide
         if line.told is not None:
-            append(plot, _whisker(line.told, NAME, span, top + BAR + 4))
+            append(plot, _whisker(line.told, NAME, span, top + _BAR + 4))
     return plot
 
 
@@ -111,7 +111,7 @@ def _whisker(interval: Interval, left: float, span: float, y: float) -> Element:
 
 
 @dataclass(frozen=True, slots=True)
-class Axis:
+class _Axis:
     """An axis: label, range, and number format."""
 
     name: str
@@ -121,11 +121,11 @@ class Axis:
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class _Curve:
     """A named series of points; with `dots`, each is marked, with its interval if given."""
 
     name: str
-    points: Sequence[Point]
+    points: Sequence[_Point]
     dots: bool = False
     joined: bool = True
     """Whether a line joins the points; without, each is drawn on its own."""
@@ -133,39 +133,39 @@ class Curve:
 
 
 LEFT, RIGHT, TOP, BOTTOM, HEIGHT = 46, 20, 8, 38, 250
-LEGEND = 17
+_LEGEND = 17
 """Height of one line of the legend."""
-TICKS = 4
+_TICKS = 4
 
 
-def curve_plot(title: str, across: Axis, up: Axis, lines: Sequence[Curve], diagonal: bool = False) -> Element:
+def _curve_plot(title: str, across: _Axis, up: _Axis, lines: Sequence[_Curve], diagonal: bool = False) -> Element:
     """Curves over two axes, with a legend; `diagonal` draws the line of equal values."""
-    plot = _svg(title, HEIGHT + LEGEND * len(lines))
+    plot = _svg(title, HEIGHT + _LEGEND * len(lines))
     place = _PlotScale(across, up)
     _grid(plot, across, up, place)
     if diagonal:
         append(plot, element("path", d=_path([(0, 0), (1, 1)], place), class_="grid dashed"))
     for number, line in enumerate(lines):
-        style = f"line line-{number % COLOURS}"
+        style = f"line line-{number % _COLOURS}"
         if line.joined:
             append(plot, element("path", d=_path(line.points, place), class_=style))
         for index, point in enumerate(line.points if line.dots else ()):
             x, y = place(point)
-            append(plot, element("circle", cx=x, cy=y, r=3, class_=f"dot dot-{number % COLOURS}"))
+            append(plot, element("circle", cx=x, cy=y, r=3, class_=f"dot dot-{number % _COLOURS}"))
             if line.intervals:
                 (_, low), (_, high) = (place((point[0], end)) for end in _interval_ends(line.intervals[index]))
                 append(plot, element("path", d=f"M{x:.1f} {low:.1f}V{high:.1f}", class_=style))
-        y = HEIGHT + LEGEND * number + 4
+        y = HEIGHT + _LEGEND * number + 4
         append(plot, element("path", d=f"M{LEFT} {y}h22", class_=style))
         append(plot, _label(LEFT + 28, y + 4, line.name))
     return plot
 
 
-COLOURS = 6
+_COLOURS = 6
 """Number of distinct line colours; more lines reuse them."""
 
 
-def _interval_ends(interval: Interval) -> Point:
+def _interval_ends(interval: Interval) -> _Point:
     return interval.least, interval.most
 
 
@@ -173,30 +173,30 @@ def _interval_ends(interval: Interval) -> Point:
 class _PlotScale:
     """Converts data coordinates to drawing coordinates."""
 
-    across: Axis
-    up: Axis
+    across: _Axis
+    up: _Axis
 
-    def __call__(self, point: Point) -> Point:
-        x = LEFT + _share(point[0], self.across) * (WIDTH - LEFT - RIGHT)
-        return x, HEIGHT - BOTTOM - _share(point[1], self.up) * (HEIGHT - TOP - BOTTOM)
+    def __call__(self, point: _Point) -> _Point:
+        x = LEFT + _axis_fraction(point[0], self.across) * (_WIDTH - LEFT - RIGHT)
+        return x, HEIGHT - BOTTOM - _axis_fraction(point[1], self.up) * (HEIGHT - TOP - BOTTOM)
 
 
-def _share(value: float, axis: Axis) -> float:
+def _axis_fraction(value: float, axis: _Axis) -> float:
     share = (value - axis.least) / (axis.most - axis.least)
     return min(max(share, 0.0), 1.0)  # values beyond the axis are drawn at its end
 
 
-def _grid(plot: Element, across: Axis, up: Axis, place: _PlotScale) -> None:
-    for step in range(TICKS + 1):
-        x_value = across.least + (across.most - across.least) * step / TICKS
-        y_value = up.least + (up.most - up.least) * step / TICKS
+def _grid(plot: Element, across: _Axis, up: _Axis, place: _PlotScale) -> None:
+    for step in range(_TICKS + 1):
+        x_value = across.least + (across.most - across.least) * step / _TICKS
+        y_value = up.least + (up.most - up.least) * step / _TICKS
         x, y = place((x_value, y_value))
         append(
-            plot, element("path", d=f"M{x:.1f} {TOP}V{HEIGHT - BOTTOM}M{LEFT} {y:.1f}H{WIDTH - RIGHT}", class_="grid")
+            plot, element("path", d=f"M{x:.1f} {TOP}V{HEIGHT - BOTTOM}M{LEFT} {y:.1f}H{_WIDTH - RIGHT}", class_="grid")
         )
         append(plot, _label(x, HEIGHT - BOTTOM + 14, across.write(x_value), "", "middle"))
         append(plot, _label(LEFT - 4, y + 4, up.write(y_value), "", "end"))
-    append(plot, _label((LEFT + WIDTH) / 2, HEIGHT - 8, across.name, "name", "middle"))
+    append(plot, _label((LEFT + _WIDTH) / 2, HEIGHT - 8, across.name, "name", "middle"))
     turned = f"rotate(-90 10 {(HEIGHT - BOTTOM) / 2:.0f})"
     name = element(
         "text", up.name, x=10, y=(HEIGHT - BOTTOM) / 2, text_anchor="middle", class_="name", transform=turned
@@ -204,50 +204,50 @@ def _grid(plot: Element, across: Axis, up: Axis, place: _PlotScale) -> None:
     append(plot, name)
 
 
-def _path(points: Sequence[Point], place: _PlotScale) -> str:
+def _path(points: Sequence[_Point], place: _PlotScale) -> str:
     placed = (place(point) for point in points)
     return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in placed) if points else ""
 
 
-CELL = 24
+_CELL = 24
 HEAD = 40
 """Room for the names of rows and columns."""
 
 
-def matrix_plot(
+def _matrix_plot(
     title: str, rows: Sequence[str], columns: Sequence[str], counts: Mapping[tuple[str, str], int]
 ) -> Element:
     """Counts by row (spoken) and column (recognised): equal pairs in one colour, others in another, darker for more."""
-    wide = max(WIDTH, HEAD + CELL * len(columns) + 4)
-    plot = _svg(title, HEAD + CELL * len(rows) + 4, wide)
+    wide = max(_WIDTH, HEAD + _CELL * len(columns) + 4)
+    plot = _svg(title, HEAD + _CELL * len(rows) + 4, wide)
     append(plot, _label(HEAD, 12, "heard as", "name"))
     append(plot, _label(2, HEAD - 6, "said", "name"))
     for index, name in enumerate(columns):
-        append(plot, _label(HEAD + CELL * (index + 0.5), HEAD - 6, name or "-", "", "middle"))
+        append(plot, _label(HEAD + _CELL * (index + 0.5), HEAD - 6, name or "-", "", "middle"))
     for down, said in enumerate(rows):
-        append(plot, _label(HEAD - 8, HEAD + CELL * down + 16, said or "-", "", "end"))
+        append(plot, _label(HEAD - 8, HEAD + _CELL * down + 16, said or "-", "", "end"))
         total = sum(counts.get((said, heard), 0) for heard in columns)
         for right, heard in enumerate(columns):
             count = counts.get((said, heard), 0)
-            append(plot, _cell(HEAD + CELL * right, HEAD + CELL * down, count, total, said == heard))
+            append(plot, _cell(HEAD + _CELL * right, HEAD + _CELL * down, count, total, said == heard))
             if count:
                 append(
-                    plot, _label(HEAD + CELL * (right + 0.5), HEAD + CELL * down + 16, str(count), "count", "middle")
+                    plot, _label(HEAD + _CELL * (right + 0.5), HEAD + _CELL * down + 16, str(count), "count", "middle")
                 )
     return plot
 
 
-FAINTEST = 0.15
+_FAINTEST = 0.15
 """How strongly the smallest count is coloured: one confusion in a thousand must still be seen."""
 
 
 def _cell(x: float, y: float, count: int, total: int, same: bool) -> Element:
-    strength = FAINTEST + (1 - FAINTEST) * count / total if count else 0.0
+    strength = _FAINTEST + (1 - _FAINTEST) * count / total if count else 0.0
     style = "same" if same else "other"
-    return element("rect", x=x, y=y, width=CELL - 1, height=CELL - 1, class_=style, fill_opacity=strength)
+    return element("rect", x=x, y=y, width=_CELL - 1, height=_CELL - 1, class_=style, fill_opacity=strength)
 
 
-def _svg(title: str, height: float, width: float = WIDTH) -> Element:
+def _svg(title: str, height: float, width: float = _WIDTH) -> Element:
     plot = element("svg", viewBox=f"0 0 {width:.0f} {height:.0f}", role="img", aria_label=title)
     plot.set("xmlns", "http://www.w3.org/2000/svg")
     return plot
@@ -257,13 +257,13 @@ def _label(x: float, y: float, text: str, style: str = "", anchor: str = "start"
     return element("text", text, x=x, y=y, text_anchor=anchor, class_=style)
 
 
-CaptionedPlot = tuple[Element, str]
+_CaptionedPlot = tuple[Element, str]
 """A plot and its caption."""
 
-STEPS_MS = 400
+_STEPS_MS = 400
 """Axes of time end at a whole number of these, so that their four parts are round figures."""
 
-STEPS_OF_RISK = 0.04
+_STEPS_OF_RISK = 0.04
 """The same for shares that should be small."""
 
 
@@ -274,15 +274,15 @@ def plot_outcomes(lines: Sequence[ClipLine]) -> Element:
         counted = count_marks(some)
         dictated = any(one.truth is not None for one in some)
         good = counted[Mark.RIGHT] if dictated else len(some) - counted[Mark.INVENTED]
-        shown.append(Bar(name, {mark.value: counted[mark] for mark in ORDER}, wilson_interval(good, len(some))))
-    return bar_plot("Outcomes by condition", shown)
+        shown.append(_Bar(name, {mark.value: counted[mark] for mark in ORDER}, wilson_interval(good, len(some))))
+    return _bar_plot("Outcomes by condition", shown)
 
 
 ORDER = (Mark.RIGHT, Mark.SILENT, Mark.ASKED, Mark.MISSED, Mark.WRONG, Mark.INVENTED)
 """From the left: correct, costs time, must not happen."""
 
 
-def plot_curves(lines: Sequence[ClipLine]) -> Iterator[CaptionedPlot]:
+def plot_curves(lines: Sequence[ClipLine]) -> Iterator[_CaptionedPlot]:
     """Plots of risk, latency and calibration, those that there are data for."""
     dictated = group_by_condition(one for one in lines if one.truth is not None)
     if dictated:
@@ -294,40 +294,40 @@ def plot_curves(lines: Sequence[ClipLine]) -> Iterator[CaptionedPlot]:
     if read:
         told = (
             "Confidence against the share that is right: on the dashed line it keeps what it promises. Bars: 95 %; "
-            f"of {FEWEST} values and more."
+            f"of {_FEWEST} values and more."
         )
         shown = [
-            Curve(name, [(one.confidence, one.right.share) for one in bins], True, False, [one.right for one in bins])
+            _Curve(name, [(one.confidence, one.right.share) for one in bins], True, False, [one.right for one in bins])
             for name in dict.fromkeys(one.name for one in read)
             if (bins := _bins_with_enough_values(bin_by_confidence([one for one in read if one.name == name])))
         ]
-        yield curve_plot("Reliability", _share_axis("confidence"), _share_axis("right"), shown, diagonal=True), told
+        yield _curve_plot("Reliability", _share_axis("confidence"), _share_axis("right"), shown, diagonal=True), told
 
 
-FEWEST = 5
+_FEWEST = 5
 """Minimum values of a bin: with fewer, the interval spans the whole axis."""
 
 
 def _bins_with_enough_values(bins: Sequence[ConfidenceBin]) -> list[ConfidenceBin]:
-    return [one for one in bins if one.count >= FEWEST]
+    return [one for one in bins if one.count >= _FEWEST]
 
 
 def _risk_plot(groups: dict[str, list[ClipLine]]) -> Element:
-    shown = [Curve(name, points, dots=True) for name, some in groups.items() if (points := risk_coverage_curve(some))]
+    shown = [_Curve(name, points, dots=True) for name, some in groups.items() if (points := risk_coverage_curve(some))]
     worst = max((share for curve in shown for _, share in curve.points), default=0.0)
-    most = STEPS_OF_RISK * max(1, math.ceil(worst / STEPS_OF_RISK))
-    up = Axis("wrong among accepted", 0, most, lambda share: f"{share:.0%}")
-    return curve_plot("Risk against coverage", _share_axis("accepted"), up, shown)
+    most = _STEPS_OF_RISK * max(1, math.ceil(worst / _STEPS_OF_RISK))
+    up = _Axis("wrong among accepted", 0, most, lambda share: f"{share:.0%}")
+    return _curve_plot("Risk against coverage", _share_axis("accepted"), up, shown)
 
 
 def _latency_plot(times: dict[str, list[float]]) -> Element:
     latest = max(percentile(some, 98) for some in times.values())
-    across = Axis("ms", 0, STEPS_MS * (latest // STEPS_MS + 1), lambda value: f"{value:.0f}")
+    across = _Axis("ms", 0, _STEPS_MS * (latest // _STEPS_MS + 1), lambda value: f"{value:.0f}")
     shown = [
-        Curve(f"{name}: {percentile(some, 50):.0f} ms, at 95 % {percentile(some, 95):.0f} ms", _cumulative_steps(some))
+        _Curve(f"{name}: {percentile(some, 50):.0f} ms, at 95 % {percentile(some, 95):.0f} ms", _cumulative_steps(some))
         for name, some in times.items()
     ]
-    return curve_plot("Latency", across, _share_axis("decisions"), shown)
+    return _curve_plot("Latency", across, _share_axis("decisions"), shown)
 
 
 def _cumulative_steps(times: Sequence[float]) -> list[tuple[float, float]]:
@@ -339,18 +339,18 @@ def _decision_times(lines: Sequence[ClipLine]) -> list[float]:
     return [one.decision_ms for one in lines if one.decision_ms is not None]
 
 
-def _share_axis(name: str) -> Axis:
-    return Axis(name, 0, 1, lambda share: f"{share:.0%}")
+def _share_axis(name: str) -> _Axis:
+    return _Axis(name, 0, 1, lambda share: f"{share:.0%}")
 
 
-def plot_confusions(lines: Sequence[ClipLine]) -> Iterator[CaptionedPlot]:
+def plot_confusions(lines: Sequence[ClipLine]) -> Iterator[_CaptionedPlot]:
     """Confusion matrices of digits and letters."""
-    for name, counts in zip(("Digits", "Letters"), count_character_confusions(lines), strict=True):
+    for name, counts in zip(("Digits", "Letters"), count_field_confusions(lines), strict=True):
         if counts:
             differing = sum(count for (said, heard), count in counts.items() if said != heard)
             of = f"{differing} of {counts.total()}"
             told = f"{name} of values read: {of} differ. Red: heard as another one; -: as nothing."
-            yield matrix_plot(f"{name} heard as", *_sorted_characters(counts), counts), told
+            yield _matrix_plot(f"{name} heard as", *_sorted_characters(counts), counts), told
 
 
 def _sorted_characters(counts: Counter[Pair]) -> tuple[list[str], list[str]]:

@@ -33,7 +33,7 @@ def clips_of_half(clips: Sequence[Clip], wanted: Half) -> tuple[Clip, ...]:
 Z_95 = 1.959964
 """Standard deviations that hold 95 % of a normal distribution, both tails cut."""
 
-ONE_SIDED = 0.05
+_ONE_SIDED = 0.05
 """Probability beyond a one-sided upper bound."""
 
 
@@ -69,7 +69,7 @@ def poisson_upper_bound(events: int) -> float:
     low, high = float(events), events + 10 * math.sqrt(events + 1)
     while high - low > 1e-6 * high:
         mean = (low + high) / 2
-        low, high = (mean, high) if _poisson_cdf(events, mean) > ONE_SIDED else (low, mean)
+        low, high = (mean, high) if _poisson_cdf(events, mean) > _ONE_SIDED else (low, mean)
     return high
 
 

@@ -40,7 +40,7 @@ def run_trailer(seed: str, rules: Rules | None = None, pallets: int = PALLETS) -
     return ledger, trailer.device.said
 
 
-def run_announced_trailer(seed: str, rules: Rules | None = None, pallets: int = PALLETS) -> tuple[Ledger, list[str]]:
+def _run_announced_trailer(seed: str, rules: Rules | None = None, pallets: int = PALLETS) -> tuple[Ledger, list[str]]:
     """Simulate one trailer received against a notice; return its ledger and the lines of both sides."""
     with _scratch_directory() as kept:
         device = TypedDevice(
@@ -79,7 +79,7 @@ def main(
     if speech is not None:
         _run_spoken(speech, entries, seed or secrets.randbelow(2**31), show)
         return
-    unload = run_announced_trailer if notices else run_trailer
+    unload = _run_announced_trailer if notices else run_trailer
     if show:
         ledger, said = unload(show)
         typer.echo("\n".join((*said, str(ledger))))
@@ -93,7 +93,7 @@ def main(
             for kind, found in (("WRONG", ledger.wrong), ("LOST", ledger.lost)):
                 for one in found:
                     typer.echo(f"{kind} {one}: python -m lab.scribe {'--notices ' * notices}--show {name}")
-    typer.echo("\n".join(summary_lines(total)) + f"\nagain: --seed {seed}")
+    typer.echo("\n".join(_summary_lines(total)) + f"\nagain: --seed {seed}")
 
 
 def _run_spoken(manifest: Path, entries: int, seed: int, show: str) -> None:
@@ -110,10 +110,10 @@ def _run_spoken(manifest: Path, entries: int, seed: int, show: str) -> None:
             total.add(ledger)
             if show or total.meant >= entries:
                 break
-    typer.echo("\n".join(summary_lines(total)) + f"\nagain: --seed {seed}")
+    typer.echo("\n".join(_summary_lines(total)) + f"\nagain: --seed {seed}")
 
 
-def summary_lines(ledger: Ledger) -> Iterator[str]:
+def _summary_lines(ledger: Ledger) -> Iterator[str]:
     """The counts by outcome, each with its 95 % interval (Wilson)."""
     ends = {
         "right": ledger.right,

@@ -22,7 +22,7 @@ class Case(StrEnum):
     UNKNOWN = "unknown"  # On no notice.
     ELSEWHERE = "elsewhere"  # On that of another trailer.
     RECEIVED = "received"  # Already received by another device: dictating it is a mistake.
-    SAID_TWICE = "said twice"  # A pallet that he has already dictated, repeated by mistake.
+    SAID_TWICE = "said twice"  # A pallet already dictated, repeated by mistake.
 
 
 EXCEPTIONS = {
@@ -46,10 +46,10 @@ MISTAKES = frozenset({Case.RECEIVED, Case.SAID_TWICE})
 UNITS = {"CS": 80, "EA": 20}
 """Share of each unit, in %."""
 
-ALIKE = 0.3
+_ALIKE = 0.3
 """Share of pallets announced with the same item and count as the one before."""
 
-MOVED = 0.15
+_MOVED = 0.15
 """Share of trailers of which some pallets go to another door."""
 
 LOT_NEEDED = 0.15
@@ -106,7 +106,7 @@ def generate_arrival(pallets: int, random: Random, exceptions: float = USUAL) ->
     """Generate a trailer and the day's notices; `exceptions` is the share of pallets not as announced."""
     here, there = (str(number) for number in random.sample(range(1000, 9999), 2))
     door, other = (str(number) for number in random.sample(range(1, 25), 2))
-    moves = random.randrange(1, pallets) if pallets > 1 and random.random() < MOVED else pallets
+    moves = random.randrange(1, pallets) if pallets > 1 and random.random() < _MOVED else pallets
     first = random.randrange(100, 9000)
     numbers = random.sample(range(first, first + 5 * pallets), pallets)
     found: list[Pallet] = []
@@ -118,7 +118,7 @@ def generate_arrival(pallets: int, random: Random, exceptions: float = USUAL) ->
             one = random.choice(again)
             found.append(Pallet(one.pallet, one.quantity, one.uom, here, door, case, one.announced, None, one.lot))
             continue
-        like = found[-1] if found and found[-1].announced is not None and random.random() < ALIKE else None
+        like = found[-1] if found and found[-1].announced is not None and random.random() < _ALIKE else None
         found.append(_generate_pallet(str(number), here, door, case, random, like))
     announced: dict[ReceivingPlace, list[ExpectedLine]] = {}
     for one in found:

@@ -28,8 +28,8 @@ class OperatorTurn:
     """A line spoken by the operator."""
 
     text: str
-    routine: bool = False  # The answer to a prompt that he knows by its beginning, and talks over.
-    first: bool = False  # He begins by himself: it answers no prompt.
+    routine: bool = False  # Answers a prompt that is known by its beginning, and talked over.
+    first: bool = False  # Begins unprompted: answers no prompt.
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class TurnClock:
 
     def spent(self, turns: Iterable[Turn]) -> TimeSpent:
         """Total time of the turns of a trailer."""
-        seconds = last = told = 0.0  # The device's speech since his last words: he answers it, or hears it on his way.
+        seconds = last = told = 0.0  # The device's speech since the operator's last words: answered, or heard.
         words = 0
         for turn in turns:
             match turn:
@@ -75,17 +75,17 @@ class TurnClock:
                         last += told
                     elif told:
                         seconds += min(ROUTINE_S, told) - told if routine else REACTION_S
-                    seconds += self._long(text) * words_per_minute_of("en") / self._rate
+                    seconds += self._speech_seconds(text) * words_per_minute_of("en") / self._rate
                     words += len(text.split())
                     told = 0.0
                 case DeviceTurn(clauses):
                     seconds += 0.0 if told else LATENCY_S
                     breath = BREATHS_MS.get(clauses[-1][-1:], NO_BREATH_MS) / 1000  # a pause that delays no one
-                    long = sum(map(self._long, clauses)) - breath
+                    long = sum(map(self._speech_seconds, clauses)) - breath
                     seconds, told = seconds + long, told + long
         return TimeSpent(seconds, last + told, words)
 
-    def _long(self, text: str) -> float:
+    def _speech_seconds(self, text: str) -> float:
         """Duration in seconds of the text spoken by espeak-ng at its usual pace."""
         if text not in self._known:
             self._known[text] = len(self._runner.run(self._phrases.synthesise(text, 1.0))) / SAMPLE_RATE

@@ -35,14 +35,14 @@ from lab.scribe.prompted import SHORTEST, PromptedReceiving, PromptSettings
 from lab.scribe.prompted import USUAL as AS_USUAL
 from lab.scribe.receiving import NoticeReceiver, receiving_rules, with_closing_form
 
-BESIDE = frozenset({"talk", "talk of pallets", "courtesy"})
+_BESIDE = frozenset({"talk", "talk of pallets", "courtesy"})
 """Kinds of optional lines (chat, thanks), which are not counted; the device's answers to them are."""
 
-PAUSES = frozenset({Prompt.PAUSED, Prompt.RESUMED})
+_PAUSES = frozenset({Prompt.PAUSED, Prompt.RESUMED})
 
 
 @dataclass(frozen=True, slots=True)
-class Conditions:
+class _Conditions:
     """Number of trailers and pallets, noise and exceptions, the same for all methods."""
 
     seed: str
@@ -51,13 +51,13 @@ class Conditions:
     exceptions: float = USUAL
     pallets: int = PALLETS
 
-    def names(self) -> Iterator[str]:
+    def seeds(self) -> Iterator[str]:
         """The seed of each trailer."""
         return (f"{self.seed}/{number}" for number in range(self.trailers))
 
 
 @dataclass(frozen=True, slots=True)
-class MethodFigures:
+class _MethodFigures:
     """Mean seconds, words and outcomes of one method, per pallet or in all."""
 
     name: str
@@ -74,7 +74,7 @@ class MethodFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class MethodResult:
+class _MethodResult:
     """Ledger and times of one method over all trailers."""
 
     name: str
@@ -83,10 +83,10 @@ class MethodResult:
     """For each trailer the seconds per pallet, and the words in all."""
 
     @property
-    def figures(self) -> MethodFigures:
+    def figures(self) -> _MethodFigures:
         """Means and intervals of seconds, words and outcomes, to print."""
         ledger, seconds = self.ledger, [one.seconds for one in self.trailers]
-        return MethodFigures(
+        return _MethodFigures(
             name=self.name,
             seconds=mean(seconds),
             reach=Z_95 * stdev(seconds) / sqrt(len(seconds)) if len(seconds) > 1 else 0.0,
@@ -101,73 +101,73 @@ class MethodResult:
         )
 
 
-def seeded_random(seed: str) -> Random:
+def _seeded_random(seed: str) -> Random:
     """A random generator from the seed."""
     return Random(seed)  # noqa: S311 - chance, not secrecy
 
 
-def measure_dockvoice(
-    name: str, settings: DialogueSettings, day: Conditions, with_: Rules, clock: TurnClock
-) -> MethodResult:
+def _measure_dockvoice(
+    name: str, settings: DialogueSettings, day: _Conditions, with_: Rules, clock: TurnClock
+) -> _MethodResult:
     """Receive all trailers with the agent's dialogue."""
     phrasing = Phrasing(with_.form, "en")
     total, trailers = Ledger(), []
-    for seed in day.names():
+    for seed in day.seeds():
         with TemporaryDirectory(prefix="dockvoice-scribe-") as kept:
-            ear = NoisyChannel(with_, day.noise, seeded_random(f"{seed} ear"))
+            ear = NoisyChannel(with_, day.noise, _seeded_random(f"{seed} ear"))
             device = TypedDevice(with_, Path(kept) / "device", ear, with_closing_form(settings))
-            total.add(NoticeReceiver(device, Path(kept), seeded_random(seed), day.exceptions).unload(day.pallets))
+            total.add(NoticeReceiver(device, Path(kept), _seeded_random(seed), day.exceptions).unload(day.pallets))
         trailers.append(_per_pallet(clock.spent(_to_timed_turns(device.turns, phrasing)), day))
-    return MethodResult(name, total, tuple(trailers))
+    return _MethodResult(name, total, tuple(trailers))
 
 
 def _to_timed_turns(turns: Iterable[OperatorLine | Say], phrasing: Phrasing) -> Iterator[Turn]:
     """Convert prompts and lines to turns with a duration; pauses are left out."""
     for turn in turns:
         if isinstance(turn, Say):
-            if turn.prompt not in PAUSES:
+            if turn.prompt not in _PAUSES:
                 yield DeviceTurn(phrasing.clauses(turn))
-        elif turn.kind not in BESIDE and turn.text not in {"pause", "resume"}:
+        elif turn.kind not in _BESIDE and turn.text not in {"pause", "resume"}:
             yield OperatorTurn(turn.text, first=turn.first)
 
 
-def _per_pallet(spent: TimeSpent, day: Conditions) -> TimeSpent:
+def _per_pallet(spent: TimeSpent, day: _Conditions) -> TimeSpent:
     return TimeSpent(spent.seconds / day.pallets, spent.last_told / day.pallets, spent.words)
 
 
-def measure_prompted(name: str, settings: PromptSettings, day: Conditions, clock: TurnClock) -> MethodResult:
+def _measure_prompted(name: str, settings: PromptSettings, day: _Conditions, clock: TurnClock) -> _MethodResult:
     """Receive all trailers with one prompt for each value."""
     total, trailers = Ledger(), []
-    for seed in day.names():
-        coming = generate_arrival(day.pallets, seeded_random(seed), day.exceptions)
-        other = PromptedReceiving(coming, settings, day.noise, seeded_random(f"{seed} prompted"))
+    for seed in day.seeds():
+        coming = generate_arrival(day.pallets, _seeded_random(seed), day.exceptions)
+        other = PromptedReceiving(coming, settings, day.noise, _seeded_random(f"{seed} prompted"))
         total.add(other.unload())
         trailers.append(_per_pallet(clock.spent(other.turns), day))
-    return MethodResult(name, total, tuple(trailers))
+    return _MethodResult(name, total, tuple(trailers))
 
 
-def measure_keyed(name: str, terminal: Terminal, day: Conditions) -> MethodResult:
+def _measure_keyed(name: str, terminal: Terminal, day: _Conditions) -> _MethodResult:
     """Receive all trailers by scanning and keying, which noise does not affect."""
     total, trailers = Ledger(), []
-    for seed in day.names():
-        coming = generate_arrival(day.pallets, seeded_random(seed), day.exceptions)
-        other = KeyedReceiving(coming, terminal, seeded_random(f"{seed} keyed"))
+    for seed in day.seeds():
+        coming = generate_arrival(day.pallets, _seeded_random(seed), day.exceptions)
+        other = KeyedReceiving(coming, terminal, _seeded_random(f"{seed} keyed"))
         total.add(other.unload())
         trailers.append(_per_pallet(TimeSpent(other.seconds), day))
-    return MethodResult(name, total, tuple(trailers))
+    return _MethodResult(name, total, tuple(trailers))
 
 
-def measure_all(day: Conditions, with_: Rules, clock: TurnClock) -> list[MethodResult]:
+def measure_all(day: _Conditions, with_: Rules, clock: TurnClock) -> list[_MethodResult]:
     """Run all methods on the same trailers."""
     return [
-        measure_dockvoice("Dockvoice", DialogueSettings(), day, with_, clock),
-        measure_dockvoice(
+        _measure_dockvoice("Dockvoice", DialogueSettings(), day, with_, clock),
+        _measure_dockvoice(
             "Dockvoice, what is sure not read back", DialogueSettings(holds_sure=False), day, with_, clock
         ),
-        measure_prompted("prompts, as usual", AS_USUAL, day, clock),
-        measure_prompted("prompts, as short as can be", SHORTEST, day, clock),
-        measure_keyed("scan and key, terminal hung", HUNG, day),
-        measure_keyed("scan and key, terminal worn", WORN, day),
+        _measure_prompted("prompts, as usual", AS_USUAL, day, clock),
+        _measure_prompted("prompts, as short as can be", SHORTEST, day, clock),
+        _measure_keyed("scan and key, terminal hung", HUNG, day),
+        _measure_keyed("scan and key, terminal worn", WORN, day),
     ]
 
 
@@ -176,7 +176,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def to_markdown_rows(tried: Iterable[MethodResult]) -> Iterator[str]:
+def _to_markdown_rows(tried: Iterable[_MethodResult]) -> Iterator[str]:
     """The methods' figures as a Markdown table."""
     yield f"| {' | '.join(COLUMNS)} |\n|---|{'--:|' * (len(COLUMNS) - 1)}"
     for one in (each.figures for each in tried):
@@ -195,15 +195,15 @@ def to_markdown_rows(tried: Iterable[MethodResult]) -> Iterator[str]:
         yield f"| {' | '.join(cells)} |"
 
 
-RATES = (120, RATE, 190)
-SHARES = (0.0, USUAL, 0.6)
+_RATES = (120, RATE, 190)
+_SHARES = (0.0, USUAL, 0.6)
 
 
-def tabulate_sensitivity(day: Conditions, with_: Rules, runner: asyncio.Runner) -> Iterator[str]:
+def _tabulate_sensitivity(day: _Conditions, with_: Rules, runner: asyncio.Runner) -> Iterator[str]:
     """Seconds a pallet (wrong and lost) with speaking rate, noise and exceptions varied one at a time."""
-    conditions = [(f"{rate} words a minute", day, rate) for rate in RATES]
+    conditions = [(f"{rate} words a minute", day, rate) for rate in _RATES]
     conditions += [(f"noise: {name}", replace(day, noise=noise), RATE) for name, noise in NOISES.items()]
-    conditions += [(f"{share:.0%} not as announced", replace(day, exceptions=share), RATE) for share in SHARES]
+    conditions += [(f"{share:.0%} not as announced", replace(day, exceptions=share), RATE) for share in _SHARES]
     for number, (name, of, rate) in enumerate(conditions):
         found = measure_all(of, with_, TurnClock(runner, rate))
         if number == 0:
@@ -213,7 +213,7 @@ def tabulate_sensitivity(day: Conditions, with_: Rules, runner: asyncio.Runner) 
         yield f"| {name} | {' | '.join(cells)} |"
 
 
-def bar_chart_svg(tried: Sequence[MethodFigures]) -> str:
+def _bar_chart_svg(tried: Sequence[_MethodFigures]) -> str:
     """Seconds a pallet by method as SVG: to the operator's last word, then the device's speech; with intervals."""
     left, line, width = 250, 30, 720
     longest = max(one.seconds + one.reach for one in tried)
@@ -253,17 +253,17 @@ def main(
     if noise not in NOISES:
         raise typer.BadParameter(f"found {noise!r}; allowed are {', '.join(NOISES)}", param_hint="--noise")
     seed = seed or secrets.randbelow(2**31)
-    day, with_ = Conditions(str(seed), trailers, NOISES[noise]), receiving_rules()
+    day, with_ = _Conditions(str(seed), trailers, NOISES[noise]), receiving_rules()
     with asyncio.Runner() as runner:
         tried = measure_all(day, with_, TurnClock(runner, RATE))
         if plot is not None:
-            plot.write_text(bar_chart_svg([one.figures for one in tried]), encoding="utf-8")
+            plot.write_text(_bar_chart_svg([one.figures for one in tried]), encoding="utf-8")
         if as_json:
             typer.echo(json.dumps([asdict(one.figures) for one in tried]))
             return
-        typer.echo("\n".join(to_markdown_rows(tried)))
+        typer.echo("\n".join(_to_markdown_rows(tried)))
         if sensitive:
-            typer.echo("\n" + "\n".join(tabulate_sensitivity(day, with_, runner)))
+            typer.echo("\n" + "\n".join(_tabulate_sensitivity(day, with_, runner)))
     typer.echo(f"\nagain: --seed {seed}")
 
 

@@ -70,7 +70,7 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class OperatorLine:
-    """A line of the operator."""
+    """A line said by the operator."""
 
     text: str
     kind: str
@@ -94,7 +94,7 @@ READ_BACK = frozenset(
 class SpeechChannel(Protocol):
     """Carries the operator's lines to the device: typed, misheard at random, or as sound."""
 
-    def utter(
+    def send(
         self, talk: TypedConversation, line: str, kind: str, about: str, note: Callable[[str], None]
     ) -> Iterator[Stepped]:
         """Send a line about a pallet to the device; `note` receives lines to print."""
@@ -117,7 +117,7 @@ class TypedDevice:
         self._render = partial(entry_event, site=SITE, device=DEVICE)
         self.expected = NOTHING_EXPECTED
         """The current expected list."""
-        self.journal, self._talk = self._on()
+        self.journal, self._talk = self._open_conversation()
         self.ledger = Ledger()
         self.said: list[str] = []
         """Both sides, to be printed where something went wrong."""
@@ -130,7 +130,7 @@ class TypedDevice:
         self.aside: set[str] = set()
         """The pallets announced as parked in review."""
         self.misheard = False
-        """The device asked him to repeat the last line."""
+        """The device asked to repeat the last line."""
         self._about = ""
         self._begins = True
 
@@ -145,11 +145,11 @@ class TypedDevice:
         return self._talk.state
 
     @property
-    def waits(self) -> bool:
+    def _is_timeout_running(self) -> bool:
         """Whether a timeout of the dialogue is running."""
         return self._talk.due is not None
 
-    def turn_to(self, pallet: str) -> None:
+    def set_pallet(self, pallet: str) -> None:
         """Attribute the following lines to this pallet."""
         self._about, self._begins = pallet, True
 
@@ -157,8 +157,8 @@ class TypedDevice:
         """Start the device."""
         self.hear(self._talk.start())
 
-    def say(self, line: str, kind: str, is_to_be_asked: Callable[[Question], bool] = lambda _: False) -> None:
-        """Send a line; a question in reply counts as needless unless `is_to_be_asked` accepts it."""
+    def say(self, line: str, kind: str, is_needed_question: Callable[[Question], bool] = lambda _: False) -> None:
+        """Send a line; a question in reply counts as needless unless `is_needed_question` accepts it."""
         self.said.append(f"> {line}")
         self.turns.append(OperatorLine(line, kind, self._begins))
         self._begins = False
@@ -166,26 +166,26 @@ class TypedDevice:
         self.ledger.words += len(line.split())
         before = self.question
         self.misheard = False
-        for stepped in self._mouth.utter(self._talk, line, kind, self._about, self.said.append):
+        for stepped in self._mouth.send(self._talk, line, kind, self._about, self.said.append):
             self.hear(stepped)
         after = self.question
         if after is not None and after is not before:
             self.ledger.questions += 1
-            if not is_to_be_asked(after):
+            if not is_needed_question(after):
                 self.ledger.needless[kind] += 1
 
-    def wait(self) -> None:
+    def expire_timeout(self) -> None:
         """Let the dialogue's timeout expire, if one is running."""
-        if self.waits:
+        if self._is_timeout_running:
             self.said.append("> /wait")
             self.hear(self._talk.expire())
 
-    def wait_out(self) -> None:
+    def expire_timeouts(self) -> None:
         """Let timeouts expire until none is running."""
         for _ in range(PATIENCE):
-            if not self.waits:
+            if not self._is_timeout_running:
                 return
-            self.wait()
+            self.expire_timeout()
 
     def answer(self, receipt: Receipt) -> None:
         """Pass the inventory's receipt to the device."""
@@ -213,7 +213,7 @@ class TypedDevice:
         """Simulate a power failure: reopen the journal and resume."""
         self.said.append("> /restart")
         self.journal.close()
-        self.journal, self._talk = self._on()
+        self.journal, self._talk = self._open_conversation()
         self.start()
 
     def recorded(self) -> Sequence[Mapping[str, FieldValue]]:
@@ -221,11 +221,11 @@ class TypedDevice:
         entries = self.journal.queries.entries_standing(self._rules.form.name, BEGINNING, 10 * PALLETS)
         return [entry.fields for entry in entries]
 
-    def _on(self) -> tuple[Journal, TypedConversation]:
+    def _open_conversation(self) -> tuple[Journal, TypedConversation]:
         journal = Journal.open(self._directory)
         return journal, TypedConversation(
-            self._rules, journal, self._render, lambda: 0.0, self._settings, expected=self._at_hand
+            self._rules, journal, self._render, lambda: 0.0, self._settings, expected=self._current_lists
         )
 
-    def _at_hand(self) -> Expectations:
+    def _current_lists(self) -> Expectations:
         return self.expected

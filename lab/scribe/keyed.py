@@ -15,21 +15,21 @@ from lab.scribe.arrivals import MISTAKES, Arrival, Case, Pallet
 from lab.scribe.device import PATIENCE, Ledger
 from lab.scribe.receiving import SAID
 
-MENTAL_S = 1.35
+_MENTAL_S = 1.35
 """M of the keystroke-level model: mental preparation for the next step."""
-POINT_S = 1.1
+_POINT_S = 1.1
 """P of the model, which is of a mouse: to aim at a label."""
-DECODE_S = 0.5
+_DECODE_S = 0.5
 """A code of twelve characters is scanned in half a second, where it takes six to key: Panatrack, 2008."""
-HOST_S = 0.3
+_HOST_S = 0.3
 """R of the model: until the screen has the host's answer; a good radio network."""
-TMU_S = 0.036
+_TMU_S = 0.036
 """The unit of MTM-1: a hundred-thousandth of an hour."""
-TAKE_UP_S = (18.6 + 2.0 + 18.2) * TMU_S
+_TAKE_UP_S = (18.6 + 2.0 + 18.2) * _TMU_S
 """Reach 20 inches to where it hangs (R20B), grasp (G1A), move it as far (M20B)."""
-PUT_DOWN_S = (18.2 + 2.0) * TMU_S
+_PUT_DOWN_S = (18.2 + 2.0) * _TMU_S
 """Move it back (M20B), let go (RL1)."""
-KEYING_ERROR = 1 / 300
+_KEYING_ERROR = 1 / 300
 """Error rate per keyed character of a good typist, as bar code vendors quote; Gilb and Weinberg (1977) have 1 in 400,
 Michaels (1971) 1 in 200. Scan errors are negligible: of Code 128, 1 in 2.8 million (Ohio University, 1992).
 """
@@ -40,7 +40,7 @@ class Terminal:
     """The hand-held terminal's properties."""
 
     key_s: float  # K of the model.
-    hung: bool  # He takes it up and hangs it back, for counting and for breaking the wrap need both hands.
+    hung: bool  # It is taken up and hung back, for counting and for breaking the wrap need both hands.
 
 
 HUNG = Terminal(key_s=0.28, hung=True)
@@ -72,14 +72,14 @@ class KeyedReceiving:
                 self._scan()
                 door = load.door
             self.ledger.meant += load.case not in MISTAKES
-            self.seconds += TAKE_UP_S * self._terminal.hung
+            self.seconds += _TAKE_UP_S * self._terminal.hung
             self._scan()
             if load.pallet in received:
                 self._press(1)
             else:
                 received.add(load.pallet)
                 self._receive(load)
-            self.seconds += PUT_DOWN_S * self._terminal.hung
+            self.seconds += _PUT_DOWN_S * self._terminal.hung
         meant = [one.fields() for one in self._arrival.pallets if one.case not in MISTAKES]
         self.ledger.right = sum(fields in meant for fields in self.recorded)
         self.ledger.wrong = [str(dict(fields)) for fields in self.recorded if fields not in meant]
@@ -93,23 +93,23 @@ class KeyedReceiving:
             self._press(1)  # the unit
         if load.damaged is not None:
             self._press(1)
-            fields["damaged"] = self._number(load.damaged)
+            fields["damaged"] = self._key_number(load.damaged)
         if load.exception is not None:
             self._press(2)
-        fields["quantity"] = self._count(load, int(str(fields.get("damaged", 0))))
+        fields["quantity"] = self._key_count(load, int(str(fields.get("damaged", 0))))
         if load.lot is not None:
             self._scan()
         self.recorded.append(fields)
 
-    def _count(self, load: Pallet, damaged: int) -> int:
+    def _key_count(self, load: Pallet, damaged: int) -> int:
         """Key the count of good units: repeated if not as announced, until two counts agree."""
         said = load.quantity if load.first_count is None else load.first_count
         if load.first_count is None and self._random.randrange(100) < SAID["mended"] + SAID["misread"]:
-            self._press(2 * len(str(said)))  # a slip, which he sees on the screen, deletes and keys anew
+            self._press(2 * len(str(said)))  # a slip: seen on the screen, deleted and keyed anew
         before: set[int] = set()
         count = 0
         for _ in range(PATIENCE):
-            count = self._number(said)
+            count = self._key_number(said)
             said = load.quantity
             if load.announced in {None, count + damaged} or count in before:
                 break
@@ -119,18 +119,18 @@ class KeyedReceiving:
             self._press(1)  # short, or over
         return count
 
-    def _number(self, number: int) -> int:
+    def _key_number(self, number: int) -> int:
         """Key a number, with random typing errors; return the resulting value."""
         self._press(len(str(number)) + 1)
-        wrong = [at for at in range(len(str(number))) if self._random.random() < KEYING_ERROR]
+        wrong = [at for at in range(len(str(number))) if self._random.random() < _KEYING_ERROR]
         keyed = list(str(number))
         for at in wrong:
             keyed[at] = self._random.choice([one for one in "123456789" if one != keyed[at]])
         return int("".join(keyed))
 
     def _scan(self) -> None:
-        self.seconds += MENTAL_S + POINT_S + self._terminal.key_s + DECODE_S + HOST_S
+        self.seconds += _MENTAL_S + _POINT_S + self._terminal.key_s + _DECODE_S + _HOST_S
 
     def _press(self, keys: int) -> None:
-        self.seconds += MENTAL_S + keys * self._terminal.key_s + HOST_S
+        self.seconds += _MENTAL_S + keys * self._terminal.key_s + _HOST_S
         self.ledger.lines += 1

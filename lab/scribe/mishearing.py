@@ -31,13 +31,13 @@ class NumberErrorRates:
     mistaken: float = 0.0  # Heard as another one, surely.
 
 
-NUMBERS = 3
+_NUMBERS = 3
 """Numbers in a clip of the measured set: pallet, count and dock."""
 
 NOISES = {
     "none": NumberErrorRates(),
-    "20 dB": NumberErrorRates(doubted=3 / (59 * NUMBERS)),
-    "10 dB": NumberErrorRates(5 / (116 * NUMBERS), (7 + 1) / (116 * NUMBERS), 1 / (116 * NUMBERS)),
+    "20 dB": NumberErrorRates(doubted=3 / (59 * _NUMBERS)),
+    "10 dB": NumberErrorRates(5 / (116 * _NUMBERS), (7 + 1) / (116 * _NUMBERS), 1 / (116 * _NUMBERS)),
 }
 """From the causes of clips that were not right at once, in docs/accuracy.md: unsure; misread or incomplete; wrong."""
 
@@ -45,7 +45,7 @@ _DIGITS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine
 
 
 @dataclass(frozen=True, slots=True)
-class HeardLine:
+class _HeardLine:
     """A line as recognised, with the words in doubt."""
 
     words: tuple[str, ...]  # With the commas at which the speaker took breath.
@@ -57,7 +57,7 @@ class HeardLine:
         return " ".join(self.words)
 
 
-def recognise(line: str, noise: NumberErrorRates, random: Random) -> HeardLine:
+def recognise(line: str, noise: NumberErrorRates, random: Random) -> _HeardLine:
     """Simulate a recogniser: mishear and doubt numbers of the line at the rates of `noise`."""
     words, doubted = line.split(), set[int]()
     for number in list(_number_positions(words)) if noise != NumberErrorRates() else ():
@@ -67,7 +67,7 @@ def recognise(line: str, noise: NumberErrorRates, random: Random) -> HeardLine:
             words[at] = _mishear_number(words[at], random)
         if chance < noise.doubted + noise.misheard:
             doubted.update(number)
-    return HeardLine(tuple(words), frozenset(doubted))
+    return _HeardLine(tuple(words), frozenset(doubted))
 
 
 def _number_positions(words: Sequence[str]) -> Iterator[list[int]]:
@@ -108,7 +108,7 @@ class NoisyChannel:
         self._noise = noise
         self._random = random
 
-    def utter(
+    def send(
         self, talk: TypedConversation, line: str, _kind: str, _about: str, note: Callable[[str], None]
     ) -> Iterator[Stepped]:
         """Send the line with simulated recognition errors."""
@@ -121,7 +121,7 @@ class NoisyChannel:
         """Always False: a misheard number may be another pallet's."""
         return False
 
-    def _reading(self, taken: HeardLine) -> Reading:
+    def _reading(self, taken: _HeardLine) -> Reading:
         rules = self._rules
         plain = transcribed(taken.text, rules.form, rules.catalogue, rules.language)
         words = tuple(

@@ -16,20 +16,20 @@ from edge.agree.dialogue.questions import About, Question
 from edge.agree.dialogue.table import State
 from lab.scribe.device import PATIENCE, TypedDevice
 
-OVER_A_READBACK = {"silence": 45, "the next pallet": 25, "courtesy": 20, "talk": 10}
+_OVER_A_READBACK = {"silence": 45, "the next pallet": 25, "courtesy": 20, "talk": 10}
 """Reactions to a correct readback, in %."""
 
-GOES_ON = 0.4
+_GOES_ON = 0.4
 """Share of questions about overheard chat that the operator ignores."""
 
-COURTESIES = (
+_COURTESIES = (
     "okay", "thanks", "thank you", "good", "copy that", "got it", "yes thanks", "right", "that's right", "cheers",
     "okay thanks", "perfect", "yep", "yes", "great", "that's correct", "fine",
 )  # fmt: skip
 """Polite replies to a correct readback, none of which objects to it."""
 
 
-class IntendedEntry(Protocol):
+class _IntendedEntry(Protocol):
     """An intended entry about one pallet."""
 
     @property
@@ -40,7 +40,7 @@ class IntendedEntry(Protocol):
         """The fields that a right entry has."""
 
 
-L = TypeVar("L", bound=IntendedEntry)
+L = TypeVar("L", bound=_IntendedEntry)
 
 
 class Wording(ABC, Generic[L]):
@@ -51,11 +51,11 @@ class Wording(ABC, Generic[L]):
         """Word a whole entry."""
 
     @abstractmethod
-    def mention(self, name: str, load: L) -> str:
+    def labelled(self, name: str, load: L) -> str:
         """Word one field with its label."""
 
     @abstractmethod
-    def bare(self, name: str, load: L) -> str:
+    def bare_value(self, name: str, load: L) -> str:
         """Word the value of a field alone."""
 
     @abstractmethod
@@ -76,22 +76,22 @@ class Operator(Generic[L]):
         self._words = words
         self._random = random
         self._before: list[L] = []
-        """His intended entries so far."""
+        """The intended entries so far."""
 
-    def differing(self, fields: Mapping[str, FieldValue], load: L) -> Sequence[str]:
+    def wrong_fields(self, fields: Mapping[str, FieldValue], load: L) -> Sequence[str]:
         """Names of the fields whose values differ from the intended ones."""
         return [name for name, value in load.fields().items() if fields.get(name) != value]
 
-    def is_to_be_asked(self, _asked: Question) -> bool:
+    def is_needed_question(self, _asked: Question) -> bool:
         """Whether a careful listener would ask this question too."""
         return False
 
     # -- actions
 
     def _say(self, line: str, kind: str) -> None:
-        self.device.say(line, kind, lambda asked: kind in self.unasked or self.is_to_be_asked(asked))
+        self.device.say(line, kind, lambda asked: kind in self.unasked or self.is_needed_question(asked))
 
-    def _agree(self, load: L) -> bool:
+    def _answer_until_settled(self, load: L) -> bool:
         """Answer until the entry is settled; return False if the operator gave up."""
         for _ in range(PATIENCE):
             asked = self.device.question
@@ -100,16 +100,16 @@ class Operator(Generic[L]):
             elif self.device.state is State.PAUSED:
                 self._say("resume", "command")
             elif self._is_read_back():
-                differing = self.differing(self.device.held, load)
+                differing = self.wrong_fields(self.device.held, load)
                 if not differing:
                     self._react_to_right_readback(load)
                     return True
                 self._say(self._correction(differing[0], load), "correction")
-            elif not self.device.misheard and (self._stands(load) or load.pallet in self.device.aside):
+            elif not self.device.misheard and (self._is_recorded(load) or load.pallet in self.device.aside):
                 return True
             else:
                 self._say(self._words.sentence(load), "again")
-        if self.device.state is State.HELD and not self.differing(self.device.held, load):
+        if self.device.state is State.HELD and not self.wrong_fields(self.device.held, load):
             return True
         self._say("cancel", "cancel")
         self.ledger.given_up += 1
@@ -120,15 +120,15 @@ class Operator(Generic[L]):
         return held and not self._is_earlier(self.device.held)
 
     def _react_to_right_readback(self, load: L) -> None:
-        match self._one_of(OVER_A_READBACK):
+        match self._draw(_OVER_A_READBACK):
             case "silence":
-                self.device.wait()
+                self.device.expire_timeout()
             case "courtesy":
-                self._say(self._random.choice(COURTESIES), "courtesy")
+                self._say(self._random.choice(_COURTESIES), "courtesy")
                 self._answer_after_misunderstanding(load)
             case "talk":
                 self._say(self._words.chat(load), "talk")
-                self._settle(load)
+                self._answer_after_chat(load)
             case _:
                 return  # the next sentence commits it
 
@@ -138,19 +138,19 @@ class Operator(Generic[L]):
             if (asked := self.device.question) is not None:
                 self._say(self._answer(asked, load), "answer")
             elif self.device.misheard and self.device.state is State.HELD:
-                self.device.wait()
+                self.device.expire_timeout()
             else:
                 return
 
-    def _settle(self, load: L) -> None:
+    def _answer_after_chat(self, load: L) -> None:
         """After chat that the device may have taken for input: answer or ignore its questions."""
         for _ in range(PATIENCE):
             asked = self.device.question
-            if asked is None or self._random.random() < GOES_ON:
+            if asked is None or self._random.random() < _GOES_ON:
                 return
             self._say(self._answer(asked, load), "answer")
 
-    def _one_of(self, shares: Mapping[str, int]) -> str:
+    def _draw(self, shares: Mapping[str, int]) -> str:
         return self._random.choices(list(shares), list(shares.values()))[0]
 
     # -- reactions
@@ -159,39 +159,39 @@ class Operator(Generic[L]):
         meant = load.fields()
         match asked.about:
             case About.FIELD | About.CHOICE:
-                say = self._random.choice((self._words.bare, self._words.mention))
+                say = self._random.choice((self._words.bare_value, self._words.labelled))
                 return say(str(asked.field), load)
             case About.FIELD_RIGHT:
                 right = asked.candidates[0] == meant.get(str(asked.field))
-                return "yes" if right else f"no, {self._words.mention(str(asked.field), load)}"
+                return "yes" if right else f"no, {self._words.labelled(str(asked.field), load)}"
             case About.ENTRY_RIGHT:
-                differing = [] if self._is_earlier(asked.fields) else self.differing(asked.fields, load)
+                differing = [] if self._is_earlier(asked.fields) else self.wrong_fields(asked.fields, load)
                 return "yes" if not differing else self._correction(differing[0], load)
             case About.WRONG:
-                differing = self.differing(self.device.told, load)
-                return self._words.mention(differing[0], load) if len(differing) == 1 else "nothing"
+                differing = self.wrong_fields(self.device.told, load)
+                return self._words.labelled(differing[0], load) if len(differing) == 1 else "nothing"
             case _:
                 return "no"
 
     def _correction(self, name: str, load: L) -> str:
         cue = self._random.choice(("no", "correction", "no sorry", "no, wrong"))
-        say = self._words.bare if cue.startswith("no") and name == "quantity" else self._words.mention
+        say = self._words.bare_value if cue.startswith("no") and name == "quantity" else self._words.labelled
         return f"{cue}, {say(name, load)}"
 
     # -- the scribe
 
     def _is_earlier(self, fields: Mapping[str, FieldValue]) -> bool:
         """Whether the fields are an earlier pallet's intended ones."""
-        return bool(fields) and any(not self.differing(fields, one) for one in self._before[:-1])
+        return bool(fields) and any(not self.wrong_fields(fields, one) for one in self._before[:-1])
 
-    def _stands(self, load: L) -> bool:
+    def _is_recorded(self, load: L) -> bool:
         return load.fields() in self.device.recorded()
 
     def recorded(self) -> Sequence[Mapping[str, FieldValue]]:
         """The recorded entries."""
         return self.device.recorded()
 
-    def close_books(self, loads: Sequence[L], whole: set[str]) -> None:
+    def count_outcomes(self, loads: Sequence[L], whole: set[str]) -> None:
         """Count outcomes of the intended entries; `whole` are the pallets dictated completely."""
         meant = [load.fields() for load in loads]
         for fields in self.recorded():

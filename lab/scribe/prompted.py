@@ -63,7 +63,7 @@ class PromptedReceiving:
                 door = load.door
             self.ledger.meant += load.case not in MISTAKES
             self._receive(load)
-        self._close_books()
+        self._count_outcomes()
         return self.ledger
 
     def _receive(self, load: Pallet) -> None:
@@ -114,10 +114,10 @@ class PromptedReceiving:
         count = 0
         for _ in range(PATIENCE):
             count = wording.parse_number(self._ask_value(unit, wording.word_number(said)))
-            if (self._settings.confirms or announced is None) and not self._is_right(count, believed):
+            if (self._settings.confirms or announced is None) and not self._confirm_count(count, believed):
                 said = believed
                 continue
-            said = believed = load.quantity  # After the device's objection, whatever it is, he counts again.
+            said = believed = load.quantity  # After the device's objection, whatever it is, the operator counts again.
             # Where the condition is asked for behind the count, the host waits for that before it doubts the count.
             open_damage = load.damaged if self._settings.asks_condition and load.damaged else 0
             if announced is None or count + damaged + open_damage == announced:
@@ -129,7 +129,7 @@ class PromptedReceiving:
             unit = "Count again."
         return count
 
-    def _is_right(self, count: int, believed: int) -> bool:
+    def _confirm_count(self, count: int, believed: int) -> bool:
         return self._ask_yes_no(f"{count}, correct?", right=count == believed)
 
     def _ask_exception(self, load: Pallet) -> tuple[int | None, str | None]:
@@ -191,7 +191,7 @@ class PromptedReceiving:
 
     # -- the scribe
 
-    def _close_books(self) -> None:
+    def _count_outcomes(self) -> None:
         meant = [one.fields() for one in self._arrival.pallets if one.case not in MISTAKES]
         for fields in self.recorded:
             if fields in meant:
@@ -200,4 +200,4 @@ class PromptedReceiving:
             else:
                 self.ledger.wrong.append(str(dict(fields)))
         self.ledger.lost += [str(left) for left in meant]
-        del self.ledger.lost[: self.ledger.given_up]  # which he knows to be missing
+        del self.ledger.lost[: self.ledger.given_up]  # which the operator knows to be missing

@@ -30,14 +30,14 @@ from edge.speak.voices import EspeakVoice
 from edge.speak.wording import ABBREVIATED, Phrasing
 from lab.scribe.shift import generate_loads
 
-NORMAL_S = 3.5
+_NORMAL_S = 3.5
 """Limit of the median: at 40 pallets a trailer, half a second more is a minute."""
 
 
 Entries = Sequence[Mapping[str, FieldValue]]
 
 
-async def readback_seconds(form: Form, language: str, entries: Entries, pace: float, random: Random) -> list[float]:
+async def _readback_seconds(form: Form, language: str, entries: Entries, pace: float, random: Random) -> list[float]:
     """The duration of each entry's readback in seconds."""
     phrasing, phrases = Phrasing(form, language), ClauseCache(EspeakVoice, language)
     breath = BREATHS_MS["."] / 1000  # the pause after the last word delays no one
@@ -91,8 +91,8 @@ async def main() -> None:
     typer.echo("| seconds to the last word | language | median | 95 % |\n|---|---|---|---|")
     for name, form, entries in read:
         for language in LANGUAGES:
-            taken = await readback_seconds(form, language, entries, options.pace, random)
-            late = "" if median(taken) <= NORMAL_S else " (over)"
+            taken = await _readback_seconds(form, language, entries, options.pace, random)
+            late = "" if median(taken) <= _NORMAL_S else " (over)"
             typer.echo(f"| {name} | {language} | {median(taken):.2f}{late} | {quantiles(taken, n=20)[-1]:.2f} |")
 
 

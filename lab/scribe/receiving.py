@@ -34,15 +34,15 @@ from lab.scribe.tables import LocalInventory
 
 FORM = "receive-notice"
 
-SAID_ONCE = ("trailer", "door")
+_SAID_ONCE = ("trailer", "door")
 
 SAID = {"whole": 80, "mended": 7, "misread": 5, "in parts": 8}
 """Share of each way to dictate a pallet, in %: estimates, as in `lab.scribe.shift`."""
 
-SAME_AGAIN = 0.5
+_SAME_AGAIN = 0.5
 """Frequency of "same again" for a pallet like the last."""
 
-BETWEEN = {
+_BETWEEN = {
     "nothing": 80, "talk": 8, "talk of pallets": 3, "power cut": 2, "pause": 2, "broker gone": 2, "broker back": 3,
 }  # fmt: skip
 """Events between two pallets."""
@@ -70,11 +70,11 @@ def _closing_form() -> Form | None:
     return closing_form(shipped_directory("schemas") / "forms")
 
 
-NOTHING = Pallet("", 0, "CS", "", "")
+_NOTHING = Pallet("", 0, "CS", "", "")
 """Placeholder before the first pallet."""
 
 
-class ReceivingWords(Wording[Pallet]):
+class _ReceivingWords(Wording[Pallet]):
     """Words a receiver's lines."""
 
     def __init__(self, random: Random) -> None:
@@ -84,11 +84,11 @@ class ReceivingWords(Wording[Pallet]):
         """Word a whole entry without the standing values."""
         return wording.word_received_pallet(load, self._random)
 
-    def mention(self, name: str, load: Pallet) -> str:
+    def labelled(self, name: str, load: Pallet) -> str:
         """Word one field with its label."""
         return wording.word_received_field(name, load, self._random)
 
-    def bare(self, name: str, load: Pallet) -> str:
+    def bare_value(self, name: str, load: Pallet) -> str:
         """Word the value of a field alone."""
         return wording.word_received_value(name, load, self._random)
 
@@ -98,22 +98,22 @@ class ReceivingWords(Wording[Pallet]):
 
     def same_again(self, load: Pallet) -> str:
         """Word "same again" with the pallet's number."""
-        return f"same again, {self.mention('pallet_id', load)}"
+        return f"same again, {self.labelled('pallet_id', load)}"
 
-    def once(self, load: Pallet) -> str:
+    def standing_values(self, load: Pallet) -> str:
         """Word the standing values of the trailer."""
-        return f"{self.mention('trailer', load)}, {self.mention('door', load)}"
+        return f"{self.labelled('trailer', load)}, {self.labelled('door', load)}"
 
-    def moved(self, load: Pallet) -> str:
+    def door_change(self, load: Pallet) -> str:
         """Word the change to another door."""
-        return f"{self.mention('door', load)} from now on"
+        return f"{self.labelled('door', load)} from now on"
 
-    def mended(self, slip: Pallet, load: Pallet) -> str:
+    def self_correction(self, slip: Pallet, load: Pallet) -> str:
         """Word an entry with a slip in the count, corrected at once."""
         cue = self._random.choice(("no", "sorry", "no wait", "I mean", "no sorry"))
         rest = [name for name in ("lot", "damaged", "exception") if name in load.fields()]
-        said = [self.mention("pallet_id", load), self.mention("quantity", slip), cue, self.mention("quantity", load)]
-        return ", ".join([*said, *(self.mention(name, load) for name in rest)])
+        said = [self.labelled("pallet_id", load), self.labelled("quantity", slip), cue, self.labelled("quantity", load)]
+        return ", ".join([*said, *(self.labelled(name, load) for name in rest)])
 
 
 def _repeats_previous(before: Sequence[Pallet], device: TypedDevice, load: Pallet) -> bool:
@@ -149,24 +149,24 @@ class NoticeReceiver(Operator[Pallet]):
 
     def __init__(self, device: TypedDevice, directory: Path, random: Random, exceptions: float = USUAL) -> None:
         """`directory` is for the inventory; `exceptions` is the share of pallets not as announced."""
-        self._words: ReceivingWords
-        super().__init__(device, ReceivingWords(random), random)
+        self._words: _ReceivingWords
+        super().__init__(device, _ReceivingWords(random), random)
         self._exceptions = exceptions
         self._tables = LocalInventory(directory, FORM, device)
-        self._load = NOTHING
+        self._load = _NOTHING
         """The current pallet."""
         self._counted = 0
-        """The number that he dictated."""
+        """The number that was dictated."""
 
-    def differing(self, fields: Mapping[str, FieldValue], load: Pallet) -> Sequence[str]:
+    def wrong_fields(self, fields: Mapping[str, FieldValue], load: Pallet) -> Sequence[str]:
         """Names of the differing fields that were read back, undictated ones last."""
-        wrong = [name for name in super().differing(fields, load) if name in fields or name not in SAID_ONCE]
+        wrong = [name for name in super().wrong_fields(fields, load) if name in fields or name not in _SAID_ONCE]
         return [*wrong, *(name for name in fields if name not in load.fields())]
 
     def _correction(self, name: str, load: Pallet) -> str:
         return super()._correction(name, load) if name in load.fields() else "cancel"
 
-    def is_to_be_asked(self, asked: Question) -> bool:
+    def is_needed_question(self, asked: Question) -> bool:
         """Whether a person with the list would ask this question too."""
         load = self._load
         match asked.why:
@@ -191,10 +191,10 @@ class NoticeReceiver(Operator[Pallet]):
         self.device.start()
         meant: list[Pallet] = []
         whole: set[str] = set()
-        self._dictate_standing_values(coming.pallets[0], *SAID_ONCE)
+        self._dictate_standing_values(coming.pallets[0], *_SAID_ONCE)
         for before, load in pairwise((coming.pallets[0], *coming.pallets)):
             if load.door != before.door:
-                self.device.wait_out()
+                self.device.expire_timeouts()
                 self._dictate_standing_values(load, "door")
             if load.case in MISTAKES:
                 self._repeat_recorded_entry(load)
@@ -204,13 +204,13 @@ class NoticeReceiver(Operator[Pallet]):
                 self.ledger.meant += 1
                 if self._dictate(load):
                     whole.add(load.pallet)
-            self._between(load)
+            self._play_random_event(load)
             self._tables.deliver()
-        self.device.wait_out()
+        self.device.expire_timeouts()
         self._tables.online = True
         self._tables.deliver()
-        self._close()
-        self.close_books(meant, whole)
+        self._close_trailer()
+        self.count_outcomes(meant, whole)
         told = _sum_quantities(
             turn.fields for turn in self.device.turns if isinstance(turn, Say) and turn.prompt is Prompt.SUM
         )
@@ -226,14 +226,14 @@ class NoticeReceiver(Operator[Pallet]):
         """Dictate one pallet to its end; return whether the operator believes it accepted."""
         self._turn_to_pallet(load)
         slip = replace(load, quantity=load.quantity + self._random.choice((1, 2, 10)))
-        if _repeats_previous(self._before[:-1], self.device, load) and self._random.random() < SAME_AGAIN:
+        if _repeats_previous(self._before[:-1], self.device, load) and self._random.random() < _SAME_AGAIN:
             self._say(self._words.same_again(load), "plain")
-            return self._agree(load)
-        match "misread" if load.first_count is not None else self._one_of(SAID):
+            return self._answer_until_settled(load)
+        match "misread" if load.first_count is not None else self._draw(SAID):
             case "whole":
                 self._say(self._words.sentence(load), "plain")
             case "mended":
-                self._say(self._words.mended(slip, load), "mended")
+                self._say(self._words.self_correction(slip, load), "mended")
             case "misread":
                 self._counted = slip.quantity if load.first_count is None else load.first_count
                 self._say(self._words.sentence(replace(load, quantity=self._counted)), "plain")
@@ -242,23 +242,23 @@ class NoticeReceiver(Operator[Pallet]):
                 # The label first, the rest when it is counted.
                 for name in ("pallet_id", "quantity", "lot", "damaged", "exception"):
                     if name in load.fields():
-                        self._say(self._words.mention(name, load), "part")
-        return self._agree(load)
+                        self._say(self._words.labelled(name, load), "part")
+        return self._answer_until_settled(load)
 
     def _dictate_standing_values(self, load: Pallet, *names: str) -> None:
         """Dictate standing values until the readback agrees."""
-        self.device.turn_to("")
+        self.device.set_pallet("")
         meant = {name: load.fields()[name] for name in names}
         for _ in range(PATIENCE):
             _resume_if_paused(self._say, self.device)
             self.device.held = {}
-            self._say(self._words.once(load) if len(names) > 1 else self._words.moved(load), "context")
+            self._say(self._words.standing_values(load) if len(names) > 1 else self._words.door_change(load), "context")
             if self.device.held == meant:
                 break
 
-    def _close(self) -> None:
+    def _close_trailer(self) -> None:
         """Close the trailer, and confirm the device's summary."""
-        self.device.turn_to("")
+        self.device.set_pallet("")
         _resume_if_paused(self._say, self.device)
         self._say("trailer done", "close")
         for _ in range(PATIENCE):
@@ -268,38 +268,38 @@ class NoticeReceiver(Operator[Pallet]):
         self._tables.deliver()
 
     def _turn_to_pallet(self, load: Pallet) -> None:
-        self.device.turn_to(load.pallet)
+        self.device.set_pallet(load.pallet)
         self._load, self._counted = load, load.quantity
 
     def _repeat_recorded_entry(self, load: Pallet) -> None:
         """Dictate an already recorded entry again, and cancel it at the device's question."""
-        self.device.wait_out()
+        self.device.expire_timeouts()
         if load.pallet in self.device.aside:
             return
         self._turn_to_pallet(load)
         self._say(self._words.sentence(load), "mistake")
         if self.device.question is not None:
             self._say("cancel", "command")
-        self.device.wait_out()
+        self.device.expire_timeouts()
 
-    def _between(self, load: Pallet) -> None:
+    def _play_random_event(self, load: Pallet) -> None:
         """Simulate a random event between two pallets: chat, a power cut, a pause, a broker failure."""
-        match self._one_of(BETWEEN):
+        match self._draw(_BETWEEN):
             case "talk":
-                self.device.wait_out()
+                self.device.expire_timeouts()
                 self._say(self._words.chat(load), "talk")
-                self._settle(load)
+                self._answer_after_chat(load)
             case "talk of pallets":
-                self.device.wait_out()
+                self.device.expire_timeouts()
                 other = replace(load, door=str(self._random.randint(1, 24)))
                 self._say(wording.word_chat_about_pallet(other, self._random), "talk of pallets")
-                self.device.wait_out()
+                self.device.expire_timeouts()
             case "power cut":
                 self.device.restart()
                 if load.case not in MISTAKES:
-                    self._agree(load)
+                    self._answer_until_settled(load)
             case "pause":
-                self.device.wait_out()
+                self.device.expire_timeouts()
                 self._say("pause", "command")
                 self._say("resume", "command")
             case "broker gone":

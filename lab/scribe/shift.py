@@ -31,13 +31,13 @@ def generate_loads(pallets: int, random: Random) -> list[Load]:
     return [Load(str(number), random.choice(counts), random.choice("ABCDEFGH")) for number in numbers]
 
 
-class OperatorVoice(SpeechChannel, Protocol):
+class _OperatorVoice(SpeechChannel, Protocol):
     """A means of dictation: which pallets, in which words, over which channel."""
 
     ways: Mapping[str, int]
     """Share of each way to dictate a pallet, in %."""
 
-    def loads(self, pallets: int, random: Random) -> list[Load]:
+    def choose_loads(self, pallets: int, random: Random) -> list[Load]:
         """The pallets of a trailer."""
 
     def sentence(self, load: Load, random: Random) -> str:
@@ -47,23 +47,23 @@ class OperatorVoice(SpeechChannel, Protocol):
 class TypedChannel:
     """Sends lines to the parser unchanged."""
 
-    def utter(
+    def send(
         self, talk: TypedConversation, line: str, _kind: str, _about: str, _note: Callable[[str], None]
     ) -> Iterator[Stepped]:
         """Type the line to the device, unchanged."""
         yield talk.say(line)
 
     def is_misheard(self, _pallet: str) -> bool:
-        """Always False, since typed lines are read exactly."""
+        """Always False: a typed line is never misheard."""
         return False
 
 
-class TypingOperator(TypedChannel):
+class _TypingOperator(TypedChannel):
     """Types random pallets in random wording."""
 
     ways: Mapping[str, int] = SAID
 
-    def loads(self, pallets: int, random: Random) -> list[Load]:
+    def choose_loads(self, pallets: int, random: Random) -> list[Load]:
         """Generate the pallets of a trailer."""
         return generate_loads(pallets, random)
 
@@ -73,9 +73,9 @@ class TypingOperator(TypedChannel):
 
 
 class _ShiftWording(Wording[Load]):
-    """Words whole entries as the voice does, other lines as `lab.scribe.wording`."""
+    """Words whole entries by an `OperatorVoice`, other lines by `wording`."""
 
-    def __init__(self, voice: OperatorVoice, random: Random) -> None:
+    def __init__(self, voice: _OperatorVoice, random: Random) -> None:
         self._voice = voice
         self._random = random
 
@@ -83,11 +83,11 @@ class _ShiftWording(Wording[Load]):
         """Word a whole entry."""
         return self._voice.sentence(load, self._random)
 
-    def mention(self, name: str, load: Load) -> str:
+    def labelled(self, name: str, load: Load) -> str:
         """Word one field with its label."""
         return wording.word_field(name, load, self._random)
 
-    def bare(self, name: str, load: Load) -> str:
+    def bare_value(self, name: str, load: Load) -> str:
         """Word the value of a field alone."""
         return wording.word_value(name, load, self._random)
 
@@ -99,37 +99,37 @@ class _ShiftWording(Wording[Load]):
 class TrailerUnloading(Operator[Load]):
     """Simulates one trailer unloaded onto the docks."""
 
-    def __init__(self, rules: Rules, directory: Path, random: Random, voice: OperatorVoice | None = None) -> None:
+    def __init__(self, rules: Rules, directory: Path, random: Random, voice: _OperatorVoice | None = None) -> None:
         """`directory` is for the journal; `random` draws all events; without a voice the operator types."""
-        self._voice = voice or TypingOperator()
+        self._voice = voice or _TypingOperator()
         super().__init__(TypedDevice(rules, directory, self._voice), _ShiftWording(self._voice, random), random)
 
     def unload(self, pallets: int = PALLETS) -> Ledger:
         """Unload all pallets. The journal's final entries are compared with the intended ones."""
         self.device.start()
-        meant = self._voice.loads(pallets, self._random)
+        meant = self._voice.choose_loads(pallets, self._random)
         whole: set[str] = set()
         for load in meant:
             self._before.append(load)
             self.ledger.meant += 1
             if self._dictate(load):
                 whole.add(load.pallet)
-            self._between(load)
-        self.device.wait_out()
-        self.close_books(meant, whole)
+            self._play_random_event(load)
+        self.device.expire_timeouts()
+        self.count_outcomes(meant, whole)
         self.device.journal.close()
         return self.ledger
 
     def _dictate(self, load: Load) -> bool:
         """Dictate one pallet to its end; return whether the operator believes it accepted."""
-        self.device.turn_to(load.pallet)
+        self.device.set_pallet(load.pallet)
         slip = self._slip(load)
-        match self._one_of(self._voice.ways):
+        match self._draw(self._voice.ways):
             case "whole":
                 self._say(self._words.sentence(load), "plain")
             case "mended":
                 self._say(
-                    wording.word_self_correction(slip, load, self.differing(slip.fields(), load)[0], self._random),
+                    wording.word_self_correction(slip, load, self.wrong_fields(slip.fields(), load)[0], self._random),
                     "mended",
                 )
             case "misread":
@@ -137,8 +137,8 @@ class TrailerUnloading(Operator[Load]):
             case _:
                 # The label first, the count when it is counted, the dock when it is known.
                 for name in ("pallet_id", "quantity", "dock"):
-                    self._say(self._words.mention(name, load), "part")
-        return self._agree(load)
+                    self._say(self._words.labelled(name, load), "part")
+        return self._answer_until_settled(load)
 
     def _slip(self, load: Load) -> Load:
         """The load with one value misread."""
@@ -148,23 +148,23 @@ class TrailerUnloading(Operator[Load]):
             case _:
                 return replace(load, dock=self._random.choice([dock for dock in "ABCDEFGH" if dock != load.dock]))
 
-    def _between(self, load: Load) -> None:
+    def _play_random_event(self, load: Load) -> None:
         """Simulate a random event between two pallets: chat, a power cut, a pause."""
-        match self._one_of(BETWEEN):
+        match self._draw(BETWEEN):
             case "talk":
-                self.device.wait_out()
+                self.device.expire_timeouts()
                 self._say(self._words.chat(load), "talk")
-                self._settle(load)
+                self._answer_after_chat(load)
             case "talk of places":
-                self.device.wait_out()
+                self.device.expire_timeouts()
                 other = replace(load, dock=self._random.choice("ABCDEFGH"))
                 self._say(wording.word_chat_about_docks(other, self._random), "talk of places")
-                self.device.wait_out()
+                self.device.expire_timeouts()
             case "power cut":
                 self.device.restart()
-                self._agree(load)
+                self._answer_until_settled(load)
             case "pause":
-                self.device.wait_out()
+                self.device.expire_timeouts()
                 self._say("pause", "command")
                 self._say("resume", "command")
             case _:

@@ -1,6 +1,6 @@
 """A spoken shift: recorded sentences in noise, recognised by the device's own pipeline.
 
-Other lines are synthesised by espeak-ng, as in `lab.operator_speech`. Recordings at SNR_DB are used as they are, clean
+Other lines are synthesised by espeak-ng, as in `lab.operator_speech`. Recordings at _SNR_DB are used as they are, clean
 ones are mixed with generated noise.
 """
 
@@ -33,7 +33,7 @@ from lab.scoring import Clip
 from lab.scribe.wording import Load
 from lab.typed_conversation import TypedConversation
 
-SNR_DB = 10.0
+_SNR_DB = 10.0
 """Ratio of speech to noise, dB: a headset at a dock with a fork lift nearby."""
 
 AT_IT, CLEAN = "10dB", "clean"
@@ -44,7 +44,7 @@ FIELDS = {"pallet_id", "quantity", "dock"}
 
 
 @dataclass(frozen=True)
-class RecordedSentence:
+class _RecordedSentence:
     """One dictated pallet with all its recordings."""
 
     load: Load
@@ -55,7 +55,7 @@ class RecordedSentence:
 class ShiftRecordings:
     """The recordings of a set that a shift uses."""
 
-    sentences: tuple[RecordedSentence, ...]
+    sentences: tuple[_RecordedSentence, ...]
     talk: tuple[Clip, ...]
 
 
@@ -74,12 +74,12 @@ def _text_and_speaker(clip: Clip) -> tuple[str, str]:
     return clip.text, clip.speaker or ""
 
 
-def _recorded_sentence(clips: tuple[Clip, ...]) -> RecordedSentence:
+def _recorded_sentence(clips: tuple[Clip, ...]) -> _RecordedSentence:
     fields = clips[0].fields or {}
-    return RecordedSentence(Load(str(fields["pallet_id"]), int(str(fields["quantity"])), str(fields["dock"])), clips)
+    return _RecordedSentence(Load(str(fields["pallet_id"]), int(str(fields["quantity"])), str(fields["dock"])), clips)
 
 
-class DeviceHearing:
+class _DeviceHearing:
     """The device's recognition pipeline: sound in, decisions out."""
 
     def __init__(self, parts: Parts, executor: JournalThread, runner: asyncio.Runner) -> None:
@@ -99,16 +99,16 @@ class DeviceHearing:
     def hear(self, sound: Sound, told: str) -> list[Decided]:
         """Recognise a sound; return the decisions. `told` distinguishes it from the same sound at another time."""
         self._heard = []
-        self._runner.run(hear_all(dictation(self._parts, self._executor, self._note), [SyntheticSpeech(sound, told)]))
+        self._runner.run(hear_all(dictation(self._parts, self._executor, self._add), [SyntheticSpeech(sound, told)]))
         return self._heard
 
-    def _note(self, what: DictationEvent) -> None:
+    def _add(self, what: DictationEvent) -> None:
         if isinstance(what, Decided):
             self._heard.append(what)
 
 
 @contextmanager
-def open_hearing(settings: Settings) -> Iterator[DeviceHearing]:
+def open_hearing(settings: Settings) -> Iterator[_DeviceHearing]:
     """The recognition pipeline of an agent with these settings in a conversation."""
     agree = settings.agree.model_copy(update={"conversation": True})
     with (
@@ -116,7 +116,7 @@ def open_hearing(settings: Settings) -> Iterator[DeviceHearing]:
         JournalThread(Path(scratch)) as executor,
         asyncio.Runner() as runner,
     ):
-        yield DeviceHearing(assemble(settings.model_copy(update={"agree": agree})), executor, runner)
+        yield _DeviceHearing(assemble(settings.model_copy(update={"agree": agree})), executor, runner)
 
 
 class SpeakingOperator:
@@ -124,15 +124,15 @@ class SpeakingOperator:
 
     ways: Mapping[str, int] = {"whole": 100}
 
-    def __init__(self, hearing: DeviceHearing, recorded: ShiftRecordings, random: Random) -> None:
+    def __init__(self, hearing: _DeviceHearing, recorded: ShiftRecordings, random: Random) -> None:
         self._hearing = hearing
         self._recorded = recorded
         self._random = random
         self._name = f"operator {random.random()}"
-        self._sentences: dict[str, RecordedSentence] = {}
+        self._sentences: dict[str, _RecordedSentence] = {}
         self._number = 0
 
-    def loads(self, pallets: int, random: Random) -> list[Load]:
+    def choose_loads(self, pallets: int, random: Random) -> list[Load]:
         """Choose pallets of which the set has recordings."""
         chosen = random.sample(self._recorded.sentences, min(pallets, len(self._recorded.sentences)))
         self._sentences = {one.load.pallet: one for one in chosen}
@@ -142,12 +142,12 @@ class SpeakingOperator:
         """The recorded sentence's text."""
         return self._sentences[load.pallet].clips[0].text
 
-    def utter(
+    def send(
         self, talk: TypedConversation, line: str, kind: str, about: str, note: Callable[[str], None]
     ) -> Iterator[Stepped]:
         """Send the line as sound in noise; it may be recognised in pieces, or not at all."""
         self._number += 1
-        for heard in self._hearing.hear(self._sound(line, kind, about, note), f"{self._name} {self._number}"):
+        for heard in self._hearing.hear(self._utterance_sound(line, kind, about, note), f"{self._name} {self._number}"):
             segment = heard.utterance.segment
             note(f"    heard: {heard.reading.transcript}")
             yield talk.hear(heard.reading, segment.closing, measure_acoustics(segment))
@@ -156,7 +156,7 @@ class SpeakingOperator:
         """Whether the trailer has no such pallet, so that the line is about the intended one."""
         return pallet not in self._sentences
 
-    def _sound(self, line: str, kind: str, about: str, note: Callable[[str], None]) -> Sound:
+    def _utterance_sound(self, line: str, kind: str, about: str, note: Callable[[str], None]) -> Sound:
         match kind:
             case "plain" | "again":
                 return self._clip_sound(self._random.choice(self._sentences[about].clips))
@@ -167,12 +167,12 @@ class SpeakingOperator:
             case _:
                 said = self._hearing.say(line, self._name)
                 before, after = (round(seconds * SAMPLE_RATE) for seconds in (BEFORE_S, AFTER_S))
-                return self._in_noise(np.pad(said, (before, after)))
+                return self._mix_noise(np.pad(said, (before, after)))
 
     def _clip_sound(self, clip: Clip) -> Sound:
         sound = read_all_samples(RecordedSource(clip.audio))
-        return self._in_noise(sound) if clip.condition.split()[-1] == CLEAN else sound
+        return self._mix_noise(sound) if clip.condition.split()[-1] == CLEAN else sound
 
-    def _in_noise(self, sound: Sound) -> Sound:
+    def _mix_noise(self, sound: Sound) -> Sound:
         kind, seed = self._random.choice(sorted(NOISE_KINDS)), self._random.randrange(2**31)
-        return mix_at_snr(sound, generate_noise(kind, len(sound) / SAMPLE_RATE, seed), SNR_DB)
+        return mix_at_snr(sound, generate_noise(kind, len(sound) / SAMPLE_RATE, seed), _SNR_DB)

@@ -19,12 +19,12 @@ from inventory.records import Applied, Event
 from inventory.repository import Store
 from lab.scribe.device import DEVICE, SITE, TypedDevice
 
-TOPICS = Topics("dockvoice", SITE, DEVICE)
+_TOPICS = Topics("dockvoice", SITE, DEVICE)
 
-OWED = 100
+_OWED = 100
 """Maximum events delivered at once: more than a trailer makes between two pallets."""
 
-ONE_LIFE = "1-0123456789abcdef"
+_ONE_LIFE = "1-0123456789abcdef"
 """Journal id of the other device."""
 
 
@@ -54,15 +54,15 @@ class LocalInventory:
         for number, fields in enumerate(entries, 1):
             name, now = str(uuid.uuid4()), datetime.now(UTC)
             body = json.dumps({"id": name}).encode()
-            made = Event(name, SITE, "dock-2", number, RECORDED, self._form, name, now, None, body, fields, ONE_LIFE)
+            made = Event(name, SITE, "dock-2", number, RECORDED, self._form, name, now, None, body, fields, _ONE_LIFE)
             self._store.apply(made)
         self._publish()
 
     def deliver(self) -> None:
         """Deliver the device's pending events, if online, and pass the receipts back."""
-        rows = self._device.journal.outbox.due(OWED) if self.online else []
+        rows = self._device.journal.outbox.due(_OWED) if self.online else []
         for row in rows:
-            judged = validate(row.body.encode(), TOPICS.entries, TOPICS.prefix, self._forms)
+            judged = validate(row.body.encode(), _TOPICS.entries, _TOPICS.prefix, self._forms)
             applied = isinstance(judged, Valid) and isinstance(self._store.apply(judged.event), Applied)
             self._device.said += [] if applied else [f"    the inventory: {judged}"]
             outcome = ReceiptOutcome.APPLIED if applied else ReceiptOutcome.REFUSED
@@ -72,13 +72,13 @@ class LocalInventory:
 
     def recorded(self) -> Sequence[Mapping[str, FieldValue]]:
         """The device's current rows."""
-        return self._standing(self._form)
+        return self._current_rows(self._form)
 
     def closed(self) -> set[str]:
         """The trailers that the device has closed."""
-        return {str(fields["trailer"]) for fields in self._standing("close-trailer")}
+        return {str(fields["trailer"]) for fields in self._current_rows("close-trailer")}
 
-    def _standing(self, form: str) -> Sequence[Mapping[str, FieldValue]]:
+    def _current_rows(self, form: str) -> Sequence[Mapping[str, FieldValue]]:
         rows = (row for row in self._store.rows() if (row.state, row.device, row.form) == ("current", DEVICE, form))
         return [dict(row.fields) for row in rows]
 

@@ -28,7 +28,7 @@ _CODES = {"CS": ("case", "cases"), "EA": ("piece", "pieces")}
 FIGURES = 0.2
 """Share of numbers written as digits, as most recognisers do."""
 
-SENTENCES = (
+_SENTENCES = (
     "pallet {id}, {count}, dock {dock}",
     "pallet {id}, {count}, dock {dock}",
     "pallet {id} {count} dock {dock}",
@@ -52,7 +52,7 @@ TALK = (
 )  # fmt: skip
 """Remarks to colleagues, none of them about a pallet."""
 
-TALK_OF_PLACES = (
+_TALK_OF_PLACES = (
     "take it to dock {dock} mike", "dock {dock} is full", "that one is {count}", "is that pallet {id}",
     "they want {count} tomorrow", "dock {dock} has no lights", "I think pallet {id} is broken",
 )  # fmt: skip
@@ -71,7 +71,7 @@ RECEIVED = (
     "right, pallet {id}, {count}{rest}, thanks",
 )
 
-TALK_OF_PALLETS = ("is that pallet {id}", "that one is {count}", "they want {count} tomorrow", "door {door} is full")
+_TALK_OF_PALLETS = ("is that pallet {id}", "that one is {count}", "they want {count} tomorrow", "door {door} is full")
 """Remarks to colleagues with words of the form: a careful listener records nothing, and may ask."""
 
 
@@ -88,14 +88,14 @@ class Load:
         return {"pallet_id": self.pallet, "quantity": self.quantity, "dock": self.dock}
 
 
-def word_quantity(quantity: int, random: Random) -> str:
+def _word_quantity(quantity: int, random: Random) -> str:
     """Word a quantity with a unit."""
     number = _figures_or_words(quantity, random)
     unit = random.choice(_UNITS)
     return f"{number} {unit if quantity != 1 else unit.rstrip('s') if unit != 'boxes' else 'box'}"
 
 
-def word_identifier(pallet: str, random: Random) -> str:
+def _word_identifier(pallet: str, random: Random) -> str:
     """Word an identifier: digit by digit mostly, or as digits."""
     if random.random() < FIGURES:
         return pallet
@@ -103,7 +103,7 @@ def word_identifier(pallet: str, random: Random) -> str:
     return " ".join(oh if figure == "0" else _ONES[int(figure)] for figure in pallet)
 
 
-def word_dock(dock: str, random: Random) -> str:
+def _word_dock(dock: str, random: Random) -> str:
     """Word a dock: its letter, its code word, or both."""
     word = _CALLED[ord(dock) - ord("A")]
     return random.choice((dock, word, word, f"{dock} as in {word}"))
@@ -111,24 +111,24 @@ def word_dock(dock: str, random: Random) -> str:
 
 def word_sentence(load: Load, random: Random) -> str:
     """Word a whole entry."""
-    return _fill_template(random.choice(SENTENCES), load, random)
+    return _fill_template(random.choice(_SENTENCES), load, random)
 
 
 def word_field(field: str, load: Load, random: Random) -> str:
     """Word one field with its label."""
     return {
-        "pallet_id": lambda: f"pallet {word_identifier(load.pallet, random)}",
-        "quantity": lambda: word_quantity(load.quantity, random),
-        "dock": lambda: f"dock {word_dock(load.dock, random)}",
+        "pallet_id": lambda: f"pallet {_word_identifier(load.pallet, random)}",
+        "quantity": lambda: _word_quantity(load.quantity, random),
+        "dock": lambda: f"dock {_word_dock(load.dock, random)}",
     }[field]()
 
 
 def word_value(field: str, load: Load, random: Random) -> str:
     """Word the value of a field alone."""
     return {
-        "pallet_id": lambda: word_identifier(load.pallet, random),
+        "pallet_id": lambda: _word_identifier(load.pallet, random),
         "quantity": lambda: _number(load.quantity),
-        "dock": lambda: word_dock(load.dock, random),
+        "dock": lambda: _word_dock(load.dock, random),
     }[field]()
 
 
@@ -139,7 +139,7 @@ def word_chat(load: Load, random: Random) -> str:
 
 def word_chat_about_docks(load: Load, random: Random) -> str:
     """Word a remark to a colleague with words of the form."""
-    return _fill_template(random.choice(TALK_OF_PLACES), load, random)
+    return _fill_template(random.choice(_TALK_OF_PLACES), load, random)
 
 
 def word_self_correction(slip: Load, load: Load, field: str, random: Random) -> str:
@@ -154,9 +154,9 @@ def word_self_correction(slip: Load, load: Load, field: str, random: Random) -> 
 
 def _fill_template(template: str, load: Load, random: Random) -> str:
     return template.format(
-        id=word_identifier(load.pallet, random),
-        count=word_quantity(load.quantity, random),
-        dock=word_dock(load.dock, random),
+        id=_word_identifier(load.pallet, random),
+        count=_word_quantity(load.quantity, random),
+        dock=_word_dock(load.dock, random),
     )
 
 
@@ -167,7 +167,7 @@ def word_received_pallet(pallet: Pallet, random: Random) -> str:
     ]
     template = random.choice(RECEIVED)
     return template.format(
-        id=word_identifier(pallet.pallet, random),
+        id=_word_identifier(pallet.pallet, random),
         count=word_received_field("quantity", pallet, random),
         rest="".join(f", {one}" for one in rest),
     )
@@ -176,13 +176,13 @@ def word_received_pallet(pallet: Pallet, random: Random) -> str:
 def word_received_field(field: str, pallet: Pallet, random: Random) -> str:
     """Word one field of a received pallet with its label."""
     return {
-        "pallet_id": lambda: f"pallet {word_identifier(pallet.pallet, random)}",
+        "pallet_id": lambda: f"pallet {_word_identifier(pallet.pallet, random)}",
         "quantity": lambda: f"{_figures_or_words(pallet.quantity, random)} {_unit_word(pallet)}",
         "uom": lambda: _unit_word(pallet),
-        "lot": lambda: f"lot {word_identifier(str(pallet.lot), random)}",
+        "lot": lambda: f"lot {_word_identifier(str(pallet.lot), random)}",
         "damaged": lambda: f"{_number(pallet.damaged or 0)} damaged",
         "exception": lambda: str(pallet.exception),
-        "trailer": lambda: f"trailer {word_identifier(pallet.trailer, random)}",
+        "trailer": lambda: f"trailer {_word_identifier(pallet.trailer, random)}",
         "door": lambda: f"door {_figures_or_words(int(pallet.door), random)}",
     }[field]()
 
@@ -190,19 +190,19 @@ def word_received_field(field: str, pallet: Pallet, random: Random) -> str:
 def word_received_value(field: str, pallet: Pallet, random: Random) -> str:
     """Word the value of a received pallet's field alone."""
     return {
-        "pallet_id": lambda: word_identifier(pallet.pallet, random),
+        "pallet_id": lambda: _word_identifier(pallet.pallet, random),
         "quantity": lambda: _number(pallet.quantity),
-        "lot": lambda: word_identifier(str(pallet.lot), random),
+        "lot": lambda: _word_identifier(str(pallet.lot), random),
         "damaged": lambda: _number(pallet.damaged or 0),
-        "trailer": lambda: word_identifier(pallet.trailer, random),
+        "trailer": lambda: _word_identifier(pallet.trailer, random),
         "door": lambda: _number(int(pallet.door)),
     }.get(field, lambda: word_received_field(field, pallet, random))()
 
 
 def word_chat_about_pallet(pallet: Pallet, random: Random) -> str:
     """Word a remark to a colleague with words of the form."""
-    return random.choice(TALK_OF_PALLETS).format(
-        id=word_identifier(pallet.pallet, random),
+    return random.choice(_TALK_OF_PALLETS).format(
+        id=_word_identifier(pallet.pallet, random),
         count=word_received_field("quantity", pallet, random),
         door=pallet.door,
     )

@@ -29,7 +29,7 @@ from lab.simulate.wanted import HOUR_S, ResourceNeed, RunParameters, estimate_ne
 if TYPE_CHECKING:
     from lab.simulate.fleet import Progress
 
-TOLD_S = 10.0  # How often a line says how far it is, where there is no terminal to show it on.
+_TOLD_S = 10.0  # How often a line says how far it is, where there is no terminal to show it on.
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,40}")  # Of a run: the beginning of a topic level.
 
@@ -126,7 +126,7 @@ def simulate(
         backlog=backlog,
         storm=storm,
         cuts=cuts,
-        habits=_speaking_habits(corrections, cancellations),
+        habits=_correction_shares(corrections, cancellations),
         seed=seed,
         patience_s=patience,
     )
@@ -160,7 +160,7 @@ def _run_and_report(
         line(json.dumps(result.as_json()))
     else:
         render(render_result(result))
-    return result.whole
+    return result.complete
 
 
 def write_public_keys(directory: Path, keys: Iterator[tuple[str, str, Signer]]) -> None:
@@ -185,11 +185,11 @@ def _show_progress() -> Iterator[Callable[[str], None]]:
         with console.status("") as status:
             yield status.update
         return
-    told_at = -TOLD_S
+    told_at = -_TOLD_S
 
     def print_at_intervals(text: str) -> None:
         nonlocal told_at
-        if (now := time.monotonic()) - told_at >= TOLD_S:
+        if (now := time.monotonic()) - told_at >= _TOLD_S:
             told_at = now
             console.print(text, soft_wrap=True)
 
@@ -222,7 +222,7 @@ def _check_topic_level(option: str, given: str) -> str:
     return given
 
 
-def _speaking_habits(corrections: float, cancellations: float) -> CorrectionShares:
+def _correction_shares(corrections: float, cancellations: float) -> CorrectionShares:
     if corrections + cancellations > 1:
         raise typer.BadParameter("--corrections and --cancellations are shares of all entries: together at most 1")
     return CorrectionShares(corrections, cancellations)

@@ -13,7 +13,7 @@ from dockvoice_protocol.terminal.plain_text import escape_line
 from lab.simulate.figures import TableComparison
 from lab.simulate.ledger import ExpectedRow
 
-ROWS = text(
+_ROWS = text(
     "SELECT event_id, state, fields, utterance_id, replaces FROM entries WHERE site = :site AND device LIKE :devices"
 ).columns(fields=JSON)
 
@@ -29,7 +29,7 @@ def compare_with_table(url: str, site: str, run: str, expected: Iterable[Expecte
         ) from None
     try:
         with engine.connect() as connection:
-            found = connection.execute(ROWS, {"site": site, "devices": f"{run}-%"}).all()
+            found = connection.execute(_ROWS, {"site": site, "devices": f"{run}-%"}).all()
     except SQLAlchemyError as fault:
         told = escape_line(str(getattr(fault, "orig", None) or type(fault).__name__))
         raise Unavailable(f"--database: cannot be read ({told}); is it the inventory's own?") from None

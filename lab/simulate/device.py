@@ -89,7 +89,7 @@ class SimulatedDevice:
         return self.topics.device
 
     @property
-    def owes(self) -> bool:
+    def has_pending_rows(self) -> bool:
         """Whether any of its entries lacks a final receipt."""
         return bool(self._owed) or self._made < len(self.ledger)
 
@@ -110,7 +110,7 @@ class SimulatedDevice:
         )
         return to_json_bytes(said)
 
-    def say(
+    def add_entry(
         self, chance: random.Random, habits: CorrectionShares, now: float, *, owed_at_start: bool = False
     ) -> list[OutboxRow]:
         """Add an entry, correction or cancellation; return the rows to publish."""
@@ -124,44 +124,44 @@ class SimulatedDevice:
         quantity = 0 if act is Act.CANCEL else chance.randint(1, MOST)
         self.ledger.said.append(SaidEntry(str(uuid_utils.uuid7()), act, replaces, quantity, owed_at_start, now))
         self._standing = 0 if act is Act.CANCEL else len(self.ledger)
-        return self._do(self._relay.handle_new_row(), now)
+        return self._execute(self._relay.handle_new_row(), now)
 
-    def connected(self, receive_maximum: int, now: float) -> list[OutboxRow]:
+    def handle_connect(self, receive_maximum: int, now: float) -> list[OutboxRow]:
         """Process the connection with its subscriptions; return the rows to publish."""
-        return self._do(self._relay.handle_connect(receive_maximum), now)
+        return self._execute(self._relay.handle_connect(receive_maximum), now)
 
-    def disconnected(self, now: float) -> None:
+    def handle_disconnect(self, now: float) -> None:
         """Process the loss of the connection."""
-        self._do(self._relay.handle_disconnect(), now)
+        self._execute(self._relay.handle_disconnect(), now)
 
-    def invited(self, now: float) -> list[OutboxRow]:
+    def handle_inventory_online(self, now: float) -> list[OutboxRow]:
         """Process an inventory's announcement that it is online; return the pending rows to publish."""
-        return self._do(self._relay.publish_all_pending(now), now)
+        return self._execute(self._relay.publish_all_pending(now), now)
 
     def tick(self, now: float) -> list[OutboxRow]:
         """Process the passing of time; return the rows to retransmit."""
         due = self._relay.due_in_s(now)
-        return self._do(self._relay.tick(now), now) if due is not None and due <= 0 else []
+        return self._execute(self._relay.tick(now), now) if due is not None and due <= 0 else []
 
-    def unsent(self, row: OutboxRow, now: float) -> None:
+    def mark_unsent(self, row: OutboxRow, now: float) -> None:
         """Mark a row as not sent, since the session's receive window was full."""
         self._relay.mark_unsent(row.event_id, now)
 
-    def sent(self, row: OutboxRow, now: float) -> None:
+    def count_publication(self, row: OutboxRow, now: float) -> None:
         """Count a publication of the row in the ledger."""
         said = self.ledger.entry(row.sequence)
         said.sendings += 1
         said.sent_at = said.sent_at or now
 
-    def acknowledged(self, event_id: str, reason_code: int, now: float) -> list[OutboxRow]:
+    def handle_puback(self, event_id: str, reason_code: int, now: float) -> list[OutboxRow]:
         """Process the broker's PUBACK; return the rows to publish next."""
         row = self._owed.get(event_id)
         if row is not None:
             said = self.ledger.entry(row.sequence)
             said.taken_at = said.taken_at or now
-        return self._do(self._relay.handle_puback(event_id, reason_code), now)
+        return self._execute(self._relay.handle_puback(event_id, reason_code), now)
 
-    def answered(self, payload: bytes, now: float) -> tuple[SaidEntry | None, list[OutboxRow]]:
+    def handle_receipt(self, payload: bytes, now: float) -> tuple[SaidEntry | None, list[OutboxRow]]:
         """Process a receipt; return the entry if this is its first final receipt, and the rows to publish next.
 
         The receipt is not validated against its schema, as on a device: too slow for ten thousand devices on one core.
@@ -182,7 +182,7 @@ class SimulatedDevice:
             self.faults[fault] += 1
         if answer.outcome == EARLY:
             early = Early(answer.event_id, answer.sequence, message["expected"])
-            return None, self._do(self._relay.handle_early(early, now), now)
+            return None, self._execute(self._relay.handle_early(early, now), now)
         if answer.outcome == UNTRUSTED:
             self.reasons[answer.reasons[0].partition(":")[0]] += 1
             return None, []
@@ -190,10 +190,10 @@ class SimulatedDevice:
         if answer.outcome == ReceiptOutcome.REFUSED and first:
             self.reasons.update(answer.reasons)
         receipt = Receipt(answer.event_id, ReceiptOutcome(answer.outcome), answer.reasons, message.get("handled", 0))
-        rows = self._do(self._relay.handle_receipt(receipt), now)
+        rows = self._execute(self._relay.handle_receipt(receipt), now)
         return (self.ledger.entry(answer.sequence) if first and not fault else None), rows
 
-    def _do(self, commands: Iterable[Command], now: float) -> list[OutboxRow]:
+    def _execute(self, commands: Iterable[Command], now: float) -> list[OutboxRow]:
         """Execute the relay's commands; return the rows to publish."""
         rows: list[OutboxRow] = []
         waiting = deque(commands)
@@ -202,7 +202,7 @@ class SimulatedDevice:
                 case Publish(row):
                     rows.append(row)
                 case WantRows(at_most):
-                    waiting.extend(self._relay.add_rows(self._oldest(at_most), now))
+                    waiting.extend(self._relay.add_rows(self._oldest_pending(at_most), now))
                 case WantLast():
                     waiting.extend(self._relay.check_last_row(self._last, now))
                 case Settle(event_id):
@@ -213,14 +213,14 @@ class SimulatedDevice:
                     pass
         return rows
 
-    def _oldest(self, at_most: int) -> list[OutboxRow]:
+    def _oldest_pending(self, at_most: int) -> list[OutboxRow]:
         while len(self._owed) < at_most and self._made < len(self.ledger):
-            row = self._last = self._make(self._made + 1)
+            row = self._last = self._build_row(self._made + 1)
             self._owed[row.event_id] = row
             self._made += 1
         return list(self._owed.values())[:at_most]
 
-    def _make(self, sequence: int) -> OutboxRow:
+    def _build_row(self, sequence: int) -> OutboxRow:
         """Build the event with this number, chained to the one before it and signed."""
         said = self.ledger.entry(sequence)
         fields = {} if said.act is Act.CANCEL else self.ledger.fields(sequence)

@@ -98,7 +98,7 @@ class TableComparison:
     unknown: int  # Never dictated, or never answered as applied.
 
     @property
-    def holds(self) -> bool:
+    def agrees(self) -> bool:
         """Whether table and ledger agree."""
         return not (self.missing or self.altered or self.wrong_state or self.twice or self.unknown)
 
@@ -122,15 +122,15 @@ class LoadResult:
     database: TableComparison | None = None
 
     @property
-    def whole(self) -> bool:
+    def complete(self) -> bool:
         """Whether each entry has one final receipt, and the table agrees."""
         bad = WORST & {name for name, count in self.faults.items() if count}
-        return not (self.lost or self.twice or bad) and (self.database is None or self.database.holds)
+        return not (self.lost or self.twice or bad) and (self.database is None or self.database.agrees)
 
     def as_json(self) -> dict[str, Any]:
         """The result as JSON."""
-        compared = None if self.database is None else {**asdict(self.database), "holds": self.database.holds}
-        return {**{name: getattr(self, name) for name in self.__slots__}, "database": compared, "whole": self.whole}
+        compared = None if self.database is None else {**asdict(self.database), "holds": self.database.agrees}
+        return {**{name: getattr(self, name) for name in self.__slots__}, "database": compared, "whole": self.complete}
 
 
 def render_result(result: LoadResult) -> Group:
@@ -138,7 +138,7 @@ def render_result(result: LoadResult) -> Group:
     parts = [_connections_table(result), _entries_table(result), _outcomes_table(result)]
     if result.processes:
         parts.append(_processes_table(result.processes))
-    verdict = "Nothing lost, nothing twice." if result.whole else "NOT WHOLE: see above."
+    verdict = "Nothing lost, nothing twice." if result.complete else "NOT WHOLE: see above."
     return Group(*parts, verdict)
 
 
@@ -148,7 +148,7 @@ def _connections_table(result: LoadResult) -> Table:
     table.add_row("devices connected", f"{connect['connected']:,} of {result.asked['devices']:,}")
     table.add_row("all of them after", f"{connect['seconds']:,.1f} s ({connect['per_second']:,.0f} a second)")
     spread = connect["handshake_ms"]
-    table.add_row("from the first packet to SUBACK", _spread(spread))
+    table.add_row("from the first packet to SUBACK", _format_percentiles(spread))
     for name, count in result.links.items():
         table.add_row(name, f"{count:,}")
     return table
@@ -172,7 +172,7 @@ def _entries_table(result: LoadResult) -> Table:
         ("PUBLISH to receipt", "publish_to_receipt_ms"),
         ("said to receipt", "said_to_receipt_ms"),
     ):
-        table.add_row(label, *(_spread(part[key]) for part in parts))
+        table.add_row(label, *(_format_percentiles(part[key]) for part in parts))
     return table
 
 
@@ -214,7 +214,7 @@ def _new_table(first: str, *others: str, title: str | None = None) -> Table:
     return table
 
 
-def _spread(told: Mapping[str, float]) -> str:
+def _format_percentiles(told: Mapping[str, float]) -> str:
     if not told:
         return "-"
     return f"{told['p50']:,.1f} ms; 99 % {told['p99']:,.1f}; longest {told['max']:,.1f}"

@@ -35,28 +35,28 @@ from lab.simulate.link import MqttLink
 from lab.simulate.processes import MB, ProcessMonitor
 from lab.simulate.wanted import MINUTE_S, RunParameters
 
-CONNECTING_TASKS = 16
+_CONNECTING_TASKS = 16
 """Connections opened concurrently: each waits in a thread for the TCP and TLS handshakes."""
 
-TURN_S = 0.05  # Interval of dictation: finer than speech, and little work.
+_TURN_S = 0.05  # Interval of dictation: finer than speech, and little work.
 
-LOOK_S = 1.0  # Interval for progress reports and for cutting links.
+_LOOK_S = 1.0  # Interval for progress reports and for cutting links.
 
-WAITS_S = 4.0
+_WAITS_S = 4.0
 """Interval of retransmission, of checks for failed connections, and of memory measurements. A device's waits are 20 s
 and more, and a scan of ten thousand devices, or of memory that many processes share, takes tens of milliseconds."""
 
-PATIENCE_S = 30.0
+_PATIENCE_S = 30.0
 """Timeout from TCP connect to SUBACK: longer than a device's, since the broker serves 10,000 at once."""
 
-BEATS = 3  # So often in a keepalive it is looked whether a link is to say that it is there.
+_BEATS = 3  # So often in a keepalive it is looked whether a link is to say that it is there.
 
-STATUS = "status"  # The tag of a device's status message: no event id looks like it.
+_STATUS = "status"  # The tag of a device's status message: no event id looks like it.
 
-TRIES = 3
+_TRIES = 3
 """Connection attempts before the broker counts as unreachable."""
 
-FAREWELL_S = 20.0  # How long the broker may take to let all of them go.
+_FAREWELL_S = 20.0  # How long the broker may take to let all of them go.
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Progress:
     trouble: str | None
 
 
-class ConnectedDevice:
+class _ConnectedDevice:
     """A simulated device and its MQTT link."""
 
     def __init__(self, device: SimulatedDevice, fleet: Fleet) -> None:
@@ -83,34 +83,34 @@ class ConnectedDevice:
         self._fleet = fleet
         self._met = False
 
-    def up(self, receive_maximum: int, *, session_present: bool) -> None:
+    def on_connected(self, receive_maximum: int, *, session_present: bool) -> None:
         """Handle the connection: publish the status, and send pending rows."""
         now = time.monotonic()
-        self._fleet.came_up(self, now, forgotten=self._met and not session_present)
+        self._fleet.note_connected(self, now, forgotten=self._met and not session_present)
         self._met, self.asked_at = True, None
         self.waits.began()
-        self.link.publish(self.device.topics.status, self.device.status(online=True), tag=STATUS, retain=True)
-        self.publish(self.device.connected(receive_maximum, now))
+        self.link.publish(self.device.topics.status, self.device.status(online=True), tag=_STATUS, retain=True)
+        self.publish(self.device.handle_connect(receive_maximum, now))
 
-    def down(self, why: str) -> None:
+    def on_disconnected(self, why: str) -> None:
         """Handle the end of the connection, and ask for a new one."""
         self.asked_at = None
         self.waits.ended()
-        self.device.disconnected(time.monotonic())
-        self._fleet.went_down(self, why)
+        self.device.handle_disconnect(time.monotonic())
+        self._fleet.note_disconnected(self, why)
 
-    def acknowledged(self, tag: str, reason_code: int) -> None:
+    def on_puback(self, tag: str, reason_code: int) -> None:
         """Handle the broker's PUBACK for a publication."""
-        if tag != STATUS:
-            self.publish(self.device.acknowledged(tag, reason_code, time.monotonic()))
+        if tag != _STATUS:
+            self.publish(self.device.handle_puback(tag, reason_code, time.monotonic()))
 
-    def came(self, topic: str, payload: bytes, *, retained: bool) -> None:
+    def on_message(self, topic: str, payload: bytes, *, retained: bool) -> None:
         """Handle a message: a receipt, or an inventory's announcement that it is online."""
         now = time.monotonic()
         if topic == self.device.topics.receipts:
-            said, rows = self.device.answered(payload, now)
+            said, rows = self.device.handle_receipt(payload, now)
             if said is not None:
-                self._fleet.answered(self, said)
+                self._fleet.note_first_receipt(self, said)
             self.publish(rows)
         elif not retained:
             try:
@@ -118,13 +118,13 @@ class ConnectedDevice:
             except MalformedMessage:
                 self.device.faults["unreadable presence"] += 1
                 return
-            self.publish(self.device.invited(now) if online else [])
+            self.publish(self.device.handle_inventory_online(now) if online else [])
 
-    def say(self, *, owed_at_start: bool = False) -> None:
+    def add_entry(self, *, owed_at_start: bool = False) -> None:
         """Let the device make an entry, and publish it."""
         fleet = self._fleet
         fleet.owing.add(self)
-        rows = self.device.say(fleet.chance, fleet.wanted.habits, time.monotonic(), owed_at_start=owed_at_start)
+        rows = self.device.add_entry(fleet.chance, fleet.wanted.habits, time.monotonic(), owed_at_start=owed_at_start)
         self.publish(rows)
 
     def publish(self, rows: list[OutboxRow]) -> None:
@@ -133,14 +133,14 @@ class ConnectedDevice:
             now = time.monotonic()
             body = row.body.encode()
             if self.link.publish(self.device.topics.entries, body, tag=row.event_id, content_type=MEDIA_TYPE):
-                self.device.sent(row, now)
+                self.device.count_publication(row, now)
             else:
-                self.device.unsent(row, now)
+                self.device.mark_unsent(row, now)
 
-    def leave(self) -> None:
+    def end_session(self) -> None:
         """Remove the retained status and the session from the broker, and disconnect."""
-        self.link.publish(self.device.topics.status, b"", tag=STATUS, retain=True)
-        self.link.leave()
+        self.link.publish(self.device.topics.status, b"", tag=_STATUS, retain=True)
+        self.link.end_session()
 
 
 class Fleet:
@@ -153,19 +153,19 @@ class Fleet:
         check_privacy(mqtt)
         self.wanted = wanted
         self.chance = random.Random(wanted.seed)  # noqa: S311 - chance, not secrecy
-        self.owing: set[ConnectedDevice] = set()
+        self.owing: set[_ConnectedDevice] = set()
         self._tls = tls_context(mqtt)
         self._tell = tell
         self._machine = _describe_machine()
         self._processes = ProcessMonitor(watched)
-        self._processes.begin(time.monotonic())
+        self._processes.sample_baseline(time.monotonic())
         devices = (
             SimulatedDevice(number, name, wanted.deliver, wanted.site) for number, name in enumerate(wanted.names())
         )
-        self.stations = [ConnectedDevice(device, self) for device in devices]
-        self._up: dict[ConnectedDevice, None] = {}
+        self.stations = [_ConnectedDevice(device, self) for device in devices]
+        self._up: dict[_ConnectedDevice, None] = {}
         """Those that are connected, in an order that chance can draw from."""
-        self._to_open: asyncio.Queue[ConnectedDevice] = asyncio.Queue()
+        self._to_open: asyncio.Queue[_ConnectedDevice] = asyncio.Queue()
         self._counts: Counter[str] = Counter({"cuts": 0, "reconnections": 0, "sessions forgotten": 0})
         self._handshakes = Durations()
         self._backlog, self._live = EntryGroup(), EntryGroup()
@@ -174,7 +174,7 @@ class Fleet:
         self._leaving = self._stopped = False
         self._all_gone = asyncio.Event()
 
-    def link(self, device: SimulatedDevice, station: ConnectedDevice) -> MqttLink:
+    def link(self, device: SimulatedDevice, station: _ConnectedDevice) -> MqttLink:
         """Create a device's MQTT link."""
         topics = device.topics
         return MqttLink(
@@ -192,14 +192,14 @@ class Fleet:
 
     # Callbacks of stations.
 
-    def came_up(self, station: ConnectedDevice, now: float, *, forgotten: bool) -> None:
+    def note_connected(self, station: _ConnectedDevice, now: float, *, forgotten: bool) -> None:
         """Record a connection; `forgotten`: the broker lost the session."""
         if station.asked_at is not None:
             self._handshakes.add(now - station.asked_at)
         self._counts["sessions forgotten"] += forgotten
         self._up[station] = None
 
-    def went_down(self, station: ConnectedDevice, why: str) -> None:
+    def note_disconnected(self, station: _ConnectedDevice, why: str) -> None:
         """Record that a connection ended or failed, and queue a reconnection."""
         self._up.pop(station, None)
         if self._leaving:
@@ -210,10 +210,10 @@ class Fleet:
         self._counts["reconnections"] += 1
         asyncio.get_running_loop().call_later(station.waits.next(), self._to_open.put_nowait, station)
 
-    def answered(self, station: ConnectedDevice, said: SaidEntry) -> None:
+    def note_first_receipt(self, station: _ConnectedDevice, said: SaidEntry) -> None:
         """Record an entry's first final receipt."""
         (self._backlog if said.owed_at_start else self._live).add(said)
-        if not station.device.owes:
+        if not station.device.has_pending_rows:
             self.owing.discard(station)
 
     # The run.
@@ -225,16 +225,16 @@ class Fleet:
             async with asyncio.TaskGroup() as group:
                 beside = [
                     group.create_task(work())
-                    for work in (*[self._open] * CONNECTING_TASKS, self._maintain_links, self._keep_alive)
+                    for work in (*[self._open_connections] * _CONNECTING_TASKS, self._maintain_links, self._keep_alive)
                 ]
                 connect = await self._connect()
                 cutting = group.create_task(self._cut_links())
-                await self._drain()
+                await self._await_backlog()
                 await self._make_entries()
                 cutting.cancel()
                 await self._await_receipts()
                 processes = self._processes.as_json(len(self.stations), time.monotonic())
-                await self._leave()
+                await self._disconnect_all()
                 for one in beside:
                     one.cancel()
         return self._result(connect, processes)
@@ -258,7 +258,7 @@ class Fleet:
     async def _require_broker(self) -> None:
         """Raise Unavailable if no broker answers, before thousands of devices try."""
         mqtt = self.wanted.deliver.mqtt
-        for left in reversed(range(TRIES)):
+        for left in reversed(range(_TRIES)):
             try:
                 async with asyncio.timeout(ANSWER_S):
                     _, writer = await asyncio.open_connection(mqtt.host, mqtt.port)
@@ -266,7 +266,7 @@ class Fleet:
                 if not left:
                     told = f"broker {mqtt.host}:{mqtt.port}: {explain_failure(fault)}"
                     raise Unavailable(f"{told}; start it, or name another one (--broker HOST:PORT)") from None
-                await asyncio.sleep(LOOK_S)
+                await asyncio.sleep(_LOOK_S)
             else:
                 writer.close()
                 return
@@ -275,7 +275,7 @@ class Fleet:
         """Connect all devices at the configured rate; return the connection figures."""
         for station in self.stations:
             for _ in range(self.wanted.backlog):
-                station.say(owed_at_start=True)
+                station.add_entry(owed_at_start=True)
         self._backlog.entries = len(self.stations) * self.wanted.backlog
         began = time.monotonic()
         for number, station in enumerate(self.stations):
@@ -286,7 +286,7 @@ class Fleet:
             self._to_open.put_nowait(station)
         await self._wait_until(lambda: len(self._up) == len(self.stations), lambda: len(self._up))
         seconds = time.monotonic() - began
-        self._processes.connected()
+        self._processes.sample_connected()
         return {
             "connected": len(self._up),
             "seconds": round(seconds, 2),
@@ -295,7 +295,7 @@ class Fleet:
             "trouble": None if len(self._up) == len(self.stations) else self._trouble,
         }
 
-    async def _open(self) -> None:
+    async def _open_connections(self) -> None:
         """Open queued connections, one after another; several such tasks run concurrently."""
         while True:
             station = await self._to_open.get()
@@ -303,11 +303,11 @@ class Fleet:
             try:
                 await asyncio.to_thread(station.link.open)
             except OSError as fault:
-                station.down(explain_failure(fault))
+                station.on_disconnected(explain_failure(fault))
             else:
-                station.link.listen()
+                station.link.attach_to_loop()
 
-    async def _drain(self) -> None:
+    async def _await_backlog(self) -> None:
         """Wait until the events pending at the start are answered."""
         self._phase = "draining the backlog"
         await self._wait_until(lambda: self._backlog.answered >= self._backlog.entries, lambda: self._backlog.answered)
@@ -319,17 +319,17 @@ class Fleet:
         said = 0
         while not self._stopped and (passed := time.monotonic() - began) < self.wanted.seconds:
             for _ in range(int(passed * self.wanted.rate) - said):
-                self.chance.choice(self.stations).say()
+                self.chance.choice(self.stations).add_entry()
                 said += 1
             self._live.entries = said
-            await asyncio.sleep(TURN_S)
+            await asyncio.sleep(_TURN_S)
 
     async def _cut_links(self) -> None:
         """Cut randomly chosen links at the configured rate."""
         due = 0.0
         while True:
-            await asyncio.sleep(LOOK_S)
-            due += self.wanted.cuts / MINUTE_S * len(self.stations) * LOOK_S
+            await asyncio.sleep(_LOOK_S)
+            due += self.wanted.cuts / MINUTE_S * len(self.stations) * _LOOK_S
             for station in self.chance.sample(list(self._up), min(int(due), len(self._up))):
                 station.link.cut()
                 self._counts["cuts"] += 1
@@ -347,24 +347,24 @@ class Fleet:
         """Wait until `done`, or `progress` stays unchanged for the configured patience, or the run is stopped."""
         seen, since = progress(), time.monotonic()
         while not (self._stopped or done()):
-            await asyncio.sleep(TURN_S)
+            await asyncio.sleep(_TURN_S)
             now, came = time.monotonic(), progress()
             if came != seen:
                 seen, since = came, now
             elif now - since > self.wanted.patience_s:
                 return
 
-    async def _leave(self) -> None:
+    async def _disconnect_all(self) -> None:
         """Disconnect all devices, and remove their sessions and retained statuses from the broker."""
         self._leaving, self._phase = True, "leaving"
         if not self._up:
             return
         for number, station in enumerate(list(self._up)):
-            station.leave()
-            if number % CONNECTING_TASKS == 0:
+            station.end_session()
+            if number % _CONNECTING_TASKS == 0:
                 await asyncio.sleep(0)
         with suppress(TimeoutError):  # those that are still here go as the process ends
-            async with asyncio.timeout(FAREWELL_S):
+            async with asyncio.timeout(_FAREWELL_S):
                 await self._all_gone.wait()
 
     async def _maintain_links(self) -> None:
@@ -372,36 +372,36 @@ class Fleet:
         looked_at = 0.0
         while True:
             now = time.monotonic()
-            if now - looked_at >= WAITS_S:
+            if now - looked_at >= _WAITS_S:
                 looked_at = now
                 self._processes.sample()
                 self._retransmit_due(now)
-            self._tell(self._moment())
-            await asyncio.sleep(LOOK_S)
+            self._tell(self._progress())
+            await asyncio.sleep(_LOOK_S)
 
     def _retransmit_due(self, now: float) -> None:
         for station in [one for one in self.owing if one in self._up]:
             station.publish(station.device.tick(now))
-            if not station.device.owes:
+            if not station.device.has_pending_rows:
                 self.owing.discard(station)
         for station in self.stations:
-            if station.asked_at is not None and now - station.asked_at > PATIENCE_S:
+            if station.asked_at is not None and now - station.asked_at > _PATIENCE_S:
                 station.link.cut()
 
     async def _keep_alive(self) -> None:
         """Run each link's keepalive in time, as many per turn as the clock demands."""
-        round_s = self.wanted.deliver.mqtt.keepalive_s / BEATS
+        round_s = self.wanted.deliver.mqtt.keepalive_s / _BEATS
         began, done = time.monotonic(), 0
         while True:
             demanded = int((time.monotonic() - began) / round_s * len(self.stations))
             for number in range(max(done, demanded - len(self.stations)), demanded):
                 station = self.stations[number % len(self.stations)]
                 if station in self._up:
-                    station.link.beat()
+                    station.link.keep_alive()
             done = demanded
-            await asyncio.sleep(TURN_S)
+            await asyncio.sleep(_TURN_S)
 
-    def _moment(self) -> Progress:
+    def _progress(self) -> Progress:
         said = self._backlog.entries + self._live.entries
         answered = self._backlog.answered + self._live.answered
         return Progress(self._phase, len(self._up), said, answered, self._counts["cuts"], self._trouble)

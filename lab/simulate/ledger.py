@@ -13,7 +13,7 @@ from zlib import crc32
 
 from dockvoice_protocol.records import Act, FieldValue
 
-FINAL = frozenset({"applied", "duplicate", "refused"})
+_FINAL = frozenset({"applied", "duplicate", "refused"})
 """Final outcomes of an event. The others, `early` and `untrusted`, settle nothing."""
 
 DOCKS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"  # The values that the form accepts as a dock.
@@ -90,7 +90,7 @@ class DeviceLedger:
         said = self.entry(answer.sequence)
         if said.event_id != answer.event_id:
             return "stray"
-        if answer.outcome not in FINAL:
+        if answer.outcome not in _FINAL:
             return None
         if answer.outcome == "applied":
             moment = crc32(answer.time.encode()) or 1

@@ -13,22 +13,22 @@ from paho.mqtt.properties import Properties
 from dockvoice_protocol.config import Mqtt, MqttVersion
 from dockvoice_protocol.mqtt_client import Will, close_abruptly, content_type_properties, make_client
 
-RECEIVE_MAXIMUM = 65_535  # The default of MQTT 5 if the broker gives no receive maximum.
+_RECEIVE_MAXIMUM = 65_535  # The default of MQTT 5 if the broker gives no receive maximum.
 
 
-class LinkListener(Protocol):
+class _LinkListener(Protocol):
     """Callbacks of a link, all called on the event loop."""
 
-    def up(self, receive_maximum: int, *, session_present: bool) -> None:
+    def on_connected(self, receive_maximum: int, *, session_present: bool) -> None:
         """Called when connection and subscriptions are accepted."""
 
-    def down(self, why: str) -> None:
+    def on_disconnected(self, why: str) -> None:
         """Called when the connection ends, or is refused."""
 
-    def acknowledged(self, tag: str, reason_code: int) -> None:
+    def on_puback(self, tag: str, reason_code: int) -> None:
         """Called on the PUBACK for the publication with this tag."""
 
-    def came(self, topic: str, payload: bytes, *, retained: bool) -> None:
+    def on_message(self, topic: str, payload: bytes, *, retained: bool) -> None:
         """Called for a message; it is acknowledged to the broker afterwards."""
 
 
@@ -38,7 +38,7 @@ class MqttLink:
     def __init__(
         self,
         settings: Mqtt,
-        listener: LinkListener,
+        listener: _LinkListener,
         *,
         client_id: str,
         topics: tuple[str, ...],
@@ -67,13 +67,13 @@ class MqttLink:
         self._tags.clear()
         self._client.reconnect()
 
-    def listen(self) -> None:
+    def attach_to_loop(self) -> None:
         """Attach the open connection to the event loop."""
         if (connection := self._client.socket()) is None:
-            self._listener.down("the broker closes the connection at once")
+            self._listener.on_disconnected("the broker closes the connection at once")
             return
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(connection, self._read)
+        self._loop.add_reader(connection, self._on_readable)
         self._flush()
 
     def publish(
@@ -88,7 +88,7 @@ class MqttLink:
         self._flush()
         return self.is_up
 
-    def beat(self) -> None:
+    def keep_alive(self) -> None:
         """Keepalive: send a ping when due, or detect a dead peer."""
         if self._client.socket() is not None:
             self._client.loop_misc()
@@ -98,21 +98,21 @@ class MqttLink:
         """Drop the connection without DISCONNECT, as a dead spot does."""
         close_abruptly(self._client)
 
-    def leave(self) -> None:
+    def end_session(self) -> None:
         """Disconnect, and let the broker discard the session."""
         forgetting = Properties(PacketTypes.DISCONNECT)  # type: ignore[no-untyped-call] # paho left it without any
         forgetting.SessionExpiryInterval = 0
         self._client.disconnect(properties=forgetting)
         self._flush()
 
-    def _read(self) -> None:
-        self._turn(self._client.loop_read)
+    def _on_readable(self) -> None:
+        self._call_client(self._client.loop_read)
         # `select` does not show data that TLS has already decrypted.
         while isinstance(connection := self._client.socket(), ssl.SSLSocket) and connection.pending():
-            self._turn(self._client.loop_read)
+            self._call_client(self._client.loop_read)
         self._flush()
 
-    def _turn(self, step: Callable[[], object]) -> None:
+    def _call_client(self, step: Callable[[], object]) -> None:
         self._inside = True
         try:
             step()
@@ -127,7 +127,7 @@ class MqttLink:
         if self._inside:
             return
         if self._client.want_write():
-            self._turn(self._client.loop_write)
+            self._call_client(self._client.loop_write)
         connection, wanted = self._client.socket(), self._client.want_write()
         if self._loop is None or connection is None or wanted == self._writing:
             return
@@ -144,7 +144,7 @@ class MqttLink:
             self._refusal = f"refuses the connection: {str(reason).lower()}"
             return
         self._client.drop_out_messages()
-        self._receive_maximum = getattr(properties, "ReceiveMaximum", RECEIVE_MAXIMUM)
+        self._receive_maximum = getattr(properties, "ReceiveMaximum", _RECEIVE_MAXIMUM)
         self._present, self._refusal = flags.session_present, None
         self._client.subscribe([(topic, 1) for topic in self._topics])
 
@@ -156,14 +156,14 @@ class MqttLink:
             self.cut()
             return
         self.is_up = True
-        self._listener.up(self._receive_maximum, session_present=self._present)
+        self._listener.on_connected(self._receive_maximum, session_present=self._present)
 
     def _on_publish(self, _client: object, _userdata: object, mid: int, reason: Any, _properties: object) -> None:
         if (tag := self._tags.pop(mid, None)) is not None:
-            self._listener.acknowledged(tag, reason.value)
+            self._listener.on_puback(tag, reason.value)
 
     def _on_message(self, client: Any, _userdata: object, message: Any) -> None:
-        self._listener.came(message.topic, bytes(message.payload), retained=message.retain)
+        self._listener.on_message(message.topic, bytes(message.payload), retained=message.retain)
         client.ack(message.mid, message.qos)
 
     def _on_disconnect(
@@ -171,7 +171,7 @@ class MqttLink:
     ) -> None:
         self.is_up = False
         self._tags.clear()
-        self._listener.down(self._refusal or f"connection lost ({str(reason).lower()})")
+        self._listener.on_disconnected(self._refusal or f"connection lost ({str(reason).lower()})")
 
     def _on_socket_close(self, _client: object, _userdata: object, connection: Any) -> None:
         if self._loop is not None:

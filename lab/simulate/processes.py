@@ -12,7 +12,7 @@ from dockvoice_protocol.errors import UnreadableInput
 
 MB = 1_000_000
 
-SELF = "simulator"
+_SELF = "simulator"
 
 
 @dataclass(slots=True)
@@ -28,24 +28,24 @@ class _ProcessSamples:
 
 
 class ProcessMonitor:
-    """Memory and CPU time of the processes since `begin`."""
+    """Memory and CPU time of the processes since `sample_baseline`."""
 
     def __init__(self, named: Mapping[str, int]) -> None:
         """`named` maps names to the ids of further processes. Raises UnreadableInput for an id that does not exist."""
-        self._seen = {name: _ProcessSamples(pid) for name, pid in {SELF: os.getpid(), **named}.items()}
+        self._seen = {name: _ProcessSamples(pid) for name, pid in {_SELF: os.getpid(), **named}.items()}
         for name, one in self._seen.items():
             if not psutil.pid_exists(one.pid):
                 raise UnreadableInput(f"--watch {name}={one.pid}: there is no process with this number")
         self._began = 0.0
 
-    def begin(self, now: float) -> None:
+    def sample_baseline(self, now: float) -> None:
         """Take the baseline sample, before anything is connected."""
         self._began = now
         self.sample()
         for one in self._seen.values():
             one.before, one.processor_before = one.most, sum(one.processor.values())
 
-    def connected(self) -> None:
+    def sample_connected(self) -> None:
         """Take the sample with all devices connected, from which the memory per device follows."""
         for one in self._seen.values():
             one.connected = self._memory(one)

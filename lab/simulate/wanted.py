@@ -16,17 +16,17 @@ from dockvoice_protocol.errors import Misconfigured
 from edge.config import Deliver
 from lab.simulate.device import CorrectionShares
 
-BESIDES = 64
+_BESIDES = 64
 """File descriptors beyond one a device: the event loop, a database, modules being imported."""
 
-PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 HOUR_S, MINUTE_S = 3600.0, 60.0
 
 KB_SIMULATOR, KB_BROKER = 25, 8
 """Memory of a device in the simulator and in mosquitto 2.0, kB: measured with 10,000 (docs/scale.md), rounded up."""
 
-KB_ENTRY = 0.5  # Of the ledger, for each entry.
+_KB_ENTRY = 0.5  # Of the ledger, for each entry.
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +71,16 @@ def estimate_needs(wanted: RunParameters) -> list[ResourceNeed]:
     """The resources that the run needs of this machine, the broker and the inventory."""
     mqtt, devices = wanted.deliver.mqtt, wanted.devices
     on_the_way = devices * min(wanted.deliver.window, wanted.backlog or 1)
-    here = devices * KB_SIMULATOR + wanted.entries * KB_ENTRY
+    here = devices * KB_SIMULATOR + wanted.entries * _KB_ENTRY
     return [
         ResourceNeed(
             "descriptors here",
-            f"{descriptors_needed(wanted):,}",
+            f"{_descriptors_needed(wanted):,}",
             "ulimit -n; raised by itself as far as the hard limit goes",
         ),
-        ResourceNeed("descriptors of the broker", f"{devices + BESIDES:,}", "ulimit -n, or LimitNOFILE= of its unit"),
+        ResourceNeed("descriptors of the broker", f"{devices + _BESIDES:,}", "ulimit -n, or LimitNOFILE= of its unit"),
         ResourceNeed(
-            "local ports", f"{devices:,}", f"{available_ports():,} are free to use: net.ipv4.ip_local_port_range"
+            "local ports", f"{devices:,}", f"{_available_ports():,} are free to use: net.ipv4.ip_local_port_range"
         ),
         ResourceNeed("memory here", f"{here / 1000:,.0f} MB", "measured, rounded up"),
         ResourceNeed(
@@ -100,15 +100,15 @@ def estimate_needs(wanted: RunParameters) -> list[ResourceNeed]:
     ]
 
 
-def descriptors_needed(wanted: RunParameters) -> int:
+def _descriptors_needed(wanted: RunParameters) -> int:
     """File descriptors that this process will open."""
-    return wanted.devices + BESIDES
+    return wanted.devices + _BESIDES
 
 
-def available_ports() -> int:
+def _available_ports() -> int:
     """Local ports available for connections to one address and port."""
     try:
-        first, last = map(int, PORTS.read_text(encoding="ascii").split())
+        first, last = map(int, _PORTS.read_text(encoding="ascii").split())
     except (OSError, ValueError):
         return 28_232  # Linux' default, where it does not say
     return last - first + 1
@@ -116,7 +116,7 @@ def available_ports() -> int:
 
 def raise_descriptor_limit(wanted: RunParameters) -> None:
     """Raise this process's file descriptor limit as far as needed. Raises Misconfigured if the hard limit is lower."""
-    needed = descriptors_needed(wanted)
+    needed = _descriptors_needed(wanted)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < needed:
         most = hard if hard != resource.RLIM_INFINITY else needed
@@ -127,14 +127,14 @@ def raise_descriptor_limit(wanted: RunParameters) -> None:
                 f"--devices {wanted.devices}: takes {needed:,} file descriptors, and this process may open {hard:,} at "
                 f"most; raise it (ulimit -Hn {needed}, or LimitNOFILE= in its unit), or ask for fewer"
             ) from None
-    if wanted.devices > available_ports() and not _may_have_many_addresses(wanted.deliver.mqtt):
+    if wanted.devices > _available_ports() and not _may_resolve_to_many_addresses(wanted.deliver.mqtt):
         raise Misconfigured(
-            f"--devices {wanted.devices}: one address of this machine has {available_ports():,} ports for connections "
+            f"--devices {wanted.devices}: one address of this machine has {_available_ports():,} ports for connections "
             "to one broker; widen net.ipv4.ip_local_port_range, or use several machines, each with a --run of its own"
         )
 
 
-def _may_have_many_addresses(mqtt: Mqtt) -> bool:
+def _may_resolve_to_many_addresses(mqtt: Mqtt) -> bool:
     """Whether the broker's name may resolve to several addresses: then the ports for one are no limit."""
     try:
         ip_address(mqtt.host)

@@ -16,7 +16,7 @@ from lab.standin.behaviour import Refusal, Vendor
 
 KEY = "standin-key"
 """The default key."""
-FORBIDDEN = "standin-forbidden"
+_FORBIDDEN = "standin-forbidden"
 """A key that is valid but without permissions: answered 403 instead of 401."""
 
 
@@ -93,7 +93,7 @@ _RETIRED = {
     ClientKind.GEMINI: ("gemini-1.5-flash", "gemini-1.5-pro", "gemini-2.0-flash"),
 }
 
-MODELS = {
+_MODELS = {
     model.name: model
     for model in (
         *(
@@ -126,16 +126,16 @@ class Accounts:
 
     def serve(self, name: str) -> None:
         """Serve a retired or unknown model as if it were live."""
-        known = MODELS.get(name)
+        known = _MODELS.get(name)
         self.also[name] = Model(name, known.takes, known.whose) if known else Model(name, EVERYTHING)
 
     def all(self) -> dict[str, Model]:
         """The live models by name."""
-        return {name: model for name, model in (MODELS | self.also).items() if not model.retired}
+        return {name: model for name, model in (_MODELS | self.also).items() if not model.retired}
 
     def model(self, name: str, takes: Modality, vendor: Vendor) -> Model:
         """Look up a model. Raises Refusal: 404 unknown, 410 (Azure) or 404 retired, 400 for another modality."""
-        model = (MODELS | self.also).get(name)
+        model = (_MODELS | self.also).get(name)
         if model is None:
             raise Refusal(404, _unknown_model_message(name, vendor), "model_not_found")
         if model.retired:
@@ -146,11 +146,11 @@ class Accounts:
         return model
 
     def check(self, headers: Headers, query: QueryParams, vendor: Vendor) -> None:
-        """Check the key where this vendor sends it. Raises Refusal: 401, or 403 for FORBIDDEN."""
+        """Check the key where this vendor sends it. Raises Refusal: 401, or 403 for _FORBIDDEN."""
         given = _sent_key(headers, query, vendor)
         if vendor is Vendor.WHISPER_CPP or (given and hmac.compare_digest(given, self.key)):
             return
-        if given == FORBIDDEN:
+        if given == _FORBIDDEN:
             raise Refusal(403, "This key may not use this resource.", "forbidden")
         # Google answers 400 to a key it does not know, and 403 to none at all.
         if vendor is Vendor.GEMINI and not headers.get("authorization"):

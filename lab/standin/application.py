@@ -29,7 +29,7 @@ from lab.standin.server import StandinState, read_json, request_vendor
 from lab.standin.wires import BehaviourMiddleware, Endpoint, TrackedConnection
 
 
-def build_application(house: StandinState) -> ASGIApp:
+def _build_application(house: StandinState) -> ASGIApp:
     """The application with all vendors' endpoints, and the stand-in's control endpoints under `/standin/`."""
     openai = {
         "chat/completions": openai_chat.complete_chat,
@@ -74,14 +74,14 @@ def _vendor_routes() -> list[Route]:
 
 
 def _post(path: str, endpoint: Endpoint) -> Route:
-    return Route(path, _with_key(endpoint), methods=["POST"])
+    return Route(path, _require_key(endpoint), methods=["POST"])
 
 
 def _get(path: str, endpoint: Endpoint) -> Route:
-    return Route(path, _with_key(endpoint))
+    return Route(path, _require_key(endpoint))
 
 
-def _with_key(endpoint: Endpoint) -> Endpoint:
+def _require_key(endpoint: Endpoint) -> Endpoint:
     async def checked(request: Request) -> Response:
         house: StandinState = request.app.state.house
         if "x-goog-api-key" in request.headers and request.url.path.startswith("/v1/models"):
@@ -118,7 +118,7 @@ async def _serve_models(request: Request) -> Response:
 
 async def _reset(request: Request) -> Response:
     house: StandinState = request.app.state.house
-    house.orders.forget()
+    house.orders.remove_added()
     house.asked.clear()
     house.accounts.also.clear()
     return Response(status_code=204)
@@ -128,7 +128,7 @@ async def _list_requests(request: Request) -> Response:
     return JSONResponse([asked.as_json() for asked in request.app.state.house.asked])
 
 
-BACKLOG = 128
+_BACKLOG = 128
 """Listen backlog: more connections than any test opens."""
 
 
@@ -153,7 +153,7 @@ def serve_forever(settings: Settings, told: StandinArguments) -> None:
     house = StandinState(mind, accounts, BehaviourQueue(told.behaviours))
     # httptools, where it is installed, would bypass our connection class; uvicorn's own log would repeat our output.
     config = uvicorn.Config(
-        build_application(house), http=TrackedConnection, ws="none", lifespan="off", log_config=None, access_log=False
+        _build_application(house), http=TrackedConnection, ws="none", lifespan="off", log_config=None, access_log=False
     )
     sys.stdout.write(_settings_text(f"http://{told.host}:{listener.getsockname()[1]}", told.key))
     sys.stdout.flush()
@@ -169,7 +169,7 @@ def _open_listener(host: str, port: int) -> socket.socket:
     except OSError as fault:
         listener.close()
         raise Unavailable(f"--port {port}: cannot listen on {host} ({fault.strerror}); choose another port") from None
-    listener.listen(BACKLOG)
+    listener.listen(_BACKLOG)
     return listener
 
 

@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 from starlette.responses import JSONResponse, Response
 
-PUBLISHED_P50_MS = 350.0
-PUBLISHED_P95_MS = 1200.0
+_PUBLISHED_P50_MS = 350.0
+_PUBLISHED_P95_MS = 1200.0
 """Published median and 95th percentile of audio models' answer times, ms."""
 
 _Z95 = 1.6448536269514722
@@ -70,7 +70,7 @@ class Behaviour(BaseModel):
         self._random = Random(self.seed)  # noqa: S311 - a reproducible chance, not a secret
         self._left = self.times
 
-    def concerns(self, path: str) -> bool:
+    def matches_path(self, path: str) -> bool:
         """Whether the path matches and the count is not used up."""
         return self._left != 0 and fnmatchcase(path, self.path)
 
@@ -82,17 +82,17 @@ class Behaviour(BaseModel):
 
     def wait_s(self) -> float:
         """Delay of the next answer in seconds."""
-        return (draw_latency_ms(self._random) if self.latency else self.delay_ms) / 1000
+        return (_draw_latency_ms(self._random) if self.latency else self.delay_ms) / 1000
 
     def chance(self) -> Random:
-        """The random generator for everything made up on this order."""
+        """The behaviour's random generator."""
         return self._random
 
 
-def draw_latency_ms(random: Random) -> float:
+def _draw_latency_ms(random: Random) -> float:
     """Draw an answer time in milliseconds: log-normal with the published median and 95th percentile."""
-    sigma = math.log(PUBLISHED_P95_MS / PUBLISHED_P50_MS) / _Z95
-    return random.lognormvariate(math.log(PUBLISHED_P50_MS), sigma)
+    sigma = math.log(_PUBLISHED_P95_MS / _PUBLISHED_P50_MS) / _Z95
+    return random.lognormvariate(math.log(_PUBLISHED_P50_MS), sigma)
 
 
 class BehaviourQueue:
@@ -106,14 +106,14 @@ class BehaviourQueue:
         """Add a behaviour; earlier ones take precedence."""
         self._told.append(behaviour)
 
-    def forget(self) -> None:
+    def remove_added(self) -> None:
         """Remove the behaviours added by tests; keep those from the start."""
         self._told.clear()
 
-    def upon(self, path: str) -> list[Behaviour]:
+    def select_for(self, path: str) -> list[Behaviour]:
         """The behaviours for a request: the first added one that matches, else all matching ones from the start."""
-        told = next((behaviour for behaviour in self._told if behaviour.concerns(path)), None)
-        concerned = [told] if told else [behaviour for behaviour in self._standing if behaviour.concerns(path)]
+        told = next((behaviour for behaviour in self._told if behaviour.matches_path(path)), None)
+        concerned = [told] if told else [behaviour for behaviour in self._standing if behaviour.matches_path(path)]
         return [behaviour for behaviour in concerned if behaviour.draw()]
 
 

@@ -237,7 +237,7 @@ def check_json(body: Mapping[str, Any], documented: Mapping[str, str], vendor: V
     for name, value in body.items():
         known = _to_camel_case(name) if vendor in {Vendor.GEMINI, Vendor.GOOGLE_SPEECH} else name
         if known not in documented:
-            raise unknown_key_refusal(name, vendor, within)
+            raise _unknown_key_refusal(name, vendor, within)
         if value is not None and not _has_json_type(value, documented[known]):
             raise wrong_type_refusal(f"{within}{name}", documented[known], _json_type_name(value), vendor)
 
@@ -247,7 +247,7 @@ def check_form(form: FormData, documented: Mapping[str, str], vendor: Vendor) ->
     for name, value in form.multi_items():
         kind = documented.get(name.removesuffix("[]"))
         if kind is None:
-            raise unknown_key_refusal(name, vendor)
+            raise _unknown_key_refusal(name, vendor)
         if isinstance(value, UploadFile) != (kind == "file") or (
             kind != "file" and not _is_readable_as(str(value), kind)
         ):
@@ -258,7 +258,7 @@ def check_query(items: Iterable[tuple[str, str]], documented: Mapping[str, str],
     """Check the query string against the table. Raises Refusal."""
     for name, value in items:
         if name not in documented:
-            raise unknown_key_refusal(name, vendor)
+            raise _unknown_key_refusal(name, vendor)
         if not _is_readable_as(value, documented[name]):
             raise wrong_type_refusal(name, documented[name], "a string", vendor)
 
@@ -271,7 +271,7 @@ def check_media(headers: Headers, allowed: tuple[str, ...], vendor: Vendor) -> N
         raise Refusal(415, message, "unsupported_content_type" if vendor is Vendor.OPENAI else None)
 
 
-def unknown_key_refusal(name: str, vendor: Vendor, within: str = "") -> Refusal:
+def _unknown_key_refusal(name: str, vendor: Vendor, within: str = "") -> Refusal:
     """The vendor's refusal of an undocumented field."""
     match vendor:
         case Vendor.MISTRAL | Vendor.ELEVENLABS:

@@ -12,12 +12,12 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import FormField
 from dockvoice_protocol.records import FieldReading, FieldValue
 from lab.standin.behaviour import WrongAnswer
-from lab.standin.model import Answer, Call, SimulatedModel, Tool, argument_value, shape_arguments
+from lab.standin.model import Answer, Call, SimulatedModel, Tool, argument_value, build_arguments
 
 PROSE = "Sure! I have noted the pallet for you. Is there anything else I can help you with?"
-TRIES = 20
+_TRIES = 20
 """Attempts to sample a value that differs from the spoken one."""
-LONGEST = 6
+_LONGEST = 6
 """Maximum length of one part of an invented identifier, as on a label."""
 
 
@@ -27,9 +27,9 @@ def falsify(
     """Replace the honest answer by a wrong one of the given kind."""
     match how:
         case WrongAnswer.FABRICATE:
-            return fabricate_identifiers(honest, mind, tools, random)
+            return _fabricate_identifiers(honest, mind, tools, random)
         case WrongAnswer.TWO_CALLS:
-            return replace(honest, calls=(*honest.calls, *fabricate_identifiers(honest, mind, tools, random).calls))
+            return replace(honest, calls=(*honest.calls, *_fabricate_identifiers(honest, mind, tools, random).calls))
         case WrongAnswer.PROSE | WrongAnswer.LEAKED_PROMPT | WrongAnswer.EMPTY:
             return Answer(text={WrongAnswer.PROSE: PROSE, WrongAnswer.LEAKED_PROMPT: prompt or PROSE}.get(how))
         case WrongAnswer.NOT_JSON:
@@ -38,13 +38,13 @@ def falsify(
             return replace(honest, calls=(_malformed_call(how, honest),))
 
 
-def fabricate_identifiers(honest: Answer, mind: SimulatedModel, tools: Sequence[Tool], random: Random) -> Answer:
+def _fabricate_identifiers(honest: Answer, mind: SimulatedModel, tools: Sequence[Tool], random: Random) -> Answer:
     """Replace the record's identifiers by invented ones, in the transcript too.
 
     For silence, a whole record is invented, as models do from silence and noise.
     """
-    tool = next((tool for tool in tools if mind.form(tool)), None)
-    form = mind.form(tool) if tool else None
+    tool = next((tool for tool in tools if mind.form_of(tool)), None)
+    form = mind.form_of(tool) if tool else None
     if tool is None or form is None:
         return honest
     said = _fields_from_arguments(honest)
@@ -52,7 +52,7 @@ def fabricate_identifiers(honest: Answer, mind: SimulatedModel, tools: Sequence[
         field.name: _fabricate_field(field, said.get(field.name), mind.catalogue, random) for field in form.fields
     }
     chosen = next((tool for tool in tools if honest.form and tool.name == honest.calls[0].name), tool)
-    return Answer((Call(chosen.name, shape_arguments(chosen.schema, fields, "", [])),), form=form)
+    return Answer((Call(chosen.name, build_arguments(chosen.schema, fields, "", [])),), form=form)
 
 
 def _fabricate_field(field: FormField, said: FieldReading | None, catalogue: Catalogue, random: Random) -> FieldReading:
@@ -70,7 +70,7 @@ def _different_value(field: FormField, said: FieldValue | None, catalogue: Catal
     known = catalogue.values(field.catalogue) if field.catalogue else field.choices
     if others := [value for value in known if value != said]:
         return random.choice(others)
-    sampled = [_similar_identifier(field, said, random) for _ in range(TRIES)]
+    sampled = [_similar_identifier(field, said, random) for _ in range(_TRIES)]
     return next((value for value in sampled if value != said and field.allows(value)), sampled[0])
 
 
@@ -81,7 +81,7 @@ def _similar_identifier(field: FormField, said: FieldValue | None, random: Rando
         pool = "0123456789" if said[at].isdigit() else "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
         return said[:at] + random.choice(pool) + said[at + 1 :]
     if field.shape:
-        return field.shape.sample(random, LONGEST)
+        return field.shape.sample(random, _LONGEST)
     return "".join(random.choice("0123456789") for _ in range(4))
 
 

@@ -17,12 +17,12 @@ from lab.standin.hearing import DecodedSound
 from lab.standin.model import Answer, Tool
 from lab.standin.server import StandinState, decode_base64, decode_sound, estimate_tokens, new_id, read_json
 
-SOUND_TOKENS_PER_S = 32
+_SOUND_TOKENS_PER_S = 32
 """Gemini's tokens per second of input sound."""
 
 
 @dataclass(frozen=True, slots=True)
-class GenerateRequest:
+class _GenerateRequest:
     """A parsed request."""
 
     sounds: tuple[DecodedSound, ...]
@@ -54,7 +54,7 @@ async def generate(request: Request) -> Response:
     return JSONResponse(pieces)
 
 
-def _parse_request(body: Mapping[str, Any]) -> GenerateRequest:
+def _parse_request(body: Mapping[str, Any]) -> _GenerateRequest:
     check_json(body, GENERATE, Vendor.GEMINI)
     check_json(_get_either_case(body, "generationConfig") or {}, GENERATION, Vendor.GEMINI, "generation_config.")
     contents = body.get("contents")
@@ -77,7 +77,7 @@ def _parse_request(body: Mapping[str, Any]) -> GenerateRequest:
     if unknown := set(allowed or ()) - {tool.name for tool in tools}:
         raise Refusal(400, f"allowed_function_names should be a subset of the declarations; unknown: {sorted(unknown)}")
     offered = tuple(tool for tool in tools if not allowed or tool.name in allowed)
-    return GenerateRequest(
+    return _GenerateRequest(
         sounds, texts[-1] if texts else "", "\n".join(prompt), () if mode == "NONE" else offered, mode == "ANY"
     )
 
@@ -106,8 +106,8 @@ def _build_candidate(answer: Answer) -> dict[str, Any]:
     return {**content, "finishReason": "STOP", "index": 0}
 
 
-def _count_usage(asking: GenerateRequest, answer: Answer, body: Mapping[str, Any]) -> dict[str, Any]:
-    heard = round(sum(sound.seconds for sound in asking.sounds) * SOUND_TOKENS_PER_S)
+def _count_usage(asking: _GenerateRequest, answer: Answer, body: Mapping[str, Any]) -> dict[str, Any]:
+    heard = round(sum(sound.seconds for sound in asking.sounds) * _SOUND_TOKENS_PER_S)
     read = estimate_tokens(asking.prompt) + estimate_tokens(json.dumps(body.get("tools") or ""))
     wrote = estimate_tokens(answer.text or "") + sum(
         estimate_tokens(json.dumps(call.arguments)) + 8 for call in answer.calls

@@ -99,9 +99,9 @@ def _load_transcriber() -> Any:
 
 ALIKE = 0.8
 """Minimum similarity (difflib's ratio) at which a word is corrected to one of a value's words: "foxtrom", "charley"."""
-ALIKE_LABELS = 0.65
+_ALIKE_LABELS = 0.65
 """The same for labels and units, which every sentence has: "palette", "doc", "pallid"."""
-ALIKE_BEFORE_NUMBERS = 0.45
+_ALIKE_BEFORE_NUMBERS = 0.45
 """The same for labels before a number, where a label is likely: "howlet seven"."""
 SHORTEST = 3
 """Minimum letters of a word to correct; shorter ones are similar to everything."""
@@ -113,7 +113,7 @@ _LETTERS = {
 LETTERS = {spelling: letter for letter, spellings in _LETTERS.items() for spelling in spellings.split()}
 """Words that are spelt-out letters."""
 
-HESITATION = re.compile(r"\b(ah|eh|uhm|umm|mm)\b", re.IGNORECASE)
+_HESITATION = re.compile(r"\b(ah|eh|uhm|umm|mm)\b", re.IGNORECASE)
 """Variants of the forms' "uh"."""
 
 DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
@@ -134,9 +134,9 @@ class TranscriptCorrector:
         units = {unit for field in form.fields for pair in field.units.items() for unit in pair}
         self._titles = sorted({word for unit in units for word in unit.split()} | set(self._labels))
 
-    def corrected(self, said: str) -> str:
+    def correct(self, said: str) -> str:
         """Replace near misses in the transcript by the form's words."""
-        return _WORD.sub(self._nearest, HESITATION.sub("uh", _RUN.sub(_normalise_commas, said)))
+        return _WORD.sub(self._nearest, _HESITATION.sub("uh", _RUN.sub(_normalise_commas, said)))
 
     def _nearest(self, found: re.Match[str]) -> str:
         word, following = found[0].lower(), found[1].lower()
@@ -144,9 +144,9 @@ class TranscriptCorrector:
             return found[0]
         if word in LETTERS:
             return LETTERS[word]
-        near = get_close_matches(word, self._names, 1, ALIKE) or get_close_matches(word, self._titles, 1, ALIKE_LABELS)
+        near = get_close_matches(word, self._names, 1, ALIKE) or get_close_matches(word, self._titles, 1, _ALIKE_LABELS)
         if not near and (following.isdigit() or following in NUMBERS):
-            near = get_close_matches(word, self._labels, 1, ALIKE_BEFORE_NUMBERS)
+            near = get_close_matches(word, self._labels, 1, _ALIKE_BEFORE_NUMBERS)
         return near[0] if near else found[0]
 
 
@@ -155,7 +155,7 @@ def _normalise_commas(run: re.Match[str]) -> str:
     return re.sub(",? ", ", ", run[0]) if "," in run[0] else run[0]
 
 
-LOUD = 0.05
+_LOUD = 0.05
 """Share of the peak above which a sample counts as speech."""
 
 
@@ -171,7 +171,7 @@ class TimedWord:
 def time_words(text: str, sound: DecodedSound) -> list[TimedWord]:
     """Estimate the times of a transcript's words, spread over the loud part of the sound."""
     words = text.split()
-    loud = np.flatnonzero(np.abs(sound.samples) > LOUD * np.abs(sound.samples).max())
+    loud = np.flatnonzero(np.abs(sound.samples) > _LOUD * np.abs(sound.samples).max())
     if not words or not len(loud):
         return []
     first, last = loud[0] / RATE, loud[-1] / RATE
@@ -187,18 +187,18 @@ def _round_seconds(marks: list[float]) -> list[float]:
 SPEECH_RATE = 24_000
 """Samples per second of OpenAI's synthesised speech, in every format."""
 
-Pcm = np.ndarray[Any, np.dtype[np.int16]]
+_Pcm = np.ndarray[Any, np.dtype[np.int16]]
 
-CONTAINERS = {"wav": ("WAV", "PCM_16"), "flac": ("FLAC", "PCM_16"), "mp3": ("MP3", "MPEG_LAYER_III")}
+_CONTAINERS = {"wav": ("WAV", "PCM_16"), "flac": ("FLAC", "PCM_16"), "mp3": ("MP3", "MPEG_LAYER_III")}
 """In soundfile's words."""
 
 
-def encode_sound(samples: Pcm, container: str, rate: int = RATE) -> bytes:
-    """Encode 16 kHz samples in a container of `CONTAINERS`, or as raw `pcm`, resampled to `rate`."""
+def encode_sound(samples: _Pcm, container: str, rate: int = RATE) -> bytes:
+    """Encode 16 kHz samples in a container of `_CONTAINERS`, or as raw `pcm`, resampled to `rate`."""
     turned = samples if rate == RATE else soxr.resample(samples, RATE, rate)
-    if container not in CONTAINERS:
+    if container not in _CONTAINERS:
         return bytes(turned.tobytes())
     file = io.BytesIO()
-    kind, subtype = CONTAINERS[container]
+    kind, subtype = _CONTAINERS[container]
     soundfile.write(file, turned, rate, format=kind, subtype=subtype)
     return file.getvalue()

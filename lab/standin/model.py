@@ -72,18 +72,18 @@ class SimulatedModel:
         plain = " ".join(re.findall(r"[\w']+", said.lower()))
         if plain and (call := _spoken_act(plain, offered)):
             return Answer((call,))
-        recording = [tool for tool in tools if self.form(tool)]
+        recording = [tool for tool in tools if self.form_of(tool)]
         for tool in recording:
-            if plain and (fields := self.fields(said, tool)):
-                return self._recorded(tool, fields, plain, offered)
+            if plain and (fields := self._read_fields(said, tool)):
+                return self._call_with_record(tool, fields, plain, offered)
         if refusing := offered.get("not_understood"):
             reason = "not_dictation" if plain else "no_words"
-            return Answer((Call(refusing.name, shape_arguments(refusing.schema, {}, plain, [reason])),))
+            return Answer((Call(refusing.name, build_arguments(refusing.schema, {}, plain, [reason])),))
         if must_call and recording:
-            return Answer((Call(recording[0].name, shape_arguments(recording[0].schema, {}, plain, [])),))
+            return Answer((Call(recording[0].name, build_arguments(recording[0].schema, {}, plain, [])),))
         return Answer(text=f"I heard: {said}" if said else "I could not hear any words in the recording.")
 
-    def form(self, tool: Tool) -> Form | None:
+    def form_of(self, tool: Tool) -> Form | None:
         """The form that a tool fills: the known one of its name, else one derived from its schema."""
         if not tool.name.startswith(("record", "log", "add", "enter", "save")):
             return None
@@ -92,21 +92,21 @@ class SimulatedModel:
         same = known and {field.name for field in known.fields} <= set(tool.schema.get("properties", {}))
         return known if same else derive_form(tool.name, tool.schema)
 
-    def fields(self, said: str, tool: Tool) -> Mapping[str, FieldReading]:
+    def _read_fields(self, said: str, tool: Tool) -> Mapping[str, FieldReading]:
         """The reading of each field of the tool's form."""
-        form = self.form(tool)
+        form = self.form_of(tool)
         if form is None:
             return {}
         if form not in self._correctors:
             self._correctors[form] = TranscriptCorrector(form, self.catalogue)
-        return read_transcript(self._correctors[form].corrected(said), form, self.catalogue)
+        return read_transcript(self._correctors[form].correct(said), form, self.catalogue)
 
-    def _recorded(
+    def _call_with_record(
         self, tool: Tool, fields: Mapping[str, FieldReading], plain: str, offered: Mapping[str, Tool]
     ) -> Answer:
         amending = offered.get("amend_entry") if CORRECTION.match(plain) else None
         chosen = amending or tool
-        return Answer((Call(chosen.name, shape_arguments(chosen.schema, fields, plain, [])),), form=self.form(tool))
+        return Answer((Call(chosen.name, build_arguments(chosen.schema, fields, plain, [])),), form=self.form_of(tool))
 
 
 _TOOLS = {Act.CANCEL: "cancel_entry", Act.YES: "answer", Act.NO: "answer", Act.COMMAND: "device_command"}
@@ -118,18 +118,18 @@ def _spoken_act(plain: str, offered: Mapping[str, Tool]) -> Call | None:
     asked = command([Word(word, 0, 0, 1) for word in plain.split()])
     if asked is None or (tool := offered.get(_TOOLS[asked.act])) is None:
         return None
-    return Call(tool.name, shape_arguments(tool.schema, {}, plain, [asked.command or asked.act]))
+    return Call(tool.name, build_arguments(tool.schema, {}, plain, [asked.command or asked.act]))
 
 
-def shape_arguments(
+def build_arguments(
     schema: Mapping[str, Any], fields: Mapping[str, FieldReading], said: str, choices: Sequence[str]
 ) -> dict[str, Any]:
     """Build a call's arguments for a schema: field values where they belong, `choices` for a list."""
     properties: Mapping[str, Any] = schema.get("properties", {})
-    return {name: _shape_argument(name, described, fields, said, choices) for name, described in properties.items()}
+    return {name: _build_argument(name, described, fields, said, choices) for name, described in properties.items()}
 
 
-def _shape_argument(
+def _build_argument(
     name: str, schema: Mapping[str, Any], fields: Mapping[str, FieldReading], said: str, choices: Sequence[str]
 ) -> Any:
     reading = fields.get(name)
@@ -137,7 +137,7 @@ def _shape_argument(
         words = " ".join(reading.words) if reading else None
         return {"value": _unrivalled_value(reading), "heard": words or None}
     if "properties" in schema:
-        return shape_arguments(schema, fields, said, choices)
+        return build_arguments(schema, fields, said, choices)
     if reading:
         return _unrivalled_value(reading)
     return _choose_enum_value(name, schema, said, choices)

@@ -11,7 +11,7 @@ from lab.standin.accounts import EVERYTHING, Modality, Model
 from lab.standin.behaviour import Vendor
 from lab.standin.server import StandinState, request_vendor
 
-CREATED = 1_700_000_000
+_CREATED = 1_700_000_000
 """The creation time of every model; no client uses it."""
 
 
@@ -44,7 +44,7 @@ async def get_gemini_model(request: Request) -> Response:
 
 def _to_openai_json(model: Model) -> dict[str, Any]:
     shutdown = {"shutdown_date": model.shutdown.isoformat()} if model.shutdown else {}
-    return {"id": model.name, "object": "model", "created": CREATED, "owned_by": "system", **shutdown}
+    return {"id": model.name, "object": "model", "created": _CREATED, "owned_by": "system", **shutdown}
 
 
 def _to_gemini_json(model: Model) -> dict[str, Any]:

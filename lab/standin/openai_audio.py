@@ -27,18 +27,18 @@ from lab.standin.hearing import RATE, SPEECH_RATE, DecodedSound, encode_sound, t
 from lab.standin.openai_chat import SOUND_TOKENS_PER_S, VOICES
 from lab.standin.server import StandinState, decode_sound, estimate_tokens, read_json, request_vendor, settle_vendor
 
-LARGEST = 25 * 1000 * 1000
+_LARGEST = 25 * 1000 * 1000
 """Maximum bytes of a file for the transcription endpoints."""
 
-MOST_BIAS = 100
+_MOST_BIAS = 100
 """Maximum context words that Mistral accepts."""
 
-LONGEST_TEXT = 4096
+_LONGEST_TEXT = 4096
 """Maximum characters per speech request."""
 
 MEDIA_TYPES = {"wav": "audio/wav", "mp3": "audio/mpeg", "flac": "audio/flac", "pcm": "audio/pcm"}
 
-AS_SURE_AS_USUAL = -0.2
+_AS_SURE_AS_USUAL = -0.2
 """The mean log probability of a segment: the recogniser gives none, and this is Whisper's for clear speech."""
 
 
@@ -71,7 +71,7 @@ def _transcription_response(model: Model, text: str, sound: DecodedSound, form: 
     whole: dict[str, Any] = {"text": text, "usage": _count_usage(text, sound, form, by_token=by_token)}
     if form.getlist("include[]"):
         whole["logprobs"] = _logprobs(text)
-    if has_own_fields(model):
+    if _has_own_fields(model):
         whole["languages"] = [{"code": "en"}] if text else []
     if by_token and str(form.get("stream")).lower() == "true":
         return StreamingResponse(_stream_events(whole), media_type="text/event-stream")
@@ -83,8 +83,8 @@ async def _transcribe_mistral(house: StandinState, model: Model, form: FormData)
     if "word" in granularities:
         raise Refusal(400, "Word timestamps are not supported by this model.", param="timestamp_granularities")
     words = [str(one) for one in form.getlist("context_bias")]
-    if len(words) > MOST_BIAS or any("," in word or word != "".join(word.split()) for word in words):
-        message = f"context_bias: at most {MOST_BIAS} words, without commas and white space"
+    if len(words) > _MOST_BIAS or any("," in word or word != "".join(word.split()) for word in words):
+        message = f"context_bias: at most {_MOST_BIAS} words, without commas and white space"
         raise Refusal(422, message, "value_error", "context_bias")
     if not isinstance(form.get("file"), UploadFile):
         raise missing_key_refusal("file", Vendor.MISTRAL)
@@ -106,14 +106,14 @@ async def _transcribe_mistral(house: StandinState, model: Model, form: FormData)
     return JSONResponse(told)
 
 
-def has_own_fields(model: Model) -> bool:
+def _has_own_fields(model: Model) -> bool:
     """Whether the model accepts `languages` and `keywords`, and ignores `language`."""
     return model.name.startswith("gpt-transcribe")
 
 
 def _check_parameters(model: Model, form: FormData) -> None:
     """Refuse parameters that this model refuses."""
-    by_token, own = model.name.startswith("gpt-"), has_own_fields(model)
+    by_token, own = model.name.startswith("gpt-"), _has_own_fields(model)
     shape = str(form.get("response_format") or "json")
     _check_response_format(shape, ["json"] if by_token else ["json", "text", "srt", "verbose_json", "vtt"])
     for name in ("languages", "keywords"):
@@ -137,7 +137,7 @@ def _unsupported_refusal(name: str) -> Refusal:
 def _logprobs(text: str) -> list[dict[str, Any]]:
     """One token for each word, as sure as usual: the recogniser gives no likelihoods."""
     tokens = [word if at == 0 else f" {word}" for at, word in enumerate(text.split())]
-    return [{"token": token, "logprob": AS_SURE_AS_USUAL, "bytes": list(token.encode())} for token in tokens]
+    return [{"token": token, "logprob": _AS_SURE_AS_USUAL, "bytes": list(token.encode())} for token in tokens]
 
 
 def _to_subtitle(text: str, sound: DecodedSound, shape: str) -> str:
@@ -175,13 +175,13 @@ async def synthesise_speech(request: Request) -> Response:
     house.model(request.path_params.get("deployment") or body.get("model"), Modality.SPEAKS, request.url.path)
     check_json(body, SPEECH, request_vendor(request))
     text, voice, container = body.get("input"), body.get("voice"), body.get("response_format", "mp3")
-    if not isinstance(text, str) or not 0 < len(text) <= LONGEST_TEXT:
-        raise Refusal(400, f"'input' must be a string of 1 to {LONGEST_TEXT} characters.", "invalid_value", "input")
+    if not isinstance(text, str) or not 0 < len(text) <= _LONGEST_TEXT:
+        raise Refusal(400, f"'input' must be a string of 1 to {_LONGEST_TEXT} characters.", "invalid_value", "input")
     if voice not in VOICES:
         raise Refusal(400, f"Invalid value: 'voice' is one of {sorted(VOICES)}.", "invalid_value", "voice")
     if container not in MEDIA_TYPES:
         raise Refusal(400, f"Here 'response_format' is one of {list(MEDIA_TYPES)}.", "invalid_value", "response_format")
-    return Response(encode_sound(await house.say(text), container, SPEECH_RATE), media_type=MEDIA_TYPES[container])
+    return Response(encode_sound(await house.speak(text), container, SPEECH_RATE), media_type=MEDIA_TYPES[container])
 
 
 def _check_response_format(shape: str, allowed: list[str]) -> None:
@@ -194,7 +194,7 @@ async def _read_upload(form: FormData) -> DecodedSound:
     file = form.get("file")
     if not isinstance(file, UploadFile):
         raise Refusal(400, "Missing required parameter: 'file'.", "missing_required_parameter", "file")
-    return decode_sound(await file.read(), LARGEST)
+    return decode_sound(await file.read(), _LARGEST)
 
 
 def _count_usage(text: str, sound: DecodedSound, form: FormData, *, by_token: bool) -> dict[str, Any]:
@@ -220,7 +220,7 @@ def _to_verbose_json(text: str, sound: DecodedSound, form: FormData) -> dict[str
         "text": f" {text}",
         "tokens": [],
         "temperature": 0.0,
-        "avg_logprob": AS_SURE_AS_USUAL,
+        "avg_logprob": _AS_SURE_AS_USUAL,
         "compression_ratio": 1.0,
         "no_speech_prob": 0.01,
     }

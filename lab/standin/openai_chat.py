@@ -29,7 +29,7 @@ from lab.standin.server import (
     settle_vendor,
 )
 
-PIECE = 12
+_PIECE = 12
 """Characters of arguments per streamed event: some three tokens, as the vendors send."""
 
 
@@ -38,12 +38,12 @@ def finish_reason(message: Mapping[str, Any]) -> str:
     return "tool_calls" if message.get("tool_calls") else "stop"
 
 
-def azure_filter_result() -> dict[str, Any]:
+def _azure_filter_result() -> dict[str, Any]:
     """Azure's content filter result for a harmless prompt."""
     return {"prompt_index": 0, "content_filter_results": {}}
 
 
-async def stream_events(
+async def _stream_events(
     message: Mapping[str, Any], model: Model, usage: Mapping[str, Any] | None, *, azure: bool
 ) -> AsyncIterator[str]:
     """Yield a message as server-sent events, then the token usage if wanted, then `[DONE]`."""
@@ -56,7 +56,7 @@ async def stream_events(
     }
     # Azure's first event has the filter results of the prompt, and no choice.
     if azure:
-        yield _to_sse({**head, "choices": [], "prompt_filter_results": [azure_filter_result()]})
+        yield _to_sse({**head, "choices": [], "prompt_filter_results": [_azure_filter_result()]})
     shared = {} if usage is None else {"usage": None}
     for delta in _deltas(message):
         yield _to_sse({**head, "choices": [{"index": 0, "delta": delta, "finish_reason": None}], **shared})
@@ -82,7 +82,7 @@ def _deltas(message: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _split_text(text: str) -> list[str]:
-    return [text[at : at + PIECE] for at in range(0, len(text), PIECE)]
+    return [text[at : at + _PIECE] for at in range(0, len(text), _PIECE)]
 
 
 def _to_sse(told: Mapping[str, Any]) -> str:
@@ -91,16 +91,16 @@ def _to_sse(told: Mapping[str, Any]) -> str:
 
 SOUND_TOKENS_PER_S = 10
 """OpenAI's tokens for input sound: one for each 100 ms."""
-SPEECH_TOKENS = 5
+_SPEECH_TOKENS = 5
 """Output tokens of speech for each token of text: one for 50 ms."""
 
-ROLES = {"system", "developer", "user", "assistant", "tool", "function"}
-MOST_TOOLS = 128
-REASONING = ("gpt-5", "gpt-6")  # How the names of OpenAI's models begin that think.
-FIRST_WITH_SOUND = "2025-01-01-preview"
+_ROLES = {"system", "developer", "user", "assistant", "tool", "function"}
+_MOST_TOOLS = 128
+_REASONING = ("gpt-5", "gpt-6")  # How the names of OpenAI's models begin that think.
+_FIRST_WITH_SOUND = "2025-01-01-preview"
 """Azure's first api-version that accepts sound in a chat."""
 
-FORMATS = {"wav": {"WAV", "WAVEX", "RF64"}, "mp3": {"MP3"}}
+_FORMATS = {"wav": {"WAV", "WAVEX", "RF64"}, "mp3": {"MP3"}}
 """The values of `input_audio.format`, and the file formats that the bytes must then have."""
 VOICES = {
     "alloy",
@@ -117,7 +117,7 @@ VOICES = {
     "marin",
     "cedar",
 }
-EXPIRES_AFTER_S = 3600
+_EXPIRES_AFTER_S = 3600
 
 _TAGGED = re.compile(r"<transcript>(.*?)</transcript>", re.DOTALL)
 _HEADED = re.compile(r"^[^\n]*:\n(.*)", re.DOTALL)
@@ -125,7 +125,7 @@ _QUOTED = re.compile(r"[\"“](.*)[\"”]", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class ChatRequest:
+class _ChatRequest:
     """A parsed request."""
 
     model: Model
@@ -155,12 +155,12 @@ async def complete_chat(request: Request) -> Response:
     azure = vendor_of(request.url.path) is Vendor.AZURE
     if body.get("stream"):
         with_usage = bool((body.get("stream_options") or {}).get("include_usage"))
-        told = stream_events(message, asking.model, usage if with_usage else None, azure=azure)
+        told = _stream_events(message, asking.model, usage if with_usage else None, azure=azure)
         return StreamingResponse(told, media_type="text/event-stream")
     return JSONResponse(_build_completion(message, asking.model, usage, azure=azure))
 
 
-def _parse_request(house: StandinState, body: Mapping[str, Any], request: Request) -> ChatRequest:
+def _parse_request(house: StandinState, body: Mapping[str, Any], request: Request) -> _ChatRequest:
     name = request.path_params.get("deployment") or body.get("model")
     model = house.model(name, Modality.TEXT | Modality.SOUND, request.url.path)
     vendor = settle_vendor(request, model)
@@ -187,13 +187,13 @@ def _parse_request(house: StandinState, body: Mapping[str, Any], request: Reques
     offered = () if chosen == "none" else tools
     must_call = chosen not in {"auto", "none"} if isinstance(chosen, str) else True
     text = asked[-1] if asked else ""
-    return ChatRequest(model, sounds, text, "\n".join(texts), offered, must_call, body)
+    return _ChatRequest(model, sounds, text, "\n".join(texts), offered, must_call, body)
 
 
 def _check_api_version(request: Request) -> None:
-    """Refuse Azure deployments with an api-version before FIRST_WITH_SOUND; newer paths need none."""
+    """Refuse Azure deployments with an api-version before _FIRST_WITH_SOUND; newer paths need none."""
     version = request.query_params.get("api-version")
-    if "deployment" in request.path_params and (version is None or version < FIRST_WITH_SOUND):
+    if "deployment" in request.path_params and (version is None or version < _FIRST_WITH_SOUND):
         raise Refusal(
             400, "Invalid value: 'input_audio'. Supported values are: 'text' and 'image_url'.", "invalid_value"
         )
@@ -202,7 +202,7 @@ def _check_api_version(request: Request) -> None:
 def _message_parts(message: object, at: int, vendor: Vendor) -> Sequence[Mapping[str, Any]]:
     if not isinstance(message, Mapping):
         raise wrong_type_refusal(f"messages[{at}]", "object", "something else", vendor)
-    if message.get("role") not in ROLES:
+    if message.get("role") not in _ROLES:
         raise Refusal(400, f"Invalid value: {message.get('role')!r}.", "invalid_value", f"messages[{at}].role")
     content = message.get("content") or []
     parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
@@ -220,7 +220,7 @@ def _parse_sound(part: Mapping[str, Any], vendor: Vendor) -> DecodedSound:
     if not isinstance(given, Mapping):
         raise wrong_type_refusal("messages[].content[].input_audio", "object", "a string", vendor)
     claimed = given.get("format")
-    if claimed not in FORMATS:
+    if claimed not in _FORMATS:
         raise Refusal(
             400,
             f"Invalid value: '{claimed}'. Supported values are: 'wav' and 'mp3'.",
@@ -228,7 +228,7 @@ def _parse_sound(part: Mapping[str, Any], vendor: Vendor) -> DecodedSound:
             "messages[].content[].input_audio.format",
         )
     sound = decode_sound(decode_base64(given.get("data"), "input_audio.data"))
-    if sound.container not in FORMATS[claimed]:
+    if sound.container not in _FORMATS[claimed]:
         raise Refusal(400, f"The data provided for 'input_audio' is not of valid {claimed} format.", "invalid_value")
     return sound
 
@@ -270,10 +270,10 @@ def _check_parameters(model: Model, body: Mapping[str, Any], *, has_sound: bool,
 
 
 def _check_limits(model: Model, body: Mapping[str, Any]) -> None:
-    if len(body.get("tools") or ()) > MOST_TOOLS:
-        message = f"Invalid 'tools': array too long. Expected an array with maximum length {MOST_TOOLS}."
+    if len(body.get("tools") or ()) > _MOST_TOOLS:
+        message = f"Invalid 'tools': array too long. Expected an array with maximum length {_MOST_TOOLS}."
         raise Refusal(400, message, "array_above_max_length", "tools")
-    if model.whose is ClientKind.OPENAI and "reasoning_effort" in body and not model.name.startswith(REASONING):
+    if model.whose is ClientKind.OPENAI and "reasoning_effort" in body and not model.name.startswith(_REASONING):
         message = "Unsupported parameter: 'reasoning_effort' is not supported with this model."
         raise Refusal(400, message, "unsupported_parameter", "reasoning_effort")
 
@@ -296,7 +296,7 @@ def _extract_transcript(text: str) -> str:
     return (found[1] if found else text).strip()
 
 
-async def _build_message(house: StandinState, answer: Answer, asking: ChatRequest) -> dict[str, Any]:
+async def _build_message(house: StandinState, answer: Answer, asking: _ChatRequest) -> dict[str, Any]:
     calls = [_to_tool_call(call, answer.broken) for call in answer.calls]
     message: dict[str, Any] = {"role": "assistant", "content": answer.text, "refusal": None, "annotations": []}
     if calls:
@@ -314,22 +314,22 @@ def _to_tool_call(call: Call, broken: str | None) -> dict[str, Any]:
 
 async def _speak_answer(house: StandinState, answer: Answer, container: str) -> dict[str, Any]:
     text = answer.text or answer.readback or "I did not understand."
-    sound = encode_sound(await house.say(text), container, SPEECH_RATE)
+    sound = encode_sound(await house.speak(text), container, SPEECH_RATE)
     return {
         "id": new_id("audio_"),
         "data": base64.b64encode(sound).decode(),
-        "expires_at": int(time.time()) + EXPIRES_AFTER_S,
+        "expires_at": int(time.time()) + _EXPIRES_AFTER_S,
         "transcript": text,
     }
 
 
-def _count_usage(asking: ChatRequest, answer: Answer, message: Mapping[str, Any]) -> dict[str, Any]:
+def _count_usage(asking: _ChatRequest, answer: Answer, message: Mapping[str, Any]) -> dict[str, Any]:
     heard = round(sum(sound.seconds for sound in asking.sounds) * SOUND_TOKENS_PER_S)
     read = estimate_tokens(asking.prompt) + estimate_tokens(json.dumps(asking.body.get("tools") or ""))
     wrote = estimate_tokens(answer.text or "") + sum(
         estimate_tokens(json.dumps(call.arguments)) + 8 for call in answer.calls
     )
-    spoke = estimate_tokens(message["audio"]["transcript"]) * SPEECH_TOKENS if "audio" in message else 0
+    spoke = estimate_tokens(message["audio"]["transcript"]) * _SPEECH_TOKENS if "audio" in message else 0
     return {
         "prompt_tokens": heard + read,
         "completion_tokens": wrote + spoke,
@@ -343,7 +343,7 @@ def _build_completion(
     message: Mapping[str, Any], model: Model, usage: Mapping[str, Any], *, azure: bool
 ) -> dict[str, Any]:
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish_reason(message)}
-    filtered: dict[str, Any] = {"prompt_filter_results": [azure_filter_result()]} if azure else {}
+    filtered: dict[str, Any] = {"prompt_filter_results": [_azure_filter_result()]} if azure else {}
     return {
         "id": new_id("chatcmpl-"),
         "object": "chat.completion",

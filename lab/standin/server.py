@@ -25,10 +25,10 @@ from lab.standin.model import Answer, SimulatedModel, Tool
 LARGEST = 20 * 1000 * 1000
 """Maximum bytes of a recording in a chat, at OpenAI and Azure."""
 
-REMEMBERED = 200
+_REMEMBERED = 200
 """Requests kept for inspection; each holds its sound, some 200 kB."""
 
-SPOKEN_WITHIN_S = 30.0
+_SPOKEN_WITHIN_S = 30.0
 """Timeout of speech synthesis, far more than a sentence takes."""
 
 
@@ -63,7 +63,7 @@ class StandinState:
     orders: BehaviourQueue = field(default_factory=BehaviourQueue)
     ear: MoonshineRecogniser = field(default_factory=MoonshineRecogniser)
     voice: EspeakVoice = field(default_factory=EspeakVoice)
-    asked: deque[LoggedRequest] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    asked: deque[LoggedRequest] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
 
     def model(self, name: object, takes: Modality, path: str) -> Model:
         """The model that a request names. Raises Refusal."""
@@ -71,9 +71,9 @@ class StandinState:
             raise Refusal(400, "you must provide a model parameter", param="model")
         return self.accounts.model(name, takes, vendor_of(path))
 
-    async def say(self, text: str) -> np.ndarray[Any, np.dtype[np.int16]]:
+    async def speak(self, text: str) -> np.ndarray[Any, np.dtype[np.int16]]:
         """Synthesise the text: 16 kHz mono samples."""
-        pieces = [piece async for piece in self.voice.say(text, "en", SPOKEN_WITHIN_S)]
+        pieces = [piece async for piece in self.voice.say(text, "en", _SPOKEN_WITHIN_S)]
         return np.frombuffer(b"".join(pieces), dtype=np.int16)
 
     def answer(self, said: str, tools: Sequence[Tool], request: Request, prompt: str, *, must_call: bool) -> Answer:

@@ -31,17 +31,17 @@ from lab.standin.documented import (
 from lab.standin.hearing import DecodedSound, encode_sound, time_words
 from lab.standin.server import StandinState, decode_base64, decode_sound, new_id, read_json
 
-CONFIDENCE = 0.93
+_CONFIDENCE = 0.93
 """Typical confidence of these services for clear speech, since the recogniser gives none."""
 
-LONGEST_S = 60.0
+_LONGEST_S = 60.0
 """Google's and Azure's limit for a request that is answered at once."""
-LARGEST = 10 * 1000 * 1000
+_LARGEST = 10 * 1000 * 1000
 """Google's limit in bytes for such a request."""
-TICKS = 10_000_000
+_TICKS = 10_000_000
 """Azure's times are in units of 100 ns."""
 
-PLACES = {"chirp_2": {"us-central1", "europe-west4", "asia-southeast1"}, "chirp_3": {"eu", "us"}}
+_PLACES = {"chirp_2": {"us-central1", "europe-west4", "asia-southeast1"}, "chirp_3": {"eu", "us"}}
 """The locations that offer each model."""
 
 MOST_TERMS, LONGEST_TERM, MOST_WORDS = 1000, 50, 5
@@ -57,23 +57,23 @@ async def google_recognise(request: Request) -> Response:
     check_json(config, RECOGNITION, Vendor.GOOGLE_SPEECH, "config.")
     model = house.model(config.get("model"), Modality.TRANSCRIBES, request.url.path)
     location = request.path_params["location"]
-    if location not in PLACES.get(model.name, {location}):
+    if location not in _PLACES.get(model.name, {location}):
         raise Refusal(400, f'The model "{model.name}" does not exist in the location named "{location}".')
     if not config.get("languageCodes"):
         raise Refusal(400, "Invalid RecognitionConfig: no language code is given.")
     if not {"autoDecodingConfig", "explicitDecodingConfig"} & config.keys():
         raise Refusal(400, "Invalid RecognitionConfig: no decoding config is given.")
-    sound = _check_length(decode_sound(decode_base64(body.get("content"), "content"), LARGEST))
+    sound = _check_length(decode_sound(decode_base64(body.get("content"), "content"), _LARGEST))
     text = await house.ear.hear(sound)
     billed = {"totalBilledDuration": f"{math.ceil(sound.seconds)}s", "requestId": new_id("")}
     if not text:
         return JSONResponse({"metadata": billed})
     words = [
-        {"startOffset": f"{word.start}s", "endOffset": f"{word.end}s", "word": word.text, "confidence": CONFIDENCE}
+        {"startOffset": f"{word.start}s", "endOffset": f"{word.end}s", "word": word.text, "confidence": _CONFIDENCE}
         for word in time_words(text, sound)
     ]
     wanted = (config.get("features") or {}).get("enableWordTimeOffsets")
-    best = {"transcript": text, "confidence": CONFIDENCE, **({"words": words} if wanted else {})}
+    best = {"transcript": text, "confidence": _CONFIDENCE, **({"words": words} if wanted else {})}
     result = {"alternatives": [best], "resultEndOffset": f"{sound.seconds:.3f}s", "languageCode": "en-US"}
     return JSONResponse({"results": [result], "metadata": billed})
 
@@ -84,15 +84,15 @@ async def azure_recognise(request: Request) -> Response:
     check_media(request.headers, ("audio/wav", "audio/ogg"), Vendor.AZURE_SPEECH)
     if "language" not in request.query_params:
         raise Refusal(400, "The language query parameter is missing.", "BadRequest")
-    sound = _check_length(decode_sound(await request.body(), LARGEST))
+    sound = _check_length(decode_sound(await request.body(), _LARGEST))
     text = await house.ear.hear(sound)
     if not text:
         return JSONResponse({"RecognitionStatus": "InitialSilenceTimeout", "Offset": 0, "Duration": 0})
-    told: dict[str, Any] = {"RecognitionStatus": "Success", "Offset": 0, "Duration": round(sound.seconds * TICKS)}
+    told: dict[str, Any] = {"RecognitionStatus": "Success", "Offset": 0, "Duration": round(sound.seconds * _TICKS)}
     if request.query_params.get("format") != "detailed":
         return JSONResponse({**told, "DisplayText": text})
     lexical = " ".join(re.findall(r"[\w']+", text.lower()))
-    best = {"Confidence": CONFIDENCE, "Lexical": lexical, "ITN": lexical, "MaskedITN": lexical, "Display": text}
+    best = {"Confidence": _CONFIDENCE, "Lexical": lexical, "ITN": lexical, "MaskedITN": lexical, "Display": text}
     return JSONResponse({**told, "DisplayText": text, "NBest": [best]})
 
 
@@ -111,7 +111,7 @@ async def elevenlabs_transcribe(request: Request) -> Response:
         sound = decode_sound(await file.read())
     text = await house.ear.hear(sound)
     words = [
-        {"text": word.text, "start": word.start, "end": word.end, "type": "word", "logprob": math.log(CONFIDENCE)}
+        {"text": word.text, "start": word.start, "end": word.end, "type": "word", "logprob": math.log(_CONFIDENCE)}
         for word in time_words(text, sound)
     ]
     told = {"language_code": "eng", "language_probability": 0.98, "text": text, "words": words}
@@ -134,10 +134,10 @@ async def deepgram_transcribe(request: Request) -> Response:
     if "keyterm" in query and not model.name.startswith("nova-3"):
         raise Refusal(400, "Bad Request: Keyterm is only available with Nova-3 and Flux models.")
     check_media(request.headers, ("audio/", "video/", "application/octet-stream"), Vendor.DEEPGRAM)
-    sound = decode_sound(await request.body(), LARGEST)
+    sound = decode_sound(await request.body(), _LARGEST)
     text = " ".join(re.findall(r"[\w']+", (await house.ear.hear(sound)).lower()))
     words = [
-        {"word": word.text, "start": word.start, "end": word.end, "confidence": CONFIDENCE}
+        {"word": word.text, "start": word.start, "end": word.end, "confidence": _CONFIDENCE}
         for word in time_words(text, sound)
     ]
     version = str(uuid.uuid4())
@@ -151,7 +151,7 @@ async def deepgram_transcribe(request: Request) -> Response:
         "models": [version],
         "model_info": {version: {"name": f"general-{model.name}", "version": "2025-04-17.21547", "arch": model.name}},
     }
-    best = {"transcript": text, "confidence": CONFIDENCE if text else 0.0, "words": words}
+    best = {"transcript": text, "confidence": _CONFIDENCE if text else 0.0, "words": words}
     return JSONResponse({"metadata": metadata, "results": {"channels": [{"alternatives": [best]}]}})
 
 
@@ -164,7 +164,7 @@ async def elevenlabs_speak(request: Request) -> Response:
     container, _, rate = request.query_params.get("output_format", "mp3_44100_128").partition("_")
     if container not in {"mp3", "pcm", "wav"} or not body.get("text"):
         raise Refusal(400, "text is empty, or output_format is none of mp3_…, pcm_…, wav_….", "invalid_parameters")
-    samples = await house.say(str(body["text"]))
+    samples = await house.speak(str(body["text"]))
     sound = encode_sound(samples, container, int(rate.partition("_")[0] or 44_100))
     return Response(sound, media_type={"mp3": "audio/mpeg", "wav": "audio/wav"}.get(container, "audio/pcm"))
 
@@ -184,12 +184,12 @@ async def azure_speak(request: Request) -> Response:
         raise Refusal(400, "The SSML is not well-formed.", "BadRequest") from None
     if next(root.iter("{http://www.w3.org/2001/10/synthesis}voice"), None) is None:
         raise Refusal(400, "The SSML has no voice element in its namespace.", "BadRequest")
-    samples = await house.say(" ".join("".join(root.itertext()).split()))
+    samples = await house.speak(" ".join("".join(root.itertext()).split()))
     container = {"riff": "wav", "raw": "pcm", "audio": "mp3"}[found[1]]
     return Response(encode_sound(samples, container, int(found[2]) * 1000), media_type="audio/x-wav")
 
 
 def _check_length(sound: DecodedSound) -> DecodedSound:
-    if sound.seconds > LONGEST_S:
-        raise Refusal(400, f"Audio of {sound.seconds:.0f} s is longer than the limit of {LONGEST_S:.0f} s.")
+    if sound.seconds > _LONGEST_S:
+        raise Refusal(400, f"Audio of {sound.seconds:.0f} s is longer than the limit of {_LONGEST_S:.0f} s.")
     return sound

@@ -16,7 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from lab.standin.behaviour import MESSAGES, Behaviour, ConnectionCut, Refusal, Vendor, refusal_response, vendor_of
 from lab.standin.server import LoggedRequest, StandinState, new_id
 
-CONTROL = "/standin/"
+_CONTROL = "/standin/"
 """Prefix of the control endpoints, to which no behaviour applies."""
 
 _RESET = struct.pack("ii", 1, 0)
@@ -38,19 +38,19 @@ class TrackedConnection(H11Protocol):
     """Uvicorn's connection, registered by client address so that it can be cut."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
-        """Register the connection's transport."""
+        """Register the transport by client address."""
         super().connection_made(transport)
         if self.client:
             _transports[self.client] = transport
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Unregister the connection's transport."""
+        """Unregister the transport."""
         super().connection_lost(exc)
         if self.client:
             _transports.pop(self.client, None)
 
 
-class ConnectionCutError(Exception):
+class _ConnectionCutError(Exception):
     """Raised after a deliberate cut: nothing more is sent."""
 
 
@@ -63,13 +63,13 @@ class BehaviourMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Log one request, and answer it as ordered or by the application."""
-        if scope["type"] != "http" or scope["path"].startswith(CONTROL):
+        if scope["type"] != "http" or scope["path"].startswith(_CONTROL):
             await self._inner(scope, receive, send)
             return
         request = Request(scope, receive)
         body = await request.body()
         self._house.asked.append(_log_request(request, body))
-        behaviours = self._house.orders.upon(scope["path"])
+        behaviours = self._house.orders.select_for(scope["path"])
         scope.setdefault("state", {})["behaviours"] = behaviours
         due = asyncio.get_running_loop().time() + sum(behaviour.wait_s() for behaviour in behaviours)
         cut = next((behaviour.cut for behaviour in behaviours if behaviour.cut), None)
@@ -88,7 +88,7 @@ class BehaviourMiddleware:
         try:
             ordered = next((answer for answer in map(_ordered_response(request), behaviours) if answer), None)
             await (ordered or self._inner)(request.scope, receive, send)
-        except ConnectionCutError:
+        except _ConnectionCutError:
             return
 
 
@@ -166,7 +166,7 @@ def _cut_response(scope: Scope, send: Send, cut: ConnectionCut | None) -> Send:
         if message["type"] == "http.response.body" and not message.get("more_body"):
             await _send_half(kept, send, whole_headers_only=cut is ConnectionCut.AFTER_HEADERS)
             _reset_connection(scope) if cut is ConnectionCut.AFTER_HEADERS else _close_connection(scope)
-            raise ConnectionCutError
+            raise _ConnectionCutError
 
     return sending
 

@@ -92,7 +92,7 @@ async def _reply(
     ordered = time.monotonic()
     speaker.order(Sound(Earcon.STORED))
     speaker.order(Say(Prompt.READBACK, entry))
-    await loudspeaker.until_quiet()
+    await loudspeaker.wait_until_quiet()
     await asyncio.sleep(PAUSE_S)
     heard = listening.samples[listening.at(ordered) :].astype(np.int32)
     first = int(np.flatnonzero(np.abs(heard) > AUDIBLE)[0])

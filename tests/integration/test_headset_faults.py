@@ -31,13 +31,13 @@ LISTEN = """
 import json, sys, time
 from dockvoice_protocol.errors import Unavailable
 from edge.hear.microphone import Microphone
-from edge.hear.microphone_health import Noticed
+from edge.hear.microphone_health import FaultBegan
 
 def say(**said):
     print(json.dumps({"at": time.monotonic(), **said}), flush=True)
 
 def tell(event):
-    say(**({"began": event.fault, "what": event.what} if isinstance(event, Noticed) else {"over": event.fault}))
+    say(**({"began": event.fault, "what": event.what} if isinstance(event, FaultBegan) else {"over": event.fault}))
 
 microphone = Microphone(sys.argv[1], 60, tell)
 heard = 0

@@ -71,19 +71,19 @@ class Cutting:
         mqtt = Mqtt(host="127.0.0.1", port=broker.port)
         self.link = MqttLink(mqtt, self, client_id="cutting", topics=("echo",), will=will, tls=None)
 
-    def up(self, receive_maximum: int, *, session_present: bool) -> None:
+    def on_connected(self, receive_maximum: int, *, session_present: bool) -> None:
         assert receive_maximum
         assert not session_present
         self.link.publish("echo", b"hello", tag="1")
 
-    def down(self, why: str) -> None:
+    def on_disconnected(self, why: str) -> None:
         assert why
         self.lost.set()
 
-    def acknowledged(self, tag: str, reason_code: int) -> None:
+    def on_puback(self, tag: str, reason_code: int) -> None:
         assert (tag, reason_code) == ("1", 0)
 
-    def came(self, topic: str, payload: bytes, *, retained: bool) -> None:
+    def on_message(self, topic: str, payload: bytes, *, retained: bool) -> None:
         assert (topic, payload, retained) == ("echo", b"hello", False)
         self.link.cut()
         for _ in range(3):
@@ -97,7 +97,7 @@ def test_a_link_that_breaks_while_it_is_answered_on_does_not_stand_still(
     async def run(broker: Mosquitto) -> None:
         one = Cutting(broker)
         await asyncio.to_thread(one.link.open)
-        one.link.listen()
+        one.link.attach_to_loop()
         async with asyncio.timeout(30):
             await one.lost.wait()
         assert not one.link.is_up

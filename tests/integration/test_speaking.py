@@ -72,7 +72,7 @@ async def main():
                 continue
             speaker.order(Sound(Earcon.STORED))
             speaker.order(Say(Prompt.LAST_ENTRY, entry))  # with the label, which the recogniser goes by
-            await loudspeaker.until_quiet()
+            await loudspeaker.wait_until_quiet()
             say(told=True)
         for task in tasks:
             task.cancel()

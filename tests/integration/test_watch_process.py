@@ -103,7 +103,7 @@ def test_a_terminal_that_stands_still_holds_nobody_up_and_shows_the_newest_when_
         viewer.send(MUTED)
         person.sees("MUTED")
         number = 0
-        while viewer.has_taken_all:  # nobody looks: at some point nothing is taken any more
+        while viewer.is_drained:  # nobody looks: at some point nothing is taken any more
             number += 1
             viewer.send({"log": f"WARNING {number} " + "x" * 1000})
             time.sleep(0.001)

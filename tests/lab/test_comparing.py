@@ -27,4 +27,4 @@ def test_another_wrong_record_of_the_same_clip_is_a_change_but_no_gain() -> None
     found = compare_runs([line(Mark.WRONG, heard(dock="D"))], [line(Mark.WRONG, heard(dock="E"))])
     assert len(found.changed) == 1
     assert found.changed[0].before.mark is Mark.WRONG
-    assert found.chance == 1.0
+    assert found.p_value == 1.0

@@ -23,7 +23,7 @@ def test_processor_time_counts_for_the_part_that_was_called_first_and_nothing_is
     monkeypatch.setattr(footprint, "PARTS", {"first": ((Busy, "outer"),), "within": ((Busy, "inner"),)})
     plain = Busy.inner
     watch = footprint.PartTimer()
-    with watch.running():
+    with watch.measuring():
         Busy().outer()
         assert set(watch.spent) == {"first"}
         Busy().inner()
@@ -32,4 +32,4 @@ def test_processor_time_counts_for_the_part_that_was_called_first_and_nothing_is
 
 
 def test_a_share_of_a_core_is_told_as_seconds_an_hour() -> None:
-    assert footprint.HearingCost("speech", 60, 3, 0.05).an_hour == pytest.approx(180)
+    assert footprint.HearingCost("speech", 60, 3, 0.05).hourly_cpu == pytest.approx(180)

@@ -45,7 +45,7 @@ def test_a_number_is_heard_otherwise_as_often_as_the_noise_has_it(
 class SteadyClock(TurnClock):
     """A second a word."""
 
-    def _long(self, text: str) -> float:
+    def _speech_seconds(self, text: str) -> float:
         return float(len(text.split()))
 
 

@@ -10,7 +10,7 @@ from edge.agent.events import Decided
 from edge.agree.decide import Rules, decide
 from edge.records import Acoustics, Closing, Outcome, Segment, Utterance
 from edge.understand.local.confidence import VOSK, Curve
-from lab.bench.rotation import GROUPS, cross_validate_groups, judge_fall, tabulate_fits
+from lab.bench.rotation import GROUPS, cross_validate_groups, judge_drop, tabulate_fits
 from lab.retuning import KeptClip, extract_field_samples, fit_curves, mark_with_curves
 from lab.scoring import Clip, Mark
 from tests.rows import each_of
@@ -54,7 +54,7 @@ def test_a_speaker_is_judged_by_curves_of_the_others_alone(rules: Rules) -> None
     assert [row[0] for row in tabulate_fits({"all of it": together, "other speakers": left_out}, "T").rows] == [
         f"{condition}: {way}" for condition in ("clean", "together") for way in ("all of it", "other speakers")
     ]
-    assert "beyond its goal at clean" in judge_fall(together, left_out)
+    assert "beyond its goal at clean" in judge_drop(together, left_out)
 
 
 @each_of(("fallen", "met"), [(2, "met"), (3, "missed")])
@@ -64,6 +64,6 @@ def test_right_may_fall_by_two_points(fallen: int, met: str, rules: Rules) -> No
     after: Sequence[tuple[KeptClip, Mark]] = [
         (one, Mark.ASKED if number < fallen else Mark.RIGHT) for number, one in enumerate(every)
     ]
-    assert judge_fall(before, after).startswith(f"right falls by {fallen}.0 points ({met}")
-    assert f"at most by {fallen}.0, at clean" in judge_fall(before, after)
-    assert judge_fall(before, after).endswith("wrong is within its goals")
+    assert judge_drop(before, after).startswith(f"right falls by {fallen}.0 points ({met}")
+    assert f"at most by {fallen}.0, at clean" in judge_drop(before, after)
+    assert judge_drop(before, after).endswith("wrong is within its goals")

@@ -52,7 +52,7 @@ def test_the_ledger_counts_what_is_not_as_it_was_meant(
     books: Books, recorded: Sequence[Mapping[str, FieldValue]], right: int, wrong: int, lost: int
 ) -> None:
     books.written = recorded
-    books.close_books(LOADS, {"742", "743"})
+    books.count_outcomes(LOADS, {"742", "743"})
     ledger = books.ledger
     assert (ledger.right, len(ledger.wrong), len(ledger.lost)) == (right, wrong, lost)
 
@@ -60,7 +60,7 @@ def test_the_ledger_counts_what_is_not_as_it_was_meant(
 def test_what_was_put_aside_aloud_is_not_lost(books: Books) -> None:
     books.written = [LOADS[0].fields()]
     books.device.aside.add("743")
-    books.close_books(LOADS, {"742", "743"})
+    books.count_outcomes(LOADS, {"742", "743"})
     assert (books.ledger.aside, books.ledger.lost) == (1, [])
 
 

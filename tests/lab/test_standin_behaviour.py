@@ -30,7 +30,7 @@ def test_the_first_order_for_a_path_counts_and_then_the_next() -> None:
     orders.add(Behaviour(path="/v1/*", times=1, status=429))
     orders.add(Behaviour(path="/v1/*", status=503))
     told = [
-        [behaviour.status for behaviour in orders.upon(path)]
+        [behaviour.status for behaviour in orders.select_for(path)]
         for path in ("/v1/chat", "/v1/models/a", "/v1/chat", "/v2/a")
     ]
     assert told == [[429], [500], [503], []]
@@ -39,10 +39,10 @@ def test_the_first_order_for_a_path_counts_and_then_the_next() -> None:
 def test_a_told_order_goes_before_the_standing_ones_which_come_back() -> None:
     orders = BehaviourQueue((Behaviour(delay_ms=5), Behaviour(answer=WrongAnswer.FABRICATE)))
     orders.add(Behaviour(status=500))
-    assert [behaviour.status for behaviour in orders.upon("/a")] == [500]
-    orders.forget()
-    assert sum(behaviour.wait_s() for behaviour in orders.upon("/a")) == pytest.approx(0.005)
-    assert [behaviour.answer for behaviour in orders.upon("/a")] == [None, WrongAnswer.FABRICATE]
+    assert [behaviour.status for behaviour in orders.select_for("/a")] == [500]
+    orders.remove_added()
+    assert sum(behaviour.wait_s() for behaviour in orders.select_for("/a")) == pytest.approx(0.005)
+    assert [behaviour.answer for behaviour in orders.select_for("/a")] == [None, WrongAnswer.FABRICATE]
 
 
 def test_a_share_is_met_and_the_same_each_time() -> None:

@@ -71,10 +71,10 @@ def test_a_manifest_of_another_kind_is_refused_and_left_alone(tmp_path: Path, te
 
 def test_a_set_goes_on_where_it_stopped_and_is_what_evaluate_reads(tmp_path: Path) -> None:
     made = TruthSet(tmp_path / "set", "pallet-move")
-    made.keep(PROMPT, "anna", "clean", TAKE)
-    made.keep_noise(WIND)
+    made.store_take(PROMPT, "anna", "clean", TAKE)
+    made.store_noise(WIND)
     again = TruthSet(tmp_path / "set", "pallet-move")
-    assert (again.said("anna"), again.said("bert"), again.noise_minutes) == ({7}, set(), 1)
+    assert (again.recorded_prompts("anna"), again.recorded_prompts("bert"), again.noise_minutes) == ({7}, set(), 1)
     said, still = read_manifest(again.manifest)
     assert (said.fields, said.condition, said.speaker, said.speech_end) == ({"dock": "B"}, "clean", "anna", 0.8)
     assert (still.fields, still.condition, still.speaker, still.speech_end) == (None, "site noise", None, None)
@@ -84,13 +84,13 @@ def test_a_set_goes_on_where_it_stopped_and_is_what_evaluate_reads(tmp_path: Pat
 
 def test_each_saying_is_mixed_once_at_each_ratio(tmp_path: Path) -> None:
     made = TruthSet(tmp_path, "pallet-move")
-    made.keep(PROMPT, "anna", "clean", TAKE)
-    made.keep_noise(WIND)
+    made.store_take(PROMPT, "anna", "clean", TAKE)
+    made.store_noise(WIND)
     assert [file.name for file in made.mix_noise([20, 10])] == ["anna-007-20dB.flac", "anna-007-10dB.flac"]
     assert [file.name for file in TruthSet(tmp_path, "pallet-move").mix_noise([10, 5])] == ["anna-007-5dB.flac"]
     mixed = lines(made)[-1]
     assert (mixed["condition"], mixed["fields"], mixed["of"]) == ("5dB", {"dock": "B"}, "anna-007.flac")
-    assert TruthSet(tmp_path, "pallet-move").said("anna") == {7}
+    assert TruthSet(tmp_path, "pallet-move").recorded_prompts("anna") == {7}
 
 
 def test_prompts_are_the_same_for_a_speaker_others_for_another_and_mean_what_they_say(

@@ -9,7 +9,7 @@ import pytest
 from dockvoice_protocol.errors import Unavailable
 from edge.hear import microphone
 from edge.hear.microphone import BLINK
-from edge.hear.microphone_health import FaultKind, MicrophoneEvent, Noticed
+from edge.hear.microphone_health import FaultBegan, FaultKind, MicrophoneEvent
 from tests.sound.sound_library import FakePortAudio, FakeStream, bringing, bringing_all, listening
 from tests.waiting import until
 
@@ -110,4 +110,4 @@ def test_a_device_that_goes_during_a_blink_is_told_as_gone(portaudio: FakePortAu
         with pytest.raises(Unavailable, match="unplugged"):
             next(frames)
         assert blinked.result()
-    assert [(type(event), event.fault) for event in told] == [(Noticed, FaultKind.UNPLUGGED)]
+    assert [(type(event), event.fault) for event in told] == [(FaultBegan, FaultKind.UNPLUGGED)]

@@ -15,7 +15,7 @@ from edge.audio.sound_server import Routing, ServerGone
 from edge.hear import microphone
 from edge.hear.capture import HAND_OFF_PIECES, LossWatch, Piece, Stream
 from edge.hear.microphone import Microphone
-from edge.hear.microphone_health import FaultKind, MicrophoneEvent, Noticed, Over
+from edge.hear.microphone_health import FaultBegan, FaultEnded, FaultKind, MicrophoneEvent
 from edge.records import Frame
 from tests.sound.sound_library import (
     FINE,
@@ -51,7 +51,7 @@ def told_of_absence(device: str | None) -> list[MicrophoneEvent]:
 
 def test_a_device_there_is_not_is_told_together_with_those_there_are(portaudio: FakePortAudio) -> None:
     why = "cannot be opened (No input device matching 'absent'); there are: 1 headset; it is waited for"
-    assert told_of_absence("absent") == [Noticed(FaultKind.UNPLUGGED, why)]
+    assert told_of_absence("absent") == [FaultBegan(FaultKind.UNPLUGGED, why)]
 
 
 def test_a_command_says_that_there_is_no_such_device(portaudio: FakePortAudio) -> None:
@@ -76,8 +76,8 @@ def test_a_device_that_comes_late_is_waited_for_and_seen_as_soon_as_something_ch
     worn = listening("headset", 0.001, tell=told.append, patient=True)  # it is given up as absent after no time at all
     assert next(worn.frames()).pcm[0] == 5
     assert [(type(event), event.fault) for event in told] == [
-        (Noticed, FaultKind.UNPLUGGED),
-        (Over, FaultKind.UNPLUGGED),
+        (FaultBegan, FaultKind.UNPLUGGED),
+        (FaultEnded, FaultKind.UNPLUGGED),
     ]
 
 
@@ -167,8 +167,8 @@ def test_a_stream_that_finishes_by_itself_is_opened_again_and_leaves_a_gap(porta
     frames = listening(None, 0.3, tell=told.append).frames()
     assert [next(frames).start for _ in range(3)] == [0, 640, 960]
     assert [(type(event), event.fault) for event in told] == [
-        (Noticed, FaultKind.UNPLUGGED),
-        (Over, FaultKind.UNPLUGGED),
+        (FaultBegan, FaultKind.UNPLUGGED),
+        (FaultEnded, FaultKind.UNPLUGGED),
     ]
 
 
@@ -192,8 +192,8 @@ def test_what_another_microphone_hears_is_not_taken_and_the_recording_moved_back
     assert [frame.start for frame in taken] == [0, 640, 960], "what was said meanwhile is missing, and it shows"
     assert server.moved == [(7, "ours")]
     assert [(type(event), event.fault) for event in told] == [
-        (Noticed, FaultKind.REROUTED),
-        (Over, FaultKind.REROUTED),
+        (FaultBegan, FaultKind.REROUTED),
+        (FaultEnded, FaultKind.REROUTED),
     ]
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edge.hear.endpointing import HELD_AT_MOST, LEAD, TAIL, Gate, GateShut, WakePhrase
-from edge.hear.microphone_health import FaultKind, MicrophoneEvent, Noticed, Over
+from edge.hear.microphone_health import FaultBegan, FaultEnded, FaultKind, MicrophoneEvent
 from edge.records import Closing, Frame, Segment
 from tests.rows import each_of
 
@@ -54,10 +54,10 @@ def test_a_talk_key_that_is_stuck_is_told_and_nothing_is_heard_until_it_is_let_g
     gate = Gate(push_to_talk=True, tell=told.append)
     gate.talking = True
     assert heard(gate, 0, LIMIT + 100) == [*range(LIMIT), None]
-    assert [(type(one), one.fault) for one in told] == [(Noticed, FaultKind.KEY_STUCK)]
+    assert [(type(one), one.fault) for one in told] == [(FaultBegan, FaultKind.KEY_STUCK)]
     gate.muted, gate.talking = muted, False
     heard(gate, LIMIT + 100, 1)
-    assert told[1:] == [Over(FaultKind.KEY_STUCK)]
+    assert told[1:] == [FaultEnded(FaultKind.KEY_STUCK)]
     gate.muted, gate.talking = False, True
     assert heard(gate, LIMIT + 101, 1)[-1] == LIMIT + 101
 

@@ -7,7 +7,7 @@ from typing import Any
 from dockvoice_protocol.systemd_notify import Notifier
 from edge.agent.headset import Earshot, Headset, HeadsetTold, MicrophoneFault, Muted, Order, as_json
 from edge.config import Hear, ListeningMode, Settings
-from edge.hear.microphone_health import FaultKind, MicrophoneEvent, Noticed, Over
+from edge.hear.microphone_health import FaultBegan, FaultEnded, FaultKind, MicrophoneEvent
 from tests.rows import each_of
 
 
@@ -42,7 +42,7 @@ class Seen:
 
 def test_a_fault_is_told_once_when_it_begins_and_once_when_it_is_over() -> None:
     seen = Seen()
-    seen.attend(Noticed(FaultKind.STUCK, "gives no sound"), Over(FaultKind.STUCK))
+    seen.attend(FaultBegan(FaultKind.STUCK, "gives no sound"), FaultEnded(FaultKind.STUCK))
     assert seen.told == [MicrophoneFault("stuck", "gives no sound"), MicrophoneFault("stuck", None)]
     assert [state["faults"] for state in seen.published] == [[], ["stuck"], []]
     assert seen.headset.status == "listening"

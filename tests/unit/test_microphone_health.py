@@ -5,7 +5,15 @@ import pytest
 
 from edge.audio.pcm import sound_level
 from edge.audio.sound_server import Routing
-from edge.hear.microphone_health import OPEN_S, RETURNS, FaultKind, MicrophoneEvent, MicrophoneHealth, Noticed, Over
+from edge.hear.microphone_health import (
+    OPEN_S,
+    RETURNS,
+    FaultBegan,
+    FaultEnded,
+    FaultKind,
+    MicrophoneEvent,
+    MicrophoneHealth,
+)
 from tests.rows import each_of
 
 RATE = 16_000
@@ -65,7 +73,7 @@ class Worn:
         """How long its zeros went unnoticed, where they were noticed."""
         began = self.now
         self.brings(ZEROS, seconds)
-        told = [at for at, event in self.seen if isinstance(event, Noticed) and at > began]
+        told = [at for at, event in self.seen if isinstance(event, FaultBegan) and at > began]
         return told[0] - began if told else None
 
     @property
@@ -85,7 +93,7 @@ def test_sound_at_fault_is_noticed_within_two_seconds_told_once_and_is_over(soun
     ((at, _),) = worn.seen
     assert at - 5 <= 2
     worn.brings(ROOM, 5)
-    assert worn.faults == [(Noticed, fault), (Over, fault)]
+    assert worn.faults == [(FaultBegan, fault), (FaultEnded, fault)]
     assert worn.health.is_hearing  # it is bad, and better than nothing
 
 
@@ -101,7 +109,7 @@ def test_nothing_after_there_was_something_is_noticed_within_two_seconds() -> No
     worn.brings_nothing(1.4)
     assert worn.seen == []
     worn.brings_nothing(0.4)
-    assert worn.faults == [(Noticed, FaultKind.STUCK)]
+    assert worn.faults == [(FaultBegan, FaultKind.STUCK)]
     assert not worn.health.is_usable
 
 
@@ -112,9 +120,9 @@ def test_a_stream_that_ended_is_over_with_the_first_sound_of_the_next(server_gon
     worn._note(worn.health.note_stopped(server_gone=server_gone))
     assert not worn.health.is_hearing
     worn.reopen()
-    assert worn.faults == [(Noticed, fault)]
+    assert worn.faults == [(FaultBegan, fault)]
     worn.brings(ROOM, 1)
-    assert worn.faults == [(Noticed, fault), (Over, fault)]
+    assert worn.faults == [(FaultBegan, fault), (FaultEnded, fault)]
     assert worn.health.is_hearing
 
 
@@ -141,9 +149,9 @@ def test_sound_lost_again_and_again_is_a_fault_and_once_is_none() -> None:
     worn.brings(ROOM, 20, lost_every=50 * 12)
     assert worn.seen == []
     worn.brings(ROOM, 5, lost_every=50)
-    assert worn.faults == [(Noticed, FaultKind.LOSING_SOUND)]
+    assert worn.faults == [(FaultBegan, FaultKind.LOSING_SOUND)]
     worn.brings(ROOM, 12)
-    assert worn.faults[1:] == [(Over, FaultKind.LOSING_SOUND)]
+    assert worn.faults[1:] == [(FaultEnded, FaultKind.LOSING_SOUND)]
 
 
 def test_another_source_than_the_first_is_another_microphone() -> None:
@@ -151,12 +159,12 @@ def test_another_source_than_the_first_is_another_microphone() -> None:
     worn.note_routing(Routing("ours", 1, sources=BOTH))
     worn.note_routing(Routing(None))  # it is being moved
     worn.note_routing(Routing("theirs", 1, sources=frozenset({"theirs"})))
-    assert worn.faults == [(Noticed, FaultKind.REROUTED)]
+    assert worn.faults == [(FaultBegan, FaultKind.REROUTED)]
     assert "records from theirs, not from ours, which is gone" in worn.health.faults[FaultKind.REROUTED]
     assert (worn.health.is_hearing, worn.health.is_usable) == (False, True)
     worn.brings(SQUARE, 2)
     worn.note_routing(Routing("ours", 1, sources=BOTH))
-    assert worn.faults == [(Noticed, FaultKind.REROUTED), (Over, FaultKind.REROUTED)]
+    assert worn.faults == [(FaultBegan, FaultKind.REROUTED), (FaultEnded, FaultKind.REROUTED)]
 
 
 # ---- exact zeros: the end of a microphone, or the noise gate of a headset, which closes between words ----

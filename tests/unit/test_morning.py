@@ -111,14 +111,14 @@ def settings(state: Path, **understand: Any) -> Settings:
 def again(state: Path, reads: ScriptedInterpreter, most_usd: float = 1.0) -> morning.MorningList:
     with Journal.inspect(state) as journal, pytest.MonkeyPatch.context() as patched:
         patched.setattr(morning, "interpreter", lambda *_: reads)
-        found = morning.known(journal.readings, NOON)
+        found = morning.rank_entries(journal.readings, NOON)
         asyncio.run(morning.read_again(settings(state), "best", journal.readings, found, most_usd))
     return found
 
 
 def test_the_entry_that_the_model_hears_otherwise_comes_first(state: Path) -> None:
     with Journal.inspect(state) as journal:
-        assert [one.entry.sequence for one in morning.known(journal.readings, NOON).entries] == [1, 2, 4]
+        assert [one.entry.sequence for one in morning.rank_entries(journal.readings, NOON).entries] == [1, 2, 4]
     reads = ScriptedInterpreter(read(0.95), read(0.95, quantity=13), read(0.95), read(0.95))
     found = again(state, reads)
     assert found.entries[0].entry.sequence == 2

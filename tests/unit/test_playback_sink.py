@@ -81,11 +81,11 @@ def test_a_sink_that_stands_in_for_a_speaker_leads_nowhere_until_sound_goes_else
     monkeypatch.setattr(sound_server, "FRESH_S", 0.0)
     server.says(listing(NULL_SINK, into=NULL_SINK))
     sink = PlaybackSink()
-    assert sink.leads_nowhere()
+    assert sink.is_null_sink()
     server.says(listing("earpiece", into="earpiece"))
-    assert not sink.leads_nowhere()
+    assert not sink.is_null_sink()
     server.is_silent()
-    assert not sink.leads_nowhere()
+    assert not sink.is_null_sink()
 
 
 def test_what_sound_can_go_into_is_the_cards_and_the_sinks_however_they_fare(server: Server, tmp_path: Path) -> None:

@@ -41,9 +41,9 @@ def device(number: int = 0) -> SimulatedDevice:
 
 
 def said(one: SimulatedDevice, habits: CorrectionShares = SPEAKS, now: float = 0.0) -> list[OutboxRow]:
-    rows = one.say(random.Random(1), habits, now)
+    rows = one.add_entry(random.Random(1), habits, now)
     for row in rows:
-        one.sent(row, now)
+        one.count_publication(row, now)
     return rows
 
 
@@ -56,57 +56,57 @@ def answer(
 @pytest.fixture
 def up() -> SimulatedDevice:
     one = device()
-    one.connected(20, 0.0)
+    one.handle_connect(20, 0.0)
     return one
 
 
 def test_what_has_no_receipt_is_lost(up: SimulatedDevice) -> None:
     first, second = [row for _ in range(2) for row in said(up)]
-    up.acknowledged(first.event_id, 0, 0.1)
-    up.answered(answer(first), 0.2)
-    up.acknowledged(second.event_id, 0, 0.1)  # the broker's word settles nothing
+    up.handle_puback(first.event_id, 0, 0.1)
+    up.handle_receipt(answer(first), 0.2)
+    up.handle_puback(second.event_id, 0, 0.1)  # the broker's word settles nothing
     assert up.ledger.unanswered() == 1
-    assert up.owes
-    up.answered(answer(second), 0.3)
-    assert (up.ledger.unanswered(), up.owes) == (0, False)
+    assert up.has_pending_rows
+    up.handle_receipt(answer(second), 0.3)
+    assert (up.ledger.unanswered(), up.has_pending_rows) == (0, False)
 
 
 def test_applied_at_two_moments_is_twice_and_the_same_answer_again_is_not(up: SimulatedDevice) -> None:
     [row] = said(up)
     for _ in range(2):
-        up.answered(answer(row), 0.2)
-    up.answered(answer(row, ReceiptOutcome.DUPLICATE, at=LATER), 0.3)
+        up.handle_receipt(answer(row), 0.2)
+    up.handle_receipt(answer(row, ReceiptOutcome.DUPLICATE, at=LATER), 0.3)
     assert not up.faults
-    up.answered(answer(row, at=LATER), 0.4)
+    up.handle_receipt(answer(row, at=LATER), 0.4)
     assert up.faults == {"twice": 1}
 
 
 def test_an_answer_to_what_nobody_said_is_a_stray(up: SimulatedDevice) -> None:
     [row] = said(up)
-    up.answered(answer(replace(row, sequence=2)), 0.1)
-    up.answered(answer(replace(row, event_id="01919f3e-7c1a-7d42-9b1f-2f6a0c5d8e11")), 0.1)
+    up.handle_receipt(answer(replace(row, sequence=2)), 0.1)
+    up.handle_receipt(answer(replace(row, event_id="01919f3e-7c1a-7d42-9b1f-2f6a0c5d8e11")), 0.1)
     assert up.faults == {"stray": 2}
     assert up.ledger.unanswered() == 1
 
 
 def test_refused_behind_applied_contradicts_it(up: SimulatedDevice) -> None:
     [row] = said(up)
-    up.answered(answer(row), 0.1)
-    up.answered(answer(row, ReceiptOutcome.REFUSED, "sequence_reused", at=LATER), 0.2)
+    up.handle_receipt(answer(row), 0.1)
+    up.handle_receipt(answer(row, ReceiptOutcome.REFUSED, "sequence_reused", at=LATER), 0.2)
     assert up.faults == {"contradicted": 1}
 
 
 @pytest.mark.parametrize("payload", [b"", b"{}", b"[]", b"\xff", b'{"event_id": "x"}'])
 def test_an_answer_that_is_none_is_counted(up: SimulatedDevice, payload: bytes) -> None:
-    assert up.answered(payload, 0.1) == (None, [])
+    assert up.handle_receipt(payload, 0.1) == (None, [])
     assert up.faults == {"unreadable answer": 1}
 
 
 def test_a_link_that_is_cut_loses_nothing_and_the_same_bytes_go_again(up: SimulatedDevice) -> None:
     before = [row for _ in range(3) for row in said(up)]
-    up.disconnected(1.0)
+    up.handle_disconnect(1.0)
     assert said(up) == []  # it speaks on, and owes it
-    again = up.connected(20, 2.0)
+    again = up.handle_connect(20, 2.0)
     assert again[:3] == before
     assert [row.sequence for row in again] == [1, 2, 3, 4]
 
@@ -120,10 +120,10 @@ def test_what_is_not_answered_goes_again_when_its_time_has_come(up: SimulatedDev
 def test_an_inventory_that_lacks_what_it_has_answered_is_counted_as_a_loss(up: SimulatedDevice) -> None:
     rows = [row for _ in range(3) for row in said(up)]
     for row in rows[:2]:
-        up.answered(answer(row), 0.1)
+        up.handle_receipt(answer(row), 0.1)
     lacks_all = to_json_bytes(make_early(rows[2].event_id, 1, 3, NOW))
-    up.answered(lacks_all, 1.0)
-    up.answered(lacks_all, 60.0)
+    up.handle_receipt(lacks_all, 1.0)
+    up.handle_receipt(lacks_all, 60.0)
     assert up.faults == {REOPENED: 1}
 
 
@@ -139,7 +139,7 @@ def test_its_events_are_a_devices_own_and_hang_together(up: SimulatedDevice) -> 
         assert is_word_of(event, up.signer.public, (), withheld=False)
         assert not is_word_of(event, device(1).signer.public, (), withheld=False)
         link = event[CHAIN]
-        up.answered(answer(row), 0.1)
+        up.handle_receipt(answer(row), 0.1)
     assert [one.act for one in up.ledger.said] == [Act.RECORD, Act.AMEND, Act.CANCEL, Act.RECORD]
 
 
@@ -147,7 +147,7 @@ def test_its_events_are_a_devices_own_and_hang_together(up: SimulatedDevice) -> 
 def stored(tmp_path: Path) -> tuple[SimulatedDevice, str]:
     """What a device said, all of it applied: recorded, corrected, cancelled, recorded; and where it is."""
     url, one = f"sqlite:///{tmp_path / 'inventory.db'}", device()
-    one.connected(20, 0.0)
+    one.handle_connect(20, 0.0)
     forms = load_forms(ROOT / "schemas" / "forms")
     with closing(Store.open(url)) as store:
         for habits in (SPEAKS, CORRECTS, CANCELS, SPEAKS, CORRECTS):
@@ -155,7 +155,7 @@ def stored(tmp_path: Path) -> tuple[SimulatedDevice, str]:
             judged = validate(row.body.encode(), one.topics.entries, "dockvoice", forms)
             assert isinstance(judged, Valid), judged
             store.apply(judged.event)
-            one.answered(answer(row), 0.1)
+            one.handle_receipt(answer(row), 0.1)
     return one, url
 
 
@@ -168,7 +168,7 @@ def table(stored: tuple[SimulatedDevice, str], *changes: str) -> dict[str, int]:
             transaction.execute(text(change))
     engine.dispose()
     found = compare_with_table(url, "simulated", "run", one.ledger.expected())
-    assert found.holds is not any(value for name, value in vars_of(found).items() if name != "rows")
+    assert found.agrees is not any(value for name, value in vars_of(found).items() if name != "rows")
     return {name: value for name, value in vars_of(found).items() if value and name != "rows"}
 
 
@@ -195,9 +195,9 @@ def test_the_comparison_finds_what_was_done_to_the_table(
 
 def test_what_was_refused_and_what_it_would_have_changed_is_not_expected(up: SimulatedDevice) -> None:
     [first] = said(up)
-    up.answered(answer(first), 0.1)
+    up.handle_receipt(answer(first), 0.1)
     [correction] = said(up, CORRECTS)
-    up.answered(answer(correction, ReceiptOutcome.REFUSED, "already_cancelled"), 0.2)
+    up.handle_receipt(answer(correction, ReceiptOutcome.REFUSED, "already_cancelled"), 0.2)
     [row] = up.ledger.expected()
     assert (row.event_id, row.state) == (first.event_id, "current")
     assert up.reasons == {"already_cancelled": 1}

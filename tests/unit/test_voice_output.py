@@ -46,7 +46,7 @@ class Plug:
 
         monkeypatch.setattr(Loudspeaker, "open", opened)
         monkeypatch.setattr(Loudspeaker, "keep_open", kept)
-        monkeypatch.setattr(PlaybackSink, "leads_nowhere", lambda _: False)  # whatever sound server this machine has
+        monkeypatch.setattr(PlaybackSink, "is_null_sink", lambda _: False)  # whatever sound server this machine has
 
     async def blink(self) -> bool:
         self.blinks += 1

@@ -35,7 +35,7 @@ def test_a_line_is_as_long_as_a_sentence_can_be_and_holds_no_control_character()
 def test_an_escape_that_goes_on_is_no_escape() -> None:
     keyboard = Keyboard()
     pressed(keyboard, "/pallet\x1b[D")
-    keyboard.settle()
+    keyboard.resolve_escape()
     assert keyboard.line == "pallet"
 
 

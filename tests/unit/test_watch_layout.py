@@ -8,7 +8,7 @@ from rich.cells import cell_len
 
 from edge.cli.audio import MeterReading
 from edge.cli.tables import Tone, Worded
-from edge.cli.watch.layout import Badge, FieldRow, HeardLast, Picture, QueueRow, draw
+from edge.cli.watch.layout import Badge, FieldRow, LastUtterance, Picture, QueueRow, draw
 from tests.rows import each_of, every
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\r\n\x9b31m\u202e\u2028\t\x7f"
@@ -22,7 +22,7 @@ PICTURE = Picture(
     sound=MeterReading(320, -24, -12, -60),
     badge=Badge("held", "2.4 s to object", Tone.OPEN),
     said="pallet 7 4 2, 12 units, dock B.",
-    heard=HeardLast((("pallet", True), ("twelve", False)), "heard", Worded("held: complete", Tone.OPEN)),
+    heard=LastUtterance((("pallet", True), ("twelve", False)), "heard", Worded("held: complete", Tone.OPEN)),
     entry=(FieldRow("pallet_id", "742", "seven four two"), FieldRow("dock", None, "", "dock was not said")),
     counts=(Worded("1 owed", Tone.OPEN), Worded("14 in the inventory", Tone.GOOD)),
     queue=(QueueRow(15, "pallet 7, 1 unit, dock A", Worded("sent, no receipt yet", Tone.OPEN)),),
@@ -63,7 +63,7 @@ def evil(picture: Picture) -> Picture:
         microphone=EVIL,
         badge=Badge(EVIL, EVIL, Tone.OPEN),
         said=EVIL,
-        heard=HeardLast(((EVIL, False),), "typed", Worded(EVIL)),
+        heard=LastUtterance(((EVIL, False),), "typed", Worded(EVIL)),
         entry=(FieldRow(EVIL, EVIL, EVIL, EVIL),),
         counts=(Worded(EVIL),),
         queue=(QueueRow(1, EVIL, Worded(EVIL)),),

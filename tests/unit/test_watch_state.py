@@ -16,7 +16,7 @@ from edge.agree.dialogue.events import Deadline, Happening, Started, UtteranceHe
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.questions import About
 from edge.agree.dialogue.session import DialogueSettings
-from edge.cli.lines import AgentLines, JournalState, print_agreed
+from edge.cli.lines import AgentLines, JournalState, print_dialogue_results
 from edge.cli.tables import MODES, OUTCOMES, QUESTIONS, REASONS
 from edge.cli.watch.layout import Picture
 from edge.cli.watch.state import View
@@ -37,8 +37,8 @@ class Desk:
         self.rules = rules
         self.lines = AgentLines(settings or Settings(agree=Agree(conversation=converses)), rules)
         self.view = View()
-        self._tell = print_agreed(lambda told: self.take(*self.lines.event(told)))
-        self.take(self.lines.started())
+        self._tell = print_dialogue_results(lambda told: self.take(*self.lines.event_lines(told)))
+        self.take(self.lines.started_line())
         self._dialogue = Dialogue(rules, DialogueSettings()) if converses else None
         if converses:
             self.happen(Started())
@@ -78,7 +78,7 @@ class Desk:
             self.view.update(line)
 
     def keep(self, kept: JournalState, trouble: str | None = None) -> None:
-        self.take(*self.lines.changed(kept, trouble))
+        self.take(*self.lines.change_lines(kept, trouble))
 
     def sees(self, **now: Any) -> Picture:
         self.take({"now": {"sound": {}, "has_keys": True, **now}})
@@ -159,7 +159,7 @@ def test_an_agent_that_starts_again_has_nothing_of_the_run_before(rules: Rules) 
     desk.keep(NOTHING_KEPT, "gone")
     desk.tell(SourceEnded("microphone", 1, 1.0))
     desk.log("WARNING the log stays")
-    desk.take(desk.lines.started())
+    desk.take(desk.lines.started_line())
     assert desk.sees() == replace(Desk(rules).sees(), log=("WARNING the log stays",))
 
 

@@ -211,7 +211,7 @@ def test_one_running_agent_goes_from_english_to_german(tmp_path: Path) -> None:
         await device.type(ENTRY)
         await device.type("yes")
 
-    told = [line for one in run(parts, play) for line in lines.event(one)]
+    told = [line for one in run(parts, play) for line in lines.event_lines(one)]
     assert events_in(tmp_path) == [
         ("pallet-move", {"pallet_id": "743", "quantity": 12, "dock": "B"}),
         ("pallet-move", {"pallet_id": "742", "quantity": 12, "dock": "B"}),

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from dockvoice_protocol.terminal.plain_text import is_plain
 from edge.audio.pcm import BOTTOM_DB
-from edge.cli.audio import NO_SOUND, MeterReading, cells
+from edge.cli.audio import NO_SOUND, MeterReading, filled_cells
 from edge.cli.tables import STYLES, Tone, Worded
 
 _GUTTER = 14  # Columns before what is told: its heading.
@@ -66,7 +66,7 @@ class Badge:
 
 
 @dataclass(frozen=True, slots=True)
-class HeardLast:
+class LastUtterance:
     """The last utterance, and its result."""
 
     words: tuple[tuple[str, bool], ...]  # Each with whether it was heard surely.
@@ -105,7 +105,7 @@ class Picture:
     hears: bool = True  # Whether what comes may be heard: neither muted, nor the talk key up.
     badge: Badge = Badge("waiting")
     said: str | None = None  # What the device said last.
-    heard: HeardLast | None = None
+    heard: LastUtterance | None = None
     entry: tuple[FieldRow, ...] = ()
     counts: tuple[Worded, ...] = ()  # What the journal holds.
     queue: tuple[QueueRow, ...] = ()  # Newest first.
@@ -117,7 +117,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class _ScreenLine:
-    """A line with its importance."""
+    """A line of the screen, and its importance: the least is left out first."""
 
     text: Text
     importance: _Importance
@@ -195,8 +195,8 @@ def _microphone_lines(picture: Picture, width: int) -> Iterator[_ScreenLine]:
 
 
 def _level_bar(rms_db: float, peak_db: float, width: int, *, muted: bool) -> Text:
-    filled, peak = cells(rms_db, width), cells(peak_db, width)
-    loud, too_loud = min(filled, cells(_LOUD_DB, width)), min(filled, cells(_TOO_LOUD_DB, width))
+    filled, peak = filled_cells(rms_db, width), filled_cells(peak_db, width)
+    loud, too_loud = min(filled, filled_cells(_LOUD_DB, width)), min(filled, filled_cells(_TOO_LOUD_DB, width))
     text = Text("█" * filled + "─" * max(0, peak - filled) + "·" * (width - max(peak, filled)))
     if muted:
         text.stylize("dim")
@@ -215,7 +215,7 @@ def _state_lines(picture: Picture, width: int) -> Iterator[_ScreenLine]:
 
 
 def _last_utterance_lines(picture: Picture, width: int) -> Iterator[_ScreenLine]:
-    heard = picture.heard or HeardLast((), "heard", Worded(""))
+    heard = picture.heard or LastUtterance((), "heard", Worded(""))
     text = _heading(heard.how, width)
     if not heard.words:
         text.append("nothing yet" if picture.heard is None else "no words", style="dim")

@@ -26,7 +26,7 @@ from edge.agent.parts import Parts
 from edge.agent.typed_input import pressed
 from edge.agree.dialogue.table import State
 from edge.cli.audio import NO_SOUND, Meter, MeterReading
-from edge.cli.lines import AgentLines, JournalState, JsonLine, make_event_printer, print_agreed
+from edge.cli.lines import AgentLines, JournalState, JsonLine, make_event_printer, print_dialogue_results
 from edge.cli.terminal import capture_stderr, ignore_hang_up, leave_screen, read_keys
 from edge.cli.watch.state import Keyboard, Pressed, Switch, TypedSentence
 from edge.keep.journal import Journal
@@ -55,7 +55,7 @@ async def print_changes(
     """Print a JSON line for changes of the journal and the connection, which no event reports, until cancelled."""
     while True:
         with suppress(DockvoiceError):  # what a journal cannot tell now is no reason to hear less
-            for line in lines.changed(await executor(_journal_state), agent.trouble):
+            for line in lines.change_lines(await executor(_journal_state), agent.trouble):
                 tell(line)
         await asyncio.sleep(every_s)
 
@@ -100,7 +100,7 @@ class Viewer:
             leave_screen(self._terminal)
 
     @property
-    def has_taken_all(self) -> bool:
+    def is_drained(self) -> bool:
         """Whether the viewer runs and the queue is empty."""
         return self.is_there and not self._waiting
 
@@ -137,7 +137,7 @@ class LiveView:
         self._paused = False
         self._viewer: Viewer | None = None
         self._now: JsonLine = {}
-        self.tell = print_agreed(self._on_event)  # Something happened to the agent.
+        self.tell = print_dialogue_results(self._on_event)  # Something happened to the agent.
 
     def _on_event(self, told: AgentTold) -> None:
         if isinstance(told, Stands):
@@ -145,7 +145,7 @@ class LiveView:
         if self._viewer is None or not self._viewer.is_there:
             self._plain(told)
             return
-        for line in self._lines.event(told):
+        for line in self._lines.event_lines(told):
             self._viewer.send(line)
 
     async def run(self, agent: Agent, executor: JournalThread, *, settle_within_s: float) -> None:
@@ -156,7 +156,7 @@ class LiveView:
             Viewer(sys.stdout.fileno()) as viewer,  # ends first: who writes to a terminal that stands still holds it up
         ):
             self._viewer = viewer
-            viewer.send(self._lines.started())
+            viewer.send(self._lines.started_line())
             async with asyncio.TaskGroup() as group:
                 looking = print_changes(self._lines, agent, executor, viewer.send, _LOOKED_EVERY_S)
                 beside = (self._refresh(agent, viewer, logged), looking, self._carry_out_keys(agent, viewer))
@@ -176,7 +176,7 @@ class LiveView:
         while True:
             viewer.send()
             unshown.extend(logged())  # read in any case: from here it goes to the file that standard error is
-            if viewer.has_taken_all:
+            if viewer.is_drained:
                 while unshown:
                     viewer.send({"log": unshown.popleft()})
                 if (now := self._state_line(agent)) != self._now:
@@ -186,12 +186,12 @@ class LiveView:
                 while unshown:
                     self._print(unshown.popleft())
             await asyncio.sleep(_TOLD_EVERY_S)
-            self._keyboard.settle()
+            self._keyboard.resolve_escape()
 
     def _state_line(self, agent: Agent) -> JsonLine:
         left_s = agent.left_s
         return {
-            "sound": level_line(self._read_level(), speech=agent.is_open),
+            "sound": _level_line(self._read_level(), speech=agent.is_open),
             "is_open": agent.is_open,
             "talking": agent.headset.gate.talking,
             "converses": agent.converses,
@@ -224,7 +224,7 @@ class LiveView:
                     await agent.type(pressed(asked, self._language))
 
 
-def level_line(sound: MeterReading, *, speech: bool) -> JsonLine:
+def _level_line(sound: MeterReading, *, speech: bool) -> JsonLine:
     """A level rounded to the decibel: unchanged lines need not be drawn again."""
     rms_db, peak_db = round(sound.rms_db), round(sound.peak_db)
     clipped, samples = min(sound.clipped, 1), min(sound.samples, 1)

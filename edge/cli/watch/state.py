@@ -18,8 +18,8 @@ from dockvoice_protocol.records import Act, Command
 from edge.agree.dialogue.table import QUESTIONS as ASKS
 from edge.agree.dialogue.table import State
 from edge.cli.audio import MeterReading
-from edge.cli.tables import MODES, PARKED, QUESTIONS, Tone, Worded, amendment_text, reason_text, result, state_text
-from edge.cli.watch.layout import Badge, FieldRow, HeardLast, Picture, QueueRow
+from edge.cli.tables import MODES, PARKED, QUESTIONS, Tone, Worded, amendment_text, reason_text, result_text, state_text
+from edge.cli.watch.layout import Badge, FieldRow, LastUtterance, Picture, QueueRow
 from edge.keep.outbox import OutboxState
 from edge.records import Outcome, Reason
 
@@ -83,7 +83,7 @@ class View:
         try:
             self._apply_line(json.loads(text))
         except (ValueError, KeyError, TypeError, AttributeError):
-            self._take_log(text)
+            self._append_log(text)
 
     def _apply_line(self, line: _JsonObject) -> None:
         kind = next((kind for kind in _KINDS if kind in line), "")
@@ -97,16 +97,16 @@ class View:
             case "dialogue":
                 self._said, self._number = line["said"] or self._said, line["number"] or self._number
             case "microphone":
-                self._take_microphone(line)
+                self._apply_microphone(line)
             case "entry":
                 self._entries[line["entry"]["sequence"]] = line["entry"]
                 self._entries = dict(sorted(self._entries.items(), reverse=True)[:_ENTRIES])
             case "log":
-                self._take_log(line["log"])
+                self._append_log(line["log"])
             case _:
                 pass
 
-    def _take_microphone(self, line: _JsonObject) -> None:
+    def _apply_microphone(self, line: _JsonObject) -> None:
         told = line["microphone"]
         if "state" not in line:
             self._muted = told == "muted"
@@ -115,7 +115,7 @@ class View:
         else:
             self._faults[told] = line["found"]
 
-    def _take_log(self, text: str) -> None:
+    def _append_log(self, text: str) -> None:
         if self._log and self._log[-1][0] == text:
             self._log.append((text, self._log.pop()[1] + 1))
         elif text.strip():
@@ -128,19 +128,19 @@ class View:
             who=self._identity_lines(),
             broker=self._latest("started").get("broker_address", "the broker"),
             up=False if trouble else broker == "connected" or None,
-            microphone=self._microphone_name(),
-            sound=MeterReading(**self._now.get("sound", {})),
+            microphone=self._microphone_text(),
+            sound=MeterReading(**self._live_state.get("sound", {})),
             hears=not (self._muted or self._is_gate_shut),
             badge=self._badge(),
             said=self._said,
-            heard=self._heard_last(),
+            heard=self._last_utterance(),
             entry=tuple(self._entry_rows()),
             counts=self._count_texts(),
             queue=tuple(self._queue_rows()),
             faults=tuple(self._current_faults()),
             log=tuple(text if times == 1 else f"{text} ({times} times)" for text, times in self._log),
-            typing=self._now.get("typing"),
-            keys=self._key_hints() if self._now.get("has_keys") else (("^C", "stop"),),
+            typing=self._live_state.get("typing"),
+            keys=self._key_hints() if self._live_state.get("has_keys") else (("^C", "stop"),),
         )
 
     def _latest(self, kind: str) -> _JsonObject:
@@ -148,8 +148,8 @@ class View:
         return self._last.get(kind, {})
 
     @property
-    def _now(self) -> _JsonObject:
-        """The state that the live view sends ten times a second; absent when a log is shown."""
+    def _live_state(self) -> _JsonObject:
+        """The state that the live view sends ten times a second; empty when a log is shown."""
         now: _JsonObject = self._latest("now").get("now", {})
         return now
 
@@ -160,11 +160,11 @@ class View:
     @property
     def _is_gate_shut(self) -> bool:
         """Whether the device waits for its talk key."""
-        return self._latest("started").get("mode") == _PUSH_TO_TALK and not self._now.get("talking")
+        return self._latest("started").get("mode") == _PUSH_TO_TALK and not self._live_state.get("talking")
 
     def _open_question(self) -> _JsonObject | None:
         """The dialogue's state, while a question is open."""
-        return self._last.get("dialogue") if self._now.get("converses", True) else None
+        return self._last.get("dialogue") if self._live_state.get("converses", True) else None
 
     def _identity_lines(self) -> tuple[str, ...]:
         started, dialogue = self._latest("started"), self._latest("dialogue")
@@ -175,7 +175,7 @@ class View:
         who, form = dialogue.get("operator") or started.get("operator"), self._latest("work").get("work")
         return tuple(filter(None, (where, form or started.get("form"), who, said_once)))
 
-    def _microphone_name(self) -> str:
+    def _microphone_text(self) -> str:
         if not (started := self._latest("started")):
             return ""
         phrase = f' "{started["wake_phrase"]}"' if started["mode"] == _WAKE_PHRASE else ""
@@ -196,7 +196,7 @@ class View:
 
     def _dialogue_badge(self, stands: _JsonObject) -> Badge:
         state, asked = State(stands["dialogue"]), stands["question"]
-        left_s = self._now.get("left_s")
+        left_s = self._live_state.get("left_s")
         left = "" if left_s is None else f"{left_s:.1f} s"
         detail = ""
         if state is State.HELD:
@@ -212,7 +212,7 @@ class View:
         return Badge(state.value, detail, _MEANINGS.get(state, Tone.OPEN))
 
     def _listening_badge(self) -> Badge:
-        if self._now.get("is_open"):
+        if self._live_state.get("is_open"):
             return Badge("hearing", "", Tone.OPEN)
         if self._is_gate_shut:
             return Badge("waiting", "for the talk key; space does as well", Tone.QUIET)
@@ -222,12 +222,12 @@ class View:
                 return Badge("listening", field["ask"], Tone.OPEN)
         return Badge("listening", "", Tone.GOOD)
 
-    def _heard_last(self) -> HeardLast | None:
+    def _last_utterance(self) -> LastUtterance | None:
         heard = self._last.get("words")
         if heard is None:
             return None
         words = tuple((word["text"], word["sure"]) for word in heard["words"])
-        return HeardLast(words, _HOW.get(heard["source"], "heard"), self._result_of(heard))
+        return LastUtterance(words, _HOW.get(heard["source"], "heard"), self._result_of(heard))
 
     def _result_of(self, heard: _JsonObject) -> Worded:
         outcome = Outcome(heard["verdict"])
@@ -235,7 +235,7 @@ class View:
             return PARKED
         if self._number is not None and outcome is Outcome.HOLD:
             return Worded(f"recorded as number {self._number}", Tone.GOOD)
-        return result(outcome, heard["reasons"], self._labels)
+        return result_text(outcome, heard["reasons"], self._labels)
 
     def _entry_rows(self) -> Iterable[FieldRow]:
         """The rows of the open entry: the dialogue's draft, or the fields missing in an utterance to be repeated."""
@@ -362,7 +362,7 @@ class Keyboard:
             return self._edit_line(self.line or "", key)
         return self._handle_key(key)
 
-    def settle(self) -> None:
+    def resolve_escape(self) -> None:
         """Treat a pending Escape as the Escape key, which clears the line: nothing followed it in time."""
         if self._sequence == "" and not self._pasting:
             self.line = None
