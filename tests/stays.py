@@ -150,8 +150,8 @@ async def _concluded(desk: JournalThread, rules: Rules, way: Way) -> list[Decide
         way.parses = 0
         await dictation.type(SAID)
         await dictation.hear([])
-        with _followed(way, Dictation._conclude.__code__):
-            await dictation.conclude()
+        with _followed(way, Dictation._process.__code__):
+            await dictation.process_queue()
     return [one for one in told if isinstance(one, Decided)]
 
 

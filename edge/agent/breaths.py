@@ -18,10 +18,10 @@ from edge.agree.decide import Rules
 from edge.agree.readings import find_differing_identifiers
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Outcome, Reason, Utterance, Verdict
 
-LONGEST_S = 30.0
+_LONGEST_S = 30.0
 """Upper limit of all breaths together: the longest utterance. Longer speech is not one entry."""
 
-ENDED = frozenset({Closing.PAUSE, Closing.SOURCE_ENDED})
+_ENDED = frozenset({Closing.PAUSE, Closing.SOURCE_ENDED})
 """Closings behind which no sound is missing."""
 
 
@@ -54,14 +54,14 @@ class Breath:
 
 
 @dataclass(frozen=True, slots=True)
-class OnRecord:
+class _OnRecord:
     """The entry made of the first breaths."""
 
     event_id: str
     fields: dict[str, FieldValue]
     breaths: int  # How many it was made of.
 
-    def may_become(self, fields: Mapping[str, FieldValue], rules: Rules) -> bool:
+    def may_be_amended_to(self, fields: Mapping[str, FieldValue], rules: Rules) -> bool:
         """Whether `fields` amend this entry: they differ, with equal identifiers. Another identifier is a new entry."""
         named = (one.name for one in rules.form.fields if one.identifier)
         return fields != self.fields and all(fields.get(name) == self.fields.get(name) for name in named)
@@ -72,10 +72,10 @@ class Breaths:
 
     def __init__(self) -> None:
         self._said: list[Breath] = []
-        self._recorded: OnRecord | None = None
+        self._recorded: _OnRecord | None = None
 
     @property
-    def recorded(self) -> OnRecord | None:
+    def recorded(self) -> _OnRecord | None:
         """The entry made of them; None where there is none."""
         return self._recorded
 
@@ -85,11 +85,11 @@ class Breaths:
         Unless this one begins with a number, which may continue theirs, together they must name all required fields:
         else they make no entry either.
         """
-        if not self._goes_on(heard.utterance) or not _is_unfinished(heard, verdict):
+        if not self._continues_last(heard.utterance) or not _is_unfinished(heard, verdict):
             return ()
         if self._recorded is not None:
             behind = [one.reading.words for one in (*self._said[self._recorded.breaths :], heard)]
-            if not corrects(_words(behind), rules.language):
+            if not corrects(_join_words(behind), rules.language):
                 del self._said[: self._recorded.breaths]
                 self._recorded = None
         named = {name for one in (*self._said, heard) for name in one.reading.fields}
@@ -99,9 +99,9 @@ class Breaths:
 
     def remember(self, heard: Breath, verdict: Verdict, rules: Rules) -> None:
         """Remember an utterance that made no entry."""
-        if _is_nothing(verdict):
+        if _is_noise(verdict):
             return
-        if not self._goes_on(heard.utterance) or self._names_another(heard.reading, rules):
+        if not self._continues_last(heard.utterance) or self._names_another(heard.reading, rules):
             self.forget()
         if _is_unfinished(heard, verdict):
             self._said.append(heard)
@@ -111,23 +111,23 @@ class Breaths:
     def remember_entry(self, heard: Breath, event_id: str, verdict: Verdict, before: int) -> None:
         """Remember an utterance that made an entry together with the last `before` breaths before it."""
         said = [*self._said[len(self._said) - before :], heard]
-        self._said, self._recorded = said, OnRecord(event_id, dict(verdict.fields), len(said))
+        self._said, self._recorded = said, _OnRecord(event_id, dict(verdict.fields), len(said))
 
     def forget(self) -> None:
         """Drop all breaths: later utterances continue none of them."""
         self._said.clear()
         self._recorded = None
 
-    def _goes_on(self, utterance: Utterance) -> bool:
+    def _continues_last(self, utterance: Utterance) -> bool:
         if not self._said or self._said[-1].utterance.source != utterance.source:
             return False
         paused = utterance.segment.speech_start - self._said[-1].utterance.segment.speech_end
         lasts = utterance.segment.speech_end - self._said[0].utterance.segment.speech_start
-        return 0 <= paused <= BREATH_S * SAMPLE_RATE and lasts <= LONGEST_S * SAMPLE_RATE
+        return 0 <= paused <= BREATH_S * SAMPLE_RATE and lasts <= _LONGEST_S * SAMPLE_RATE
 
     def _names_another(self, said: Reading, rules: Rules) -> bool:
         """Whether the reading begins another entry: it names another thing and is no correction."""
-        if corrects(_words([*(one.reading.words for one in self._said[1:]), said.words]), rules.language):
+        if corrects(_join_words([*(one.reading.words for one in self._said[1:]), said.words]), rules.language):
             return False
         return any(find_differing_identifiers(one.reading, said, rules.identifying_fields) for one in self._said)
 
@@ -136,19 +136,19 @@ def _is_unfinished(heard: Breath, verdict: Verdict) -> bool:
     """Whether it makes no entry alone, but may make one with other breaths."""
     unclear = verdict.outcome is Outcome.REPEAT and verdict.reasons[0].reason is Reason.NOT_UNDERSTOOD
     talk = heard.reading.not_understood is NotUnderstood.TALK
-    return heard.utterance.segment.closing in ENDED and not talk and (unclear or verdict.outcome is Outcome.ASK)
+    return heard.utterance.segment.closing in _ENDED and not talk and (unclear or verdict.outcome is Outcome.ASK)
 
 
-def _is_nothing(verdict: Verdict) -> bool:
+def _is_noise(verdict: Verdict) -> bool:
     """Whether it has no words at all: a noise between two breaths does not separate them."""
     return any(because.reason is Reason.NO_SPEECH for because in verdict.reasons)
 
 
-def _words(each: Sequence[Sequence[Word]]) -> tuple[Word, ...]:
+def _join_words(each: Sequence[Sequence[Word]]) -> tuple[Word, ...]:
     return tuple(chain.from_iterable(each))
 
 
-def one_sound(breaths: Sequence[Utterance]) -> Utterance:
+def join_sound(breaths: Sequence[Utterance]) -> Utterance:
     """The last utterance, with the sound of all.
 
     Between two breaths remains the silence recorded with each, half a second; the length of a pause has no meaning.

@@ -127,7 +127,7 @@ class Workplaces:
         self._present = self.at(work.form or self._present.rules.form.name, work.language)
         return self._present
 
-    def prepared_as(self, other: Workplaces) -> Workplaces:
+    def prepare_same_in(self, other: Workplaces) -> Workplaces:
         """Create in `other` the recognisers of all workplaces that exist here, and return it. Thread-safe.
 
         Takes seconds. Raises Misconfigured where a word is not in the vocabulary.
@@ -139,7 +139,7 @@ class Workplaces:
                 reader.prepare()
         return other
 
-    def become(self, other: Workplaces) -> None:
+    def replace_with(self, other: Workplaces) -> None:
         """Take over the other's workplaces, between two utterances."""
         work = self._present.work
         with self._making:

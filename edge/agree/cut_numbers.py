@@ -78,7 +78,7 @@ def complete_cut_number(draft: Draft, before: Sequence[Word], said: Reading, rul
     """The draft with the whole of a number that a pause cut, unconfirmed: "two hundred" | "and fifty"; or None."""
     if said.fields or not are_one_number(before, said.words, rules.language):
         return None
-    whole = join_utterance_words(before, said.words)
+    whole = _join_utterance_words(before, said.words)
     for name in find_cut_fields(draft.reading, before, rules):
         heard = read(whole, rules.form, rules.catalogue, rules.language, asked=name).get(name)
         if heard is not None and heard.value is not None and not heard.rivals:
@@ -87,7 +87,7 @@ def complete_cut_number(draft: Draft, before: Sequence[Word], said: Reading, rul
     return None
 
 
-def join_utterance_words(before: Sequence[Word], after: Sequence[Word]) -> tuple[Word, ...]:
+def _join_utterance_words(before: Sequence[Word], after: Sequence[Word]) -> tuple[Word, ...]:
     """The words of two utterances, timed without the pause between them."""
     end, start = before[-1].end, after[0].start
     moved = (replace(word, start=word.start - start + end, end=word.end - start + end) for word in after)

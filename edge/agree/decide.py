@@ -20,7 +20,7 @@ from edge.agree.expectations import NOTHING_EXPECTED, Expectations, find_objecti
 from edge.agree.policy import BALANCED, Demand, Policy, find_highest_demand
 from edge.records import Acoustics, Because, Closing, Confirmation, Outcome, Reason, Verdict
 
-WITHOUT_CANDIDATES = frozenset(
+_WITHOUT_CANDIDATES = frozenset(
     {Reason.FIELD_MISSING, Reason.FIELD_INVALID, Reason.NOT_IN_CATALOGUE, Reason.COUNT_DIFFERS}
 )
 """Doubts about a field without a value to offer; a recount must not be offered the first count."""
@@ -31,10 +31,10 @@ ANNOUNCED_OTHERWISE = frozenset({Reason.NOT_EXPECTED, Reason.EXPECTED_ELSEWHERE,
 AS_MEANT = ANNOUNCED_OTHERWISE | {Reason.UNUSUAL, Reason.DOUBLE_COUNT}
 """Doubts about a value that was heard clearly but is implausible."""
 
-AS_HEARD = AS_MEANT | {Reason.FIELD_UNCONFIRMED}
+_AS_HEARD = AS_MEANT | {Reason.FIELD_UNCONFIRMED}
 """Doubts whether the value is meant, not which one was heard."""
 
-CHOICE_SIZE = 2  # The most candidates that a listener follows.
+_CHOICE_SIZE = 2  # The most candidates that a listener follows.
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def _only_operator_can_improve(verdict: Verdict) -> bool:
     """Whether only the operator could improve the verdict."""
     if verdict.outcome is Outcome.ACCEPT:
         return bool(verdict.fields)
-    return all(because.reason in AS_HEARD for because in verdict.reasons)
+    return all(because.reason in _AS_HEARD for because in verdict.reasons)
 
 
 def _was_cut_short(closing: Closing) -> bool:
@@ -202,15 +202,15 @@ def _list_candidates(
 
     A field without a value has its likely one as candidate.
     """
-    if said is None or reason in WITHOUT_CANDIDATES:
+    if said is None or reason in _WITHOUT_CANDIDATES:
         return ()
     if said.value is None:
         return () if said.runner_up is None or not rules.allows_value(field, said.runner_up) else (said.runner_up,)
-    if reason in AS_HEARD and not said.rivals:
+    if reason in _AS_HEARD and not said.rivals:
         return (said.value,)
     others = said.rivals or ((said.runner_up,) if said.runner_up is not None else ())
     known = tuple(dict.fromkeys(value for value in (said.value, *others) if rules.allows_value(field, value)))
-    return known if others and len(known) <= CHOICE_SIZE else ()
+    return known if others and len(known) <= _CHOICE_SIZE else ()
 
 
 def _find_doubts(

@@ -14,7 +14,7 @@ from edge.agree.off_talk import find_fields_among_talk
 from edge.agree.readings import has_no_values, with_unconfirmed
 from edge.records import Closing, Draft, Reason
 
-LASTING_DOUBTS = ANNOUNCED_OTHERWISE | {
+_LASTING_DOUBTS = ANNOUNCED_OTHERWISE | {
     *(Reason.TOO_NOISY, Reason.CLIPPED, Reason.SECOND_VOICE, Reason.DOUBLE_COUNT, Reason.COUNT_DIFFERS),
 }
 """Doubts from an utterance's acoustics or time, which a verdict on the merged draft cannot find again."""
@@ -27,7 +27,7 @@ def unconfirm_doubtful_fields(reading: Reading, known: Circumstances, rules: Rul
     """The reading, in which fields that its circumstances make doubtful stay unconfirmed after any merge."""
     said = replace(reading, act=Act.RECORD, not_understood=None)
     doubts = decide(said, Closing.PAUSE, rules, known).reasons
-    doubted = {doubt.field for doubt in doubts if doubt.reason in LASTING_DOUBTS}
+    doubted = {doubt.field for doubt in doubts if doubt.reason in _LASTING_DOUBTS}
     fields = {name: replace(one, confirmed=name not in doubted and one.confirmed) for name, one in said.fields.items()}
     return replace(reading, fields=fields)
 

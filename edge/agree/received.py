@@ -15,7 +15,7 @@ from dockvoice_protocol.trailer_count import REFUSED, as_fraction, as_number, fi
 from edge.agree.expectations import Expectations
 from edge.records import StandingEntry
 
-MOST_ITEMS = 3  # Totals of more items are too long to listen to: they are given by unit alone.
+_MOST_ITEMS = 3  # Totals of more items are too long to listen to: they are given by unit alone.
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def sum_entries(entries: Sequence[StandingEntry], form: Form, expected: Expectat
     standing = [one.fields for one in entries if not one.refused]
     stand = [fields for fields in standing if not _is_turned_away(fields, form)]
     items = [_find_item(fields, form, expected) for fields in stand]
-    by_item = len(set(items)) <= MOST_ITEMS and None not in items
+    by_item = len(set(items)) <= _MOST_ITEMS and None not in items
     groups: dict[FieldValue | None, list[Mapping[str, FieldValue]]] = {}
     for fields, item in zip(stand, items, strict=True):
         groups.setdefault(item if by_item else None, []).append(fields)

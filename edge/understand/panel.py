@@ -66,12 +66,12 @@ class PanelTerms:
     sure_from: float  # The confidence that `agree` demands.
 
 
-def _priced(reading: Reading, prices: Prices | None) -> Reading:
+def _with_cost(reading: Reading, prices: Prices | None) -> Reading:
     """The reading with its cost, where it has usage and a price is set."""
     return reading if reading.usage is None else replace(reading, usage=with_cost(reading.usage, prices))
 
 
-def local_day() -> date:
+def today_at_site() -> date:
     """The day at the site, by the clock of this machine."""
     return datetime.now(UTC).astimezone().date()
 
@@ -101,7 +101,7 @@ class Panel(Interpreter):
         second: Member | None,
         terms: PanelTerms,
         form: Form,
-        today: Callable[[], date] = local_day,
+        today: Callable[[], date] = today_at_site,
     ) -> None:
         """`first`: the one asked first, then its fallbacks. `today` is the site's own day, which the budget is for."""
         self.name = f"{terms.mode}({' '.join(one.interpreter.name for one in (*first, second) if one is not None)})"
@@ -152,13 +152,13 @@ class Panel(Interpreter):
         beyond = [one for one in (*self._first, self._second) if one is not None and one.is_beyond]
         for member in beyond if self._may_spend() else ():
             try:
-                reading = _priced(await member.interpreter.attend().finish(utterance), member.prices)
+                reading = _with_cost(await member.interpreter.attend().finish(utterance), member.prices)
             except Unavailable as fault:
-                self._failed(utterance, member, fault, Came.DEFERRED)
+                self._note_failure(utterance, member, fault, Came.DEFERRED)
                 if hopeless:
                     trouble, hopeless = fault, isinstance(fault, OurFault | Garbled)
             else:
-                self._answered(utterance, reading, Came.DEFERRED)
+                self._note_answer(utterance, reading, Came.DEFERRED)
                 return reading
         raise trouble
 
@@ -168,7 +168,7 @@ class Panel(Interpreter):
             return await ears[Seat.ON_DEVICE].finish(utterance)
         now = asyncio.get_running_loop().time()
         one = _Round(utterance, now + self._terms.deadline_s)
-        seats = {self._start(self._seat(one, seat, ear)) for seat, ear in ears.items()}
+        seats = {self._start(self._read_for_seat(one, seat, ear)) for seat, ear in ears.items()}
         try:
             async with asyncio.timeout_at(one.deadline):
                 while seats and not is_settled(one.opinions, self._terms.mode, self._form, self._terms.sure_from):
@@ -179,13 +179,13 @@ class Panel(Interpreter):
         out_of_reach = one.asked_beyond and not one.heard_beyond
         return weigh(one.opinions, self._terms.mode, self._form, self._terms.sure_from, out_of_reach=out_of_reach)
 
-    async def _seat(self, one: _Round, seat: Seat, ear: Attention) -> Reading | None:
+    async def _read_for_seat(self, one: _Round, seat: Seat, ear: Attention) -> Reading | None:
         if seat is Seat.FIRST:
             reading = await self._first_answer(one, ear)
         elif seat is Seat.SECOND and self._second is not None:
             reading = await self._ask(one, self._second, ear)
         else:
-            reading = await _or_none(ear.finish(one.utterance))
+            reading = await _reading_or_none(ear.finish(one.utterance))
         if reading is not None and not one.is_over:
             one.opinions[seat] = reading
         return reading
@@ -211,38 +211,38 @@ class Panel(Interpreter):
         """What one model gives; None where it gives nothing. An answer after the verdict is noted as late."""
         one.asked_beyond |= member.is_beyond
         try:
-            reading = _priced(await ear.finish(one.utterance), member.prices)
+            reading = _with_cost(await ear.finish(one.utterance), member.prices)
         except Unavailable as fault:
-            self._failed(one.utterance, member, fault, Came.LATE if one.is_over else Came.IN_TIME)
+            self._note_failure(one.utterance, member, fault, Came.LATE if one.is_over else Came.IN_TIME)
             return None
         one.heard_beyond |= member.is_beyond
-        self._answered(one.utterance, reading, Came.LATE if one.is_over else Came.IN_TIME)
+        self._note_answer(one.utterance, reading, Came.LATE if one.is_over else Came.IN_TIME)
         return reading
 
-    def _answered(self, utterance: Utterance, reading: Reading, came: Came) -> None:
-        self._spend(reading.usage)
+    def _note_answer(self, utterance: Utterance, reading: Reading, came: Came) -> None:
+        self._add_to_budget(reading.usage)
         # An answer in time is among the opinions of the verdict.
         kept = None if came is Came.IN_TIME else reading
         if kept is not None or reading.usage is not None:
             self._note(PanelAnswer(utterance.utterance_id, reading.interpreter, came, kept, reading.usage))
 
-    def _failed(self, utterance: Utterance, member: Member, fault: Unavailable, came: Came) -> None:
+    def _note_failure(self, utterance: Utterance, member: Member, fault: Unavailable, came: Came) -> None:
         """Some failures are paid for: an answer that is no reading was made all the same."""
         logger.info("%s: no reading: %s", utterance.utterance_id, fault)
         usage: Usage | None = getattr(fault, "usage", None)
         if usage is not None:
             usage = with_cost(usage, member.prices)
-            self._spend(usage)
+            self._add_to_budget(usage)
             self._note(PanelAnswer(utterance.utterance_id, member.interpreter.name, came, None, usage))
 
-    def _spend(self, usage: Usage | None) -> None:
+    def _add_to_budget(self, usage: Usage | None) -> None:
         if usage is not None and usage.cost_usd is not None:
             self._budget.spend(self._today(), usage.cost_usd)
 
     def _may_spend(self) -> bool:
         if not self._budget.is_spent(self._today()):
             return True
-        if told := self._budget.alarm():
+        if told := self._budget.take_alarm():
             logger.error("%s", told)
         return False
 
@@ -276,7 +276,7 @@ class _Listening(Attention):
         return await self._panel.decide(utterance, self._ears)
 
 
-async def _or_none(reading: Coroutine[object, object, Reading]) -> Reading | None:
+async def _reading_or_none(reading: Coroutine[object, object, Reading]) -> Reading | None:
     try:
         return await reading
     except Unavailable as fault:

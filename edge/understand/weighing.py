@@ -20,7 +20,7 @@ from enum import IntEnum
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstood, Reading, ScanFault
 from edge.config import Mode
-from edge.understand.remote.served_models import family
+from edge.understand.remote.served_models import model_family
 
 _ENOUGH = 2  # Independent readings that must agree.
 
@@ -58,9 +58,9 @@ def weigh(
     if not came:
         return Reading("none", form.name, (), {}, deferrable=out_of_reach)
     if mode is Mode.PANEL:
-        reading = _agreed(_independent(came), form, sure_from)
+        reading = _merge_agreed(_independent(came), form, sure_from)
     else:
-        reading = _held_against(came[0], opinions.get(Seat.ON_DEVICE), sure_from)
+        reading = _check_against_device(came[0], opinions.get(Seat.ON_DEVICE), sure_from)
     others = tuple(came) if len(came) > 1 or mode is Mode.PANEL else ()
     return replace(reading, opinions=others, usage=None if others else reading.usage, deferrable=out_of_reach)
 
@@ -86,14 +86,14 @@ def _independent(came: Sequence[Reading]) -> list[Reading]:
     """The first reading of each model that heard the sound: two readings of one model are one opinion."""
     found: dict[str, Reading] = {}
     for reading in came:
-        found.setdefault(_ears(reading), reading)
+        found.setdefault(_hearing_model(reading), reading)
     return list(found.values())
 
 
-def _ears(reading: Reading) -> str:
+def _hearing_model(reading: Reading) -> str:
     """The model that heard the sound: of a cascade its transcriber, whatever read the text."""
     heard = reading.interpreter.rpartition("/")[2] if reading.usage is None else reading.usage.model
-    return family(heard.partition(_CASCADED)[0])
+    return model_family(heard.partition(_CASCADED)[0])
 
 
 def contradicts(late: Reading, act: Act, fields: Mapping[str, FieldValue]) -> bool:
@@ -106,20 +106,20 @@ def contradicts(late: Reading, act: Act, fields: Mapping[str, FieldValue]) -> bo
     if late.act is not act and not (late.act is Act.NO and act in _OBJECTED):
         return True
     heard = {name: one.value for name, one in late.fields.items() if one.value is not None}
-    return any(name not in fields or not same(value, fields[name]) for name, value in heard.items())
+    return any(name not in fields or not is_same_value(value, fields[name]) for name, value in heard.items())
 
 
-def same(one: FieldValue, other: FieldValue) -> bool:
+def is_same_value(one: FieldValue, other: FieldValue) -> bool:
     """Whether two values agree in all but formatting: "LT-0391" and "lt 0391" do, "0391" and "391" do not."""
     if isinstance(one, str) and isinstance(other, str):
-        return _bare(one) == _bare(other)
+        return _strip_formatting(one) == _strip_formatting(other)
     if isinstance(one, tuple) and isinstance(other, tuple):
-        return len(one) == len(other) and all(map(same, one, other))
+        return len(one) == len(other) and all(map(is_same_value, one, other))
     # A decimal without places is the whole number; true is none.
     return isinstance(one, bool) is isinstance(other, bool) and one == other
 
 
-def _bare(value: str) -> str:
+def _strip_formatting(value: str) -> str:
     return "".join(character for character in value.casefold() if character.isalnum())
 
 
@@ -129,14 +129,14 @@ def _is_confirmed(reading: Reading) -> bool:
     return all(field.confirmed and not field.rivals and field.value is not None for field in reading.fields.values())
 
 
-def _agreed(came: Sequence[Reading], form: Form, sure_from: float) -> Reading:
+def _merge_agreed(came: Sequence[Reading], form: Form, sure_from: float) -> Reading:
     """What two independent readings give alike, with everything else marked as not agreed on."""
     name = came[0].interpreter if len(came) == 1 else f"{_PANEL}({' '.join(one.interpreter for one in came)})"
     words, preface = next(((one.words, one.preface) for one in came if one.words), ((), ()))
     understood = [one for one in came if one.not_understood is None]
-    reason = _not_understood(came, understood)
+    reason = _why_nothing(came, understood)
     if reason is not None:
-        alike = all(_says_the_same(one, came[0]) for one in came)
+        alike = all(_names_the_same(one, came[0]) for one in came)
         return Reading(name, form.name, words, {}, reason, unrecorded=came[0].unrecorded if alike else {})
     names = dict.fromkeys(name for one in understood for name in one.fields)
     return replace(
@@ -144,11 +144,11 @@ def _agreed(came: Sequence[Reading], form: Form, sure_from: float) -> Reading:
         interpreter=name,
         words=words,
         preface=preface,
-        fields={field: _field(field, came, form, sure_from) for field in names},
+        fields={field: _weigh_field(field, came, form, sure_from) for field in names},
     )
 
 
-def _held_against(first: Reading, own: Reading | None, sure_from: float) -> Reading:
+def _check_against_device(first: Reading, own: Reading | None, sure_from: float) -> Reading:
     """The model's reading; values that the device surely heard otherwise become rivals."""
     if own is None or own is first or first.not_understood is not None:
         return first
@@ -168,7 +168,7 @@ def _held_against(first: Reading, own: Reading | None, sure_from: float) -> Read
     for name, either in sure.items():
         if (read := fields.get(name)) is None:
             fields[name] = replace(said[name], confirmed=False)
-        elif not any(_alike(read.value, one) for one in either):
+        elif not any(_are_same(read.value, one) for one in either):
             fields[name] = replace(read, rivals=tuple(dict.fromkeys((*read.rivals, *either))))
     return replace(first, fields=fields)
 
@@ -179,13 +179,13 @@ def _is_sure(reading: Reading, sure_from: float) -> bool:
     return bool(heard) and min(heard) >= sure_from
 
 
-def _says_the_same(one: Reading, other: Reading) -> bool:
+def _names_the_same(one: Reading, other: Reading) -> bool:
     """Whether both say the same of a thing, where that is no entry."""
     told, besides = one.unrecorded, other.unrecorded
     return told.keys() == besides.keys() and all(said.value == besides[name].value for name, said in told.items())
 
 
-def _not_understood(came: Sequence[Reading], understood: Sequence[Reading]) -> NotUnderstood | ScanFault | None:
+def _why_nothing(came: Sequence[Reading], understood: Sequence[Reading]) -> NotUnderstood | ScanFault | None:
     """Why the readings together mean nothing: all declined, or what the operator did is not agreed on."""
     if not understood:
         reasons = {one.not_understood for one in came}
@@ -197,11 +197,11 @@ def _not_understood(came: Sequence[Reading], understood: Sequence[Reading]) -> N
     return None
 
 
-def _field(name: str, came: Sequence[Reading], form: Form, sure_from: float) -> FieldReading:
+def _weigh_field(name: str, came: Sequence[Reading], form: Form, sure_from: float) -> FieldReading:
     """What the readings together propose for one field. One that is ambiguous by itself is no vote for anything."""
     heard = [one.fields[name] for one in came if name in one.fields]
     votes = [field for field in heard if field.value is not None and not field.rivals]
-    parties = _parties(votes)
+    parties = _group_equal_votes(votes)
     if not parties:
         return replace(heard[0], confirmed=False)
     party = max(parties, key=len)
@@ -209,16 +209,16 @@ def _field(name: str, came: Sequence[Reading], form: Form, sure_from: float) -> 
     confirmed = len(party) >= _ENOUGH or (len(came) == 1 and not isinstance(party[0].value, str | tuple))
     counted = [field for field in against if len(party) < _ENOUGH or field.confidence >= sure_from]
     best = max(party, key=lambda field: field.confidence) if confirmed else party[0]
-    value = next((field.value for field in party if _allowed(form, name, field.value)), party[0].value)
-    return replace(best, value=value, rivals=_candidates(counted, value), confirmed=confirmed)
+    value = next((field.value for field in party if _is_allowed(form, name, field.value)), party[0].value)
+    return replace(best, value=value, rivals=_list_other_values(counted, value), confirmed=confirmed)
 
 
-def _parties(votes: Iterable[FieldReading]) -> list[list[FieldReading]]:
+def _group_equal_votes(votes: Iterable[FieldReading]) -> list[list[FieldReading]]:
     """The votes, put together where they agree. The first voice of each speaks for it."""
     parties: list[list[FieldReading]] = []
     for vote in votes:
         for party in parties:
-            if _alike(vote.value, party[0].value):
+            if _are_same(vote.value, party[0].value):
                 party.append(vote)
                 break
         else:
@@ -226,17 +226,17 @@ def _parties(votes: Iterable[FieldReading]) -> list[list[FieldReading]]:
     return parties
 
 
-def _candidates(against: Iterable[FieldReading], value: FieldValue | None) -> tuple[FieldValue, ...]:
+def _list_other_values(against: Iterable[FieldReading], value: FieldValue | None) -> tuple[FieldValue, ...]:
     """The other values that were heard, each once."""
     heard = (other for field in against for other in (field.value, *field.rivals))
-    return tuple(dict.fromkeys(other for other in heard if other is not None and not _alike(other, value)))
+    return tuple(dict.fromkeys(other for other in heard if other is not None and not _are_same(other, value)))
 
 
-def _alike(one: FieldValue | None, other: FieldValue | None) -> bool:
-    return one is not None and other is not None and same(one, other)
+def _are_same(one: FieldValue | None, other: FieldValue | None) -> bool:
+    return one is not None and other is not None and is_same_value(one, other)
 
 
-def _allowed(form: Form, name: str, value: FieldValue | None) -> bool:
+def _is_allowed(form: Form, name: str, value: FieldValue | None) -> bool:
     kind = next((field for field in form.fields if field.name == name), None)
     return kind is not None and value is not None and kind.allows(value)
 
@@ -310,21 +310,21 @@ class Doubt:
     otherwise: tuple[_DoubtedField, ...]
 
 
-def doubt(fields: Mapping[str, FieldValue], said: Sequence[SaidFor]) -> Doubt:
+def measure_doubt(fields: Mapping[str, FieldValue], said: Sequence[SaidFor]) -> Doubt:
     """The doubt about an entry with these fields; what began it comes first in `said`."""
-    unsure = min((one.confidence for one in _recorded(said[0]).values()), default=1.0)
+    unsure = min((one.confidence for one in _recorded_fields(said[0]).values()), default=1.0)
     names = dict.fromkeys((*fields, *(name for one in said for other in one.others for name in other.fields)))
     right, otherwise = 1.0, []
     for name in names:
-        where = _said_in(name, fields.get(name), said)
-        known = _recorded(where).get(name)
+        where = _find_last_utterance(name, fields.get(name), said)
+        known = _recorded_fields(where).get(name)
         if known is not None and known.is_taken:
             continue  # it was said once for many entries, and is doubted where that was said
         sure = unsure if name not in fields else 1.0 if known is None else known.confidence
         heard = [*_other_readings(name, where)]
-        right *= 1.0 - _wrong(sure, fields.get(name), heard)
+        right *= 1.0 - _probability_wrong(sure, fields.get(name), heard)
         for reader, other in heard:
-            if other.value is not None and not _is(other.value, fields.get(name)):
+            if other.value is not None and not _is_recorded_value(other.value, fields.get(name)):
                 known_as = _DoubtedField(
                     *(name, fields.get(name), other.value, reader, other.confidence, where.utterance_id)
                 )
@@ -332,16 +332,16 @@ def doubt(fields: Mapping[str, FieldValue], said: Sequence[SaidFor]) -> Doubt:
     return Doubt(1.0 - right, tuple(otherwise))
 
 
-def _said_in(name: str, value: FieldValue | None, said: Sequence[SaidFor]) -> SaidFor:
+def _find_last_utterance(name: str, value: FieldValue | None, said: Sequence[SaidFor]) -> SaidFor:
     """The utterance in which the value on record was said last: a correction, an answer, else what began the entry."""
     for one in reversed(said[1:]):
-        known = _recorded(one).get(name)
-        if known is not None and known.value is not None and _is(known.value, value):
+        known = _recorded_fields(one).get(name)
+        if known is not None and known.value is not None and _is_recorded_value(known.value, value):
             return one
     return said[0]
 
 
-def _recorded(one: SaidFor) -> Mapping[str, FieldReading]:
+def _recorded_fields(one: SaidFor) -> Mapping[str, FieldReading]:
     return {} if one.reading is None else one.reading.fields
 
 
@@ -352,12 +352,12 @@ def _other_readings(name: str, where: SaidFor) -> Iterator[tuple[str, FieldReadi
             yield other.interpreter, other.fields[name]
 
 
-def _wrong(sure: float, value: FieldValue | None, heard: Sequence[tuple[str, FieldReading]]) -> float:
+def _probability_wrong(sure: float, value: FieldValue | None, heard: Sequence[tuple[str, FieldReading]]) -> float:
     """The probability that the value on record is wrong, by its own confidence and those of other readings."""
     odds = _log_odds(sure)
     for _, other in heard:
         says = _log_odds(other.confidence)
-        odds += says if other.value is not None and _is(other.value, value) else -says
+        odds += says if other.value is not None and _is_recorded_value(other.value, value) else -says
     return 1.0 / (1.0 + math.exp(odds))
 
 
@@ -367,5 +367,5 @@ def _log_odds(sure: float) -> float:
     return math.log(bounded / (1.0 - bounded))
 
 
-def _is(heard: FieldValue, recorded: FieldValue | None) -> bool:
-    return recorded is not None and same(heard, recorded)
+def _is_recorded_value(heard: FieldValue, recorded: FieldValue | None) -> bool:
+    return recorded is not None and is_same_value(heard, recorded)

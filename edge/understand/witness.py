@@ -19,7 +19,7 @@ from dockvoice_protocol.forms.spoken import read, vocabulary
 from dockvoice_protocol.forms.spoken.language import CODE_WORDS, ENGLISH, LETTERS
 from dockvoice_protocol.forms.spoken.reader import BRIEF, transcribed
 from dockvoice_protocol.records import FieldReading, FieldValue, Word
-from edge.understand.stt.transcript_reader import relabelled
+from edge.understand.stt.transcript_reader import correct_labels
 
 _LONGEST = 3
 """Words of a difference that is believed: where more differ, the witness lost its way rather than the first reader."""
@@ -47,23 +47,23 @@ class _Symbol:
     end: int
 
 
-def contradicted(
+def find_contradictions(
     words: Sequence[Word], heard: str, form: Form, catalogue: Catalogue
 ) -> Mapping[str, tuple[FieldValue, FieldValue]]:
     """The fields which the witness heard otherwise: the value of the first reader's `words`, and the other one."""
     first = read(words, form, catalogue)
     found: dict[str, tuple[FieldValue, FieldValue]] = {}
-    text = relabelled(_parted(heard, form), form, vocabulary(form, catalogue))
+    text = correct_labels(_split_off_letters(heard, form), form, vocabulary(form, catalogue))
     witness = transcribed(text, form, catalogue, ENGLISH)
-    for changed in _changed(words, witness):
+    for changed in _substitute(words, witness):
         other = read(changed, form, catalogue)
         for name, said in first.items():
-            if name in other and (pair := _pair(said, other[name])) is not None:
+            if name in other and (pair := _differing_pair(said, other[name])) is not None:
                 found.setdefault(name, pair)
     return found
 
 
-def _parted(heard: str, form: Form) -> str:
+def _split_off_letters(heard: str, form: Form) -> str:
     """The text, a label that a letter was written to apart from it: "docky" is "dock e"."""
     labels = "|".join(re.escape(label) for field in form.fields for label in field.labels)
     letters = "|".join(_SUFFIXES)
@@ -72,24 +72,24 @@ def _parted(heard: str, form: Form) -> str:
     )
 
 
-def _pair(first: FieldReading, other: FieldReading) -> tuple[FieldValue, FieldValue] | None:
+def _differing_pair(first: FieldReading, other: FieldReading) -> tuple[FieldValue, FieldValue] | None:
     meant = other.runner_up if other.value is None else other.value
     if first.value is None or meant is None or other.rivals or first.value == meant:
         return None
     return first.value, meant
 
 
-def _changed(words: Sequence[Word], witness: Sequence[Word]) -> Iterator[list[Word]]:
+def _substitute(words: Sequence[Word], witness: Sequence[Word]) -> Iterator[list[Word]]:
     """The first reader's words with one difference after the other as the witness heard it."""
-    ours, theirs = _symbols(words), _symbols(witness)
-    for begin, end, put in _differences(ours, theirs):
-        if max(end - begin, len(put)) <= _LONGEST and _tells(ours, begin, end, put):
-            yield _patched(words, ours, (begin, end), put)
+    ours, theirs = _to_symbols(words), _to_symbols(witness)
+    for begin, end, put in _diff(ours, theirs):
+        if max(end - begin, len(put)) <= _LONGEST and _changes_meaning(ours, begin, end, put):
+            yield _replace_symbols(words, ours, (begin, end), put)
 
 
-def _differences(ours: Sequence[_Symbol], theirs: Sequence[_Symbol]) -> Iterator[tuple[int, int, Sequence[_Symbol]]]:
+def _diff(ours: Sequence[_Symbol], theirs: Sequence[_Symbol]) -> Iterator[tuple[int, int, Sequence[_Symbol]]]:
     """What the two heard otherwise between what they heard alike: a span of ours, and what stands there in theirs."""
-    pairs = _aligned([one.text for one in ours], [one.text for one in theirs])
+    pairs = _align([one.text for one in ours], [one.text for one in theirs])
     alike = [i is not None and j is not None and ours[i].text == theirs[j].text for i, j in pairs]
     if sum(alike) < _MOSTLY * len(ours):
         return  # Another voice, or a bad transcript.
@@ -120,19 +120,19 @@ def _is_word(text: str) -> bool:
     return len(text) > 1 and not text.isdigit()
 
 
-def _aligned(ours: Sequence[str], theirs: Sequence[str]) -> list[tuple[int | None, int | None]]:
+def _align(ours: Sequence[str], theirs: Sequence[str]) -> list[tuple[int | None, int | None]]:
     """The cheapest way to make theirs of ours; a word for a word costs less than anything for a figure or a letter."""
     costs = [[float(column) for column in range(len(theirs) + 1)]]
     for row, mine in enumerate(ours, 1):
         line = [float(row)]
         for column, other in enumerate(theirs, 1):
-            line.append(min(costs[-1][column - 1] + _cost(mine, other), costs[-1][column] + 1, line[-1] + 1))
+            line.append(min(costs[-1][column - 1] + _edit_cost(mine, other), costs[-1][column] + 1, line[-1] + 1))
         costs.append(line)
     pairs: list[tuple[int | None, int | None]] = []
     row, column = len(ours), len(theirs)
     while row or column:
         here = costs[row][column]
-        if row and column and here == costs[row - 1][column - 1] + _cost(ours[row - 1], theirs[column - 1]):
+        if row and column and here == costs[row - 1][column - 1] + _edit_cost(ours[row - 1], theirs[column - 1]):
             row, column = row - 1, column - 1
             pairs.append((row, column))
         elif row and here == costs[row - 1][column] + 1:
@@ -144,13 +144,13 @@ def _aligned(ours: Sequence[str], theirs: Sequence[str]) -> list[tuple[int | Non
     return pairs[::-1]
 
 
-def _cost(mine: str, other: str) -> float:
+def _edit_cost(mine: str, other: str) -> float:
     if mine == other:
         return 0.0
     return 0.5 if _is_word(mine) and _is_word(other) else 1.0
 
 
-def _tells(ours: Sequence[_Symbol], begin: int, end: int, put: Sequence[_Symbol]) -> bool:
+def _changes_meaning(ours: Sequence[_Symbol], begin: int, end: int, put: Sequence[_Symbol]) -> bool:
     """Whether the difference is another meaning, and not another way to write the same."""
     lost, before, behind = ours[begin:end], ours[begin - 1].text, ours[end].text if end < len(ours) else ""
     letters = any(_is_letter(one.text) for one in put)
@@ -169,7 +169,7 @@ def _is_letter(text: str) -> bool:
     return len(text) == 1 and text.isalpha()
 
 
-def _patched(
+def _replace_symbols(
     words: Sequence[Word], ours: Sequence[_Symbol], span: tuple[int, int], put: Sequence[_Symbol]
 ) -> list[Word]:
     """The words, the symbols of `span` replaced by others; a number of which a part is replaced is put in figures."""
@@ -184,7 +184,7 @@ def _patched(
         end = ours[first].end
     before = [one.text for one in ours[:first] if one.end > begin]
     behind = [one.text for one in ours[last:] if one.begin < end]
-    texts = _figures([*before, *(one.text for one in put), *behind])
+    texts = _join_digits([*before, *(one.text for one in put), *behind])
     start = words[begin].start if begin < len(words) else words[-1].end
     stop = words[end - 1].end if end > begin else start
     length = (stop - start) / max(1, len(texts))
@@ -195,7 +195,7 @@ def _patched(
     return [*words[:begin], *new, *words[end:]]
 
 
-def _figures(texts: Sequence[str]) -> list[str]:
+def _join_digits(texts: Sequence[str]) -> list[str]:
     """Digits that follow each other as one number."""
     joined: list[str] = []
     for text in texts:
@@ -206,7 +206,7 @@ def _figures(texts: Sequence[str]) -> list[str]:
     return joined
 
 
-def _symbols(words: Sequence[Word]) -> list[_Symbol]:
+def _to_symbols(words: Sequence[Word]) -> list[_Symbol]:
     """Numbers digit by digit, code words as their letters, everything else as it is."""
     bare = [word.text.lower().rstrip("?") for word in words]  # a transcript keeps the mark of a question
     texts = [_HOMOPHONES.get(text, text) for text in bare]

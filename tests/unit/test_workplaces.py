@@ -24,7 +24,7 @@ from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
 from edge.agent.events import Decided, DictationEvent
 from edge.agent.parts import Parts, assemble, hear_all, languages_of
-from edge.agent.typed_input import Readers, typed, typed_utterance
+from edge.agent.typed_input import Readers, read_typed, typed_utterance
 from edge.agent.voice_output import VoiceOutput
 from edge.agent.workplaces import AtFirstUse, Unheard, Workplace, Workplaces
 from edge.agree.decide import Rules
@@ -280,7 +280,7 @@ def test_sound_in_a_language_that_nobody_hears_agrees_to_nothing() -> None:
     def hear(reading: Reading) -> list[Order]:
         return dialogue.handle(UtteranceHeard("u", reading))
 
-    hear(typed(ENTRY, rules))
+    hear(read_typed(ENTRY, rules))
     orders = hear(Reading("none", "pallet-move", (), {}, NotUnderstood.UNHEARD_LANGUAGE))
     assert [one.prompt for one in orders if isinstance(one, Say)] == [Prompt.UNHEARD_LANGUAGE]
     assert not any(isinstance(one, Commit) for one in dialogue.handle(Deadline()))

@@ -35,7 +35,7 @@ from edge.agree.readings import find_differing_identifiers, has_no_values, value
 from edge.records import Draft, Drop, Outcome, Reason
 from edge.records.speech import Earcon, Prompt, Sound
 
-AnswerHandler = Callable[[DialogueSession, UtteranceHeard], list[Order]]
+_AnswerHandler = Callable[[DialogueSession, UtteranceHeard], list[Order]]
 
 # Answers to a question for a value.
 
@@ -64,7 +64,7 @@ def take_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     return _select_answer_handler(session, heard)(session, heard)
 
 
-def _select_answer_handler(session: DialogueSession, heard: UtteranceHeard) -> AnswerHandler:
+def _select_answer_handler(session: DialogueSession, heard: UtteranceHeard) -> _AnswerHandler:
     """The function that takes an answer to the open question."""
     match session.about:
         case About.INSTEAD:

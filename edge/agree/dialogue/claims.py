@@ -146,7 +146,7 @@ class AuditResult:
 GIVES_UP = frozenset({Prompt.REPEAT, Prompt.NOT_RECORDED, Prompt.NOTHING_TO_CORRECT, Prompt.NOTHING_TO_CANCEL})
 """Prompts that tell the operator that his words had no effect."""
 
-PUTS_ASIDE = frozenset({Prompt.PARKED, Prompt.PARKED_ENTRY})
+_PUTS_ASIDE = frozenset({Prompt.PARKED, Prompt.PARKED_ENTRY})
 
 BREACH = "conversation_breach"  # The review reason of a claim that a step would have lost, or mixed with another.
 
@@ -191,7 +191,7 @@ def audit(
     }
     kept = [order for order in orders if not (isinstance(order, Commit) and order.draft.utterance_id in mixed)]
     if mixed:  # its readback or question would be about a claim that is closed
-        kept = [order for order in kept if not isinstance(order, Say) or order.prompt in {*GIVES_UP, *PUTS_ASIDE}]
+        kept = [order for order in kept if not isinstance(order, Say) or order.prompt in {*GIVES_UP, *_PUTS_ASIDE}]
     noted = {order.utterance_id for order in kept if isinstance(order, Note)}
     rest = {name for one in (*after.claims, *committed) if one.utterance_id in mixed for name in _utterance_ids(one)}
     ended = {

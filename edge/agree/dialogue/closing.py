@@ -117,7 +117,7 @@ def accept_closing_question(session: DialogueSession, heard: UtteranceHeard) -> 
         case About.CLOSE:
             return _agree_to_close(session, heard)
         case About.REOPEN:
-            return reopen_trailer(session, heard)
+            return _reopen_trailer(session, heard)
         case _:
             return answers.take_yes(session, heard)
 
@@ -134,7 +134,7 @@ def _agree_to_close(session: DialogueSession, heard: UtteranceHeard) -> list[Ord
 # A closed trailer.
 
 
-def reopen_trailer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def _reopen_trailer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Cancel the closing of the entry's trailer on a yes, and go on with the entry."""
     draft, verdict, told = session.open_draft, session.verdict, session.asked.fields
     trailer = str(told[str(session.asked.field)])

@@ -49,10 +49,10 @@ def begin_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         return ask_if_replaces_open(session, heard)
     if relation is Relation.NAME and next_or_instead.may_correct_identifier(session, heard.reading):
         return next_or_instead.ask_next_or_instead(session, heard, drafting.read_with_acoustic_doubts(session, heard))
-    return commit_and_begin_next(session, heard)
+    return _commit_and_begin_next(session, heard)
 
 
-def commit_and_begin_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def _commit_and_begin_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Commit the held entry, which was read back, and begin the next.
 
     If something said over it may have been a "no", it is queued behind the next one instead.
@@ -94,7 +94,7 @@ def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     relation, takes_back = session.relate_to_claim(said), drafting.is_sure_correction(session, heard)
     if not takes_back and not begins_with_foreign_words(said, session.rules):
         if relation is Relation.ANOTHER:
-            return commit_and_begin_next(session, heard)
+            return _commit_and_begin_next(session, heard)
         if relation is Relation.NAME:
             return next_or_instead.ask_next_or_instead(session, heard, said)
     if _may_be_talk(session, said, takes_back=takes_back):

@@ -124,7 +124,7 @@ def begin_entry(session: DialogueSession, heard: UtteranceHeard, *, alone: bool 
     if apart := _park_several_things(session, draft, verdict):
         return apart
     named = replace(draft.reading, fields={**session.named_again, **draft.reading.fields})
-    draft = _without_context_identifier(session, replace(draft, reading=context.fill_from_context(session, named)))
+    draft = _drop_stale_identifier(session, replace(draft, reading=context.fill_from_context(session, named)))
     if verdict.outcome is Outcome.ACCEPT and not alone:
         verdict = replace(verdict, confirm=Confirmation.READBACK)
     if draft.reading.fields.keys() != heard.reading.fields.keys() or heard.reading.act is not Act.RECORD:
@@ -155,7 +155,7 @@ def _park_several_things(session: DialogueSession, draft: Draft, verdict: Verdic
     return [Park(draft.utterance_id, UNANSWERED, values_of(draft.reading), draft), *told]
 
 
-def _without_context_identifier(session: DialogueSession, draft: Draft) -> Draft:
+def _drop_stale_identifier(session: DialogueSession, draft: Draft) -> Draft:
     """The draft without an identifier from the context if another was named since; then the draft needs a yes."""
     fields = draft.reading.fields
     taken = {name for name in session.rules.identifying_fields if name in fields and fields[name].is_taken}
@@ -334,7 +334,7 @@ def queue_open_draft(session: DialogueSession) -> list[Order]:
     draft, values = session.open_draft, session.values
     if draft.act is not Act.RECORD or session.settings.is_closing(draft) or draft.utterance_id in session.needs_yes:
         return park_draft(session)
-    besides = [*tell_next_parked(session), *tell_other_draft_in_review(session)]
+    besides = [*_tell_next_parked(session), *tell_other_draft_in_review(session)]
     session.needs_yes.add(draft.utterance_id)
     context.forget_named_identifiers(session, draft.reading)
     session.close()
@@ -344,11 +344,11 @@ def queue_open_draft(session: DialogueSession) -> list[Order]:
 
 def queue_utterance(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
     """Queue the utterance behind the open draft; a draft that it displaces stays in review, which is announced."""
-    before = tell_next_parked(session)
+    before = _tell_next_parked(session)
     return [heard.note_utterance(as_held_verdict(heard.verdict)), queue_entry(session, heard, said), *before]
 
 
-def tell_next_parked(session: DialogueSession) -> list[Order]:
+def _tell_next_parked(session: DialogueSession) -> list[Order]:
     """Tell that the queued draft stays in review, since another takes its place."""
     return [] if session.queued_draft is None else tell_parked(session, session.queued_draft.reading)
 

@@ -28,8 +28,8 @@ from edge.records import (
 _BY_NAME = {one.value: one for one in Event} | dict.fromkeys(("louder", "softer", "faster", "slower"), Event.ADJUST)
 """The event of each command, by its name; all others are ASKED."""
 
-WORD_S = 1.0  # The longest time for a word of a command; most take a third of it.
-INHALING_S = 1.0  # Sound around a command that may pass for speech: a breath, the end of a noise.
+_WORD_S = 1.0  # The longest time for a word of a command; most take a third of it.
+_INHALING_S = 1.0  # Sound around a command that may pass for speech: a breath, the end of a noise.
 
 _ACTS = {Act.AMEND: Event.CORRECTION, Act.CANCEL: Event.CANCEL, Act.YES: Event.YES, Act.NO: Event.NO}
 _OUTCOMES = {
@@ -96,7 +96,7 @@ class UtteranceHeard:
         """Whether it is too long for its command: a grammar-bound recogniser finds one in any sound."""
         if self.known.acoustics is None or self.reading.act in {Act.RECORD, Act.AMEND}:
             return False
-        return self.known.acoustics.speech_seconds > INHALING_S + WORD_S * len(self.reading.words)
+        return self.known.acoustics.speech_seconds > _INHALING_S + _WORD_S * len(self.reading.words)
 
     def note_utterance(self, verdict: Verdict | None = None) -> Note:
         """The order to record it with a verdict; None: its own."""

@@ -30,7 +30,7 @@ from edge.agree.received import (
 from edge.records import StandingEntry
 from edge.records.speech import FEWEST_TOLD, Prompt, Say
 
-FEWEST_ASKED = 2  # The fewest last characters that identify a pallet in a query, which changes nothing.
+_FEWEST_ASKED = 2  # The fewest last characters that identify a pallet in a query, which changes nothing.
 
 JUST_NOW, THIS_HOUR = timedelta(minutes=1), timedelta(hours=1)
 
@@ -210,7 +210,7 @@ def _say_what_is_known(session: DialogueSession, named: Mapping[str, FieldValue]
     form, meant = session.rules.form, dict(named)
     name, said = next(iter(named.items()))
     if isinstance(said, str):
-        ways = find_by_last_digits(said, _list_known_numbers(session, name), FEWEST_ASKED)
+        ways = find_by_last_digits(said, _list_known_numbers(session, name), _FEWEST_ASKED)
         if len(ways) > 1:
             return Say(Prompt.ENDS_ALIKE, asked=name, candidates=ways[:2])
         meant[name] = ways[0]

@@ -60,7 +60,7 @@ class ToolCall:
     arguments: Mapping[str, Any] = field(repr=False)
 
 
-def call(returned: Returned, offered: Collection[str]) -> ToolCall:
+def parse_call(returned: Returned, offered: Collection[str]) -> ToolCall:
     """The one call in an answer. Raises Refused."""
     match returned.ending:
         case Ending.TRUNCATED:
@@ -69,26 +69,26 @@ def call(returned: Returned, offered: Collection[str]) -> ToolCall:
             raise Refused(AnswerFault.FILTERED, "the service withheld it")
         case Ending.WHOLE:
             pass
-    given = returned.calls or _written(returned.text, offered)
-    calls = [_call(name, arguments, offered) for name, arguments in given]
+    given = returned.calls or _find_written_calls(returned.text, offered)
+    calls = [_check_call(name, arguments, offered) for name, arguments in given]
     if any(one != calls[0] for one in calls):
         raise Refused(AnswerFault.SEVERAL_CALLS, f"{len(calls)} calls that differ")
     return calls[0]
 
 
-def _call(name: str, arguments: Any, offered: Collection[str]) -> ToolCall:
+def _check_call(name: str, arguments: Any, offered: Collection[str]) -> ToolCall:
     tool = name.removeprefix("functions.")  # OpenAI's models sometimes add the namespace
     if tool not in offered:
         raise Refused(AnswerFault.UNKNOWN_TOOL, "a call of a tool that was not offered")
-    meant = _object(arguments) if isinstance(arguments, str) else arguments
+    meant = _parse_object(arguments) if isinstance(arguments, str) else arguments
     if isinstance(meant, str):
-        meant = _object(meant)  # an object that was written as a string
+        meant = _parse_object(meant)  # an object that was written as a string
     if not isinstance(meant, Mapping):
         raise Refused(AnswerFault.WRONG_SHAPE, "arguments that are no object")
     return ToolCall(tool, meant)
 
 
-def _object(text: str) -> Any:
+def _parse_object(text: str) -> Any:
     if len(text) > _LONGEST_ARGUMENTS:
         raise Refused(AnswerFault.TOO_LARGE, "arguments far longer than any reading")
     fenced = _FENCE.fullmatch(text)
@@ -98,12 +98,12 @@ def _object(text: str) -> Any:
         raise Refused(AnswerFault.from_not_strict(fault), f"arguments: {fault}") from None
 
 
-def _written(text: str, offered: Collection[str]) -> tuple[tuple[str, Any], ...]:
+def _find_written_calls(text: str, offered: Collection[str]) -> tuple[tuple[str, Any], ...]:
     """A call written as text, as open models do, with `name` and `arguments` or `parameters`."""
     if not text.strip():
         raise Refused(AnswerFault.NO_CALL, "neither a call nor text")
     try:
-        found = _object(text)
+        found = _parse_object(text)
     except Refused:
         found = None
     match found:
@@ -150,7 +150,7 @@ class ModelWire(Protocol):
 M = TypeVar("M", bound=BaseModel)
 
 
-def as_shaped(shape: type[M], found: Any) -> M:
+def validate_shape(shape: type[M], found: Any) -> M:
     """Validate an answer against the documented shape; other keys are ignored. Raises Refused."""
     try:
         return shape.model_validate(found, strict=True)

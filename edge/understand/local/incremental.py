@@ -29,7 +29,7 @@ Awaited = Callable[[], Collection[str] | None]
 """Returns the fields that the open entry still lacks; None: all of the form's."""
 
 
-def whole_entries() -> None:
+def await_no_fields() -> None:
     """Each utterance is an entry of its own: for devices without a dialogue."""
 
 
@@ -135,9 +135,9 @@ class ListeningAhead:
             self._speculation.used += 1
             self._speculation.used_s += self._foresight_s
             return self._foreseen
-        return await asyncio.to_thread(self._read_now, pcm)
+        return await asyncio.to_thread(self._read_timed, pcm)
 
-    def _read_now(self, pcm: bytes) -> Reading:
+    def _read_timed(self, pcm: bytes) -> Reading:
         began = thread_time()
         reading = self._read(pcm)
         self._speculation.after_s += thread_time() - began
@@ -171,7 +171,7 @@ class OnDeviceInterpreter(ABC):
         language: Language = ENGLISH,
         *,
         converses: bool = False,
-        awaited: Awaited = whole_entries,
+        awaited: Awaited = await_no_fields,
     ) -> None:
         self.name = name
         self.speculation = Speculation()

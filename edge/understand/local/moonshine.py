@@ -23,7 +23,7 @@ from dockvoice_protocol.records import Reading, Transcript
 from edge.audio.pcm import to_floats
 from edge.ports import Attention, Interpreter, WholeUtterance
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
-from edge.understand.stt.hallucinations import hallucination
+from edge.understand.stt.hallucinations import detect_hallucination
 from edge.understand.stt.transcript_reader import TranscriptReader
 
 LANGUAGE = "en"
@@ -46,7 +46,7 @@ class MoonshineInterpreter(Interpreter):
     def __init__(self, form: Form, catalogue: Catalogue) -> None:
         """Load the weights: half a second, some 150 MB. Raises Misconfigured where the package is not here."""
         self._reader = TranscriptReader(form, catalogue, LANGUAGE)
-        self._model = loaded()
+        self._model = load_model()
         self._turn = Lock()
 
     def attend(self) -> Attention:
@@ -57,35 +57,35 @@ class MoonshineInterpreter(Interpreter):
         """The reading of whole sound; a tenth of its length, and more on a busy machine. Blocks."""
         seconds = len(pcm) / SAMPLE_BYTES / SAMPLE_RATE
         text = self._text(pcm) if pcm.strip(b"\0") else ""
-        unbelieved = hallucination(text)
+        unbelieved = detect_hallucination(text)
         transcript = Transcript(self.name, "" if unbelieved else text, None, hallucination=unbelieved)
         return self._reader.read(transcript, _CONFIDENCE, seconds)
 
     def _text(self, pcm: bytes) -> str:
         with self._turn:
             try:
-                return text_of(self._model, pcm)
+                return transcribe(self._model, pcm)
             except Exception as fault:  # noqa: BLE001 - its library's errors share no parent of their own
                 raise Unavailable(f"{self.name}: could not read ({fault}); the utterance is kept") from None
 
 
-def text_of(model: Any, pcm: bytes) -> str:
+def transcribe(model: Any, pcm: bytes) -> str:
     """What the model writes for the sound. Raises whatever its library does."""
-    heard = model.transcribe_without_streaming(between_silences(to_floats(pcm)).tolist(), SAMPLE_RATE)
+    heard = model.transcribe_without_streaming(pad_with_silence(to_floats(pcm)).tolist(), SAMPLE_RATE)
     return " ".join(line.text.strip() for line in heard.lines)
 
 
-def between_silences(samples: Samples) -> Samples:
+def pad_with_silence(samples: Samples) -> Samples:
     """The sound with silence around it, so that nothing of another sound is heard in it."""
     return np.pad(samples, (round(_SILENCE_BEFORE_S * SAMPLE_RATE), round(_SILENCE_AFTER_S * SAMPLE_RATE)))
 
 
-def is_here() -> bool:
+def is_installed() -> bool:
     """Whether the package is installed."""
     return find_spec("moonshine_voice") is not None
 
 
-def loaded() -> Any:
+def load_model() -> Any:
     """The model. Raises Misconfigured where the package or its weights are not here."""
     try:
         from moonshine_voice.moonshine_api import ModelArch  # noqa: PLC0415 - an extra: 56 MB that not every site wants

@@ -35,10 +35,17 @@ from dockvoice_protocol.forms.spoken.reader import Explained
 from dockvoice_protocol.forms.spoken.rough import rough_sentences
 from dockvoice_protocol.records import Expectation, FieldReading, FieldValue, Reading, Transcript, Word
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
-from edge.understand.local.confidence import VOSK, Alternative, Curve, most_likely
-from edge.understand.local.incremental import Awaited, OnDeviceInterpreter, whole_entries
+from edge.understand.local.confidence import VOSK, Alternative, Curve, find_likeliest
+from edge.understand.local.incremental import Awaited, OnDeviceInterpreter, await_no_fields
 from edge.understand.nearness import Loudness, Wearer
-from edge.understand.proposal import NOISE_S, UNKNOWN, proposed, read_without_breath, refuse_unhearable, told_apart
+from edge.understand.proposal import (
+    NOISE_S,
+    UNKNOWN,
+    build_reading,
+    read_without_breath,
+    refuse_unknown_words,
+    resolve_homophones,
+)
 from edge.understand.stt.transcript_reader import TranscriptReader
 
 vosk.SetLogLevel(-1)  # else a page for every recogniser, on the standard error of whichever command is running
@@ -78,7 +85,7 @@ class VoskInterpreter(OnDeviceInterpreter):
         beside: Sequence[str] = (),
         *,
         converses: bool = False,
-        awaited: Awaited = whole_entries,
+        awaited: Awaited = await_no_fields,
         curves: Mapping[Rival, Curve] = VOSK,
     ) -> None:
         """Load the weights, about half a second, to hear `sentences`; with `converses`, those of a conversation too.
@@ -91,10 +98,10 @@ class VoskInterpreter(OnDeviceInterpreter):
         super().__init__(f"vosk/{weights.name}", form, catalogue, converses=converses, awaited=awaited)
         self._labels = frozenset(label.split()[0] for field in form.fields for label in field.labels)
         self._curves = curves
-        knows = knowing(weights)
-        refuse_unhearable(self.name, form, sentences, knows)
+        knows = make_vocabulary_test(weights)
+        refuse_unknown_words(self.name, form, sentences, knows)
         grammar = json.dumps([*sentences * _TIMES, *filter(knows, beside), UNKNOWN])
-        self._decoders = _Decoders(partial(_decoder, loaded(weights), grammar, MOST_ALTERNATIVES))
+        self._decoders = _Decoders(partial(_make_decoder, load_model(weights), grammar, MOST_ALTERNATIVES))
 
     def _begin(self) -> _Recogniser:
         hearings = tuple(_AlternativesHearing(self._decoders, speed, self._labels) for speed in _SPEEDS)
@@ -110,21 +117,22 @@ class VoskInterpreter(OnDeviceInterpreter):
         """The reading of the wearer's own words, without those of other voices."""
         likeliest, explained = hearings[0][0].words, Explained()
         wearer = Wearer(likeliest, loudness)
-        stretch = wearer.alone(wearer.own(likeliest), lambda words: self._read(words, explained), self._needed)
+        words = wearer.own_words(likeliest)
+        stretch = wearer.own_stretch(words, lambda some: self._read(some, explained), self._needed)
 
         def own(words: Sequence[Word]) -> tuple[Word, ...]:
-            near = wearer.own(words)
-            return near if stretch is None else wearer.within(near, stretch)
+            near = wearer.own_words(words)
+            return near if stretch is None else wearer.keep_stretch(near, stretch)
 
         alone = [[replace(one, words=own(one.words)) for one in hearing] for hearing in hearings]
         return self._propose(alone, explained)
 
     def _propose(self, hearings: Sequence[Sequence[Alternative]], explained: Explained) -> Reading:
-        words, fields = most_likely(hearings, lambda words: self._read(words, explained), self._allows)
+        words, fields = find_likeliest(hearings, lambda words: self._read(words, explained), self._allows)
         meant = understood(words, self._form, self._catalogue, explained=explained)
         before = meant.preface_words(longer_than_s=NOISE_S)
         sure = {name: self._calibrated(field) for name, field in fields.items()}
-        return proposed(self.name, self._form, self._catalogue, words, sure, preface=before, meant=meant)
+        return build_reading(self.name, self._form, self._catalogue, words, sure, preface=before, meant=meant)
 
     def _calibrated(self, field: FieldReading) -> FieldReading:
         curve = self._curves[rivalry(field.value, field.runner_up)]
@@ -151,7 +159,7 @@ class UnmeasuredVosk(OnDeviceInterpreter):
         names: Sequence[str] = (),
         works: Sequence[str] = (),
         converses: bool = False,
-        awaited: Awaited = whole_entries,
+        awaited: Awaited = await_no_fields,
     ) -> None:
         """Load the weights. `names` are what operators sign on with, `works` the ways to name the forms at hand.
 
@@ -160,8 +168,8 @@ class UnmeasuredVosk(OnDeviceInterpreter):
         """
         super().__init__(f"vosk/{weights.name}", form, catalogue, language, converses=converses, awaited=awaited)
         self._reader = TranscriptReader(form, catalogue, language.code)
-        told = rough_sentences(form, catalogue, language, knowing(weights), names, works)
-        self._decoders = _Decoders(partial(_decoder, loaded(weights), json.dumps([*told, UNKNOWN])))
+        told = rough_sentences(form, catalogue, language, make_vocabulary_test(weights), names, works)
+        self._decoders = _Decoders(partial(_make_decoder, load_model(weights), json.dumps([*told, UNKNOWN])))
 
     def _begin(self) -> _WordsHearing:
         return _WordsHearing(self._decoders, self._understand, self._is_unfinished_entry)
@@ -229,7 +237,7 @@ class _Decoders:
         return self._made(), 0
 
 
-def _decoder(model: Any, grammar: str, alternatives: int = 0) -> Any:
+def _make_decoder(model: Any, grammar: str, alternatives: int = 0) -> Any:
     """A decoder that gives words with times and confidences, or so many `alternatives`."""
     made = vosk.KaldiRecognizer(model, SAMPLE_RATE, grammar)
     made.SetWords(True)
@@ -302,24 +310,24 @@ class _AlternativesHearing(_Hearing):
     """The likeliest ways to hear it, at one speed of the voice."""
 
     def __init__(self, decoders: _Decoders, speed: float, labels: Collection[str]) -> None:
-        """`speed` is that of the voice: 0.5 is half as fast, and an octave lower. `labels` are as for `told_apart`."""
+        """`speed` is the voice's: 0.5 is half as fast, an octave lower. `labels`: as for `resolve_homophones`."""
         super().__init__(decoders)
         self._speed = speed
         self._labels = labels
         self._stretch = soxr.ResampleStream(SAMPLE_RATE * speed, SAMPLE_RATE, 1, dtype="int16")
 
     def accept(self, pcm: bytes) -> None:
-        super().accept(pcm if self._speed == 1 else self._stretched(pcm))
+        super().accept(pcm if self._speed == 1 else self._resample(pcm))
 
     def alternatives(self) -> tuple[Alternative, ...]:
         if self._speed != 1:
-            super().accept(self._stretched(b"", last=True))
+            super().accept(self._resample(b"", last=True))
         found = self._result()["alternatives"]
-        return tuple(Alternative(one["confidence"], words) for one in found for words in self._ways(one))
+        return tuple(Alternative(one["confidence"], words) for one in found for words in self._parse_alternative(one))
 
-    def _ways(self, alternative: Mapping[str, Any]) -> tuple[tuple[Word, ...], ...]:
+    def _parse_alternative(self, alternative: Mapping[str, Any]) -> tuple[tuple[Word, ...], ...]:
         said = alternative.get("result", ())
-        return told_apart(
+        return resolve_homophones(
             [Word(one["word"], self._at(one["start"]), self._at(one["end"]), 1.0) for one in said],
             self._labels,
         )
@@ -327,18 +335,18 @@ class _AlternativesHearing(_Hearing):
     def _at(self, told: float) -> float:
         return super()._at(told) * self._speed
 
-    def _stretched(self, pcm: bytes, *, last: bool = False) -> bytes:
+    def _resample(self, pcm: bytes, *, last: bool = False) -> bytes:
         return bytes(self._stretch.resample_chunk(np.frombuffer(pcm, np.int16), last=last).tobytes())
 
 
-def knowing(weights: Path) -> Callable[[str], bool]:
+def make_vocabulary_test(weights: Path) -> Callable[[str], bool]:
     """A predicate for phrases whose words are all in the vocabulary. Raises Misconfigured where loading fails."""
-    model = loaded(weights)
+    model = load_model(weights)
     return lambda said: all(int(model.vosk_model_find_word(word)) >= 0 for word in said.split())
 
 
 @lru_cache
-def loaded(weights: Path) -> Any:
+def load_model(weights: Path) -> Any:
     """The model of these weights, the same for all forms of a device. Raises Misconfigured."""
     try:
         return vosk.Model(str(weights))
@@ -358,7 +366,7 @@ class WakeWord:
 
     def __init__(self, weights: Path, phrase: str) -> None:
         """Load the weights, about half a second. Raises Misconfigured for words that they do not know."""
-        self._model = loaded(weights)
+        self._model = load_model(weights)
         self._phrase = phrase.split()
         if unknown := [word for word in self._phrase if self._model.vosk_model_find_word(word) < 0]:
             raise Misconfigured(
@@ -366,9 +374,9 @@ class WakeWord:
             )
         self._grammar = json.dumps([phrase, *self._phrase, *_DECOYS])
 
-    def spotted(self, pcm: bytes) -> int | None:
+    def find_phrase_end(self, pcm: bytes) -> int | None:
         """The sample index at which the phrase that `pcm` begins with ends; None where it begins otherwise."""
-        kaldi = _decoder(self._model, self._grammar)
+        kaldi = _make_decoder(self._model, self._grammar)
         kaldi.AcceptWaveform(pcm[: round(_LONGEST_S * SAMPLE_RATE) * SAMPLE_BYTES])
         words: list[dict[str, Any]] = json.loads(kaldi.FinalResult()).get("result", [])
         first = words[: len(self._phrase)]

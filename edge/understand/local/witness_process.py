@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from dockvoice_protocol.errors import Unavailable
-from edge.understand.local.moonshine import loaded, text_of
-from edge.understand.stt.hallucinations import hallucination
+from edge.understand.local.moonshine import load_model, transcribe
+from edge.understand.stt.hallucinations import detect_hallucination
 
 _COMMAND = (sys.executable, "-m", __name__)
 
@@ -41,7 +41,7 @@ class WitnessProcess:
         """
         process = self._process or await self._started()
         try:
-            return str(json.loads(await _answer(process, pcm))["words"])
+            return str(json.loads(await _exchange(process, pcm))["words"])
         except BaseException as fault:
             await self.end()  # an answer to this may still be under way, and would be taken for one to the next
             if isinstance(fault, OSError | ValueError | LookupError | EOFError):
@@ -71,7 +71,7 @@ class WitnessProcess:
             await process.wait()
 
 
-async def _answer(process: Process, pcm: bytes) -> bytes:
+async def _exchange(process: Process, pcm: bytes) -> bytes:
     if process.stdin is None or process.stdout is None:
         raise EOFError
     process.stdin.write(len(pcm).to_bytes(_LENGTH) + pcm)
@@ -84,10 +84,10 @@ async def _answer(process: Process, pcm: bytes) -> bytes:
 def main() -> None:
     """Hear one utterance after the other, until there are no more."""
     os.nice(_NICE)
-    model = loaded()
+    model = load_model()
     while length := sys.stdin.buffer.read(_LENGTH):
-        text = text_of(model, sys.stdin.buffer.read(int.from_bytes(length)))
-        sys.stdout.write(json.dumps({"words": "" if hallucination(text) else text}) + "\n")
+        text = transcribe(model, sys.stdin.buffer.read(int.from_bytes(length)))
+        sys.stdout.write(json.dumps({"words": "" if detect_hallucination(text) else text}) + "\n")
         sys.stdout.flush()
 
 

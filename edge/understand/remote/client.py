@@ -35,8 +35,8 @@ from edge.understand.remote.failures import (
     Failure,
     Garbled,
     TryLater,
-    failure,
-    request_id_of,
+    classify_response,
+    find_request_id,
 )
 
 _TOKEN_AGE_S = 300.0
@@ -73,9 +73,9 @@ class _Credentials(httpx.Auth):
         """Put the header on a request, where a key is set. Raises Barred without a token."""
         settings, key, header = self._settings, self._settings.key, self._settings.header
         if settings.token_file is not None:
-            key, header = self._fit(await asyncio.to_thread(self._read, settings.token_file)), KeyHeader.BEARER
+            key, header = self._check_token(await asyncio.to_thread(self._read, settings.token_file)), KeyHeader.BEARER
         elif settings.token_command is not None:
-            key, header = await self._printed(settings.token_command), KeyHeader.BEARER
+            key, header = await self._read_from_command(settings.token_command), KeyHeader.BEARER
         if key is not None and header is not KeyHeader.NONE:
             name, scheme = _SCHEMES.get(header, (header, ""))
             request.headers[name] = scheme + key.get_secret_value()
@@ -92,9 +92,9 @@ class _Credentials(httpx.Auth):
             reason = fault.strerror if isinstance(fault, OSError) else "not ASCII text"
             raise self._barred(f"token_file {file} cannot be read ({reason}); renew it") from None
 
-    async def _printed(self, command: str) -> SecretStr:
+    async def _read_from_command(self, command: str) -> SecretStr:
         if self._token is None or self._clock() >= self._until:
-            self._token = self._fit(await self._run(command))
+            self._token = self._check_token(await self._run(command))
             self._until = self._clock() + _TOKEN_AGE_S
         return self._token
 
@@ -125,7 +125,7 @@ class _Credentials(httpx.Auth):
     def _barred(self, told: str) -> Barred:
         return Barred(self._name, told, concerns_key=True)
 
-    def _fit(self, token: str) -> SecretStr:
+    def _check_token(self, token: str) -> SecretStr:
         if not _TOKEN.fullmatch(token.strip()):
             source = "token_file" if self._settings.token_file else "token_command"
             raise self._barred(f"{source} gave no token: printable ASCII without spaces is needed; renew it")
@@ -210,7 +210,7 @@ class Client:
         self._pool = httpx.AsyncClient(
             auth=self._credentials,
             base_url=settings.base_url,
-            verify=_trusted(name, settings),
+            verify=_make_tls_context(name, settings),
             http2=True,
             timeout=None,  # noqa: S113 - each request has a deadline of its own, retries included
             limits=httpx.Limits(max_connections=20, max_keepalive_connections=5, keepalive_expiry=_IDLE_S),
@@ -280,7 +280,7 @@ class Client:
             stop=stop_before_delay(within_s),
             reraise=True,
         )
-        return await self._counted(about, tries(self._ask, method, path, sent, began, began + within_s))
+        return await self._count_outcome(about, tries(self._ask, method, path, sent, began, began + within_s))
 
     async def _ask(self, method: str, path: str, sent: dict[str, Any], began: float, until: float) -> ServiceAnswer:
         """Send a request that began at `began` and has until `until`, both by the loop's clock.
@@ -301,9 +301,9 @@ class Client:
             raise TryLater(self.name, f"the connection broke ({type(fault).__name__}); it is tried again") from None
         headers = response.headers
         if not response.is_success:
-            raise failure(self.name, response.status_code, headers, body)
+            raise classify_response(self.name, response.status_code, headers, body)
         self._refuse_abroad(headers)
-        return ServiceAnswer(self.name, headers, body, request_id_of(headers), loop.time() - began)
+        return ServiceAnswer(self.name, headers, body, find_request_id(headers), loop.time() - began)
 
     async def _body(self, response: httpx.Response) -> bytes:
         body = bytearray()
@@ -312,7 +312,7 @@ class Client:
             body += piece
             if len(body) > LARGEST_ANSWER:
                 raise Garbled(
-                    self.name, AnswerFault.TOO_LARGE, "it is larger than any answer", request_id_of(response.headers)
+                    self.name, AnswerFault.TOO_LARGE, "it is larger than any answer", find_request_id(response.headers)
                 )
             if stream and body.rstrip().endswith(_DONE):
                 break  # some servers keep the connection open behind it
@@ -324,7 +324,7 @@ class Client:
         regions = EU_REGIONS.get(self.settings.kind)
         if region and regions and self.settings.residency == "eu" and region not in regions:
             told = f"residency is 'eu', but region {region[:40]!r} answered; use a deployment within the EU"
-            raise Barred(self.name, told, request_id_of(headers), concerns_key=True)
+            raise Barred(self.name, told, find_request_id(headers), concerns_key=True)
 
     def _admit(self, about: str) -> None:
         """Let a request through, unless a hold or the breaker forbids it: then at once, so that others can be asked."""
@@ -337,7 +337,7 @@ class Client:
             told = "it failed several times in a row, and is left alone for a while"
             raise TryLater(self.name, told, None, self._breaker.wait_s(now))
 
-    async def _counted(self, about: str, trying: Awaitable[ServiceAnswer]) -> ServiceAnswer:
+    async def _count_outcome(self, about: str, trying: Awaitable[ServiceAnswer]) -> ServiceAnswer:
         """The answer; the breaker and the holds learn how the request ended, its tries together counting as one."""
         try:
             answer = await trying
@@ -374,7 +374,7 @@ def _asked_pause_s(fault: BaseException) -> float:
     return (fault.retry_after_s or 0.0) if isinstance(fault, TryLater) else 0.0
 
 
-def _trusted(name: str, settings: ClientSettings) -> ssl.SSLContext | bool:
+def _make_tls_context(name: str, settings: ClientSettings) -> ssl.SSLContext | bool:
     if settings.ca_file is None:
         return True
     try:

@@ -128,9 +128,9 @@ class Garbled(Failure):
         self.fault = fault
 
 
-def failure(client: str, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
+def classify_response(client: str, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
     """What a response of status 300 and above means."""
-    request_id, code = request_id_of(headers), _code(body)
+    request_id, code = find_request_id(headers), _parse_error_code(body)
     told = f"status {status}" + (f", {code}" if code else "")
     if code in _NO_CREDIT:
         return Barred(client, f"{told}: {_BARRING[402]}", request_id, concerns_key=True)
@@ -139,18 +139,18 @@ def failure(client: str, status: int, headers: Mapping[str, str], body: bytes) -
     if status in _BARRING:
         return Barred(client, f"{told}: {_BARRING[status]}", request_id, concerns_key=status in {401, 402})
     if status in _PASSING or status >= 500:  # noqa: PLR2004 - RFC 9110, 15.6: the server's own fault
-        wait = _retry_after_s(headers)
+        wait = _parse_retry_after_s(headers)
         return TryLater(client, f"{told}: busy or broken; it is tried again", request_id, wait)
     return OurFault(client, f"{told}: the request was not taken; see the interpreter's settings", request_id)
 
 
-def request_id_of(headers: Mapping[str, str]) -> str | None:
+def find_request_id(headers: Mapping[str, str]) -> str | None:
     """What the service calls the request: for its support."""
     given = (headers[name] for name in _REQUEST_IDS if name in headers)
     return next((one for one in given if _ID.fullmatch(one)), None)
 
 
-def _retry_after_s(headers: Mapping[str, str]) -> float | None:
+def _parse_retry_after_s(headers: Mapping[str, str]) -> float | None:
     """How long the service wants to be left alone: `retry-after-ms` is OpenAI's, `retry-after` RFC 9110's, 10.2.3."""
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", given := headers.get(name, "").strip()):
@@ -162,7 +162,7 @@ def _retry_after_s(headers: Mapping[str, str]) -> float | None:
     return max(0.0, (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
 
 
-def _code(body: bytes) -> str | None:
+def _parse_error_code(body: bytes) -> str | None:
     """The code inside an error: `error.code` or `.type` (OpenAI, Azure), `error.status` (Google), `detail.status`.
 
     Google's says more in the `reason` of one of its `details`.

@@ -39,7 +39,7 @@ OWN_NAMES = frozenset({ClientKind.AZURE_OPENAI})
 """Where what is asked for is called as its owner likes: Azure's deployments."""
 
 
-def family(model: str) -> str:
+def model_family(model: str) -> str:
     """The model without the mark of a release: those of one family are one opinion."""
     return _RELEASE.sub("", model.removeprefix("models/").lower())
 
@@ -59,7 +59,7 @@ class Answerer:
 
     def name(self, answered: str | None) -> str:
         """The reader's name as it goes on record. Warns once for each other model than the one asked for."""
-        if answered is None or self._kind in OWN_NAMES or family(answered) == family(self.asked):
+        if answered is None or self._kind in OWN_NAMES or model_family(answered) == model_family(self.asked):
             return f"{self._client}/{self.asked}"
         if answered not in self._told:
             self._told.add(answered)
@@ -99,7 +99,7 @@ class _File(BaseModel):
 
 
 @cache
-def vendors(path: Path | None = None) -> Mapping[ClientKind, Vendor]:
+def load_vendors(path: Path | None = None) -> Mapping[ClientKind, Vendor]:
     """What is known of every vendor's models; None: by the shipped file. Raises Misconfigured."""
     path = path or shipped_directory("config") / "models.toml"
     try:
@@ -109,13 +109,13 @@ def vendors(path: Path | None = None) -> Mapping[ClientKind, Vendor]:
         raise Misconfigured(f"{path}: {told}; install dockvoice again, or mend the file") from None
 
 
-def announced(kind: ClientKind, model: str) -> tuple[Lifetime, Vendor] | None:
+def find_lifetime(kind: ClientKind, model: str) -> tuple[Lifetime, Vendor] | None:
     """What is announced of a model: of that very release, else of its family. None where nothing is known."""
-    vendor = vendors().get(kind)
+    vendor = load_vendors().get(kind)
     if vendor is None:
         return None
     known = {name.lower(): lifetime for name, lifetime in vendor.models.items()}
-    found = known.get(model.lower()) or known.get(family(model))
+    found = known.get(model.lower()) or known.get(model_family(model))
     return None if found is None else (found, vendor)
 
 
@@ -141,40 +141,41 @@ class Served:
     ends: date | None  # The announced end, where there is one.
 
 
-async def served(client: Client, model: str | None, within_s: float) -> Served:
+async def ask_about_model(client: Client, model: str | None, within_s: float) -> Served:
     """Ask about a model. Raises Failure: Barred where the key is refused, TryLater where nothing answers in time."""
     await client.warm()
     if client.settings.kind is ClientKind.GEMINI and model is not None:
-        return await _gemini(client, model, within_s)
+        return await _ask_gemini(client, model, within_s)
     if (path := _LISTS.get(client.settings.kind)) is None:
-        return await _reached(client, within_s)
+        return await _check_reachable(client, within_s)
     answer = await client.get(path, within_s=within_s)
     if model is not None and client.settings.kind in OWN_NAMES:
-        return _deployed(answer, model)
+        return _find_deployed(answer, model)
     if model is None or client.settings.kind in _NOT_LISTED:
         return Served(answer.seconds, None, None)
-    return _listed(answer, model)
+    return _find_in_list(answer, model)
 
 
-def _listed(answer: ServiceAnswer, model: str) -> Served:
+def _find_in_list(answer: ServiceAnswer, model: str) -> Served:
     """Whether the model is in the list, and its end, which each vendor calls otherwise."""
-    found = next((one for one in _entries(answer) if model in {one.get("id"), *_aliases(one)}), None)
+    found = next((one for one in _list_entries(answer) if model in {one.get("id"), *_aliases(one)}), None)
     if found is None:
         return Served(answer.seconds, is_there=False, ends=None)
-    return Served(answer.seconds, is_there=True, ends=_day(found.get("shutdown_date") or found.get("deprecation")))
+    ends = _parse_day(found.get("shutdown_date") or found.get("deprecation"))
+    return Served(answer.seconds, is_there=True, ends=ends)
 
 
-def _deployed(answer: ServiceAnswer, model: str) -> Served:
+def _find_deployed(answer: ServiceAnswer, model: str) -> Served:
     """The end of the model that a deployment is called after, where it is called so: the list is of models alone.
 
     Of several releases the one that lasts longest, since a deployment moves on by itself.
     """
-    same = [one for one in _entries(answer) if family(str(one.get("id"))) == family(model)]
+    same = [one for one in _list_entries(answer) if model_family(str(one.get("id"))) == model_family(model)]
     retired = [one["deprecation"].get("inference") for one in same if isinstance(one.get("deprecation"), dict)]
-    return Served(answer.seconds, None, max((day for day in map(_day, retired) if day), default=None))
+    return Served(answer.seconds, None, max((day for day in map(_parse_day, retired) if day), default=None))
 
 
-def _entries(answer: ServiceAnswer) -> list[dict[str, Any]]:
+def _list_entries(answer: ServiceAnswer) -> list[dict[str, Any]]:
     listed = answer.json()
     models = listed.get("data") if isinstance(listed, dict) else None
     return [one for one in models or () if isinstance(one, dict)]
@@ -185,7 +186,7 @@ def _aliases(one: dict[str, Any]) -> list[str]:
     return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
-async def _gemini(client: Client, model: str, within_s: float) -> Served:
+async def _ask_gemini(client: Client, model: str, within_s: float) -> Served:
     try:
         answer = await client.get(f"/v1beta/models/{model}", within_s=within_s, about=model)
     except Barred as barred:
@@ -195,7 +196,7 @@ async def _gemini(client: Client, model: str, within_s: float) -> Served:
     return Served(answer.seconds, is_there=True, ends=None)
 
 
-async def _reached(client: Client, within_s: float) -> Served:
+async def _check_reachable(client: Client, within_s: float) -> Served:
     """Any answer at all will do: nothing there is free of charge, so the key shows with the first utterance."""
     try:
         answer = await client.get("/", within_s=within_s, about="/")
@@ -204,7 +205,7 @@ async def _reached(client: Client, within_s: float) -> Served:
     return Served(answer.seconds, None, None)
 
 
-def _day(told: Any) -> date | None:
+def _parse_day(told: Any) -> date | None:
     """A day as services write one: `2027-01-20`, with or without a time, or Unix time."""
     if isinstance(told, int | float):
         return datetime.fromtimestamp(told, UTC).date()

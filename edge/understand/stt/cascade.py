@@ -19,7 +19,7 @@ from edge.config import InterpreterSettings, Parser
 from edge.ports import Attention, Interpreter, Transcriber, WholeUtterance
 from edge.records import Utterance
 from edge.understand.prices import with_cost
-from edge.understand.stt.transcript_reader import DICTATED, TranscriptReader, borne_out, doubted
+from edge.understand.stt.transcript_reader import DICTATED, TranscriptReader, keep_borne_out, limit_by_words
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ class Cascade(Interpreter):
             # What was heard need not wait for what the model would have made of it: the rest is asked for.
             logger.warning("%s: the text model did not answer, the parser's reading stands (%s)", self.name, fault)
             return parsed
-        return self._checked(read, parsed, transcript)
+        return self._check_words(read, parsed, transcript)
 
     def _is_enough(self, parsed: Reading) -> bool:
         """Has the parser, where it goes first, a command, or one value that may stand for every field required?"""
@@ -92,27 +92,27 @@ class Cascade(Interpreter):
             and all(self._catalogue.knows(self._form[name].catalogue, value) for name, value in values.items())
         )
 
-    def _checked(self, read: Reading, parsed: Reading, transcript: Transcript) -> Reading:
+    def _check_words(self, read: Reading, parsed: Reading, transcript: Transcript) -> Reading:
         """The model's reading, as far as the transcript bears it out."""
-        spellings = (transcript.text, self._parser.mended(transcript.text))
-        borne = borne_out(read, spellings, parsed.fields)
+        spellings = (transcript.text, self._parser.correct_labels(transcript.text))
+        borne = keep_borne_out(read, spellings, parsed.fields)
         sure = self._settings.confidence if transcript.confidence is None else transcript.confidence
         return replace(
             borne,
             interpreter=f"{transcript.transcriber} + {read.interpreter}",
             words=parsed.words,
             preface=parsed.preface,
-            fields={name: _as_sure(field, transcript, sure) for name, field in borne.fields.items()},
-            usage=_together(transcript.usage, read.usage and with_cost(read.usage, self._settings)),
+            fields={name: _limit_confidence(field, transcript, sure) for name, field in borne.fields.items()},
+            usage=_sum_usage(transcript.usage, read.usage and with_cost(read.usage, self._settings)),
         )
 
 
-def _as_sure(field: FieldReading, transcript: Transcript, sure: float) -> FieldReading:
+def _limit_confidence(field: FieldReading, transcript: Transcript, sure: float) -> FieldReading:
     """As sure as the transcriber was: what reads a text cannot be surer of the sound."""
-    return doubted(replace(field, confidence=sure), transcript.words)
+    return limit_by_words(replace(field, confidence=sure), transcript.words)
 
 
-def _together(transcribed: Usage | None, read: Usage | None) -> Usage | None:
+def _sum_usage(transcribed: Usage | None, read: Usage | None) -> Usage | None:
     if transcribed is None or read is None:
         return transcribed or read
     costs = [cost for cost in (transcribed.cost_usd, read.cost_usd) if cost is not None]

@@ -36,17 +36,17 @@ _ECHO_WORDS = 4
 that "pallet … units … dock" of an operator never runs so far along with one."""
 
 
-def hallucination(text: str, prompt: str = "") -> Hallucination | None:
+def detect_hallucination(text: str, prompt: str = "") -> Hallucination | None:
     """Why a text is not to be believed; None where nothing speaks against it. `prompt` is what the model was given."""
     said = _words(text)
     if not said:
         return None
     phrase = " ".join(said)
-    if _halved(phrase) in _STOCK_PHRASES or phrase.startswith(_CREDITS):
+    if _collapse_repetition(phrase) in _STOCK_PHRASES or phrase.startswith(_CREDITS):
         return Hallucination.STOCK_PHRASE
-    if _loops(said):
+    if _is_looping(said):
         return Hallucination.LOOP
-    if _echoes(said, _words(prompt)):
+    if _echoes_prompt(said, _words(prompt)):
         return Hallucination.PROMPT_RETURNED
     return None
 
@@ -57,7 +57,7 @@ def _words(text: str) -> list[str]:
     return re.sub(r"[^\w\s]", "", apart).split()
 
 
-def _halved(phrase: str) -> str:
+def _collapse_repetition(phrase: str) -> str:
     """A phrase that is only repeated, once: "thank you thank you" becomes "thank you"."""
     words = phrase.split()
     for size in range(1, len(words) // 2 + 1):
@@ -67,7 +67,7 @@ def _halved(phrase: str) -> str:
     return phrase
 
 
-def _loops(said: Sequence[str]) -> bool:
+def _is_looping(said: Sequence[str]) -> bool:
     sizes = (1, *range(_LEAST_LOOP, len(said) // _LOOP_TIMES + 1))
     return any(_repeats(said, size, max(_LOOP_TIMES, math.ceil(_LOOP_WORDS / size))) for size in sizes)
 
@@ -79,6 +79,6 @@ def _repeats(said: Sequence[str], size: int, times: int) -> bool:
     return any(list(said[at : at + whole]) == list(said[at : at + size]) * times for at in starts)
 
 
-def _echoes(said: Sequence[str], prompt: Sequence[str]) -> bool:
+def _echoes_prompt(said: Sequence[str], prompt: Sequence[str]) -> bool:
     given = {tuple(prompt[at : at + _ECHO_WORDS]) for at in range(len(prompt) - _ECHO_WORDS + 1)}
     return any(tuple(said[at : at + _ECHO_WORDS]) in given for at in range(len(said) - _ECHO_WORDS + 1))

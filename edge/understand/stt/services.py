@@ -12,8 +12,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from pydantic.alias_generators import to_camel, to_pascal
 
 from dockvoice_protocol.records import Word
-from edge.understand.llm.chunks import wav
-from edge.understand.stt.transcriber import Expected, PieceTranscript, Request, TranscriberWire, flac, likelihood
+from edge.understand.llm.chunks import to_wav
+from edge.understand.stt.transcriber import Expected, PieceTranscript, Request, TranscriberWire, to_flac, to_probability
 
 _AZURE_PATH = "/speech/recognition/conversation/cognitiveservices/v1"
 
@@ -31,7 +31,7 @@ class AzureWire(TranscriberWire):
         """The sound as WAV, whose format the header must spell out."""
         return Request(
             _AZURE_PATH,
-            content=wav(pcm),
+            content=to_wav(pcm),
             params={"language": self.expected.regional, "format": "detailed", "profanity": "raw"},
             headers={"content-type": "audio/wav; codecs=audio/pcm; samplerate=16000", "accept": "application/json"},
         )
@@ -110,7 +110,7 @@ class DeepgramWire(TranscriberWire):
             "numerals": "false",
             **({"keyterm": terms} if terms else {}),
         }
-        return Request(_DEEPGRAM_PATH, content=flac(pcm), params=params, headers={"content-type": "audio/flac"})
+        return Request(_DEEPGRAM_PATH, content=to_flac(pcm), params=params, headers={"content-type": "audio/flac"})
 
     def parse(self, answer: Any, seconds: float) -> PieceTranscript:
         """Parse the first alternative of the one channel."""
@@ -118,9 +118,9 @@ class DeepgramWire(TranscriberWire):
         best = read.results.channels[0].alternatives[0]
         words = tuple(Word(word.word, word.start, word.end, word.confidence) for word in best.words)
         sure = min((word.confidence for word in words), default=None)
-        return PieceTranscript(best.transcript.strip(), sure, words, model=self._answered(read.metadata.model_info))
+        return PieceTranscript(best.transcript.strip(), sure, words, model=self._served_model(read.metadata.model_info))
 
-    def _answered(self, told: Mapping[str, _DeepgramModel]) -> str | None:
+    def _served_model(self, told: Mapping[str, _DeepgramModel]) -> str | None:
         """The kind of model that answered; the one asked for where that is of the kind: "nova-3-medical", "nova-3"."""
         kind = next((model.arch for model in told.values()), None)
         return self.model if kind is None or self.model.startswith(kind) else kind
@@ -184,14 +184,14 @@ class ScribeWire(TranscriberWire):
             "temperature": "0",
             **({"keyterms": terms} if terms else {}),
         }
-        return Request(_SCRIBE_PATH, files={"file": ("utterance.flac", flac(pcm), "audio/flac")}, data=data)
+        return Request(_SCRIBE_PATH, files={"file": ("utterance.flac", to_flac(pcm), "audio/flac")}, data=data)
 
     def parse(self, answer: Any, seconds: float) -> PieceTranscript:
         """Parse the text and its words, without the spaces and noises, which come as words too."""
         read = _ScribeAnswer.model_validate(answer)
         said = [word for word in read.words if word.type == "word"]
         words = tuple(
-            Word(word.text.strip(), word.start, word.end, likelihood(word.logprob))
+            Word(word.text.strip(), word.start, word.end, to_probability(word.logprob))
             for word in said
             if word.start is not None and word.end is not None and word.logprob is not None
         )
@@ -229,7 +229,7 @@ class GoogleWire(TranscriberWire):
             "features": {"enableWordConfidence": True, "enableWordTimeOffsets": True},
             **({"adaptation": self._adaptation()} if self.expected.phrases else {}),
         }
-        return Request(self._path, json={"config": config, "content": base64.b64encode(flac(pcm)).decode()})
+        return Request(self._path, json={"config": config, "content": base64.b64encode(to_flac(pcm)).decode()})
 
     def _adaptation(self) -> dict[str, Any]:
         """The words to expect, given along with the request (SpeechAdaptation of google-cloud-speech 2.41.0)."""
@@ -246,12 +246,12 @@ class GoogleWire(TranscriberWire):
         return PieceTranscript(text.strip(), min(sure, default=None), _google_words(best, seconds))
 
 
-def _google_seconds(duration: object) -> object:
+def _parse_google_duration(duration: object) -> object:
     """A duration of protobuf's JSON: "0.400s"."""
     return duration.removesuffix("s") if isinstance(duration, str) else duration
 
 
-_GoogleSeconds = Annotated[float, BeforeValidator(_google_seconds)]
+_GoogleSeconds = Annotated[float, BeforeValidator(_parse_google_duration)]
 
 
 class _GoogleWord(BaseModel):

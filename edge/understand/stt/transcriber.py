@@ -24,12 +24,12 @@ from dockvoice_protocol.records import Hallucination, Transcript, Usage, Word
 from edge.config import TranscriberSettings
 from edge.ports import Transcriber
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Utterance
-from edge.understand.llm.chunks import pieces
+from edge.understand.llm.chunks import split_at_pauses
 from edge.understand.prices import with_cost
 from edge.understand.remote.client import Client, ServiceAnswer
 from edge.understand.remote.failures import AnswerFault, Garbled, TryLater
 from edge.understand.remote.served_models import Answerer
-from edge.understand.stt.hallucinations import hallucination
+from edge.understand.stt.hallucinations import detect_hallucination
 
 
 @dataclass(frozen=True)
@@ -103,25 +103,25 @@ class Expected:
         return str(table(self.short, "voices")["region"])
 
 
-def hints(form: Form, language: str) -> str:
+def label_hints(form: Form, language: str) -> str:
     """The form's labels and units, as a prompt. Never a value: models hand plausible records back for noise."""
     wordings = [field.wording(language) for field in form.fields]
     return ", ".join(dict.fromkeys(word for wording in wordings for word in (*wording.labels, *wording.units)))
 
 
-def flac(pcm: bytes) -> bytes:
+def to_flac(pcm: bytes) -> bytes:
     """Sound as a FLAC file, half the size of a WAV file and the same sound."""
     file = io.BytesIO()
     soundfile.write(file, np.frombuffer(pcm, dtype="<i2"), SAMPLE_RATE, format="FLAC", subtype="PCM_16")
     return file.getvalue()
 
 
-def likelihood(logprob: float) -> float:
+def to_probability(logprob: float) -> float:
     """A probability, 0 to 1, from its natural logarithm. What is no number, or above 0, is taken for no certainty."""
     return math.exp(logprob) if logprob <= 0 else 0.0
 
 
-def spread(texts: Sequence[str], confidences: Sequence[float], seconds: float) -> tuple[Word, ...]:
+def spread_words(texts: Sequence[str], confidences: Sequence[float], seconds: float) -> tuple[Word, ...]:
     """Words of which only the order is known: they share the sound by their letters. Nothing may rest on the times."""
     whole = sum(map(len, texts)) or 1
     words: list[Word] = []
@@ -160,12 +160,12 @@ class CloudTranscriber(Transcriber):
         ends = time.monotonic() + within_s
         parts: list[_Part] = []
         at = 0
-        for piece in pieces(pcm, self._settings.max_seconds):
-            parts.append(await self._part(piece, at / SAMPLE_BYTES / SAMPLE_RATE, ends - time.monotonic()))
+        for piece in split_at_pauses(pcm, self._settings.max_seconds):
+            parts.append(await self._transcribe_piece(piece, at / SAMPLE_BYTES / SAMPLE_RATE, ends - time.monotonic()))
             at += len(piece)
-        return self._transcript([part for part in parts if part.heard.text], parts)
+        return self._join_parts([part for part in parts if part.heard.text], parts)
 
-    async def _part(self, pcm: bytes, start: float, within_s: float) -> _Part:
+    async def _transcribe_piece(self, pcm: bytes, start: float, within_s: float) -> _Part:
         if within_s <= 0:
             raise TryLater(self._client.name, "no time was left for the rest of a long utterance; give it more")
         asked = self._wire.request(pcm)
@@ -190,10 +190,10 @@ class CloudTranscriber(Transcriber):
             garbled = Garbled(self._client.name, AnswerFault.WRONG_SHAPE, where, answer.request_id)
             garbled.usage = with_cost(Usage(self._client.name, self._wire.model, audio_seconds=seconds), self._settings)
             raise garbled from None
-        disbelief = heard.hallucination or hallucination(heard.text, self._wire.expected.prompt)
+        disbelief = heard.hallucination or detect_hallucination(heard.text, self._wire.expected.prompt)
         return heard if disbelief is None else replace(heard, text="", words=(), hallucination=disbelief)
 
-    def _transcript(self, said: Sequence[_Part], parts: Sequence[_Part]) -> Transcript:
+    def _join_parts(self, said: Sequence[_Part], parts: Sequence[_Part]) -> Transcript:
         """All parts as one. It is as sure as its least sure part, and words count only where all parts have them."""
         known = [part.heard.confidence for part in said]
         answered = next((part.heard.model for part in reversed(parts) if part.heard.model), None)
@@ -208,11 +208,11 @@ class CloudTranscriber(Transcriber):
                 for word in part.heard.words
                 if timed
             ),
-            self._usage(parts, answered),
+            self._sum_usage(parts, answered),
             next((part.heard.hallucination for part in parts if part.heard.hallucination and not said), None),
         )
 
-    def _usage(self, parts: Sequence[_Part], answered: str | None) -> Usage:
+    def _sum_usage(self, parts: Sequence[_Part], answered: str | None) -> Usage:
         taken = Usage(
             client=self._client.name,
             model=self._answerer.model(answered),
