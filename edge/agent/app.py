@@ -79,8 +79,8 @@ AgentTold = DictationEvent | LinkChanged | HeadsetTold | Stands  # What an agent
 def _frozen_gc() -> Iterator[None]:
     """Exclude all objects that exist on entry from garbage collection until exit.
 
-    Scanning them takes a tenth of a second, usually while an utterance waits to be read. On exit they are collected
-    again: libraries report objects that they find at process end as leaked.
+    Scanning them takes a tenth of a second, usually while an utterance waits. On exit they are collected again:
+    libraries report objects that remain at process end as leaked.
     """
     gc.freeze()
     try:
@@ -121,7 +121,7 @@ class _OperatorNews:
 
 
 class _Renewals:
-    """Switches all parts to newly published docks, items and words at once, between two entries."""
+    """Switches all parts to newly published master data at once, between two entries."""
 
     def __init__(self, parts: Parts, works: Workplaces) -> None:
         self._works = works
@@ -141,7 +141,7 @@ class _Renewals:
         )
 
     def _find_unknown_words(self, catalogue: Catalogue) -> tuple[str, ...]:
-        """Published words that are missing in the device's recogniser; typed or transcribed, they are understood."""
+        """The published words that the device's recogniser does not know; typed or transcribed, they work."""
         found = find_unknown_words(self._settings, [one for one in catalogue.words if one["form"] in self._works.forms])
         if found:
             logger.warning("words: the recogniser of this device does not hear %s", ", ".join(map(repr, found)))
@@ -162,7 +162,7 @@ class _Renewals:
 
 
 class Agent:
-    """Dictation and delivery side by side over one journal, until the sources end or `stop` is called."""
+    """Runs dictation and delivery over one journal, until the sources end or `stop` is called."""
 
     def __init__(self, parts: Parts, executor: JournalThread, tell: Callable[[AgentTold], None], *, live: bool) -> None:
         """`live`: sound comes from a microphone, which is faulty when it delivers no frames."""

@@ -1,8 +1,7 @@
-"""Breaths: joins utterances that follow each other within seconds into one sound. Pure.
+"""Breaths: joins utterances that follow each other within seconds into one. Pure.
 
-A pause in the middle of an entry ends the utterance. So an utterance that makes no entry by itself is read again
-together with the ones before it, as one utterance; and where those made an entry, an utterance that corrects a part of
-it is read together with them: "... dock B" | "sorry" | "dock C".
+A pause within an entry ends the utterance. So an utterance that is no entry alone is read again together with those
+before it, and after an entry one that corrects it is: "... dock B" | "sorry" | "dock C".
 """
 
 from __future__ import annotations
@@ -26,14 +25,14 @@ _ENDED = frozenset({Closing.PAUSE, Closing.SOURCE_ENDED})
 
 
 class TornNumbers:
-    """Numbers split by a pause: the second part is in doubt where the breath before may hold the first."""
+    """Marks numbers as doubtful whose beginning may be in the utterance before, after a pause."""
 
     def __init__(self) -> None:
         self._before = PreviousUtterance()
         self._source: str | None = None
 
     def read(self, utterance: Utterance, reading: Reading, rules: Rules) -> Reading:
-        """The reading of an utterance, with a number marked as doubtful that the breath before may have begun."""
+        """The reading, with a number unconfirmed that may have begun in the previous utterance."""
         if reading.scanned:  # a scan between two breaths is part of neither
             return reading
         segment = utterance.segment
@@ -47,7 +46,7 @@ class TornNumbers:
 
 @dataclass(frozen=True, slots=True)
 class Breath:
-    """An utterance with its own reading."""
+    """An utterance with its reading."""
 
     utterance: Utterance
     reading: Reading
@@ -55,7 +54,7 @@ class Breath:
 
 @dataclass(frozen=True, slots=True)
 class _OnRecord:
-    """The entry made of the first breaths."""
+    """The entry that the first breaths made."""
 
     event_id: str
     fields: dict[str, FieldValue]
@@ -68,7 +67,7 @@ class _OnRecord:
 
 
 class Breaths:
-    """The latest breaths, kept for as long as more of the same entry may follow."""
+    """The latest utterances that may be parts of the same entry."""
 
     def __init__(self) -> None:
         self._said: list[Breath] = []
@@ -76,7 +75,7 @@ class Breaths:
 
     @property
     def recorded(self) -> _OnRecord | None:
-        """The entry made of them; None where there is none."""
+        """The entry that they made; None for none."""
         return self._recorded
 
     def before(self, heard: Breath, verdict: Verdict, rules: Rules) -> tuple[Utterance, ...]:
@@ -109,12 +108,12 @@ class Breaths:
             self.forget()
 
     def remember_entry(self, heard: Breath, event_id: str, verdict: Verdict, before: int) -> None:
-        """Remember an utterance that made an entry together with the last `before` breaths before it."""
+        """Remember an utterance that made an entry together with the `before` utterances preceding it."""
         said = [*self._said[len(self._said) - before :], heard]
         self._said, self._recorded = said, _OnRecord(event_id, dict(verdict.fields), len(said))
 
     def forget(self) -> None:
-        """Drop all breaths: later utterances continue none of them."""
+        """Drop all breaths, so that the next utterance is read alone."""
         self._said.clear()
         self._recorded = None
 
@@ -133,14 +132,14 @@ class Breaths:
 
 
 def _is_unfinished(heard: Breath, verdict: Verdict) -> bool:
-    """Whether it makes no entry alone, but may make one with other breaths."""
+    """Whether it is no entry alone, but may make one with other breaths."""
     unclear = verdict.outcome is Outcome.REPEAT and verdict.reasons[0].reason is Reason.NOT_UNDERSTOOD
     talk = heard.reading.not_understood is NotUnderstood.TALK
     return heard.utterance.segment.closing in _ENDED and not talk and (unclear or verdict.outcome is Outcome.ASK)
 
 
 def _is_noise(verdict: Verdict) -> bool:
-    """Whether it has no words at all: a noise between two breaths does not separate them."""
+    """Whether it has no words, so that it does not separate the breaths before and after it."""
     return any(because.reason is Reason.NO_SPEECH for because in verdict.reasons)
 
 
@@ -149,10 +148,7 @@ def _join_words(each: Sequence[Sequence[Word]]) -> tuple[Word, ...]:
 
 
 def join_sound(breaths: Sequence[Utterance]) -> Utterance:
-    """The last utterance, with the sound of all.
-
-    Between two breaths remains the silence recorded with each, half a second; the length of a pause has no meaning.
-    """
+    """The last utterance with the sound of all, each with its half second of trailing silence."""
     first, last = breaths[0].segment, breaths[-1].segment
     pcm = b"".join(one.segment.pcm for one in breaths)
     start = last.start - (len(pcm) - len(last.pcm)) // SAMPLE_BYTES

@@ -90,12 +90,12 @@ class ClipDelivery:
         return topic == self._topics.clip_requests
 
     def connected(self) -> None:
-        """Reset after a connection came up or was lost: unacknowledged messages may be lost."""
+        """Mark all unacknowledged messages as lost, after the connection came up or was lost."""
         self._before.clear()
         self._relay.reset_in_flight()
 
     def wait_for(self, tag: str) -> None:
-        """Hold all clips until the broker has acknowledged the message with this tag."""
+        """Send no clips until the broker has acknowledged the message with this tag."""
         self._before.add(tag)
 
     async def receive(self, message: Delivered) -> None:

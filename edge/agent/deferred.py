@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Concluded:
-    """The journal has a verdict for an utterance, or an entry."""
+    """An utterance whose verdict or entry is stored."""
 
     which: str  # The id of the utterance, or of the entry's event.
 
@@ -67,7 +67,7 @@ class LateReadings:
         self._news.put_nowait(_Concluded(row.event_id))
 
     async def finish(self) -> None:
-        """Return when the queue is empty: all is in the journal, or was logged as lost for want of disk space."""
+        """Wait until the queue is empty: all answers are stored, or logged as lost on a full disk."""
         await self._news.join()
 
     async def keep_answers(self) -> None:

@@ -273,7 +273,7 @@ class Delivery:
             self._announce("online")
 
     def publish_versions(self) -> None:
-        """Publish the versions of roster and catalogue where they have changed."""
+        """Publish the roster's and the catalogue's versions, if they have changed."""
         found = self.roster.status(), self.catalogue.status()
         if found != (self._status.roster, self._status.catalogue):
             self._status.roster, self._status.catalogue = found
@@ -324,7 +324,7 @@ class Delivery:
                 reviews.unsent(row.event_id, self._now)
 
     async def _send_clip(self) -> None:
-        """Publish the next chunk of a clip, if every other message is acknowledged: no entry waits for a clip."""
+        """Publish the next chunk of a clip, if all other messages are acknowledged."""
         out = await self._clips.next(self._now) if self._session.connected else None
         if out is None:
             return
@@ -334,7 +334,7 @@ class Delivery:
             self._clips.unsent(out, self._now)
 
     def _raise_if_superseded(self) -> None:
-        """Raise Misconfigured for an overtaken journal, once all is settled or no answer came for _ANSWERED_S."""
+        """Raise Misconfigured for an outdated copy of the journal, once all is settled or after ANSWERED_S."""
         if self._notes.superseded is None:
             return
         self._ends_at = self._ends_at or self._now + _ANSWERED_S
@@ -446,7 +446,7 @@ class Delivery:
         return []
 
     def _handle_presence(self, payload: bytes, *, retained: bool) -> list[Command]:
-        """An inventory came up or went down. A retained message is old: pending events were sent on connecting."""
+        """Publish all pending events when an inventory came up; a retained message is old, and ignored."""
         try:
             is_there = events.parse_presence(payload)
         except events.MalformedMessage as fault:
@@ -527,7 +527,7 @@ class Delivery:
 
 
 def _broker_settings(settings: Settings) -> Mqtt:
-    """The broker's settings; MQTT 5 only where the PUBACK settles, since MQTT 3.1.1 cannot report a refusal."""
+    """The broker's settings, with MQTT 5 where the PUBACK settles: MQTT 3.1.1 cannot report a refusal."""
     mqtt = settings.deliver.mqtt
     return mqtt.model_copy(update={"version": MqttVersion.V5}) if settings.deliver.settle is SettleBy.BROKER else mqtt
 

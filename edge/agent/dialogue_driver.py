@@ -59,7 +59,7 @@ Audible = Say | Sound | Hush | Adjust  # Orders for the voice output.
 
 @dataclass(frozen=True, slots=True)
 class Stands:
-    """The dialogue's state after a step, for subscribers."""
+    """The dialogue's state after a step, for displays."""
 
     state: State
     draft: Draft | None  # The open draft.
@@ -121,7 +121,7 @@ class DialogueDriver:
 
     @property
     def left_s(self) -> float | None:
-        """Seconds until the timeout; None without a timer. It grows while the device still speaks."""
+        """Seconds until the timeout; None without a timer. The countdown starts when the prompt has ended."""
         return None if self._due is None else max(0.0, self._due - time.monotonic())
 
     @property
@@ -209,7 +209,7 @@ class DialogueDriver:
         self._posted.put_nowait(happening)
 
     def heard_speaking(self) -> None:
-        """Post that speech began. Thread-safe."""
+        """Queue the event that speech began. Thread-safe."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self.post, SpeechBegan())
 

@@ -186,7 +186,7 @@ class DialogueSteps:
         return Stepped(tuple(heard), row)
 
     def _fill_from_journal(self, journal: Journal, say: Say) -> list[Say]:
-        """The prompts for `say`, completed with values from the journal."""
+        """The prompts for `say`, with totals and counts from the journal."""
         match say:
             case Say(Prompt.GOODBYE, _, slots):
                 return [say, *_shift_totals(journal, slots["name"])]
@@ -203,7 +203,7 @@ class DialogueSteps:
 
 
 def _shift_totals(journal: Journal, operator: str) -> list[Say]:
-    """The totals of the ending shift: entries, rejected ones, this operator's drafts under review and, if more, all."""
+    """The prompts with the ending shift's totals: entries, rejected ones, drafts under review (own; all, if more)."""
     totals = journal.shifts.last_shift_totals(operator)
     if totals is None:  # its beginning is past the retention period and removed
         return []
@@ -224,7 +224,7 @@ def _shift_totals(journal: Journal, operator: str) -> list[Say]:
 
 
 def _last_listening(journal: Journal, operator: str | None) -> list[Say]:
-    """The person that listened last to this operator's recordings, the time and the reason; and the number of times."""
+    """The prompts on who listened last to this operator's recordings, when and why; and how often that was."""
     if (last := journal.clips.latest_listener(operator)) is None:
         return [_say(Prompt.LISTENED_NONE)]
     at, times = to_zone(last.at, None), [_say(Prompt.LISTENED_TIMES, count=str(last.times))] if last.times > 1 else []

@@ -58,7 +58,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class _Earshot:
-    """Queued between utterances: from here on the operator hears the device."""
+    """Queue item: agree entries by dialogue from here on, since the operator can hear the device; `begin` starts it."""
 
     begin: Callable[[], Awaitable[None]]
 
@@ -190,7 +190,7 @@ class Dictation:
             self._handed.put_nowait(Attended(utterance, evidence, self._works.attention(utterance), began, live=True))
 
     async def process_queue(self) -> None:
-        """Read, decide and record the queued utterances in order, until the last source has ended."""
+        """Read, decide and store the queued utterances in order, until the last source has ended."""
         try:
             while (heard := await self._handed.get()) is not None:
                 if isinstance(heard, Attended):
@@ -211,7 +211,7 @@ class Dictation:
             self._listening.stop()  # after an error too: the ear must not wait for a conclusion that never comes
 
     async def _resume_one(self, heard: Attended) -> None:
-        """Conclude an utterance of an earlier run, or put it under review."""
+        """Read and decide an utterance of an earlier run, or put it under review."""
         reading, known = await self._read(heard)
         verdict = decide(reading, heard.utterance.segment.closing, self._at.rules, known)
         row, why = None, await self._find_review_reason(heard.utterance, reading, verdict)
@@ -255,7 +255,7 @@ class Dictation:
         return reading, Circumstances(sound, recent, expected)
 
     async def _move_to_present(self, heard: Attended) -> Attended:
-        """Move an utterance to the form and language that became active while it was queued."""
+        """The utterance, moved to the form and language that became current while it was queued."""
         said, work = heard.utterance, self._works.present.work
         if not (heard.live and self.converses) or work == Work(said.form, said.language):
             return heard
@@ -285,7 +285,7 @@ class Dictation:
     async def _read_with_breaths(
         self, heard: Attended, said: Breath, verdict: Verdict, known: Circumstances
     ) -> tuple[Reading, Verdict, Draft]:
-        """Read the utterance together with the breaths before it where that makes an entry, else by itself."""
+        """Read the utterance together with earlier breaths where that makes an entry, else alone."""
         utterance, rules = heard.utterance, self._at.rules
         alone = _make_draft(utterance, said.reading, self._operator)
         before = () if utterance.source in UNSPOKEN else self._breaths.before(said, verdict, rules)
@@ -307,7 +307,7 @@ class Dictation:
         return reading, together, draft
 
     async def _store(self, heard: Attended, reading: Reading, verdict: Verdict, draft: Draft) -> OutboxRow | None:
-        """Store the verdict or the entry. While the disk is full, a live utterance waits, stored without a verdict."""
+        """Store the verdict, or commit the entry. On a full disk a live utterance waits for space."""
 
         def record(journal: Journal) -> OutboxRow | None:
             if verdict.outcome is not Outcome.ACCEPT:
@@ -320,7 +320,7 @@ class Dictation:
         return await (self._retry_on_full_disk(recorded) if heard.live else recorded())
 
     async def _retry_on_full_disk(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Do the work, on a full disk once there is space; later utterances wait behind it."""
+        """Do the work, if the disk is full once there is space; later utterances wait."""
         return await self._executor.when_there_is_room(work, refused=self._on_disk_full)
 
     def _on_disk_full(self, fault: DiskFull) -> None:

@@ -177,7 +177,7 @@ async def _check_scanner(settings: Settings) -> Iterable[Finding]:
 
 
 def _check_keyboard(named: str, found: KeyDevice) -> Finding:
-    """Whether a present device is a keyboard, and its keys are free."""
+    """The finding whether a present device is a keyboard that no other program has grabbed."""
     if not all(found.has_key(NAMES[key]) for key in ("KEY_1", "KEY_ENTER")):
         todo = "set the scanner to be a keyboard (USB HID), or choose another device"
         return Finding("scanner", Severity.FAILED, f"{named}: {found.name} has no keys to type with", todo)
@@ -231,7 +231,7 @@ async def _check_words(settings: Settings) -> Iterable[Finding]:
 
 
 def _check_own_words(settings: Settings, own: Language) -> Finding:
-    """The words of the device's own language; for English, also whether some are confusable."""
+    """The finding for the device's own language: unknown words, and in English also confusable ones."""
     place = find_weights(settings, own)
     if own is not ENGLISH and place is not None:
         return _check_words_in(settings, "words", own, place)
@@ -266,7 +266,7 @@ def _list_sign_on_names(settings: Settings) -> list[str]:
 
 
 def _check_words_in(settings: Settings, what: str, language: Language, place: Path) -> Finding:
-    """Which meanings have no way to say them that is in the vocabulary of these weights."""
+    """The finding for a language: meanings that cannot be said with words in the weights' vocabulary."""
     knows, catalogue = make_vocabulary_test(place), Catalogue.load(settings.catalogue_directory)
     ways: dict[str, list[str]] = {}
     for form in _load_forms(settings):
@@ -327,7 +327,7 @@ async def _check_model(settings: Settings, one: _NamedModel, today: date) -> Ite
 
 
 def _find_last_day(told: date | None, known: tuple[Lifetime, Vendor] | None) -> tuple[date | None, str, str | None]:
-    """A model's last day, its source (empty where the service itself reports it), and its successor."""
+    """A model's last day, the source of it (empty: the service itself), and its successor."""
     lifetime, vendor = known or (Lifetime(), None)
     if vendor is None or lifetime.ends is None or (told is not None and told <= lifetime.ends):
         return told, "", lifetime.successor
@@ -439,7 +439,7 @@ def _clock_finding(*, believed: bool) -> Finding:
 
 
 def waiting_finding(*, refused: int, dead: int, reviewed: int, flagged: int, deferred: int) -> Finding:
-    """The finding for the journal's counts of items that wait for a person or a model."""
+    """The finding for the journal's counts of items that await a person or a model."""
     letters = "dead letter" if dead == 1 else "dead letters"
     counts = {
         "refused": refused,

@@ -68,7 +68,7 @@ _STOP_NOTICED_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Attended:
-    """A stored utterance with the interpreter's attention, which read along while it was spoken."""
+    """A stored utterance, with the interpreter's attention that has read along."""
 
     utterance: Utterance
     evidence: Evidence
@@ -79,7 +79,7 @@ class Attended:
 
     @property
     def spoken(self) -> tuple[float, float]:
-        """When its speech began and ended, on the clock of `closed_at`: that itself for typed and scanned input."""
+        """When its speech began and ended, on the clock of `closed_at`; both are `closed_at` for typed input."""
         if self.utterance.source in UNSPOKEN:
             return self.closed_at, self.closed_at
         said = self.utterance.segment
@@ -105,7 +105,7 @@ _HandOver = Callable[[HandedOver], object]
 
 
 class Ear:
-    """Listens to sources one after another. Made once."""
+    """Splits the sound of sources into utterances and stores them, one source at a time. Made once."""
 
     def __init__(
         self,
@@ -203,7 +203,7 @@ class Ear:
         return (work, attention) if now is work else (now, now.readers.interpreter.attend())
 
     def _on_speech_began(self, source: Source) -> str | None:
-        """Mark an utterance as open; why it cannot be recorded, or None where it can."""
+        """Mark an utterance as open; the reason why it cannot be recorded, or None."""
         self.is_open = True
         if not source.live:
             return None
@@ -211,7 +211,7 @@ class Ear:
         return self.lacking
 
     def _store_if_meant(self, said: _ClosedSegment, hand_over: _HandOver) -> None:
-        """Store an utterance meant for the device, without its wake phrase; any other is not recorded at all."""
+        """Store an utterance without its wake phrase; one that is not meant for the device is dropped."""
         segment = said.segment
         meant = segment if self._meant is None or not said.source.live else self._meant(segment)
         if meant is None:
@@ -248,7 +248,7 @@ class Ear:
             self._wait_for(attended.concluded)
 
     def _wait_for(self, concluded: Future[None]) -> None:
-        """Wait until a recording's utterance is concluded: one at a time keeps its timings true."""
+        """Wait until a recording's utterance is concluded, so that its timings are not distorted."""
         while not concluded.done() and not self.is_stopping:
             wait((concluded,), timeout=_STOP_NOTICED_S)
 

@@ -144,7 +144,7 @@ class Headset:
         return {"mode": self._mode.value, "muted": self.gate.muted, "faults": sorted(self._faults)}
 
     def carry_out(self, order: Order) -> None:
-        """Carry out an order."""
+        """Carry out an order: mute or unmute, begin or end talking."""
         match order:
             case Order.MUTE | Order.UNMUTE:
                 self._mute(order is Order.MUTE)
@@ -178,7 +178,7 @@ class Headset:
             )
 
     def publish_earshot(self, heard: bool) -> None:
-        """Publish that the operator can, or cannot, hear the device any more."""
+        """Publish that the operator can hear the device, or cannot any more."""
         self._unheard = not heard
         self._notifier.status(self.status)
         self._tell(Earshot(heard))

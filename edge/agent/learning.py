@@ -1,8 +1,7 @@
-"""Learning: words that operators use and a form does not know, and the effect of adding one.
+"""Learning: unknown words of operators, and the effect of adding one to a form.
 
-A word is added to the form's file, which replaces the old file. Before that, all utterances in the journal are read
-with the old words and with the new one: their recognised words and, with a recogniser, their recordings. A word that
-changes a stored entry does harm, whatever else it improves.
+Before a word is added to the form's file, all utterances in the journal are read with the old and the new words: their
+recognised words and, with a recogniser, their recordings. A word that changes a stored entry is harmful.
 """
 
 from __future__ import annotations
@@ -78,14 +77,14 @@ class UnknownPhrase:
 
     @property
     def as_told(self) -> dict[str, Any]:
-        """The published form: counts only, without the operator and the other words."""
+        """The phrase as published: counts only, without the operator and the other words."""
         counts = {"times": self.times, "recorded": self.recorded, "lacking": list(self.lacking[:_MOST_LACKING])}
         said = self.phrase[:_LONGEST_TOLD]
         return {"said": said, "form": self.form, "language": self.language, **counts, "last": self.last}
 
 
 class Harm(StrEnum):
-    """The effect of a new word on an earlier utterance, the worst first."""
+    """The harm of a new word to an earlier utterance, the worst first."""
 
     RECORD = "record"  # Its entry would have other values.
     LOST = "lost"  # It was an entry, and would be none by itself.
@@ -164,7 +163,7 @@ def form_with_word(file: Path, name: str, kind: Kind, phrase: str, language: str
 
 
 def try_words(past: Iterable[ReadBefore], before: Rules, after: Rules) -> list[Change]:
-    """The changes by the new words to utterances as recognised then, the most harmful first, then the latest."""
+    """The changes that the new words make to recognised words, the most harmful first, then the latest."""
     made = (_find_change(one, _decide_words(one, before), _decide_words(one, after), heard=False) for one in past)
     return _sort_by_harm(change for change in made if change is not None)
 
@@ -174,7 +173,7 @@ async def try_recordings(
     before: Callable[[str], Awaitable[Verdict | None]],
     after: Callable[[str], Awaitable[Verdict | None]],
 ) -> list[Change]:
-    """The same for recordings. Each reader takes an utterance's id; it returns None where the recording is removed."""
+    """The changes to recordings. Readers take an utterance's id and return None where the recording is removed."""
     made = []
     for one in past:
         was, would_be = await before(one.utterance_id), await after(one.utterance_id)
@@ -184,7 +183,7 @@ async def try_recordings(
 
 
 def _decide_words(one: ReadBefore, rules: Rules) -> Verdict:
-    """The verdict on the recognised words by themselves, ended by a pause."""
+    """The verdict on an utterance's recognised words, read alone."""
     heard: Reading = one.readings[0]
     form, catalogue, language = rules.form, rules.catalogue, rules.language
     reading = propose_reading(heard.interpreter, heard.words, form, catalogue, language, noise_s=0.0)

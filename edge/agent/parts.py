@@ -120,7 +120,7 @@ def assemble(settings: Settings, form: str | None = None, *, live: bool = False)
 
 @dataclass(frozen=True, slots=True)
 class _Making:
-    """Makes workplaces."""
+    """Makes workplaces from the settings."""
 
     settings: Settings
     catalogue: Catalogue
@@ -286,7 +286,7 @@ def _spoken_language(settings: Settings) -> str:
 
 
 def load_current_rules(settings: Settings, form: str) -> Rules:
-    """The rules of a form with all published master data, as an agent applies them. Raises Misconfigured."""
+    """The rules of a form with all published master data, as the agent has them. Raises Misconfigured."""
     in_file = load_named_form(settings, form)
     catalogue = load_site_catalogue(settings, (in_file,))
     return make_rules(settings, taught(in_file, catalogue.words, catalogue), catalogue)
@@ -369,10 +369,10 @@ def make_renderer(
 def wake_filter(
     settings: Settings, awaits: Callable[[], bool] = lambda: False
 ) -> Callable[[Segment], Segment | None] | None:
-    """The filter that removes the wake phrase and drops utterances without it; None where the settings want none.
+    """The filter that removes the wake phrase and drops utterances without it; None where none is configured.
 
-    While an answer of the operator is awaited (`awaits`), it passes all. Raises Misconfigured where vosk is not
-    installed, or does not know the phrase's words.
+    While an answer is awaited (`awaits`), all utterances pass. Raises Misconfigured where vosk is not installed, or
+    does not know the phrase's words.
     """
     hear = settings.hear
     if hear.mode is not ListeningMode.WAKE_PHRASE or hear.wake_phrase is None:
@@ -396,10 +396,10 @@ async def run_panels(
     budget: Budget | None = None,
     works: Workplaces | None = None,
 ) -> AsyncIterator[None]:
-    """Run the panels; outside they do not work. On exit, open requests are cancelled and the clients are closed.
+    """Run the panels while the context is open; on exit, cancel open requests and close the clients.
 
-    `note` is called with each answer of a model to be stored or counted; `budget` limits the cost; `works` are the
-    agent's workplaces, whose panels all run.
+    `note` is called with each answer to be stored or counted; `budget` limits the cost; `works` are the agent's
+    workplaces, whose panels all run.
     """
     alone = () if parts.panel is None else (parts.panel,)
     panels = alone if works is None else tuple(works.panels(languages_of(parts.settings)))
@@ -413,7 +413,7 @@ async def run_panels(
 
 
 async def hear_all(taking: Dictation, sources: Iterable[Source]) -> None:
-    """Hear `sources` to their end and conclude every utterance in them."""
+    """Listen to all sources, and conclude their utterances."""
     async with asyncio.TaskGroup() as group:
         group.create_task(taking.hear(sources))
         group.create_task(taking.process_queue())

@@ -132,7 +132,7 @@ def _enter_again(
     *,
     anyway: bool,
 ) -> OutboxRow:
-    """Enter a held entry again, with a new number. Idempotent after a crash."""
+    """Enter a held entry again under a new number. Idempotent after a crash."""
     act, replaces = _find_target(origin, which, found, is_here=origin is journal)
     is_there = journal.queries.kept(another_id(found.utterance_id, str(found.event_id))) is not None
     if not (anyway or is_there or act is Act.CANCEL):
@@ -177,9 +177,9 @@ def _enter_again(
 
 
 def _copy_utterance(origin: Journal, found: UtteranceHistory) -> Utterance:
-    """The utterance under another id; where its recording was removed, a typed one with the entry's values.
+    """The utterance under a new id; one without its recording becomes a typed one with the entry's values.
 
-    Earlier versions removed the recordings of held entries like all others.
+    Earlier versions removed the recordings of held entries too.
     """
     if found.audio_removed_at is None:
         return origin.copy_utterance(found)
@@ -189,7 +189,7 @@ def _copy_utterance(origin: Journal, found: UtteranceHistory) -> Utterance:
 
 
 def _find_target(origin: Journal, which: str, found: UtteranceHistory, *, is_here: bool) -> tuple[Act, str | None]:
-    """The entry's act and the event that it replaces now: its target may have been discarded or entered again."""
+    """The entry's act, and the event that it replaces, following discarded and re-entered events."""
     if found.act is None or found.replaces is None:
         return Act.RECORD, None
     replaces, moved = _find_current_event(origin, which, found.replaces)
@@ -204,7 +204,7 @@ def _find_target(origin: Journal, which: str, found: UtteranceHistory, *, is_her
 
 
 def _find_current_event(origin: Journal, which: str, replaces: str) -> tuple[str | None, bool]:
-    """The event now in the place of `replaces`, or None; and whether a person entered it again."""
+    """The event now in the place of `replaces`, or None; and whether it was entered again."""
     named: str | None = replaces
     while named is not None:
         target = origin.queries.history(named)
@@ -219,7 +219,7 @@ def _find_current_event(origin: Journal, which: str, replaces: str) -> tuple[str
 
 
 def refuse_double_entry(journal: Journal, which: str, form: Form) -> None:
-    """Raise UnreadableInput where the same thing was recorded since: accepting it would count it twice."""
+    """Raise UnreadableInput where an equal entry was recorded since, which accepting this would double."""
     found = journal.queries.history(which)
     if found.review is None and found.state is not OutboxState.DEAD:
         return
@@ -297,7 +297,7 @@ def _parse_number(value: str) -> float:
 
 
 def _refuse_correction(which: str, latest: Reading | None) -> None:
-    """Raise UnreadableInput for a correction or a "no": as an entry of its own it would count the same thing twice."""
+    """Raise UnreadableInput for a correction or a "no", which as an entry of its own would be a double count."""
     if latest is not None and latest.act is not Act.RECORD:
         raise UnreadableInput(
             f'{which}: is said of an entry, as a correction or a "no" is, and is none itself; put that entry right in '

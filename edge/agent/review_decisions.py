@@ -115,7 +115,7 @@ def carry_out(journal: Journal, settings: Settings, asked: Resolution, *, origin
 
 
 def with_pending_notice(journal: Journal, work: Callable[[Journal], Done]) -> Done:
-    """Do `work` and mark its decision as not yet announced, in one transaction."""
+    """Do `work` and mark its decision as to be announced, in one transaction."""
     with journal.orders.transaction():
         done = work(journal)
         journal.review.mark_unannounced(done.told.utterance_id, done.told.journal_code)
@@ -123,14 +123,14 @@ def with_pending_notice(journal: Journal, work: Callable[[Journal], Done]) -> Do
 
 
 class Late(UnreadableInput):
-    """The utterance or entry was decided before, or has changed since."""
+    """Raised when the utterance or entry was decided before, or has changed since."""
 
 
 DECLINED = "declined"  # The journal's name for it, among the persons' decisions.
 
 
 def _store_declined(journal: Journal, word: PostingDeclined) -> Done:
-    """Store that a system behind the inventory declined an entry. The entry stays current.
+    """Store that a system behind the inventory declined an entry, which stays current.
 
     Raises UnreadableInput for an unknown entry, Late where it was replaced since.
     """
@@ -208,10 +208,9 @@ class Decisions:
 
 
 def _result_after_crash(journal: Journal, order: ReviewDecision) -> Done | None:
-    """The result, where a crash came between the entry log and the commit: the next opening restored the entry.
+    """The result of a decision whose entry was logged before a crash, and restored at the start; else None.
 
-    The log lacks the person and the reason, which are stored here. The reading's name, REVIEWED, shows that it was a
-    review.
+    The log lacks the person and the reason, so they are stored now. The reading's name, REVIEWED, identifies a review.
     """
     if journal.review_log.last_event_id(order.utterance_id) != order.review:
         return None
@@ -304,9 +303,9 @@ FAULTS = {fault.__name__: fault for fault in (UnreadableInput, Misconfigured, St
 
 
 def ask_agent(directory: Path, asked: Resolution, running: AlreadyRunning) -> str:
-    """Send a decision to the agent that has the journal locked; its message for the user.
+    """Send a decision to the running agent, which has the journal locked; returns its message.
 
-    Raises the agent's error, `running` where it serves no decisions, Unfinished where it does not answer in time.
+    Raises the agent's error, `running` where it serves no decisions, Unfinished where no answer comes in time.
     """
     with _short_socket_path(directory) as path, socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(_ANSWERED_S)

@@ -55,7 +55,7 @@ def make_renderer(
 
 @dataclass(frozen=True, slots=True)
 class _Looked:
-    """The result of one poll."""
+    """The result of one poll of the journal."""
 
     waiting: int  # Number of open reviews.
     rows: tuple[OutboxRow, ...]  # The events to publish now.
@@ -89,7 +89,7 @@ class ReviewDelivery:
         self._begins, self._next = True, -math.inf
 
     def carries(self, event_id: str) -> bool:
-        """Whether this is one of its events."""
+        """Whether this is an event of a review."""
         return self._outbox.get(event_id) is not None
 
     def confirmed(self, event_id: str) -> None:
@@ -167,7 +167,7 @@ class DecisionInbox:
 
     @property
     def open(self) -> bool:
-        """Whether the settings name a key for decisions."""
+        """Whether decisions are accepted: the settings have a key for them."""
         return self._key is not None
 
     def read(self, payload: bytes) -> ReviewDecision | PostingDeclined:

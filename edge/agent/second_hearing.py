@@ -1,7 +1,7 @@
-"""The second hearing: while an entry is held, a second recogniser reads its sound and may contradict the reading.
+"""The second hearing: while an entry is held, a second recogniser reads its sound and may contradict it.
 
-Nothing waits for it. It is cancelled when the undo window is over, or when the operator goes on; after a crash or a
-timeout the entry is recorded as without a second recogniser.
+It is cancelled when the undo window ends or the operator goes on. After a crash or a timeout the entry is recorded as
+it would be without it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class _Witness(Protocol):
 
 
 class SecondHearing:
-    """Passes held utterances to the witness. Use it in the event loop only."""
+    """Has the witness read held utterances. Use it in the event loop only."""
 
     def __init__(
         self, witness: _Witness, rules: Callable[[Utterance], Rules | None], post: Callable[[Contradicted], None]

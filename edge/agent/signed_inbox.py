@@ -51,7 +51,7 @@ One = TypeVar("One", bound=_Versioned)
 
 @dataclass(frozen=True, slots=True)
 class Published(Generic[One]):
-    """One kind of publication: its topics, parser and table."""
+    """One kind of signed publication: its topics, parser and table."""
 
     kind: str  # Its name in the log.
     topics: str  # The topic filter to subscribe to.
@@ -72,7 +72,7 @@ class Refusal:
 
 
 class NotAdmitted(Exception):
-    """The signature is valid, but this device cannot use the content."""
+    """Raised for a validly signed message that this device cannot use."""
 
     def __init__(self, reason: str, told: str) -> None:
         super().__init__(told)
@@ -84,7 +84,7 @@ async def _admit_all(_about: str, _one: object) -> None:
 
 
 class SignedInbox(Generic[One]):
-    """Receives one kind of publication, and has the latest of each. Use it in the event loop only."""
+    """Stores signed publications of one kind, and holds the latest of each. Use it in the event loop only."""
 
     def __init__(
         self,
@@ -299,6 +299,6 @@ def load_operators(settings: Settings) -> tuple[Operator, ...] | None:
 
 
 def sign_on_words(operators: Iterable[Operator] | None) -> tuple[str, ...]:
-    """All words that they sign on with, numbers and names."""
+    """The numbers and names that operators sign on with."""
     said = (name for one in operators or () for name in (one.number or "", *one.spoken))
     return tuple(dict.fromkeys(filter(None, said)))

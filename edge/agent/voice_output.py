@@ -118,7 +118,7 @@ class VoiceOutput:
         return EchoSuppressed(scorer, self._own, time.monotonic, self._on_spoken_over)
 
     def _on_spoken_over(self) -> None:
-        """Silence the voice and note that it was cut off. Also called in the ear's thread."""
+        """Silence the voice, and record that it was cut off. Also called in the ear's thread."""
         if self._loudspeaker.stop_speaking():
             self._cut_off = True
 
@@ -237,7 +237,7 @@ class VoiceOutput:
                 pass
 
     def announce_lock(self, begins: bool) -> None:
-        """Announce that another program locks or unlocks the journal. The dialogue cannot: its steps wait for it."""
+        """Announce that another program has locked or unlocked the journal, for which the dialogue waits."""
         self.announce(Hardware("storage_locked", healed=not begins))
 
     def announce(self, what: Hardware | InventoryAnswered | OfficeDecided) -> None:

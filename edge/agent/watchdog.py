@@ -101,7 +101,7 @@ SYNCHRONISED_S = 600.0
 
 
 class Supervisor:
-    """Background tasks that monitor dictation and delivery."""
+    """Background tasks that watch heartbeats, the state directory, disk space, the clock and the journal."""
 
     def __init__(
         self,
@@ -175,7 +175,7 @@ class Supervisor:
             await asyncio.sleep(_IN_PLACE_EVERY_S)
 
     async def manage_disk_space(self) -> None:
-        """Free space in time, stop recording before the disk is full, and resume it when there is space."""
+        """Delete old data in time, stop recording before the disk is full, resume it once there is space."""
         while True:
             believed = self._clock.believed()
             self._log_clock(believed=believed)
@@ -214,6 +214,6 @@ class Supervisor:
                 logger.warning("%s: enough again", left)
 
     async def check(self) -> None:
-        """Check a journal that was too large to be checked at the start."""
+        """Check the journal's integrity, if it was too large to be checked at the start."""
         if not await self._executor(lambda journal: journal.is_checked):
             await asyncio.to_thread(Journal.check, self._settings.state)

@@ -57,7 +57,7 @@ class AtFirstUse(Interpreter):
 
 
 class Unheard(Interpreter):
-    """The interpreter of a language without a recogniser: one for another language would invent words."""
+    """The interpreter of a language without a recogniser: it reads nothing, rather than invent words."""
 
     name = "none"
 
@@ -65,7 +65,7 @@ class Unheard(Interpreter):
         self._form = form
 
     def attend(self) -> Attention:
-        """Listen to nothing."""
+        """An attention that ignores sound."""
         return WholeUtterance(self._read)
 
     async def _read(self, _: Utterance) -> Reading:

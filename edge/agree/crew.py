@@ -18,7 +18,7 @@ from dockvoice_protocol.records import Operator
 
 @dataclass(frozen=True, slots=True)
 class SignOnCandidate:
-    """A candidate for a sign-on."""
+    """An operator whom a sign-on may mean, and whether that is sure."""
 
     operator: Operator
     sure: bool
@@ -27,7 +27,7 @@ class SignOnCandidate:
 
     @property
     def number_and_name(self) -> str:
-        """His number and name for the question whether he is meant: `4 7 1, ana`."""
+        """The operator's number and name, as the question reads them: `4 7 1, ana`."""
         number = self.operator.number
         told = [one for one in (None if number is None else _space_digits(number), self.called) if one]
         return ", ".join(dict.fromkeys(told))

@@ -17,17 +17,17 @@ BREATH_S = 4.0  # After a longer pause in the middle of a sentence, people begin
 
 @dataclass(slots=True)
 class PreviousUtterance:
-    """The last utterance, if it may have been cut off in the middle of an entry."""
+    """The words of the previous utterance, whose last number a pause may have cut."""
 
     words: tuple[Word, ...] = ()
     ended: float | None = None  # In seconds of one clock; None: unknown.
 
     def is_just_before(self, began: float) -> bool:
-        """Whether an utterance that began then surely continues it."""
+        """Whether an utterance beginning at `began` surely continues this one."""
         return self.ended is not None and 0 <= began - self.ended <= BREATH_S
 
     def is_long_ago(self, began: float | None) -> bool:
-        """Whether an utterance that began then surely does not continue it."""
+        """Whether an utterance beginning at `began` surely does not continue this one."""
         return began is not None and self.ended is not None and began > self.ended + BREATH_S
 
     def remember(self, said: Reading, ended: float | None, *, goes_on: bool = False) -> bool:
@@ -41,7 +41,7 @@ class PreviousUtterance:
         return True
 
     def doubt_continued_count(self, said: Reading, rules: Rules) -> Reading:
-        """The reading, with a count unconfirmed whose beginning may be in the last utterance."""
+        """The reading, with a count unconfirmed that may have begun in the previous utterance."""
         if not are_one_number(self.words, said.words, rules.language):
             return said
         return with_unconfirmed(said, _fields_of_first_number(said, rules))

@@ -39,7 +39,7 @@ _CHOICE_SIZE = 2  # The most candidates that a listener follows.
 
 @dataclass(frozen=True)
 class Rules:
-    """What a site demands of a reading before it becomes an entry."""
+    """A form with the policy, catalogue and language that its readings are judged by."""
 
     form: Form
     catalogue: Catalogue
@@ -65,7 +65,7 @@ class Rules:
 
     @property
     def for_context(self) -> Rules:
-        """The rules for the standing context."""
+        """The rules by which a standing context is judged."""
         return dataclasses.replace(self, form=self.form.of_context)
 
     def allows_value(self, field: FormField, value: FieldValue) -> bool:
@@ -105,7 +105,7 @@ def decide(
 
 
 def is_unusable(reading: Reading, closing: Closing, rules: Rules, acoustics: Acoustics | None) -> bool:
-    """Whether the verdict is REPEAT or IGNORE, which skips the check of each field."""
+    """Whether the verdict is REPEAT or IGNORE whatever the fields, so that they are not checked."""
     if _may_be_deferred(reading, closing):
         return False
     nothing = reading.not_understood in {NotUnderstood.NO_WORDS, NotUnderstood.TALK}
@@ -117,7 +117,7 @@ def _may_be_deferred(reading: Reading, closing: Closing) -> bool:
 
 
 def _only_operator_can_improve(verdict: Verdict) -> bool:
-    """Whether only the operator could improve the verdict."""
+    """Whether only the operator, and no later reading, could improve the verdict."""
     if verdict.outcome is Outcome.ACCEPT:
         return bool(verdict.fields)
     return all(because.reason in _AS_HEARD for because in verdict.reasons)
@@ -182,7 +182,7 @@ def _has_too_many_digits(said: Mapping[str, FieldReading], acoustics: Acoustics,
 def _ask_first_doubt(
     doubts: tuple[Because, ...], stands: Mapping[str, FieldValue], said: Mapping[str, FieldReading], rules: Rules
 ) -> Verdict:
-    """The question for the first doubt, in the shortest form that settles it."""
+    """The ASK verdict for the first doubtful field, with the values to offer."""
     name = str(doubts[0].field)
     candidates = _list_candidates(rules.form[name], said.get(name), doubts[0].reason, rules)
     match len(candidates):
@@ -198,7 +198,7 @@ def _ask_first_doubt(
 def _list_candidates(
     field: FormField, said: FieldReading | None, reason: Reason, rules: Rules
 ) -> tuple[FieldValue, ...]:
-    """The candidates, likeliest first; a value that was only unsure is none by itself.
+    """The values to offer, likeliest first; a value that was only unsure is not offered.
 
     A field without a value has its likely one as candidate.
     """

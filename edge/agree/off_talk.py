@@ -14,7 +14,7 @@ from edge.agree.decide import Rules
 
 
 def names_field(said: Reading, rules: Rules) -> str | None:
-    """The one field that is named without a value, "the dock is wrong"; None for a question, or for several fields."""
+    """The one field named without a value, "the dock is wrong"; None for a question or several fields."""
     heard, matches = _matches(said, rules)
     # "Don't go to dock C" and "the truck is at the dock" are about something else.
     moods = {match.value for _, match in matches if match.role is Role.MOOD} - {"denials"}

@@ -20,7 +20,7 @@ _MOST_ITEMS = 3  # Totals of more items are too long to listen to: they are give
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """Totals of entries."""
+    """The totals of a place's entries."""
 
     things: int  # Pallets; for a form without a pallet field, entries.
     refused: int  # Entries that the inventory refused.

@@ -51,7 +51,7 @@ def _find_field_units(field: FormField, reading: Reading, rules: Rules) -> Mappi
 
 
 def _split_at_units(words: Sequence[str], units: set[str]) -> Iterator[_Counted]:
-    """The words before each unit, back to the unit before."""
+    """Yield the words up to and including each unit, from the unit before on, with the unit."""
     start = 0
     for at, word in enumerate(words):
         if (unit := fold(word).strip(".,;:!?")) in units:

@@ -70,7 +70,7 @@ def _find_settings(kind: str, name: str, known: Mapping[str, T]) -> T:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """The common arguments of all interpreters."""
+    """The arguments that all interpreters share."""
 
     settings: Settings
     form: Form
@@ -109,7 +109,7 @@ def _make_reader(wanted: InterpreterSettings, surroundings: Surroundings) -> Mod
 
 
 def _hearing_model(wanted: Understand, name: str) -> str:
-    """The model that processes the sound: a cascade's is its transcriber's."""
+    """The model that hears the sound; for a cascade the transcriber's."""
     one = wanted.interpreters[name]
     writer = wanted.transcribers.get(str(one.transcriber))
     client = one.client if writer is None else writer.client

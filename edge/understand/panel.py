@@ -1,10 +1,8 @@
-"""The panel: several interpreters read one utterance in parallel, under one deadline, and are weighed.
+"""The panel: several interpreters read one utterance in parallel, under one deadline; their readings are weighed.
 
-The device's own recogniser hears while the operator speaks. When the utterance closes, its reading and the models' go
-on side by side until nothing more could matter (`weighing.is_settled`) or the deadline is over. A later
-answer is noted as late, for the journal, and changes no decision.
-
-A model that is not there is no fault of the panel's: an interpreter that raises Unavailable has given no opinion.
+The device's recogniser runs while the operator speaks. After the utterance closes, all readings are awaited until none
+could change the result (`weighing.is_settled`) or the deadline passes. Later answers are reported as late, for the
+journal only. An interpreter that raises Unavailable gives no reading.
 """
 
 from __future__ import annotations
@@ -38,7 +36,7 @@ class Came(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PanelAnswer:
-    """What a model gave for one utterance: something to keep, something to count, or both."""
+    """A model's answer to one utterance, for the journal and the cost count."""
 
     utterance_id: str
     interpreter: str
@@ -49,7 +47,7 @@ class PanelAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """An interpreter beside the device's own recogniser, and what it costs."""
+    """An interpreter of the panel besides the device's own recogniser, with its prices."""
 
     interpreter: Interpreter
     prices: Prices | None = None
@@ -58,7 +56,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class PanelTerms:
-    """How the panel works."""
+    """The panel's settings."""
 
     mode: Mode
     deadline_s: float
@@ -67,12 +65,12 @@ class PanelTerms:
 
 
 def _with_cost(reading: Reading, prices: Prices | None) -> Reading:
-    """The reading with its cost, where it has usage and a price is set."""
+    """The reading with its cost in USD, where it has usage and a price is set."""
     return reading if reading.usage is None else replace(reading, usage=with_cost(reading.usage, prices))
 
 
 def today_at_site() -> date:
-    """The day at the site, by the clock of this machine."""
+    """Today's date in this machine's time zone."""
     return datetime.now(UTC).astimezone().date()
 
 
@@ -81,7 +79,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Round:
-    """One utterance on its way through the panel."""
+    """The state of one utterance while the panel reads it."""
 
     utterance: Utterance
     deadline: float
@@ -92,7 +90,7 @@ class _Round:
 
 
 class Panel(Interpreter):
-    """Several interpreters as one. It reads only inside `at_work`, which holds what is still on its way."""
+    """An interpreter that combines several. It reads only inside `at_work`, which owns the running requests."""
 
     def __init__(
         self,
@@ -103,7 +101,7 @@ class Panel(Interpreter):
         form: Form,
         today: Callable[[], date] = today_at_site,
     ) -> None:
-        """`first`: the one asked first, then its fallbacks. `today` is the site's own day, which the budget is for."""
+        """`first`: the first model, then its fallbacks. `today` returns the site's date, for the daily budget."""
         self.name = f"{terms.mode}({' '.join(one.interpreter.name for one in (*first, second) if one is not None)})"
         self._on_device = on_device
         self._first = tuple(first)
@@ -120,9 +118,9 @@ class Panel(Interpreter):
     async def at_work(
         self, note: Callable[[PanelAnswer], None] | None = None, budget: Budget | None = None
     ) -> AsyncIterator[None]:
-        """Let readings be asked for. At the end, what is still under way is called off.
+        """Run the requests' task group; on exit, open requests are cancelled.
 
-        `note` is told in the loop of each answer that is to be kept or counted; `budget` is what may be spent.
+        `note` is called in the loop with each answer to be stored or counted; `budget` limits the cost.
         """
         self._note, self._budget = note or _ignore, budget or self._budget
         try:
@@ -134,7 +132,7 @@ class Panel(Interpreter):
             self._group = None
 
     def attend(self) -> _Listening:
-        """Begin to listen, with the device's recogniser and with the models that listen along."""
+        """Begin to listen, with the device's recogniser, the first and the second model."""
         # Only a panel wants second opinions; elsewhere they would be paid for and not used.
         second = self._second if self._terms.mode is Mode.PANEL else None
         asked = {Seat.FIRST: next(iter(self._first), None), Seat.SECOND: second}
@@ -142,10 +140,9 @@ class Panel(Interpreter):
         return _Listening(self, {Seat.ON_DEVICE: self._on_device.attend(), **ears})
 
     async def read_later(self, utterance: Utterance) -> Reading:
-        """What a model makes of an utterance that was kept for later: the first that answers, with time enough.
+        """The reading of a deferred utterance, by the first model that answers.
 
-        Raises Unavailable when none answers, or the budget is spent; OurFault or Garbled only where no model can be
-        hoped to do better another time.
+        Raises Unavailable when none answers or the budget is spent; OurFault or Garbled where a retry cannot help.
         """
         trouble = Unavailable("understand.daily_budget_usd is spent; what was deferred waits for tomorrow")
         hopeless = True
@@ -163,7 +160,7 @@ class Panel(Interpreter):
         raise trouble
 
     async def decide(self, utterance: Utterance, ears: Mapping[Seat, Attention]) -> Reading:
-        """The reading of a closed utterance, at the deadline at the latest."""
+        """Weigh the readings of a closed utterance; returns at the deadline at the latest."""
         if not self._may_spend():
             return await ears[Seat.ON_DEVICE].finish(utterance)
         now = asyncio.get_running_loop().time()
@@ -191,7 +188,7 @@ class Panel(Interpreter):
         return reading
 
     async def _first_answer(self, one: _Round, ear: Attention) -> Reading | None:
-        """What the first gives; a fallback's answer where it fails, or where it is slow and requests are hedged."""
+        """The first model's reading; a fallback's where it fails or, with hedging, is slow."""
         first, *others = self._first
         pending = {self._start(self._ask(one, first, ear))}
         patience = self._terms.hedge_s
@@ -208,7 +205,7 @@ class Panel(Interpreter):
         return None
 
     async def _ask(self, one: _Round, member: Member, ear: Attention) -> Reading | None:
-        """What one model gives; None where it gives nothing. An answer after the verdict is noted as late."""
+        """One model's reading; None where it fails. An answer after the verdict is reported as late."""
         one.asked_beyond |= member.is_beyond
         try:
             reading = _with_cost(await ear.finish(one.utterance), member.prices)
@@ -227,7 +224,7 @@ class Panel(Interpreter):
             self._note(PanelAnswer(utterance.utterance_id, reading.interpreter, came, kept, reading.usage))
 
     def _note_failure(self, utterance: Utterance, member: Member, fault: Unavailable, came: Came) -> None:
-        """Some failures are paid for: an answer that is no reading was made all the same."""
+        """Report a failure; an answer that made no reading still costs."""
         logger.info("%s: no reading: %s", utterance.utterance_id, fault)
         usage: Usage | None = getattr(fault, "usage", None)
         if usage is not None:
@@ -257,7 +254,7 @@ class Panel(Interpreter):
 
 
 class _Listening(Attention):
-    """All that listen to one utterance."""
+    """The open attentions of all interpreters to one utterance."""
 
     def __init__(self, panel: Panel, ears: Mapping[Seat, Attention]) -> None:
         self._panel = panel
@@ -268,7 +265,7 @@ class _Listening(Attention):
             ear.hear(pcm)
 
     def expect(self) -> Expectation:
-        """What the device's own recogniser expects, if one listens: it alone reads while the operator speaks."""
+        """The expectation of the device's recogniser, if it listens: models do not read before the utterance ends."""
         told = [ear.expect() for ear in self._ears.values()]
         return next((one for one in told if one is not Expectation.EITHER), Expectation.EITHER)
 
@@ -285,4 +282,4 @@ async def _reading_or_none(reading: Coroutine[object, object, Reading]) -> Readi
 
 
 def _ignore(_: PanelAnswer) -> None:
-    """The default of `note`."""
+    """Discard an answer: the default of `note`."""

@@ -1,12 +1,8 @@
-"""Weighing: several readings of one utterance become one; how likely an entry is wrong; the pace of a backlog. Pure.
+"""Weighing: merges several readings of an utterance into one, and computes how likely an entry is wrong. Pure.
 
-Which interpreters are asked, and how long they are waited for, is decided in `panel.py`. Nothing is averaged or voted
-for by confidence, because a model that invents is sure of it. An identifier that must be confirmed is confirmed by
-another interpreter that heard the same, and by nothing else. In no mode does a model overrule what the device's own
-recogniser surely heard: where the two differ, the operator is asked.
-
-The doubt about an entry takes the readings for independent, and a reader's own confidence for a probability. So it puts
-entries in an order, and is no share of wrong ones.
+Identifiers count as confirmed only if two independent interpreters heard the same. Confidences are not averaged: a
+model that invents is sure of it. A model never overrules a value that the device surely heard: the operator is asked.
+The doubt treats readings as independent and confidences as probabilities, so it ranks entries, and is no error rate.
 """
 
 from __future__ import annotations
@@ -38,7 +34,7 @@ _PANEL = "panel"  # How the name of a reading that several interpreters made beg
 
 
 class Seat(IntEnum):
-    """Whose opinion it is. In the order in which their words and spelling are preferred."""
+    """The role of an interpreter in the panel, in the order in which its words and spelling are preferred."""
 
     FIRST = 1  # `understand.first`, or the fallback that stood in for it.
     SECOND = 2  # `understand.second`.
@@ -66,10 +62,9 @@ def weigh(
 
 
 def is_settled(opinions: Mapping[Seat, Reading], mode: Mode, form: Form, sure_from: float) -> bool:
-    """Whether no opinion that is still to come could be needed.
+    """Whether further readings could not change the result, so that the panel need not wait.
 
-    That is, in a panel, when everything said is confirmed; where a model's word counts, when that is there, and the
-    device's own, which it is held against.
+    In `panel` mode: all values are confirmed; where a model decides: its reading and the device's own are there.
     """
     match mode:
         case Mode.ON_DEVICE:
@@ -91,15 +86,15 @@ def _independent(came: Sequence[Reading]) -> list[Reading]:
 
 
 def _hearing_model(reading: Reading) -> str:
-    """The model that heard the sound: of a cascade its transcriber, whatever read the text."""
+    """The model that heard the sound: for a cascade the transcriber's, not the text model."""
     heard = reading.interpreter.rpartition("/")[2] if reading.usage is None else reading.usage.model
     return model_family(heard.partition(_CASCADED)[0])
 
 
 def contradicts(late: Reading, act: Act, fields: Mapping[str, FieldValue]) -> bool:
-    """Whether `late` read something else than what became an entry of this `act` and these `fields`.
+    """Whether a late reading has another act than the entry, or another value for one of its fields.
 
-    A model that understood nothing contradicts nothing, and a field that it did not hear is no other value.
+    A reading that is not understood contradicts nothing, nor does a field that it lacks.
     """
     if late.not_understood is not None:
         return False
@@ -130,7 +125,7 @@ def _is_confirmed(reading: Reading) -> bool:
 
 
 def _merge_agreed(came: Sequence[Reading], form: Form, sure_from: float) -> Reading:
-    """What two independent readings give alike, with everything else marked as not agreed on."""
+    """Merge the readings: fields that two independent ones have alike are confirmed, all others are not."""
     name = came[0].interpreter if len(came) == 1 else f"{_PANEL}({' '.join(one.interpreter for one in came)})"
     words, preface = next(((one.words, one.preface) for one in came if one.words), ((), ()))
     understood = [one for one in came if one.not_understood is None]
@@ -149,7 +144,7 @@ def _merge_agreed(came: Sequence[Reading], form: Form, sure_from: float) -> Read
 
 
 def _check_against_device(first: Reading, own: Reading | None, sure_from: float) -> Reading:
-    """The model's reading; values that the device surely heard otherwise become rivals."""
+    """The model's reading; values that the device surely heard otherwise are added as rivals."""
     if own is None or own is first or first.not_understood is not None:
         return first
     said = own.fields or own.unrecorded  # an utterance that is no entry may still name its thing
@@ -174,19 +169,19 @@ def _check_against_device(first: Reading, own: Reading | None, sure_from: float)
 
 
 def _is_sure(reading: Reading, sure_from: float) -> bool:
-    """Whether all was surely heard: each value, or each word where there is none."""
+    """Whether every value, or without values every word, has at least the confidence `sure_from`."""
     heard = [one.confidence for one in reading.fields.values()] or [word.confidence for word in reading.words]
     return bool(heard) and min(heard) >= sure_from
 
 
 def _names_the_same(one: Reading, other: Reading) -> bool:
-    """Whether both say the same of a thing, where that is no entry."""
+    """Whether two readings that are no entries name equal values."""
     told, besides = one.unrecorded, other.unrecorded
     return told.keys() == besides.keys() and all(said.value == besides[name].value for name, said in told.items())
 
 
 def _why_nothing(came: Sequence[Reading], understood: Sequence[Reading]) -> NotUnderstood | ScanFault | None:
-    """Why the readings together mean nothing: all declined, or what the operator did is not agreed on."""
+    """Why the readings make no entry: all are not understood, or their acts differ; None where they make one."""
     if not understood:
         reasons = {one.not_understood for one in came}
         return came[0].not_understood if len(reasons) == 1 else NotUnderstood.NOT_DICTATION
@@ -198,7 +193,7 @@ def _why_nothing(came: Sequence[Reading], understood: Sequence[Reading]) -> NotU
 
 
 def _weigh_field(name: str, came: Sequence[Reading], form: Form, sure_from: float) -> FieldReading:
-    """What the readings together propose for one field. One that is ambiguous by itself is no vote for anything."""
+    """Merge one field of all readings; a reading with rivals does not count as a vote."""
     heard = [one.fields[name] for one in came if name in one.fields]
     votes = [field for field in heard if field.value is not None and not field.rivals]
     parties = _group_equal_votes(votes)
@@ -214,7 +209,7 @@ def _weigh_field(name: str, came: Sequence[Reading], form: Form, sure_from: floa
 
 
 def _group_equal_votes(votes: Iterable[FieldReading]) -> list[list[FieldReading]]:
-    """The votes, put together where they agree. The first voice of each speaks for it."""
+    """Group the readings of a field by equal value; in each group the first seat's comes first."""
     parties: list[list[FieldReading]] = []
     for vote in votes:
         for party in parties:
@@ -248,7 +243,7 @@ MOST_WAIT_S = 30.0  # Longest wait: how late, at worst, a returning network is n
 
 
 class Pacing:
-    """The rate at which a backlog is worked off."""
+    """Limits the rate of reading deferred utterances, with backoff after failures."""
 
     def __init__(self, per_minute: int) -> None:
         self._every_s = _MINUTE_S / per_minute
@@ -257,20 +252,20 @@ class Pacing:
         self._failed_until = 0.0
 
     def due_in(self, now: float) -> float:
-        """How long to wait before the next try, seconds; 0: now."""
+        """Seconds until the next attempt is allowed; 0: now."""
         return max(0.0, self._not_before - now, self._failed_until - now)
 
     def tried(self, now: float) -> None:
-        """An utterance is being read: the next one may be when its share of a minute is over."""
+        """Record an attempt: the next is allowed after 60 s / `per_minute`."""
         self._not_before = now + self._every_s
 
     def failed(self, now: float) -> None:
-        """No model answered."""
+        """Record that no model answered: double the backoff, up to MOST_WAIT_S."""
         self._failed_until = now + min(MOST_WAIT_S, _FIRST_WAIT_S * 2.0**self._failures)
         self._failures = min(self._failures + 1, 16)  # 2**16 is past every wait, and no float overflows in a year
 
     def answered(self) -> None:
-        """A model answered some request: try the backlog again at once."""
+        """Record that a model answered: reset the backoff."""
         self._failures, self._failed_until = 0, 0.0
 
 
@@ -279,20 +274,20 @@ _SUREST = 0.999  # No reading counts for more, whatever it thinks of itself: rec
 
 @dataclass(frozen=True, slots=True)
 class SaidFor:
-    """One utterance that an entry rests on, and what was read of it."""
+    """One utterance that an entry is made from, with its readings."""
 
     utterance_id: str
     reading: Reading | None = attribute(repr=False)  # That which is on record.
     others: tuple[Reading, ...] = attribute(default=(), repr=False)
 
     def read_by(self, reading: Reading) -> SaidFor:
-        """The same, with one reading more."""
+        """A copy with one more reading."""
         return replace(self, others=(*self.others, reading))
 
 
 @dataclass(frozen=True, slots=True)
 class _DoubtedField:
-    """A field of which another reading heard something else."""
+    """A field for which another reading has a different value."""
 
     field: str
     recorded: FieldValue | None = attribute(repr=False)  # None: the entry has no such field.
@@ -304,14 +299,14 @@ class _DoubtedField:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """How likely an entry is wrong, from 0 to 1, and what was heard otherwise."""
+    """The probability that an entry is wrong, and the differing values that other readings have."""
 
     measure: float
     otherwise: tuple[_DoubtedField, ...]
 
 
 def measure_doubt(fields: Mapping[str, FieldValue], said: Sequence[SaidFor]) -> Doubt:
-    """The doubt about an entry with these fields; what began it comes first in `said`."""
+    """Compute the doubt about an entry with these fields; the utterance that began it is first in `said`."""
     unsure = min((one.confidence for one in _recorded_fields(said[0]).values()), default=1.0)
     names = dict.fromkeys((*fields, *(name for one in said for other in one.others for name in other.fields)))
     right, otherwise = 1.0, []
@@ -333,7 +328,7 @@ def measure_doubt(fields: Mapping[str, FieldValue], said: Sequence[SaidFor]) -> 
 
 
 def _find_last_utterance(name: str, value: FieldValue | None, said: Sequence[SaidFor]) -> SaidFor:
-    """The utterance in which the value on record was said last: a correction, an answer, else what began the entry."""
+    """The last utterance that gave the value on record, by correction or answer; else the first one."""
     for one in reversed(said[1:]):
         known = _recorded_fields(one).get(name)
         if known is not None and known.value is not None and _is_recorded_value(known.value, value):

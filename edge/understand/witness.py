@@ -1,10 +1,9 @@
-"""The witness: what a second reader of another kind heard in the place of the words that a value rests on. Pure.
+"""The witness: finds fields that a second recogniser with an open vocabulary heard otherwise. Pure.
 
-It is no second vote. A recogniser that knows the form's words alone writes one of them for whatever was said: "pallet
-four seven four for dock F" becomes 4744. One that knows every word hears "for" there, though it may hear nothing else
-well. So its words are laid beside the first reader's; where both heard the same before and behind, and something else
-between, its words are put in that place, and the sentence is read again. A value that comes out otherwise is in doubt.
-What it heard as something that makes no value says nothing.
+It casts no vote. A grammar-bound recogniser writes a word of the form for any sound: "pallet four seven four for dock
+F" becomes 4744, where an open one hears "for". Both texts are aligned. Each difference between equal neighbours is
+substituted into the first reader's words, which are parsed again; a field whose value changes is doubtful. A
+substitution that gives no value is ignored.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ _SUFFIXES: Mapping[str, str] = {**{letter: letter for letter in LETTERS - {"s"}}
 
 @dataclass(frozen=True, slots=True)
 class _Symbol:
-    """A digit, or a word that is no number; and the words that it is part of, from one to before another."""
+    """A digit or a word that is no number, with the span of word indexes that it comes from."""
 
     text: str = field(repr=False)
     begin: int
@@ -50,7 +49,7 @@ class _Symbol:
 def find_contradictions(
     words: Sequence[Word], heard: str, form: Form, catalogue: Catalogue
 ) -> Mapping[str, tuple[FieldValue, FieldValue]]:
-    """The fields which the witness heard otherwise: the value of the first reader's `words`, and the other one."""
+    """The fields that the witness heard otherwise, each with the first reader's value and the witness's."""
     first = read(words, form, catalogue)
     found: dict[str, tuple[FieldValue, FieldValue]] = {}
     text = correct_labels(_split_off_letters(heard, form), form, vocabulary(form, catalogue))
@@ -64,7 +63,7 @@ def find_contradictions(
 
 
 def _split_off_letters(heard: str, form: Form) -> str:
-    """The text, a label that a letter was written to apart from it: "docky" is "dock e"."""
+    """The text, with a letter split off a label that it was joined to: "docky" becomes "dock e"."""
     labels = "|".join(re.escape(label) for field in form.fields for label in field.labels)
     letters = "|".join(_SUFFIXES)
     return re.sub(
@@ -80,7 +79,7 @@ def _differing_pair(first: FieldReading, other: FieldReading) -> tuple[FieldValu
 
 
 def _substitute(words: Sequence[Word], witness: Sequence[Word]) -> Iterator[list[Word]]:
-    """The first reader's words with one difference after the other as the witness heard it."""
+    """Yield the first reader's words once for each difference, with the witness's words in its place."""
     ours, theirs = _to_symbols(words), _to_symbols(witness)
     for begin, end, put in _diff(ours, theirs):
         if max(end - begin, len(put)) <= _LONGEST and _changes_meaning(ours, begin, end, put):
@@ -88,7 +87,7 @@ def _substitute(words: Sequence[Word], witness: Sequence[Word]) -> Iterator[list
 
 
 def _diff(ours: Sequence[_Symbol], theirs: Sequence[_Symbol]) -> Iterator[tuple[int, int, Sequence[_Symbol]]]:
-    """What the two heard otherwise between what they heard alike: a span of ours, and what stands there in theirs."""
+    """Yield the differences between equal neighbours: their span in `ours`, and the symbols in `theirs`."""
     pairs = _align([one.text for one in ours], [one.text for one in theirs])
     alike = [i is not None and j is not None and ours[i].text == theirs[j].text for i, j in pairs]
     if sum(alike) < _MOSTLY * len(ours):
@@ -121,7 +120,7 @@ def _is_word(text: str) -> bool:
 
 
 def _align(ours: Sequence[str], theirs: Sequence[str]) -> list[tuple[int | None, int | None]]:
-    """The cheapest way to make theirs of ours; a word for a word costs less than anything for a figure or a letter."""
+    """The cheapest alignment, as index pairs; replacing a word costs less than changing a digit or letter."""
     costs = [[float(column) for column in range(len(theirs) + 1)]]
     for row, mine in enumerate(ours, 1):
         line = [float(row)]
@@ -151,7 +150,7 @@ def _edit_cost(mine: str, other: str) -> float:
 
 
 def _changes_meaning(ours: Sequence[_Symbol], begin: int, end: int, put: Sequence[_Symbol]) -> bool:
-    """Whether the difference is another meaning, and not another way to write the same."""
+    """Whether a difference may change a value, and is not only another spelling of the same."""
     lost, before, behind = ours[begin:end], ours[begin - 1].text, ours[end].text if end < len(ours) else ""
     letters = any(_is_letter(one.text) for one in put)
     if any(_is_letter(one.text) for one in lost) != letters:
@@ -172,7 +171,7 @@ def _is_letter(text: str) -> bool:
 def _replace_symbols(
     words: Sequence[Word], ours: Sequence[_Symbol], span: tuple[int, int], put: Sequence[_Symbol]
 ) -> list[Word]:
-    """The words, the symbols of `span` replaced by others; a number of which a part is replaced is put in figures."""
+    """The words, with the symbols of `span` replaced; a number that is changed in part is written as digits."""
     first, last = span
     begin = (
         ours[first].begin
@@ -207,7 +206,7 @@ def _join_digits(texts: Sequence[str]) -> list[str]:
 
 
 def _to_symbols(words: Sequence[Word]) -> list[_Symbol]:
-    """Numbers digit by digit, code words as their letters, everything else as it is."""
+    """Split words into symbols: numbers digit by digit, code words as letters, other words unchanged."""
     bare = [word.text.lower().rstrip("?") for word in words]  # a transcript keeps the mark of a question
     texts = [_HOMOPHONES.get(text, text) for text in bare]
     found: list[_Symbol] = []

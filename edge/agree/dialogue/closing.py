@@ -64,7 +64,7 @@ def commit_and_ask_to_close(session: DialogueSession, heard: UtteranceHeard) -> 
 
 
 def _count_commit(session: DialogueSession, event_id: str, draft: Draft, fields: Mapping[str, FieldValue]) -> None:
-    """Add a commit to `session.lately`, which was queried before it."""
+    """Add a commit to `session.lately`, which was loaded before it."""
     entries = (one for one in session.lately.entries if one.event_id not in {event_id, draft.replaces})
     latest = StandingEntry(event_id, draft.form, fields, draft.operator, session.lately.now)
     session.lately = replace(session.lately, entries=(latest, *entries))
@@ -112,7 +112,7 @@ def _receipt_summary(session: DialogueSession, place: ReceivingPlace) -> list[Sa
 
 
 def accept_closing_question(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """A yes to whether to close or reopen a trailer, or to any other question."""
+    """Close or reopen the trailer on a yes to that question; any other question takes the yes."""
     match session.about:
         case About.CLOSE:
             return _agree_to_close(session, heard)

@@ -45,7 +45,7 @@ NOT_JUDGED = Verdict(Outcome.IGNORE, (), {})  # Of an utterance that the dialogu
 
 @dataclass(frozen=True, slots=True)
 class UtteranceHeard:
-    """An utterance that is on disk and read; the dialogue reads it in its context, then judges it."""
+    """A stored utterance with its reading, which the dialogue interprets in its context and judges."""
 
     utterance_id: str
     reading: Reading
@@ -69,7 +69,7 @@ class UtteranceHeard:
         return replace(self, verdict=verdict)
 
     def event(self, rules: Rules) -> Event:
-        """Its row in the table. A doubtful command, answer or word of correction makes it UNCLEAR."""
+        """The table row of the utterance; a doubtful command, answer or correcting word makes it UNCLEAR."""
         said = self.reading
         unheard = said.not_understood is NotUnderstood.UNHEARD_LANGUAGE
         if unheard or self.verdict.outcome in {Outcome.IGNORE, Outcome.DEFER}:
@@ -119,7 +119,7 @@ class SpeechBegan:
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """The timer ran out."""
+    """The timer expired."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +255,7 @@ _ALONE: Mapping[type, Event] = {
 
 
 def classify_event(happening: Happening, rules: Rules) -> Event:
-    """The row of the table."""
+    """The table row of an event."""
     match happening:
         case UtteranceHeard(reading=said) if said.scanned:
             return Event.SCANNED if said.fields else Event.SCAN_FAULT

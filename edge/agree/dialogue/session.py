@@ -223,7 +223,7 @@ class Works:
 
 @dataclass(slots=True)
 class DialogueSession:
-    """The state of a conversation. Steps change it; the machine runs its timer."""
+    """The state of a conversation, which steps change; the machine runs its timer."""
 
     rules: Rules  # Of the current form and language.
     settings: DialogueSettings
@@ -311,7 +311,7 @@ class DialogueSession:
         return next((one for one in owned if named.items() <= one.fields.items()), None)
 
     def was_named(self, said: Reading) -> bool:
-        """Whether an entry or an utterance in review of this device has all identifiers in `said`."""
+        """Whether an entry of this device, or an utterance in review, has all identifiers in `said`."""
         named = self.identifiers_of(values_of(said))
         known = [one.fields for one in self.recorded.entries]
         known += [values_of(one.reading) for one in self.recorded.aside.drafts]
@@ -409,7 +409,7 @@ class DialogueSession:
         return self.make_repeatable(Say(prompt, fields or {}, slots))
 
     def make_repeatable(self, say: Say) -> Say:
-        """Let "say again" repeat this prompt."""
+        """Record the prompt for "say again", and return it."""
         return self.make_repeatable_together([say])[0]
 
     def make_repeatable_together(self, says: Sequence[Say]) -> Sequence[Say]:

@@ -71,7 +71,7 @@ class Event(StrEnum):
 
 
 class Step(StrEnum):
-    """The step that a state takes for an event."""
+    """The step to take for an event in a state."""
 
     NOTHING = "nothing"
     NOTE = "on record, and no more"

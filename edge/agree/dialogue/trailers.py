@@ -73,10 +73,10 @@ def as_place_field(session: DialogueSession, place: ReceivingPlace) -> dict[str,
 
 
 def expand_last_digits(session: DialogueSession, said: Reading, expected: Expectations) -> Reading:
-    """The reading, with the last digits of a pallet that is expected where the operator works as its full number.
+    """The reading, with last digits replaced by the full number of the pallet expected at the operator's place.
 
-    Several matches are asked about; a number that is announced itself, at any place, stays as it is. Of two numbers
-    that may have been spoken, the announced one is taken.
+    Several matches are asked about; a number that is itself expected, at any place, is unchanged. Of two rivals the
+    expected one is taken.
     """
     name, place = session.rules.form.expects.get(FieldRole.PALLET), named_place(session.rules.form, values_of(said))
     one, here = said.fields.get(str(name)), place or find_current_place(session)
@@ -172,7 +172,7 @@ def list_reviews_at_place(session: DialogueSession, place: ReceivingPlace) -> tu
 
 
 def say_count_and_numbers(session: DialogueSession, few: Prompt, many: Prompt, numbers: Sequence[str]) -> list[Say]:
-    """A prompt with the count and the first few numbers; empty if there are none."""
+    """The prompt with the count and the first few numbers; empty for no numbers."""
     if not numbers:
         return []
     prompt = few if len(numbers) <= status.MOST_TOLD else many

@@ -20,7 +20,7 @@ _SEARCHED = 0.5
 
 
 def to_wav(pcm: bytes, rate: int = SAMPLE_RATE) -> bytes:
-    """The sound as a WAV file: one channel, 16 bit, `rate` samples per second."""
+    """Encode PCM as a WAV file: one channel, 16 bit, `rate` samples per second."""
     file = io.BytesIO()
     with wave.open(file, "wb") as out:
         out.setnchannels(1)
@@ -31,7 +31,7 @@ def to_wav(pcm: bytes, rate: int = SAMPLE_RATE) -> bytes:
 
 
 def split_at_pauses(pcm: bytes, limit_s: float) -> list[bytes]:
-    """Split the sound at pauses into pieces of at most `limit_s` seconds, without loss."""
+    """Split the sound, without loss, into pieces of at most `limit_s` seconds, at the quietest pauses."""
     limit = int(limit_s * SAMPLE_RATE) * SAMPLE_BYTES
     found = []
     while len(pcm) > limit:
@@ -42,7 +42,7 @@ def split_at_pauses(pcm: bytes, limit_s: float) -> list[bytes]:
 
 
 def _find_quietest_pause(pcm: bytes) -> int:
-    """The byte offset of the middle of the quietest pause in the searched part."""
+    """The byte offset of the middle of the quietest pause in the last part of `pcm`."""
     samples = np.frombuffer(pcm, dtype="<i2").astype(np.float64)
     first = int(len(samples) * (1 - _SEARCHED)) // _STEP
     steps = samples[: len(samples) // _STEP * _STEP].reshape(-1, _STEP)[first:]
@@ -52,9 +52,9 @@ def _find_quietest_pause(pcm: bytes) -> int:
 
 
 def join_readings(name: str, readings: Sequence[Reading], parts: Sequence[bytes]) -> Reading:
-    """Join the readings of several pieces; these are its opinions, each named as a piece.
+    """Join the readings of several pieces, which become its `opinions`, numbered.
 
-    Only dictation is joined: a correction in such a long utterance is not understood, and must be repeated.
+    Only dictation is joined: a correction in so long an utterance is not understood.
     """
     numbered = tuple(
         replace(reading, interpreter=f"{name} (piece {number} of {len(readings)})")
@@ -72,7 +72,7 @@ def join_readings(name: str, readings: Sequence[Reading], parts: Sequence[bytes]
 
 
 def _merge_fields(pieces: Sequence[Mapping[str, FieldReading]]) -> Mapping[str, FieldReading]:
-    """The union of all pieces' fields. A field with different values gets rivals, and so a question."""
+    """The union of all pieces' fields; differing values of a field become rivals."""
     names = dict.fromkeys(name for fields in pieces for name in fields)
     return {name: _merge_field([fields[name] for fields in pieces if name in fields]) for name in names}
 
@@ -87,7 +87,7 @@ def _merge_field(said: Sequence[FieldReading]) -> FieldReading:
 
 
 def _join_words(readings: Sequence[Reading], parts: Sequence[bytes]) -> Iterator[Word]:
-    """The words of all pieces, with times in the whole sound."""
+    """Yield the words of all pieces, with times relative to the whole sound."""
     at = 0.0
     for reading, part in zip(readings, parts, strict=True):
         for word in reading.words:

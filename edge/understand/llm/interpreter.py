@@ -29,7 +29,7 @@ ReplySink = Callable[[str, bytes], None]
 
 
 def discard_reply(_: str, __: bytes) -> None:
-    """Discard a spoken reply."""
+    """Discard a spoken reply: the default sink."""
 
 
 class ModelReader:
@@ -113,7 +113,7 @@ _SHORTEST_S = 0.1  # Services refuse shorter sound, and no word is shorter.
 
 
 class AudioLlm(Interpreter):
-    """Reads utterances with one model, only once they are closed: a request is one piece of sound."""
+    """An interpreter that sends each closed utterance to one audio model."""
 
     def __init__(self, settings: InterpreterSettings, reader: ModelReader) -> None:
         self.name = reader.name
@@ -121,7 +121,7 @@ class AudioLlm(Interpreter):
         self._reader = reader
 
     def attend(self) -> Attention:
-        """Begin to listen."""
+        """Begin to listen; the request is made when the utterance is closed."""
         return WholeUtterance(self.read)
 
     async def read(self, utterance: Utterance) -> Reading:

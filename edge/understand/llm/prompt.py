@@ -64,7 +64,7 @@ Situation = Callable[[], Context]  # Returns the dialogue's state when an uttera
 
 
 class Past:
-    """Tracks the dialogue's turns and state: a `Situation`."""
+    """The dialogue's state and latest turns, as a `Situation` for prompts."""
 
     def __init__(self) -> None:
         self._state = Context()
@@ -78,11 +78,11 @@ class Past:
         return Context(now.pending, now.asked, now.confirming, now.last, now.standing, self._state.turns)
 
     def follow(self, state: Callable[[], PromptState]) -> None:
-        """Read the state from the dialogue from now on."""
+        """Call `state` for the dialogue's state from now on."""
         self._prompt_state = state
 
     def decided(self, reading: Reading, verdict: Verdict) -> None:
-        """Add a decided utterance; an ignored one changes nothing."""
+        """Add a turn for a decided utterance, unless it was ignored."""
         if verdict.outcome is Outcome.IGNORE:
             return
         asked = verdict.ask if self._prompt_state is None else self._prompt_state().asked
@@ -187,7 +187,7 @@ class Leaks:
         self._runs = {run for text in (prompt, *_find_descriptions(tools)) for run in _list_word_runs(text)}
 
     def are_in(self, texts: Iterable[str]) -> bool:
-        """Whether one of the texts contains a sequence of _RUN words from them."""
+        """Whether a text contains _RUN consecutive words of the prompt or of the tools' descriptions."""
         return any(run in self._runs for text in texts for run in _list_word_runs(text))
 
 

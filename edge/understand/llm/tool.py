@@ -150,7 +150,7 @@ class CallTerms:
 
 
 def to_reading(made: ToolCall, terms: CallTerms, seconds: float) -> Reading:
-    """The reading that a call proposes, for sound of `seconds` length. Raises Refused."""
+    """Convert a tool call for sound of `seconds` length to a reading. Raises Refused."""
     if made.tool == _NOT_UNDERSTOOD:
         return _declined_reading(made, terms, seconds)
     if made.tool == _CANCEL:
@@ -165,7 +165,7 @@ def to_reading(made: ToolCall, terms: CallTerms, seconds: float) -> Reading:
 
 
 def claimed_words(made: ToolCall) -> Iterator[str]:
-    """All words that the tool call claims to have heard."""
+    """Yield the words that a tool call claims to have heard."""
     for one in (made.arguments, *made.arguments.values()):
         if isinstance(one, Mapping):
             yield from _to_texts(one.get("heard"))
@@ -185,7 +185,7 @@ def _dictated_reading(act: Act, made: ToolCall, terms: CallTerms, seconds: float
 
 
 def _parse_claim(given: Any) -> tuple[Any, str]:
-    """A field's value and its words, as the model returned them; a bare value has no words, and is not accepted."""
+    """A field's value and its words; a bare value has no words, and is rejected later."""
     if isinstance(given, list):
         raise Refused(AnswerFault.WRONG_SHAPE, "a field that is a list")
     if not isinstance(given, Mapping):
@@ -204,7 +204,7 @@ def _check_claim(given: Any, words: str, field: FormField, terms: CallTerms) -> 
 
 
 def _parse_words(words: str, field: FormField, terms: CallTerms) -> FieldReading | None:
-    """Parse the words for the field: as they are, else after its label, which models omit."""
+    """Parse the words for the field: as they are, else preceded by its label, which models omit."""
     label = next(iter(field.wording(terms.language[:2]).labels), "")
     for text in (words, f"{label} {words}"):
         found = read_transcript(text, terms.form, terms.catalogue, terms.language).get(field.name)
@@ -214,7 +214,7 @@ def _parse_words(words: str, field: FormField, terms: CallTerms) -> FieldReading
 
 
 def _equals(given: Any, meant: FieldValue, field: FormField) -> bool:
-    """Whether the model's value equals the parsed one. The type may differ, the digits may not."""
+    """Whether the model's value equals the parsed one: types may differ, digits may not."""
     if isinstance(meant, tuple):
         told = given if isinstance(given, list) else []
         return len(told) == len(meant) and all(_equals(*pair, field.item) for pair in zip(told, meant, strict=True))
@@ -249,7 +249,7 @@ def _act_reading(act: Act, made: ToolCall, terms: CallTerms, seconds: float, com
 
 
 def _declined_reading(made: ToolCall, terms: CallTerms, seconds: float) -> Reading:
-    """A declining call; only "no words" without any words is silence, everything else is not dictation."""
+    """The reading of a declining call: silence only for "no words" without words, else not dictation."""
     said = _heard_words(made.arguments.get("heard"))
     silent = made.arguments.get("reason") == NotUnderstood.NO_WORDS and not said
     reason = NotUnderstood.NO_WORDS if silent else NotUnderstood.NOT_DICTATION

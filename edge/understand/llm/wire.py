@@ -24,7 +24,7 @@ _FENCE = re.compile(r"\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*", re.DOTALL)  # A Ma
 
 
 class Refused(Exception):
-    """The answer makes no valid reading."""
+    """Raised for an answer that makes no valid reading."""
 
     def __init__(self, fault: AnswerFault, told: str) -> None:
         super().__init__(told)
@@ -33,7 +33,7 @@ class Refused(Exception):
 
 
 class Ending(StrEnum):
-    """How an answer ended, normalised over all vendors."""
+    """Why an answer ended, the same for all vendors."""
 
     WHOLE = "whole"
     TRUNCATED = "truncated"
@@ -42,7 +42,7 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """An answer, normalised over all vendors."""
+    """An answer's parts, the same for all vendors."""
 
     calls: tuple[tuple[str, Any], ...] = field(default=(), repr=False)
     """Names and arguments of the calls: JSON text, or an object."""
@@ -54,14 +54,14 @@ class Returned:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A call of an offered tool."""
+    """A call of one of the offered tools."""
 
     tool: str
     arguments: Mapping[str, Any] = field(repr=False)
 
 
 def parse_call(returned: Returned, offered: Collection[str]) -> ToolCall:
-    """The one call in an answer. Raises Refused."""
+    """The answer's one tool call, repeats counted once. Raises Refused for a cut off, filtered or other answer."""
     match returned.ending:
         case Ending.TRUNCATED:
             raise Refused(AnswerFault.TRUNCATED, "it was cut off at the longest the model may answer")
@@ -99,7 +99,7 @@ def _parse_object(text: str) -> Any:
 
 
 def _find_written_calls(text: str, offered: Collection[str]) -> tuple[tuple[str, Any], ...]:
-    """A call written as text, as open models do, with `name` and `arguments` or `parameters`."""
+    """Tool calls written as text, as open models do: JSON with `name` and `arguments` or `parameters`."""
     if not text.strip():
         raise Refused(AnswerFault.NO_CALL, "neither a call nor text")
     try:
@@ -125,7 +125,7 @@ class ModelQuestion:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """The tokens of a request and its answer, as the service counted them."""
+    """The token counts that the service reported for a request."""
 
     text_in: int = 0
     audio_in: int = 0

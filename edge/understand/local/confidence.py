@@ -91,7 +91,7 @@ def find_likeliest(
 
 
 def _find_left_out_fields(best: _Candidate, candidates: Sequence[_Candidate]) -> _Fields:
-    """The fields that the likeliest meaning lacks and other likely ones have, each without a value but a runner-up."""
+    """The fields that the likeliest meaning lacks and another has: without a value, with a runner-up."""
     others = {name: field for one in reversed(candidates) for name, field in one.fields.items()}
     weighed = {name: _with_share(name, field, candidates) for name, field in others.items() if name not in best.fields}
     return {
@@ -124,7 +124,7 @@ def _weigh_alternatives(
 
 
 def _favour_strange(hearing: Sequence[_Candidate], words: Sequence[Word], of: int) -> list[_Candidate]:
-    """One hearing's candidates with new shares; those with a strange word for a number in `words` get the bonus."""
+    """One hearing's candidates with new shares: those with a non-number word over a number in `words` gain."""
     figures = [(word.start + word.end) / 2 for word in words if ENGLISH.numerals.is_part(word.text)]
     gains = [_STRANGE * _is_strange(candidate.words, figures) for candidate in hearing]
     if not any(gains):
@@ -134,7 +134,7 @@ def _favour_strange(hearing: Sequence[_Candidate], words: Sequence[Word], of: in
 
 
 def _is_strange(words: Sequence[Word], figures: Sequence[float]) -> bool:
-    """Whether a non-number word covers the middle of a number word, `figures`, in seconds."""
+    """Whether a non-number word covers the middle of a number word; `figures` are these middles, in seconds."""
     return any(_is_foreign(word.text) and any(word.start <= at < word.end for at in figures) for word in words)
 
 
@@ -149,7 +149,7 @@ def select_near(hearing: Sequence[Alternative]) -> list[Alternative]:
 
 
 def _is_senseless(name: str, field: FieldReading, allows: Callable[[str, FieldValue], bool]) -> bool:
-    """Whether a field's words make no value, not even a doubtful one, or one that is not allowed."""
+    """Whether a field has no value, not even a doubtful one, or a value that is not allowed."""
     if field.value is None:
         return field.runner_up is None and UNKNOWN not in field.words
     return not allows(name, field.value)
@@ -162,7 +162,7 @@ def _softmax(scores: Sequence[float]) -> list[float]:
 
 
 def _with_share(name: str, field: FieldReading, candidates: Sequence[_Candidate]) -> FieldReading:
-    """The field with its share as confidence, and the likeliest other value as runner-up, if there is one."""
+    """The field with the share of its value as confidence, and the likeliest other value as runner-up."""
     shares = _share_values(name, candidates)
     confidence = min(1.0, shares.pop(field.value, 0.0))
     others = {value: share for value, share in shares.items() if value is not None}
@@ -191,7 +191,7 @@ def _share_values(name: str, candidates: Sequence[_Candidate]) -> dict[FieldValu
 
 
 def _with_word_confidence(word: Word, hearings: Sequence[Sequence[Alternative]]) -> Word:
-    """The word with, as confidence, the share of alternatives that have it at its place, averaged over the hearings."""
+    """The word, with the share of alternatives that have it at its place, averaged over hearings, as confidence."""
     return replace(word, confidence=min(1.0, sum(_share_with(word, one) for one in hearings) / len(hearings)))
 
 

@@ -107,7 +107,7 @@ def find_recogniser_name(settings: Settings) -> str:
 
 
 def find_unknown_words(settings: Settings, words: Iterable[Cells]) -> tuple[str, ...]:
-    """The published words in the device's own language that are not in its recogniser's vocabulary."""
+    """The published words in the device's language that are not in its recogniser's vocabulary."""
     own = own_language(settings)
     said = tuple(dict.fromkeys(one["word"] for one in words if one["language"] == own.code))
     weights = None if settings.understand.engine is Engine.POCKETSPHINX else find_weights(settings, own)
@@ -138,7 +138,7 @@ def find_weights(settings: Settings, language: Language) -> Path | None:
 
 
 def _select_known_names(names: Sequence[str], knowing: Callable[[], Callable[[str], bool]]) -> tuple[str, ...]:
-    """The names that the recogniser can know: numbers, and those whose words are in the weights' vocabulary."""
+    """The names that the recogniser can know: numbers, and those whose words are in the vocabulary."""
     lower = [name.lower() for name in names]
     if all(map(str.isdecimal, lower)):
         return tuple(lower)

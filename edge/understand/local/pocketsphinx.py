@@ -1,7 +1,6 @@
-"""Pocketsphinx, the recogniser of last resort: its weights come inside its wheel, so it is always there.
+"""Pocketsphinx, the fallback recogniser, whose weights are in its wheel.
 
-It hears only sentences of the form's grammar, in a conversation also commands and answers; it forces whatever was said
-into one of these, or hears nothing.
+It maps any sound to a sentence of the form's grammar, in a dialogue also to commands and answers, or to nothing.
 """
 
 from __future__ import annotations
@@ -66,10 +65,9 @@ class PocketsphinxInterpreter(OnDeviceInterpreter):
 
 
 class _Recogniser:
-    """One utterance, by a decoder of its own.
+    """Recogniser of one utterance, with a new decoder.
 
-    A decoder that heard another utterance before has adapted to it, and keeps more of it than can be reset; then no
-    recording could be read twice alike.
+    A used decoder has adapted to other sound, which no reset undoes: readings of a recording would differ.
     """
 
     def __init__(self, grammar: Any, propose: Callable[[tuple[Word, ...]], Reading]) -> None:
@@ -99,7 +97,7 @@ def make_vocabulary_test() -> Callable[[str], bool]:
 
 
 def is_installed() -> bool:
-    """Whether the package is installed: where it has no wheel (Python 3.14) it is not asked for."""
+    """Whether the package is installed: it has no wheel for Python 3.14."""
     return importlib.util.find_spec("pocketsphinx") is not None
 
 
@@ -119,12 +117,11 @@ def _to_words(segments: Any) -> Iterator[Word]:
 
 
 def _confidence(fit: float, frames: int) -> float:
-    """How well the sound fits the word, 0 to 1.
+    """The confidence of a word, 0 to 1, from the fit of its sounds.
 
-    Pocketsphinx has no posteriors here. It has the likelihood of the word's sounds, frame by frame against that of the
-    best sound there is: `fit` is their product, so its geometric mean says how far the word is from what was really
-    said, whichever word that was. `_STEEPNESS` puts 0.75 where wrong sentences begin: of 103 clean ones, 25 pass it
-    right and 1 wrong; undemanded, it is 81 and 14.
+    `fit` is the product over all frames of the likelihood of the word's sound relative to the best one; its geometric
+    mean is used, since Pocketsphinx has no posteriors here. `_STEEPNESS` puts 0.75 where wrong sentences begin: of 103
+    clean ones, 25 pass it right and 1 wrong; without it, 81 and 14.
     """
     if fit <= 0:
         return 0.0

@@ -108,13 +108,13 @@ class VoskInterpreter(OnDeviceInterpreter):
         return _Recogniser(hearings, self._understand, self._is_unfinished_entry)
 
     def _is_unfinished_entry(self, words: Sequence[str]) -> bool:
-        """Whether these words, perhaps without the last, are surely not a whole entry."""
+        """Whether these words, perhaps without the last, surely lack a part of an entry."""
         said = [Word(text, at * _SAID_IN_S, (at + 1) * _SAID_IN_S, 1.0) for at, text in enumerate(words)]
         fields = self._read(said)
         return self._lacks_several(fields) and self._expected(said, fields) is Expectation.MORE
 
     def _understand(self, hearings: Sequence[Sequence[Alternative]], loudness: Loudness) -> Reading:
-        """The reading of the wearer's own words, without those of other voices."""
+        """The reading of the wearer's words, without those of other voices."""
         likeliest, explained = hearings[0][0].words, Explained()
         wearer = Wearer(likeliest, loudness)
         words = wearer.own_words(likeliest)
@@ -147,7 +147,7 @@ class VoskInterpreter(OnDeviceInterpreter):
 
 
 class UnmeasuredVosk(OnDeviceInterpreter):
-    """Reads utterances of one form in a language whose weights were not measured here, as `VoskInterpreter` does."""
+    """Reads utterances of one form in a language whose error rates were not measured, as `VoskInterpreter` does."""
 
     def __init__(
         self,
@@ -185,7 +185,7 @@ class UnmeasuredVosk(OnDeviceInterpreter):
 
 
 class _Recogniser:
-    """One utterance, heard at each speed."""
+    """Recogniser of one utterance at each speed."""
 
     def __init__(
         self,
@@ -222,14 +222,14 @@ class _Decoders:
         self._idle = deque(self._new() for _ in _SPEEDS)
 
     def acquire(self) -> tuple[Any, int]:
-        """Take a reset decoder from the pool, or make one; with it, how many samples it was given before."""
+        """Take an idle decoder, or make one; also how many samples it has decoded."""
         try:
             return self._idle.pop()
         except IndexError:
             return self._new()
 
     def release(self, decoder: Any, samples: int) -> None:
-        """Return a decoder after its result, unless its total number of samples retires it."""
+        """Return a decoder after its result; after too many samples it is dropped."""
         if samples < _RETIRED:
             self._idle.append((decoder, samples))
 
@@ -238,7 +238,7 @@ class _Decoders:
 
 
 def _make_decoder(model: Any, grammar: str, alternatives: int = 0) -> Any:
-    """A decoder that gives words with times and confidences, or so many `alternatives`."""
+    """Make a decoder: words with times and confidences, or an n-best list of `alternatives`."""
     made = vosk.KaldiRecognizer(model, SAMPLE_RATE, grammar)
     made.SetWords(True)
     made.SetMaxAlternatives(alternatives)
@@ -246,9 +246,9 @@ def _make_decoder(model: Any, grammar: str, alternatives: int = 0) -> Any:
 
 
 class _Hearing:
-    """One utterance in one piece, timed from its first sample.
+    """The recognition of one utterance, with times from its first sample.
 
-    Vosk reports the end of a phrase at each pause. Until its result is fetched, it continues the same sentence.
+    Vosk ends a phrase at each pause; until the result is fetched, it continues the same sentence.
     """
 
     def __init__(self, decoders: _Decoders) -> None:
@@ -262,7 +262,7 @@ class _Hearing:
         self._samples += len(pcm) // SAMPLE_BYTES
 
     def so_far(self) -> str:
-        """The likeliest words of what it has worked on, which may lag by the last of them."""
+        """The likeliest words so far; the last ones may still be missing."""
         return "" if self._kaldi is None else str(json.loads(self._kaldi.PartialResult())["partial"])
 
     def _result(self) -> Mapping[str, Any]:
@@ -277,12 +277,12 @@ class _Hearing:
             self._kaldi, self._before = self._decoders.acquire()
 
     def _at(self, told: float) -> float:
-        """Seconds from the first sample of the utterance: vosk counts from the first that the decoder ever had."""
+        """Convert a decoder's time to seconds from the utterance's first sample."""
         return round(told - self._before / SAMPLE_RATE, _HUNDREDTHS)
 
 
 class _WordsHearing(_Hearing):
-    """The likeliest words, each as sure as the weights are of it."""
+    """Recognition that gives the likeliest words with the decoder's confidences."""
 
     def __init__(
         self,
@@ -307,7 +307,7 @@ class _WordsHearing(_Hearing):
 
 
 class _AlternativesHearing(_Hearing):
-    """The likeliest ways to hear it, at one speed of the voice."""
+    """Recognition that gives an n-best list, at one speed of the voice."""
 
     def __init__(self, decoders: _Decoders, speed: float, labels: Collection[str]) -> None:
         """`speed` is the voice's: 0.5 is half as fast, an octave lower. `labels`: as for `resolve_homophones`."""
@@ -347,7 +347,7 @@ def make_vocabulary_test(weights: Path) -> Callable[[str], bool]:
 
 @lru_cache
 def load_model(weights: Path) -> Any:
-    """The model of these weights, the same for all forms of a device. Raises Misconfigured."""
+    """The model of these weights, cached for all forms. Raises Misconfigured."""
     try:
         return vosk.Model(str(weights))
     except Exception as fault:  # noqa: BLE001 - vosk raises nothing more special, and only for weights it cannot load
@@ -362,10 +362,10 @@ _DECOYS = ("[unk]", "the", "and", "a", "to", "one", "two", "no", "yes", "pallet"
 
 
 class WakeWord:
-    """Listens for one phrase at the beginning of utterances."""
+    """Detects one phrase at the beginning of utterances."""
 
     def __init__(self, weights: Path, phrase: str) -> None:
-        """Load the weights, about half a second. Raises Misconfigured for words that they do not know."""
+        """Load the weights, half a second. Raises Misconfigured for words outside their vocabulary."""
         self._model = load_model(weights)
         self._phrase = phrase.split()
         if unknown := [word for word in self._phrase if self._model.vosk_model_find_word(word) < 0]:
@@ -375,7 +375,7 @@ class WakeWord:
         self._grammar = json.dumps([phrase, *self._phrase, *_DECOYS])
 
     def find_phrase_end(self, pcm: bytes) -> int | None:
-        """The sample index at which the phrase that `pcm` begins with ends; None where it begins otherwise."""
+        """The sample index where the wake phrase at the beginning of `pcm` ends; None without the phrase."""
         kaldi = _make_decoder(self._model, self._grammar)
         kaldi.AcceptWaveform(pcm[: round(_LONGEST_S * SAMPLE_RATE) * SAMPLE_BYTES])
         words: list[dict[str, Any]] = json.loads(kaldi.FinalResult()).get("result", [])

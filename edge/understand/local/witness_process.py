@@ -1,8 +1,8 @@
-"""The witness as a process of its own: sound in, words out. It may crash or hang without effect on the agent.
+"""The witness in a process of its own, which may crash or hang without affecting the agent.
 
-`python -m edge.understand.local.witness_process` reads utterances on its standard input, each its length in four bytes
-and 16-bit sound, and writes a line of JSON with what it heard for each. It has a lower priority than the agent, and the
-agent ends it when its words are not wanted any more.
+`python -m edge.understand.local.witness_process` reads utterances on standard input, each its length in four bytes and
+16-bit sound, and writes a line of JSON with the words of each. It runs at a lower priority than the agent, and the
+agent kills it when its words are no longer needed.
 """
 
 from __future__ import annotations
@@ -28,17 +28,14 @@ _LENGTH = 4  # Bytes of the length before the sound.
 
 
 class WitnessProcess:
-    """Starts the process when it is first asked, and again after it was ended."""
+    """Starts the process at the first request, and again after it ended."""
 
     def __init__(self, command: Sequence[str] = _COMMAND) -> None:
         self._command = command
         self._process: Process | None = None
 
     async def words(self, pcm: bytes) -> str:
-        """The words in the sound; empty where there are none. Cancelling ends the process.
-
-        Raises Unavailable where the process could not be started, or ended before it answered.
-        """
+        """The recognised words; empty for none. Cancelling kills the process. Raises Unavailable where it fails."""
         process = self._process or await self._started()
         try:
             return str(json.loads(await _exchange(process, pcm))["words"])
@@ -50,7 +47,7 @@ class WitnessProcess:
 
     @property
     def pid(self) -> int | None:
-        """The process, if there is one."""
+        """The process id; None where none runs."""
         return None if self._process is None else self._process.pid
 
     async def _started(self) -> Process:
@@ -63,7 +60,7 @@ class WitnessProcess:
         return self._process
 
     async def end(self) -> None:
-        """End the process, if there is one."""
+        """Kill the process, if one runs."""
         process, self._process = self._process, None
         if process is not None:
             with suppress(ProcessLookupError):
@@ -82,7 +79,7 @@ async def _exchange(process: Process, pcm: bytes) -> bytes:
 
 
 def main() -> None:
-    """Hear one utterance after the other, until there are no more."""
+    """Recognise utterances one after the other, until the end of standard input."""
     os.nice(_NICE)
     model = load_model()
     while length := sys.stdin.buffer.read(_LENGTH):

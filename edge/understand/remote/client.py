@@ -82,7 +82,7 @@ class _Credentials(httpx.Auth):
         yield request
 
     def forget(self) -> None:
-        """The token was refused: the next request asks for a new one."""
+        """Drop the cached token, after the service refused it."""
         self._token = None
 
     def _read(self, file: Path) -> str:
@@ -199,7 +199,7 @@ class Client:
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Nothing is sent yet; `transport` is one of httpx, which stands in for the network in tests.
+        """Sends nothing yet; `transport` replaces the network in tests.
 
         Raises Misconfigured where a key is missing or `ca_file` cannot be read.
         """
@@ -225,27 +225,26 @@ class Client:
 
     @property
     def trouble(self) -> Failure | None:
-        """Why nothing is asked just now; None where all is well."""
+        """Why requests are blocked now; None where they are not."""
         now = self._clock()
         held = [barred for until, barred in self._held.values() if now < until]
         broken = self._last if self._breaker.state(now) is BreakerState.OPEN else None
         return next(iter(held), broken)
 
     async def post(self, path: str, *, within_s: float, about: str = "", **sent: Any) -> ServiceAnswer:
-        """Send a request, and again where that can help, for `within_s` seconds in all.
+        """Send a POST request, with retries, within `within_s` seconds in all.
 
-        `about` is the model it is for: what is wrong with one model holds that one alone. `sent` is what goes along, as
-        httpx takes it: `json`, `files`, `data`, `content`, `params` or `headers`. Raises TryLater, OurFault, Barred;
-        Garbled for an answer that is far too large.
+        `about` is the model: a hold for one model does not block others. `sent` are httpx's arguments: `json`, `files`,
+        `data`, `content`, `params` or `headers`. Raises TryLater, OurFault, Barred; Garbled for a too large answer.
         """
         return await self._send("POST", path, within_s, about, sent)
 
     async def get(self, path: str, *, within_s: float, about: str = "") -> ServiceAnswer:
-        """Ask for something, as `post` does."""
+        """Send a GET request, as `post` does."""
         return await self._send("GET", path, within_s, about, {})
 
     async def warm(self) -> None:
-        """Open a connection, so that the first utterance does not wait for one. Never fails: then that one does."""
+        """Open a connection ahead of the first utterance. Never raises."""
         try:
             async with asyncio.timeout(_WARM_S):
                 await self._pool.head("/", auth=httpx.Auth())
@@ -257,7 +256,7 @@ class Client:
         await self._pool.aclose()
 
     def openai_path(self, operation: str, model: str) -> str:
-        """Where an operation such as `chat/completions` is: at OpenAI, in an Azure deployment, or self-hosted."""
+        """The path of an operation such as `chat/completions`: at OpenAI, an Azure deployment or self-hosted."""
         if self.settings.kind is not ClientKind.AZURE_OPENAI:
             return f"/v1/{operation}"
         if self.settings.api_version is None:
@@ -265,7 +264,7 @@ class Client:
         return f"/openai/deployments/{model}/{operation}?api-version={self.settings.api_version}"
 
     def gemini_path(self, model: str, method: str = "generateContent") -> str:
-        """Where a Gemini model is: on the Gemini API, or on Vertex in its project and region."""
+        """The path of a Gemini model, on the Gemini API or on Vertex in its project and region."""
         if self.settings.kind is not ClientKind.VERTEX:
             return f"/v1beta/models/{model}:{method}"
         place = f"projects/{self.settings.project}/locations/{self.settings.region}"
@@ -283,9 +282,9 @@ class Client:
         return await self._count_outcome(about, tries(self._ask, method, path, sent, began, began + within_s))
 
     async def _ask(self, method: str, path: str, sent: dict[str, Any], began: float, until: float) -> ServiceAnswer:
-        """Send a request that began at `began` and has until `until`, both by the loop's clock.
+        """Send one request, begun at `began` and due by `until` on the loop's clock.
 
-        Raises TryLater, OurFault or Barred; Garbled for an answer that is far too large.
+        Raises TryLater, OurFault or Barred; Garbled for a too large answer.
         """
         loop = asyncio.get_running_loop()
         try:
@@ -319,7 +318,7 @@ class Client:
         return bytes(body)
 
     def _refuse_abroad(self, headers: Mapping[str, str]) -> None:
-        """Azure says where it answered: a resource that forwards elsewhere is not what the operator agreed to."""
+        """Raise where Azure reports that another region processed the request, which the operator did not agree to."""
         region = headers.get("x-ms-region", "").lower().replace(" ", "")
         regions = EU_REGIONS.get(self.settings.kind)
         if region and regions and self.settings.residency == "eu" and region not in regions:
@@ -327,7 +326,7 @@ class Client:
             raise Barred(self.name, told, find_request_id(headers), concerns_key=True)
 
     def _admit(self, about: str) -> None:
-        """Let a request through, unless a hold or the breaker forbids it: then at once, so that others can be asked."""
+        """Raise at once where a hold or the breaker blocks requests."""
         now = self._clock()
         for subject in ("", about):
             until, barred = self._held.get(subject, (now, None))
@@ -338,7 +337,7 @@ class Client:
             raise TryLater(self.name, told, None, self._breaker.wait_s(now))
 
     async def _count_outcome(self, about: str, trying: Awaitable[ServiceAnswer]) -> ServiceAnswer:
-        """The answer; the breaker and the holds learn how the request ended, its tries together counting as one."""
+        """Await the answer, and report the outcome of all its tries as one to the breaker and the holds."""
         try:
             answer = await trying
         except TryLater as busy:
@@ -361,7 +360,7 @@ class Client:
         return answer
 
     def _hold(self, barred: Barred, about: str) -> None:
-        """Ask no more for a while: of the model, or of the whole service where its key is refused. Alarm once."""
+        """Block requests for a while: for the model, or for the service where its key is refused. Log it once."""
         subject = "" if barred.concerns_key else about
         if subject not in self._held:
             logger.error("%s; nothing is asked for %g s at a time until that is mended", barred, HOLD_S)
@@ -388,7 +387,7 @@ def _make_tls_context(name: str, settings: ClientSettings) -> ssl.SSLContext | b
 
 
 class Clients(Mapping[str, Client]):
-    """The clients of the settings, each made when it is first asked for. `async with` warms and closes them."""
+    """The clients of the settings, made at first use. `async with` warms and closes them."""
 
     def __init__(self, settings: Mapping[str, ClientSettings], transport: Any = None) -> None:
         """A `transport` of httpx stands in for the network in tests."""
@@ -408,7 +407,7 @@ class Clients(Mapping[str, Client]):
         return len(self._settings)
 
     async def warm(self) -> None:
-        """Open a connection of each client that is in use, side by side."""
+        """Open a connection of each client in use, concurrently."""
         async with asyncio.TaskGroup() as group:
             for client in self._made.values():
                 group.create_task(client.warm())

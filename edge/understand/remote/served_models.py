@@ -1,13 +1,11 @@
-"""Models of services: which one answered, whether that is the one asked for, whether it is there, when it ends.
+"""Models as services run them: which model answered, whether the one asked for exists, and its end of life.
 
-Services put another model in the place of the one that is named: an alias moves on, a model that ended is routed to
-its successor. What goes on record, and what counts as a second opinion, is the one that answered. The ends that vendors
-have announced stand in `config/models.toml`, with the day on which each vendor's page was read.
-
-`dockvoice doctor` asks the services. OpenAI and what is shaped like it list their models at `/v1/models`, with the
-announced end in `shutdown_date`, Mistral and Azure in `deprecation`; Gemini tells of one model at
-`/v1beta/models/NAME`. An Azure deployment, and services that only transcribe, show at a request alone, and none is made
-here: it would cost money. What is known of them is that they take the key, or are reached.
+A service may answer with another model than the one named: an alias moves, an ended model is routed to its successor.
+The model that answered is recorded, and decides whether an opinion is independent. Announced ends are in
+`config/models.toml`, with the day on which the vendor's page was read. `dockvoice doctor` asks the services:
+OpenAI-like ones list models at `/v1/models`, with the end in `shutdown_date`, Mistral and Azure in `deprecation`;
+Gemini has `/v1beta/models/NAME`. An Azure deployment or a transcriber shows only at a paid request, which is not made
+here: only the key or the connection is checked.
 """
 
 from __future__ import annotations
@@ -40,12 +38,12 @@ OWN_NAMES = frozenset({ClientKind.AZURE_OPENAI})
 
 
 def model_family(model: str) -> str:
-    """The model without the mark of a release: those of one family are one opinion."""
+    """The model's name without its release, since releases of a family are one opinion."""
     return _RELEASE.sub("", model.removeprefix("models/").lower())
 
 
 class Answerer:
-    """The model behind an interpreter or a transcriber: the one asked for, or the one that answers in its place."""
+    """The name of the model that answered, which may differ from the one asked for."""
 
     def __init__(self, client: str, kind: ClientKind, asked: str) -> None:
         self._client = client
@@ -54,11 +52,11 @@ class Answerer:
         self._told: set[str] = set()
 
     def model(self, answered: str | None) -> str:
-        """The model that goes on record; None where the answer names none, and the one asked for must be believed."""
+        """The model to record; the one asked for where the answer names none."""
         return answered or self.asked
 
     def name(self, answered: str | None) -> str:
-        """The reader's name as it goes on record. Warns once for each other model than the one asked for."""
+        """The reader's name to record. Logs each unexpected model once."""
         if answered is None or self._kind in OWN_NAMES or model_family(answered) == model_family(self.asked):
             return f"{self._client}/{self.asked}"
         if answered not in self._told:
@@ -74,7 +72,7 @@ class Answerer:
 
 
 class Lifetime(BaseModel):
-    """What a vendor has announced of a model."""
+    """A vendor's announcement of a model's end."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -100,7 +98,7 @@ class _File(BaseModel):
 
 @cache
 def load_vendors(path: Path | None = None) -> Mapping[ClientKind, Vendor]:
-    """What is known of every vendor's models; None: by the shipped file. Raises Misconfigured."""
+    """Each vendor's announced models, from a file; None: the shipped one. Raises Misconfigured."""
     path = path or shipped_directory("config") / "models.toml"
     try:
         return _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).services
@@ -110,7 +108,7 @@ def load_vendors(path: Path | None = None) -> Mapping[ClientKind, Vendor]:
 
 
 def find_lifetime(kind: ClientKind, model: str) -> tuple[Lifetime, Vendor] | None:
-    """What is announced of a model: of that very release, else of its family. None where nothing is known."""
+    """The announcement for a model's release, else for its family, with its vendor; None without any."""
     vendor = load_vendors().get(kind)
     if vendor is None:
         return None
@@ -157,7 +155,7 @@ async def ask_about_model(client: Client, model: str | None, within_s: float) ->
 
 
 def _find_in_list(answer: ServiceAnswer, model: str) -> Served:
-    """Whether the model is in the list, and its end, which each vendor calls otherwise."""
+    """Whether the model is in the list, and its announced end."""
     found = next((one for one in _list_entries(answer) if model in {one.get("id"), *_aliases(one)}), None)
     if found is None:
         return Served(answer.seconds, is_there=False, ends=None)
@@ -166,9 +164,9 @@ def _find_in_list(answer: ServiceAnswer, model: str) -> Served:
 
 
 def _find_deployed(answer: ServiceAnswer, model: str) -> Served:
-    """The end of the model that a deployment is called after, where it is called so: the list is of models alone.
+    """The end of the model whose name a deployment has, since Azure lists models, not deployments.
 
-    Of several releases the one that lasts longest, since a deployment moves on by itself.
+    Of several releases the latest end, since a deployment moves to a newer release by itself.
     """
     same = [one for one in _list_entries(answer) if model_family(str(one.get("id"))) == model_family(model)]
     retired = [one["deprecation"].get("inference") for one in same if isinstance(one.get("deprecation"), dict)]
@@ -197,7 +195,7 @@ async def _ask_gemini(client: Client, model: str, within_s: float) -> Served:
 
 
 async def _check_reachable(client: Client, within_s: float) -> Served:
-    """Any answer at all will do: nothing there is free of charge, so the key shows with the first utterance."""
+    """Whether anything answers: no request is free, so the key is tested by the first utterance."""
     try:
         answer = await client.get("/", within_s=within_s, about="/")
     except (Barred, OurFault):
@@ -206,7 +204,7 @@ async def _check_reachable(client: Client, within_s: float) -> Served:
 
 
 def _parse_day(told: Any) -> date | None:
-    """A day as services write one: `2027-01-20`, with or without a time, or Unix time."""
+    """Parse a service's date: `2027-01-20`, with or without a time, or Unix time; None where it is none."""
     if isinstance(told, int | float):
         return datetime.fromtimestamp(told, UTC).date()
     try:

@@ -26,10 +26,10 @@ than the first as the probability of no speech, and less than the second as the 
 
 
 class OpenAiWire(TranscriberWire):
-    """One model of a server of OpenAI's shape."""
+    """The wire format of OpenAI's transcription endpoint, for one model."""
 
     def __init__(self, path: str, model: str, expected: Expected, detail: Detail | None = None) -> None:
-        """`detail` unset: as the model's name says."""
+        """`detail` None: derived from the model's name."""
         super().__init__(model, expected)
         self._path = path
         self._detail = detail or _detail_of_model(model)
@@ -47,10 +47,10 @@ class OpenAiWire(TranscriberWire):
         return Request(self._path, files={"file": ("utterance.flac", to_flac(pcm), "audio/flac")}, data=data)
 
     def _guidance(self) -> dict[str, str | list[str]]:
-        """The language and the words to expect, in the fields that this model heeds.
+        """The language and the expected words, in the parameters that this model supports.
 
-        gpt-transcribe has fields of its own (https://developers.openai.com/cookbook/examples/
-        migrating_from_whisper_to_gpt_transcribe), and lets those of the older ones pass without heeding them.
+        gpt-transcribe has its own (https://developers.openai.com/cookbook/examples/
+        migrating_from_whisper_to_gpt_transcribe), and ignores those of older models.
         """
         if self.model.lower().startswith("gpt-transcribe"):
             words = list(self.expected.phrases)
@@ -120,7 +120,7 @@ def _to_piece_transcript(answer: _WhisperAnswer, seconds: float) -> PieceTranscr
 def _find_confidences(
     answer: _WhisperAnswer, segments: Sequence[_Segment], seconds: float
 ) -> tuple[float | None, tuple[Word, ...]]:
-    """The confidence of the whole, and the words where each has one of its own."""
+    """The confidence of the whole text, and the words where each has its own."""
     if answer.logprobs:
         words = _join_tokens(answer.logprobs, seconds)
         return min((word.confidence for word in words), default=None), words
@@ -135,7 +135,7 @@ def _find_confidences(
 
 
 def _join_tokens(tokens: Sequence[_Token], seconds: float) -> tuple[Word, ...]:
-    """Tokens as words: a space begins one, and it is as sure as its least sure token."""
+    """Join tokens to words: a space begins one, and its confidence is that of its least sure token."""
     texts: list[str] = []
     sure: list[float] = []
     for token in tokens:
@@ -165,7 +165,7 @@ _PATH = "/inference"  # Of examples/server of ggml-org/whisper.cpp.
 
 
 class WhisperCppWire(TranscriberWire):
-    """The one model that the server was started with: `model` is only what goes on record.
+    """The wire format of whisper.cpp, for the model that its server was started with; `model` is only recorded.
 
     The server must know the language: a model whose name ends in `.en` knows English only.
     """
@@ -192,7 +192,7 @@ _MOST_WORDS = 100  # Words to expect that a request takes (https://docs.mistral.
 
 
 class MistralWire(TranscriberWire):
-    """One model, for example `voxtral-mini-transcribe-3-0`. It gives no confidence, and no times of words."""
+    """Mistral's wire format, for models such as `voxtral-mini-transcribe-3-0`: no confidences, no word times."""
 
     def request(self, pcm: bytes) -> Request:
         """The sound as FLAC, with the language and the words to expect."""

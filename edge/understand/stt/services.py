@@ -21,10 +21,10 @@ _AZURE_TICKS = 10_000_000  # Offsets and durations are counted in steps of 100 n
 
 
 class AzureWire(TranscriberWire):
-    """The service's own model for the language."""
+    """Azure's wire format, for its own model of the language."""
 
     def __init__(self, model: str, expected: Expected) -> None:
-        """`model` is only what goes on record: the region and the language settle which one it is."""
+        """`model` is only recorded: the region and the language determine which one answers."""
         super().__init__(model, replace(expected, prompt=""))  # this API takes none
 
     def request(self, pcm: bytes) -> Request:
@@ -54,7 +54,7 @@ class AzureWire(TranscriberWire):
 
 
 class _AzureStatus(StrEnum):
-    """What became of the request; `Error` is left out, since it is no answer."""
+    """Azure's result codes, but for `Error`."""
 
     SUCCESS = "Success"
     NO_MATCH = "NoMatch"
@@ -94,14 +94,14 @@ _WITH_KEYTERMS = ("nova-3", "flux")
 
 
 class DeepgramWire(TranscriberWire):
-    """One model, for example `nova-3`."""
+    """Deepgram's wire format, for models such as `nova-3`."""
 
     def __init__(self, model: str, expected: Expected) -> None:
-        """The language is told, and what is likely said."""
+        """The language and the expected words are sent as parameters."""
         super().__init__(model, expected if model.startswith(_WITH_KEYTERMS) else replace(expected, prompt=""))
 
     def request(self, pcm: bytes) -> Request:
-        """The sound as FLAC. No figures are made of words: "seven four two, twelve" might come as 74212."""
+        """The sound as FLAC. Numbers stay words: "seven four two, twelve" might be written 74212."""
         terms = list(self.expected.phrases)
         params: dict[str, str | list[str]] = {
             "model": self.model,
@@ -121,7 +121,7 @@ class DeepgramWire(TranscriberWire):
         return PieceTranscript(best.transcript.strip(), sure, words, model=self._served_model(read.metadata.model_info))
 
     def _served_model(self, told: Mapping[str, _DeepgramModel]) -> str | None:
-        """The kind of model that answered; the one asked for where that is of the kind: "nova-3-medical", "nova-3"."""
+        """The model that answered; the one asked for where it is of that kind: "nova-3-medical", "nova-3"."""
         kind = next((model.arch for model in told.values()), None)
         return self.model if kind is None or self.model.startswith(kind) else kind
 
@@ -167,13 +167,10 @@ _LONGEST_TERM, _MOST_WORDS = 50, 5
 
 
 class ScribeWire(TranscriberWire):
-    """One model, for example `scribe_v2`."""
+    """ElevenLabs' wire format, for models such as `scribe_v2`."""
 
     def request(self, pcm: bytes) -> Request:
-        """The sound as FLAC; sounds that are no words are not to be written down.
-
-        The language is told, so that it need not be guessed from a few words.
-        """
+        """The sound as FLAC, with the language; sounds other than words are not to be transcribed."""
         known = () if self.model.startswith("scribe_v1") else self.expected.phrases  # scribe_v1 takes none
         terms = [term for term in known if len(term) <= _LONGEST_TERM and len(term.split()) <= _MOST_WORDS]
         data: dict[str, str | list[str]] = {
@@ -213,10 +210,10 @@ class _ScribeAnswer(BaseModel):
 
 
 class GoogleWire(TranscriberWire):
-    """One model in one region of one project."""
+    """Google's wire format, for one model in one region of one project."""
 
     def __init__(self, project: str, region: str, model: str, expected: Expected) -> None:
-        """The client's own project and region."""
+        """`project` and `region` are the client's."""
         super().__init__(model, expected)
         self._path = f"/v2/projects/{project}/locations/{region}/recognizers/_:recognize"
 
@@ -247,7 +244,7 @@ class GoogleWire(TranscriberWire):
 
 
 def _parse_google_duration(duration: object) -> object:
-    """A duration of protobuf's JSON: "0.400s"."""
+    """Strip the unit of a protobuf JSON duration, "0.400s"; other values are returned as they are."""
     return duration.removesuffix("s") if isinstance(duration, str) else duration
 
 
@@ -280,7 +277,7 @@ class _GoogleAnswer(BaseModel):
 
     @model_validator(mode="after")
     def _is_an_answer(self) -> Self:
-        """Silence is an answer with metadata and no results; another document is a fault."""
+        """Raise ValueError without metadata and results; metadata alone is silence."""
         if self.metadata is None and not self.results:
             raise ValueError("neither results nor metadata")
         return self

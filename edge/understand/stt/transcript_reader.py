@@ -1,7 +1,6 @@
-"""Transcripts to readings: misspelt labels recognised, values parsed by the form, a model kept to the text.
+"""Transcripts to readings: corrects misspelt labels, parses values, and checks a model's reading against the text.
 
-That a value is what its words say, digit by digit, is settled before (`verbatim`). Here the words must stand in the
-transcript as they are: a model that reads text has heard nothing else.
+That a value equals its words digit by digit is checked before (`verbatim`); here the words must be in the transcript.
 """
 
 from __future__ import annotations
@@ -59,9 +58,9 @@ _WORD = re.compile(r"[^\W\d_]+(?:'s)?")
 
 
 def correct_labels(text: str, form: Form, known: Iterable[str]) -> str:
-    """The text, with every word that sounds like one label or unit of the form, and is no known word, spelt as that.
+    """The text, with each unknown word that sounds like labels or units of the form replaced by the most similar.
 
-    `known` are the words that mean something as they stand: numbers, letters, links, catalogue names.
+    `known`: words that stay as they are: numbers, letters, links, catalogue names.
     """
     own = frozenset(_label_words(form))
     taken = own | {word.casefold() for word in known}
@@ -75,7 +74,7 @@ def correct_labels(text: str, form: Form, known: Iterable[str]) -> str:
 
 
 def _sounds_like(word: str, label: str) -> bool:
-    """Whether a word, in small letters, may be a misspelling of the label."""
+    """Whether a lower-case word may be a misspelling of the label."""
     return _sounds_like_one_way(word, label) or _sounds_like_one_way(_INFLECTED.sub("", word), label)
 
 
@@ -91,7 +90,7 @@ def _similarity(word: str, label: str) -> float:
 
 
 def _consonant_key(word: str) -> str:
-    """A word's consonants, each by its class and none twice in a row: "pallet", "ballad" and "palette" are "plt"."""
+    """A word's consonants by class, without repeats: "pallet", "ballad" and "palette" are "plt"."""
     return re.sub(r"(.)\1+", r"\1", word.translate(_CLASSES))
 
 
@@ -119,7 +118,7 @@ class TranscriptReader:
         self._known = vocabulary(form, catalogue) if language[:2] == _ENGLISH else None
 
     def read(self, transcript: Transcript, confidence: float, seconds: float) -> Reading:
-        """What the words say. `confidence` stands in where the transcriber gives none; the sound lasts `seconds`."""
+        """The reading of a transcript. `confidence`: for transcribers that give none; `seconds`: the sound's length."""
         sure = confidence if transcript.confidence is None else transcript.confidence
         words = _words_of(transcript, sure, seconds)
         if not transcript.text:
@@ -135,12 +134,12 @@ class TranscriptReader:
         return replace(reading, usage=transcript.usage)
 
     def correct_labels(self, text: str) -> str:
-        """The text with the form's labels spelt as the form has them, in English; as it is in other languages."""
+        """The text with misspelt labels of the form corrected, in English; unchanged in other languages."""
         return text if self._known is None else correct_labels(text, self._form, self._known)
 
 
 def _words_of(transcript: Transcript, sure: float, seconds: float) -> tuple[Word, ...]:
-    """The words as they go on record: with their own times where the service gives them."""
+    """The words to record: with their own times where the service gives them, else spread over the sound."""
     if transcript.hallucination is not None:
         return (Word(_UNBELIEVED.format(transcript.hallucination), 0.0, seconds, 0.0),)
     texts = transcript.text.split()
@@ -148,9 +147,9 @@ def _words_of(transcript: Transcript, sure: float, seconds: float) -> tuple[Word
 
 
 def limit_by_words(field: FieldReading, words: Iterable[Word]) -> FieldReading:
-    """The field as sure as the least sure of its words in the transcript, where words have a confidence of their own.
+    """The field with the confidence of its least sure word in the transcript, where words have one.
 
-    Which mention of a word is meant is not known, so that the least sure one counts.
+    A word that occurs twice counts with the lower confidence.
     """
     wanted = set(field.words)
     sure = [word.confidence for word in words if wanted & set(bare_words(word.text))]
@@ -158,7 +157,7 @@ def limit_by_words(field: FieldReading, words: Iterable[Word]) -> FieldReading:
 
 
 def bare_words(text: str) -> list[str]:
-    """The words of a text in small letters without punctuation, as a field's words are given."""
+    """The words of a text in lower case, without punctuation."""
     apart = "".join(character if character.isalnum() or character == "'" else " " for character in text.casefold())
     return apart.split()
 
@@ -168,11 +167,10 @@ DICTATED = frozenset({Act.RECORD, Act.AMEND})
 
 
 def keep_borne_out(read: Reading, transcripts: Sequence[str], parsed: Mapping[str, FieldReading]) -> Reading:
-    """The reading with those values alone whose words stand in the transcript; an act without its words is none.
+    """The reading without values whose words are not in the transcript; an act without its words is not understood.
 
-    `transcripts` is the one transcript in every spelling that is allowed: as it was written, and with the form's labels
-    mended, which models do too. `parsed` is what the form's own parser made of it: where it read another value, that
-    one stands beside as a rival.
+    `transcripts`: the transcript in all allowed spellings, as written and with labels corrected. `parsed`: the form's
+    own parser's fields, whose differing values are added as rivals.
     """
     spellings = [bare_words(transcript) for transcript in transcripts]
     if read.act not in DICTATED and not _is_in_any([word.text for word in read.words], spellings):
