@@ -344,7 +344,7 @@ class Agent:
         yield self._upkeep.manage_disk_space()
         yield self._upkeep.check()
         if self._live:
-            yield self.headset.attend()
+            yield self.headset.follow()
         if self.speaking is not None:
             yield self.speaking.run()
         if self.speaking is not None or self._conversing is not None:
@@ -443,7 +443,7 @@ class Agent:
         if isinstance(told, Decided):
             if told.row is not None:
                 self._delivery.notify_pending()
-            self._parts.past.decided(told.reading, told.verdict)
+            self._parts.past.add_turn(told.reading, told.verdict)
             if self._live and told.sound is not None:
                 dictated = told.verdict.outcome is not Outcome.IGNORE
                 self._conditions.add_sound(told.sound, asyncio.get_running_loop().time(), dictated=dictated)

@@ -128,7 +128,7 @@ class ClipDelivery:
             logger.warning("a message on the topic of requests for clips is none for this device: %s", fault)
         return None
 
-    def answered(self, payload: bytes, now: float) -> None:
+    def handle_receipt(self, payload: bytes, now: float) -> None:
         """Apply the inventory's receipt for a clip."""
         try:
             receipt = parse_clip_receipt(payload)
@@ -151,7 +151,7 @@ class ClipDelivery:
             logger.warning("the broker refuses clips (%d): let this device publish %s", reason_code, self._topics.clips)
         return True
 
-    async def next(self, now: float) -> _ClipOut | None:
+    async def next_message(self, now: float) -> _ClipOut | None:
         """The message to publish now; None where no clip is due, or other messages are unacknowledged."""
         await self._refresh(now)
         if self._relay.is_in_flight or self._before:

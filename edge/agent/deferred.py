@@ -100,9 +100,9 @@ class LateReadings:
             # A deferred utterance always ended with a pause: one that was cut short is never deferred.
             await self._to_review(late.utterance_id, kept.form, late.reading, Closing.PAUSE)
         if kept.event_id is not None:
-            await self._check(late, kept.event_id)
+            await self._flag_if_contradicted(late, kept.event_id)
 
-    async def _check(self, late: LateReading, event_id: str) -> None:
+    async def _flag_if_contradicted(self, late: LateReading, event_id: str) -> None:
         entry = await self._executor(lambda journal: journal.queries.entry(event_id))
         if entry is None or not contradicts(late.reading, entry.act, entry.fields):
             return

@@ -130,7 +130,7 @@ class _Status:
     def publish(self, session: Session, state: Literal["online", "offline"], now: float) -> None:
         """Publish the latest message if it is due and there is a connection; retry later if it cannot be sent."""
         for one in self._outbox.take_due(now) if session.connected else ():
-            message = self.encoded(state, datetime.now(UTC))
+            message = self.encode(state, datetime.now(UTC))
             if session.publish(self._topic, message, tag=one.key, retain=True):
                 if self._conditions is not None:
                     self._conditions.mark_published(self._numbers, now)
@@ -143,7 +143,7 @@ class _Status:
             self._outbox.remove_confirmed(tag)
         return tag.startswith(_STATUS)
 
-    def encoded(self, state: Literal["online", "offline"], now: datetime | None = None) -> bytes:
+    def encode(self, state: Literal["online", "offline"], now: datetime | None = None) -> bytes:
         """The message's payload; "offline" omits what only a running device has."""
         known = {**self.known}
         if state == "online":
@@ -244,7 +244,7 @@ class Delivery:
                 *self._clips.topics,
                 *self.catalogue.inbox.topics,
             ],
-            will=Will(self._topics.status, self._status.encoded("offline")),
+            will=Will(self._topics.status, self._status.encode("offline")),
             manual_ack=True,
         )
 
@@ -325,7 +325,7 @@ class Delivery:
 
     async def _send_clip(self) -> None:
         """Publish the next chunk of a clip, if all other messages are acknowledged."""
-        out = await self._clips.next(self._now) if self._session.connected else None
+        out = await self._clips.next_message(self._now) if self._session.connected else None
         if out is None:
             return
         if self._session.publish(self._topics.clips, out.body, tag=out.tag):
@@ -425,7 +425,7 @@ class Delivery:
         if message.topic == self._topics.control:
             return self._handle_order(message)
         if message.topic == self._topics.clip_receipts:
-            self._clips.answered(message.payload, self._now)
+            self._clips.handle_receipt(message.payload, self._now)
             return []
         if message.topic == self._topics.decisions:
             return []  # the broker still has the subscription from when the settings had a key

@@ -161,8 +161,8 @@ class Headset:
         elif key == " ":
             self.carry_out(Order.DONE if self.gate.talking else Order.TALK)
 
-    async def attend(self) -> None:
-        """Publish the microphone's events and follow the talk key, until cancelled."""
+    async def follow(self) -> None:
+        """Publish the microphone's events, and follow the talk key, until cancelled."""
         self._loop = asyncio.get_running_loop()
         self._publish(self.state)
         async with asyncio.TaskGroup() as group:

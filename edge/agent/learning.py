@@ -129,12 +129,12 @@ def _group_phrases(past: Iterable[_Found]) -> list[UnknownPhrase]:
             utterances[key].append(one)
             lacking[key].update(name for name in _required_names(rules.form) if name not in one.readings[0].fields)
     return sorted(
-        (_phrase(*key, found, lacking[key]) for key, found in utterances.items()),
+        (_summary(*key, found, lacking[key]) for key, found in utterances.items()),
         key=lambda one: (-one.times, one.form, one.phrase),
     )
 
 
-def _phrase(phrase: str, form: str, language: str, found: list[ReadBefore], lacking: Counter[str]) -> UnknownPhrase:
+def _summary(phrase: str, form: str, language: str, found: list[ReadBefore], lacking: Counter[str]) -> UnknownPhrase:
     recorded = sum(one.event_id is not None for one in found)
     examples = tuple(one.utterance_id for one in found[-_EXAMPLES:])
     names = tuple(name for name, _ in lacking.most_common())

@@ -177,10 +177,7 @@ def _enter_again(
 
 
 def _copy_utterance(origin: Journal, found: UtteranceHistory) -> Utterance:
-    """The utterance under a new id; one without its recording becomes a typed one with the entry's values.
-
-    Earlier versions removed the recordings of held entries too.
-    """
+    """The utterance under a new id; typed, with the entry's values, where its recording was removed."""
     if found.audio_removed_at is None:
         return origin.copy_utterance(found)
     told = ", ".join(f"{name} {value}" for name, value in found.fields.items())

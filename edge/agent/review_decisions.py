@@ -130,10 +130,7 @@ DECLINED = "declined"  # The journal's name for it, among the persons' decisions
 
 
 def _store_declined(journal: Journal, word: PostingDeclined) -> Done:
-    """Store that a system behind the inventory declined an entry, which stays current.
-
-    Raises UnreadableInput for an unknown entry, Late where it was replaced since.
-    """
+    """Store that another system declined an entry, which stays. Raises UnreadableInput; Late where it was replaced."""
     found = journal.queries.entry(word.entry)
     if found is None or found.act is Act.CANCEL:
         raise UnreadableInput(f"{word.entry}: is no entry of this device")

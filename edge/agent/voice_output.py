@@ -334,7 +334,7 @@ class AudibilityMonitor:
             if seen is not self._heard:
                 self._changed(heard=seen)
             if seen and not begun and self._conversing is not None and self._is_quiet(self._conversing):
-                self._dictation.start_conversing(self._begin)
+                self._dictation.start_conversing(self._resume_dialogue)
                 begun = True
 
     def _changed(self, *, heard: bool) -> None:
@@ -348,7 +348,7 @@ class AudibilityMonitor:
             return False
         return not self._dictation.attentive or time.monotonic() - self._since > _LONGEST_S
 
-    async def _begin(self) -> None:
+    async def _resume_dialogue(self) -> None:
         """Resume the dialogue from the journal's current state, not the one at the agent's start."""
         if self._conversing is not None:
             await self._conversing.start()

@@ -55,7 +55,7 @@ def sum_entries(entries: Sequence[StandingEntry], form: Form, expected: Expectat
     groups: dict[FieldValue | None, list[Mapping[str, FieldValue]]] = {}
     for fields, item in zip(stand, items, strict=True):
         groups.setdefault(item if by_item else None, []).append(fields)
-    counts = [count for item, group in groups.items() for count in _counts(item, group, form)]
+    counts = [count for item, group in groups.items() for count in _total_by_unit(item, group, form)]
     pallet = form.roles.get(FieldRole.PALLET)
     things = len(stand) if pallet is None else len({fields.get(pallet) for fields in stand})
     return Sums(things, len(entries) - len(standing), tuple(counts), _count_conditions(standing, form))
@@ -74,7 +74,7 @@ def _find_item(fields: Mapping[str, FieldValue], form: Form, expected: Expectati
     return item_of(fields.get(item), {line.item for _, line in lines})
 
 
-def _counts(
+def _total_by_unit(
     item: FieldValue | None, group: Sequence[Mapping[str, FieldValue]], form: Form
 ) -> Iterable[dict[str, FieldValue]]:
     """One total for each unit of the quantity; other counts, "two damaged", have the unit of their entry."""

@@ -165,7 +165,7 @@ class Panel(Interpreter):
             return await ears[Seat.ON_DEVICE].finish(utterance)
         now = asyncio.get_running_loop().time()
         one = _Round(utterance, now + self._terms.deadline_s)
-        seats = {self._start(self._read_for_seat(one, seat, ear)) for seat, ear in ears.items()}
+        seats = {self._start_task(self._read_for_seat(one, seat, ear)) for seat, ear in ears.items()}
         try:
             async with asyncio.timeout_at(one.deadline):
                 while seats and not is_settled(one.opinions, self._terms.mode, self._form, self._terms.sure_from):
@@ -180,7 +180,7 @@ class Panel(Interpreter):
         if seat is Seat.FIRST:
             reading = await self._first_answer(one, ear)
         elif seat is Seat.SECOND and self._second is not None:
-            reading = await self._ask(one, self._second, ear)
+            reading = await self._ask_member(one, self._second, ear)
         else:
             reading = await _reading_or_none(ear.finish(one.utterance))
         if reading is not None and not one.is_over:
@@ -190,7 +190,7 @@ class Panel(Interpreter):
     async def _first_answer(self, one: _Round, ear: Attention) -> Reading | None:
         """The first model's reading; a fallback's where it fails or, with hedging, is slow."""
         first, *others = self._first
-        pending = {self._start(self._ask(one, first, ear))}
+        pending = {self._start_task(self._ask_member(one, first, ear))}
         patience = self._terms.hedge_s
         while pending:
             done, pending = await asyncio.wait(pending, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
@@ -201,10 +201,10 @@ class Panel(Interpreter):
             if is_hedge:
                 patience = None
             if (is_hedge or another is not first) and not one.is_over:
-                pending.add(self._start(self._ask(one, another, another.interpreter.attend())))
+                pending.add(self._start_task(self._ask_member(one, another, another.interpreter.attend())))
         return None
 
-    async def _ask(self, one: _Round, member: Member, ear: Attention) -> Reading | None:
+    async def _ask_member(self, one: _Round, member: Member, ear: Attention) -> Reading | None:
         """One model's reading; None where it fails. An answer after the verdict is reported as late."""
         one.asked_beyond |= member.is_beyond
         try:
@@ -243,7 +243,7 @@ class Panel(Interpreter):
             logger.error("%s", told)
         return False
 
-    def _start(self, work: Coroutine[object, object, Reading | None]) -> asyncio.Task[Reading | None]:
+    def _start_task(self, work: Coroutine[object, object, Reading | None]) -> asyncio.Task[Reading | None]:
         if self._group is None:
             work.close()
             raise RuntimeError("the panel reads only inside `at_work`")

@@ -129,7 +129,7 @@ def _merge_agreed(came: Sequence[Reading], form: Form, sure_from: float) -> Read
     name = came[0].interpreter if len(came) == 1 else f"{_PANEL}({' '.join(one.interpreter for one in came)})"
     words, preface = next(((one.words, one.preface) for one in came if one.words), ((), ()))
     understood = [one for one in came if one.not_understood is None]
-    reason = _why_nothing(came, understood)
+    reason = _no_entry_reason(came, understood)
     if reason is not None:
         alike = all(_names_the_same(one, came[0]) for one in came)
         return Reading(name, form.name, words, {}, reason, unrecorded=came[0].unrecorded if alike else {})
@@ -180,7 +180,7 @@ def _names_the_same(one: Reading, other: Reading) -> bool:
     return told.keys() == besides.keys() and all(said.value == besides[name].value for name, said in told.items())
 
 
-def _why_nothing(came: Sequence[Reading], understood: Sequence[Reading]) -> NotUnderstood | ScanFault | None:
+def _no_entry_reason(came: Sequence[Reading], understood: Sequence[Reading]) -> NotUnderstood | ScanFault | None:
     """Why the readings make no entry: all are not understood, or their acts differ; None where they make one."""
     if not understood:
         reasons = {one.not_understood for one in came}

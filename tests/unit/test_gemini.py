@@ -76,8 +76,8 @@ def test_tokens_are_counted_apart_and_thoughts_with_the_answer() -> None:
         "promptTokensDetails": [{"modality": "AUDIO", "tokenCount": 64}, {"modality": "TEXT", "tokenCount": 36}],
     }
     candidates = [{"content": {"parts": [{"text": "x"}]}, "finishReason": "STOP"}]
-    assert wire().returned(answered({"candidates": candidates, "usageMetadata": usage}))[1] == Tokens(36, 64, 37)
-    assert wire().returned(answered({"candidates": candidates}))[1] == Tokens()
+    assert wire().parse(answered({"candidates": candidates, "usageMetadata": usage}))[1] == Tokens(36, 64, 37)
+    assert wire().parse(answered({"candidates": candidates}))[1] == Tokens()
 
 
 @each_of(
@@ -85,5 +85,5 @@ def test_tokens_are_counted_apart_and_thoughts_with_the_answer() -> None:
     [("STOP", Ending.WHOLE), ("MAX_TOKENS", Ending.TRUNCATED), ("SAFETY", Ending.FILTERED), ("NEW", Ending.FILTERED)],
 )
 def test_how_it_ended(reason: str, ending: Ending) -> None:
-    found, _ = wire().returned(answered({"candidates": [{"content": {"parts": []}, "finishReason": reason}]}))
+    found, _ = wire().parse(answered({"candidates": [{"content": {"parts": []}, "finishReason": reason}]}))
     assert found.ending is ending

@@ -27,7 +27,7 @@ class Seen:
 
     async def _attend(self, events: Sequence[MicrophoneEvent]) -> None:
         async with asyncio.timeout(30), asyncio.TaskGroup() as group:
-            attending = group.create_task(self.headset.attend())
+            attending = group.create_task(self.headset.follow())
             await self._news.wait()
             for event in events:
                 self._news.clear()

@@ -124,7 +124,7 @@ class GeminiWire:
             return {"thinkingBudget": _BUDGETS[wanted]}
         return {"thinkingLevel": str(Thinking.MINIMAL if wanted is Thinking.NONE else wanted).upper()}
 
-    def returned(self, answer: ServiceAnswer) -> tuple[Returned, Tokens]:
+    def parse(self, answer: ServiceAnswer) -> tuple[Returned, Tokens]:
         """Parse the answer. Raises Garbled for invalid JSON, Refused for another shape."""
         if self._settings.streaming:
             events = [validate_shape(_Response, event) for event in answer.events()]

@@ -73,7 +73,7 @@ class ModelReader:
     def _parse_answer(self, answer: ServiceAnswer, seconds: float, utterance_id: str) -> Reading:
         tokens, answered = Tokens(), None
         try:
-            returned, tokens = self._wire.returned(answer)
+            returned, tokens = self._wire.parse(answer)
             answered = returned.model
             if returned.spoken:
                 self._spoken(utterance_id, returned.spoken)

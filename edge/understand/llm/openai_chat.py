@@ -96,7 +96,7 @@ class ChatWire:
             **self._streaming(),
         }
 
-    def returned(self, answer: ServiceAnswer) -> tuple[Returned, Tokens]:
+    def parse(self, answer: ServiceAnswer) -> tuple[Returned, Tokens]:
         """Parse the answer. Raises Garbled for invalid JSON, Refused for another shape."""
         if not self._settings.streaming:
             events = [validate_shape(_Completion, answer.json())]

@@ -81,7 +81,7 @@ class Past:
         """Call `state` for the dialogue's state from now on."""
         self._prompt_state = state
 
-    def decided(self, reading: Reading, verdict: Verdict) -> None:
+    def add_turn(self, reading: Reading, verdict: Verdict) -> None:
         """Add a turn for a decided utterance, unless it was ignored."""
         if verdict.outcome is Outcome.IGNORE:
             return

@@ -46,7 +46,7 @@ def _tool_name(form: Form) -> str:
 
 def tool_definition(form: Form) -> dict[str, Any]:
     """The form as a function tool: each field has a nullable value, and the words heard for it."""
-    return _function(
+    return _function_tool(
         _tool_name(form),
         f"Write down what the operator dictated for the form '{form.title}'. {form.description} Give only what was "
         "said: a field that was not said, or not clearly, has the value null. Never guess, complete or correct.",
@@ -60,15 +60,15 @@ def build_tools(form: Form) -> list[dict[str, Any]]:
     answer = {"type": "string", "enum": [_YES, _NO], "description": "What the operator answered."}
     return [
         tool_definition(form),
-        _function(
+        _function_tool(
             _AMEND,
             "Correct fields of the entry at hand, or of the last one. Give only what was said just now: every field "
             "that is not corrected has the value null.",
             {field.name: _field_schema(field) for field in form.fields},
         ),
-        _function(_CANCEL, "Take back the entry at hand, or the last one.", {"heard": heard}),
-        _function(_ANSWER, "The operator answered the device's question.", {"answer": answer, "heard": heard}),
-        _function(
+        _function_tool(_CANCEL, "Take back the entry at hand, or the last one.", {"heard": heard}),
+        _function_tool(_ANSWER, "The operator answered the device's question.", {"answer": answer, "heard": heard}),
+        _function_tool(
             _COMMAND, "The operator asked something of the device.", {"command": _enum(_COMMANDS), "heard": heard}
         ),
         not_understood_tool(),
@@ -79,10 +79,10 @@ def not_understood_tool() -> dict[str, Any]:
     """The tool for noise, silence, and talk that is no dictation."""
     heard = {"type": ["string", "null"], "description": "The words that were heard all the same; null if none were."}
     what = "Call this, and nothing else, where the recording holds no dictation."
-    return _function(_NOT_UNDERSTOOD, what, {"reason": _enum(_REASONS), "heard": heard})
+    return _function_tool(_NOT_UNDERSTOOD, what, {"reason": _enum(_REASONS), "heard": heard})
 
 
-def _function(name: str, description: str, properties: dict[str, Any]) -> dict[str, Any]:
+def _function_tool(name: str, description: str, properties: dict[str, Any]) -> dict[str, Any]:
     parameters = {
         "type": "object",
         "properties": properties,

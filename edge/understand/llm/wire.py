@@ -143,7 +143,7 @@ class ModelWire(Protocol):
     def body(self, question: ModelQuestion) -> dict[str, Any]:
         """The request's JSON body."""
 
-    def returned(self, answer: ServiceAnswer) -> tuple[Returned, Tokens]:
+    def parse(self, answer: ServiceAnswer) -> tuple[Returned, Tokens]:
         """Parse the answer. Raises Garbled for invalid JSON, Refused for another shape."""
 
 

@@ -84,7 +84,7 @@ def find_likeliest(
         shares[candidate.meaning] = shares.get(candidate.meaning, 0.0) + candidate.share
     chosen = max(shares, key=shares.__getitem__)
     best = next(candidate for candidate in candidates if candidate.meaning == chosen)
-    weighed = list(chain.from_iterable(_favour_strange(hearing, best.words, len(hearings)) for hearing in each))
+    weighed = list(chain.from_iterable(_boost_non_numbers(hearing, best.words, len(hearings)) for hearing in each))
     fields = {name: _with_share(name, field, weighed) for name, field in best.fields.items()}
     fields |= _find_left_out_fields(best, candidates)
     return tuple(_with_word_confidence(word, hearings) for word in best.words), fields
@@ -123,17 +123,17 @@ def _weigh_alternatives(
     ]
 
 
-def _favour_strange(hearing: Sequence[_Candidate], words: Sequence[Word], of: int) -> list[_Candidate]:
+def _boost_non_numbers(hearing: Sequence[_Candidate], words: Sequence[Word], of: int) -> list[_Candidate]:
     """One hearing's candidates with new shares: those with a non-number word over a number in `words` gain."""
     figures = [(word.start + word.end) / 2 for word in words if ENGLISH.numerals.is_part(word.text)]
-    gains = [_STRANGE * _is_strange(candidate.words, figures) for candidate in hearing]
+    gains = [_STRANGE * _covers_number(candidate.words, figures) for candidate in hearing]
     if not any(gains):
         return list(hearing)
     shares = _softmax([candidate.score + gain for candidate, gain in zip(hearing, gains, strict=True)])
     return [replace(candidate, share=share / of) for candidate, share in zip(hearing, shares, strict=True)]
 
 
-def _is_strange(words: Sequence[Word], figures: Sequence[float]) -> bool:
+def _covers_number(words: Sequence[Word], figures: Sequence[float]) -> bool:
     """Whether a non-number word covers the middle of a number word; `figures` are these middles, in seconds."""
     return any(_is_foreign(word.text) and any(word.start <= at < word.end for at in figures) for word in words)
 
@@ -192,10 +192,10 @@ def _share_values(name: str, candidates: Sequence[_Candidate]) -> dict[FieldValu
 
 def _with_word_confidence(word: Word, hearings: Sequence[Sequence[Alternative]]) -> Word:
     """The word, with the share of alternatives that have it at its place, averaged over hearings, as confidence."""
-    return replace(word, confidence=min(1.0, sum(_share_with(word, one) for one in hearings) / len(hearings)))
+    return replace(word, confidence=min(1.0, sum(_share_having(word, one) for one in hearings) / len(hearings)))
 
 
-def _share_with(word: Word, hearing: Sequence[Alternative]) -> float:
+def _share_having(word: Word, hearing: Sequence[Alternative]) -> float:
     likely, middle = select_near(hearing), (word.start + word.end) / 2
     return sum(
         share

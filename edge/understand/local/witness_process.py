@@ -36,7 +36,7 @@ class WitnessProcess:
 
     async def words(self, pcm: bytes) -> str:
         """The recognised words; empty for none. Cancelling kills the process. Raises Unavailable where it fails."""
-        process = self._process or await self._started()
+        process = self._process or await self._ensure_started()
         try:
             return str(json.loads(await _exchange(process, pcm))["words"])
         except BaseException as fault:
@@ -50,7 +50,7 @@ class WitnessProcess:
         """The process id; None where none runs."""
         return None if self._process is None else self._process.pid
 
-    async def _started(self) -> Process:
+    async def _ensure_started(self) -> Process:
         try:
             self._process = await asyncio.create_subprocess_exec(
                 *self._command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL

@@ -94,11 +94,11 @@ class _Credentials(httpx.Auth):
 
     async def _read_from_command(self, command: str) -> SecretStr:
         if self._token is None or self._clock() >= self._until:
-            self._token = self._check_token(await self._run(command))
+            self._token = self._check_token(await self._run_command(command))
             self._until = self._clock() + _TOKEN_AGE_S
         return self._token
 
-    async def _run(self, command: str) -> str:
+    async def _run_command(self, command: str) -> str:
         try:
             process = await asyncio.create_subprocess_exec(
                 *shlex.split(command),
@@ -199,10 +199,7 @@ class Client:
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Sends nothing yet; `transport` replaces the network in tests.
-
-        Raises Misconfigured where a key is missing or `ca_file` cannot be read.
-        """
+        """`transport` replaces the network in tests. Raises Misconfigured without a required key or `ca_file`."""
         self.name = name
         self.settings = settings
         self._clock = clock
@@ -289,7 +286,7 @@ class Client:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout_at(until), self._pool.stream(method, path, **sent) as response:
-                body = await self._body(response)
+                body = await self._read_body(response)
         except TimeoutError:
             raise TryLater(
                 self.name, f"no answer within {loop.time() - began:.1f} s; it is tried again later"
@@ -304,7 +301,7 @@ class Client:
         self._refuse_abroad(headers)
         return ServiceAnswer(self.name, headers, body, find_request_id(headers), loop.time() - began)
 
-    async def _body(self, response: httpx.Response) -> bytes:
+    async def _read_body(self, response: httpx.Response) -> bytes:
         body = bytearray()
         stream = response.headers.get("content-type", "").startswith("text/event-stream")
         async for piece in response.aiter_bytes():

@@ -36,7 +36,7 @@ class OpenAiWire(TranscriberWire):
 
     def request(self, pcm: bytes) -> Request:
         """The sound as FLAC, with the language and the words to expect."""
-        data: dict[str, str | list[str]] = {"model": self.model, **self._guidance()}
+        data: dict[str, str | list[str]] = {"model": self.model, **self._hint_fields()}
         match self._detail:
             case Detail.WORDS:
                 data |= {"response_format": "verbose_json", "timestamp_granularities[]": ["word", "segment"]}
@@ -46,7 +46,7 @@ class OpenAiWire(TranscriberWire):
                 data |= {"response_format": "json"}
         return Request(self._path, files={"file": ("utterance.flac", to_flac(pcm), "audio/flac")}, data=data)
 
-    def _guidance(self) -> dict[str, str | list[str]]:
+    def _hint_fields(self) -> dict[str, str | list[str]]:
         """The language and the expected words, in the parameters that this model supports.
 
         gpt-transcribe has its own (https://developers.openai.com/cookbook/examples/

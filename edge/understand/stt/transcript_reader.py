@@ -147,10 +147,7 @@ def _words_of(transcript: Transcript, sure: float, seconds: float) -> tuple[Word
 
 
 def limit_by_words(field: FieldReading, words: Iterable[Word]) -> FieldReading:
-    """The field with the confidence of its least sure word in the transcript, where words have one.
-
-    A word that occurs twice counts with the lower confidence.
-    """
+    """The field, with the least confidence that its words have anywhere in the transcript; unchanged without any."""
     wanted = set(field.words)
     sure = [word.confidence for word in words if wanted & set(bare_words(word.text))]
     return replace(field, confidence=min(sure)) if sure else field
