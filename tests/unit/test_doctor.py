@@ -169,7 +169,7 @@ def words_of(
     (tmp_path / "graph").mkdir()
     listed = "".join(f"{word}\t{number}\n" for number, word in enumerate(sorted(words)))
     (tmp_path / "graph" / "words.txt").write_text(listed, encoding="utf-8")
-    monkeypatch.setattr(factory, "located", lambda one, _: tmp_path if one.name == model else None)
+    monkeypatch.setattr(factory, "locate", lambda one, _: tmp_path if one.name == model else None)
     settings["understand"] = {"model": model}
     (found,) = asyncio.run(run_checks({"words": make_checks(Settings(**settings), TODAY)["words"]}))
     return found

@@ -128,7 +128,7 @@ def test_the_recordings_are_read_by_the_devices_own_recogniser_with_the_word_and
     def knows(_: object, form: Form, __: object) -> ScriptedInterpreter:
         return other if "door" in form["dock"].wording("en").labels else without
 
-    monkeypatch.setattr("edge.cli.forms.recogniser", knows)
+    monkeypatch.setattr("edge.cli.forms.make_recogniser", knows)
     out = tmp_path / "pallet-move.schema.json"
     done = run(tmp_path, "add-word", "pallet-move", "door", "--field", "dock", "--out", str(out), "--hear", "--json")
     assert done.exit_code == 1, done.output

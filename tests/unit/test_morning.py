@@ -110,7 +110,7 @@ def settings(state: Path, **understand: Any) -> Settings:
 
 def again(state: Path, reads: ScriptedInterpreter, most_usd: float = 1.0) -> morning.MorningList:
     with Journal.inspect(state) as journal, pytest.MonkeyPatch.context() as patched:
-        patched.setattr(morning, "interpreter", lambda *_: reads)
+        patched.setattr(morning, "make_interpreter", lambda *_: reads)
         found = morning.known(journal.readings, NOON)
         asyncio.run(morning.read_again(settings(state), "best", journal.readings, found, most_usd))
     return found
@@ -139,7 +139,7 @@ def test_no_model_is_asked_for_more_than_may_be_spent_nor_for_what_is_no_more(st
 
 def test_the_command_tells_people_and_programs(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reads = ScriptedInterpreter(read(0.95, "best"), read(0.95, "best", quantity=13), *[read(0.95, "best")] * 2)
-    monkeypatch.setattr(morning, "interpreter", lambda *_: reads)
+    monkeypatch.setattr(morning, "make_interpreter", lambda *_: reads)
     monkeypatch.setattr("edge.cli.morning.settings", lambda *_, **__: settings(state, morning="best"))
     since = ["--since", "2026-11-20T00:00"]
     told = CliRunner().invoke(commands, [*since, "--json", "--limit", "1"])
