@@ -48,7 +48,7 @@ _PLAIN_ROLES = frozenset({Role.WITHIN, Role.REPEAT, Role.CUE, Role.CONTRAST})
 
 def has_only_fields(said: Reading, rules: Rules) -> bool:
     """Whether it has only fields: "dock D", but not "I am going to dock D"."""
-    told, heard, roles = _field_words(said, rules)
+    told, heard, roles = _find_field_words(said, rules)
     return all(at in told or roles[at] & _PLAIN_ROLES for at in range(len(heard)))
 
 
@@ -58,14 +58,14 @@ BEFORE, BEHIND = _PLAIN_ROLES | {Role.OPENING, Role.BEGINNING, Role.LINK}, _PLAI
 
 def states_context(said: Reading, rules: Rules) -> bool:
     """Whether it tells the operator's place: "next trailer is 5503, at door 12"; not "door twelve is full"."""
-    told, heard, roles = _field_words(said, rules)
+    told, heard, roles = _find_field_words(said, rules)
     last = max(told, default=0)
     if any((token.text,) in rules.language.words["moves"] for at, token in enumerate(heard) if at not in told):
         return False
     return all(at in told or roles[at] & (BEFORE if at < last else BEHIND) for at in range(len(heard)))
 
 
-def _field_words(said: Reading, rules: Rules) -> tuple[set[int], Sequence[Token], Sequence[set[Role]]]:
+def _find_field_words(said: Reading, rules: Rules) -> tuple[set[int], Sequence[Token], Sequence[set[Role]]]:
     """The positions of the words that give fields; all tokens; for each token, its possible roles."""
     told = {fold(word) for one in said.fields.values() for word in one.words}
     heard, matches = _matches(said, rules)

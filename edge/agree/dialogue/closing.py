@@ -44,7 +44,7 @@ def _ask_to_close(session: DialogueSession, heard: UtteranceHeard, place: Receiv
     reading = Reading(said.interpreter, form.name, said.words, {form.closes: read})
     if form.faults(values_of(reading)):
         return drafting.ask_to_repeat(session, heard)
-    told = _receipt_summary(session, place)
+    told = _say_receipt_summary(session, place)
     verdict = Verdict(Outcome.ACCEPT, (Because(Reason.COMPLETE),), {form.closes: place.name})
     session.open(Draft(heard.utterance_id, form.name, reading, session.recording_operator), verdict)
     asked = session.ask(Question(About.CLOSE, fields=trailers.as_place_field(session, place)))
@@ -96,7 +96,7 @@ def finish_open_before_closing(session: DialogueSession, heard: UtteranceHeard) 
     return [noted, *drafting.name_unfinished_draft(session, draft), *asked]
 
 
-def _receipt_summary(session: DialogueSession, place: ReceivingPlace) -> list[Say]:
+def _say_receipt_summary(session: DialogueSession, place: ReceivingPlace) -> list[Say]:
     """Totals received for a trailer, its entries in review, and its missing pallets."""
     numbers, aside = trailers.list_reviews_at_place(session, place)
     lacking = (

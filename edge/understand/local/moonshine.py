@@ -56,12 +56,12 @@ class MoonshineInterpreter(Interpreter):
     def read(self, pcm: bytes) -> Reading:
         """The reading of the sound; takes a tenth of its length, longer on a busy machine. Blocks."""
         seconds = len(pcm) / SAMPLE_BYTES / SAMPLE_RATE
-        text = self._text(pcm) if pcm.strip(b"\0") else ""
+        text = self._transcribe(pcm) if pcm.strip(b"\0") else ""
         unbelieved = detect_hallucination(text)
         transcript = Transcript(self.name, "" if unbelieved else text, None, hallucination=unbelieved)
         return self._reader.read(transcript, _CONFIDENCE, seconds)
 
-    def _text(self, pcm: bytes) -> str:
+    def _transcribe(self, pcm: bytes) -> str:
         with self._turn:
             try:
                 return transcribe(self._model, pcm)
