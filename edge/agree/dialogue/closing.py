@@ -97,7 +97,7 @@ def finish_open_before_closing(session: DialogueSession, heard: UtteranceHeard) 
 
 
 def _say_receipt_summary(session: DialogueSession, place: ReceivingPlace) -> list[Say]:
-    """Totals received for a trailer, its entries in review, and its missing pallets."""
+    """Say the totals received for a trailer, its entries in review, and its missing pallets."""
     numbers, aside = trailers.list_reviews_at_place(session, place)
     lacking = (
         find_missing_pallets(place, session.expected, trailers.find_receiving_form(session), session.lately.entries)

@@ -87,7 +87,7 @@ def render_refusal(answered: InventoryAnswered) -> Say:
 
 
 def tell_news(session: DialogueSession) -> list[Order]:
-    """All queued news."""
+    """Announce all queued news."""
     told: list[Order] = []
     while session.news.untold:
         say = session.make_repeatable(session.news.untold.popleft())

@@ -300,7 +300,7 @@ def begin_break(session: DialogueSession, reason: str | None) -> list[Order]:
 
 
 def tell_review_count(session: DialogueSession, *more: Order) -> list[Say]:
-    """The number of utterances in review, including those that these orders park."""
+    """Say the number of utterances in review, including those that these orders park."""
     there = {one.utterance_id for one in session.recorded.aside.drafts}
     new = {order.utterance_id for order in more if isinstance(order, Park)} - there
     count = session.recorded.aside.count + len(new)

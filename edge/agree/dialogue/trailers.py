@@ -62,7 +62,7 @@ def find_queried_place(session: DialogueSession, heard: UtteranceHeard) -> Recei
 
 
 def ask_which_place(session: DialogueSession) -> list[Say]:
-    """The question for the trailer."""
+    """Ask for the trailer."""
     return [Say(Prompt.ASK_FIELD, asked=session.rules.form.places_received[0])]
 
 
@@ -112,7 +112,7 @@ def _choose_expected_number(
 
 
 def say_missing_pallets(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
-    """The announced pallets that were not received; or what the open entry still lacks."""
+    """Say which announced pallets were not received; or what the open entry still lacks."""
     form = find_receiving_form(session)
     if session.question is not None and is_among(LACKING, heard.reading.words, session.rules.language):
         return status.repeat_after_query(session)
@@ -129,7 +129,7 @@ def say_missing_pallets(session: DialogueSession, heard: UtteranceHeard) -> Sequ
 
 
 def say_totals(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
-    """The totals received at a place, by all operators of this device."""
+    """Say the totals received at a place, by all operators of this device."""
     if (place := find_queried_place(session, heard)) is None:
         return ask_which_place(session) if session.rules.form.places_received else [Say(Prompt.REPEAT)]
     return [*read_out_totals(session, place), *list_reviews_at_place(session, place)[1]]
@@ -146,7 +146,7 @@ def say_count_so_far(session: DialogueSession, heard: UtteranceHeard) -> Sequenc
 
 
 def read_out_totals(session: DialogueSession, place: ReceivingPlace) -> list[Say]:
-    """The totals received at a place, by item, unit and condition; refused entries are counted apart."""
+    """Say the totals received at a place, by item, unit and condition; refused entries are counted apart."""
     form = find_receiving_form(session)
     sums: Sums = sum_entries(entries_at_place(session.lately.entries, form, place), form, session.expected)
     told = Prompt.SUMS if FieldRole.PALLET in form.roles else Prompt.SUMS_RECORDED
@@ -185,13 +185,13 @@ def say_count_and_numbers(session: DialogueSession, few: Prompt, many: Prompt, n
 
 
 def say_where_pallet_is(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
-    """Where a pallet goes, or is: the one that is named, else that of the open or last entry."""
+    """Say where a pallet goes, or is: the named one, else that of the open or last entry."""
     named = session.identifiers_of(values_of(heard.reading)) or _identifiers_at_hand(session)
     return [_say_what_is_known(session, named, Prompt.NOTHING_KNOWN) if named else Say(Prompt.NO_ENTRY)]
 
 
 def say_named_or_last_entry(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
-    """The last entry, or the one that is named."""
+    """Read out the named entry, else the last one."""
     named = session.identifiers_of(values_of(heard.reading))
     return (
         [_say_what_is_known(session, named, Prompt.NOT_RECORDED)] if named else status.say_last_entries(session, heard)
@@ -206,7 +206,7 @@ def _identifiers_at_hand(session: DialogueSession) -> dict[str, FieldValue]:
 
 
 def _say_what_is_known(session: DialogueSession, named: Mapping[str, FieldValue], unknown: Prompt) -> Say:
-    """What this device knows of one thing: from its records, from review, or from the expected receipts."""
+    """Say what this device knows of one thing: from its records, from review, or from the expected receipts."""
     form, meant = session.rules.form, dict(named)
     name, said = next(iter(named.items()))
     if isinstance(said, str):
@@ -239,7 +239,7 @@ def _list_known_numbers(session: DialogueSession, name: str) -> Iterable[str]:
 
 
 def _say_recorded(session: DialogueSession, entry: StandingEntry) -> Say:
-    """An entry on record, with its state at the inventory, its operator if another one, or its time if not now."""
+    """Read out an entry on record: its state at the inventory, another operator's name, its time if not now."""
     ago, last = session.lately.now - entry.recorded_at, terms_on_record(session, entry.event_id)
     by, at = str(entry.operator), to_zone(entry.recorded_at, session.lately.now.tzinfo)
     slots: dict[str, str] = {}
@@ -259,7 +259,7 @@ def _say_recorded(session: DialogueSession, entry: StandingEntry) -> Say:
 
 
 def _say_expected_receipt(session: DialogueSession, meant: Mapping[str, FieldValue], unknown: Prompt) -> Say:
-    """The expected receipt of a thing that is not on record here: already received, or expected at a place."""
+    """Say that a thing not on record here was received already, or where it is expected; else `unknown`."""
     pallet = session.rules.form.expects.get(FieldRole.PALLET)
     lines = () if pallet is None or pallet not in meant else session.expected.lines_for_pallet(str(meant[pallet]))
     if not lines:

@@ -1,14 +1,12 @@
-"""Vosk, listening for what the form lets an operator say, and for nothing else; and for the wake phrase.
+"""Vosk: recognisers with a grammar of the form's sentences, and the detector of the wake phrase.
 
-The sentences sampled from the form become the recogniser's language model, a bigram: words outside them are heard as
-`[unk]`. Weights are tuned when they are unpacked (`config/models.toml`): as published, they read no recording twice
-alike, and lose alternatives that are only a little behind.
+The sentences sampled from the form become a bigram language model; other words are recognised as `[unk]`. Weights are
+tuned when they are unpacked (`config/models.toml`): as published, repeated readings of a recording differ, and close
+alternatives are lost. Each utterance is recognised at two speeds, as it is and a little slower: right words are the
+same in both, many errors are not, whatever vosk's confidence.
 
-Each utterance is heard twice, once as it is and once a little slower. What is right stays when the voice is slowed
-down; many an error does not, though vosk itself is as sure of it as of anything.
-
-Weights of a language that were not measured here have an unknown error rate, and their confidences are not calibrated:
-every value read with them must be confirmed by the operator ("pallet 7 4 2, right?").
+Confidences of weights that were not measured here are not calibrated, so the operator confirms every value ("pallet 7 4
+2, right?").
 """
 
 from __future__ import annotations
@@ -88,12 +86,11 @@ class VoskInterpreter(OnDeviceInterpreter):
         awaited: Awaited = await_no_fields,
         curves: Mapping[Rival, Curve] = VOSK,
     ) -> None:
-        """Load the weights, about half a second, to hear `sentences`; with `converses`, those of a conversation too.
+        """Load the weights, half a second, to recognise `sentences`; with `converses`, those of a dialogue too.
 
-        `beside` is what may be said around them, words and phrases: a recogniser that knows none writes a word of the
-        form for each ("cheers" as "six"), and one that knows the words alone "dock d, c later" for "see you later".
-        Those with a word that the weights do not know are left out.
-        Raises Misconfigured where the weights cannot be loaded or do not know a word of the form.
+        `beside`: words and phrases that may surround them. Without the words, vosk writes a word of the form for each
+        ("cheers" as "six"); with single words only, "dock d, c later" for "see you later". Those outside the vocabulary
+        are dropped. Raises Misconfigured where the weights cannot be loaded or lack a word of the form.
         """
         super().__init__(f"vosk/{weights.name}", form, catalogue, converses=converses, awaited=awaited)
         self._labels = frozenset(label.split()[0] for field in form.fields for label in field.labels)
@@ -161,10 +158,10 @@ class UnmeasuredVosk(OnDeviceInterpreter):
         converses: bool = False,
         awaited: Awaited = await_no_fields,
     ) -> None:
-        """Load the weights. `names` are what operators sign on with, `works` the ways to name the forms at hand.
+        """Load the weights. `names`: what operators sign on with; `works`: ways to name the forms at hand.
 
-        What the weights do not know is left out: `dockvoice doctor` tells what that is. Raises Misconfigured where the
-        weights cannot be loaded.
+        Words outside the vocabulary are dropped; `dockvoice doctor` lists them. Raises Misconfigured where the weights
+        cannot be loaded.
         """
         super().__init__(f"vosk/{weights.name}", form, catalogue, language, converses=converses, awaited=awaited)
         self._reader = TranscriptReader(form, catalogue, language.code)
