@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from dockvoice_protocol.errors import UnreadableInput
 from edge.agent.events import AlreadyKept, CaptureResumed, CaptureStopped, Decided, DictationEvent, SourceEnded
-from edge.agent.parts import Parts, assemble, dictation, hear_all, reading
+from edge.agent.parts import Parts, assemble, hear_all, make_dictation, run_panels
 from edge.config import Settings
 from edge.hear.recording import RecordedSource
 from edge.keep.journal_thread import JournalThread
@@ -122,7 +122,7 @@ async def evaluate(
             operator = None if habits is None else SimulatedOperator(parts, executor, habits)
             plain = BaselineRecogniser(settings, parts.form, parts.catalogue) if floor else None
             some = list(of_form)
-            async with reading(parts):
+            async with run_panels(parts):
                 for sound, result in zip(some, await _run_pipeline(parts, some, executor, tick), strict=True):
                     conversation = None if operator is None else await operator.converse(result, sound.source)
                     floored = None if plain is None else _score_baseline(plain, sound)
@@ -147,7 +147,7 @@ async def _run_pipeline(
 ) -> list[Result]:
     counted = parts.interpreter.speculation if isinstance(parts.interpreter, VoskInterpreter) else None
     watch = _ResultCollector(sounds, counted, tick)
-    await hear_all(dictation(parts, executor, watch.on_event), watch.sources())
+    await hear_all(make_dictation(parts, executor, watch.on_event), watch.sources())
     return [replace(result, ahead=ahead) for result, ahead in zip(watch.results, watch.counters(), strict=True)]
 
 

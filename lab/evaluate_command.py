@@ -21,7 +21,7 @@ from dockvoice_protocol.terminal.tables import SafeConsole, render
 from edge.cli.options import AsJson, Config, settings
 from edge.config import Mode, PolicyName, Settings
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
-from edge.understand.local.factory import ears
+from edge.understand.local.factory import find_recogniser_name
 from lab import printed
 from lab.evaluate import (
     ClipSource,
@@ -135,7 +135,7 @@ def evaluate(
     sounds = [*load_clip_sources(clips), *noisy, *(generate_noise_clips(noise_hours, clips) if noise_hours else ())]
     plain = find_vosk_weights(asked) is not None if floor is None else floor
     scored = _evaluate(asked, sounds, OperatorHabits(attentive, read_back) if operator else None, floor=plain)
-    aside(f"heard by {ears(asked)}; whose reading counts: {asked.understand.mode}")
+    aside(f"heard by {find_recogniser_name(asked)}; whose reading counts: {asked.understand.mode}")
     lines = tuple(as_line(one.result, one.conversation, one.floor, one.wording) for one in scored)
     fixed = None if beside_fixed is None else _evaluate_fixed_pause(asked, sounds, beside_fixed)
     if details is not None:

@@ -23,9 +23,9 @@ from dockvoice_protocol.records import FieldValue, Word
 from edge.config import Engine, Settings
 from edge.ports import Source
 from edge.records import SAMPLE_RATE
-from edge.understand.local.factory import cached_sentences
-from edge.understand.local.vosk import loaded
-from edge.understand.local.weights import located, named
+from edge.understand.local.factory import load_sentences
+from edge.understand.local.vosk import load_model
+from edge.understand.local.weights import find_model, locate
 from edge.understand.proposal import UNKNOWN
 
 _Words = Sequence[str]
@@ -43,8 +43,8 @@ class BaselineRecogniser:
             )
         self._form = form
         self._catalogue = catalogue
-        self._model = loaded(found)
-        expected = cached_sentences(settings.cache / "grammars", form, catalogue, None)
+        self._model = load_model(found)
+        expected = load_sentences(settings.cache / "grammars", form, catalogue, None)
         self._grammar = json.dumps([*expected, UNKNOWN])
 
     def recognise_entry(self, source: Source) -> Mapping[str, FieldValue] | None:
@@ -67,8 +67,8 @@ class BaselineRecogniser:
 
 def find_vosk_weights(settings: Settings) -> Path | None:
     """Folder of the product's weights if its recogniser is vosk; else None."""
-    model = named(settings.understand.model)
-    return located(model, settings.models) if model.engine is Engine.VOSK else None
+    model = find_model(settings.understand.model)
+    return locate(model, settings.models) if model.engine is Engine.VOSK else None
 
 
 def parse_words(words: _Words, form: Form, catalogue: Catalogue) -> Mapping[str, FieldValue] | None:

@@ -13,7 +13,7 @@ import typer
 from dockvoice_protocol.errors import Unfinished
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings
-from edge.agent.parts import form_named
+from edge.agent.parts import load_named_form
 from edge.cli.options import Config, FormName, settings
 from edge.config import Settings
 from edge.hear.microphone import Microphone
@@ -61,7 +61,7 @@ def record_truth(
         raise typer.BadParameter(f"{speaker!r}: letters, digits and dashes, 41 at most", param_hint="--speaker")
     snrs_db = parse_snrs_db(mixing, "--mix")
     asked = settings(config, form=form)
-    chosen = form_named(asked, asked.forms.active)
+    chosen = load_named_form(asked, asked.forms.active)
     made = TruthSet(folder, chosen.name)
     _record_noise(made, asked, noise_minutes)
     wanted = choose_prompts(chosen, Catalogue.load(asked.catalogue_directory), count, speaker)

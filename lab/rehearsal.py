@@ -28,7 +28,7 @@ from dockvoice_protocol.records import (
     ReceivingPlace,
 )
 from edge.agent.dialogue_steps import Render, Stepped
-from edge.agent.review import DeviceIdentity, Person, accept, stated
+from edge.agent.review import DeviceIdentity, Person, accept, parse_assignments
 from edge.agree.decide import Rules
 from edge.agree.dialogue.events import Hardware, Link, OfficeDecided, OfficeDecision
 from edge.agree.dialogue.session import MOST_ENTRIES, DialogueSettings
@@ -222,7 +222,9 @@ class Rehearsal:
         given = [pair.strip().replace(" ", "=", 1) for pair in text.split(",") if pair.strip()]
         found = self._oldest_review()
         rules = replace(self._talk.rules, form=self._form_named(found.form))
-        row = accept(self._journal, found.utterance_id, stated(given, rules.form), rules, Person(_IN_OFFICE), office)
+        row = accept(
+            self._journal, found.utterance_id, parse_assignments(given, rules.form), rules, Person(_IN_OFFICE), office
+        )
         self._add_event(row.event_id, row.sequence, json.loads(row.body))
         (entry,) = self._journal.dialogue.entries(1)
         fate = OfficeDecision.RECORDED if entry.fields == found.fields else OfficeDecision.CORRECTED

@@ -25,7 +25,7 @@ from dockvoice_protocol.instants import to_zone
 from dockvoice_protocol.records import FieldValue, Usage
 from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings
 from dockvoice_protocol.terminal.tables import SafeConsole, many, render
-from edge.agent.parts import form_named, rules
+from edge.agent.parts import load_named_form, make_rules
 from edge.agree.decide import Rules, decide
 from edge.cli.options import AsJson, Config, State, settings
 from edge.cli.reports import Since, parse_moment
@@ -34,12 +34,12 @@ from edge.keep.journal import Journal
 from edge.keep.readings import ModelReadings, PastUtterance
 from edge.ports import Interpreter
 from edge.records import Outcome, Verdict
-from edge.understand.factory import Surroundings, interpreter
-from edge.understand.local.factory import recogniser
+from edge.understand.factory import Surroundings, make_interpreter
+from edge.understand.local.factory import make_recogniser
 from edge.understand.prices import cost_usd
 from edge.understand.remote.client import Clients
 from edge.understand.remote.failures import Barred
-from edge.understand.weighing import same
+from edge.understand.weighing import is_same_value
 
 _ON_DEVICE = "on-device"  # The name of the device's own recogniser, among those of `understand.interpreters`.
 
@@ -153,15 +153,15 @@ async def _read_again(
 
     Raises Barred if the key is refused or the model is gone.
     """
-    form = form_named(settings, settings.forms.active)
+    form = load_named_form(settings, settings.forms.active)
     catalogue = Catalogue.load(settings.catalogue_directory)
-    decided_by = rules(settings, form, catalogue)
+    decided_by = make_rules(settings, form, catalogue)
     async with Clients(settings.understand.clients) as clients:
         reads: Interpreter
         if name == _ON_DEVICE:
-            reads = recogniser(settings, form, catalogue)
+            reads = make_recogniser(settings, form, catalogue)
         else:
-            reads = interpreter(name, Surroundings(settings, form, catalogue, clients))
+            reads = make_interpreter(name, Surroundings(settings, form, catalogue, clients))
         prices = None if name == _ON_DEVICE else _interpreter_settings(settings, name)
         for heard in readings.utterances_since(since, form.name):
             tell(await _compare_reading(heard, reads, prices, decided_by))
@@ -211,7 +211,7 @@ def _differing_fields(before: _InterpreterResult, after: _InterpreterResult) -> 
 
 
 def _are_equal_values(one: FieldValue | None, other: FieldValue | None) -> bool:
-    return one is other or (one is not None and other is not None and same(one, other))
+    return one is other or (one is not None and other is not None and is_same_value(one, other))
 
 
 def _interpreter_settings(settings: Settings, name: str) -> InterpreterSettings:

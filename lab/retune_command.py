@@ -18,13 +18,13 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings
 from dockvoice_protocol.terminal.tables import render
-from edge.agent.parts import assemble, form_named, rules
+from edge.agent.parts import assemble, load_named_form, make_rules
 from edge.agree.decide import Rules
 from edge.cli.options import Config, State, settings
 from edge.cli.reports import parse_moment
 from edge.config import Settings
 from edge.keep.journal import Journal
-from edge.understand.local.factory import recogniser
+from edge.understand.local.factory import make_recogniser
 from lab import printed
 from lab.evaluate import evaluate, load_clip_sources
 from lab.evaluate_command import show_progress
@@ -91,7 +91,7 @@ def retune(
     )
     forms = load_forms(shipped.forms_directory)
     names = sorted({one.clip.form for one in every})
-    standing = {name: rules(shipped, forms[name], assemble(shipped, name).catalogue) for name in names}
+    standing = {name: make_rules(shipped, forms[name], assemble(shipped, name).catalogue) for name in names}
     render(printed.render_figures(_tabulate_thresholds(every, standing)))
     ways = cross_validate(every, standing)
     render(printed.render_figures(_tabulate_tried(ways)))
@@ -119,13 +119,13 @@ def _evaluate_set(asked: Settings, manifest: Path) -> tuple[KeptClip, ...]:
 
 def _recognise_recorded(asked: Settings, since: datetime) -> tuple[KeptClip, ...]:
     """Recognise the active form's recordings with shipped thresholds. Raises UnreadableInput if too few."""
-    form = form_named(asked, asked.forms.active)
+    form = load_named_form(asked, asked.forms.active)
     catalogue = Catalogue.load(asked.catalogue_directory)
     with Journal.inspect(asked.state) as journal:
         entries = final_entries_by_utterance(one for one in journal.queries.histories() if one.form == form.name)
         every = tuple(
             recognise_recorded_utterances(
-                journal, since, recogniser(asked, form, catalogue), rules(asked, form, catalogue), entries
+                journal, since, make_recogniser(asked, form, catalogue), make_rules(asked, form, catalogue), entries
             )
         )
     if (missing := describe_missing_recordings(every)) is not None:

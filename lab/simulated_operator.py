@@ -14,7 +14,7 @@ from random import Random
 from dockvoice_protocol.records import Act, FieldValue
 from edge.agent.dialogue_steps import dialogue_settings
 from edge.agent.events import Decided, DictationEvent
-from edge.agent.parts import Parts, dictation, hear_all
+from edge.agent.parts import Parts, hear_all, make_dictation
 from edge.agree.decide import Circumstances
 from edge.agree.dialogue.events import Committed, Deadline, Happening, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
@@ -223,7 +223,7 @@ class SimulatedOperator:
             if isinstance(what, Decided):
                 heard.append(what)
 
-        await hear_all(dictation(self._parts, self._executor, collect), [source])
+        await hear_all(make_dictation(self._parts, self._executor, collect), [source])
         return heard
 
 

@@ -29,9 +29,9 @@ from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.terminal.output import EXIT_CODES, aside, line
 from dockvoice_protocol.terminal.tables import SafeConsole
 from edge.agent.dialogue_steps import Render, Stepped, dialogue_settings
-from edge.agent.particulars import shift
-from edge.agent.parts import form_named, forms_at_hand, rules
-from edge.agent.typed_input import sending
+from edge.agent.particulars import make_shift_lookup
+from edge.agent.parts import list_forms_at_hand, load_named_form, make_rules
+from edge.agent.typed_input import scanner_format
 from edge.agree.dialogue.machine import StepTrace
 from edge.agree.dialogue.session import DialogueSettings
 from edge.cli.options import Config, FormName, State, Trace, settings
@@ -93,14 +93,14 @@ def talk(
     true}`.
     """
     chosen = settings(config, state=state, form=form)
-    filled, closes = form_named(chosen, chosen.forms.active), closing_form(chosen.forms_directory)
-    at_hand = forms_at_hand(chosen, filled)
+    filled, closes = load_named_form(chosen, chosen.forms.active), closing_form(chosen.forms_directory)
+    at_hand = list_forms_at_hand(chosen, filled)
     catalogue = Catalogue.load(chosen.catalogue_directory)
     language = chosen.speak.language.value
-    typed_in = replace(rules(chosen, filled, catalogue), language=language_named(language))
+    typed_in = replace(make_rules(chosen, filled, catalogue), language=language_named(language))
     render = partial(entry_event, site=chosen.site, device=chosen.device)
     if plays is not None:
-        sent = sending(chosen.scan) if scan else None
+        sent = scanner_format(chosen.scan) if scan else None
         forms = load_forms(chosen.forms_directory)
         _print_play_results(
             plays, Play(typed_in, language, sent, at_hand), forms, render, dialogue_settings(chosen, closes)
@@ -114,8 +114,8 @@ def talk(
         traced = screen.print_trace if trace else lambda _: None
         way = dialogue_settings(chosen, closes)
         talking = TypedConversation(
-            *(typed_in, journal, render, time.monotonic, way, traced, sending(chosen.scan), at_hand),
-            shift=shift(chosen),
+            *(typed_in, journal, render, time.monotonic, way, traced, scanner_format(chosen.scan), at_hand),
+            shift=make_shift_lookup(chosen),
         )
         aside("typed: no recogniser hears it, and no voice says it")
         _converse(talking, screen, scans=scan)

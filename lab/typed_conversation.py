@@ -11,9 +11,9 @@ from dockvoice_protocol.forms.element_strings import SEPARATOR
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.scanned import AS_DELIVERED, END, ScannerFormat
 from dockvoice_protocol.records import SCANNER, FieldValue, Reading, Receipt
-from edge.agent.dialogue_steps import DialogueSteps, Render, Stepped, answered
-from edge.agent.dictation import INTERRUPTED, is_for_a_person
-from edge.agent.typed_input import scanned, scanned_utterance, typed, typed_utterance
+from edge.agent.dialogue_steps import DialogueSteps, Render, Stepped, to_inventory_answer
+from edge.agent.dictation import INTERRUPTED, needs_review
+from edge.agent.typed_input import parse_scan, read_typed, scanned_utterance, typed_utterance
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.dialogue import table
 from edge.agree.dialogue.events import Deadline, Happening, UtteranceHeard
@@ -126,8 +126,8 @@ class TypedConversation:
 
     def _read(self, utterance: Utterance, rules: Rules) -> Reading:
         if utterance.source == SCANNER:
-            return scanned(utterance, rules, self._sending)
-        return typed(utterance.typed or "", rules)
+            return parse_scan(utterance, rules, self._sending)
+        return read_typed(utterance.typed or "", rules)
 
     def hear(self, reading: Reading, closing: Closing = Closing.PAUSE, acoustics: Acoustics | None = None) -> Stepped:
         """Handle an utterance that already has a reading; `acoustics` if it was recorded."""
@@ -148,7 +148,7 @@ class TypedConversation:
         """Conclude a stored utterance that was typed before the program was killed."""
         reading = self._read(utterance, rules)
         verdict = decide(reading, utterance.segment.closing, rules)
-        if is_for_a_person(utterance, reading, verdict, agreed=True):
+        if needs_review(utterance, reading, verdict, agreed=True):
             logger.warning(
                 "%s: typed before the interruption, and not concluded; it is under review", utterance.utterance_id
             )
@@ -164,7 +164,7 @@ class TypedConversation:
     def answer(self, receipt: Receipt) -> Stepped:
         """Process the inventory's receipt for an event."""
         self._journal.outbox.settle(receipt.event_id, receipt)
-        return self.handle(answered(self._journal, receipt))
+        return self.handle(to_inventory_answer(self._journal, receipt))
 
     def handle(self, happening: Happening) -> Stepped:
         """Process one event in the dialogue, after a change of shift if one is due."""

@@ -43,10 +43,10 @@ DEPTH = 2
 
 HOW = """\
 How it is counted:
-  The profiler is on in the thread of the event loop while Dictation._conclude runs: what the journal does in its own
+  The profiler is on in the thread of the event loop while Dictation._process runs: what the journal does in its own
   thread is one stay, in journal_thread. It lists the modules of the functions of edge in the order of the calls; that
   a call goes back to its caller is no stay. Left out are properties, generated and special methods, lambdas and
-  comprehensions, and the coroutines that only go on. --depth is how many changes of module may lie between _conclude
+  comprehensions, and the coroutines that only go on. --depth is how many changes of module may lie between _process
   and a call that counts: what a module leaves to others further down is its own matter.
   stays            the stretches of calls of one module, one behind the other
   returns          those of them that are in a module that had one before
@@ -111,7 +111,7 @@ def _is_call(frame: FrameType) -> bool:
 
 
 def _changes(frame: FrameType, begin: CodeType) -> int | None:
-    """How often the module changes from _conclude down to this call; None for a call that is not below it."""
+    """How often the module changes from _process down to this call; None for a call that is not below it."""
     chain: list[str] = []
     above: FrameType | None = frame
     while above is not None:
@@ -150,8 +150,8 @@ async def _concluded(desk: JournalThread, rules: Rules, way: Way) -> list[Decide
         way.parses = 0
         await dictation.type(SAID)
         await dictation.hear([])
-        with _followed(way, Dictation._conclude.__code__):
-            await dictation.conclude()
+        with _followed(way, Dictation._process.__code__):
+            await dictation.process_queue()
     return [one for one in told if isinstance(one, Decided)]
 
 

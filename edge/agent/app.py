@@ -35,13 +35,22 @@ from edge.agent.delivery import (
     OrderReceived,
 )
 from edge.agent.dialogue_driver import STEPS, DialogueDriver, Stands
-from edge.agent.dialogue_steps import answered, dialogue_settings
+from edge.agent.dialogue_steps import dialogue_settings, to_inventory_answer
 from edge.agent.dictation import Dictation
 from edge.agent.events import Decided, DictationEvent
 from edge.agent.headset import Earshot, Headset, HeadsetTold, MicrophoneFault, Order
 from edge.agent.learning import UnknownWords
-from edge.agent.particulars import shift
-from edge.agent.parts import Parts, budget, converses, dictation, hear_all, reading, renderer, witness_of
+from edge.agent.particulars import make_shift_lookup
+from edge.agent.parts import (
+    Parts,
+    converses,
+    hear_all,
+    load_budget,
+    make_dictation,
+    make_renderer,
+    make_witness,
+    run_panels,
+)
 from edge.agent.review_decisions import Decisions
 from edge.agent.second_hearing import SecondHearing
 from edge.agent.site_catalogue import Renewal
@@ -57,21 +66,21 @@ from edge.hear.recording import RecordedSource
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Source, StoppableSource
 from edge.records import OutboxRow, Outcome, Work
-from edge.understand.local.factory import unheard
+from edge.understand.local.factory import find_unknown_words
 
 logger = logging.getLogger(__name__)
 
-BETWEEN_S = 0.1  # Poll interval until no utterance and no draft is open; too short to notice.
+_BETWEEN_S = 0.1  # Poll interval until no utterance and no draft is open; too short to notice.
 
 AgentTold = DictationEvent | LinkChanged | HeadsetTold | Stands  # What an agent publishes to its subscriber.
 
 
 @contextmanager
-def kept() -> Iterator[None]:
+def _frozen_gc() -> Iterator[None]:
     """Exclude all objects that exist on entry from garbage collection until exit.
 
-    Scanning them takes a tenth of a second, usually while an utterance waits to be read. On exit they are collected
-    again: libraries report objects that they find at process end as leaked.
+    Scanning them takes a tenth of a second, usually while an utterance waits. On exit they are collected again:
+    libraries report objects that remain at process end as leaked.
     """
     gc.freeze()
     try:
@@ -89,16 +98,16 @@ class _OperatorNews:
         self._voice = voice
         self._turned_down: asyncio.Queue[Receipt] = asyncio.Queue()
 
-    def turned_down(self, receipt: Receipt) -> None:
+    def queue_refusal(self, receipt: Receipt) -> None:
         """Queue the receipt of an entry that the inventory rejected."""
         self._turned_down.put_nowait(receipt)
 
     async def tell_refusals(self) -> None:
         """Announce rejected entries until cancelled."""
         while True:
-            self.announce(await self._executor(partial(answered, receipt=await self._turned_down.get())))
+            self.announce(await self._executor(partial(to_inventory_answer, receipt=await self._turned_down.get())))
 
-    def crew_changed(self, operators: tuple[Operator, ...] | None) -> None:
+    def post_roster(self, operators: tuple[Operator, ...] | None) -> None:
         """Post the new roster to the dialogue, if there is one."""
         if self._dialogue is not None:
             self._dialogue.post(RosterChanged(operators))
@@ -108,37 +117,37 @@ class _OperatorNews:
         if self._dialogue is not None:
             self._dialogue.post(what)
         elif self._voice is not None:
-            self._voice.happened(what)
+            self._voice.announce(what)
 
 
 class _Renewals:
-    """Switches all parts to newly published docks, items and words at once, between two entries."""
+    """Switches all parts to newly published master data at once, between two entries."""
 
     def __init__(self, parts: Parts, works: Workplaces) -> None:
         self._works = works
         self._settings = parts.settings
         self._in_force = parts.catalogue.versions
-        self._unheard = self._not_heard(parts.catalogue)
+        self._unheard = self._find_unknown_words(parts.catalogue)
         self._made: asyncio.Queue[Workplaces] = asyncio.Queue()
         self.renewal = None if parts.renew is None else self._renewal(parts.renew, asks_models=parts.panel is not None)
 
     def _renewal(self, renew: Callable[[tuple[MasterData, ...]], Parts], *, asks_models: bool) -> Renewal[Workplaces]:
         return Renewal(
-            lambda published: self._works.prepared_as(renew(published).workplaces()),
+            lambda published: self._works.prepare_same_in(renew(published).workplaces()),
             # Models keep the catalogue that they were created with: with a panel, a new one needs a restart.
             (lambda _: None) if asks_models else self._made.put_nowait,
             lambda: self._in_force,
             lambda: self._unheard,
         )
 
-    def _not_heard(self, catalogue: Catalogue) -> tuple[str, ...]:
-        """Published words that are missing in the device's recogniser; typed or transcribed, they are understood."""
-        found = unheard(self._settings, [one for one in catalogue.words if one["form"] in self._works.forms])
+    def _find_unknown_words(self, catalogue: Catalogue) -> tuple[str, ...]:
+        """The published words that the device's recogniser does not know; typed or transcribed, they work."""
+        found = find_unknown_words(self._settings, [one for one in catalogue.words if one["form"] in self._works.forms])
         if found:
             logger.warning("words: the recogniser of this device does not hear %s", ", ".join(map(repr, found)))
         return found
 
-    async def put_in_force(
+    async def switch_when_ready(
         self, dictation: Dictation, conversing: DialogueDriver | None, changed: Callable[[], None]
     ) -> None:
         """Switch to each prepared catalogue until cancelled; `changed` is called after each switch."""
@@ -146,14 +155,14 @@ class _Renewals:
             made = await self._made.get()
             catalogue, forms = made.present.rules.catalogue, tuple(made.forms.values())
             while dictation.attentive or not (conversing is None or conversing.take_catalogue(catalogue, forms)):  # noqa: ASYNC110 - as a deadline is looked at
-                await asyncio.sleep(BETWEEN_S)
-            self._works.become(made)
-            self._in_force, self._unheard = catalogue.versions, self._not_heard(catalogue)
+                await asyncio.sleep(_BETWEEN_S)
+            self._works.replace_with(made)
+            self._in_force, self._unheard = catalogue.versions, self._find_unknown_words(catalogue)
             changed()
 
 
 class Agent:
-    """Dictation and delivery side by side over one journal, until the sources end or `stop` is called."""
+    """Runs dictation and delivery over one journal, until the sources end or `stop` is called."""
 
     def __init__(self, parts: Parts, executor: JournalThread, tell: Callable[[AgentTold], None], *, live: bool) -> None:
         """`live`: sound comes from a microphone, which is faulty when it delivers no frames."""
@@ -172,7 +181,9 @@ class Agent:
         self._works = parts.workplaces()
         self._renewals = _Renewals(parts, self._works)
         self.speaking = (
-            VoiceOutput(parts.settings.speak, parts.form, parts.clients, self._blink, parts.forms) if speaks else None
+            VoiceOutput(parts.settings.speak, parts.form, parts.clients, self._rescan_sound_cards, parts.forms)
+            if speaks
+            else None
         )
         """The voice output; None for recordings and where it is disabled."""
         self._conversing = (
@@ -187,30 +198,30 @@ class Agent:
             partial(self._heartbeats.beat, "relay"),
             renewal=self._renewals.renewal,
             conditions=self._conditions,
-            review=review_delivery.renderer(self._works.rules_of, parts.settings.site, parts.settings.device),
+            review=review_delivery.make_renderer(self._works.rules_of, parts.settings.site, parts.settings.device),
         )
         if live:
             spoken = parts.settings.speak.language.value
-            self._delivery.tell_of("work", {"form": parts.form.name, "language": spoken, "chosen": True})
+            self._delivery.publish_state("work", {"form": parts.form.name, "language": spoken, "chosen": True})
         self.headset = Headset(
-            parts.settings, self._notifier, partial(self._delivery.tell_of, "microphone"), self._worn
+            parts.settings, self._notifier, partial(self._delivery.publish_state, "microphone"), self._on_headset_event
         )
         """Microphone, mute and speaker; without effect on recordings."""
         gate = self.headset.gate if live else None
         self._decisions = Decisions(
-            parts.settings, executor, self._conversing, self._delivery.written, beside=self._news.announce
+            parts.settings, executor, self._conversing, self._delivery.notify_pending, beside=self._news.announce
         )
-        witness = None if self._conversing is None else witness_of(parts.settings)
+        witness = None if self._conversing is None else make_witness(parts.settings)
         self._second = (
             None
             if witness is None or self._conversing is None
             else SecondHearing(witness, self._works.rules_for_witness, self._conversing.post)
         )
-        self._dictation = dictation(
+        self._dictation = make_dictation(
             parts,
             executor,
             self._on_dictation_event,
-            heartbeat=self._heard_frame,
+            heartbeat=self._on_frame,
             clock=self._clock,
             gate=gate,
             speaking=self.speaking,
@@ -222,7 +233,7 @@ class Agent:
         self._audience = (
             None
             if self.speaking is None
-            else AudibilityMonitor(self.speaking, self._dictation, begins_when_heard, self.headset.earshot)
+            else AudibilityMonitor(self.speaking, self._dictation, begins_when_heard, self.headset.publish_earshot)
         )
         self._upkeep = Supervisor(
             parts.settings,
@@ -231,7 +242,7 @@ class Agent:
             self._notifier,
             self._clock,
             self._dictation,
-            has_free=self._conditions.has_free,
+            has_free=self._conditions.set_free_space,
         )
         self._parts = parts
         per_minute = parts.settings.understand.deferred_per_minute
@@ -246,21 +257,23 @@ class Agent:
             if speaking is not None:
                 speaking.take_up(form, work.language)
             spoken = work.language or parts.settings.speak.language.value
-            self._delivery.tell_of("work", {"form": form.name, "language": spoken, "chosen": work.form is not None})
+            self._delivery.publish_state(
+                "work", {"form": form.name, "language": spoken, "chosen": work.form is not None}
+            )
 
         return DialogueDriver(
             Dialogue(
                 parts.rules, dialogue_settings(parts.settings, parts.closing), partial(STEPS.info, "%s"), parts.at_hand
             ),
             executor,
-            renderer(parts, self._clock, self._works),
+            make_renderer(parts, self._clock, self._works),
             order=(lambda _: None) if speaking is None else speaking.order,
             quiet=(lambda: True) if speaking is None else lambda: speaking.quiet,
-            owed=self._agreed,
-            tell=self._stood,
+            owed=self._on_agreed_entry,
+            tell=self._on_step,
             attentive=lambda: self._dictation.attentive,
             cut_off=(lambda: False) if speaking is None else speaking.was_cut_off,
-            shift=shift(parts.settings),
+            shift=make_shift_lookup(parts.settings),
             take_up=take_up,
         )
 
@@ -309,7 +322,7 @@ class Agent:
         """
         async with asyncio.TaskGroup() as group:
             delivering = group.create_task(self._delivery.run())
-            watching = [group.create_task(work) for work in self._beside()]
+            watching = [group.create_task(work) for work in self._background_tasks()]
             if self._afterwards is None:
                 await self._dictate(sources)
             else:
@@ -323,15 +336,15 @@ class Agent:
         await self._executor(lambda journal: journal.successor.demand_none())
         return await self._executor(lambda journal: journal.outbox.count_unsettled())
 
-    def _beside(self) -> Iterator[Coroutine[Any, Any, None]]:
+    def _background_tasks(self) -> Iterator[Coroutine[Any, Any, None]]:
         """The background tasks, besides dictation and delivery."""
-        locked = (lambda _: None) if self.speaking is None else self.speaking.locked
+        locked = (lambda _: None) if self.speaking is None else self.speaking.announce_lock
         yield self._upkeep.watch(lambda: self._live and not self._hearing, locked)
-        yield self._upkeep.see_that_it_is_there()
-        yield self._upkeep.make_room()
+        yield self._upkeep.watch_state_directory()
+        yield self._upkeep.manage_disk_space()
         yield self._upkeep.check()
         if self._live:
-            yield self.headset.attend()
+            yield self.headset.follow()
         if self.speaking is not None:
             yield self.speaking.run()
         if self.speaking is not None or self._conversing is not None:
@@ -341,33 +354,33 @@ class Agent:
         if self._live and self._settings.scan.device is not None:
             yield follow_scanner(self._settings.scan.device, self._settings.scan.separator, self.scan)
         yield review_decisions.serve(self._settings.state, self._decisions.decide)
-        yield self._take_signed()
-        yield self._renewals.put_in_force(self._dictation, self._conversing, self._delivery.see)
+        yield self._take_signed_decisions()
+        yield self._renewals.switch_when_ready(self._dictation, self._conversing, self._delivery.publish_versions)
         if self._live and self._settings.deliver.clips is not ClipPolicy.NEVER:
             counts = UnknownWords(
                 self._settings.state,
                 self._works.rules_of,
                 lambda: self._dictation.attentive,
-                partial(self._delivery.tell_of, "unknown_words"),
+                partial(self._delivery.publish_state, "unknown_words"),
             )
             yield counts.run()
 
-    async def _take_signed(self) -> None:
+    async def _take_signed_decisions(self) -> None:
         await self._begun.wait()  # from here on the dialogue can announce them
         read, carry_out = self._delivery.decisions.read, self._decisions.decide_signed
-        await review_decisions.take_signed(self._executor, self._signed, read, carry_out)
+        await review_decisions.run_signed_decisions(self._executor, self._signed, read, carry_out)
 
     async def _dictate(self, sources: Iterable[Source]) -> None:
         if self._audience is not None:
-            await self._audience.find_out()
+            await self._audience.determine_at_start()
         await self._dictation.resume()
         # Also without an audible operator: an open question is asked again, and goes to review when it times out.
         if self._conversing is not None:
-            self._conversing.let_in(self._delivery.roster.operators())
+            self._conversing.set_operators(self._delivery.roster.operators())
             await self._conversing.start()
             self._parts.past.follow(self._conversing.prompt_state)
         self._begun.set()
-        with kept():
+        with _frozen_gc():
             async with asyncio.TaskGroup() as group:
                 working = (self._conversing, self._audience, self._second)
                 beside = [group.create_task(one.run()) for one in working if one is not None]
@@ -379,7 +392,7 @@ class Agent:
     async def _dictate_with_models(self, sources: Iterable[Source], afterwards: LateReadings) -> None:
         """`_dictate` with a panel; all requests to models end before their connections are closed."""
         async with (
-            reading(self._parts, afterwards.note, await budget(self._settings, self._executor), self._works),
+            run_panels(self._parts, afterwards.note, await load_budget(self._settings, self._executor), self._works),
             asyncio.TaskGroup() as group,
         ):
             beside = [group.create_task(work) for work in (self._parts.clients.warm(), afterwards.read_deferred())]
@@ -417,7 +430,7 @@ class Agent:
             # After an error (the journal is gone), do not wait for a headset that may never be connected.
             microphone.close()
 
-    def unfinished(self, owed: int, waited_s: float) -> Unfinished:
+    def unfinished_error(self, owed: int, waited_s: float) -> Unfinished:
         """The error, with its cause, when `owed` events were not settled within `waited_s` seconds."""
         unanswered = f"no receipt within {waited_s:g} s (is `dockvoice inventory` running?)"
         trouble = self._delivery.trouble or self._delivery.refusal or unanswered
@@ -429,8 +442,8 @@ class Agent:
     def _on_dictation_event(self, told: DictationEvent) -> None:
         if isinstance(told, Decided):
             if told.row is not None:
-                self._delivery.written()
-            self._parts.past.decided(told.reading, told.verdict)
+                self._delivery.notify_pending()
+            self._parts.past.add_turn(told.reading, told.verdict)
             if self._live and told.sound is not None:
                 dictated = told.verdict.outcome is not Outcome.IGNORE
                 self._conditions.add_sound(told.sound, asyncio.get_running_loop().time(), dictated=dictated)
@@ -439,25 +452,25 @@ class Agent:
             if self._afterwards is not None:
                 self._afterwards.decided(told.utterance.utterance_id, told.verdict.outcome)
         if self.speaking is not None and self._hearing:  # not for what an earlier run heard and left unread
-            self.speaking.dictated(told, agreed=self._dictation.converses)
+            self.speaking.announce_dictation(told, agreed=self._dictation.converses)
         self._tell(told)
 
-    def _stood(self, stands: Stands) -> None:
+    def _on_step(self, stands: Stands) -> None:
         """Publish a step of the dialogue."""
         if self._second is not None:
             self._second.stands(stands.state, stands.draft)
         self._tell(stands)
 
-    def _agreed(self, row: OutboxRow) -> None:
+    def _on_agreed_entry(self, row: OutboxRow) -> None:
         """Deliver an entry that the operator confirmed, maybe long after its first utterance."""
-        self._delivery.written()
+        self._delivery.notify_pending()
         if self._afterwards is not None:
             self._afterwards.committed(row)
 
-    def _worn(self, told: HeadsetTold) -> None:
+    def _on_headset_event(self, told: HeadsetTold) -> None:
         """Publish and announce a change of the headset."""
         if isinstance(told, Earshot):
-            self._delivery.tell_of("speaker", {"heard": told.heard})
+            self._delivery.publish_state("speaker", {"heard": told.heard})
             self._tell(told)
             return
         code = told.fault if isinstance(told, MicrophoneFault) else "muted"
@@ -467,7 +480,7 @@ class Agent:
         self._news.announce(Hardware(code, healed=not begins))
         self._tell(told)
 
-    async def _blink(self) -> bool:
+    async def _rescan_sound_cards(self) -> bool:
         """Reopen the sound system to detect new cards; False, without doing so, while an utterance is in progress."""
         busy = not self._hearing or self._dictation.attentive or self.headset.gate.talking
         return not busy and await self.headset.close_for_rescan()
@@ -480,15 +493,15 @@ class Agent:
                 self._tell(event)
             case OrderReceived(order):
                 if self._live:
-                    self.headset.order(Order(order))
+                    self.headset.carry_out(Order(order))
             case EntryRefused(receipt):
-                self._news.turned_down(receipt)
+                self._news.queue_refusal(receipt)
             case DecisionStored():
                 self._signed.set()
             case CrewChanged(operators):
-                self._news.crew_changed(operators)
+                self._news.post_roster(operators)
 
-    def _heard_frame(self) -> None:
+    def _on_frame(self) -> None:
         """Called in the ear's thread for every frame; the first one reports READY to systemd."""
         if not self._hearing:
             self._hearing = True
@@ -509,4 +522,4 @@ async def replay(
         agent = Agent(parts, executor, tell, live=False)
         owed = await agent.run(recordings, settle_within_s=settle_within_s)
     if owed:
-        raise agent.unfinished(owed, settle_within_s)
+        raise agent.unfinished_error(owed, settle_within_s)

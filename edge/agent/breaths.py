@@ -1,8 +1,7 @@
-"""Breaths: joins utterances that follow each other within seconds into one sound. Pure.
+"""Breaths: joins utterances that follow each other within seconds into one. Pure.
 
-A pause in the middle of an entry ends the utterance. So an utterance that makes no entry by itself is read again
-together with the ones before it, as one utterance; and where those made an entry, an utterance that corrects a part of
-it is read together with them: "... dock B" | "sorry" | "dock C".
+A pause within an entry ends the utterance. So an utterance that is no entry alone is read again together with those
+before it, and after an entry one that corrects it is: "... dock B" | "sorry" | "dock C".
 """
 
 from __future__ import annotations
@@ -18,22 +17,22 @@ from edge.agree.decide import Rules
 from edge.agree.readings import find_differing_identifiers
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Outcome, Reason, Utterance, Verdict
 
-LONGEST_S = 30.0
+_LONGEST_S = 30.0
 """Upper limit of all breaths together: the longest utterance. Longer speech is not one entry."""
 
-ENDED = frozenset({Closing.PAUSE, Closing.SOURCE_ENDED})
+_ENDED = frozenset({Closing.PAUSE, Closing.SOURCE_ENDED})
 """Closings behind which no sound is missing."""
 
 
 class TornNumbers:
-    """Numbers split by a pause: the second part is in doubt where the breath before may hold the first."""
+    """Marks numbers as doubtful whose beginning may be in the utterance before, after a pause."""
 
     def __init__(self) -> None:
         self._before = PreviousUtterance()
         self._source: str | None = None
 
     def read(self, utterance: Utterance, reading: Reading, rules: Rules) -> Reading:
-        """The reading of an utterance, with a number marked as doubtful that the breath before may have begun."""
+        """The reading, with a number unconfirmed that may have begun in the previous utterance."""
         if reading.scanned:  # a scan between two breaths is part of neither
             return reading
         segment = utterance.segment
@@ -47,36 +46,36 @@ class TornNumbers:
 
 @dataclass(frozen=True, slots=True)
 class Breath:
-    """An utterance with its own reading."""
+    """An utterance with its reading."""
 
     utterance: Utterance
     reading: Reading
 
 
 @dataclass(frozen=True, slots=True)
-class OnRecord:
-    """The entry made of the first breaths."""
+class _OnRecord:
+    """The entry that the first breaths made."""
 
     event_id: str
     fields: dict[str, FieldValue]
     breaths: int  # How many it was made of.
 
-    def may_become(self, fields: Mapping[str, FieldValue], rules: Rules) -> bool:
+    def may_be_amended_to(self, fields: Mapping[str, FieldValue], rules: Rules) -> bool:
         """Whether `fields` amend this entry: they differ, with equal identifiers. Another identifier is a new entry."""
         named = (one.name for one in rules.form.fields if one.identifier)
         return fields != self.fields and all(fields.get(name) == self.fields.get(name) for name in named)
 
 
 class Breaths:
-    """The latest breaths, kept for as long as more of the same entry may follow."""
+    """The latest utterances that may be parts of the same entry."""
 
     def __init__(self) -> None:
         self._said: list[Breath] = []
-        self._recorded: OnRecord | None = None
+        self._recorded: _OnRecord | None = None
 
     @property
-    def recorded(self) -> OnRecord | None:
-        """The entry made of them; None where there is none."""
+    def recorded(self) -> _OnRecord | None:
+        """The entry that they made; None for none."""
         return self._recorded
 
     def before(self, heard: Breath, verdict: Verdict, rules: Rules) -> tuple[Utterance, ...]:
@@ -85,11 +84,11 @@ class Breaths:
         Unless this one begins with a number, which may continue theirs, together they must name all required fields:
         else they make no entry either.
         """
-        if not self._goes_on(heard.utterance) or not _is_unfinished(heard, verdict):
+        if not self._continues_last(heard.utterance) or not _is_unfinished(heard, verdict):
             return ()
         if self._recorded is not None:
             behind = [one.reading.words for one in (*self._said[self._recorded.breaths :], heard)]
-            if not corrects(_words(behind), rules.language):
+            if not corrects(_join_words(behind), rules.language):
                 del self._said[: self._recorded.breaths]
                 self._recorded = None
         named = {name for one in (*self._said, heard) for name in one.reading.fields}
@@ -99,9 +98,9 @@ class Breaths:
 
     def remember(self, heard: Breath, verdict: Verdict, rules: Rules) -> None:
         """Remember an utterance that made no entry."""
-        if _is_nothing(verdict):
+        if _is_noise(verdict):
             return
-        if not self._goes_on(heard.utterance) or self._names_another(heard.reading, rules):
+        if not self._continues_last(heard.utterance) or self._names_another(heard.reading, rules):
             self.forget()
         if _is_unfinished(heard, verdict):
             self._said.append(heard)
@@ -109,50 +108,47 @@ class Breaths:
             self.forget()
 
     def remember_entry(self, heard: Breath, event_id: str, verdict: Verdict, before: int) -> None:
-        """Remember an utterance that made an entry together with the last `before` breaths before it."""
+        """Remember an utterance that made an entry together with the `before` utterances preceding it."""
         said = [*self._said[len(self._said) - before :], heard]
-        self._said, self._recorded = said, OnRecord(event_id, dict(verdict.fields), len(said))
+        self._said, self._recorded = said, _OnRecord(event_id, dict(verdict.fields), len(said))
 
     def forget(self) -> None:
-        """Drop all breaths: later utterances continue none of them."""
+        """Drop all breaths, so that the next utterance is read alone."""
         self._said.clear()
         self._recorded = None
 
-    def _goes_on(self, utterance: Utterance) -> bool:
+    def _continues_last(self, utterance: Utterance) -> bool:
         if not self._said or self._said[-1].utterance.source != utterance.source:
             return False
         paused = utterance.segment.speech_start - self._said[-1].utterance.segment.speech_end
         lasts = utterance.segment.speech_end - self._said[0].utterance.segment.speech_start
-        return 0 <= paused <= BREATH_S * SAMPLE_RATE and lasts <= LONGEST_S * SAMPLE_RATE
+        return 0 <= paused <= BREATH_S * SAMPLE_RATE and lasts <= _LONGEST_S * SAMPLE_RATE
 
     def _names_another(self, said: Reading, rules: Rules) -> bool:
         """Whether the reading begins another entry: it names another thing and is no correction."""
-        if corrects(_words([*(one.reading.words for one in self._said[1:]), said.words]), rules.language):
+        if corrects(_join_words([*(one.reading.words for one in self._said[1:]), said.words]), rules.language):
             return False
         return any(find_differing_identifiers(one.reading, said, rules.identifying_fields) for one in self._said)
 
 
 def _is_unfinished(heard: Breath, verdict: Verdict) -> bool:
-    """Whether it makes no entry alone, but may make one with other breaths."""
+    """Whether it is no entry alone, but may make one with other breaths."""
     unclear = verdict.outcome is Outcome.REPEAT and verdict.reasons[0].reason is Reason.NOT_UNDERSTOOD
     talk = heard.reading.not_understood is NotUnderstood.TALK
-    return heard.utterance.segment.closing in ENDED and not talk and (unclear or verdict.outcome is Outcome.ASK)
+    return heard.utterance.segment.closing in _ENDED and not talk and (unclear or verdict.outcome is Outcome.ASK)
 
 
-def _is_nothing(verdict: Verdict) -> bool:
-    """Whether it has no words at all: a noise between two breaths does not separate them."""
+def _is_noise(verdict: Verdict) -> bool:
+    """Whether it has no words, so that it does not separate the breaths before and after it."""
     return any(because.reason is Reason.NO_SPEECH for because in verdict.reasons)
 
 
-def _words(each: Sequence[Sequence[Word]]) -> tuple[Word, ...]:
+def _join_words(each: Sequence[Sequence[Word]]) -> tuple[Word, ...]:
     return tuple(chain.from_iterable(each))
 
 
-def one_sound(breaths: Sequence[Utterance]) -> Utterance:
-    """The last utterance, with the sound of all.
-
-    Between two breaths remains the silence recorded with each, half a second; the length of a pause has no meaning.
-    """
+def join_sound(breaths: Sequence[Utterance]) -> Utterance:
+    """The last utterance with the sound of all, each with its half second of trailing silence."""
     first, last = breaths[0].segment, breaths[-1].segment
     pcm = b"".join(one.segment.pcm for one in breaths)
     start = last.start - (len(pcm) - len(last.pcm)) // SAMPLE_BYTES

@@ -37,15 +37,15 @@ from edge.keep.journal_thread import JournalThread
 from edge.keep.signed import ClipAsked, RecordingBytes
 from edge.keep.storage import DiskFull
 
-LOOK_S = 1.0  # Poll interval of the journal, and so the longest wait for a clip's first chunk.
+_LOOK_S = 1.0  # Poll interval of the journal, and so the longest wait for a clip's first chunk.
 
-WINDOW = 50  # Clips loaded from the journal at a time; they are sent one after the other.
+_WINDOW = 50  # Clips loaded from the journal at a time; they are sent one after the other.
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class ClipOut:
+class _ClipOut:
     """A message to publish now."""
 
     tag: str
@@ -79,10 +79,10 @@ class ClipDelivery:
     def topics(self) -> tuple[str, ...]:
         """The topics to subscribe to; none where no clip is ever sent."""
         requests = () if self._key is None else (self._topics.clip_requests,)
-        return (*requests, self._topics.clip_receipts) if requests or self._sends_unclear else ()
+        return (*requests, self._topics.clip_receipts) if requests or self._offers_unclear_clips else ()
 
     @property
-    def _sends_unclear(self) -> bool:
+    def _offers_unclear_clips(self) -> bool:
         return self._policy is ClipPolicy.UNCLEAR and self._keeps_sound
 
     def carries(self, topic: str) -> bool:
@@ -90,17 +90,17 @@ class ClipDelivery:
         return topic == self._topics.clip_requests
 
     def connected(self) -> None:
-        """Reset after a connection came up or was lost: unacknowledged messages may be lost."""
+        """Mark all unacknowledged messages as lost, after the connection came up or was lost."""
         self._before.clear()
         self._relay.reset_in_flight()
 
     def wait_for(self, tag: str) -> None:
-        """Hold all clips until the broker has acknowledged the message with this tag."""
+        """Send no clips until the broker has acknowledged the message with this tag."""
         self._before.add(tag)
 
     async def receive(self, message: Delivered) -> None:
         """Store a clip request, or log why it is refused. The caller acknowledges the message afterwards."""
-        if (request := self._checked(message)) is None:
+        if (request := self._verify_request(message)) is None:
             return
         named = ("request", "utterance_id", "audio_sha256", "sound", "who", "reason")
         asked = ClipAsked(
@@ -114,7 +114,7 @@ class ClipDelivery:
             logger.warning("%s: a request for the clip came again: it counts once", request.utterance_id)
         self._noted.append(RequestNoted(request.utterance_id, request.request))
 
-    def _checked(self, message: Delivered) -> ClipRequest | None:
+    def _verify_request(self, message: Delivered) -> ClipRequest | None:
         if self._key is None:  # the broker still has the subscription from when the settings had a key
             return None
         if message.retained:
@@ -128,7 +128,7 @@ class ClipDelivery:
             logger.warning("a message on the topic of requests for clips is none for this device: %s", fault)
         return None
 
-    def answered(self, payload: bytes, now: float) -> None:
+    def handle_receipt(self, payload: bytes, now: float) -> None:
         """Apply the inventory's receipt for a clip."""
         try:
             receipt = parse_clip_receipt(payload)
@@ -140,7 +140,7 @@ class ClipDelivery:
             if receipt.answer is Answer.REJECTED:
                 logger.error("%s: the inventory takes what it got of the clip for another recording", ended)
 
-    def took(self, tag: str, reason_code: int) -> bool:
+    def handle_puback(self, tag: str, reason_code: int) -> bool:
         """Apply the broker's PUBACK; False where the tag is no clip's."""
         self._before.discard(tag)
         if not self._relay.is_tag_in_flight(tag):
@@ -151,18 +151,18 @@ class ClipDelivery:
             logger.warning("the broker refuses clips (%d): let this device publish %s", reason_code, self._topics.clips)
         return True
 
-    async def next(self, now: float) -> ClipOut | None:
+    async def next_message(self, now: float) -> _ClipOut | None:
         """The message to publish now; None where no clip is due, or other messages are unacknowledged."""
         await self._refresh(now)
         if self._relay.is_in_flight or self._before:
             return None
         if self._noted:
             noted = self._noted[0]
-            return ClipOut(noted.request, format_clip_message(noted, self._topics.source), noted, None)
+            return _ClipOut(noted.request, format_clip_message(noted, self._topics.source), noted, None)
         step = self._relay.next_message(now)
         if step is None:
             return None
-        said = await self._desk(partial(self._said, step=step))
+        said = await self._desk(partial(self._make_message, step=step))
         chunks = said.chunks if isinstance(said, ClipOffered) else None
         if isinstance(said, ClipGone):
             step = OfferClip(step.utterance_id)
@@ -170,14 +170,14 @@ class ClipDelivery:
         else:
             self._gone.pop(step.utterance_id, None)
         tag = f"clip {step}"
-        return ClipOut(tag, format_clip_message(said, self._topics.source), step, chunks)
+        return _ClipOut(tag, format_clip_message(said, self._topics.source), step, chunks)
 
-    def unsent(self, out: ClipOut, now: float) -> None:
+    def unsent(self, out: _ClipOut, now: float) -> None:
         """Schedule an offer that could not be published again."""
         if isinstance(out.step, OfferClip):
             self._relay.mark_offer_unsent(out.step.utterance_id, now)
 
-    def published(self, out: ClipOut) -> None:
+    def published(self, out: _ClipOut) -> None:
         """Mark the message as published."""
         match out.step:
             case RequestNoted():
@@ -188,7 +188,7 @@ class ClipDelivery:
             case SendChunk(utterance_id, number):
                 self._relay.mark_chunk_sent(utterance_id, out.tag, number)
 
-    def _said(self, journal: Journal, step: OfferClip | SendChunk) -> ClipMessage:
+    def _make_message(self, journal: Journal, step: OfferClip | SendChunk) -> ClipMessage:
         utterance_id = step.utterance_id
         if self._policy is ClipPolicy.NEVER or not self._keeps_sound:
             return ClipGone(utterance_id, Unsent.NEVER if self._keeps_sound else Unsent.NO_AUDIO)
@@ -205,7 +205,7 @@ class ClipDelivery:
                 return ClipGone(utterance_id, Unsent(str(why)))
 
     async def _refresh(self, now: float) -> None:
-        """Store the results of ended clips, and load the due ones every LOOK_S seconds."""
+        """Store the results of ended clips, and load the due ones every _LOOK_S seconds."""
         ended, looks = dict(self._ended), bool(self.topics) and now >= self._next_look
         if not ended and not looks:
             return
@@ -213,17 +213,17 @@ class ClipDelivery:
         def work(journal: Journal) -> list[str] | None:
             for utterance_id, became in ended.items():
                 journal.clips.close(utterance_id, became)
-            if looks and self._sends_unclear:
+            if looks and self._offers_unclear_clips:
                 journal.clips.owe_unclear()
-            return journal.clips.due(WINDOW) if looks else None
+            return journal.clips.due(_WINDOW) if looks else None
 
         try:
             due = await self._desk(work)
         except DiskFull as fault:
-            self._next_look = now + LOOK_S
+            self._next_look = now + _LOOK_S
             logger.warning("what became of clips cannot be noted, and is as soon as there is room: %s", fault)
             return
         self._ended = {one: became for one, became in self._ended.items() if one not in ended}
         if due is not None:
-            self._next_look = now + LOOK_S
+            self._next_look = now + _LOOK_S
             self._relay.replace_pending(one for one in due if one not in self._ended)

@@ -61,7 +61,7 @@ class ClockWatch:
         if abs(step) > STEP_S:
             self._doubted_at = now.steady
             return step
-        if self._doubted_at is not None and self._vouched_again(before, now, self._doubted_at):
+        if self._doubted_at is not None and self._is_checked_again(before, now, self._doubted_at):
             self._doubted_at = None
         return 0.0
 
@@ -71,13 +71,13 @@ class ClockWatch:
         return self._last.vouched and self._doubted_at is None and self._last.wall >= RELEASED
 
     @staticmethod
-    def _vouched_again(before: ClockReading, now: ClockReading, doubted_at: float) -> bool:
+    def _is_checked_again(before: ClockReading, now: ClockReading, doubted_at: float) -> bool:
         return now.vouched and (not before.vouched or now.steady - doubted_at >= VOUCHED_S)
 
 
 def read_clocks() -> ClockReading:
     """Read this machine's clocks."""
-    return ClockReading(time.time(), time.clock_gettime(time.CLOCK_BOOTTIME), _vouched())
+    return ClockReading(time.time(), time.clock_gettime(time.CLOCK_BOOTTIME), _is_kernel_synchronised())
 
 
 class Clock:
@@ -102,7 +102,7 @@ class Clock:
         return believed
 
 
-def _vouched() -> bool:
+def _is_kernel_synchronised() -> bool:
     answer = int(_libc.adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES)))
     return _SYNCHRONISED.exists() if answer < 0 else answer != _TIME_ERROR
 

@@ -27,10 +27,10 @@ PACE_S = 60.0
 """Shortest interval between messages with these numbers alone: a supervisor checks every few minutes, the broker
 retains each message, and hundreds of devices on one broker must not publish more status than entries."""
 
-STEP_DB = 3.0  # Twice or half the power: speech varies by as much from sentence to sentence.
-STEP = 2.0  # A count has changed once it has doubled or halved: 410 pending entries after 400 are no change.
+_STEP_DB = 3.0  # Twice or half the power: speech varies by as much from sentence to sentence.
+_STEP = 2.0  # A count has changed once it has doubled or halved: 410 pending entries after 400 are no change.
 
-GATED_DB = -96.0  # The lowest level of 16-bit sound: the headset's own gate sent zeros, so no noise was measured.
+_GATED_DB = -96.0  # The lowest level of 16-bit sound: the headset's own gate sent zeros, so no noise was measured.
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +54,18 @@ class Conditions:
 
     def add_sound(self, sound: Acoustics, now: float, *, dictated: bool) -> None:
         """Add the levels of one utterance; `dictated` says whether it was meant for the device."""
-        noise = sound.noise_db if sound.noise_db > GATED_DB else None
+        noise = sound.noise_db if sound.noise_db > _GATED_DB else None
         self._heard.append(_SoundSample(now, sound.level_db if dictated else None, noise))
 
-    def has_free(self, room: int) -> None:
+    def set_free_space(self, room: int) -> None:
         """Set the free space on the journal's disk, in bytes."""
         self._free = room
 
-    def is_to_look(self, now: float) -> bool:
+    def is_poll_due(self, now: float) -> bool:
         """Whether the backlog is to be polled now."""
         return now >= self._look_at
 
-    def owes(self, entries: int, oldest: tuple[str, datetime] | None, now: float) -> None:
+    def set_backlog(self, entries: int, oldest: tuple[str, datetime] | None, now: float) -> None:
         """Set the number of pending events; `oldest` is the id and the time of the oldest.
 
         There is a backlog where the oldest was pending at the previous poll too, or this is the first poll.
@@ -85,7 +85,7 @@ class Conditions:
         found |= {} if self._backlog is None else {"backlog": self._backlog}
         return found | ({} if self._free is None else {"disk_free_mb": round(self._free / MB)})
 
-    def is_news(self, known: dict[str, Any], now: float) -> bool:
+    def is_worth_publishing(self, known: dict[str, Any], now: float) -> bool:
         """Whether `known` differs enough from the published conditions, after PACE_S, to be published by itself."""
         return now - self._told_at >= PACE_S and any(self._changes(known))
 
@@ -96,11 +96,11 @@ class Conditions:
     def _changes(self, known: dict[str, Any]) -> Iterator[bool]:
         before, after = (one.get("hearing", {}) for one in (self._told, known))
         yield before.keys() != after.keys()
-        yield any(abs(after[name] - before[name]) >= STEP_DB for name in before.keys() & after.keys())
+        yield any(abs(after[name] - before[name]) >= _STEP_DB for name in before.keys() & after.keys())
         yield _differs(*(one.get("backlog", {}).get("entries", 0) for one in (self._told, known)))
         yield _differs(*(one.get("disk_free_mb", 0) for one in (self._told, known)))
 
 
 def _differs(before: int, after: int) -> bool:
     low, high = sorted((before, after))
-    return high > low and high >= STEP * low
+    return high > low and high >= _STEP * low

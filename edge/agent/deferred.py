@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Concluded:
-    """The journal has a verdict for an utterance, or an entry."""
+    """An utterance whose verdict or entry is stored."""
 
     which: str  # The id of the utterance, or of the entry's event.
 
@@ -67,7 +67,7 @@ class LateReadings:
         self._news.put_nowait(_Concluded(row.event_id))
 
     async def finish(self) -> None:
-        """Return when the queue is empty: all is in the journal, or was logged as lost for want of disk space."""
+        """Wait until the queue is empty: all answers are stored, or logged as lost on a full disk."""
         await self._news.join()
 
     async def keep_answers(self) -> None:
@@ -75,13 +75,13 @@ class LateReadings:
         while True:
             news = await self._news.get()
             try:
-                await self._keep(news)
+                await self._store(news)
             except DiskFull as fault:
                 logger.warning("an answer of a model is not kept: %s", fault)
             finally:
                 self._news.task_done()
 
-    async def _keep(self, news: PanelAnswer | _Concluded) -> None:
+    async def _store(self, news: PanelAnswer | _Concluded) -> None:
         if isinstance(news, _Concluded):
             for late in await self._executor(lambda journal: journal.readings.late(news.which)):
                 await self._compare(late)
@@ -98,11 +98,11 @@ class LateReadings:
             return
         if kept.verdict.outcome is Outcome.DEFER:
             # A deferred utterance always ended with a pause: one that was cut short is never deferred.
-            await self._review(late.utterance_id, kept.form, late.reading, Closing.PAUSE)
+            await self._to_review(late.utterance_id, kept.form, late.reading, Closing.PAUSE)
         if kept.event_id is not None:
-            await self._check(late, kept.event_id)
+            await self._flag_if_contradicted(late, kept.event_id)
 
-    async def _check(self, late: LateReading, event_id: str) -> None:
+    async def _flag_if_contradicted(self, late: LateReading, event_id: str) -> None:
         entry = await self._executor(lambda journal: journal.queries.entry(event_id))
         if entry is None or not contradicts(late.reading, entry.act, entry.fields):
             return
@@ -115,7 +115,7 @@ class LateReadings:
     async def read_deferred(self) -> None:
         """Read deferred utterances until cancelled. The panel must be running."""
         while True:
-            await self._turn()
+            await self._wait_for_turn()
             self._wake.clear()  # before the query: an utterance deferred from here on sets it again
             utterance = await self._executor(lambda journal: journal.readings.oldest_deferred(self._works.forms))
             if utterance is None:
@@ -124,7 +124,7 @@ class LateReadings:
             self._pacing.tried(asyncio.get_running_loop().time())
             await self._read(utterance)
 
-    async def _turn(self) -> None:
+    async def _wait_for_turn(self) -> None:
         """Wait until an utterance may be deferred and the pacing allows to read it."""
         await self._wake.wait()
         while (wait := self._pacing.due_in(asyncio.get_running_loop().time())) > 0:
@@ -146,10 +146,11 @@ class LateReadings:
             self._pacing.failed(asyncio.get_running_loop().time())
             return
         await self._executor.when_there_is_room(
-            lambda: self._review(utterance.utterance_id, utterance.form, reading, utterance.segment.closing), stays
+            lambda: self._to_review(utterance.utterance_id, utterance.form, reading, utterance.segment.closing),
+            stays,
         )
 
-    async def _review(self, utterance_id: str, form: str, reading: Reading | None, closing: Closing) -> None:
+    async def _to_review(self, utterance_id: str, form: str, reading: Reading | None, closing: Closing) -> None:
         rules = self._works.rules_of(form)
         verdict = None if reading is None or rules is None else decide(reading, closing, rules)
         why = UNREADABLE if reading is None else DEFERRED

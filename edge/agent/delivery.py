@@ -25,7 +25,7 @@ from dockvoice_protocol.records import Operator, Receipt
 from dockvoice_protocol.terminal.plain_text import escape_line
 from edge.agent.clip_delivery import ClipDelivery
 from edge.agent.conditions import Conditions
-from edge.agent.review_delivery import DecisionInbox, ReviewDelivery, pinned_key
+from edge.agent.review_delivery import DecisionInbox, ReviewDelivery, load_pinned_key
 from edge.agent.settlement import Settlement
 from edge.agent.signed_inbox import ExpectedReceipts, SiteCrew
 from edge.agent.site_catalogue import KEPT_ONLY, Renewal, SiteCatalogue
@@ -48,11 +48,11 @@ from edge.records import Minted, ReviewChange
 
 logger = logging.getLogger(__name__)
 
-IDLE_S = 1.0  # Longest wait on the queue before the relay's timers and the heartbeat get their turn.
-ANSWERED_S = 5.0  # An overtaken journal waits this long after the last receipt for more; they take far less.
-STATUS = "status"  # Prefix of status messages' tags; no event id begins with it.
+_IDLE_S = 1.0  # Longest wait on the queue before the relay's timers and the heartbeat get their turn.
+_ANSWERED_S = 5.0  # An overtaken journal waits this long after the last receipt for more; they take far less.
+_STATUS = "status"  # Prefix of status messages' tags; no event id begins with it.
 
-STATUS_BACKOFF = Backoff(10.0, 5)
+_STATUS_BACKOFF = Backoff(10.0, 5)
 """A status that the broker refuses is retried after ten seconds, growing to five minutes, until a person has changed
 the broker's access rules."""
 
@@ -118,19 +118,19 @@ class _Status:
         self.not_done: dict[str, int] = {}  # Number of the inventory's decisions that were not done, by reason.
         self._conditions = conditions
         self._numbers: dict[str, Any] = {}  # The conditions at the last refresh.
-        self._outbox: Outbox[Pending] = Outbox(LATEST, STATUS_BACKOFF)
+        self._outbox: Outbox[Pending] = Outbox(LATEST, _STATUS_BACKOFF)
         self._changes = 0
         self._topic = events.Topics(settings.deliver.prefix, settings.site, settings.device).status
 
     def change(self, now: float) -> None:
         """Queue a new status message, which replaces the one before."""
         self._changes += 1
-        self._outbox.add(Pending(key=f"{STATUS} {self._changes}", order=self._changes, due=now))
+        self._outbox.add(Pending(key=f"{_STATUS} {self._changes}", order=self._changes, due=now))
 
     def publish(self, session: Session, state: Literal["online", "offline"], now: float) -> None:
         """Publish the latest message if it is due and there is a connection; retry later if it cannot be sent."""
         for one in self._outbox.take_due(now) if session.connected else ():
-            message = self.encoded(state, datetime.now(UTC))
+            message = self.encode(state, datetime.now(UTC))
             if session.publish(self._topic, message, tag=one.key, retain=True):
                 if self._conditions is not None:
                     self._conditions.mark_published(self._numbers, now)
@@ -141,9 +141,9 @@ class _Status:
         """Apply the broker's PUBACK; whether it is for a status. A refused one is retried."""
         if reason_code < FAILURE:
             self._outbox.remove_confirmed(tag)
-        return tag.startswith(STATUS)
+        return tag.startswith(_STATUS)
 
-    def encoded(self, state: Literal["online", "offline"], now: datetime | None = None) -> bytes:
+    def encode(self, state: Literal["online", "offline"], now: datetime | None = None) -> bytes:
         """The message's payload; "offline" omits what only a running device has."""
         known = {**self.known}
         if state == "online":
@@ -157,13 +157,13 @@ class _Status:
         fares = self._conditions
         if fares is None:
             return False
-        if fares.is_to_look(now):
+        if fares.is_poll_due(now):
             entries, oldest = await desk(
                 lambda journal: (journal.outbox.count_unsettled(), journal.outbox.oldest_pending())
             )
-            fares.owes(entries, oldest, now)
+            fares.set_backlog(entries, oldest, now)
         self._numbers = fares.known(now)
-        return fares.is_news(self._numbers, now)
+        return fares.is_worth_publishing(self._numbers, now)
 
 
 class Delivery:
@@ -180,7 +180,7 @@ class Delivery:
         renewal: Renewal[Any] | None = None,
         conditions: Conditions | None = None,
     ) -> None:
-        """`publish` is called with each event, `beat` after each turn of the loop, at least every IDLE_S seconds.
+        """`publish` is called with each event, `beat` after each turn of the loop, at least every _IDLE_S seconds.
 
         `review` makes the event of each change of a review; None: none is sent. `renewal` activates the site's master
         data; None: it is stored only. `conditions` is published on the status topic; None: it is omitted. Raises
@@ -201,7 +201,7 @@ class Delivery:
         self._agreed = asyncio.Event()
         self._ends_at: float | None = None
         self._mistrust: set[str] = set()
-        key = pinned_key(settings.deliver.decisions_key)
+        key = load_pinned_key(settings.deliver.decisions_key)
         self.decisions = DecisionInbox(key, self._topics.source, desk, beat, lambda: publish(DecisionStored()))
         """The inventory's signed decisions for this device."""
         self.expected = ExpectedReceipts(settings, key, desk, beat)
@@ -212,7 +212,7 @@ class Delivery:
         self.catalogue = SiteCatalogue(settings, key, desk, beat, renewal or KEPT_ONLY)
         """The master data of the site."""
         self._inboxes = (self.expected.inbox, self.roster.inbox, self.catalogue.inbox, self._clips)
-        self.see()
+        self.publish_versions()
         self._refusal: str | None = None  # Why the broker refuses events; None once it accepts one.
         self._reviews = (
             None
@@ -229,7 +229,7 @@ class Delivery:
             f"let this device write to {self._topics.entries} and read {self._topics.receipts}?"
         )
         self._session = session(
-            _way(settings),
+            _broker_settings(settings),
             client_id=f"{settings.deliver.prefix}-{settings.site}-{settings.device}".replace("/", "-"),
             receive=self._received,
             subscriptions=[
@@ -244,7 +244,7 @@ class Delivery:
                 *self._clips.topics,
                 *self.catalogue.inbox.topics,
             ],
-            will=Will(self._topics.status, self._status.encoded("offline")),
+            will=Will(self._topics.status, self._status.encode("offline")),
             manual_ack=True,
         )
 
@@ -258,12 +258,12 @@ class Delivery:
         """Why the broker refuses events; None once it has accepted one since."""
         return self._refusal
 
-    def written(self) -> None:
+    def notify_pending(self) -> None:
         """Signal that the journal has a new pending event."""
         self._notes.nothing_owed.clear()
         self._news.put_nowait(None)
 
-    def tell_of(self, part: Literal["microphone", "speaker", "work", "unknown_words"], state: object) -> None:
+    def publish_state(self, part: Literal["microphone", "speaker", "work", "unknown_words"], state: object) -> None:
         """Publish a part of the device's state on the status topic, now and at each connection.
 
         The parts: microphone; speaker (whether the operator hears it); work (form and language); and unknown_words.
@@ -272,8 +272,8 @@ class Delivery:
         if self._session.connected:
             self._announce("online")
 
-    def see(self) -> None:
-        """Publish the versions of roster and catalogue where they have changed."""
+    def publish_versions(self) -> None:
+        """Publish the roster's and the catalogue's versions, if they have changed."""
         found = self.roster.status(), self.catalogue.status()
         if found != (self._status.roster, self._status.catalogue):
             self._status.roster, self._status.catalogue = found
@@ -289,7 +289,7 @@ class Delivery:
         try:
             while True:
                 await self._carry_out(await self._next())
-                await self._tell_reviews()
+                await self._publish_reviews()
                 # After the entries of this turn, which are published by now.
                 if await self._status.refresh(self._desk, self._now) and self._session.connected:
                     self._announce("online")
@@ -299,14 +299,14 @@ class Delivery:
                     logger.error("not delivered, and kept until this is mended: %s", obstacle)
                 if self._relay.is_fully_answered and self._notes.superseded is None:
                     self._agreed.set()
-                self._demand_that_it_goes_on()
+                self._raise_if_superseded()
                 self._beat()
         finally:
             if self._session.failure is None:
                 self._announce("offline")
             await asyncio.to_thread(self._session.stop)
 
-    async def _tell_reviews(self) -> None:
+    async def _publish_reviews(self) -> None:
         """Publish the changes of reviews, and their number on the status topic."""
         reviews, connected = self._reviews, self._session.connected
         looked = None if reviews is None else await reviews.poll(self._now, connected=connected)
@@ -324,8 +324,8 @@ class Delivery:
                 reviews.unsent(row.event_id, self._now)
 
     async def _send_clip(self) -> None:
-        """Publish the next chunk of a clip, if every other message is acknowledged: no entry waits for a clip."""
-        out = await self._clips.next(self._now) if self._session.connected else None
+        """Publish the next chunk of a clip, if all other messages are acknowledged."""
+        out = await self._clips.next_message(self._now) if self._session.connected else None
         if out is None:
             return
         if self._session.publish(self._topics.clips, out.body, tag=out.tag):
@@ -333,11 +333,11 @@ class Delivery:
         else:
             self._clips.unsent(out, self._now)
 
-    def _demand_that_it_goes_on(self) -> None:
-        """Raise Misconfigured for an overtaken journal, once all is settled or no answer came for ANSWERED_S."""
+    def _raise_if_superseded(self) -> None:
+        """Raise Misconfigured for an outdated copy of the journal, once all is settled or after ANSWERED_S."""
         if self._notes.superseded is None:
             return
-        self._ends_at = self._ends_at or self._now + ANSWERED_S
+        self._ends_at = self._ends_at or self._now + _ANSWERED_S
         if self._notes.nothing_owed.is_set() or self._now >= self._ends_at:
             raise self._notes.superseded
 
@@ -378,7 +378,7 @@ class Delivery:
         wait_s = self._relay.due_in_s(self._now)
         made: Sequence[Command | Delivered] = ()
         with suppress(TimeoutError):
-            async with asyncio.timeout(IDLE_S if wait_s is None else min(wait_s, IDLE_S)):
+            async with asyncio.timeout(_IDLE_S if wait_s is None else min(wait_s, _IDLE_S)):
                 made = self._handle(await self._news.get())
         return [*made, *self._relay.tick(self._now)]
 
@@ -399,7 +399,7 @@ class Delivery:
                 self._publish(LinkChanged(False, why))
                 return self._relay.handle_disconnect()
             case Acknowledged(tag, reason_code):
-                return self._acknowledged(tag, reason_code)
+                return self._handle_puback(tag, reason_code)
             case Delivered(topic) if any(inbox.carries(topic) for inbox in self._inboxes) or (
                 self.decisions.open and topic == self._topics.decisions
             ):
@@ -409,8 +409,8 @@ class Delivery:
                 self._session.acknowledge(news)
                 return commands
 
-    def _acknowledged(self, tag: str, reason_code: int) -> list[Command]:
-        if self._clips.took(tag, reason_code) or self._status.acknowledged(tag, reason_code):
+    def _handle_puback(self, tag: str, reason_code: int) -> list[Command]:
+        if self._clips.handle_puback(tag, reason_code) or self._status.acknowledged(tag, reason_code):
             return []
         if self._reviews is not None and self._reviews.carries(tag):
             self._reviews.acknowledged(tag, reason_code)
@@ -421,17 +421,17 @@ class Delivery:
 
     def _dispatch(self, message: Delivered) -> list[Command]:
         if message.topic == self._topics.receipts:
-            return self._answer(message.payload)
+            return self._handle_answer(message.payload)
         if message.topic == self._topics.control:
-            return self._obey(message)
+            return self._handle_order(message)
         if message.topic == self._topics.clip_receipts:
-            self._clips.answered(message.payload, self._now)
+            self._clips.handle_receipt(message.payload, self._now)
             return []
         if message.topic == self._topics.decisions:
             return []  # the broker still has the subscription from when the settings had a key
-        return self._invited(message.payload, retained=message.retained)
+        return self._handle_presence(message.payload, retained=message.retained)
 
-    def _obey(self, message: Delivered) -> list[Command]:
+    def _handle_order(self, message: Delivered) -> list[Command]:
         if message.retained:
             # The broker sends a retained order at every connection, when it may be obsolete.
             logger.warning(
@@ -445,8 +445,8 @@ class Delivery:
             logger.warning("a message on the control topic is no order: %s", fault)
         return []
 
-    def _invited(self, payload: bytes, *, retained: bool) -> list[Command]:
-        """An inventory came up or went down. A retained message is old: pending events were sent on connecting."""
+    def _handle_presence(self, payload: bytes, *, retained: bool) -> list[Command]:
+        """Publish all pending events when an inventory came up; a retained message is old, and ignored."""
         try:
             is_there = events.parse_presence(payload)
         except events.MalformedMessage as fault:
@@ -461,7 +461,7 @@ class Delivery:
             )
         return self._relay.publish_all_pending(self._now) if is_there and not retained else []
 
-    def _answer(self, payload: bytes) -> list[Command]:
+    def _handle_answer(self, payload: bytes) -> list[Command]:
         try:
             answer = events.parse_answer(payload)
         except events.MalformedMessage as fault:
@@ -473,14 +473,14 @@ class Delivery:
         if isinstance(answer, events.Early):
             return self._relay.handle_early(answer, self._now)
         if isinstance(answer, events.Distrusted):
-            self._mistrusted(answer.reason)
+            self._log_mistrust(answer.reason)
             return []
         if self._reviews is not None and self._reviews.carries(answer.event_id):
             self._reviews.confirmed(answer.event_id)
             return []
         return self._relay.handle_receipt(answer)
 
-    def _mistrusted(self, reason: str) -> None:
+    def _log_mistrust(self, reason: str) -> None:
         """Log each reason once per connection: the event stays pending, and is sent again until the key is enrolled."""
         if reason not in self._mistrust:
             self._mistrust.add(reason)
@@ -497,7 +497,7 @@ class Delivery:
         for command in commands:
             match command:
                 case WantRows() | WantLast():
-                    await self._carry_out(await self._offer(command))
+                    await self._carry_out(await self._load_rows(command))
                 case Publish(row):
                     body, kind = row.body.encode(), events.MEDIA_TYPE
                     if self._session.publish(self._topics.entries, body, tag=row.event_id, content_type=kind):
@@ -511,12 +511,12 @@ class Delivery:
                     published = (inbox for inbox in self._inboxes if inbox.carries(topic))
                     await next(published, self.decisions).receive(command)
                     self._session.acknowledge(command)
-                    self.see()
+                    self.publish_versions()
                 case Alarm(reason_code, meaning):
                     self._refusal = f"the broker refuses events: {meaning.name} ({reason_code}). {meaning.remedy}"
                     logger.error("%s", self._refusal)
 
-    async def _offer(self, wanted: WantRows | WantLast) -> list[Command]:
+    async def _load_rows(self, wanted: WantRows | WantLast) -> list[Command]:
         match wanted:
             case WantRows(at_most):
                 rows = await self._desk(lambda journal: journal.outbox.due(at_most))
@@ -526,8 +526,8 @@ class Delivery:
                 return self._relay.check_last_row(last, self._now)
 
 
-def _way(settings: Settings) -> Mqtt:
-    """The broker's settings; MQTT 5 only where the PUBACK settles, since MQTT 3.1.1 cannot report a refusal."""
+def _broker_settings(settings: Settings) -> Mqtt:
+    """The broker's settings, with MQTT 5 where the PUBACK settles: MQTT 3.1.1 cannot report a refusal."""
     mqtt = settings.deliver.mqtt
     return mqtt.model_copy(update={"version": MqttVersion.V5}) if settings.deliver.settle is SettleBy.BROKER else mqtt
 

@@ -42,7 +42,7 @@ Endless noise must not postpone it for ever."""
 
 MOST_REPEATS = 3  # Repeats of a prompt that a noise cut off; in a loud place every repeat would be cut off too.
 
-WORDS = frozenset(
+_WORDS = frozenset(
     {
         Prompt.OFFICE_RECORDED,
         Prompt.OFFICE_CORRECTED,
@@ -59,7 +59,7 @@ Audible = Say | Sound | Hush | Adjust  # Orders for the voice output.
 
 @dataclass(frozen=True, slots=True)
 class Stands:
-    """The dialogue's state after a step, for subscribers."""
+    """The dialogue's state after a step, for displays."""
 
     state: State
     draft: Draft | None  # The open draft.
@@ -121,7 +121,7 @@ class DialogueDriver:
 
     @property
     def left_s(self) -> float | None:
-        """Seconds until the timeout; None without a timer. It grows while the device still speaks."""
+        """Seconds until the timeout; None without a timer. The countdown starts when the prompt has ended."""
         return None if self._due is None else max(0.0, self._due - time.monotonic())
 
     @property
@@ -143,7 +143,7 @@ class DialogueDriver:
         """The state of the dialogue, for models."""
         return prompt_state(self._dialogue)
 
-    def let_in(self, operators: tuple[Operator, ...] | None) -> None:
+    def set_operators(self, operators: tuple[Operator, ...] | None) -> None:
         """Set the operators that may sign on, before the start; None: no sign-on is needed."""
         self._dialogue.crew = operators
 
@@ -155,7 +155,7 @@ class DialogueDriver:
             for one in await self._executor(lambda journal: journal.review.unannounced_decisions()):
                 fate, _, why = one.fate.partition(":")
                 about = one.utterance_id, OfficeDecision(fate), one.fields
-                await self._tell_decided(OfficeDecided(*about, form=one.form, why=why or None))
+                await self._announce_decision(OfficeDecided(*about, form=one.form, why=why or None))
 
     async def happen(self, happening: Happening) -> OutboxRow | None:
         """Run the step for an event; the pending event that it committed, if any. Raises StorageFailed."""
@@ -177,12 +177,12 @@ class DialogueDriver:
         async with self._turn:
             done = await self._executor(work)
             try:
-                await self._tell_decided(told(done))
+                await self._announce_decision(told(done))
             except DiskFull as fault:
                 log.warning("what a person decided is told at the next start: %s", fault)
             return done
 
-    async def _tell_decided(self, decided: OfficeDecided) -> None:
+    async def _announce_decision(self, decided: OfficeDecided) -> None:
         await self._happen(decided, owed=decided.utterance_id)
 
     async def _happen(self, happening: Happening, owed: str | None = None) -> OutboxRow | None:
@@ -192,9 +192,9 @@ class DialogueDriver:
             await self._executor(partial(self._conversation.look_up, happening=one))
             planned = self._conversation.plan(one)
             record = partial(self._executor, partial(self._conversation.record, planned=planned))
-            stepped = await self._executor.when_there_is_room(record, "the conversation waits", self._refused)
+            stepped = await self._executor.when_there_is_room(record, "the conversation waits", self._on_disk_full)
             self._carry_out(stepped, tuple(order for order in planned.orders if isinstance(order, Note | Park)))
-            self._gave_word |= any(isinstance(order, Say) and order.prompt in WORDS for order in stepped.orders)
+            self._gave_word |= any(isinstance(order, Say) and order.prompt in _WORDS for order in stepped.orders)
             row = stepped.row
         self._untold += [] if owed is None else [owed]
         # Mark decisions only once they are announced: after a power cut before that, the next start announces them.
@@ -209,7 +209,7 @@ class DialogueDriver:
         self._posted.put_nowait(happening)
 
     def heard_speaking(self) -> None:
-        """Post that speech began. Thread-safe."""
+        """Queue the event that speech began. Thread-safe."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self.post, SpeechBegan())
 
@@ -223,18 +223,18 @@ class DialogueDriver:
             try:
                 happening = await asyncio.wait_for(self._posted.get(), LOOK_S)
             except TimeoutError:
-                self._repeat_what_was_cut_off()
+                self._repeat_cut_off_prompts()
                 if (began := self._conversation.shift_begun()) is not None:
                     await self.happen(began)
-                if not self._is_over():
+                if not self._is_timed_out():
                     continue
                 await asyncio.sleep(0)  # lets the ear hand over a finished utterance first
-                if not self._is_over():
+                if not self._is_timed_out():
                     continue
                 happening = Deadline()
             await self.happen(happening)
 
-    def _repeat_what_was_cut_off(self) -> None:
+    def _repeat_cut_off_prompts(self) -> None:
         """Repeat prompts that sound cut off without becoming an utterance, at most MOST_REPEATS times.
 
         Otherwise the timeout would commit a readback that a cough cut off as if the operator had heard it.
@@ -246,7 +246,7 @@ class DialogueDriver:
             self._order(say)
         self._counts = False
 
-    def _is_over(self) -> bool:
+    def _is_timed_out(self) -> bool:
         """Whether the timeout has come. It is counted from the end of the prompts that were playing when it was set."""
         if self._due is None or self._patience is None or self._turn.locked():
             return False
@@ -256,7 +256,7 @@ class DialogueDriver:
             self._due = now + self._patience
         return now >= self._due and (not self._attentive() or now - self._due > LONGEST_S)
 
-    def _refused(self, fault: DiskFull) -> None:
+    def _on_disk_full(self, fault: DiskFull) -> None:
         if self._stopping:
             raise fault
 
@@ -276,12 +276,12 @@ class DialogueDriver:
         if stepped.row is not None:
             self._owed(stepped.row)
         heard = tuple(order for order in stepped.orders if isinstance(order, Audible))
-        self._remember(heard)
+        self._remember_prompts(heard)
         now = self._dialogue
         stands = now.state, now.draft, now.question, now.operator, heard, noted, stepped.row, *now.work
         self._tell(Stands(*stands, context=now.context))
 
-    def _remember(self, heard: tuple[Audible, ...]) -> None:
+    def _remember_prompts(self, heard: tuple[Audible, ...]) -> None:
         if said := tuple(order for order in heard if isinstance(order, Say)):
             self._said, self._repeats = said, 0
             self._dialogue.mark_prompted(time.perf_counter())

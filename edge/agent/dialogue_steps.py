@@ -51,9 +51,9 @@ from edge.records import (
 from edge.records.speech import Prompt, Say
 from edge.understand.llm.prompt import PromptState
 
-MOST_IN_A_DAY = 5_000  # Limit of a query for entries: one every seventeen seconds, day and night.
-MINUTE_S = 60
-MOST_ASKED = 50  # Limit of drafts under review: more than an operator resumes by voice in a shift.
+_MOST_IN_A_DAY = 5_000  # Limit of a query for entries: one every seventeen seconds, day and night.
+_MINUTE_S = 60
+_MOST_ASKED = 50  # Limit of drafts under review: more than an operator resumes by voice in a shift.
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ Render = Callable[[Entry, Minted], dict[str, Any]]  # Makes an entry's event.
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class _Planned:
     """One step of the dialogue, before it is stored; `draft`, `operator` and `context` are the state after it."""
 
     orders: tuple[Order, ...]
@@ -91,7 +91,7 @@ def dialogue_settings(settings: Settings, closing: Form | None = None) -> Dialog
         operators=operators_of(agree.operators) or None,
         operator=settings.operator,
         closing=closing,
-        idle_s=None if agree.idle_signoff_minutes is None else agree.idle_signoff_minutes * MINUTE_S,
+        idle_s=None if agree.idle_signoff_minutes is None else agree.idle_signoff_minutes * _MINUTE_S,
     )
 
 
@@ -123,7 +123,7 @@ class DialogueSteps:
         return replace(stepped, orders=(*work, *stepped.orders))
 
     def _in_review(self, journal: Journal) -> InReview:
-        drafts = journal.review.drafts(self._dialogue.rules.form.name, MOST_ASKED)
+        drafts = journal.review.drafts(self._dialogue.rules.form.name, _MOST_ASKED)
         elsewhere = (form for form in journal.review.forms() if form != self._dialogue.rules.form.name)
         return InReview(journal.review.count_under_review(), tuple(drafts), tuple(elsewhere))
 
@@ -136,24 +136,24 @@ class DialogueSteps:
         if isinstance(happening, UtteranceHeard):
             now, asked = datetime.now().astimezone(), happening.reading.command
             asks = asked is not None and Trait.OF_RECORD in asked.traits
-            entries = journal.queries.standing_entries_since(now - LONGEST_UNLOADING, MOST_IN_A_DAY) if asks else ()
+            entries = journal.queries.standing_entries_since(now - LONGEST_UNLOADING, _MOST_IN_A_DAY) if asks else ()
             self._dialogue.set_recent_entries(Lately(now, entries))
 
-    def plan(self, happening: Happening) -> Planned:
+    def plan(self, happening: Happening) -> _Planned:
         """Let the dialogue handle an event. Its orders must be recorded before the next one."""
         dialogue = self._dialogue
         before, refused = (dialogue.draft, dialogue.operator, dialogue.context), frozenset(dialogue.recorded.refused)
         orders = tuple(dialogue.handle(happening))
         after = draft, operator, standing = dialogue.draft, dialogue.operator, dialogue.context
         changes = before != after or any(isinstance(order, Durable) for order in orders)
-        return Planned(orders, draft, operator, standing, changes, isinstance(happening, OfficeDecided), refused)
+        return _Planned(orders, draft, operator, standing, changes, isinstance(happening, OfficeDecided), refused)
 
     def shift_begun(self) -> ShiftBegan | None:
         """The event for a new shift; None where the shift is the one that the dialogue knows."""
         now = self._shift()
         return None if now is None or now == self._dialogue.shift else ShiftBegan(now)
 
-    def record(self, journal: Journal, planned: Planned) -> Stepped:
+    def record(self, journal: Journal, planned: _Planned) -> Stepped:
         """Store a planned step in one transaction.
 
         Raises StorageFailed: nothing was stored, and the call may be retried; without a retry the dialogue must be
@@ -175,7 +175,7 @@ class DialogueSteps:
                 case Note() | Park() | Commit() | Drop() | Shifted():
                     pass
                 case Say():
-                    heard += self._filled(journal, order)
+                    heard += self._fill_from_journal(journal, order)
                 case LawAlarm(breach, trace):
                     logger.error("conversation: %s of %s: put aside: %s", breach.law, ", ".join(breach.claims), trace)
                 case _:
@@ -185,25 +185,25 @@ class DialogueSteps:
             journal.review.end_repeated(mended, partial(withheld_event, reason=PUT_RIGHT))
         return Stepped(tuple(heard), row)
 
-    def _filled(self, journal: Journal, say: Say) -> list[Say]:
-        """The prompts for `say`, completed with values from the journal."""
+    def _fill_from_journal(self, journal: Journal, say: Say) -> list[Say]:
+        """The prompts for `say`, with totals and counts from the journal."""
         match say:
             case Say(Prompt.GOODBYE, _, slots):
-                return [say, *_totals(journal, slots["name"])]
+                return [say, *_shift_totals(journal, slots["name"])]
             case Say(Prompt.TOTAL, _, slots):
-                return _totals(journal, slots["name"]) or [_say(Prompt.TOTAL_NONE)]
+                return _shift_totals(journal, slots["name"]) or [_say(Prompt.TOTAL_NONE)]
             case Say(Prompt.LISTENED):
-                return _listened(journal, self._dialogue.recording_operator)
+                return _last_listening(journal, self._dialogue.recording_operator)
             case Say(Prompt.TALLY, fields):
                 return [
-                    replace(say, slots={"count": str(_recorded_today(journal, self._dialogue.rules.form.name, fields))})
+                    replace(say, slots={"count": str(_count_today(journal, self._dialogue.rules.form.name, fields))})
                 ]
             case _:
                 return [say]
 
 
-def _totals(journal: Journal, operator: str) -> list[Say]:
-    """The totals of the ending shift: entries, rejected ones, this operator's drafts under review and, if more, all."""
+def _shift_totals(journal: Journal, operator: str) -> list[Say]:
+    """The prompts with the ending shift's totals: entries, rejected ones, drafts under review (own; all, if more)."""
     totals = journal.shifts.last_shift_totals(operator)
     if totals is None:  # its beginning is past the retention period and removed
         return []
@@ -223,8 +223,8 @@ def _totals(journal: Journal, operator: str) -> list[Say]:
     return told if waiting <= totals.aside else [*told, _say(Prompt.IN_ALL_ASIDE, count=str(waiting))]
 
 
-def _listened(journal: Journal, operator: str | None) -> list[Say]:
-    """The person that listened last to this operator's recordings, the time and the reason; and the number of times."""
+def _last_listening(journal: Journal, operator: str | None) -> list[Say]:
+    """The prompts on who listened last to this operator's recordings, when and why; and how often that was."""
     if (last := journal.clips.latest_listener(operator)) is None:
         return [_say(Prompt.LISTENED_NONE)]
     at, times = to_zone(last.at, None), [_say(Prompt.LISTENED_TIMES, count=str(last.times))] if last.times > 1 else []
@@ -238,10 +238,10 @@ def _say(prompt: Prompt, **slots: str) -> Say:
     return Say(prompt, slots=slots)
 
 
-def _recorded_today(journal: Journal, form: str, fields: Mapping[str, FieldValue]) -> int:
+def _count_today(journal: Journal, form: str, fields: Mapping[str, FieldValue]) -> int:
     """The number of current entries of this form with these values since midnight, by the device's clock."""
     midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
-    standing = journal.queries.entries_standing(form, midnight, MOST_IN_A_DAY)
+    standing = journal.queries.entries_standing(form, midnight, _MOST_IN_A_DAY)
     return sum(all(one.fields.get(name) == value for name, value in fields.items()) for one in standing)
 
 
@@ -258,7 +258,7 @@ def prompt_state(dialogue: Dialogue) -> PromptState:
     )
 
 
-def answered(journal: Journal, receipt: Receipt) -> InventoryAnswered:
+def to_inventory_answer(journal: Journal, receipt: Receipt) -> InventoryAnswered:
     """The inventory's answer with the entry that it concerns; for a cancellation, the entry to be cancelled."""
     entry = journal.queries.entry(receipt.event_id)
     replaces = None if entry is None else entry.replaces

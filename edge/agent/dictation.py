@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from dockvoice_protocol.records import Act, FieldValue, Reading
-from edge.agent.breaths import Breath, Breaths, TornNumbers, one_sound
+from edge.agent.breaths import Breath, Breaths, TornNumbers, join_sound
 from edge.agent.ear import Attended, Ear, HandedOver
 from edge.agent.events import CaptureResumed, CaptureStopped, Decided, DictationEvent
 from edge.agent.typed_input import UNSPOKEN, scanned_utterance, typed_utterance
@@ -38,7 +38,7 @@ INTERRUPTED = "interrupted"
 """Reason for review: the device went down before the operator could be asked about the utterance."""
 
 
-def is_for_a_person(utterance: Utterance, reading: Reading, verdict: Verdict, *, agreed: bool) -> bool:
+def needs_review(utterance: Utterance, reading: Reading, verdict: Verdict, *, agreed: bool) -> bool:
     """Whether an utterance of an earlier run needs a review by a person.
 
     `agreed`: entries are agreed with the operator, who cannot object to this one any more.
@@ -58,13 +58,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class _Earshot:
-    """Queued between utterances: from here on the operator hears the device."""
+    """Queue item: agree entries by dialogue from here on, since the operator can hear the device; `begin` starts it."""
 
     begin: Callable[[], Awaitable[None]]
 
 
 class Dictation:
-    """Turns utterances into entries. Made once; `hear` and `conclude` run concurrently in the app's TaskGroup."""
+    """Turns utterances into entries. Made once; `hear` and `process_queue` run concurrently in the app's TaskGroup."""
 
     def __init__(
         self,
@@ -137,11 +137,11 @@ class Dictation:
             # Idempotent: `begin` returns the recording of a known utterance.
             evidence = await self._executor(partial(Journal.begin, utterance=utterance))
             began = time.perf_counter()
-            await self._take_up(Attended(utterance, evidence, self._works.attention(utterance), began, live=False))
+            await self._resume_one(Attended(utterance, evidence, self._works.attention(utterance), began, live=False))
         return len(ours)
 
     async def hear(self, sources: Iterable[Source]) -> None:
-        """Listen to each source to its end, in a thread; then `conclude` returns too."""
+        """Listen to each source to its end, in a thread; then `process_queue` returns too."""
         await self._listening.hear(sources, self._handed.put_nowait)
 
     @property
@@ -168,18 +168,18 @@ class Dictation:
     async def type(self, text: str) -> None:
         """Queue typed text, which is processed like speech. It is stored when this returns.
 
-        Allowed at any time: `resume` skips text typed before it, and text typed after `conclude` has ended is read at
+        Allowed at any time: `resume` skips text typed before it, and text typed after `process_queue` ends is read at
         the next start. Raises UnreadableInput where it is too long.
         """
         at = self._works.present
-        await self._take_in(typed_utterance(at.rules.form.name, text, language=at.work.language))
+        await self._store_and_queue(typed_utterance(at.rules.form.name, text, language=at.work.language))
 
     async def scan(self, scan: str, device: str) -> None:
         """Queue a scan, as `type` queues text. It is stored when this returns."""
         at = self._works.present
-        await self._take_in(scanned_utterance(at.rules.form.name, scan, device, at.work.language))
+        await self._store_and_queue(scanned_utterance(at.rules.form.name, scan, device, at.work.language))
 
-    async def _take_in(self, utterance: Utterance) -> None:
+    async def _store_and_queue(self, utterance: Utterance) -> None:
         self._typed.add(utterance.utterance_id)  # before it is stored, so that `resume` skips it
         began = time.perf_counter()
         try:
@@ -189,20 +189,20 @@ class Dictation:
         else:
             self._handed.put_nowait(Attended(utterance, evidence, self._works.attention(utterance), began, live=True))
 
-    async def conclude(self) -> None:
-        """Read, decide and record the queued utterances in order, until the last source has ended."""
+    async def process_queue(self) -> None:
+        """Read, decide and store the queued utterances in order, until the last source has ended."""
         try:
             while (heard := await self._handed.get()) is not None:
                 if isinstance(heard, Attended):
                     self._concluding = True
-                    await self._conclude(heard)
+                    await self._process(heard)
                     self._concluding = False
                     heard.concluded.set_result(None)
                 elif isinstance(heard, CaptureStopped):
                     self._breaths.forget()
                     self.stop_capture(heard.reason)
                 elif isinstance(heard, _Earshot):
-                    await self._with_room(heard.begin)
+                    await self._retry_on_full_disk(heard.begin)
                     self._alone = False
                 else:
                     self._breaths.forget()  # sound of another source, or not heard in this run, may lie between
@@ -210,27 +210,27 @@ class Dictation:
         finally:
             self._listening.stop()  # after an error too: the ear must not wait for a conclusion that never comes
 
-    async def _take_up(self, heard: Attended) -> None:
-        """Conclude an utterance of an earlier run, or put it under review."""
+    async def _resume_one(self, heard: Attended) -> None:
+        """Read and decide an utterance of an earlier run, or put it under review."""
         reading, known = await self._read(heard)
         verdict = decide(reading, heard.utterance.segment.closing, self._at.rules, known)
-        row, why = None, await self._why_for_a_person(heard.utterance, reading, verdict)
+        row, why = None, await self._find_review_reason(heard.utterance, reading, verdict)
         if why is not None:
             verdict = as_held_verdict(verdict)
             which = heard.utterance.utterance_id
             await self._executor(lambda journal: journal.put_under_review(which, reading, verdict, why))
         else:
-            row = await self._recorded(heard, reading, verdict, _draft(heard.utterance, reading, self._operator))
+            row = await self._store(heard, reading, verdict, _make_draft(heard.utterance, reading, self._operator))
         self._tell(Decided(heard.utterance, reading, verdict, row, time.perf_counter() - heard.closed_at))
 
-    async def _why_for_a_person(self, utterance: Utterance, reading: Reading, verdict: Verdict) -> str | None:
+    async def _find_review_reason(self, utterance: Utterance, reading: Reading, verdict: Verdict) -> str | None:
         """The reason why an utterance of an earlier run needs a review; None where it needs none."""
         kept = await self._executor(lambda journal: journal.queries.history(utterance.utterance_id))
         wanted = kept.decisions[-1] if kept.decisions else None
         if wanted is not None and wanted.reason == UNANSWERED:
             # The operator may have answered "no": a person's order to read it again does not confirm the reading.
             return UNANSWERED
-        if not is_for_a_person(utterance, reading, verdict, agreed=self.converses):
+        if not needs_review(utterance, reading, verdict, agreed=self.converses):
             return None
         return None if wanted is not None and verdict.outcome is Outcome.ACCEPT else INTERRUPTED
 
@@ -254,17 +254,17 @@ class Dictation:
             recent = await self._executor(lambda journal: journal.queries.fields_of_standing(form, since))
         return reading, Circumstances(sound, recent, expected)
 
-    async def _as_of_now(self, heard: Attended) -> Attended:
-        """Move an utterance to the form and language that became active while it was queued."""
+    async def _move_to_present(self, heard: Attended) -> Attended:
+        """The utterance, moved to the form and language that became current while it was queued."""
         said, work = heard.utterance, self._works.present.work
         if not (heard.live and self.converses) or work == Work(said.form, said.language):
             return heard
-        await self._with_room(partial(self._executor, lambda journal: journal.assign(said.utterance_id, work)))
+        await self._retry_on_full_disk(partial(self._executor, lambda journal: journal.assign(said.utterance_id, work)))
         moved = replace(said, form=str(work.form), language=work.language)
         return replace(heard, utterance=moved, attention=self._works.attention(moved))
 
-    async def _conclude(self, attended: Attended) -> None:
-        heard = await self._as_of_now(attended)
+    async def _process(self, attended: Attended) -> None:
+        heard = await self._move_to_present(attended)
         reading, known = await self._read(heard)
         closing, row, replaces = heard.utterance.segment.closing, None, None
         if self._converse is not None and not self._alone and heard.live:
@@ -272,8 +272,8 @@ class Dictation:
             verdict = await self._converse(UtteranceHeard(which, reading, closing, known, *heard.spoken))
         else:
             said, verdict = Breath(heard.utterance, reading), decide(reading, closing, self._at.rules, known)
-            reading, verdict, draft = await self._taken_together(heard, said, verdict, known)
-            row, replaces = await self._recorded(heard, reading, verdict, draft), draft.replaces
+            reading, verdict, draft = await self._read_with_breaths(heard, said, verdict, known)
+            row, replaces = await self._store(heard, reading, verdict, draft), draft.replaces
             if row is None:
                 self._breaths.remember(said, verdict, self._at.rules)
             else:
@@ -282,23 +282,23 @@ class Dictation:
         compute_s, sound = time.perf_counter() - heard.closed_at, known.acoustics if heard.live else None
         self._tell(Decided(heard.utterance, reading, verdict, row, compute_s, replaces, sound))
 
-    async def _taken_together(
+    async def _read_with_breaths(
         self, heard: Attended, said: Breath, verdict: Verdict, known: Circumstances
     ) -> tuple[Reading, Verdict, Draft]:
-        """Read the utterance together with the breaths before it where that makes an entry, else by itself."""
+        """Read the utterance together with earlier breaths where that makes an entry, else alone."""
         utterance, rules = heard.utterance, self._at.rules
-        alone = _draft(utterance, said.reading, self._operator)
+        alone = _make_draft(utterance, said.reading, self._operator)
         before = () if utterance.source in UNSPOKEN else self._breaths.before(said, verdict, rules)
         if not before:
             return said.reading, verdict, alone
-        whole = one_sound((*before, utterance))
+        whole = join_sound((*before, utterance))
         reading = await self._at.readers.interpreter.attend().finish(whole)
         on_record = self._breaths.recorded
         recent = known.recent if on_record is None else tuple(one for one in known.recent if one != on_record.fields)
         together = decide(
             reading, whole.segment.closing, rules, Circumstances(measure_acoustics(whole.segment), recent)
         )
-        amends = on_record is None or on_record.may_become(together.fields, rules)
+        amends = on_record is None or on_record.may_be_amended_to(together.fields, rules)
         if together.outcome is not Outcome.ACCEPT or not amends:
             return said.reading, verdict, alone
         draft = replace(alone, reading=reading, support=tuple(one.utterance_id for one in before))
@@ -306,8 +306,8 @@ class Dictation:
             draft = replace(draft, act=Act.AMEND, replaces=on_record.event_id)
         return reading, together, draft
 
-    async def _recorded(self, heard: Attended, reading: Reading, verdict: Verdict, draft: Draft) -> OutboxRow | None:
-        """Store the verdict or the entry. While the disk is full, a live utterance waits, stored without a verdict."""
+    async def _store(self, heard: Attended, reading: Reading, verdict: Verdict, draft: Draft) -> OutboxRow | None:
+        """Store the verdict, or commit the entry. On a full disk a live utterance waits for space."""
 
         def record(journal: Journal) -> OutboxRow | None:
             if verdict.outcome is not Outcome.ACCEPT:
@@ -317,18 +317,18 @@ class Dictation:
             return journal.commit(entry, verdict, lambda minted: self._render(entry, minted))
 
         recorded = partial(self._executor, record)
-        return await (self._with_room(recorded) if heard.live else recorded())
+        return await (self._retry_on_full_disk(recorded) if heard.live else recorded())
 
-    async def _with_room(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Do the work, on a full disk once there is space; later utterances wait behind it."""
-        return await self._executor.when_there_is_room(work, refused=self._refused)
+    async def _retry_on_full_disk(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do the work, if the disk is full once there is space; later utterances wait."""
+        return await self._executor.when_there_is_room(work, refused=self._on_disk_full)
 
-    def _refused(self, fault: DiskFull) -> None:
+    def _on_disk_full(self, fault: DiskFull) -> None:
         if self._listening.is_stopping:
             raise fault
         if self._listening.lacking != str(fault):
             self.stop_capture(str(fault))
 
 
-def _draft(utterance: Utterance, reading: Reading, operator: str | None) -> Draft:
+def _make_draft(utterance: Utterance, reading: Reading, operator: str | None) -> Draft:
     return Draft(utterance.utterance_id, utterance.form, reading, operator)

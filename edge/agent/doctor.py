@@ -24,9 +24,9 @@ from dockvoice_protocol.forms.spoken.rough import commands_by_name, rough_words
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.mqtt import Connected, Session, SessionEvent
 from edge.agent.clock import Clock
-from edge.agent.parts import converses, form_named, forms_at_hand, witness_of
-from edge.agent.signed_inbox import names_of, operators_at_start
-from edge.agent.site_catalogue import catalogue_at_start, published_at_start, under
+from edge.agent.parts import converses, list_forms_at_hand, load_named_form, make_witness
+from edge.agent.signed_inbox import load_operators, sign_on_words
+from edge.agent.site_catalogue import load_published, load_site_catalogue, override_files
 from edge.config import Engine, Settings
 from edge.hear.capture import microphone_labels
 from edge.hear.input_keys import NAMES, KeyDevice
@@ -35,19 +35,19 @@ from edge.keep.database import JOURNAL, Outdated, sqlite_version
 from edge.keep.journal import Journal
 from edge.keep.outbox import OutboxState
 from edge.understand.local import pocketsphinx, vosk, weights
-from edge.understand.local.factory import own_language, weights_of
+from edge.understand.local.factory import find_weights, own_language
 from edge.understand.remote.client import Clients
-from edge.understand.remote.served_models import Lifetime, Vendor, announced, served
+from edge.understand.remote.served_models import Lifetime, Vendor, ask_about_model, find_lifetime
 
-PATIENCE_S = 5.0  # Timeout of a broker or a service; an operator would give up long before.
-MB = 1_000_000
+_PATIENCE_S = 5.0  # Timeout of a broker or a service; an operator would give up long before.
+_MB = 1_000_000
 
-RETIRING = timedelta(days=90)  # Warning period before a model's last day: its successor must be tested on recordings.
+_RETIRING = timedelta(days=90)  # Warning period before a model's last day: its successor must be tested on recordings.
 
-SLOW_SHARE = 0.5
+_SLOW_SHARE = 0.5
 """Listing models is cheap: a service that takes more than this share of the deadline for it will miss the deadline."""
 
-WAL_RESET_BUG = ((3, 7, 0), (3, 51, 2))
+_WAL_RESET_BUG = ((3, 7, 0), (3, 51, 2))
 """First and last version of SQLite in which a checkpoint that races a write of another connection can damage the file
 (https://www.sqlite.org/wal.html, "The WAL-Reset Bug")."""
 
@@ -60,7 +60,7 @@ class Severity(IntEnum):
     FAILED = 2  # It does not work.
 
 
-LATELY = timedelta(days=7)  # Decisions that were not done are reported for a week, in which they are decided again.
+_LATELY = timedelta(days=7)  # Decisions that were not done are reported for a week, in which they are decided again.
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,31 +77,31 @@ Check = Callable[[], Awaitable[Iterable[Finding]]]
 """One check. A DockvoiceError or PermissionError that it raises becomes a finding."""
 
 
-async def examine(checks: Mapping[str, Check]) -> list[Finding]:
+async def run_checks(checks: Mapping[str, Check]) -> list[Finding]:
     """Run all checks in order; a failing one does not stop the others."""
     findings: list[Finding] = []
     for what, check in checks.items():
         try:
             findings.extend(await check())
         except DockvoiceError as fault:
-            findings.append(failed(what, fault))
+            findings.append(error_finding(what, fault))
         except PermissionError as fault:
-            findings.append(failed(what, not_permitted_error(fault)))
+            findings.append(error_finding(what, not_permitted_error(fault)))
     return findings
 
 
-def failed(what: str, fault: DockvoiceError) -> Finding:
+def error_finding(what: str, fault: DockvoiceError) -> Finding:
     """The finding for an error: the text after its semicolon is the remedy."""
     found, _, todo = str(fault).partition("; ")
     return Finding(what, Severity.FAILED, found, todo or None)
 
 
-def worst(findings: Iterable[Finding]) -> Severity:
+def find_worst(findings: Iterable[Finding]) -> Severity:
     """The highest severity; WELL without findings."""
     return max((finding.level for finding in findings), default=Severity.WELL)
 
 
-class NamedModel(NamedTuple):
+class _NamedModel(NamedTuple):
     """A model in the settings; `model` is None where the client decides."""
 
     name: str
@@ -109,36 +109,36 @@ class NamedModel(NamedTuple):
     model: str | None
 
 
-def checks(settings: Settings, today: date) -> dict[str, Check]:
+def make_checks(settings: Settings, today: date) -> dict[str, Check]:
     """All checks for these settings, by subject."""
     return {
-        "microphone": partial(_microphone, settings),
-        "scanner": partial(_scanner, settings),
-        "form": partial(_form, settings),
-        "catalogue": partial(_catalogue, settings),
-        "words": partial(_words, settings),
-        "recogniser": partial(_recogniser, settings),
-        "witness": partial(_second_recogniser, settings),
-        **{f"model {one.name}": partial(_model, settings, one, today) for one in asked(settings)},
-        "sqlite": _sqlite,
-        "journal": partial(_journal, settings),
-        "disk": partial(_disk, settings),
-        "clock": _clock,
-        "broker": partial(_broker, settings),
+        "microphone": partial(_check_microphone, settings),
+        "scanner": partial(_check_scanner, settings),
+        "form": partial(_check_form, settings),
+        "catalogue": partial(_check_catalogue, settings),
+        "words": partial(_check_words, settings),
+        "recogniser": partial(_check_recogniser, settings),
+        "witness": partial(_check_second_recogniser, settings),
+        **{f"model {one.name}": partial(_check_model, settings, one, today) for one in _list_models(settings)},
+        "sqlite": _check_sqlite,
+        "journal": partial(_check_journal, settings),
+        "disk": partial(_check_disk, settings),
+        "clock": _check_clock,
+        "broker": partial(_check_broker, settings),
     }
 
 
-def asked(settings: Settings) -> list[NamedModel]:
+def _list_models(settings: Settings) -> list[_NamedModel]:
     """Every model behind a client in the settings, once for each table that names it."""
     understand = settings.understand
-    writers = [NamedModel(name, one.client, one.model) for name, one in understand.transcribers.items()]
-    readers = [NamedModel(name, one.client, one.model) for name, one in understand.interpreters.items() if one.client]
+    writers = [_NamedModel(name, one.client, one.model) for name, one in understand.transcribers.items()]
+    readers = [_NamedModel(name, one.client, one.model) for name, one in understand.interpreters.items() if one.client]
     speak = settings.speak
-    voices = [NamedModel("voice", speak.client, speak.model)] if speak.client is not None and speak.model else []
+    voices = [_NamedModel("voice", speak.client, speak.model)] if speak.client is not None and speak.model else []
     return writers + readers + voices
 
 
-async def _microphone(settings: Settings) -> Iterable[Finding]:
+async def _check_microphone(settings: Settings) -> Iterable[Finding]:
     try:
         found = await asyncio.to_thread(microphone_labels)
     except Unavailable as fault:
@@ -153,7 +153,7 @@ async def _microphone(settings: Settings) -> Iterable[Finding]:
     return [Finding("microphone", Severity.WELL, f"{len(found)} to listen to")]
 
 
-async def _scanner(settings: Settings) -> Iterable[Finding]:
+async def _check_scanner(settings: Settings) -> Iterable[Finding]:
     """The scanner: present, readable, not grabbed by another program. A running agent's grab is fine."""
     device = settings.scan.device
     if device is None:
@@ -161,7 +161,7 @@ async def _scanner(settings: Settings) -> Iterable[Finding]:
     named = f"scan.device = {str(device)!r}"
     try:
         with KeyDevice(device) as found:
-            return [_types(named, found)]
+            return [_check_keyboard(named, found)]
     except FileNotFoundError:
         todo = "connect it, or set scan.device to one of `ls /dev/input/by-id/*-event-kbd`"
         return [Finding("scanner", Severity.WARNING, f"{named}: is not there", todo)]
@@ -176,8 +176,8 @@ async def _scanner(settings: Settings) -> Iterable[Finding]:
         ]
 
 
-def _types(named: str, found: KeyDevice) -> Finding:
-    """Whether a present device is a keyboard, and its keys are free."""
+def _check_keyboard(named: str, found: KeyDevice) -> Finding:
+    """The finding whether a present device is a keyboard that no other program has grabbed."""
     if not all(found.has_key(NAMES[key]) for key in ("KEY_1", "KEY_ENTER")):
         todo = "set the scanner to be a keyboard (USB HID), or choose another device"
         return Finding("scanner", Severity.FAILED, f"{named}: {found.name} has no keys to type with", todo)
@@ -191,27 +191,27 @@ def _types(named: str, found: KeyDevice) -> Finding:
     return Finding("scanner", Severity.WELL, found.name)
 
 
-async def _form(settings: Settings) -> Iterable[Finding]:
+async def _check_form(settings: Settings) -> Iterable[Finding]:
     return [
         Finding("form", Severity.WELL, f"{form.name}: {', '.join(field.name for field in form.fields)}")
-        for form in _at_hand(settings)
+        for form in _load_forms(settings)
     ]
 
 
-def _at_hand(settings: Settings) -> tuple[Form, ...]:
-    return forms_at_hand(settings, form_named(settings, settings.forms.active))
+def _load_forms(settings: Settings) -> tuple[Form, ...]:
+    return list_forms_at_hand(settings, load_named_form(settings, settings.forms.active))
 
 
-async def _catalogue(settings: Settings) -> Iterable[Finding]:
+async def _check_catalogue(settings: Settings) -> Iterable[Finding]:
     """The catalogue that the next start uses: the published versions, or the files."""
-    files, published = Catalogue.load(settings.catalogue_directory), published_at_start(settings)
+    files, published = Catalogue.load(settings.catalogue_directory), load_published(settings)
     told = ", ".join(f"{one.kind} version {one.version}" for one in published)
     if not told:
         return [
             Finding("catalogue", Severity.WELL, f"{', '.join(files.entries)}, as in {settings.catalogue_directory}")
         ]
     try:
-        under(files, published, _at_hand(settings))
+        override_files(files, published, _load_forms(settings))
     except Misconfigured as fault:
         found = f"{told}: not used, but the files in {settings.catalogue_directory}: {fault}"
         todo = "mend the form on this device, or publish what it can be filled with (docs/catalogue.md)"
@@ -219,31 +219,31 @@ async def _catalogue(settings: Settings) -> Iterable[Finding]:
     return [Finding("catalogue", Severity.WELL, f"{told}, as published; else {settings.catalogue_directory}")]
 
 
-async def _words(settings: Settings) -> Iterable[Finding]:
+async def _check_words(settings: Settings) -> Iterable[Finding]:
     """Whether names and commands are in the recogniser's vocabulary, for each language with installed weights."""
     own = own_language(settings)
-    findings = [_own_words(settings, own)]
+    findings = [_check_own_words(settings, own)]
     for language in map(language_named, LANGUAGES):
-        place = None if language is own else weights_of(settings, language)
+        place = None if language is own else find_weights(settings, language)
         if place is not None:
-            findings.append(_words_in(settings, f"words {language.code}", language, place))
+            findings.append(_check_words_in(settings, f"words {language.code}", language, place))
     return findings
 
 
-def _own_words(settings: Settings, own: Language) -> Finding:
-    """The words of the device's own language; for English, also whether some are confusable."""
-    place = weights_of(settings, own)
+def _check_own_words(settings: Settings, own: Language) -> Finding:
+    """The finding for the device's own language: unknown words, and in English also confusable ones."""
+    place = find_weights(settings, own)
     if own is not ENGLISH and place is not None:
-        return _words_in(settings, "words", own, place)
-    forms = _at_hand(settings)
-    catalogue = catalogue_at_start(settings, forms)
-    crew = operators_at_start(settings) or ()
-    whose = {name: one.name for one in crew for name in names_of([one])}
+        return _check_words_in(settings, "words", own, place)
+    forms = _load_forms(settings)
+    catalogue = load_site_catalogue(settings, forms)
+    crew = load_operators(settings) or ()
+    whose = {name: one.name for one in crew for name in sign_on_words([one])}
     works = {name: form.name for form in forms for name in form.names(OWN_LANGUAGE)} if len(forms) > 1 else {}
     listed = [works, *(dict(spoken_words(form, catalogue)) for form in forms)]
-    knows = None if place is None else vocabulary_of(place)
+    knows = None if place is None else make_vocabulary_test(place)
     commands = command_phrases(trailers=any(form.places_received for form in forms))
-    wanted = dict.fromkeys([*_called(settings), *(word for one in listed for word in one)])
+    wanted = dict.fromkeys([*_list_sign_on_names(settings), *(word for one in listed for word in one)])
     unheard = [one for one in (*wanted, *commands) if knows is not None and not knows(one.lower())]
     if unheard:
         found = f"the recogniser does not know {', '.join(map(repr, unheard))}, and cannot hear it"
@@ -259,22 +259,22 @@ def _own_words(settings: Settings, own: Language) -> Finding:
     return Finding("words", Severity.WELL, f"{len(wanted)} are told apart{told}")
 
 
-def _called(settings: Settings) -> list[str]:
+def _list_sign_on_names(settings: Settings) -> list[str]:
     """The names of operators without a number, which they sign on with."""
-    by_name = names_of(one for one in operators_at_start(settings) or () if one.number is None)
+    by_name = sign_on_words(one for one in load_operators(settings) or () if one.number is None)
     return [name for name in by_name if not name.isdecimal()]
 
 
-def _words_in(settings: Settings, what: str, language: Language, place: Path) -> Finding:
-    """Which meanings have no way to say them that is in the vocabulary of these weights."""
-    knows, catalogue = vocabulary_of(place), Catalogue.load(settings.catalogue_directory)
+def _check_words_in(settings: Settings, what: str, language: Language, place: Path) -> Finding:
+    """The finding for a language: meanings that cannot be said with words in the weights' vocabulary."""
+    knows, catalogue = make_vocabulary_test(place), Catalogue.load(settings.catalogue_directory)
     ways: dict[str, list[str]] = {}
-    for form in _at_hand(settings):
+    for form in _load_forms(settings):
         for said, meant in rough_words(form, catalogue, language):
             ways.setdefault(meant, []).append(said.lower())
     for name, said_so in commands_by_name(language).items():
         ways[f"the command {name!r}"] = [said.lower() for said in said_so]
-    ways |= {f"the operator {name!r}": [name.lower()] for name in _called(settings)}
+    ways |= {f"the operator {name!r}": [name.lower()] for name in _list_sign_on_names(settings)}
     lost = [f"{meant} ({', '.join(map(repr, said))})" for meant, said in ways.items() if not any(map(knows, said))]
     unknown = {word for said in ways.values() for one in said for word in one.split() if not knows(word)}
     if lost:
@@ -284,61 +284,61 @@ def _words_in(settings: Settings, what: str, language: Language, place: Path) ->
     return Finding(what, Severity.WELL, f"{place.name} hears a way to say each of {len(ways)}{told}")
 
 
-def vocabulary_of(place: Path) -> Callable[[str], bool]:
+def make_vocabulary_test(place: Path) -> Callable[[str], bool]:
     """A test whether vosk's weights know every word of a phrase; it reads their word list, where they have one."""
     listed = place / "graph" / "words.txt"
     if not listed.is_file():
-        return vosk.knowing(place)
+        return vosk.make_vocabulary_test(place)
     known = frozenset(line.split()[0] for line in listed.read_text(encoding="utf-8").splitlines() if line.strip())
     return lambda said: known.issuperset(said.split())
 
 
-async def _recogniser(settings: Settings) -> Iterable[Finding]:
+async def _check_recogniser(settings: Settings) -> Iterable[Finding]:
     wanted = settings.understand
-    if wanted.engine is Engine.POCKETSPHINX and pocketsphinx.is_here():
+    if wanted.engine is Engine.POCKETSPHINX and pocketsphinx.is_installed():
         return [Finding("recogniser", Severity.WELL, "pocketsphinx")]
-    place = weights.located(weights.named(wanted.model), settings.models)
+    place = weights.locate(weights.find_model(wanted.model), settings.models)
     if place is not None:
         return [Finding("recogniser", Severity.WELL, f"vosk, weights in {place}")]
-    level = Severity.WARNING if wanted.engine == "auto" and pocketsphinx.is_here() else Severity.FAILED
+    level = Severity.WARNING if wanted.engine == "auto" and pocketsphinx.is_installed() else Severity.FAILED
     found = f"the weights of {wanted.model!r} are not in {settings.models}"
-    if not pocketsphinx.is_here():
+    if not pocketsphinx.is_installed():
         found += ", and pocketsphinx is not installed"
     return [Finding("recogniser", level, found, f"run `dockvoice models get {wanted.model}`")]
 
 
-async def _second_recogniser(settings: Settings) -> Iterable[Finding]:
+async def _check_second_recogniser(settings: Settings) -> Iterable[Finding]:
     if not converses(settings, live=True) or settings.understand.witness is False:
         return [Finding("witness", Severity.WELL, "off")]
-    if witness_of(settings) is not None:
+    if make_witness(settings) is not None:
         return [Finding("witness", Severity.WELL, "moonshine hears again what is held")]
     found = "none: it takes moonshine, English and two cores"
     return [Finding("witness", Severity.WELL, found, "pip install 'dockvoice[second-reader]'")]
 
 
-async def _model(settings: Settings, one: NamedModel, today: date) -> Iterable[Finding]:
+async def _check_model(settings: Settings, one: _NamedModel, today: date) -> Iterable[Finding]:
     async with Clients(settings.understand.clients) as clients:
-        seen = await served(clients[one.client], one.model, PATIENCE_S)
-    known = announced(settings.understand.clients[one.client].kind, one.model or "")
+        seen = await ask_about_model(clients[one.client], one.model, _PATIENCE_S)
+    known = find_lifetime(settings.understand.clients[one.client].kind, one.model or "")
     told = ModelSeen(
-        one.name, one.model or "its model", one.client, seen.seconds, seen.is_there, *_end(seen.ends, known)
+        one.name, one.model or "its model", one.client, seen.seconds, seen.is_there, *_find_last_day(seen.ends, known)
     )
-    return model(told, today, settings.understand.deadline_ms / 1000)
+    return model_findings(told, today, settings.understand.deadline_ms / 1000)
 
 
-def _end(told: date | None, known: tuple[Lifetime, Vendor] | None) -> tuple[date | None, str, str | None]:
-    """A model's last day, its source (empty where the service itself reports it), and its successor."""
+def _find_last_day(told: date | None, known: tuple[Lifetime, Vendor] | None) -> tuple[date | None, str, str | None]:
+    """A model's last day, the source of it (empty: the service itself), and its successor."""
     lifetime, vendor = known or (Lifetime(), None)
     if vendor is None or lifetime.ends is None or (told is not None and told <= lifetime.ends):
         return told, "", lifetime.successor
     return lifetime.ends, f", says {vendor.page} as read on {vendor.read}", lifetime.successor
 
 
-async def _sqlite() -> Iterable[Finding]:
-    return [sqlite(sqlite_version())]
+async def _check_sqlite() -> Iterable[Finding]:
+    return [sqlite_finding(sqlite_version())]
 
 
-async def _journal(settings: Settings) -> Iterable[Finding]:
+async def _check_journal(settings: Settings) -> Iterable[Finding]:
     if not (settings.state / JOURNAL).exists():
         return [Finding("journal", Severity.WELL, f"none yet in {settings.state}; the first start makes it")]
     try:
@@ -351,29 +351,29 @@ async def _journal(settings: Settings) -> Iterable[Finding]:
         journal.outbox.demand_owner(Topics(settings.deliver.prefix, settings.site, settings.device).source)
         held = [one.state for one in journal.review.held()]
         return [
-            waiting(
+            waiting_finding(
                 refused=held.count(OutboxState.REFUSED),
                 dead=held.count(OutboxState.DEAD),
                 reviewed=len(journal.review.under_review()),
                 flagged=len(journal.review.flagged()),
                 deferred=len(journal.readings.deferred()),
             ),
-            *not_done(journal.orders.not_done(since=to_time(datetime.now(UTC) - LATELY))),
+            *not_done_findings(journal.orders.not_done(since=to_time(datetime.now(UTC) - _LATELY))),
         ]
 
 
-async def _disk(settings: Settings) -> Iterable[Finding]:
+async def _check_disk(settings: Settings) -> Iterable[Finding]:
     there = next(path for path in (settings.state.absolute(), *settings.state.absolute().parents) if path.exists())
     free = shutil.disk_usage(there).free
     keep = settings.keep
-    return [disk(str(Path(there)), free, alarm_mb=keep.alarm_free_mb, stop_mb=keep.stop_free_mb)]
+    return [disk_finding(str(Path(there)), free, alarm_mb=keep.alarm_free_mb, stop_mb=keep.stop_free_mb)]
 
 
-async def _clock() -> Iterable[Finding]:
-    return [clock(believed=Clock().believed())]
+async def _check_clock() -> Iterable[Finding]:
+    return [_clock_finding(believed=Clock().believed())]
 
 
-async def _broker(settings: Settings) -> Iterable[Finding]:
+async def _check_broker(settings: Settings) -> Iterable[Finding]:
     """Connect as the agent does, but with another client id: the broker disconnects the older of two equal ones."""
     mqtt = settings.deliver.mqtt
     where = f"broker {mqtt.host}:{mqtt.port}{' with TLS' if mqtt.tls else ''}"
@@ -386,17 +386,17 @@ async def _broker(settings: Settings) -> Iterable[Finding]:
     session = Session(mqtt, client_id=f"{settings.site}-{settings.device}-doctor", receive=receive)
     session.start()
     with suppress(TimeoutError):
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(_PATIENCE_S):
             await connected.wait()
-    trouble = session.trouble or f"{where}: no answer within {PATIENCE_S:g} s"
+    trouble = session.trouble or f"{where}: no answer within {_PATIENCE_S:g} s"
     await asyncio.to_thread(session.stop)
     if connected.is_set():
-        return [reached(where, mqtt.exposed)]
+        return [broker_finding(where, mqtt.exposed)]
     todo = "look at deliver.mqtt, the network and the broker; entries are kept until it answers"
     return [Finding("broker", Severity.FAILED, trouble, todo)]
 
 
-def reached(where: str, exposed: str | None) -> Finding:
+def broker_finding(where: str, exposed: str | None) -> Finding:
     """The finding for a broker that answers; a warning where the connection is not encrypted (`exposed`)."""
     if exposed is None:
         return Finding("broker", Severity.WELL, f"{where} answers")
@@ -404,10 +404,10 @@ def reached(where: str, exposed: str | None) -> Finding:
     return Finding("broker", Severity.WARNING, f"{where} answers; {exposed} (insecure = true)", todo)
 
 
-def sqlite(version: str) -> Finding:
+def sqlite_finding(version: str) -> Finding:
     """The finding for this version of SQLite."""
-    first, last = WAL_RESET_BUG
-    if first <= _numbers(version) <= last:
+    first, last = _WAL_RESET_BUG
+    if first <= _parse_version(version) <= last:
         todo = (
             "nothing while the agent alone writes the journal, as it does; open a copy of it where other programs "
             "want to write, and take a newer SQLite with the next system"
@@ -416,21 +416,21 @@ def sqlite(version: str) -> Finding:
     return Finding("sqlite", Severity.WELL, version)
 
 
-def disk(path: str, free: int, *, alarm_mb: float, stop_mb: float) -> Finding:
+def disk_finding(path: str, free: int, *, alarm_mb: float, stop_mb: float) -> Finding:
     """The finding for `free` bytes on the journal's disk."""
-    found = f"{path}: {free / MB:,.0f} MB free"
-    if free < stop_mb * MB:
+    found = f"{path}: {free / _MB:,.0f} MB free"
+    if free < stop_mb * _MB:
         return Finding(
             "disk", Severity.FAILED, f"{found}: nothing is recorded below {stop_mb:g}", "free space on its disk"
         )
-    if free < alarm_mb * MB:
+    if free < alarm_mb * _MB:
         return Finding(
             "disk", Severity.WARNING, f"{found}: recordings are removed below {alarm_mb:g}", "free space there"
         )
     return Finding("disk", Severity.WELL, found)
 
 
-def clock(*, believed: bool) -> Finding:
+def _clock_finding(*, believed: bool) -> Finding:
     """The finding for this machine's clock."""
     if believed:
         return Finding("clock", Severity.WELL, "synchronised")
@@ -438,8 +438,8 @@ def clock(*, believed: bool) -> Finding:
     return Finding("clock", Severity.WARNING, found, "set up systemd-timesyncd or chrony")
 
 
-def waiting(*, refused: int, dead: int, reviewed: int, flagged: int, deferred: int) -> Finding:
-    """The finding for the journal's counts of items that wait for a person or a model."""
+def waiting_finding(*, refused: int, dead: int, reviewed: int, flagged: int, deferred: int) -> Finding:
+    """The finding for the journal's counts of items that await a person or a model."""
     letters = "dead letter" if dead == 1 else "dead letters"
     counts = {
         "refused": refused,
@@ -454,7 +454,7 @@ def waiting(*, refused: int, dead: int, reviewed: int, flagged: int, deferred: i
     return Finding("journal", Severity.WARNING, f"whole; {told}", "look at `dockvoice queue list --held`")
 
 
-def not_done(counts: Mapping[str, int]) -> list[Finding]:
+def not_done_findings(counts: Mapping[str, int]) -> list[Finding]:
     """The finding for the inventory's decisions that were not done, counted by reason; none where all were."""
     if not counts:
         return []
@@ -481,14 +481,14 @@ class ModelSeen:
     successor: str | None = None
 
 
-def model(seen: ModelSeen, today: date, deadline_s: float) -> list[Finding]:
+def model_findings(seen: ModelSeen, today: date, deadline_s: float) -> list[Finding]:
     """The findings for a model: available, retiring, slow."""
     what = f"model {seen.name}"
     if seen.is_there is False:
         todo = f"name one that is, in understand: model of {seen.name!r}; or deploy it"
         return [Finding(what, Severity.FAILED, f"client {seen.client!r} serves no {seen.model}", todo)]
-    findings = [_lifetime(what, seen, today)]
-    if seen.seconds > deadline_s * SLOW_SHARE:
+    findings = [_lifetime_finding(what, seen, today)]
+    if seen.seconds > deadline_s * _SLOW_SHARE:
         found = f"client {seen.client!r} took {seen.seconds:.2f} s for next to nothing"
         todo = (
             f"too little is left of understand.deadline_ms ({deadline_s:g} s): look at the link, choose a nearer "
@@ -498,14 +498,14 @@ def model(seen: ModelSeen, today: date, deadline_s: float) -> list[Finding]:
     return findings
 
 
-def _lifetime(what: str, seen: ModelSeen, today: date) -> Finding:
+def _lifetime_finding(what: str, seen: ModelSeen, today: date) -> Finding:
     successor = "its successor" if seen.successor is None else f"its successor, {seen.successor}"
     todo = f"choose {successor}, and try that on your recordings: `dockvoice reread`, `dockvoice evaluate`"
     if seen.ends is not None and seen.ends <= today:
         # A date from a page may have been postponed; then the model, or another one in its place, still answers.
         level = Severity.WARNING if seen.source else Severity.FAILED
         return Finding(what, level, f"{seen.model} was shut down on {seen.ends}{seen.source}", todo)
-    if seen.ends is not None and seen.ends - today <= RETIRING:
+    if seen.ends is not None and seen.ends - today <= _RETIRING:
         return Finding(what, Severity.WARNING, f"{seen.model} is shut down on {seen.ends}{seen.source}", todo)
     if seen.successor is not None and seen.ends is None:
         found = f"{seen.model} is superseded; no last day is known"
@@ -518,5 +518,5 @@ def _lifetime(what: str, seen: ModelSeen, today: date) -> Finding:
     return Finding(what, Severity.WELL, f"{seen.model} is there{until}, {seen.seconds * 1000:.0f} ms")
 
 
-def _numbers(version: str) -> tuple[int, ...]:
+def _parse_version(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))

@@ -39,7 +39,7 @@ def listen(
     scorer.reset()
     following, shut = 0, True
     try:
-        for frame in _let_through(source.frames(), gate):
+        for frame in _apply_gate(source.frames(), gate):
             if isinstance(frame, GateShut):
                 shut = True
                 yield from endpointing.close_at_gate()
@@ -57,18 +57,18 @@ def listen(
     yield from endpointing.end_source(ended)
 
 
-def _let_through(frames: Iterable[Frame], gate: Gate | None) -> Iterator[Frame | GateShut]:
+def _apply_gate(frames: Iterable[Frame], gate: Gate | None) -> Iterator[Frame | GateShut]:
     for frame in frames:
         yield from (frame,) if gate is None else gate.filter_frame(frame)
 
 
-STOP_NOTICED_S = 0.1
+_STOP_NOTICED_S = 0.1
 """Poll interval of a waiting ear for the stop flag: short for a person, negligible for the processor."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attended:
-    """A stored utterance with the interpreter's attention, which read along while it was spoken."""
+    """A stored utterance, with the interpreter's attention that has read along."""
 
     utterance: Utterance
     evidence: Evidence
@@ -79,7 +79,7 @@ class Attended:
 
     @property
     def spoken(self) -> tuple[float, float]:
-        """When its speech began and ended, on the clock of `closed_at`: that itself for typed and scanned input."""
+        """When its speech began and ended, on the clock of `closed_at`; both are `closed_at` for typed input."""
         if self.utterance.source in UNSPOKEN:
             return self.closed_at, self.closed_at
         said = self.utterance.segment
@@ -101,11 +101,11 @@ class _ClosedSegment:
 HandedOver = Attended | AlreadyKept | SourceEnded | CaptureStopped
 """The ear's output, in the order of the sound."""
 
-HandOver = Callable[[HandedOver], object]
+_HandOver = Callable[[HandedOver], object]
 
 
 class Ear:
-    """Listens to sources one after another. Made once."""
+    """Splits the sound of sources into utterances and stores them, one source at a time. Made once."""
 
     def __init__(
         self,
@@ -162,7 +162,7 @@ class Ear:
         finally:
             hand_over(None)
 
-    def _hear_one(self, source: Source, hand_over: HandOver) -> SourceEnded:
+    def _hear_one(self, source: Source, hand_over: _HandOver) -> SourceEnded:
         began = time.perf_counter()
         work = self._present()
         attention = work.readers.interpreter.attend()
@@ -172,8 +172,8 @@ class Ear:
         paused, thought_s = 0, 0.0
         for event in listen(watched, self._scorer, endpointing, self._gate if source.live else None):
             if isinstance(event, Opened):
-                lacking = self._opened(source)
-                work, attention = self._attending(work, attention)
+                lacking = self._on_speech_began(source)
+                work, attention = self._present_attention(work, attention)
             match event:
                 case Opened(pcm) | Continued(pcm):
                     attention.hear(pcm)
@@ -188,7 +188,7 @@ class Ear:
                     # Frames queued up while `expect` ran in the pause: this one was read late by so much.
                     late_s = max(0.0, thought_s - (segment.closed - paused) / SAMPLE_RATE)
                     said = _ClosedSegment(source, segment, work, attention, time.perf_counter() - late_s)
-                    self._keep_meant(said, hand_over)
+                    self._store_if_meant(said, hand_over)
                     thought_s = 0.0
                     attention = work.readers.interpreter.attend()
                 case Abandoned():
@@ -197,21 +197,21 @@ class Ear:
             self.is_open = self.is_open and not isinstance(event, Closed | Abandoned)
         return SourceEnded(source.name, watched.samples, time.perf_counter() - began)
 
-    def _attending(self, work: Workplace, attention: Attention) -> tuple[Workplace, Attention]:
+    def _present_attention(self, work: Workplace, attention: Attention) -> tuple[Workplace, Attention]:
         """The current workplace and an attention for it: a new one where the form or the language has changed."""
         now = self._present()
         return (work, attention) if now is work else (now, now.readers.interpreter.attend())
 
-    def _opened(self, source: Source) -> str | None:
-        """Mark an utterance as open; why it cannot be recorded, or None where it can."""
+    def _on_speech_began(self, source: Source) -> str | None:
+        """Mark an utterance as open; the reason why it cannot be recorded, or None."""
         self.is_open = True
         if not source.live:
             return None
         self._speaking()
         return self.lacking
 
-    def _keep_meant(self, said: _ClosedSegment, hand_over: HandOver) -> None:
-        """Store an utterance meant for the device, without its wake phrase; any other is not recorded at all."""
+    def _store_if_meant(self, said: _ClosedSegment, hand_over: _HandOver) -> None:
+        """Store an utterance without its wake phrase; one that is not meant for the device is dropped."""
         segment = said.segment
         meant = segment if self._meant is None or not said.source.live else self._meant(segment)
         if meant is None:
@@ -220,9 +220,9 @@ class Ear:
             attention = said.work.readers.interpreter.attend()
             attention.hear(meant.pcm)
             said = replace(said, segment=meant, attention=attention)
-        self._keep(said, hand_over)
+        self._store_and_hand_over(said, hand_over)
 
-    def _keep(self, said: _ClosedSegment, hand_over: HandOver) -> None:
+    def _store_and_hand_over(self, said: _ClosedSegment, hand_over: _HandOver) -> None:
         source, segment, work = said.source, said.segment, said.work
         # Only a recording can be played again; a microphone need not wait for the query.
         kept = (
@@ -248,9 +248,9 @@ class Ear:
             self._wait_for(attended.concluded)
 
     def _wait_for(self, concluded: Future[None]) -> None:
-        """Wait until a recording's utterance is concluded: one at a time keeps its timings true."""
+        """Wait until a recording's utterance is concluded, so that its timings are not distorted."""
         while not concluded.done() and not self.is_stopping:
-            wait((concluded,), timeout=STOP_NOTICED_S)
+            wait((concluded,), timeout=_STOP_NOTICED_S)
 
 
 class _Watched:

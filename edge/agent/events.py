@@ -26,7 +26,7 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class AlreadyKept:
-    """A recording was played again: the journal has this utterance, which is not stored a second time."""
+    """A recorded utterance is in the journal already, and is not stored again."""
 
     source: str
     segment: Segment
@@ -35,7 +35,7 @@ class AlreadyKept:
 
 @dataclass(frozen=True, slots=True)
 class SourceEnded:
-    """A source was heard to its end."""
+    """A source has ended."""
 
     source: str
     samples: int  # Its length, at 16 kHz.
@@ -44,14 +44,14 @@ class SourceEnded:
 
 @dataclass(frozen=True, slots=True)
 class CaptureStopped:
-    """The disk is full: speech is not recorded now. Published again for each lost utterance."""
+    """Recording stopped, since the disk is full. Published again for each lost utterance."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class CaptureResumed:
-    """There is disk space again: speech is recorded from now on."""
+    """Recording was resumed, since there is disk space again."""
 
 
 DictationEvent = Decided | AlreadyKept | SourceEnded | CaptureStopped | CaptureResumed

@@ -23,14 +23,14 @@ from edge.hear.microphone_health import FaultBegan, FaultEnded, MicrophoneEvent
 
 logger = logging.getLogger(__name__)
 
-BLINK_S = 5.0  # Timeout for reopening the sound system, which takes a tenth of a second.
+_BLINK_S = 5.0  # Timeout for reopening the sound system, which takes a tenth of a second.
 
-NO_SPEAKER = "no speaker, nothing is read back; "
+_NO_SPEAKER = "no speaker, nothing is read back; "
 """Prefix of systemd's status line."""
 
-COMMAND_LIMIT_S = 5.0  # Timeout of the fault command; switching a lamp takes milliseconds.
+_COMMAND_LIMIT_S = 5.0  # Timeout of the fault command; switching a lamp takes milliseconds.
 
-PASSED_ON = ("PATH", "HOME", "LANG", "XDG_RUNTIME_DIR")
+_PASSED_ON = ("PATH", "HOME", "LANG", "XDG_RUNTIME_DIR")
 """The environment variables of the fault command. The agent's others can hold the broker's password."""
 
 
@@ -119,7 +119,7 @@ class Headset:
 
     async def close_for_rescan(self) -> bool:
         """Interrupt the microphone for a moment, so that new sound cards are detected; whether that was done."""
-        return self._microphone is not None and await asyncio.to_thread(self._microphone.close_for_rescan, BLINK_S)
+        return self._microphone is not None and await asyncio.to_thread(self._microphone.close_for_rescan, _BLINK_S)
 
     @property
     def status(self) -> str:
@@ -128,10 +128,10 @@ class Headset:
             return f"microphone: {'; '.join(f'{fault}: {what}' for fault, what in self._faults.items())}"
         if self.gate.muted:
             return "muted: nothing is heard"
-        return NO_SPEAKER + self._listens if self._unheard else self._listens
+        return _NO_SPEAKER + self._describe_listening if self._unheard else self._describe_listening
 
     @property
-    def _listens(self) -> str:
+    def _describe_listening(self) -> str:
         return {
             ListeningMode.OPEN: "listening",
             ListeningMode.PUSH_TO_TALK: "listening while the talk key is down",
@@ -143,26 +143,26 @@ class Headset:
         """The state for the status topic."""
         return {"mode": self._mode.value, "muted": self.gate.muted, "faults": sorted(self._faults)}
 
-    def order(self, order: Order) -> None:
-        """Carry out an order."""
+    def carry_out(self, order: Order) -> None:
+        """Carry out an order: mute or unmute, begin or end talking."""
         match order:
             case Order.MUTE | Order.UNMUTE:
                 self._mute(order is Order.MUTE)
             case Order.TALK | Order.DONE:
                 self.gate.talking = order is Order.TALK
 
-    def typed(self, key: str) -> None:
+    def handle_key(self, key: str) -> None:
         """Handle a key of the terminal: `m` toggles mute, the space bar toggles talking.
 
         A terminal reports no key release, so each press toggles.
         """
         if key == "m":
-            self.order(Order.UNMUTE if self.gate.muted else Order.MUTE)
+            self.carry_out(Order.UNMUTE if self.gate.muted else Order.MUTE)
         elif key == " ":
-            self.order(Order.DONE if self.gate.talking else Order.TALK)
+            self.carry_out(Order.DONE if self.gate.talking else Order.TALK)
 
-    async def attend(self) -> None:
-        """Publish the microphone's events and follow the talk key, until cancelled."""
+    async def follow(self) -> None:
+        """Publish the microphone's events, and follow the talk key, until cancelled."""
         self._loop = asyncio.get_running_loop()
         self._publish(self.state)
         async with asyncio.TaskGroup() as group:
@@ -174,11 +174,11 @@ class Headset:
         hear = self._settings.hear
         if self._mode is ListeningMode.PUSH_TO_TALK and hear.talk_key is not None:
             await follow_talk_key(
-                hear.talk_key, hear.talk_device, lambda down: self.order(Order.TALK if down else Order.DONE)
+                hear.talk_key, hear.talk_device, lambda down: self.carry_out(Order.TALK if down else Order.DONE)
             )
 
-    def earshot(self, heard: bool) -> None:
-        """Publish that the operator can, or cannot, hear the device any more."""
+    def publish_earshot(self, heard: bool) -> None:
+        """Publish that the operator can hear the device, or cannot any more."""
         self._unheard = not heard
         self._notifier.status(self.status)
         self._tell(Earshot(heard))
@@ -214,12 +214,12 @@ class Headset:
         self._tell(told)
 
 
-async def run_fault_command(command: Sequence[str], state: str, fault: str, limit_s: float = COMMAND_LIMIT_S) -> None:
+async def run_fault_command(command: Sequence[str], state: str, fault: str, limit_s: float = _COMMAND_LIMIT_S) -> None:
     """Run the site's fault command with the arguments `state` ("began", "over") and `fault` appended.
 
     It runs without a shell, and its environment holds no secret. A failure is only logged.
     """
-    environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     try:
         process = await asyncio.create_subprocess_exec(
             *(*command, state, fault),

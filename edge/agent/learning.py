@@ -1,8 +1,7 @@
-"""Learning: words that operators use and a form does not know, and the effect of adding one.
+"""Learning: unknown words of operators, and the effect of adding one to a form.
 
-A word is added to the form's file, which replaces the old file. Before that, all utterances in the journal are read
-with the old words and with the new one: their recognised words and, with a recogniser, their recordings. A word that
-changes a stored entry does harm, whatever else it improves.
+Before a word is added to the form's file, all utterances in the journal are read with the old and the new words: their
+recognised words and, with a recogniser, their recordings. A word that changes a stored entry is harmful.
 """
 
 from __future__ import annotations
@@ -30,28 +29,28 @@ from edge.agree.decide import Rules, decide
 from edge.keep.journal import Journal
 from edge.keep.readings import ReadBefore
 from edge.records import Closing, Outcome, Verdict
-from edge.understand.proposal import proposal
-from edge.understand.weighing import same
+from edge.understand.proposal import propose_reading
+from edge.understand.weighing import is_same_value
 
-EXAMPLES = 3  # Examples per phrase.
+_EXAMPLES = 3  # Examples per phrase.
 
-LATELY = timedelta(days=30)  # Older utterances are not counted: they may belong to a finished job.
+_LATELY = timedelta(days=30)  # Older utterances are not counted: they may belong to a finished job.
 
-FEWEST = 3  # Rarer phrases are not published: they could identify a person, and show no habit.
+_FEWEST = 3  # Rarer phrases are not published: they could identify a person, and show no habit.
 
-MOST_TOLD = 30  # Limit of phrases in the status message, which is sent whole whenever anything in it changes.
+_MOST_TOLD = 30  # Limit of phrases in the status message, which is sent whole whenever anything in it changes.
 
-MOST_LACKING = 20  # Limit of fields per phrase: more than any form has.
+_MOST_LACKING = 20  # Limit of fields per phrase: more than any form has.
 
-LONGEST_TOLD = 80  # Limit of characters per phrase: three words and two numbers are shorter.
+_LONGEST_TOLD = 80  # Limit of characters per phrase: three words and two numbers are shorter.
 
-MOST_LOOKED_AT = 5000  # Limit of utterances, the latest first: a month of one headset.
+_MOST_LOOKED_AT = 5000  # Limit of utterances, the latest first: a month of one headset.
 
-EVERY_S = 600.0  # Interval of the count; words are not added faster.
+_EVERY_S = 600.0  # Interval of the count; words are not added faster.
 
-FIRST_S = 60.0  # Delay after the start, so that the first utterances do not compete with the count.
+_FIRST_S = 60.0  # Delay after the start, so that the first utterances do not compete with the count.
 
-REST_S = 0.05  # Pause after each utterance, in which speech takes precedence.
+_REST_S = 0.05  # Pause after each utterance, in which speech takes precedence.
 
 log = logging.getLogger(__name__)
 
@@ -78,14 +77,14 @@ class UnknownPhrase:
 
     @property
     def as_told(self) -> dict[str, Any]:
-        """The published form: counts only, without the operator and the other words."""
-        counts = {"times": self.times, "recorded": self.recorded, "lacking": list(self.lacking[:MOST_LACKING])}
-        said = self.phrase[:LONGEST_TOLD]
+        """The phrase as published: counts only, without the operator and the other words."""
+        counts = {"times": self.times, "recorded": self.recorded, "lacking": list(self.lacking[:_MOST_LACKING])}
+        said = self.phrase[:_LONGEST_TOLD]
         return {"said": said, "form": self.form, "language": self.language, **counts, "last": self.last}
 
 
 class Harm(StrEnum):
-    """The effect of a new word on an earlier utterance, the worst first."""
+    """The harm of a new word to an earlier utterance, the worst first."""
 
     RECORD = "record"  # Its entry would have other values.
     LOST = "lost"  # It was an entry, and would be none by itself.
@@ -105,22 +104,22 @@ class Change:
     heard: bool = False  # Whether its recording was read; else the words recognised at the time.
 
 
-Found = tuple[ReadBefore, Rules, frozenset[str]]  # An utterance's readings, its rules, and the unexplained phrases.
+_Found = tuple[ReadBefore, Rules, frozenset[str]]  # An utterance's readings, its rules, and the unexplained phrases.
 
 
 def unknown_phrases(past: Iterable[ReadBefore], rules_of: Callable[[ReadBefore], Rules | None]) -> list[UnknownPhrase]:
     """The phrases that were not understood, the most frequent first. `rules_of`: None skips an utterance."""
     ruled = ((one, rules_of(one)) for one in past)
-    return grouped((one, rules, unexplained_in(one, rules)) for one, rules in ruled if rules is not None)
+    return _group_phrases((one, rules, _find_unexplained(one, rules)) for one, rules in ruled if rules is not None)
 
 
-def unexplained_in(one: ReadBefore, rules: Rules) -> frozenset[str]:
+def _find_unexplained(one: ReadBefore, rules: Rules) -> frozenset[str]:
     """The phrases of an utterance that its form's words do not explain, over all its readings."""
     known = rules.form, rules.catalogue, rules.language
     return frozenset().union(*(unexplained(reading.words, *known) for reading in one.readings))
 
 
-def grouped(past: Iterable[Found]) -> list[UnknownPhrase]:
+def _group_phrases(past: Iterable[_Found]) -> list[UnknownPhrase]:
     """Group by phrase, form and language, the most frequent first."""
     utterances: dict[tuple[str, str, str], list[ReadBefore]] = defaultdict(list)
     lacking: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
@@ -128,27 +127,27 @@ def grouped(past: Iterable[Found]) -> list[UnknownPhrase]:
         for phrase in found:
             key = phrase, rules.form.name, rules.language.code
             utterances[key].append(one)
-            lacking[key].update(name for name in _required(rules.form) if name not in one.readings[0].fields)
+            lacking[key].update(name for name in _required_names(rules.form) if name not in one.readings[0].fields)
     return sorted(
-        (_phrase(*key, found, lacking[key]) for key, found in utterances.items()),
+        (_summary(*key, found, lacking[key]) for key, found in utterances.items()),
         key=lambda one: (-one.times, one.form, one.phrase),
     )
 
 
-def _phrase(phrase: str, form: str, language: str, found: list[ReadBefore], lacking: Counter[str]) -> UnknownPhrase:
+def _summary(phrase: str, form: str, language: str, found: list[ReadBefore], lacking: Counter[str]) -> UnknownPhrase:
     recorded = sum(one.event_id is not None for one in found)
-    examples = tuple(one.utterance_id for one in found[-EXAMPLES:])
+    examples = tuple(one.utterance_id for one in found[-_EXAMPLES:])
     names = tuple(name for name, _ in lacking.most_common())
     days = (to_utc(one.heard_at).date().isoformat() for one in found if one.heard_at is not None)
     last = max(days, default=None)
     return UnknownPhrase(phrase, form, len(found), recorded, names, examples, language, last)
 
 
-def _required(form: Form) -> Iterator[str]:
+def _required_names(form: Form) -> Iterator[str]:
     return (one.name for one in form.fields if one.required)
 
 
-def with_word(file: Path, name: str, kind: Kind, phrase: str, language: str, means: str = "") -> str:
+def form_with_word(file: Path, name: str, kind: Kind, phrase: str, language: str, means: str = "") -> str:
     """The text of the form's file with one more label or unit word for a field; the rest is unchanged.
 
     `means` is the unit's code, where another field holds it. The caller loads the text, which checks that the word has
@@ -163,45 +162,45 @@ def with_word(file: Path, name: str, kind: Kind, phrase: str, language: str, mea
     return json.dumps(schema, ensure_ascii=False, indent=2) + "\n"
 
 
-def trial(past: Iterable[ReadBefore], before: Rules, after: Rules) -> list[Change]:
-    """The changes by the new words to utterances as recognised then, the most harmful first, then the latest."""
-    made = (_change(one, _as_read(one, before), _as_read(one, after), heard=False) for one in past)
-    return _ordered(change for change in made if change is not None)
+def try_words(past: Iterable[ReadBefore], before: Rules, after: Rules) -> list[Change]:
+    """The changes that the new words make to recognised words, the most harmful first, then the latest."""
+    made = (_find_change(one, _decide_words(one, before), _decide_words(one, after), heard=False) for one in past)
+    return _sort_by_harm(change for change in made if change is not None)
 
 
-async def trial_heard(
+async def try_recordings(
     past: Iterable[ReadBefore],
     before: Callable[[str], Awaitable[Verdict | None]],
     after: Callable[[str], Awaitable[Verdict | None]],
 ) -> list[Change]:
-    """The same for recordings. Each reader takes an utterance's id; it returns None where the recording is removed."""
+    """The changes to recordings. Readers take an utterance's id and return None where the recording is removed."""
     made = []
     for one in past:
         was, would_be = await before(one.utterance_id), await after(one.utterance_id)
         if was is not None and would_be is not None:
-            made.append(_change(one, was, would_be, heard=True))
-    return _ordered(change for change in made if change is not None)
+            made.append(_find_change(one, was, would_be, heard=True))
+    return _sort_by_harm(change for change in made if change is not None)
 
 
-def _as_read(one: ReadBefore, rules: Rules) -> Verdict:
-    """The verdict on the recognised words by themselves, ended by a pause."""
+def _decide_words(one: ReadBefore, rules: Rules) -> Verdict:
+    """The verdict on an utterance's recognised words, read alone."""
     heard: Reading = one.readings[0]
     form, catalogue, language = rules.form, rules.catalogue, rules.language
-    reading = proposal(heard.interpreter, heard.words, form, catalogue, language, noise_s=0.0)
+    reading = propose_reading(heard.interpreter, heard.words, form, catalogue, language, noise_s=0.0)
     return decide(reading, Closing.PAUSE, rules)
 
 
-def _change(one: ReadBefore, was: Verdict, would_be: Verdict, *, heard: bool) -> Change | None:
+def _find_change(one: ReadBefore, was: Verdict, would_be: Verdict, *, heard: bool) -> Change | None:
     if was.outcome is would_be.outcome and _alike(was.fields, would_be.fields):
         return None
-    harm = _harm(one, was, would_be)
+    harm = _classify_harm(one, was, would_be)
     return Change(one.utterance_id, harm, was.fields, would_be.fields, one.event_id, heard)
 
 
-def _harm(one: ReadBefore, was: Verdict, would_be: Verdict) -> Harm:
+def _classify_harm(one: ReadBefore, was: Verdict, would_be: Verdict) -> Harm:
     """Classify the change; the worst is another value in place of one that was read or stored."""
     known = {**was.fields, **(one.fields or {})}
-    if any(name in known and not same(value, known[name]) for name, value in would_be.fields.items()):
+    if any(name in known and not is_same_value(value, known[name]) for name, value in would_be.fields.items()):
         return Harm.RECORD if one.event_id is not None or was.outcome is Outcome.ACCEPT else Harm.OTHER
     if was.outcome is Outcome.ACCEPT and would_be.outcome is not Outcome.ACCEPT:
         return Harm.LOST
@@ -209,10 +208,10 @@ def _harm(one: ReadBefore, was: Verdict, would_be: Verdict) -> Harm:
 
 
 def _alike(one: Mapping[str, FieldValue], other: Mapping[str, FieldValue]) -> bool:
-    return one.keys() == other.keys() and all(same(value, other[name]) for name, value in one.items())
+    return one.keys() == other.keys() and all(is_same_value(value, other[name]) for name, value in one.items())
 
 
-def _ordered(made: Iterable[Change]) -> list[Change]:
+def _sort_by_harm(made: Iterable[Change]) -> list[Change]:
     order, latest = list(Harm), list(made)[::-1]
     return sorted(latest, key=lambda change: order.index(change.harm))
 
@@ -237,18 +236,18 @@ class UnknownWords:
 
     async def run(self) -> None:
         """Count until cancelled."""
-        await asyncio.sleep(FIRST_S)
+        await asyncio.sleep(_FIRST_S)
         while True:
             try:
                 await self.count()
             except (StorageFailed, UnreadableInput) as fault:
                 log.warning("what no form knows is not counted this time: %s", fault)
-            await asyncio.sleep(EVERY_S)
+            await asyncio.sleep(_EVERY_S)
 
     async def count(self) -> None:
         """Read the utterances that are new since the last count, and publish the phrases where they have changed."""
-        past = await asyncio.to_thread(self._past)
-        found: list[Found] = []
+        past = await asyncio.to_thread(self._load_past)
+        found: list[_Found] = []
         looked: dict[tuple[str, int], tuple[Catalogue, frozenset[str]]] = {}
         for one in past:
             if (rules := self._rules(one)) is None:
@@ -257,20 +256,20 @@ class UnknownWords:
             seen = self._looked.get(key)
             if seen is None or seen[0] is not rules.catalogue:  # so does a new catalogue, which can add words
                 while self._busy():  # noqa: ASYNC110 - it is no event, and nobody waits for it
-                    await asyncio.sleep(REST_S)
-                seen = rules.catalogue, await asyncio.to_thread(unexplained_in, one, rules)
-                await asyncio.sleep(REST_S)
+                    await asyncio.sleep(_REST_S)
+                seen = rules.catalogue, await asyncio.to_thread(_find_unexplained, one, rules)
+                await asyncio.sleep(_REST_S)
             looked[key] = seen
             found.append((one, rules, seen[1]))
         self._looked = looked
-        told = [one.as_told for one in grouped(found) if one.times >= FEWEST][:MOST_TOLD]
+        told = [one.as_told for one in _group_phrases(found) if one.times >= _FEWEST][:_MOST_TOLD]
         if told != self._told:
             self._told = told
             self._tell(told)
 
-    def _past(self) -> list[ReadBefore]:
+    def _load_past(self) -> list[ReadBefore]:
         with Journal.inspect(self._state) as journal:
-            return list(journal.readings.read_since(datetime.now(UTC) - LATELY))[-MOST_LOOKED_AT:]
+            return list(journal.readings.read_since(datetime.now(UTC) - _LATELY))[-_MOST_LOOKED_AT:]
 
     def _rules(self, one: ReadBefore) -> Rules | None:
         rules = self._rules_of(one.form)

@@ -15,21 +15,21 @@ from edge.records import Entry, Particulars, Shift, SiteTime
 ParticularsOf = Callable[[Entry], Particulars]
 
 
-def particulars(settings: Settings, form: Form, catalogue: Catalogue) -> ParticularsOf:
+def make_particulars(settings: Settings, form: Form, catalogue: Catalogue) -> ParticularsOf:
     """Return the function that computes an entry's attributes beside the form's fields."""
-    clock = site_time(settings)
+    clock = _make_site_time(settings)
 
     def particulars_of(entry: Entry) -> Particulars:
         return Particulars(
             workday=None if clock is None else clock.at(entry.recorded_at),
             context={name: entry.fields[name] for name in form.context if name in entry.fields},
-            converted=dict(_converted(entry, form, catalogue)),
+            converted=dict(_convert_quantities(entry, form, catalogue)),
         )
 
     return particulars_of
 
 
-def site_time(settings: Settings) -> SiteTime | None:
+def _make_site_time(settings: Settings) -> SiteTime | None:
     """The site's business days and shifts; None where the settings have no time zone."""
     workday = settings.workday
     if workday.zone is None:
@@ -38,9 +38,9 @@ def site_time(settings: Settings) -> SiteTime | None:
     return SiteTime(ZoneInfo(workday.zone), time.fromisoformat(workday.begins), shifts)
 
 
-def shift(settings: Settings) -> Callable[[], Shift | None]:
+def make_shift_lookup(settings: Settings) -> Callable[[], Shift | None]:
     """A function that returns the site's current business day and shift; None where the settings have no time zone."""
-    clock = site_time(settings)
+    clock = _make_site_time(settings)
 
     def now() -> Shift | None:
         if clock is None:
@@ -51,7 +51,7 @@ def shift(settings: Settings) -> Callable[[], Shift | None]:
     return now
 
 
-def _converted(entry: Entry, form: Form, catalogue: Catalogue) -> Iterator[tuple[str, Converted]]:
+def _convert_quantities(entry: Entry, form: Form, catalogue: Catalogue) -> Iterator[tuple[str, Converted]]:
     for unit in form.fields:
         if unit.unit_of is None or unit.factors_by is None:
             continue

@@ -29,10 +29,10 @@ from edge.agent.dialogue_driver import DialogueDriver
 from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
 from edge.agent.events import DictationEvent
-from edge.agent.particulars import ParticularsOf, particulars
-from edge.agent.signed_inbox import names_of, operators_at_start
-from edge.agent.site_catalogue import catalogue_at_start, under
-from edge.agent.typed_input import Readers, sending
+from edge.agent.particulars import ParticularsOf, make_particulars
+from edge.agent.signed_inbox import load_operators, sign_on_words
+from edge.agent.site_catalogue import load_site_catalogue, override_files
+from edge.agent.typed_input import Readers, scanner_format
 from edge.agent.voice_output import VoiceOutput
 from edge.agent.workplaces import AtFirstUse, Unheard, Workplace, Workplaces
 from edge.agree.decide import Rules
@@ -48,10 +48,10 @@ from edge.ports import Interpreter, Source
 from edge.records import Entry, Minted, Particulars, Segment, Work
 from edge.understand.llm.prompt import Past
 from edge.understand.local import moonshine
-from edge.understand.local.factory import own_language, recogniser, vosk_weights, weights_of
+from edge.understand.local.factory import find_weights, locate_vosk_weights, make_recogniser, own_language
 from edge.understand.local.vosk import WakeWord
 from edge.understand.local.witness_process import WitnessProcess
-from edge.understand.panel import Panel, PanelAnswer, local_day
+from edge.understand.panel import Panel, PanelAnswer, today_at_site
 from edge.understand.prices import Budget
 from edge.understand.remote.client import Clients
 
@@ -85,11 +85,13 @@ class Parts:
     @property
     def rules(self) -> Rules:
         """The rules for the first form."""
-        return rules(self.settings, self.form, self.catalogue)
+        return make_rules(self.settings, self.form, self.catalogue)
 
     def workplaces(self) -> Workplaces:
         """The workplaces of one agent: all that depends on form and language."""
-        readers = Readers(self.rules, self.interpreter, typed_in(self.settings), sending(self.settings.scan))
+        readers = Readers(
+            self.rules, self.interpreter, typed_language(self.settings), scanner_format(self.settings.scan)
+        )
         return Workplaces(Workplace(Work(self.form.name), readers, self.panel), self.make, self.at_hand)
 
 
@@ -98,14 +100,14 @@ def assemble(settings: Settings, form: str | None = None, *, live: bool = False)
 
     `live`: an operator can answer; false for recordings. Raises Misconfigured with the faulty setting.
     """
-    chosen = form_named(settings, form or settings.forms.active)
-    at_hand = forms_at_hand(settings, chosen) if live else (chosen,)
+    chosen = load_named_form(settings, form or settings.forms.active)
+    at_hand = list_forms_at_hand(settings, chosen) if live else (chosen,)
     closing = closing_form(settings.forms_directory) if live else None
-    catalogue = catalogue_at_start(settings, at_hand)
+    catalogue = load_site_catalogue(settings, at_hand)
     in_files, at_hand = at_hand, teach(at_hand, catalogue)
     clients = Clients(settings.understand.clients)
     agrees = converses(settings, live=live)
-    names = names_of(operators_at_start(settings)) if agrees else ()
+    names = sign_on_words(load_operators(settings)) if agrees else ()
     making = _Making(settings, catalogue, in_files, at_hand, clients, Past(), names, closing, converses=agrees)
     made, name = making.parts(chosen.name)
     if settings.understand.engine == "auto" and name.startswith(Engine.POCKETSPHINX):
@@ -118,7 +120,7 @@ def assemble(settings: Settings, form: str | None = None, *, live: bool = False)
 
 @dataclass(frozen=True, slots=True)
 class _Making:
-    """Makes workplaces."""
+    """Makes workplaces from the settings."""
 
     settings: Settings
     catalogue: Catalogue
@@ -145,7 +147,7 @@ class _Making:
 
         def renew(published: tuple[MasterData, ...]) -> Parts:
             files = Catalogue.load(self.settings.catalogue_directory)
-            catalogue = under(files, published, self.in_files)
+            catalogue = override_files(files, published, self.in_files)
             return replace(self, catalogue=catalogue, at_hand=teach(self.in_files, catalogue)).parts(named)[0]
 
         of_start = (chosen, self.catalogue, begun.readers.interpreter, begun.panel)
@@ -157,7 +159,7 @@ class _Making:
         # `awaited` is called in the ear's thread, concurrently with the dialogue: its data is immutable and replaced
         # as a whole, and a stale answer affects only how long a pause lasts, no value.
         at_hand = self.at_hand if self.converses else ()
-        return recogniser(
+        return make_recogniser(
             self.settings,
             form,
             self.catalogue,
@@ -172,7 +174,7 @@ class _Making:
         """The recogniser for a language: `own`, one loaded at first use, or `Unheard` without installed weights."""
         if language is own_language(self.settings):
             return own
-        weights = weights_of(self.settings, language)
+        weights = find_weights(self.settings, language)
         if weights is None:
             return Unheard(form)
         return AtFirstUse(f"{Engine.VOSK}/{weights.name}", partial(self.recogniser, form, language))
@@ -182,23 +184,23 @@ class _Making:
 
         In a language without a recogniser, typed and scanned input works, and sound is reported as not heard.
         """
-        usual = rules(self.settings, form, self.catalogue)
+        usual = make_rules(self.settings, form, self.catalogue)
         demands = usual if language is None else replace(usual, language=language_named(language))
-        interpreter, panel = self._reader(form, language, own, demands)
-        besides = typed_in(self.settings) if language is None else None
+        interpreter, panel = self._make_reader(form, language, own, demands)
+        besides = typed_language(self.settings) if language is None else None
         recogniser = own if language is None or demands.language is own_language(self.settings) else None
-        readers = Readers(demands, interpreter, besides, sending(self.settings.scan), recogniser)
+        readers = Readers(demands, interpreter, besides, scanner_format(self.settings.scan), recogniser)
         return Workplace(Work(form.name, language), readers, panel)
 
-    def _reader(
+    def _make_reader(
         self, form: Form, language: str | None, own: Interpreter, demands: Rules
     ) -> tuple[Interpreter, Panel | None]:
         understand = self.settings.understand
-        is_own = language is None or demands.language is language_named(spoken(self.settings))
-        asked = () if is_own else remote_interpreters_of(self.settings, demands.language.code)
+        is_own = language is None or demands.language is language_named(_spoken_language(self.settings))
+        asked = () if is_own else _remote_interpreters_of(self.settings, demands.language.code)
         if understand.mode is Mode.ON_DEVICE or not (is_own or asked):
             return self.ear(form, demands.language, own), None
-        from edge.understand.factory import Surroundings, panel  # noqa: PLC0415 - without models the start is faster
+        from edge.understand.factory import Surroundings, make_panel  # noqa: PLC0415 - without models the start is faster
 
         if not is_own:
             seats = {"mode": Mode.CLOUD_FIRST, "first": asked[0], "fallback": asked[1:], "second": None}
@@ -207,11 +209,11 @@ class _Making:
         settings = self.settings.model_copy(update={"understand": understand})
         keep = partial(keep_reply, settings.state)
         surroundings = Surroundings(settings, form, self.catalogue, self.clients, self.past, keep)
-        asking = panel(surroundings, own, demands.demands.uncalibrated)
+        asking = make_panel(surroundings, own, demands.demands.uncalibrated)
         return asking, asking
 
 
-def remote_interpreters_of(settings: Settings, language: str) -> tuple[str, ...]:
+def _remote_interpreters_of(settings: Settings, language: str) -> tuple[str, ...]:
     """The names of the remote interpreters configured for a language, in the order of the settings."""
     understand = settings.understand
     listed = understand.interpreters.items()
@@ -222,23 +224,23 @@ def languages_of(settings: Settings) -> tuple[str, ...]:
     """The languages with remote interpreters, except the one that operators speak."""
     if settings.understand.mode is Mode.ON_DEVICE:
         return ()
-    others = (one for one in LANGUAGES if one != language_named(spoken(settings)).code)
-    return tuple(one for one in others if remote_interpreters_of(settings, one))
+    others = (one for one in LANGUAGES if one != language_named(_spoken_language(settings)).code)
+    return tuple(one for one in others if _remote_interpreters_of(settings, one))
 
 
-def typed_in(settings: Settings) -> Language:
+def typed_language(settings: Settings) -> Language:
     """The device's own language, which typed text may use besides the spoken one."""
     return language_named(settings.speak.language.value)
 
 
-def forms_at_hand(settings: Settings, active: Form) -> tuple[Form, ...]:
+def list_forms_at_hand(settings: Settings, active: Form) -> tuple[Form, ...]:
     """The forms that operators may switch between, including the active one.
 
     Raises Misconfigured for a missing form, and where two have the same name in a language.
     """
     first = () if active.name in settings.forms.at_hand else (active.name,)
     listed = dict.fromkeys((*first, *settings.forms.at_hand))
-    forms = tuple(active if name == active.name else form_named(settings, name) for name in listed)
+    forms = tuple(active if name == active.name else load_named_form(settings, name) for name in listed)
     for code in LANGUAGES:
         called: dict[str, str] = {}
         for form in forms:
@@ -257,40 +259,40 @@ def converses(settings: Settings, *, live: bool) -> bool:
     return live and settings.speak.enabled is not False if wanted == "auto" else wanted
 
 
-def witness_of(settings: Settings) -> WitnessProcess | None:
+def make_witness(settings: Settings) -> WitnessProcess | None:
     """The second recogniser for held entries, or None. Raises Misconfigured where it is required but unusable."""
-    wanted, language = settings.understand.witness, spoken(settings)
-    if wanted is True and not moonshine.is_here():
+    wanted, language = settings.understand.witness, _spoken_language(settings)
+    if wanted is True and not moonshine.is_installed():
         raise Misconfigured(
             "understand.witness = true: moonshine is not installed; pip install 'dockvoice[second-reader]'"
         )
     if wanted is True and not language.startswith(moonshine.LANGUAGE):
         raise Misconfigured(f"understand.witness = true: the witness hears English only, and {language!r} is spoken")
-    can = moonshine.is_here() and language.startswith(moonshine.LANGUAGE) and (os.cpu_count() or 1) > 1
+    can = moonshine.is_installed() and language.startswith(moonshine.LANGUAGE) and (os.cpu_count() or 1) > 1
     return WitnessProcess() if wanted is True or (wanted == "auto" and can) else None
 
 
-def rules(settings: Settings, form: Form, catalogue: Catalogue) -> Rules:
+def make_rules(settings: Settings, form: Form, catalogue: Catalogue) -> Rules:
     """The rules in the settings that a reading must meet to become an entry."""
-    policy, language = POLICIES[settings.agree.policy], language_named(spoken(settings))
+    policy, language = POLICIES[settings.agree.policy], language_named(_spoken_language(settings))
     return Rules(form, catalogue, settings.agree.minimum_confidence, policy, language)
 
 
-def spoken(settings: Settings) -> str:
+def _spoken_language(settings: Settings) -> str:
     """The language that operators speak: the first model's, else the device's own recogniser's."""
     understand = settings.understand
     asked = understand.interpreters.get(understand.first or understand.second or "")
     return own_language(settings).code if understand.mode is Mode.ON_DEVICE or asked is None else asked.language
 
 
-def in_force(settings: Settings, form: str) -> Rules:
-    """The rules of a form with all published master data, as an agent applies them. Raises Misconfigured."""
-    in_file = form_named(settings, form)
-    catalogue = catalogue_at_start(settings, (in_file,))
-    return rules(settings, taught(in_file, catalogue.words, catalogue), catalogue)
+def load_current_rules(settings: Settings, form: str) -> Rules:
+    """The rules of a form with all published master data, as the agent has them. Raises Misconfigured."""
+    in_file = load_named_form(settings, form)
+    catalogue = load_site_catalogue(settings, (in_file,))
+    return make_rules(settings, taught(in_file, catalogue.words, catalogue), catalogue)
 
 
-def form_named(settings: Settings, name: str) -> Form:
+def load_named_form(settings: Settings, name: str) -> Form:
     """Load the form of that name, and no other. Raises Misconfigured with the list of the forms."""
     files = form_files(settings.forms_directory)
     if name not in files:
@@ -298,7 +300,7 @@ def form_named(settings: Settings, name: str) -> Form:
     return load_form(files[name])
 
 
-def dictation(
+def make_dictation(
     parts: Parts,
     executor: JournalThread,
     tell: Callable[[DictationEvent], None],
@@ -325,7 +327,7 @@ def dictation(
         executor=executor,
         heartbeat=heartbeat,
         gate=gate,
-        meant=None if gate is None else wake(settings, lambda: conversing is not None and conversing.awaits),
+        meant=None if gate is None else wake_filter(settings, lambda: conversing is not None and conversing.awaits),
         speaking=(lambda: None) if conversing is None else conversing.heard_speaking,
     )
     return Dictation(
@@ -333,14 +335,16 @@ def dictation(
         works=works,
         executor=executor,
         operator=settings.operator,
-        render=renderer(parts, clock or Clock(), works),
+        render=make_renderer(parts, clock or Clock(), works),
         tell=tell,
         converse=None if conversing is None else conversing.hear,
         expected=expected,
     )
 
 
-def renderer(parts: Parts, clock: Clock, works: Workplaces | None = None) -> Callable[[Entry, Minted], dict[str, Any]]:
+def make_renderer(
+    parts: Parts, clock: Clock, works: Workplaces | None = None
+) -> Callable[[Entry, Minted], dict[str, Any]]:
     """The function that makes an entry's event, which says whether the wall clock is trusted.
 
     `works` are the agent's workplaces, whose catalogue may change; None: it never changes.
@@ -350,7 +354,7 @@ def renderer(parts: Parts, clock: Clock, works: Workplaces | None = None) -> Cal
 
     @lru_cache(maxsize=len(known) + 1)
     def beside(form: str, catalogue: Catalogue) -> ParticularsOf:
-        return particulars(settings, known[form], catalogue) if form in known else lambda _: Particulars()
+        return make_particulars(settings, known[form], catalogue) if form in known else lambda _: Particulars()
 
     def render(entry: Entry, minted: Minted) -> dict[str, Any]:
         believed = clock.believed()
@@ -362,38 +366,40 @@ def renderer(parts: Parts, clock: Clock, works: Workplaces | None = None) -> Cal
     return render
 
 
-def wake(settings: Settings, awaits: Callable[[], bool] = lambda: False) -> Callable[[Segment], Segment | None] | None:
-    """The filter that removes the wake phrase and drops utterances without it; None where the settings want none.
+def wake_filter(
+    settings: Settings, awaits: Callable[[], bool] = lambda: False
+) -> Callable[[Segment], Segment | None] | None:
+    """The filter that removes the wake phrase and drops utterances without it; None where none is configured.
 
-    While an answer of the operator is awaited (`awaits`), it passes all. Raises Misconfigured where vosk is not
-    installed, or does not know the phrase's words.
+    While an answer is awaited (`awaits`), all utterances pass. Raises Misconfigured where vosk is not installed, or
+    does not know the phrase's words.
     """
     hear = settings.hear
     if hear.mode is not ListeningMode.WAKE_PHRASE or hear.wake_phrase is None:
         return None
-    word, phrase = WakeWord(vosk_weights(settings), hear.wake_phrase), WakePhrase(hear.wake_window_s)
-    return lambda segment: phrase.cut_wake_phrase(segment, word.spotted(segment.pcm), awaited=awaits())
+    word, phrase = WakeWord(locate_vosk_weights(settings), hear.wake_phrase), WakePhrase(hear.wake_window_s)
+    return lambda segment: phrase.cut_wake_phrase(segment, word.find_phrase_end(segment.pcm), awaited=awaits())
 
 
-async def budget(settings: Settings, executor: JournalThread) -> Budget:
+async def load_budget(settings: Settings, executor: JournalThread) -> Budget:
     """The daily budget for models, with today's cost so far."""
-    today = local_day()
+    today = today_at_site()
     midnight = to_zone(datetime.combine(today, datetime.min.time()), None)
     spent = await executor(lambda journal: journal.readings.spent_usd(midnight))
     return Budget(settings.understand.daily_budget_usd, today, spent)
 
 
 @asynccontextmanager
-async def reading(
+async def run_panels(
     parts: Parts,
     note: Callable[[PanelAnswer], None] | None = None,
     budget: Budget | None = None,
     works: Workplaces | None = None,
 ) -> AsyncIterator[None]:
-    """Run the panels; outside they do not work. On exit, open requests are cancelled and the clients are closed.
+    """Run the panels while the context is open; on exit, cancel open requests and close the clients.
 
-    `note` is called with each answer of a model to be stored or counted; `budget` limits the cost; `works` are the
-    agent's workplaces, whose panels all run.
+    `note` is called with each answer to be stored or counted; `budget` limits the cost; `works` are the agent's
+    workplaces, whose panels all run.
     """
     alone = () if parts.panel is None else (parts.panel,)
     panels = alone if works is None else tuple(works.panels(languages_of(parts.settings)))
@@ -407,7 +413,7 @@ async def reading(
 
 
 async def hear_all(taking: Dictation, sources: Iterable[Source]) -> None:
-    """Hear `sources` to their end and conclude every utterance in them."""
+    """Listen to all sources, and conclude their utterances."""
     async with asyncio.TaskGroup() as group:
         group.create_task(taking.hear(sources))
-        group.create_task(taking.conclude())
+        group.create_task(taking.process_queue())

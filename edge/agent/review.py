@@ -34,7 +34,7 @@ REENTERED, DISCARDED = "entered again", "discarded"
 
 REVIEWED = "review"  # Prefix of the interpreter's name in a person's reading; the model's name may follow.
 
-CERTAIN = 1.0  # Confidence of a person's reading.
+_CERTAIN = 1.0  # Confidence of a person's reading.
 
 LATELY = 10_000  # Limit of entries searched for the same thing: more than a device records in a week.
 
@@ -65,9 +65,9 @@ class DeviceIdentity:
         return entry_event(entry, minted, **named, clock_believed=clock_believed, particulars=self.particulars(entry))
 
 
-def stated(assignments: Sequence[str], form: Form) -> Mapping[str, FieldValue]:
+def parse_assignments(assignments: Sequence[str], form: Form) -> Mapping[str, FieldValue]:
     """Parse `name=value` pairs into the types of the form's fields. Raises UnreadableInput."""
-    return dict(_stated(assignment, form) for assignment in assignments)
+    return dict(_parse_assignment(assignment, form) for assignment in assignments)
 
 
 def accept(
@@ -90,14 +90,14 @@ def accept(
     waits_in = origin or journal
     found = waits_in.review.utterance(which)
     if found.review is None or waits_in is not journal:
-        return _entered_again(journal, waits_in, which, found, given, rules, person, device, anyway=anyway)
+        return _enter_again(journal, waits_in, which, found, given, rules, person, device, anyway=anyway)
     since = datetime.fromisoformat(found.heard_at) - timedelta(minutes=rules.demands.double_count_minutes)
     first = journal.queries.reading(found.utterance_id)
     later = [reading_of(dict(answer.reading)) for answer in found.answers if answer.reading is not None]
-    _demand_an_entry(which, later[-1] if later else first)
-    reading = _reading(found, given, first, later)
-    verdict = _accepted(which, reading, rules)
-    for one in alike(journal, found, verdict.fields, rules.form, since):
+    _refuse_correction(which, later[-1] if later else first)
+    reading = _person_reading(found, given, first, later)
+    verdict = _decide_acceptance(which, reading, rules)
+    for one in _list_same_entries(journal, found, verdict.fields, rules.form, since):
         logger.warning(
             "%s: entry %d is of the same thing; if both are one, put that right in the inventory", which, one
         )
@@ -110,7 +110,7 @@ def accept(
     return journal.accept(entry, verdict, person.who, person.reason, render)
 
 
-def _accepted(which: str, reading: Reading, rules: Rules) -> Verdict:
+def _decide_acceptance(which: str, reading: Reading, rules: Rules) -> Verdict:
     demands = replace(rules, policy=replace(rules.policy, asks_unusual=False))
     verdict = decide(replace(reading, act=Act.RECORD), Closing.PAUSE, demands)
     if verdict.outcome is not Outcome.ACCEPT:
@@ -120,7 +120,7 @@ def _accepted(which: str, reading: Reading, rules: Rules) -> Verdict:
     return verdict
 
 
-def _entered_again(
+def _enter_again(
     journal: Journal,
     origin: Journal,
     which: str,
@@ -132,15 +132,15 @@ def _entered_again(
     *,
     anyway: bool,
 ) -> OutboxRow:
-    """Enter a held entry again, with a new number. Idempotent after a crash."""
-    act, replaces = _standing(origin, which, found, is_here=origin is journal)
+    """Enter a held entry again under a new number. Idempotent after a crash."""
+    act, replaces = _find_target(origin, which, found, is_here=origin is journal)
     is_there = journal.queries.kept(another_id(found.utterance_id, str(found.event_id))) is not None
     if not (anyway or is_there or act is Act.CANCEL):
-        _demand_not_said_again(journal, which, found, rules.form, 0 if origin is not journal else found.sequence or 0)
+        _refuse_double_entry(journal, which, found, rules.form, 0 if origin is not journal else found.sequence or 0)
     first = origin.queries.reading(found.utterance_id)
-    reading = _reading(found, given, first, ())
-    verdict = Verdict(Outcome.ACCEPT, (), {}) if act is Act.CANCEL else _accepted(which, reading, rules)
-    said = _sound_again(origin, found)
+    reading = _person_reading(found, given, first, ())
+    verdict = Verdict(Outcome.ACCEPT, (), {}) if act is Act.CANCEL else _decide_acceptance(which, reading, rules)
+    said = _copy_utterance(origin, found)
     recording = journal.store_copy(said)
     entry = Entry(
         utterance_id=said.utterance_id,
@@ -176,11 +176,8 @@ def _entered_again(
     return row
 
 
-def _sound_again(origin: Journal, found: UtteranceHistory) -> Utterance:
-    """The utterance under another id; where its recording was removed, a typed one with the entry's values.
-
-    Earlier versions removed the recordings of held entries like all others.
-    """
+def _copy_utterance(origin: Journal, found: UtteranceHistory) -> Utterance:
+    """The utterance under a new id; typed, with the entry's values, where its recording was removed."""
     if found.audio_removed_at is None:
         return origin.copy_utterance(found)
     told = ", ".join(f"{name} {value}" for name, value in found.fields.items())
@@ -188,11 +185,11 @@ def _sound_again(origin: Journal, found: UtteranceHistory) -> Utterance:
     return replace(typed, utterance_id=another_id(found.utterance_id, str(found.event_id)))
 
 
-def _standing(origin: Journal, which: str, found: UtteranceHistory, *, is_here: bool) -> tuple[Act, str | None]:
-    """The entry's act and the event that it replaces now: its target may have been discarded or entered again."""
+def _find_target(origin: Journal, which: str, found: UtteranceHistory, *, is_here: bool) -> tuple[Act, str | None]:
+    """The entry's act, and the event that it replaces, following discarded and re-entered events."""
     if found.act is None or found.replaces is None:
         return Act.RECORD, None
-    replaces, moved = _changed(origin, which, found.replaces)
+    replaces, moved = _find_current_event(origin, which, found.replaces)
     if replaces is None and found.act is Act.CANCEL:
         raise UnreadableInput(f"{which}: the inventory has nothing of what it cancels; `dockvoice queue discard` it")
     if replaces is not None and not moved and not is_here:
@@ -203,8 +200,8 @@ def _standing(origin: Journal, which: str, found: UtteranceHistory, *, is_here: 
     return (Act.RECORD, None) if replaces is None else (found.act, replaces)
 
 
-def _changed(origin: Journal, which: str, replaces: str) -> tuple[str | None, bool]:
-    """The event now in the place of `replaces`, or None; and whether a person entered it again."""
+def _find_current_event(origin: Journal, which: str, replaces: str) -> tuple[str | None, bool]:
+    """The event now in the place of `replaces`, or None; and whether it was entered again."""
     named: str | None = replaces
     while named is not None:
         target = origin.queries.history(named)
@@ -218,16 +215,16 @@ def _changed(origin: Journal, which: str, replaces: str) -> tuple[str | None, bo
     return None, False
 
 
-def demand_not_said_again(journal: Journal, which: str, form: Form) -> None:
-    """Raise UnreadableInput where the same thing was recorded since: accepting it would count it twice."""
+def refuse_double_entry(journal: Journal, which: str, form: Form) -> None:
+    """Raise UnreadableInput where an equal entry was recorded since, which accepting this would double."""
     found = journal.queries.history(which)
     if found.review is None and found.state is not OutboxState.DEAD:
         return
-    _demand_not_said_again(journal, which, found, form, found.sequence or 0)
+    _refuse_double_entry(journal, which, found, form, found.sequence or 0)
 
 
-def _demand_not_said_again(journal: Journal, which: str, found: UtteranceHistory, form: Form, after: int) -> None:
-    same = alike(journal, found, found.fields, form, datetime.fromisoformat(found.heard_at))
+def _refuse_double_entry(journal: Journal, which: str, found: UtteranceHistory, form: Form, after: int) -> None:
+    same = _list_same_entries(journal, found, found.fields, form, datetime.fromisoformat(found.heard_at))
     if again := [number for number in same if number > after]:
         raise UnreadableInput(
             f"{which}: the same thing was recorded since then, as entry {again[0]}; this one as well would count it "
@@ -235,7 +232,7 @@ def _demand_not_said_again(journal: Journal, which: str, found: UtteranceHistory
         )
 
 
-def alike(
+def _list_same_entries(
     journal: Journal, found: UtteranceHistory, fields: Mapping[str, FieldValue], form: Form, since: datetime
 ) -> list[int]:
     """The numbers of current entries after `since` with the same identifiers.
@@ -254,13 +251,13 @@ def alike(
     ]
 
 
-def _stated(assignment: str, form: Form) -> tuple[str, FieldValue]:
+def _parse_assignment(assignment: str, form: Form) -> tuple[str, FieldValue]:
     name, is_given, value = assignment.partition("=")
     fields = {field.name: field for field in form.fields}
     if not is_given or name not in fields:
         raise UnreadableInput(f"--field {assignment!r}: allowed is NAME=VALUE with one of {', '.join(fields)}")
     try:
-        return name, _typed(value, fields[name])
+        return name, _to_field_type(value, fields[name])
     except ValueError:
         wanted = _WANTED[fields[name].kind].format(name=name)
         raise UnreadableInput(f"--field {assignment!r}: {name} is {wanted}") from None
@@ -273,13 +270,13 @@ _WANTED = {
 }
 
 
-def _typed(value: str, field: FormField) -> FieldValue:
+def _to_field_type(value: str, field: FormField) -> FieldValue:
     """Convert to the field's type. Raises ValueError."""
     match field.kind:
         case "integer":
             return int(value)
         case "number":
-            return _number(value)
+            return _parse_number(value)
         case "boolean":
             if value not in {"true", "false"}:
                 raise ValueError(value)
@@ -290,14 +287,14 @@ def _typed(value: str, field: FormField) -> FieldValue:
             return value
 
 
-def _number(value: str) -> float:
+def _parse_number(value: str) -> float:
     if re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,15})?", value) is None:
         raise ValueError(value)
     return float(value)
 
 
-def _demand_an_entry(which: str, latest: Reading | None) -> None:
-    """Raise UnreadableInput for a correction or a "no": as an entry of its own it would count the same thing twice."""
+def _refuse_correction(which: str, latest: Reading | None) -> None:
+    """Raise UnreadableInput for a correction or a "no", which as an entry of its own would be a double count."""
     if latest is not None and latest.act is not Act.RECORD:
         raise UnreadableInput(
             f'{which}: is said of an entry, as a correction or a "no" is, and is none itself; put that entry right in '
@@ -305,17 +302,17 @@ def _demand_an_entry(which: str, latest: Reading | None) -> None:
         )
 
 
-def _reading(
+def _person_reading(
     found: UtteranceHistory, given: Mapping[str, FieldValue], first: Reading | None, later: Sequence[Reading]
 ) -> Reading:
     """The person's reading: named after the latest interpreter, with all earlier readings as `opinions`."""
     opinions = (*([] if first is None else [first]), *later)
     if not opinions:
-        return Reading(REVIEWED, found.form, (), {name: FieldReading(one, (), CERTAIN) for name, one in given.items()})
+        return Reading(REVIEWED, found.form, (), {name: FieldReading(one, (), _CERTAIN) for name, one in given.items()})
     latest = opinions[-1]
     read = {name: field.value for name, field in latest.fields.items() if field.value is not None}
     fields = {
-        name: FieldReading(value, latest.fields[name].words if read.get(name) == value else (), CERTAIN)
+        name: FieldReading(value, latest.fields[name].words if read.get(name) == value else (), _CERTAIN)
         for name, value in {**(read if later else {}), **found.fields, **given}.items()
     }
     return Reading(f"{REVIEWED} of {latest.interpreter}", found.form, latest.words, fields, opinions=opinions)

@@ -33,10 +33,10 @@ from dockvoice_protocol.records import Act
 from dockvoice_protocol.signed import PostingDeclined, ReviewDecision
 from edge.agent.clock import Clock
 from edge.agent.dialogue_driver import DialogueDriver
-from edge.agent.particulars import particulars
-from edge.agent.parts import form_named, rules
-from edge.agent.review import DISCARDED, REVIEWED, DeviceIdentity, Person, accept, stated
-from edge.agent.site_catalogue import catalogue_at_start
+from edge.agent.particulars import make_particulars
+from edge.agent.parts import load_named_form, make_rules
+from edge.agent.review import DISCARDED, REVIEWED, DeviceIdentity, Person, accept, parse_assignments
+from edge.agent.site_catalogue import load_site_catalogue
 from edge.agree.dialogue.events import OfficeDecided, OfficeDecision
 from edge.config import Settings
 from edge.deliver.device_events import withheld_event
@@ -49,7 +49,7 @@ from edge.records import OutboxRow
 SOCKET = "agent.sock"
 """In the state directory, while an agent runs. An agent replaces the socket that a killed one left."""
 
-ANSWERED_S = 30.0  # Timeout of the agent's answer: a full disk or a running step may block the journal for a while.
+_ANSWERED_S = 30.0  # Timeout of the agent's answer: a full disk or a running step may block the journal for a while.
 
 logger = logging.getLogger(__name__)
 
@@ -98,12 +98,12 @@ def carry_out(journal: Journal, settings: Settings, asked: Resolution, *, origin
     journal.successor.demand_none()
     journal.outbox.demand_owner(Topics(settings.deliver.prefix, settings.site, settings.device).source)
     found = waits_in.review.utterance(asked.which)
-    form = form_named(settings, found.form)
-    catalogue = catalogue_at_start(settings, (form,))
-    demands = rules(settings, form, catalogue)
-    beside = particulars(settings, form, catalogue)
+    form = load_named_form(settings, found.form)
+    catalogue = load_site_catalogue(settings, (form,))
+    demands = make_rules(settings, form, catalogue)
+    beside = make_particulars(settings, form, catalogue)
     device = DeviceIdentity(settings.site, settings.device, settings.operator, Clock().believed(), beside)
-    values, person = stated(asked.values, form), Person(asked.who, asked.reason)
+    values, person = parse_assignments(asked.values, form), Person(asked.who, asked.reason)
     row = accept(journal, asked.which, values, demands, person, device, origin=origin, anyway=asked.anyway)
     latest = journal.dialogue.entries(1)
     entry = latest[0] if latest and latest[0].event_id == row.event_id else None
@@ -114,8 +114,8 @@ def carry_out(journal: Journal, settings: Settings, asked: Resolution, *, origin
     return Done(OfficeDecided(found.utterance_id, fate, fields, entry, held, found.form), row)
 
 
-def and_owe_word(journal: Journal, work: Callable[[Journal], Done]) -> Done:
-    """Do `work` and mark its decision as not yet announced, in one transaction."""
+def with_pending_notice(journal: Journal, work: Callable[[Journal], Done]) -> Done:
+    """Do `work` and mark its decision as to be announced, in one transaction."""
     with journal.orders.transaction():
         done = work(journal)
         journal.review.mark_unannounced(done.told.utterance_id, done.told.journal_code)
@@ -123,17 +123,14 @@ def and_owe_word(journal: Journal, work: Callable[[Journal], Done]) -> Done:
 
 
 class Late(UnreadableInput):
-    """The utterance or entry was decided before, or has changed since."""
+    """Raised when the utterance or entry was decided before, or has changed since."""
 
 
 DECLINED = "declined"  # The journal's name for it, among the persons' decisions.
 
 
-def take_declined(journal: Journal, word: PostingDeclined) -> Done:
-    """Store that a system behind the inventory declined an entry. The entry stays current.
-
-    Raises UnreadableInput for an unknown entry, Late where it was replaced since.
-    """
+def _store_declined(journal: Journal, word: PostingDeclined) -> Done:
+    """Store that another system declined an entry, which stays. Raises UnreadableInput; Late where it was replaced."""
     found = journal.queries.entry(word.entry)
     if found is None or found.act is Act.CANCEL:
         raise UnreadableInput(f"{word.entry}: is no entry of this device")
@@ -151,8 +148,8 @@ def carry_out_signed(journal: Journal, settings: Settings, order: ReviewDecision
     Raises Late where it is not.
     """
     if isinstance(order, PostingDeclined):
-        return take_declined(journal, order)
-    if (done := _entered_in_a_crash(journal, order)) is not None:
+        return _store_declined(journal, order)
+    if (done := _result_after_crash(journal, order)) is not None:
         return done
     if journal.review_log.open_event(order.utterance_id) != order.review:
         raise Late(f"{order.utterance_id}: was decided before, or has changed since; nothing is done")
@@ -198,7 +195,7 @@ class Decisions:
 
     async def _carry_out(self, work: Callable[[Journal], Done]) -> Done:
         talking = self._talking
-        owing = partial(and_owe_word, work=work)
+        owing = partial(with_pending_notice, work=work)
         done = await (self._executor(work) if talking is None else talking.between_steps(owing, lambda done: done.told))
         if done.row is not None:
             self._written()
@@ -207,11 +204,10 @@ class Decisions:
         return done
 
 
-def _entered_in_a_crash(journal: Journal, order: ReviewDecision) -> Done | None:
-    """The result, where a crash came between the entry log and the commit: the next opening restored the entry.
+def _result_after_crash(journal: Journal, order: ReviewDecision) -> Done | None:
+    """The result of a decision whose entry was logged before a crash, and restored at the start; else None.
 
-    The log lacks the person and the reason, which are stored here. The reading's name, REVIEWED, shows that it was a
-    review.
+    The log lacks the person and the reason, so they are stored now. The reading's name, REVIEWED, identifies a review.
     """
     if journal.review_log.last_event_id(order.utterance_id) != order.review:
         return None
@@ -225,7 +221,7 @@ def _entered_in_a_crash(journal: Journal, order: ReviewDecision) -> Done | None:
     return Done(OfficeDecided(found.utterance_id, fate, found.fields, form=found.form), row)
 
 
-async def take_signed(
+async def run_signed_decisions(
     executor: JournalThread,
     came: asyncio.Event,
     read: Callable[[bytes], ReviewDecision | PostingDeclined],
@@ -239,12 +235,12 @@ async def take_signed(
     while True:
         came.clear()
         for signature, body in await executor(lambda journal: journal.orders.due()):
-            take = partial(_take_one, signature, body, executor, read, carry_out)
+            take = partial(_run_signed_decision, signature, body, executor, read, carry_out)
             await executor.when_there_is_room(take, "what the inventory's side decided waits")
         await came.wait()
 
 
-async def _take_one(
+async def _run_signed_decision(
     signature: str,
     body: str,
     executor: JournalThread,
@@ -270,9 +266,9 @@ async def _take_one(
 
 async def serve(directory: Path, decide: Callable[[Resolution], Awaitable[str]]) -> None:
     """Serve decisions on the socket until cancelled. Where the disk allows no sockets, log a warning and return."""
-    with _bound(directory) as path:
+    with _bound_socket_path(directory) as path:
         try:
-            server = await asyncio.start_unix_server(partial(_answer, decide), path)
+            server = await asyncio.start_unix_server(partial(_handle_connection, decide), path)
         except OSError as fault:
             why = describe_os_error(fault)
             logger.warning("%s: takes no decisions while the agent runs (%s)", directory / SOCKET, why)
@@ -281,7 +277,7 @@ async def serve(directory: Path, decide: Callable[[Resolution], Awaitable[str]])
             await server.serve_forever()
 
 
-async def _answer(
+async def _handle_connection(
     decide: Callable[[Resolution], Awaitable[str]], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
     try:
@@ -304,12 +300,12 @@ FAULTS = {fault.__name__: fault for fault in (UnreadableInput, Misconfigured, St
 
 
 def ask_agent(directory: Path, asked: Resolution, running: AlreadyRunning) -> str:
-    """Send a decision to the agent that has the journal locked; its message for the user.
+    """Send a decision to the running agent, which has the journal locked; returns its message.
 
-    Raises the agent's error, `running` where it serves no decisions, Unfinished where it does not answer in time.
+    Raises the agent's error, `running` where it serves no decisions, Unfinished where no answer comes in time.
     """
-    with _within(directory) as path, socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(ANSWERED_S)
+    with _short_socket_path(directory) as path, socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(_ANSWERED_S)
         try:
             connection.connect(path)
         except OSError:
@@ -322,7 +318,7 @@ def ask_agent(directory: Path, asked: Resolution, running: AlreadyRunning) -> st
             line = b""
     if not line:
         raise Unfinished(
-            f"{asked.which}: the agent gave no answer within {ANSWERED_S:g} s; `dockvoice queue show {asked.which}` "
+            f"{asked.which}: the agent gave no answer within {_ANSWERED_S:g} s; `dockvoice queue show {asked.which}` "
             "tells whether it was done"
         )
     answer = json.loads(line)
@@ -332,9 +328,9 @@ def ask_agent(directory: Path, asked: Resolution, running: AlreadyRunning) -> st
 
 
 @contextmanager
-def _bound(directory: Path) -> Iterator[str]:
+def _bound_socket_path(directory: Path) -> Iterator[str]:
     """The socket's path for the agent; removes the socket on exit."""
-    with _within(directory) as path:
+    with _short_socket_path(directory) as path:
         try:
             yield path
         finally:
@@ -342,7 +338,7 @@ def _bound(directory: Path) -> Iterator[str]:
 
 
 @contextmanager
-def _within(directory: Path) -> Iterator[str]:
+def _short_socket_path(directory: Path) -> Iterator[str]:
     """The socket's path by way of /proc: below the kernel's limit of 107 bytes, however deep the directory."""
     descriptor = os.open(directory, os.O_PATH | os.O_DIRECTORY)
     try:

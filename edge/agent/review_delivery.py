@@ -31,12 +31,12 @@ from edge.keep.storage import DiskFull
 from edge.records import Closing, Minted, OutboxRow, ReviewChange
 
 LOOK_S = 1.0  # Poll interval of the journal.
-WINDOW = 16  # Limit of unconfirmed events.
+_WINDOW = 16  # Limit of unconfirmed events.
 
 logger = logging.getLogger(__name__)
 
 
-def renderer(
+def make_renderer(
     rules_of: Callable[[str], Rules | None], site: str, device: str
 ) -> Callable[[ReviewChange, Minted], dict[str, Any]]:
     """The function that makes a change's event; it includes the doubts by the form's rules, if the form is loaded."""
@@ -54,8 +54,8 @@ def renderer(
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
-    """The result of one poll."""
+class _Looked:
+    """The result of one poll of the journal."""
 
     waiting: int  # Number of open reviews.
     rows: tuple[OutboxRow, ...]  # The events to publish now.
@@ -89,7 +89,7 @@ class ReviewDelivery:
         self._begins, self._next = True, -math.inf
 
     def carries(self, event_id: str) -> bool:
-        """Whether this is one of its events."""
+        """Whether this is an event of a review."""
         return self._outbox.get(event_id) is not None
 
     def confirmed(self, event_id: str) -> None:
@@ -108,7 +108,7 @@ class ReviewDelivery:
         """Schedule an event that could not be published again."""
         self._outbox.mark_unsent(event_id, now)
 
-    async def poll(self, now: float, *, connected: bool) -> Looked | None:
+    async def poll(self, now: float, *, connected: bool) -> _Looked | None:
         """Store confirmations and new changes; the events to publish now. None within LOOK_S and on a full disk."""
         if now < self._next:
             return None
@@ -121,7 +121,7 @@ class ReviewDelivery:
             if begins:
                 journal.review_log.mark_open_reviews_pending()
             journal.write_reviews(self._render)
-            return journal.review.count_under_review(), journal.review_log.due(WINDOW), journal.orders.not_done()
+            return journal.review.count_under_review(), journal.review_log.due(_WINDOW), journal.orders.not_done()
 
         try:
             waiting, due, not_done = await self._desk(work)
@@ -130,10 +130,10 @@ class ReviewDelivery:
             return None
         self._confirmed -= confirmed
         self._begins = self._begins and not connected
-        going = self._scheduled(due, now) if connected else ()
-        return Looked(waiting, tuple(going), not_done)
+        going = self._take_due_rows(due, now) if connected else ()
+        return _Looked(waiting, tuple(going), not_done)
 
-    def _scheduled(self, owed: Iterable[OutboxRow], now: float) -> Iterator[OutboxRow]:
+    def _take_due_rows(self, owed: Iterable[OutboxRow], now: float) -> Iterator[OutboxRow]:
         """The pending rows to publish now; rows that are not pending any more leave the outbox."""
         rows = {row.event_id: row for row in owed}
         for one in self._outbox.pending:
@@ -167,7 +167,7 @@ class DecisionInbox:
 
     @property
     def open(self) -> bool:
-        """Whether the settings name a key for decisions."""
+        """Whether decisions are accepted: the settings have a key for them."""
         return self._key is not None
 
     def read(self, payload: bytes) -> ReviewDecision | PostingDeclined:
@@ -179,7 +179,7 @@ class DecisionInbox:
 
     async def receive(self, message: Delivered) -> None:
         """Store a decision, or count its refusal. The caller acknowledges it afterwards: a crash before repeats it."""
-        if (why := self._objection(message)) is not None:
+        if (why := self._find_objection(message)) is not None:
             with suppress(DiskFull):  # the log has it
                 await self._desk(lambda journal: journal.orders.count(why))
             return
@@ -189,7 +189,7 @@ class DecisionInbox:
             logger.warning("a decision came again: it is done once, or was refused")
         self._decided()
 
-    def _objection(self, message: Delivered) -> NotDone | None:
+    def _find_objection(self, message: Delivered) -> NotDone | None:
         if message.retained:
             logger.warning("a decision that the broker kept is not taken: publish decisions without retain")
             return NotDone.RETAINED
@@ -204,7 +204,7 @@ class DecisionInbox:
         return None
 
 
-def pinned_key(path: Path | None) -> PublicKey | None:
+def load_pinned_key(path: Path | None) -> PublicKey | None:
     """Load the key in the file of deliver.decisions_key; None without one. Raises Misconfigured."""
     if path is None:
         return None

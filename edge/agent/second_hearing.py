@@ -1,7 +1,7 @@
-"""The second hearing: while an entry is held, a second recogniser reads its sound and may contradict the reading.
+"""The second hearing: while an entry is held, a second recogniser reads its sound and may contradict it.
 
-Nothing waits for it. It is cancelled when the undo window is over, or when the operator goes on; after a crash or a
-timeout the entry is recorded as without a second recogniser.
+It is cancelled when the undo window ends or the operator goes on. After a crash or a timeout the entry is recorded as
+it would be without it.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from edge.agree.decide import Rules
 from edge.agree.dialogue.events import Contradicted
 from edge.agree.dialogue.table import State
 from edge.records import Draft, Utterance
-from edge.understand.witness import contradicted
+from edge.understand.witness import find_contradictions
 
-LONGEST_S = 20.0  # Timeout; usual is a tenth of the sound's length.
+_LONGEST_S = 20.0  # Timeout; usual is a tenth of the sound's length.
 
 MOST_FAILURES = 3  # In a row; after that it is disabled until the next start.
 
 logger = logging.getLogger(__name__)
 
 
-class Witness(Protocol):
+class _Witness(Protocol):
     """A second recogniser."""
 
     async def words(self, pcm: bytes) -> str:
@@ -39,10 +39,10 @@ class Witness(Protocol):
 
 
 class SecondHearing:
-    """Passes held utterances to the witness. Use it in the event loop only."""
+    """Has the witness read held utterances. Use it in the event loop only."""
 
     def __init__(
-        self, witness: Witness, rules: Callable[[Utterance], Rules | None], post: Callable[[Contradicted], None]
+        self, witness: _Witness, rules: Callable[[Utterance], Rules | None], post: Callable[[Contradicted], None]
     ) -> None:
         """`rules` returns the rules of an utterance; None where the witness does not support its language.
 
@@ -76,33 +76,33 @@ class SecondHearing:
         """Process the queue until cancelled."""
         try:
             while True:
-                await self._hear(*await self._wanted.get())
+                await self._compare(*await self._wanted.get())
         finally:
             await self._witness.end()
 
-    async def _hear(self, utterance: Utterance, reading: Reading) -> None:
+    async def _compare(self, utterance: Utterance, reading: Reading) -> None:
         rules = self._rules(utterance)
         if self._of != utterance.utterance_id or rules is None:
             return  # not held any more, or a language that the witness does not support
         try:
-            async with asyncio.timeout(LONGEST_S) as limit:
+            async with asyncio.timeout(_LONGEST_S) as limit:
                 self._limit = limit
                 words = await self._witness.words(utterance.segment.pcm)
         except TimeoutError:
             if self._of == utterance.utterance_id:
-                self._failed(f"the witness said nothing within {LONGEST_S:g} s")
+                self._log_failure_once(f"the witness said nothing within {_LONGEST_S:g} s")
         except Unavailable as fault:
-            self._failed(str(fault))
+            self._log_failure_once(str(fault))
         else:
             self.failures = 0
             known = rules.form, rules.catalogue
-            otherwise = await asyncio.to_thread(contradicted, reading.words, words, *known)
+            otherwise = await asyncio.to_thread(find_contradictions, reading.words, words, *known)
             if otherwise and self._of == utterance.utterance_id:
                 self._post(Contradicted(utterance.utterance_id, otherwise))
         finally:
             self._limit = None
 
-    def _failed(self, why: str) -> None:
+    def _log_failure_once(self, why: str) -> None:
         self.failures += 1
         last = "; it is not asked again until the next start" if self.failures == MOST_FAILURES else ""
         logger.warning("%s: entries are held without a second hearing%s", why, last)

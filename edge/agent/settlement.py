@@ -21,18 +21,18 @@ from edge.keep.journal_thread import JournalThread
 
 logger = logging.getLogger(__name__)
 
-REOPENED_AT_ONCE = 10_000
+_REOPENED_AT_ONCE = 10_000
 """Limit of events reopened in one transaction: about 150 ms, during which the journal is blocked."""
 
-OVERTAKEN = {
+_OVERTAKEN = {
     "sequence_reused": "its numbers were used before",
     "another_instance": "another journal of this device has gone on since",
 }
 """The inventory's reasons for rejections that every further event would meet too, and their meanings."""
 
-UNKNOWN = "which this device never sent, or has removed since to make room"  # Such an answer changes nothing.
+_UNKNOWN = "which this device never sent, or has removed since to make room"  # Such an answer changes nothing.
 
-UNDELIVERABLE = "undeliverable"  # A dead letter's reason for the operator; the log has the broker's.
+_UNDELIVERABLE = "undeliverable"  # A dead letter's reason for the operator; the log has the broker's.
 Outcome = Sent | Settle | Reopen | DeadLetter  # The commands of the relay that change the journal.
 
 
@@ -72,7 +72,7 @@ class Settlement:
         match outcome:
             case Sent(event_id):
                 if not await self._executor(lambda journal: journal.outbox.mark_sent(event_id)):
-                    logger.info("the broker took %s, %s", event_id, UNKNOWN)
+                    logger.info("the broker took %s, %s", event_id, _UNKNOWN)
             case Settle(event_id, receipt):
                 await self._settle(event_id, receipt)
             case Reopen(sequence):
@@ -81,9 +81,9 @@ class Settlement:
                 await self._withhold(event_id, reason)
 
     async def _settle(self, event_id: str, receipt: Receipt | None) -> None:
-        struck = await self._executor(lambda journal: _struck_off(journal, event_id, receipt))
+        struck = await self._executor(lambda journal: _settle(journal, event_id, receipt))
         if not struck.is_ours:
-            logger.warning("a receipt came for %s, %s", event_id, UNKNOWN)
+            logger.warning("a receipt came for %s, %s", event_id, _UNKNOWN)
         elif receipt is not None and receipt.turned_down:
             does = "refuses" if receipt.outcome is ReceiptOutcome.REFUSED else "has already"
             logger.warning("the inventory %s %s: %s", does, event_id, ", ".join(receipt.reasons))
@@ -92,10 +92,10 @@ class Settlement:
         if struck.unsettled == 0:
             self.nothing_owed.set()
         if struck.is_ours and receipt is not None and self.superseded is None:
-            await self._see_whether_overtaken(receipt, struck.newest)
+            await self._check_superseded(receipt, struck.newest)
 
-    async def _see_whether_overtaken(self, receipt: Receipt, newest: int) -> None:
-        why = next((OVERTAKEN[reason] for reason in receipt.reasons if reason in OVERTAKEN), None)
+    async def _check_superseded(self, receipt: Receipt, newest: int) -> None:
+        why = next((_OVERTAKEN[reason] for reason in receipt.reasons if reason in _OVERTAKEN), None)
         if receipt.handled > newest:
             why = f"the inventory has handled number {receipt.handled} of this device, and it ends at {newest}"
         if why is None:
@@ -125,9 +125,9 @@ class Settlement:
         newest = await self._executor(lambda journal: journal.outbox.last())
         reopened = 0
         # From the end, so that after a crash the pending events still reach to the newest.
-        for last in range(0 if newest is None else newest.sequence, first - 1, -REOPENED_AT_ONCE):
-            lowest = max(first, last - REOPENED_AT_ONCE + 1)
-            reopened += await self._executor(partial(_reopened, first=lowest, last=last))
+        for last in range(0 if newest is None else newest.sequence, first - 1, -_REOPENED_AT_ONCE):
+            lowest = max(first, last - _REOPENED_AT_ONCE + 1)
+            reopened += await self._executor(partial(_reopen_range, first=lowest, last=last))
         self.sent_again += reopened
         logger.warning(
             "the inventory lacks number %d and those after it, which it had confirmed (is it new, or restored?): "
@@ -144,15 +144,15 @@ class Settlement:
                 "%s is set aside, so that it holds up nothing: %s. `dockvoice queue list --held` shows it",
                 *(event_id, reason),
             )
-            self._turned_down(Receipt(event_id, ReceiptOutcome.REFUSED, (UNDELIVERABLE,)))
+            self._turned_down(Receipt(event_id, ReceiptOutcome.REFUSED, (_UNDELIVERABLE,)))
 
 
-def _reopened(journal: Journal, first: int, last: int) -> int:
+def _reopen_range(journal: Journal, first: int, last: int) -> int:
     return journal.outbox.reopen(first, last)
 
 
 @dataclass(frozen=True, slots=True)
-class _Struck:
+class _Settled:
     """The result of settling an event."""
 
     was_owed: bool
@@ -161,7 +161,7 @@ class _Struck:
     newest: int  # The last number of the journal.
 
 
-def _struck_off(journal: Journal, event_id: str, receipt: Receipt | None) -> _Struck:
+def _settle(journal: Journal, event_id: str, receipt: Receipt | None) -> _Settled:
     was_owed = journal.outbox.is_event_pending(event_id)
     is_ours, newest = journal.outbox.settle(event_id, receipt), journal.outbox.last()
-    return _Struck(was_owed, is_ours, journal.outbox.count_unsettled(), 0 if newest is None else newest.sequence)
+    return _Settled(was_owed, is_ours, journal.outbox.count_unsettled(), 0 if newest is None else newest.sequence)

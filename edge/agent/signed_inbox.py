@@ -19,7 +19,7 @@ from dockvoice_protocol.mqtt import Delivered
 from dockvoice_protocol.records import ExpectedList, Operator, PlaceKind, ReceivingPlace, Roster, operators_of
 from dockvoice_protocol.signed import LARGEST, Forged, parse_place, read_expected, read_roster
 from dockvoice_protocol.terminal.plain_text import escape_line
-from edge.agent.review_delivery import pinned_key
+from edge.agent.review_delivery import load_pinned_key
 from edge.agree.expectations import Expectations
 from edge.config import Settings
 from edge.keep.journal import Journal, JournalReader
@@ -28,13 +28,13 @@ from edge.keep.signed import ListResult, SignedLists
 
 logger = logging.getLogger(__name__)
 
-ROSTER = "roster"  # The roster's key in the journal; a site has one.
+_ROSTER = "roster"  # The roster's key in the journal; a site has one.
 
-DEVICE_LEVELS: tuple[list[str], ...] = ([], ["clips"])
+_DEVICE_LEVELS: tuple[list[str], ...] = ([], ["clips"])
 """Topic levels between a device's name and the last level of its topics."""
 
 
-class Versioned(Protocol):
+class _Versioned(Protocol):
     """A publication whose newer version replaces the older."""
 
     @property
@@ -46,12 +46,12 @@ class Versioned(Protocol):
         """Whether it withdraws the publication."""
 
 
-One = TypeVar("One", bound=Versioned)
+One = TypeVar("One", bound=_Versioned)
 
 
 @dataclass(frozen=True, slots=True)
 class Published(Generic[One]):
-    """One kind of publication: its topics, parser and table."""
+    """One kind of signed publication: its topics, parser and table."""
 
     kind: str  # Its name in the log.
     topics: str  # The topic filter to subscribe to.
@@ -72,7 +72,7 @@ class Refusal:
 
 
 class NotAdmitted(Exception):
-    """The signature is valid, but this device cannot use the content."""
+    """Raised for a validly signed message that this device cannot use."""
 
     def __init__(self, reason: str, told: str) -> None:
         super().__init__(told)
@@ -84,7 +84,7 @@ async def _admit_all(_about: str, _one: object) -> None:
 
 
 class SignedInbox(Generic[One]):
-    """Receives one kind of publication, and has the latest of each. Use it in the event loop only."""
+    """Stores signed publications of one kind, and holds the latest of each. Use it in the event loop only."""
 
     def __init__(
         self,
@@ -116,7 +116,7 @@ class SignedInbox(Generic[One]):
         self._admit = admit
         self._floor = floor
         self.carries = published.carries
-        self.latest: dict[str, One] = {} if key is None else executor.now(partial(self._kept_from, key=key))
+        self.latest: dict[str, One] = {} if key is None else executor.now(partial(self._load_verified, key=key))
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -132,9 +132,9 @@ class SignedInbox(Generic[One]):
             about = self._published.about(message.topic)
             if not message.payload:
                 logger.info("%s was cleared at the broker: what was taken stays until withdrawn", about)
-            elif not await self._is_known(about, message.payload):
+            elif not await self._is_stored(about, message.payload):
                 read = partial(self._published.read, message.payload, about, self._key)
-                await self._keep(about, await asyncio.to_thread(read), message.payload.decode())
+                await self._store_if_newer(about, await asyncio.to_thread(read), message.payload.decode())
         except Forged as fault:
             logger.warning("%s: a %s is not taken: %s", where, kind, fault)
             self._refused(Refusal("forged", about))
@@ -142,7 +142,7 @@ class SignedInbox(Generic[One]):
             logger.warning("%s: is no %s for here: %s", where, kind, fault)
             self._refused(Refusal("malformed", about))
 
-    async def _is_known(self, about: str, payload: bytes) -> bool:
+    async def _is_stored(self, about: str, payload: bytes) -> bool:
         if len(payload) > LARGEST or about not in self.latest:
             return False
         try:
@@ -151,7 +151,7 @@ class SignedInbox(Generic[One]):
             return False
         return await self._executor(lambda journal: self._published.lists(journal).is_known(self._site, about, body))
 
-    async def _keep(self, about: str, one: One, body: str) -> None:
+    async def _store_if_newer(self, about: str, one: One, body: str) -> None:
         kind, kept = self._published.kind, None if one.withdrawn else body
         if one.version < (floor := self._floor(about)):
             logger.warning(
@@ -181,7 +181,7 @@ class SignedInbox(Generic[One]):
             self.latest[about] = one
             self._took(about, one)
 
-    def _kept_from(self, journal: JournalReader, key: PublicKey) -> dict[str, One]:
+    def _load_verified(self, journal: JournalReader, key: PublicKey) -> dict[str, One]:
         """The stored messages, verified again, since the key or the floor may have changed."""
         found = {}
         for about, body in self._published.lists(journal).bodies(self._site):
@@ -216,7 +216,7 @@ class ExpectedReceipts:
             Topics.expected(prefix, site),
             # A device named "expected" has topics with the same prefix: one level shorter, or those of its clips.
             carries=lambda topic: (
-                topic.startswith(root) and topic.removeprefix(root).split("/")[:-1] not in DEVICE_LEVELS
+                topic.startswith(root) and topic.removeprefix(root).split("/")[:-1] not in _DEVICE_LEVELS
             ),
             about=lambda topic: str(parse_place(prefix, site, topic)),
             read=read,
@@ -249,29 +249,29 @@ class SiteCrew:
         """`changed` is called with the new operators."""
         topic, site = Topics.roster(settings.deliver.prefix, settings.site), settings.site
         roster = Published(
-            ROSTER,
+            _ROSTER,
             topic,
             carries=lambda named: named == topic,
-            about=lambda _: ROSTER,
+            about=lambda _: _ROSTER,
             read=lambda payload, _, signed_by: read_roster(payload, site, signed_by),
             lists=lambda journal: journal.roster,
         )
         self._settled = operators_of(settings.agree.operators) or None
         self._changed = changed
         self._refusal: str | None = None
-        floor = settings.deliver.floor(ROSTER)
+        floor = settings.deliver.floor(_ROSTER)
         self.inbox = SignedInbox(
             roster, site, key, executor, heartbeat, took=self._took, refused=self._refused, floor=lambda _: floor
         )
 
     def operators(self) -> tuple[Operator, ...] | None:
         """The operators that may sign on; None: no sign-on is needed."""
-        one = self.inbox.latest.get(ROSTER)
+        one = self.inbox.latest.get(_ROSTER)
         return self._settled if one is None or one.withdrawn else one.operators
 
     def status(self) -> dict[str, Any] | None:
         """The current roster's version, and why a later one was refused; without operators' names and numbers."""
-        one = self.inbox.latest.get(ROSTER)
+        one = self.inbox.latest.get(_ROSTER)
         known: dict[str, Any] = {} if one is None else {"version": one.version}
         return known | ({} if self._refusal is None else {"refused": self._refusal}) or None
 
@@ -284,21 +284,21 @@ class SiteCrew:
         self._refusal = why.reason
 
 
-def operators_at_start(settings: Settings) -> tuple[Operator, ...] | None:
+def load_operators(settings: Settings) -> tuple[Operator, ...] | None:
     """The operators at the start, from the journal read-only; None: no sign-on is needed. Raises Misconfigured."""
-    key, settled = pinned_key(settings.deliver.decisions_key), operators_of(settings.agree.operators) or None
+    key, settled = load_pinned_key(settings.deliver.decisions_key), operators_of(settings.agree.operators) or None
     if key is None:
         return settled
     try:
         with Journal.inspect(settings.state) as journal:
             bodies = dict(journal.roster.bodies(settings.site))
-        one = read_roster(bodies[ROSTER].encode(), settings.site, key)
-        return settled if one.version < settings.deliver.floor(ROSTER) else one.operators
+        one = read_roster(bodies[_ROSTER].encode(), settings.site, key)
+        return settled if one.version < settings.deliver.floor(_ROSTER) else one.operators
     except (UnreadableInput, KeyError, MalformedMessage):  # no journal, an older one, no roster, or another key's
         return settled
 
 
-def names_of(operators: Iterable[Operator] | None) -> tuple[str, ...]:
-    """All words that they sign on with, numbers and names."""
+def sign_on_words(operators: Iterable[Operator] | None) -> tuple[str, ...]:
+    """The numbers and names that operators sign on with."""
     said = (name for one in operators or () for name in (one.number or "", *one.spoken))
     return tuple(dict.fromkeys(filter(None, said)))

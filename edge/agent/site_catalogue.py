@@ -22,7 +22,7 @@ from dockvoice_protocol.hash_chain import PublicKey
 from dockvoice_protocol.records.master import MOST_WORDS, OF_WORDS, MasterData
 from dockvoice_protocol.signed import parse_kind, read_master
 from dockvoice_protocol.terminal.plain_text import escape_line
-from edge.agent.review_delivery import pinned_key
+from edge.agent.review_delivery import load_pinned_key
 from edge.agent.signed_inbox import NotAdmitted, Published, Refusal, SignedInbox
 from edge.config import Settings
 from edge.keep.journal import Journal
@@ -30,13 +30,13 @@ from edge.keep.journal_thread import JournalThread
 
 logger = logging.getLogger(__name__)
 
-BREAKS_FORM = "breaks_form"  # Reason for refusing master data with which a loaded form cannot be filled.
+_BREAKS_FORM = "breaks_form"  # Reason for refusing master data with which a loaded form cannot be filled.
 
-LONGEST = 300  # Limit of characters of a refusal's details on the status topic.
+_LONGEST = 300  # Limit of characters of a refusal's details on the status topic.
 
-MOST_KINDS = 200  # Limit of kinds on the status topic; the journal has the same.
+_MOST_KINDS = 200  # Limit of kinds on the status topic; the journal has the same.
 
-LOOK_S = 0.1  # Poll interval, with a heartbeat, while new data is validated in a thread.
+_LOOK_S = 0.1  # Poll interval, with a heartbeat, while new data is validated in a thread.
 
 Made = TypeVar("Made")
 
@@ -93,13 +93,13 @@ class SiteCatalogue(Generic[Made]):
             took=self._took,
             refused=self._refused,
             admit=self._admit,
-            floor=partial(_floor, settings),
+            floor=partial(_lowest_version, settings),
         )
 
     def status(self) -> dict[str, Any] | None:
         """For each kind, the active version, the one that needs a restart, and why the last one was refused."""
         runs = self._renewal.in_force()
-        kinds = sorted({*runs, *self.inbox.latest, *self._refusals})[:MOST_KINDS]
+        kinds = sorted({*runs, *self.inbox.latest, *self._refusals})[:_MOST_KINDS]
         told = {kind: self._status_of(kind, runs.get(kind)) for kind in kinds}
         return {kind: said for kind, said in told.items() if said} or None
 
@@ -112,7 +112,7 @@ class SiteCatalogue(Generic[Made]):
             said["unheard"] = list(unheard)[:MOST_WORDS]
         if (refusal := self._refusals.get(kind)) is not None:
             version = {} if refusal.version is None else {"version": refusal.version}
-            told = {} if refusal.told is None else {"told": escape_line(refusal.told)[:LONGEST]}
+            told = {} if refusal.told is None else {"told": escape_line(refusal.told)[:_LONGEST]}
             said["refused"] = {"reason": refusal.reason, **version, **told}
         return said
 
@@ -130,9 +130,9 @@ class SiteCatalogue(Generic[Made]):
             trying = group.create_task(asyncio.to_thread(attempt))
             while not trying.done():  # compiling a new grammar takes a second, more on a small device
                 self._heartbeat()
-                await asyncio.wait([trying], timeout=LOOK_S)
+                await asyncio.wait([trying], timeout=_LOOK_S)
         if isinstance(made := trying.result(), Misconfigured):
-            raise NotAdmitted(BREAKS_FORM, str(made))
+            raise NotAdmitted(_BREAKS_FORM, str(made))
         self._made = made
 
     def _took(self, kind: str, one: MasterData) -> None:
@@ -143,13 +143,13 @@ class SiteCatalogue(Generic[Made]):
             self._renewal.ready(made)
 
     def _refused(self, why: Refusal) -> None:
-        if why.about is not None and (why.about in self._refusals or len(self._refusals) < MOST_KINDS):
+        if why.about is not None and (why.about in self._refusals or len(self._refusals) < _MOST_KINDS):
             self._refusals[why.about] = why
 
 
-def published_at_start(settings: Settings) -> tuple[MasterData, ...]:
+def load_published(settings: Settings) -> tuple[MasterData, ...]:
     """The stored master data at the start, from the journal read-only. Raises Misconfigured."""
-    key = pinned_key(settings.deliver.decisions_key)
+    key = load_pinned_key(settings.deliver.decisions_key)
     if key is None:
         return ()
     try:
@@ -157,34 +157,34 @@ def published_at_start(settings: Settings) -> tuple[MasterData, ...]:
             bodies = journal.catalogue.bodies(settings.site)
     except UnreadableInput:  # no journal, or an older one
         return ()
-    read = partial(_read, settings.site, key)
+    read = partial(_parse_stored, settings.site, key)
     found = (read(kind, body) for kind, body in bodies)
-    return tuple(one for one in found if one is not None and one.version >= _floor(settings, one.kind))
+    return tuple(one for one in found if one is not None and one.version >= _lowest_version(settings, one.kind))
 
 
-def _floor(settings: Settings, kind: str) -> int:
+def _lowest_version(settings: Settings, kind: str) -> int:
     """The lowest accepted version of a kind."""
     return settings.deliver.floor(f"catalogue/{kind}")
 
 
-def _read(site: str, key: PublicKey, kind: str, body: str) -> MasterData | None:
+def _parse_stored(site: str, key: PublicKey, kind: str, body: str) -> MasterData | None:
     try:
         return read_master(body.encode(), site, kind, key)
     except MalformedMessage:  # signed with a former key; the inbox logs it
         return None
 
 
-def catalogue_at_start(settings: Settings, forms: Iterable[Form] = ()) -> Catalogue:
+def load_site_catalogue(settings: Settings, forms: Iterable[Form] = ()) -> Catalogue:
     """The catalogue for these forms: the files beside the settings, overridden by the published data.
 
     Where the published data breaks a form that was changed on this device, the files alone: a device that does not
     start could not receive better data. Raises Misconfigured for unusable files.
     """
     files = Catalogue.load(settings.catalogue_directory)
-    if not (published := published_at_start(settings)):
+    if not (published := load_published(settings)):
         return files
     try:
-        return under(files, published, forms)
+        return override_files(files, published, forms)
     except Misconfigured as fault:
         logger.warning(
             "what the inventory published is not used, but the files in %s: %s", settings.catalogue_directory, fault
@@ -192,7 +192,7 @@ def catalogue_at_start(settings: Settings, forms: Iterable[Form] = ()) -> Catalo
         return files
 
 
-def under(files: Catalogue, published: Iterable[MasterData], forms: Iterable[Form]) -> Catalogue:
+def override_files(files: Catalogue, published: Iterable[MasterData], forms: Iterable[Form]) -> Catalogue:
     """The files overridden by the published data. Raises Misconfigured where one of the forms cannot be filled."""
     catalogue = files.with_published(published)
     teach(forms, catalogue)

@@ -25,7 +25,7 @@ from edge.agree.decide import Rules
 from edge.config import Scan
 from edge.ports import Attention, Interpreter, WholeUtterance
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Segment, Utterance
-from edge.understand.proposal import proposal
+from edge.understand.proposal import propose_reading
 
 KEYBOARD = "keyboard"  # The source of typed utterances in the journal.
 
@@ -55,62 +55,62 @@ class Readers:
     async def _unspoken(self, utterance: Utterance) -> Reading:
         """Parse typed text or a scan."""
         if utterance.source == SCANNER:
-            return scanned(utterance, self.rules, self.sending)
-        return typed(utterance.typed or "", self.rules, self.typed_in)
+            return parse_scan(utterance, self.rules, self.sending)
+        return read_typed(utterance.typed or "", self.rules, self.typed_in)
 
 
-def scanned(utterance: Utterance, rules: Rules, sending: ScannerFormat) -> Reading:
+def parse_scan(utterance: Utterance, rules: Rules, sending: ScannerFormat) -> Reading:
     """Parse a scan. Two-digit years are relative to the day of the scan."""
     today = to_zone(utterance.heard_at, None).date()
     return read_scan(utterance.typed or "", rules.form, rules.catalogue, today, sending)
 
 
-def sending(scan: Scan) -> ScannerFormat:
+def scanner_format(scan: Scan) -> ScannerFormat:
     """The scanner's format in the settings."""
     return ScannerFormat(scan.prefix, scan.suffix, scan.symbology, scan.sends_separators)
 
 
-def typed(text: str, rules: Rules, besides: Language | None = None) -> Reading:
+def read_typed(text: str, rules: Rules, besides: Language | None = None) -> Reading:
     """Read a typed line, in words or figures.
 
     `besides` is a second language for typed text: the device's own. The language that explains more of the line wins; a
     line that takes something back in either is no entry in any.
     """
-    readings = [_read(text, rules, rules.language)]
+    readings = [_read_in_language(text, rules, rules.language)]
     if besides is None or besides is rules.language:
         return readings[0]
-    readings.append(_read(text, rules, besides))
+    readings.append(_read_in_language(text, rules, besides))
     words = readings[0].words
     if any(takes_back(words, language) for language in (rules.language, besides)):
         readings = [reading for reading in readings if not reading.fields] or readings
-    best = max(readings, key=_says)
+    best = max(readings, key=_count_understood)
     # The dialogue knows only the spoken language's cues: it would take a complete correction for the next entry.
     unknown = best is readings[-1] and best.act is Act.RECORD and corrects(words, besides)
-    return _unclear(best) if unknown else best
+    return _as_not_dictation(best) if unknown else best
 
 
-def _read(text: str, rules: Rules, language: Language) -> Reading:
+def _read_in_language(text: str, rules: Rules, language: Language) -> Reading:
     form, catalogue = rules.form, rules.catalogue
     words = transcribed(text, form, catalogue, language)
-    reading = proposal(KEYBOARD, words, form, catalogue, language, noise_s=0.0)
+    reading = propose_reading(KEYBOARD, words, form, catalogue, language, noise_s=0.0)
     # Typed text is always meant for the device: only a line without any content is talk.
     talk = reading.not_understood is NotUnderstood.TALK and not murmurs(words, language)
-    reading = _unclear(reading) if talk else reading
+    reading = _as_not_dictation(reading) if talk else reading
     return reading if language is rules.language else replace(reading, preface=None)
 
 
-def _unclear(reading: Reading) -> Reading:
+def _as_not_dictation(reading: Reading) -> Reading:
     return replace(reading, fields={}, not_understood=NotUnderstood.NOT_DICTATION)
 
 
-def _says(reading: Reading) -> int:
+def _count_understood(reading: Reading) -> int:
     """How much is understood: 1 plus the number of fields with a value, or 0."""
     if reading.not_understood is not None:
         return 0
     return 1 + sum(said.value is not None for said in reading.fields.values())
 
 
-def pressed(asked: Act | Command, language: Language) -> str:
+def words_for_key(asked: Act | Command, language: Language) -> str:
     """The words that a key types for a command, yes, no or cancel."""
     return wording(Asked(Act.COMMAND, asked) if isinstance(asked, Command) else Asked(asked), language)
 
@@ -124,7 +124,7 @@ def typed_utterance(
     """
     samples = len(SILENCE) // SAMPLE_BYTES
     segment = Segment(0, 0, samples, samples, closing, SILENCE)
-    kept = None if text is None else _line(text)
+    kept = None if text is None else _to_valid_line(text)
     return Utterance(str(uuid_utils.uuid7()), form, KEYBOARD, datetime.now(UTC), segment, kept, language=language)
 
 
@@ -133,7 +133,7 @@ def scanned_utterance(form: str, scan: str, device: str, language: str | None = 
     return replace(typed_utterance(form, scan, language=language), source=SCANNER, device=device)
 
 
-def _line(text: str) -> str:
+def _to_valid_line(text: str) -> str:
     """The line as valid UTF-8: lone surrogates and invalid bytes become U+FFFD. Raises UnreadableInput if too long."""
     line = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if (found := len(line.encode())) > LONGEST_LINE_BYTES:

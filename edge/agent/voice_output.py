@@ -36,17 +36,17 @@ from edge.speak.wording import Phrasing
 
 logger = logging.getLogger(__name__)
 
-LOOKING_S = 5.0
+_LOOKING_S = 5.0
 """Timeout for finding a speaker: it takes a tenth of a second, or for ever."""
 
 LOOK_EVERY_S = 1.0  # Poll interval for a new speaker; each poll takes 5 ms of a processor.
 
-AGAIN_S = 30.0
+_AGAIN_S = 30.0
 """Shortest interval between prompts for the same recurring fault; its earcon plays each time. Also the retry interval
 of a voice that failed."""
 
 
-SOUNDS = {
+_SOUNDS = {
     Outcome.ACCEPT: Earcon.STORED,
     Outcome.ASK: Earcon.QUESTION,
     Outcome.REPEAT: Earcon.NOT_UNDERSTOOD,
@@ -55,13 +55,13 @@ SOUNDS = {
 """The earcon for each outcome. Noise and talk are ignored silently."""
 
 
-def replies(verdict: Verdict, *, always: bool) -> Iterator[Sound | Say]:
+def reply_to_verdict(verdict: Verdict, *, always: bool) -> Iterator[Sound | Say]:
     """The reply to a verdict without a dialogue: an earcon and a prompt.
 
     `always`: certain entries are read back too.
     """
-    if verdict.outcome in SOUNDS:
-        yield Sound(SOUNDS[verdict.outcome])
+    if verdict.outcome in _SOUNDS:
+        yield Sound(_SOUNDS[verdict.outcome])
     match verdict.outcome:
         case Outcome.ACCEPT if always or verdict.confirm is not Confirmation.EARCON:
             yield Say(Prompt.READBACK, verdict.fields)
@@ -104,7 +104,7 @@ class VoiceOutput:
         self._own = EchoDetector()
         self._phrasing = Phrasing(form, language, self._forms)
         self._loudspeaker = Loudspeaker(settings.device, settings.volume_db, taken=self._own.note_played)
-        self._phrases = phrases(settings, clients)
+        self._phrases = make_voice(settings, clients)
         self._phrases_in = {language: self._phrases}
         self._speaker = Speaker(self._loudspeaker, self._phrases, self._phrasing, settings.rate)
         self._looked = asyncio.Event()
@@ -115,10 +115,10 @@ class VoiceOutput:
 
     def deaf_to_itself(self, scorer: SpeechScorer) -> SpeechScorer:
         """Wrap the speech detector so that it ignores this voice; speech over the voice silences it."""
-        return EchoSuppressed(scorer, self._own, time.monotonic, self._spoken_over)
+        return EchoSuppressed(scorer, self._own, time.monotonic, self._on_spoken_over)
 
-    def _spoken_over(self) -> None:
-        """Silence the voice and note that it was cut off. Also called in the ear's thread."""
+    def _on_spoken_over(self) -> None:
+        """Silence the voice, and record that it was cut off. Also called in the ear's thread."""
         if self._loudspeaker.stop_speaking():
             self._cut_off = True
 
@@ -143,9 +143,9 @@ class VoiceOutput:
         while not self._loudspeaker.is_open:
             await asyncio.sleep(LOOK_EVERY_S)
             if lookout.is_attempt_due(await asyncio.to_thread(playback_devices), time.monotonic()):
-                await self._try(lookout)
+                await self._try_to_open(lookout)
 
-    async def _try(self, lookout: ReopenSchedule) -> None:
+    async def _try_to_open(self, lookout: ReopenSchedule) -> None:
         if not await self._opens() and lookout.is_rescan_due(time.monotonic()) and await self._blink():
             lookout.note_rescan(time.monotonic())
             await self._opens()
@@ -163,9 +163,9 @@ class VoiceOutput:
         return self._settings.enabled is True
 
     async def is_heard(self) -> bool:
-        """Whether prompts are audible now: there is a speaker and a voice; False after LOOKING_S seconds."""
+        """Whether prompts are audible now: there is a speaker and a voice; False after _LOOKING_S seconds."""
         try:
-            return await asyncio.wait_for(self._found(), LOOKING_S)
+            return await asyncio.wait_for(self._found(), _LOOKING_S)
         except TimeoutError:
             return False
 
@@ -174,8 +174,8 @@ class VoiceOutput:
         return await self._loudspeaker.is_heard() and await self.has_voice()
 
     async def has_voice(self) -> bool:
-        """Whether there is a voice, a service's or this machine's. A failure is cached for AGAIN_S seconds."""
-        if time.monotonic() - self._mute_since < AGAIN_S:
+        """Whether there is a voice, a service's or this machine's. A failure is cached for _AGAIN_S seconds."""
+        if time.monotonic() - self._mute_since < _AGAIN_S:
             return False
         try:
             await self._phrases.synthesise(self._phrasing.constant_clauses()[0], self._settings.rate)
@@ -197,16 +197,16 @@ class VoiceOutput:
     def order(self, order: Say | Sound | Hush | Adjust) -> None:
         """Queue an order of the dialogue, except repeated prompts for the same fault. Returns at once."""
         if isinstance(order, Hush):
-            self._spoken_over()
-        elif not (isinstance(order, Say) and self._was_told(order)):
+            self._on_spoken_over()
+        elif not (isinstance(order, Say) and self._was_spoken_lately(order)):
             self._speaker.order(order)
 
-    def _was_told(self, say: Say) -> bool:
-        """Whether the same prompt for a fault, or its end, was spoken less than AGAIN_S seconds ago."""
+    def _was_spoken_lately(self, say: Say) -> bool:
+        """Whether the same prompt for a fault, or its end, was spoken less than _AGAIN_S seconds ago."""
         if say.prompt not in {Prompt.FAULT, Prompt.HEALED}:
             return False
         told, now = (say.prompt, say.slots.get("fault", "")), time.monotonic()
-        if now - self._told.get(told, -AGAIN_S) < AGAIN_S:
+        if now - self._told.get(told, -_AGAIN_S) < _AGAIN_S:
             return True
         self._told[told] = now
         return False
@@ -216,31 +216,31 @@ class VoiceOutput:
         spoken = language or self._settings.language.value
         self._phrasing = Phrasing(form, spoken, self._forms)
         if spoken not in self._phrases_in:
-            self._phrases_in[spoken] = phrases(self._settings, self._clients, spoken)
+            self._phrases_in[spoken] = make_voice(self._settings, self._clients, spoken)
         self._phrases = self._phrases_in[spoken]
         self._speaker.set_voice(self._phrases, self._phrasing)
 
-    def dictated(self, told: DictationEvent, *, agreed: bool) -> None:
+    def announce_dictation(self, told: DictationEvent, *, agreed: bool) -> None:
         """Announce an event of dictation; `agreed`: the dialogue replies to verdicts."""
         match told:
             case Decided(reading=Reading(not_understood=ScanFault() as fault)) if not agreed:
                 self._speaker.order(Sound(Earcon.NOT_UNDERSTOOD))
                 self._speaker.order(Say(Prompt.SCAN_FAULT, slots={"scan": str(fault)}))
             case Decided(verdict=verdict) if not agreed:
-                for order in replies(verdict, always=self._settings.read_back is ReadBack.ALWAYS):
+                for order in reply_to_verdict(verdict, always=self._settings.read_back is ReadBack.ALWAYS):
                     self._speaker.order(order)
             case CaptureStopped():
-                self.happened(Hardware("not_recording"))
+                self.announce(Hardware("not_recording"))
             case CaptureResumed():
-                self.happened(Hardware("not_recording", healed=True))
+                self.announce(Hardware("not_recording", healed=True))
             case _:
                 pass
 
-    def locked(self, begins: bool) -> None:
-        """Announce that another program locks or unlocks the journal. The dialogue cannot: its steps wait for it."""
-        self.happened(Hardware("storage_locked", healed=not begins))
+    def announce_lock(self, begins: bool) -> None:
+        """Announce that another program has locked or unlocked the journal, for which the dialogue waits."""
+        self.announce(Hardware("storage_locked", healed=not begins))
 
-    def happened(self, what: Hardware | InventoryAnswered | OfficeDecided) -> None:
+    def announce(self, what: Hardware | InventoryAnswered | OfficeDecided) -> None:
         """Announce an event without a dialogue: a fault at once, a rejection or declined posting in a quiet moment."""
         match what:
             case InventoryAnswered():
@@ -254,15 +254,15 @@ class VoiceOutput:
                 self.order(Say(Prompt.FAULT, slots={"fault": code}, priority=True))
 
 
-def phrases(settings: Speak, clients: Mapping[str, Any], spoken: str | None = None) -> ClauseCache:
+def make_voice(settings: Speak, clients: Mapping[str, Any], spoken: str | None = None) -> ClauseCache:
     """The voice in the settings; espeak is the fallback of a service's. `spoken` selects another language."""
     language = spoken or settings.language.value
     if settings.voice is VoiceKind.ESPEAK:
         return ClauseCache(EspeakVoice, language)
-    return ClauseCache(_of_service(settings, clients), language, stand_in=EspeakVoice)
+    return ClauseCache(_make_service_voice(settings, clients), language, stand_in=EspeakVoice)
 
 
-def _of_service(settings: Speak, clients: Mapping[str, Any]) -> VoiceAtPace:
+def _make_service_voice(settings: Speak, clients: Mapping[str, Any]) -> VoiceAtPace:
     client, model, speaker = clients[str(settings.client)], str(settings.model), str(settings.speaker)
     match settings.voice:
         case VoiceKind.OPENAI:
@@ -277,13 +277,15 @@ def _of_service(settings: Speak, clients: Mapping[str, Any]) -> VoiceAtPace:
 LISTEN_FOR_SPEAKER_EVERY_S = 1.5
 """Poll interval for a speaker. Two equal results in a row count, to debounce a plug."""
 
-LONGEST_S = 60.0  # Longest wait for a quiet moment to begin the dialogue, where speech or noise never ends.
+_LONGEST_S = 60.0  # Longest wait for a quiet moment to begin the dialogue, where speech or noise never ends.
 
-UNHEARD = "nothing is read back, the operator cannot hear the device: %s%s. A speaker that appears is used from then on"
-LACK = "it lacks a speaker or a voice; where there shall be none, set speak.enabled = false"
-ALONE = "; each utterance is recorded, or not, by itself"
-HEARD = "speaker: there is one now, the operator hears the device"
-LOST = "speaker: there is none any more; what is asked is not heard, and goes to a person unanswered"
+_UNHEARD = (
+    "nothing is read back, the operator cannot hear the device: %s%s. A speaker that appears is used from then on"
+)
+_LACK = "it lacks a speaker or a voice; where there shall be none, set speak.enabled = false"
+_ALONE = "; each utterance is recorded, or not, by itself"
+_HEARD = "speaker: there is one now, the operator hears the device"
+_LOST = "speaker: there is none any more; what is asked is not heard, and goes to a person unanswered"
 
 
 class AudibilityMonitor:
@@ -307,7 +309,7 @@ class AudibilityMonitor:
         self._heard = False
         self._since = 0.0
 
-    async def find_out(self) -> None:
+    async def determine_at_start(self) -> None:
         """Determine audibility at the start; without it, suspend a dialogue that depends on it.
 
         The dialogue stays where the settings require a speaker and there is a voice.
@@ -319,7 +321,7 @@ class AudibilityMonitor:
         waited_for = self._speaking.is_waited_for and await self._speaking.has_voice()
         if self._conversing is not None and not waited_for:
             self._dictation.stop_conversing()
-        logger.warning(UNHEARD, self._speaking.lack or LACK, "" if self._dictation.converses else ALONE)
+        logger.warning(_UNHEARD, self._speaking.lack or _LACK, "" if self._dictation.converses else _ALONE)
 
     async def run(self) -> None:
         """Publish changes and begin the dialogue once the device is audible, until cancelled."""
@@ -332,21 +334,21 @@ class AudibilityMonitor:
             if seen is not self._heard:
                 self._changed(heard=seen)
             if seen and not begun and self._conversing is not None and self._is_quiet(self._conversing):
-                self._dictation.start_conversing(self._begin)
+                self._dictation.start_conversing(self._resume_dialogue)
                 begun = True
 
     def _changed(self, *, heard: bool) -> None:
         self._heard, self._since = heard, time.monotonic()
-        logger.warning(HEARD if heard else LOST)
+        logger.warning(_HEARD if heard else _LOST)
         self._tell(heard)
 
     def _is_quiet(self, conversing: DialogueDriver) -> bool:
-        """Whether no speech is in progress (for at most LONGEST_S) and no question of an earlier run is open."""
+        """Whether no speech is in progress (for at most _LONGEST_S) and no question of an earlier run is open."""
         if conversing.awaits:
             return False
-        return not self._dictation.attentive or time.monotonic() - self._since > LONGEST_S
+        return not self._dictation.attentive or time.monotonic() - self._since > _LONGEST_S
 
-    async def _begin(self) -> None:
+    async def _resume_dialogue(self) -> None:
         """Resume the dialogue from the journal's current state, not the one at the agent's start."""
         if self._conversing is not None:
             await self._conversing.start()

@@ -52,7 +52,7 @@ class Heartbeats:
         self._beaten = self._beaten or dict.fromkeys(self._limits, now)
 
 
-RETURN = 1.25  # Hysteresis: a level improves once this multiple of its threshold is free.
+_RETURN = 1.25  # Hysteresis: a level improves once this multiple of its threshold is free.
 
 
 class DiskLevel(IntEnum):
@@ -74,7 +74,7 @@ class DiskWatch:
     def update(self, free: int) -> bool:
         """Set the level from the free bytes, with hysteresis; return whether it changed."""
         before = self.level
-        worse, better = self._level(free, 1), self._level(free, RETURN)
+        worse, better = self._level(free, 1), self._level(free, _RETURN)
         self.level = max(worse, min(before, better))
         return self.level is not before
 
@@ -86,10 +86,10 @@ class DiskWatch:
 
 logger = logging.getLogger(__name__)
 
-IN_PLACE_EVERY_S = 0.5
+_IN_PLACE_EVERY_S = 0.5
 """Poll interval for the journal's path: speech is lost for less than a second when it is removed."""
 
-WATCH_EVERY_S = 1.0  # Interval of the health check: a small part of any watchdog's period.
+_WATCH_EVERY_S = 1.0  # Interval of the health check: a small part of any watchdog's period.
 DISK_EVERY_S = 2.0  # Poll interval of free space; the reserve covers a disk that fills faster.
 
 LATE_S = 10.0
@@ -101,7 +101,7 @@ SYNCHRONISED_S = 600.0
 
 
 class Supervisor:
-    """Background tasks that monitor dictation and delivery."""
+    """Background tasks that watch heartbeats, the state directory, disk space, the clock and the journal."""
 
     def __init__(
         self,
@@ -136,7 +136,7 @@ class Supervisor:
         while True:
             self._heartbeats.beat("loop")
             self._clock.believed()  # each call detects steps since the last
-            await self._journal_answers(tell_locked)
+            await self._wait_for_journal(tell_locked)
             self._heartbeats.beat("journal")
             if is_deaf_rightly():
                 self._heartbeats.beat("ear")
@@ -147,14 +147,14 @@ class Supervisor:
             elif now >= due:
                 self._notifier.alive()
                 due = now + (self._notifier.period_s or 0.0)
-            await asyncio.sleep(WATCH_EVERY_S)
+            await asyncio.sleep(_WATCH_EVERY_S)
 
-    async def _journal_answers(self, tell_locked: Callable[[bool], None]) -> None:
+    async def _wait_for_journal(self, tell_locked: Callable[[bool], None]) -> None:
         """Wait for the journal; while another program has it locked, ping systemd: a restart would not help."""
         is_told = False
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(WATCH_EVERY_S):
+                async with asyncio.timeout(_WATCH_EVERY_S):
                     await self._executor(lambda journal: journal.outbox.count_unsettled())
                     break
             if self._executor.locked is not None:
@@ -168,26 +168,26 @@ class Supervisor:
         if is_told:
             tell_locked(False)
 
-    async def see_that_it_is_there(self) -> None:
+    async def watch_state_directory(self) -> None:
         """Raise StorageFailed once the state directory is removed or replaced."""
         while True:
             await self._executor(lambda journal: journal.demand_in_place())
-            await asyncio.sleep(IN_PLACE_EVERY_S)
+            await asyncio.sleep(_IN_PLACE_EVERY_S)
 
-    async def make_room(self) -> None:
-        """Free space in time, stop recording before the disk is full, and resume it when there is space."""
+    async def manage_disk_space(self) -> None:
+        """Delete old data in time, stop recording before the disk is full, resume it once there is space."""
         while True:
             believed = self._clock.believed()
-            self._tell_of_clock(believed=believed)
+            self._log_clock(believed=believed)
             free = await self._executor.tidy(believed=believed)
             self._has_free(free)
             if self._disk.update(free):
-                self._tell_of_room(free)
+                self._log_disk_level(free)
             if self._disk.level is not DiskLevel.OUT:
                 self._dictation.resume_capture()
             await asyncio.sleep(DISK_EVERY_S)
 
-    def _tell_of_clock(self, *, believed: bool) -> None:
+    def _log_clock(self, *, believed: bool) -> None:
         if believed:
             self._doubted_since, self._age_waits = None, False
             return
@@ -197,7 +197,7 @@ class Supervisor:
             logger.warning("no recording is removed for its age while nobody vouches for the clock of this device")
             self._age_waits = True
 
-    def _tell_of_room(self, free: int) -> None:
+    def _log_disk_level(self, free: int) -> None:
         keep = self._settings.keep
         left = f"{self._settings.state}: {free / MB:,.1f} MB left"
         match self._disk.level:
@@ -214,6 +214,6 @@ class Supervisor:
                 logger.warning("%s: enough again", left)
 
     async def check(self) -> None:
-        """Check a journal that was too large to be checked at the start."""
+        """Check the journal's integrity, if it was too large to be checked at the start."""
         if not await self._executor(lambda journal: journal.is_checked):
             await asyncio.to_thread(Journal.check, self._settings.state)

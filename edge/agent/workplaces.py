@@ -57,7 +57,7 @@ class AtFirstUse(Interpreter):
 
 
 class Unheard(Interpreter):
-    """The interpreter of a language without a recogniser: one for another language would invent words."""
+    """The interpreter of a language without a recogniser: it reads nothing, rather than invent words."""
 
     name = "none"
 
@@ -65,7 +65,7 @@ class Unheard(Interpreter):
         self._form = form
 
     def attend(self) -> Attention:
-        """Listen to nothing."""
+        """An attention that ignores sound."""
         return WholeUtterance(self._read)
 
     async def _read(self, _: Utterance) -> Reading:
@@ -127,7 +127,7 @@ class Workplaces:
         self._present = self.at(work.form or self._present.rules.form.name, work.language)
         return self._present
 
-    def prepared_as(self, other: Workplaces) -> Workplaces:
+    def prepare_same_in(self, other: Workplaces) -> Workplaces:
         """Create in `other` the recognisers of all workplaces that exist here, and return it. Thread-safe.
 
         Takes seconds. Raises Misconfigured where a word is not in the vocabulary.
@@ -139,7 +139,7 @@ class Workplaces:
                 reader.prepare()
         return other
 
-    def become(self, other: Workplaces) -> None:
+    def replace_with(self, other: Workplaces) -> None:
         """Take over the other's workplaces, between two utterances."""
         work = self._present.work
         with self._making:

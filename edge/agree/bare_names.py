@@ -14,7 +14,7 @@ from edge.agree.readings import read_part, values_in, without_inherited
 
 SHORTEST_NAME = 3  # The fewest digits that may be an identifier.
 
-COMMA_S = next(seconds for seconds, pause in PAUSE_S if pause == COMMA)  # A pause from here on separates two numbers.
+_COMMA_S = next(seconds for seconds, pause in PAUSE_S if pause == COMMA)  # A pause from here on separates two numbers.
 
 
 def add_bare_identifier(said: Reading, claim: Reading, rules: Rules) -> Reading:
@@ -80,7 +80,7 @@ def _find_digit_spans(words: Sequence[Word], rules: Rules) -> Iterator[tuple[int
     start = 0
     for at in range(len(words) + 1):
         goes_on = at < len(words) and _parse_digit(words[at].text, rules) != ""
-        if goes_on and (at == start or words[at].start - words[at - 1].end < COMMA_S):
+        if goes_on and (at == start or words[at].start - words[at - 1].end < _COMMA_S):
             continue
         if at > start:
             yield start, at

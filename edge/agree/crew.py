@@ -18,7 +18,7 @@ from dockvoice_protocol.records import Operator
 
 @dataclass(frozen=True, slots=True)
 class SignOnCandidate:
-    """A candidate for a sign-on."""
+    """An operator whom a sign-on may mean, and whether that is sure."""
 
     operator: Operator
     sure: bool
@@ -27,9 +27,9 @@ class SignOnCandidate:
 
     @property
     def number_and_name(self) -> str:
-        """His number and name for the question whether he is meant: `4 7 1, ana`."""
+        """The operator's number and name, as the question reads them: `4 7 1, ana`."""
         number = self.operator.number
-        told = [one for one in (None if number is None else space_digits(number), self.called) if one]
+        told = [one for one in (None if number is None else _space_digits(number), self.called) if one]
         return ", ".join(dict.fromkeys(told))
 
 
@@ -50,10 +50,10 @@ def find_sign_on_candidates(said: str, crew: Sequence[Operator], language: Langu
 def render_unknown_name(said: str, language: Language) -> str:
     """An unknown name or number as prompts repeat it: a number digit by digit."""
     numbers = numbers_said(said, language)
-    return space_digits(next(iter(numbers))) if len(numbers) == 1 else said
+    return _space_digits(next(iter(numbers))) if len(numbers) == 1 else said
 
 
-def space_digits(number: str) -> str:
+def _space_digits(number: str) -> str:
     """A number spaced so that a voice reads its digits."""
     return " ".join(number)
 
@@ -74,7 +74,7 @@ def _match_operator(
         )
         and not any(_sounds_like_any(name, other) for name in names for other in map(_spoken_names, others))
     )
-    called = next(iter((*names, *_spoken_names(one))), None) or space_digits(next(iter(numbers)))
+    called = next(iter((*names, *_spoken_names(one))), None) or _space_digits(next(iter(numbers)))
     return SignOnCandidate(one, sure, called)
 
 

@@ -17,17 +17,17 @@ BREATH_S = 4.0  # After a longer pause in the middle of a sentence, people begin
 
 @dataclass(slots=True)
 class PreviousUtterance:
-    """The last utterance, if it may have been cut off in the middle of an entry."""
+    """The words of the previous utterance, whose last number a pause may have cut."""
 
     words: tuple[Word, ...] = ()
     ended: float | None = None  # In seconds of one clock; None: unknown.
 
     def is_just_before(self, began: float) -> bool:
-        """Whether an utterance that began then surely continues it."""
+        """Whether an utterance beginning at `began` surely continues this one."""
         return self.ended is not None and 0 <= began - self.ended <= BREATH_S
 
     def is_long_ago(self, began: float | None) -> bool:
-        """Whether an utterance that began then surely does not continue it."""
+        """Whether an utterance beginning at `began` surely does not continue this one."""
         return began is not None and self.ended is not None and began > self.ended + BREATH_S
 
     def remember(self, said: Reading, ended: float | None, *, goes_on: bool = False) -> bool:
@@ -41,7 +41,7 @@ class PreviousUtterance:
         return True
 
     def doubt_continued_count(self, said: Reading, rules: Rules) -> Reading:
-        """The reading, with a count unconfirmed whose beginning may be in the last utterance."""
+        """The reading, with a count unconfirmed that may have begun in the previous utterance."""
         if not are_one_number(self.words, said.words, rules.language):
             return said
         return with_unconfirmed(said, _fields_of_first_number(said, rules))
@@ -78,7 +78,7 @@ def complete_cut_number(draft: Draft, before: Sequence[Word], said: Reading, rul
     """The draft with the whole of a number that a pause cut, unconfirmed: "two hundred" | "and fifty"; or None."""
     if said.fields or not are_one_number(before, said.words, rules.language):
         return None
-    whole = join_utterance_words(before, said.words)
+    whole = _join_utterance_words(before, said.words)
     for name in find_cut_fields(draft.reading, before, rules):
         heard = read(whole, rules.form, rules.catalogue, rules.language, asked=name).get(name)
         if heard is not None and heard.value is not None and not heard.rivals:
@@ -87,7 +87,7 @@ def complete_cut_number(draft: Draft, before: Sequence[Word], said: Reading, rul
     return None
 
 
-def join_utterance_words(before: Sequence[Word], after: Sequence[Word]) -> tuple[Word, ...]:
+def _join_utterance_words(before: Sequence[Word], after: Sequence[Word]) -> tuple[Word, ...]:
     """The words of two utterances, timed without the pause between them."""
     end, start = before[-1].end, after[0].start
     moved = (replace(word, start=word.start - start + end, end=word.end - start + end) for word in after)

@@ -20,7 +20,7 @@ from edge.agree.expectations import NOTHING_EXPECTED, Expectations, find_objecti
 from edge.agree.policy import BALANCED, Demand, Policy, find_highest_demand
 from edge.records import Acoustics, Because, Closing, Confirmation, Outcome, Reason, Verdict
 
-WITHOUT_CANDIDATES = frozenset(
+_WITHOUT_CANDIDATES = frozenset(
     {Reason.FIELD_MISSING, Reason.FIELD_INVALID, Reason.NOT_IN_CATALOGUE, Reason.COUNT_DIFFERS}
 )
 """Doubts about a field without a value to offer; a recount must not be offered the first count."""
@@ -31,15 +31,15 @@ ANNOUNCED_OTHERWISE = frozenset({Reason.NOT_EXPECTED, Reason.EXPECTED_ELSEWHERE,
 AS_MEANT = ANNOUNCED_OTHERWISE | {Reason.UNUSUAL, Reason.DOUBLE_COUNT}
 """Doubts about a value that was heard clearly but is implausible."""
 
-AS_HEARD = AS_MEANT | {Reason.FIELD_UNCONFIRMED}
+_AS_HEARD = AS_MEANT | {Reason.FIELD_UNCONFIRMED}
 """Doubts whether the value is meant, not which one was heard."""
 
-CHOICE_SIZE = 2  # The most candidates that a listener follows.
+_CHOICE_SIZE = 2  # The most candidates that a listener follows.
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What a site demands of a reading before it becomes an entry."""
+    """A form with the policy, catalogue and language that its readings are judged by."""
 
     form: Form
     catalogue: Catalogue
@@ -65,7 +65,7 @@ class Rules:
 
     @property
     def for_context(self) -> Rules:
-        """The rules for the standing context."""
+        """The rules by which a standing context is judged."""
         return dataclasses.replace(self, form=self.form.of_context)
 
     def allows_value(self, field: FormField, value: FieldValue) -> bool:
@@ -105,7 +105,7 @@ def decide(
 
 
 def is_unusable(reading: Reading, closing: Closing, rules: Rules, acoustics: Acoustics | None) -> bool:
-    """Whether the verdict is REPEAT or IGNORE, which skips the check of each field."""
+    """Whether the verdict is REPEAT or IGNORE whatever the fields, so that they are not checked."""
     if _may_be_deferred(reading, closing):
         return False
     nothing = reading.not_understood in {NotUnderstood.NO_WORDS, NotUnderstood.TALK}
@@ -117,10 +117,10 @@ def _may_be_deferred(reading: Reading, closing: Closing) -> bool:
 
 
 def _only_operator_can_improve(verdict: Verdict) -> bool:
-    """Whether only the operator could improve the verdict."""
+    """Whether only the operator, and no later reading, could improve the verdict."""
     if verdict.outcome is Outcome.ACCEPT:
         return bool(verdict.fields)
-    return all(because.reason in AS_HEARD for because in verdict.reasons)
+    return all(because.reason in _AS_HEARD for because in verdict.reasons)
 
 
 def _was_cut_short(closing: Closing) -> bool:
@@ -182,7 +182,7 @@ def _has_too_many_digits(said: Mapping[str, FieldReading], acoustics: Acoustics,
 def _ask_first_doubt(
     doubts: tuple[Because, ...], stands: Mapping[str, FieldValue], said: Mapping[str, FieldReading], rules: Rules
 ) -> Verdict:
-    """The question for the first doubt, in the shortest form that settles it."""
+    """The ASK verdict for the first doubtful field, with the values to offer."""
     name = str(doubts[0].field)
     candidates = _list_candidates(rules.form[name], said.get(name), doubts[0].reason, rules)
     match len(candidates):
@@ -198,19 +198,19 @@ def _ask_first_doubt(
 def _list_candidates(
     field: FormField, said: FieldReading | None, reason: Reason, rules: Rules
 ) -> tuple[FieldValue, ...]:
-    """The candidates, likeliest first; a value that was only unsure is none by itself.
+    """The values to offer, likeliest first; a value that was only unsure is not offered.
 
     A field without a value has its likely one as candidate.
     """
-    if said is None or reason in WITHOUT_CANDIDATES:
+    if said is None or reason in _WITHOUT_CANDIDATES:
         return ()
     if said.value is None:
         return () if said.runner_up is None or not rules.allows_value(field, said.runner_up) else (said.runner_up,)
-    if reason in AS_HEARD and not said.rivals:
+    if reason in _AS_HEARD and not said.rivals:
         return (said.value,)
     others = said.rivals or ((said.runner_up,) if said.runner_up is not None else ())
     known = tuple(dict.fromkeys(value for value in (said.value, *others) if rules.allows_value(field, value)))
-    return known if others and len(known) <= CHOICE_SIZE else ()
+    return known if others and len(known) <= _CHOICE_SIZE else ()
 
 
 def _find_doubts(

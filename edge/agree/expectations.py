@@ -38,7 +38,7 @@ class Expectations:
         return self._at.get(place, ())
 
     def as_not_received(self, pallet: str) -> Expectations:
-        """The expectations of one pallet, as if it was not received yet."""
+        """A copy in which this pallet counts as not yet received, with its lines only."""
         lines = ((one, [line for line in one.lines if line.pallet == pallet]) for one in self._lists)
         return Expectations(
             replace(one, lines=tuple(replace(line, received=False) for line in of)) for one, of in lines

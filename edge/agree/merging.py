@@ -14,7 +14,7 @@ from edge.agree.off_talk import find_fields_among_talk
 from edge.agree.readings import has_no_values, with_unconfirmed
 from edge.records import Closing, Draft, Reason
 
-LASTING_DOUBTS = ANNOUNCED_OTHERWISE | {
+_LASTING_DOUBTS = ANNOUNCED_OTHERWISE | {
     *(Reason.TOO_NOISY, Reason.CLIPPED, Reason.SECOND_VOICE, Reason.DOUBLE_COUNT, Reason.COUNT_DIFFERS),
 }
 """Doubts from an utterance's acoustics or time, which a verdict on the merged draft cannot find again."""
@@ -24,10 +24,10 @@ LASTING_DOUBTS = ANNOUNCED_OTHERWISE | {
 
 
 def unconfirm_doubtful_fields(reading: Reading, known: Circumstances, rules: Rules) -> Reading:
-    """The reading, in which fields that its circumstances make doubtful stay unconfirmed after any merge."""
+    """The reading, with fields unconfirmed that acoustics, recent entries or expected receipts put in doubt."""
     said = replace(reading, act=Act.RECORD, not_understood=None)
     doubts = decide(said, Closing.PAUSE, rules, known).reasons
-    doubted = {doubt.field for doubt in doubts if doubt.reason in LASTING_DOUBTS}
+    doubted = {doubt.field for doubt in doubts if doubt.reason in _LASTING_DOUBTS}
     fields = {name: replace(one, confirmed=name not in doubted and one.confirmed) for name, one in said.fields.items()}
     return replace(reading, fields=fields)
 
@@ -53,7 +53,7 @@ def read_as_answer_to(name: str, reading: Reading, rules: Rules) -> Reading:
 
 
 def _find_contradicting_counts(said: Reading, asked: str, rules: Rules) -> dict[str, FieldReading]:
-    """The other fields with a number that is no single value: "ten plus two cases" contradicts a count.
+    """The other fields with more than one number as value: "ten plus two cases" contradicts a count.
 
     A label or a unit alone contradicts nothing.
     """
@@ -140,7 +140,7 @@ def settle_dependent_fields(name: str, before: Reading, draft: Draft, rules: Rul
 
 
 def settle_by_value(name: str, value: FieldValue, said: Reading, rules: Rules) -> Reading:
-    """The reading, in which the value of one field settles the others that its words left open with it."""
+    """The reading, in which a certain value resolves the rivals that the same words left in other fields."""
     meant = understood(said.words, rules.form, rules.catalogue, rules.language)
     as_read, likely = meant.fields, meant.given(name, value, rules.form)
     open_by_words = {
@@ -154,7 +154,7 @@ def settle_by_value(name: str, value: FieldValue, said: Reading, rules: Rules) -
 
 
 def excludes_rivals(name: str, value: FieldValue, said: Reading, rules: Rules) -> bool:
-    """Whether the value excludes its rivals: one number heard in two ways, not two numbers."""
+    """Whether the rivals are mishearings of the same number as the value, and not a second number that was said."""
     meant = understood(said.words, rules.form, rules.catalogue, rules.language)
     as_read = meant.fields.get(name)
     if as_read is None or not as_read.rivals:
@@ -192,7 +192,7 @@ def with_reading(draft: Draft, reading: Reading, utterance_id: str) -> Draft:
 
 
 def with_yes(draft: Draft, name: str, value: FieldValue, utterance_id: str) -> Draft:
-    """The draft with one value that the operator agreed to, or gave by a yes or a no."""
+    """The draft with a value that the operator confirmed or gave by a yes or a no, marked as agreed."""
     said = draft.reading.fields.get(name, FieldReading(value, (), 1.0))
     sure = replace(
         said, value=value, rivals=(), unexplained=(), confirmed=True, scanned=said.scanned and value == said.value
@@ -207,7 +207,7 @@ def agreement_mark(name: str, value: FieldValue) -> str:
 
 
 def keep_first_count(draft: Draft, name: str) -> Draft:
-    """The draft before a recount of a field: the first count is kept beside the second, which replaces it."""
+    """The draft with its present count kept as the first one, before a recount replaces it."""
     first = draft.reading.fields[name].value
     return draft if first is None else replace(draft, counted=(*draft.counted, (name, first)))
 

@@ -14,7 +14,7 @@ from edge.agree.decide import Rules
 
 
 def names_field(said: Reading, rules: Rules) -> str | None:
-    """The one field that is named without a value, "the dock is wrong"; None for a question, or for several fields."""
+    """The one field named without a value, "the dock is wrong"; None for a question or several fields."""
     heard, matches = _matches(said, rules)
     # "Don't go to dock C" and "the truck is at the dock" are about something else.
     moods = {match.value for _, match in matches if match.role is Role.MOOD} - {"denials"}
@@ -42,30 +42,30 @@ def begins_with_foreign_words(said: Reading, rules: Rules) -> bool:
     return bool(understood(said.words, rules.form, rules.catalogue, rules.language).preface)
 
 
-PLAIN_ROLES = frozenset({Role.WITHIN, Role.REPEAT, Role.CUE, Role.CONTRAST})
+_PLAIN_ROLES = frozenset({Role.WITHIN, Role.REPEAT, Role.CUE, Role.CONTRAST})
 """The roles of words that may surround a corrected field: "it's fifteen units, not twelve"."""
 
 
 def has_only_fields(said: Reading, rules: Rules) -> bool:
     """Whether it has only fields: "dock D", but not "I am going to dock D"."""
-    told, heard, roles = _field_words(said, rules)
-    return all(at in told or roles[at] & PLAIN_ROLES for at in range(len(heard)))
+    told, heard, roles = _find_field_words(said, rules)
+    return all(at in told or roles[at] & _PLAIN_ROLES for at in range(len(heard)))
 
 
-BEFORE, BEHIND = PLAIN_ROLES | {Role.OPENING, Role.BEGINNING, Role.LINK}, PLAIN_ROLES - {Role.WITHIN} | {Role.TAIL}
+BEFORE, BEHIND = _PLAIN_ROLES | {Role.OPENING, Role.BEGINNING, Role.LINK}, _PLAIN_ROLES - {Role.WITHIN} | {Role.TAIL}
 """The roles of words that may stand before and after fields that set the context: "I'm at door twelve please"."""
 
 
 def states_context(said: Reading, rules: Rules) -> bool:
     """Whether it tells the operator's place: "next trailer is 5503, at door 12"; not "door twelve is full"."""
-    told, heard, roles = _field_words(said, rules)
+    told, heard, roles = _find_field_words(said, rules)
     last = max(told, default=0)
     if any((token.text,) in rules.language.words["moves"] for at, token in enumerate(heard) if at not in told):
         return False
     return all(at in told or roles[at] & (BEFORE if at < last else BEHIND) for at in range(len(heard)))
 
 
-def _field_words(said: Reading, rules: Rules) -> tuple[set[int], Sequence[Token], Sequence[set[Role]]]:
+def _find_field_words(said: Reading, rules: Rules) -> tuple[set[int], Sequence[Token], Sequence[set[Role]]]:
     """The positions of the words that give fields; all tokens; for each token, its possible roles."""
     told = {fold(word) for one in said.fields.values() for word in one.words}
     heard, matches = _matches(said, rules)
@@ -92,14 +92,14 @@ def find_fields_among_talk(
     ]
 
 
-FOR_THE_FORM = frozenset({Role.LABEL, Role.UNIT, Role.VALUE, Role.CUE, Role.CONTRAST, Role.TAKEN_BACK})
+_FOR_THE_FORM = frozenset({Role.LABEL, Role.UNIT, Role.VALUE, Role.CUE, Role.CONTRAST, Role.TAKEN_BACK})
 """The roles of words that may be about an entry: its fields, and what may deny them."""
 
 
-FEWEST_IN_TALK = 3  # One or two unknown words may be a misheard "no".
+_FEWEST_IN_TALK = 3  # One or two unknown words may be a misheard "no".
 
 
-FEWEST_WITH_NAMES = 4  # From here on a single letter name is talk: "right mike see you at lunch".
+_FEWEST_WITH_NAMES = 4  # From here on a single letter name is talk: "right mike see you at lunch".
 
 
 def is_off_talk(said: Reading, rules: Rules) -> bool:
@@ -113,26 +113,26 @@ def is_off_talk(said: Reading, rules: Rules) -> bool:
         return bool(said.words)
     asks = _begins_with_question(matches)
     addresses = asks or any(_begins_a_phrase(heard, at, language.words["addresses"]) for at in range(len(heard)))
-    meant = any(one.role in FOR_THE_FORM or _may_take_entry_back(one, asks=asks) for _, one in matches)
+    meant = any(one.role in _FOR_THE_FORM or _may_take_entry_back(one, asks=asks) for _, one in matches)
     meant |= any(_begins_a_phrase(heard, at, language.words["objections"]) for at in range(len(heard)))
     told = [token.text for token in heard if language.tells(token.text)]
-    named = len(told) == 1 and len(heard) >= FEWEST_WITH_NAMES and not language.numerals.is_part(told[0])
-    return len(heard) >= FEWEST_IN_TALK and addresses and not meant and (not told or named)
+    named = len(told) == 1 and len(heard) >= _FEWEST_WITH_NAMES and not language.numerals.is_part(told[0])
+    return len(heard) >= _FEWEST_IN_TALK and addresses and not meant and (not told or named)
 
 
-TAKING_BACK = frozenset({Role.CONTRAST, Role.TAKEN_BACK})
+_TAKING_BACK = frozenset({Role.CONTRAST, Role.TAKEN_BACK})
 
 
 def has_correcting_word(said: Reading, rules: Rules) -> bool:
     """Whether it has a word that corrects or denies: "I was wrong", "that's not the one"."""
-    denies = any(match.role in TAKING_BACK for _, match in _matches(said, rules)[1])
+    denies = any(match.role in _TAKING_BACK for _, match in _matches(said, rules)[1])
     return not is_off_talk(said, rules) and (denies or corrects(said.words, rules.language))
 
 
 def mentions_entry(said: Reading, rules: Rules) -> bool:
     """Whether it has part of a number with a field's label or a word of correction: "pallet 742 was fourteen"."""
     heard, matches = _matches(said, rules)
-    named = any(match.role in {Role.LABEL, *TAKING_BACK} for _, match in matches)
+    named = any(match.role in {Role.LABEL, *_TAKING_BACK} for _, match in matches)
     return (named or corrects(said.words, rules.language)) and any(rules.language.tells(one.text) for one in heard)
 
 

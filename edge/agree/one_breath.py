@@ -113,7 +113,7 @@ def _normalized(word: Word) -> str:
 
 
 def _positions_of_identifier(positions: Sequence[int], named: Sequence[bool]) -> Iterator[int]:
-    """How far an identifier may reach from a link word."""
+    """Yield the positions up to the first word that cannot be part of an identifier."""
     for at in positions:
         if not named[at]:
             return

@@ -17,9 +17,9 @@ from dockvoice_protocol.records import FieldReading
 from edge.config import PolicyName
 from edge.records import Acoustics, Reason
 
-PASSES_BY_CHANCE = 0.1  # One in ten misheard values has a valid check digit.
+_PASSES_BY_CHANCE = 0.1  # One in ten misheard values has a valid check digit.
 
-MISHEARD = frozenset({Rival.MORE, Rival.ZERO, Rival.ALIKE})
+_MISHEARD = frozenset({Rival.MORE, Rival.ZERO, Rival.ALIKE})
 """Kinds of a second candidate that are easily misheard for the first, at any confidence."""
 
 
@@ -113,7 +113,7 @@ class Demand:
 def find_highest_demand(field: FormField, said: FieldReading, acoustics: Acoustics | None, policy: Policy) -> Demand:
     """The highest demand on a field, with its reason; a check digit lowers it."""
     rival = rivalry(said.value, said.runner_up)
-    reason = Reason.CONFUSABLE if rival in MISHEARD else Reason.FIELD_UNSURE
+    reason = Reason.CONFUSABLE if rival in _MISHEARD else Reason.FIELD_UNSURE
     minimum = policy.alike if rival is Rival.ALIKE else policy.minimum
     least = Demand(minimum if said.calibrated else policy.uncalibrated, reason)
     most = max([least, *_list_acoustic_demands(acoustics, policy)], key=lambda demand: demand.confidence)
@@ -134,4 +134,4 @@ def _list_acoustic_demands(acoustics: Acoustics | None, policy: Policy) -> list[
 
 def _lower_by_check_digit(confidence: float) -> float:
     """The same demand on a value with a valid check digit, by Bayes' rule: a misheard one seldom has it."""
-    return confidence * PASSES_BY_CHANCE / (1 - confidence + confidence * PASSES_BY_CHANCE)
+    return confidence * _PASSES_BY_CHANCE / (1 - confidence + confidence * _PASSES_BY_CHANCE)

@@ -42,7 +42,7 @@ def find_differing_identifiers(claim: Reading, said: Reading, identifies: Iterab
 
 
 def names_unclearly(said: Reading, rules: Rules) -> bool:
-    """Whether it has an identifier without a value, so that its thing is unknown."""
+    """Whether an identifier was named and not understood, so that the thing is unknown."""
     return any(name in said.fields and said.fields[name].value is None for name in rules.identifying_fields)
 
 
@@ -72,7 +72,7 @@ def only_adds(said: Reading, known: Mapping[str, FieldValue], rules: Rules) -> b
 
 
 def without_joining_and(said: Reading, claim: Reading, rules: Rules) -> Reading:
-    """The reading without an "and" before fields that the claim lacks: "and two damaged"."""
+    """The reading, without an "and" before fields that are new to the claim: "and two damaged"."""
     joins = rules.language.words["joins"]
     if not said.fields or said.fields.keys() & claim.fields.keys() or (fold(said.words[0].text),) not in joins:
         return said

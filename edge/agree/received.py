@@ -15,12 +15,12 @@ from dockvoice_protocol.trailer_count import REFUSED, as_fraction, as_number, fi
 from edge.agree.expectations import Expectations
 from edge.records import StandingEntry
 
-MOST_ITEMS = 3  # Totals of more items are too long to listen to: they are given by unit alone.
+_MOST_ITEMS = 3  # Totals of more items are too long to listen to: they are given by unit alone.
 
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """Totals of entries."""
+    """The totals of a place's entries."""
 
     things: int  # Pallets; for a form without a pallet field, entries.
     refused: int  # Entries that the inventory refused.
@@ -51,11 +51,11 @@ def sum_entries(entries: Sequence[StandingEntry], form: Form, expected: Expectat
     standing = [one.fields for one in entries if not one.refused]
     stand = [fields for fields in standing if not _is_turned_away(fields, form)]
     items = [_find_item(fields, form, expected) for fields in stand]
-    by_item = len(set(items)) <= MOST_ITEMS and None not in items
+    by_item = len(set(items)) <= _MOST_ITEMS and None not in items
     groups: dict[FieldValue | None, list[Mapping[str, FieldValue]]] = {}
     for fields, item in zip(stand, items, strict=True):
         groups.setdefault(item if by_item else None, []).append(fields)
-    counts = [count for item, group in groups.items() for count in _counts(item, group, form)]
+    counts = [count for item, group in groups.items() for count in _total_by_unit(item, group, form)]
     pallet = form.roles.get(FieldRole.PALLET)
     things = len(stand) if pallet is None else len({fields.get(pallet) for fields in stand})
     return Sums(things, len(entries) - len(standing), tuple(counts), _count_conditions(standing, form))
@@ -74,7 +74,7 @@ def _find_item(fields: Mapping[str, FieldValue], form: Form, expected: Expectati
     return item_of(fields.get(item), {line.item for _, line in lines})
 
 
-def _counts(
+def _total_by_unit(
     item: FieldValue | None, group: Sequence[Mapping[str, FieldValue]], form: Form
 ) -> Iterable[dict[str, FieldValue]]:
     """One total for each unit of the quantity; other counts, "two damaged", have the unit of their entry."""

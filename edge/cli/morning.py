@@ -26,18 +26,18 @@ from dockvoice_protocol.instants import timestamp, to_zone
 from dockvoice_protocol.records import Reading, Usage, written
 from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings
 from dockvoice_protocol.terminal.tables import SafeConsole, make_folding_table, many, render
-from edge.agent.parts import form_named
+from edge.agent.parts import load_named_form
 from edge.cli.options import AsJson, Config, State, settings
 from edge.cli.reports import Since, parse_moment
 from edge.config import InterpreterSettings, Settings
 from edge.keep.journal import Journal
 from edge.keep.readings import ModelReadings, PastSaying, StandingRecord
 from edge.ports import Interpreter
-from edge.understand.factory import Surroundings, interpreter
+from edge.understand.factory import Surroundings, make_interpreter
 from edge.understand.prices import cost_usd
 from edge.understand.remote.client import Clients
 from edge.understand.remote.failures import Barred
-from edge.understand.weighing import Doubt, SaidFor, doubt
+from edge.understand.weighing import Doubt, SaidFor, measure_doubt
 
 commands = typer.Typer()
 _logger = logging.getLogger(__name__)
@@ -138,8 +138,8 @@ async def read_again(
         for at, one in enumerate(found.entries):
             form = one.entry.form
             if form not in readers:
-                around = Surroundings(settings, form_named(settings, form), catalogue, clients)
-                readers[form] = interpreter(name, around)
+                around = Surroundings(settings, load_named_form(settings, form), catalogue, clients)
+                readers[form] = make_interpreter(name, around)
             said = []
             for saying in one.said:
                 reading = None
@@ -155,7 +155,7 @@ async def read_again(
 
 
 def _to_doubtful(entry: StandingRecord, said: tuple[SaidFor, ...]) -> _DoubtfulEntry:
-    return _DoubtfulEntry(entry, said, doubt(entry.fields, said))
+    return _DoubtfulEntry(entry, said, measure_doubt(entry.fields, said))
 
 
 def _to_said_for(saying: PastSaying) -> SaidFor:

@@ -102,13 +102,13 @@ def _queue_retry(
 
     Stop the agent first: one process writes a journal.
     """
-    from edge.agent.parts import form_named
-    from edge.agent.review import demand_not_said_again
+    from edge.agent.parts import load_named_form
+    from edge.agent.review import refuse_double_entry
 
     given = settings(config, state=state)
     with Journal.open(given.state) as journal:
         if not anyway:
-            demand_not_said_again(journal, which, form_named(given, journal.queries.history(which).form))
+            refuse_double_entry(journal, which, load_named_form(given, journal.queries.history(which).form))
         found = journal.review.retry(which, login_name())
     line(f"{which}: {'is read' if found.event_id is None else 'is sent'} at the agent's next start")
 

@@ -13,7 +13,7 @@ import typer
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import StorageFailed, Unavailable
 from dockvoice_protocol.terminal.output import EXIT_CODES, log_warnings
-from edge.agent.voice_output import phrases
+from edge.agent.voice_output import make_voice
 from edge.cli.options import Config, settings
 from edge.config import Settings, Speak, VoiceLanguage
 from edge.records import SAMPLE_RATE
@@ -63,7 +63,7 @@ async def _make_sound(text: str | None, earcons: list[Earcon], chosen: Speak, gi
     if text is not None:
         clients = Clients(given.understand.clients)
         try:
-            pieces.append(await phrases(chosen, clients).synthesise(text, chosen.rate))
+            pieces.append(await make_voice(chosen, clients).synthesise(text, chosen.rate))
         finally:
             await clients.aclose()
     return np.concatenate(pieces)

@@ -11,16 +11,16 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from edge.config import InterpreterKind, InterpreterSettings, Settings, TranscriberKind, TranscriberSettings, Understand
 from edge.ports import Interpreter, Transcriber
-from edge.understand.llm.interpreter import AudioLlm, ModelReader, ReplySink, nowhere
+from edge.understand.llm.interpreter import AudioLlm, ModelReader, ReplySink, discard_reply
 from edge.understand.llm.prompt import Context, Situation
 from edge.understand.local.moonshine import MoonshineInterpreter
 from edge.understand.panel import Member, Panel, PanelTerms
 from edge.understand.remote.client import Client
-from edge.understand.remote.served_models import OWN_NAMES, family
+from edge.understand.remote.served_models import OWN_NAMES, model_family
 from edge.understand.stt.cascade import Cascade
 from edge.understand.stt.openai import MistralWire, OpenAiWire, WhisperCppWire
 from edge.understand.stt.services import AzureWire, DeepgramWire, GoogleWire, ScribeWire
-from edge.understand.stt.transcriber import CloudTranscriber, Expected, TranscriberWire, hints
+from edge.understand.stt.transcriber import CloudTranscriber, Expected, TranscriberWire, label_hints
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ _BY_MODEL: Mapping[TranscriberKind, Callable[[str, Expected], TranscriberWire]] 
 """The wires that need only the model's name and the expectations, nothing of the client."""
 
 
-def _wire(wanted: TranscriberSettings, client: Client, expected: Expected) -> TranscriberWire:
+def _make_wire(wanted: TranscriberSettings, client: Client, expected: Expected) -> TranscriberWire:
     model = wanted.model or wanted.kind
     if wanted.kind is TranscriberKind.OPENAI:
         return OpenAiWire(client.openai_path("audio/transcriptions", model), model, expected, wanted.detail)
@@ -49,17 +49,19 @@ def _wire(wanted: TranscriberSettings, client: Client, expected: Expected) -> Tr
     return _BY_MODEL[wanted.kind](model, expected)
 
 
-def transcriber(name: str, settings: Settings, form: Form, clients: Mapping[str, Client], language: str) -> Transcriber:
+def make_transcriber(
+    name: str, settings: Settings, form: Form, clients: Mapping[str, Client], language: str
+) -> Transcriber:
     """The transcriber of this name in the settings, for `language`. Raises Misconfigured for an unknown name."""
-    wanted = _wanted("transcriber", name, settings.understand.transcribers)
+    wanted = _find_settings("transcriber", name, settings.understand.transcribers)
     expected = Expected(language)
     if wanted.hints:
-        expected = replace(expected, prompt=hints(form, expected.short))
+        expected = replace(expected, prompt=label_hints(form, expected.short))
     client = clients[wanted.client]
-    return CloudTranscriber(wanted, client, _wire(wanted, client, expected))
+    return CloudTranscriber(wanted, client, _make_wire(wanted, client, expected))
 
 
-def _wanted(kind: str, name: str, known: Mapping[str, T]) -> T:
+def _find_settings(kind: str, name: str, known: Mapping[str, T]) -> T:
     if name not in known:
         told = ", ".join(known) or "none"
         raise Misconfigured(f"no {kind} is called {name!r}; known: {told}; add [understand.{kind}s.{name}]")
@@ -68,34 +70,34 @@ def _wanted(kind: str, name: str, known: Mapping[str, T]) -> T:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """The common arguments of all interpreters."""
+    """The arguments that all interpreters share."""
 
     settings: Settings
     form: Form
     catalogue: Catalogue
     clients: Mapping[str, Client]  # The connections by name, shared by all interpreters.
     context: Situation = Context  # Returns the dialogue's state when an utterance is read.
-    spoken: ReplySink = nowhere  # Called with each spoken reply, where the settings request one.
+    spoken: ReplySink = discard_reply  # Called with each spoken reply, where the settings request one.
 
 
-def interpreter(name: str, surroundings: Surroundings) -> Interpreter:
+def make_interpreter(name: str, surroundings: Surroundings) -> Interpreter:
     """The interpreter of this name in the settings. Raises Misconfigured where it, or a setting of it, is missing."""
     settings, form, catalogue = surroundings.settings, surroundings.form, surroundings.catalogue
-    wanted = _wanted("interpreter", name, settings.understand.interpreters)
+    wanted = _find_settings("interpreter", name, settings.understand.interpreters)
     if missing := wanted.unset_keys:
         raise Misconfigured(f"understand.interpreters.{name}: {' and '.join(missing)} must be given; see edge.toml")
     match wanted.kind:
         case InterpreterKind.CHAT_AUDIO | InterpreterKind.GEMINI:
-            return AudioLlm(wanted, _reader(wanted, surroundings))
+            return AudioLlm(wanted, _make_reader(wanted, surroundings))
         case InterpreterKind.CASCADE:
-            writer = transcriber(str(wanted.transcriber), settings, form, surroundings.clients, wanted.language)
-            reader = None if wanted.client is None and wanted.model is None else _reader(wanted, surroundings)
+            writer = make_transcriber(str(wanted.transcriber), settings, form, surroundings.clients, wanted.language)
+            reader = None if wanted.client is None and wanted.model is None else _make_reader(wanted, surroundings)
             return Cascade(writer, reader, form, catalogue, wanted)
         case InterpreterKind.MOONSHINE:
             return MoonshineInterpreter(form, catalogue)
 
 
-def _reader(wanted: InterpreterSettings, surroundings: Surroundings) -> ModelReader:
+def _make_reader(wanted: InterpreterSettings, surroundings: Surroundings) -> ModelReader:
     return ModelReader(
         wanted,
         surroundings.clients[str(wanted.client)],
@@ -106,18 +108,18 @@ def _reader(wanted: InterpreterSettings, surroundings: Surroundings) -> ModelRea
     )
 
 
-def _ears(wanted: Understand, name: str) -> str:
-    """The model that processes the sound: a cascade's is its transcriber's."""
+def _hearing_model(wanted: Understand, name: str) -> str:
+    """The model that hears the sound; for a cascade the transcriber's."""
     one = wanted.interpreters[name]
     writer = wanted.transcribers.get(str(one.transcriber))
     client = one.client if writer is None else writer.client
     model = one.model if writer is None else writer.model or writer.kind
     kind = wanted.clients[client].kind if client in wanted.clients else None
     # An Azure deployment's name does not identify its model; the same name twice is the same model.
-    return f"{client}/{model}" if kind in OWN_NAMES or model is None else family(model)
+    return f"{client}/{model}" if kind in OWN_NAMES or model is None else model_family(model)
 
 
-def panel(surroundings: Surroundings, on_device: Interpreter, sure_from: float) -> Panel:
+def make_panel(surroundings: Surroundings, on_device: Interpreter, sure_from: float) -> Panel:
     """The panel for a form. Raises Misconfigured where an interpreter lacks a setting, or the second repeats a model.
 
     `sure_from` (0 to 1) is the confidence from which a dissenting opinion counts against two that agree.
@@ -125,7 +127,7 @@ def panel(surroundings: Surroundings, on_device: Interpreter, sure_from: float) 
     wanted = surroundings.settings.understand
 
     def member(name: str) -> Member:
-        reads = interpreter(name, surroundings)
+        reads = make_interpreter(name, surroundings)
         kind = wanted.interpreters[name]
         return Member(reads, kind, is_beyond=kind.kind is not InterpreterKind.MOONSHINE)
 
@@ -135,7 +137,7 @@ def panel(surroundings: Surroundings, on_device: Interpreter, sure_from: float) 
     same = (
         second is not None
         and wanted.second is not None
-        and _ears(wanted, wanted.second) in {_ears(wanted, name) for name in asked}
+        and _hearing_model(wanted, wanted.second) in {_hearing_model(wanted, name) for name in asked}
     )
     if second is not None and (same or second.interpreter.name == on_device.name):
         raise Misconfigured(

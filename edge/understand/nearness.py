@@ -1,7 +1,6 @@
-"""Nearness: which words of an utterance are the wearer's own, by the level of each. Pure.
+"""Nearness: separates the wearer's words from other voices by the level of each word. Pure.
 
-The microphone is at the wearer's mouth. A colleague who dictates another pallet nearby is 10 to 20 dB fainter, and a
-recogniser writes those words down like any others.
+The microphone is at the wearer's mouth, so a colleague's voice is 10 to 20 dB fainter; a recogniser transcribes both.
 """
 
 from __future__ import annotations
@@ -82,7 +81,7 @@ _Stretch = tuple[float, float]
 
 
 class Loudness:
-    """How loud one utterance is, slice by slice, from its first sample on."""
+    """The level of one utterance's sound, slice by slice."""
 
     def __init__(self) -> None:
         self._powers: list[float] = []
@@ -104,7 +103,7 @@ class Loudness:
 
 
 class Wearer:
-    """The wearer of the microphone, by the level of one utterance."""
+    """Selects the wearer's words in one utterance, by their level against its loudest words."""
 
     def __init__(self, words: Sequence[Word], loudness: Loudness) -> None:
         """`words` are the likeliest of the utterance."""
@@ -113,52 +112,52 @@ class Wearer:
         self._loudness = loudness
         self._level = sum(loudest) / len(loudest) if loudest else BOTTOM_DB
 
-    def own(self, words: Sequence[Word]) -> tuple[Word, ...]:
-        """The wearer's words; doubtful ones that would change the meaning stay as unknown words."""
-        fainter = self._fainter(words)
+    def own_words(self, words: Sequence[Word]) -> tuple[Word, ...]:
+        """The words without those of other voices; fainter ones that could change the meaning become UNKNOWN."""
+        fainter = self._measure_attenuation(words)
         said = list(words)
-        for begin, end in sorted(_faint(fainter), reverse=True):
-            beyond = _beyond(fainter, begin, end)
+        for begin, end in sorted(_find_faint_runs(fainter), reverse=True):
+            beyond = _trim_fading(fainter, begin, end)
             most = max((fainter[at] for at in beyond), default=0.0)
             within = beyond.start > 0 and beyond.stop < len(words)
             trails_off = len(beyond) == 1 and beyond.stop == len(words)  # "dock echo": down by 19 dB in one breath
             if most >= _FAR_DB and not trails_off:
                 unknown = [replace(words[at], text=UNKNOWN) for at in beyond]
-                said[beyond.start : beyond.stop] = unknown if _matters(words, beyond) else ()
+                said[beyond.start : beyond.stop] = unknown if _changes_meaning(words, beyond) else ()
             elif most >= _DIP_DB and within and not _ends_phrase(words, beyond):
                 for at in beyond:
                     said[at] = replace(said[at], text=UNKNOWN) if ENGLISH.tells(said[at].text) else said[at]
         return tuple(said)
 
-    def alone(
+    def own_stretch(
         self,
         words: Sequence[Word],
         read: Callable[[Sequence[Word]], Mapping[str, FieldReading]],
         needed: Collection[str],
     ) -> _Stretch | None:
-        """When a whole entry was said, where another voice speaks before or behind it; None where none does.
+        """The span (seconds) of a whole entry that another voice precedes or follows; None where none does.
 
-        `read` tells the fields of words, of which an entry needs those that are `needed`. What takes back or completes
-        a value of the entry may be the wearer's, muttered, and stays with it.
+        `read` returns the fields of words; an entry has all `needed` ones. Words that correct or complete the entry may
+        be the wearer's own mutter, and are not cut off.
         """
-        fainter = self._fainter(words)
-        for begin, end in _inside(fainter):
+        fainter = self._measure_attenuation(words)
+        for begin, end in _near_spans(fainter):
             outside = (words[:begin], words[end:])
-            corrects = any(_begins(some[at:], _TAKES_BACK) for some in outside for at in range(len(some)))
-            if corrects or _begins(words[end:], _EXPLAINS):
+            corrects = any(_begins_with_phrase(some[at:], _TAKES_BACK) for some in outside for at in range(len(some)))
+            if corrects or _begins_with_phrase(words[end:], _EXPLAINS):
                 continue
             entry = read(words[begin:end])
             if all(name in entry and entry[name].value is not None and not entry[name].rivals for name in needed):
                 told = read(words)
-                if all(_is_told(said, told.get(name), words, (begin, end)) for name, said in entry.items()):
+                if all(_keeps_value(said, told.get(name), words, (begin, end)) for name, said in entry.items()):
                     return words[begin].start, words[end - 1].end
         return None
 
-    def within(self, words: Sequence[Word], stretch: _Stretch) -> tuple[Word, ...]:
-        """The words of it. A figure fainter than both its neighbours is doubted: another voice is known to speak."""
+    def keep_stretch(self, words: Sequence[Word], stretch: _Stretch) -> tuple[Word, ...]:
+        """The words within a span; a number fainter than both neighbours becomes UNKNOWN."""
         begin, end = stretch
         said = [word for word in words if begin <= (word.start + word.end) / 2 <= end]
-        fainter = self._fainter(said)
+        fainter = self._measure_attenuation(said)
         dips = [
             0 < at < len(said) - 1 and fainter[at] - max(fainter[at - 1], fainter[at + 1]) >= _BETWEEN_DB
             for at in range(len(said))
@@ -168,25 +167,25 @@ class Wearer:
             for word, dip in zip(said, dips, strict=True)
         )
 
-    def _fainter(self, words: Sequence[Word]) -> list[float]:
+    def _measure_attenuation(self, words: Sequence[Word]) -> list[float]:
         return [self._level - self._loudness.vowel_level(word) for word in words]
 
 
-def _inside(fainter: Sequence[float]) -> Iterator[tuple[int, int]]:
-    """What may be left where faint words stand before or behind it, from one to before another; the least first."""
+def _near_spans(fainter: Sequence[float]) -> Iterator[tuple[int, int]]:
+    """Yield spans of word indexes left by cutting faint words off either end, shortest first."""
     last = len(fainter)
-    heads = [at for at in range(1, last) if _outside(fainter[:at]) and fainter[at - 1] - fainter[at] >= _SETS_IN_DB]
-    tails = [at for at in range(1, last) if _outside(fainter[at:]) and fainter[at] - fainter[at - 1] >= _SETS_IN_DB]
+    heads = [at for at in range(1, last) if _is_distant(fainter[:at]) and fainter[at - 1] - fainter[at] >= _SETS_IN_DB]
+    tails = [at for at in range(1, last) if _is_distant(fainter[at:]) and fainter[at] - fainter[at - 1] >= _SETS_IN_DB]
     spans = [(begin, end) for begin, end in product((0, *heads), (*tails, last)) if begin < end]
     yield from sorted(((begin, end) for begin, end in spans if end - begin < last), key=lambda span: span[1] - span[0])
 
 
-def _outside(fainter: Sequence[float]) -> bool:
+def _is_distant(fainter: Sequence[float]) -> bool:
     return min(fainter) >= _FADING_DB and sum(fainter) / len(fainter) >= _OUTSIDE_DB
 
 
-def _is_told(entry: FieldReading, told: FieldReading | None, words: Sequence[Word], span: tuple[int, int]) -> bool:
-    """Do all the words give the entry's value too? Where they give another, they belong to it."""
+def _keeps_value(entry: FieldReading, told: FieldReading | None, words: Sequence[Word], span: tuple[int, int]) -> bool:
+    """Whether all words together still allow the value that the span alone gives."""
     if told is not None and (told.value, told.runner_up, told.rivals) != (None, None, ()):
         return entry.value in (told.value, told.runner_up, *told.rivals)
     return not any(
@@ -194,37 +193,37 @@ def _is_told(entry: FieldReading, told: FieldReading | None, words: Sequence[Wor
     )
 
 
-def _matters(words: Sequence[Word], run: range) -> bool:
-    """Would what is left say something else, if the wearer himself muttered them?
+def _changes_meaning(words: Sequence[Word], run: range) -> bool:
+    """Whether removing these words would change the meaning, if the wearer spoke them.
 
-    Without what stands between two figures these make another number; without "no, thirteen", what it corrects stands.
+    Without a word between two numbers they join to another number; without "no, thirteen" the corrected value stands.
     """
     between = run.start > 0 and run.stop < len(words)
     inside = between and all(ENGLISH.tells(words[at].text) for at in (run.start - 1, run.stop))
-    return inside or (run.start > 0 and _begins(words[run.start : run.stop], _TAKES_BACK))
+    return inside or (run.start > 0 and _begins_with_phrase(words[run.start : run.stop], _TAKES_BACK))
 
 
 def _ends_phrase(words: Sequence[Word], run: range) -> bool:
-    """Is it one word in one breath with the one before it, and a pause behind it?"""
+    """Whether the run is one word spoken in one breath with the word before it, and followed by a pause."""
     alone = len(run) == 1 and words[run.start].start - words[run.start - 1].end < _JOINED_S
     return alone and words[run.stop].start - words[run.start].end >= _PAUSE_S
 
 
-def _begins(words: Sequence[Word], phrases: Collection[tuple[str, ...]]) -> bool:
+def _begins_with_phrase(words: Sequence[Word], phrases: Collection[tuple[str, ...]]) -> bool:
     said = [fold(word.text) for word in words]
     return any(tuple(said[:size]) in phrases for size in range(1, len(said) + 1))
 
 
-def _faint(fainter: Sequence[float]) -> Iterator[tuple[int, int]]:
-    """Where faint words follow each other: from one to before another."""
+def _find_faint_runs(fainter: Sequence[float]) -> Iterator[tuple[int, int]]:
+    """Yield the index spans of consecutive faint words."""
     for is_faint, run in groupby(range(len(fainter)), key=lambda at: fainter[at] >= _FAINT_DB):
         if is_faint:
             first, *others = run
             yield first, first + len(others) + 1
 
 
-def _beyond(fainter: Sequence[float], begin: int, end: int) -> range:
-    """Those of them that are another voice's: without those that the wearer's voice fades into."""
+def _trim_fading(fainter: Sequence[float], begin: int, end: int) -> range:
+    """The run of faint words without those at its ends into which the wearer's voice only fades."""
     while begin < end and begin > 0 and fainter[begin] - fainter[begin - 1] <= _FADING_DB:
         begin += 1
     while begin < end < len(fainter) and fainter[end - 1] - fainter[end] <= _FADING_DB:

@@ -1,10 +1,8 @@
-"""The panel: several interpreters read one utterance in parallel, under one deadline, and are weighed.
+"""The panel: several interpreters read one utterance in parallel, under one deadline; their readings are weighed.
 
-The device's own recogniser hears while the operator speaks. When the utterance closes, its reading and the models' go
-on side by side until nothing more could matter (`weighing.is_settled`) or the deadline is over. A later
-answer is noted as late, for the journal, and changes no decision.
-
-A model that is not there is no fault of the panel's: an interpreter that raises Unavailable has given no opinion.
+The device's recogniser runs while the operator speaks. After the utterance closes, all readings are awaited until none
+could change the result (`weighing.is_settled`) or the deadline passes. Later answers are reported as late, for the
+journal only. An interpreter that raises Unavailable gives no reading.
 """
 
 from __future__ import annotations
@@ -38,7 +36,7 @@ class Came(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PanelAnswer:
-    """What a model gave for one utterance: something to keep, something to count, or both."""
+    """A model's answer to one utterance, for the journal and the cost count."""
 
     utterance_id: str
     interpreter: str
@@ -49,7 +47,7 @@ class PanelAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """An interpreter beside the device's own recogniser, and what it costs."""
+    """An interpreter of the panel besides the device's own recogniser, with its prices."""
 
     interpreter: Interpreter
     prices: Prices | None = None
@@ -58,7 +56,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class PanelTerms:
-    """How the panel works."""
+    """The panel's settings."""
 
     mode: Mode
     deadline_s: float
@@ -66,13 +64,13 @@ class PanelTerms:
     sure_from: float  # The confidence that `agree` demands.
 
 
-def _priced(reading: Reading, prices: Prices | None) -> Reading:
-    """The reading with its cost, where it has usage and a price is set."""
+def _with_cost(reading: Reading, prices: Prices | None) -> Reading:
+    """The reading with its cost in USD, where it has usage and a price is set."""
     return reading if reading.usage is None else replace(reading, usage=with_cost(reading.usage, prices))
 
 
-def local_day() -> date:
-    """The day at the site, by the clock of this machine."""
+def today_at_site() -> date:
+    """Today's date in this machine's time zone."""
     return datetime.now(UTC).astimezone().date()
 
 
@@ -81,7 +79,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Round:
-    """One utterance on its way through the panel."""
+    """The state of one utterance while the panel reads it."""
 
     utterance: Utterance
     deadline: float
@@ -92,7 +90,7 @@ class _Round:
 
 
 class Panel(Interpreter):
-    """Several interpreters as one. It reads only inside `at_work`, which holds what is still on its way."""
+    """An interpreter that combines several. It reads only inside `at_work`, which owns the running requests."""
 
     def __init__(
         self,
@@ -101,9 +99,9 @@ class Panel(Interpreter):
         second: Member | None,
         terms: PanelTerms,
         form: Form,
-        today: Callable[[], date] = local_day,
+        today: Callable[[], date] = today_at_site,
     ) -> None:
-        """`first`: the one asked first, then its fallbacks. `today` is the site's own day, which the budget is for."""
+        """`first`: the first model, then its fallbacks. `today` returns the site's date, for the daily budget."""
         self.name = f"{terms.mode}({' '.join(one.interpreter.name for one in (*first, second) if one is not None)})"
         self._on_device = on_device
         self._first = tuple(first)
@@ -120,9 +118,9 @@ class Panel(Interpreter):
     async def at_work(
         self, note: Callable[[PanelAnswer], None] | None = None, budget: Budget | None = None
     ) -> AsyncIterator[None]:
-        """Let readings be asked for. At the end, what is still under way is called off.
+        """Run the requests' task group; on exit, open requests are cancelled.
 
-        `note` is told in the loop of each answer that is to be kept or counted; `budget` is what may be spent.
+        `note` is called in the loop with each answer to be stored or counted; `budget` limits the cost.
         """
         self._note, self._budget = note or _ignore, budget or self._budget
         try:
@@ -134,7 +132,7 @@ class Panel(Interpreter):
             self._group = None
 
     def attend(self) -> _Listening:
-        """Begin to listen, with the device's recogniser and with the models that listen along."""
+        """Begin to listen, with the device's recogniser, the first and the second model."""
         # Only a panel wants second opinions; elsewhere they would be paid for and not used.
         second = self._second if self._terms.mode is Mode.PANEL else None
         asked = {Seat.FIRST: next(iter(self._first), None), Seat.SECOND: second}
@@ -142,33 +140,32 @@ class Panel(Interpreter):
         return _Listening(self, {Seat.ON_DEVICE: self._on_device.attend(), **ears})
 
     async def read_later(self, utterance: Utterance) -> Reading:
-        """What a model makes of an utterance that was kept for later: the first that answers, with time enough.
+        """The reading of a deferred utterance, by the first model that answers.
 
-        Raises Unavailable when none answers, or the budget is spent; OurFault or Garbled only where no model can be
-        hoped to do better another time.
+        Raises Unavailable when none answers or the budget is spent; OurFault or Garbled where a retry cannot help.
         """
         trouble = Unavailable("understand.daily_budget_usd is spent; what was deferred waits for tomorrow")
         hopeless = True
         beyond = [one for one in (*self._first, self._second) if one is not None and one.is_beyond]
         for member in beyond if self._may_spend() else ():
             try:
-                reading = _priced(await member.interpreter.attend().finish(utterance), member.prices)
+                reading = _with_cost(await member.interpreter.attend().finish(utterance), member.prices)
             except Unavailable as fault:
-                self._failed(utterance, member, fault, Came.DEFERRED)
+                self._note_failure(utterance, member, fault, Came.DEFERRED)
                 if hopeless:
                     trouble, hopeless = fault, isinstance(fault, OurFault | Garbled)
             else:
-                self._answered(utterance, reading, Came.DEFERRED)
+                self._note_answer(utterance, reading, Came.DEFERRED)
                 return reading
         raise trouble
 
     async def decide(self, utterance: Utterance, ears: Mapping[Seat, Attention]) -> Reading:
-        """The reading of a closed utterance, at the deadline at the latest."""
+        """Weigh the readings of a closed utterance; returns at the deadline at the latest."""
         if not self._may_spend():
             return await ears[Seat.ON_DEVICE].finish(utterance)
         now = asyncio.get_running_loop().time()
         one = _Round(utterance, now + self._terms.deadline_s)
-        seats = {self._start(self._seat(one, seat, ear)) for seat, ear in ears.items()}
+        seats = {self._start_task(self._read_for_seat(one, seat, ear)) for seat, ear in ears.items()}
         try:
             async with asyncio.timeout_at(one.deadline):
                 while seats and not is_settled(one.opinions, self._terms.mode, self._form, self._terms.sure_from):
@@ -179,21 +176,21 @@ class Panel(Interpreter):
         out_of_reach = one.asked_beyond and not one.heard_beyond
         return weigh(one.opinions, self._terms.mode, self._form, self._terms.sure_from, out_of_reach=out_of_reach)
 
-    async def _seat(self, one: _Round, seat: Seat, ear: Attention) -> Reading | None:
+    async def _read_for_seat(self, one: _Round, seat: Seat, ear: Attention) -> Reading | None:
         if seat is Seat.FIRST:
             reading = await self._first_answer(one, ear)
         elif seat is Seat.SECOND and self._second is not None:
-            reading = await self._ask(one, self._second, ear)
+            reading = await self._ask_member(one, self._second, ear)
         else:
-            reading = await _or_none(ear.finish(one.utterance))
+            reading = await _reading_or_none(ear.finish(one.utterance))
         if reading is not None and not one.is_over:
             one.opinions[seat] = reading
         return reading
 
     async def _first_answer(self, one: _Round, ear: Attention) -> Reading | None:
-        """What the first gives; a fallback's answer where it fails, or where it is slow and requests are hedged."""
+        """The first model's reading; a fallback's where it fails or, with hedging, is slow."""
         first, *others = self._first
-        pending = {self._start(self._ask(one, first, ear))}
+        pending = {self._start_task(self._ask_member(one, first, ear))}
         patience = self._terms.hedge_s
         while pending:
             done, pending = await asyncio.wait(pending, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
@@ -204,49 +201,49 @@ class Panel(Interpreter):
             if is_hedge:
                 patience = None
             if (is_hedge or another is not first) and not one.is_over:
-                pending.add(self._start(self._ask(one, another, another.interpreter.attend())))
+                pending.add(self._start_task(self._ask_member(one, another, another.interpreter.attend())))
         return None
 
-    async def _ask(self, one: _Round, member: Member, ear: Attention) -> Reading | None:
-        """What one model gives; None where it gives nothing. An answer after the verdict is noted as late."""
+    async def _ask_member(self, one: _Round, member: Member, ear: Attention) -> Reading | None:
+        """One model's reading; None where it fails. An answer after the verdict is reported as late."""
         one.asked_beyond |= member.is_beyond
         try:
-            reading = _priced(await ear.finish(one.utterance), member.prices)
+            reading = _with_cost(await ear.finish(one.utterance), member.prices)
         except Unavailable as fault:
-            self._failed(one.utterance, member, fault, Came.LATE if one.is_over else Came.IN_TIME)
+            self._note_failure(one.utterance, member, fault, Came.LATE if one.is_over else Came.IN_TIME)
             return None
         one.heard_beyond |= member.is_beyond
-        self._answered(one.utterance, reading, Came.LATE if one.is_over else Came.IN_TIME)
+        self._note_answer(one.utterance, reading, Came.LATE if one.is_over else Came.IN_TIME)
         return reading
 
-    def _answered(self, utterance: Utterance, reading: Reading, came: Came) -> None:
-        self._spend(reading.usage)
+    def _note_answer(self, utterance: Utterance, reading: Reading, came: Came) -> None:
+        self._add_to_budget(reading.usage)
         # An answer in time is among the opinions of the verdict.
         kept = None if came is Came.IN_TIME else reading
         if kept is not None or reading.usage is not None:
             self._note(PanelAnswer(utterance.utterance_id, reading.interpreter, came, kept, reading.usage))
 
-    def _failed(self, utterance: Utterance, member: Member, fault: Unavailable, came: Came) -> None:
-        """Some failures are paid for: an answer that is no reading was made all the same."""
+    def _note_failure(self, utterance: Utterance, member: Member, fault: Unavailable, came: Came) -> None:
+        """Report a failure; an answer that made no reading still costs."""
         logger.info("%s: no reading: %s", utterance.utterance_id, fault)
         usage: Usage | None = getattr(fault, "usage", None)
         if usage is not None:
             usage = with_cost(usage, member.prices)
-            self._spend(usage)
+            self._add_to_budget(usage)
             self._note(PanelAnswer(utterance.utterance_id, member.interpreter.name, came, None, usage))
 
-    def _spend(self, usage: Usage | None) -> None:
+    def _add_to_budget(self, usage: Usage | None) -> None:
         if usage is not None and usage.cost_usd is not None:
             self._budget.spend(self._today(), usage.cost_usd)
 
     def _may_spend(self) -> bool:
         if not self._budget.is_spent(self._today()):
             return True
-        if told := self._budget.alarm():
+        if told := self._budget.take_alarm():
             logger.error("%s", told)
         return False
 
-    def _start(self, work: Coroutine[object, object, Reading | None]) -> asyncio.Task[Reading | None]:
+    def _start_task(self, work: Coroutine[object, object, Reading | None]) -> asyncio.Task[Reading | None]:
         if self._group is None:
             work.close()
             raise RuntimeError("the panel reads only inside `at_work`")
@@ -257,7 +254,7 @@ class Panel(Interpreter):
 
 
 class _Listening(Attention):
-    """All that listen to one utterance."""
+    """The open attentions of all interpreters to one utterance."""
 
     def __init__(self, panel: Panel, ears: Mapping[Seat, Attention]) -> None:
         self._panel = panel
@@ -268,7 +265,7 @@ class _Listening(Attention):
             ear.hear(pcm)
 
     def expect(self) -> Expectation:
-        """What the device's own recogniser expects, if one listens: it alone reads while the operator speaks."""
+        """The expectation of the device's recogniser, if it listens: models do not read before the utterance ends."""
         told = [ear.expect() for ear in self._ears.values()]
         return next((one for one in told if one is not Expectation.EITHER), Expectation.EITHER)
 
@@ -276,7 +273,7 @@ class _Listening(Attention):
         return await self._panel.decide(utterance, self._ears)
 
 
-async def _or_none(reading: Coroutine[object, object, Reading]) -> Reading | None:
+async def _reading_or_none(reading: Coroutine[object, object, Reading]) -> Reading | None:
     try:
         return await reading
     except Unavailable as fault:
@@ -285,4 +282,4 @@ async def _or_none(reading: Coroutine[object, object, Reading]) -> Reading | Non
 
 
 def _ignore(_: PanelAnswer) -> None:
-    """The default of `note`."""
+    """Discard an answer: the default of `note`."""

@@ -1,6 +1,6 @@
-"""Prices: what readings cost, and the day's budget. Pure: prices come from the settings, days and sums are handed in.
+"""Prices: the cost of readings, and the daily budget. Pure: prices and dates are passed in.
 
-Vendors count for themselves: a request's tokens stand in its answer, and what they cost in the site's own contract.
+Tokens are those that a request's answer reports, and prices those of the site's contract.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _MINUTE_S = 60
 
 
 def cost_usd(usage: Usage, prices: Prices) -> float | None:
-    """What a request cost; None where no price is set for anything that it took."""
+    """The cost of a request in USD; None where nothing that it used has a price."""
     parts = (
         (usage.text_tokens_in / _MILLION, prices.text_in_usd),
         (usage.audio_tokens_in / _MILLION, prices.audio_in_usd),
@@ -29,14 +29,14 @@ def cost_usd(usage: Usage, prices: Prices) -> float | None:
 
 
 def with_cost(usage: Usage, prices: Prices | None) -> Usage:
-    """The usage with its cost; a cost that is set already stays."""
+    """The usage with its cost; a cost that the service reported is kept."""
     if usage.cost_usd is not None or prices is None:
         return usage
     return replace(usage, cost_usd=cost_usd(usage, prices))
 
 
 class Budget:
-    """What may be spent in one day. What was spent before this start is handed in, so that a restart spends no more."""
+    """The cost limit of one day, in USD. The cost before a restart is passed in."""
 
     def __init__(self, daily_usd: float | None, today: date, spent_usd: float = 0.0) -> None:
         self._daily_usd = daily_usd
@@ -45,17 +45,17 @@ class Budget:
         self._told = False
 
     def spend(self, today: date, usd: float) -> None:
-        """Take in what an answer cost."""
+        """Add the cost of an answer."""
         self._begin(today)
         self._spent_usd += usd
 
     def is_spent(self, today: date) -> bool:
-        """Whether nothing more may be asked today."""
+        """Whether today's limit is reached."""
         self._begin(today)
         return self._daily_usd is not None and self._spent_usd >= self._daily_usd
 
-    def alarm(self) -> str | None:
-        """The message that it is spent; None after the first call of a day."""
+    def take_alarm(self) -> str | None:
+        """The log message that the budget is spent; None after the first call of a day."""
         told, self._told = self._told, True
         if told:
             return None

@@ -1,7 +1,7 @@
-"""Proposals: recognised words become a reading. Homophones are told apart by their length, and talk by what it lacks.
+"""Proposals: make a reading of recognised words, with homophones resolved and talk recognised.
 
-Better one question too many than dictation ignored in silence: whatever holds a word of the form, a correction, three
-figures in a row, or is as short as an answer, is not taken for talk.
+Rather one question too many than dictation ignored: words are no talk if they contain a word of the form, a correction
+or three digits in a row, or are as short as an answer.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ NOISE_S = 0.2
 back needs longer: the shortest such word, "not", takes a quarter of a second."""
 
 
-def proposal(
+def propose_reading(
     interpreter: str,
     words: Sequence[Word],
     form: Form,
@@ -54,13 +54,13 @@ def proposal(
     *,
     noise_s: float = NOISE_S,
 ) -> Reading:
-    """What the words propose. Those outside the grammar stay among them: a field they touch has no sure value.
+    """Make a reading of the words; words outside the grammar leave a field that they touch without a sure value.
 
-    Unknown words before the first field that lasted no longer than `noise_s` are left out; 0: all count.
+    Unknown words before the first field that last at most `noise_s` are dropped; 0: none is.
     """
     meant, fields = read_without_breath(words, form, catalogue, language, noise_s=noise_s)
     before = meant.preface_words(longer_than_s=noise_s)
-    return proposed(interpreter, form, catalogue, words, fields, language, preface=before, meant=meant)
+    return build_reading(interpreter, form, catalogue, words, fields, language, preface=before, meant=meant)
 
 
 def read_without_breath(
@@ -72,7 +72,7 @@ def read_without_breath(
     noise_s: float = NOISE_S,
     explained: Explained | None = None,
 ) -> tuple[Meaning, Mapping[str, FieldReading]]:
-    """The meaning of a sentence, and its fields without the breath before it that was written down as words."""
+    """The meaning of a sentence, and its fields, ignoring an initial breath that was recognised as words."""
     meant = understood(words, form, catalogue, language, explained=explained)
     before = meant.preface_words()
     first = tuple(word.text.lower() for word in words[: len(before)])
@@ -81,7 +81,7 @@ def read_without_breath(
     return meant, understood(words[len(before) :], form, catalogue, language, explained=explained).fields
 
 
-def proposed(
+def build_reading(
     interpreter: str,
     form: Form,
     catalogue: Catalogue,
@@ -92,21 +92,20 @@ def proposed(
     preface: Sequence[str],
     meant: Meaning,
 ) -> Reading:
-    """The reading of `words`, which mean `meant` and were read to `fields`, with a `preface` of words before them.
+    """Make the reading of `words` from their meaning and `fields`; `preface`: the unknown words before them.
 
-    A whole sentence with a preface is in doubt about its thing: "don't record pallet 742, twelve units, dock B" is no
-    entry, and of words beyond its grammar a recogniser makes any others. Within its name they may change that: "pallet
-    ending four two" is to be said again.
+    A complete sentence with a preface has unconfirmed identifiers, or is no entry: "don't record pallet 742, twelve
+    units, dock B"; a recogniser writes other words for what its grammar lacks.
     """
     said = Reading(interpreter, form.name, tuple(words), {}, preface=meant.preface_words())
     if all(word.text == UNKNOWN for word in words):
         return replace(said, not_understood=NotUnderstood.NO_WORDS)
-    if (entry := _asked_of(said, form, catalogue, language)) is not None:
+    if (entry := _read_query(said, form, catalogue, language)) is not None:
         return entry
     whole = all(field.name in fields for field in form.fields if field.required)
     astray = whole and preface
     if not fields or takes_back(words, language) or (astray and not meant.begins_astray):
-        return _asked(said, form, catalogue, meant, language)
+        return _read_fieldless(said, form, catalogue, meant, language)
     if astray:
         return replace(said, fields=_with_unconfirmed(fields, form.identifies or fields))
     begins = corrects(words, language) and not whole
@@ -114,7 +113,7 @@ def proposed(
     correction = correction or sets_right(words, language)
     if correction and not any(one.value is not None or one.runner_up is not None for one in fields.values()):
         # "No, not dock D" says nothing of what is right.
-        return _asked(said, form, catalogue, meant, language)
+        return _read_fieldless(said, form, catalogue, meant, language)
     # A whole sentence stands for itself, however it begins.
     return replace(said, fields=fields, act=Act.AMEND if correction else Act.RECORD)
 
@@ -126,13 +125,13 @@ def _with_unconfirmed(fields: Mapping[str, FieldReading], names: Collection[str]
 def _cue_is_value(
     words: Sequence[Word], fields: Mapping[str, FieldReading], form: Form, catalogue: Catalogue, language: Language
 ) -> bool:
-    """Is what may announce a correction a part of the first value: "wrong item"?"""
+    """Whether a word that may begin a correction is part of the first value: "wrong item"."""
     rest = without_cue(words, language)
     return not rest or not fields.keys() <= read(rest, form, catalogue, language).keys()
 
 
-def _asked_of(said: Reading, form: Form, catalogue: Catalogue, language: Language) -> Reading | None:
-    """The reading of what is asked about one entry, by its identifiers alone: "delete pallet 742"; None for others.
+def _read_query(said: Reading, form: Form, catalogue: Catalogue, language: Language) -> Reading | None:
+    """The reading of a command about one entry, by its identifiers, "delete pallet 742"; None for other words.
 
     Or about a place: "how many on dock B", "how many on this dock", "what is left on trailer 5501".
     """
@@ -158,15 +157,15 @@ def _asked_of(said: Reading, form: Form, catalogue: Catalogue, language: Languag
 
 
 def _may_name(order: Asked, field: FormField, form: Form) -> bool:
-    """May what is asked be asked of such a field: of a place, of the thing itself?"""
+    """Whether a query may be about this field: of a place, or of an entry's identifiers."""
     stands = field.name in form.places_received
     if order.command in _OF_PLACES:
         return stands
     return field.is_place or stands if order.command is _TALLY else field.name in form.identifies
 
 
-def _asked(said: Reading, form: Form, catalogue: Catalogue, meant: Meaning, language: Language) -> Reading:
-    """The reading of words that name no field: an exception of the form, a command, or nothing for the device."""
+def _read_fieldless(said: Reading, form: Form, catalogue: Catalogue, meant: Meaning, language: Language) -> Reading:
+    """The reading of words without fields: an exception of the form, a command, talk, or not understood."""
     words = said.words
     if exceptional := exception(words, form, language):
         return replace(said, fields=exceptional, act=Act.AMEND)
@@ -177,26 +176,28 @@ def _asked(said: Reading, form: Form, catalogue: Catalogue, meant: Meaning, lang
     talk = nothing or (is_chatter(words, form, catalogue, language) and not takes_back(words, language))
     if talk:
         return replace(said, not_understood=NotUnderstood.TALK)
-    return _unrecorded(said, form, meant)
+    return _not_dictated(said, form, meant)
 
 
-def _unrecorded(said: Reading, form: Form, meant: Meaning) -> Reading:
-    """The reading of an utterance that is no entry, with its sure fields: of a denial, the identifiers alone."""
-    named = {name: one for name in form.identifies if (one := meant.unrecorded.get(name)) is not None and _is_one(one)}
+def _not_dictated(said: Reading, form: Form, meant: Meaning) -> Reading:
+    """The reading of an utterance that is no entry, with its sure fields; a denial keeps identifiers only."""
+    named = {
+        name: one for name in form.identifies if (one := meant.unrecorded.get(name)) is not None and _is_clear(one)
+    }
     more = meant.unrecorded if meant.unrecorded.keys() - named.keys() else {}
     known = {_PAST: more, _DENIALS: named}.get(meant.mood or "", {}) if named else {}
     return replace(said, not_understood=NotUnderstood.NOT_DICTATION, unrecorded=known)
 
 
-def _is_one(said: FieldReading) -> bool:
-    """Whether it can only be this one, though it may be in doubt."""
+def _is_clear(said: FieldReading) -> bool:
+    """Whether a field has one candidate value, be it doubtful."""
     return not said.rivals and not (said.value is None and said.runner_up is None)
 
 
-def refuse_unhearable(interpreter: str, form: Form, phrases: Iterable[str], knows: Callable[[str], bool]) -> None:
-    """Raise Misconfigured for words among the form's own and those of `phrases` that the recogniser does not know.
+def refuse_unknown_words(interpreter: str, form: Form, phrases: Iterable[str], knows: Callable[[str], bool]) -> None:
+    """Raise Misconfigured for words of the form or of `phrases` that are not in the recogniser's vocabulary.
 
-    Recognisers leave such words out in silence, and then what they stand for could not be said.
+    A recogniser drops such words without an error, and what they name could not be said.
     """
     own = (phrase for field in form.fields for phrase in (*field.labels, *field.units))
     begun = form.openings.get(OWN_LANGUAGE, ())
@@ -237,17 +238,19 @@ sets nine of nine were within 0.43 and 0.64; the last digit of a number is drawn
 _UNHURRIED = 1.0  # From here on it is the digit; in between it may be either, and the operator is asked.
 
 
-def told_apart(words: Sequence[Word], labels: Collection[str] = ()) -> tuple[tuple[Word, ...], ...]:
-    """The ways to hear the words, mostly one: what must have been a digit or a preposition is written as that.
+def resolve_homophones(words: Sequence[Word], labels: Collection[str] = ()) -> tuple[tuple[Word, ...], ...]:
+    """The variants of the words, mostly one, in which "to", "two", "for" and "four" are resolved by their length.
 
-    `labels` are the words that the form's labels begin with.
+    `labels`: the first words of the form's labels.
     """
-    told = [_digit(words, at, labels) for at in range(len(words))]
-    lengths = [_length(words, at) if _leads_to(words, at, labels) else _UNHURRIED for at in range(len(words))]
+    told = [_as_digit(words, at, labels) for at in range(len(words))]
+    lengths = [
+        _relative_length(words, at) if _precedes_label(words, at, labels) else _UNHURRIED for at in range(len(words))
+    ]
     return tuple(
         dict.fromkeys(
             tuple(
-                _preposition(word, length) if length < below else word
+                _as_preposition(word, length) if length < below else word
                 for word, length in zip(told, lengths, strict=True)
             )
             for below in (_UNHURRIED, _HURRIED)
@@ -255,34 +258,34 @@ def told_apart(words: Sequence[Word], labels: Collection[str] = ()) -> tuple[tup
     )
 
 
-def _leads_to(words: Sequence[Word], at: int, labels: Collection[str]) -> bool:
-    """Is it a "four" in one breath with a label? A count before its unit is hurried over too, and is not told apart."""
+def _precedes_label(words: Sequence[Word], at: int, labels: Collection[str]) -> bool:
+    """Whether the word is "four" or "for" directly before a label. A count before its unit is not resolved."""
     if words[at].text not in _FOR or at + 1 == len(words):
         return False
     return words[at + 1].text in labels and words[at + 1].start - words[at].end < _JOINED
 
 
-def _length(words: Sequence[Word], at: int) -> float:
-    """The word's length in middle lengths of the other words of numbers; where there are none, it may be either."""
+def _relative_length(words: Sequence[Word], at: int) -> float:
+    """The word's length relative to the median of the other number words; _HURRIED where there are none."""
     others = [word.end - word.start for word in words if ENGLISH.numerals.is_part(word.text) and word is not words[at]]
     return (words[at].end - words[at].start) / median(others) if others else _HURRIED
 
 
-def _preposition(word: Word, length: float) -> Word:
+def _as_preposition(word: Word, length: float) -> Word:
     return replace(word, text="for", end=min(word.end, word.start + BRIEF) if length < _HURRIED else word.end)
 
 
-def _digit(words: Sequence[Word], at: int, labels: Collection[str]) -> Word:
+def _as_digit(words: Sequence[Word], at: int, labels: Collection[str]) -> Word:
     word = words[at]
     if not at or word.text not in _PREPOSITIONS or word.start - words[at - 1].end >= _PAUSE:
         return word
     behind_digit = any(len(one.text) == 1 for one in ENGLISH.numerals.groups([words[at - 1].text], 0))
-    said = word.end - word.start >= _DRAWN or _set_off(words, at, labels)
+    said = word.end - word.start >= _DRAWN or _ends_clause(words, at, labels)
     return replace(word, text=_PREPOSITIONS[word.text]) if behind_digit and said else word
 
 
-def _set_off(words: Sequence[Word], at: int, labels: Collection[str]) -> bool:
-    """Is it the end of a clause, and what follows another field?"""
+def _ends_clause(words: Sequence[Word], at: int, labels: Collection[str]) -> bool:
+    """Whether the word is a "to" with a short pause before the next field's label, so that it is the digit 2."""
     if words[at].text != _TO or at + 1 == len(words) or words[at + 1].text not in labels:
         return False
     return _COMMA[0] <= words[at + 1].start - words[at].end <= _COMMA[1]
@@ -298,7 +301,7 @@ _FIGURES_IN_A_ROW = 3
 
 
 def is_chatter(words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language = ENGLISH) -> bool:
-    """Whether words that make no field were plainly not meant for the device."""
+    """Whether words without a field are surely talk to others, not dictation."""
     said = tokens(words, language)
     known = lexicon(form, catalogue, language)
     roles = {match.role for at in range(len(said)) for match in known.matches(said, at)}

@@ -1,12 +1,8 @@
-"""Weighing: several readings of one utterance become one; how likely an entry is wrong; the pace of a backlog. Pure.
+"""Weighing: merges several readings of an utterance into one, and computes how likely an entry is wrong. Pure.
 
-Which interpreters are asked, and how long they are waited for, is decided in `panel.py`. Nothing is averaged or voted
-for by confidence, because a model that invents is sure of it. An identifier that must be confirmed is confirmed by
-another interpreter that heard the same, and by nothing else. In no mode does a model overrule what the device's own
-recogniser surely heard: where the two differ, the operator is asked.
-
-The doubt about an entry takes the readings for independent, and a reader's own confidence for a probability. So it puts
-entries in an order, and is no share of wrong ones.
+Identifiers count as confirmed only if two independent interpreters heard the same. Confidences are not averaged: a
+model that invents is sure of it. A model never overrules a value that the device surely heard: the operator is asked.
+The doubt treats readings as independent and confidences as probabilities, so it ranks entries, and is no error rate.
 """
 
 from __future__ import annotations
@@ -20,7 +16,7 @@ from enum import IntEnum
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstood, Reading, ScanFault
 from edge.config import Mode
-from edge.understand.remote.served_models import family
+from edge.understand.remote.served_models import model_family
 
 _ENOUGH = 2  # Independent readings that must agree.
 
@@ -38,7 +34,7 @@ _PANEL = "panel"  # How the name of a reading that several interpreters made beg
 
 
 class Seat(IntEnum):
-    """Whose opinion it is. In the order in which their words and spelling are preferred."""
+    """The role of an interpreter in the panel, in the order in which its words and spelling are preferred."""
 
     FIRST = 1  # `understand.first`, or the fallback that stood in for it.
     SECOND = 2  # `understand.second`.
@@ -58,18 +54,17 @@ def weigh(
     if not came:
         return Reading("none", form.name, (), {}, deferrable=out_of_reach)
     if mode is Mode.PANEL:
-        reading = _agreed(_independent(came), form, sure_from)
+        reading = _merge_agreed(_independent(came), form, sure_from)
     else:
-        reading = _held_against(came[0], opinions.get(Seat.ON_DEVICE), sure_from)
+        reading = _check_against_device(came[0], opinions.get(Seat.ON_DEVICE), sure_from)
     others = tuple(came) if len(came) > 1 or mode is Mode.PANEL else ()
     return replace(reading, opinions=others, usage=None if others else reading.usage, deferrable=out_of_reach)
 
 
 def is_settled(opinions: Mapping[Seat, Reading], mode: Mode, form: Form, sure_from: float) -> bool:
-    """Whether no opinion that is still to come could be needed.
+    """Whether further readings could not change the result, so that the panel need not wait.
 
-    That is, in a panel, when everything said is confirmed; where a model's word counts, when that is there, and the
-    device's own, which it is held against.
+    In `panel` mode: all values are confirmed; where a model decides: its reading and the device's own are there.
     """
     match mode:
         case Mode.ON_DEVICE:
@@ -86,40 +81,40 @@ def _independent(came: Sequence[Reading]) -> list[Reading]:
     """The first reading of each model that heard the sound: two readings of one model are one opinion."""
     found: dict[str, Reading] = {}
     for reading in came:
-        found.setdefault(_ears(reading), reading)
+        found.setdefault(_hearing_model(reading), reading)
     return list(found.values())
 
 
-def _ears(reading: Reading) -> str:
-    """The model that heard the sound: of a cascade its transcriber, whatever read the text."""
+def _hearing_model(reading: Reading) -> str:
+    """The model that heard the sound: for a cascade the transcriber's, not the text model."""
     heard = reading.interpreter.rpartition("/")[2] if reading.usage is None else reading.usage.model
-    return family(heard.partition(_CASCADED)[0])
+    return model_family(heard.partition(_CASCADED)[0])
 
 
 def contradicts(late: Reading, act: Act, fields: Mapping[str, FieldValue]) -> bool:
-    """Whether `late` read something else than what became an entry of this `act` and these `fields`.
+    """Whether a late reading has another act than the entry, or another value for one of its fields.
 
-    A model that understood nothing contradicts nothing, and a field that it did not hear is no other value.
+    A reading that is not understood contradicts nothing, nor does a field that it lacks.
     """
     if late.not_understood is not None:
         return False
     if late.act is not act and not (late.act is Act.NO and act in _OBJECTED):
         return True
     heard = {name: one.value for name, one in late.fields.items() if one.value is not None}
-    return any(name not in fields or not same(value, fields[name]) for name, value in heard.items())
+    return any(name not in fields or not is_same_value(value, fields[name]) for name, value in heard.items())
 
 
-def same(one: FieldValue, other: FieldValue) -> bool:
+def is_same_value(one: FieldValue, other: FieldValue) -> bool:
     """Whether two values agree in all but formatting: "LT-0391" and "lt 0391" do, "0391" and "391" do not."""
     if isinstance(one, str) and isinstance(other, str):
-        return _bare(one) == _bare(other)
+        return _strip_formatting(one) == _strip_formatting(other)
     if isinstance(one, tuple) and isinstance(other, tuple):
-        return len(one) == len(other) and all(map(same, one, other))
+        return len(one) == len(other) and all(map(is_same_value, one, other))
     # A decimal without places is the whole number; true is none.
     return isinstance(one, bool) is isinstance(other, bool) and one == other
 
 
-def _bare(value: str) -> str:
+def _strip_formatting(value: str) -> str:
     return "".join(character for character in value.casefold() if character.isalnum())
 
 
@@ -129,14 +124,14 @@ def _is_confirmed(reading: Reading) -> bool:
     return all(field.confirmed and not field.rivals and field.value is not None for field in reading.fields.values())
 
 
-def _agreed(came: Sequence[Reading], form: Form, sure_from: float) -> Reading:
-    """What two independent readings give alike, with everything else marked as not agreed on."""
+def _merge_agreed(came: Sequence[Reading], form: Form, sure_from: float) -> Reading:
+    """Merge the readings: fields that two independent ones have alike are confirmed, all others are not."""
     name = came[0].interpreter if len(came) == 1 else f"{_PANEL}({' '.join(one.interpreter for one in came)})"
     words, preface = next(((one.words, one.preface) for one in came if one.words), ((), ()))
     understood = [one for one in came if one.not_understood is None]
-    reason = _not_understood(came, understood)
+    reason = _no_entry_reason(came, understood)
     if reason is not None:
-        alike = all(_says_the_same(one, came[0]) for one in came)
+        alike = all(_names_the_same(one, came[0]) for one in came)
         return Reading(name, form.name, words, {}, reason, unrecorded=came[0].unrecorded if alike else {})
     names = dict.fromkeys(name for one in understood for name in one.fields)
     return replace(
@@ -144,12 +139,12 @@ def _agreed(came: Sequence[Reading], form: Form, sure_from: float) -> Reading:
         interpreter=name,
         words=words,
         preface=preface,
-        fields={field: _field(field, came, form, sure_from) for field in names},
+        fields={field: _weigh_field(field, came, form, sure_from) for field in names},
     )
 
 
-def _held_against(first: Reading, own: Reading | None, sure_from: float) -> Reading:
-    """The model's reading; values that the device surely heard otherwise become rivals."""
+def _check_against_device(first: Reading, own: Reading | None, sure_from: float) -> Reading:
+    """The model's reading; values that the device surely heard otherwise are added as rivals."""
     if own is None or own is first or first.not_understood is not None:
         return first
     said = own.fields or own.unrecorded  # an utterance that is no entry may still name its thing
@@ -168,25 +163,25 @@ def _held_against(first: Reading, own: Reading | None, sure_from: float) -> Read
     for name, either in sure.items():
         if (read := fields.get(name)) is None:
             fields[name] = replace(said[name], confirmed=False)
-        elif not any(_alike(read.value, one) for one in either):
+        elif not any(_are_same(read.value, one) for one in either):
             fields[name] = replace(read, rivals=tuple(dict.fromkeys((*read.rivals, *either))))
     return replace(first, fields=fields)
 
 
 def _is_sure(reading: Reading, sure_from: float) -> bool:
-    """Whether all was surely heard: each value, or each word where there is none."""
+    """Whether every value, or without values every word, has at least the confidence `sure_from`."""
     heard = [one.confidence for one in reading.fields.values()] or [word.confidence for word in reading.words]
     return bool(heard) and min(heard) >= sure_from
 
 
-def _says_the_same(one: Reading, other: Reading) -> bool:
-    """Whether both say the same of a thing, where that is no entry."""
+def _names_the_same(one: Reading, other: Reading) -> bool:
+    """Whether two readings that are no entries name equal values."""
     told, besides = one.unrecorded, other.unrecorded
     return told.keys() == besides.keys() and all(said.value == besides[name].value for name, said in told.items())
 
 
-def _not_understood(came: Sequence[Reading], understood: Sequence[Reading]) -> NotUnderstood | ScanFault | None:
-    """Why the readings together mean nothing: all declined, or what the operator did is not agreed on."""
+def _no_entry_reason(came: Sequence[Reading], understood: Sequence[Reading]) -> NotUnderstood | ScanFault | None:
+    """Why the readings make no entry: all are not understood, or their acts differ; None where they make one."""
     if not understood:
         reasons = {one.not_understood for one in came}
         return came[0].not_understood if len(reasons) == 1 else NotUnderstood.NOT_DICTATION
@@ -197,11 +192,11 @@ def _not_understood(came: Sequence[Reading], understood: Sequence[Reading]) -> N
     return None
 
 
-def _field(name: str, came: Sequence[Reading], form: Form, sure_from: float) -> FieldReading:
-    """What the readings together propose for one field. One that is ambiguous by itself is no vote for anything."""
+def _weigh_field(name: str, came: Sequence[Reading], form: Form, sure_from: float) -> FieldReading:
+    """Merge one field of all readings; a reading with rivals does not count as a vote."""
     heard = [one.fields[name] for one in came if name in one.fields]
     votes = [field for field in heard if field.value is not None and not field.rivals]
-    parties = _parties(votes)
+    parties = _group_equal_votes(votes)
     if not parties:
         return replace(heard[0], confirmed=False)
     party = max(parties, key=len)
@@ -209,16 +204,16 @@ def _field(name: str, came: Sequence[Reading], form: Form, sure_from: float) -> 
     confirmed = len(party) >= _ENOUGH or (len(came) == 1 and not isinstance(party[0].value, str | tuple))
     counted = [field for field in against if len(party) < _ENOUGH or field.confidence >= sure_from]
     best = max(party, key=lambda field: field.confidence) if confirmed else party[0]
-    value = next((field.value for field in party if _allowed(form, name, field.value)), party[0].value)
-    return replace(best, value=value, rivals=_candidates(counted, value), confirmed=confirmed)
+    value = next((field.value for field in party if _is_allowed(form, name, field.value)), party[0].value)
+    return replace(best, value=value, rivals=_list_other_values(counted, value), confirmed=confirmed)
 
 
-def _parties(votes: Iterable[FieldReading]) -> list[list[FieldReading]]:
-    """The votes, put together where they agree. The first voice of each speaks for it."""
+def _group_equal_votes(votes: Iterable[FieldReading]) -> list[list[FieldReading]]:
+    """Group the readings of a field by equal value; in each group the first seat's comes first."""
     parties: list[list[FieldReading]] = []
     for vote in votes:
         for party in parties:
-            if _alike(vote.value, party[0].value):
+            if _are_same(vote.value, party[0].value):
                 party.append(vote)
                 break
         else:
@@ -226,17 +221,17 @@ def _parties(votes: Iterable[FieldReading]) -> list[list[FieldReading]]:
     return parties
 
 
-def _candidates(against: Iterable[FieldReading], value: FieldValue | None) -> tuple[FieldValue, ...]:
+def _list_other_values(against: Iterable[FieldReading], value: FieldValue | None) -> tuple[FieldValue, ...]:
     """The other values that were heard, each once."""
     heard = (other for field in against for other in (field.value, *field.rivals))
-    return tuple(dict.fromkeys(other for other in heard if other is not None and not _alike(other, value)))
+    return tuple(dict.fromkeys(other for other in heard if other is not None and not _are_same(other, value)))
 
 
-def _alike(one: FieldValue | None, other: FieldValue | None) -> bool:
-    return one is not None and other is not None and same(one, other)
+def _are_same(one: FieldValue | None, other: FieldValue | None) -> bool:
+    return one is not None and other is not None and is_same_value(one, other)
 
 
-def _allowed(form: Form, name: str, value: FieldValue | None) -> bool:
+def _is_allowed(form: Form, name: str, value: FieldValue | None) -> bool:
     kind = next((field for field in form.fields if field.name == name), None)
     return kind is not None and value is not None and kind.allows(value)
 
@@ -248,7 +243,7 @@ MOST_WAIT_S = 30.0  # Longest wait: how late, at worst, a returning network is n
 
 
 class Pacing:
-    """The rate at which a backlog is worked off."""
+    """Limits the rate of reading deferred utterances, with backoff after failures."""
 
     def __init__(self, per_minute: int) -> None:
         self._every_s = _MINUTE_S / per_minute
@@ -257,20 +252,20 @@ class Pacing:
         self._failed_until = 0.0
 
     def due_in(self, now: float) -> float:
-        """How long to wait before the next try, seconds; 0: now."""
+        """Seconds until the next attempt is allowed; 0: now."""
         return max(0.0, self._not_before - now, self._failed_until - now)
 
     def tried(self, now: float) -> None:
-        """An utterance is being read: the next one may be when its share of a minute is over."""
+        """Record an attempt: the next is allowed after 60 s / `per_minute`."""
         self._not_before = now + self._every_s
 
     def failed(self, now: float) -> None:
-        """No model answered."""
+        """Record that no model answered: double the backoff, up to MOST_WAIT_S."""
         self._failed_until = now + min(MOST_WAIT_S, _FIRST_WAIT_S * 2.0**self._failures)
         self._failures = min(self._failures + 1, 16)  # 2**16 is past every wait, and no float overflows in a year
 
     def answered(self) -> None:
-        """A model answered some request: try the backlog again at once."""
+        """Record that a model answered: reset the backoff."""
         self._failures, self._failed_until = 0, 0.0
 
 
@@ -279,20 +274,20 @@ _SUREST = 0.999  # No reading counts for more, whatever it thinks of itself: rec
 
 @dataclass(frozen=True, slots=True)
 class SaidFor:
-    """One utterance that an entry rests on, and what was read of it."""
+    """One utterance that an entry is made from, with its readings."""
 
     utterance_id: str
     reading: Reading | None = attribute(repr=False)  # That which is on record.
     others: tuple[Reading, ...] = attribute(default=(), repr=False)
 
     def read_by(self, reading: Reading) -> SaidFor:
-        """The same, with one reading more."""
+        """A copy with one more reading."""
         return replace(self, others=(*self.others, reading))
 
 
 @dataclass(frozen=True, slots=True)
 class _DoubtedField:
-    """A field of which another reading heard something else."""
+    """A field for which another reading has a different value."""
 
     field: str
     recorded: FieldValue | None = attribute(repr=False)  # None: the entry has no such field.
@@ -304,27 +299,27 @@ class _DoubtedField:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """How likely an entry is wrong, from 0 to 1, and what was heard otherwise."""
+    """The probability that an entry is wrong, and the differing values that other readings have."""
 
     measure: float
     otherwise: tuple[_DoubtedField, ...]
 
 
-def doubt(fields: Mapping[str, FieldValue], said: Sequence[SaidFor]) -> Doubt:
-    """The doubt about an entry with these fields; what began it comes first in `said`."""
-    unsure = min((one.confidence for one in _recorded(said[0]).values()), default=1.0)
+def measure_doubt(fields: Mapping[str, FieldValue], said: Sequence[SaidFor]) -> Doubt:
+    """Compute the doubt about an entry with these fields; the utterance that began it is first in `said`."""
+    unsure = min((one.confidence for one in _recorded_fields(said[0]).values()), default=1.0)
     names = dict.fromkeys((*fields, *(name for one in said for other in one.others for name in other.fields)))
     right, otherwise = 1.0, []
     for name in names:
-        where = _said_in(name, fields.get(name), said)
-        known = _recorded(where).get(name)
+        where = _find_last_utterance(name, fields.get(name), said)
+        known = _recorded_fields(where).get(name)
         if known is not None and known.is_taken:
             continue  # it was said once for many entries, and is doubted where that was said
         sure = unsure if name not in fields else 1.0 if known is None else known.confidence
         heard = [*_other_readings(name, where)]
-        right *= 1.0 - _wrong(sure, fields.get(name), heard)
+        right *= 1.0 - _probability_wrong(sure, fields.get(name), heard)
         for reader, other in heard:
-            if other.value is not None and not _is(other.value, fields.get(name)):
+            if other.value is not None and not _is_recorded_value(other.value, fields.get(name)):
                 known_as = _DoubtedField(
                     *(name, fields.get(name), other.value, reader, other.confidence, where.utterance_id)
                 )
@@ -332,16 +327,16 @@ def doubt(fields: Mapping[str, FieldValue], said: Sequence[SaidFor]) -> Doubt:
     return Doubt(1.0 - right, tuple(otherwise))
 
 
-def _said_in(name: str, value: FieldValue | None, said: Sequence[SaidFor]) -> SaidFor:
-    """The utterance in which the value on record was said last: a correction, an answer, else what began the entry."""
+def _find_last_utterance(name: str, value: FieldValue | None, said: Sequence[SaidFor]) -> SaidFor:
+    """The last utterance that gave the value on record, by correction or answer; else the first one."""
     for one in reversed(said[1:]):
-        known = _recorded(one).get(name)
-        if known is not None and known.value is not None and _is(known.value, value):
+        known = _recorded_fields(one).get(name)
+        if known is not None and known.value is not None and _is_recorded_value(known.value, value):
             return one
     return said[0]
 
 
-def _recorded(one: SaidFor) -> Mapping[str, FieldReading]:
+def _recorded_fields(one: SaidFor) -> Mapping[str, FieldReading]:
     return {} if one.reading is None else one.reading.fields
 
 
@@ -352,12 +347,12 @@ def _other_readings(name: str, where: SaidFor) -> Iterator[tuple[str, FieldReadi
             yield other.interpreter, other.fields[name]
 
 
-def _wrong(sure: float, value: FieldValue | None, heard: Sequence[tuple[str, FieldReading]]) -> float:
+def _probability_wrong(sure: float, value: FieldValue | None, heard: Sequence[tuple[str, FieldReading]]) -> float:
     """The probability that the value on record is wrong, by its own confidence and those of other readings."""
     odds = _log_odds(sure)
     for _, other in heard:
         says = _log_odds(other.confidence)
-        odds += says if other.value is not None and _is(other.value, value) else -says
+        odds += says if other.value is not None and _is_recorded_value(other.value, value) else -says
     return 1.0 / (1.0 + math.exp(odds))
 
 
@@ -367,5 +362,5 @@ def _log_odds(sure: float) -> float:
     return math.log(bounded / (1.0 - bounded))
 
 
-def _is(heard: FieldValue, recorded: FieldValue | None) -> bool:
-    return recorded is not None and same(heard, recorded)
+def _is_recorded_value(heard: FieldValue, recorded: FieldValue | None) -> bool:
+    return recorded is not None and is_same_value(heard, recorded)

@@ -1,10 +1,9 @@
-"""The witness: what a second reader of another kind heard in the place of the words that a value rests on. Pure.
+"""The witness: finds fields that a second recogniser with an open vocabulary heard otherwise. Pure.
 
-It is no second vote. A recogniser that knows the form's words alone writes one of them for whatever was said: "pallet
-four seven four for dock F" becomes 4744. One that knows every word hears "for" there, though it may hear nothing else
-well. So its words are laid beside the first reader's; where both heard the same before and behind, and something else
-between, its words are put in that place, and the sentence is read again. A value that comes out otherwise is in doubt.
-What it heard as something that makes no value says nothing.
+It casts no vote. A grammar-bound recogniser writes a word of the form for any sound: "pallet four seven four for dock
+F" becomes 4744, where an open one hears "for". Both texts are aligned. Each difference between equal neighbours is
+substituted into the first reader's words, which are parsed again; a field whose value changes is doubtful. A
+substitution that gives no value is ignored.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from dockvoice_protocol.forms.spoken import read, vocabulary
 from dockvoice_protocol.forms.spoken.language import CODE_WORDS, ENGLISH, LETTERS
 from dockvoice_protocol.forms.spoken.reader import BRIEF, transcribed
 from dockvoice_protocol.records import FieldReading, FieldValue, Word
-from edge.understand.stt.transcript_reader import relabelled
+from edge.understand.stt.transcript_reader import correct_labels
 
 _LONGEST = 3
 """Words of a difference that is believed: where more differ, the witness lost its way rather than the first reader."""
@@ -40,31 +39,31 @@ _SUFFIXES: Mapping[str, str] = {**{letter: letter for letter in LETTERS - {"s"}}
 
 @dataclass(frozen=True, slots=True)
 class _Symbol:
-    """A digit, or a word that is no number; and the words that it is part of, from one to before another."""
+    """A digit or a word that is no number, with the span of word indexes that it comes from."""
 
     text: str = field(repr=False)
     begin: int
     end: int
 
 
-def contradicted(
+def find_contradictions(
     words: Sequence[Word], heard: str, form: Form, catalogue: Catalogue
 ) -> Mapping[str, tuple[FieldValue, FieldValue]]:
-    """The fields which the witness heard otherwise: the value of the first reader's `words`, and the other one."""
+    """The fields that the witness heard otherwise, each with the first reader's value and the witness's."""
     first = read(words, form, catalogue)
     found: dict[str, tuple[FieldValue, FieldValue]] = {}
-    text = relabelled(_parted(heard, form), form, vocabulary(form, catalogue))
+    text = correct_labels(_split_off_letters(heard, form), form, vocabulary(form, catalogue))
     witness = transcribed(text, form, catalogue, ENGLISH)
-    for changed in _changed(words, witness):
+    for changed in _substitute(words, witness):
         other = read(changed, form, catalogue)
         for name, said in first.items():
-            if name in other and (pair := _pair(said, other[name])) is not None:
+            if name in other and (pair := _differing_pair(said, other[name])) is not None:
                 found.setdefault(name, pair)
     return found
 
 
-def _parted(heard: str, form: Form) -> str:
-    """The text, a label that a letter was written to apart from it: "docky" is "dock e"."""
+def _split_off_letters(heard: str, form: Form) -> str:
+    """The text, with a letter split off a label that it was joined to: "docky" becomes "dock e"."""
     labels = "|".join(re.escape(label) for field in form.fields for label in field.labels)
     letters = "|".join(_SUFFIXES)
     return re.sub(
@@ -72,24 +71,24 @@ def _parted(heard: str, form: Form) -> str:
     )
 
 
-def _pair(first: FieldReading, other: FieldReading) -> tuple[FieldValue, FieldValue] | None:
+def _differing_pair(first: FieldReading, other: FieldReading) -> tuple[FieldValue, FieldValue] | None:
     meant = other.runner_up if other.value is None else other.value
     if first.value is None or meant is None or other.rivals or first.value == meant:
         return None
     return first.value, meant
 
 
-def _changed(words: Sequence[Word], witness: Sequence[Word]) -> Iterator[list[Word]]:
-    """The first reader's words with one difference after the other as the witness heard it."""
-    ours, theirs = _symbols(words), _symbols(witness)
-    for begin, end, put in _differences(ours, theirs):
-        if max(end - begin, len(put)) <= _LONGEST and _tells(ours, begin, end, put):
-            yield _patched(words, ours, (begin, end), put)
+def _substitute(words: Sequence[Word], witness: Sequence[Word]) -> Iterator[list[Word]]:
+    """Yield the first reader's words once for each difference, with the witness's words in its place."""
+    ours, theirs = _to_symbols(words), _to_symbols(witness)
+    for begin, end, put in _diff(ours, theirs):
+        if max(end - begin, len(put)) <= _LONGEST and _changes_meaning(ours, begin, end, put):
+            yield _replace_symbols(words, ours, (begin, end), put)
 
 
-def _differences(ours: Sequence[_Symbol], theirs: Sequence[_Symbol]) -> Iterator[tuple[int, int, Sequence[_Symbol]]]:
-    """What the two heard otherwise between what they heard alike: a span of ours, and what stands there in theirs."""
-    pairs = _aligned([one.text for one in ours], [one.text for one in theirs])
+def _diff(ours: Sequence[_Symbol], theirs: Sequence[_Symbol]) -> Iterator[tuple[int, int, Sequence[_Symbol]]]:
+    """Yield the differences between equal neighbours: their span in `ours`, and the symbols in `theirs`."""
+    pairs = _align([one.text for one in ours], [one.text for one in theirs])
     alike = [i is not None and j is not None and ours[i].text == theirs[j].text for i, j in pairs]
     if sum(alike) < _MOSTLY * len(ours):
         return  # Another voice, or a bad transcript.
@@ -120,19 +119,19 @@ def _is_word(text: str) -> bool:
     return len(text) > 1 and not text.isdigit()
 
 
-def _aligned(ours: Sequence[str], theirs: Sequence[str]) -> list[tuple[int | None, int | None]]:
-    """The cheapest way to make theirs of ours; a word for a word costs less than anything for a figure or a letter."""
+def _align(ours: Sequence[str], theirs: Sequence[str]) -> list[tuple[int | None, int | None]]:
+    """The cheapest alignment, as index pairs; replacing a word costs less than changing a digit or letter."""
     costs = [[float(column) for column in range(len(theirs) + 1)]]
     for row, mine in enumerate(ours, 1):
         line = [float(row)]
         for column, other in enumerate(theirs, 1):
-            line.append(min(costs[-1][column - 1] + _cost(mine, other), costs[-1][column] + 1, line[-1] + 1))
+            line.append(min(costs[-1][column - 1] + _edit_cost(mine, other), costs[-1][column] + 1, line[-1] + 1))
         costs.append(line)
     pairs: list[tuple[int | None, int | None]] = []
     row, column = len(ours), len(theirs)
     while row or column:
         here = costs[row][column]
-        if row and column and here == costs[row - 1][column - 1] + _cost(ours[row - 1], theirs[column - 1]):
+        if row and column and here == costs[row - 1][column - 1] + _edit_cost(ours[row - 1], theirs[column - 1]):
             row, column = row - 1, column - 1
             pairs.append((row, column))
         elif row and here == costs[row - 1][column] + 1:
@@ -144,14 +143,14 @@ def _aligned(ours: Sequence[str], theirs: Sequence[str]) -> list[tuple[int | Non
     return pairs[::-1]
 
 
-def _cost(mine: str, other: str) -> float:
+def _edit_cost(mine: str, other: str) -> float:
     if mine == other:
         return 0.0
     return 0.5 if _is_word(mine) and _is_word(other) else 1.0
 
 
-def _tells(ours: Sequence[_Symbol], begin: int, end: int, put: Sequence[_Symbol]) -> bool:
-    """Whether the difference is another meaning, and not another way to write the same."""
+def _changes_meaning(ours: Sequence[_Symbol], begin: int, end: int, put: Sequence[_Symbol]) -> bool:
+    """Whether a difference may change a value, and is not only another spelling of the same."""
     lost, before, behind = ours[begin:end], ours[begin - 1].text, ours[end].text if end < len(ours) else ""
     letters = any(_is_letter(one.text) for one in put)
     if any(_is_letter(one.text) for one in lost) != letters:
@@ -169,10 +168,10 @@ def _is_letter(text: str) -> bool:
     return len(text) == 1 and text.isalpha()
 
 
-def _patched(
+def _replace_symbols(
     words: Sequence[Word], ours: Sequence[_Symbol], span: tuple[int, int], put: Sequence[_Symbol]
 ) -> list[Word]:
-    """The words, the symbols of `span` replaced by others; a number of which a part is replaced is put in figures."""
+    """The words, with the symbols of `span` replaced; a number that is changed in part is written as digits."""
     first, last = span
     begin = (
         ours[first].begin
@@ -184,7 +183,7 @@ def _patched(
         end = ours[first].end
     before = [one.text for one in ours[:first] if one.end > begin]
     behind = [one.text for one in ours[last:] if one.begin < end]
-    texts = _figures([*before, *(one.text for one in put), *behind])
+    texts = _join_digits([*before, *(one.text for one in put), *behind])
     start = words[begin].start if begin < len(words) else words[-1].end
     stop = words[end - 1].end if end > begin else start
     length = (stop - start) / max(1, len(texts))
@@ -195,7 +194,7 @@ def _patched(
     return [*words[:begin], *new, *words[end:]]
 
 
-def _figures(texts: Sequence[str]) -> list[str]:
+def _join_digits(texts: Sequence[str]) -> list[str]:
     """Digits that follow each other as one number."""
     joined: list[str] = []
     for text in texts:
@@ -206,8 +205,8 @@ def _figures(texts: Sequence[str]) -> list[str]:
     return joined
 
 
-def _symbols(words: Sequence[Word]) -> list[_Symbol]:
-    """Numbers digit by digit, code words as their letters, everything else as it is."""
+def _to_symbols(words: Sequence[Word]) -> list[_Symbol]:
+    """Split words into symbols: numbers digit by digit, code words as letters, other words unchanged."""
     bare = [word.text.lower().rstrip("?") for word in words]  # a transcript keeps the mark of a question
     texts = [_HOMOPHONES.get(text, text) for text in bare]
     found: list[_Symbol] = []

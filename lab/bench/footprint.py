@@ -31,7 +31,7 @@ from vosk import KaldiRecognizer
 from dockvoice_protocol.config import load_settings
 from edge.agent import dictation as concluding
 from edge.agent.events import Decided, DictationEvent, SourceEnded
-from edge.agent.parts import Parts, assemble, dictation, hear_all
+from edge.agent.parts import Parts, assemble, hear_all, make_dictation
 from edge.audio.pcm import FRAME_BYTES, FRAME_SAMPLES
 from edge.config import Settings, Vad, VadKind
 from edge.hear.recording import RecordedSource
@@ -216,7 +216,7 @@ def _measure_hearing(parts: Parts, name: str, sources: Sequence[Source], most: l
         watch.measuring(),
     ):
         began = time.process_time()
-        asyncio.run(hear_all(dictation(parts, executor, count_event), sources))
+        asyncio.run(hear_all(make_dictation(parts, executor, count_event), sources))
         spent = time.process_time() - began
     seconds = samples / SAMPLE_RATE
     by_part = {**watch.spent, _REST: spent - sum(watch.spent.values())}

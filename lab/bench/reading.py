@@ -33,8 +33,8 @@ from dockvoice_protocol.forms.spoken.language import ENGLISH
 from dockvoice_protocol.forms.spoken.reader import Explained, transcribed
 from dockvoice_protocol.records import FieldValue, NotUnderstood, Reading
 from edge.config import Settings
-from edge.understand.local.confidence import Alternative, most_likely, near
-from edge.understand.local.factory import vosk_weights
+from edge.understand.local.confidence import Alternative, find_likeliest, select_near
+from edge.understand.local.factory import locate_vosk_weights
 from edge.understand.local.vosk import MOST_ALTERNATIVES, VoskInterpreter
 from edge.understand.proposal import read_without_breath
 from lab.report.statistics import Z_95
@@ -156,7 +156,9 @@ def _alternatives_job(hearings: Hearings, form: Form, catalogue: Catalogue) -> _
     def weigh() -> object:
         explained = Explained()
         known = form, catalogue
-        return most_likely(hearings, lambda words: read_without_breath(words, *known, explained=explained)[1], allows)
+        return find_likeliest(
+            hearings, lambda words: read_without_breath(words, *known, explained=explained)[1], allows
+        )
 
     return weigh
 
@@ -176,7 +178,7 @@ def _hearings_of_clips(
 ) -> Sequence[Hearings]:
     """Vosk's alternatives for each clip of the manifests, or for those of the given conditions."""
     try:
-        weights = vosk_weights(load_settings(Settings, None))
+        weights = locate_vosk_weights(load_settings(Settings, None))
     except Misconfigured as fault:
         print(f"no clips are read: {fault}\n")
         return []
@@ -196,7 +198,7 @@ def _hearings_of_clips(
 
 def _count_wordings(hearings: Hearings) -> int:
     """Number of distinct wordings among the alternatives that are parsed."""
-    return len({tuple(word.text for word in one.words) for hearing in hearings for one in near(hearing)})
+    return len({tuple(word.text for word in one.words) for hearing in hearings for one in select_near(hearing)})
 
 
 def _random_sentence(random: Random) -> str:

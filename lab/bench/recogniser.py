@@ -30,7 +30,7 @@ from dockvoice_protocol.records import Reading
 from edge.config import Engine, Settings
 from edge.ports import Interpreter
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Segment, Utterance
-from edge.understand.local.factory import own_language, recogniser, vosk_weights
+from edge.understand.local.factory import locate_vosk_weights, make_recogniser, own_language
 from edge.understand.local.vosk import UnmeasuredVosk, VoskInterpreter
 
 FRAME = SAMPLE_RATE // 50 * SAMPLE_BYTES
@@ -91,10 +91,10 @@ def main() -> None:
 def _build_recogniser(settings: Settings, form: Form, catalogue: Catalogue, count: int) -> Interpreter:
     """The interpreter of the settings; of vosk's grammar, only the number of sentences is not a setting."""
     if settings.understand.engine is not Engine.VOSK:
-        return recogniser(settings, form, catalogue)
+        return make_recogniser(settings, form, catalogue)
     if count == 0:
-        return UnmeasuredVosk(vosk_weights(settings), form, catalogue, own_language(settings))
-    return VoskInterpreter(vosk_weights(settings), form, catalogue, phrases(form, catalogue, count=count))
+        return UnmeasuredVosk(locate_vosk_weights(settings), form, catalogue, own_language(settings))
+    return VoskInterpreter(locate_vosk_weights(settings), form, catalogue, phrases(form, catalogue, count=count))
 
 
 def _parse_options() -> argparse.Namespace:

@@ -21,7 +21,7 @@ from edge.config import Settings
 from edge.hear.recording import RecordedSource
 from edge.records import Outcome
 from edge.understand.local.witness_process import WitnessProcess
-from edge.understand.witness import contradicted
+from edge.understand.witness import find_contradictions
 from lab.evaluate import evaluate, load_clip_sources
 from lab.evaluate_command import show_progress
 from lab.floor import BaselineRecogniser, parse_words
@@ -62,7 +62,7 @@ async def _measure_entries(settings: Settings, clips: Sequence[Clip]) -> tuple[l
                 if heard.verdict.outcome is Outcome.ACCEPT
             ]
             for whose, said, fields, pcm in taken:
-                heard_otherwise = contradicted(said, await witness.words(pcm), parts.form, parts.catalogue)
+                heard_otherwise = find_contradictions(said, await witness.words(pcm), parts.form, parts.catalogue)
                 found.append(_judge_entry(whose, clip, fields, heard_otherwise))
             tick()
     memory = _peak_mb(witness.pid)

@@ -31,7 +31,7 @@ from edge.keep.journal_thread import JournalThread
 from edge.records.speech import Say
 from edge.speak.wording import Phrasing
 from edge.understand.local import pocketsphinx
-from edge.understand.local.factory import ears
+from edge.understand.local.factory import find_recogniser_name
 from lab.demo.door import DemoDevice
 from lab.demo.office import DemoConsole
 from lab.demo.servers import BrokerKind, DemoBroker, DemoInventory, run_dockvoice
@@ -112,7 +112,7 @@ class _Demo:
         self._office = DemoConsole(scratch, self._inventory)
         self._state = scratch / "state"
         self._settings = load_settings(Settings, None, **self._device_settings(engine))
-        self._stands_in = ears(self._settings) == pocketsphinx.NAME
+        self._stands_in = find_recogniser_name(self._settings) == pocketsphinx.NAME
         if self._stands_in:
             given = self._device_settings(engine)
             given["agree"] = {**given["agree"], "minimum_confidence": _HALF_SURE}

@@ -15,7 +15,7 @@ from edge.agent.clock import Clock
 from edge.agent.delivery import DecisionStored, Delivery
 from edge.agent.dialogue_driver import DialogueDriver, Stands
 from edge.agent.dialogue_steps import dialogue_settings
-from edge.agent.parts import Parts, dictation, hear_all, renderer
+from edge.agent.parts import Parts, hear_all, make_dictation, make_renderer
 from edge.agent.review_decisions import Decisions
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.table import State
@@ -104,27 +104,27 @@ class DemoDevice:
             settings,
             executor,
             lambda event: self._signed.set() if isinstance(event, DecisionStored) else None,
-            review=review_delivery.renderer(works.rules_of, settings.site, settings.device),
+            review=review_delivery.make_renderer(works.rules_of, settings.site, settings.device),
         )
         self._dialogue = Dialogue(parts.rules, dialogue_settings(settings, parts.closing))
         self._conversing = DialogueDriver(
             self._dialogue,
             executor,
-            renderer(parts, Clock(), works),
+            make_renderer(parts, Clock(), works),
             order=lambda _: None,
             quiet=lambda: True,
-            owed=lambda _: self._delivery.written(),
+            owed=lambda _: self._delivery.notify_pending(),
             tell=counted,
             attentive=lambda: False,
             cut_off=lambda: False,
         )
-        self._dictation = dictation(
+        self._dictation = make_dictation(
             *(parts, executor, lambda _: None),
             conversing=self._conversing,
             expected=self._delivery.expected.current,
             works=works,
         )
-        self._decisions = Decisions(settings, executor, self._conversing, self._delivery.written)
+        self._decisions = Decisions(settings, executor, self._conversing, self._delivery.notify_pending)
         self._headset = _RecordedMicrophone()
 
     @asynccontextmanager
@@ -147,7 +147,7 @@ class DemoDevice:
     async def _apply_signed_decisions(self) -> None:
         """Carry out the console's signed decisions about parked entries."""
         read, carry_out = self._delivery.decisions.read, self._decisions.decide_signed
-        await review_decisions.take_signed(self._executor, self._signed, read, carry_out)
+        await review_decisions.run_signed_decisions(self._executor, self._signed, read, carry_out)
 
     async def hear(self, recording: Path) -> None:
         """Play a recording; return when its result is on disk."""

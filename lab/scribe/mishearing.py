@@ -14,7 +14,7 @@ from dockvoice_protocol.forms.spoken.reader import transcribed
 from dockvoice_protocol.records import Reading
 from edge.agent.dialogue_steps import Stepped
 from edge.agree.decide import Rules
-from edge.understand.proposal import proposal
+from edge.understand.proposal import propose_reading
 from lab.scribe.wording import NUMBER_WORDS, TEENS_AND_TENS
 from lab.typed_conversation import TypedConversation
 
@@ -127,4 +127,4 @@ class NoisyChannel:
         words = tuple(
             replace(word, confidence=IN_DOUBT if at in taken.doubted else SURE) for at, word in enumerate(plain)
         )
-        return proposal("ear", words, rules.form, rules.catalogue, rules.language, noise_s=0.0)
+        return propose_reading("ear", words, rules.form, rules.catalogue, rules.language, noise_s=0.0)

@@ -18,7 +18,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import closing_form
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import FieldValue
-from edge.agent.parts import form_named, rules
+from edge.agent.parts import load_named_form, make_rules
 from edge.agree.decide import Rules
 from edge.agree.dialogue.questions import Question
 from edge.agree.dialogue.session import DialogueSettings
@@ -51,7 +51,7 @@ _BETWEEN = {
 def default_rules_for(form: str) -> Rules:
     """The default rules of an agent that fills this form."""
     settings = Settings()
-    return rules(settings, form_named(settings, form), Catalogue.load(settings.catalogue_directory))
+    return make_rules(settings, load_named_form(settings, form), Catalogue.load(settings.catalogue_directory))
 
 
 @cache

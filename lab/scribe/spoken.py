@@ -20,7 +20,7 @@ import numpy as np
 from dockvoice_protocol.errors import UnreadableInput
 from edge.agent.dialogue_steps import Stepped
 from edge.agent.events import Decided, DictationEvent
-from edge.agent.parts import Parts, assemble, dictation, hear_all
+from edge.agent.parts import Parts, assemble, hear_all, make_dictation
 from edge.agree.decide import Rules
 from edge.config import Settings
 from edge.hear.acoustics import measure_acoustics
@@ -99,7 +99,9 @@ class _DeviceHearing:
     def hear(self, sound: Sound, told: str) -> list[Decided]:
         """Recognise a sound; return the decisions. `told` distinguishes it from the same sound at another time."""
         self._heard = []
-        self._runner.run(hear_all(dictation(self._parts, self._executor, self._add), [SyntheticSpeech(sound, told)]))
+        self._runner.run(
+            hear_all(make_dictation(self._parts, self._executor, self._add), [SyntheticSpeech(sound, told)])
+        )
         return self._heard
 
     def _add(self, what: DictationEvent) -> None:

@@ -20,7 +20,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import vocabulary
 from dockvoice_protocol.forms.spoken.sentences import NUMBER_WORDS as NUMBERS
-from edge.understand.local.moonshine import Samples, between_silences
+from edge.understand.local.moonshine import Samples, pad_with_silence
 
 RATE = 16_000
 """Samples per second of the recogniser's input."""
@@ -80,7 +80,7 @@ class MoonshineRecogniser:
     def _listen(self, sound: DecodedSound) -> str:
         with self._one_at_a_time:
             if sound.sha256 not in self._heard:
-                told = self._transcriber.transcribe_without_streaming(between_silences(sound.samples).tolist(), RATE)
+                told = self._transcriber.transcribe_without_streaming(pad_with_silence(sound.samples).tolist(), RATE)
                 self._heard[sound.sha256] = " ".join(line.text.strip() for line in told.lines)
         return self._heard[sound.sha256]
 

@@ -32,11 +32,11 @@ from edge.config import Settings
 from edge.ports import Attention, Interpreter
 from edge.records import SAMPLE_RATE, Closing, Segment, Utterance
 from edge.understand.factory import Surroundings
-from edge.understand.factory import interpreter as configured
+from edge.understand.factory import make_interpreter as configured
 from edge.understand.local.moonshine import MoonshineInterpreter
 from edge.understand.local.pocketsphinx import PocketsphinxInterpreter
 from edge.understand.local.vosk import UnmeasuredVosk, VoskInterpreter
-from edge.understand.local.weights import located, named
+from edge.understand.local.weights import find_model, locate
 from edge.understand.local.witness_process import WitnessProcess
 from edge.understand.remote.client import Clients
 from edge.understand.remote.failures import AnswerFault, Garbled
@@ -111,7 +111,7 @@ HERE: dict[str, Callable[[], Interpreter]] = {
     "pocketsphinx": lambda: PocketsphinxInterpreter(form(), catalogue()),
     "moonshine": lambda: MoonshineInterpreter(form(), catalogue()),
 }
-if weights := located(named("small-en-us"), MODELS):
+if weights := locate(find_model("small-en-us"), MODELS):
     HERE["vosk"] = partial(vosk, weights)
     HERE["vosk, as unmeasured"] = partial(unmeasured, weights)
 else:

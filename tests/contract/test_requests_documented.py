@@ -18,7 +18,7 @@ from dockvoice_protocol.forms.model import Form
 from edge.config import ClientKind, InterpreterSettings
 from edge.understand.llm.gemini import GeminiWire
 from edge.understand.llm.openai_chat import ChatWire
-from edge.understand.llm.tool import tools
+from edge.understand.llm.tool import build_tools
 from edge.understand.llm.wire import ModelQuestion
 from edge.understand.stt.openai import MistralWire, OpenAiWire
 from edge.understand.stt.services import DeepgramWire, ScribeWire
@@ -65,7 +65,7 @@ def chat(**settings: Any) -> ChatWire:
 )
 @SAID
 def test_each_request_is_one_that_openai_documents(settings: dict[str, Any], said: bytes | str, form: Form) -> None:
-    body = chat(**settings).body(ModelQuestion("Listen.", tools(form), said))
+    body = chat(**settings).body(ModelQuestion("Listen.", build_tools(form), said))
     refuse_undocumented(body, f"{OPENAI_CHAT}{'Streaming' if 'stream' in body else 'NonStreaming'}")
 
 
@@ -114,7 +114,7 @@ LIMITED = {"thinking": "low", "max_tokens": 500}
 @SAID
 def test_each_request_is_one_that_google_documents(settings: dict[str, Any], said: bytes | str, form: Form) -> None:
     gemini = GeminiWire(InterpreterSettings(**({"kind": "gemini", "model": "gemini-2.5-flash"} | settings)))
-    body = gemini.body(ModelQuestion("Listen.", tools(form), said))
+    body = gemini.body(ModelQuestion("Listen.", build_tools(form), said))
     types = resolve_name(GOOGLE)
     assert set(body) <= {"contents", "tools", "toolConfig", "systemInstruction", "generationConfig"}
     types.GenerationConfig.model_validate(body.get("generationConfig", {}))

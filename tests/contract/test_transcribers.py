@@ -21,7 +21,7 @@ from dockvoice_protocol.records import Hallucination, Transcript
 from edge.config import Settings
 from edge.ports import Transcriber
 from edge.records import SAMPLE_RATE, Closing, Segment, Utterance
-from edge.understand.factory import transcriber
+from edge.understand.factory import make_transcriber
 from edge.understand.remote.client import Clients
 from edge.understand.remote.failures import Barred, Failure, Garbled, OurFault, TryLater
 from edge.understand.stt.transcript_reader import TranscriptReader
@@ -148,7 +148,7 @@ class Asking:
 
         async def asked() -> list[Transcript | Failure]:
             async with Clients(settings.understand.clients) as clients:
-                writer = transcriber("t", settings, form(), clients, "en")
+                writer = make_transcriber("t", settings, form(), clients, "en")
                 return [await _outcome(writer, said, within_s) for _ in range(times)]
 
         return asyncio.run(asked())

@@ -19,12 +19,12 @@ from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.records import FieldValue, Reading
 from edge.agent.app import Agent
-from edge.agent.parts import Parts, form_named, rules
+from edge.agent.parts import Parts, load_named_form, make_rules
 from edge.config import Settings
 from edge.hear.recording import RecordedSource
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from edge.understand.factory import Surroundings, panel
+from edge.understand.factory import Surroundings, make_panel
 from edge.understand.remote.client import Clients
 from tests.fakes import ScriptedInterpreter, reading
 from tests.waiting import PATIENCE_S
@@ -51,10 +51,10 @@ def main(settings_file: str, *recordings: str) -> None:
 
 def parts(settings: Settings, utterances: int) -> Parts:
     """The agent's parts, with a device that reads what is made up for so many utterances."""
-    form, catalogue = form_named(settings, settings.forms.active), Catalogue.load(settings.catalogue_directory)
+    form, catalogue = load_named_form(settings, settings.forms.active), Catalogue.load(settings.catalogue_directory)
     device, clients = ScriptedInterpreter(*map(_made_up, range(utterances))), Clients(settings.understand.clients)
-    sure_from = rules(settings, form, catalogue).demands.minimum
-    asked = panel(Surroundings(settings, form, catalogue, clients), device, sure_from)
+    sure_from = make_rules(settings, form, catalogue).demands.minimum
+    asked = make_panel(Surroundings(settings, form, catalogue, clients), device, sure_from)
     return Parts(settings, form, catalogue, asked, asked, clients)
 
 

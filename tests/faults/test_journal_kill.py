@@ -28,9 +28,9 @@ from dockvoice_protocol.errors import StorageFailed
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.signed import ReviewDecision, read_decision, sign_decision
-from edge.agent.parts import form_named, rules
-from edge.agent.review_decisions import Decisions, take_signed
-from edge.agent.review_delivery import renderer
+from edge.agent.parts import load_named_form, make_rules
+from edge.agent.review_decisions import Decisions, run_signed_decisions
+from edge.agent.review_delivery import make_renderer
 from edge.config import Settings
 from edge.keep import audit
 from edge.keep.journal import Journal
@@ -87,8 +87,10 @@ def put_aside(directory: Path) -> str:
     """The signed word of the office on an utterance that waits for a person."""
     said = utterance(0)
     settings = Settings(state_directory=directory)
-    demands = rules(settings, form_named(settings, "pallet-move"), Catalogue.load(settings.catalogue_directory))
-    told = renderer(lambda _: demands, "site", "device")
+    demands = make_rules(
+        settings, load_named_form(settings, "pallet-move"), Catalogue.load(settings.catalogue_directory)
+    )
+    told = make_renderer(lambda _: demands, "site", "device")
     with Journal.open(directory) as journal:
         journal.begin(said)
         journal.put_under_review(said.utterance_id, READ, ASK, "unanswered")
@@ -117,7 +119,7 @@ def decide(directory: Path, dies: str = "", order: str = "") -> None:
         acknowledge("taken", order)
         step("when the broker knows")
         read = partial(read_decision, source=SOURCE, key=OFFICE.public)
-        asyncio.run(until_all_is_done(desk, take_signed(desk, came, read, decisions.decide_signed)))
+        asyncio.run(until_all_is_done(desk, run_signed_decisions(desk, came, read, decisions.decide_signed)))
 
 
 async def until_all_is_done(desk: JournalThread, taking: Coroutine[Any, Any, None]) -> None:

@@ -18,7 +18,7 @@ from threading import Event
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.forms.catalogue import Catalogue
 from edge.agent.app import Agent
-from edge.agent.parts import Parts, form_named
+from edge.agent.parts import Parts, load_named_form
 from edge.config import Settings
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Source
@@ -42,7 +42,7 @@ class Nobody(Source):
 
 def main(settings_file: str) -> None:
     settings = load_settings(Settings, Path(settings_file))
-    form = form_named(settings, settings.forms.active)
+    form = load_named_form(settings, settings.forms.active)
     parts = Parts(settings, form, Catalogue.load(settings.catalogue_directory), ScriptedInterpreter())
     with JournalThread(settings.state) as desk:
         asyncio.run(_type(Agent(parts, desk, lambda _: None, live=False)))

@@ -21,7 +21,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace
 from edge.agent.app import Agent, AgentTold
 from edge.agent.dialogue_driver import Stands
-from edge.agent.parts import Parts, form_named
+from edge.agent.parts import Parts, load_named_form
 from edge.config import Settings
 from edge.keep import device_key
 from edge.keep.device_key import KEY
@@ -93,7 +93,7 @@ class Shift:
 
 def unchanging(settings: Settings) -> Parts:
     """The parts of a device to which no master data are published."""
-    form, catalogue = form_named(settings, settings.forms.active), Catalogue.load(settings.catalogue_directory)
+    form, catalogue = load_named_form(settings, settings.forms.active), Catalogue.load(settings.catalogue_directory)
     return Parts(settings, form, catalogue, ScriptedInterpreter())
 
 

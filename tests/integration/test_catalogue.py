@@ -27,8 +27,8 @@ from dockvoice_protocol.mqtt import Delivered, Session
 from dockvoice_protocol.records.master import Cells, MasterData
 from dockvoice_protocol.signed import sign_master
 from edge.agent.delivery import Delivery
-from edge.agent.parts import Parts, form_named
-from edge.agent.site_catalogue import Renewal, SiteCatalogue, catalogue_at_start, under
+from edge.agent.parts import Parts, load_named_form
+from edge.agent.site_catalogue import Renewal, SiteCatalogue, load_site_catalogue, override_files
 from edge.config import Deliver, Settings
 from edge.keep import database as journal_database
 from edge.keep.database import JournalDatabase
@@ -75,9 +75,9 @@ def delivering(directory: Path, port: int, desk: JournalThread, forms: tuple[For
 
     def ready(catalogue: Catalogue) -> None:
         works_with[:] = [catalogue]
-        made.see()
+        made.publish_versions()
 
-    renewal = Renewal(partial(under, Catalogue({}), forms=forms), ready, lambda: works_with[0].versions)
+    renewal = Renewal(partial(override_files, Catalogue({}), forms=forms), ready, lambda: works_with[0].versions)
     made = Delivery(settings, desk, lambda _: None, renewal=renewal)
     return made
 
@@ -118,7 +118,7 @@ class Device:
         works_with = [files]
         settings = Settings(site="hall", device=name)
         renewal = Renewal(
-            partial(under, files, forms=forms),
+            partial(override_files, files, forms=forms),
             lambda catalogue: works_with.__setitem__(0, catalogue),
             lambda: works_with[0].versions,
         )
@@ -207,7 +207,7 @@ def test_a_change_reaches_many_devices_one_that_was_off_and_not_one_that_cannot_
     url = f"sqlite:///{tmp_path / 'inventory.db'}"
     settings = InventorySettings(database=SecretStr(url), mqtt=Mqtt(host="127.0.0.1", port=broker.port))
     files = Catalogue.load(repository / "config" / "catalogue")
-    strict = form_named(Settings(), "pallet-move")  # whose docks are letters
+    strict = load_named_form(Settings(), "pallet-move")  # whose docks are letters
     names = [f"dock-{number}" for number in range(sized(test=40, nightly=200))]
     odd, away = names[3], names[7]
     forms = {odd: (strict,)}
@@ -245,15 +245,15 @@ def test_a_change_reaches_many_devices_one_that_was_off_and_not_one_that_cannot_
 
 def changing(settings: Settings) -> Parts:
     """The parts of a device that takes master data, with nobody who hears."""
-    form = form_named(settings, settings.forms.active)
+    form = load_named_form(settings, settings.forms.active)
 
     def parts(catalogue: Catalogue) -> Parts:
         return Parts(settings, form, catalogue, ScriptedInterpreter(), renew=renew)
 
     def renew(published: tuple[MasterData, ...]) -> Parts:
-        return parts(under(Catalogue.load(settings.catalogue_directory), published, (form,)))
+        return parts(override_files(Catalogue.load(settings.catalogue_directory), published, (form,)))
 
-    return parts(catalogue_at_start(settings, (form,)))
+    return parts(load_site_catalogue(settings, (form,)))
 
 
 def test_a_running_agent_changes_its_docks_between_two_entries_and_keeps_them_without_a_network(

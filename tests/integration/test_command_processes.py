@@ -13,7 +13,7 @@ import pytest
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from edge.keep.journal import Journal
-from edge.understand.local.factory import cached_sentences
+from edge.understand.local.factory import load_sentences
 from tests.shipped import ROOT
 from tests.tiers import sized
 
@@ -100,5 +100,5 @@ def test_another_process_finds_the_sentences_that_were_sampled(
         subprocess.run(
             [sys.executable, "-c", program, tmp_path], check=True, env={**os.environ, "PYTHONHASHSEED": seed}
         )
-    cached_sentences(tmp_path, form, catalogue, ("maria", "ben"))
+    load_sentences(tmp_path, form, catalogue, ("maria", "ben"))
     assert len(list(tmp_path.iterdir())) == 1

@@ -17,7 +17,7 @@ import pytest
 
 from dockvoice_protocol.config import load_settings
 from edge.config import Settings
-from edge.understand.local.factory import vosk_weights
+from edge.understand.local.factory import locate_vosk_weights
 from tests.playbook.aloud import Aloud, Clip
 from tests.playbook.listener import Reader
 from tests.playbook.script import Line, lines
@@ -101,7 +101,7 @@ def company(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgresql: PostgreSQL
 ) -> Iterator[Company]:
     models = os.environ.get("DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY")
-    weights = vosk_weights(
+    weights = locate_vosk_weights(
         load_settings(Settings, None, understand={} if models is None else {"models_directory": models})
     )
     prompts = [line.words[0] for name in ACTED for line in script(name) if line.rule == "device"]

@@ -271,7 +271,7 @@ def test_what_is_written_while_it_runs_goes_out_at_once(
             running = group.create_task(one.run())
             await asyncio.to_thread(until, lambda: bool(far_end.status), "no status")
             row = await asyncio.to_thread(committed, desk)
-            one.written()
+            one.notify_pending()
             await asyncio.to_thread(until, lambda: bool(far_end.entries), "nothing was sent")
             far_end.say(answer(row))
             await one.drain(PATIENCE_S)
@@ -298,7 +298,7 @@ def test_what_waits_unsent_is_told_with_the_first_word_and_again_when_it_has_gon
     (first, *_) = desk.now(lambda journal: journal.queries.entries(3))[::-1]
     settings = Settings(site="hall", device="dock-1", deliver=Deliver(mqtt=Mqtt(host="127.0.0.1", port=broker.port)))
     fares = Conditions()
-    fares.has_free(5_000_000_000)
+    fares.set_free_space(5_000_000_000)
 
     def backlog() -> Any:
         return [json.loads(one).get("backlog") for one in far_end.status]

@@ -48,7 +48,7 @@ def test_where_nothing_can_stand_in_that_is_told_too(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY", str(tmp_path))
-    monkeypatch.setattr("edge.understand.local.factory.is_here", lambda: False)
+    monkeypatch.setattr("edge.understand.local.factory.is_installed", lambda: False)
     ended = called("demo", capfd=capfd)
     assert (ended.returncode, ended.stdout) == (78, "")
     assert "`dockvoice models get small-en-us`; pocketsphinx, which could stand in, is not installed" in ended.stderr

@@ -13,7 +13,7 @@ import soundfile
 
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured
-from edge.agent.doctor import Finding, Severity, checks, examine
+from edge.agent.doctor import Finding, Severity, make_checks, run_checks
 from edge.config import Settings
 from edge.keep.journal import Journal
 from edge.understand.llm.prompt import LONGEST
@@ -134,10 +134,10 @@ def examined(config: Path) -> dict[str, Finding]:
     """What the doctor finds of the models behind a client, without looking at all the rest of the box."""
     of_models = {
         what: check
-        for what, check in checks(load_settings(Settings, config), TODAY).items()
+        for what, check in make_checks(load_settings(Settings, config), TODAY).items()
         if what.startswith("model")
     }
-    return {one.what: one for one in asyncio.run(examine(of_models))}
+    return {one.what: one for one in asyncio.run(run_checks(of_models))}
 
 
 def test_the_doctor_finds_a_wrong_key_and_shows_none(written: Written) -> None:

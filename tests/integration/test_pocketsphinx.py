@@ -22,7 +22,7 @@ from dockvoice_protocol.forms.spoken.commands import Asked
 from dockvoice_protocol.records import Act, Reading, Word
 from edge.config import Settings
 from edge.records import Closing, Segment, Utterance
-from edge.understand.local.factory import recogniser
+from edge.understand.local.factory import make_recogniser
 from edge.understand.local.pocketsphinx import PocketsphinxInterpreter
 from tests import shipped
 
@@ -92,5 +92,5 @@ def test_every_word_of_the_grammar_and_of_the_commands_is_in_its_dictionary(name
 def test_it_serves(form: Form, catalogue: Catalogue, tmp_path: Path, chosen: dict[str, Any]) -> None:
     names = chosen.pop("names", ())
     settings = load_settings(Settings, None, understand={"models_directory": tmp_path, **chosen})
-    reader = recogniser(settings, form, catalogue, converses=bool(names), names=names)
+    reader = make_recogniser(settings, form, catalogue, converses=bool(names), names=names)
     assert reader.name == "pocketsphinx/en-us"

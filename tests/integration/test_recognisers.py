@@ -18,7 +18,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.records import FieldValue, Reading
 from edge.agent.events import Decided, DictationEvent
-from edge.agent.parts import assemble, dictation, hear_all
+from edge.agent.parts import assemble, hear_all, make_dictation
 from edge.agree.decide import Rules, decide
 from edge.config import Settings
 from edge.hear.recording import RecordedSource
@@ -26,9 +26,9 @@ from edge.keep.journal_thread import JournalThread
 from edge.ports import Interpreter
 from edge.records import SAMPLE_RATE, Closing, Outcome, Segment, Utterance
 from edge.speak.voices import EspeakVoice
-from edge.understand.local.factory import recogniser
+from edge.understand.local.factory import make_recogniser
 from edge.understand.local.vosk import VoskInterpreter
-from edge.understand.local.weights import located, named
+from edge.understand.local.weights import find_model, locate
 from tests.tiers import sized
 
 RECORDINGS = Path(__file__).parent.parent / "data" / "speech" / "demo"
@@ -42,8 +42,8 @@ def chosen() -> tuple[Interpreter, bool]:
     settings = load_settings(Settings, None)
     form = load_forms(settings.forms_directory)["pallet-move"]
     catalogue = Catalogue.load(settings.catalogue_directory)
-    here = located(named("small-en-us"), settings.models) is not None
-    return recogniser(settings, form, catalogue), here
+    here = locate(find_model("small-en-us"), settings.models) is not None
+    return make_recogniser(settings, form, catalogue), here
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_every_form_can_be_heard(chosen: tuple[Interpreter, bool]) -> None:
     settings = load_settings(Settings, None)
     catalogue = Catalogue.load(settings.catalogue_directory)
     forms = list(load_forms(settings.forms_directory).values())[::EACH]
-    readers = [recogniser(settings, form, catalogue) for form in forms]
+    readers = [make_recogniser(settings, form, catalogue) for form in forms]
     assert {reader.name for reader in readers} == {chosen[0].name}
 
 
@@ -155,7 +155,7 @@ async def spoken(text: str, speaker: str) -> bytes:
 @pytest.mark.parametrize("name", DICTATED)
 def test_a_form_dropped_in_is_dictated(name: str, chosen: tuple[Interpreter, bool]) -> None:
     form, catalogue = load_forms(DROPPED_IN)[name], Catalogue({})
-    reader, under = recogniser(load_settings(Settings, None), form, catalogue), Rules(form, catalogue)
+    reader, under = make_recogniser(load_settings(Settings, None), form, catalogue), Rules(form, catalogue)
     at_once = set()
     for text, meant in DICTATED[name].items():
         for speaker in SPEAKERS:
@@ -219,7 +219,9 @@ def test_an_entry_said_in_several_breaths_is_heard_as_one_sound(
     told: list[DictationEvent] = []
     settings = load_settings(Settings, None)
     with JournalThread(tmp_path / "state") as desk:
-        asyncio.run(hear_all(dictation(assemble(settings, "pallet-move"), desk, told.append), [RecordedSource(thinks)]))
+        asyncio.run(
+            hear_all(make_dictation(assemble(settings, "pallet-move"), desk, told.append), [RecordedSource(thinks)])
+        )
     decided = [one.verdict for one in told if isinstance(one, Decided)]
     assert [one.outcome for one in decided] == [Outcome.ASK, Outcome.ASK, Outcome.ACCEPT]
     assert decided[-1].fields == {"pallet_id": "0126", "quantity": 9, "dock": "B"}

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from dockvoice_protocol.errors import Misconfigured
-from edge.agent.parts import wake
+from edge.agent.parts import wake_filter
 from edge.config import Hear, ListeningMode, Settings
 from edge.records import SAMPLE_RATE, Closing, Segment
 from edge.speak.voices import EspeakVoice
-from edge.understand.local.weights import located, named
+from edge.understand.local.weights import find_model, locate
 
 PHRASE = "hello warehouse"
 
@@ -33,7 +33,7 @@ def spoken(text: str) -> Segment:
 
 @pytest.fixture
 def weights_here() -> bool:
-    return located(named("small-en-us"), Settings().models) is not None
+    return locate(find_model("small-en-us"), Settings().models) is not None
 
 
 def test_without_the_weights_it_says_how_to_get_them(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -43,16 +43,16 @@ def test_without_the_weights_it_says_how_to_get_them(tmp_path_factory: pytest.Te
         }
     )
     with pytest.raises(Misconfigured, match="run `dockvoice models get small-en-us`"):
-        wake(nowhere)
+        wake_filter(nowhere)
 
 
 def test_an_open_microphone_needs_no_phrase() -> None:
-    assert wake(Settings()) is None
+    assert wake_filter(Settings()) is None
 
 
 def test_only_what_begins_with_the_phrase_is_meant_for_the_device(weights_here: bool) -> None:
     assert weights_here, "dockvoice models get small-en-us, and name the directory in DOCKVOICE_TEST_MODELS"
-    meant = wake(settings())
+    meant = wake_filter(settings())
     assert meant is not None
     for text in ("pallet seven four two", "hello", "hello everybody", "the warehouse is full", "yellow pallet"):
         assert meant(spoken(text)) is None, text
@@ -66,4 +66,4 @@ def test_only_what_begins_with_the_phrase_is_meant_for_the_device(weights_here: 
 def test_a_phrase_with_a_word_that_the_recogniser_does_not_know_is_refused(weights_here: bool) -> None:
     assert weights_here
     with pytest.raises(Misconfigured, match="does not know dockvoice; choose other words"):
-        wake(settings("hello dockvoice"))
+        wake_filter(settings("hello dockvoice"))

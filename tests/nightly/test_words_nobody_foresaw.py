@@ -20,7 +20,7 @@ from edge.audio.pcm import to_floats
 from edge.config import Settings
 from edge.records import SAMPLE_RATE
 from edge.speak.voices import EspeakVoice
-from edge.understand.local.weights import located, named
+from edge.understand.local.weights import find_model, locate
 from lab.evaluate import ClipSource, evaluate
 from lab.operator_speech import AFTER_S, BEFORE_S, LANGUAGE, SAY_WITHIN_S, SyntheticSpeech
 from lab.scoring import Clip, Mark, Result
@@ -49,7 +49,7 @@ PLACES = ("before", "between", "behind")
 
 @pytest.fixture(autouse=True)
 def _with_weights() -> None:
-    if located(named("small-en-us"), load_settings(Settings, None).models) is None:
+    if locate(find_model("small-en-us"), load_settings(Settings, None).models) is None:
         pytest.skip("vosk's weights are not here")
 
 

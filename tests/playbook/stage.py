@@ -26,7 +26,7 @@ from dockvoice_protocol.records import (
     operators_of,
 )
 from edge.agent.dialogue_steps import Stepped
-from edge.agent.review import DeviceIdentity, Person, accept, stated
+from edge.agent.review import DeviceIdentity, Person, accept, parse_assignments
 from edge.agree.decide import Rules
 from edge.agree.dialogue.events import (
     Contradicted,
@@ -46,9 +46,9 @@ from edge.keep.queries import KeptUtterance
 from edge.records import Acoustics, Closing, Outcome, Shift, Work
 from edge.records.speech import Adjust, Hush, Say, Sound
 from edge.speak.wording import Phrasing
-from edge.understand.proposal import proposal
+from edge.understand.proposal import propose_reading
 from edge.understand.stt.transcript_reader import TranscriptReader
-from edge.understand.witness import contradicted
+from edge.understand.witness import find_contradictions
 from lab.typed_conversation import TypedConversation
 from tests.playbook.script import DOES, Line
 from tests.shipped import catalogue_in, form, form_in
@@ -161,7 +161,7 @@ class Stage:
     def on_witness(self, text: str) -> None:
         which, words = self._sentence
         rules = self._device.rules
-        otherwise = contradicted(words, text, rules.form, rules.catalogue)
+        otherwise = find_contradictions(words, text, rules.form, rules.catalogue)
         assert otherwise, "the witness heard nothing otherwise: the play would show nothing"
         self._tell(lambda: self._device.handle(Contradicted(which, otherwise)))
 
@@ -186,7 +186,9 @@ class Stage:
 
     def on_accepts(self, listed: str) -> None:
         office = DeviceIdentity("north", "dock-3", None, clock_believed=True)
-        values = stated([pair.strip().replace(" ", "=", 1) for pair in listed.split(",")], self._device.rules.form)
+        values = parse_assignments(
+            [pair.strip().replace(" ", "=", 1) for pair in listed.split(",")], self._device.rules.form
+        )
         found = self._oldest()
         assert self._journal is not None
         row = accept(self._journal, found.utterance_id, values, self._device.rules, Person("ann"), office)
@@ -342,7 +344,7 @@ class Stage:
             reader = TranscriptReader(rules.form, rules.catalogue, self._language)
             return reader.read(Transcript("play", text, SURE), SURE, len(text.split()) * 0.4)
         words = [_word(number, said) for number, said in enumerate(text.split())]
-        return proposal("play", words, rules.form, rules.catalogue)
+        return propose_reading("play", words, rules.form, rules.catalogue)
 
     def _hear(self, reading: Reading, closing: Closing = Closing.PAUSE, acoustics: Acoustics | None = None) -> None:
         self._tell(lambda: self._device.hear(reading, closing, acoustics))

@@ -21,7 +21,7 @@ from edge.agree.decide import Rules
 from edge.agree.dialogue.events import Committed, Deadline, Happening, Started, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
 from edge.records import Commit, LastEntry
-from edge.understand.proposal import proposal
+from edge.understand.proposal import propose_reading
 from tests.tiers import examples
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -46,7 +46,7 @@ class Recorder:
 
     def hear(self, said: str) -> None:
         words = [Word(text, at * 0.4, at * 0.4 + 0.38, 0.97) for at, text in enumerate(said.split())]
-        reading = proposal("test", words, FORM, RULES.catalogue)
+        reading = propose_reading("test", words, FORM, RULES.catalogue)
         self._said += 1
         self._take(UtteranceHeard(f"u{self._said}", reading))
 

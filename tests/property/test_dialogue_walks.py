@@ -38,7 +38,7 @@ from edge.agree.dialogue.orders import Order, StartTimer, StopTimer
 from edge.agree.dialogue.session import DialogueSettings
 from edge.agree.dialogue.table import AGREEING, QUESTIONS, Event, State, list_following_states
 from edge.records import Closing, Commit, Drop, LastEntry, Note, Park
-from edge.understand.proposal import proposal
+from edge.understand.proposal import propose_reading
 
 REPOSITORY = Path(__file__).parent.parent.parent
 LOADED = load_form(REPOSITORY / "tests" / "playbook" / "forms" / "goods-check.schema.json")
@@ -98,7 +98,7 @@ def heard(said: str, number: int, rules: Rules = RULES, closing: Closing = Closi
         Word(text, at * 0.4, at * 0.4 + 0.38, float(sure or 0.94))
         for at, (text, _, sure) in enumerate(word.partition("~") for word in said.split())
     ]
-    reading = proposal("test", words, rules.form, rules.catalogue)
+    reading = propose_reading("test", words, rules.form, rules.catalogue)
     return UtteranceHeard(f"u{number}", reading, closing)
 
 

@@ -18,7 +18,7 @@ from edge.agree.dialogue.events import Committed, Deadline, Happening, Inventory
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.table import State
 from edge.records import Commit, Draft, LastEntry
-from edge.understand.proposal import proposal
+from edge.understand.proposal import propose_reading
 
 REPOSITORY = Path(__file__).parent.parent.parent
 FORM = load_form(REPOSITORY / "schemas" / "forms" / "pallet-move.schema.json")
@@ -57,7 +57,7 @@ class Place:
         if (self.dialogue.state, words) in ANOTHER:
             return
         heard = [Word(text, at * 0.4, at * 0.4 + 0.38, 0.94) for at, text in enumerate(words.split())]
-        reading = proposal("test", heard, FORM, RULES.catalogue)
+        reading = propose_reading("test", heard, FORM, RULES.catalogue)
         self.said += 1
         self.take(UtteranceHeard(f"u{self.said}", reading))
 

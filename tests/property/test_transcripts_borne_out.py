@@ -15,8 +15,8 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.spoken import vocabulary
 from dockvoice_protocol.records import FieldReading, Reading
 from edge.config import Settings
-from edge.understand.stt.hallucinations import hallucination
-from edge.understand.stt.transcript_reader import bare, borne_out, relabelled
+from edge.understand.stt.hallucinations import detect_hallucination
+from edge.understand.stt.transcript_reader import bare_words, correct_labels, keep_borne_out
 from tests.shipped import form
 
 SAID = (
@@ -36,38 +36,40 @@ def known() -> frozenset[str]:
 def telling(text: str) -> list[str]:
     """What can say a value: known words and figures, in order, but for labels, units and hesitations."""
     own = {word for field in form().fields for word in (*field.labels, *field.units.keys(), *field.units.values())}
-    return [word for word in bare(text) if (word in known() or word.isdecimal()) and word not in own | {"uh", "um"}]
+    return [
+        word for word in bare_words(text) if (word in known() or word.isdecimal()) and word not in own | {"uh", "um"}
+    ]
 
 
 @given(TEXTS)
 def test_mending_labels_changes_no_word_that_can_say_a_value(text: str) -> None:
-    assert telling(relabelled(text, form(), known())) == telling(text)
+    assert telling(correct_labels(text, form(), known())) == telling(text)
 
 
 @given(st.text(max_size=60))
 def test_mending_labels_keeps_every_figure_of_any_text(text: str) -> None:
-    assert re.findall(r"\d", relabelled(text, form(), known())) == re.findall(r"\d", text)
+    assert re.findall(r"\d", correct_labels(text, form(), known())) == re.findall(r"\d", text)
 
 
 @given(TEXTS)
 def test_mending_twice_is_mending_once(text: str) -> None:
-    once = relabelled(text, form(), known())
-    assert relabelled(once, form(), known()) == once
+    once = correct_labels(text, form(), known())
+    assert correct_labels(once, form(), known()) == once
 
 
 @given(TEXTS, TEXTS, st.sampled_from(["742", "0391", 12, None]))
 def test_a_value_stands_only_on_words_that_were_written(transcript: str, words: str, value: str | int | None) -> None:
     read = Reading("model", "pallet-move", (), {"pallet_id": FieldReading(value, tuple(words.split()), 0.9)})
-    kept = borne_out(read, (transcript,), {}).fields["pallet_id"]
+    kept = keep_borne_out(read, (transcript,), {}).fields["pallet_id"]
     written = words != "" and f" {words} " in f" {transcript} "
     assert kept.value == (value if written else None)
 
 
 @given(st.text(max_size=200), st.sampled_from(["", PROMPT]))
 def test_any_text_at_all_can_be_judged(text: str, prompt: str) -> None:
-    assert hallucination(text, prompt) == hallucination(f"  {text} \n", prompt)
+    assert detect_hallucination(text, prompt) == detect_hallucination(f"  {text} \n", prompt)
 
 
 @given(st.lists(st.sampled_from(["zero", "one", "two", "three", "oh", "double"]), min_size=2, max_size=18))
 def test_an_identifier_is_no_loop_however_its_digits_repeat(digits: list[str]) -> None:
-    assert hallucination(f"pallet {' '.join(digits)}, twelve units, dock B", PROMPT) is None
+    assert detect_hallucination(f"pallet {' '.join(digits)}, twelve units, dock B", PROMPT) is None

@@ -37,7 +37,7 @@ from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.records import Act, FieldValue, Reading
 from edge.agent.dialogue_steps import Stepped
-from edge.agent.typed_input import typed
+from edge.agent.typed_input import read_typed
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.session import DialogueSettings
 from edge.deliver.device_events import entry_event
@@ -168,7 +168,7 @@ def rules(form: str, language: str) -> Rules:
 
 def made(text: str, under: Rules) -> Made:
     """What a device makes of a sentence that comes when nothing is open."""
-    reading = typed(text, under)
+    reading = read_typed(text, under)
     verdict = decide(reading, Closing.PAUSE, under)
     fields = dict(verdict.fields)
     doubts = [because for because in verdict.reasons if because.field is not None]

@@ -122,7 +122,7 @@ class Device:
             return
         self._unsure = []
         self.kept.append(saying)
-        self._delivery.written()
+        self._delivery.notify_pending()
 
     def stop(self) -> None:
         """The run is over."""

@@ -23,8 +23,8 @@ from dockvoice_protocol.records import FieldValue
 from edge.agent.clock import Clock
 from edge.agent.delivery import DecisionStored, Delivery
 from edge.agent.dialogue_driver import Audible, DialogueDriver, Stands
-from edge.agent.parts import assemble, dictation, hear_all, renderer
-from edge.agent.review_decisions import Decisions, take_signed
+from edge.agent.parts import assemble, hear_all, make_dictation, make_renderer
+from edge.agent.review_decisions import Decisions, run_signed_decisions
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.session import DialogueSettings
 from edge.agree.dialogue.table import State
@@ -148,7 +148,7 @@ class Device:
             driver = DialogueDriver(
                 Dialogue(self._parts.rules, DialogueSettings(undo_s=600, patience_s=600)),
                 desk,
-                renderer(self._parts, Clock()),
+                make_renderer(self._parts, Clock()),
                 order=self._order,
                 quiet=lambda: True,
                 owed=self._owed,
@@ -159,8 +159,8 @@ class Device:
             self._delivery = Delivery(
                 self._settings, desk, lambda event: decided.set() if isinstance(event, DecisionStored) else None
             )
-            decisions = Decisions(self._settings, desk, driver, self._delivery.written)
-            self._dictation = dictation(
+            decisions = Decisions(self._settings, desk, driver, self._delivery.notify_pending)
+            self._dictation = make_dictation(
                 self._parts, desk, lambda _: None, conversing=driver, expected=self._delivery.expected.current
             )
             await driver.start()
@@ -170,7 +170,7 @@ class Device:
                     for one in (
                         self._delivery.run(),
                         driver.run(),
-                        take_signed(desk, decided, self._delivery.decisions.read, decisions.decide_signed),
+                        run_signed_decisions(desk, decided, self._delivery.decisions.read, decisions.decide_signed),
                     )
                 ]
                 self._loop = asyncio.get_running_loop()
@@ -185,7 +185,7 @@ class Device:
 
     def _owed(self, row: OutboxRow) -> None:
         self.rows.append(row)
-        self._delivery.written()
+        self._delivery.notify_pending()
 
     def _stood(self, stands: Stands) -> None:
         self.stands = stands

@@ -15,7 +15,7 @@ from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.records import Act, NotUnderstood, Reading
 from edge.config import ClientSettings, InterpreterSettings, Settings, Understand
 from edge.records import SAMPLE_RATE, Closing, Segment, Utterance
-from edge.understand.factory import Surroundings, interpreter
+from edge.understand.factory import Surroundings, make_interpreter
 from edge.understand.llm.interpreter import AudioLlm, ModelReader
 from edge.understand.llm.prompt import Context
 from edge.understand.remote.client import Client, Clients
@@ -185,7 +185,7 @@ def test_an_interpreter_that_is_not_set_up_is_told() -> None:
     with pytest.raises(
         Misconfigured, match=r"no interpreter is called 'x'; known: none; add \[understand.interpreters.x\]"
     ):
-        interpreter("x", surroundings())
+        make_interpreter("x", surroundings())
 
 
 def test_an_interpreter_without_client_or_model_is_told() -> None:
@@ -196,7 +196,7 @@ def test_an_interpreter_without_client_or_model_is_told() -> None:
     settings = Settings(understand=Understand(interpreters={"a": InterpreterSettings(kind="cascade", client="x")}))
     unchecked = Surroundings(settings, form(), catalogue(), {})
     with pytest.raises(Misconfigured, match=r"understand.interpreters.a: transcriber and model must be given"):
-        interpreter("a", unchecked)
+        make_interpreter("a", unchecked)
 
 
 @each_of(("kind", "service"), [("gemini", "openai"), ("chat-audio", "gemini")])

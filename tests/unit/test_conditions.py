@@ -61,15 +61,15 @@ def test_what_was_said_before_the_break_is_old_and_only_the_latest_counts(device
 
 
 def test_what_is_on_its_way_is_no_backlog_and_what_is_found_at_the_start_is(device: Conditions) -> None:
-    device.owes(12, ("a", NOON), 0)
+    device.set_backlog(12, ("a", NOON), 0)
     assert device.known(0)["backlog"] == {"entries": 12, "since": "2026-11-20T12:00:00.000Z"}
-    assert not device.is_to_look(1)
+    assert not device.is_poll_due(1)
     for oldest in ("b", "c"):  # each was confirmed before the next look
-        device.owes(1, (oldest, NOON), 10)
+        device.set_backlog(1, (oldest, NOON), 10)
         assert device.known(10)["backlog"] == {"entries": 0}
-    device.owes(2, ("c", NOON), 20)
+    device.set_backlog(2, ("c", NOON), 20)
     assert device.known(20)["backlog"]["entries"] == 2
-    device.owes(0, None, 30)
+    device.set_backlog(0, None, 30)
     assert device.known(30)["backlog"] == {"entries": 0}
 
 
@@ -78,21 +78,21 @@ def told(device: Conditions, now: float = 0) -> None:
 
 
 def is_news(device: Conditions, now: float) -> bool:
-    return device.is_news(device.known(now), now)
+    return device.is_worth_publishing(device.known(now), now)
 
 
 def test_what_has_hardly_changed_is_no_news_and_nothing_is_within_a_minute(device: Conditions) -> None:
     hears(device, -24, -50, times=LATEST)
-    device.owes(4, ("a", NOON), 0)
-    device.has_free(10_000_000_000)
+    device.set_backlog(4, ("a", NOON), 0)
+    device.set_free_space(10_000_000_000)
     assert is_news(device, 0)
     told(device)
     assert not is_news(device, PACE_S)
     hears(device, -26, -48, times=LATEST)
-    device.owes(7, ("a", NOON), 10)
-    device.has_free(6_000_000_000)
+    device.set_backlog(7, ("a", NOON), 10)
+    device.set_free_space(6_000_000_000)
     assert not is_news(device, PACE_S)
-    device.owes(0, None, 20)
+    device.set_backlog(0, None, 20)
     assert not is_news(device, PACE_S - 1)
     assert is_news(device, PACE_S)
 
@@ -101,8 +101,8 @@ def test_each_thing_is_news_when_it_changes_much() -> None:
     def changes(change: Any) -> None:
         one = Conditions()
         hears(one, -24, -50, times=LATEST)
-        one.owes(4, ("a", NOON), 0)
-        one.has_free(10_000_000_000)
+        one.set_backlog(4, ("a", NOON), 0)
+        one.set_free_space(10_000_000_000)
         told(one)
         change(one)
         assert is_news(one, PACE_S)
@@ -112,9 +112,9 @@ def test_each_thing_is_news_when_it_changes_much() -> None:
             "quieter": lambda one: hears(one, -27, -50, times=LATEST),
             "louder there": lambda one: hears(one, -24, -47, times=LATEST),
             "the hall alone": lambda one: hears(one, -24, -50, times=LATEST, dictated=False),
-            "twice as many wait": lambda one: one.owes(8, ("a", NOON), 10),
-            "none waits": lambda one: one.owes(0, None, 10),
-            "half the room": lambda one: one.has_free(5_000_000_000),
+            "twice as many wait": lambda one: one.set_backlog(8, ("a", NOON), 10),
+            "none waits": lambda one: one.set_backlog(0, None, 10),
+            "half the room": lambda one: one.set_free_space(5_000_000_000),
         },
         changes,
     )

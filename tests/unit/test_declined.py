@@ -18,7 +18,7 @@ from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.mqtt import Delivered
 from dockvoice_protocol.signed import Forged, PostingDeclined, ReviewDecision, sign_decision, sign_declined
 from edge.agent.dialogue_driver import Audible
-from edge.agent.review_decisions import Decisions, Late, carry_out_signed, take_signed
+from edge.agent.review_decisions import Decisions, Late, carry_out_signed, run_signed_decisions
 from edge.agent.review_delivery import DecisionInbox
 from edge.agree.decide import Rules
 from edge.agree.dialogue.events import OfficeDecided, OfficeDecision
@@ -82,7 +82,7 @@ async def take(desk: JournalThread, bench: Bench, word: PostingDeclined, signer:
     await at.receive(Delivered("dockvoice/north/dock-3/decisions", message(word, signer), token=1))
     decisions = Decisions(Settings(state_directory=state), desk, bench.conversing, lambda: None)
     with suppress(TimeoutError):
-        await asyncio.wait_for(take_signed(desk, asyncio.Event(), at.read, decisions.decide_signed), 0.3)
+        await asyncio.wait_for(run_signed_decisions(desk, asyncio.Event(), at.read, decisions.decide_signed), 0.3)
 
 
 def told(bench: Bench) -> list[Say]:

@@ -13,12 +13,12 @@ import pytest
 from dockvoice_protocol.records import Reading, Receipt, ReceiptOutcome, Word
 from edge.agent import dialogue_driver
 from edge.agent.dialogue_driver import Audible, DialogueDriver, Stands
-from edge.agent.dialogue_steps import answered
+from edge.agent.dialogue_steps import to_inventory_answer
 from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
 from edge.agent.events import Decided, DictationEvent
 from edge.agent.parts import hear_all
-from edge.agent.review_decisions import Done, Resolution, and_owe_word, carry_out
+from edge.agent.review_decisions import Done, Resolution, carry_out, with_pending_notice
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.dialogue.events import InventoryAnswered, Link, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
@@ -31,7 +31,7 @@ from edge.keep.storage import DiskFull
 from edge.records import Acoustics, Closing, OutboxRow, Outcome
 from edge.records.speech import Earcon, Hush, Prompt, Say, Sound
 from edge.understand.llm.prompt import PromptState
-from edge.understand.proposal import proposal
+from edge.understand.proposal import propose_reading
 from tests.fakes import LoudnessScorer, ScriptedInterpreter, ScriptedSource, alone
 from tests.sayings import utterance
 from tests.waiting import until
@@ -48,7 +48,7 @@ PLAIN = Acoustics(snr_db=30.0, level_db=-20.0, clipped=0.0, speech_seconds=1.0, 
 
 def read(text: str, rules: Rules) -> Reading:
     words = [Word(said, at * 0.4, at * 0.4 + 0.38, 0.94) for at, said in enumerate(text.split())]
-    return proposal("test", words, rules.form, rules.catalogue)
+    return propose_reading("test", words, rules.form, rules.catalogue)
 
 
 class Bench:
@@ -234,7 +234,9 @@ def test_what_was_decided_is_done_where_a_full_disk_lets_nobody_be_told_and_the_
         bench.conversing.stop()
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(Journal, "turn", no_room)
-            done = await bench.conversing.between_steps(partial(and_owe_word, work=discard), lambda done: done.told)
+            done = await bench.conversing.between_steps(
+                partial(with_pending_notice, work=discard), lambda done: done.told
+            )
         assert (str(done), bench.said) == ("given up", [])
 
     async def next_start(desk: JournalThread) -> None:
@@ -395,7 +397,7 @@ def test_a_readback_cut_off_by_a_cough_is_said_again_and_only_then_does_the_wind
 def settle(journal: Journal, event_id: str, *reasons: str) -> InventoryAnswered:
     receipt = Receipt(event_id, ReceiptOutcome.REFUSED if reasons else ReceiptOutcome.APPLIED, reasons)
     journal.outbox.settle(event_id, receipt)
-    return answered(journal, receipt)
+    return to_inventory_answer(journal, receipt)
 
 
 async def turned_down_and_taken_after_all(bench: Bench, row: OutboxRow) -> None:

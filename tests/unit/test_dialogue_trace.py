@@ -10,7 +10,7 @@ from edge.agree.dialogue.events import Committed, Deadline, Hardware, SpeechBega
 from edge.agree.dialogue.machine import Dialogue, StepTrace
 from edge.agree.dialogue.table import Event, State, Step
 from edge.records import Commit, LastEntry
-from edge.understand.proposal import proposal
+from edge.understand.proposal import propose_reading
 
 ENTRY = "pallet seven four two twelve units dock b"
 
@@ -27,7 +27,7 @@ def dialogue(form: Form, catalogue: Catalogue, steps: list[StepTrace]) -> Dialog
 
 def say(dialogue: Dialogue, text: str, rules: Rules) -> None:
     words = [Word(word, at * 0.4, at * 0.4 + 0.3, 0.99) for at, word in enumerate(text.split())]
-    reading = proposal("test", words, rules.form, rules.catalogue)
+    reading = propose_reading("test", words, rules.form, rules.catalogue)
     for order in dialogue.handle(UtteranceHeard(text, reading)):
         if isinstance(order, Commit):
             dialogue.handle(Committed(LastEntry("e1", order.draft, order.verdict.fields)))

@@ -26,7 +26,7 @@ from edge.keep.journal_thread import JournalThread
 from edge.keep.storage import DiskFull
 from edge.ports import Attention, Interpreter
 from edge.records import Entry, Minted, Outcome, Utterance, Verdict
-from edge.understand.proposal import proposal
+from edge.understand.proposal import propose_reading
 from tests.fakes import SPEECH, LoudnessScorer, ScriptedInterpreter, ScriptedSource, alone, reading
 from tests.sayings import utterance
 
@@ -380,7 +380,7 @@ class _BreathsAttention(Attention):
             words += [Word(text, begins + at * each, begins + at * each + each, 1.0) for at, text in enumerate(said)]
         if len(breaths) > 1 and self._interpreter.deaf_together:
             return reading(not_understood=NotUnderstood.NO_WORDS)
-        return proposal("breaths", words, rules.form, rules.catalogue)
+        return propose_reading("breaths", words, rules.form, rules.catalogue)
 
 
 A, Q, R, N = Outcome.ACCEPT, Outcome.ASK, Outcome.REPEAT, Outcome.IGNORE

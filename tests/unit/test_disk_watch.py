@@ -53,7 +53,7 @@ def test_that_a_doubtful_clock_removes_nothing_is_said_once_and_again_only_when_
     free: list[int] = []
     room = Supervisor(Settings(state_directory=tmp_path), desk, Mock(), Mock(), clock, Mock(), free.append)
     with suppress(KeyboardInterrupt):
-        asyncio.run(room.make_room())
+        asyncio.run(room.manage_disk_space())
     assert [call.kwargs["believed"] for call in desk.tidy.await_args_list] == believed
     assert caplog.text.count("no recording is removed for its age") == 2
     assert free == [10**12] * len(believed)

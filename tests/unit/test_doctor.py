@@ -17,7 +17,7 @@ from dockvoice_protocol.forms.spoken import command_phrases
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.forms.spoken.rough import commands_by_name, rough_words
 from edge.agent import doctor
-from edge.agent.doctor import Check, Finding, ModelSeen, Severity, checks, examine, reached, worst
+from edge.agent.doctor import Check, Finding, ModelSeen, Severity, broker_finding, find_worst, make_checks, run_checks
 from edge.config import Deliver, Settings
 from edge.keep.journal import Journal
 from edge.understand.local import factory
@@ -48,7 +48,7 @@ def test_a_check_that_fails_is_a_finding_and_keeps_no_other_from_being_made() ->
         "broker": raising(Unavailable("nobody listens")),
         "disk": made(WELL),
     }
-    assert asyncio.run(examine(checks)) == [
+    assert asyncio.run(run_checks(checks)) == [
         Finding("form", Severity.FAILED, "form 'x': not among the forms", "name one that is"),
         Finding("broker", Severity.FAILED, "nobody listens", None),
         WELL,
@@ -57,7 +57,7 @@ def test_a_check_that_fails_is_a_finding_and_keeps_no_other_from_being_made() ->
 
 def test_what_this_user_may_not_see_is_a_finding_too() -> None:
     closed = PermissionError(13, "Permission denied", "/var/lib/dockvoice/journal.db")
-    found, other = asyncio.run(examine({"journal": raising(closed), "disk": made(WELL)}))
+    found, other = asyncio.run(run_checks({"journal": raising(closed), "disk": made(WELL)}))
     assert (found.what, found.level) == ("journal", Severity.FAILED)
     assert found.found == "/var/lib/dockvoice/journal.db: Permission denied"
     assert "runuser -u" in str(found.todo)
@@ -66,20 +66,20 @@ def test_what_this_user_may_not_see_is_a_finding_too() -> None:
 
 def test_a_journal_that_the_next_start_brings_up_is_no_failure(tmp_path: Path) -> None:
     (tmp_path / "journal.db").touch()  # as a kill within the first start leaves it
-    look = checks(Settings(state_directory=tmp_path, site="north", device="dock-3"), TODAY)["journal"]
-    (found,) = asyncio.run(examine({"journal": look}))
+    look = make_checks(Settings(state_directory=tmp_path, site="north", device="dock-3"), TODAY)["journal"]
+    (found,) = asyncio.run(run_checks({"journal": look}))
     assert (found.level, found.todo) == (Severity.WARNING, "start the agent once to bring it up")
     assert "older dockvoice" in found.found
     Journal.open(tmp_path).close()
-    assert not any("older" in found.found for found in asyncio.run(examine({"journal": look})))
+    assert not any("older" in found.found for found in asyncio.run(run_checks({"journal": look})))
 
 
 def test_the_worst_counts() -> None:
     warning = Finding("clock", Severity.WARNING, "nothing vouches for it")
-    failed = doctor.failed("journal", StorageFailed("damaged"))
-    assert worst([]) is Severity.WELL
-    assert worst([WELL, warning]) is Severity.WARNING
-    assert worst([warning, failed, WELL]) is Severity.FAILED
+    failed = doctor.error_finding("journal", StorageFailed("damaged"))
+    assert find_worst([]) is Severity.WELL
+    assert find_worst([WELL, warning]) is Severity.WARNING
+    assert find_worst([warning, failed, WELL]) is Severity.FAILED
 
 
 @each_of(
@@ -91,22 +91,22 @@ def test_the_worst_counts() -> None:
     ],
 )
 def test_versions_of_sqlite_that_two_writers_can_damage_are_named(version: str, level: Severity) -> None:
-    found = doctor.sqlite(version)
+    found = doctor.sqlite_finding(version)
     assert (found.level, version in found.found) == (level, True)
     assert (found.todo is None) == (level is Severity.WELL)
 
 
 @each_of(("free", "level"), [(80e6, Severity.FAILED), (200e6, Severity.WARNING), (600e6, Severity.WELL)])
 def test_room_on_the_disk(free: int, level: Severity) -> None:
-    assert doctor.disk("/var", int(free), alarm_mb=500, stop_mb=100).level is level
+    assert doctor.disk_finding("/var", int(free), alarm_mb=500, stop_mb=100).level is level
 
 
 def test_what_waits_is_counted() -> None:
-    assert doctor.not_done({}) == []
-    (decisions,) = doctor.not_done({"forged": 2, "late": 1})
+    assert doctor.not_done_findings({}) == []
+    (decisions,) = doctor.not_done_findings({"forged": 2, "late": 1})
     assert (decisions.level, decisions.found) == (Severity.WARNING, "not done: 2 forged, 1 late")
-    assert doctor.waiting(refused=0, dead=0, reviewed=0, flagged=0, deferred=0).level is Severity.WELL
-    found = doctor.waiting(refused=3, dead=1, reviewed=0, flagged=2, deferred=30)
+    assert doctor.waiting_finding(refused=0, dead=0, reviewed=0, flagged=0, deferred=0).level is Severity.WELL
+    found = doctor.waiting_finding(refused=3, dead=1, reviewed=0, flagged=2, deferred=30)
     assert found.level is Severity.WARNING
     assert found.found == "whole; 3 refused, 1 dead letter, 2 contradicted, 30 deferred"
 
@@ -141,7 +141,7 @@ def seen(seconds: float = 0.1, *, is_there: bool | None = True, ends: date | Non
     ],
 )
 def test_what_a_service_says_of_a_model(model: ModelSeen, levels: list[Severity], told: str) -> None:
-    findings = doctor.model(model, TODAY, 1.2)
+    findings = doctor.model_findings(model, TODAY, 1.2)
     assert [one.level for one in findings] == levels
     assert told in findings[-1].found
     assert all((one.todo is None) == (one.level is Severity.WELL) for one in findings)
@@ -150,13 +150,13 @@ def test_what_a_service_says_of_a_model(model: ModelSeen, levels: list[Severity]
 def test_a_link_that_others_can_read_is_refused_and_where_the_settings_allow_it_warned_of() -> None:
     open_link = Mqtt(host="10.0.0.7")
     settings = Settings(deliver=Deliver(mqtt=open_link))
-    (found,) = asyncio.run(examine({"broker": checks(settings, TODAY)["broker"]}))
+    (found,) = asyncio.run(run_checks({"broker": make_checks(settings, TODAY)["broker"]}))
     assert (found.level, found.found) == (
         Severity.FAILED,
         "mqtt.tls: is false, and all that is said goes to 10.0.0.7 in the clear",
     )
-    assert reached("broker 10.0.0.7:1883", open_link.exposed).level is Severity.WARNING
-    assert reached("broker localhost:1883", Mqtt().exposed).level is Severity.WELL
+    assert broker_finding("broker 10.0.0.7:1883", open_link.exposed).level is Severity.WARNING
+    assert broker_finding("broker localhost:1883", Mqtt().exposed).level is Severity.WELL
 
 
 KNOWN = "pallet number quantity units cases boxes pieces cartons dock ana anna ben"
@@ -169,9 +169,9 @@ def words_of(
     (tmp_path / "graph").mkdir()
     listed = "".join(f"{word}\t{number}\n" for number, word in enumerate(sorted(words)))
     (tmp_path / "graph" / "words.txt").write_text(listed, encoding="utf-8")
-    monkeypatch.setattr(factory, "located", lambda one, _: tmp_path if one.name == model else None)
+    monkeypatch.setattr(factory, "locate", lambda one, _: tmp_path if one.name == model else None)
     settings["understand"] = {"model": model}
-    (found,) = asyncio.run(examine({"words": checks(Settings(**settings), TODAY)["words"]}))
+    (found,) = asyncio.run(run_checks({"words": make_checks(Settings(**settings), TODAY)["words"]}))
     return found
 
 

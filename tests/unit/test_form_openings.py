@@ -21,7 +21,7 @@ from dockvoice_protocol.records import FieldValue
 from edge.agree.decide import Rules, decide
 from edge.records import Closing, Outcome
 from edge.understand.llm.prompt import Context, ModelPrompt
-from edge.understand.proposal import proposal
+from edge.understand.proposal import propose_reading
 from tests.rows import each_of
 
 NO_CATALOGUE = Catalogue.from_rows({})
@@ -50,7 +50,7 @@ def with_table(schema: dict[str, Any]) -> dict[str, Any]:
 def decided(text: str, form: Form, language: str = "en") -> tuple[Outcome, dict[str, FieldValue]]:
     spoken = language_named(language)
     words = transcribed(text, form, NO_CATALOGUE, spoken)
-    reading = proposal("test", words, form, NO_CATALOGUE, spoken)
+    reading = propose_reading("test", words, form, NO_CATALOGUE, spoken)
     verdict = decide(reading, Closing.PAUSE, Rules(form, NO_CATALOGUE, 0.5, language=spoken))
     return verdict.outcome, dict(verdict.fields)
 

@@ -8,7 +8,7 @@ import pytest
 from dockvoice_protocol.forms.model import Form
 from edge.config import ClientSettings, InterpreterSettings
 from edge.understand.llm.gemini import GeminiWire
-from edge.understand.llm.tool import tools
+from edge.understand.llm.tool import build_tools
 from edge.understand.llm.wire import Ending, ModelQuestion, Tokens
 from edge.understand.remote.client import Client, ServiceAnswer
 from tests import shipped
@@ -31,12 +31,12 @@ def answered(body: Any) -> ServiceAnswer:
 
 
 def test_the_model_must_call_one_of_our_functions(form: Form) -> None:
-    body = wire().body(ModelQuestion("Listen.", tools(form), PCM))
+    body = wire().body(ModelQuestion("Listen.", build_tools(form), PCM))
     functions = body["tools"][0]["functionDeclarations"]
     calling = body["toolConfig"]["functionCallingConfig"]
     assert calling["mode"] == "ANY"
     assert calling["allowedFunctionNames"] == [function["name"] for function in functions]
-    assert functions[0]["parametersJsonSchema"] == tools(form)[0]["function"]["parameters"]
+    assert functions[0]["parametersJsonSchema"] == build_tools(form)[0]["function"]["parameters"]
 
 
 @each_of(
@@ -76,8 +76,8 @@ def test_tokens_are_counted_apart_and_thoughts_with_the_answer() -> None:
         "promptTokensDetails": [{"modality": "AUDIO", "tokenCount": 64}, {"modality": "TEXT", "tokenCount": 36}],
     }
     candidates = [{"content": {"parts": [{"text": "x"}]}, "finishReason": "STOP"}]
-    assert wire().returned(answered({"candidates": candidates, "usageMetadata": usage}))[1] == Tokens(36, 64, 37)
-    assert wire().returned(answered({"candidates": candidates}))[1] == Tokens()
+    assert wire().parse(answered({"candidates": candidates, "usageMetadata": usage}))[1] == Tokens(36, 64, 37)
+    assert wire().parse(answered({"candidates": candidates}))[1] == Tokens()
 
 
 @each_of(
@@ -85,5 +85,5 @@ def test_tokens_are_counted_apart_and_thoughts_with_the_answer() -> None:
     [("STOP", Ending.WHOLE), ("MAX_TOKENS", Ending.TRUNCATED), ("SAFETY", Ending.FILTERED), ("NEW", Ending.FILTERED)],
 )
 def test_how_it_ended(reason: str, ending: Ending) -> None:
-    found, _ = wire().returned(answered({"candidates": [{"content": {"parts": []}, "finishReason": reason}]}))
+    found, _ = wire().parse(answered({"candidates": [{"content": {"parts": []}, "finishReason": reason}]}))
     assert found.ending is ending

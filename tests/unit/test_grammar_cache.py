@@ -17,7 +17,7 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import further, phrases
 from dockvoice_protocol.forms.spoken.sentences import conversational
 from edge.understand.local import factory
-from edge.understand.local.factory import KEPT, cached_sentences
+from edge.understand.local.factory import KEPT, load_sentences
 
 NAMES = ("maria", "ben")
 
@@ -43,8 +43,8 @@ def test_what_was_kept_is_what_is_sampled(form: Form, catalogue: Catalogue, tmp_
         (None, once(form, catalogue)),
         (NAMES, (*once(form, catalogue), *conversational(form, catalogue, NAMES))),
     ):
-        assert cached_sentences(tmp_path, form, catalogue, names) == made
-        assert cached_sentences(tmp_path, form, catalogue, names) == made
+        assert load_sentences(tmp_path, form, catalogue, names) == made
+        assert load_sentences(tmp_path, form, catalogue, names) == made
     assert len(sampled) == len(list(tmp_path.iterdir())) == 2
 
 
@@ -53,7 +53,7 @@ def test_the_same_form_loaded_again_is_the_same(catalogue: Catalogue, tmp_path: 
     shutil.copy(shipped_directory("schemas") / "forms" / "pallet-move.schema.json", again)
     for form in (load_forms(directory)["pallet-move"] for directory in (shipped_directory("schemas") / "forms", again)):
         _ = form.model  # what is made of it later does not count
-        cached_sentences(tmp_path / "kept", form, catalogue, None)
+        load_sentences(tmp_path / "kept", form, catalogue, None)
     assert len(sampled) == 1
 
 
@@ -79,21 +79,21 @@ def test_what_is_made_of_something_else_has_another_name(
     sampled: list[str],
     other: Callable[[Form, Catalogue], tuple[Form, Catalogue, tuple[str, ...] | None]],
 ) -> None:
-    cached_sentences(tmp_path, form, catalogue, NAMES)
-    cached_sentences(tmp_path, *other(form, catalogue))
+    load_sentences(tmp_path, form, catalogue, NAMES)
+    load_sentences(tmp_path, *other(form, catalogue))
     assert len(sampled) == 2
 
 
 def test_a_damaged_file_is_made_anew(
     form: Form, catalogue: Catalogue, tmp_path: Path, sampled: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    made = cached_sentences(tmp_path, form, catalogue, None)
+    made = load_sentences(tmp_path, form, catalogue, None)
     (kept,) = tmp_path.iterdir()
     whole = kept.read_bytes()
     caplog.set_level(logging.INFO)
     for damaged in (b"", whole[:-1], whole.replace(b"dock", b"rock"), b"\xff" * 100):
         kept.write_bytes(damaged)
-        assert cached_sentences(tmp_path, form, catalogue, None) == made
+        assert load_sentences(tmp_path, form, catalogue, None) == made
         assert kept.read_bytes() == whole
     assert len(sampled) == 5
     assert caplog.text.count("is damaged; its sentences are sampled anew") == 4
@@ -106,27 +106,27 @@ def test_a_directory_that_cannot_be_written_or_read_is_harmless(
     in_the_way = tmp_path / "file"
     in_the_way.touch()
     caplog.set_level(logging.INFO)
-    assert cached_sentences(in_the_way / "grammars", form, catalogue, None) == once(form, catalogue)
+    assert load_sentences(in_the_way / "grammars", form, catalogue, None) == once(form, catalogue)
     assert "cannot be kept (Not a directory); its sentences are sampled at each start" in caplog.text
 
 
 @pytest.mark.usefixtures("sampled")
 def test_sentences_are_for_their_owner_only(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
-    cached_sentences(tmp_path, form, catalogue, NAMES)
+    load_sentences(tmp_path, form, catalogue, NAMES)
     (kept,) = tmp_path.iterdir()
     assert kept.stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.usefixtures("sampled")
 def test_those_unused_for_longest_are_removed(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
-    cached_sentences(tmp_path, form, catalogue, None)
+    load_sentences(tmp_path, form, catalogue, None)
     (used,) = tmp_path.iterdir()
     for number in range(KEPT + 3):
         (tmp_path / f"old{number}").touch()
         os.utime(tmp_path / f"old{number}", (number, number))
     os.utime(used, (0, 0))
-    cached_sentences(tmp_path, form, catalogue, None)  # found, and so the last to go
-    cached_sentences(tmp_path, form, catalogue, NAMES)
+    load_sentences(tmp_path, form, catalogue, None)  # found, and so the last to go
+    load_sentences(tmp_path, form, catalogue, NAMES)
     left = {path.name for path in tmp_path.iterdir()}
     assert len(left) == KEPT
     assert used.name in left

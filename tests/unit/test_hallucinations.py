@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dockvoice_protocol.records import Hallucination
-from edge.understand.stt.hallucinations import hallucination
+from edge.understand.stt.hallucinations import detect_hallucination
 from tests.rows import every
 
 PROMPT = "pallet, pallet number, quantity, units, unit, cases, case, dock"
@@ -55,21 +55,21 @@ SAID = [
 def test_what_is_made_up_is_known_for_what_it_is() -> None:
     def is_known(row: tuple[str, Hallucination | None]) -> None:
         text, why = row
-        assert hallucination(text, PROMPT) is why
+        assert detect_hallucination(text, PROMPT) is why
 
     every(MADE_UP, is_known)
 
 
 def test_what_operators_say_is_believed() -> None:
     def is_believed(text: str) -> None:
-        assert hallucination(text, PROMPT) is None
+        assert detect_hallucination(text, PROMPT) is None
 
     every(SAID, is_believed)
 
 
 def test_the_same_words_are_no_echo_where_no_prompt_was_given() -> None:
-    assert hallucination("quantity, units, unit, cases") is None
+    assert detect_hallucination("quantity, units, unit, cases") is None
 
 
 def test_spelling_as_a_model_chooses_makes_no_difference() -> None:
-    assert hallucination("Vielen Dank fu\N{COMBINING DIAERESIS}rs Zuschauen") is Hallucination.STOCK_PHRASE
+    assert detect_hallucination("Vielen Dank fu\N{COMBINING DIAERESIS}rs Zuschauen") is Hallucination.STOCK_PHRASE

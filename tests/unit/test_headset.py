@@ -27,7 +27,7 @@ class Seen:
 
     async def _attend(self, events: Sequence[MicrophoneEvent]) -> None:
         async with asyncio.timeout(30), asyncio.TaskGroup() as group:
-            attending = group.create_task(self.headset.attend())
+            attending = group.create_task(self.headset.follow())
             await self._news.wait()
             for event in events:
                 self._news.clear()
@@ -51,7 +51,7 @@ def test_a_fault_is_told_once_when_it_begins_and_once_when_it_is_over() -> None:
 def test_mute_is_announced_each_time_it_changes_and_only_then() -> None:
     seen = Seen()
     for order in (Order.MUTE, Order.MUTE, Order.UNMUTE, Order.UNMUTE):
-        seen.headset.order(order)
+        seen.headset.carry_out(order)
     assert seen.told == [Muted(True), Muted(False)]
     assert [state["muted"] for state in seen.published] == [True, False]
 
@@ -71,9 +71,9 @@ def test_the_mode_is_part_of_the_state(mode: ListeningMode, status: str) -> None
 
 def test_without_a_speaker_the_status_says_so_until_there_is_one() -> None:
     seen = Seen()
-    seen.headset.earshot(heard=False)
+    seen.headset.publish_earshot(heard=False)
     assert seen.headset.status == "no speaker, nothing is read back; listening"
-    seen.headset.earshot(heard=True)
+    seen.headset.publish_earshot(heard=True)
     assert seen.headset.status == "listening"
     assert seen.told == [Earshot(False), Earshot(True)]
     assert [as_json(told) for told in seen.told] == [{"speaker": "none"}, {"speaker": "heard"}]
@@ -85,8 +85,8 @@ def test_a_headset_that_nobody_listens_to_does_not_blink() -> None:
 
 def test_the_space_bar_begins_and_ends_to_talk_and_other_keys_do_nothing() -> None:
     headset = Seen(ListeningMode.PUSH_TO_TALK).headset
-    headset.typed(" ")
-    headset.typed("x")
+    headset.handle_key(" ")
+    headset.handle_key("x")
     assert headset.gate.talking
-    headset.typed(" ")
+    headset.handle_key(" ")
     assert not headset.gate.talking

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from dockvoice_protocol.forms.spoken import read
 from dockvoice_protocol.records import Word
-from edge.understand.proposal import told_apart
+from edge.understand.proposal import resolve_homophones
 from tests import shipped
 from tests.rows import each_of
 
@@ -28,7 +28,7 @@ def told(text: str, seconds: float, pause_before: float = 0.0) -> str:
 
 
 def ways(words: list[Word]) -> list[str]:
-    return [" ".join(word.text for word in way) for way in told_apart(words, LABELS)]
+    return [" ".join(word.text for word in way) for way in resolve_homophones(words, LABELS)]
 
 
 @each_of(("silence", "meant"), [(0.0, "to"), (0.05, "to"), (0.15, "two"), (0.2, "two"), (0.5, "to")])
@@ -73,7 +73,7 @@ def test_a_four_too_brief_for_a_digit_before_a_word_is_a_for(seconds: float) -> 
 
 
 def test_a_for_of_a_length_that_neither_has_is_read_as_either() -> None:
-    (way,) = told_apart(said("pallet one six for dock b", 0.22), LABELS)
+    (way,) = resolve_homophones(said("pallet one six for dock b", 0.22), LABELS)
     assert read(way, shipped.form(), shipped.catalogue())["pallet_id"].rivals == ("164",)
 
 

@@ -7,7 +7,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import vocabulary
 from edge.config import Settings
-from edge.understand.stt.transcript_reader import relabelled
+from edge.understand.stt.transcript_reader import correct_labels
 from tests.rows import each_of
 
 
@@ -30,7 +30,7 @@ def known(form: Form) -> frozenset[str]:
     ],
 )
 def test_a_misspelt_label_is_spelt_as_the_form_has_it(form: Form, known: frozenset[str], text: str, spelt: str) -> None:
-    assert relabelled(text, form, known) == spelt
+    assert correct_labels(text, form, known) == spelt
 
 
 @each_of(
@@ -49,9 +49,9 @@ def test_a_misspelt_label_is_spelt_as_the_form_has_it(form: Form, known: frozens
     ],
 )
 def test_other_words_stay_as_they_are(form: Form, known: frozenset[str], text: str) -> None:
-    left = relabelled(text, form, known)
+    left = correct_labels(text, form, known)
     assert left == text or {"A", "H"}.isdisjoint(left.split())
 
 
 def test_words_of_the_form_and_known_words_are_never_replaced(form: Form) -> None:
-    assert relabelled("ballad", form, {"Ballad"}) == "ballad"
+    assert correct_labels("ballad", form, {"Ballad"}) == "ballad"

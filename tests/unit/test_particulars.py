@@ -18,7 +18,7 @@ from dockvoice_protocol.events import RECORDED, SCHEMAS, parse_event, to_json_by
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.records import Act, Factor, FieldValue, Reading
-from edge.agent.particulars import particulars
+from edge.agent.particulars import make_particulars
 from edge.config import Settings
 from edge.deliver.device_events import entry_event
 from edge.records import Entry, Minted, Particulars, SiteTime
@@ -148,7 +148,7 @@ def of(repository: Path, directory: Path, fields: dict[str, FieldValue], **setti
     moment = datetime(2026, 11, 20, 4, 30, tzinfo=UTC)
     reading = Reading("test", form.name, (), {})
     entry = Entry("01919f3e-7b00-7f10-8aa0-5c4d3e2f1a0b", form.name, fields, None, moment, reading, "ab" * 32, 1.0)
-    return entry, particulars(Settings(**settings), form, catalogue)(entry)
+    return entry, make_particulars(Settings(**settings), form, catalogue)(entry)
 
 
 def test_an_event_says_what_was_said_and_what_that_is_in_base_units(repository: Path, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_parts_are_made_anew_of_what_is_published_and_not_of_what_a_form_cannot_
     assert (made.catalogue.values("docks"), made.catalogue.versions) == (("K",), {"docks": 5})
     assert made.catalogue.values("items") == begun.catalogue.values("items")
     works, others = begun.workplaces(), made.workplaces()
-    works.become(works.prepared_as(others))
+    works.replace_with(works.prepare_same_in(others))
     assert works.present.rules.catalogue is made.catalogue
     assert works.present.readers.interpreter is made.interpreter
     with pytest.raises(Misconfigured, match="'12' breaks the rules of field 'dock'"):

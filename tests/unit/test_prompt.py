@@ -13,8 +13,8 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import read_transcript
 from dockvoice_protocol.forms.spoken.sentences import NUMBER_WORDS
 from dockvoice_protocol.records import Act
-from edge.understand.llm.prompt import LONGEST, Context, DialogueTurn, Leaks, ModelPrompt, instructions
-from edge.understand.llm.tool import tools
+from edge.understand.llm.prompt import LONGEST, Context, DialogueTurn, Leaks, ModelPrompt, load_template
+from edge.understand.llm.tool import build_tools
 from tests.rows import each_of
 
 FULL = Context(
@@ -45,7 +45,7 @@ def test_nothing_in_it_could_come_back_as_a_record(
 ) -> None:
     text = prompt.text(context)
     assert not re.search("[0-9]", text)
-    assert not COUNTS & set(re.findall("[a-z]+", instructions().template.lower()))
+    assert not COUNTS & set(re.findall("[a-z]+", load_template().template.lower()))
     for line in text.splitlines():
         found = read_transcript(line, form, catalogue)
         assert {name for name, field in found.items() if field.value is not None} <= {"dock"}
@@ -67,7 +67,7 @@ def test_the_context_cannot_hold_a_value(form: Form, catalogue: Catalogue) -> No
 @each_of("name", ["pallet-move", "stock-count"])
 def test_all_together_is_far_below_what_models_take(name: str, repository: Path, catalogue: Catalogue) -> None:
     form = load_forms(repository / "schemas" / "forms")[name]
-    whole = ModelPrompt(form, catalogue).text(FULL) + json.dumps(tools(form))
+    whole = ModelPrompt(form, catalogue).text(FULL) + json.dumps(build_tools(form))
     assert len(whole) <= LONGEST
 
 
@@ -93,11 +93,11 @@ def test_hints_go_first_then_the_past_and_then_the_form_is_refused(form: Form) -
 
 
 def test_every_sentence_of_the_prompt_is_known_again(prompt: ModelPrompt, form: Form) -> None:
-    leaks = Leaks(prompt.text(Context()), tools(form))
-    sentences = re.split(r"[.\n:]+", instructions().template)
+    leaks = Leaks(prompt.text(Context()), build_tools(form))
+    sentences = re.split(r"[.\n:]+", load_template().template)
     long = [sentence for sentence in sentences if len(sentence.split()) >= 8 and "`" not in sentence]
     assert len(long) >= 8
-    assert all(leaks.in_any(["pallet seven", sentence.upper()]) for sentence in long)
+    assert all(leaks.are_in(["pallet seven", sentence.upper()]) for sentence in long)
 
 
 @pytest.mark.parametrize(
@@ -110,4 +110,4 @@ def test_every_sentence_of_the_prompt_is_known_again(prompt: ModelPrompt, form: 
     ],
 )
 def test_what_operators_say_is_no_leak(prompt: ModelPrompt, form: Form, said: str) -> None:
-    assert not Leaks(prompt.text(FULL), tools(form)).in_any([said])
+    assert not Leaks(prompt.text(FULL), build_tools(form)).are_in([said])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.records import FieldValue
-from edge.agent.voice_output import replies
+from edge.agent.voice_output import reply_to_verdict
 from edge.records import Because, Confirmation, Outcome, Reason, Verdict
 from edge.records.speech import Earcon, Say, Sound
 from edge.speak.wording import Phrasing
@@ -21,7 +21,7 @@ def verdict(outcome: Outcome, confirm: Confirmation, *candidates: FieldValue) ->
 
 def heard(told: Verdict, language: str = "en", *, always: bool = False) -> tuple[Earcon | None, str]:
     phrasing = Phrasing(MOVE, language)
-    orders = list(replies(told, always=always))
+    orders = list(reply_to_verdict(told, always=always))
     sounds = [order.earcon for order in orders if isinstance(order, Sound)]
     words = [phrasing.text(order) for order in orders if isinstance(order, Say)]
     assert orders == sorted(orders, key=lambda order: isinstance(order, Say))

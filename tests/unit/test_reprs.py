@@ -16,7 +16,7 @@ from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.questions import About, Question
 from edge.records import Closing, Commit, Draft, Note
-from edge.understand.proposal import proposal
+from edge.understand.proposal import propose_reading
 
 PACKAGES = (
     "dockvoice_protocol.records",
@@ -92,7 +92,7 @@ def test_a_sentence_and_what_became_of_it_tell_nothing_of_what_was_said(form: Fo
     rules = Rules(form, catalogue, 0.9)
     said = "pallet seven four two twelve units dock b"
     words = [Word(word, number * 0.4, number * 0.4 + 0.3, 0.99) for number, word in enumerate(said.split())]
-    reading = proposal("test", words, form, catalogue)
+    reading = propose_reading("test", words, form, catalogue)
     verdict = decide(reading, Closing.PAUSE, rules)
     draft = Draft("u", form.name, reading, agreed=("pallet_id=742",), proved=("dock=B",))
     handed_on = (

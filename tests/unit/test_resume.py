@@ -16,17 +16,17 @@ def past() -> Past:
 
 
 def test_the_last_entry_is_told_from_then_on(past: Past) -> None:
-    past.decided(READ, REPEAT)
+    past.add_turn(READ, REPEAT)
     assert not past().last
-    past.decided(READ, ACCEPT)
-    past.decided(replace(READ, act=Act.AMEND), REPEAT)
+    past.add_turn(READ, ACCEPT)
+    past.add_turn(replace(READ, act=Act.AMEND), REPEAT)
     assert past().last
     assert past().turns[-1].act is Act.AMEND
 
 
 def test_of_a_long_shift_only_the_last_turns_are_told_and_never_a_value(past: Past, form: Form) -> None:
     for _ in range(1000):
-        past.decided(READ, ACCEPT)
+        past.add_turn(READ, ACCEPT)
     assert len(past().turns) == TURNS
     text = context_sentences(past(), form)
     assert len(text) < 1000
@@ -36,10 +36,10 @@ def test_of_a_long_shift_only_the_last_turns_are_told_and_never_a_value(past: Pa
 def test_where_entries_are_agreed_it_tells_what_is_at_hand_at_that_moment(past: Past, form: Form) -> None:
     now = PromptState()
     past.follow(lambda: now)
-    past.decided(READ, ASK)
+    past.add_turn(READ, ASK)
     assert past() == Context(turns=(DialogueTurn(Act.RECORD, ("pallet_id", "dock")),))
     now = PromptState(("pallet_id", "quantity"), "dock", last=True)
-    past.decided(READ, ASK)
+    past.add_turn(READ, ASK)
     assert (past().pending, past().asked, past().last) == (("pallet_id", "quantity"), "dock", True)
     assert past().turns[-1].asked == "dock"
     text = context_sentences(past(), form)

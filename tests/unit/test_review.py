@@ -26,10 +26,10 @@ from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Act, FieldValue, Reading
 from dockvoice_protocol.signed import PostingDeclined, ReviewDecision
-from edge.agent.parts import form_named, rules
-from edge.agent.review import DeviceIdentity, Person, accept, stated
-from edge.agent.review_decisions import Done, Late, carry_out_signed, take_signed
-from edge.agent.review_delivery import renderer
+from edge.agent.parts import load_named_form, make_rules
+from edge.agent.review import DeviceIdentity, Person, accept, parse_assignments
+from edge.agent.review_decisions import Done, Late, carry_out_signed, run_signed_decisions
+from edge.agent.review_delivery import make_renderer
 from edge.agree.decide import Rules
 from edge.agree.dialogue.events import OfficeDecided, OfficeDecision
 from edge.cli.queue import commands
@@ -195,7 +195,7 @@ def test_what_the_person_says_stands_over_what_was_read(state: Path, rules: Rule
 
 
 def test_an_unusual_value_is_meant_where_a_person_says_so(state: Path, rules: Rules, form: Form) -> None:
-    given = stated(["quantity=90000", "pallet_id=99"], form)
+    given = parse_assignments(["quantity=90000", "pallet_id=99"], form)
     assert not any(form[name].is_usual(value) for name, value in given.items())
     assert accepted(state, rules, given) == {**FIELDS, **given}
 
@@ -212,12 +212,12 @@ def test_an_unusual_value_is_meant_where_a_person_says_so(state: Path, rules: Ru
 )
 def test_what_is_no_value_of_its_kind_is_told(assignment: str, told: str, repository: Path) -> None:
     with pytest.raises(UnreadableInput, match=told):
-        stated([assignment], load_form(repository / "tests" / "data" / "forms" / "cycle-count.schema.json"))
+        parse_assignments([assignment], load_form(repository / "tests" / "data" / "forms" / "cycle-count.schema.json"))
 
 
 def test_values_of_every_kind_may_be_stated(repository: Path) -> None:
     cycle = load_form(repository / "tests" / "data" / "forms" / "cycle-count.schema.json")
-    given = stated(
+    given = parse_assignments(
         ["weight=52.5", "temperature=-18", "sealed=false", "serials=A1234, B0007", "expiry=2027-03-05"], cycle
     )
     assert given == {
@@ -246,7 +246,7 @@ def test_the_command_says_what_it_made_and_the_audit_holds(state: Path, monkeypa
 
 def test_the_office_is_told_what_each_of_a_panel_read(tmp_path: Path, rules: Rules) -> None:
     panel = replace(HEARD, interpreter="panel", opinions=(HEARD, replace(READ, interpreter="vosk")))
-    told = renderer({rules.form.name: rules}.get, "north", "dock-b")
+    told = make_renderer({rules.form.name: rules}.get, "north", "dock-b")
     with Journal.open(tmp_path) as journal:
         said = utterance(0)
         journal.begin(said)
@@ -260,9 +260,9 @@ def test_the_office_is_told_what_each_of_a_panel_read(tmp_path: Path, rules: Rul
 
 def test_a_signed_decision_is_carried_out_once_and_on_nothing_but_what_it_was_made_of(state: Path) -> None:
     settings = Settings(state_directory=state)
-    form = form_named(settings, "pallet-move")
-    demands = rules(settings, form, Catalogue.load(settings.catalogue_directory))
-    told = renderer({form.name: demands}.get, "north", "dock-b")
+    form = load_named_form(settings, "pallet-move")
+    demands = make_rules(settings, form, Catalogue.load(settings.catalogue_directory))
+    told = make_renderer({form.name: demands}.get, "north", "dock-b")
     with Journal.open(state) as journal:
         assert journal.write_reviews(told) == 1
         (row,) = journal.review_log.due(9)
@@ -324,7 +324,7 @@ def test_no_signed_decision_ends_the_agent_and_what_is_not_done_is_counted(
     async def play(desk: JournalThread) -> None:
         await desk(lambda journal: [journal.orders.store(f"s{one}", one) for one in ("0", "1")])
         with suppress(TimeoutError):
-            await asyncio.wait_for(take_signed(desk, asyncio.Event(), read, carry_out), 0.3)
+            await asyncio.wait_for(run_signed_decisions(desk, asyncio.Event(), read, carry_out), 0.3)
 
     with caplog.at_level("INFO"), pytest.MonkeyPatch.context() as patched, JournalThread(tmp_path) as desk:
         patched.setattr("edge.keep.journal_thread.RETRY_S", 0.01)

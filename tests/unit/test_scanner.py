@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dockvoice_protocol.forms.scanned import END, UNREADABLE
-from edge.agent.doctor import Severity, checks, examine
+from edge.agent.doctor import Severity, make_checks, run_checks
 from edge.config import Settings
 from edge.hear import input_keys
 from edge.hear.input_keys import (
@@ -235,7 +235,7 @@ def test_a_scanner_that_another_program_has_is_waited_for(bench: Bench, caplog: 
 def test_the_doctor_tells_whether_a_scanner_can_be_read(bench: Bench) -> None:
     def found(device: Path | None = bench.device) -> tuple[Severity, str]:
         settings = Settings.model_validate({"scan": {"device": device}})
-        (finding,) = asyncio.run(examine({"scanner": checks(settings, TODAY)["scanner"]}))
+        (finding,) = asyncio.run(run_checks({"scanner": make_checks(settings, TODAY)["scanner"]}))
         return finding.level, finding.found
 
     named = f"scan.device = '{bench.device}'"

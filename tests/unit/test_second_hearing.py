@@ -18,7 +18,7 @@ from edge.agree.dialogue.events import Contradicted
 from edge.agree.dialogue.table import State
 from edge.records import Closing, Draft, Segment, Utterance
 from edge.understand.local.witness_process import WitnessProcess
-from edge.understand.proposal import proposal
+from edge.understand.proposal import propose_reading
 from tests.rows import each_of
 
 SOUND = b"\x01\x00" * 1600
@@ -72,7 +72,7 @@ class Desk:
     def hold(self, which: str, *, state: State = State.HELD, draft_of: str | None = None) -> None:
         said = "pallet four seven four four dock f twelve units"
         words = [Word(text, at * 0.4, at * 0.4 + 0.38, 1.0) for at, text in enumerate(said.split())]
-        reading = proposal("vosk", words, self.rules.form, self.rules.catalogue)
+        reading = propose_reading("vosk", words, self.rules.form, self.rules.catalogue)
         segment = Segment(0, 0, 1600, 1600, Closing.PAUSE, SOUND)
         utterance = Utterance(which, "pallet-move", "microphone", datetime.now(UTC), segment)
         draft = Draft(draft_of or which, "pallet-move", reading, None)

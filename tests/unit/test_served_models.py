@@ -18,9 +18,16 @@ from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured
 from edge.config import ClientKind, ClientSettings, Settings
 from edge.ports import Attention, Interpreter
-from edge.understand.factory import Surroundings, panel
+from edge.understand.factory import Surroundings, make_panel
 from edge.understand.remote.client import Client, Clients
-from edge.understand.remote.served_models import Answerer, Served, announced, family, served, vendors
+from edge.understand.remote.served_models import (
+    Answerer,
+    Served,
+    ask_about_model,
+    find_lifetime,
+    load_vendors,
+    model_family,
+)
 from tests.rows import each_of
 from tests.shipped import catalogue, form
 
@@ -41,7 +48,7 @@ ENDS = re.compile(r"((?:\"[\w.-]+\",?\s*)+):\s*Announced\s+shutdown\s+date:\s*(\
     ],
 )
 def test_releases_of_a_model_are_one_family(model: str, its_family: str) -> None:
-    assert family(model) == its_family
+    assert model_family(model) == its_family
 
 
 def test_another_model_than_the_one_asked_for_is_told_once_and_goes_on_record(
@@ -59,11 +66,11 @@ def test_another_model_than_the_one_asked_for_is_told_once_and_goes_on_record(
 
 
 def test_a_release_ends_with_its_model() -> None:
-    found = announced(ClientKind.OPENAI, "gpt-audio-mini-2025-12-15")
+    found = find_lifetime(ClientKind.OPENAI, "gpt-audio-mini-2025-12-15")
     assert found is not None
     assert found[0].ends == date(2027, 1, 20)
-    assert announced(ClientKind.OPENAI, "gpt-99") is None
-    assert announced(ClientKind.SELF_HOSTED, "gpt-audio-mini") is None
+    assert find_lifetime(ClientKind.OPENAI, "gpt-99") is None
+    assert find_lifetime(ClientKind.SELF_HOSTED, "gpt-audio-mini") is None
 
 
 def test_every_vendor_has_a_page_that_was_read() -> None:
@@ -71,9 +78,9 @@ def test_every_vendor_has_a_page_that_was_read() -> None:
         ClientKind.SELF_HOSTED,
         ClientKind.AZURE_SPEECH,
     }  # which models there are, the site or the region settles
-    assert set(vendors()) == set(ClientKind) - keyless
+    assert set(load_vendors()) == set(ClientKind) - keyless
     assert all(
-        vendor.page.startswith("https://") and vendor.read >= date(2026, 11, 21) for vendor in vendors().values()
+        vendor.page.startswith("https://") and vendor.read >= date(2026, 11, 21) for vendor in load_vendors().values()
     )
 
 
@@ -86,7 +93,7 @@ def test_the_ends_of_openais_models_are_those_that_its_own_client_names() -> Non
     for file in ("shared/chat_model.py", "audio/speech_model.py", "audio/transcription_create_params.py"):
         for names, day in ENDS.findall((types / file).read_text(encoding="utf-8")):
             told |= dict.fromkeys(re.findall(r"[\w.-]+", names), date.fromisoformat(day))
-    ours = {name: model.ends for name, model in vendors()[ClientKind.OPENAI].models.items()}
+    ours = {name: model.ends for name, model in load_vendors()[ClientKind.OPENAI].models.items()}
     assert len(told) > 30
     # gpt-audio is not among the models of the client's types; its end is quoted from the page.
     assert {name: ends for name, ends in ours.items() if ends is not None and name != "gpt-audio"} == {
@@ -122,7 +129,7 @@ def test_each_service_tells_of_an_end_in_its_own_way(
     async def asked() -> Served:
         client = Client("service", ClientSettings.model_validate(settings), transport=httpx.MockTransport(answer))
         try:
-            return await served(client, model, 5)
+            return await ask_about_model(client, model, 5)
         finally:
             await client.aclose()
 
@@ -151,7 +158,7 @@ def seated(second: str, client: str) -> None:
     }
     settings = load_settings(Settings, None, understand=understand)
     surroundings = Surroundings(settings, form(), catalogue(), Clients(settings.understand.clients))
-    panel(surroundings, Silent("vosk/small-en-us"), 0.9)
+    make_panel(surroundings, Silent("vosk/small-en-us"), 0.9)
 
 
 @dataclass

@@ -9,7 +9,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.spoken.language import ENGLISH
 from dockvoice_protocol.records import Operator
 from edge.agent.dialogue_steps import dialogue_settings
-from edge.agent.parts import form_named, rules
+from edge.agent.parts import load_named_form, make_rules
 from edge.config import Settings
 
 INTERPRETERS = {
@@ -23,8 +23,8 @@ def language(**understand: Any) -> str:
     settings = load_settings(
         Settings, None, understand={"clients": clients, "interpreters": INTERPRETERS, **understand}
     )
-    form, catalogue = form_named(settings, "pallet-move"), Catalogue.load(settings.catalogue_directory)
-    return rules(settings, form, catalogue).language.code
+    form, catalogue = load_named_form(settings, "pallet-move"), Catalogue.load(settings.catalogue_directory)
+    return make_rules(settings, form, catalogue).language.code
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import read
 from dockvoice_protocol.records import FieldReading, NotUnderstood, Word
-from edge.understand.proposal import proposal
+from edge.understand.proposal import propose_reading
 from tests.rows import each_of, every
 
 TABLES = Path(__file__).parent / "tables"
@@ -99,7 +99,7 @@ def test_more_ways_than_anybody_means_in_one_breath_say_nothing(form: Form, cata
     entry, endless = "pallet seven four two | twelve units | dock b", "no not dock two pallet eight cases of " * 24
     assert told(read(words(entry), form, catalogue))
     for said in (f"{entry} | {endless}", f"{endless} | {entry}"):
-        reading = proposal("typed", words(said), form, catalogue)
+        reading = propose_reading("typed", words(said), form, catalogue)
         assert reading.not_understood is NotUnderstood.NOT_DICTATION
         assert not reading.fields
 

@@ -20,10 +20,10 @@ from dockvoice_protocol.forms.spoken import further, read_transcript
 from dockvoice_protocol.forms.taught import AlreadyKnown, add_word, taught
 from dockvoice_protocol.records.master import MOST_WORDS, Cells, MasterData, word_faults
 from edge.agent.learning import UnknownWords
-from edge.agent.site_catalogue import under
+from edge.agent.site_catalogue import override_files
 from edge.agree.decide import Rules
 from edge.config import Settings
-from edge.understand.local.factory import unheard
+from edge.understand.local.factory import find_unknown_words
 from tests.dictated import KEY, payload
 from tests.rows import every
 from tests.unit.test_learning import COLLI, DOOR, ENTRY, WHOLE, spoken
@@ -166,20 +166,22 @@ def test_what_is_published_is_refused_as_a_whole_where_a_form_at_hand_cannot_lea
     forms: Any, catalogue: Catalogue
 ) -> None:
     published = MasterData("hall", "words", 7, (DOOR_IS_DOCK,))
-    found = under(catalogue, [published], [forms["pallet-move"]])
+    found = override_files(catalogue, [published], [forms["pallet-move"]])
     assert (found.words, found.versions) == ((DOOR_IS_DOCK,), {"words": 7})
     with pytest.raises(Misconfigured, match="already belongs to 'pallet_id'"):
-        under(catalogue, [replace(published, rows=(DOOR_IS_DOCK | {"word": "pallet"},))], [forms["pallet-move"]])
+        override_files(
+            catalogue, [replace(published, rows=(DOOR_IS_DOCK | {"word": "pallet"},))], [forms["pallet-move"]]
+        )
     with pytest.raises(Misconfigured, match="words, row 1, column as"):
-        under(catalogue, [replace(published, rows=(DOOR_IS_DOCK | {"as": "x"},))], [])
+        override_files(catalogue, [replace(published, rows=(DOOR_IS_DOCK | {"as": "x"},))], [])
 
 
 def test_words_that_the_devices_recogniser_does_not_hear_are_named() -> None:
     words = [DOOR_IS_DOCK, DOOR_IS_DOCK | {"word": "qwlorx"}, DOOR_IS_DOCK | {"word": "tor", "language": "de"}]
-    assert unheard(load_settings(Settings, None), words) == ("qwlorx",)
+    assert find_unknown_words(load_settings(Settings, None), words) == ("qwlorx",)
     stands_in = Settings(understand={"engine": "pocketsphinx"})
-    assert unheard(stands_in, words) == ("door", "qwlorx"), "it hears the words of the form's own file alone"
-    assert unheard(stands_in, []) == ()
+    assert find_unknown_words(stands_in, words) == ("door", "qwlorx"), "it hears the words of the form's own file alone"
+    assert find_unknown_words(stands_in, []) == ()
 
 
 def test_a_device_counts_what_it_does_not_understand_and_tells_no_more_of_it(tmp_path: Path, rules: Rules) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Command
-from edge.understand.llm.tool import tool_definition, tools
+from edge.understand.llm.tool import build_tools, tool_definition
 from tests import shipped
 
 
@@ -50,10 +50,10 @@ def test_an_answer_that_breaks_the_form_is_invalid(answer: dict[str, Any], param
 
 
 def test_no_text_holds_a_value_that_could_come_back_as_a_record(form: Form) -> None:
-    texts = [text for text in _texts(tools(form)) if not text.startswith("^")]
+    texts = [text for text in _texts(build_tools(form)) if not text.startswith("^")]
     assert texts
     assert not [text for text in texts if any(character.isdigit() for character in text)]
-    assert "example" not in json.dumps(tools(form))
+    assert "example" not in json.dumps(build_tools(form))
 
 
 def _texts(node: Any) -> list[str]:
@@ -65,7 +65,7 @@ def _texts(node: Any) -> list[str]:
 
 
 def test_every_tool_asks_for_the_words_and_for_nothing_unknown(form: Form) -> None:
-    for tool in tools(form):
+    for tool in build_tools(form):
         parameters = tool["function"]["parameters"]
         assert parameters["additionalProperties"] is False
         assert parameters["required"] == list(parameters["properties"])
@@ -74,7 +74,7 @@ def test_every_tool_asks_for_the_words_and_for_nothing_unknown(form: Form) -> No
 
 
 def test_every_command_of_the_device_can_be_asked_for(form: Form) -> None:
-    tool = next(tool for tool in tools(form) if tool["function"]["name"] == "device_command")
+    tool = next(tool for tool in build_tools(form) if tool["function"]["name"] == "device_command")
     command = tool["function"]["parameters"]["properties"]["command"]
     assert command["enum"] == [str(command) for command in Command]
     assert all(f"{one}: " in command["description"] for one in Command)

@@ -16,7 +16,7 @@ from edge.config import Detail
 from edge.records import SAMPLE_RATE
 from edge.understand.stt.openai import MistralWire, OpenAiWire, WhisperCppWire
 from edge.understand.stt.services import AzureWire, DeepgramWire, GoogleWire, ScribeWire
-from edge.understand.stt.transcriber import Expected, TranscriberWire, likelihood
+from edge.understand.stt.transcriber import Expected, TranscriberWire, to_probability
 from tests.rows import each_of, every
 
 PCM = b"\x00\x10\x00\xf0" * SAMPLE_RATE
@@ -216,4 +216,4 @@ def test_scribe_leaves_spaces_and_noises_out() -> None:
 
 @each_of("logprob", [0.1, 5.0, math.inf, math.nan])
 def test_a_probability_above_one_is_no_certainty(logprob: float) -> None:
-    assert likelihood(logprob) == 0.0
+    assert to_probability(logprob) == 0.0

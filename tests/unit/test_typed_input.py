@@ -15,7 +15,7 @@ from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import Act, Command, FieldValue, NotUnderstood, Reading
 from edge.agent.dictation import INTERRUPTED, Dictation
 from edge.agent.events import DictationEvent
-from edge.agent.typed_input import KEYBOARD, LONGEST_LINE_BYTES, pressed, typed
+from edge.agent.typed_input import KEYBOARD, LONGEST_LINE_BYTES, read_typed, words_for_key
 from edge.agree.decide import Rules
 from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.table import Event
@@ -46,7 +46,7 @@ def decide_what_is(bench: Bench, doing: Callable[[Dictation], Awaitable[object]]
     async def work(dictation: Dictation) -> None:
         async with asyncio.timeout(30), asyncio.TaskGroup() as group:
             await doing(dictation)
-            concluding = group.create_task(dictation.conclude())
+            concluding = group.create_task(dictation.process_queue())
             await decided.wait()
             concluding.cancel()
 
@@ -154,7 +154,7 @@ def test_every_command_can_be_typed_in_the_language_of_the_device_too(bench: Ben
     language = language_named(code)
     for name, asked in NAMED.items():
         for phrase in language.commands[name][::EVERY] if asked.command is not Command.SIGN_ON else ():
-            reading = typed(" ".join(phrase), bench.rules, language)
+            reading = read_typed(" ".join(phrase), bench.rules, language)
             assert (reading.act, reading.command, reading.not_understood) == (asked.act, asked.command, None), phrase
 
 
@@ -162,14 +162,16 @@ def test_every_command_can_be_typed_in_the_language_of_the_device_too(bench: Ben
 def test_a_sentence_is_read_in_the_language_in_which_it_says_more(bench: Bench, code: str) -> None:
     whole = {"pallet_id": "742", "quantity": 12, "dock": "B"}
     besides = language_named(code)
-    assert values(typed(said_in(code)["sentence"], bench.rules, besides)) == whole
-    assert values(typed(WHOLE, bench.rules, besides)) == whole
+    assert values(read_typed(said_in(code)["sentence"], bench.rules, besides)) == whole
+    assert values(read_typed(WHOLE, bench.rules, besides)) == whole
 
 
 @pytest.mark.parametrize("code", OTHERS)
 def test_a_correction_that_is_whole_is_not_taken_for_the_next_entry(bench: Bench, code: str) -> None:
     """The dialogue would commit the entry that it corrects."""
-    reading = typed(f"{said_in(code)['correction']}, {said_in(code)['sentence']}", bench.rules, language_named(code))
+    reading = read_typed(
+        f"{said_in(code)['correction']}, {said_in(code)['sentence']}", bench.rules, language_named(code)
+    )
     assert (reading.not_understood, values(reading)) == (NotUnderstood.NOT_DICTATION, {})
 
 
@@ -178,7 +180,7 @@ def test_what_is_not_to_be_recorded_is_not_in_whichever_language(bench: Bench, c
     besides = language_named(code)
     refusal = " ".join(besides.commands["refusals"][0])
     for text in (f"don't record {WHOLE}", f"{refusal} {said_in(code)['sentence']}", f"{refusal} {WHOLE}"):
-        assert values(typed(text, bench.rules, besides)) == {}, text
+        assert values(read_typed(text, bench.rules, besides)) == {}, text
 
 
 KEYS: list[Act | Command] = [Act.YES, Act.NO, Act.CANCEL, *sorted(set(Command) - {Command.SIGN_ON})]
@@ -190,7 +192,7 @@ def test_a_key_is_to_the_dialogue_what_the_words_for_it_are(language: str, bench
     rules = replace(bench.rules, language=language_named(language))
 
     def means(asked: Act | Command) -> None:
-        reading = typed(pressed(asked, rules.language), rules)
+        reading = read_typed(words_for_key(asked, rules.language), rules)
         assert asked == (reading.command or reading.act)
         assert UtteranceHeard("1", reading, verdict=Verdict(Outcome.REPEAT, (), {})).event(rules) is not Event.UNCLEAR
 

@@ -104,9 +104,9 @@ def test_a_fault_that_comes_and_goes_is_put_into_words_once(monkeypatch: pytest.
     monkeypatch.setattr(Speaker, "order", lambda _, order: ordered.append(order))
     spoken = VoiceOutput(NOWHERE, MOVE, {})
     for _ in range(3):
-        spoken.happened(Hardware("stuck"))
-        spoken.happened(Hardware("stuck", healed=True))
-    spoken.happened(Hardware("muted"))
+        spoken.announce(Hardware("stuck"))
+        spoken.announce(Hardware("stuck", healed=True))
+    spoken.announce(Hardware("muted"))
     said = [(order.prompt, order.slots["fault"]) for order in ordered if isinstance(order, Say)]
     assert said == [(Prompt.FAULT, "stuck"), (Prompt.HEALED, "stuck"), (Prompt.FAULT, "muted")]
     assert sum(isinstance(order, Sound) for order in ordered) == 4

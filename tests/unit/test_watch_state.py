@@ -10,7 +10,7 @@ from edge.agent.delivery import LinkChanged
 from edge.agent.dialogue_driver import Stands
 from edge.agent.events import CaptureResumed, CaptureStopped, Decided, SourceEnded
 from edge.agent.headset import MicrophoneFault, Muted
-from edge.agent.typed_input import typed
+from edge.agent.typed_input import read_typed
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.events import Deadline, Happening, Started, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
@@ -44,7 +44,7 @@ class Desk:
             self.happen(Started())
 
     def say(self, text: str, *, confidence: float = 1.0, source: str = "microphone") -> None:
-        reading = typed(text, self.rules)
+        reading = read_typed(text, self.rules)
         fields = {name: replace(one, confidence=confidence) for name, one in reading.fields.items()}
         words = tuple(replace(word, confidence=confidence) for word in reading.words)
         self.hear(replace(reading, words=words, fields=fields), source)

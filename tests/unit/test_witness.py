@@ -3,7 +3,7 @@ from __future__ import annotations
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import FieldValue, Word
-from edge.understand.witness import contradicted
+from edge.understand.witness import find_contradictions
 from tests.rows import each_of
 
 Otherwise = dict[str, tuple[FieldValue, FieldValue]]
@@ -88,4 +88,4 @@ def spoken(text: str) -> tuple[Word, ...]:
 def test_a_witness_is_heard_on_the_words_in_question_alone(
     form: Form, catalogue: Catalogue, first: str, heard: str, otherwise: Otherwise
 ) -> None:
-    assert contradicted(spoken(first), heard, form, catalogue) == otherwise
+    assert find_contradictions(spoken(first), heard, form, catalogue) == otherwise

@@ -24,7 +24,7 @@ from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
 from edge.agent.events import Decided, DictationEvent
 from edge.agent.parts import Parts, assemble, hear_all, languages_of
-from edge.agent.typed_input import Readers, typed, typed_utterance
+from edge.agent.typed_input import Readers, read_typed, typed_utterance
 from edge.agent.voice_output import VoiceOutput
 from edge.agent.workplaces import AtFirstUse, Unheard, Workplace, Workplaces
 from edge.agree.decide import Rules
@@ -280,7 +280,7 @@ def test_sound_in_a_language_that_nobody_hears_agrees_to_nothing() -> None:
     def hear(reading: Reading) -> list[Order]:
         return dialogue.handle(UtteranceHeard("u", reading))
 
-    hear(typed(ENTRY, rules))
+    hear(read_typed(ENTRY, rules))
     orders = hear(Reading("none", "pallet-move", (), {}, NotUnderstood.UNHEARD_LANGUAGE))
     assert [one.prompt for one in orders if isinstance(one, Say)] == [Prompt.UNHEARD_LANGUAGE]
     assert not any(isinstance(one, Commit) for one in dialogue.handle(Deadline()))
@@ -350,7 +350,7 @@ def test_a_language_is_heard_on_the_device_where_weights_for_it_are(
     parts = assemble(settings)
     assert parts.make is not None
     assert isinstance(parts.make(MOVE, "de").readers.interpreter, Unheard)
-    monkeypatch.setattr(factory, "located", lambda model, _: tmp_path / "small-de" if model.hears("de") else None)
+    monkeypatch.setattr(factory, "locate", lambda model, _: tmp_path / "small-de" if model.hears("de") else None)
     heard = parts.make(MOVE, "de-AT").readers
     assert (heard.interpreter.name, heard.rules.language.code) == ("vosk/small-de", "de")
     assert isinstance(parts.make(MOVE, "pl").readers.interpreter, Unheard)

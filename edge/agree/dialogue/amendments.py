@@ -21,7 +21,7 @@ from edge.records.speech import Prompt
 
 
 def begin_or_replace_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """A complete sentence while nothing is open: a new entry; after a word of correction it replaces the last."""
+    """Begin an entry with a complete sentence while nothing is open; after a correcting word replace the last."""
     if not corrects(heard.reading.words, session.rules.language):
         return drafting.begin_entry(session, heard, alone=True)
     last, named = session.recorded.last, session.find_named_entry(heard.reading)

@@ -35,7 +35,7 @@ from edge.agree.readings import find_differing_identifiers, has_no_values, value
 from edge.records import Draft, Drop, Outcome, Reason
 from edge.records.speech import Earcon, Prompt, Sound
 
-AnswerHandler = Callable[[DialogueSession, UtteranceHeard], list[Order]]
+_AnswerHandler = Callable[[DialogueSession, UtteranceHeard], list[Order]]
 
 # Answers to a question for a value.
 
@@ -54,7 +54,7 @@ def answers_question(session: DialogueSession, heard: UtteranceHeard) -> bool:
 
 
 def take_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Take an utterance that is no yes, no no and no command."""
+    """Pass an utterance that is no yes, no or command to the open question's handler."""
     if context.is_between_entries(session):  # no number is open that it may continue
         return corrections.continue_without_cancelling(session, heard)
     if corrected := corrections.correct_named(session, heard):
@@ -64,7 +64,7 @@ def take_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     return _select_answer_handler(session, heard)(session, heard)
 
 
-def _select_answer_handler(session: DialogueSession, heard: UtteranceHeard) -> AnswerHandler:
+def _select_answer_handler(session: DialogueSession, heard: UtteranceHeard) -> _AnswerHandler:
     """The function that takes an answer to the open question."""
     match session.about:
         case About.INSTEAD:
@@ -82,7 +82,7 @@ def _select_answer_handler(session: DialogueSession, heard: UtteranceHeard) -> A
 
 
 def _is_rest_of_number(session: DialogueSession, heard: UtteranceHeard) -> bool:
-    """Whether it begins with a number that gives no answer, or that continues the number before."""
+    """Whether it begins with a number that is no answer, or that continues the previous utterance's number."""
     said, rules = heard.reading, session.rules
     name = None if session.about is About.NEXT_OR_INSTEAD else session.asked.field
     if not begins(said.words, rules.language):
@@ -280,7 +280,7 @@ def _is_doubtful_choice(session: DialogueSession, heard: UtteranceHeard, value: 
 
 
 def compare_check_digits(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Compare an answer with the check digits on the sign; others mean that the operator is at another place."""
+    """Compare an answer with a place's check digits; if they differ, ask again, at last park the draft."""
     asked, draft, rules = session.asked, session.open_draft, session.rules
     ((name, value),) = asked.fields.items()
     checks = rules.catalogue.checks_of(str(rules.form[name].catalogue), str(value))
@@ -392,7 +392,7 @@ def ask_what_is_wrong(session: DialogueSession, heard: UtteranceHeard) -> list[O
 
 
 def drop_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Drop what is open. "Cancel" to the question whether to cancel is a yes.
+    """Drop what is open; over the question whether to cancel, "cancel" is a yes.
 
     While asked whether to close a trailer, the operator may name an entry: "delete pallet 742".
     """
@@ -421,7 +421,7 @@ def drop_open_or_cancel_last(session: DialogueSession, heard: UtteranceHeard) ->
 
 
 def abandon_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Drop what is open; what is recorded stays, and a draft from review goes back there."""
+    """Drop what is open; entries on record are unchanged, and a draft from review returns to review."""
     match session.about:
         case About.CANCEL:
             return take_no(session, heard)

@@ -117,7 +117,7 @@ def sounds_like(one: str, other: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class UtteranceFacts:
-    """The facts of a step's utterance that the laws need."""
+    """The facts about an utterance that the audit needs."""
 
     utterance_id: str
     reading: Reading
@@ -128,7 +128,7 @@ class UtteranceFacts:
 
 @dataclass(frozen=True, slots=True)
 class AskedFor:
-    """The question that was open before a step."""
+    """What the open question asked for before a step."""
 
     fields: frozenset[str] = field(default=frozenset(), repr=False)  # The fields it asked for, or offered values of.
     names_both: bool = False  # It named the claim's thing and another one.
@@ -136,7 +136,7 @@ class AskedFor:
 
 @dataclass(frozen=True, slots=True)
 class AuditResult:
-    """The orders of a step, corrected to keep both laws."""
+    """The result of `audit`: the step's orders, with claims parked that would break a law."""
 
     orders: list[Order]
     closed: frozenset[str] = field(default=frozenset(), repr=False)  # Claims that must be closed.
@@ -146,14 +146,14 @@ class AuditResult:
 GIVES_UP = frozenset({Prompt.REPEAT, Prompt.NOT_RECORDED, Prompt.NOTHING_TO_CORRECT, Prompt.NOTHING_TO_CANCEL})
 """Prompts that tell the operator that his words had no effect."""
 
-PUTS_ASIDE = frozenset({Prompt.PARKED, Prompt.PARKED_ENTRY})
+_PUTS_ASIDE = frozenset({Prompt.PARKED, Prompt.PARKED_ENTRY})
 
 BREACH = "conversation_breach"  # The review reason of a claim that a step would have lost, or mixed with another.
 
 
 @dataclass(frozen=True, slots=True)
 class OpenClaims:
-    """The open claims at one moment."""
+    """The claims that are open at one moment."""
 
     claims: tuple[Draft, ...] = ()
     resting: frozenset[str] = field(default=frozenset(), repr=False)  # All utterances that an open draft rests on.
@@ -191,7 +191,7 @@ def audit(
     }
     kept = [order for order in orders if not (isinstance(order, Commit) and order.draft.utterance_id in mixed)]
     if mixed:  # its readback or question would be about a claim that is closed
-        kept = [order for order in kept if not isinstance(order, Say) or order.prompt in {*GIVES_UP, *PUTS_ASIDE}]
+        kept = [order for order in kept if not isinstance(order, Say) or order.prompt in {*GIVES_UP, *_PUTS_ASIDE}]
     noted = {order.utterance_id for order in kept if isinstance(order, Note)}
     rest = {name for one in (*after.claims, *committed) if one.utterance_id in mixed for name in _utterance_ids(one)}
     ended = {
@@ -223,7 +223,7 @@ def _utterance_ids(claim: Draft) -> tuple[str, ...]:
 def _is_mixed(
     claim: Draft, before: Iterable[Draft], heard: UtteranceFacts | None, asked: AskedFor, identifies: Sequence[str]
 ) -> bool:
-    """Whether the claim's identifiers changed without permission, or it has values from another claim."""
+    """Whether a claim's identifiers changed without permission, or it took values from another claim."""
     own = [one for one in before if one.utterance_id in _utterance_ids(claim)]
     changed = {name for one in own for name in find_differing_identifiers(one.reading, claim.reading, identifies)}
     if any(not _may_change(name, own, claim, heard, asked) for name in changed):

@@ -44,7 +44,7 @@ def _ask_to_close(session: DialogueSession, heard: UtteranceHeard, place: Receiv
     reading = Reading(said.interpreter, form.name, said.words, {form.closes: read})
     if form.faults(values_of(reading)):
         return drafting.ask_to_repeat(session, heard)
-    told = _receipt_summary(session, place)
+    told = _say_receipt_summary(session, place)
     verdict = Verdict(Outcome.ACCEPT, (Because(Reason.COMPLETE),), {form.closes: place.name})
     session.open(Draft(heard.utterance_id, form.name, reading, session.recording_operator), verdict)
     asked = session.ask(Question(About.CLOSE, fields=trailers.as_place_field(session, place)))
@@ -64,7 +64,7 @@ def commit_and_ask_to_close(session: DialogueSession, heard: UtteranceHeard) -> 
 
 
 def _count_commit(session: DialogueSession, event_id: str, draft: Draft, fields: Mapping[str, FieldValue]) -> None:
-    """Add a commit to `session.lately`, which was queried before it."""
+    """Add a commit to `session.lately`, which was loaded before it."""
     entries = (one for one in session.lately.entries if one.event_id not in {event_id, draft.replaces})
     latest = StandingEntry(event_id, draft.form, fields, draft.operator, session.lately.now)
     session.lately = replace(session.lately, entries=(latest, *entries))
@@ -96,8 +96,8 @@ def finish_open_before_closing(session: DialogueSession, heard: UtteranceHeard) 
     return [noted, *drafting.name_unfinished_draft(session, draft), *asked]
 
 
-def _receipt_summary(session: DialogueSession, place: ReceivingPlace) -> list[Say]:
-    """Totals received for a trailer, its entries in review, and its missing pallets."""
+def _say_receipt_summary(session: DialogueSession, place: ReceivingPlace) -> list[Say]:
+    """Say the totals received for a trailer, its entries in review, and its missing pallets."""
     numbers, aside = trailers.list_reviews_at_place(session, place)
     lacking = (
         find_missing_pallets(place, session.expected, trailers.find_receiving_form(session), session.lately.entries)
@@ -112,12 +112,12 @@ def _receipt_summary(session: DialogueSession, place: ReceivingPlace) -> list[Sa
 
 
 def accept_closing_question(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """A yes to whether to close or reopen a trailer, or to any other question."""
+    """Close or reopen the trailer on a yes to that question; any other question takes the yes."""
     match session.about:
         case About.CLOSE:
             return _agree_to_close(session, heard)
         case About.REOPEN:
-            return reopen_trailer(session, heard)
+            return _reopen_trailer(session, heard)
         case _:
             return answers.take_yes(session, heard)
 
@@ -134,7 +134,7 @@ def _agree_to_close(session: DialogueSession, heard: UtteranceHeard) -> list[Ord
 # A closed trailer.
 
 
-def reopen_trailer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def _reopen_trailer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Cancel the closing of the entry's trailer on a yes, and go on with the entry."""
     draft, verdict, told = session.open_draft, session.verdict, session.asked.fields
     trailer = str(told[str(session.asked.field)])

@@ -91,8 +91,7 @@ def _only_sets_context(session: DialogueSession, said: Reading) -> bool:
 def _moves_elsewhere(session: DialogueSession, draft: Draft, said: Reading) -> bool:
     """Whether it changes a trailer or door that the open entry did not name itself: the operator has moved.
 
-    Not where the trailer alone identifies an entry: it may be the next one, or rename this. Over a correction a single
-    field corrects that.
+    Not where the trailer identifies an entry. Over a correction a single field corrects that.
     """
     own, stands = draft.reading.fields, session.context.fields
     if len(said.fields) == 1 and (
@@ -198,7 +197,7 @@ def _context_after_commit(session: DialogueSession) -> StandingContext:
 
 
 def build_readback(session: DialogueSession) -> Say:
-    """The readback of the open draft: inherited fields only if new, and those that become the context apart."""
+    """The readback of the open draft, with inherited fields only if new; fields that become the context come apart."""
     draft, values = session.open_draft, session.values
     if draft.act is Act.CONTEXT:
         old, new = session.context.fields, _context_with_draft(session, draft).fields

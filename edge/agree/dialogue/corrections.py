@@ -35,7 +35,7 @@ from edge.records.speech import Prompt
 
 
 def begin_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """A complete sentence over a held entry: it begins the next one, unless it corrects the held one."""
+    """Begin the next entry with a complete sentence over a held one, unless it corrects the held one."""
     relation = session.relate_to_claim(heard.reading)
     if relation in {Relation.NONE, Relation.SAME}:
         return _replace_open_draft(session, heard)
@@ -49,10 +49,10 @@ def begin_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         return ask_if_replaces_open(session, heard)
     if relation is Relation.NAME and next_or_instead.may_correct_identifier(session, heard.reading):
         return next_or_instead.ask_next_or_instead(session, heard, drafting.read_with_acoustic_doubts(session, heard))
-    return commit_and_begin_next(session, heard)
+    return _commit_and_begin_next(session, heard)
 
 
-def commit_and_begin_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def _commit_and_begin_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Commit the held entry, which was read back, and begin the next.
 
     If something said over it may have been a "no", it is queued behind the next one instead.
@@ -87,14 +87,14 @@ def park_named_utterance(session: DialogueSession, heard: UtteranceHeard) -> lis
 
 
 def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """A partial sentence over a held entry corrects it; after words that fit no field it may be talk."""
+    """Correct a held entry with a partial sentence; after words that fit no field that may be talk."""
     said = without_joining_and(
         drafting.read_with_acoustic_doubts(session, heard), session.open_draft.reading, session.rules
     )
     relation, takes_back = session.relate_to_claim(said), drafting.is_sure_correction(session, heard)
     if not takes_back and not begins_with_foreign_words(said, session.rules):
         if relation is Relation.ANOTHER:
-            return commit_and_begin_next(session, heard)
+            return _commit_and_begin_next(session, heard)
         if relation is Relation.NAME:
             return next_or_instead.ask_next_or_instead(session, heard, said)
     if _may_be_talk(session, said, takes_back=takes_back):
@@ -344,7 +344,7 @@ def _read_against_open(session: DialogueSession, said: Reading, *, correcting: b
 
 
 def recounts_held_entry(session: DialogueSession, heard: UtteranceHeard) -> bool:
-    """Whether it corrects a held entry although its "no" is doubtful: it begins with a number, as "fifteen units".
+    """Whether it corrects a held entry, although its "no" is doubtful: it begins with a number, "fifteen units".
 
     One that begins with a label does not: "not dock C" sounds like it.
     """
@@ -385,7 +385,7 @@ def ask_if_replaces_open(session: DialogueSession, heard: UtteranceHeard) -> lis
 
 
 def answer_about_entry(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """A correction or a new sentence in place of a yes or a no."""
+    """Handle what is said in place of a yes or a no about an entry: a correction, or another entry."""
     said, draft = drafting.read_with_acoustic_doubts(session, heard), session.open_draft
     if not said.fields or begins_with_foreign_words(said, session.rules):
         return _ask_for_named(session, heard, said)
@@ -431,7 +431,7 @@ def _ask_for_named(session: DialogueSession, heard: UtteranceHeard, said: Readin
 
 
 def withdraw_objection(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The operator finds nothing wrong: an entry on record stays unchanged, an open one is read back again."""
+    """Keep an entry on record unchanged, or read the open one back again: the operator finds nothing wrong."""
     draft, last = session.open_draft, session.recorded.last
     if last is not None and session.recorded.replaces_recorded_entry(draft) and values_of(draft.reading) == last.fields:
         session.recorded.mending = None
@@ -456,7 +456,7 @@ def park_and_repeat_question(session: DialogueSession, heard: UtteranceHeard, sa
 
 
 def answer_about_other(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Neither yes nor no to whether another thing is meant instead."""
+    """Handle an utterance that is neither yes nor no to whether another thing replaces the open one."""
     said, other = drafting.read_with_acoustic_doubts(session, heard), session.asked.other
     if other is None or not said.fields or begins_with_foreign_words(said, session.rules):
         return drafting.reject_answer(session, heard)
@@ -530,7 +530,7 @@ def _begin_after_no(session: DialogueSession, heard: UtteranceHeard) -> list[Ord
 
 
 def _may_hold_entry(session: DialogueSession, said: Reading) -> Reading | None:
-    """The end of an utterance that names a thing and gives values: "oh, one more, pallet 743, ten cases"; or None."""
+    """The end of an utterance that names a thing with values, "oh, one more, pallet 743, ten cases"; or None."""
     for start in range(len(said.words)):
         part = read_part(said, said.words[start:], session.rules)
         named = session.identifiers_of(likely_values(part))

@@ -124,7 +124,7 @@ def begin_entry(session: DialogueSession, heard: UtteranceHeard, *, alone: bool 
     if apart := _park_several_things(session, draft, verdict):
         return apart
     named = replace(draft.reading, fields={**session.named_again, **draft.reading.fields})
-    draft = _without_context_identifier(session, replace(draft, reading=context.fill_from_context(session, named)))
+    draft = _drop_stale_identifier(session, replace(draft, reading=context.fill_from_context(session, named)))
     if verdict.outcome is Outcome.ACCEPT and not alone:
         verdict = replace(verdict, confirm=Confirmation.READBACK)
     if draft.reading.fields.keys() != heard.reading.fields.keys() or heard.reading.act is not Act.RECORD:
@@ -141,10 +141,7 @@ def begin_entry(session: DialogueSession, heard: UtteranceHeard, *, alone: bool 
 
 
 def _park_several_things(session: DialogueSession, draft: Draft, verdict: Verdict) -> list[Order]:
-    """Park an utterance that names several things; empty where they can be asked one by one.
-
-    An answer about one of them would drop the others.
-    """
+    """Park an utterance that names several things; empty where each can be asked about in turn."""
     rules, fields = session.rules, draft.reading.fields
     several = list_several_identifiers(draft.reading, rules)
     if not several or (verdict.ask in rules.identifiers and split_two_things(draft.reading, rules)):
@@ -155,8 +152,8 @@ def _park_several_things(session: DialogueSession, draft: Draft, verdict: Verdic
     return [Park(draft.utterance_id, UNANSWERED, values_of(draft.reading), draft), *told]
 
 
-def _without_context_identifier(session: DialogueSession, draft: Draft) -> Draft:
-    """The draft without an identifier from the context if another was named since; then the draft needs a yes."""
+def _drop_stale_identifier(session: DialogueSession, draft: Draft) -> Draft:
+    """The draft, without an identifier from the context if another thing was named since; it then needs a yes."""
     fields = draft.reading.fields
     taken = {name for name in session.rules.identifying_fields if name in fields and fields[name].is_taken}
     if not (taken and session.recorded.left_since):
@@ -219,7 +216,7 @@ def hold_draft(session: DialogueSession) -> list[Order]:
 
 
 def _list_differing_reviews(session: DialogueSession) -> list[Say]:
-    """The prompts for drafts in review of the same thing with other values: these stay in review."""
+    """Prompts that read out drafts in review of the same thing with other values, which stay in review."""
     verdict = session.verdict
     if verdict is None:
         return []
@@ -277,7 +274,7 @@ def _reviews_of_same_thing(session: DialogueSession, draft: Draft) -> list[Draft
 
 
 def _has_no_other_values(aside: Draft, verdict: Verdict) -> bool:
-    """Whether a draft in review has no other values than the entry, which then settles it."""
+    """Whether a draft in review has no values that differ from the entry, which then replaces it."""
     said = [(name, one) for name, one in aside.reading.fields.items() if one.value is not None]
     return all(verdict.fields.get(name) == one.value and not one.rivals for name, one in said)
 
@@ -334,7 +331,7 @@ def queue_open_draft(session: DialogueSession) -> list[Order]:
     draft, values = session.open_draft, session.values
     if draft.act is not Act.RECORD or session.settings.is_closing(draft) or draft.utterance_id in session.needs_yes:
         return park_draft(session)
-    besides = [*tell_next_parked(session), *tell_other_draft_in_review(session)]
+    besides = [*_tell_next_parked(session), *tell_other_draft_in_review(session)]
     session.needs_yes.add(draft.utterance_id)
     context.forget_named_identifiers(session, draft.reading)
     session.close()
@@ -344,11 +341,11 @@ def queue_open_draft(session: DialogueSession) -> list[Order]:
 
 def queue_utterance(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
     """Queue the utterance behind the open draft; a draft that it displaces stays in review, which is announced."""
-    before = tell_next_parked(session)
+    before = _tell_next_parked(session)
     return [heard.note_utterance(as_held_verdict(heard.verdict)), queue_entry(session, heard, said), *before]
 
 
-def tell_next_parked(session: DialogueSession) -> list[Order]:
+def _tell_next_parked(session: DialogueSession) -> list[Order]:
     """Tell that the queued draft stays in review, since another takes its place."""
     return [] if session.queued_draft is None else tell_parked(session, session.queued_draft.reading)
 
@@ -441,13 +438,13 @@ def end_undo_window(session: DialogueSession, _: object) -> list[Order]:
 
 
 def doubt_until_model_answers(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The words need a model, and none answers: they may be a "no", so silence no longer commits."""
+    """Require a yes for the held entry: the words need a model, none answers, and they may be a "no"."""
     session.doubted = True
     return keep_until_model_answers(session, heard)
 
 
 def doubt_held_entry(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """The words may be a "no": ask to repeat, a second time ask whether the entry is right; silence no longer commits.
+    """Ask to repeat words that may be a "no", a second time whether the entry is right; silence does not commit.
 
     The rest of a number that a pause cut completes it instead.
     """
@@ -516,9 +513,9 @@ def keep_until_model_answers(session: DialogueSession, heard: UtteranceHeard) ->
 
 
 def reject_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Repeat the question after an utterance that does not answer it; say so if it has a value or a number.
+    """Repeat the question after an utterance that does not answer it; a value or number in it was not understood.
 
-    If it may object to the entry, that needs a yes. One that names a thing is parked by the audit.
+    A draft that it may object to then needs a yes. An utterance that names a thing is parked by `claims.audit`.
     """
     said, rules, draft = heard.reading, session.rules, session.open_draft
     context.forget_named_identifiers(session, said)

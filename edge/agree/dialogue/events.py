@@ -28,8 +28,8 @@ from edge.records import (
 _BY_NAME = {one.value: one for one in Event} | dict.fromkeys(("louder", "softer", "faster", "slower"), Event.ADJUST)
 """The event of each command, by its name; all others are ASKED."""
 
-WORD_S = 1.0  # The longest time for a word of a command; most take a third of it.
-INHALING_S = 1.0  # Sound around a command that may pass for speech: a breath, the end of a noise.
+_WORD_S = 1.0  # The longest time for a word of a command; most take a third of it.
+_INHALING_S = 1.0  # Sound around a command that may pass for speech: a breath, the end of a noise.
 
 _ACTS = {Act.AMEND: Event.CORRECTION, Act.CANCEL: Event.CANCEL, Act.YES: Event.YES, Act.NO: Event.NO}
 _OUTCOMES = {
@@ -45,7 +45,7 @@ NOT_JUDGED = Verdict(Outcome.IGNORE, (), {})  # Of an utterance that the dialogu
 
 @dataclass(frozen=True, slots=True)
 class UtteranceHeard:
-    """An utterance that is on disk and read; the dialogue reads it in its context, then judges it."""
+    """A stored utterance with its reading, which the dialogue interprets in its context and judges."""
 
     utterance_id: str
     reading: Reading
@@ -69,7 +69,7 @@ class UtteranceHeard:
         return replace(self, verdict=verdict)
 
     def event(self, rules: Rules) -> Event:
-        """Its row in the table. A doubtful command, answer or word of correction makes it UNCLEAR."""
+        """The table row of the utterance; a doubtful command, answer or correcting word makes it UNCLEAR."""
         said = self.reading
         unheard = said.not_understood is NotUnderstood.UNHEARD_LANGUAGE
         if unheard or self.verdict.outcome in {Outcome.IGNORE, Outcome.DEFER}:
@@ -96,7 +96,7 @@ class UtteranceHeard:
         """Whether it is too long for its command: a grammar-bound recogniser finds one in any sound."""
         if self.known.acoustics is None or self.reading.act in {Act.RECORD, Act.AMEND}:
             return False
-        return self.known.acoustics.speech_seconds > INHALING_S + WORD_S * len(self.reading.words)
+        return self.known.acoustics.speech_seconds > _INHALING_S + _WORD_S * len(self.reading.words)
 
     def note_utterance(self, verdict: Verdict | None = None) -> Note:
         """The order to record it with a verdict; None: its own."""
@@ -119,7 +119,7 @@ class SpeechBegan:
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """The timer ran out."""
+    """The timer expired."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +255,7 @@ _ALONE: Mapping[type, Event] = {
 
 
 def classify_event(happening: Happening, rules: Rules) -> Event:
-    """The row of the table."""
+    """The table row of an event."""
     match happening:
         case UtteranceHeard(reading=said) if said.scanned:
             return Event.SCANNED if said.fields else Event.SCAN_FAULT

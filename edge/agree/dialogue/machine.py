@@ -325,7 +325,7 @@ class Dialogue:
 
 
 def _carry_out_queued(session: DialogueSession, before: Sequence[Order]) -> list[Order]:
-    """Orders that were queued until nothing is open: a sign-on, a queued draft, the roster, and news."""
+    """Carry out what was queued until nothing is open: a sign-on, a draft, the roster, and news."""
     orders: list[Order] = []
     behind = session.deferred_action
     commits = any(isinstance(order, Commit) for order in before)

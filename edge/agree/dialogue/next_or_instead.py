@@ -23,7 +23,7 @@ from edge.records import Draft, Note, Outcome, Park
 
 
 def may_correct_identifier(session: DialogueSession, said: Reading) -> bool:
-    """Whether another identifier sounds like the open entry's, so that it may correct that."""
+    """Whether another identifier sounds like the open entry's, and so may correct it."""
     now, before = _both_identifiers(session, said)
     return sounds_like(written(now), written(before))
 
@@ -53,7 +53,7 @@ def _both_identifiers(session: DialogueSession, said: Reading) -> tuple[FieldVal
 
 
 def answer_next_or_instead(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Take what follows the identifier; neither a yes nor a no answers the question."""
+    """Rename the open entry, begin the next, or take the values that follow; a yes or no alone does not answer."""
     said, other = drafting.read_with_acoustic_doubts(session, heard), session.asked.other
     if other is None:
         return drafting.reject_answer(session, heard)
@@ -96,11 +96,10 @@ def _take_following_values(session: DialogueSession, heard: UtteranceHeard, said
 def begin_as_next(
     session: DialogueSession, heard: UtteranceHeard, other: Draft, left: list[Order] | None = None
 ) -> list[Order]:
-    """It is the next thing: commit the open entry, or queue it behind the next one if it is doubted.
+    """Begin the next entry: commit the open one, or queue it behind the next if it is doubted.
 
-    `left`: the orders that close the open entry instead.
-
-    The context is filled in only now: a correction would not inherit it.
+    `left`: the orders that close the open entry instead. The context is filled in only now: a correction would not
+    inherit it.
     """
     stays = drafting.judge_after_utterance(session, session.open_draft, heard)
     agreed = not session.doubted and stays.outcome is Outcome.ACCEPT

@@ -30,7 +30,7 @@ class Law(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """A law that a step would have broken, and the claims that were parked instead."""
+    """A law that a step would have broken, and the claims that were parked to keep it."""
 
     law: Law
     claims: tuple[str, ...] = field(repr=False)  # Their first utterances.
@@ -38,7 +38,7 @@ class Breach:
 
 @dataclass(frozen=True, slots=True)
 class LawAlarm:
-    """Log a breach, with the step that would have broken the law."""
+    """Log a breach, with the step that caused it."""
 
     breach: Breach
     trace: str = field(repr=False)  # The step's `StepTrace`: no spoken words.

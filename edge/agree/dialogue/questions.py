@@ -19,7 +19,7 @@ from edge.agree.readings import values_of
 from edge.records import Because, Closing, Confirmation, Draft, Outcome, Reason, Verdict
 from edge.records.speech import Prompt, Say
 
-UNSETTLED_BY_YES = frozenset(
+_UNSETTLED_BY_YES = frozenset(
     {Reason.FIELD_MISSING, Reason.FIELD_AMBIGUOUS, Reason.FIELD_INVALID, Reason.NOT_IN_CATALOGUE}
 )
 """Doubts that a yes cannot settle: there is no single value to accept."""
@@ -216,7 +216,7 @@ def as_held_verdict(verdict: Verdict) -> Verdict:
 def _is_agreed(draft: Draft, doubt: Because) -> bool:
     if doubt.reason is Reason.COUNT_DIFFERS:
         return doubt.field in dict(draft.counted)
-    if doubt.field is None or doubt.reason in UNSETTLED_BY_YES:
+    if doubt.field is None or doubt.reason in _UNSETTLED_BY_YES:
         return False
     said = draft.reading.fields.get(doubt.field)
     return said is not None and said.value is not None and agreement_mark(doubt.field, said.value) in draft.agreed
@@ -249,7 +249,7 @@ def _list_offered_values(
     said: FieldReading | None, reason: Reason, field: FormField, rules: Rules
 ) -> tuple[FieldValue, ...]:
     """The one or two values that may have been meant; empty if there are more, since a list is not listened to."""
-    if said is None or said.value is None or reason in UNSETTLED_BY_YES - {Reason.FIELD_AMBIGUOUS}:
+    if said is None or said.value is None or reason in _UNSETTLED_BY_YES - {Reason.FIELD_AMBIGUOUS}:
         return ()
     likely = (said.value, *said.rivals)
     if reason is Reason.FIELD_UNSURE:

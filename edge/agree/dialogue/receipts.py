@@ -1,6 +1,6 @@
 """Receipts and news: the steps that count the inventory's receipts, and announce refusals.
 
-A receipt arrives from `agent/settlement.py`, through the news of `agent/app.py` and `answered` of
+A receipt arrives from `agent/settlement.py`, through the news of `agent/app.py` and `to_inventory_answer` of
 `agent/dialogue_steps.py`; without a dialogue, `agent/voice_output.py` announces it.
 """
 
@@ -14,7 +14,7 @@ from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.session import DialogueSession, terms_on_record
 from edge.records.speech import Earcon, Prompt, Say, Sound
 
-TURNED_DOWN = frozenset({Prompt.REFUSED, Prompt.DUPLICATE, Prompt.DECLINED})
+_TURNED_DOWN = frozenset({Prompt.REFUSED, Prompt.DUPLICATE, Prompt.DECLINED})
 """Prompts of an entry that was refused or declined: an earcon precedes them."""
 
 
@@ -87,9 +87,9 @@ def render_refusal(answered: InventoryAnswered) -> Say:
 
 
 def tell_news(session: DialogueSession) -> list[Order]:
-    """All queued news."""
+    """Announce all queued news."""
     told: list[Order] = []
     while session.news.untold:
         say = session.make_repeatable(session.news.untold.popleft())
-        told += [Sound(Earcon.REFUSED), say] if say.prompt in TURNED_DOWN else [say]
+        told += [Sound(Earcon.REFUSED), say] if say.prompt in _TURNED_DOWN else [say]
     return told

@@ -23,7 +23,7 @@ SAME_S = 3.0
 
 
 def take_scan(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Take a label: it begins an entry, answers, or adds fields; a difference is asked about."""
+    """Take a scanned label: it begins an entry, answers, or adds fields; a differing value is asked about."""
     if _is_repeated_scan(session, heard):
         return [heard.note_as_heeded()]
     session.scanned = heard.reading.words, heard.began
@@ -39,7 +39,7 @@ def take_scan(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 
 def tell_fault(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Say why the label fills nothing; what is open stays."""
+    """Say why the label fills no field; the open entry is unchanged."""
     session.scanned = (), None
     told = session.say(Prompt.SCAN_FAULT, scan=str(heard.reading.not_understood))
     return [heard.note_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), told]

@@ -36,7 +36,7 @@ the rest."""
 LONGEST_UNLOADING = timedelta(days=1)
 """A trailer is unloaded within a day; on another day its number may be used again."""
 
-NOT_LOOKED_UP = Lately(datetime(1970, 1, 1, tzinfo=UTC))
+_NOT_LOOKED_UP = Lately(datetime(1970, 1, 1, tzinfo=UTC))
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +174,7 @@ class Recorded:
 
 
 @dataclass(slots=True)
-class DeviceSpeech:
+class _DeviceSpeech:
     """What the device has spoken."""
 
     again: tuple[Say, ...] = ()  # What "say again" repeats.
@@ -184,7 +184,7 @@ class DeviceSpeech:
 
 
 @dataclass(slots=True)
-class News:
+class _News:
     """News of the inventory, queued until nothing is open."""
 
     untold: deque[Say] = field(default_factory=deque)
@@ -193,7 +193,7 @@ class News:
 
 
 @dataclass(slots=True)
-class Timer:
+class _Timer:
     """The one timer, which the driver runs."""
 
     runs: bool = False
@@ -223,7 +223,7 @@ class Works:
 
 @dataclass(slots=True)
 class DialogueSession:
-    """The state of a conversation. Steps change it; the machine runs its timer."""
+    """The state of a conversation, which steps change; the machine runs its timer."""
 
     rules: Rules  # Of the current form and language.
     settings: DialogueSettings
@@ -250,7 +250,7 @@ class DialogueSession:
     read_back: Draft | None = None  # The standing context, as last read back.
     expected: Expectations = NOTHING_EXPECTED
     """The expected receipts as of the last utterance: a draft taken up from review is validated against them too."""
-    lately: Lately = NOT_LOOKED_UP
+    lately: Lately = _NOT_LOOKED_UP
     """The entries on record as of the last query."""
     scanned: tuple[tuple[Word, ...], float | None] = ((), None)
     """The last label, and when it was scanned, on the driver's clock: drops a double pull of the trigger."""
@@ -263,9 +263,9 @@ class DialogueSession:
     challenges: int = 0  # Check-digit questions so far: a sign with several is asked in turn.
     breath: PreviousUtterance = field(default_factory=PreviousUtterance)
     recorded: Recorded = field(default_factory=Recorded)
-    spoken: DeviceSpeech = field(default_factory=DeviceSpeech)
-    news: News = field(default_factory=News)
-    timer: Timer = field(default_factory=Timer)
+    spoken: _DeviceSpeech = field(default_factory=_DeviceSpeech)
+    news: _News = field(default_factory=_News)
+    timer: _Timer = field(default_factory=_Timer)
 
     def __post_init__(self) -> None:
         self.state = self.resting_state
@@ -311,7 +311,7 @@ class DialogueSession:
         return next((one for one in owned if named.items() <= one.fields.items()), None)
 
     def was_named(self, said: Reading) -> bool:
-        """Whether an entry or an utterance in review of this device has all identifiers in `said`."""
+        """Whether an entry of this device, or an utterance in review, has all identifiers in `said`."""
         named = self.identifiers_of(values_of(said))
         known = [one.fields for one in self.recorded.entries]
         known += [values_of(one.reading) for one in self.recorded.aside.drafts]
@@ -409,7 +409,7 @@ class DialogueSession:
         return self.make_repeatable(Say(prompt, fields or {}, slots))
 
     def make_repeatable(self, say: Say) -> Say:
-        """Let "say again" repeat this prompt."""
+        """Record the prompt for "say again", and return it."""
         return self.make_repeatable_together([say])[0]
 
     def make_repeatable_together(self, says: Sequence[Say]) -> Sequence[Say]:

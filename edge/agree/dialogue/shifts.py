@@ -87,7 +87,7 @@ def _begin_operator_shift(session: DialogueSession, who: SignOnCandidate, form: 
     session.operator, session.called, session.state = name, who.called, State.IDLE
     session.on_break = session.identifying = session.deferred_action = None
     session.recorded.last = session.own_entry_or_none(session.recorded.last)
-    chosen = apply_operator_rights(session, form)
+    chosen = _apply_operator_rights(session, form)
     changed = [order for order in chosen if isinstance(order, Work)]  # first: the greeting is in his language
     told = [order for order in chosen if not isinstance(order, Work)]
     return [
@@ -111,7 +111,7 @@ def _may_fill_any_form(session: DialogueSession, operator: Operator) -> bool:
     return operator.forms is None or any(form.name in operator.forms for form in session.works.forms)
 
 
-def apply_operator_rights(session: DialogueSession, form: str | None = None) -> list[Order]:
+def _apply_operator_rights(session: DialogueSession, form: str | None = None) -> list[Order]:
     """Set the operator's allowed forms and language; `form` is the one that he named."""
     works_, spoken = session.works, _operator_language(session)
     works_.allowed = find_allowed_forms(session)
@@ -300,7 +300,7 @@ def begin_break(session: DialogueSession, reason: str | None) -> list[Order]:
 
 
 def tell_review_count(session: DialogueSession, *more: Order) -> list[Say]:
-    """The number of utterances in review, including those that these orders park."""
+    """Say the number of utterances in review, including those that these orders park."""
     there = {one.utterance_id for one in session.recorded.aside.drafts}
     new = {order.utterance_id for order in more if isinstance(order, Park)} - there
     count = session.recorded.aside.count + len(new)
@@ -330,7 +330,7 @@ def apply_roster(session: DialogueSession) -> list[Order]:
         called = session.called or session.operator or ""
         return [session.say(Prompt.NO_WORK, operator=called), *_sign_off_operator(session, NOT_LISTED)]
     chosen = session.rules.form.name if session.works.chosen else None
-    return apply_operator_rights(session, chosen if chosen in (find_allowed_forms(session) or {chosen}) else None)
+    return _apply_operator_rights(session, chosen if chosen in (find_allowed_forms(session) or {chosen}) else None)
 
 
 def _sign_off_unlisted(session: DialogueSession) -> list[Order]:

@@ -19,7 +19,7 @@ from edge.agree.readings import find_differing_identifiers, values_of
 from edge.records import Draft, Outcome, Verdict
 from edge.records.speech import Prompt, Say
 
-SpeechStep = Callable[[DialogueSession, UtteranceHeard], list[Order]]
+_SpeechStep = Callable[[DialogueSession, UtteranceHeard], list[Order]]
 
 
 _ANSWERED_BY_CONTEXT = frozenset({About.FIELD, About.CHOICE, About.FIELD_RIGHT, About.REOPEN})
@@ -93,7 +93,7 @@ def _set_over_question(session: DialogueSession, heard: UtteranceHeard) -> list[
     return [noted, session.say(Prompt.STANDING, verdict.fields), *asks]
 
 
-def queue_over_open_context(step: SpeechStep) -> SpeechStep:
+def queue_over_open_context(step: _SpeechStep) -> _SpeechStep:
     """Wrap a step: over an open context, an utterance about an entry is put aside until the context is agreed."""
 
     def set_aside_or_step(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:

@@ -69,21 +69,21 @@ def answers_command(*commands: Command) -> Callable[[_QueryHandler], _QueryHandl
 
 @answers_command(Command.SAY_AGAIN)
 def repeat_last_prompts(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
-    """The last prompts again, with shortened numbers in full."""
+    """Repeat the last prompts, with shortened numbers in full."""
     said = session.spoken.again or (Say(Prompt.NOTHING_SAID),)
     return [replace(one, terms=replace(one.terms, ends=frozenset())) for one in said]
 
 
 @answers_command(Command.HOW_MANY_WAITING, Command.WHAT_IS_OPEN)  # Of the latter where no entry can be open.
 def say_pending_counts(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
-    """The number of pending events, of refused ones, and of utterances in review."""
+    """Say the number of pending events, of refused ones, and of utterances in review."""
     owed, refused = session.recorded.owed, len(session.recorded.refused)
     prompt = Prompt.WAITING_REFUSED if refused else Prompt.WAITING if owed else Prompt.WAITING_NONE
     return [Say(prompt, slots={"count": str(owed), "refused": str(refused)}), *shifts.tell_review_count(session)]
 
 
 def say_last_entries(session: DialogueSession, heard: UtteranceHeard) -> list[Say]:
-    """The last entry, or the last few."""
+    """Read out the last entry, or the last few."""
     if is_among(FEW, heard.reading.words, session.rules.language):
         own = [one for one in session.recorded.list_standing_entries() if session.own_entry_or_none(one) is not None][
             :MOST_TOLD
@@ -94,7 +94,7 @@ def say_last_entries(session: DialogueSession, heard: UtteranceHeard) -> list[Sa
 
 
 def say_todays_tally(session: DialogueSession, heard: UtteranceHeard) -> list[Say]:
-    """Today's number of entries at the named place, else at that of the last entry."""
+    """Say today's number of entries at the named place, else at that of the last entry."""
     named, entry = values_of(heard.reading), session.recorded.last
     if not named and entry is not None:
         places = (field.name for field in session.rules.form.fields if field.is_place)
@@ -121,14 +121,14 @@ def say_who_listened(*_: object) -> list[Say]:
 
 @answers_command(Command.HELP)
 def say_help(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
-    """Help for the current state; then the open question again, which is what help was needed with."""
+    """Say help for the current state; then repeat the open question."""
     if session.state is State.CHOOSING_WORK:
         return [works.ask_which_form(session)]
     return [Say(drafting.HELP_PROMPTS[session.state]), *repeat_after_query(session)]
 
 
 def repeat_after_query(session: DialogueSession) -> list[Say]:
-    """The open question again, after a query; empty if none is open."""
+    """Repeat the open question after a query; empty if none is open."""
     is_open = session.question is not None and session.state in QUESTIONS
     return [session.say_question(session.asked)] if is_open else []
 

@@ -71,7 +71,7 @@ class Event(StrEnum):
 
 
 class Step(StrEnum):
-    """The step that a state takes for an event."""
+    """The step to take for an event in a state."""
 
     NOTHING = "nothing"
     NOTE = "on record, and no more"
@@ -148,9 +148,9 @@ CHOOSING_WORK = frozenset({State.CHOOSING_WORK})
 
 CLOSED = IDLE | CHOOSING_WORK  # The states with an operator and nothing open.
 
-WITHOUT_ENTRY_QUESTION = CLOSED | {State.SIGNED_OFF, State.PAUSED}  # The states without a question about an entry.
+_WITHOUT_ENTRY_QUESTION = CLOSED | {State.SIGNED_OFF, State.PAUSED}  # The states without a question about an entry.
 
-STAYS: frozenset[None] = frozenset({None})  # The step may keep the state.
+_STAYS: frozenset[None] = frozenset({None})  # The step may keep the state.
 
 FOLLOWING_STATES: Mapping[Step, frozenset[State | None]] = MappingProxyType(
     {
@@ -158,47 +158,47 @@ FOLLOWING_STATES: Mapping[Step, frozenset[State | None]] = MappingProxyType(
         Step.NEXT: AGREEING | IDLE,
         Step.CORRECT: AGREEING | IDLE,
         Step.AMEND: AGREEING | IDLE,
-        Step.SET: STAYS | AGREEING | IDLE,
+        Step.SET: _STAYS | AGREEING | IDLE,
         Step.ANSWER: AGREEING | IDLE,
         Step.KEEP: IDLE,
-        Step.SCAN: STAYS | AGREEING | IDLE,
+        Step.SCAN: _STAYS | AGREEING | IDLE,
         Step.PROVE: AGREEING | IDLE,
         Step.AGREE: AGREEING | IDLE,
         Step.DISAGREE: AGREEING | IDLE,
-        Step.NEITHER: STAYS | frozenset({State.ASKING, State.IDLE}),
-        Step.WHICH: STAYS | QUESTIONS,
+        Step.NEITHER: _STAYS | frozenset({State.ASKING, State.IDLE}),
+        Step.WHICH: _STAYS | QUESTIONS,
         Step.WHAT_IS_WRONG: frozenset({State.ASKING}),
         Step.COMMIT: IDLE | {State.CONFIRMING},
         Step.DUE: frozenset({State.CONFIRMING, State.IDLE}),
-        Step.DOUBT: STAYS | frozenset({State.CONFIRMING}),
-        Step.ASK_AGAIN: STAYS | IDLE,
-        Step.NOT_HEARD: STAYS | IDLE,
-        Step.LAPSE: STAYS | IDLE,
+        Step.DOUBT: _STAYS | frozenset({State.CONFIRMING}),
+        Step.ASK_AGAIN: _STAYS | IDLE,
+        Step.NOT_HEARD: _STAYS | IDLE,
+        Step.LAPSE: _STAYS | IDLE,
         Step.DROP: frozenset({State.CONFIRMING, State.IDLE}),
-        Step.FORGET: STAYS | IDLE,
+        Step.FORGET: _STAYS | IDLE,
         Step.GIVE_UP: frozenset({State.CONFIRMING, State.IDLE}),
         Step.OBJECT: frozenset({State.ASKING, State.IDLE}),
         Step.TAKE_BACK: frozenset({State.CONFIRMING, State.IDLE}),
         Step.TAKE_UP: QUESTIONS | IDLE,
-        Step.TELL_OPEN: STAYS | QUESTIONS | IDLE,
-        Step.CLOSE: STAYS | frozenset({State.CONFIRMING}),
+        Step.TELL_OPEN: _STAYS | QUESTIONS | IDLE,
+        Step.CLOSE: _STAYS | frozenset({State.CONFIRMING}),
         Step.CLOSE_NEXT: frozenset({State.CONFIRMING, State.IDLE}),
         Step.PUT_ASIDE: IDLE,
-        Step.DECIDED: STAYS | frozenset({State.IDLE, State.CONFIRMING}),
+        Step.DECIDED: _STAYS | frozenset({State.IDLE, State.CONFIRMING}),
         Step.PAUSE: frozenset({State.PAUSED}),
         Step.RESUME: AGREEING | IDLE | CHOOSING_WORK,
-        Step.SIGN_ON: STAYS | frozenset({State.IDLE, State.IDENTIFYING, State.CHOOSING_WORK}),
+        Step.SIGN_ON: _STAYS | frozenset({State.IDLE, State.IDENTIFYING, State.CHOOSING_WORK}),
         Step.WHO: frozenset({State.IDENTIFYING}),
         Step.SIGN_ON_ASKED: IDLE | CHOOSING_WORK,
-        Step.SOMEBODY_ELSE: WITHOUT_ENTRY_QUESTION | {State.IDENTIFYING},
-        Step.WHO_AGAIN: WITHOUT_ENTRY_QUESTION | {State.IDENTIFYING},
-        Step.NOBODY: WITHOUT_ENTRY_QUESTION,
-        Step.ROSTER: STAYS | CLOSED,
-        Step.SWITCH: STAYS | IDLE,
-        Step.SIGN_OFF: STAYS | frozenset({State.SIGNED_OFF}),
-        Step.UNUSED: STAYS | frozenset({State.SIGNED_OFF}),
-        Step.ALARM: STAYS | frozenset({State.CONFIRMING}),
-        Step.RESTORE: AGREEING | WITHOUT_ENTRY_QUESTION,
+        Step.SOMEBODY_ELSE: _WITHOUT_ENTRY_QUESTION | {State.IDENTIFYING},
+        Step.WHO_AGAIN: _WITHOUT_ENTRY_QUESTION | {State.IDENTIFYING},
+        Step.NOBODY: _WITHOUT_ENTRY_QUESTION,
+        Step.ROSTER: _STAYS | CLOSED,
+        Step.SWITCH: _STAYS | IDLE,
+        Step.SIGN_OFF: _STAYS | frozenset({State.SIGNED_OFF}),
+        Step.UNUSED: _STAYS | frozenset({State.SIGNED_OFF}),
+        Step.ALARM: _STAYS | frozenset({State.CONFIRMING}),
+        Step.RESTORE: AGREEING | _WITHOUT_ENTRY_QUESTION,
     }
 )
 """The states a step may lead to; a step without a row keeps the state."""
@@ -371,4 +371,4 @@ TABLE: Mapping[State, Mapping[Event, Step]] = MappingProxyType(
 
 def list_following_states(state: State, event: Event) -> frozenset[State]:
     """The states that the step for `event` in `state` may lead to."""
-    return frozenset(state if one is None else one for one in FOLLOWING_STATES.get(TABLE[state][event], STAYS))
+    return frozenset(state if one is None else one for one in FOLLOWING_STATES.get(TABLE[state][event], _STAYS))

@@ -30,7 +30,7 @@ from edge.agree.received import (
 from edge.records import StandingEntry
 from edge.records.speech import FEWEST_TOLD, Prompt, Say
 
-FEWEST_ASKED = 2  # The fewest last characters that identify a pallet in a query, which changes nothing.
+_FEWEST_ASKED = 2  # The fewest last characters that identify a pallet in a query, which changes nothing.
 
 JUST_NOW, THIS_HOUR = timedelta(minutes=1), timedelta(hours=1)
 
@@ -62,7 +62,7 @@ def find_queried_place(session: DialogueSession, heard: UtteranceHeard) -> Recei
 
 
 def ask_which_place(session: DialogueSession) -> list[Say]:
-    """The question for the trailer."""
+    """Ask for the trailer."""
     return [Say(Prompt.ASK_FIELD, asked=session.rules.form.places_received[0])]
 
 
@@ -73,10 +73,10 @@ def as_place_field(session: DialogueSession, place: ReceivingPlace) -> dict[str,
 
 
 def expand_last_digits(session: DialogueSession, said: Reading, expected: Expectations) -> Reading:
-    """The reading, with the last digits of a pallet that is expected where the operator works as its full number.
+    """The reading, with last digits replaced by the full number of the pallet expected at the operator's place.
 
-    Several matches are asked about; a number that is announced itself, at any place, stays as it is. Of two numbers
-    that may have been spoken, the announced one is taken.
+    Several matches are asked about; a number that is itself expected, at any place, is unchanged. Of two rivals the
+    expected one is taken.
     """
     name, place = session.rules.form.expects.get(FieldRole.PALLET), named_place(session.rules.form, values_of(said))
     one, here = said.fields.get(str(name)), place or find_current_place(session)
@@ -113,7 +113,7 @@ def _choose_expected_number(
 
 @status.answers_command(Command.WHAT_IS_LEFT)
 def say_missing_pallets(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
-    """The announced pallets that were not received; or what the open entry still lacks."""
+    """Say which announced pallets were not received; or what the open entry still lacks."""
     form = find_receiving_form(session)
     if session.question is not None and is_among(LACKING, heard.reading.words, session.rules.language):
         return status.repeat_after_query(session)
@@ -131,7 +131,7 @@ def say_missing_pallets(session: DialogueSession, heard: UtteranceHeard) -> Sequ
 
 @status.answers_command(Command.HOW_MANY_ON_TRAILER)
 def say_totals(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
-    """The totals received at a place, by all operators of this device."""
+    """Say the totals received at a place, by all operators of this device."""
     if (place := find_queried_place(session, heard)) is None:
         return ask_which_place(session) if session.rules.form.places_received else [Say(Prompt.REPEAT)]
     return [*read_out_totals(session, place), *list_reviews_at_place(session, place)[1]]
@@ -149,7 +149,7 @@ def say_count_so_far(session: DialogueSession, heard: UtteranceHeard) -> Sequenc
 
 
 def read_out_totals(session: DialogueSession, place: ReceivingPlace) -> list[Say]:
-    """The totals received at a place, by item, unit and condition; refused entries are counted apart."""
+    """Say the totals received at a place, by item, unit and condition; refused entries are counted apart."""
     form = find_receiving_form(session)
     sums: Sums = sum_entries(entries_at_place(session.lately.entries, form, place), form, session.expected)
     told = Prompt.SUMS if FieldRole.PALLET in form.roles else Prompt.SUMS_RECORDED
@@ -175,7 +175,7 @@ def list_reviews_at_place(session: DialogueSession, place: ReceivingPlace) -> tu
 
 
 def say_count_and_numbers(session: DialogueSession, few: Prompt, many: Prompt, numbers: Sequence[str]) -> list[Say]:
-    """A prompt with the count and the first few numbers; empty if there are none."""
+    """The prompt with the count and the first few numbers; empty for no numbers."""
     if not numbers:
         return []
     prompt = few if len(numbers) <= status.MOST_TOLD else many
@@ -189,14 +189,14 @@ def say_count_and_numbers(session: DialogueSession, few: Prompt, many: Prompt, n
 
 @status.answers_command(Command.WHERE_TO)
 def say_where_pallet_is(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
-    """Where a pallet goes, or is: the one that is named, else that of the open or last entry."""
+    """Say where a pallet goes, or is: the named one, else that of the open or last entry."""
     named = session.identifiers_of(values_of(heard.reading)) or _identifiers_at_hand(session)
     return [_say_what_is_known(session, named, Prompt.NOTHING_KNOWN) if named else Say(Prompt.NO_ENTRY)]
 
 
 @status.answers_command(Command.LAST_ENTRY)
 def say_named_or_last_entry(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
-    """The last entry, or the one that is named."""
+    """Read out the named entry, else the last one."""
     named = session.identifiers_of(values_of(heard.reading))
     return (
         [_say_what_is_known(session, named, Prompt.NOT_RECORDED)] if named else status.say_last_entries(session, heard)
@@ -211,11 +211,11 @@ def _identifiers_at_hand(session: DialogueSession) -> dict[str, FieldValue]:
 
 
 def _say_what_is_known(session: DialogueSession, named: Mapping[str, FieldValue], unknown: Prompt) -> Say:
-    """What this device knows of one thing: from its records, from review, or from the expected receipts."""
+    """Say what this device knows of one thing: from its records, from review, or from the expected receipts."""
     form, meant = session.rules.form, dict(named)
     name, said = next(iter(named.items()))
     if isinstance(said, str):
-        ways = find_by_last_digits(said, _list_known_numbers(session, name), FEWEST_ASKED)
+        ways = find_by_last_digits(said, _list_known_numbers(session, name), _FEWEST_ASKED)
         if len(ways) > 1:
             return Say(Prompt.ENDS_ALIKE, asked=name, candidates=ways[:2])
         meant[name] = ways[0]
@@ -244,7 +244,7 @@ def _list_known_numbers(session: DialogueSession, name: str) -> Iterable[str]:
 
 
 def _say_recorded(session: DialogueSession, entry: StandingEntry) -> Say:
-    """An entry on record, with its state at the inventory, its operator if another one, or its time if not now."""
+    """Read out an entry on record: its state at the inventory, another operator's name, its time if not now."""
     ago, last = session.lately.now - entry.recorded_at, terms_on_record(session, entry.event_id)
     by, at = str(entry.operator), to_zone(entry.recorded_at, session.lately.now.tzinfo)
     slots: dict[str, str] = {}
@@ -264,7 +264,7 @@ def _say_recorded(session: DialogueSession, entry: StandingEntry) -> Say:
 
 
 def _say_expected_receipt(session: DialogueSession, meant: Mapping[str, FieldValue], unknown: Prompt) -> Say:
-    """The expected receipt of a thing that is not on record here: already received, or expected at a place."""
+    """Say that a thing not on record here was received already, or where it is expected; else `unknown`."""
     pallet = session.rules.form.expects.get(FieldRole.PALLET)
     lines = () if pallet is None or pallet not in meant else session.expected.lines_for_pallet(str(meant[pallet]))
     if not lines:

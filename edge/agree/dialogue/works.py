@@ -126,7 +126,7 @@ def say_forms(session: DialogueSession, prompt: Prompt, *forms: Form, **slots: s
 
 
 def ask_which_form(session: DialogueSession) -> Say:
-    """The question which form to fill."""
+    """Ask which form to fill."""
     return say_forms(session, Prompt.WHICH_WORK, *session.works.allowed_forms)
 
 

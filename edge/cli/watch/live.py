@@ -23,7 +23,7 @@ from dockvoice_protocol.terminal.output import line as print_text
 from edge.agent.app import Agent, AgentTold
 from edge.agent.dialogue_driver import Stands
 from edge.agent.parts import Parts
-from edge.agent.typed_input import pressed
+from edge.agent.typed_input import words_for_key
 from edge.agree.dialogue.table import State
 from edge.cli.audio import NO_SOUND, Meter, MeterReading
 from edge.cli.lines import AgentLines, JournalState, JsonLine, make_event_printer, print_dialogue_results
@@ -212,16 +212,16 @@ class LiveView:
         while True:
             match await self._pressed.get():
                 case Switch.MUTE | Switch.TALK as switch:
-                    agent.headset.typed(switch.value)
+                    agent.headset.handle_key(switch.value)
                 case TypedSentence(text):
                     await agent.type(text)
                 case _ if not agent.converses:
                     viewer.send({"log": _NO_DIALOGUE})
                 case Switch.PAUSE:
                     asked = Command.RESUME if self._paused else Command.PAUSE
-                    await agent.type(pressed(asked, self._language))
+                    await agent.type(words_for_key(asked, self._language))
                 case asked:
-                    await agent.type(pressed(asked, self._language))
+                    await agent.type(words_for_key(asked, self._language))
 
 
 def _level_line(sound: MeterReading, *, speech: bool) -> JsonLine:

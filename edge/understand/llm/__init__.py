@@ -1,1 +1,1 @@
-"""Audio and text models: called with the form's tools, their answers validated."""
+"""Audio and text models, called with the form's tools; their answers are validated."""

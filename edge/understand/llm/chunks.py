@@ -19,8 +19,8 @@ _SEARCHED = 0.5
 """The share of the limit, from its end backwards, searched for a pause: speech pauses within any half minute."""
 
 
-def wav(pcm: bytes, rate: int = SAMPLE_RATE) -> bytes:
-    """The sound as a WAV file: one channel, 16 bit, `rate` samples per second."""
+def to_wav(pcm: bytes, rate: int = SAMPLE_RATE) -> bytes:
+    """Encode PCM as a WAV file: one channel, 16 bit, `rate` samples per second."""
     file = io.BytesIO()
     with wave.open(file, "wb") as out:
         out.setnchannels(1)
@@ -30,19 +30,19 @@ def wav(pcm: bytes, rate: int = SAMPLE_RATE) -> bytes:
     return file.getvalue()
 
 
-def pieces(pcm: bytes, limit_s: float) -> list[bytes]:
-    """Split the sound at pauses into pieces of at most `limit_s` seconds, without loss."""
+def split_at_pauses(pcm: bytes, limit_s: float) -> list[bytes]:
+    """Split the sound, without loss, into pieces of at most `limit_s` seconds, at the quietest pauses."""
     limit = int(limit_s * SAMPLE_RATE) * SAMPLE_BYTES
     found = []
     while len(pcm) > limit:
-        at = _pause(pcm[:limit])
+        at = _find_quietest_pause(pcm[:limit])
         found.append(pcm[:at])
         pcm = pcm[at:]
     return [*found, pcm]
 
 
-def _pause(pcm: bytes) -> int:
-    """The byte offset of the middle of the quietest pause in the searched part."""
+def _find_quietest_pause(pcm: bytes) -> int:
+    """The byte offset of the middle of the quietest pause in the last part of `pcm`."""
     samples = np.frombuffer(pcm, dtype="<i2").astype(np.float64)
     first = int(len(samples) * (1 - _SEARCHED)) // _STEP
     steps = samples[: len(samples) // _STEP * _STEP].reshape(-1, _STEP)[first:]
@@ -51,33 +51,33 @@ def _pause(pcm: bytes) -> int:
     return middle * _STEP * SAMPLE_BYTES
 
 
-def together(name: str, readings: Sequence[Reading], parts: Sequence[bytes]) -> Reading:
-    """Join the readings of several pieces; these are its opinions, each named as a piece.
+def join_readings(name: str, readings: Sequence[Reading], parts: Sequence[bytes]) -> Reading:
+    """Join the readings of several pieces, which become its `opinions`, numbered.
 
-    Only dictation is joined: a correction in such a long utterance is not understood, and must be repeated.
+    Only dictation is joined: a correction in so long an utterance is not understood.
     """
     numbered = tuple(
         replace(reading, interpreter=f"{name} (piece {number} of {len(readings)})")
         for number, reading in enumerate(readings, start=1)
     )
-    words = tuple(_one_after_another(readings, parts))
-    usage = _added([reading.usage for reading in readings if reading.usage])
+    words = tuple(_join_words(readings, parts))
+    usage = _sum_usages([reading.usage for reading in readings if reading.usage])
     dictated = [reading for reading in readings if reading.not_understood is not NotUnderstood.NO_WORDS]
     if not dictated:
         return Reading(name, readings[0].form, (), {}, NotUnderstood.NO_WORDS, usage=usage, opinions=numbered)
-    fields = _joined([reading.fields for reading in dictated])
+    fields = _merge_fields([reading.fields for reading in dictated])
     clear = all(reading.act is Act.RECORD and reading.not_understood is None for reading in dictated)
     nothing = None if clear else NotUnderstood.NOT_DICTATION
     return Reading(name, readings[0].form, words, fields if clear else {}, nothing, usage=usage, opinions=numbered)
 
 
-def _joined(pieces: Sequence[Mapping[str, FieldReading]]) -> Mapping[str, FieldReading]:
-    """The union of all pieces' fields. A field with different values gets rivals, and so a question."""
+def _merge_fields(pieces: Sequence[Mapping[str, FieldReading]]) -> Mapping[str, FieldReading]:
+    """The union of all pieces' fields; differing values of a field become rivals."""
     names = dict.fromkeys(name for fields in pieces for name in fields)
-    return {name: _one([fields[name] for fields in pieces if name in fields]) for name in names}
+    return {name: _merge_field([fields[name] for fields in pieces if name in fields]) for name in names}
 
 
-def _one(said: Sequence[FieldReading]) -> FieldReading:
+def _merge_field(said: Sequence[FieldReading]) -> FieldReading:
     words = tuple(word for field in said for word in field.words)
     confidence = min(field.confidence for field in said)
     values = tuple(dict.fromkeys(value for field in said for value in (field.value, *field.rivals)))
@@ -86,8 +86,8 @@ def _one(said: Sequence[FieldReading]) -> FieldReading:
     return FieldReading(known[0], words, confidence, known[1:]) if sure else FieldReading(None, words, confidence)
 
 
-def _one_after_another(readings: Sequence[Reading], parts: Sequence[bytes]) -> Iterator[Word]:
-    """The words of all pieces, with times in the whole sound."""
+def _join_words(readings: Sequence[Reading], parts: Sequence[bytes]) -> Iterator[Word]:
+    """Yield the words of all pieces, with times relative to the whole sound."""
     at = 0.0
     for reading, part in zip(readings, parts, strict=True):
         for word in reading.words:
@@ -95,7 +95,7 @@ def _one_after_another(readings: Sequence[Reading], parts: Sequence[bytes]) -> I
         at += len(part) / SAMPLE_BYTES / SAMPLE_RATE
 
 
-def _added(usages: Sequence[Usage]) -> Usage | None:
+def _sum_usages(usages: Sequence[Usage]) -> Usage | None:
     if not usages:
         return None
     return replace(

@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from edge.config import InterpreterSettings, Thinking
-from edge.understand.llm.chunks import wav
+from edge.understand.llm.chunks import to_wav
 from edge.understand.llm.openai_chat import SAID
-from edge.understand.llm.wire import Ending, ModelQuestion, Refused, Returned, Tokens, as_shaped
+from edge.understand.llm.wire import Ending, ModelQuestion, Refused, Returned, Tokens, validate_shape
 from edge.understand.remote.client import Client, ServiceAnswer
 from edge.understand.remote.failures import AnswerFault
 
@@ -97,7 +97,7 @@ class GeminiWire:
         said: dict[str, Any] = (
             {"text": SAID + question.said}
             if isinstance(question.said, str)
-            else {"inlineData": {"mimeType": "audio/wav", "data": base64.b64encode(wav(question.said)).decode("ascii")}}
+            else {"inlineData": {"mimeType": "audio/wav", "data": base64.b64encode(to_wav(question.said)).decode()}}
         )
         prompt = {"text": question.prompt}
         head = {"systemInstruction": {"parts": [prompt]}} if self._settings.system_prompt else {}
@@ -107,34 +107,34 @@ class GeminiWire:
             "contents": [{"role": "user", "parts": parts}],
             "tools": [{"functionDeclarations": functions}],
             "toolConfig": {"functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": names}},
-            **self._limits(),
+            **self._output_limits(),
         }
 
-    def _limits(self) -> dict[str, Any]:
+    def _output_limits(self) -> dict[str, Any]:
         most, thinking = self._settings.max_tokens, self._settings.thinking
         limits = {
             **({} if most is None else {"maxOutputTokens": most}),
-            **({} if thinking is None else {"thinkingConfig": self._thinking(thinking)}),
+            **({} if thinking is None else {"thinkingConfig": self._thinking_config(thinking)}),
         }
         return {"generationConfig": limits} if limits else {}
 
-    def _thinking(self, wanted: Thinking) -> dict[str, Any]:
+    def _thinking_config(self, wanted: Thinking) -> dict[str, Any]:
         """Gemini 2.5 takes a budget in tokens. Later models take levels, none of which turns thinking off."""
         if self.model.startswith(_WITH_BUDGET):
             return {"thinkingBudget": _BUDGETS[wanted]}
         return {"thinkingLevel": str(Thinking.MINIMAL if wanted is Thinking.NONE else wanted).upper()}
 
-    def returned(self, answer: ServiceAnswer) -> tuple[Returned, Tokens]:
+    def parse(self, answer: ServiceAnswer) -> tuple[Returned, Tokens]:
         """Parse the answer. Raises Garbled for invalid JSON, Refused for another shape."""
         if self._settings.streaming:
-            events = [as_shaped(_Response, event) for event in answer.events()]
+            events = [validate_shape(_Response, event) for event in answer.events()]
             if not events:
                 raise Refused(AnswerFault.EMPTY, "a stream without a single piece")
         else:
-            events = [as_shaped(_Response, answer.json())]
+            events = [validate_shape(_Response, answer.json())]
         usage = next((event.usage_metadata for event in reversed(events) if event.usage_metadata), None)
         answered = next((event.model_version for event in reversed(events) if event.model_version), None)
-        return _returned(events, self._settings.streaming, answered), _tokens(usage)
+        return _parse_returned(events, self._settings.streaming, answered), _parse_tokens(usage)
 
 
 def _declaration(function: dict[str, Any]) -> dict[str, Any]:
@@ -142,7 +142,7 @@ def _declaration(function: dict[str, Any]) -> dict[str, Any]:
     return {"name": function["name"], "description": function["description"], "parametersJsonSchema": parameters}
 
 
-def _returned(events: Sequence[_Response], streaming: bool, answered: str | None) -> Returned:
+def _parse_returned(events: Sequence[_Response], streaming: bool, answered: str | None) -> Returned:
     if any(event.prompt_feedback and event.prompt_feedback.block_reason for event in events):
         raise Refused(AnswerFault.FILTERED, "the service withheld it")
     if any(len(event.candidates) > 1 for event in events):
@@ -159,18 +159,18 @@ def _returned(events: Sequence[_Response], streaming: bool, answered: str | None
     return Returned(
         calls=tuple((part.function_call.name, part.function_call.args or {}) for part in parts if part.function_call),
         text="".join(part.text for part in parts if part.text and not part.thought),
-        ending=_ending(str(ending)),
+        ending=_parse_ending(str(ending)),
         model=answered,
     )
 
 
-def _ending(reason: str) -> Ending:
+def _parse_ending(reason: str) -> Ending:
     if reason in _WHOLE:
         return Ending.WHOLE
     return Ending.TRUNCATED if reason == "MAX_TOKENS" else Ending.FILTERED
 
 
-def _tokens(usage: _Usage | None) -> Tokens:
+def _parse_tokens(usage: _Usage | None) -> Tokens:
     if usage is None:
         return Tokens()
     audio = sum(one.token_count for one in usage.prompt_tokens_details or () if one.modality == "AUDIO")

@@ -14,12 +14,12 @@ from dockvoice_protocol.records import NotUnderstood, Reading, Usage
 from edge.config import GOOGLE_WIRE, InterpreterSettings
 from edge.ports import Attention, Interpreter, WholeUtterance
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Utterance
-from edge.understand.llm.chunks import pieces, together
+from edge.understand.llm.chunks import join_readings, split_at_pauses
 from edge.understand.llm.gemini import GeminiWire
 from edge.understand.llm.openai_chat import ChatWire
 from edge.understand.llm.prompt import Context, Leaks, ModelPrompt, Situation
-from edge.understand.llm.tool import CallTerms, claimed_words, reading, tools
-from edge.understand.llm.wire import ModelQuestion, ModelWire, Refused, Returned, Tokens, call
+from edge.understand.llm.tool import CallTerms, build_tools, claimed_words, to_reading
+from edge.understand.llm.wire import ModelQuestion, ModelWire, Refused, Returned, Tokens, parse_call
 from edge.understand.remote.client import Client, ServiceAnswer
 from edge.understand.remote.failures import AnswerFault, Failure, Garbled
 from edge.understand.remote.served_models import Answerer
@@ -28,8 +28,8 @@ ReplySink = Callable[[str, bytes], None]
 """Called with an utterance's id and the model's spoken reply to it, a WAV file."""
 
 
-def nowhere(_: str, __: bytes) -> None:
-    """Discard a spoken reply."""
+def discard_reply(_: str, __: bytes) -> None:
+    """Discard a spoken reply: the default sink."""
 
 
 class ModelReader:
@@ -43,7 +43,7 @@ class ModelReader:
         catalogue: Catalogue,
         *,
         context: Situation = Context,
-        spoken: ReplySink = nowhere,
+        spoken: ReplySink = discard_reply,
     ) -> None:
         """`context` returns the dialogue's state; `spoken` is called with each spoken reply."""
         self._client = client
@@ -51,7 +51,7 @@ class ModelReader:
         self._wire: ModelWire = GeminiWire(settings) if kind in GOOGLE_WIRE else ChatWire(settings, kind)
         self._answerer = Answerer(client.name, kind, self._wire.model)
         self.name = self._answerer.name(None)
-        self._tools = tools(form)
+        self._tools = build_tools(form)
         self._prompt = ModelPrompt(form, catalogue, len(json.dumps(self._tools)))
         self._offered = frozenset(tool["function"]["name"] for tool in self._tools)
         self._leaks = Leaks(self._prompt.text(Context()), self._tools)
@@ -68,37 +68,37 @@ class ModelReader:
         path, body = self._wire.path(self._client), self._wire.body(question)
         answer = await self._client.post(path, json=body, within_s=within_s, about=self._wire.model)
         seconds = len(said) / SAMPLE_BYTES / SAMPLE_RATE if isinstance(said, bytes) else 0.0
-        return self._understood(answer, seconds, utterance_id)
+        return self._parse_answer(answer, seconds, utterance_id)
 
-    def _understood(self, answer: ServiceAnswer, seconds: float, utterance_id: str) -> Reading:
+    def _parse_answer(self, answer: ServiceAnswer, seconds: float, utterance_id: str) -> Reading:
         tokens, answered = Tokens(), None
         try:
-            returned, tokens = self._wire.returned(answer)
+            returned, tokens = self._wire.parse(answer)
             answered = returned.model
             if returned.spoken:
                 self._spoken(utterance_id, returned.spoken)
-            reading = self._proposed(returned, seconds)
+            reading = self._to_reading(returned, seconds)
         except Refused as refused:
             garbled = Garbled(self._client.name, refused.fault, refused.told, answer.request_id)
-            garbled.usage = self._usage(tokens, answer, answered)
+            garbled.usage = self._build_usage(tokens, answer, answered)
             raise garbled from None
         except Garbled as garbled:
-            garbled.usage = self._usage(tokens, answer, answered)
+            garbled.usage = self._build_usage(tokens, answer, answered)
             raise
         name = self._answerer.name(answered)
-        return replace(reading, interpreter=name, usage=self._usage(tokens, answer, answered))
+        return replace(reading, interpreter=name, usage=self._build_usage(tokens, answer, answered))
 
-    def _proposed(self, returned: Returned, seconds: float) -> Reading:
+    def _to_reading(self, returned: Returned, seconds: float) -> Reading:
         self._refuse_leaked([returned.text])
-        made = call(returned, self._offered)
+        made = parse_call(returned, self._offered)
         self._refuse_leaked(claimed_words(made))
-        return reading(made, self._terms, seconds)
+        return to_reading(made, self._terms, seconds)
 
     def _refuse_leaked(self, texts: Iterable[str]) -> None:
-        if self._leaks.in_any(texts):
+        if self._leaks.are_in(texts):
             raise Refused(AnswerFault.LEAKED_PROMPT, "it repeats what the model was told")
 
-    def _usage(self, tokens: Tokens, answer: ServiceAnswer, answered: str | None) -> Usage:
+    def _build_usage(self, tokens: Tokens, answer: ServiceAnswer, answered: str | None) -> Usage:
         return Usage(
             client=self._client.name,
             model=self._answerer.model(answered),
@@ -113,7 +113,7 @@ _SHORTEST_S = 0.1  # Services refuse shorter sound, and no word is shorter.
 
 
 class AudioLlm(Interpreter):
-    """Reads utterances with one model, only once they are closed: a request is one piece of sound."""
+    """An interpreter that sends each closed utterance to one audio model."""
 
     def __init__(self, settings: InterpreterSettings, reader: ModelReader) -> None:
         self.name = reader.name
@@ -121,7 +121,7 @@ class AudioLlm(Interpreter):
         self._reader = reader
 
     def attend(self) -> Attention:
-        """Begin to listen."""
+        """Begin to listen; the request is made when the utterance is closed."""
         return WholeUtterance(self.read)
 
     async def read(self, utterance: Utterance) -> Reading:
@@ -132,11 +132,11 @@ class AudioLlm(Interpreter):
         pcm = utterance.segment.pcm
         if len(pcm) < _SHORTEST_S * SAMPLE_RATE * SAMPLE_BYTES or not any(pcm):
             return Reading(self.name, utterance.form, (), {}, NotUnderstood.NO_WORDS)
-        parts = pieces(pcm, self._settings.max_seconds)
-        readings = await self._each(parts, utterance.utterance_id)
-        return readings[0] if len(readings) == 1 else together(readings[-1].interpreter, readings, parts)
+        parts = split_at_pauses(pcm, self._settings.max_seconds)
+        readings = await self._read_pieces(parts, utterance.utterance_id)
+        return readings[0] if len(readings) == 1 else join_readings(readings[-1].interpreter, readings, parts)
 
-    async def _each(self, parts: Sequence[bytes], utterance_id: str) -> list[Reading]:
+    async def _read_pieces(self, parts: Sequence[bytes], utterance_id: str) -> list[Reading]:
         reads = partial(self._reader.read, within_s=self._settings.within_s, utterance_id=utterance_id)
         if len(parts) == 1:
             return [await reads(parts[0])]

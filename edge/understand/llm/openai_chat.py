@@ -14,8 +14,8 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from edge.config import ClientKind, InterpreterSettings
-from edge.understand.llm.chunks import wav
-from edge.understand.llm.wire import Ending, ModelQuestion, Refused, Returned, Tokens, as_shaped
+from edge.understand.llm.chunks import to_wav
+from edge.understand.llm.wire import Ending, ModelQuestion, Refused, Returned, Tokens, validate_shape
 from edge.understand.remote.client import Client, ServiceAnswer
 from edge.understand.remote.failures import AnswerFault
 
@@ -92,38 +92,38 @@ class ChatWire:
             "tool_choice": "required",
             "parallel_tool_calls": False,
             **self._modalities(question),
-            **self._limits(),
+            **self._output_limits(),
             **self._streaming(),
         }
 
-    def returned(self, answer: ServiceAnswer) -> tuple[Returned, Tokens]:
+    def parse(self, answer: ServiceAnswer) -> tuple[Returned, Tokens]:
         """Parse the answer. Raises Garbled for invalid JSON, Refused for another shape."""
         if not self._settings.streaming:
-            events = [as_shaped(_Completion, answer.json())]
+            events = [validate_shape(_Completion, answer.json())]
             choices = events[0].choices
         else:
-            events = [as_shaped(_Completion, event) for event in answer.events()]
-            choices = _joined([event.choices for event in events])
+            events = [validate_shape(_Completion, event) for event in answer.events()]
+            choices = _join_stream([event.choices for event in events])
         usage = next((event.usage for event in reversed(events) if event.usage), None)
         answered = next((event.model for event in reversed(events) if event.model), None)
-        return _returned(choices, answered), _tokens(usage)
+        return _parse_choices(choices, answered), _parse_tokens(usage)
 
     def _messages(self, question: ModelQuestion) -> list[dict[str, Any]]:
         said: dict[str, Any] = (
             {"type": "text", "text": SAID + question.said}
             if isinstance(question.said, str)
-            else {"type": "input_audio", "input_audio": self._sound(wav(question.said))}
+            else {"type": "input_audio", "input_audio": self._encode_sound(to_wav(question.said))}
         )
         if self._settings.system_prompt:
             return [{"role": "system", "content": question.prompt}, {"role": "user", "content": [said]}]
         return [{"role": "user", "content": [{"type": "text", "text": question.prompt}, said]}]
 
-    def _sound(self, recording: bytes) -> str | dict[str, str]:
+    def _encode_sound(self, recording: bytes) -> str | dict[str, str]:
         # Mistral's own service takes the sound bare (AudioChunk of mistralai 3.7.0); vLLM does not.
         whole = _base64(recording)
         return whole if self._whose is ClientKind.MISTRAL else {"data": whole, "format": "wav"}
 
-    def _limits(self) -> dict[str, Any]:
+    def _output_limits(self) -> dict[str, Any]:
         """OpenAI has replaced `max_tokens` by a name that only newer compatible servers know."""
         is_openai = self._whose in {ClientKind.OPENAI, ClientKind.AZURE_OPENAI}
         most, thinking = self._settings.max_tokens, self._settings.thinking
@@ -147,7 +147,7 @@ class ChatWire:
         return {"modalities": ["text", "audio"], "audio": {"voice": self._settings.voice, "format": sound}}
 
 
-def _joined(events: Sequence[Sequence[_Choice]]) -> list[_Choice]:
+def _join_stream(events: Sequence[Sequence[_Choice]]) -> list[_Choice]:
     """Join a stream's pieces into one message. Raises Refused where the stream ended before the answer did."""
     pieces = [choice for choices in events for choice in choices]
     if not pieces:
@@ -158,22 +158,22 @@ def _joined(events: Sequence[Sequence[_Choice]]) -> list[_Choice]:
     deltas = [piece.delta for piece in pieces]
     message = _Message(
         content="".join(delta.content or "" for delta in deltas),
-        tool_calls=_joined_calls([call for delta in deltas for call in delta.tool_calls or ()]),
-        audio=_Audio(data=_base64(_spoken(deltas))),
+        tool_calls=_join_calls([call for delta in deltas for call in delta.tool_calls or ()]),
+        audio=_Audio(data=_base64(_join_speech(deltas))),
     )
     return [_Choice(message=message, finish_reason=ending)]
 
 
-def _spoken(deltas: Sequence[_Message]) -> bytes:
+def _join_speech(deltas: Sequence[_Message]) -> bytes:
     """The speech in a stream as a WAV file; empty where there is none."""
     pieces = [delta.audio for delta in deltas if delta.audio]
     # Some servers split one base64 text into pieces, others encode each piece.
-    whole = _sound(_Audio(data="".join(piece.data for piece in pieces)))
-    samples = whole or b"".join(_sound(piece) for piece in pieces)
-    return wav(samples, _STREAMED_RATE) if samples else b""
+    whole = _decode_reply(_Audio(data="".join(piece.data for piece in pieces)))
+    samples = whole or b"".join(_decode_reply(piece) for piece in pieces)
+    return to_wav(samples, _STREAMED_RATE) if samples else b""
 
 
-def _joined_calls(pieces: Sequence[_ToolCall]) -> list[_ToolCall]:
+def _join_calls(pieces: Sequence[_ToolCall]) -> list[_ToolCall]:
     calls: dict[int, _ToolCall] = {}
     for piece in pieces:
         before = calls.setdefault(piece.index, _ToolCall(function=_Function())).function
@@ -187,7 +187,7 @@ def _joined_calls(pieces: Sequence[_ToolCall]) -> list[_ToolCall]:
     return [calls[index] for index in sorted(calls)]
 
 
-def _returned(choices: Sequence[_Choice], answered: str | None) -> Returned:
+def _parse_choices(choices: Sequence[_Choice], answered: str | None) -> Returned:
     if len(choices) != 1:
         found = f"{len(choices)} answers in place of one" if choices else "no answer in it"
         raise Refused(AnswerFault.SEVERAL_CALLS if choices else AnswerFault.EMPTY, found)
@@ -198,12 +198,12 @@ def _returned(choices: Sequence[_Choice], answered: str | None) -> Returned:
         calls=tuple((call.function.name, call.function.arguments or "") for call in message.tool_calls or ()),
         text=message.content or "",
         ending=_ENDINGS.get(ending, Ending.WHOLE),
-        spoken=_sound(message.audio),
+        spoken=_decode_reply(message.audio),
         model=answered,
     )
 
 
-def _tokens(usage: _Usage | None) -> Tokens:
+def _parse_tokens(usage: _Usage | None) -> Tokens:
     if usage is None:
         return Tokens()
     details = usage.prompt_tokens_details
@@ -211,7 +211,7 @@ def _tokens(usage: _Usage | None) -> Tokens:
     return Tokens(max(0, usage.prompt_tokens - audio), audio, usage.completion_tokens)
 
 
-def _sound(audio: _Audio | None) -> bytes:
+def _decode_reply(audio: _Audio | None) -> bytes:
     """Decode the spoken reply; an invalid one counts as none, since nothing depends on it."""
     try:
         return base64.b64decode(audio.data, validate=True) if audio else b""

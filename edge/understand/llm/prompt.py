@@ -21,7 +21,7 @@ from edge.records import Outcome, Verdict
 
 TURNS = 6  # Latest turns in the prompt: corrections refer to the last one or two.
 
-HINTS = 1_200
+_HINTS = 1_200
 """Limit of characters of all catalogue values: about 400 tokens. A list that does not fit is omitted as a whole: half a
 list would bias the model against the other half."""
 
@@ -64,7 +64,7 @@ Situation = Callable[[], Context]  # Returns the dialogue's state when an uttera
 
 
 class Past:
-    """Tracks the dialogue's turns and state: a `Situation`."""
+    """The dialogue's state and latest turns, as a `Situation` for prompts."""
 
     def __init__(self) -> None:
         self._state = Context()
@@ -78,11 +78,11 @@ class Past:
         return Context(now.pending, now.asked, now.confirming, now.last, now.standing, self._state.turns)
 
     def follow(self, state: Callable[[], PromptState]) -> None:
-        """Read the state from the dialogue from now on."""
+        """Call `state` for the dialogue's state from now on."""
         self._prompt_state = state
 
-    def decided(self, reading: Reading, verdict: Verdict) -> None:
-        """Add a decided utterance; an ignored one changes nothing."""
+    def add_turn(self, reading: Reading, verdict: Verdict) -> None:
+        """Add a turn for a decided utterance, unless it was ignored."""
         if verdict.outcome is Outcome.IGNORE:
             return
         asked = verdict.ask if self._prompt_state is None else self._prompt_state().asked
@@ -97,8 +97,8 @@ class Past:
 
 def context_sentences(context: Context, form: Form) -> str:
     """The context as sentences for the prompt; empty if there is none."""
-    turns = (_turn(turn, form) for turn in context.turns[-TURNS:])
-    return "\n".join([*turns, *_state(context, form)])
+    turns = (_describe_turn(turn, form) for turn in context.turns[-TURNS:])
+    return "\n".join([*turns, *_describe_state(context, form)])
 
 
 def _catalogue_hints(form: Form, catalogue: Catalogue) -> str:
@@ -110,32 +110,32 @@ def _catalogue_hints(form: Form, catalogue: Catalogue) -> str:
     for field in form.fields:
         if field.catalogue is not None and field.spoken.named and not field.identifier:
             line = f"{field.title}: {', '.join(catalogue.values(field.catalogue))}"
-            if len("\n".join([*lines, line])) <= HINTS:
+            if len("\n".join([*lines, line])) <= _HINTS:
                 lines.append(line)
     return "\n".join(lines)
 
 
-def _state(context: Context, form: Form) -> Iterator[str]:
+def _describe_state(context: Context, form: Form) -> Iterator[str]:
     if context.pending:
-        known = _titles(context.pending, form)
+        known = _join_titles(context.pending, form)
         yield f"An entry is at hand and can be corrected, completed or taken back; known of it: {known}."
     if context.asked is not None:
-        yield f"The device has just asked for: {_titles((context.asked,), form)}."
+        yield f"The device has just asked for: {_join_titles((context.asked,), form)}."
     if context.confirming:
         yield "The device has just asked a question that is answered with yes or no."
     if context.last:
         yield "An entry was recorded a moment ago; it can still be corrected or taken back."
 
 
-def _turn(turn: DialogueTurn, form: Form) -> str:
+def _describe_turn(turn: DialogueTurn, form: Form) -> str:
     did = f"The operator said something of the kind '{turn.act}'"
-    titles = _titles(turn.fields, form)
+    titles = _join_titles(turn.fields, form)
     named = f", naming {titles}" if titles else ""
-    asked = f"; the device asked for {_titles((turn.asked,), form)}" if turn.asked else ""
+    asked = f"; the device asked for {_join_titles((turn.asked,), form)}" if turn.asked else ""
     return f"{did}{named}{asked}."
 
 
-def _titles(names: tuple[str, ...], form: Form) -> str:
+def _join_titles(names: tuple[str, ...], form: Form) -> str:
     """The fields' titles. Names that the form does not have are dropped, so that only titles reach the prompt."""
     return ", ".join(field.title.lower() for field in form.fields if field.name in names)
 
@@ -149,7 +149,7 @@ _RUN = 6
 four."""
 
 
-def instructions() -> Template:
+def load_template() -> Template:
     """The template in prompt.md."""
     return Template(resources.files(__package__).joinpath("prompt.md").read_text(encoding="utf-8"))
 
@@ -160,19 +160,19 @@ class ModelPrompt:
     def __init__(self, form: Form, catalogue: Catalogue, tools: int = 0) -> None:
         """Raises Misconfigured where form and tools exceed LONGEST."""
         self._form = form
-        self._template = instructions()
+        self._template = load_template()
         self._hints = _catalogue_hints(form, catalogue)
         self._room = LONGEST - tools
-        if len(self._written("", "")) > self._room:
+        if len(self._fill_template("", "")) > self._room:
             raise Misconfigured(f"form {form.name!r}: is too large for a model; part it into several forms")
 
     def text(self, context: Context) -> str:
         """The prompt for one utterance. If it is too long, the hints are omitted first, then the context."""
         situation = context_sentences(context, self._form)
-        texts = (self._written(*parts) for parts in ((self._hints, situation), ("", situation), ("", "")))
+        texts = (self._fill_template(*parts) for parts in ((self._hints, situation), ("", situation), ("", "")))
         return next(text for text in texts if len(text) <= self._room)
 
-    def _written(self, hints: str, situation: str) -> str:
+    def _fill_template(self, hints: str, situation: str) -> str:
         known = f"Values that exist, for spelling alone:\n{hints}" if hints else ""
         if begun := ", ".join(said for ways in self._form.openings.values() for said in ways):
             known = f"An entry may begin with these words, which then neither ask nor wish: {begun}\n\n{known}"
@@ -184,22 +184,22 @@ class Leaks:
     """Detects sentences of the prompt and of the tools' descriptions in a model's answer."""
 
     def __init__(self, prompt: str, tools: list[dict[str, Any]]) -> None:
-        self._runs = {run for text in (prompt, *_descriptions(tools)) for run in _runs(text)}
+        self._runs = {run for text in (prompt, *_find_descriptions(tools)) for run in _list_word_runs(text)}
 
-    def in_any(self, texts: Iterable[str]) -> bool:
-        """Whether one of the texts contains a sequence of _RUN words from them."""
-        return any(run in self._runs for text in texts for run in _runs(text))
+    def are_in(self, texts: Iterable[str]) -> bool:
+        """Whether a text contains _RUN consecutive words of the prompt or of the tools' descriptions."""
+        return any(run in self._runs for text in texts for run in _list_word_runs(text))
 
 
-def _runs(text: str) -> Iterator[tuple[str, ...]]:
+def _list_word_runs(text: str) -> Iterator[tuple[str, ...]]:
     words = re.findall(r"[a-z_']+", text.lower())
     return (tuple(words[at : at + _RUN]) for at in range(len(words) - _RUN + 1))
 
 
-def _descriptions(node: Any) -> Iterator[str]:
+def _find_descriptions(node: Any) -> Iterator[str]:
     if isinstance(node, dict):
         for key, value in node.items():
-            yield from [value] if key == "description" and isinstance(value, str) else _descriptions(value)
+            yield from [value] if key == "description" and isinstance(value, str) else _find_descriptions(value)
     elif isinstance(node, list):
         for value in node:
-            yield from _descriptions(value)
+            yield from _find_descriptions(value)

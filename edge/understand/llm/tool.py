@@ -21,7 +21,7 @@ from dockvoice_protocol.forms.spoken import read_transcript
 from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, NotUnderstood, Reading, Word
 from edge.understand.llm.wire import Refused, ToolCall
 from edge.understand.remote.failures import AnswerFault
-from edge.understand.stt.transcriber import spread
+from edge.understand.stt.transcriber import spread_words
 
 _AMEND = "amend_entry"
 _CANCEL = "cancel_entry"
@@ -46,30 +46,30 @@ def _tool_name(form: Form) -> str:
 
 def tool_definition(form: Form) -> dict[str, Any]:
     """The form as a function tool: each field has a nullable value, and the words heard for it."""
-    return _function(
+    return _function_tool(
         _tool_name(form),
         f"Write down what the operator dictated for the form '{form.title}'. {form.description} Give only what was "
         "said: a field that was not said, or not clearly, has the value null. Never guess, complete or correct.",
-        {field.name: _field(field) for field in form.fields},
+        {field.name: _field_schema(field) for field in form.fields},
     )
 
 
-def tools(form: Form) -> list[dict[str, Any]]:
+def build_tools(form: Form) -> list[dict[str, Any]]:
     """All tools that are sent with an utterance for the form."""
     heard = {"type": "string", "description": "The words that say so, as they were spoken."}
     answer = {"type": "string", "enum": [_YES, _NO], "description": "What the operator answered."}
     return [
         tool_definition(form),
-        _function(
+        _function_tool(
             _AMEND,
             "Correct fields of the entry at hand, or of the last one. Give only what was said just now: every field "
             "that is not corrected has the value null.",
-            {field.name: _field(field) for field in form.fields},
+            {field.name: _field_schema(field) for field in form.fields},
         ),
-        _function(_CANCEL, "Take back the entry at hand, or the last one.", {"heard": heard}),
-        _function(_ANSWER, "The operator answered the device's question.", {"answer": answer, "heard": heard}),
-        _function(
-            _COMMAND, "The operator asked something of the device.", {"command": _one_of(_COMMANDS), "heard": heard}
+        _function_tool(_CANCEL, "Take back the entry at hand, or the last one.", {"heard": heard}),
+        _function_tool(_ANSWER, "The operator answered the device's question.", {"answer": answer, "heard": heard}),
+        _function_tool(
+            _COMMAND, "The operator asked something of the device.", {"command": _enum(_COMMANDS), "heard": heard}
         ),
         not_understood_tool(),
     ]
@@ -79,10 +79,10 @@ def not_understood_tool() -> dict[str, Any]:
     """The tool for noise, silence, and talk that is no dictation."""
     heard = {"type": ["string", "null"], "description": "The words that were heard all the same; null if none were."}
     what = "Call this, and nothing else, where the recording holds no dictation."
-    return _function(_NOT_UNDERSTOOD, what, {"reason": _one_of(_REASONS), "heard": heard})
+    return _function_tool(_NOT_UNDERSTOOD, what, {"reason": _enum(_REASONS), "heard": heard})
 
 
-def _function(name: str, description: str, properties: dict[str, Any]) -> dict[str, Any]:
+def _function_tool(name: str, description: str, properties: dict[str, Any]) -> dict[str, Any]:
     parameters = {
         "type": "object",
         "properties": properties,
@@ -92,12 +92,12 @@ def _function(name: str, description: str, properties: dict[str, Any]) -> dict[s
     return {"type": "function", "function": {"name": name, "description": description, "parameters": parameters}}
 
 
-def _one_of(meanings: Mapping[Any, str]) -> dict[str, Any]:
+def _enum(meanings: Mapping[Any, str]) -> dict[str, Any]:
     told = "; ".join(f"{code}: {meaning}" for code, meaning in meanings.items())
     return {"type": "string", "enum": [str(code) for code in meanings], "description": told}
 
 
-def _field(field: FormField) -> dict[str, Any]:
+def _field_schema(field: FormField) -> dict[str, Any]:
     labels = " or ".join(f"'{label}'" for label in field.labels)
     heard = {
         "type": ["string", "null"],
@@ -106,22 +106,22 @@ def _field(field: FormField) -> dict[str, Any]:
     return {
         "type": "object",
         "description": field.description,
-        "properties": {"value": _value(field), "heard": heard},
+        "properties": {"value": _value_schema(field), "heard": heard},
         "required": ["value", "heard"],
         "additionalProperties": False,
     }
 
 
-def _value(field: FormField) -> dict[str, Any]:
+def _value_schema(field: FormField) -> dict[str, Any]:
     told = {"description": f"{field.title}; null if it was not said."}
     if field.many is None:
         choices = {"enum": [*field.choices, None]} if field.choices else {}
-        return {"type": [field.kind, "null"], **told, **choices, **_limits(field)}
-    items = {"type": "string", **_limits(field.item)}
+        return {"type": [field.kind, "null"], **told, **choices, **_limits_schema(field)}
+    items = {"type": "string", **_limits_schema(field.item)}
     return {"type": ["array", "null"], **told, "items": items, "maxItems": field.many.stop - 1}
 
 
-def _limits(field: FormField) -> dict[str, Any]:
+def _limits_schema(field: FormField) -> dict[str, Any]:
     lower, upper = ("minLength", "maxLength") if field.kind == "string" else ("minimum", "maximum")
     limits = {
         lower: field.least,
@@ -149,43 +149,43 @@ class CallTerms:
     confidence: float  # Confidence of a field that only the model has read, 0 to 1; models return none.
 
 
-def reading(made: ToolCall, terms: CallTerms, seconds: float) -> Reading:
-    """The reading that a call proposes, for sound of `seconds` length. Raises Refused."""
+def to_reading(made: ToolCall, terms: CallTerms, seconds: float) -> Reading:
+    """Convert a tool call for sound of `seconds` length to a reading. Raises Refused."""
     if made.tool == _NOT_UNDERSTOOD:
-        return _declined(made, terms, seconds)
+        return _declined_reading(made, terms, seconds)
     if made.tool == _CANCEL:
-        return _acted(Act.CANCEL, made, terms, seconds)
+        return _act_reading(Act.CANCEL, made, terms, seconds)
     if made.tool == _ANSWER:
-        act = Act.YES if _chosen(made, "answer", (_YES, _NO)) == _YES else Act.NO
-        return _acted(act, made, terms, seconds)
+        act = Act.YES if _parse_choice(made, "answer", (_YES, _NO)) == _YES else Act.NO
+        return _act_reading(act, made, terms, seconds)
     if made.tool == _COMMAND:
-        command = Command(_chosen(made, "command", tuple(Command)))
-        return _acted(Act.COMMAND, made, terms, seconds, command)
-    return _dictated(Act.AMEND if made.tool == _AMEND else Act.RECORD, made, terms, seconds)
+        command = Command(_parse_choice(made, "command", tuple(Command)))
+        return _act_reading(Act.COMMAND, made, terms, seconds, command)
+    return _dictated_reading(Act.AMEND if made.tool == _AMEND else Act.RECORD, made, terms, seconds)
 
 
 def claimed_words(made: ToolCall) -> Iterator[str]:
-    """All words that the tool call claims to have heard."""
+    """Yield the words that a tool call claims to have heard."""
     for one in (made.arguments, *made.arguments.values()):
         if isinstance(one, Mapping):
-            yield from _texts(one.get("heard"))
+            yield from _to_texts(one.get("heard"))
 
 
-def _dictated(act: Act, made: ToolCall, terms: CallTerms, seconds: float) -> Reading:
-    claims = {field.name: _claim(made.arguments.get(field.name)) for field in terms.form.fields}
+def _dictated_reading(act: Act, made: ToolCall, terms: CallTerms, seconds: float) -> Reading:
+    claims = {field.name: _parse_claim(made.arguments.get(field.name)) for field in terms.form.fields}
     fields = {
-        name: _checked(value, words, terms.form[name], terms)
+        name: _check_claim(value, words, terms.form[name], terms)
         for name, (value, words) in claims.items()
         if value is not None or words
     }
     # A sentence that a model repeats for each field was heard once.
     said = " ".join(dict.fromkeys(words for _, words in claims.values() if words))
     nothing = None if fields else NotUnderstood.NOT_DICTATION
-    return Reading(terms.interpreter, terms.form.name, _words(said, terms, seconds), fields, nothing, act)
+    return Reading(terms.interpreter, terms.form.name, _to_words(said, terms, seconds), fields, nothing, act)
 
 
-def _claim(given: Any) -> tuple[Any, str]:
-    """A field's value and its words, as the model returned them; a bare value has no words, and is not accepted."""
+def _parse_claim(given: Any) -> tuple[Any, str]:
+    """A field's value and its words; a bare value has no words, and is rejected later."""
     if isinstance(given, list):
         raise Refused(AnswerFault.WRONG_SHAPE, "a field that is a list")
     if not isinstance(given, Mapping):
@@ -195,16 +195,16 @@ def _claim(given: Any) -> tuple[Any, str]:
     return given.get("value"), _heard_words(given.get("heard"))
 
 
-def _checked(given: Any, words: str, field: FormField, terms: CallTerms) -> FieldReading:
-    told = tuple(_plain(words))
-    meant = _meant(words, field, terms) if words else None
-    if given is None or meant is None or meant.value is None or not _same(given, meant.value, field):
+def _check_claim(given: Any, words: str, field: FormField, terms: CallTerms) -> FieldReading:
+    told = tuple(_split_plain_words(words))
+    meant = _parse_words(words, field, terms) if words else None
+    if given is None or meant is None or meant.value is None or not _equals(given, meant.value, field):
         return FieldReading(None, told, terms.confidence)
     return FieldReading(meant.value, told, terms.confidence, meant.rivals)
 
 
-def _meant(words: str, field: FormField, terms: CallTerms) -> FieldReading | None:
-    """Parse the words for the field: as they are, else after its label, which models omit."""
+def _parse_words(words: str, field: FormField, terms: CallTerms) -> FieldReading | None:
+    """Parse the words for the field: as they are, else preceded by its label, which models omit."""
     label = next(iter(field.wording(terms.language[:2]).labels), "")
     for text in (words, f"{label} {words}"):
         found = read_transcript(text, terms.form, terms.catalogue, terms.language).get(field.name)
@@ -213,23 +213,23 @@ def _meant(words: str, field: FormField, terms: CallTerms) -> FieldReading | Non
     return None
 
 
-def _same(given: Any, meant: FieldValue, field: FormField) -> bool:
-    """Whether the model's value equals the parsed one. The type may differ, the digits may not."""
+def _equals(given: Any, meant: FieldValue, field: FormField) -> bool:
+    """Whether the model's value equals the parsed one: types may differ, digits may not."""
     if isinstance(meant, tuple):
         told = given if isinstance(given, list) else []
-        return len(told) == len(meant) and all(_same(*pair, field.item) for pair in zip(told, meant, strict=True))
+        return len(told) == len(meant) and all(_equals(*pair, field.item) for pair in zip(told, meant, strict=True))
     if isinstance(given, bool) or isinstance(meant, bool):
         return given is meant
-    return _same_text(given, meant, field) if isinstance(meant, str) else _same_number(given, meant)
+    return _is_same_text(given, meant, field) if isinstance(meant, str) else _is_same_number(given, meant)
 
 
-def _same_number(given: Any, meant: float) -> bool:
+def _is_same_number(given: Any, meant: float) -> bool:
     if isinstance(given, str):
         return _NUMBER.fullmatch(given.strip()) is not None and float(given) == meant
     return isinstance(given, int | float) and given == meant
 
 
-def _same_text(given: Any, meant: str, field: FormField) -> bool:
+def _is_same_text(given: Any, meant: str, field: FormField) -> bool:
     match given:
         case int():  # a number loses leading zeros; the words have them
             return re.fullmatch("[0-9]+", meant) is not None and given == int(meant)
@@ -241,22 +241,22 @@ def _same_text(given: Any, meant: str, field: FormField) -> bool:
             return False
 
 
-def _acted(act: Act, made: ToolCall, terms: CallTerms, seconds: float, command: Command | None = None) -> Reading:
-    words = _words(_heard_words(made.arguments.get("heard")), terms, seconds)
+def _act_reading(act: Act, made: ToolCall, terms: CallTerms, seconds: float, command: Command | None = None) -> Reading:
+    words = _to_words(_heard_words(made.arguments.get("heard")), terms, seconds)
     if not words:
         raise Refused(AnswerFault.NOTHING_HEARD, "an act without the words for it")
     return Reading(terms.interpreter, terms.form.name, words, {}, act=act, command=command)
 
 
-def _declined(made: ToolCall, terms: CallTerms, seconds: float) -> Reading:
-    """A declining call; only "no words" without any words is silence, everything else is not dictation."""
+def _declined_reading(made: ToolCall, terms: CallTerms, seconds: float) -> Reading:
+    """The reading of a declining call: silence only for "no words" without words, else not dictation."""
     said = _heard_words(made.arguments.get("heard"))
     silent = made.arguments.get("reason") == NotUnderstood.NO_WORDS and not said
     reason = NotUnderstood.NO_WORDS if silent else NotUnderstood.NOT_DICTATION
-    return Reading(terms.interpreter, terms.form.name, _words(said, terms, seconds), {}, reason)
+    return Reading(terms.interpreter, terms.form.name, _to_words(said, terms, seconds), {}, reason)
 
 
-def _chosen(made: ToolCall, key: str, allowed: tuple[str, ...]) -> str:
+def _parse_choice(made: ToolCall, key: str, allowed: tuple[str, ...]) -> str:
     given = made.arguments.get(key)
     if not isinstance(given, str) or given not in allowed:
         raise Refused(AnswerFault.WRONG_SHAPE, f"{key!r} is none of those offered")
@@ -264,10 +264,10 @@ def _chosen(made: ToolCall, key: str, allowed: tuple[str, ...]) -> str:
 
 
 def _heard_words(given: Any) -> str:
-    return " ".join(_texts(given)).strip()
+    return " ".join(_to_texts(given)).strip()
 
 
-def _texts(given: Any) -> list[str]:
+def _to_texts(given: Any) -> list[str]:
     """A text, or a list of texts; null is an empty list. Raises Refused."""
     texts = given if isinstance(given, list) else [] if given is None else [given]
     if not all(isinstance(text, str) for text in texts):
@@ -277,12 +277,12 @@ def _texts(given: Any) -> list[str]:
     return texts
 
 
-def _words(said: str, terms: CallTerms, seconds: float) -> tuple[Word, ...]:
-    texts = _plain(said)
-    return spread(texts, [terms.confidence] * len(texts), seconds)
+def _to_words(said: str, terms: CallTerms, seconds: float) -> tuple[Word, ...]:
+    texts = _split_plain_words(said)
+    return spread_words(texts, [terms.confidence] * len(texts), seconds)
 
 
-def _plain(words: str) -> list[str]:
+def _split_plain_words(words: str) -> list[str]:
     """Lower-case words without punctuation around them, as a recogniser writes them."""
     printed = "".join(letter for letter in words.lower() if letter.isprintable() or letter.isspace())
     return [plain for word in printed.split() if (plain := word.strip(".,;:!?\"'()[]{}<>*#"))]

@@ -24,7 +24,7 @@ _FENCE = re.compile(r"\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*", re.DOTALL)  # A Ma
 
 
 class Refused(Exception):
-    """The answer makes no valid reading."""
+    """Raised for an answer that makes no valid reading."""
 
     def __init__(self, fault: AnswerFault, told: str) -> None:
         super().__init__(told)
@@ -33,7 +33,7 @@ class Refused(Exception):
 
 
 class Ending(StrEnum):
-    """How an answer ended, normalised over all vendors."""
+    """Why an answer ended, the same for all vendors."""
 
     WHOLE = "whole"
     TRUNCATED = "truncated"
@@ -42,7 +42,7 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """An answer, normalised over all vendors."""
+    """An answer's parts, the same for all vendors."""
 
     calls: tuple[tuple[str, Any], ...] = field(default=(), repr=False)
     """Names and arguments of the calls: JSON text, or an object."""
@@ -54,14 +54,14 @@ class Returned:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A call of an offered tool."""
+    """A call of one of the offered tools."""
 
     tool: str
     arguments: Mapping[str, Any] = field(repr=False)
 
 
-def call(returned: Returned, offered: Collection[str]) -> ToolCall:
-    """The one call in an answer. Raises Refused."""
+def parse_call(returned: Returned, offered: Collection[str]) -> ToolCall:
+    """The answer's one tool call, repeats counted once. Raises Refused for a cut off, filtered or other answer."""
     match returned.ending:
         case Ending.TRUNCATED:
             raise Refused(AnswerFault.TRUNCATED, "it was cut off at the longest the model may answer")
@@ -69,26 +69,26 @@ def call(returned: Returned, offered: Collection[str]) -> ToolCall:
             raise Refused(AnswerFault.FILTERED, "the service withheld it")
         case Ending.WHOLE:
             pass
-    given = returned.calls or _written(returned.text, offered)
-    calls = [_call(name, arguments, offered) for name, arguments in given]
+    given = returned.calls or _find_written_calls(returned.text, offered)
+    calls = [_check_call(name, arguments, offered) for name, arguments in given]
     if any(one != calls[0] for one in calls):
         raise Refused(AnswerFault.SEVERAL_CALLS, f"{len(calls)} calls that differ")
     return calls[0]
 
 
-def _call(name: str, arguments: Any, offered: Collection[str]) -> ToolCall:
+def _check_call(name: str, arguments: Any, offered: Collection[str]) -> ToolCall:
     tool = name.removeprefix("functions.")  # OpenAI's models sometimes add the namespace
     if tool not in offered:
         raise Refused(AnswerFault.UNKNOWN_TOOL, "a call of a tool that was not offered")
-    meant = _object(arguments) if isinstance(arguments, str) else arguments
+    meant = _parse_object(arguments) if isinstance(arguments, str) else arguments
     if isinstance(meant, str):
-        meant = _object(meant)  # an object that was written as a string
+        meant = _parse_object(meant)  # an object that was written as a string
     if not isinstance(meant, Mapping):
         raise Refused(AnswerFault.WRONG_SHAPE, "arguments that are no object")
     return ToolCall(tool, meant)
 
 
-def _object(text: str) -> Any:
+def _parse_object(text: str) -> Any:
     if len(text) > _LONGEST_ARGUMENTS:
         raise Refused(AnswerFault.TOO_LARGE, "arguments far longer than any reading")
     fenced = _FENCE.fullmatch(text)
@@ -98,12 +98,12 @@ def _object(text: str) -> Any:
         raise Refused(AnswerFault.from_not_strict(fault), f"arguments: {fault}") from None
 
 
-def _written(text: str, offered: Collection[str]) -> tuple[tuple[str, Any], ...]:
-    """A call written as text, as open models do, with `name` and `arguments` or `parameters`."""
+def _find_written_calls(text: str, offered: Collection[str]) -> tuple[tuple[str, Any], ...]:
+    """Tool calls written as text, as open models do: JSON with `name` and `arguments` or `parameters`."""
     if not text.strip():
         raise Refused(AnswerFault.NO_CALL, "neither a call nor text")
     try:
-        found = _object(text)
+        found = _parse_object(text)
     except Refused:
         found = None
     match found:
@@ -125,7 +125,7 @@ class ModelQuestion:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """The tokens of a request and its answer, as the service counted them."""
+    """The token counts that the service reported for a request."""
 
     text_in: int = 0
     audio_in: int = 0
@@ -143,14 +143,14 @@ class ModelWire(Protocol):
     def body(self, question: ModelQuestion) -> dict[str, Any]:
         """The request's JSON body."""
 
-    def returned(self, answer: ServiceAnswer) -> tuple[Returned, Tokens]:
+    def parse(self, answer: ServiceAnswer) -> tuple[Returned, Tokens]:
         """Parse the answer. Raises Garbled for invalid JSON, Refused for another shape."""
 
 
 M = TypeVar("M", bound=BaseModel)
 
 
-def as_shaped(shape: type[M], found: Any) -> M:
+def validate_shape(shape: type[M], found: Any) -> M:
     """Validate an answer against the documented shape; other keys are ignored. Raises Refused."""
     try:
         return shape.model_validate(found, strict=True)

@@ -67,7 +67,7 @@ class _Candidate:
     meaning: _FieldMeanings = field(repr=False)
 
 
-def most_likely(
+def find_likeliest(
     hearings: Sequence[Sequence[Alternative]],
     read: Callable[[Sequence[Word]], _Fields],
     allows: Callable[[str, FieldValue], bool],
@@ -77,23 +77,23 @@ def most_likely(
     All hearings have the same weight; each has at least one alternative, the likeliest first. `allows` returns whether
     a field may have a value.
     """
-    each = [_read(hearing, len(hearings), read, allows) for hearing in hearings]
+    each = [_weigh_alternatives(hearing, len(hearings), read, allows) for hearing in hearings]
     candidates = list(chain.from_iterable(each))
     shares: dict[_FieldMeanings, float] = {}
     for candidate in candidates:
         shares[candidate.meaning] = shares.get(candidate.meaning, 0.0) + candidate.share
     chosen = max(shares, key=shares.__getitem__)
     best = next(candidate for candidate in candidates if candidate.meaning == chosen)
-    weighed = list(chain.from_iterable(_fair(hearing, best.words, len(hearings)) for hearing in each))
-    fields = {name: _weighed(name, field, weighed) for name, field in best.fields.items()}
-    fields |= _left_out(best, candidates)
-    return tuple(_sure(word, hearings) for word in best.words), fields
+    weighed = list(chain.from_iterable(_boost_non_numbers(hearing, best.words, len(hearings)) for hearing in each))
+    fields = {name: _with_share(name, field, weighed) for name, field in best.fields.items()}
+    fields |= _find_left_out_fields(best, candidates)
+    return tuple(_with_word_confidence(word, hearings) for word in best.words), fields
 
 
-def _left_out(best: _Candidate, candidates: Sequence[_Candidate]) -> _Fields:
-    """The fields that the likeliest meaning lacks and other likely ones have, each without a value but a runner-up."""
+def _find_left_out_fields(best: _Candidate, candidates: Sequence[_Candidate]) -> _Fields:
+    """The fields that the likeliest meaning lacks and another has: without a value, with a runner-up."""
     others = {name: field for one in reversed(candidates) for name, field in one.fields.items()}
-    weighed = {name: _weighed(name, field, candidates) for name, field in others.items() if name not in best.fields}
+    weighed = {name: _with_share(name, field, candidates) for name, field in others.items() if name not in best.fields}
     return {
         name: replace(field, value=None, runner_up=field.value)
         for name, field in weighed.items()
@@ -101,13 +101,13 @@ def _left_out(best: _Candidate, candidates: Sequence[_Candidate]) -> _Fields:
     }
 
 
-def _read(
+def _weigh_alternatives(
     hearing: Sequence[Alternative],
     of: int,
     read: Callable[[Sequence[Word]], _Fields],
     allows: Callable[[str, FieldValue], bool],
 ) -> list[_Candidate]:
-    likely = near(hearing)
+    likely = select_near(hearing)
     meant = [read(alternative.words) for alternative in likely]
     senseless = (sum(_is_senseless(name, field, allows) for name, field in fields.items()) for fields in meant)
     scores = [one.score - _SENSELESS * count for one, count in zip(likely, senseless, strict=True)]
@@ -123,18 +123,18 @@ def _read(
     ]
 
 
-def _fair(hearing: Sequence[_Candidate], words: Sequence[Word], of: int) -> list[_Candidate]:
-    """One hearing's candidates with new shares; those with a strange word for a number in `words` get the bonus."""
+def _boost_non_numbers(hearing: Sequence[_Candidate], words: Sequence[Word], of: int) -> list[_Candidate]:
+    """One hearing's candidates with new shares: those with a non-number word over a number in `words` gain."""
     figures = [(word.start + word.end) / 2 for word in words if ENGLISH.numerals.is_part(word.text)]
-    gains = [_STRANGE * _is_strange(candidate.words, figures) for candidate in hearing]
+    gains = [_STRANGE * _covers_number(candidate.words, figures) for candidate in hearing]
     if not any(gains):
         return list(hearing)
     shares = _softmax([candidate.score + gain for candidate, gain in zip(hearing, gains, strict=True)])
     return [replace(candidate, share=share / of) for candidate, share in zip(hearing, shares, strict=True)]
 
 
-def _is_strange(words: Sequence[Word], figures: Sequence[float]) -> bool:
-    """Whether a non-number word covers the middle of a number word, `figures`, in seconds."""
+def _covers_number(words: Sequence[Word], figures: Sequence[float]) -> bool:
+    """Whether a non-number word covers the middle of a number word; `figures` are these middles, in seconds."""
     return any(_is_foreign(word.text) and any(word.start <= at < word.end for at in figures) for word in words)
 
 
@@ -143,13 +143,13 @@ def _is_foreign(word: str) -> bool:
     return len(word) > _LITTLE and not known and not ENGLISH.numerals.is_part(word)
 
 
-def near(hearing: Sequence[Alternative]) -> list[Alternative]:
+def select_near(hearing: Sequence[Alternative]) -> list[Alternative]:
     """The alternatives of a hearing within REACH of the first."""
     return [alternative for alternative in hearing if hearing[0].score - alternative.score <= REACH]
 
 
 def _is_senseless(name: str, field: FieldReading, allows: Callable[[str, FieldValue], bool]) -> bool:
-    """Whether a field's words make no value, not even a doubtful one, or one that is not allowed."""
+    """Whether a field has no value, not even a doubtful one, or a value that is not allowed."""
     if field.value is None:
         return field.runner_up is None and UNKNOWN not in field.words
     return not allows(name, field.value)
@@ -161,16 +161,16 @@ def _softmax(scores: Sequence[float]) -> list[float]:
     return [weight / sum(weights) for weight in weights]
 
 
-def _weighed(name: str, field: FieldReading, candidates: Sequence[_Candidate]) -> FieldReading:
-    """The field with its share as confidence, and the likeliest other value as runner-up, if there is one."""
-    shares = _shares_of(name, candidates)
+def _with_share(name: str, field: FieldReading, candidates: Sequence[_Candidate]) -> FieldReading:
+    """The field with the share of its value as confidence, and the likeliest other value as runner-up."""
+    shares = _share_values(name, candidates)
     confidence = min(1.0, shares.pop(field.value, 0.0))
     others = {value: share for value, share in shares.items() if value is not None}
     doubtful = field.runner_up if field.value is None else None
     return replace(field, confidence=confidence, runner_up=max(others, key=others.__getitem__, default=doubtful))
 
 
-def _shares_of(name: str, candidates: Sequence[_Candidate]) -> dict[FieldValue | None, float]:
+def _share_values(name: str, candidates: Sequence[_Candidate]) -> dict[FieldValue | None, float]:
     """The share of each value of a field. Ambiguous candidates are divided in proportion to the clear shares."""
     shares: dict[FieldValue | None, float] = {}
     either: list[tuple[float, tuple[FieldValue | None, ...]]] = []
@@ -190,13 +190,13 @@ def _shares_of(name: str, candidates: Sequence[_Candidate]) -> dict[FieldValue |
     return shares
 
 
-def _sure(word: Word, hearings: Sequence[Sequence[Alternative]]) -> Word:
-    """The word with, as confidence, the share of alternatives that have it at its place, averaged over the hearings."""
-    return replace(word, confidence=min(1.0, sum(_share_with(word, one) for one in hearings) / len(hearings)))
+def _with_word_confidence(word: Word, hearings: Sequence[Sequence[Alternative]]) -> Word:
+    """The word, with the share of alternatives that have it at its place, averaged over hearings, as confidence."""
+    return replace(word, confidence=min(1.0, sum(_share_having(word, one) for one in hearings) / len(hearings)))
 
 
-def _share_with(word: Word, hearing: Sequence[Alternative]) -> float:
-    likely, middle = near(hearing), (word.start + word.end) / 2
+def _share_having(word: Word, hearing: Sequence[Alternative]) -> float:
+    likely, middle = select_near(hearing), (word.start + word.end) / 2
     return sum(
         share
         for alternative, share in zip(likely, _softmax([one.score for one in likely]), strict=True)

@@ -27,31 +27,31 @@ from dockvoice_protocol.records.master import Cells
 from edge.config import Engine, Settings
 from edge.ports import Interpreter
 from edge.understand.local.confidence import curves_for
-from edge.understand.local.incremental import Awaited, whole_entries
-from edge.understand.local.pocketsphinx import NAME, PocketsphinxInterpreter, is_here
-from edge.understand.local.pocketsphinx import knowing as pocketsphinx_knows
+from edge.understand.local.incremental import Awaited, await_no_fields
+from edge.understand.local.pocketsphinx import NAME, PocketsphinxInterpreter, is_installed
+from edge.understand.local.pocketsphinx import make_vocabulary_test as pocketsphinx_knows
 from edge.understand.local.vosk import UnmeasuredVosk, VoskInterpreter
-from edge.understand.local.vosk import knowing as vosk_knows
-from edge.understand.local.weights import Model, located, named
-from edge.understand.local.weights import catalogue as known_models
+from edge.understand.local.vosk import make_vocabulary_test as vosk_knows
+from edge.understand.local.weights import Model, find_model, locate
+from edge.understand.local.weights import load_catalogue as known_models
 
 _NO_WHEEL = "; pocketsphinx, which could stand in, is not installed, and has no wheel for this Python"
 
 
-def recogniser(
+def make_recogniser(
     settings: Settings,
     form: Form,
     catalogue: Catalogue,
     *,
     converses: bool = False,
-    awaited: Awaited = whole_entries,
+    awaited: Awaited = await_no_fields,
     at_hand: Sequence[Form] = (),
     names: Sequence[str] = (),
     language: Language | None = None,
 ) -> Interpreter:
     """The recogniser for a form: with `engine = "auto"`, vosk where its weights are installed, else pocketsphinx.
 
-    `language` is the spoken one; None: the device's own. For another, `weights_of` must find weights.
+    `language` is the spoken one; None: the device's own. For another, `find_weights` must find weights.
 
     With `converses` it expects commands, answers and corrections besides whole sentences; `awaited` returns the fields
     to wait for; `at_hand` are the forms whose names it must know, if several; `names` are the operators' for signing
@@ -61,56 +61,56 @@ def recogniser(
     works = work_phrases(at_hand) if converses and at_hand else ()
 
     def pocketsphinx() -> Interpreter:
-        called = _recognisable(names, pocketsphinx_knows)
+        called = _select_known_names(names, pocketsphinx_knows)
         commands = (*command_phrases(called, trailers=bool(form.places_received)), *works) if converses else ()
         return PocketsphinxInterpreter(form, catalogue, commands, awaited=awaited)
 
     spoken = own_language(settings) if language is None else language
     if wanted.engine is Engine.POCKETSPHINX and spoken is ENGLISH:
         return pocketsphinx()
-    weights = weights_of(settings, spoken)
+    weights = find_weights(settings, spoken)
     if weights is not None and spoken is not ENGLISH:
         told = {"names": names, "works": work_phrases(at_hand, spoken)} if converses and at_hand else {}
         return UnmeasuredVosk(weights, form, catalogue, spoken, **told, converses=converses, awaited=awaited)
     if weights is not None:
-        called = _recognisable(names, partial(vosk_knows, weights)) if converses else None
-        expected = cached_sentences(settings.cache / "grammars", form, catalogue, called, works)
+        called = _select_known_names(names, partial(vosk_knows, weights)) if converses else None
+        expected = load_sentences(settings.cache / "grammars", form, catalogue, called, works)
         beside = (*ENGLISH.remarks(), *further(form, catalogue))
         hearing = partial(VoskInterpreter, weights, form, catalogue, expected, beside)
         return hearing(converses=converses, awaited=awaited, curves=curves_for(weights.name, wanted.calibration))
     if wanted.engine == "auto" and spoken is ENGLISH:
         return pocketsphinx()
-    raise _lacking(settings, spoken)
+    raise _missing_weights_error(settings, spoken)
 
 
-def _lacking(settings: Settings, spoken: Language) -> Misconfigured:
+def _missing_weights_error(settings: Settings, spoken: Language) -> Misconfigured:
     model, otherwise = settings.understand.model, ""
     if spoken is ENGLISH:
-        otherwise = ", or set understand.engine to 'auto' or 'pocketsphinx'" if is_here() else _NO_WHEEL
+        otherwise = ", or set understand.engine to 'auto' or 'pocketsphinx'" if is_installed() else _NO_WHEEL
     return Misconfigured(
         f"understand.model = {model!r}: its weights are not in {settings.models}; "
         f"run `dockvoice models get {model}`{otherwise}"
     )
 
 
-def ears(settings: Settings) -> str:
+def find_recogniser_name(settings: Settings) -> str:
     """The name of the settings' recogniser, without loading it.
 
     Raises Misconfigured, with the remedy, where its weights or package are not installed.
     """
     wanted, spoken = settings.understand, own_language(settings)
-    if wanted.engine is not Engine.POCKETSPHINX and (weights := weights_of(settings, spoken)) is not None:
+    if wanted.engine is not Engine.POCKETSPHINX and (weights := find_weights(settings, spoken)) is not None:
         return f"{Engine.VOSK}/{weights.name}"
-    if wanted.engine is Engine.VOSK or spoken is not ENGLISH or not is_here():
-        raise _lacking(settings, spoken)
+    if wanted.engine is Engine.VOSK or spoken is not ENGLISH or not is_installed():
+        raise _missing_weights_error(settings, spoken)
     return NAME
 
 
-def unheard(settings: Settings, words: Iterable[Cells]) -> tuple[str, ...]:
-    """The published words in the device's own language that are not in its recogniser's vocabulary."""
+def find_unknown_words(settings: Settings, words: Iterable[Cells]) -> tuple[str, ...]:
+    """The published words in the device's language that are not in its recogniser's vocabulary."""
     own = own_language(settings)
     said = tuple(dict.fromkeys(one["word"] for one in words if one["language"] == own.code))
-    weights = None if settings.understand.engine is Engine.POCKETSPHINX else weights_of(settings, own)
+    weights = None if settings.understand.engine is Engine.POCKETSPHINX else find_weights(settings, own)
     if weights is None:  # pocketsphinx knows only the words of the form's file
         return said
     knows = vosk_knows(weights) if said else all
@@ -128,17 +128,17 @@ def own_language(settings: Settings) -> Language:
         raise Misconfigured(f"understand.model = {model.name!r}: {fault}; its words are still to be written") from None
 
 
-def weights_of(settings: Settings, language: Language) -> Path | None:
+def find_weights(settings: Settings, language: Language) -> Path | None:
     """Vosk's weights for a language: those in the settings, else any installed ones; None without any."""
     listed = [model for model in known_models() if model.engine is Engine.VOSK and model.hears(language.code)]
     listed.sort(key=lambda model: model.name != settings.understand.model)
     if listed and listed[0].name == settings.understand.model:
         listed = listed[:1]
-    return next((place for model in listed if (place := located(model, settings.models)) is not None), None)
+    return next((place for model in listed if (place := locate(model, settings.models)) is not None), None)
 
 
-def _recognisable(names: Sequence[str], knowing: Callable[[], Callable[[str], bool]]) -> tuple[str, ...]:
-    """The names that the recogniser can know: numbers, and those whose words are in the weights' vocabulary."""
+def _select_known_names(names: Sequence[str], knowing: Callable[[], Callable[[str], bool]]) -> tuple[str, ...]:
+    """The names that the recogniser can know: numbers, and those whose words are in the vocabulary."""
     lower = [name.lower() for name in names]
     if all(map(str.isdecimal, lower)):
         return tuple(lower)
@@ -146,10 +146,10 @@ def _recognisable(names: Sequence[str], knowing: Callable[[], Callable[[str], bo
     return tuple(name for name in lower if name.isdecimal() or all(map(knows, name.split())))
 
 
-def vosk_weights(settings: Settings) -> Path:
+def locate_vosk_weights(settings: Settings) -> Path:
     """The directory of vosk's weights. Raises Misconfigured where they are not installed."""
     model = _vosk_model(settings.understand.model)
-    weights = located(model, settings.models)
+    weights = locate(model, settings.models)
     if weights is None:
         raise Misconfigured(
             f'hear.mode = "wake-phrase": needs vosk, whose weights {model.name} are not in {settings.models}; '
@@ -159,7 +159,7 @@ def vosk_weights(settings: Settings) -> Path:
 
 
 def _vosk_model(name: str) -> Model:
-    model = named(name)
+    model = find_model(name)
     if model.engine is not Engine.VOSK:
         raise Misconfigured(f"understand.model = {name!r}: is for {model.engine}; name one for vosk, or set the engine")
     return model
@@ -170,7 +170,7 @@ KEPT = 32  # Limit of files, half a megabyte each: for all devices of a machine,
 logger = logging.getLogger(__name__)
 
 
-def cached_sentences(
+def load_sentences(
     directory: Path, form: Form, catalogue: Catalogue, names: Sequence[str] | None, works: Sequence[str] = ()
 ) -> tuple[str, ...]:
     """The sentences that a recogniser expects for a form; with the operators' `names`, also those of the dialogue.

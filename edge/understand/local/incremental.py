@@ -1,7 +1,6 @@
-"""Incremental recognition: an utterance is fed to the recogniser while it is still being spoken.
+"""Incremental recognition: the sound of an utterance is fed to the recogniser while it is being spoken.
 
-The reading is always of the utterance's own sound, the one that is on disk; what was heard before is a head start. So
-the recording, read again, gives the very reading that the operator's voice gave.
+The reading depends on the recorded sound only, so reading the recording again gives the same reading.
 """
 
 from __future__ import annotations
@@ -29,8 +28,8 @@ Awaited = Callable[[], Collection[str] | None]
 """Returns the fields that the open entry still lacks; None: all of the form's."""
 
 
-def whole_entries() -> None:
-    """Each utterance is an entry of its own: for devices without a dialogue."""
+def await_no_fields() -> None:
+    """The `Awaited` of devices without a dialogue, where each utterance is an entry of its own."""
 
 
 class _Recogniser(Protocol):
@@ -40,7 +39,7 @@ class _Recogniser(Protocol):
         """Decode the next piece of sound."""
 
     def is_unfinished_entry(self) -> bool:
-        """Whether the words so far are certainly an unfinished entry; more sound may follow."""
+        """Whether the words so far are surely an incomplete entry; more sound may follow."""
 
     def reading(self) -> Reading:
         """The reading of all accepted sound; no sound may follow."""
@@ -48,9 +47,9 @@ class _Recogniser(Protocol):
 
 @dataclass(slots=True)
 class Speculation:
-    """What reading at pauses took, over all utterances of one interpreter. Times are seconds of processor time.
+    """Counters of speculative readings at pauses, over all utterances of one interpreter. Times are CPU seconds.
 
-    Counters of pauses are written by the ear's thread only, the others by `finish` only: nothing needs a lock.
+    The ear's thread writes the counters of pauses, `finish` the others, so no lock is needed.
     """
 
     made: int = 0  # Readings made at a pause, as if it were the end.
@@ -63,26 +62,25 @@ class Speculation:
 
     @property
     def thrown_away(self) -> int:
-        """Readings made in vain."""
+        """The number of speculative readings that were discarded."""
         return self.made - self.used
 
     @property
     def wasted_s(self) -> float:
-        """Processor time that reading at pauses cost for nothing."""
+        """CPU seconds spent on discarded readings."""
         return self.made_s - self.used_s + self.again_s
 
     @property
     def share(self) -> float:
-        """The part of all that was spent which was wasted, 0 to 1."""
+        """The wasted share of all CPU time, 0 to 1."""
         total = self.ahead_s + self.after_s
         return self.wasted_s / total if total else 0.0
 
 
 class ListeningAhead:
-    """The attention of an on-device recogniser for one utterance.
+    """An on-device recogniser's attention to one utterance, which reads speculatively at each pause.
 
-    Sound goes to the recogniser as it comes. When the operator pauses, the reading is made as if that were the end; if
-    speech goes on, it is thrown away and the recogniser begins anew.
+    If speech goes on, the reading is discarded and the recogniser decodes the sound again from the start.
     """
 
     def __init__(
@@ -91,9 +89,9 @@ class ListeningAhead:
         judge: Callable[[Reading], Expectation],
         speculation: Speculation | None = None,
     ) -> None:
-        """`begin` gives a recogniser that has heard nothing, the first one at once; `judge` returns what may follow.
+        """`begin` makes a fresh recogniser, the first one at once; `judge` returns what may follow a reading.
 
-        What reading ahead takes is counted in `speculation`.
+        `speculation` counts the cost of speculative readings.
         """
         self._begin = begin
         self._judge = judge
@@ -105,7 +103,7 @@ class ListeningAhead:
         self._foreseen: Reading | None = None
 
     def hear(self, pcm: bytes) -> None:
-        """Take the next piece of sound."""
+        """Decode the next piece of sound."""
         began = thread_time()
         if self._foreseen is not None:
             self._begin_anew()
@@ -116,7 +114,7 @@ class ListeningAhead:
         self._speculation.ahead_s += thread_time() - began
 
     def expect(self) -> Expectation:
-        """Read the sound so far as if it were all, unless it surely is not, and judge by the reading."""
+        """Read the sound so far as if it were complete, unless it surely is not, and judge what may follow."""
         began = thread_time()
         if self._foreseen is None and self._recogniser.is_unfinished_entry():
             self._speculation.ahead_s += thread_time() - began
@@ -129,15 +127,15 @@ class ListeningAhead:
         return self._judge(self._foreseen)
 
     async def finish(self, utterance: Utterance) -> Reading:
-        """The reading of the utterance's sound, whether all, some or none of it was heard before."""
+        """The reading of the whole utterance; sound that was not passed to `hear` is decoded now."""
         pcm = utterance.segment.pcm
         if self._foreseen is not None and self._heard == pcm:
             self._speculation.used += 1
             self._speculation.used_s += self._foresight_s
             return self._foreseen
-        return await asyncio.to_thread(self._read_now, pcm)
+        return await asyncio.to_thread(self._read_timed, pcm)
 
-    def _read_now(self, pcm: bytes) -> Reading:
+    def _read_timed(self, pcm: bytes) -> Reading:
         began = thread_time()
         reading = self._read(pcm)
         self._speculation.after_s += thread_time() - began
@@ -171,7 +169,7 @@ class OnDeviceInterpreter(ABC):
         language: Language = ENGLISH,
         *,
         converses: bool = False,
-        awaited: Awaited = whole_entries,
+        awaited: Awaited = await_no_fields,
     ) -> None:
         self.name = name
         self.speculation = Speculation()
@@ -196,7 +194,7 @@ class OnDeviceInterpreter(ABC):
         return expected(words, fields, *known, converses=self._converses, awaited=self._awaited())
 
     def _lacks_several(self, fields: Mapping[str, FieldReading]) -> bool:
-        """Whether a part of the entry was said, and two fields or more are still to be said."""
+        """Whether the entry was begun and lacks two or more fields."""
         awaited = self._awaited()
         owed = (self._needed if awaited is None else frozenset(awaited)) - fields.keys()
         return bool(fields) and len(owed) > 1

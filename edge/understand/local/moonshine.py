@@ -1,8 +1,8 @@
-"""Moonshine tiny, a second reader on this device that is of another kind than the first.
+"""Moonshine tiny: a second on-device recogniser, of another kind than the first.
 
-It writes free text (an encoder and decoder of Moonshine AI, English), where vosk follows the form's grammar: so the two
-err differently, and where they agree both are right. It is no match for vosk by itself, and gives no confidence.
-Its wheel carries the weights up to version 0.1.0.
+It transcribes free English text (encoder-decoder), while vosk follows the form's grammar, so their errors differ: what
+both hear is right. It is weaker than vosk alone, and reports no confidence. Its wheel up to version 0.1.0 has the
+weights.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dockvoice_protocol.records import Reading, Transcript
 from edge.audio.pcm import to_floats
 from edge.ports import Attention, Interpreter, WholeUtterance
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
-from edge.understand.stt.hallucinations import hallucination
+from edge.understand.stt.hallucinations import detect_hallucination
 from edge.understand.stt.transcript_reader import TranscriptReader
 
 LANGUAGE = "en"
@@ -39,54 +39,54 @@ Samples = np.ndarray[Any, np.dtype[np.float32]]
 
 
 class MoonshineInterpreter(Interpreter):
-    """Reads utterances of one form, one after the other: the model uses all the processor there is."""
+    """Reads utterances of one form, one at a time, since the model uses all cores."""
 
     name = "moonshine/tiny-en"
 
     def __init__(self, form: Form, catalogue: Catalogue) -> None:
-        """Load the weights: half a second, some 150 MB. Raises Misconfigured where the package is not here."""
+        """Load the weights: half a second, 150 MB. Raises Misconfigured where the package is not installed."""
         self._reader = TranscriptReader(form, catalogue, LANGUAGE)
-        self._model = loaded()
+        self._model = load_model()
         self._turn = Lock()
 
     def attend(self) -> Attention:
-        """Begin to listen; it starts to read only when the utterance is closed."""
+        """Begin to listen; recognition starts when the utterance is closed."""
         return WholeUtterance(lambda utterance: asyncio.to_thread(self.read, utterance.segment.pcm))
 
     def read(self, pcm: bytes) -> Reading:
-        """The reading of whole sound; a tenth of its length, and more on a busy machine. Blocks."""
+        """The reading of the sound; takes a tenth of its length, longer on a busy machine. Blocks."""
         seconds = len(pcm) / SAMPLE_BYTES / SAMPLE_RATE
-        text = self._text(pcm) if pcm.strip(b"\0") else ""
-        unbelieved = hallucination(text)
+        text = self._transcribe(pcm) if pcm.strip(b"\0") else ""
+        unbelieved = detect_hallucination(text)
         transcript = Transcript(self.name, "" if unbelieved else text, None, hallucination=unbelieved)
         return self._reader.read(transcript, _CONFIDENCE, seconds)
 
-    def _text(self, pcm: bytes) -> str:
+    def _transcribe(self, pcm: bytes) -> str:
         with self._turn:
             try:
-                return text_of(self._model, pcm)
+                return transcribe(self._model, pcm)
             except Exception as fault:  # noqa: BLE001 - its library's errors share no parent of their own
                 raise Unavailable(f"{self.name}: could not read ({fault}); the utterance is kept") from None
 
 
-def text_of(model: Any, pcm: bytes) -> str:
-    """What the model writes for the sound. Raises whatever its library does."""
-    heard = model.transcribe_without_streaming(between_silences(to_floats(pcm)).tolist(), SAMPLE_RATE)
+def transcribe(model: Any, pcm: bytes) -> str:
+    """The model's transcript of the sound. Raises whatever its library does."""
+    heard = model.transcribe_without_streaming(pad_with_silence(to_floats(pcm)).tolist(), SAMPLE_RATE)
     return " ".join(line.text.strip() for line in heard.lines)
 
 
-def between_silences(samples: Samples) -> Samples:
-    """The sound with silence around it, so that nothing of another sound is heard in it."""
+def pad_with_silence(samples: Samples) -> Samples:
+    """The sound with silence before and after it, so that the model keeps no state of another sound."""
     return np.pad(samples, (round(_SILENCE_BEFORE_S * SAMPLE_RATE), round(_SILENCE_AFTER_S * SAMPLE_RATE)))
 
 
-def is_here() -> bool:
+def is_installed() -> bool:
     """Whether the package is installed."""
     return find_spec("moonshine_voice") is not None
 
 
-def loaded() -> Any:
-    """The model. Raises Misconfigured where the package or its weights are not here."""
+def load_model() -> Any:
+    """Load the model. Raises Misconfigured where the package or its weights are missing."""
     try:
         from moonshine_voice.moonshine_api import ModelArch  # noqa: PLC0415 - an extra: 56 MB that not every site wants
         from moonshine_voice.transcriber import Transcriber  # noqa: PLC0415 - likewise

@@ -1,7 +1,6 @@
-"""Pocketsphinx, the recogniser of last resort: its weights come inside its wheel, so it is always there.
+"""Pocketsphinx, the fallback recogniser, whose weights are in its wheel.
 
-It hears only sentences of the form's grammar, in a conversation also commands and answers; it forces whatever was said
-into one of these, or hears nothing.
+It maps any sound to a sentence of the form's grammar, in a dialogue also to commands and answers, or to nothing.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import jsgf
 from dockvoice_protocol.records import Reading, Word
-from edge.understand.local.incremental import Awaited, OnDeviceInterpreter, whole_entries
-from edge.understand.proposal import proposal, refuse_unhearable
+from edge.understand.local.incremental import Awaited, OnDeviceInterpreter, await_no_fields
+from edge.understand.proposal import propose_reading, refuse_unknown_words
 
 NAME = "pocketsphinx/en-us"
 
@@ -39,14 +38,14 @@ class PocketsphinxInterpreter(OnDeviceInterpreter):
     """Reads utterances for one form. To begin to listen takes 0.1 s, so do it before the operator speaks."""
 
     def __init__(
-        self, form: Form, catalogue: Catalogue, commands: Sequence[str] = (), *, awaited: Awaited = whole_entries
+        self, form: Form, catalogue: Catalogue, commands: Sequence[str] = (), *, awaited: Awaited = await_no_fields
     ) -> None:
         """Load the weights; with `commands`, those are heard too, and answers without a label.
 
         Raises Misconfigured where the package is not here, or the weights do not know a word of the form or of a
         command.
         """
-        if not is_here():
+        if not is_installed():
             raise Misconfigured(
                 "understand.engine: pocketsphinx is not installed, and has no wheel for this Python; run "
                 "`dockvoice models get small-en-us`, for vosk hears better anyway"
@@ -54,27 +53,26 @@ class PocketsphinxInterpreter(OnDeviceInterpreter):
         super().__init__(NAME, form, catalogue, converses=bool(commands), awaited=awaited)
         grammar = jsgf(form, catalogue, commands)
         words = re.findall(r"[a-z'-]+", _NOT_WORDS.sub(" ", grammar))
-        self._compiler = _decoder()  # kept: the compiled grammar uses its tables
-        refuse_unhearable(NAME, form, words, lambda word: self._compiler.lookup_word(word) is not None)
+        self._compiler = _make_decoder()  # kept: the compiled grammar uses its tables
+        refuse_unknown_words(NAME, form, words, lambda word: self._compiler.lookup_word(word) is not None)
         self._compiler.add_jsgf_string(_GRAMMAR, grammar)
 
     def _begin(self) -> _Recogniser:
         return _Recogniser(self._compiler.get_fsg(_GRAMMAR), self._propose)
 
     def _propose(self, words: tuple[Word, ...]) -> Reading:
-        return proposal(NAME, words, self._form, self._catalogue)
+        return propose_reading(NAME, words, self._form, self._catalogue)
 
 
 class _Recogniser:
-    """One utterance, by a decoder of its own.
+    """Recogniser of one utterance, with a new decoder.
 
-    A decoder that heard another utterance before has adapted to it, and keeps more of it than can be reset; then no
-    recording could be read twice alike.
+    A used decoder has adapted to other sound, which no reset undoes: readings of a recording would differ.
     """
 
     def __init__(self, grammar: Any, propose: Callable[[tuple[Word, ...]], Reading]) -> None:
         self._propose = propose
-        self._decoder = _decoder()
+        self._decoder = _make_decoder()
         self._decoder.add_fsg(_GRAMMAR, grammar)
         self._decoder.activate_search(_GRAMMAR)
         self._decoder.start_utt()
@@ -87,30 +85,30 @@ class _Recogniser:
 
     def reading(self) -> Reading:
         self._decoder.end_utt()
-        return self._propose(tuple(_words(self._decoder.seg() or ())))  # None where no sentence of the grammar fits
+        return self._propose(tuple(_to_words(self._decoder.seg() or ())))  # None where no sentence of the grammar fits
 
 
-def knowing() -> Callable[[str], bool]:
+def make_vocabulary_test() -> Callable[[str], bool]:
     """A predicate for the words in the weights' vocabulary; false for all where the package is not installed."""
-    if not is_here():
+    if not is_installed():
         return lambda _: False
-    decoder = _decoder()
+    decoder = _make_decoder()
     return lambda word: decoder.lookup_word(word) is not None
 
 
-def is_here() -> bool:
-    """Whether the package is installed: where it has no wheel (Python 3.14) it is not asked for."""
+def is_installed() -> bool:
+    """Whether the package is installed: it has no wheel for Python 3.14."""
     return importlib.util.find_spec("pocketsphinx") is not None
 
 
-def _decoder() -> Any:
-    import pocketsphinx  # noqa: PLC0415 - see `is_here`
+def _make_decoder() -> Any:
+    import pocketsphinx  # noqa: PLC0415 - see `is_installed`
 
     # Without the search for the best path, which took 38 s for one sentence, and was for its posteriors alone.
     return pocketsphinx.Decoder(lm=None, bestpath=False, loglevel="FATAL")
 
 
-def _words(segments: Any) -> Iterator[Word]:
+def _to_words(segments: Any) -> Iterator[Word]:
     for segment in segments:
         if not segment.word.startswith(_NO_WORD):
             end = segment.end_frame + 1
@@ -119,12 +117,11 @@ def _words(segments: Any) -> Iterator[Word]:
 
 
 def _confidence(fit: float, frames: int) -> float:
-    """How well the sound fits the word, 0 to 1.
+    """The confidence of a word, 0 to 1, from the fit of its sounds.
 
-    Pocketsphinx has no posteriors here. It has the likelihood of the word's sounds, frame by frame against that of the
-    best sound there is: `fit` is their product, so its geometric mean says how far the word is from what was really
-    said, whichever word that was. `_STEEPNESS` puts 0.75 where wrong sentences begin: of 103 clean ones, 25 pass it
-    right and 1 wrong; undemanded, it is 81 and 14.
+    `fit` is the product over all frames of the likelihood of the word's sound relative to the best one; its geometric
+    mean is used, since Pocketsphinx has no posteriors here. `_STEEPNESS` puts 0.75 where wrong sentences begin: of 103
+    clean ones, 25 pass it right and 1 wrong; without it, 81 and 14.
     """
     if fit <= 0:
         return 0.0

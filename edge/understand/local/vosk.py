@@ -1,14 +1,12 @@
-"""Vosk, listening for what the form lets an operator say, and for nothing else; and for the wake phrase.
+"""Vosk: recognisers with a grammar of the form's sentences, and the detector of the wake phrase.
 
-The sentences sampled from the form become the recogniser's language model, a bigram: words outside them are heard as
-`[unk]`. Weights are tuned when they are unpacked (`config/models.toml`): as published, they read no recording twice
-alike, and lose alternatives that are only a little behind.
+The sentences sampled from the form become a bigram language model; other words are recognised as `[unk]`. Weights are
+tuned when they are unpacked (`config/models.toml`): as published, repeated readings of a recording differ, and close
+alternatives are lost. Each utterance is recognised at two speeds, as it is and a little slower: right words are the
+same in both, many errors are not, whatever vosk's confidence.
 
-Each utterance is heard twice, once as it is and once a little slower. What is right stays when the voice is slowed
-down; many an error does not, though vosk itself is as sure of it as of anything.
-
-Weights of a language that were not measured here have an unknown error rate, and their confidences are not calibrated:
-every value read with them must be confirmed by the operator ("pallet 7 4 2, right?").
+Confidences of weights that were not measured here are not calibrated, so the operator confirms every value ("pallet 7 4
+2, right?").
 """
 
 from __future__ import annotations
@@ -35,10 +33,17 @@ from dockvoice_protocol.forms.spoken.reader import Explained
 from dockvoice_protocol.forms.spoken.rough import rough_sentences
 from dockvoice_protocol.records import Expectation, FieldReading, FieldValue, Reading, Transcript, Word
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
-from edge.understand.local.confidence import VOSK, Alternative, Curve, most_likely
-from edge.understand.local.incremental import Awaited, OnDeviceInterpreter, whole_entries
+from edge.understand.local.confidence import VOSK, Alternative, Curve, find_likeliest
+from edge.understand.local.incremental import Awaited, OnDeviceInterpreter, await_no_fields
 from edge.understand.nearness import Loudness, Wearer
-from edge.understand.proposal import NOISE_S, UNKNOWN, proposed, read_without_breath, refuse_unhearable, told_apart
+from edge.understand.proposal import (
+    NOISE_S,
+    UNKNOWN,
+    build_reading,
+    read_without_breath,
+    refuse_unknown_words,
+    resolve_homophones,
+)
 from edge.understand.stt.transcript_reader import TranscriptReader
 
 vosk.SetLogLevel(-1)  # else a page for every recogniser, on the standard error of whichever command is running
@@ -78,53 +83,53 @@ class VoskInterpreter(OnDeviceInterpreter):
         beside: Sequence[str] = (),
         *,
         converses: bool = False,
-        awaited: Awaited = whole_entries,
+        awaited: Awaited = await_no_fields,
         curves: Mapping[Rival, Curve] = VOSK,
     ) -> None:
-        """Load the weights, about half a second, to hear `sentences`; with `converses`, those of a conversation too.
+        """Load the weights, half a second, to recognise `sentences`; with `converses`, those of a dialogue too.
 
-        `beside` is what may be said around them, words and phrases: a recogniser that knows none writes a word of the
-        form for each ("cheers" as "six"), and one that knows the words alone "dock d, c later" for "see you later".
-        Those with a word that the weights do not know are left out.
-        Raises Misconfigured where the weights cannot be loaded or do not know a word of the form.
+        `beside`: words and phrases that may surround them. Without the words, vosk writes a word of the form for each
+        ("cheers" as "six"); with single words only, "dock d, c later" for "see you later". Those outside the vocabulary
+        are dropped. Raises Misconfigured where the weights cannot be loaded or lack a word of the form.
         """
         super().__init__(f"vosk/{weights.name}", form, catalogue, converses=converses, awaited=awaited)
         self._labels = frozenset(label.split()[0] for field in form.fields for label in field.labels)
         self._curves = curves
-        knows = knowing(weights)
-        refuse_unhearable(self.name, form, sentences, knows)
+        knows = make_vocabulary_test(weights)
+        refuse_unknown_words(self.name, form, sentences, knows)
         grammar = json.dumps([*sentences * _TIMES, *filter(knows, beside), UNKNOWN])
-        self._decoders = _Decoders(partial(_decoder, loaded(weights), grammar, MOST_ALTERNATIVES))
+        self._decoders = _Decoders(partial(_make_decoder, load_model(weights), grammar, MOST_ALTERNATIVES))
 
     def _begin(self) -> _Recogniser:
         hearings = tuple(_AlternativesHearing(self._decoders, speed, self._labels) for speed in _SPEEDS)
         return _Recogniser(hearings, self._understand, self._is_unfinished_entry)
 
     def _is_unfinished_entry(self, words: Sequence[str]) -> bool:
-        """Whether these words, perhaps without the last, are surely not a whole entry."""
+        """Whether these words, perhaps without the last, surely lack a part of an entry."""
         said = [Word(text, at * _SAID_IN_S, (at + 1) * _SAID_IN_S, 1.0) for at, text in enumerate(words)]
         fields = self._read(said)
         return self._lacks_several(fields) and self._expected(said, fields) is Expectation.MORE
 
     def _understand(self, hearings: Sequence[Sequence[Alternative]], loudness: Loudness) -> Reading:
-        """The reading of the wearer's own words, without those of other voices."""
+        """The reading of the wearer's words, without those of other voices."""
         likeliest, explained = hearings[0][0].words, Explained()
         wearer = Wearer(likeliest, loudness)
-        stretch = wearer.alone(wearer.own(likeliest), lambda words: self._read(words, explained), self._needed)
+        words = wearer.own_words(likeliest)
+        stretch = wearer.own_stretch(words, lambda some: self._read(some, explained), self._needed)
 
         def own(words: Sequence[Word]) -> tuple[Word, ...]:
-            near = wearer.own(words)
-            return near if stretch is None else wearer.within(near, stretch)
+            near = wearer.own_words(words)
+            return near if stretch is None else wearer.keep_stretch(near, stretch)
 
         alone = [[replace(one, words=own(one.words)) for one in hearing] for hearing in hearings]
         return self._propose(alone, explained)
 
     def _propose(self, hearings: Sequence[Sequence[Alternative]], explained: Explained) -> Reading:
-        words, fields = most_likely(hearings, lambda words: self._read(words, explained), self._allows)
+        words, fields = find_likeliest(hearings, lambda words: self._read(words, explained), self._allows)
         meant = understood(words, self._form, self._catalogue, explained=explained)
         before = meant.preface_words(longer_than_s=NOISE_S)
         sure = {name: self._calibrated(field) for name, field in fields.items()}
-        return proposed(self.name, self._form, self._catalogue, words, sure, preface=before, meant=meant)
+        return build_reading(self.name, self._form, self._catalogue, words, sure, preface=before, meant=meant)
 
     def _calibrated(self, field: FieldReading) -> FieldReading:
         curve = self._curves[rivalry(field.value, field.runner_up)]
@@ -139,7 +144,7 @@ class VoskInterpreter(OnDeviceInterpreter):
 
 
 class UnmeasuredVosk(OnDeviceInterpreter):
-    """Reads utterances of one form in a language whose weights were not measured here, as `VoskInterpreter` does."""
+    """Reads utterances of one form in a language whose error rates were not measured, as `VoskInterpreter` does."""
 
     def __init__(
         self,
@@ -151,17 +156,17 @@ class UnmeasuredVosk(OnDeviceInterpreter):
         names: Sequence[str] = (),
         works: Sequence[str] = (),
         converses: bool = False,
-        awaited: Awaited = whole_entries,
+        awaited: Awaited = await_no_fields,
     ) -> None:
-        """Load the weights. `names` are what operators sign on with, `works` the ways to name the forms at hand.
+        """Load the weights. `names`: what operators sign on with; `works`: ways to name the forms at hand.
 
-        What the weights do not know is left out: `dockvoice doctor` tells what that is. Raises Misconfigured where the
-        weights cannot be loaded.
+        Words outside the vocabulary are dropped; `dockvoice doctor` lists them. Raises Misconfigured where the weights
+        cannot be loaded.
         """
         super().__init__(f"vosk/{weights.name}", form, catalogue, language, converses=converses, awaited=awaited)
         self._reader = TranscriptReader(form, catalogue, language.code)
-        told = rough_sentences(form, catalogue, language, knowing(weights), names, works)
-        self._decoders = _Decoders(partial(_decoder, loaded(weights), json.dumps([*told, UNKNOWN])))
+        told = rough_sentences(form, catalogue, language, make_vocabulary_test(weights), names, works)
+        self._decoders = _Decoders(partial(_make_decoder, load_model(weights), json.dumps([*told, UNKNOWN])))
 
     def _begin(self) -> _WordsHearing:
         return _WordsHearing(self._decoders, self._understand, self._is_unfinished_entry)
@@ -177,7 +182,7 @@ class UnmeasuredVosk(OnDeviceInterpreter):
 
 
 class _Recogniser:
-    """One utterance, heard at each speed."""
+    """Recogniser of one utterance at each speed."""
 
     def __init__(
         self,
@@ -214,14 +219,14 @@ class _Decoders:
         self._idle = deque(self._new() for _ in _SPEEDS)
 
     def acquire(self) -> tuple[Any, int]:
-        """Take a reset decoder from the pool, or make one; with it, how many samples it was given before."""
+        """Take an idle decoder, or make one; also how many samples it has decoded."""
         try:
             return self._idle.pop()
         except IndexError:
             return self._new()
 
     def release(self, decoder: Any, samples: int) -> None:
-        """Return a decoder after its result, unless its total number of samples retires it."""
+        """Return a decoder after its result; after too many samples it is dropped."""
         if samples < _RETIRED:
             self._idle.append((decoder, samples))
 
@@ -229,8 +234,8 @@ class _Decoders:
         return self._made(), 0
 
 
-def _decoder(model: Any, grammar: str, alternatives: int = 0) -> Any:
-    """A decoder that gives words with times and confidences, or so many `alternatives`."""
+def _make_decoder(model: Any, grammar: str, alternatives: int = 0) -> Any:
+    """Make a decoder: words with times and confidences, or an n-best list of `alternatives`."""
     made = vosk.KaldiRecognizer(model, SAMPLE_RATE, grammar)
     made.SetWords(True)
     made.SetMaxAlternatives(alternatives)
@@ -238,9 +243,9 @@ def _decoder(model: Any, grammar: str, alternatives: int = 0) -> Any:
 
 
 class _Hearing:
-    """One utterance in one piece, timed from its first sample.
+    """The recognition of one utterance, with times from its first sample.
 
-    Vosk reports the end of a phrase at each pause. Until its result is fetched, it continues the same sentence.
+    Vosk ends a phrase at each pause; until the result is fetched, it continues the same sentence.
     """
 
     def __init__(self, decoders: _Decoders) -> None:
@@ -254,7 +259,7 @@ class _Hearing:
         self._samples += len(pcm) // SAMPLE_BYTES
 
     def so_far(self) -> str:
-        """The likeliest words of what it has worked on, which may lag by the last of them."""
+        """The likeliest words so far; the last ones may still be missing."""
         return "" if self._kaldi is None else str(json.loads(self._kaldi.PartialResult())["partial"])
 
     def _result(self) -> Mapping[str, Any]:
@@ -269,12 +274,12 @@ class _Hearing:
             self._kaldi, self._before = self._decoders.acquire()
 
     def _at(self, told: float) -> float:
-        """Seconds from the first sample of the utterance: vosk counts from the first that the decoder ever had."""
+        """Convert a decoder's time to seconds from the utterance's first sample."""
         return round(told - self._before / SAMPLE_RATE, _HUNDREDTHS)
 
 
 class _WordsHearing(_Hearing):
-    """The likeliest words, each as sure as the weights are of it."""
+    """Recognition that gives the likeliest words with the decoder's confidences."""
 
     def __init__(
         self,
@@ -299,27 +304,27 @@ class _WordsHearing(_Hearing):
 
 
 class _AlternativesHearing(_Hearing):
-    """The likeliest ways to hear it, at one speed of the voice."""
+    """Recognition that gives an n-best list, at one speed of the voice."""
 
     def __init__(self, decoders: _Decoders, speed: float, labels: Collection[str]) -> None:
-        """`speed` is that of the voice: 0.5 is half as fast, and an octave lower. `labels` are as for `told_apart`."""
+        """`speed` is the voice's: 0.5 is half as fast, an octave lower. `labels`: as for `resolve_homophones`."""
         super().__init__(decoders)
         self._speed = speed
         self._labels = labels
         self._stretch = soxr.ResampleStream(SAMPLE_RATE * speed, SAMPLE_RATE, 1, dtype="int16")
 
     def accept(self, pcm: bytes) -> None:
-        super().accept(pcm if self._speed == 1 else self._stretched(pcm))
+        super().accept(pcm if self._speed == 1 else self._resample(pcm))
 
     def alternatives(self) -> tuple[Alternative, ...]:
         if self._speed != 1:
-            super().accept(self._stretched(b"", last=True))
+            super().accept(self._resample(b"", last=True))
         found = self._result()["alternatives"]
-        return tuple(Alternative(one["confidence"], words) for one in found for words in self._ways(one))
+        return tuple(Alternative(one["confidence"], words) for one in found for words in self._parse_alternative(one))
 
-    def _ways(self, alternative: Mapping[str, Any]) -> tuple[tuple[Word, ...], ...]:
+    def _parse_alternative(self, alternative: Mapping[str, Any]) -> tuple[tuple[Word, ...], ...]:
         said = alternative.get("result", ())
-        return told_apart(
+        return resolve_homophones(
             [Word(one["word"], self._at(one["start"]), self._at(one["end"]), 1.0) for one in said],
             self._labels,
         )
@@ -327,19 +332,19 @@ class _AlternativesHearing(_Hearing):
     def _at(self, told: float) -> float:
         return super()._at(told) * self._speed
 
-    def _stretched(self, pcm: bytes, *, last: bool = False) -> bytes:
+    def _resample(self, pcm: bytes, *, last: bool = False) -> bytes:
         return bytes(self._stretch.resample_chunk(np.frombuffer(pcm, np.int16), last=last).tobytes())
 
 
-def knowing(weights: Path) -> Callable[[str], bool]:
+def make_vocabulary_test(weights: Path) -> Callable[[str], bool]:
     """A predicate for phrases whose words are all in the vocabulary. Raises Misconfigured where loading fails."""
-    model = loaded(weights)
+    model = load_model(weights)
     return lambda said: all(int(model.vosk_model_find_word(word)) >= 0 for word in said.split())
 
 
 @lru_cache
-def loaded(weights: Path) -> Any:
-    """The model of these weights, the same for all forms of a device. Raises Misconfigured."""
+def load_model(weights: Path) -> Any:
+    """The model of these weights, cached for all forms. Raises Misconfigured."""
     try:
         return vosk.Model(str(weights))
     except Exception as fault:  # noqa: BLE001 - vosk raises nothing more special, and only for weights it cannot load
@@ -354,11 +359,11 @@ _DECOYS = ("[unk]", "the", "and", "a", "to", "one", "two", "no", "yes", "pallet"
 
 
 class WakeWord:
-    """Listens for one phrase at the beginning of utterances."""
+    """Detects one phrase at the beginning of utterances."""
 
     def __init__(self, weights: Path, phrase: str) -> None:
-        """Load the weights, about half a second. Raises Misconfigured for words that they do not know."""
-        self._model = loaded(weights)
+        """Load the weights, half a second. Raises Misconfigured for words outside their vocabulary."""
+        self._model = load_model(weights)
         self._phrase = phrase.split()
         if unknown := [word for word in self._phrase if self._model.vosk_model_find_word(word) < 0]:
             raise Misconfigured(
@@ -366,9 +371,9 @@ class WakeWord:
             )
         self._grammar = json.dumps([phrase, *self._phrase, *_DECOYS])
 
-    def spotted(self, pcm: bytes) -> int | None:
-        """The sample index at which the phrase that `pcm` begins with ends; None where it begins otherwise."""
-        kaldi = _decoder(self._model, self._grammar)
+    def find_phrase_end(self, pcm: bytes) -> int | None:
+        """The sample index where the wake phrase at the beginning of `pcm` ends; None without the phrase."""
+        kaldi = _make_decoder(self._model, self._grammar)
         kaldi.AcceptWaveform(pcm[: round(_LONGEST_S * SAMPLE_RATE) * SAMPLE_BYTES])
         words: list[dict[str, Any]] = json.loads(kaldi.FinalResult()).get("result", [])
         first = words[: len(self._phrase)]

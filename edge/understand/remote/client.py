@@ -35,8 +35,8 @@ from edge.understand.remote.failures import (
     Failure,
     Garbled,
     TryLater,
-    failure,
-    request_id_of,
+    classify_response,
+    find_request_id,
 )
 
 _TOKEN_AGE_S = 300.0
@@ -73,16 +73,16 @@ class _Credentials(httpx.Auth):
         """Put the header on a request, where a key is set. Raises Barred without a token."""
         settings, key, header = self._settings, self._settings.key, self._settings.header
         if settings.token_file is not None:
-            key, header = self._fit(await asyncio.to_thread(self._read, settings.token_file)), KeyHeader.BEARER
+            key, header = self._check_token(await asyncio.to_thread(self._read, settings.token_file)), KeyHeader.BEARER
         elif settings.token_command is not None:
-            key, header = await self._printed(settings.token_command), KeyHeader.BEARER
+            key, header = await self._read_from_command(settings.token_command), KeyHeader.BEARER
         if key is not None and header is not KeyHeader.NONE:
             name, scheme = _SCHEMES.get(header, (header, ""))
             request.headers[name] = scheme + key.get_secret_value()
         yield request
 
     def forget(self) -> None:
-        """The token was refused: the next request asks for a new one."""
+        """Drop the cached token, after the service refused it."""
         self._token = None
 
     def _read(self, file: Path) -> str:
@@ -92,13 +92,13 @@ class _Credentials(httpx.Auth):
             reason = fault.strerror if isinstance(fault, OSError) else "not ASCII text"
             raise self._barred(f"token_file {file} cannot be read ({reason}); renew it") from None
 
-    async def _printed(self, command: str) -> SecretStr:
+    async def _read_from_command(self, command: str) -> SecretStr:
         if self._token is None or self._clock() >= self._until:
-            self._token = self._fit(await self._run(command))
+            self._token = self._check_token(await self._run_command(command))
             self._until = self._clock() + _TOKEN_AGE_S
         return self._token
 
-    async def _run(self, command: str) -> str:
+    async def _run_command(self, command: str) -> str:
         try:
             process = await asyncio.create_subprocess_exec(
                 *shlex.split(command),
@@ -125,7 +125,7 @@ class _Credentials(httpx.Auth):
     def _barred(self, told: str) -> Barred:
         return Barred(self._name, told, concerns_key=True)
 
-    def _fit(self, token: str) -> SecretStr:
+    def _check_token(self, token: str) -> SecretStr:
         if not _TOKEN.fullmatch(token.strip()):
             source = "token_file" if self._settings.token_file else "token_command"
             raise self._barred(f"{source} gave no token: printable ASCII without spaces is needed; renew it")
@@ -199,10 +199,7 @@ class Client:
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Nothing is sent yet; `transport` is one of httpx, which stands in for the network in tests.
-
-        Raises Misconfigured where a key is missing or `ca_file` cannot be read.
-        """
+        """`transport` replaces the network in tests. Raises Misconfigured without a required key or `ca_file`."""
         self.name = name
         self.settings = settings
         self._clock = clock
@@ -210,7 +207,7 @@ class Client:
         self._pool = httpx.AsyncClient(
             auth=self._credentials,
             base_url=settings.base_url,
-            verify=_trusted(name, settings),
+            verify=_make_tls_context(name, settings),
             http2=True,
             timeout=None,  # noqa: S113 - each request has a deadline of its own, retries included
             limits=httpx.Limits(max_connections=20, max_keepalive_connections=5, keepalive_expiry=_IDLE_S),
@@ -225,27 +222,26 @@ class Client:
 
     @property
     def trouble(self) -> Failure | None:
-        """Why nothing is asked just now; None where all is well."""
+        """Why requests are blocked now; None where they are not."""
         now = self._clock()
         held = [barred for until, barred in self._held.values() if now < until]
         broken = self._last if self._breaker.state(now) is BreakerState.OPEN else None
         return next(iter(held), broken)
 
     async def post(self, path: str, *, within_s: float, about: str = "", **sent: Any) -> ServiceAnswer:
-        """Send a request, and again where that can help, for `within_s` seconds in all.
+        """Send a POST request, with retries, within `within_s` seconds in all.
 
-        `about` is the model it is for: what is wrong with one model holds that one alone. `sent` is what goes along, as
-        httpx takes it: `json`, `files`, `data`, `content`, `params` or `headers`. Raises TryLater, OurFault, Barred;
-        Garbled for an answer that is far too large.
+        `about` is the model: a hold for one model does not block others. `sent` are httpx's arguments: `json`, `files`,
+        `data`, `content`, `params` or `headers`. Raises TryLater, OurFault, Barred; Garbled for a too large answer.
         """
         return await self._send("POST", path, within_s, about, sent)
 
     async def get(self, path: str, *, within_s: float, about: str = "") -> ServiceAnswer:
-        """Ask for something, as `post` does."""
+        """Send a GET request, as `post` does."""
         return await self._send("GET", path, within_s, about, {})
 
     async def warm(self) -> None:
-        """Open a connection, so that the first utterance does not wait for one. Never fails: then that one does."""
+        """Open a connection ahead of the first utterance. Never raises."""
         try:
             async with asyncio.timeout(_WARM_S):
                 await self._pool.head("/", auth=httpx.Auth())
@@ -257,7 +253,7 @@ class Client:
         await self._pool.aclose()
 
     def openai_path(self, operation: str, model: str) -> str:
-        """Where an operation such as `chat/completions` is: at OpenAI, in an Azure deployment, or self-hosted."""
+        """The path of an operation such as `chat/completions`: at OpenAI, an Azure deployment or self-hosted."""
         if self.settings.kind is not ClientKind.AZURE_OPENAI:
             return f"/v1/{operation}"
         if self.settings.api_version is None:
@@ -265,7 +261,7 @@ class Client:
         return f"/openai/deployments/{model}/{operation}?api-version={self.settings.api_version}"
 
     def gemini_path(self, model: str, method: str = "generateContent") -> str:
-        """Where a Gemini model is: on the Gemini API, or on Vertex in its project and region."""
+        """The path of a Gemini model, on the Gemini API or on Vertex in its project and region."""
         if self.settings.kind is not ClientKind.VERTEX:
             return f"/v1beta/models/{model}:{method}"
         place = f"projects/{self.settings.project}/locations/{self.settings.region}"
@@ -280,17 +276,17 @@ class Client:
             stop=stop_before_delay(within_s),
             reraise=True,
         )
-        return await self._counted(about, tries(self._ask, method, path, sent, began, began + within_s))
+        return await self._count_outcome(about, tries(self._ask, method, path, sent, began, began + within_s))
 
     async def _ask(self, method: str, path: str, sent: dict[str, Any], began: float, until: float) -> ServiceAnswer:
-        """Send a request that began at `began` and has until `until`, both by the loop's clock.
+        """Send one request, begun at `began` and due by `until` on the loop's clock.
 
-        Raises TryLater, OurFault or Barred; Garbled for an answer that is far too large.
+        Raises TryLater, OurFault or Barred; Garbled for a too large answer.
         """
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout_at(until), self._pool.stream(method, path, **sent) as response:
-                body = await self._body(response)
+                body = await self._read_body(response)
         except TimeoutError:
             raise TryLater(
                 self.name, f"no answer within {loop.time() - began:.1f} s; it is tried again later"
@@ -301,33 +297,33 @@ class Client:
             raise TryLater(self.name, f"the connection broke ({type(fault).__name__}); it is tried again") from None
         headers = response.headers
         if not response.is_success:
-            raise failure(self.name, response.status_code, headers, body)
+            raise classify_response(self.name, response.status_code, headers, body)
         self._refuse_abroad(headers)
-        return ServiceAnswer(self.name, headers, body, request_id_of(headers), loop.time() - began)
+        return ServiceAnswer(self.name, headers, body, find_request_id(headers), loop.time() - began)
 
-    async def _body(self, response: httpx.Response) -> bytes:
+    async def _read_body(self, response: httpx.Response) -> bytes:
         body = bytearray()
         stream = response.headers.get("content-type", "").startswith("text/event-stream")
         async for piece in response.aiter_bytes():
             body += piece
             if len(body) > LARGEST_ANSWER:
                 raise Garbled(
-                    self.name, AnswerFault.TOO_LARGE, "it is larger than any answer", request_id_of(response.headers)
+                    self.name, AnswerFault.TOO_LARGE, "it is larger than any answer", find_request_id(response.headers)
                 )
             if stream and body.rstrip().endswith(_DONE):
                 break  # some servers keep the connection open behind it
         return bytes(body)
 
     def _refuse_abroad(self, headers: Mapping[str, str]) -> None:
-        """Azure says where it answered: a resource that forwards elsewhere is not what the operator agreed to."""
+        """Raise where Azure reports that another region processed the request, which the operator did not agree to."""
         region = headers.get("x-ms-region", "").lower().replace(" ", "")
         regions = EU_REGIONS.get(self.settings.kind)
         if region and regions and self.settings.residency == "eu" and region not in regions:
             told = f"residency is 'eu', but region {region[:40]!r} answered; use a deployment within the EU"
-            raise Barred(self.name, told, request_id_of(headers), concerns_key=True)
+            raise Barred(self.name, told, find_request_id(headers), concerns_key=True)
 
     def _admit(self, about: str) -> None:
-        """Let a request through, unless a hold or the breaker forbids it: then at once, so that others can be asked."""
+        """Raise at once where a hold or the breaker blocks requests."""
         now = self._clock()
         for subject in ("", about):
             until, barred = self._held.get(subject, (now, None))
@@ -337,8 +333,8 @@ class Client:
             told = "it failed several times in a row, and is left alone for a while"
             raise TryLater(self.name, told, None, self._breaker.wait_s(now))
 
-    async def _counted(self, about: str, trying: Awaitable[ServiceAnswer]) -> ServiceAnswer:
-        """The answer; the breaker and the holds learn how the request ended, its tries together counting as one."""
+    async def _count_outcome(self, about: str, trying: Awaitable[ServiceAnswer]) -> ServiceAnswer:
+        """Await the answer, and report the outcome of all its tries as one to the breaker and the holds."""
         try:
             answer = await trying
         except TryLater as busy:
@@ -361,7 +357,7 @@ class Client:
         return answer
 
     def _hold(self, barred: Barred, about: str) -> None:
-        """Ask no more for a while: of the model, or of the whole service where its key is refused. Alarm once."""
+        """Block requests for a while: for the model, or for the service where its key is refused. Log it once."""
         subject = "" if barred.concerns_key else about
         if subject not in self._held:
             logger.error("%s; nothing is asked for %g s at a time until that is mended", barred, HOLD_S)
@@ -374,7 +370,7 @@ def _asked_pause_s(fault: BaseException) -> float:
     return (fault.retry_after_s or 0.0) if isinstance(fault, TryLater) else 0.0
 
 
-def _trusted(name: str, settings: ClientSettings) -> ssl.SSLContext | bool:
+def _make_tls_context(name: str, settings: ClientSettings) -> ssl.SSLContext | bool:
     if settings.ca_file is None:
         return True
     try:
@@ -388,7 +384,7 @@ def _trusted(name: str, settings: ClientSettings) -> ssl.SSLContext | bool:
 
 
 class Clients(Mapping[str, Client]):
-    """The clients of the settings, each made when it is first asked for. `async with` warms and closes them."""
+    """The clients of the settings, made at first use. `async with` warms and closes them."""
 
     def __init__(self, settings: Mapping[str, ClientSettings], transport: Any = None) -> None:
         """A `transport` of httpx stands in for the network in tests."""
@@ -408,7 +404,7 @@ class Clients(Mapping[str, Client]):
         return len(self._settings)
 
     async def warm(self) -> None:
-        """Open a connection of each client that is in use, side by side."""
+        """Open a connection of each client in use, concurrently."""
         async with asyncio.TaskGroup() as group:
             for client in self._made.values():
                 group.create_task(client.warm())

@@ -1,7 +1,6 @@
-"""Failures of services, typed by what to do next.
+"""Failures of services, typed by the action they require. Messages contain no key and no speech.
 
-All are `Unavailable`: whatever happens, there is no reading now, and the utterance is kept. No message carries a
-key, or anything that was said.
+All are `Unavailable`: there is no reading now, and the utterance is deferred.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ _ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,100}")
 
 
 class Failure(Unavailable):
-    """A service gave no reading. Never raised itself: one of its children is."""
+    """The base of all failures of a service; only subclasses are raised."""
 
     def __init__(self, client: str, told: str, request_id: str | None = None) -> None:
         """`told`: what happened and what to do. `request_id`: the service's name for the request."""
@@ -59,36 +58,36 @@ class Failure(Unavailable):
 
 
 class TryLater(Failure):
-    """Busy, broken or out of reach: it will pass by itself."""
+    """The service is busy, broken or unreachable; a later retry may succeed."""
 
     def __init__(
         self, client: str, told: str, request_id: str | None = None, retry_after_s: float | None = None
     ) -> None:
-        """`retry_after_s`: how long to stay away, where the service or the breaker says so."""
+        """`retry_after_s`: the pause that the service or the breaker demands, in seconds."""
         super().__init__(client, told, request_id)
         self.retry_after_s = retry_after_s
 
 
 class OurFault(Failure):
-    """The service does not take the request as we make it: a fault of this program or its settings. Never retried."""
+    """The service rejects the request: a fault of this program or its settings. Not retried."""
 
 
 class Barred(Failure):
-    """The key is refused, or the model is not there (any more): a person must act. Nothing is asked for a while."""
+    """The key is refused or the model does not exist: a person must act. Requests are blocked for a while."""
 
     def __init__(self, client: str, told: str, request_id: str | None = None, *, concerns_key: bool = False) -> None:
-        """`concerns_key`: no model of this client can be asked; else one model cannot."""
+        """`concerns_key`: all models of the client are blocked; else only one."""
         super().__init__(client, told, request_id)
         self._told = told
         self.concerns_key = concerns_key
 
     def again(self) -> Barred:
-        """The same once more, for a request that was not sent."""
+        """A copy, for a request that was not sent."""
         return Barred(self.client, f"not asked: {self._told}", concerns_key=self.concerns_key)
 
 
 class AnswerFault(StrEnum):
-    """Why an answer is no reading. Codes, so that they can be counted."""
+    """Why an answer is no reading, as a code to be counted."""
 
     NOT_JSON = "not_json"
     DUPLICATE_KEY = "duplicate_key"
@@ -118,19 +117,19 @@ class AnswerFault(StrEnum):
 
 
 class Garbled(Failure):
-    """An answer that is no reading. A retry may give one, and is charged again."""
+    """The answer is no valid reading. A retry may give one, and costs again."""
 
     def __init__(self, client: str, fault: AnswerFault, told: str, request_id: str | None = None) -> None:
-        """`told`: what was found, without quoting the answer, which may hold speech."""
+        """`told`: the fault, without a quote of the answer, which may contain speech."""
         super().__init__(
             client, f"the answer is no reading ({fault}): {told}; the utterance must be read again", request_id
         )
         self.fault = fault
 
 
-def failure(client: str, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
-    """What a response of status 300 and above means."""
-    request_id, code = request_id_of(headers), _code(body)
+def classify_response(client: str, status: int, headers: Mapping[str, str], body: bytes) -> Failure:
+    """The failure for a response of status 300 and above."""
+    request_id, code = find_request_id(headers), _parse_error_code(body)
     told = f"status {status}" + (f", {code}" if code else "")
     if code in _NO_CREDIT:
         return Barred(client, f"{told}: {_BARRING[402]}", request_id, concerns_key=True)
@@ -139,19 +138,19 @@ def failure(client: str, status: int, headers: Mapping[str, str], body: bytes) -
     if status in _BARRING:
         return Barred(client, f"{told}: {_BARRING[status]}", request_id, concerns_key=status in {401, 402})
     if status in _PASSING or status >= 500:  # noqa: PLR2004 - RFC 9110, 15.6: the server's own fault
-        wait = _retry_after_s(headers)
+        wait = _parse_retry_after_s(headers)
         return TryLater(client, f"{told}: busy or broken; it is tried again", request_id, wait)
     return OurFault(client, f"{told}: the request was not taken; see the interpreter's settings", request_id)
 
 
-def request_id_of(headers: Mapping[str, str]) -> str | None:
-    """What the service calls the request: for its support."""
+def find_request_id(headers: Mapping[str, str]) -> str | None:
+    """The service's id of the request, for its support."""
     given = (headers[name] for name in _REQUEST_IDS if name in headers)
     return next((one for one in given if _ID.fullmatch(one)), None)
 
 
-def _retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """How long the service wants to be left alone: `retry-after-ms` is OpenAI's, `retry-after` RFC 9110's, 10.2.3."""
+def _parse_retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """The demanded pause in seconds: `retry-after-ms` (OpenAI) or `retry-after` (RFC 9110, 10.2.3)."""
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", given := headers.get(name, "").strip()):
             return float(given) * unit
@@ -162,7 +161,7 @@ def _retry_after_s(headers: Mapping[str, str]) -> float | None:
     return max(0.0, (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
 
 
-def _code(body: bytes) -> str | None:
+def _parse_error_code(body: bytes) -> str | None:
     """The code inside an error: `error.code` or `.type` (OpenAI, Azure), `error.status` (Google), `detail.status`.
 
     Google's says more in the `reason` of one of its `details`.

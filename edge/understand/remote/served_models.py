@@ -1,13 +1,11 @@
-"""Models of services: which one answered, whether that is the one asked for, whether it is there, when it ends.
+"""Models as services run them: which model answered, whether the one asked for exists, and its end of life.
 
-Services put another model in the place of the one that is named: an alias moves on, a model that ended is routed to
-its successor. What goes on record, and what counts as a second opinion, is the one that answered. The ends that vendors
-have announced stand in `config/models.toml`, with the day on which each vendor's page was read.
-
-`dockvoice doctor` asks the services. OpenAI and what is shaped like it list their models at `/v1/models`, with the
-announced end in `shutdown_date`, Mistral and Azure in `deprecation`; Gemini tells of one model at
-`/v1beta/models/NAME`. An Azure deployment, and services that only transcribe, show at a request alone, and none is made
-here: it would cost money. What is known of them is that they take the key, or are reached.
+A service may answer with another model than the one named: an alias moves, an ended model is routed to its successor.
+The model that answered is recorded, and decides whether an opinion is independent. Announced ends are in
+`config/models.toml`, with the day on which the vendor's page was read. `dockvoice doctor` asks the services:
+OpenAI-like ones list models at `/v1/models`, with the end in `shutdown_date`, Mistral and Azure in `deprecation`;
+Gemini has `/v1beta/models/NAME`. An Azure deployment or a transcriber shows only at a paid request, which is not made
+here: only the key or the connection is checked.
 """
 
 from __future__ import annotations
@@ -39,13 +37,13 @@ OWN_NAMES = frozenset({ClientKind.AZURE_OPENAI})
 """Where what is asked for is called as its owner likes: Azure's deployments."""
 
 
-def family(model: str) -> str:
-    """The model without the mark of a release: those of one family are one opinion."""
+def model_family(model: str) -> str:
+    """The model's name without its release, since releases of a family are one opinion."""
     return _RELEASE.sub("", model.removeprefix("models/").lower())
 
 
 class Answerer:
-    """The model behind an interpreter or a transcriber: the one asked for, or the one that answers in its place."""
+    """The name of the model that answered, which may differ from the one asked for."""
 
     def __init__(self, client: str, kind: ClientKind, asked: str) -> None:
         self._client = client
@@ -54,12 +52,12 @@ class Answerer:
         self._told: set[str] = set()
 
     def model(self, answered: str | None) -> str:
-        """The model that goes on record; None where the answer names none, and the one asked for must be believed."""
+        """The model to record; the one asked for where the answer names none."""
         return answered or self.asked
 
     def name(self, answered: str | None) -> str:
-        """The reader's name as it goes on record. Warns once for each other model than the one asked for."""
-        if answered is None or self._kind in OWN_NAMES or family(answered) == family(self.asked):
+        """The reader's name to record. Logs each unexpected model once."""
+        if answered is None or self._kind in OWN_NAMES or model_family(answered) == model_family(self.asked):
             return f"{self._client}/{self.asked}"
         if answered not in self._told:
             self._told.add(answered)
@@ -74,7 +72,7 @@ class Answerer:
 
 
 class Lifetime(BaseModel):
-    """What a vendor has announced of a model."""
+    """A vendor's announcement of a model's end."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -99,8 +97,8 @@ class _File(BaseModel):
 
 
 @cache
-def vendors(path: Path | None = None) -> Mapping[ClientKind, Vendor]:
-    """What is known of every vendor's models; None: by the shipped file. Raises Misconfigured."""
+def load_vendors(path: Path | None = None) -> Mapping[ClientKind, Vendor]:
+    """Each vendor's announced models, from a file; None: the shipped one. Raises Misconfigured."""
     path = path or shipped_directory("config") / "models.toml"
     try:
         return _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).services
@@ -109,13 +107,13 @@ def vendors(path: Path | None = None) -> Mapping[ClientKind, Vendor]:
         raise Misconfigured(f"{path}: {told}; install dockvoice again, or mend the file") from None
 
 
-def announced(kind: ClientKind, model: str) -> tuple[Lifetime, Vendor] | None:
-    """What is announced of a model: of that very release, else of its family. None where nothing is known."""
-    vendor = vendors().get(kind)
+def find_lifetime(kind: ClientKind, model: str) -> tuple[Lifetime, Vendor] | None:
+    """The announcement for a model's release, else for its family, with its vendor; None without any."""
+    vendor = load_vendors().get(kind)
     if vendor is None:
         return None
     known = {name.lower(): lifetime for name, lifetime in vendor.models.items()}
-    found = known.get(model.lower()) or known.get(family(model))
+    found = known.get(model.lower()) or known.get(model_family(model))
     return None if found is None else (found, vendor)
 
 
@@ -141,40 +139,41 @@ class Served:
     ends: date | None  # The announced end, where there is one.
 
 
-async def served(client: Client, model: str | None, within_s: float) -> Served:
+async def ask_about_model(client: Client, model: str | None, within_s: float) -> Served:
     """Ask about a model. Raises Failure: Barred where the key is refused, TryLater where nothing answers in time."""
     await client.warm()
     if client.settings.kind is ClientKind.GEMINI and model is not None:
-        return await _gemini(client, model, within_s)
+        return await _ask_gemini(client, model, within_s)
     if (path := _LISTS.get(client.settings.kind)) is None:
-        return await _reached(client, within_s)
+        return await _check_reachable(client, within_s)
     answer = await client.get(path, within_s=within_s)
     if model is not None and client.settings.kind in OWN_NAMES:
-        return _deployed(answer, model)
+        return _find_deployed(answer, model)
     if model is None or client.settings.kind in _NOT_LISTED:
         return Served(answer.seconds, None, None)
-    return _listed(answer, model)
+    return _find_in_list(answer, model)
 
 
-def _listed(answer: ServiceAnswer, model: str) -> Served:
-    """Whether the model is in the list, and its end, which each vendor calls otherwise."""
-    found = next((one for one in _entries(answer) if model in {one.get("id"), *_aliases(one)}), None)
+def _find_in_list(answer: ServiceAnswer, model: str) -> Served:
+    """Whether the model is in the list, and its announced end."""
+    found = next((one for one in _list_entries(answer) if model in {one.get("id"), *_aliases(one)}), None)
     if found is None:
         return Served(answer.seconds, is_there=False, ends=None)
-    return Served(answer.seconds, is_there=True, ends=_day(found.get("shutdown_date") or found.get("deprecation")))
+    ends = _parse_day(found.get("shutdown_date") or found.get("deprecation"))
+    return Served(answer.seconds, is_there=True, ends=ends)
 
 
-def _deployed(answer: ServiceAnswer, model: str) -> Served:
-    """The end of the model that a deployment is called after, where it is called so: the list is of models alone.
+def _find_deployed(answer: ServiceAnswer, model: str) -> Served:
+    """The end of the model whose name a deployment has, since Azure lists models, not deployments.
 
-    Of several releases the one that lasts longest, since a deployment moves on by itself.
+    Of several releases the latest end, since a deployment moves to a newer release by itself.
     """
-    same = [one for one in _entries(answer) if family(str(one.get("id"))) == family(model)]
+    same = [one for one in _list_entries(answer) if model_family(str(one.get("id"))) == model_family(model)]
     retired = [one["deprecation"].get("inference") for one in same if isinstance(one.get("deprecation"), dict)]
-    return Served(answer.seconds, None, max((day for day in map(_day, retired) if day), default=None))
+    return Served(answer.seconds, None, max((day for day in map(_parse_day, retired) if day), default=None))
 
 
-def _entries(answer: ServiceAnswer) -> list[dict[str, Any]]:
+def _list_entries(answer: ServiceAnswer) -> list[dict[str, Any]]:
     listed = answer.json()
     models = listed.get("data") if isinstance(listed, dict) else None
     return [one for one in models or () if isinstance(one, dict)]
@@ -185,7 +184,7 @@ def _aliases(one: dict[str, Any]) -> list[str]:
     return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
-async def _gemini(client: Client, model: str, within_s: float) -> Served:
+async def _ask_gemini(client: Client, model: str, within_s: float) -> Served:
     try:
         answer = await client.get(f"/v1beta/models/{model}", within_s=within_s, about=model)
     except Barred as barred:
@@ -195,8 +194,8 @@ async def _gemini(client: Client, model: str, within_s: float) -> Served:
     return Served(answer.seconds, is_there=True, ends=None)
 
 
-async def _reached(client: Client, within_s: float) -> Served:
-    """Any answer at all will do: nothing there is free of charge, so the key shows with the first utterance."""
+async def _check_reachable(client: Client, within_s: float) -> Served:
+    """Whether anything answers: no request is free, so the key is tested by the first utterance."""
     try:
         answer = await client.get("/", within_s=within_s, about="/")
     except (Barred, OurFault):
@@ -204,8 +203,8 @@ async def _reached(client: Client, within_s: float) -> Served:
     return Served(answer.seconds, None, None)
 
 
-def _day(told: Any) -> date | None:
-    """A day as services write one: `2027-01-20`, with or without a time, or Unix time."""
+def _parse_day(told: Any) -> date | None:
+    """Parse a service's date: `2027-01-20`, with or without a time, or Unix time; None where it is none."""
     if isinstance(told, int | float):
         return datetime.fromtimestamp(told, UTC).date()
     try:

@@ -1,1 +1,1 @@
-"""What turns sound into text, one module for each way a service wants to be asked."""
+"""Transcription services: their wire formats, and readings of transcripts."""

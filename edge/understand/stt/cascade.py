@@ -1,7 +1,7 @@
-"""A cascade: one service transcribes, and the form's own parser or a text model reads the transcript.
+"""The cascade: a service transcribes, then the form's parser or a text model reads the transcript.
 
-The parser costs nothing and answers at once, so it goes first: where it finds every field the form requires, no
-model is asked. The rest goes to a model with the tools of the form, whose values must be borne out by the transcript.
+The parser is free and instant, so it goes first; if it finds all required fields, no model is asked. A model's values
+must be found in the transcript.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from edge.config import InterpreterSettings, Parser
 from edge.ports import Attention, Interpreter, Transcriber, WholeUtterance
 from edge.records import Utterance
 from edge.understand.prices import with_cost
-from edge.understand.stt.transcript_reader import DICTATED, TranscriptReader, borne_out, doubted
+from edge.understand.stt.transcript_reader import DICTATED, TranscriptReader, keep_borne_out, limit_by_words
 
 logger = logging.getLogger(__name__)
 
@@ -28,16 +28,16 @@ _PARSED = "spoken-forms"
 
 
 class _TextReader(Protocol):
-    """A model that reads a transcript with the tools of the form."""
+    """A text model that reads transcripts with the form's tools."""
 
     name: str  # Client and model.
 
     async def read(self, said: str, within_s: float) -> Reading:
-        """What the transcript says. Raises Unavailable when there is no answer in time."""
+        """The reading of a transcript. Raises Unavailable when no answer comes in time."""
 
 
 class Cascade(Interpreter):
-    """A transcriber, and what reads its text."""
+    """An interpreter of a transcriber, a parser and an optional text model."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Cascade(Interpreter):
         self._parser = TranscriptReader(form, catalogue, settings.language)
 
     def attend(self) -> Attention:
-        """Begin to listen; it starts to read only when the utterance is closed."""
+        """Begin to listen; the request is made when the utterance is closed."""
         return WholeUtterance(self.read)
 
     async def read(self, utterance: Utterance) -> Reading:
@@ -77,10 +77,10 @@ class Cascade(Interpreter):
             # What was heard need not wait for what the model would have made of it: the rest is asked for.
             logger.warning("%s: the text model did not answer, the parser's reading stands (%s)", self.name, fault)
             return parsed
-        return self._checked(read, parsed, transcript)
+        return self._check_words(read, parsed, transcript)
 
     def _is_enough(self, parsed: Reading) -> bool:
-        """Has the parser, where it goes first, a command, or one value that may stand for every field required?"""
+        """Whether the parser goes first and found a command, or a valid value for every required field."""
         if self._settings.parser is Parser.FIRST and parsed.act not in DICTATED:
             return True
         values = {name: field.value for name, field in parsed.fields.items() if field.value is not None}
@@ -92,27 +92,27 @@ class Cascade(Interpreter):
             and all(self._catalogue.knows(self._form[name].catalogue, value) for name, value in values.items())
         )
 
-    def _checked(self, read: Reading, parsed: Reading, transcript: Transcript) -> Reading:
-        """The model's reading, as far as the transcript bears it out."""
-        spellings = (transcript.text, self._parser.mended(transcript.text))
-        borne = borne_out(read, spellings, parsed.fields)
+    def _check_words(self, read: Reading, parsed: Reading, transcript: Transcript) -> Reading:
+        """The model's reading, without values whose words are not in the transcript."""
+        spellings = (transcript.text, self._parser.correct_labels(transcript.text))
+        borne = keep_borne_out(read, spellings, parsed.fields)
         sure = self._settings.confidence if transcript.confidence is None else transcript.confidence
         return replace(
             borne,
             interpreter=f"{transcript.transcriber} + {read.interpreter}",
             words=parsed.words,
             preface=parsed.preface,
-            fields={name: _as_sure(field, transcript, sure) for name, field in borne.fields.items()},
-            usage=_together(transcript.usage, read.usage and with_cost(read.usage, self._settings)),
+            fields={name: _limit_confidence(field, transcript, sure) for name, field in borne.fields.items()},
+            usage=_sum_usage(transcript.usage, read.usage and with_cost(read.usage, self._settings)),
         )
 
 
-def _as_sure(field: FieldReading, transcript: Transcript, sure: float) -> FieldReading:
-    """As sure as the transcriber was: what reads a text cannot be surer of the sound."""
-    return doubted(replace(field, confidence=sure), transcript.words)
+def _limit_confidence(field: FieldReading, transcript: Transcript, sure: float) -> FieldReading:
+    """The field with the transcriber's confidence, which a reader of its text cannot exceed."""
+    return limit_by_words(replace(field, confidence=sure), transcript.words)
 
 
-def _together(transcribed: Usage | None, read: Usage | None) -> Usage | None:
+def _sum_usage(transcribed: Usage | None, read: Usage | None) -> Usage | None:
     if transcribed is None or read is None:
         return transcribed or read
     costs = [cost for cost in (transcribed.cost_usd, read.cost_usd) if cost is not None]

@@ -1,9 +1,8 @@
-"""Hallucinations: texts that transcribers are known to write for silence and noise.
+"""Hallucinations: detects texts that transcribers write for silence and noise.
 
-Models trained on captioned videos answer silence and noise with the captions' stock phrases, repeat a phrase without
-end, or hand back the prompt they were given. Such a text is set aside as a whole: nothing of it may become a record.
-The phrases are those reported again and again for Whisper and its kin; each was seen as the whole text of a clip
-without speech, so they count only where nothing else was written.
+Models trained on captioned videos then write stock phrases of captions, repeat a phrase without end, or return their
+prompt. Such a text is discarded as a whole. The phrases are known of Whisper and its kin, each as the whole text of a
+clip without speech, so they count only as a whole text.
 """
 
 from __future__ import annotations
@@ -36,17 +35,17 @@ _ECHO_WORDS = 4
 that "pallet … units … dock" of an operator never runs so far along with one."""
 
 
-def hallucination(text: str, prompt: str = "") -> Hallucination | None:
-    """Why a text is not to be believed; None where nothing speaks against it. `prompt` is what the model was given."""
+def detect_hallucination(text: str, prompt: str = "") -> Hallucination | None:
+    """The kind of hallucination that a text is; None where it is none. `prompt` is the model's prompt."""
     said = _words(text)
     if not said:
         return None
     phrase = " ".join(said)
-    if _halved(phrase) in _STOCK_PHRASES or phrase.startswith(_CREDITS):
+    if _collapse_repetition(phrase) in _STOCK_PHRASES or phrase.startswith(_CREDITS):
         return Hallucination.STOCK_PHRASE
-    if _loops(said):
+    if _is_looping(said):
         return Hallucination.LOOP
-    if _echoes(said, _words(prompt)):
+    if _echoes_prompt(said, _words(prompt)):
         return Hallucination.PROMPT_RETURNED
     return None
 
@@ -57,8 +56,8 @@ def _words(text: str) -> list[str]:
     return re.sub(r"[^\w\s]", "", apart).split()
 
 
-def _halved(phrase: str) -> str:
-    """A phrase that is only repeated, once: "thank you thank you" becomes "thank you"."""
+def _collapse_repetition(phrase: str) -> str:
+    """A phrase that is said twice, once: "thank you thank you" becomes "thank you"."""
     words = phrase.split()
     for size in range(1, len(words) // 2 + 1):
         times, rest = divmod(len(words), size)
@@ -67,18 +66,18 @@ def _halved(phrase: str) -> str:
     return phrase
 
 
-def _loops(said: Sequence[str]) -> bool:
+def _is_looping(said: Sequence[str]) -> bool:
     sizes = (1, *range(_LEAST_LOOP, len(said) // _LOOP_TIMES + 1))
     return any(_repeats(said, size, max(_LOOP_TIMES, math.ceil(_LOOP_WORDS / size))) for size in sizes)
 
 
 def _repeats(said: Sequence[str], size: int, times: int) -> bool:
-    """Does some run of `size` words stand `times` times in a row?"""
+    """Whether a run of `size` words is repeated `times` times without a gap."""
     whole = size * times
     starts = range(len(said) - whole + 1)
     return any(list(said[at : at + whole]) == list(said[at : at + size]) * times for at in starts)
 
 
-def _echoes(said: Sequence[str], prompt: Sequence[str]) -> bool:
+def _echoes_prompt(said: Sequence[str], prompt: Sequence[str]) -> bool:
     given = {tuple(prompt[at : at + _ECHO_WORDS]) for at in range(len(prompt) - _ECHO_WORDS + 1)}
     return any(tuple(said[at : at + _ECHO_WORDS]) in given for at in range(len(said) - _ECHO_WORDS + 1))

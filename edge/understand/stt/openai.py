@@ -9,15 +9,15 @@ from pydantic import BaseModel
 
 from dockvoice_protocol.records import Hallucination, Word
 from edge.config import Detail
-from edge.understand.llm.chunks import wav
+from edge.understand.llm.chunks import to_wav
 from edge.understand.stt.transcriber import (
     Expected,
     PieceTranscript,
     Request,
     TranscriberWire,
-    flac,
-    likelihood,
-    spread,
+    spread_words,
+    to_flac,
+    to_probability,
 )
 
 _NO_SPEECH, _DOUBTFUL = 0.6, -1.0
@@ -26,17 +26,17 @@ than the first as the probability of no speech, and less than the second as the 
 
 
 class OpenAiWire(TranscriberWire):
-    """One model of a server of OpenAI's shape."""
+    """The wire format of OpenAI's transcription endpoint, for one model."""
 
     def __init__(self, path: str, model: str, expected: Expected, detail: Detail | None = None) -> None:
-        """`detail` unset: as the model's name says."""
+        """`detail` None: derived from the model's name."""
         super().__init__(model, expected)
         self._path = path
-        self._detail = detail or _detail(model)
+        self._detail = detail or _detail_of_model(model)
 
     def request(self, pcm: bytes) -> Request:
         """The sound as FLAC, with the language and the words to expect."""
-        data: dict[str, str | list[str]] = {"model": self.model, **self._guidance()}
+        data: dict[str, str | list[str]] = {"model": self.model, **self._hint_fields()}
         match self._detail:
             case Detail.WORDS:
                 data |= {"response_format": "verbose_json", "timestamp_granularities[]": ["word", "segment"]}
@@ -44,13 +44,13 @@ class OpenAiWire(TranscriberWire):
                 data |= {"response_format": "json", "include[]": ["logprobs"]}
             case Detail.TEXT:
                 data |= {"response_format": "json"}
-        return Request(self._path, files={"file": ("utterance.flac", flac(pcm), "audio/flac")}, data=data)
+        return Request(self._path, files={"file": ("utterance.flac", to_flac(pcm), "audio/flac")}, data=data)
 
-    def _guidance(self) -> dict[str, str | list[str]]:
-        """The language and the words to expect, in the fields that this model heeds.
+    def _hint_fields(self) -> dict[str, str | list[str]]:
+        """The language and the expected words, in the parameters that this model supports.
 
-        gpt-transcribe has fields of its own (https://developers.openai.com/cookbook/examples/
-        migrating_from_whisper_to_gpt_transcribe), and lets those of the older ones pass without heeding them.
+        gpt-transcribe has its own (https://developers.openai.com/cookbook/examples/
+        migrating_from_whisper_to_gpt_transcribe), and ignores those of older models.
         """
         if self.model.lower().startswith("gpt-transcribe"):
             words = list(self.expected.phrases)
@@ -60,7 +60,7 @@ class OpenAiWire(TranscriberWire):
 
     def parse(self, answer: Any, seconds: float) -> PieceTranscript:
         """Parse the text and the model's confidence in it."""
-        return _whispered(_WhisperAnswer.model_validate(answer), seconds)
+        return _to_piece_transcript(_WhisperAnswer.model_validate(answer), seconds)
 
 
 class _Word(BaseModel):
@@ -101,28 +101,28 @@ class _WhisperAnswer(BaseModel):
     usage: _Usage | None = None
 
 
-def _whispered(answer: _WhisperAnswer, seconds: float) -> PieceTranscript:
+def _to_piece_transcript(answer: _WhisperAnswer, seconds: float) -> PieceTranscript:
     segments = answer.segments or []
     tokens = answer.usage or _Usage()
     counted = tokens.input_token_details or _TokensIn()
-    confidence, words = _sureness(answer, segments, seconds)
+    confidence, words = _find_confidences(answer, segments, seconds)
     return PieceTranscript(
         text=answer.text.strip(),
         confidence=confidence,
         words=words,
-        hallucination=Hallucination.NO_SPEECH if _silent(segments) else None,
+        hallucination=Hallucination.NO_SPEECH if _is_silent(segments) else None,
         text_tokens_in=counted.text_tokens,
         audio_tokens_in=counted.audio_tokens,
         tokens_out=tokens.output_tokens,
     )
 
 
-def _sureness(
+def _find_confidences(
     answer: _WhisperAnswer, segments: Sequence[_Segment], seconds: float
 ) -> tuple[float | None, tuple[Word, ...]]:
-    """The confidence of the whole, and the words where each has one of its own."""
+    """The confidence of the whole text, and the words where each has its own."""
     if answer.logprobs:
-        words = _joined(answer.logprobs, seconds)
+        words = _join_tokens(answer.logprobs, seconds)
         return min((word.confidence for word in words), default=None), words
     timed = answer.words or [word for segment in segments for word in segment.words or ()]
     known = [word.probability for word in timed if word.probability is not None]
@@ -131,11 +131,11 @@ def _sureness(
         return min(known), tuple(Word(word.word.strip(), word.start, word.end, sure) for word, sure in pairs)
     # The mean of a segment measures no one word: it counts only where Whisper itself would not believe the segment.
     low = [mean for segment in segments if (mean := segment.avg_logprob) is not None and mean < _DOUBTFUL]
-    return (likelihood(min(low)) if low else None), ()
+    return (to_probability(min(low)) if low else None), ()
 
 
-def _joined(tokens: Sequence[_Token], seconds: float) -> tuple[Word, ...]:
-    """Tokens as words: a space begins one, and it is as sure as its least sure token."""
+def _join_tokens(tokens: Sequence[_Token], seconds: float) -> tuple[Word, ...]:
+    """Join tokens to words: a space begins one, and its confidence is that of its least sure token."""
     texts: list[str] = []
     sure: list[float] = []
     for token in tokens:
@@ -143,18 +143,18 @@ def _joined(tokens: Sequence[_Token], seconds: float) -> tuple[Word, ...]:
             texts.append("")
             sure.append(1.0)
         texts[-1] += token.token.strip()
-        sure[-1] = min(sure[-1], likelihood(token.logprob))
-    return spread(texts, sure, seconds)
+        sure[-1] = min(sure[-1], to_probability(token.logprob))
+    return spread_words(texts, sure, seconds)
 
 
-def _silent(segments: Sequence[_Segment]) -> bool:
+def _is_silent(segments: Sequence[_Segment]) -> bool:
     figures = [(segment.no_speech_prob, segment.avg_logprob) for segment in segments]
     return bool(figures) and all(
         silent is not None and mean is not None and silent > _NO_SPEECH and mean < _DOUBTFUL for silent, mean in figures
     )
 
 
-def _detail(model: str) -> Detail:
+def _detail_of_model(model: str) -> Detail:
     name = model.lower()
     if "gpt-4o" in name and "diarize" not in name:
         return Detail.LOGPROBS
@@ -165,7 +165,7 @@ _PATH = "/inference"  # Of examples/server of ggml-org/whisper.cpp.
 
 
 class WhisperCppWire(TranscriberWire):
-    """The one model that the server was started with: `model` is only what goes on record.
+    """The wire format of whisper.cpp, for the model that its server was started with; `model` is only recorded.
 
     The server must know the language: a model whose name ends in `.en` knows English only.
     """
@@ -180,11 +180,11 @@ class WhisperCppWire(TranscriberWire):
         }
         if self.expected.prompt:
             data["prompt"] = self.expected.prompt
-        return Request(_PATH, files={"file": ("utterance.wav", wav(pcm), "audio/wav")}, data=data)
+        return Request(_PATH, files={"file": ("utterance.wav", to_wav(pcm), "audio/wav")}, data=data)
 
     def parse(self, answer: Any, seconds: float) -> PieceTranscript:
         """Parse the text and its words."""
-        return _whispered(_WhisperAnswer.model_validate(answer), seconds)
+        return _to_piece_transcript(_WhisperAnswer.model_validate(answer), seconds)
 
 
 _MISTRAL_PATH = "/v1/audio/transcriptions"
@@ -192,7 +192,7 @@ _MOST_WORDS = 100  # Words to expect that a request takes (https://docs.mistral.
 
 
 class MistralWire(TranscriberWire):
-    """One model, for example `voxtral-mini-transcribe-3-0`. It gives no confidence, and no times of words."""
+    """Mistral's wire format, for models such as `voxtral-mini-transcribe-3-0`: no confidences, no word times."""
 
     def request(self, pcm: bytes) -> Request:
         """The sound as FLAC, with the language and the words to expect."""
@@ -204,7 +204,7 @@ class MistralWire(TranscriberWire):
             "temperature": "0",
             **({"context_bias": words} if words else {}),
         }
-        return Request(_MISTRAL_PATH, files={"file": ("utterance.flac", flac(pcm), "audio/flac")}, data=data)
+        return Request(_MISTRAL_PATH, files={"file": ("utterance.flac", to_flac(pcm), "audio/flac")}, data=data)
 
     def parse(self, answer: Any, seconds: float) -> PieceTranscript:
         """Parse the text and the name of the model."""

@@ -12,8 +12,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from pydantic.alias_generators import to_camel, to_pascal
 
 from dockvoice_protocol.records import Word
-from edge.understand.llm.chunks import wav
-from edge.understand.stt.transcriber import Expected, PieceTranscript, Request, TranscriberWire, flac, likelihood
+from edge.understand.llm.chunks import to_wav
+from edge.understand.stt.transcriber import Expected, PieceTranscript, Request, TranscriberWire, to_flac, to_probability
 
 _AZURE_PATH = "/speech/recognition/conversation/cognitiveservices/v1"
 
@@ -21,17 +21,17 @@ _AZURE_TICKS = 10_000_000  # Offsets and durations are counted in steps of 100 n
 
 
 class AzureWire(TranscriberWire):
-    """The service's own model for the language."""
+    """Azure's wire format, for its own model of the language."""
 
     def __init__(self, model: str, expected: Expected) -> None:
-        """`model` is only what goes on record: the region and the language settle which one it is."""
+        """`model` is only recorded: the region and the language determine which one answers."""
         super().__init__(model, replace(expected, prompt=""))  # this API takes none
 
     def request(self, pcm: bytes) -> Request:
         """The sound as WAV, whose format the header must spell out."""
         return Request(
             _AZURE_PATH,
-            content=wav(pcm),
+            content=to_wav(pcm),
             params={"language": self.expected.regional, "format": "detailed", "profanity": "raw"},
             headers={"content-type": "audio/wav; codecs=audio/pcm; samplerate=16000", "accept": "application/json"},
         )
@@ -54,7 +54,7 @@ class AzureWire(TranscriberWire):
 
 
 class _AzureStatus(StrEnum):
-    """What became of the request; `Error` is left out, since it is no answer."""
+    """Azure's result codes, but for `Error`."""
 
     SUCCESS = "Success"
     NO_MATCH = "NoMatch"
@@ -94,14 +94,14 @@ _WITH_KEYTERMS = ("nova-3", "flux")
 
 
 class DeepgramWire(TranscriberWire):
-    """One model, for example `nova-3`."""
+    """Deepgram's wire format, for models such as `nova-3`."""
 
     def __init__(self, model: str, expected: Expected) -> None:
-        """The language is told, and what is likely said."""
+        """The language and the expected words are sent as parameters."""
         super().__init__(model, expected if model.startswith(_WITH_KEYTERMS) else replace(expected, prompt=""))
 
     def request(self, pcm: bytes) -> Request:
-        """The sound as FLAC. No figures are made of words: "seven four two, twelve" might come as 74212."""
+        """The sound as FLAC. Numbers stay words: "seven four two, twelve" might be written 74212."""
         terms = list(self.expected.phrases)
         params: dict[str, str | list[str]] = {
             "model": self.model,
@@ -110,7 +110,7 @@ class DeepgramWire(TranscriberWire):
             "numerals": "false",
             **({"keyterm": terms} if terms else {}),
         }
-        return Request(_DEEPGRAM_PATH, content=flac(pcm), params=params, headers={"content-type": "audio/flac"})
+        return Request(_DEEPGRAM_PATH, content=to_flac(pcm), params=params, headers={"content-type": "audio/flac"})
 
     def parse(self, answer: Any, seconds: float) -> PieceTranscript:
         """Parse the first alternative of the one channel."""
@@ -118,10 +118,10 @@ class DeepgramWire(TranscriberWire):
         best = read.results.channels[0].alternatives[0]
         words = tuple(Word(word.word, word.start, word.end, word.confidence) for word in best.words)
         sure = min((word.confidence for word in words), default=None)
-        return PieceTranscript(best.transcript.strip(), sure, words, model=self._answered(read.metadata.model_info))
+        return PieceTranscript(best.transcript.strip(), sure, words, model=self._served_model(read.metadata.model_info))
 
-    def _answered(self, told: Mapping[str, _DeepgramModel]) -> str | None:
-        """The kind of model that answered; the one asked for where that is of the kind: "nova-3-medical", "nova-3"."""
+    def _served_model(self, told: Mapping[str, _DeepgramModel]) -> str | None:
+        """The model that answered; the one asked for where it is of that kind: "nova-3-medical", "nova-3"."""
         kind = next((model.arch for model in told.values()), None)
         return self.model if kind is None or self.model.startswith(kind) else kind
 
@@ -167,13 +167,10 @@ _LONGEST_TERM, _MOST_WORDS = 50, 5
 
 
 class ScribeWire(TranscriberWire):
-    """One model, for example `scribe_v2`."""
+    """ElevenLabs' wire format, for models such as `scribe_v2`."""
 
     def request(self, pcm: bytes) -> Request:
-        """The sound as FLAC; sounds that are no words are not to be written down.
-
-        The language is told, so that it need not be guessed from a few words.
-        """
+        """The sound as FLAC, with the language; sounds other than words are not to be transcribed."""
         known = () if self.model.startswith("scribe_v1") else self.expected.phrases  # scribe_v1 takes none
         terms = [term for term in known if len(term) <= _LONGEST_TERM and len(term.split()) <= _MOST_WORDS]
         data: dict[str, str | list[str]] = {
@@ -184,14 +181,14 @@ class ScribeWire(TranscriberWire):
             "temperature": "0",
             **({"keyterms": terms} if terms else {}),
         }
-        return Request(_SCRIBE_PATH, files={"file": ("utterance.flac", flac(pcm), "audio/flac")}, data=data)
+        return Request(_SCRIBE_PATH, files={"file": ("utterance.flac", to_flac(pcm), "audio/flac")}, data=data)
 
     def parse(self, answer: Any, seconds: float) -> PieceTranscript:
         """Parse the text and its words, without the spaces and noises, which come as words too."""
         read = _ScribeAnswer.model_validate(answer)
         said = [word for word in read.words if word.type == "word"]
         words = tuple(
-            Word(word.text.strip(), word.start, word.end, likelihood(word.logprob))
+            Word(word.text.strip(), word.start, word.end, to_probability(word.logprob))
             for word in said
             if word.start is not None and word.end is not None and word.logprob is not None
         )
@@ -213,10 +210,10 @@ class _ScribeAnswer(BaseModel):
 
 
 class GoogleWire(TranscriberWire):
-    """One model in one region of one project."""
+    """Google's wire format, for one model in one region of one project."""
 
     def __init__(self, project: str, region: str, model: str, expected: Expected) -> None:
-        """The client's own project and region."""
+        """`project` and `region` are the client's."""
         super().__init__(model, expected)
         self._path = f"/v2/projects/{project}/locations/{region}/recognizers/_:recognize"
 
@@ -229,7 +226,7 @@ class GoogleWire(TranscriberWire):
             "features": {"enableWordConfidence": True, "enableWordTimeOffsets": True},
             **({"adaptation": self._adaptation()} if self.expected.phrases else {}),
         }
-        return Request(self._path, json={"config": config, "content": base64.b64encode(flac(pcm)).decode()})
+        return Request(self._path, json={"config": config, "content": base64.b64encode(to_flac(pcm)).decode()})
 
     def _adaptation(self) -> dict[str, Any]:
         """The words to expect, given along with the request (SpeechAdaptation of google-cloud-speech 2.41.0)."""
@@ -246,12 +243,12 @@ class GoogleWire(TranscriberWire):
         return PieceTranscript(text.strip(), min(sure, default=None), _google_words(best, seconds))
 
 
-def _google_seconds(duration: object) -> object:
-    """A duration of protobuf's JSON: "0.400s"."""
+def _parse_google_duration(duration: object) -> object:
+    """Strip the unit of a protobuf JSON duration, "0.400s"; other values are returned as they are."""
     return duration.removesuffix("s") if isinstance(duration, str) else duration
 
 
-_GoogleSeconds = Annotated[float, BeforeValidator(_google_seconds)]
+_GoogleSeconds = Annotated[float, BeforeValidator(_parse_google_duration)]
 
 
 class _GoogleWord(BaseModel):
@@ -280,7 +277,7 @@ class _GoogleAnswer(BaseModel):
 
     @model_validator(mode="after")
     def _is_an_answer(self) -> Self:
-        """Silence is an answer with metadata and no results; another document is a fault."""
+        """Raise ValueError without metadata and results; metadata alone is silence."""
         if self.metadata is None and not self.results:
             raise ValueError("neither results nor metadata")
         return self

@@ -1,7 +1,6 @@
-"""A transcribing service behind a client: asked and answered alike, whatever its wire protocol looks like.
+"""Transcribers: requests to a transcription service, in its wire format, and its transcripts.
 
-What it writes is believed only so far: a text that is known to come where nothing was said is set aside, and the
-transcript says why.
+A transcript that is a known hallucination is discarded, with the reason.
 """
 
 from __future__ import annotations
@@ -24,12 +23,12 @@ from dockvoice_protocol.records import Hallucination, Transcript, Usage, Word
 from edge.config import TranscriberSettings
 from edge.ports import Transcriber
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Utterance
-from edge.understand.llm.chunks import pieces
+from edge.understand.llm.chunks import split_at_pauses
 from edge.understand.prices import with_cost
 from edge.understand.remote.client import Client, ServiceAnswer
 from edge.understand.remote.failures import AnswerFault, Garbled, TryLater
 from edge.understand.remote.served_models import Answerer
-from edge.understand.stt.hallucinations import hallucination
+from edge.understand.stt.hallucinations import detect_hallucination
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class PieceTranscript:
-    """What a service heard in one piece of sound."""
+    """A service's transcript of one piece of sound."""
 
     text: str = field(repr=False)
     confidence: float | None = None
@@ -80,19 +79,19 @@ class TranscriberWire(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What the operator is expected to speak."""
+    """The language and the words that the operator is expected to speak."""
 
     language: str  # A tag such as "en" or "de-AT".
     prompt: str = ""  # The words the model is told to expect; empty: none.
 
     @property
     def phrases(self) -> tuple[str, ...]:
-        """The words to expect one by one, for services that take them so."""
+        """The expected words as a list, for services that take one."""
         return tuple(self.prompt.split(", ")) if self.prompt else ()
 
     @property
     def short(self) -> str:
-        """The language alone: "de"."""
+        """The language code without a region: "de"."""
         return self.language.replace("_", "-").split("-")[0].lower()
 
     @property
@@ -103,26 +102,26 @@ class Expected:
         return str(table(self.short, "voices")["region"])
 
 
-def hints(form: Form, language: str) -> str:
-    """The form's labels and units, as a prompt. Never a value: models hand plausible records back for noise."""
+def label_hints(form: Form, language: str) -> str:
+    """The form's labels and units, as a prompt. No values: models return plausible ones for noise."""
     wordings = [field.wording(language) for field in form.fields]
     return ", ".join(dict.fromkeys(word for wording in wordings for word in (*wording.labels, *wording.units)))
 
 
-def flac(pcm: bytes) -> bytes:
-    """Sound as a FLAC file, half the size of a WAV file and the same sound."""
+def to_flac(pcm: bytes) -> bytes:
+    """Encode sound as FLAC, losslessly, at half the size of WAV."""
     file = io.BytesIO()
     soundfile.write(file, np.frombuffer(pcm, dtype="<i2"), SAMPLE_RATE, format="FLAC", subtype="PCM_16")
     return file.getvalue()
 
 
-def likelihood(logprob: float) -> float:
-    """A probability, 0 to 1, from its natural logarithm. What is no number, or above 0, is taken for no certainty."""
+def to_probability(logprob: float) -> float:
+    """The probability, 0 to 1, of a natural log probability; 0 for NaN and values above 0."""
     return math.exp(logprob) if logprob <= 0 else 0.0
 
 
-def spread(texts: Sequence[str], confidences: Sequence[float], seconds: float) -> tuple[Word, ...]:
-    """Words of which only the order is known: they share the sound by their letters. Nothing may rest on the times."""
+def spread_words(texts: Sequence[str], confidences: Sequence[float], seconds: float) -> tuple[Word, ...]:
+    """Words without known times, spread over the sound in proportion to their letters."""
     whole = sum(map(len, texts)) or 1
     words: list[Word] = []
     at = 0
@@ -143,7 +142,7 @@ class _Part:
 
 
 class CloudTranscriber(Transcriber):
-    """Asks one service for the words of an utterance, in pieces where it is longer than the service takes."""
+    """Transcribes utterances with one service, long ones in pieces."""
 
     def __init__(self, settings: TranscriberSettings, client: Client, wire: TranscriberWire) -> None:
         self._answerer = Answerer(client.name, client.settings.kind, wire.model)
@@ -153,19 +152,19 @@ class CloudTranscriber(Transcriber):
         self._wire = wire
 
     async def transcribe(self, utterance: Utterance, within_s: float) -> Transcript:
-        """The words of the utterance; digital silence is not sent. Raises a kind of Unavailable as the client does."""
+        """The transcript; digital silence is not sent. Raises Unavailable, as the client does."""
         pcm = utterance.segment.pcm
         if not pcm.strip(b"\0"):
             return Transcript(self.name, "", None)
         ends = time.monotonic() + within_s
         parts: list[_Part] = []
         at = 0
-        for piece in pieces(pcm, self._settings.max_seconds):
-            parts.append(await self._part(piece, at / SAMPLE_BYTES / SAMPLE_RATE, ends - time.monotonic()))
+        for piece in split_at_pauses(pcm, self._settings.max_seconds):
+            parts.append(await self._transcribe_piece(piece, at / SAMPLE_BYTES / SAMPLE_RATE, ends - time.monotonic()))
             at += len(piece)
-        return self._transcript([part for part in parts if part.heard.text], parts)
+        return self._join_parts([part for part in parts if part.heard.text], parts)
 
-    async def _part(self, pcm: bytes, start: float, within_s: float) -> _Part:
+    async def _transcribe_piece(self, pcm: bytes, start: float, within_s: float) -> _Part:
         if within_s <= 0:
             raise TryLater(self._client.name, "no time was left for the rest of a long utterance; give it more")
         asked = self._wire.request(pcm)
@@ -190,11 +189,11 @@ class CloudTranscriber(Transcriber):
             garbled = Garbled(self._client.name, AnswerFault.WRONG_SHAPE, where, answer.request_id)
             garbled.usage = with_cost(Usage(self._client.name, self._wire.model, audio_seconds=seconds), self._settings)
             raise garbled from None
-        disbelief = heard.hallucination or hallucination(heard.text, self._wire.expected.prompt)
+        disbelief = heard.hallucination or detect_hallucination(heard.text, self._wire.expected.prompt)
         return heard if disbelief is None else replace(heard, text="", words=(), hallucination=disbelief)
 
-    def _transcript(self, said: Sequence[_Part], parts: Sequence[_Part]) -> Transcript:
-        """All parts as one. It is as sure as its least sure part, and words count only where all parts have them."""
+    def _join_parts(self, said: Sequence[_Part], parts: Sequence[_Part]) -> Transcript:
+        """Join the pieces, with the lowest confidence, and with words only if all pieces have them."""
         known = [part.heard.confidence for part in said]
         answered = next((part.heard.model for part in reversed(parts) if part.heard.model), None)
         timed = all(part.heard.words for part in said)
@@ -208,11 +207,11 @@ class CloudTranscriber(Transcriber):
                 for word in part.heard.words
                 if timed
             ),
-            self._usage(parts, answered),
+            self._sum_usage(parts, answered),
             next((part.heard.hallucination for part in parts if part.heard.hallucination and not said), None),
         )
 
-    def _usage(self, parts: Sequence[_Part], answered: str | None) -> Usage:
+    def _sum_usage(self, parts: Sequence[_Part], answered: str | None) -> Usage:
         taken = Usage(
             client=self._client.name,
             model=self._answerer.model(answered),

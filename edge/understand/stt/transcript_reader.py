@@ -1,7 +1,6 @@
-"""Transcripts to readings: misspelt labels recognised, values parsed by the form, a model kept to the text.
+"""Transcripts to readings: corrects misspelt labels, parses values, and checks a model's reading against the text.
 
-That a value is what its words say, digit by digit, is settled before (`verbatim`). Here the words must stand in the
-transcript as they are: a model that reads text has heard nothing else.
+That a value equals its words digit by digit is checked before (`verbatim`); here the words must be in the transcript.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ from dockvoice_protocol.forms.spoken import understood, vocabulary
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.forms.spoken.reader import transcribed
 from dockvoice_protocol.records import Act, FieldReading, Hallucination, NotUnderstood, Reading, Transcript, Word
-from edge.understand.proposal import proposed
-from edge.understand.stt.transcriber import spread
+from edge.understand.proposal import build_reading
+from edge.understand.stt.transcriber import spread_words
 
 _TELLING = 3
 """So many consonants in a label tell it from most words. "Dock" has two, and so do "duck", "take" and "dog"."""
@@ -58,44 +57,44 @@ _GLUED = re.compile(r"\b(?:um|uh)(?=[a-z]{4})", re.IGNORECASE)  # A hesitation r
 _WORD = re.compile(r"[^\W\d_]+(?:'s)?")
 
 
-def relabelled(text: str, form: Form, known: Iterable[str]) -> str:
-    """The text, with every word that sounds like one label or unit of the form, and is no known word, spelt as that.
+def correct_labels(text: str, form: Form, known: Iterable[str]) -> str:
+    """The text, with each unknown word that sounds like labels or units of the form replaced by the most similar.
 
-    `known` are the words that mean something as they stand: numbers, letters, links, catalogue names.
+    `known`: words that stay as they are: numbers, letters, links, catalogue names.
     """
-    own = frozenset(_own(form))
+    own = frozenset(_label_words(form))
     taken = own | {word.casefold() for word in known}
 
     def spelt(match: re.Match[str]) -> str:
         word = match[0].casefold()
-        meant = [] if word in taken else [label for label in own if sounds_like(word, label)]
-        return max(meant, key=lambda label: (_alike(word, label), label), default=match[0])
+        meant = [] if word in taken else [label for label in own if _sounds_like(word, label)]
+        return max(meant, key=lambda label: (_similarity(word, label), label), default=match[0])
 
     return _WORD.sub(spelt, _GLUED.sub("um ", _SIGH.sub("uh", text)))
 
 
-def sounds_like(word: str, label: str) -> bool:
-    """Whether a word, in small letters, may be a misspelling of the label."""
-    return _alone_like(word, label) or _alone_like(_INFLECTED.sub("", word), label)
+def _sounds_like(word: str, label: str) -> bool:
+    """Whether a lower-case word may be a misspelling of the label."""
+    return _sounds_like_one_way(word, label) or _sounds_like_one_way(_INFLECTED.sub("", word), label)
 
 
-def _alone_like(word: str, label: str) -> bool:
-    heard, meant, alike = sound(word), sound(label), _alike(word, label)
+def _sounds_like_one_way(word: str, label: str) -> bool:
+    heard, meant, alike = _consonant_key(word), _consonant_key(label), _similarity(word, label)
     if len(meant) < _TELLING:
         return heard == meant and alike >= _ALIKE_SHORT
     return (heard == meant and alike >= _ALIKE) or (heard == meant[1:] and alike >= _ALIKE_BUT_FIRST)
 
 
-def _alike(word: str, label: str) -> float:
+def _similarity(word: str, label: str) -> float:
     return SequenceMatcher(None, word, label).ratio()
 
 
-def sound(word: str) -> str:
-    """A word's consonants, each by its class and none twice in a row: "pallet", "ballad" and "palette" are "plt"."""
+def _consonant_key(word: str) -> str:
+    """A word's consonants by class, without repeats: "pallet", "ballad" and "palette" are "plt"."""
     return re.sub(r"(.)\1+", r"\1", word.translate(_CLASSES))
 
 
-def _own(form: Form) -> Iterator[str]:
+def _label_words(form: Form) -> Iterator[str]:
     for field in form.fields:
         for phrase in (*field.labels, *field.units.keys(), *field.units.values()):
             yield from phrase.casefold().split()
@@ -119,46 +118,43 @@ class TranscriptReader:
         self._known = vocabulary(form, catalogue) if language[:2] == _ENGLISH else None
 
     def read(self, transcript: Transcript, confidence: float, seconds: float) -> Reading:
-        """What the words say. `confidence` stands in where the transcriber gives none; the sound lasts `seconds`."""
+        """The reading of a transcript. `confidence`: for transcribers that give none; `seconds`: the sound's length."""
         sure = confidence if transcript.confidence is None else transcript.confidence
         words = _words_of(transcript, sure, seconds)
         if not transcript.text:
             silent = transcript.hallucination is None or transcript.hallucination in _SILENT
             reason = NotUnderstood.NO_WORDS if silent else NotUnderstood.NOT_DICTATION
             return Reading(transcript.transcriber, self._form.name, words, {}, reason, usage=transcript.usage)
-        text = self.mended(transcript.text)
+        text = self.correct_labels(transcript.text)
         language, known = language_named(self._language), (self._form, self._catalogue)
         said = understood(transcribed(text, *known, language, sure), *known, language)
-        fields = {name: doubted(field, transcript.words) for name, field in said.fields.items()}
+        fields = {name: limit_by_words(field, transcript.words) for name, field in said.fields.items()}
         before, meant = said.preface_words(), understood(words, *known, language)
-        reading = proposed(transcript.transcriber, *known, words, fields, language, preface=before, meant=meant)
+        reading = build_reading(transcript.transcriber, *known, words, fields, language, preface=before, meant=meant)
         return replace(reading, usage=transcript.usage)
 
-    def mended(self, text: str) -> str:
-        """The text with the form's labels spelt as the form has them, in English; as it is in other languages."""
-        return text if self._known is None else relabelled(text, self._form, self._known)
+    def correct_labels(self, text: str) -> str:
+        """The text with misspelt labels of the form corrected, in English; unchanged in other languages."""
+        return text if self._known is None else correct_labels(text, self._form, self._known)
 
 
 def _words_of(transcript: Transcript, sure: float, seconds: float) -> tuple[Word, ...]:
-    """The words as they go on record: with their own times where the service gives them."""
+    """The words to record: with their own times where the service gives them, else spread over the sound."""
     if transcript.hallucination is not None:
         return (Word(_UNBELIEVED.format(transcript.hallucination), 0.0, seconds, 0.0),)
     texts = transcript.text.split()
-    return transcript.words or spread(texts, [sure] * len(texts), seconds)
+    return transcript.words or spread_words(texts, [sure] * len(texts), seconds)
 
 
-def doubted(field: FieldReading, words: Iterable[Word]) -> FieldReading:
-    """The field as sure as the least sure of its words in the transcript, where words have a confidence of their own.
-
-    Which mention of a word is meant is not known, so that the least sure one counts.
-    """
+def limit_by_words(field: FieldReading, words: Iterable[Word]) -> FieldReading:
+    """The field, with the least confidence that its words have anywhere in the transcript; unchanged without any."""
     wanted = set(field.words)
-    sure = [word.confidence for word in words if wanted & set(bare(word.text))]
+    sure = [word.confidence for word in words if wanted & set(bare_words(word.text))]
     return replace(field, confidence=min(sure)) if sure else field
 
 
-def bare(text: str) -> list[str]:
-    """The words of a text in small letters without punctuation, as a field's words are given."""
+def bare_words(text: str) -> list[str]:
+    """The words of a text in lower case, without punctuation."""
     apart = "".join(character if character.isalnum() or character == "'" else " " for character in text.casefold())
     return apart.split()
 
@@ -167,28 +163,27 @@ DICTATED = frozenset({Act.RECORD, Act.AMEND})
 """Acts whose fields carry the words; the words of any other stand in the reading itself."""
 
 
-def borne_out(read: Reading, transcripts: Sequence[str], parsed: Mapping[str, FieldReading]) -> Reading:
-    """The reading with those values alone whose words stand in the transcript; an act without its words is none.
+def keep_borne_out(read: Reading, transcripts: Sequence[str], parsed: Mapping[str, FieldReading]) -> Reading:
+    """The reading without values whose words are not in the transcript; an act without its words is not understood.
 
-    `transcripts` is the one transcript in every spelling that is allowed: as it was written, and with the form's labels
-    mended, which models do too. `parsed` is what the form's own parser made of it: where it read another value, that
-    one stands beside as a rival.
+    `transcripts`: the transcript in all allowed spellings, as written and with labels corrected. `parsed`: the form's
+    own parser's fields, whose differing values are added as rivals.
     """
-    spellings = [bare(transcript) for transcript in transcripts]
-    if read.act not in DICTATED and not _stand([word.text for word in read.words], spellings):
+    spellings = [bare_words(transcript) for transcript in transcripts]
+    if read.act not in DICTATED and not _is_in_any([word.text for word in read.words], spellings):
         return Reading(read.interpreter, read.form, (), {}, NotUnderstood.NOT_DICTATION, usage=read.usage)
     fields = {
-        name: field if _stand(field.words, spellings) else replace(field, value=None, rivals=())
+        name: field if _is_in_any(field.words, spellings) else replace(field, value=None, rivals=())
         for name, field in read.fields.items()
     }
-    return replace(read, fields={name: _beside(field, parsed.get(name)) for name, field in fields.items()})
+    return replace(read, fields={name: _with_rivals(field, parsed.get(name)) for name, field in fields.items()})
 
 
-def _stand(words: Sequence[str], spellings: Sequence[Sequence[str]]) -> bool:
+def _is_in_any(words: Sequence[str], spellings: Sequence[Sequence[str]]) -> bool:
     return any(_contains(said, words) for said in spellings)
 
 
-def _beside(field: FieldReading, parsed: FieldReading | None) -> FieldReading:
+def _with_rivals(field: FieldReading, parsed: FieldReading | None) -> FieldReading:
     if field.value is None or parsed is None or parsed.value is None:
         return field
     others = (*field.rivals, parsed.value, *parsed.rivals)
@@ -196,6 +191,6 @@ def _beside(field: FieldReading, parsed: FieldReading | None) -> FieldReading:
 
 
 def _contains(said: Sequence[str], words: Sequence[str]) -> bool:
-    wanted = [part for word in words for part in bare(word)]
+    wanted = [part for word in words for part in bare_words(word)]
     size = len(wanted)
     return size > 0 and any(list(said[at : at + size]) == wanted for at in range(len(said) - size + 1))

@@ -19,7 +19,7 @@ from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Unfinished
 from dockvoice_protocol.forms.catalogue import Catalogue
 from edge.agent.app import Agent
-from edge.agent.parts import Parts, form_named
+from edge.agent.parts import Parts, load_named_form
 from edge.config import Settings
 from edge.keep.evidence import Evidence
 from edge.keep.journal_thread import JournalThread
@@ -65,7 +65,7 @@ class WitnessedDesk(JournalThread):
 def live(life: Life, reader: Interpreter) -> None:
     """Run the agent, with this recogniser, to the end of a life. Raises Unfinished where something is owed then."""
     settings = load_settings(Settings, Path(life.settings))
-    form = form_named(settings, settings.forms.active)
+    form = load_named_form(settings, settings.forms.active)
     parts = Parts(settings, form, Catalogue.load(settings.catalogue_directory), reader)
     with closing(Ledger(Path(life.ledger))) as ledger, WitnessedDesk(settings.state, settings.keep) as desk:
         numbers = islice(count(life.first), life.utterances)
