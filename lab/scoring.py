@@ -73,7 +73,7 @@ def read_manifest(path: Path) -> tuple[Clip, ...]:
     Raises UnreadableInput naming the file, the line and the key at fault.
     """
     try:
-        lines = plain_file.content(path, plain_file.LINES).decode("utf-8").splitlines()
+        lines = plain_file.read_regular(path, plain_file.LINES).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as fault:
         raise UnreadableInput(
             f"{path}: cannot be read ({describe_os_error(fault)}); name a manifest of JSON lines"

@@ -204,7 +204,7 @@ def _progress_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 def _read_public_key(path: Path) -> PublicKey:
     try:
-        return PublicKey.from_pem(plain_file.content(path))
+        return PublicKey.from_pem(plain_file.read_regular(path))
     except OSError as fault:
         raise UnreadableInput(f"{path}: {describe_os_error(fault)}; give what `dockvoice audit key` printed") from None
     except ValueError:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 from dockvoice_protocol.records import Act, ShiftChange, Shifted
-from edge.keep.codec import context_json, context_of, draft_json, draft_of, fields_of, now, reading_of
+from edge.keep.codec import context_json, draft_json, now, parse_context, parse_draft, parse_fields, parse_reading
 from edge.keep.database import JournalDatabase, Row
 from edge.keep.outbox import HELD, OutboxState
 from edge.records import NOTHING_STANDS, Draft, LastEntry, StandingContext, Work
@@ -60,7 +60,7 @@ class DialogueRecord:
         """The state after the last turn."""
         (row,) = self._db.rows("SELECT draft, operator, context, work FROM conversation")
         work = None if row["work"] is None else Work(**json.loads(row["work"]))
-        return _KeptDialogue(draft_of(row["draft"]), row["operator"], context_of(row["context"]), work)
+        return _KeptDialogue(parse_draft(row["draft"]), row["operator"], parse_context(row["context"]), work)
 
     def last_entry(self) -> LastEntry | None:
         """The newest entry; None before the first, and where it is a cancellation."""
@@ -102,10 +102,10 @@ class DialogueRecord:
 
 def _parse_last_entry(row: Row) -> LastEntry:
     """From a row of `_LAST` or `_LATEST`."""
-    reading = reading_of(json.loads(row["reading"]))
+    reading = parse_reading(json.loads(row["reading"]))
     draft = Draft(row["utterance_id"], row["form"], reading, row["operator"], Act(row["act"]), row["replaces"])
     at = datetime.fromisoformat(row["recorded_at"])
-    return LastEntry(row["event_id"], draft, fields_of(row["fields"]), bool(row["absent"]), at)
+    return LastEntry(row["event_id"], draft, parse_fields(row["fields"]), bool(row["absent"]), at)
 
 
 _COMMITTED = """

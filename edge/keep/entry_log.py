@@ -197,15 +197,15 @@ def sequence_of(entry: Rows) -> int:
     return int(entry["entries"]["sequence"])
 
 
-def rows_of(db: JournalDatabase, sequence: int) -> Rows:
+def entry_rows(db: JournalDatabase, sequence: int) -> Rows:
     """The rows of the entry with this number in the journal."""
     return {table: row for table, sql in _OF_ENTRY.items() for row in db.rows(sql, sequence)}
 
 
-def rows_since(db: JournalDatabase, sequence: int) -> Iterator[Rows]:
+def entries_since(db: JournalDatabase, sequence: int) -> Iterator[Rows]:
     """The entries of the journal after `sequence`, in order."""
     behind = db.execute("SELECT sequence FROM entries WHERE sequence > ? ORDER BY sequence", [sequence])
-    return (rows_of(db, sequence_of) for (sequence_of,) in behind)
+    return (entry_rows(db, sequence_of) for (sequence_of,) in behind)
 
 
 def insert_missing(db: JournalDatabase, entries: Iterable[Rows]) -> None:

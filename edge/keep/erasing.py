@@ -25,7 +25,7 @@ from edge.keep.audit import ERASED
 from edge.keep.codec import now, to_json, to_time
 from edge.keep.database import JournalDatabase
 from edge.keep.device_key import erasure_statement
-from edge.keep.entry_log import EntryLog, rows_of
+from edge.keep.entry_log import EntryLog, entry_rows
 from edge.keep.outbox import Withhold
 from edge.keep.readings import REPLIES
 from edge.keep.retention import Retention
@@ -106,7 +106,7 @@ class Erasing:
         """Remove the erased content from all other files. Raises StorageFailed, Unfinished."""
         lines = {}
         for row in self._db.rows(_ERASED_EVENTS):
-            line = lines[row["sequence"]] = rows_of(self._db, row["sequence"])
+            line = lines[row["sequence"]] = entry_rows(self._db, row["sequence"])
             line["outbox"]["tombstone"] = row[
                 "tombstone"
             ]  # for a journal that is rebuilt: it goes in the event's place

@@ -13,7 +13,7 @@ from typing import Any
 from dockvoice_protocol.errors import StorageFailed, UnreadableInput
 from dockvoice_protocol.records import Act, FieldValue, Reading, ReceiptOutcome
 from edge.keep import evidence
-from edge.keep.codec import fields_of, reading_of, verdict_of
+from edge.keep.codec import parse_fields, parse_reading, parse_verdict
 from edge.keep.database import JournalDatabase, Row
 from edge.keep.outbox import HELD, OutboxState
 from edge.records import SAMPLE_RATE, Draft, Entry, Outcome, Recording, Segment, StandingEntry, Utterance, Verdict
@@ -199,7 +199,7 @@ class Queries:
         """The reading of the verdict, without usage; None without one."""
         found = self._db.rows("SELECT reading FROM utterances WHERE utterance_id = ?", utterance_id)
         stored = found[0]["reading"] if found else None
-        return None if stored is None else reading_of(json.loads(stored))
+        return None if stored is None else parse_reading(json.loads(stored))
 
     def recording(self, utterance_id: str) -> Recording:
         """The recording of an utterance. Raises LookupError for an unknown one."""
@@ -334,7 +334,7 @@ class Queries:
         )
         parsed = {
             **row,
-            "fields": fields_of(row["fields"] or "{}"),
+            "fields": parse_fields(row["fields"] or "{}"),
             "state": None if row["state"] is None else OutboxState(row["state"]),
             "act": None if row["act"] is None else Act(row["act"]),
             "support": tuple(json.loads(row["support"] or "[]")),
@@ -355,8 +355,8 @@ def kept_utterance(row: Row) -> KeptUtterance:
         utterance_id=row["utterance_id"],
         form=row["form"],
         source=row["source"],
-        verdict=verdict_of(row),
-        fields=fields_of(row["entry_fields"] or row["fields"] or "{}"),
+        verdict=parse_verdict(row),
+        fields=parse_fields(row["entry_fields"] or row["fields"] or "{}"),
         event_id=row["event_id"],
         state=None if row["state"] is None else OutboxState(row["state"]),
     )
@@ -369,7 +369,7 @@ def kept_entry(row: Row) -> KeptEntry:
         sequence=row["sequence"],
         event_id=row["event_id"],
         form=row["form"],
-        fields=fields_of(row["fields"]),
+        fields=parse_fields(row["fields"]),
         recorded_at=datetime.fromisoformat(row["recorded_at"]),
         state=OutboxState(row["state"]),
         attempts=row["attempts"],

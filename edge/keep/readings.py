@@ -19,7 +19,7 @@ from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import StorageFailed
 from dockvoice_protocol.records import SCANNER, FieldValue, Reading, Usage
 from edge.keep import evidence
-from edge.keep.codec import fields_of, now, reading_json, reading_of, reasons_json, to_json, to_time
+from edge.keep.codec import now, parse_fields, parse_reading, reading_json, reasons_json, to_json, to_time
 from edge.keep.database import JournalDatabase
 from edge.keep.queries import KEPT, KeptUtterance, kept_utterance
 from edge.records import SAMPLE_RATE, Outcome, Utterance, Verdict
@@ -42,7 +42,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class DailyUsage:
     """The usage of one model on one day."""
 
     day: str  # The local one, as 2026-11-20.
@@ -75,7 +75,7 @@ class LateReading:
 
 
 @dataclass(frozen=True, slots=True)
-class PastSaying:
+class SupportingUtterance:
     """An utterance that an entry rests on, with its readings, late ones too."""
 
     utterance_id: str
@@ -93,7 +93,7 @@ class StandingRecord:
     operator: str | None
     form: str
     fields: Mapping[str, FieldValue] = field(repr=False)
-    said: tuple[PastSaying, ...]  # The first utterance, then the supporting ones, in order.
+    said: tuple[SupportingUtterance, ...]  # The first utterance, then the supporting ones, in order.
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ class ModelReadings:
             "AND utterance_id = coalesce((SELECT utterance_id FROM entries WHERE event_id = ?), ?) ORDER BY id",
             *(which, which),
         )
-        return [LateReading(**{**row, "reading": reading_of(json.loads(row["reading"]))}) for row in found]
+        return [LateReading(**{**row, "reading": parse_reading(json.loads(row["reading"]))}) for row in found]
 
     def deferred(self) -> list[KeptUtterance]:
         """The deferred utterances, oldest first."""
@@ -169,22 +169,22 @@ class ModelReadings:
         """The entries since then that stand, the oldest first, with all their readings."""
         for row in self._db.rows(_STANDING, to_time(since)):
             said = tuple(self._past_saying(one) for one in (row["utterance_id"], *json.loads(row["support"])))
-            at, fields = datetime.fromisoformat(row["recorded_at"]), fields_of(row["fields"])
+            at, fields = datetime.fromisoformat(row["recorded_at"]), parse_fields(row["fields"])
             own = {name: row[name] for name in ("event_id", "sequence", "operator", "form")}
             yield StandingRecord(recorded_at=at, fields=fields, said=said, **own)
 
-    def _past_saying(self, utterance_id: str) -> PastSaying:
+    def _past_saying(self, utterance_id: str) -> SupportingUtterance:
         rows = self._db.rows("SELECT reading FROM utterances WHERE utterance_id = ?", utterance_id)
         stored = rows[0]["reading"] if rows else None
-        read = None if stored is None else reading_of(json.loads(stored))
-        return PastSaying(utterance_id, read, tuple(one.reading for one in self.late(utterance_id)))
+        read = None if stored is None else parse_reading(json.loads(stored))
+        return SupportingUtterance(utterance_id, read, tuple(one.reading for one in self.late(utterance_id)))
 
     def read_since(self, since: datetime) -> Iterator[ReadBefore]:
         """The utterances since then with readings, the oldest first, without scans."""
         for row in self._db.rows(_READ, to_time(since), SCANNER):
-            on_record = reading_of(json.loads(row["reading"]))
+            on_record = parse_reading(json.loads(row["reading"]))
             others = (*on_record.opinions, *(one.reading for one in self.late(row["utterance_id"])))
-            fields = None if row["entered"] is None else fields_of(row["entered"])
+            fields = None if row["entered"] is None else parse_fields(row["entered"])
             own = {name: row[name] for name in ("utterance_id", "form", "language", "event_id")}
             at = datetime.fromisoformat(row["heard_at"])
             yield ReadBefore(readings=(on_record, *others), fields=fields, heard_at=at, **own)
@@ -211,7 +211,7 @@ class ModelReadings:
         spent = "SELECT coalesce(sum(cost_usd), 0) AS usd FROM answers WHERE answered_at >= ?"
         return float(self._db.rows(spent, to_time(since))[0]["usd"])
 
-    def costs(self, since: datetime) -> list[Spent]:
+    def costs(self, since: datetime) -> list[DailyUsage]:
         """The usage since then by local day and model, the newest day first."""
         found = self._db.rows(
             "SELECT date(answered_at, 'localtime') AS day, client, model, count(*) AS answers, "
@@ -221,7 +221,7 @@ class ModelReadings:
             "GROUP BY day, client, model ORDER BY day DESC, client, model",
             to_time(since),
         )
-        return [Spent(**row) for row in found]
+        return [DailyUsage(**row) for row in found]
 
     def answered(
         self, utterance_id: str, interpreter: str, came: str, reading: Reading | None, usage: Usage | None
@@ -284,7 +284,7 @@ class ModelReadings:
             return bool(changed.rowcount)
 
 
-def keep_reply(state: Path, utterance_id: str, wav: bytes) -> None:
+def store_reply(state: Path, utterance_id: str, wav: bytes) -> None:
     """Store a model's spoken reply below the state directory; a disk error loses only the reply.
 
     It is for diagnosis: operators hear replies made from the entry (`speak/wording.py`).
@@ -292,7 +292,7 @@ def keep_reply(state: Path, utterance_id: str, wav: bytes) -> None:
     directory, moment = state / REPLIES, datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with plain_file.private(directory / f"{moment}-{utterance_id}.wav") as file:
+        with plain_file.open_private(directory / f"{moment}-{utterance_id}.wav") as file:
             file.write(wav)
         for outlived in sorted(directory.glob("*.wav"))[:-_REPLIES_KEPT]:
             outlived.unlink(missing_ok=True)

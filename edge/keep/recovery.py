@@ -26,7 +26,7 @@ from dockvoice_protocol.errors import StorageFailed
 from dockvoice_protocol.terminal.tables import many
 from edge.keep import evidence
 from edge.keep.database import FOUND_DAMAGED, JOURNAL, JournalDatabase, Row, open_for_writing
-from edge.keep.entry_log import ENTRIES, EntryLog, insert_missing, rows_since
+from edge.keep.entry_log import ENTRIES, EntryLog, entries_since, insert_missing
 from edge.keep.storage import Damaged, sync_directory, translated_errors
 
 _JOURNAL_LOST = "journal_lost"  # Why an utterance is under review: the journal that knew what became of it is lost.
@@ -186,7 +186,7 @@ def _reconcile(directory: Path, db: JournalDatabase) -> EntryLog:
             last = int(db.rows("SELECT coalesce(max(sequence), 0) AS n FROM entries")[0]["n"])
             _demand_same_device(directory, db, entries)
             entries.write_last_again()
-            entries.extend(rows_since(db, entries.last))
+            entries.extend(entries_since(db, entries.last))
             if entries.last > last:
                 _insert_missing_entries(directory, db, entries, last)
     except BaseException:

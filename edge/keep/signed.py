@@ -23,7 +23,7 @@ from edge.keep.codec import now
 from edge.keep.database import JournalDatabase, Row
 
 
-class NotDone(StrEnum):
+class DecisionFailure(StrEnum):
     """Why a decision was not carried out."""
 
     FORGED = "forged"  # Not signed with the trusted key, or altered.
@@ -46,7 +46,7 @@ class Orders:
             if not (known := self._db.rows("SELECT body FROM orders WHERE signature = ?", signature)):
                 self._db.insert("orders", {"signature": signature, "body": body, "taken_at": now()})
             elif known[0]["body"] is None:
-                self._count(NotDone.REPEATED)
+                self._count(DecisionFailure.REPEATED)
         return not known
 
     def due(self) -> list[tuple[str, str]]:
@@ -65,13 +65,13 @@ class Orders:
         """One transaction of the journal."""
         return self._db.writing()
 
-    def refuse(self, signature: str, why: NotDone) -> None:
+    def refuse(self, signature: str, why: DecisionFailure) -> None:
         """Store why a decision is not carried out; final."""
         with self._db.writing():
             self._end(signature)
             self._count(why)
 
-    def count(self, why: NotDone) -> None:
+    def count(self, why: DecisionFailure) -> None:
         """Count a decision that was not stored."""
         with self._db.writing():
             self._count(why)
@@ -84,7 +84,7 @@ class Orders:
     def _end(self, signature: str) -> None:
         self._db.execute("UPDATE orders SET body = NULL WHERE signature = ?", [signature])
 
-    def _count(self, why: NotDone) -> None:
+    def _count(self, why: DecisionFailure) -> None:
         self._db.execute(
             "INSERT INTO orders_not_done (reason, times, last_at) VALUES (?, 1, ?) "
             "ON CONFLICT (reason) DO UPDATE SET times = times + 1, last_at = excluded.last_at",

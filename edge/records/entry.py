@@ -159,7 +159,7 @@ class StandingEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Lately:
+class RecentEntries:
     """The standing entries of the last day, and the time of the query."""
 
     now: datetime

@@ -40,7 +40,7 @@ def folder(path: Path, mode: int) -> None:
 
 def text(path: Path, encoding: str = "utf-8") -> str:
     """The text of a file that is no link. Raises OSError, UnicodeDecodeError."""
-    return plain_file.content(path, LARGEST, follow=False).decode(encoding)
+    return plain_file.read_regular(path, LARGEST, follow=False).decode(encoding)
 
 
 def is_file(path: Path) -> bool:

@@ -20,7 +20,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form, Gs1
 from dockvoice_protocol.forms.spoken.folding import fold
-from dockvoice_protocol.forms.spoken.sentences import sampled_value
+from dockvoice_protocol.forms.spoken.sentences import sample_value
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import FieldValue
 from edge.records import SAMPLE_RATE
@@ -59,7 +59,7 @@ def _terms(form: Form, entry: Mapping[str, FieldValue], language: str, random: R
 
 def _random_entries(form: Form, catalogue: Catalogue, entries: int, random: Random) -> Entries:
     return [
-        {one.name: sampled_value(one, catalogue, random) for one in form.fields if one.required} for _ in range(entries)
+        {one.name: sample_value(one, catalogue, random) for one in form.fields if one.required} for _ in range(entries)
     ]
 
 

@@ -16,13 +16,13 @@ _ROOT = pow(2, (P - 1) // 4, P)
 _Point = tuple[int, int, int, int]  # Extended coordinates X, Y, Z, T: x = X/Z, y = Y/Z, xy = T/Z.
 
 
-def has_signed(key: bytes, signed: bytes, signature: bytes) -> bool:
+def verify_signature(key: bytes, signed: bytes, signature: bytes) -> bool:
     """Whether the signature of these bytes is valid for this public key."""
     try:
         from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - not where the verifier stands alone
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415
     except ImportError:
-        return holds(key, signed, signature)
+        return verify_in_python(key, signed, signature)
     try:
         Ed25519PublicKey.from_public_bytes(key).verify(signature, signed)
     except (ValueError, InvalidSignature):
@@ -30,7 +30,7 @@ def has_signed(key: bytes, signed: bytes, signature: bytes) -> bool:
     return True
 
 
-def holds(key: bytes, signed: bytes, signature: bytes) -> bool:
+def verify_in_python(key: bytes, signed: bytes, signature: bytes) -> bool:
     """The same by the standard library alone, in some milliseconds."""
     point = _decoded(key) if (len(key), len(signature)) == (32, 64) else None
     scalar = int.from_bytes(signature[32:], "little")

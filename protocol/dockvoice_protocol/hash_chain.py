@@ -395,7 +395,7 @@ def sign_withheld(event: Mapping[str, Any], signer: Signer) -> dict[str, Any]:
     return {**event, WITHHELD_SIGNATURE: signer.sign(withheld_statement(event))}
 
 
-def is_word_of(event: Mapping[str, Any], key: PublicKey, vouching: Iterable[PublicKey], *, withheld: bool) -> bool:
+def is_signed_whole(event: Mapping[str, Any], key: PublicKey, vouching: Iterable[PublicKey], *, withheld: bool) -> bool:
     """Whether the holder of `key` signed the whole event.
 
     The seal of a withheld event's replacement covers the withheld content only: alone it would be valid with any number

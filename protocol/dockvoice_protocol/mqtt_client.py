@@ -23,7 +23,7 @@ from dockvoice_protocol.errors import Misconfigured
 
 PROTOCOLS = {MqttVersion.V5: MQTTProtocolVersion.MQTTv5, MqttVersion.V311: MQTTProtocolVersion.MQTTv311}
 
-SESSION_EXPIRY_S = 7 * 24 * 3600
+_SESSION_EXPIRY_S = 7 * 24 * 3600
 """Session expiry of an absent client at an MQTT 5 broker: a week, longer than most closings of a site."""
 
 PACKET_TOO_LARGE = 149
@@ -84,7 +84,7 @@ def make_client(
     if will is not None:
         client.will_set(will.topic, will.payload, qos=1, retain=True)
     if modern:
-        keep = _properties(PacketTypes.CONNECT, SessionExpiryInterval=SESSION_EXPIRY_S)
+        keep = _properties(PacketTypes.CONNECT, SessionExpiryInterval=_SESSION_EXPIRY_S)
         if at_once is not None:
             keep.ReceiveMaximum = at_once
         client.connect_async(settings.host, settings.port, settings.keepalive_s, clean_start=False, properties=keep)
@@ -142,7 +142,7 @@ _DROPPED_TWICE = 2
 
 ANSWER_S = 10.0  # Timeout of CONNECT: slow links and brokers that ask a directory need a few seconds.
 
-FIRST_ANSWER_S = 2.0
+_FIRST_ANSWER_S = 2.0
 """The same while it is unknown whether the broker speaks MQTT 5: amqtt 0.12 misreads it and says nothing at all."""
 
 REMEDIES = {
@@ -192,7 +192,7 @@ class VersionChoice:
     @property
     def patience_s(self) -> float:
         """Timeout of a CONNECT of this version."""
-        return ANSWER_S if self._settled or self.now is MqttVersion.V311 else FIRST_ANSWER_S
+        return ANSWER_S if self._settled or self.now is MqttVersion.V311 else _FIRST_ANSWER_S
 
     def accepted(self) -> None:
         """Fix the version: a broker accepted the connection."""
@@ -333,13 +333,13 @@ def tls_context(settings: Mqtt) -> ssl.SSLContext | None:
     if not settings.tls:
         return None
     try:
-        plain_file.demand_regular(settings.ca_file)
+        plain_file.require_regular(settings.ca_file)
         context = ssl.create_default_context(cafile=settings.ca_file)
     except OSError as fault:
         raise Misconfigured(f"mqtt.ca_file: {settings.ca_file}: {explain_failure(fault)}; it must hold PEM") from None
     if settings.certificate_file is not None:
         try:
-            plain_file.demand_regular(settings.certificate_file, settings.key_file)
+            plain_file.require_regular(settings.certificate_file, settings.key_file)
             # The empty password keeps OpenSSL from prompting for one.
             context.load_cert_chain(settings.certificate_file, settings.key_file, password="")
         except OSError as fault:

@@ -64,7 +64,7 @@ def as_number(value: Fraction) -> int | float:
     return value.numerator if value.denominator == 1 else float(value)
 
 
-def has_number(value: Fraction) -> bool:
+def is_exact_number(value: Fraction) -> bool:
     """Whether `as_number` is exact, within 15 digits."""
     if value.denominator == 1:
         return True
@@ -81,7 +81,7 @@ def sum_units(parts: Iterable[Units]) -> Units:
     return total
 
 
-def item_of(named: object, announced: Collection[str]) -> str | None:
+def entry_item(named: object, announced: Collection[str]) -> str | None:
     """The item that an entry names, else the only one announced for its pallet."""
     if named is not None:
         return str(named)
@@ -136,7 +136,7 @@ class Factors:
         more = quantity - theirs[base]
         for unit in expected if len(expected) == 1 else ():
             factor = self.factor(str(item), unit)
-            if factor is not None and factor[1] and has_number(more / factor[1]):
+            if factor is not None and factor[1] and is_exact_number(more / factor[1]):
                 return {unit: more / factor[1]}
         return {base: more}
 
@@ -207,7 +207,7 @@ class TrailerCount:
     def _add(self, entry: CountedEntry, pallet: str) -> tuple[str, str | None]:
         """Count one entry; its pallet and item."""
         announced = self._items.get(pallet, [])
-        item = item_of(entry.values.get("item"), announced)
+        item = entry_item(entry.values.get("item"), announced)
         if entry.kind == "damage":
             self._line(pallet, item).add("damage_reported", _units(entry, "quantity"))
         if entry.kind == "receipt":

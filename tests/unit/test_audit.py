@@ -22,7 +22,7 @@ from edge.keep.codec import to_json
 from edge.keep.device_key import KEY, erasure_statement, removal_statement, review_removal_statement
 from edge.keep.journal import Journal
 from edge.keep.review import sign_review_removals
-from edge.keep.signed import ClipAsked, NotDone
+from edge.keep.signed import ClipAsked, DecisionFailure
 from edge.records import Recording
 from tests.dictated import ANOTHER
 from tests.doc_pages import audit_page
@@ -125,7 +125,7 @@ def written_anew(change: Callable[[dict[str, Any]], object] = lambda _: None, at
         for number in [
             row["sequence"] for row in database(journal).rows("SELECT sequence FROM entries ORDER BY sequence")
         ]:
-            rows = entry_log.rows_of(database(journal), number)
+            rows = entry_log.entry_rows(database(journal), number)
             if number == at:
                 change(rows)
             lines.append(entry_log._format_line(rows))
@@ -419,7 +419,7 @@ def one_row_each(journal: Journal) -> None:
     journal.readings.answered(which.utterance_id, "a model", "late", READ, None)
     journal.review.store_decision(which, "stand", "a clerk", None)
     journal.orders.store("a signature", "{}")
-    journal.orders.count(NotDone.LATE)
+    journal.orders.count(DecisionFailure.LATE)
     journal.clips.store(ClipAsked("r", which.utterance_id, "0" * 64, True, "ana", "pallet 742", "then", "{}"))
     journal.expected.store("north", "door/12", 1, "{}")
     database(journal).execute("INSERT INTO rests_on VALUES ('another utterance', 2)")

@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from dockvoice_protocol.forms.model import Gs1, is_container
+from dockvoice_protocol.forms.model import Gs1, is_valid_container
 from tests.rows import each_of
 from tests.shipped import form as shipped
 
@@ -60,7 +60,7 @@ def test_samples_are_keys(key: Gs1) -> None:
 )
 def test_a_container_is_taken_where_its_check_digit_fits_and_else_is_none(value: str, fits: bool | None) -> None:
     trailer = shipped("gate-in")["trailer"]
-    assert is_container(value) is fits
+    assert is_valid_container(value) is fits
     assert trailer.allows(value) is (fits is not False)
     assert trailer.is_usual(value) is (fits is True or value == "5501")
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from dockvoice_protocol.errors import Unfinished, UnreadableInput
 from dockvoice_protocol.events import parse_event, to_json_bytes
-from dockvoice_protocol.hash_chain import Broken, Wrong, is_word_of
+from dockvoice_protocol.hash_chain import Broken, Wrong, is_signed_whole
 from dockvoice_protocol.records import FieldReading, FieldValue, Reading, ShiftChange, Shifted, Word
 from edge.cli.audit import commands
 from edge.deliver.device_events import entry_event, withheld_event
@@ -142,7 +142,7 @@ def test_an_inventory_that_lost_it_gets_a_tombstone(journal: Journal, tmp_path: 
     event = parse_event(row.body.encode())
     assert (event["sequence"], event["data"]["reason"]) == ("2", "erased")
     assert not any(secret in to_json_bytes(event) for secret in SECRETS)
-    assert is_word_of(event, journal.public_key, [journal.public_key], withheld=True)
+    assert is_signed_whole(event, journal.public_key, [journal.public_key], withheld=True)
     journal.close()
     (tmp_path / JOURNAL).write_bytes(b"rubbish" * 1000)
     with Journal.open(tmp_path) as rebuilt:  # from entries.log

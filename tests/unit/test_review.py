@@ -25,7 +25,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Act, FieldValue, Reading
-from dockvoice_protocol.signed import PostingDeclined, ReviewDecision
+from dockvoice_protocol.signed import DeclinedPosting, ReviewDecision
 from edge.agent.parts import form_named, rules
 from edge.agent.review import DeviceIdentity, Person, accept, stated
 from edge.agent.review_decisions import Done, Late, carry_out_signed, take_signed
@@ -307,7 +307,7 @@ def test_no_signed_decision_ends_the_agent_and_what_is_not_done_is_counted(
     orders = [ReviewDecision("", "", one, "discard", {}, "ann", "a test") for one in ("1", "2")]
     full = [True]
 
-    async def carry_out(_: ReviewDecision | PostingDeclined, __: str) -> Done:
+    async def carry_out(_: ReviewDecision | DeclinedPosting, __: str) -> Done:
         if full:
             full.clear()
             raise DiskFull("no space left")

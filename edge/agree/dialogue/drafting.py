@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dockvoice_protocol.field_roles import FieldRole
-from dockvoice_protocol.forms.spoken import cue
+from dockvoice_protocol.forms.spoken import leading_cue
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word
 from edge.agree.bare_names import SHORTEST_NAME, add_unclear_identifier
@@ -57,7 +57,7 @@ def read_with_acoustic_doubts(session: DialogueSession, heard: UtteranceHeard) -
 def is_sure_correction(session: DialogueSession, heard: UtteranceHeard) -> bool:
     """Whether it surely corrects or denies something: a breath may sound like a "no"."""
     said = heard.reading
-    cues, least = cue(said.words, session.rules.language), session.rules.demands.uncalibrated
+    cues, least = leading_cue(said.words, session.rules.language), session.rules.demands.uncalibrated
     return (bool(cues) or said.act is Act.AMEND) and all(word.confidence >= least for word in cues)
 
 

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import expected
+from dockvoice_protocol.forms.spoken import expect_more
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
 from dockvoice_protocol.records import Expectation, FieldReading, Reading, Word
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Utterance
@@ -193,7 +193,7 @@ class OnDeviceInterpreter(ABC):
 
     def _expected(self, words: Sequence[Word], fields: Mapping[str, FieldReading]) -> Expectation:
         known = (self._form, self._catalogue, self._language)
-        return expected(words, fields, *known, converses=self._converses, awaited=self._awaited())
+        return expect_more(words, fields, *known, converses=self._converses, awaited=self._awaited())
 
     def _lacks_several(self, fields: Mapping[str, FieldReading]) -> bool:
         """Whether a part of the entry was said, and two fields or more are still to be said."""

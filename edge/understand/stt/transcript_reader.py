@@ -13,9 +13,9 @@ from difflib import SequenceMatcher
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import understood, vocabulary
+from dockvoice_protocol.forms.spoken import read_meaning, vocabulary
 from dockvoice_protocol.forms.spoken.language import language_named
-from dockvoice_protocol.forms.spoken.reader import transcribed
+from dockvoice_protocol.forms.spoken.reader import transcript_words
 from dockvoice_protocol.records import Act, FieldReading, Hallucination, NotUnderstood, Reading, Transcript, Word
 from edge.understand.proposal import proposed
 from edge.understand.stt.transcriber import spread
@@ -128,9 +128,9 @@ class TranscriptReader:
             return Reading(transcript.transcriber, self._form.name, words, {}, reason, usage=transcript.usage)
         text = self.mended(transcript.text)
         language, known = language_named(self._language), (self._form, self._catalogue)
-        said = understood(transcribed(text, *known, language, sure), *known, language)
+        said = read_meaning(transcript_words(text, *known, language, sure), *known, language)
         fields = {name: doubted(field, transcript.words) for name, field in said.fields.items()}
-        before, meant = said.preface_words(), understood(words, *known, language)
+        before, meant = said.preface_words(), read_meaning(words, *known, language)
         reading = proposed(transcript.transcriber, *known, words, fields, language, preface=before, meant=meant)
         return replace(reading, usage=transcript.usage)
 

@@ -326,7 +326,7 @@ def _credential_files(prefix: str) -> dict[str, Path]:
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
         # utf-8-sig: some editors on Windows begin a file with a byte order mark.
-        return tomllib.loads(plain_file.content(path).decode("utf-8-sig"))
+        return tomllib.loads(plain_file.read_regular(path).decode("utf-8-sig"))
     except FileNotFoundError:
         raise UnreadableInput(f"{path}: no such file; name another with --config") from None
     except OSError as fault:

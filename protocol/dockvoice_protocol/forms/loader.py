@@ -31,7 +31,7 @@ from dockvoice_protocol.forms.model import (
     Wording,
 )
 from dockvoice_protocol.forms.pattern import SEPARATORS, Shape
-from dockvoice_protocol.forms.spoken.commands import command
+from dockvoice_protocol.forms.spoken.commands import parse_command
 from dockvoice_protocol.forms.spoken.folding import Phrase, phrase
 from dockvoice_protocol.forms.spoken.kinds import KINDS
 from dockvoice_protocol.forms.spoken.kinds.kind import FieldKind
@@ -126,7 +126,7 @@ def _keyword_by_language(name: str, schema: Mapping[str, Any]) -> Iterator[tuple
 
 def _read_text(path: Path) -> str:
     try:
-        return plain_file.content(path).decode("utf-8")
+        return plain_file.read_regular(path).decode("utf-8")
     except FileNotFoundError:
         raise Misconfigured(f"{path}: no such file; a form is a file named NAME{SUFFIX}") from None
     except (OSError, UnicodeDecodeError) as fault:
@@ -533,7 +533,7 @@ def _opening_fault(opening: Phrase, fields: Mapping[str, Any], language: Languag
             return f"holds {word!r}, which is a number, a letter, a filler or a correction; leave that out"
     if denials := said.intersection(language.moods["denials"]):
         return f"holds {' '.join(min(denials))!r}, which says that something is not so; name another"
-    if command([Word(word, at, at + 1.0, 1.0) for at, word in enumerate(opening)], language) is not None:
+    if parse_command([Word(word, at, at + 1.0, 1.0) for at, word in enumerate(opening)], language) is not None:
         return "is a command to the device; name another"
     return None
 

@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.forms.element_strings import Element
 from dockvoice_protocol.forms.pattern import Shape
-from dockvoice_protocol.records import FieldValue, plain, to_decimal
+from dockvoice_protocol.records import FieldValue, format_number, to_decimal
 
 OWN_LANGUAGE = "en"
 """The language of a field's own labels and units, and of the on-device recogniser."""
@@ -152,7 +152,7 @@ _OF_LETTERS = dict(zip(ascii_uppercase, (one for one in range(10, 39) if one % 1
 """Values of letters in a container's check digit: 10 to 38 without multiples of 11."""
 
 
-def is_container(value: str) -> bool | None:
+def is_valid_container(value: str) -> bool | None:
     """Whether the check digit of a freight container is right, by ISO 6346; None for any other string.
 
     Its number has four letters, the last of which is U, J or Z, and seven digits.
@@ -331,7 +331,7 @@ class FormField:
         """By the field's GS1 key; without one, where `usual` is set, by a container's check digit."""
         if self.check_digit is not None:
             return not self.check_digit.holds(value)
-        return self.usual is not None and is_container(value) is False
+        return self.usual is not None and is_valid_container(value) is False
 
     def is_usual(self, value: FieldValue) -> bool:
         """Whether a value is usual: by its size, or as a GS1 key, a container or a trailer's number.
@@ -344,7 +344,7 @@ class FormField:
             return True
         if not isinstance(value, str):
             return False
-        marked = is_container(value) is True or _MARKED_BY_CARRIER.fullmatch(value) is not None
+        marked = is_valid_container(value) is True or _MARKED_BY_CARRIER.fullmatch(value) is not None
         return marked or any(key.holds(value) for key in Gs1)
 
     def wording(self, language: str) -> Wording:
@@ -379,7 +379,7 @@ class FormField:
                 named = self.wording(OWN_LANGUAGE)
                 return next(iter(named.true if value else named.false), "yes" if value else "no")
             case int() | float():
-                return plain(value)
+                return format_number(value)
             case tuple():
                 return " and ".join(self.shown(one) for one in value)
             case str():

@@ -183,7 +183,7 @@ def to_decimal(value: float) -> Decimal:
     return Decimal(repr(value))
 
 
-def plain(value: float) -> str:
+def format_number(value: float) -> str:
     """The number without exponent and trailing zeros: `52.5`, `-18`."""
     digits = f"{to_decimal(value):f}"
     return digits.rstrip("0").rstrip(".") if "." in digits else digits
@@ -199,7 +199,7 @@ def written(value: FieldValue) -> str:
         case bool():
             return "true" if value else "false"
         case _:
-            return plain(value)
+            return format_number(value)
 
 
 @dataclass(frozen=True, slots=True)

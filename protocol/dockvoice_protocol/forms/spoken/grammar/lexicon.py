@@ -421,7 +421,7 @@ def _form_phrases(form: Form, catalogue: Catalogue, language: Language) -> Itera
             yield label, _Use(Role.LABEL, field.name)
             for other in misheard.get(label[0], ()):
                 yield (other, *label[1:]), _Use(Role.LABEL, field.name)
-        for said, value in listed(field, catalogue, language).items():
+        for said, value in value_words(field, catalogue, language).items():
             yield phrase(said), _Use(Role.VALUE, field.name, value)
 
 
@@ -473,16 +473,16 @@ def _unlabelled_boolean_phrases(form: Form, language: Language) -> set[Phrase]:
     return {phrase(said) for wording in wordings for said in (*wording.true, *wording.false)}
 
 
-def listed(field: FormField, catalogue: Catalogue, language: Language) -> dict[str, str]:
+def value_words(field: FormField, catalogue: Catalogue, language: Language) -> dict[str, str]:
     """Words to values, for every value of a field with words of its own."""
     said = dict(catalogue.spoken(field.catalogue)) if field.catalogue else {}
     if field.spoken.listed:
         known = field.choices or (catalogue.values(field.catalogue) if field.catalogue else ())
-        said |= {words: choice for choice in known for words in ways(choice, field, language)}
+        said |= {words: choice for choice in known for words in value_wordings(choice, field, language)}
     return said
 
 
-def ways(choice: str, field: FormField, language: Language) -> tuple[str, ...]:
+def value_wordings(choice: str, field: FormField, language: Language) -> tuple[str, ...]:
     """The words for an `enum` value: itself, and its names in the language."""
     named = (choice, *field.wording(language.code).values.get(choice, ()))
     return tuple(dict.fromkeys(name.lower().replace("-", " ") for name in named))

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from dockvoice_protocol.forms.model import Form, FormField, is_container
+from dockvoice_protocol.forms.model import Form, FormField, is_valid_container
 from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path, marked
 from dockvoice_protocol.forms.spoken.grammar.tokens import Token
 from dockvoice_protocol.forms.spoken.grammar.weights import COMMA, DIGITWISE, ODD, RIVALRY
@@ -71,7 +71,7 @@ class Meaning:
         return _fields(paths, self.tokens, form) if paths and self.fields else {}
 
 
-def meaning(
+def merge_explanations(
     paths: Sequence[Path], tokens: Sequence[Token], form: Form, language: Language, *, asks: bool = False
 ) -> Meaning:
     """Merge explanations, given the cheapest first. `asks`: the utterance has a question mark (`Spans.asks`)."""
@@ -136,7 +136,7 @@ def _preface_tokens(best: Path) -> tuple[int, ...]:
     counts = any(isinstance(event.value, int) for event in first)  # the event of its unit comes first
     loose = _LOOSE if counts else _LOOSE | {Happens.SLIP}
     # "Container maersk MSKU1234565": its check digit proves that no word before it is a part of it.
-    labelled = {event.field for event in first if isinstance(event.value, str) and is_container(event.value)}
+    labelled = {event.field for event in first if isinstance(event.value, str) and is_valid_container(event.value)}
     astray = (
         event
         for event in before
@@ -259,7 +259,7 @@ class _FieldMeaning:
             self.values.append(event.value)
             self.standing.append(event)
             if "o" in event.marks and isinstance(earlier, float) and isinstance(event.value, float):
-                self.values += [one for one in as_corrected(earlier, event.value) if one not in self.values]
+                self.values += [one for one in corrected_decimals(earlier, event.value) if one not in self.values]
         self.doubtful |= _is_unsure(event)
 
     def _add_repeated_value(self, event: ExplanationEvent) -> None:
@@ -295,7 +295,7 @@ class _FieldMeaning:
         if not bare:
             return [value], True
         if isinstance(value, float) and isinstance(old, float):
-            return [*as_corrected(old, value)], True
+            return [*corrected_decimals(old, value)], True
         if isinstance(value, str) and isinstance(old, str) and self.of.spoken.spelt:
             whole = self.of.is_usual(old)
             anew = not whole and self.of.is_usual(value) and len(value) > len(old)
@@ -312,7 +312,7 @@ def _is_unsure(event: ExplanationEvent) -> bool:
     return bool(_UNSURE & set(event.marks)) or event.cost > ODD or event.value is None
 
 
-def as_corrected(old: float, value: float) -> list[float]:
+def corrected_decimals(old: float, value: float) -> list[float]:
     """The possible values of a bare decimal that corrects another: "minus eighteen, no, nineteen" is -19 or 19.
 
     "Point three" may replace the decimal places only.

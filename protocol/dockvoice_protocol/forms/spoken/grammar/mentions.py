@@ -20,8 +20,8 @@ from dockvoice_protocol.forms.spoken.grammar.path import (
     Spelling,
     marked,
 )
-from dockvoice_protocol.forms.spoken.grammar.spans import Spans, leads_to_place, named
-from dockvoice_protocol.forms.spoken.grammar.tokens import AMBIGUOUS, ends_word, letters
+from dockvoice_protocol.forms.spoken.grammar.spans import Spans, ids_before_correction, leads_to_place
+from dockvoice_protocol.forms.spoken.grammar.tokens import AMBIGUOUS, ends_word, letters_at
 from dockvoice_protocol.forms.spoken.numerals import Group
 from dockvoice_protocol.records import FieldValue
 
@@ -132,7 +132,7 @@ class Speller:
         if field.spoken.is_code and not self._tokens[at].inner:
             if word == AMBIGUOUS:
                 yield Group(at + 1, AMBIGUOUS.upper(), 0.0)
-            for end, text, cost in letters(self._words, at, self._alphabet, names=False, times=self._numerals.times):
+            for end, text, cost in letters_at(self._words, at, self._alphabet, names=False, times=self._numerals.times):
                 yield Group(end, text, cost)
         sounds = self._homophones.get(word)
         if sounds is not None and (begins or self._spans.may_be_digit(at)):
@@ -410,7 +410,7 @@ class Mentions:
     def _step_over_known(self, path: Path, at: int) -> None:
         """Step over a catalogue's code, or an identifier before its corrected value: "742 should be fourteen"."""
         if path.state is Place.START and self._named is not None:
-            for end, number in named(self._spans, at):
+            for end, number in ids_before_correction(self._spans, at):
                 self.say(path, at, end, self._named, number, weights.ASKED, "")
         if path.state is Place.START and self._put is not None and leads_to_place(self._spans, at):
             self.value(path, self._put, at, weights.ASKED, "")

@@ -10,7 +10,7 @@ from dockvoice_protocol.forms.spoken.grammar.counts import UnitCounts
 from dockvoice_protocol.forms.spoken.grammar.lexicon import OF_FIELDS, Match, Role
 from dockvoice_protocol.forms.spoken.grammar.mentions import Mentions
 from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path, PathQueue, Place, marked
-from dockvoice_protocol.forms.spoken.grammar.spans import Spans, names_next, sets
+from dockvoice_protocol.forms.spoken.grammar.spans import Spans, is_before_id_label, is_correcting_phrase
 
 _SETTING = frozenset({Role.SETS, Role.SETS_AGAIN, Role.SETS_CHANGED})
 
@@ -207,7 +207,7 @@ class _PuttingRight:
         if last is None or not said or (changed and not self.changes(path, at, match.end)):
             return
         named = self._spans.fields[str(last.field)].identifier and len(path.story.said) == 1
-        if named and sets(self._spans, match, changed=changed):
+        if named and is_correcting_phrase(self._spans, match, changed=changed):
             self._queue.go(path, match.end, weights.CUE, state=Place.BETWEEN, pending="w", cue=(at, match.end))
 
     def changes(self, path: Path, at: int, end: int) -> bool:
@@ -290,7 +290,7 @@ class SmallWords:
         """A value by itself; or a verb for one, at the beginning, before its object: "refuse pallet 744"."""
         field = self._fields[match.field]
         if match.role is Role.DEED:
-            if path.state is Place.START and names_next(self._spans, match.end):
+            if path.state is Place.START and is_before_id_label(self._spans, match.end):
                 self._mentions.say(path, at, match.end, match.field, match.value, weights.ASKED, "")
             return
         if path.state is Place.LABELLED or path.pending.strip("h"):

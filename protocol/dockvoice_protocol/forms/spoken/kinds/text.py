@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from dockvoice_protocol.forms.model import FormField
 from dockvoice_protocol.forms.pattern import SEPARATORS, CharacterRun, Shape
-from dockvoice_protocol.forms.spoken.grammar.tokens import letters
+from dockvoice_protocol.forms.spoken.grammar.tokens import letters_at
 from dockvoice_protocol.forms.spoken.in_words import OF_CODES, OF_PARTS, letter, spelt, zero_called
 from dockvoice_protocol.forms.spoken.kinds.kind import FieldKind, Keywords, Read, ReadsAloud, WordsHeard
 from dockvoice_protocol.forms.spoken.language import Language
@@ -102,9 +102,9 @@ class _Letter(_Text):
     def readings(self, field: FormField, at: int, heard: WordsHeard) -> Iterator[Read]:
         """A letter, said once, or twice in different wordings: "b, bravo"."""
         alphabet = heard.language.alphabet
-        for end, said, cost in letters(heard.words, at, alphabet, names=True):
+        for end, said, cost in letters_at(heard.words, at, alphabet, names=True):
             yield end, said, cost
-            for further, other, more in letters(heard.words, end, alphabet, names=False):
+            for further, other, more in letters_at(heard.words, end, alphabet, names=False):
                 if other == said:
                     yield further, said, min(cost, more)
 
