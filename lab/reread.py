@@ -127,7 +127,7 @@ def reread(
 
 def estimate_cost(settings: Settings, name: str, since: datetime, readings: ModelReadings) -> CostEstimate:
     """Estimate the cost of reading everything since `since` with interpreter `name`. Raises Misconfigured."""
-    utterances, seconds = readings.seconds(since, settings.forms.active)
+    utterances, seconds = readings.count_and_seconds(since, settings.forms.active)
     if name == ON_DEVICE:
         return CostEstimate(utterances, seconds, 0.0)
     return CostEstimate(utterances, seconds, estimate_usd(utterances, seconds, _interpreter_settings(settings, name)))

@@ -162,7 +162,7 @@ def _entered_again(
         return device.event(entry, minted, clock_believed=believed)
 
     def note(owed: OutboxRow) -> None:
-        origin.review.reentered(
+        origin.review.store_reentry(
             found, owed.event_id, person.who, person.reason, partial(withheld_event, reason=REENTERED)
         )
 

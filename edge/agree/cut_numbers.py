@@ -70,7 +70,7 @@ def _starts_with_number(said: FieldReading, number: Phrase) -> bool:
 
 def find_cut_fields(reading: Reading, before: Sequence[Word], rules: Rules) -> tuple[str, ...]:
     """The fields whose value is the number at the end of `before`, which a pause may have cut."""
-    last = tuple(word for word in number_tail(before, rules.language) if rules.language.tells(word))[-1:]
+    last = tuple(word for word in number_tail(before, rules.language) if rules.language.in_id(word))[-1:]
     return tuple(name for name, one in reading.fields.items() if last and tuple(map(fold, one.words[-1:])) == last)
 
 

@@ -358,7 +358,7 @@ def _reader_of_recordings(
     reads: Interpreter = recogniser(given, by.form, by.catalogue)
 
     async def verdict_of(utterance_id: str) -> Verdict | None:
-        utterance = readings.sound(utterance_id)
+        utterance = readings.utterance_with_sound(utterance_id)
         if utterance is None or utterance.typed is not None:
             return None
         return decide(await reads.attend().finish(utterance), utterance.segment.closing, by)

@@ -168,7 +168,7 @@ def _to_said_for(saying: SupportingUtterance) -> SaidFor:
 
 async def _read_utterance(readings: ModelReadings, utterance_id: str, reads: Interpreter) -> Reading | None:
     try:
-        utterance = readings.sound(utterance_id)
+        utterance = readings.utterance_with_sound(utterance_id)
         return None if utterance is None else await reads.attend().finish(utterance)
     except Barred:
         raise

@@ -90,7 +90,7 @@ def shifts(
     erases it sooner.
     """
     with Journal.inspect(settings(config, state=state).state) as journal:
-        found = journal.shifts.spans(limit)
+        found = journal.shifts.shifts_and_breaks(limit)
     if as_json:
         for one in found:
             line(json.dumps(asdict(one), ensure_ascii=False))

@@ -321,7 +321,7 @@ def _parse_held(found: object, form: Form) -> Mapping[str, FieldValue] | None:
         if name not in names:
             raise _WrongSaying(f"held: found the field {_shortened(name)}, allowed: {', '.join(names)}")
         one = tuple(value) if isinstance(value, list) else value
-        if not form[name].types(one):
+        if not form[name].has_type(one):
             raise _WrongSaying(
                 f"held: {name}: found {_shortened(value)}, allowed: a value of the type {form[name].kind}"
             )

@@ -271,7 +271,7 @@ class _AuditRun:
             broken = Broken(self._links.last + 1, wrong)
             if not self._known.excuses(broken, partial(self._fault_content_hash, trailed, wrong)):
                 return broken
-            if not self._links.excuse(wrong, trailed):
+            if not self._links.skip_acknowledged(wrong, trailed):
                 return None
         self._extend_spans(trailed)
         return None
@@ -289,7 +289,7 @@ class _AuditRun:
         )
 
     def _extend_spans(self, trailed: TrailEvent) -> None:
-        self._links.grow(trailed)
+        self._links.advance(trailed)
         self._removed += not self._trail.recording_path(trailed.audio_path).exists()
         if trailed.event_sha256 is None:
             return
@@ -300,7 +300,7 @@ class _AuditRun:
 
     def _event_fault(self, trailed: TrailEvent) -> Wrong | None:
         return (
-            self._links.wrong_with(trailed)
+            self._links.next_fault(trailed)
             or _row_fault(trailed)
             or (self._erasure_fault(trailed) if trailed.event_sha256 else _content_fault(trailed))
             or self._recordings_fault(trailed)
@@ -312,7 +312,7 @@ class _AuditRun:
         emptied = (row["fields"], row["operator"], row["reading"]) == ("{}", None, None)
         key = self._keys.get(str(told.get("keyid")))
         statement = erasure_statement(trailed.sequence, trailed.link, str(told.get("at")), str(told.get("by")))
-        signed = key is not None and key.signed(statement, str(told.get("signature")))
+        signed = key is not None and key.verify(statement, str(told.get("signature")))
         return None if emptied and signed else Wrong.ERASURE_FORGED
 
     def _recordings_fault(self, trailed: TrailEvent) -> Wrong | None:
@@ -341,7 +341,7 @@ class _AuditRun:
         """Whether the device signed this removal; after a crash the file may still exist."""
         key = self._keys.get(str(row["removed_by"]))
         statement = removal_statement(row["utterance_id"], audio_sha256, str(row["removed_at"]))
-        signed = key is not None and key.signed(statement, str(row["removal"]))
+        signed = key is not None and key.verify(statement, str(row["removal"]))
         return signed and row["removed_at"] == row["audio_removed_at"]
 
     def _fault_content_hash(self, trailed: TrailEvent, wrong: Wrong) -> str:

@@ -144,7 +144,7 @@ class Shifts:
     def __init__(self, db: JournalDatabase) -> None:
         self._db = db
 
-    def note(self, step: Shifted) -> None:
+    def store_change(self, step: Shifted) -> None:
         """Store a sign-on, a sign-off or a break. Call inside the step's transaction."""
         self._db.execute(
             "INSERT INTO shifts (at, operator, change, reason, entries) "
@@ -168,7 +168,7 @@ class Shifts:
             return _Totals(_count_standing(since, operator), aside, turned_down)
         return None
 
-    def spans(self, limit: int) -> list[WorkSpan]:
+    def shifts_and_breaks(self, limit: int) -> list[WorkSpan]:
         """The last shifts and breaks, the newest first."""
         done: list[WorkSpan] = []
         open_: dict[tuple[str, str], WorkSpan] = {}

@@ -79,17 +79,17 @@ class Erasing:
         self._signer = signer
         self._directory = db.path.parent
 
-    def operator(self, name: str, who: str, withhold: Withhold) -> _Erased:
+    def erase_operator(self, name: str, who: str, withhold: Withhold) -> _Erased:
         """Erase all entries of the operator, and the name wherever it occurs."""
         with self._db.writing():  # the standing context would keep its recording
             self._db.execute(_STANDS_NO_MORE, [name])
         return self._erase(_OF_OPERATOR, name, who, withhold, name)
 
-    def entry(self, utterance_id: str, who: str, withhold: Withhold) -> _Erased:
+    def erase_entry(self, utterance_id: str, who: str, withhold: Withhold) -> _Erased:
         """Erase one utterance, with its entry, and the utterances that support it."""
         return self._erase(_OF_ENTRY, utterance_id, who, withhold)
 
-    def before(self, moment: datetime, who: str, withhold: Withhold) -> _Erased:
+    def erase_before(self, moment: datetime, who: str, withhold: Withhold) -> _Erased:
         """Erase all utterances before this moment."""
         return self._erase(_BEFORE, to_time(moment), who, withhold)
 

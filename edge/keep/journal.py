@@ -89,7 +89,7 @@ class _OvertakingDetector:
             if self._path.exists():
                 raise self._misconfigured(self._path.read_text(encoding="utf-8"))
 
-    def is_proved_by(self, event: Mapping[str, Any], own: PublicKey) -> bool:
+    def proves_overtaking(self, event: Mapping[str, Any], own: PublicKey) -> bool:
         """Whether the event proves an overtaking journal: signed by this device, but not in this journal."""
         known, newest = {**self._trail.keys(), own.keyid: own}, self._outbox.last()
         key = known.get(str(event.get(hash_chain.KEYID)))
@@ -361,7 +361,7 @@ class Journal(JournalReader):
                     case Park():
                         self._entries.park(order)
                     case Shifted():
-                        self.shifts.note(order)
+                        self.shifts.store_change(order)
                     case Commit(agreed, verdict):
                         entry = self.queries.entry_of(agreed, verdict)
                         owed = self._entries.commit(entry, verdict, partial(render, entry))

@@ -135,7 +135,7 @@ class ModelReadings:
     def __init__(self, db: JournalDatabase) -> None:
         self._db = db
 
-    def late(self, which: str) -> list[LateReading]:
+    def late_readings(self, which: str) -> list[LateReading]:
         """The late readings of an utterance, by its id or its entry's event id, in the order of arrival."""
         found = self._db.rows(
             "SELECT utterance_id, interpreter, reading FROM answers WHERE came = 'late' AND reading IS NOT NULL "
@@ -177,26 +177,26 @@ class ModelReadings:
         rows = self._db.rows("SELECT reading FROM utterances WHERE utterance_id = ?", utterance_id)
         stored = rows[0]["reading"] if rows else None
         read = None if stored is None else parse_reading(json.loads(stored))
-        return SupportingUtterance(utterance_id, read, tuple(one.reading for one in self.late(utterance_id)))
+        return SupportingUtterance(utterance_id, read, tuple(one.reading for one in self.late_readings(utterance_id)))
 
     def read_since(self, since: datetime) -> Iterator[ReadBefore]:
         """The utterances since then with readings, the oldest first, without scans."""
         for row in self._db.rows(_READ, to_time(since), SCANNER):
             on_record = parse_reading(json.loads(row["reading"]))
-            others = (*on_record.opinions, *(one.reading for one in self.late(row["utterance_id"])))
+            others = (*on_record.opinions, *(one.reading for one in self.late_readings(row["utterance_id"])))
             fields = None if row["entered"] is None else parse_fields(row["entered"])
             own = {name: row[name] for name in ("utterance_id", "form", "language", "event_id")}
             at = datetime.fromisoformat(row["heard_at"])
             yield ReadBefore(readings=(on_record, *others), fields=fields, heard_at=at, **own)
 
-    def sound(self, utterance_id: str) -> Utterance | None:
+    def utterance_with_sound(self, utterance_id: str) -> Utterance | None:
         """An utterance with its sound; None where the recording was removed. Raises StorageFailed."""
         removed = "SELECT * FROM utterances WHERE utterance_id = ? AND evidence <> 'removed'"
         for row in self._db.rows(removed, utterance_id):
             return evidence.read(self._db.path.parent / row["audio_path"], row)
         return None
 
-    def seconds(self, since: datetime, form: str) -> tuple[int, float]:
+    def count_and_seconds(self, since: datetime, form: str) -> tuple[int, float]:
         """The number of utterances that `utterances_since` reads, and their total length in seconds."""
         (row,) = self._db.rows(
             "SELECT count(*) AS n, coalesce(sum(samples), 0) AS samples FROM utterances "
@@ -223,7 +223,7 @@ class ModelReadings:
         )
         return [DailyUsage(**row) for row in found]
 
-    def answered(
+    def store_answer(
         self, utterance_id: str, interpreter: str, came: str, reading: Reading | None, usage: Usage | None
     ) -> None:
         """Store a model's usage, and its reading where the verdict has another.
@@ -245,7 +245,7 @@ class ModelReadings:
                 },
             )
 
-    def flag(self, utterance_id: str, why: str) -> None:
+    def flag_entry(self, utterance_id: str, why: str) -> None:
         """Flag an entry for review by a person. Entry and event stay as they are."""
         with self._db.writing():
             self._db.execute("UPDATE utterances SET flag = ? WHERE utterance_id = ?", [why, utterance_id])

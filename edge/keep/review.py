@@ -182,7 +182,7 @@ class Review:
                     self.store_decision(found, "discard", "operator", PUT_RIGHT)
                     self._end_review(found, withhold, None)
 
-    def reentered(
+    def store_reentry(
         self, found: UtteranceHistory, event_id: str, who: str, reason: str | None, withhold: Withhold
     ) -> None:
         """Store that a held entry was entered again as this event. Call inside the transaction that makes it."""
@@ -192,7 +192,7 @@ class Review:
     def end(self, found: UtteranceHistory, event_id: str, who: str, reason: str | None, withhold: Withhold) -> None:
         """Store in a transaction of its own that a held entry was entered again in another journal, durably."""
         with self._db.writing():
-            self.reentered(found, event_id, who, reason, withhold)
+            self.store_reentry(found, event_id, who, reason, withhold)
 
     def _end_review(self, found: UtteranceHistory, withhold: Withhold, reentered: str | None) -> None:
         # A dead letter has its tombstone already.
@@ -410,7 +410,7 @@ def verify_reviews(db: JournalDatabase, keys: Mapping[str, PublicKey]) -> tuple[
 
 def _verify_removal(row: Row, chain: Chain, keys: Mapping[str, PublicKey]) -> Wrong | None:
     key, sequence = keys.get(str(row["keyid"])), row["sequence"]
-    if key is None or not key.signed(review_removal_statement(sequence, row["gone"]), str(row["signature"])):
+    if key is None or not key.verify(review_removal_statement(sequence, row["gone"]), str(row["signature"])):
         return Wrong.ERASURE_FORGED
     if sequence != chain.last + 1:
         return Wrong.MISSING
@@ -430,9 +430,9 @@ def _verify_event(row: Row, chain: Chain) -> Wrong | None:
         audio_sha256=str(row["audio_sha256"]),
         withheld=False,
     )
-    wrong = chain.wrong_with(chained) or (None if _row_matches_event(row, event) else Wrong.ROW_ALTERED)
+    wrong = chain.next_fault(chained) or (None if _row_matches_event(row, event) else Wrong.ROW_ALTERED)
     if wrong is None:
-        chain.grow(chained)
+        chain.advance(chained)
     return wrong
 
 

@@ -241,7 +241,7 @@ class Clips:
                 self._make_pending(asked.utterance_id, asked.audio_sha256)
         return True
 
-    def owe_unclear(self) -> None:
+    def make_unclear_pending(self) -> None:
         """Make the sound of utterances under review pending, each once."""
         if found := self._db.rows(_UNCLEAR):
             with self._db.writing():
@@ -252,7 +252,7 @@ class Clips:
         """The utterances whose sound is pending, in the order of the requests."""
         return [row["utterance_id"] for row in self._db.rows(_OPEN, limit)]
 
-    def close(self, utterance_id: str, became: str) -> None:
+    def store_result(self, utterance_id: str, became: str) -> None:
         """Store a clip's result; it is no longer pending."""
         with self._db.writing():
             self._db.execute("UPDATE clips SET closed = ? WHERE utterance_id = ?", [became, utterance_id])

@@ -83,7 +83,7 @@ class Readback:
         Long keys may be shortened to their end. A `brief` readback begins with the identifier itself, where it comes
         first, and omits labels of unambiguous values. Values of `known` are not said, but give units.
         """
-        there = [field for field in self._form.fields if self._form.by_itself(field, fields)]
+        there = [field for field in self._form.fields if self._form.is_read_back_alone(field, fields)]
         told = [self._field_clauses(field, {**known, **fields}, terms) for field in there]
         for at, field in enumerate(there if brief else ()):
             is_first = at == 0 and self._is_known_without_label(field)
@@ -147,7 +147,7 @@ class Readback:
         return ", ".join(
             self._text(field, fields) if twice else self._value_text(field, fields)
             for field in self._form.fields
-            if self._form.by_itself(field, fields)
+            if self._form.is_read_back_alone(field, fields)
         )
 
     def question(self, name: str, known: Mapping[str, FieldValue] = _NOTHING) -> str:
@@ -208,7 +208,7 @@ class Readback:
         """A value as it is spoken: `7 4 2`, `52,5`, `minus 18`, `5 March 2027`, `not sealed`."""
         if isinstance(value, tuple):
             return ", ".join(self._spoken_value(field, one) for one in value)
-        if not field.item.types(value):  # a remote model may answer with a value of another type
+        if not field.item.has_type(value):  # a remote model may answer with a value of another type
             return str(value)
         return kind_of(field).read_back(value, field, self._language, self)
 

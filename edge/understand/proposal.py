@@ -307,7 +307,7 @@ def is_chatter(words: Sequence[Word], form: Form, catalogue: Catalogue, language
     roles = {match.role for at in range(len(said)) for match in known.matches(said, at)}
     if len(words) < _FEWEST_WORDS or roles & {Role.LABEL, Role.UNIT, Role.CUE, Role.BEGINNING}:
         return False
-    strange = sum(not language.tells(token.text) for token in said)
+    strange = sum(not language.in_id(token.text) for token in said)
     figures = (token.text not in language.common and language.numerals.is_part(token.text) for token in said)
     in_a_row = max((len(list(run)) for is_figure, run in groupby(figures) if is_figure), default=0)
     return strange >= _FEWEST_STRANGE and in_a_row < _FIGURES_IN_A_ROW

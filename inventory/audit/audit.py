@@ -187,11 +187,11 @@ class _Audit:
     def _check_event(self, came: TrailEvent) -> Broken | None:
         """The unacknowledged fault of an event; None if the chain goes on after it."""
         chained = _as_chained(came, self._links.link)
-        while wrong := self._links.wrong_with(chained) or self._find_stored_fault(came, chained.event):
+        while wrong := self._links.next_fault(chained) or self._find_stored_fault(came, chained.event):
             broken = Broken(self._links.last + 1, wrong)
             if not self._is_acknowledged(broken, _evidence_hash(came, self._links.link, wrong)):
                 return broken
-            if not self._links.excuse(wrong, chained):
+            if not self._links.skip_acknowledged(wrong, chained):
                 self._collect(came)
                 return None
         if came.withheld and not self._is_acknowledged(
@@ -201,7 +201,7 @@ class _Audit:
         if not came.applied:
             self._refused.append(came.sequence)
         self._collect(came)
-        self._links.grow(chained)
+        self._links.advance(chained)
         return None
 
     def _collect(self, came: TrailEvent) -> None:

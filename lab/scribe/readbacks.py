@@ -52,7 +52,7 @@ async def readback_seconds(form: Form, language: str, entries: Entries, pace: fl
 
 def _terms(form: Form, entry: Mapping[str, FieldValue], language: str, random: Random) -> Terms:
     """The words of an entry's readback: each count with one of its spoken units, and the last digits of an SSCC."""
-    keys = frozenset(name for name, one in entry.items() if isinstance(one, str) and Gs1.SSCC.holds(one))
+    keys = frozenset(name for name, one in entry.items() if isinstance(one, str) and Gs1.SSCC.is_valid(one))
     words = {name: [one for one in form[name].wording(language).units if len(one) > ABBREVIATED] for name in entry}
     return Terms({name: {entry[name]: fold(random.choice(units))} for name, units in words.items() if units}, keys)
 

@@ -88,14 +88,14 @@ class ConnectedDevice:
         now = time.monotonic()
         self._fleet.came_up(self, now, forgotten=self._met and not session_present)
         self._met, self.asked_at = True, None
-        self.waits.began()
+        self.waits.note_connected()
         self.link.publish(self.device.topics.status, self.device.status(online=True), tag=STATUS, retain=True)
         self.publish(self.device.connected(receive_maximum, now))
 
     def down(self, why: str) -> None:
         """Handle the end of the connection, and ask for a new one."""
         self.asked_at = None
-        self.waits.ended()
+        self.waits.note_disconnected()
         self.device.disconnected(time.monotonic())
         self._fleet.went_down(self, why)
 
@@ -208,7 +208,7 @@ class Fleet:
             return
         self._trouble = why
         self._counts["reconnections"] += 1
-        asyncio.get_running_loop().call_later(station.waits.next(), self._to_open.put_nowait, station)
+        asyncio.get_running_loop().call_later(station.waits.next_wait_s(), self._to_open.put_nowait, station)
 
     def answered(self, station: ConnectedDevice, said: SaidEntry) -> None:
         """Record an entry's first final receipt."""

@@ -197,7 +197,7 @@ class Session:
             return self._deliver(client, Acknowledged(tag, PACKET_TOO_LARGE))
         sent = client.publish(topic, payload, qos=1, retain=retain, properties=properties)
         # Afterwards: no lock of ours is held in client.publish, where paho holds one that it holds at _on_publish too.
-        self._on_the_way.note(sent.mid, tag, len(payload))
+        self._on_the_way.add(sent.mid, tag, len(payload))
         return sent.rc == MQTTErrorCode.MQTT_ERR_SUCCESS
 
     def acknowledge(self, delivered: Delivered) -> None:
@@ -344,7 +344,7 @@ class Session:
         self._trouble = self._disconnect_reason(reason)
         self._wait_before_retry(client)
         if lost is not None:
-            self._waits.ended()
+            self._waits.note_disconnected()
             largest = self._on_the_way.largest()
             if reason.value == PACKET_TOO_LARGE and largest is not None:
                 # The broker does not say which packet was too large: take the largest unacknowledged one.
@@ -366,14 +366,14 @@ class Session:
                 else "TLS (tls = true)"
             )
             return f"{self._broker_name}: closes the connection without answering; it may expect {expected}"
-        likely = namesake_hint(reason.value, self._client_id, steady=self._waits.steady)
+        likely = namesake_hint(reason.value, self._client_id, steady=self._waits.is_steady)
         return self._try.refusal or f"{self._broker_name}: connection lost ({str(reason).lower()}){likely}"
 
     def _report_connected(self, client: Client) -> None:
         if self._try.welcome is None:
             return
         self._connected, self._trouble = self._try.welcome, None
-        self._waits.began()
+        self._waits.note_connected()
         self._deliver(client, self._connected)
         early, self._try.early = self._try.early, []
         for message in early:
@@ -391,7 +391,7 @@ class Session:
         return self._failure is None
 
     def _wait_before_retry(self, client: Client) -> None:
-        wait = self._waits.next()
+        wait = self._waits.next_wait_s()
         client.reconnect_delay_set(wait, wait)  # type: ignore[arg-type] # declared int, used as seconds of any kind
 
     def _replace_client(self, client: Client) -> None:

@@ -222,21 +222,21 @@ class ReconnectBackoff:
         self._tries = 0
         self._began = 0.0
 
-    def began(self) -> None:
+    def note_connected(self) -> None:
         """Note that a connection was established."""
         self._began = time.monotonic()
 
-    def ended(self) -> None:
+    def note_disconnected(self) -> None:
         """Note that the connection was lost; a stable one resets the back-off."""
-        if self.steady:
+        if self.is_steady:
             self._tries = 0
 
     @property
-    def steady(self) -> bool:
+    def is_steady(self) -> bool:
         """Whether the connection has lasted long enough to be stable."""
         return time.monotonic() - self._began >= _STEADY_S
 
-    def next(self) -> float:
+    def next_wait_s(self) -> float:
         """The wait before the next attempt, seconds."""
         full = min(self._maximum_s, _FIRST_WAIT_S * 2.0**self._tries)
         self._tries = min(self._tries + 1, _MOST_DOUBLINGS)
@@ -263,7 +263,7 @@ class InFlight:
         """How many there are."""
         return len(self._sent)
 
-    def note(self, packet: int, tag: str, size: int) -> None:
+    def add(self, packet: int, tag: str, size: int) -> None:
         """Register a publication of `size` bytes, sent just now."""
         with self._noted:
             self._sent[packet] = _Sent(tag, size, time.monotonic())

@@ -63,7 +63,7 @@ def _verify_message(payload: bytes, purpose: str, schema: str, key: PublicKey) -
     message: dict[str, Any] = parse_object(payload)
     validate_message(message, schema)
     unsigned = {name: value for name, value in message.items() if name != SIGNATURE}
-    if message[KEYID] != key.keyid or not key.signed(_signed_text(unsigned, purpose), message[SIGNATURE]):
+    if message[KEYID] != key.keyid or not key.verify(_signed_text(unsigned, purpose), message[SIGNATURE]):
         raise Forged("/signature: was not made for it with the key of deliver.decisions_key")
     return message
 

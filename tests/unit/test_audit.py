@@ -416,7 +416,7 @@ def test_whatever_is_altered_in_any_column_is_found_but_for_what_the_page_lists(
 def one_row_each(journal: Journal) -> None:
     """A row in the tables that entries alone leave empty, and everything removed that may be."""
     which = next(journal.queries.histories())
-    journal.readings.answered(which.utterance_id, "a model", "late", READ, None)
+    journal.readings.store_answer(which.utterance_id, "a model", "late", READ, None)
     journal.review.store_decision(which, "stand", "a clerk", None)
     journal.orders.store("a signature", "{}")
     journal.orders.count(DecisionFailure.LATE)
@@ -426,7 +426,7 @@ def one_row_each(journal: Journal) -> None:
     journal.roster.store("north", "roster", 1, "{}")
     journal.catalogue.store("north", "docks", 1, "{}")
     with database(journal).writing():
-        journal.shifts.note(Shifted("op-17", ShiftChange.BREAK, "meal"))
+        journal.shifts.store_change(Shifted("op-17", ShiftChange.BREAK, "meal"))
     reviewed(journal)
     with database(journal).writing():
         (gone,) = database(journal).rows("SELECT utterance_id FROM reviews WHERE sequence = 4")

@@ -22,7 +22,7 @@ from tests.shipped import form as shipped
     ],
 )
 def test_what_is_no_key(value: str, key: Gs1) -> None:
-    assert not key.holds(value)
+    assert not key.is_valid(value)
     with pytest.raises(ValueError, match=f"is no {key.upper()}"):
         key.checked(value)
 
@@ -43,7 +43,7 @@ def test_what_is_a_key(value: str, key: Gs1) -> None:
 
 @each_of("key", Gs1)
 def test_samples_are_keys(key: Gs1) -> None:
-    assert all(key.holds(key.sample(Random(seed))) for seed in range(50))
+    assert all(key.is_valid(key.sample(Random(seed))) for seed in range(50))
 
 
 @each_of(

@@ -63,7 +63,7 @@ def reviewed(state: Path, later: Reading | None, verdict: Verdict | None) -> str
         journal.begin(said)
         journal.conclude(said.utterance_id, READ, DEFER)
         if later is not None:
-            journal.readings.answered(said.utterance_id, later.interpreter, "deferred", later, None)
+            journal.readings.store_answer(said.utterance_id, later.interpreter, "deferred", later, None)
         journal.readings.send_to_review(said.utterance_id, verdict, DEFERRED if later else UNREADABLE)
     return said.utterance_id
 

@@ -168,7 +168,7 @@ def _relate_answer_to_claim(session: DialogueSession, heard: UtteranceHeard, sai
 
 def _are_different_identifiers(session: DialogueSession, before: FieldReading, said: FieldReading) -> bool:
     """Whether a full number that was not understood differs from this one: neither a part of it, nor begun anew."""
-    tells = session.rules.language.tells
+    tells = session.rules.language.in_id
     told, now = ([word for word in one.words if tells(word)] for one in (before, said))
     return len(told) >= SHORTEST_NAME and told[: len(now)] != now and now[: len(told)] != told
 

@@ -180,7 +180,7 @@ def _merge_correction(session: DialogueSession, heard: UtteranceHeard, said: Rea
     cues = {word.text for word in leading_cue(heard.reading.words, language)}
     long = (name for name, one in said.fields.items() if is_long_number(one.value) and session.rules.form[name].units)
     said = with_unconfirmed(
-        said, [name for name in long if all(word in cues or language.tells(word) for word in said.fields[name].words)]
+        said, [name for name in long if all(word in cues or language.in_id(word) for word in said.fields[name].words)]
     )
     said = with_unconfirmed(said, _fields_denying_another_value(draft.reading, said))
     if not drafting.is_sure_correction(session, heard) and _changes_several_fields(session, said):

@@ -503,7 +503,7 @@ def ask_to_repeat(session: DialogueSession, heard: UtteranceHeard) -> list[Order
 def _may_name(session: DialogueSession, said: Reading) -> bool:
     """Whether it may name a thing: it has an identifying field, or `SHORTEST_NAME` digits."""
     rules = session.rules
-    digits = sum(len(word.text) if word.text.isdigit() else rules.language.tells(word.text) for word in said.words)
+    digits = sum(len(word.text) if word.text.isdigit() else rules.language.in_id(word.text) for word in said.words)
     return digits >= SHORTEST_NAME or any(name in said.fields for name in rules.identifying_fields)
 
 
@@ -522,7 +522,7 @@ def reject_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order
     """
     said, rules, draft = heard.reading, session.rules, session.open_draft
     context.forget_named_identifiers(session, said)
-    told = [word.text for word in said.words if rules.language.tells(word.text)]
+    told = [word.text for word in said.words if rules.language.in_id(word.text)]
     is_known = told and any(" ".join(told) in " ".join(one.words) for one in draft.reading.fields.values())
     is_command = said.act not in {Act.RECORD, Act.AMEND}
     if session.about in OF_VALUE and not is_command and has_correcting_word(said, rules):

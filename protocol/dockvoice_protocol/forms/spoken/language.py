@@ -175,9 +175,9 @@ class Language:
         """Phrases around dictation, sorted: remarks and moods, and their single words; none with a number or letter."""
         listed = {said for table in (self.words, self.moods) for ways in table.values() for said in ways}
         told = listed | {(word,) for said in listed for word in said}
-        return tuple(sorted(" ".join(said) for said in told if not any(map(self.tells, said))))
+        return tuple(sorted(" ".join(said) for said in told if not any(map(self.in_id, said))))
 
-    def tells(self, word: str) -> bool:
+    def in_id(self, word: str) -> bool:
         """Whether the word is part of a number or spells a letter, and is no common word."""
         if word in self.common:
             return False

@@ -115,7 +115,7 @@ def read_meaning(
     if known is None:
         today = datetime.now().astimezone().date() if form.has_dates else None
         spans = Spans(heard, form, catalogue, spoken, lexicon_of(form, catalogue, spoken), today)
-        known = explanations(spans, asked, held, correcting=correcting), spans.asks()
+        known = explanations(spans, asked, held, correcting=correcting), spans.has_question_mark()
     if explained is not None:
         explained[heard] = known
     paths, asks = known

@@ -107,7 +107,7 @@ def surrounding_phrases(language: Language) -> tuple[str, ...]:
     """Phrases around dictation and their single words, unfolded; none with a number or letter."""
     listed = [one for role in ("words", "moods") for ways in language.table[role].values() for one in ways]
     told = dict.fromkeys([*listed, *(word for one in listed for word in one.split())])
-    return tuple(one for one in told if not any(map(language.tells, phrase(one))))
+    return tuple(one for one in told if not any(map(language.in_id, phrase(one))))
 
 
 class _Ways:

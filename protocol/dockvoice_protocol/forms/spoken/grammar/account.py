@@ -80,7 +80,7 @@ class Account:
         answering = (*words["before_answers"], *words["behind_answers"]) if answers else ()
         self._known_phrases = (*words["between_counts"], *words["each"], *answering)
 
-    def of(self, path: Path) -> Path:
+    def add_unexplained(self, path: Path) -> Path:
         """The path with an event for each word that nothing explains."""
         events = tuple(map(self._marked, path.events))
         found = list(events)
@@ -229,7 +229,7 @@ class Account:
         field = self._spans.fields[str(mention.field)]
         if field.spoken.spelt:
             return field.item.is_usual(str(value)) and len(str(value)) == len(str(mention.value))
-        return field.types(value) if value is not None else False
+        return field.has_type(value) if value is not None else False
 
     def _is_unbound(self, event: ExplanationEvent, before: list[ExplanationEvent]) -> bool:
         """Whether a mention's cue rejects a value before it, of another field: "742, wrong, twelve units"."""

@@ -74,7 +74,7 @@ class Meaning:
 def merge_explanations(
     paths: Sequence[Path], tokens: Sequence[Token], form: Form, language: Language, *, asks: bool = False
 ) -> Meaning:
-    """Merge explanations, given the cheapest first. `asks`: the utterance has a question mark (`Spans.asks`)."""
+    """Merge explanations, given the cheapest first. `asks`: the utterance has a question mark (`Spans.has_question_mark`)."""
     if not paths:
         return Meaning({}, "too many ways to understand it", {}, (), (), tokens)
     best = paths[0]
@@ -123,7 +123,7 @@ def _says_something(rivals: Sequence[Path], tokens: Sequence[Token], language: L
     if any(event.happens in _TELLING for path in rivals for event in path.events):
         return True
     strange = (tokens[event.start].text for event in rivals[0].events if event.happens is Happens.UNMATCHED)
-    return any(any(one.isdigit() for one in word) or language.tells(word) for word in strange)
+    return any(any(one.isdigit() for one in word) or language.in_id(word) for word in strange)
 
 
 def _preface_tokens(best: Path) -> tuple[int, ...]:
@@ -198,7 +198,7 @@ class _FieldMeaning:
         """Whether all its events are counts without a unit."""
         return bool(self.events) and all("u" in event.marks for event in self.events)
 
-    def settle(self) -> None:
+    def apply_doubts(self) -> None:
         """Apply doubt and denials after the last event."""
         # Doubt about a replaced value is ignored.
         self.doubtful |= any(event.end > self.replaced for event in self.beside)
@@ -490,7 +490,7 @@ def _said_by_field(path: Path, tokens: Sequence[Token], form: Form) -> dict[str,
     for at, event in enumerate(path.events):
         telling.add(at, event)
     for said in telling.fields.values():
-        said.settle()
+        said.apply_doubts()
     _drop_including_counts(path, telling.fields, tokens, form)
     for said in telling.fields.values():
         if said.of.unit_of in telling.fields and any("z" in event.marks for event in said.standing):

@@ -163,7 +163,7 @@ class Path(NamedTuple):
         """The path with the cost added."""
         return Path(self.cost + cost, *self[1:])
 
-    def telling(self, event: ExplanationEvent) -> Path:
+    def adding(self, event: ExplanationEvent) -> Path:
         """The path with one more event."""
         cost, state, field, pending, spelling, events, story, since, cue = self
         return Path(cost, state, field, pending, spelling, (*events, event), story.then(event), since, cue)
@@ -281,7 +281,7 @@ class PathQueue:
         """Continue a path at the token `end`."""
         self._continue_path(path, None, end, path.cost + cost, changes)
 
-    def happen(self, path: Path, event: ExplanationEvent, cost: float, **changes: Unpack[_Changes]) -> None:
+    def continue_with(self, path: Path, event: ExplanationEvent, cost: float, **changes: Unpack[_Changes]) -> None:
         """Continue a path behind an event."""
         self._continue_path(path, event, event.end, path.cost + cost, changes)
 
@@ -304,7 +304,7 @@ class PathQueue:
         event = ExplanationEvent(Happens.LABEL, path.field, start=path.since, end=path.since + 1)
         # Without the cost: an unexplained word was its value.
         unread = bool(path.events) and path.events[-1][:2] == (Happens.UNMATCHED, path.field)
-        path = path.telling(event)
+        path = path.adding(event)
         # A word that only sounds like a label is one only before a value.
         dearer = weights.UNMATCHED if self._words[event.start] in self._misheard else 0.0
         pending = path.pending.replace("t", "")

@@ -256,7 +256,7 @@ class SmallWords:
         letter = digits and self._spans.is_letter(at, match.end) and self._numbers.begins(match.end)
         if not letter and not any(self._numbers.is_digit(inside) for inside in range(at, match.end)):
             return path
-        return path.telling(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
+        return path.adding(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
 
     # Fields.
 
@@ -268,7 +268,7 @@ class SmallWords:
             if path.state is Place.LABELLED or not begins:
                 return
         if self._links.may_be_unit(path, match, at):
-            path = path.telling(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
+            path = path.adding(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
         again = path.state is Place.LABELLED and path.field == match.field
         opened = path if again else self._queue.opened(path)
         cost = weights.RESTART if again else 0.0
@@ -280,25 +280,25 @@ class SmallWords:
         cost = weights.LOOSE_UNIT
         if path.state is Place.SAID and self._fields[str(path.field)].spoken.spelt:
             cost = weights.LOST_COUNT - (1.0 if self._tokens[at].pause else 0.0)
-        self._queue.happen(self._queue.opened(path), event, cost, state=Place.BETWEEN)
+        self._queue.continue_with(self._queue.opened(path), event, cost, state=Place.BETWEEN)
         unit = self._spans.form.unit_field(match.field)
         alone = path.state is Place.START and match.end == self._spans.size  # "It's cartons."
         if unit is not None and match.code is not None and self._mentions.may_be_bare(path, unit.name, alone=alone):
-            self._mentions.say(path, at, match.end, unit.name, match.code, weights.ASKED, "b")
+            self._mentions.add(path, at, match.end, unit.name, match.code, weights.ASKED, "b")
 
     def _value(self, path: Path, match: Match, at: int) -> None:
         """A value by itself; or a verb for one, at the beginning, before its object: "refuse pallet 744"."""
         field = self._fields[match.field]
         if match.role is Role.DEED:
             if path.state is Place.START and is_before_id_label(self._spans, match.end):
-                self._mentions.say(path, at, match.end, match.field, match.value, weights.ASKED, "")
+                self._mentions.add(path, at, match.end, match.field, match.value, weights.ASKED, "")
             return
         if path.state is Place.LABELLED or path.pending.strip("h"):
             return
         if field.unlabelled:
-            self._mentions.say(path, at, match.end, match.field, match.value, weights.ASKED, "")
+            self._mentions.add(path, at, match.end, match.field, match.value, weights.ASKED, "")
         elif field.bare:
-            self._mentions.listed(path, at, match.end, match.field, match.value, 0.0)
+            self._mentions.add_named(path, at, match.end, match.field, match.value, 0.0)
 
     def _check(self, path: Path, match: Match, _at: int) -> None:
         """Check digits or the check word of the place before them; wrong ones put it in doubt."""
@@ -321,7 +321,7 @@ class SmallWords:
     def _opening(self, path: Path, match: Match, at: int) -> None:
         begins = self._tokens[at].pause or path.state is Place.START or at == 0
         if self._leads_on(path, match, at):
-            path = path.telling(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
+            path = path.adding(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
         self._queue.go(path, match.end, weights.OPENING if begins else weights.UNPAUSED_OPENING, **path.between)
 
     def _link(self, path: Path, match: Match, at: int) -> None:
@@ -336,9 +336,9 @@ class SmallWords:
         cost = weights.MISPLACED if labelled else weights.LINK
         between = path.between
         if self._links.may_be_of_value(path, match, at) or self._leads_on(path, match, at):
-            path = path.telling(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
+            path = path.adding(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
         if self._links.parts(path, match, at):
-            path = path.telling(ExplanationEvent(Happens.PORTION, start=at, end=match.end))
+            path = path.adding(ExplanationEvent(Happens.PORTION, start=at, end=match.end))
         if self._links.multiplies(path, match, at):
             between = {**between, "pending": marked(path.pending, "h")}
             cost += weights.OTHER  # The count of one layer is not the total.
@@ -348,7 +348,7 @@ class SmallWords:
         """A phrase that relates one count to another."""
         relates = Happens.TOTAL if match.role is Role.TOTAL else Happens.PORTION
         cost = weights.LINK if path.state is not Place.LABELLED else weights.MISPLACED
-        self._queue.happen(path, ExplanationEvent(relates, start=at, end=match.end), cost, **path.between)
+        self._queue.continue_with(path, ExplanationEvent(relates, start=at, end=match.end), cost, **path.between)
 
     def _within(self, path: Path, match: Match, at: int) -> None:
         """A small word between a label, or a question, and the value."""
@@ -370,7 +370,7 @@ class SmallWords:
             measured = path.field is not None and self._fields[path.field].spoken.is_number
             if measured and tuple(self._words[at : match.end]) in self._language.words["each"]:
                 # "Ten kilos each" is of one piece.
-                path = path.telling(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
+                path = path.adding(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
             self._queue.go(path, match.end, weights.LINK)
 
     def _tail(self, path: Path, match: Match, at: int) -> None:
@@ -390,7 +390,7 @@ class SmallWords:
         if not path.events and (value := self._links.denied_from(match, at)) is not None:
             self._queue.go(path, value, weights.DENIED, pending=marked(path.pending, "n"))
             mood = ExplanationEvent(Happens.MOOD, value="denials", start=at, end=value)
-            self._queue.happen(path, mood, weights.MOOD if value == end else weights.MOOD_PHRASE)
+            self._queue.continue_with(path, mood, weights.MOOD if value == end else weights.MOOD_PHRASE)
             return
         pending = marked(path.pending.replace("n", "").replace("m", ""), "c")
         takes_off = self._links.deletes(match, at) and self._spans.goes_straight_on(end)
@@ -399,7 +399,7 @@ class SmallWords:
         opened = self._queue.opened(path)
         denies = not path.events and tuple(self._words[at:end]) in self._language.words["contrasts"]
         if denies and self._spans.goes_straight_on(end) and self._counts.at(end):
-            opened = opened.telling(ExplanationEvent(Happens.NAY, start=at, end=end))
+            opened = opened.adding(ExplanationEvent(Happens.NAY, start=at, end=end))
         begun = opened.cue[0] if opened.cue[1] == at else at
         self._queue.go(opened, end, weights.CUE, pending=pending, cue=(begun, end))
 
@@ -436,7 +436,7 @@ class SmallWords:
             either = Role.HEDGE_BEFORE in roles and self._spans.goes_straight_on(match.end)
             pending = marked(path.pending, "h") if either else path.pending
             opened = self._queue.opened(path)
-            self._queue.happen(opened, event, weights.HEDGE, state=Place.BETWEEN, pending=pending)
+            self._queue.continue_with(opened, event, weights.HEDGE, state=Place.BETWEEN, pending=pending)
 
     def _choice(self, path: Path, match: Match, at: int) -> None:
         if path.state is not Place.SAID or self._right.changes(path, at, match.end):
@@ -460,18 +460,18 @@ class SmallWords:
             return
         begins = at == 0 or (pause and not started) or pause >= weights.STOP
         event = ExplanationEvent(Happens.MOOD, value=match.value, start=at, end=match.end)
-        self._queue.happen(path, event, weights.QUESTION if begins else weights.MOOD)
+        self._queue.continue_with(path, event, weights.QUESTION if begins else weights.MOOD)
 
     def _mood(self, path: Path, match: Match, at: int) -> None:
         event = ExplanationEvent(Happens.MOOD, value=match.value, start=at, end=match.end)
         cost = weights.MOOD if match.end == at + 1 else weights.MOOD_PHRASE
-        self._queue.happen(self._queue.opened(path), event, cost)
+        self._queue.continue_with(self._queue.opened(path), event, cost)
 
     def _taken_back(self, path: Path, match: Match, at: int) -> None:
         first = path.state is Place.START and tuple(self._words[at : match.end]) not in self._language.cues
         if match.end == self._spans.size or first:
             event = ExplanationEvent(Happens.MOOD, value="taken back", start=at, end=match.end)
-            self._queue.happen(self._queue.opened(path), event, weights.QUESTION)
+            self._queue.continue_with(self._queue.opened(path), event, weights.QUESTION)
 
     _STEPS: ClassVar[Mapping[Role, _Step]] = {
         Role.LABEL: _label,

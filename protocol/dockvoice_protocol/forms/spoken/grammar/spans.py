@@ -222,7 +222,7 @@ class Spans:
         """Whether there is a word at `at`, without a pause before it."""
         return at < self.size and not self.tokens[at].pause
 
-    def asks(self) -> bool:
+    def has_question_mark(self) -> bool:
         """Whether the utterance has a question mark, except behind a remark such as "got it?".
 
         And except in a sentence with the form's own opening: "can i get twelve units?".
@@ -256,7 +256,7 @@ class Spans:
             at = min(small)
         return False
 
-    def points(self, at: int) -> bool:
+    def ends_pointer(self, at: int) -> bool:
         """Whether a word that may be a number ends a pointer: "this one"."""
         first = next((one for one in range(at, 0, -1) if self.tokens[one].pause > weights.SLIGHT), 0)
         said = (tuple(self.words[start : at + 1]) for start in range(first, at))

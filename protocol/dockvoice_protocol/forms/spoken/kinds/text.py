@@ -53,7 +53,7 @@ class _Text(FieldKind):
         return spelt(bare[-field.last_digits :] if field.last_digits and short else bare, random, None, short_code)
 
     def read_back(self, value: str, field: FormField, language: Language, voice: ReadsAloud) -> str:
-        return field.called(value, language.code)
+        return field.name_of(value, language.code)
 
 
 class _Spelt(_Text):
