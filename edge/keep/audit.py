@@ -331,13 +331,13 @@ class _AuditRun:
             found = _file_sha256(path)
         if found is None and row["audio_removed_at"] is None:  # the agent may have removed it meanwhile
             row = self._trail.recording(row["utterance_id"]) or row
-        if row["audio_removed_at"] is not None and not self._removal_holds(row, audio_sha256):
+        if row["audio_removed_at"] is not None and not self._is_removal_signed(row, audio_sha256):
             return Wrong.REMOVAL_FORGED
         if row["audio_sha256"] != audio_sha256 or found not in {None, audio_sha256}:
             return Wrong.RECORDING_ALTERED
         return Wrong.RECORDING_MISSING if found is None and row["audio_removed_at"] is None else None
 
-    def _removal_holds(self, row: Row, audio_sha256: str) -> bool:
+    def _is_removal_signed(self, row: Row, audio_sha256: str) -> bool:
         """Whether the device signed this removal; after a crash the file may still exist."""
         key = self._keys.get(str(row["removed_by"]))
         statement = removal_statement(row["utterance_id"], audio_sha256, str(row["removed_at"]))

@@ -221,11 +221,11 @@ class Queries:
             audio_seconds=sound.audio_seconds,
             act=draft.act,
             replaces=draft.replaces,
-            support=(*map(self.recording, draft.support), *self._said_once(draft)),
+            support=(*map(self.recording, draft.support), *self._context_recordings(draft)),
             counted=draft.counted,
         )
 
-    def _said_once(self, draft: Draft) -> Iterator[Recording]:
+    def _context_recordings(self, draft: Draft) -> Iterator[Recording]:
         """The recordings of the standing context's fields, without removed ones."""
         fields = {} if draft.act is Act.CANCEL else draft.reading.fields
         by = dict.fromkeys(utterance for one in fields.values() for utterance in one.said_in)

@@ -61,7 +61,7 @@ def open_repaired(directory: Path) -> tuple[JournalDatabase, EntryLog]:
     path = directory / JOURNAL
     has_log = (directory / ENTRIES).exists()
     try:
-        _refuse_lost(directory)
+        _refuse_lost_journal(directory)
         db = open_for_writing(path)
     except Damaged as fault:
         if not has_log:
@@ -75,7 +75,7 @@ def open_repaired(directory: Path) -> tuple[JournalDatabase, EntryLog]:
         raise
 
 
-def _refuse_lost(directory: Path) -> None:
+def _refuse_lost_journal(directory: Path) -> None:
     """Raise Damaged for a journal that is missing, or marked as damaged.
 
     Recordings whose journal is gone may be in the inventory already: reading them as new would apply them twice.
@@ -251,7 +251,7 @@ def _review_undecided(directory: Path, db: JournalDatabase) -> int:
     """Put utterances without entry and verdict under review; return how many."""
     for path in evidence.list_recordings(directory):
         if not _has_utterance(db, path.stem):
-            _keep_for_review(directory, db, path)
+            _insert_for_review(directory, db, path)
     _conclude_supporting_utterances(db)
     marked = db.execute(
         "UPDATE utterances SET review = ?, outcome = NULL, reasons = NULL, fields = NULL, ask = NULL "
@@ -264,7 +264,7 @@ def _review_undecided(directory: Path, db: JournalDatabase) -> int:
     return marked.rowcount
 
 
-def _keep_for_review(directory: Path, db: JournalDatabase, path: Path) -> None:
+def _insert_for_review(directory: Path, db: JournalDatabase, path: Path) -> None:
     try:
         utterance, recording = evidence.recover(path)
     except StorageFailed as fault:

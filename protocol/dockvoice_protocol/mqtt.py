@@ -194,7 +194,7 @@ class Session:
         if content_type is not None and connected.protocol == MqttVersion.V5:
             properties = content_type_properties(content_type)
         if packet_size(topic, payload, properties) > self._try.largest:
-            return self._deliver(client, Acknowledged(tag, PACKET_TOO_LARGE))
+            return self._call_receive(client, Acknowledged(tag, PACKET_TOO_LARGE))
         sent = client.publish(topic, payload, qos=1, retain=retain, properties=properties)
         # Afterwards: no lock of ours is held in client.publish, where paho holds one that it holds at _on_publish too.
         self._on_the_way.add(sent.mid, tag, len(payload))
@@ -320,7 +320,7 @@ class Session:
     def _on_publish(self, client: Client, _userdata: object, mid: int, reason: ReasonCode, _properties: object) -> None:
         tag = self._on_the_way.acknowledge(mid)
         if tag is not None and client is self._client:
-            self._deliver(client, Acknowledged(tag, reason.value))
+            self._call_receive(client, Acknowledged(tag, reason.value))
 
     def _on_message(self, client: Client, _userdata: object, message: MQTTMessage) -> None:
         if client is not self._client:
@@ -330,7 +330,7 @@ class Session:
             self._try.heard_at = time.monotonic()
             return
         token = self._try.number * (_RECEIVE_MAXIMUM + 1) + message.mid
-        taken = self._deliver(client, Delivered(message.topic, bytes(message.payload), token, message.retain))
+        taken = self._call_receive(client, Delivered(message.topic, bytes(message.payload), token, message.retain))
         if taken and not self._manual_ack:
             client.ack(message.mid, message.qos)
 
@@ -348,8 +348,8 @@ class Session:
             largest = self._on_the_way.largest()
             if reason.value == PACKET_TOO_LARGE and largest is not None:
                 # The broker does not say which packet was too large: take the largest unacknowledged one.
-                self._deliver(client, Acknowledged(largest, PACKET_TOO_LARGE))
-            self._deliver(client, Disconnected(self._trouble))
+                self._call_receive(client, Acknowledged(largest, PACKET_TOO_LARGE))
+            self._call_receive(client, Disconnected(self._trouble))
         if client.protocol != PROTOCOLS[self._version.now]:
             self._replace_client(client)
 
@@ -374,12 +374,12 @@ class Session:
             return
         self._connected, self._trouble = self._try.welcome, None
         self._waits.note_connected()
-        self._deliver(client, self._connected)
+        self._call_receive(client, self._connected)
         early, self._try.early = self._try.early, []
         for message in early:
             self._on_message(client, None, message)
 
-    def _deliver(self, client: Client, event: SessionEvent) -> bool:
+    def _call_receive(self, client: Client, event: SessionEvent) -> bool:
         try:
             self._receive(event)
         except Exception as fault:  # noqa: BLE001 - kept in `failure` and raised on the owner's next call

@@ -201,15 +201,15 @@ class VersionChoice:
     def unsupported(self) -> None:
         """Try the other version next: the broker rejected this one, or did not answer in time."""
         if not self._settled:
-            self._other()
+            self._switch()
 
     def dropped(self) -> None:
         """Try the other version after two in a row: the broker closed the connection without an answer."""
         self._drops += 1
         if self._drops >= _DROPPED_TWICE and not self._settled:
-            self._other()
+            self._switch()
 
-    def _other(self) -> None:
+    def _switch(self) -> None:
         self.now = MqttVersion.V311 if self.now is MqttVersion.V5 else MqttVersion.V5
         self._drops = 0
 

@@ -209,7 +209,7 @@ class TrailerCount:
         announced = self._items.get(pallet, [])
         item = entry_item(entry.values.get("item"), announced)
         if entry.kind == "damage":
-            self._line(pallet, item).add("damage_reported", _units(entry, "quantity"))
+            self._line(pallet, item).add("damage_reported", _units_of_role(entry, "quantity"))
         if entry.kind == "receipt":
             self.received.add(pallet)
             self._count(self._line(pallet, item), entry)
@@ -218,7 +218,7 @@ class TrailerCount:
         return pallet, item
 
     def _count(self, line: Line, entry: CountedEntry) -> None:
-        values, counted = entry.values, _units(entry, "quantity")
+        values, counted = entry.values, _units_of_role(entry, "quantity")
         line.entries.append(entry.id)
         line.by_notice = line.by_notice or (values.get("item") is None and line.item is not None)
         for role in DETAILS:
@@ -227,7 +227,7 @@ class TrailerCount:
         line.uncounted = line.uncounted or not counted
         line.add("refused" if values.get("exception") == REFUSED else "good", counted)
         for name, role in (("damaged", "damaged"), ("said_short", "short"), ("said_over", "over")):
-            line.add(name, _units(entry, role))
+            line.add(name, _units_of_role(entry, role))
         unit, known = values.get("uom"), entry.converted
         if (
             line.item is not None
@@ -265,6 +265,6 @@ def _is_of_pallet(entry: CountedEntry) -> bool:
     return entry.kind != "closing" and entry.values.get("pallet") is not None
 
 
-def _units(entry: CountedEntry, role: str) -> Units:
+def _units_of_role(entry: CountedEntry, role: str) -> Units:
     quantity, unit = as_fraction(entry.values.get(role)), entry.values.get("uom")
     return {} if quantity is None else {"" if unit is None else str(unit): quantity}

@@ -101,7 +101,7 @@ def form_from_schema(schema: Any, name: str, where: str) -> Form:
         terminator=voice.get("terminator"),
         template=voice["readback"],
         schema=MappingProxyType(schema),
-        identifies=_identifies(schema),
+        identifies=_identifying_fields(schema),
         context=tuple(voice.get("context", ())),
         closes=voice.get("closes"),
         roles=MappingProxyType(roles),
@@ -112,7 +112,7 @@ def form_from_schema(schema: Any, name: str, where: str) -> Form:
     )
 
 
-def _identifies(schema: Mapping[str, Any]) -> tuple[str, ...]:
+def _identifying_fields(schema: Mapping[str, Any]) -> tuple[str, ...]:
     """The identifying fields: the form's `identifies`, else its required identifiers."""
     named = [name for name, one in schema["properties"].items() if one["x-voice"].get("identifier")]
     return tuple(schema["x-voice"].get("identifies", [name for name in named if name in schema["required"]]))

@@ -201,10 +201,10 @@ def transcript_words(
 ) -> tuple[Word, ...]:
     """The words of a transcript, with times in place of the punctuation."""
     known = lexicon_of(form, catalogue, language)
-    return tuple(_timed(list(_pieces(text, language, known)), language, known, confidence))
+    return tuple(_with_times(list(_split_transcript(text, language, known)), language, known, confidence))
 
 
-def _timed(pieces: Sequence[str], language: Language, known: Lexicon, confidence: float) -> Iterator[Word]:
+def _with_times(pieces: Sequence[str], language: Language, known: Lexicon, confidence: float) -> Iterator[Word]:
     now, before = 0.0, ""
     for at, piece in enumerate(pieces):
         if piece in _PAUSES:
@@ -222,12 +222,12 @@ def _opens(pieces: Sequence[str], known: Lexicon) -> bool:
     return any(known.opens(fold(piece)) or known.begins_code(piece) for piece in pieces)
 
 
-def _pieces(text: str, language: Language, known: Lexicon) -> Iterator[str]:
+def _split_transcript(text: str, language: Language, known: Lexicon) -> Iterator[str]:
     """Words in lower case, and a mark for each pause."""
     text = "".join(map(_plain_sign, text))
     text = unicodedata.normalize("NFKC", re.sub(f"(?<=[0-9])[{_SPACES}](?=[0-9]{{3}})", "", text))
     if language.thousands == " ":  # decimals only: whole numbers are left to the grammar, which knows other readings
-        text = re.sub(rf"(?<![0-9])[1-9][0-9]{{0,2}}(?: [0-9]{{3}})+(?={language.decimal}[0-9])", _joined, text)
+        text = re.sub(rf"(?<![0-9])[1-9][0-9]{{0,2}}(?: [0-9]{{3}})+(?={language.decimal}[0-9])", _join_match, text)
     text = re.sub(r"\s+\?", "?", text)  # As French sets it.
     text = _CONTAINER.sub(r"\1", _NUMBER.sub("", text.replace(_APOSTROPHE, "'")))
     if text.lstrip().startswith(_CUT):
@@ -243,7 +243,7 @@ def _plain_sign(sign: str) -> str:
     return str(unicodedata.digit(sign)) if sign.isdecimal() and not sign.isascii() else sign
 
 
-def _joined(match: re.Match[str]) -> str:
+def _join_match(match: re.Match[str]) -> str:
     return match[0].replace(" ", "")
 
 

@@ -127,7 +127,7 @@ def sample_value(field: FormField, catalogue: Catalogue, random: Random) -> Fiel
         return tuple(str(sample_value(field.item, catalogue, random)) for _ in range(random.choice(several)))
     if known := catalogue.values(field.catalogue) if field.catalogue is not None else field.choices:
         return random.choice(known)
-    return kind_of(field).made(field, random)
+    return kind_of(field).sample(field, random)
 
 
 def sample_words(value: FieldValue, field: FormField, catalogue: Catalogue, random: Random) -> str:

@@ -199,13 +199,13 @@ class _AnswerCheck:
         behind = (*_CORRECTING, *_BEHIND, *(_CHOICE if end < size else ()))
         return (
             again
-            or not self._made_of(start, event.start, before, event.cue)
-            or not self._made_of(event.end, clause, behind, event.cue)
+            or not self._is_concatenation(start, event.start, before, event.cue)
+            or not self._is_concatenation(event.end, clause, behind, event.cue)
         )
 
-    def _made_of(self, start: int, end: int, roles: tuple[str, ...], cue: tuple[int, int]) -> bool:
+    def _is_concatenation(self, start: int, end: int, roles: tuple[str, ...], cue: tuple[int, int]) -> bool:
         """Whether the words between two tokens are a concatenation of cue words and phrases of these roles."""
-        phrases, longest = _said_as(self._language, roles)
+        phrases, longest = _phrases_of_roles(self._language, roles)
         texts = tuple(token.text for token in self._tokens[start:end])
         reached = {start}
         for at in range(start, end):
@@ -217,7 +217,7 @@ class _AnswerCheck:
 
 
 @cache
-def _said_as(language: Language, roles: tuple[str, ...]) -> tuple[frozenset[Phrase], int]:
+def _phrases_of_roles(language: Language, roles: tuple[str, ...]) -> tuple[frozenset[Phrase], int]:
     """The phrases of these roles, and the number of words of the longest."""
     phrases = frozenset(said for role in roles for said in language.words[role])
     return phrases, max(map(len, phrases))

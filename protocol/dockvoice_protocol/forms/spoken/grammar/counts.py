@@ -216,8 +216,8 @@ class UnitCounts:
                 continue
             so_far += weights.BEFORE_UNIT * weights.PAUSED[self._tokens[here].pause]
             for match in self._spans.matches[here]:
-                if match.role is Role.UNIT and self._is_of(values[-1], here, match):
-                    told = marked(so_marked, "s") if self._leads_elsewhere(here, match.end) else so_marked
+                if match.role is Role.UNIT and self._may_have_unit(values[-1], here, match):
+                    told = marked(so_marked, "s") if self._begins_place_phrase(here, match.end) else so_marked
                     yield _UnitCount(match.end, match.field, values, so_far, told, match.code)
                 elif match.role is Role.OTHER_UNIT and self._measured is not None:
                     yield _UnitCount(match.end, self._measured, values, so_far, marked(so_marked, "s"))
@@ -226,14 +226,14 @@ class UnitCounts:
             if here == at and self._is_strange(here):
                 reached.append((here + 1, so_far + weights.UNMATCHED_ADJECTIVE, marked(so_marked, "s")))
 
-    def _is_of(self, value: FieldValue | None, at: int, unit: Match) -> bool:
+    def _may_have_unit(self, value: FieldValue | None, at: int, unit: Match) -> bool:
         """Whether a unit may belong to the value before it, and not to "degrees below zero"."""
         field = self._spans.fields[unit.field]
         ends = (end for end in self._numbers.ends_below_zero(at) if field.spoken.measures and end > unit.end)
         below = any(self._numbers.begins(end - 1) or not self._spans.goes_straight_on(end) for end in ends)
         return field.has_type(value) and not below
 
-    def _leads_elsewhere(self, at: int, end: int) -> bool:
+    def _begins_place_phrase(self, at: int, end: int) -> bool:
         """Whether a unit's words begin a longer phrase for a place: "ten over there", "six over on the left"."""
         longer = (match for match in self._spans.matches[at] if match.role in _WHERE and match.end > end)
         return any(not any(token.pause for token in self._tokens[at + 1 : match.end]) for match in longer)

@@ -74,12 +74,12 @@ class Meaning:
 def merge_explanations(
     paths: Sequence[Path], tokens: Sequence[Token], form: Form, language: Language, *, asks: bool = False
 ) -> Meaning:
-    """Merge explanations, given the cheapest first. `asks`: the utterance has a question mark (`Spans.has_question_mark`)."""
+    """Merge explanations, given the cheapest first. `asks`: the utterance has a question mark (as in `Spans`)."""
     if not paths:
         return Meaning({}, "too many ways to understand it", {}, (), (), tokens)
     best = paths[0]
     rivals = [path for path in paths if path.cost < best.cost + RIVALRY]
-    mood = _mood_of(rivals, form, asks=asks)
+    mood = _no_record_reason(rivals, form, asks=asks)
     says_something = _says_something(rivals, tokens, language)
     moody = [path for path in rivals if any(event.happens is Happens.MOOD for event in path.events)]
     recorded = _fields(rivals, tokens, form) if says_something and not mood else {}
@@ -103,7 +103,7 @@ def _fields(paths: Sequence[Path], tokens: Sequence[Token], form: Form) -> dict[
     return fields
 
 
-def _mood_of(rivals: Sequence[Path], form: Form, *, asks: bool) -> str | None:
+def _no_record_reason(rivals: Sequence[Path], form: Form, *, asks: bool) -> str | None:
     """The reason why the utterance is no record: a rival explanation with a denial, a question, hearsay or a wish."""
     for path in rivals:
         for event in path.events:
@@ -216,14 +216,14 @@ class _FieldMeaning:
         """Whether an event beside the values makes them possible parts of the true value."""
         if "r" in beside.marks and self.of.spoken.spelt:
             return False
-        return _is_of_number(beside) or self._goes_on(beside) or self._divides_counts(beside)
+        return _is_of_number(beside) or self._continues_id(beside) or self._is_between_counts(beside)
 
-    def _goes_on(self, strange: ExplanationEvent) -> bool:
+    def _continues_id(self, strange: ExplanationEvent) -> bool:
         """Whether an unexplained word follows the digits of an id without a pause."""
         touches = bool(self.standing) and self.standing[-1].end == strange.start
         return touches and "p" not in strange.marks and self.of.spoken.spelt
 
-    def _divides_counts(self, strange: ExplanationEvent) -> bool:
+    def _is_between_counts(self, strange: ExplanationEvent) -> bool:
         """Whether an unexplained word is between two counts that may be one: "one hundred and [unk] thirty nine"."""
         joined = any(event.end <= strange.start <= event.end + 1 for event in self.standing[:-1])
         return self.of.spoken.is_number and "p" not in strange.marks and joined

@@ -250,10 +250,10 @@ class Mentions:
         name = str(path.field)
         corrects = "b" in spelling.marks and "c" in path.pending
         for without, value, cost in self._speller.ended(path, spelling):
-            whole = self._with_new_end(path, name, spelling.text) if value is None and corrects else value
+            whole = self._replace_end(path, name, spelling.text) if value is None and corrects else value
             yield self._with_mention(without, spelling.start, at, name, whole, spelling.cost + cost, spelling.marks)
 
-    def _with_new_end(self, path: Path, name: str, said: str) -> str | None:
+    def _replace_end(self, path: Path, name: str, said: str) -> str | None:
         """The place with its last parts replaced, if the catalogue has it: A-02-02 by "zero two zero three"."""
         before, shape = path.mentioned(name), self._spans.lexicon.shapes.get(name)
         old = self._held.get(name) if before is None else before.value
@@ -284,7 +284,7 @@ class Mentions:
         pending, before = path.pending, path.mentioned(name)
         dearer = 0.0 if "v" in marks else self._implausible(name, value)
         dearer += self._second_mention_cost(before, value, marks, pending, at)
-        dearer += self._other_length_cost(name, before, value, marks)
+        dearer += self._length_change_cost(name, before, value, marks)
         if pending:
             dearer += self._unmentioned_field_cost(path, before, at)
             if "n" in pending and "b" in marks and before is None and self._held.get(name, value) != value:
@@ -348,7 +348,7 @@ class Mentions:
             return again - self._implausible(str(before.field), earlier)
         return weights.OTHER + (weights.OTHER_LENGTH if len(earlier) != len(value) else 0.0)
 
-    def _other_length_cost(
+    def _length_change_cost(
         self, name: str, before: ExplanationEvent | None, value: FieldValue | None, marks: str
     ) -> float:
         """The cost of correcting an id by one of another length."""

@@ -112,7 +112,7 @@ class _Day(FieldKind):
         label = Label(field.order or DayOrder.DAY_MONTH_YEAR, field.month_alone, heard.today)
         return readings(heard.words, at, heard.language.numerals, heard.language.table, label)
 
-    def made(self, field: FormField, random: Random) -> FieldValue:
+    def sample(self, field: FormField, random: Random) -> FieldValue:
         day = _SOME_DAY + timedelta(days=random.randrange(_SOME_DAYS))
         alone = field.month_alone is Partial.END and random.random() < _MONTH_ALONE
         return (_month_end(day) if alone else day).isoformat()

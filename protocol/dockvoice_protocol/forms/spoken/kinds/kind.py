@@ -103,7 +103,7 @@ class FieldKind(Spoken, ABC):
         return ()
 
     @abstractmethod
-    def made(self, field: FormField, random: Random) -> FieldValue:
+    def sample(self, field: FormField, random: Random) -> FieldValue:
         """A random value that the form allows, for recognisers' training sentences."""
 
     @abstractmethod

@@ -96,7 +96,7 @@ class _Measure(FieldKind):
     def readings(self, field: FormField, at: int, heard: WordsHeard) -> Sequence[Read]:
         return decimals(heard.words, at, heard.language.numerals, heard.language.table)
 
-    def made(self, field: FormField, random: Random) -> FieldValue:
+    def sample(self, field: FormField, random: Random) -> FieldValue:
         """A decimal near the usual minimum; half of them whole."""
         step = field.step or Decimal(1)
         usual = (field.least, field.most) if field.usual is None else (field.usual.least, field.usual.most)
@@ -137,7 +137,7 @@ class _Cardinal(FieldKind):
         """Whole numbers, except those said digit by digit, which need their unit."""
         return (count for count in heard.numbers.cardinals(at) if count[2] < DIGITWISE)
 
-    def made(self, field: FormField, random: Random) -> FieldValue:
+    def sample(self, field: FormField, random: Random) -> FieldValue:
         """A count that fits on a pallet, or sometimes whole hundreds."""
         least, most = int(field.least or 0), LARGEST if field.most is None else int(field.most)
         hundreds = random.randint(1, 99) * 100

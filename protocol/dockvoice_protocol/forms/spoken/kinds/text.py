@@ -29,11 +29,11 @@ class _Text(FieldKind):
     sampled: ClassVar[str] = ascii_uppercase + digits
     """The characters of a sampled value where the form has no pattern."""
 
-    def made(self, field: FormField, random: Random) -> FieldValue:
+    def sample(self, field: FormField, random: Random) -> FieldValue:
         if field.check_digit is not None:
             return field.check_digit.sample(random)
         made = (field.shape or self.shape(field)).sample(random, _COMMON_LENGTH)
-        return made if field.is_usual(made) or random.random() >= _USUAL else self.made(field, random)
+        return made if field.is_usual(made) or random.random() >= _USUAL else self.sample(field, random)
 
     def shape(self, field: FormField) -> Shape:
         """The shape of a value where the form has no pattern."""

@@ -38,7 +38,7 @@ class _YesNo(FieldKind):
         own = BooleanWords(wording.true, wording.false)
         return readings(heard.words, at, heard.language.table, own, labelled=labelled)
 
-    def made(self, field: FormField, random: Random) -> FieldValue:
+    def sample(self, field: FormField, random: Random) -> FieldValue:
         return random.random() < _YES
 
     def words(self, value: bool, field: FormField, random: Random) -> str:
