@@ -137,7 +137,7 @@ class AuditTrail:
         return known
 
     def keys_with_current(self) -> dict[str, PublicKey]:
-        """These and the current key, where it is readable: it may have signed no entry yet."""
+        """The keys of `keys` and the current key, where readable: it may have signed no entry yet."""
         with suppress(DockvoiceError):  # unreadable for other users
             own = device_key.load(self.directory).public
             return {**self.keys(), own.keyid: own}
@@ -369,7 +369,7 @@ class _SecondCopy:
         self._of = after
 
     def lines(self, sequence: int) -> list[Rows]:
-        """The rows of this event in entries.log; call in ascending order."""
+        """The rows of this event in entries.log; call it in ascending order of events."""
         if sequence > self._of:
             self._now, self._of = [], sequence
             while self._next is not None and sequence_of(self._next) <= sequence:
@@ -378,7 +378,7 @@ class _SecondCopy:
         return self._now
 
     def wrong(self, sequence: int) -> Wrong | None:
-        """The fault of this event's line."""
+        """The fault of this event's line in entries.log."""
         said, kept = self.lines(sequence), self._trail.immutable_rows(sequence)
         if len(said) != 1 or said[0].keys() != kept.keys():
             return Wrong.LOG_ALTERED
@@ -451,7 +451,7 @@ def _entry_row(event: Mapping[str, Any]) -> Row | None:
 
 
 def _supporting_recordings(event: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The further recordings of an event."""
+    """The supporting recordings that an event names."""
     data = event.get("data")
     support = event.get("support", data.get("support", []) if isinstance(data, dict) else [])
     return [one for one in support if isinstance(one, dict)] if isinstance(support, list) else []

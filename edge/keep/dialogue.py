@@ -57,7 +57,7 @@ class DialogueRecord:
         self._db = db
 
     def load_state(self) -> _KeptDialogue:
-        """The state after the last turn."""
+        """The dialogue's state that the last turn stored."""
         (row,) = self._db.rows("SELECT draft, operator, context, work FROM conversation")
         work = None if row["work"] is None else Work(**json.loads(row["work"]))
         return _KeptDialogue(parse_draft(row["draft"]), row["operator"], parse_context(row["context"]), work)

@@ -155,7 +155,7 @@ class EntryLog:
         os.close(self._descriptor)
 
     def _end_of(self, upto: int) -> int:
-        """Where the lines up to this number end."""
+        """The file offset where the log's lines up to this number end."""
         with self.path.open("rb") as file:
             end = file.seek(_first_data(file.fileno()))
             for line in file:

@@ -80,7 +80,7 @@ class KeptEntry:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Counts of the journal's contents."""
+    """Counts of the journal's utterances and events by state."""
 
     heard: int  # All utterances; those without a verdict are the difference to the next four and to `deferred`.
     accepted: int
@@ -120,7 +120,7 @@ class _ModelAnswer:
 
 @dataclass(frozen=True, slots=True)
 class UtteranceHistory:
-    """Everything stored about one utterance with its entry and event. Times: ISO 8601 in UTC."""
+    """The stored rows of one utterance with its entry and event. Times: ISO 8601 in UTC."""
 
     utterance_id: str
     form: str
@@ -273,7 +273,7 @@ class Queries:
         return tuple(one.fields for one in self.entries_standing(form, since, _RECENT))
 
     def entries_standing(self, form: str, since: datetime, limit: int) -> list[KeptEntry]:
-        """The same as entries, the newest first, among the last `limit`."""
+        """The entries after `since`, neither replaced nor refused, newest first, among the last `limit`."""
         taken = [one for one in self.entries(limit) if one.state is not OutboxState.REFUSED]
         gone = {one.replaces for one in taken} | {one.event_id for one in taken if one.act is Act.CANCEL}
         lately = (one for one in taken if one.form == form and one.recorded_at > since)

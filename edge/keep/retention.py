@@ -110,7 +110,7 @@ class Reserve:
     """The reserve file of one state directory."""
 
     def __init__(self, directory: Path, size: int) -> None:
-        """`size` in bytes; 0 for none."""
+        """`size` of the reserve file in bytes; 0 keeps no reserve."""
         self._path = directory / RESERVE
         self._size = size
 

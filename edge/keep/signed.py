@@ -62,7 +62,7 @@ class Orders:
             self._end(signature)
 
     def transaction(self) -> AbstractContextManager[None]:
-        """One transaction of the journal."""
+        """Open one transaction of the journal."""
         return self._db.writing()
 
     def refuse(self, signature: str, why: DecisionFailure) -> None:
@@ -249,7 +249,7 @@ class Clips:
                     self._make_pending(row["utterance_id"], row["audio_sha256"])
 
     def due(self, limit: int) -> list[str]:
-        """The utterances whose sound is pending, in the order of the requests."""
+        """The ids of utterances whose sound is to be sent, in the order of the requests."""
         return [row["utterance_id"] for row in self._db.rows(_OPEN, limit)]
 
     def store_result(self, utterance_id: str, became: str) -> None:

@@ -67,7 +67,7 @@ class Particulars:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An entry under agreement with the operator. It is durable, so that a restart restores it."""
+    """An entry that the operator has not agreed to yet. It is durable, so that a restart restores it."""
 
     utterance_id: str  # The utterance that began it.
     form: str
@@ -167,7 +167,7 @@ class RecentEntries:
 
 
 class Outcome(StrEnum):
-    """The result of judging a reading."""
+    """The outcome of a reading: accept, ask, repeat, ignore, defer."""
 
     ACCEPT = "accept"
     ASK = "ask"
@@ -275,7 +275,7 @@ class OutboxRow:
 
 
 class ReviewState(StrEnum):
-    """The state of a parked utterance."""
+    """The state of an utterance under review."""
 
     OPEN = "open"  # It waits for a person.
     RECORDED = "recorded"  # It is an entry.

@@ -47,7 +47,7 @@ class Acoustics:
 
 
 class Closing(StrEnum):
-    """Why an utterance was closed."""
+    """Why endpointing ended an utterance."""
 
     PAUSE = "pause"  # The operator fell silent for the hangover.
     TOO_LONG = "too_long"  # The hard maximum length was reached while speech went on.

@@ -31,7 +31,7 @@ def verify_signature(key: bytes, signed: bytes, signature: bytes) -> bool:
 
 
 def verify_in_python(key: bytes, signed: bytes, signature: bytes) -> bool:
-    """The same by the standard library alone, in some milliseconds."""
+    """Verify the signature by the standard library alone, in some milliseconds."""
     point = _decode_point(key) if (len(key), len(signature)) == (32, 64) else None
     scalar = int.from_bytes(signature[32:], "little")
     if point is None or scalar >= L:

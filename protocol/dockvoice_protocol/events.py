@@ -100,12 +100,12 @@ class Topics:
 
     @property
     def entries(self) -> str:
-        """Where the device publishes its events."""
+        """The topic where the device publishes its events."""
         return f"{self.prefix}/{self.site}/{self.device}/entries"
 
     @property
     def receipts(self) -> str:
-        """Where the inventory answers events."""
+        """The topic where the inventory answers events."""
         return f"{self.prefix}/{self.site}/{self.device}/receipts"
 
     @property
@@ -115,32 +115,32 @@ class Topics:
 
     @property
     def control(self) -> str:
-        """Where the device accepts orders, if configured."""
+        """The topic where the device accepts orders, if configured."""
         return f"{self.prefix}/{self.site}/{self.device}/control"
 
     @property
     def reviews(self) -> str:
-        """Where the device reports reviews and their results."""
+        """The topic where the device reports reviews and their results."""
         return f"{self.prefix}/{self.site}/{self.device}/reviews"
 
     @property
     def decisions(self) -> str:
-        """Where the device accepts signed decisions, if configured."""
+        """The topic where the device accepts signed decisions, if configured."""
         return f"{self.prefix}/{self.site}/{self.device}/decisions"
 
     @property
     def clip_requests(self) -> str:
-        """Where the device accepts signed requests for sound, if configured."""
+        """The topic where the device accepts signed requests for sound, if configured."""
         return f"{self.prefix}/{self.site}/{self.device}/clips/requests"
 
     @property
     def clips(self) -> str:
-        """Where the device sends sound, one chunk a message."""
+        """The topic where the device sends sound, one chunk a message."""
         return f"{self.prefix}/{self.site}/{self.device}/clips/chunks"
 
     @property
     def clip_receipts(self) -> str:
-        """Where the inventory reports how much of a clip it has."""
+        """The topic where the inventory reports how much of a clip it has."""
         return f"{self.prefix}/{self.site}/{self.device}/clips/receipts"
 
     @staticmethod

@@ -280,7 +280,7 @@ class Acknowledgement:
     signature: str = ""
 
     def signed(self, signer: Signer) -> Self:
-        """Sign it."""
+        """Make the signed copy of this acknowledgement."""
         mine = replace(self, keyid=signer.public.keyid, signature="")
         return replace(mine, signature=signer.sign(_acknowledgement_statement(mine)))
 

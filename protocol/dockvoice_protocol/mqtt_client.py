@@ -260,7 +260,7 @@ class InFlight:
         self._sent: dict[int, _Sent] = {}
 
     def __len__(self) -> int:
-        """How many there are."""
+        """The number of publications without a PUBACK."""
         return len(self._sent)
 
     def add(self, packet: int, tag: str, size: int) -> None:

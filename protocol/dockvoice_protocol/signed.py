@@ -125,7 +125,7 @@ def sign_declined(word: DeclinedPosting, signer: Signer, time: datetime) -> dict
 
 
 def read_declined(payload: bytes, source: str, key: PublicKey) -> DeclinedPosting:
-    """Verify what was declined for the device `source`. Raises MalformedMessage, Forged."""
+    """Verify the declined posting for the device `source`. Raises MalformedMessage, Forged."""
     message = _verify_message(payload, _DECLINED, "declined.schema.json", key)
     if message["source"] != source:
         raise MalformedMessage("/source: names another device")
@@ -166,7 +166,7 @@ def size_of_list(lines: Sequence[ExpectedLine]) -> int:
 
 
 def parse_expected_topic(prefix: str, site: str, named: str) -> ReceivingPlace:
-    """Parse the place from a topic of expected lists. Raises MalformedMessage."""
+    """Parse the trailer or door from a topic of expected lists. Raises MalformedMessage."""
     match named.removeprefix(Topics.expected(prefix, site, "")).split("/"):
         case ["trailer" | "door" as kind, name] if LEVEL.fullmatch(name):
             return ReceivingPlace(PlaceKind(kind), name)

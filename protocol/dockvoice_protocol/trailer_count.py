@@ -73,7 +73,7 @@ def is_exact_number(value: Fraction) -> bool:
 
 
 def sum_units(parts: Iterable[Units]) -> Units:
-    """The sums by unit."""
+    """Add up quantities by unit."""
     total: Units = {}
     for part in parts:
         for unit, quantity in part.items():
@@ -247,7 +247,7 @@ class TrailerCount:
         line.difference = found if line.status in _COMPARED else {}
 
     def _statuses(self, line: Line, difference: Fraction | None, *, is_missing: bool) -> Iterator[str]:
-        """The results that hold for a line, the weightiest first."""
+        """The result codes of a line of the count (missing, over, short), the weightiest first."""
         if not line.entries:
             yield "not_comparable" if line.ambiguous else "missing" if is_missing else "uncounted"
         if line.uncounted:

@@ -205,7 +205,7 @@ class Layered(BaseSettings):
 
     @property
     def unit_cache(self) -> Path | None:
-        """The unit's cache directory."""
+        """The cache directory of the unit that reads this settings file; None without one."""
         return self._unit_directory(self.unit.cache if self.unit else None)
 
     def _unit_directory(self, place: Path | None) -> Path | None:

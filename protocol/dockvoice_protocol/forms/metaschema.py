@@ -105,7 +105,7 @@ def _voice_schema(spoken: Iterable[FieldKind], /, *required: str, **more: Any) -
 
 
 def _kinds_of_type(name: str) -> list[FieldKind]:
-    """The kinds with values of a JSON type."""
+    """The field kinds with values of a JSON type."""
     return [kind for kind in KINDS.values() if kind.type == name]
 
 

@@ -260,7 +260,7 @@ class FormField:
 
     @property
     def shape(self) -> Shape | None:
-        """The parsed pattern."""
+        """The field's pattern, parsed."""
         return None if self.pattern is None else Shape.read(self.pattern)
 
     @property
@@ -275,7 +275,7 @@ class FormField:
 
     @property
     def item(self) -> FormField:
-        """The field of one value of its list."""
+        """The field of one value, for a field that holds a list."""
         return self if self.many is None else replace(self, kind="string", many=None, distinct=False)
 
     @property
@@ -442,7 +442,7 @@ class Form:
         return next(field for field in self.fields if field.name == name)
 
     def names(self, language: str) -> tuple[str, ...]:
-        """Names of the work in one language; English ones where the form has none."""
+        """The form's names in one language; English ones where it has none."""
         return self.called.get(language) or self.called.get(OWN_LANGUAGE) or (self.spoken_name,)
 
     @cached_property

@@ -306,10 +306,10 @@ class Reading:
 
     @property
     def scanned(self) -> bool:
-        """Whether it was scanned."""
+        """Whether the reading is of a scan."""
         return self.interpreter == SCANNER
 
     @property
     def transcript(self) -> str:
-        """The words joined by blanks."""
+        """The reading's words joined by blanks."""
         return " ".join(word.text for word in self.words)

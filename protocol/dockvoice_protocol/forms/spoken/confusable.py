@@ -60,7 +60,7 @@ class Rival(StrEnum):
 
 
 def classify_rival(value: FieldValue | None, other: FieldValue | None) -> Rival:
-    """The relation of `other` to `value`."""
+    """Classify how `other` may be misheard for `value`."""
     if value is None or other is None:
         return Rival.NONE
     return next((rival for rival, applies in _RIVALS if applies(value, other)), Rival.OTHER)

@@ -34,7 +34,7 @@ CODE_WORDS: dict[Phrase, str] = {tuple(word.split()): letter for letter, word in
 
 @dataclass(frozen=True, slots=True)
 class Alphabet:
-    """Spelling in a language."""
+    """The words by which a language spells letters."""
 
     code_words: Mapping[Phrase, str]
     """The words of its spelling alphabets, to small letters."""

@@ -362,7 +362,7 @@ class _Counts:
                     yield _Part(dozens.end + len(half), dozens.value + _DOZEN // 2, dozens.cost)
 
     def _halved_counts(self, words: _Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
-        """Two and a half dozen, or thousand."""
+        """Counts with a half: "two and a half dozen", "two and a half thousand"."""
         value = _figures(words[at])
         written = [_Part(at + 1, value, 0.0)] if value and value < _HUNDRED else []
         for part, half in product((*parts, *written), self.half_within):
@@ -390,7 +390,7 @@ class _Counts:
                 yield _Part(part.end + 1, part.value * _THOUSAND, part.cost + _SHORT)
 
     def _spelt_counts(self, words: _Words, at: int) -> Iterator[_Part]:
-        """Digit by digit, two of them or more."""
+        """Counts said digit by digit, of two digits or more."""
         digits, end = "", at
         while end < len(words) and len(digits) < _LONGEST_COUNT and words[end] not in self._multiplying:
             said = next(iter(self._digits.at(words, end)), None)

@@ -74,7 +74,7 @@ def rough_sentences(
 
 
 def form_words(form: Form, catalogue: Catalogue, language: Language) -> Iterator[tuple[str, str]]:
-    """The words of a form in a language, in each spelling that the reader knows, with their meaning."""
+    """The words of a form in a language, in each spelling that the reader knows, each with its meaning."""
     for field in form.fields:
         named = field.wording(language.code)
         yield from ((one, f"the field {field.name!r}") for one in named.labels)

@@ -474,7 +474,7 @@ def _unlabelled_boolean_phrases(form: Form, language: Language) -> set[Phrase]:
 
 
 def value_words(field: FormField, catalogue: Catalogue, language: Language) -> dict[str, str]:
-    """Words to values, for every value of a field with words of its own."""
+    """The words of a field's values, each with its value, where they have words of their own."""
     said = dict(catalogue.spoken(field.catalogue)) if field.catalogue else {}
     if field.spoken.listed:
         known = field.choices or (catalogue.values(field.catalogue) if field.catalogue else ())

@@ -199,7 +199,7 @@ class _FieldMeaning:
         return bool(self.events) and all("u" in event.marks for event in self.events)
 
     def apply_doubts(self) -> None:
-        """Apply doubt and denials after the last event."""
+        """Remove denied values and mark doubtful ones, after the last event."""
         # Doubt about a replaced value is ignored.
         self.doubtful |= any(event.end > self.replaced for event in self.beside)
         numbers = self.of.spoken.spelt or self.of.spoken.is_number

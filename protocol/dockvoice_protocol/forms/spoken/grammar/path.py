@@ -160,11 +160,11 @@ class Path(NamedTuple):
         return weights.MISPLACED if set(self.pending) & {"h", "n", "x"} else 0.0
 
     def dearer(self, cost: float) -> Path:
-        """The path with the cost added."""
+        """A copy of the path with the cost added."""
         return Path(self.cost + cost, *self[1:])
 
     def adding(self, event: ExplanationEvent) -> Path:
-        """The path with one more event."""
+        """A copy of the path with one more event."""
         cost, state, field, pending, spelling, events, story, since, cue = self
         return Path(cost, state, field, pending, spelling, (*events, event), story.then(event), since, cue)
 

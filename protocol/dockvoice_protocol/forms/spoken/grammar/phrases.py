@@ -195,7 +195,7 @@ class _PuttingRight:
         self._queue = queue
 
     def go(self, path: Path, match: Match, at: int) -> None:
-        """Step over the phrase."""
+        """Step over a phrase that corrects a named thing."""
         if match.role is not Role.SETS_AGAIN:
             self._begin(path, match, at)
         elif "w" in path.pending and path.cue[1] == at:
@@ -301,7 +301,7 @@ class SmallWords:
             self._mentions.add_named(path, at, match.end, match.field, match.value, 0.0)
 
     def _step_over_check(self, path: Path, match: Match, _at: int) -> None:
-        """Check digits or the check word of the place before them; wrong ones put it in doubt."""
+        """Step over check digits or the check word of the place before; wrong ones put it in doubt."""
         last = path.last
         if path.state is not Place.SAID or last is None:
             return
@@ -325,7 +325,7 @@ class SmallWords:
         self._queue.go(path, match.end, weights.OPENING if begins else weights.UNPAUSED_OPENING, **path.between)
 
     def _step_over_link(self, path: Path, match: Match, at: int) -> None:
-        """A small word between two values, which may be a digit or a letter of the first."""
+        """Step over a small word between two values, which may be a digit or a letter of the first."""
         if self._right.changes(path, at, match.end):
             return
         several = path.field is not None and self._fields[path.field].many is not None
@@ -345,13 +345,13 @@ class SmallWords:
         self._queue.go(path, match.end, cost, **between)
 
     def _step_over_portion(self, path: Path, match: Match, at: int) -> None:
-        """A phrase that relates one count to another."""
+        """Step over a phrase that relates one count to another."""
         relates = Happens.TOTAL if match.role is Role.TOTAL else Happens.PORTION
         cost = weights.LINK if path.state is not Place.LABELLED else weights.MISPLACED
         self._queue.continue_with(path, ExplanationEvent(relates, start=at, end=match.end), cost, **path.between)
 
     def _step_over_within(self, path: Path, match: Match, at: int) -> None:
-        """A small word between a label, or a question, and the value."""
+        """Step over a small word between a label, or a question, and the value."""
         labelled = path.state is Place.LABELLED
         expected = path.field if labelled else self._asked
         answers = expected is not None and (labelled or path.state is Place.START)
@@ -374,7 +374,7 @@ class SmallWords:
             self._queue.go(path, match.end, weights.LINK)
 
     def _step_over_tail(self, path: Path, match: Match, at: int) -> None:
-        """A remark."""
+        """Step over a remark."""
         if self._links.touches(path, at) and self._links.says_how(path, match, at):
             return
         begins = self._tokens[at].pause or at == 0
@@ -385,7 +385,7 @@ class SmallWords:
     # Phrases about the next value, or the last.
 
     def _step_over_cue(self, path: Path, match: Match, at: int) -> None:
-        """The cue of a correction; "no" before a count may deny everything behind it."""
+        """Step over the cue of a correction; "no" before a count may deny everything behind it."""
         end = match.end
         if not path.events and (value := self._links.denied_from(match, at)) is not None:
             self._queue.go(path, value, weights.DENIED, pending=marked(path.pending, "n"))
@@ -454,7 +454,7 @@ class SmallWords:
     # Phrases that keep the utterance off the record.
 
     def _step_over_question(self, path: Path, match: Match, at: int) -> None:
-        """The beginning of a question; behind a short pause it is less certain."""
+        """Step over the beginning of a question; behind a short pause it is less certain."""
         pause, started = self._tokens[at].pause, path.state is not Place.START
         if not pause and started and at > 0:
             return

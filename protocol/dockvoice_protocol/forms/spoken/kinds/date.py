@@ -73,7 +73,7 @@ _TEN = 10
 
 
 class _Day(FieldKind):
-    """A day of the calendar."""
+    """The field kind of dates."""
 
     name = "date"
     format = "date"

@@ -39,7 +39,7 @@ class WordsHeard(Protocol):
 
     @property
     def language(self) -> Language:
-        """Their language."""
+        """The language of the words."""
 
     @property
     def numbers(self) -> _Counting:

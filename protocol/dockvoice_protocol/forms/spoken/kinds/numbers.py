@@ -76,7 +76,7 @@ _A_DOZEN = 12
 
 
 class _Measure(FieldKind):
-    """A decimal."""
+    """The field kind of decimals."""
 
     name = "decimal"
     type = "number"
@@ -125,7 +125,7 @@ class _Measure(FieldKind):
 
 
 class _Cardinal(FieldKind):
-    """A whole number."""
+    """The field kind of whole numbers."""
 
     name = "cardinal"
     type = "integer"

@@ -24,7 +24,7 @@ _A_PAIR = 2
 
 
 class _Text(FieldKind):
-    """A string."""
+    """The field kind of strings."""
 
     sampled: ClassVar[str] = ascii_uppercase + digits
     """The characters of a sampled value where the form has no pattern."""
@@ -70,7 +70,7 @@ class _Spelt(_Text):
 
 
 class _Choice(_Text):
-    """One of the values that the form lists."""
+    """The field kind of values that the form lists."""
 
     def example(self, field: FormField, numbers: Iterator[str]) -> FieldValue | None:
         return next(iter(field.choices), None)

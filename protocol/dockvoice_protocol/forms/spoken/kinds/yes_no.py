@@ -19,7 +19,7 @@ _YES = 0.8  # Probability of a sampled True: most goods on a dock are sealed, wh
 
 
 class _YesNo(FieldKind):
-    """True or false."""
+    """The field kind of yes-or-no values."""
 
     name = "yes_no"
     type = "boolean"
