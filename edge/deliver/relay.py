@@ -195,7 +195,7 @@ class PendingRow(Pending):
 
 
 def make_row_outbox(receipt_timeout_s: float) -> Outbox[PendingRow]:
-    """The schedule of rows with receipts."""
+    """Make the schedule of rows that a receipt settles."""
     return Outbox(IN_ORDER, Backoff(receipt_timeout_s, _MOST_DOUBLINGS))
 
 

@@ -188,7 +188,7 @@ class AuditTrail:
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
-    """The result of an audit."""
+    """The report of an audit: the valid events, and the first fault."""
 
     events: int  # Valid events, from the first one in the journal.
     removed: int  # Of these, how many have a removed recording, with the device's signature.
@@ -359,7 +359,7 @@ _CHANGING = {"audio_removed_at", "removed_at", "removed_by", "removal", "audio_p
 
 
 class _SecondCopy:
-    """The lines of entries.log, read beside the events."""
+    """Compares the lines of entries.log with the events, in one pass."""
 
     def __init__(self, trail: AuditTrail, after: int) -> None:
         self._trail = trail

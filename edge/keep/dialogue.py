@@ -42,7 +42,7 @@ _TAKEN = f"SELECT event_id FROM outbox JOIN json_each(?) ON event_id = value WHE
 
 @dataclass(frozen=True, slots=True)
 class _KeptDialogue:
-    """The stored state of the dialogue."""
+    """The stored dialogue: open draft, operator, context and work."""
 
     draft: Draft | None  # The open draft.
     operator: str | None  # Signed on.

@@ -61,7 +61,7 @@ _EVENTS = "SELECT sequence, body FROM outbox WHERE sequence IN (SELECT value FRO
 
 @dataclass(frozen=True, slots=True)
 class _Erased:
-    """The result of an erasure."""
+    """The numbers of what an erasure removed."""
 
     utterances: int
     entries: int

@@ -31,7 +31,7 @@ _LANGUAGE = "language"  # The key of the spoken language, also in its row.
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A durable recording."""
+    """The path, hash and length of a durable recording."""
 
     path: Path
     sha256: str  # Of the FLAC file's bytes, in hex.

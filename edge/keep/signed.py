@@ -97,7 +97,7 @@ MOST = 200
 
 
 class ListResult(StrEnum):
-    """The result of storing a list."""
+    """Whether a signed list was stored, was known, or is outdated."""
 
     NEW = "new"
     KNOWN = "known"  # Identical to the stored one: the broker sends its retained message at each connection.

@@ -167,7 +167,7 @@ class RecentEntries:
 
 
 class Outcome(StrEnum):
-    """The outcome of a reading: accept, ask, repeat, ignore, defer."""
+    """What becomes of a judged reading: an entry, a question, a repetition, a deferral or nothing."""
 
     ACCEPT = "accept"
     ASK = "ask"

@@ -20,7 +20,7 @@ class Frame:
 
     @property
     def samples(self) -> int:
-        """How many samples the slice holds."""
+        """The number of samples in the frame."""
         return len(self.pcm) // SAMPLE_BYTES
 
     @property

@@ -37,7 +37,7 @@ _SHOWN = 60  # Characters of a wrong value that are repeated: enough to find it,
 
 @dataclass(frozen=True, slots=True)
 class _ConfigFault:
-    """One fault in the settings."""
+    """One fault in the settings, with the source that it comes from."""
 
     origin: str  # A file, `environment`, `credentials` or `command line`.
     told: str

@@ -464,7 +464,7 @@ class _FieldWords:
 
 
 def _words_in(code: str, field: str, keywords: Mapping[str, Any]) -> Iterator[_FieldWords]:
-    """The words of a field in a language."""
+    """A field's words in a language, each kind with its JSON pointer."""
     if code == OWN_LANGUAGE:
         voice = keywords["x-voice"]
         where = metaschema.format_pointer("properties", field, "x-voice")

@@ -122,7 +122,7 @@ class Gs1(StrEnum):
 
     @property
     def lengths(self) -> tuple[int, ...]:
-        """The valid numbers of digits."""
+        """The numbers of digits that the key may have."""
         return (18,) if self is Gs1.SSCC else (8, 12, 13, 14)
 
     def is_valid(self, value: str) -> bool:
@@ -131,13 +131,13 @@ class Gs1(StrEnum):
         return digits and len(value) in self.lengths and int(value[-1]) == _gs1_check_digit(value[:-1])
 
     def checked(self, value: str) -> str:
-        """The value itself. Raises ValueError where it is invalid."""
+        """Return the value itself. Raises ValueError where it is invalid."""
         if not self.is_valid(value):
             raise ValueError(f"is no {self.upper()}: the check digit or the length does not fit")
         return value
 
     def sample(self, random: Random) -> str:
-        """A random valid key."""
+        """A random key with its check digit."""
         payload = "".join(random.choice("0123456789") for _ in range(random.choice(self.lengths) - 1))
         return f"{payload}{_gs1_check_digit(payload)}"
 
@@ -199,7 +199,7 @@ class Wording:
 
 @dataclass(frozen=True, slots=True)
 class Usual:
-    """A closed interval."""
+    """The closed interval of a field's usual sizes."""
 
     least: float
     most: float
@@ -447,7 +447,7 @@ class Form:
 
     @cached_property
     def model(self) -> type[BaseModel]:
-        """A pydantic model of an entry. Strict: "12" and 12.0 are no integers, 7 is no string."""
+        """The pydantic model that validates an entry. Strict: "12" and 12.0 are no integers, 7 is no string."""
         fields: dict[str, Any] = {field.name: _annotation(field) for field in self.fields}
         config = ConfigDict(strict=True, extra="forbid", frozen=True)
         return create_model(self.title.title().replace(" ", ""), __config__=config, **fields)

@@ -52,7 +52,7 @@ class CharacterRun:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A parsed pattern."""
+    """A field's pattern, parsed into runs of characters."""
 
     parts: tuple[CharacterRun, ...]
 

@@ -24,7 +24,7 @@ from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, T
 
 @dataclass(frozen=True, slots=True)
 class ParsedCommand:
-    """A parsed command."""
+    """A parsed command: its act, the command, and a sign-on's name."""
 
     act: Act
     command: Command | None = None

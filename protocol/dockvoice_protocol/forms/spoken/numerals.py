@@ -159,7 +159,7 @@ class _Product:
 
 
 class _Cardinals:
-    """Whole numbers in usual wordings."""
+    """Parses whole numbers in usual wordings."""
 
     def __init__(self, table: Mapping[str, Any]) -> None:
         self.atoms = _parse_atoms(table)
@@ -270,7 +270,7 @@ class _Cardinals:
 
 
 class _Digits:
-    """Words for one digit."""
+    """Parses words for one digit."""
 
     def __init__(self, table: Mapping[str, Any], cardinals: _Cardinals) -> None:
         zeros = dict.fromkeys(map(fold, table["zeros"]), "0")
@@ -469,7 +469,7 @@ class _Groups:
 
 
 class _Compounds:
-    """Numbers that are written as one word."""
+    """Splits numbers that are written as one word."""
 
     def __init__(self, table: Mapping[str, Any], cardinals: _Cardinals, digits: _Digits, counts: _Counts) -> None:
         self._cardinals = cardinals
@@ -515,7 +515,7 @@ class _Compounds:
 
 
 class Numerals:
-    """The numbers of one language."""
+    """Parses the numbers of one language."""
 
     def __init__(self, table: Mapping[str, Any], *, spaced: bool = False) -> None:
         """`spaced`: a space is the thousands separator: "1 200"."""

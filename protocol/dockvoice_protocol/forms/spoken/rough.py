@@ -141,7 +141,7 @@ class _Ways:
 
 
 def _value_words(field: FormField, catalogue: Catalogue, language: Language) -> Iterator[str]:
-    """The words of a field's values."""
+    """The words of a field's values in the language."""
     if field.spoken.of_numbers:
         yield from (said for _, said in _number_words(language))
     if field.spoken.spells:

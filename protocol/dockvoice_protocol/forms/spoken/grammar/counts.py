@@ -25,7 +25,7 @@ _WHERE = frozenset({Role.LINK, Role.ELSEWHERE})  # Roles of phrases for a place:
 
 
 class _UnitCount(NamedTuple):
-    """A number with its unit."""
+    """A count in the utterance: its values, unit code and end."""
 
     end: int
     field: str

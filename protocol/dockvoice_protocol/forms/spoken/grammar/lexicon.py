@@ -23,7 +23,7 @@ _REMEMBERED = 1024
 
 
 class Role(IntEnum):
-    """The role of a phrase in a sentence."""
+    """What a phrase does in a sentence: it is a label, a unit, a value, a cue or the like."""
 
     LABEL = auto()  # Opens a field.
     UNIT = auto()  # Makes the number before it the value of a field.

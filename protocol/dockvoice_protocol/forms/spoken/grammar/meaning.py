@@ -37,7 +37,7 @@ _PLACES = (10, 100, 1000)
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """The meaning of an utterance."""
+    """The fields, mood and unexplained words of an utterance."""
 
     fields: Mapping[str, FieldReading]
     mood: str | None
@@ -576,7 +576,7 @@ def _field_reading(told: Sequence[_FieldMeaning | None], tokens: Sequence[Token]
 
 
 def _event_tokens(events: Sequence[ExplanationEvent]) -> set[int]:
-    """The tokens of events, cues included."""
+    """The indices of the tokens of events, cues included."""
     return {at for event in events for span in ((event.start, event.end), event.cue) for at in range(*span)}
 
 

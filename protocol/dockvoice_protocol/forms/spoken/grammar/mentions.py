@@ -126,7 +126,7 @@ class Speller:
         )
 
     def _possible_groups(self, field: FormField, at: int, *, begins: bool) -> Iterator[Group]:
-        """The groups that may come next."""
+        """The groups of characters that may come next in a spelt value."""
         yield from self._numbers.digit_groups(at)
         word = self._words[at]
         if field.spoken.is_code and not self._tokens[at].inner:

@@ -37,7 +37,7 @@ class Happens(StrEnum):
 
 
 class ExplanationEvent(NamedTuple):
-    """One event of an explanation."""
+    """One step of an explanation: tokens explained as a mention, a remark or the like."""
 
     happens: Happens
     field: str | None = None
@@ -59,7 +59,7 @@ class ExplanationEvent(NamedTuple):
 
 
 class Place(IntEnum):
-    """The parser state of a path."""
+    """Where in a mention the parser is, as the state of a path."""
 
     START = auto()  # Only openings so far.
     BETWEEN = auto()
@@ -124,7 +124,7 @@ class Story:
 
 
 class Path(NamedTuple):
-    """A partial explanation."""
+    """A partial explanation: its events so far, cost, and parser state."""
 
     cost: float
     state: Place
@@ -151,7 +151,7 @@ class Path(NamedTuple):
 
     @property
     def between(self) -> _Changes:
-        """The change of state behind a value."""
+        """The attributes that a path changes behind a value."""
         return _BETWEEN if self.state is Place.SAID else _NOTHING
 
     @property

@@ -287,7 +287,7 @@ class SmallWords:
             self._mentions.add(path, at, match.end, unit.name, match.code, weights.ASKED, "b")
 
     def _step_over_value(self, path: Path, match: Match, at: int) -> None:
-        """A value by itself; or a verb for one, at the beginning, before its object: "refuse pallet 744"."""
+        """Step over a value by itself, or a verb for one before its object: "refuse pallet 744"."""
         field = self._fields[match.field]
         if match.role is Role.DEED:
             if path.state is Place.START and is_before_id_label(self._spans, match.end):
@@ -410,7 +410,7 @@ class SmallWords:
             self._queue.go(path, match.end, weights.REPEAT, pending=marked(path.pending, "r"))
 
     def _step_over_contrast(self, path: Path, match: Match, at: int) -> None:
-        """A denial of the next value; a cue ("no") denies only behind other events and without a pause."""
+        """Step over a denial of the next value; a cue ("no") denies only behind other events and without a pause."""
         said = tuple(self._words[at : match.end])
         if said not in self._language.cues:
             self._queue.go(path, match.end, weights.DENIED, pending=marked(path.pending, "n"))

@@ -17,7 +17,7 @@ _MOST_GROUPS = 6
 
 
 class Remarks:
-    """The remarks in one utterance."""
+    """Finds the remarks in one utterance."""
 
     def __init__(self, spans: Spans) -> None:
         self._spans = spans
