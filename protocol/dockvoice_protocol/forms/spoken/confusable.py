@@ -96,11 +96,11 @@ def confusable_pairs(names: Iterable[str]) -> tuple[tuple[str, str], ...]:
         (one, other)
         for at, one in enumerate(listed)
         for other in listed[at + 1 :]
-        if _sound(one) == _sound(other) or _are_e_set_letters(one, other) or _is_teen_of_ten(one, other)
+        if _phonetic_key(one) == _phonetic_key(other) or _are_e_set_letters(one, other) or _is_teen_of_ten(one, other)
     )
 
 
-def _sound(name: str) -> str:
+def _phonetic_key(name: str) -> str:
     """A phonetic key of a name: its consonants, and "a" for a leading vowel: "Ana" and "Anna" are equal."""
     said = fold(name)
     for written, spoken in _SPELLINGS.items():
