@@ -58,7 +58,7 @@ _log = logging.getLogger(__name__)
 
 
 class EntryLog:
-    """The log in one state directory, for the one writing process."""
+    """The file entries.log of one state directory, for the one writing process."""
 
     def __init__(self, directory: Path) -> None:
         """Open or create the log, and find its last whole line. Raises StorageFailed."""

@@ -218,7 +218,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Because:
-    """One reason, and the field it concerns, if it concerns one."""
+    """One reason of a verdict, and the field it concerns, if it concerns one."""
 
     reason: Reason
     field: str | None = None

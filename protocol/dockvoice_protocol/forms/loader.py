@@ -454,7 +454,7 @@ class _FieldWords:
     """True for words for "true" and for units, which may also be the label: "sealed: yes", "two short", "short two"."""
 
     def reserved_words(self, language: Language, *, spells: bool) -> list[str]:
-        """The reserved words in it, if they make it unusable; `spells`: values of the form may hold letters."""
+        """The reserved words among these, if they make them unusable; `spells`: values of the form may hold letters."""
         said = phrase(self.words)
         taken = [word for word in said if _is_reserved(language, word, spells=spells)]
         if self.is_value:  # "no milk": its other words distinguish it

@@ -57,7 +57,7 @@ class MasterData:
 
     @property
     def withdrawn(self) -> bool:
-        """Whether it was withdrawn: devices use their own files again."""
+        """Whether this master data was withdrawn: devices use their own files again."""
         return not self.rows
 
 
