@@ -246,10 +246,7 @@ class SmallWords:
                 self._right.go(self._with_hedged_label(path, match, at), match, at)
 
     def _with_hedged_label(self, path: Path, match: Match, at: int) -> Path:
-        """The path, with a hedge where small words behind a label hold a digit: "pallet one second two three".
-
-        Or where they are a letter: "pallet A 742".
-        """
+        """The path, with a hedge where small words behind a label hold a digit or are a letter: "pallet A 742"."""
         if path.state is not Place.LABELLED or match.role in OF_FIELDS:
             return path
         digits = self._fields[str(path.field)].spoken.is_digits
