@@ -51,7 +51,7 @@ def load_forms(directory: Path) -> Forms:
 
 def _load_validator(path: Path) -> Validator:
     try:
-        schema = json.loads(plain_file.content(path).decode("utf-8"))
+        schema = json.loads(plain_file.read_regular(path).decode("utf-8"))
         Draft202012Validator.check_schema(schema)
     except OSError as fault:
         raise Misconfigured(f"{path}: cannot be read ({fault.strerror}); mend its permissions") from None

@@ -39,7 +39,7 @@ from dockvoice_protocol.trailer_count import (
     TrailerCount,
     Units,
     as_number,
-    has_number,
+    is_exact_number,
     sum_units,
 )
 
@@ -201,7 +201,7 @@ def _has_signed(key: bytes, text: str, signature: str) -> bool:
         made = bytes.fromhex(signature)
     except (ValueError, TypeError):
         return False
-    return made.hex() == signature and ed25519.has_signed(key, text.encode(), made)
+    return made.hex() == signature and ed25519.verify_signature(key, text.encode(), made)
 
 
 def seal_fault(event: Json, key: bytes | None) -> str | None:
@@ -580,7 +580,7 @@ def _line_json(line: Line) -> Json:
 
 def _as_json(units: Units) -> Json:
     # A quantity without an exact number is text: 7/12.
-    return {unit: as_number(one) if has_number(one) else str(one) for unit, one in sorted(units.items())}
+    return {unit: as_number(one) if is_exact_number(one) else str(one) for unit, one in sorted(units.items())}
 
 
 def read_events(dossier: Json, contents: Mapping[str, bytes]) -> list[Said]:

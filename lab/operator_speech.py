@@ -18,7 +18,7 @@ from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form, FormField
 from dockvoice_protocol.forms.spoken import in_words
-from dockvoice_protocol.forms.spoken.sentences import sampled_words
+from dockvoice_protocol.forms.spoken.sentences import sample_words
 from dockvoice_protocol.records import FieldValue
 from edge.agree.dialogue.questions import About, Question
 from edge.audio.pcm import Framing, to_floats
@@ -202,9 +202,8 @@ class OperatorWords:
 
     def _word_value(self, field: FormField) -> str:
         """Word the value, differently from earlier attempts that were misheard."""
-        ways = [
-            sampled_words(self._truth[field.name], field, self._catalogue, self._random) for _ in range(_OTHER_WORDS)
-        ]
+        value = self._truth[field.name]
+        ways = [sample_words(value, field, self._catalogue, self._random) for _ in range(_OTHER_WORDS)]
         words = next((way for way in ways if way not in self._said), ways[0])
         self._said.add(words)
         if field.units:

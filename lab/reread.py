@@ -127,7 +127,7 @@ def reread(
 
 def _estimate_cost(settings: Settings, name: str, since: datetime, readings: ModelReadings) -> _CostEstimate:
     """Estimate the cost of reading everything since `since` with interpreter `name`. Raises Misconfigured."""
-    utterances, seconds = readings.seconds(since, settings.forms.active)
+    utterances, seconds = readings.count_and_seconds(since, settings.forms.active)
     if name == _ON_DEVICE:
         return _CostEstimate(utterances, seconds, 0.0)
     return _CostEstimate(utterances, seconds, _estimate_usd(utterances, seconds, _interpreter_settings(settings, name)))

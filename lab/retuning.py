@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken.confusable import Rival, rivalry
+from dockvoice_protocol.forms.spoken.confusable import Rival, classify_rival
 from dockvoice_protocol.records import Reading
 from edge.agent.events import Decided
 from edge.agree.decide import Circumstances, Rules, decide
@@ -105,7 +105,7 @@ def extract_field_samples(
             continue
         for name, field in one.decided[0][0].reading.fields.items():
             if field.calibrated and field.value is not None and not field.rivals:
-                rival = rivalry(field.value, field.runner_up)
+                rival = classify_rival(field.value, field.runner_up)
                 share = VOSK[rival].share(field.confidence)
                 kind = forms[one.clip.form][name].spoken.name
                 yield one, FieldSample(kind, rival, one.clip.speaker or "", share, said.get(name) == field.value)
@@ -134,7 +134,7 @@ def _recalibrate(reading: Reading, by: Curves) -> Reading:
     fields = dict(reading.fields)
     for name, field in fields.items():
         if field.calibrated:
-            rival = rivalry(field.value, field.runner_up)
+            rival = classify_rival(field.value, field.runner_up)
             sure = by[rival].probability(VOSK[rival].share(field.confidence))
             fields[name] = replace(field, confidence=sure)
     return replace(reading, fields=fields)

@@ -70,7 +70,7 @@ class Clip(BaseModel):
 def read_manifest(path: Path) -> tuple[Clip, ...]:
     """The clips of a manifest, audio paths made absolute. Raises UnreadableInput with file, line and key at fault."""
     try:
-        lines = plain_file.content(path, plain_file.LINES).decode("utf-8").splitlines()
+        lines = plain_file.read_regular(path, plain_file.LINES).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as fault:
         raise UnreadableInput(
             f"{path}: cannot be read ({describe_os_error(fault)}); name a manifest of JSON lines"

@@ -239,7 +239,7 @@ class TruthSet:
         if not self.manifest.exists():
             return
         try:
-            lines = plain_file.content(self.manifest, plain_file.LINES).decode("utf-8").splitlines()
+            lines = plain_file.read_regular(self.manifest, plain_file.LINES).decode("utf-8").splitlines()
             for number, text in enumerate(lines, 1):
                 line = json.loads(text)
                 if line["form"] != self._form:

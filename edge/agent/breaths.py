@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from dockvoice_protocol.forms.spoken import begins, corrects
+from dockvoice_protocol.forms.spoken import is_correction, number_head
 from dockvoice_protocol.records import FieldValue, NotUnderstood, Reading, Word
 from edge.agree.cut_numbers import BREATH_S, PreviousUtterance
 from edge.agree.decide import Rules
@@ -88,12 +88,12 @@ class Breaths:
             return ()
         if self._recorded is not None:
             behind = [one.reading.words for one in (*self._said[self._recorded.breaths :], heard)]
-            if not corrects(_join_words(behind), rules.language):
+            if not is_correction(_join_words(behind), rules.language):
                 del self._said[: self._recorded.breaths]
                 self._recorded = None
         named = {name for one in (*self._said, heard) for name in one.reading.fields}
         whole = all(field.name in named for field in rules.form.fields if field.required)
-        counts = bool(begins(heard.reading.words, rules.language))
+        counts = bool(number_head(heard.reading.words, rules.language))
         return tuple(one.utterance for one in self._said) if counts or (whole and heard.reading.fields) else ()
 
     def remember(self, heard: Breath, verdict: Verdict, rules: Rules) -> None:
@@ -126,7 +126,7 @@ class Breaths:
 
     def _names_another(self, said: Reading, rules: Rules) -> bool:
         """Whether the reading begins another entry: it names another thing and is no correction."""
-        if corrects(_join_words([*(one.reading.words for one in self._said[1:]), said.words]), rules.language):
+        if is_correction(_join_words([*(one.reading.words for one in self._said[1:]), said.words]), rules.language):
             return False
         return any(find_differing_identifiers(one.reading, said, rules.identifying_fields) for one in self._said)
 

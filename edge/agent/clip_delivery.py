@@ -212,9 +212,9 @@ class ClipDelivery:
 
         def work(journal: Journal) -> list[str] | None:
             for utterance_id, became in ended.items():
-                journal.clips.close(utterance_id, became)
+                journal.clips.store_result(utterance_id, became)
             if looks and self._offers_unclear_clips:
-                journal.clips.owe_unclear()
+                journal.clips.make_unclear_pending()
             return journal.clips.due(_WINDOW) if looks else None
 
         try:

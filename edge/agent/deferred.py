@@ -83,11 +83,11 @@ class LateReadings:
 
     async def _store(self, news: PanelAnswer | _Concluded) -> None:
         if isinstance(news, _Concluded):
-            for late in await self._executor(lambda journal: journal.readings.late(news.which)):
+            for late in await self._executor(lambda journal: journal.readings.late_readings(news.which)):
                 await self._compare(late)
             return
         said = (news.utterance_id, news.interpreter, str(news.came), news.reading, news.usage)
-        await self._executor(lambda journal: journal.readings.answered(*said))
+        await self._executor(lambda journal: journal.readings.store_answer(*said))
         if news.came is Came.LATE and news.reading is not None:
             await self._compare(LateReading(news.utterance_id, news.interpreter, news.reading))
 
@@ -107,7 +107,7 @@ class LateReadings:
         if entry is None or not contradicts(late.reading, entry.act, entry.fields):
             return
         why = f"contradicted by {late.interpreter}"
-        await self._executor(lambda journal: journal.readings.flag(late.utterance_id, why))
+        await self._executor(lambda journal: journal.readings.flag_entry(late.utterance_id, why))
         logger.warning(
             "event %s: %s, which answered too late; it stands. `dockvoice queue list --held` shows it", event_id, why
         )

@@ -40,11 +40,11 @@ from edge.records import (
     Durable,
     Entry,
     LastEntry,
-    Lately,
     Minted,
     Note,
     OutboxRow,
     Park,
+    RecentEntries,
     Shift,
     StandingContext,
 )
@@ -114,7 +114,7 @@ class DialogueSteps:
         held = {one.event_id: one.replaces for one in journal.review.held()}
         turned_down = held if last is None else held | journal.dialogue.refused_chain(last.event_id)
         owed = journal.outbox.count_unsettled()
-        self._dialogue.set_recent_entries(Lately(datetime.now().astimezone()))
+        self._dialogue.set_recent_entries(RecentEntries(datetime.now().astimezone()))
         who = kept.operator or self._dialogue.recording_operator
         away = None if who is None else journal.shifts.load_break_reason(who)
         stood = kept.draft, kept.operator, last, owed, frozenset(held), entries, away, turned_down
@@ -137,7 +137,7 @@ class DialogueSteps:
             now, asked = datetime.now().astimezone(), happening.reading.command
             asks = asked is not None and Trait.OF_RECORD in asked.traits
             entries = journal.queries.standing_entries_since(now - LONGEST_UNLOADING, _MOST_IN_A_DAY) if asks else ()
-            self._dialogue.set_recent_entries(Lately(now, entries))
+            self._dialogue.set_recent_entries(RecentEntries(now, entries))
 
     def plan(self, happening: Happening) -> _Planned:
         """Let the dialogue handle an event. Its orders must be recorded before the next one."""

@@ -18,9 +18,9 @@ from dockvoice_protocol.errors import DockvoiceError, Misconfigured, Unavailable
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import OWN_LANGUAGE, Form
-from dockvoice_protocol.forms.spoken import command_phrases, heard_alike, spoken_words
+from dockvoice_protocol.forms.spoken import command_phrases, confusable_pairs, english_words
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language, language_named
-from dockvoice_protocol.forms.spoken.rough import commands_by_name, rough_words
+from dockvoice_protocol.forms.spoken.rough import commands_by_name, form_words
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.mqtt import Connected, Session, SessionEvent
 from edge.agent.clock import Clock
@@ -240,7 +240,7 @@ def _check_own_words(settings: Settings, own: Language) -> Finding:
     crew = load_operators(settings) or ()
     whose = {name: one.name for one in crew for name in sign_on_words([one])}
     works = {name: form.name for form in forms for name in form.names(OWN_LANGUAGE)} if len(forms) > 1 else {}
-    listed = [works, *(dict(spoken_words(form, catalogue)) for form in forms)]
+    listed = [works, *(dict(english_words(form, catalogue)) for form in forms)]
     knows = None if place is None else make_vocabulary_test(place)
     commands = command_phrases(trailers=any(form.places_received for form in forms))
     wanted = dict.fromkeys([*_list_sign_on_names(settings), *(word for one in listed for word in one)])
@@ -249,7 +249,7 @@ def _check_own_words(settings: Settings, own: Language) -> Finding:
         found = f"the recogniser does not know {', '.join(map(repr, unheard))}, and cannot hear it"
         todo = "sign on by number ('14', or 'one four'); in forms and catalogues use words of everyday English"
         return Finding("words", Severity.FAILED, found, todo)
-    alike = ((each, pair) for each in (whose, *listed) for pair in heard_alike(each))
+    alike = ((each, pair) for each in (whose, *listed) for pair in confusable_pairs(each))
     pairs = dict.fromkeys(pair for each, pair in alike if each[pair[0]] != each[pair[1]])
     if pairs:
         told = ", ".join(f"{one!r} and {other!r}" for one, other in pairs)
@@ -270,7 +270,7 @@ def _check_words_in(settings: Settings, what: str, language: Language, place: Pa
     knows, catalogue = make_vocabulary_test(place), Catalogue.load(settings.catalogue_directory)
     ways: dict[str, list[str]] = {}
     for form in _load_forms(settings):
-        for said, meant in rough_words(form, catalogue, language):
+        for said, meant in form_words(form, catalogue, language):
             ways.setdefault(meant, []).append(said.lower())
     for name, said_so in commands_by_name(language).items():
         ways[f"the command {name!r}"] = [said.lower() for said in said_so]

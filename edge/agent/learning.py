@@ -21,7 +21,7 @@ from dockvoice_protocol.errors import StorageFailed, UnreadableInput
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import OWN_LANGUAGE, Form
 from dockvoice_protocol.forms.spoken.language import language_named
-from dockvoice_protocol.forms.spoken.reader import unexplained
+from dockvoice_protocol.forms.spoken.reader import unexplained_phrases
 from dockvoice_protocol.forms.taught import add_word
 from dockvoice_protocol.instants import to_utc
 from dockvoice_protocol.records import FieldValue, Reading
@@ -116,7 +116,7 @@ def unknown_phrases(past: Iterable[ReadBefore], rules_of: Callable[[ReadBefore],
 def _find_unexplained(one: ReadBefore, rules: Rules) -> frozenset[str]:
     """The phrases of an utterance that its form's words do not explain, over all its readings."""
     known = rules.form, rules.catalogue, rules.language
-    return frozenset().union(*(unexplained(reading.words, *known) for reading in one.readings))
+    return frozenset().union(*(unexplained_phrases(reading.words, *known) for reading in one.readings))
 
 
 def _group_phrases(past: Iterable[_Found]) -> list[UnknownPhrase]:

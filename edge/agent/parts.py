@@ -20,7 +20,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import closing_form, form_files, load_form
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.language import Language, language_named
-from dockvoice_protocol.forms.taught import taught, teach
+from dockvoice_protocol.forms.taught import with_published_words, with_words
 from dockvoice_protocol.instants import to_zone
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records.master import MasterData
@@ -43,7 +43,7 @@ from edge.deliver.device_events import entry_event
 from edge.hear.endpointing import Gate, WakePhrase
 from edge.hear.vad import make_speech_scorer
 from edge.keep.journal_thread import JournalThread
-from edge.keep.readings import keep_reply
+from edge.keep.readings import store_reply
 from edge.ports import Interpreter, Source
 from edge.records import Entry, Minted, Particulars, Segment, Work
 from edge.understand.llm.prompt import Past
@@ -104,7 +104,7 @@ def assemble(settings: Settings, form: str | None = None, *, live: bool = False)
     at_hand = list_forms_at_hand(settings, chosen) if live else (chosen,)
     closing = closing_form(settings.forms_directory) if live else None
     catalogue = load_site_catalogue(settings, at_hand)
-    in_files, at_hand = at_hand, teach(at_hand, catalogue)
+    in_files, at_hand = at_hand, with_words(at_hand, catalogue)
     clients = Clients(settings.understand.clients)
     agrees = converses(settings, live=live)
     names = sign_on_words(load_operators(settings)) if agrees else ()
@@ -148,7 +148,7 @@ class _Making:
         def renew(published: tuple[MasterData, ...]) -> Parts:
             files = Catalogue.load(self.settings.catalogue_directory)
             catalogue = override_files(files, published, self.in_files)
-            return replace(self, catalogue=catalogue, at_hand=teach(self.in_files, catalogue)).parts(named)[0]
+            return replace(self, catalogue=catalogue, at_hand=with_words(self.in_files, catalogue)).parts(named)[0]
 
         of_start = (chosen, self.catalogue, begun.readers.interpreter, begun.panel)
         made = Parts(self.settings, *of_start, self.clients, self.past, self.at_hand, make, self.closing, renew)
@@ -207,7 +207,7 @@ class _Making:
             understand = understand.model_copy(update=seats)
             own = self.ear(form, demands.language, own)
         settings = self.settings.model_copy(update={"understand": understand})
-        keep = partial(keep_reply, settings.state)
+        keep = partial(store_reply, settings.state)
         surroundings = Surroundings(settings, form, self.catalogue, self.clients, self.past, keep)
         asking = make_panel(surroundings, own, demands.demands.uncalibrated)
         return asking, asking
@@ -289,7 +289,7 @@ def load_current_rules(settings: Settings, form: str) -> Rules:
     """The rules of a form with all published master data, as the agent has them. Raises Misconfigured."""
     in_file = load_named_form(settings, form)
     catalogue = load_site_catalogue(settings, (in_file,))
-    return make_rules(settings, taught(in_file, catalogue.words, catalogue), catalogue)
+    return make_rules(settings, with_published_words(in_file, catalogue.words, catalogue), catalogue)
 
 
 def load_named_form(settings: Settings, name: str) -> Form:

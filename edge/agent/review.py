@@ -22,7 +22,7 @@ from edge.agent.particulars import ParticularsOf
 from edge.agent.typed_input import typed_utterance
 from edge.agree.decide import Rules, decide
 from edge.deliver.device_events import entry_event, withheld_event
-from edge.keep.codec import reading_of
+from edge.keep.codec import parse_reading
 from edge.keep.evidence import another_id
 from edge.keep.journal import Journal
 from edge.keep.outbox import HELD, OutboxState
@@ -93,7 +93,7 @@ def accept(
         return _enter_again(journal, waits_in, which, found, given, rules, person, device, anyway=anyway)
     since = datetime.fromisoformat(found.heard_at) - timedelta(minutes=rules.demands.double_count_minutes)
     first = journal.queries.reading(found.utterance_id)
-    later = [reading_of(dict(answer.reading)) for answer in found.answers if answer.reading is not None]
+    later = [parse_reading(dict(answer.reading)) for answer in found.answers if answer.reading is not None]
     _refuse_correction(which, later[-1] if later else first)
     reading = _person_reading(found, given, first, later)
     verdict = _decide_acceptance(which, reading, rules)
@@ -162,7 +162,7 @@ def _enter_again(
         return device.event(entry, minted, clock_believed=believed)
 
     def note(owed: OutboxRow) -> None:
-        origin.review.reentered(
+        origin.review.store_reentry(
             found, owed.event_id, person.who, person.reason, partial(withheld_event, reason=REENTERED)
         )
 

@@ -30,7 +30,7 @@ from dockvoice_protocol.errors import (
 )
 from dockvoice_protocol.events import MalformedMessage, Topics
 from dockvoice_protocol.records import Act
-from dockvoice_protocol.signed import PostingDeclined, ReviewDecision
+from dockvoice_protocol.signed import DeclinedPosting, ReviewDecision
 from edge.agent.clock import Clock
 from edge.agent.dialogue_driver import DialogueDriver
 from edge.agent.particulars import make_particulars
@@ -43,7 +43,7 @@ from edge.deliver.device_events import withheld_event
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.outbox import HELD
-from edge.keep.signed import NotDone
+from edge.keep.signed import DecisionFailure
 from edge.records import OutboxRow
 
 SOCKET = "agent.sock"
@@ -129,7 +129,7 @@ class Late(UnreadableInput):
 DECLINED = "declined"  # The journal's name for it, among the persons' decisions.
 
 
-def _store_declined(journal: Journal, word: PostingDeclined) -> Done:
+def _store_declined(journal: Journal, word: DeclinedPosting) -> Done:
     """Store that another system declined an entry, which stays. Raises UnreadableInput; Late where it was replaced."""
     found = journal.queries.entry(word.entry)
     if found is None or found.act is Act.CANCEL:
@@ -142,12 +142,12 @@ def _store_declined(journal: Journal, word: PostingDeclined) -> Done:
     return Done(OfficeDecided(*about, form=found.form, why=word.why), None)
 
 
-def carry_out_signed(journal: Journal, settings: Settings, order: ReviewDecision | PostingDeclined) -> Done:
+def carry_out_signed(journal: Journal, settings: Settings, order: ReviewDecision | DeclinedPosting) -> Done:
     """Carry out the inventory's decision, if the review that it names is still the open one.
 
     Raises Late where it is not.
     """
-    if isinstance(order, PostingDeclined):
+    if isinstance(order, DeclinedPosting):
         return _store_declined(journal, order)
     if (done := _result_after_crash(journal, order)) is not None:
         return done
@@ -184,7 +184,7 @@ class Decisions:
         done = await self._carry_out(partial(carry_out, settings=self._settings, asked=asked))
         return f"{done}, sent by the agent that runs" if done.row is not None else str(done)
 
-    async def decide_signed(self, order: ReviewDecision | PostingDeclined, signature: str) -> Done:
+    async def decide_signed(self, order: ReviewDecision | DeclinedPosting, signature: str) -> Done:
         """Carry out the inventory's signed decision and mark its order as done, in one transaction."""
 
         def work(journal: Journal) -> Done:
@@ -224,8 +224,8 @@ def _result_after_crash(journal: Journal, order: ReviewDecision) -> Done | None:
 async def run_signed_decisions(
     executor: JournalThread,
     came: asyncio.Event,
-    read: Callable[[bytes], ReviewDecision | PostingDeclined],
-    carry_out: Callable[[ReviewDecision | PostingDeclined, str], Awaitable[Done]],
+    read: Callable[[bytes], ReviewDecision | DeclinedPosting],
+    carry_out: Callable[[ReviewDecision | DeclinedPosting, str], Awaitable[Done]],
 ) -> None:
     """Carry out the inventory's decisions stored in the journal, until cancelled, beginning with those from before.
 
@@ -244,17 +244,17 @@ async def _run_signed_decision(
     signature: str,
     body: str,
     executor: JournalThread,
-    read: Callable[[bytes], ReviewDecision | PostingDeclined],
-    carry_out: Callable[[ReviewDecision | PostingDeclined, str], Awaitable[Done]],
+    read: Callable[[bytes], ReviewDecision | DeclinedPosting],
+    carry_out: Callable[[ReviewDecision | DeclinedPosting, str], Awaitable[Done]],
 ) -> None:
     who = "the inventory's side"
 
     try:
         order = read(body.encode())  # verified again: the key may have changed since
-        who = order.by if isinstance(order, PostingDeclined) else order.who
+        who = order.by if isinstance(order, DeclinedPosting) else order.who
         done = await carry_out(order, signature)
     except (UnreadableInput, Unfinished, Misconfigured, MalformedMessage) as fault:
-        why = NotDone.LATE if isinstance(fault, Late) else NotDone.REFUSED
+        why = DecisionFailure.LATE if isinstance(fault, Late) else DecisionFailure.REFUSED
         await executor(lambda journal: journal.orders.refuse(signature, why))
         logger.warning("%s decided, and it was not done: %s", who, fault)
     else:

@@ -20,13 +20,13 @@ from dockvoice_protocol.events import MalformedMessage, parse_object
 from dockvoice_protocol.hash_chain import SIGNATURE, PublicKey
 from dockvoice_protocol.mqtt import Delivered
 from dockvoice_protocol.outbox import FAILURE
-from dockvoice_protocol.signed import Forged, PostingDeclined, ReviewDecision, read_decision, read_declined
+from dockvoice_protocol.signed import DeclinedPosting, Forged, ReviewDecision, read_decision, read_declined
 from edge.agree.decide import Rules, decide
 from edge.deliver.device_events import review_event
 from edge.deliver.relay import PendingRow, make_row_outbox
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from edge.keep.signed import NotDone
+from edge.keep.signed import DecisionFailure
 from edge.keep.storage import DiskFull
 from edge.records import Closing, Minted, OutboxRow, ReviewChange
 
@@ -170,7 +170,7 @@ class DecisionInbox:
         """Whether decisions are accepted: the settings have a key for them."""
         return self._key is not None
 
-    def read(self, payload: bytes) -> ReviewDecision | PostingDeclined:
+    def read(self, payload: bytes) -> ReviewDecision | DeclinedPosting:
         """Verify and parse a decision or a declined posting for this device. Raises MalformedMessage, Forged."""
         if self._key is None:
             raise Forged("/signature: deliver.decisions_key names no key any more")
@@ -189,18 +189,18 @@ class DecisionInbox:
             logger.warning("a decision came again: it is done once, or was refused")
         self._decided()
 
-    def _find_objection(self, message: Delivered) -> NotDone | None:
+    def _find_objection(self, message: Delivered) -> DecisionFailure | None:
         if message.retained:
             logger.warning("a decision that the broker kept is not taken: publish decisions without retain")
-            return NotDone.RETAINED
+            return DecisionFailure.RETAINED
         try:
             self.read(message.payload)
         except Forged as fault:
             logger.warning("somebody decides who may not, or it was altered on the way, and nothing is done: %s", fault)
-            return NotDone.FORGED
+            return DecisionFailure.FORGED
         except MalformedMessage as fault:
             logger.warning("a message on the topic of decisions is none for this device: %s", fault)
-            return NotDone.MALFORMED
+            return DecisionFailure.MALFORMED
         return None
 
 
@@ -209,7 +209,7 @@ def load_pinned_key(path: Path | None) -> PublicKey | None:
     if path is None:
         return None
     try:
-        return PublicKey.from_pem(plain_file.content(path))
+        return PublicKey.from_pem(plain_file.read_regular(path))
     except (OSError, ValueError) as fault:
         why = describe_os_error(fault) if isinstance(fault, OSError) else f"holds {fault}"
         raise Misconfigured(f"deliver.decisions_key: {path}: {why}; name an Ed25519 public key in PEM") from None

@@ -101,7 +101,7 @@ class Settlement:
         if why is None:
             return
         latest = receipt.latest or {}
-        if await self._executor(lambda journal: journal.successor.is_proved_by(latest, journal.public_key)):
+        if await self._executor(lambda journal: journal.successor.proves_overtaking(latest, journal.public_key)):
             self.superseded = await self._executor(lambda journal: journal.successor.note(why))
             logger.error("%s", self.superseded)
         elif not self._is_doubted:

@@ -17,7 +17,7 @@ from dockvoice_protocol.events import MalformedMessage, Topics
 from dockvoice_protocol.hash_chain import PublicKey
 from dockvoice_protocol.mqtt import Delivered
 from dockvoice_protocol.records import ExpectedList, Operator, PlaceKind, ReceivingPlace, Roster, operators_of
-from dockvoice_protocol.signed import LARGEST, Forged, parse_place, read_expected, read_roster
+from dockvoice_protocol.signed import LARGEST, Forged, parse_expected_topic, read_expected, read_roster
 from dockvoice_protocol.terminal.plain_text import escape_line
 from edge.agent.review_delivery import load_pinned_key
 from edge.agree.expectations import Expectations
@@ -218,7 +218,7 @@ class ExpectedReceipts:
             carries=lambda topic: (
                 topic.startswith(root) and topic.removeprefix(root).split("/")[:-1] not in _DEVICE_LEVELS
             ),
-            about=lambda topic: str(parse_place(prefix, site, topic)),
+            about=lambda topic: str(parse_expected_topic(prefix, site, topic)),
             read=read,
             lists=lambda journal: journal.expected,
         )

@@ -17,10 +17,10 @@ from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from dockvoice_protocol.events import MalformedMessage, Topics
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.taught import teach
+from dockvoice_protocol.forms.taught import with_words
 from dockvoice_protocol.hash_chain import PublicKey
 from dockvoice_protocol.records.master import MOST_WORDS, OF_WORDS, MasterData
-from dockvoice_protocol.signed import parse_kind, read_master
+from dockvoice_protocol.signed import parse_master_topic, read_master
 from dockvoice_protocol.terminal.plain_text import escape_line
 from edge.agent.review_delivery import load_pinned_key
 from edge.agent.signed_inbox import NotAdmitted, Published, Refusal, SignedInbox
@@ -76,7 +76,7 @@ class SiteCatalogue(Generic[Made]):
             Topics.catalogue(prefix, site),
             # A device named "catalogue" has topics with the same prefix, one level shorter.
             carries=lambda topic: topic.startswith(root) and "/" in topic.removeprefix(root),
-            about=lambda topic: parse_kind(prefix, site, topic),
+            about=lambda topic: parse_master_topic(prefix, site, topic),
             read=lambda payload, kind, signed_by: read_master(payload, site, kind, signed_by),
             lists=lambda journal: journal.catalogue,
         )
@@ -195,5 +195,5 @@ def load_site_catalogue(settings: Settings, forms: Iterable[Form] = ()) -> Catal
 def override_files(files: Catalogue, published: Iterable[MasterData], forms: Iterable[Form]) -> Catalogue:
     """The files overridden by the published data. Raises Misconfigured where one of the forms cannot be filled."""
     catalogue = files.with_published(published)
-    teach(forms, catalogue)
+    with_words(forms, catalogue)
     return catalogue

@@ -15,10 +15,10 @@ import uuid_utils
 
 from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.forms.scanned import AS_DELIVERED, ScannerFormat, read_scan
-from dockvoice_protocol.forms.spoken import corrects, murmurs, takes_back
-from dockvoice_protocol.forms.spoken.commands import Asked, wording
+from dockvoice_protocol.forms.spoken import begins_with_cancellation, is_correction, is_murmur
+from dockvoice_protocol.forms.spoken.commands import ParsedCommand, wording
 from dockvoice_protocol.forms.spoken.language import Language
-from dockvoice_protocol.forms.spoken.reader import transcribed
+from dockvoice_protocol.forms.spoken.reader import transcript_words
 from dockvoice_protocol.instants import to_zone
 from dockvoice_protocol.records import SCANNER, Act, Command, NotUnderstood, Reading
 from edge.agree.decide import Rules
@@ -81,20 +81,20 @@ def read_typed(text: str, rules: Rules, besides: Language | None = None) -> Read
         return readings[0]
     readings.append(_read_in_language(text, rules, besides))
     words = readings[0].words
-    if any(takes_back(words, language) for language in (rules.language, besides)):
+    if any(begins_with_cancellation(words, language) for language in (rules.language, besides)):
         readings = [reading for reading in readings if not reading.fields] or readings
     best = max(readings, key=_count_understood)
     # The dialogue knows only the spoken language's cues: it would take a complete correction for the next entry.
-    unknown = best is readings[-1] and best.act is Act.RECORD and corrects(words, besides)
+    unknown = best is readings[-1] and best.act is Act.RECORD and is_correction(words, besides)
     return _as_not_dictation(best) if unknown else best
 
 
 def _read_in_language(text: str, rules: Rules, language: Language) -> Reading:
     form, catalogue = rules.form, rules.catalogue
-    words = transcribed(text, form, catalogue, language)
+    words = transcript_words(text, form, catalogue, language)
     reading = propose_reading(KEYBOARD, words, form, catalogue, language, noise_s=0.0)
     # Typed text is always meant for the device: only a line without any content is talk.
-    talk = reading.not_understood is NotUnderstood.TALK and not murmurs(words, language)
+    talk = reading.not_understood is NotUnderstood.TALK and not is_murmur(words, language)
     reading = _as_not_dictation(reading) if talk else reading
     return reading if language is rules.language else replace(reading, preface=None)
 
@@ -112,7 +112,7 @@ def _count_understood(reading: Reading) -> int:
 
 def words_for_key(asked: Act | Command, language: Language) -> str:
     """The words that a key types for a command, yes, no or cancel."""
-    return wording(Asked(Act.COMMAND, asked) if isinstance(asked, Command) else Asked(asked), language)
+    return wording(ParsedCommand(Act.COMMAND, asked) if isinstance(asked, Command) else ParsedCommand(asked), language)
 
 
 def typed_utterance(

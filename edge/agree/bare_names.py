@@ -58,7 +58,7 @@ def add_unclear_identifier(said: Reading, utterance_id: str, rules: Rules) -> Re
     """
     name = next(iter(rules.identifying_fields), None)
     told = {word for one in said.fields.values() if values_in(one) for word in one.words}
-    bare = [one for one in said.words if rules.language.tells(one.text) and one.text not in told]
+    bare = [one for one in said.words if rules.language.in_id(one.text) and one.text not in told]
     if name is None or name in said.fields or not said.fields or len(bare) < SHORTEST_NAME:
         return said
     words, least = tuple(one.text for one in bare), min(one.confidence for one in bare)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from dockvoice_protocol.forms.spoken import heard_alike, numbers_said
+from dockvoice_protocol.forms.spoken import confusable_pairs, possible_digit_strings
 from dockvoice_protocol.forms.spoken.folding import phrase
 from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.records import Operator
@@ -49,7 +49,7 @@ def find_sign_on_candidates(said: str, crew: Sequence[Operator], language: Langu
 
 def render_unknown_name(said: str, language: Language) -> str:
     """An unknown name or number as prompts repeat it: a number digit by digit."""
-    numbers = numbers_said(said, language)
+    numbers = possible_digit_strings(said, language)
     return _space_digits(next(iter(numbers))) if len(numbers) == 1 else said
 
 
@@ -95,7 +95,7 @@ def _match_spoken_name(said: str, one: Operator) -> str | None:
 
 
 def _match_spoken_number(said: str, one: Operator, language: Language) -> str | None:
-    spelt = numbers_said(said, language)
+    spelt = possible_digit_strings(said, language)
     return next((number for number in _spoken_numbers(one) if number in spelt), None)
 
 
@@ -112,4 +112,4 @@ def _collapse_doubled_digits(number: str) -> str:
 
 
 def _sounds_like_any(name: str, others: Sequence[str]) -> bool:
-    return any(heard_alike((name, other)) for other in others)
+    return any(confusable_pairs((name, other)) for other in others)

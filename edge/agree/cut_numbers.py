@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from dockvoice_protocol.forms.spoken import are_one_number, begins, ends, read
+from dockvoice_protocol.forms.spoken import are_one_number, number_head, number_tail, read
 from dockvoice_protocol.forms.spoken.folding import Phrase, fold
 from dockvoice_protocol.records import FieldReading, NotUnderstood, Reading, Word
 from edge.agree.decide import Rules
@@ -58,7 +58,7 @@ def begins_with_unclear_number(said: Reading, rules: Rules) -> bool:
 
 def _fields_of_first_number(said: Reading, rules: Rules) -> tuple[str, ...]:
     """The fields that the first number may count."""
-    number = begins(said.words, rules.language)
+    number = number_head(said.words, rules.language)
     return tuple(name for name, one in said.fields.items() if number and _starts_with_number(one, number))
 
 
@@ -70,7 +70,7 @@ def _starts_with_number(said: FieldReading, number: Phrase) -> bool:
 
 def find_cut_fields(reading: Reading, before: Sequence[Word], rules: Rules) -> tuple[str, ...]:
     """The fields whose value is the number at the end of `before`, which a pause may have cut."""
-    last = tuple(word for word in ends(before, rules.language) if rules.language.tells(word))[-1:]
+    last = tuple(word for word in number_tail(before, rules.language) if rules.language.in_id(word))[-1:]
     return tuple(name for name, one in reading.fields.items() if last and tuple(map(fold, one.words[-1:])) == last)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from dockvoice_protocol.forms.spoken import corrects, read, understood, without_cue
+from dockvoice_protocol.forms.spoken import is_correction, read, read_meaning, without_cue
 from dockvoice_protocol.forms.spoken.folding import fold
-from dockvoice_protocol.forms.spoken.grammar.meaning import as_corrected
+from dockvoice_protocol.forms.spoken.grammar.meaning import corrected_decimals
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
 from edge.agree.decide import ANNOUNCED_OTHERWISE, Circumstances, Rules, decide, is_unusable
 from edge.agree.off_talk import find_fields_among_talk
@@ -47,7 +47,7 @@ def read_as_answer_to(name: str, reading: Reading, rules: Rules) -> Reading:
         else _find_contradicting_counts(said, name, rules)
     )
     counted = rules.form[name].unit_of
-    if not told and counted is not None and corrects(said.words, rules.language):  # "no, twelve": the count itself
+    if not told and counted is not None and is_correction(said.words, rules.language):  # "no, twelve": the count itself
         told = read(words, rules.form, rules.catalogue, rules.language, asked=counted)
     return replace(said, fields=told, not_understood=None if told else said.not_understood)
 
@@ -141,7 +141,7 @@ def settle_dependent_fields(name: str, before: Reading, draft: Draft, rules: Rul
 
 def settle_by_value(name: str, value: FieldValue, said: Reading, rules: Rules) -> Reading:
     """The reading, in which a certain value resolves the rivals that the same words left in other fields."""
-    meant = understood(said.words, rules.form, rules.catalogue, rules.language)
+    meant = read_meaning(said.words, rules.form, rules.catalogue, rules.language)
     as_read, likely = meant.fields, meant.given(name, value, rules.form)
     open_by_words = {
         other: likely[other].value
@@ -155,7 +155,7 @@ def settle_by_value(name: str, value: FieldValue, said: Reading, rules: Rules) -
 
 def excludes_rivals(name: str, value: FieldValue, said: Reading, rules: Rules) -> bool:
     """Whether the rivals are mishearings of the same number as the value, and not a second number that was said."""
-    meant = understood(said.words, rules.form, rules.catalogue, rules.language)
+    meant = read_meaning(said.words, rules.form, rules.catalogue, rules.language)
     as_read = meant.fields.get(name)
     if as_read is None or not as_read.rivals:
         return True  # the rivals come from other words
@@ -181,7 +181,7 @@ def read_correction_of_number(before: Reading, said: Reading, rules: Rules) -> R
     for name, one in said.fields.items():
         old = before.fields[name].value if name in before.fields else None
         if isinstance(old, float) and isinstance(one.value, float) and plus.isdisjoint(map(fold, one.words)):
-            first, *others = as_corrected(old, one.value)
+            first, *others = corrected_decimals(old, one.value)
             fields[name] = replace(one, value=first, rivals=(*others, *one.rivals))
     return replace(said, fields=fields)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from dockvoice_protocol.forms.spoken import corrects, read, understood
+from dockvoice_protocol.forms.spoken import is_correction, read, read_meaning
 from dockvoice_protocol.forms.spoken.folding import Phrase, fold
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Match, Role
-from dockvoice_protocol.forms.spoken.grammar.tokens import Token, tokens
-from dockvoice_protocol.forms.spoken.reader import lexicon
+from dockvoice_protocol.forms.spoken.grammar.tokens import Token, tokenize
+from dockvoice_protocol.forms.spoken.reader import lexicon_of
 from dockvoice_protocol.records import FieldValue, Reading
 from edge.agree.decide import Rules
 
@@ -18,7 +18,7 @@ def names_field(said: Reading, rules: Rules) -> str | None:
     heard, matches = _matches(said, rules)
     # "Don't go to dock C" and "the truck is at the dock" are about something else.
     moods = {match.value for _, match in matches if match.role is Role.MOOD} - {"denials"}
-    if moods or _begins_with_question(matches) or any(rules.language.tells(token.text) for token in heard):
+    if moods or _begins_with_question(matches) or any(rules.language.in_id(token.text) for token in heard):
         return None
     named = {match.field for _, match in matches if match.role is Role.LABEL}
     return named.pop() if len(named) == 1 else None
@@ -26,8 +26,8 @@ def names_field(said: Reading, rules: Rules) -> str | None:
 
 def _matches(said: Reading, rules: Rules) -> tuple[Sequence[Token], list[tuple[int, Match]]]:
     """The tokens, and every known phrase in them with its start."""
-    heard = tokens(said.words, rules.language)
-    known = lexicon(rules.form, rules.catalogue, rules.language)
+    heard = tokenize(said.words, rules.language)
+    known = lexicon_of(rules.form, rules.catalogue, rules.language)
     return heard, [(start, match) for start in range(len(heard)) for match in known.matches(heard, start)]
 
 
@@ -39,7 +39,7 @@ def begins_with_foreign_words(said: Reading, rules: Rules) -> bool:
     """Whether words of no field precede the first one: "where is dock C", "not dock C", "zero eight, dock A"."""
     if said.preface is not None:
         return bool(said.preface)
-    return bool(understood(said.words, rules.form, rules.catalogue, rules.language).preface)
+    return bool(read_meaning(said.words, rules.form, rules.catalogue, rules.language).preface)
 
 
 _PLAIN_ROLES = frozenset({Role.WITHIN, Role.REPEAT, Role.CUE, Role.CONTRAST})
@@ -115,7 +115,7 @@ def is_off_talk(said: Reading, rules: Rules) -> bool:
     addresses = asks or any(_begins_a_phrase(heard, at, language.words["addresses"]) for at in range(len(heard)))
     meant = any(one.role in _FOR_THE_FORM or _may_take_entry_back(one, asks=asks) for _, one in matches)
     meant |= any(_begins_a_phrase(heard, at, language.words["objections"]) for at in range(len(heard)))
-    told = [token.text for token in heard if language.tells(token.text)]
+    told = [token.text for token in heard if language.in_id(token.text)]
     named = len(told) == 1 and len(heard) >= _FEWEST_WITH_NAMES and not language.numerals.is_part(told[0])
     return len(heard) >= _FEWEST_IN_TALK and addresses and not meant and (not told or named)
 
@@ -126,14 +126,14 @@ _TAKING_BACK = frozenset({Role.CONTRAST, Role.TAKEN_BACK})
 def has_correcting_word(said: Reading, rules: Rules) -> bool:
     """Whether it has a word that corrects or denies: "I was wrong", "that's not the one"."""
     denies = any(match.role in _TAKING_BACK for _, match in _matches(said, rules)[1])
-    return not is_off_talk(said, rules) and (denies or corrects(said.words, rules.language))
+    return not is_off_talk(said, rules) and (denies or is_correction(said.words, rules.language))
 
 
 def mentions_entry(said: Reading, rules: Rules) -> bool:
     """Whether it has part of a number with a field's label or a word of correction: "pallet 742 was fourteen"."""
     heard, matches = _matches(said, rules)
     named = any(match.role in {Role.LABEL, *_TAKING_BACK} for _, match in matches)
-    return (named or corrects(said.words, rules.language)) and any(rules.language.tells(one.text) for one in heard)
+    return (named or is_correction(said.words, rules.language)) and any(rules.language.in_id(one.text) for one in heard)
 
 
 def _begins_a_phrase(heard: Sequence[Token], at: int, phrases: Collection[Phrase]) -> bool:

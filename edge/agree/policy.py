@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from dockvoice_protocol.forms.model import FormField
-from dockvoice_protocol.forms.spoken.confusable import Rival, rivalry
+from dockvoice_protocol.forms.spoken.confusable import Rival, classify_rival
 from dockvoice_protocol.records import FieldReading
 from edge.config import PolicyName
 from edge.records import Acoustics, Reason
@@ -112,7 +112,7 @@ class Demand:
 
 def find_highest_demand(field: FormField, said: FieldReading, acoustics: Acoustics | None, policy: Policy) -> Demand:
     """The highest demand on a field, with its reason; a check digit lowers it."""
-    rival = rivalry(said.value, said.runner_up)
+    rival = classify_rival(said.value, said.runner_up)
     reason = Reason.CONFUSABLE if rival in _MISHEARD else Reason.FIELD_UNSURE
     minimum = policy.alike if rival is Rival.ALIKE else policy.minimum
     least = Demand(minimum if said.calibrated else policy.uncalibrated, reason)

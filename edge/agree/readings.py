@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from dockvoice_protocol.forms.spoken import understood, without_of_those
+from dockvoice_protocol.forms.spoken import read_meaning, without_part_reference
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word
 from edge.agree.decide import Rules
@@ -53,7 +53,7 @@ def has_no_values(said: Reading) -> bool:
 
 def mark_partial_recount(said: Reading, rules: Rules) -> Reading:
     """The reading, as a correction where it counts some of the things counted before: "two of those were damaged"."""
-    words = without_of_those(said.words, rules.language)
+    words = without_part_reference(said.words, rules.language)
     if len(words) == len(said.words) or said.command is not None:
         return said
     part = read_part(said, words, rules)
@@ -83,7 +83,7 @@ def without_joining_and(said: Reading, claim: Reading, rules: Rules) -> Reading:
 def read_part(said: Reading, words: Sequence[Word], rules: Rules) -> Reading:
     """The reading of some of its words; inherited fields belong to each part."""
     stands = {name: one for name, one in said.fields.items() if one.is_taken}
-    meant = understood(words, rules.form, rules.catalogue, rules.language)
+    meant = read_meaning(words, rules.form, rules.catalogue, rules.language)
     fields = {**stands, **meant.fields}
     # A field that was doubtful as heard is doubtful in each part.
     doubted = [name for name in fields if name in said.fields and not said.fields[name].confirmed]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.forms.model import Form, FormField
 from dockvoice_protocol.records import FieldValue, PlaceKind, ReceivingPlace
-from dockvoice_protocol.trailer_count import REFUSED, as_fraction, as_number, find_missing, item_of, sum_units
+from dockvoice_protocol.trailer_count import REFUSED, as_fraction, as_number, entry_item, find_missing, sum_units
 from edge.agree.expectations import Expectations
 from edge.records import StandingEntry
 
@@ -71,7 +71,7 @@ def _find_item(fields: Mapping[str, FieldValue], form: Form, expected: Expectati
     if item is None:
         return None
     lines = expected.lines_for_pallet(str(fields.get(str(pallet))))
-    return item_of(fields.get(item), {line.item for _, line in lines})
+    return entry_item(fields.get(item), {line.item for _, line in lines})
 
 
 def _total_by_unit(

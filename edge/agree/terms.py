@@ -94,4 +94,4 @@ def _find_shortenable_fields(draft: Draft, others: Sequence[Mapping[str, FieldVa
 
 def _has_reliable_check_digit(field: FormField, value: str) -> bool:
     """Eight to fourteen digits are valid by chance too often, unless the form says that they are such a key."""
-    return (field.check_digit or Gs1.SSCC).holds(value)
+    return (field.check_digit or Gs1.SSCC).is_valid(value)

@@ -116,11 +116,11 @@ def _audit_erase(
     with Journal.open(settings(config, state=state).state) as journal:
         erasing = journal.erasing
         if operator is not None:
-            erased = erasing.operator(operator, who, tombstone)
+            erased = erasing.erase_operator(operator, who, tombstone)
         elif before is not None:
-            erased = erasing.before(before.replace(tzinfo=UTC), who, tombstone)
+            erased = erasing.erase_before(before.replace(tzinfo=UTC), who, tombstone)
         else:
-            erased = erasing.entry(journal.queries.history(str(entry)).utterance_id, who, tombstone)
+            erased = erasing.erase_entry(journal.queries.history(str(entry)).utterance_id, who, tombstone)
     line(f"erased: {many(erased.utterances, 'utterance')}, {many(erased.entries, 'entry', 'entries')} of them")
     if erased.waiting:
         raise Unfinished(
@@ -204,7 +204,7 @@ def _progress_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 def _read_public_key(path: Path) -> PublicKey:
     try:
-        return PublicKey.from_pem(plain_file.content(path))
+        return PublicKey.from_pem(plain_file.read_regular(path))
     except OSError as fault:
         raise UnreadableInput(f"{path}: {describe_os_error(fault)}; give what `dockvoice audit key` printed") from None
     except ValueError:

@@ -31,7 +31,7 @@ from edge.cli.options import AsJson, Config, State, settings
 from edge.cli.reports import Since, parse_moment
 from edge.config import InterpreterSettings, Settings
 from edge.keep.journal import Journal
-from edge.keep.readings import ModelReadings, PastSaying, StandingRecord
+from edge.keep.readings import ModelReadings, StandingRecord, SupportingUtterance
 from edge.ports import Interpreter
 from edge.understand.factory import Surroundings, make_interpreter
 from edge.understand.prices import cost_usd
@@ -158,7 +158,7 @@ def _to_doubtful(entry: StandingRecord, said: tuple[SaidFor, ...]) -> _DoubtfulE
     return _DoubtfulEntry(entry, said, measure_doubt(entry.fields, said))
 
 
-def _to_said_for(saying: PastSaying) -> SaidFor:
+def _to_said_for(saying: SupportingUtterance) -> SaidFor:
     if (recorded := saying.reading) is None:
         return SaidFor(saying.utterance_id, None, saying.late)
     # Where one of several decided, it is among them, and of long speech its pieces are: they say nothing besides.
@@ -168,7 +168,7 @@ def _to_said_for(saying: PastSaying) -> SaidFor:
 
 async def _read_utterance(readings: ModelReadings, utterance_id: str, reads: Interpreter) -> Reading | None:
     try:
-        utterance = readings.sound(utterance_id)
+        utterance = readings.utterance_with_sound(utterance_id)
         return None if utterance is None else await reads.attend().finish(utterance)
     except Barred:
         raise

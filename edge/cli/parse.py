@@ -14,12 +14,12 @@ from rich.text import Text
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Match, Role
-from dockvoice_protocol.forms.spoken.grammar.meaning import meaning
+from dockvoice_protocol.forms.spoken.grammar.meaning import merge_explanations
 from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path
 from dockvoice_protocol.forms.spoken.grammar.tokens import Token
 from dockvoice_protocol.forms.spoken.grammar.weights import RIVALRY
 from dockvoice_protocol.forms.spoken.language import Language
-from dockvoice_protocol.forms.spoken.reader import lexicon, understood
+from dockvoice_protocol.forms.spoken.reader import lexicon_of, read_meaning
 from dockvoice_protocol.records import FieldReading, Word, written
 from edge.cli.tables import MOODS, STYLES, Tone
 
@@ -125,13 +125,13 @@ class _Parse:
 
 def parse_sentence(words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language) -> _Parse:
     """Parse a sentence into its likely interpretations."""
-    found = understood(words, form, catalogue, language)
+    found = read_meaning(words, form, catalogue, language)
     heard = found.tokens
-    known = lexicon(form, catalogue, language)
+    known = lexicon_of(form, catalogue, language)
     matches = [known.matches(heard, at) for at in range(len(heard))]
     told: dict[tuple[object, ...], _Explanation] = {}
     for path in found.paths:
-        alone = meaning([path], heard, form, language)
+        alone = merge_explanations([path], heard, form, language)
         key = (alone.mood, *((name, one.value, one.rivals, one.runner_up) for name, one in alone.fields.items()))
         if key not in told:
             parts = tuple(_explain_parts(path, heard, matches))

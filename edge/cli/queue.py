@@ -214,7 +214,7 @@ def _write_file(lines: Iterable[str], file: Path, *, force: bool) -> int:
     """Write the lines to a file; return their number."""
     written = 0
     try:
-        with plain_file.private(file, "w" if force else "x") as out:
+        with plain_file.open_private(file, "w" if force else "x") as out:
             for told in lines:
                 out.write(f"{told}\n".encode())
                 written += 1

@@ -19,7 +19,7 @@ from dockvoice_protocol.terminal.tables import make_folding_table, render
 from edge.cli.options import AsJson, Config, State, settings
 from edge.keep.dialogue import WorkSpan
 from edge.keep.journal import Journal
-from edge.keep.readings import Spent
+from edge.keep.readings import DailyUsage
 
 commands = typer.Typer()
 
@@ -57,7 +57,7 @@ def parse_moment(told: str) -> datetime:
         ) from None
 
 
-def _usage_table(spent: Sequence[Spent]) -> Table:
+def _usage_table(spent: Sequence[DailyUsage]) -> Table:
     """Models' usage, a row for each day and model."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("day", no_wrap=True)
@@ -90,7 +90,7 @@ def shifts(
     erases it sooner.
     """
     with Journal.inspect(settings(config, state=state).state) as journal:
-        found = journal.shifts.spans(limit)
+        found = journal.shifts.shifts_and_breaks(limit)
     if as_json:
         for one in found:
             line(json.dumps(asdict(one), ensure_ascii=False))

@@ -12,11 +12,11 @@ from functools import lru_cache
 from typing import Any
 
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import corrects, courteous, read
+from dockvoice_protocol.forms.spoken import is_correction, is_courtesy, read
 from dockvoice_protocol.forms.spoken.grammar.path import Happens
-from dockvoice_protocol.forms.spoken.grammar.tokens import tokens
+from dockvoice_protocol.forms.spoken.grammar.tokens import tokenize
 from dockvoice_protocol.forms.spoken.language import language_named
-from dockvoice_protocol.forms.spoken.reader import understood
+from dockvoice_protocol.forms.spoken.reader import read_meaning
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, Reading, Word
 from dockvoice_protocol.strict_json import NotJson, NotStrict, parse_strict
@@ -147,7 +147,7 @@ def _after_readback_json(reading: Reading, held: Mapping[str, FieldValue], sayin
         return _verdict_json(verdict, rules, why=[*_reasons(verdict, reading, saying), doubted])
     if whole and find_differing_identifiers(before, reading, rules.identifying_fields):
         return _verdict_json(verdict, rules, why=_reasons(verdict, reading, saying))
-    takes_back = reading.act is Act.AMEND or corrects(reading.words, rules.language)
+    takes_back = reading.act is Act.AMEND or is_correction(reading.words, rules.language)
     strange = begins_with_foreign_words(reading, rules) or not (takes_back or has_only_fields(reading, rules))
     if not whole and (strange or find_fields_among_talk(reading, rules, held=held)):
         return _confirmation_json("entry right", reading, saying)
@@ -158,7 +158,7 @@ def _after_readback_json(reading: Reading, held: Mapping[str, FieldValue], sayin
 
 def _ignored_json(reading: Reading, rules: Rules) -> _JsonLine | None:
     """The decision on a courtesy or on off-talk; None for a possible objection to the entry."""
-    if courteous(reading.words, rules.language):
+    if is_courtesy(reading.words, rules.language):
         return _command_json(Act.YES, rules)
     if is_off_talk(reading, rules):
         return _verdict_json(
@@ -229,7 +229,7 @@ def _not_understood_texts(reading: Reading, saying: _Saying) -> Iterator[str]:
     if not reading.words:
         return
     rules, asked, held = saying.rules, saying.asked, saying.held
-    meaning = understood(reading.words, rules.form, rules.catalogue, rules.language, asked=asked, held=held)
+    meaning = read_meaning(reading.words, rules.form, rules.catalogue, rules.language, asked=asked, held=held)
     if meaning.mood is not None:
         yield MOODS.get(meaning.mood, meaning.mood)
     if not meaning.paths:
@@ -247,7 +247,7 @@ def _not_understood_texts(reading: Reading, saying: _Saying) -> Iterator[str]:
 
 def _words_of_spans(words: tuple[Word, ...], rules: Rules, spans: Iterable[tuple[int, int]]) -> list[str]:
     """The words of token spans; adjacent ones joined."""
-    heard = tokens(words, rules.language)
+    heard = tokenize(words, rules.language)
     told: list[str] = []
     last = None
     for start, end in spans:
@@ -318,7 +318,7 @@ def _parse_held(found: object, form: Form) -> Mapping[str, FieldValue] | None:
         if name not in names:
             raise _WrongSaying(f"held: found the field {_shortened(name)}, allowed: {', '.join(names)}")
         one = tuple(value) if isinstance(value, list) else value
-        if not form[name].types(one):
+        if not form[name].has_type(one):
             raise _WrongSaying(
                 f"held: {name}: found {_shortened(value)}, allowed: a value of the type {form[name].kind}"
             )

@@ -23,14 +23,14 @@ _MOST_DOUBLINGS = 4  # The wait before an unanswered clip is offered again grows
 
 @dataclass(frozen=True, slots=True)
 class OfferClip:
-    """Offer this clip, or report why it does not come."""
+    """Publish the offer of this clip, or why it does not come."""
 
     utterance_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class SendChunk:
-    """Send this chunk of it."""
+    """Publish this chunk of a clip."""
 
     utterance_id: str
     number: int
@@ -113,7 +113,7 @@ class ClipRelay:
         self._busy = tag
 
     def mark_other_sent(self, tag: str) -> None:
-        """Record that another message about clips was published, which gets no answer."""
+        """Record that a clip message that gets no answer is in flight under this tag."""
         self._busy = tag
 
     def is_tag_in_flight(self, tag: str) -> bool:

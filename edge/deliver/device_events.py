@@ -14,7 +14,7 @@ from dockvoice_protocol.records import Act, Reading
 from dockvoice_protocol.terminal.plain_text import spoken
 from edge.records import Because, Entry, Minted, Particulars, Recording, ReviewChange
 
-RECORDED_DATA = "urn:dockvoice:event:entry-recorded:1#data"
+_RECORDED_DATA = "urn:dockvoice:event:entry-recorded:1#data"
 """CloudEvents' `dataschema` of a recorded entry: the schema's own id, at the anchor of `data`."""
 
 
@@ -73,7 +73,7 @@ def _event_envelope(
 
 
 _KINDS = {
-    Act.RECORD: (RECORDED, RECORDED_DATA),
+    Act.RECORD: (RECORDED, _RECORDED_DATA),
     Act.AMEND: (AMENDED, _AMENDED_DATA),
     Act.CANCEL: (CANCELLED, _CANCELLED_DATA),
 }

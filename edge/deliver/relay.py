@@ -32,7 +32,7 @@ _MOST_REOPENING_DOUBLINGS = 8
 
 
 class _RecoveryStep(Enum):
-    """What to do about a missing event."""
+    """The reaction to the inventory's report of a missing event."""
 
     NOTHING = auto()  # Pending events are retried after their back-off.
     SEND_AGAIN = auto()  # Publish all pending events from the expected number on, now.
@@ -67,7 +67,7 @@ class _GapRecovery:
             self._reopenings = 0
 
     def choose_step(self, answer: Early, owed: Collection[int], now: float) -> _RecoveryStep:
-        """The step for `answer`; `owed` are the first pending numbers."""
+        """The recovery step for the inventory's report `answer`; `owed` are the first pending numbers."""
         expected = answer.expected
         if not owed or expected > max(owed) or expected >= answer.sequence:
             return _RecoveryStep.NOTHING
@@ -191,12 +191,12 @@ class PendingRow(Pending):
 
     @classmethod
     def from_row(cls, row: OutboxRow, now: float) -> Self:
-        """The row, due now."""
+        """Make a pending row that is due now."""
         return cls(key=row.event_id, order=row.sequence, due=now, row=row)
 
 
 def make_row_outbox(receipt_timeout_s: float) -> Outbox[PendingRow]:
-    """The schedule of rows with receipts."""
+    """Make the schedule of rows that a receipt settles."""
     return Outbox(IN_ORDER, Backoff(receipt_timeout_s, _MOST_DOUBLINGS))
 
 
@@ -267,7 +267,7 @@ class Relay:
         return [WantRows(self._window)]
 
     def handle_disconnect(self) -> list[Command]:
-        """The broker is gone. Clear the schedule: only the journal knows what is pending."""
+        """Clear the schedule at a lost connection: only the journal knows what is pending."""
         self._clear_schedule()
         self._limit = 0
         return []

@@ -137,7 +137,7 @@ class AuditTrail:
         return known
 
     def keys_with_current(self) -> dict[str, PublicKey]:
-        """These and the current key, where it is readable: it may have signed no entry yet."""
+        """The keys of `keys` and the current key, where readable: it may have signed no entry yet."""
         with suppress(DockvoiceError):  # unreadable for other users
             own = device_key.load(self.directory).public
             return {**self.keys(), own.keyid: own}
@@ -188,7 +188,7 @@ class AuditTrail:
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
-    """The result of an audit."""
+    """The report of an audit: the valid events, and the first fault."""
 
     events: int  # Valid events, from the first one in the journal.
     removed: int  # Of these, how many have a removed recording, with the device's signature.
@@ -271,7 +271,7 @@ class _AuditRun:
             broken = Broken(self._links.last + 1, wrong)
             if not self._known.excuses(broken, partial(self._fault_content_hash, trailed, wrong)):
                 return broken
-            if not self._links.excuse(wrong, trailed):
+            if not self._links.skip_acknowledged(wrong, trailed):
                 return None
         self._extend_spans(trailed)
         return None
@@ -289,7 +289,7 @@ class _AuditRun:
         )
 
     def _extend_spans(self, trailed: TrailEvent) -> None:
-        self._links.grow(trailed)
+        self._links.advance(trailed)
         self._removed += not self._trail.recording_path(trailed.audio_path).exists()
         if trailed.event_sha256 is None:
             return
@@ -300,7 +300,7 @@ class _AuditRun:
 
     def _event_fault(self, trailed: TrailEvent) -> Wrong | None:
         return (
-            self._links.wrong_with(trailed)
+            self._links.next_fault(trailed)
             or _row_fault(trailed)
             or (self._erasure_fault(trailed) if trailed.event_sha256 else _content_fault(trailed))
             or self._recordings_fault(trailed)
@@ -312,7 +312,7 @@ class _AuditRun:
         emptied = (row["fields"], row["operator"], row["reading"]) == ("{}", None, None)
         key = self._keys.get(str(told.get("keyid")))
         statement = erasure_statement(trailed.sequence, trailed.link, str(told.get("at")), str(told.get("by")))
-        signed = key is not None and key.signed(statement, str(told.get("signature")))
+        signed = key is not None and key.verify(statement, str(told.get("signature")))
         return None if emptied and signed else Wrong.ERASURE_FORGED
 
     def _recordings_fault(self, trailed: TrailEvent) -> Wrong | None:
@@ -331,17 +331,17 @@ class _AuditRun:
             found = _file_sha256(path)
         if found is None and row["audio_removed_at"] is None:  # the agent may have removed it meanwhile
             row = self._trail.recording(row["utterance_id"]) or row
-        if row["audio_removed_at"] is not None and not self._removal_holds(row, audio_sha256):
+        if row["audio_removed_at"] is not None and not self._is_removal_signed(row, audio_sha256):
             return Wrong.REMOVAL_FORGED
         if row["audio_sha256"] != audio_sha256 or found not in {None, audio_sha256}:
             return Wrong.RECORDING_ALTERED
         return Wrong.RECORDING_MISSING if found is None and row["audio_removed_at"] is None else None
 
-    def _removal_holds(self, row: Row, audio_sha256: str) -> bool:
+    def _is_removal_signed(self, row: Row, audio_sha256: str) -> bool:
         """Whether the device signed this removal; after a crash the file may still exist."""
         key = self._keys.get(str(row["removed_by"]))
         statement = removal_statement(row["utterance_id"], audio_sha256, str(row["removed_at"]))
-        signed = key is not None and key.signed(statement, str(row["removal"]))
+        signed = key is not None and key.verify(statement, str(row["removal"]))
         return signed and row["removed_at"] == row["audio_removed_at"]
 
     def _fault_content_hash(self, trailed: TrailEvent, wrong: Wrong) -> str:
@@ -359,7 +359,7 @@ _CHANGING = {"audio_removed_at", "removed_at", "removed_by", "removal", "audio_p
 
 
 class _SecondCopy:
-    """The lines of entries.log, read beside the events."""
+    """Compares the lines of entries.log with the events, in one pass."""
 
     def __init__(self, trail: AuditTrail, after: int) -> None:
         self._trail = trail
@@ -369,7 +369,7 @@ class _SecondCopy:
         self._of = after
 
     def lines(self, sequence: int) -> list[Rows]:
-        """The rows of this event in entries.log; call in ascending order."""
+        """The rows of this event in entries.log; call it in ascending order of events."""
         if sequence > self._of:
             self._now, self._of = [], sequence
             while self._next is not None and sequence_of(self._next) <= sequence:
@@ -378,7 +378,7 @@ class _SecondCopy:
         return self._now
 
     def wrong(self, sequence: int) -> Wrong | None:
-        """The fault of this event's line."""
+        """The fault of this event's line in entries.log."""
         said, kept = self.lines(sequence), self._trail.immutable_rows(sequence)
         if len(said) != 1 or said[0].keys() != kept.keys():
             return Wrong.LOG_ALTERED
@@ -451,7 +451,7 @@ def _entry_row(event: Mapping[str, Any]) -> Row | None:
 
 
 def _supporting_recordings(event: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The further recordings of an event."""
+    """The supporting recordings that an event names."""
     data = event.get("data")
     support = event.get("support", data.get("support", []) if isinstance(data, dict) else [])
     return [one for one in support if isinstance(one, dict)] if isinstance(support, list) else []

@@ -25,7 +25,7 @@ def to_json(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-def fields_of(stored: str) -> dict[str, FieldValue]:
+def parse_fields(stored: str) -> dict[str, FieldValue]:
     """Parse stored fields; a JSON list becomes a tuple."""
     fields: dict[str, Any] = json.loads(stored)
     return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
@@ -46,9 +46,9 @@ def reading_json(reading: Reading) -> str:
     return to_json(_reading_members(reading))
 
 
-def reading_of(stored: Mapping[str, Any]) -> Reading:
+def parse_reading(stored: Mapping[str, Any]) -> Reading:
     """Decode a reading with its opinions, without usage."""
-    opinions = tuple(map(reading_of, stored["opinions"]))
+    opinions = tuple(map(parse_reading, stored["opinions"]))
     return _READING.validate_python({**stored, "usage": None, "opinions": opinions})
 
 
@@ -57,12 +57,12 @@ def reasons_json(verdict: Verdict) -> str:
     return to_json(_REASONS.dump_python(verdict.reasons, mode="json"))
 
 
-def verdict_of(row: Mapping[str, Any]) -> Verdict | None:
+def parse_verdict(row: Mapping[str, Any]) -> Verdict | None:
     """The verdict in a row of `utterances`; None without one."""
     if row["outcome"] is None:
         return None
     reasons = _REASONS.validate_json(row["reasons"])
-    return Verdict(Outcome(row["outcome"]), reasons, fields_of(row["fields"]), row["ask"])
+    return Verdict(Outcome(row["outcome"]), reasons, parse_fields(row["fields"]), row["ask"])
 
 
 def draft_json(draft: Draft | None) -> str | None:
@@ -76,12 +76,12 @@ def draft_json(draft: Draft | None) -> str | None:
     )
 
 
-def draft_of(stored: str | None) -> Draft | None:
+def parse_draft(stored: str | None) -> Draft | None:
     """Decode a draft, its reading without usage."""
     if stored is None:
         return None
     row = json.loads(stored)
-    return _DRAFT.validate_python({**row, "reading": reading_of(row["reading"])})
+    return _DRAFT.validate_python({**row, "reading": parse_reading(row["reading"])})
 
 
 def context_json(context: StandingContext) -> str | None:
@@ -101,7 +101,7 @@ def context_json(context: StandingContext) -> str | None:
     )
 
 
-def context_of(stored: str | None) -> StandingContext:
+def parse_context(stored: str | None) -> StandingContext:
     """Decode the standing context."""
     if stored is None:
         return NOTHING_STANDS

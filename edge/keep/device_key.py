@@ -115,7 +115,7 @@ class Anchor:
         if key is None:
             return Wrong.UNKNOWN_KEY
         statement = _removal_statement(self.sequence, self.link, str(self.removed_at))
-        return None if key.signed(statement, str(self.signature)) else Wrong.FORGED
+        return None if key.verify(statement, str(self.signature)) else Wrong.FORGED
 
 
 def removal_statement(utterance_id: str, audio_sha256: str, removed_at: str) -> str:

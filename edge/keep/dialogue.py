@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 from dockvoice_protocol.records import Act, ShiftChange, Shifted
-from edge.keep.codec import context_json, context_of, draft_json, draft_of, fields_of, now, reading_of
+from edge.keep.codec import context_json, draft_json, now, parse_context, parse_draft, parse_fields, parse_reading
 from edge.keep.database import JournalDatabase, Row
 from edge.keep.outbox import HELD, OutboxState
 from edge.records import NOTHING_STANDS, Draft, LastEntry, StandingContext, Work
@@ -42,7 +42,7 @@ _TAKEN = f"SELECT event_id FROM outbox JOIN json_each(?) ON event_id = value WHE
 
 @dataclass(frozen=True, slots=True)
 class _KeptDialogue:
-    """The stored state of the dialogue."""
+    """The stored dialogue: open draft, operator, context and work."""
 
     draft: Draft | None  # The open draft.
     operator: str | None  # Signed on.
@@ -57,10 +57,10 @@ class DialogueRecord:
         self._db = db
 
     def load_state(self) -> _KeptDialogue:
-        """The state after the last turn."""
+        """The dialogue's state that the last turn stored."""
         (row,) = self._db.rows("SELECT draft, operator, context, work FROM conversation")
         work = None if row["work"] is None else Work(**json.loads(row["work"]))
-        return _KeptDialogue(draft_of(row["draft"]), row["operator"], context_of(row["context"]), work)
+        return _KeptDialogue(parse_draft(row["draft"]), row["operator"], parse_context(row["context"]), work)
 
     def last_entry(self) -> LastEntry | None:
         """The newest entry; None before the first, and where it is a cancellation."""
@@ -102,10 +102,10 @@ class DialogueRecord:
 
 def _parse_last_entry(row: Row) -> LastEntry:
     """From a row of `_LAST` or `_LATEST`."""
-    reading = reading_of(json.loads(row["reading"]))
+    reading = parse_reading(json.loads(row["reading"]))
     draft = Draft(row["utterance_id"], row["form"], reading, row["operator"], Act(row["act"]), row["replaces"])
     at = datetime.fromisoformat(row["recorded_at"])
-    return LastEntry(row["event_id"], draft, fields_of(row["fields"]), bool(row["absent"]), at)
+    return LastEntry(row["event_id"], draft, parse_fields(row["fields"]), bool(row["absent"]), at)
 
 
 _COMMITTED = """
@@ -144,7 +144,7 @@ class Shifts:
     def __init__(self, db: JournalDatabase) -> None:
         self._db = db
 
-    def note(self, step: Shifted) -> None:
+    def store_change(self, step: Shifted) -> None:
         """Store a sign-on, a sign-off or a break. Call inside the step's transaction."""
         self._db.execute(
             "INSERT INTO shifts (at, operator, change, reason, entries) "
@@ -168,7 +168,7 @@ class Shifts:
             return _Totals(_count_standing(since, operator), aside, turned_down)
         return None
 
-    def spans(self, limit: int) -> list[WorkSpan]:
+    def shifts_and_breaks(self, limit: int) -> list[WorkSpan]:
         """The last shifts and breaks, the newest first."""
         done: list[WorkSpan] = []
         open_: dict[tuple[str, str], WorkSpan] = {}

@@ -14,7 +14,7 @@ from dockvoice_protocol.hash_chain import INSTANCE, Signer
 from dockvoice_protocol.records import Reading
 from edge.keep import codec
 from edge.keep.database import JournalDatabase
-from edge.keep.entry_log import EntryLog, rows_of
+from edge.keep.entry_log import EntryLog, entry_rows
 from edge.keep.outbox import Outbox
 from edge.keep.queries import Queries
 from edge.records import Entry, Minted, OutboxRow, Park, Verdict
@@ -59,7 +59,7 @@ class Entries:
         event = hash_chain.sealed(render(minted), minted.chain, entry.audio_sha256, reading, self._key)
         owed = OutboxRow(minted.event_id, minted.sequence, codec.to_json(event))
         self._insert_entry(entry, event, owed)
-        self._entry_log.append(rows_of(self._db, owed.sequence))
+        self._entry_log.append(entry_rows(self._db, owed.sequence))
         return owed
 
     def instance(self) -> str:

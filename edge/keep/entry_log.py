@@ -58,7 +58,7 @@ _log = logging.getLogger(__name__)
 
 
 class EntryLog:
-    """The log in one state directory, for the one writing process."""
+    """The file entries.log of one state directory, for the one writing process."""
 
     def __init__(self, directory: Path) -> None:
         """Open or create the log, and find its last whole line. Raises StorageFailed."""
@@ -155,7 +155,7 @@ class EntryLog:
         os.close(self._descriptor)
 
     def _end_of(self, upto: int) -> int:
-        """Where the lines up to this number end."""
+        """The file offset where the log's lines up to this number end."""
         with self.path.open("rb") as file:
             end = file.seek(_first_data(file.fileno()))
             for line in file:
@@ -197,15 +197,15 @@ def sequence_of(entry: Rows) -> int:
     return int(entry["entries"]["sequence"])
 
 
-def rows_of(db: JournalDatabase, sequence: int) -> Rows:
+def entry_rows(db: JournalDatabase, sequence: int) -> Rows:
     """The rows of the entry with this number in the journal."""
     return {table: row for table, sql in _OF_ENTRY.items() for row in db.rows(sql, sequence)}
 
 
-def rows_since(db: JournalDatabase, sequence: int) -> Iterator[Rows]:
+def entries_since(db: JournalDatabase, sequence: int) -> Iterator[Rows]:
     """The entries of the journal after `sequence`, in order."""
     behind = db.execute("SELECT sequence FROM entries WHERE sequence > ? ORDER BY sequence", [sequence])
-    return (rows_of(db, sequence_of) for (sequence_of,) in behind)
+    return (entry_rows(db, sequence_of) for (sequence_of,) in behind)
 
 
 def insert_missing(db: JournalDatabase, entries: Iterable[Rows]) -> None:

@@ -25,7 +25,7 @@ from edge.keep.audit import ERASED
 from edge.keep.codec import now, to_json, to_time
 from edge.keep.database import JournalDatabase
 from edge.keep.device_key import erasure_statement
-from edge.keep.entry_log import EntryLog, rows_of
+from edge.keep.entry_log import EntryLog, entry_rows
 from edge.keep.outbox import Withhold
 from edge.keep.readings import REPLIES
 from edge.keep.retention import Retention
@@ -61,7 +61,7 @@ _EVENTS = "SELECT sequence, body FROM outbox WHERE sequence IN (SELECT value FRO
 
 @dataclass(frozen=True, slots=True)
 class _Erased:
-    """The result of an erasure."""
+    """The numbers of what an erasure removed."""
 
     utterances: int
     entries: int
@@ -79,17 +79,17 @@ class Erasing:
         self._signer = signer
         self._directory = db.path.parent
 
-    def operator(self, name: str, who: str, withhold: Withhold) -> _Erased:
+    def erase_operator(self, name: str, who: str, withhold: Withhold) -> _Erased:
         """Erase all entries of the operator, and the name wherever it occurs."""
         with self._db.writing():  # the standing context would keep its recording
             self._db.execute(_STANDS_NO_MORE, [name])
         return self._erase(_OF_OPERATOR, name, who, withhold, name)
 
-    def entry(self, utterance_id: str, who: str, withhold: Withhold) -> _Erased:
+    def erase_entry(self, utterance_id: str, who: str, withhold: Withhold) -> _Erased:
         """Erase one utterance, with its entry, and the utterances that support it."""
         return self._erase(_OF_ENTRY, utterance_id, who, withhold)
 
-    def before(self, moment: datetime, who: str, withhold: Withhold) -> _Erased:
+    def erase_before(self, moment: datetime, who: str, withhold: Withhold) -> _Erased:
         """Erase all utterances before this moment."""
         return self._erase(_BEFORE, to_time(moment), who, withhold)
 
@@ -106,7 +106,7 @@ class Erasing:
         """Remove the erased content from all other files. Raises StorageFailed, Unfinished."""
         lines = {}
         for row in self._db.rows(_ERASED_EVENTS):
-            line = lines[row["sequence"]] = rows_of(self._db, row["sequence"])
+            line = lines[row["sequence"]] = entry_rows(self._db, row["sequence"])
             line["outbox"]["tombstone"] = row[
                 "tombstone"
             ]  # for a journal that is rebuilt: it goes in the event's place

@@ -31,14 +31,14 @@ _LANGUAGE = "language"  # The key of the spoken language, also in its row.
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A durable recording."""
+    """The path, hash and length of a durable recording."""
 
     path: Path
     sha256: str  # Of the FLAC file's bytes, in hex.
     seconds: float
 
 
-def _description(utterance: Utterance) -> dict[str, str | int]:
+def _columns(utterance: Utterance) -> dict[str, str | int]:
     """The columns of an utterance without its sound and typed text. Positions are sample indices."""
     segment = utterance.segment
     return {
@@ -59,7 +59,7 @@ def utterance_row(directory: Path, utterance: Utterance, recording: Evidence) ->
     is_new = recording.path.parent.name == NEW
     path = final_path(utterance) if is_new else recording.path.relative_to(directory)
     return {
-        **_description(utterance),
+        **_columns(utterance),
         _LANGUAGE: utterance.language,
         "samples": len(utterance.segment.pcm) // SAMPLE_BYTES,
         "audio_path": path.as_posix(),
@@ -201,7 +201,7 @@ def remove_partial_files(directory: Path) -> None:
 def _comment_of(utterance: Utterance) -> str:
     """What was typed or scanned is stored here only: the file is durable first, and its hash is in the event."""
     told = {_TYPED: utterance.typed, _DEVICE: utterance.device, _LANGUAGE: utterance.language}
-    return json.dumps({**_description(utterance), **{key: value for key, value in told.items() if value is not None}})
+    return json.dumps({**_columns(utterance), **{key: value for key, value in told.items() if value is not None}})
 
 
 # numpy and soundfile are imported lazily: listing the queue does not need them.

@@ -74,7 +74,7 @@ _SUPERSEDED = "journal.superseded"
 _log = logging.getLogger(__name__)
 
 
-class _Successor:
+class _OvertakingDetector:
     """Detects a journal that has overtaken the one in a state directory."""
 
     def __init__(self, directory: Path, db: JournalDatabase) -> None:
@@ -89,13 +89,13 @@ class _Successor:
             if self._path.exists():
                 raise self._misconfigured(self._path.read_text(encoding="utf-8"))
 
-    def is_proved_by(self, event: Mapping[str, Any], own: PublicKey) -> bool:
+    def proves_overtaking(self, event: Mapping[str, Any], own: PublicKey) -> bool:
         """Whether the event proves an overtaking journal: signed by this device, but not in this journal."""
         known, newest = {**self._trail.keys(), own.keyid: own}, self._outbox.last()
         key = known.get(str(event.get(hash_chain.KEYID)))
         if key is None or newest is None or event.get("source") != json.loads(newest.body)["source"]:
             return False
-        if not hash_chain.is_word_of(event, key, known.values(), withheld=hash_chain.WITHHELD_SIGNATURE in event):
+        if not hash_chain.is_signed_whole(event, key, known.values(), withheld=hash_chain.WITHHELD_SIGNATURE in event):
             return False
         number = int(event["sequence"])  # as this device wrote it
         link = self._trail.link(number)
@@ -148,7 +148,7 @@ class JournalReader:
         self.shifts = Shifts(db)
         self.clips = Clips(db)
         self.trail = AuditTrail(db)
-        self.successor = _Successor(directory, db)
+        self.successor = _OvertakingDetector(directory, db)
 
     def demand_in_place(self) -> None:
         """Raise StorageFailed where the opened file is not the one at its path any more."""
@@ -361,7 +361,7 @@ class Journal(JournalReader):
                     case Park():
                         self._entries.park(order)
                     case Shifted():
-                        self.shifts.note(order)
+                        self.shifts.store_change(order)
                     case Commit(agreed, verdict):
                         entry = self.queries.entry_of(agreed, verdict)
                         owed = self._entries.commit(entry, verdict, partial(render, entry))

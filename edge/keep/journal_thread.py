@@ -179,7 +179,7 @@ class JournalThread:
         try:
             return work()
         except DiskFull as fault:
-            if not self._reserve.give_back():
+            if not self._reserve.release():
                 raise
             _log.warning("%s; the reserve is given back, for what was said last", fault)
             return work()

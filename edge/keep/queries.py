@@ -13,7 +13,7 @@ from typing import Any
 from dockvoice_protocol.errors import StorageFailed, UnreadableInput
 from dockvoice_protocol.records import Act, FieldValue, Reading, ReceiptOutcome
 from edge.keep import evidence
-from edge.keep.codec import fields_of, reading_of, verdict_of
+from edge.keep.codec import parse_fields, parse_reading, parse_verdict
 from edge.keep.database import JournalDatabase, Row
 from edge.keep.outbox import HELD, OutboxState
 from edge.records import SAMPLE_RATE, Draft, Entry, Outcome, Recording, Segment, StandingEntry, Utterance, Verdict
@@ -80,7 +80,7 @@ class KeptEntry:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Counts of the journal's contents."""
+    """Counts of the journal's utterances and events by state."""
 
     heard: int  # All utterances; those without a verdict are the difference to the next four and to `deferred`.
     accepted: int
@@ -120,7 +120,7 @@ class _ModelAnswer:
 
 @dataclass(frozen=True, slots=True)
 class UtteranceHistory:
-    """Everything stored about one utterance with its entry and event. Times: ISO 8601 in UTC."""
+    """The stored rows of one utterance with its entry and event. Times: ISO 8601 in UTC."""
 
     utterance_id: str
     form: str
@@ -199,7 +199,7 @@ class Queries:
         """The reading of the verdict, without usage; None without one."""
         found = self._db.rows("SELECT reading FROM utterances WHERE utterance_id = ?", utterance_id)
         stored = found[0]["reading"] if found else None
-        return None if stored is None else reading_of(json.loads(stored))
+        return None if stored is None else parse_reading(json.loads(stored))
 
     def recording(self, utterance_id: str) -> Recording:
         """The recording of an utterance. Raises LookupError for an unknown one."""
@@ -221,11 +221,11 @@ class Queries:
             audio_seconds=sound.audio_seconds,
             act=draft.act,
             replaces=draft.replaces,
-            support=(*map(self.recording, draft.support), *self._said_once(draft)),
+            support=(*map(self.recording, draft.support), *self._context_recordings(draft)),
             counted=draft.counted,
         )
 
-    def _said_once(self, draft: Draft) -> Iterator[Recording]:
+    def _context_recordings(self, draft: Draft) -> Iterator[Recording]:
         """The recordings of the standing context's fields, without removed ones."""
         fields = {} if draft.act is Act.CANCEL else draft.reading.fields
         by = dict.fromkeys(utterance for one in fields.values() for utterance in one.said_in)
@@ -273,7 +273,7 @@ class Queries:
         return tuple(one.fields for one in self.entries_standing(form, since, _RECENT))
 
     def entries_standing(self, form: str, since: datetime, limit: int) -> list[KeptEntry]:
-        """The same as entries, the newest first, among the last `limit`."""
+        """The entries after `since`, neither replaced nor refused, newest first, among the last `limit`."""
         taken = [one for one in self.entries(limit) if one.state is not OutboxState.REFUSED]
         gone = {one.replaces for one in taken} | {one.event_id for one in taken if one.act is Act.CANCEL}
         lately = (one for one in taken if one.form == form and one.recorded_at > since)
@@ -334,7 +334,7 @@ class Queries:
         )
         parsed = {
             **row,
-            "fields": fields_of(row["fields"] or "{}"),
+            "fields": parse_fields(row["fields"] or "{}"),
             "state": None if row["state"] is None else OutboxState(row["state"]),
             "act": None if row["act"] is None else Act(row["act"]),
             "support": tuple(json.loads(row["support"] or "[]")),
@@ -355,8 +355,8 @@ def kept_utterance(row: Row) -> KeptUtterance:
         utterance_id=row["utterance_id"],
         form=row["form"],
         source=row["source"],
-        verdict=verdict_of(row),
-        fields=fields_of(row["entry_fields"] or row["fields"] or "{}"),
+        verdict=parse_verdict(row),
+        fields=parse_fields(row["entry_fields"] or row["fields"] or "{}"),
         event_id=row["event_id"],
         state=None if row["state"] is None else OutboxState(row["state"]),
     )
@@ -369,7 +369,7 @@ def kept_entry(row: Row) -> KeptEntry:
         sequence=row["sequence"],
         event_id=row["event_id"],
         form=row["form"],
-        fields=fields_of(row["fields"]),
+        fields=parse_fields(row["fields"]),
         recorded_at=datetime.fromisoformat(row["recorded_at"]),
         state=OutboxState(row["state"]),
         attempts=row["attempts"],

@@ -19,7 +19,7 @@ from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import StorageFailed
 from dockvoice_protocol.records import SCANNER, FieldValue, Reading, Usage
 from edge.keep import evidence
-from edge.keep.codec import fields_of, now, reading_json, reading_of, reasons_json, to_json, to_time
+from edge.keep.codec import now, parse_fields, parse_reading, reading_json, reasons_json, to_json, to_time
 from edge.keep.database import JournalDatabase
 from edge.keep.queries import KEPT, KeptUtterance, kept_utterance
 from edge.records import SAMPLE_RATE, Outcome, Utterance, Verdict
@@ -42,7 +42,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class DailyUsage:
     """The usage of one model on one day."""
 
     day: str  # The local one, as 2026-11-20.
@@ -75,7 +75,7 @@ class LateReading:
 
 
 @dataclass(frozen=True, slots=True)
-class PastSaying:
+class SupportingUtterance:
     """An utterance that an entry rests on, with its readings, late ones too."""
 
     utterance_id: str
@@ -93,7 +93,7 @@ class StandingRecord:
     operator: str | None
     form: str
     fields: Mapping[str, FieldValue] = field(repr=False)
-    said: tuple[PastSaying, ...]  # The first utterance, then the supporting ones, in order.
+    said: tuple[SupportingUtterance, ...]  # The first utterance, then the supporting ones, in order.
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +135,14 @@ class ModelReadings:
     def __init__(self, db: JournalDatabase) -> None:
         self._db = db
 
-    def late(self, which: str) -> list[LateReading]:
+    def late_readings(self, which: str) -> list[LateReading]:
         """The late readings of an utterance, by its id or its entry's event id, in the order of arrival."""
         found = self._db.rows(
             "SELECT utterance_id, interpreter, reading FROM answers WHERE came = 'late' AND reading IS NOT NULL "
             "AND utterance_id = coalesce((SELECT utterance_id FROM entries WHERE event_id = ?), ?) ORDER BY id",
             *(which, which),
         )
-        return [LateReading(**{**row, "reading": reading_of(json.loads(row["reading"]))}) for row in found]
+        return [LateReading(**{**row, "reading": parse_reading(json.loads(row["reading"]))}) for row in found]
 
     def deferred(self) -> list[KeptUtterance]:
         """The deferred utterances, oldest first."""
@@ -169,34 +169,34 @@ class ModelReadings:
         """The entries since then that stand, the oldest first, with all their readings."""
         for row in self._db.rows(_STANDING, to_time(since)):
             said = tuple(self._past_saying(one) for one in (row["utterance_id"], *json.loads(row["support"])))
-            at, fields = datetime.fromisoformat(row["recorded_at"]), fields_of(row["fields"])
+            at, fields = datetime.fromisoformat(row["recorded_at"]), parse_fields(row["fields"])
             own = {name: row[name] for name in ("event_id", "sequence", "operator", "form")}
             yield StandingRecord(recorded_at=at, fields=fields, said=said, **own)
 
-    def _past_saying(self, utterance_id: str) -> PastSaying:
+    def _past_saying(self, utterance_id: str) -> SupportingUtterance:
         rows = self._db.rows("SELECT reading FROM utterances WHERE utterance_id = ?", utterance_id)
         stored = rows[0]["reading"] if rows else None
-        read = None if stored is None else reading_of(json.loads(stored))
-        return PastSaying(utterance_id, read, tuple(one.reading for one in self.late(utterance_id)))
+        read = None if stored is None else parse_reading(json.loads(stored))
+        return SupportingUtterance(utterance_id, read, tuple(one.reading for one in self.late_readings(utterance_id)))
 
     def read_since(self, since: datetime) -> Iterator[ReadBefore]:
         """The utterances since then with readings, the oldest first, without scans."""
         for row in self._db.rows(_READ, to_time(since), SCANNER):
-            on_record = reading_of(json.loads(row["reading"]))
-            others = (*on_record.opinions, *(one.reading for one in self.late(row["utterance_id"])))
-            fields = None if row["entered"] is None else fields_of(row["entered"])
+            on_record = parse_reading(json.loads(row["reading"]))
+            others = (*on_record.opinions, *(one.reading for one in self.late_readings(row["utterance_id"])))
+            fields = None if row["entered"] is None else parse_fields(row["entered"])
             own = {name: row[name] for name in ("utterance_id", "form", "language", "event_id")}
             at = datetime.fromisoformat(row["heard_at"])
             yield ReadBefore(readings=(on_record, *others), fields=fields, heard_at=at, **own)
 
-    def sound(self, utterance_id: str) -> Utterance | None:
+    def utterance_with_sound(self, utterance_id: str) -> Utterance | None:
         """An utterance with its sound; None where the recording was removed. Raises StorageFailed."""
         removed = "SELECT * FROM utterances WHERE utterance_id = ? AND evidence <> 'removed'"
         for row in self._db.rows(removed, utterance_id):
             return evidence.read(self._db.path.parent / row["audio_path"], row)
         return None
 
-    def seconds(self, since: datetime, form: str) -> tuple[int, float]:
+    def count_and_seconds(self, since: datetime, form: str) -> tuple[int, float]:
         """The number of utterances that `utterances_since` reads, and their total length in seconds."""
         (row,) = self._db.rows(
             "SELECT count(*) AS n, coalesce(sum(samples), 0) AS samples FROM utterances "
@@ -211,7 +211,7 @@ class ModelReadings:
         spent = "SELECT coalesce(sum(cost_usd), 0) AS usd FROM answers WHERE answered_at >= ?"
         return float(self._db.rows(spent, to_time(since))[0]["usd"])
 
-    def costs(self, since: datetime) -> list[Spent]:
+    def costs(self, since: datetime) -> list[DailyUsage]:
         """The usage since then by local day and model, the newest day first."""
         found = self._db.rows(
             "SELECT date(answered_at, 'localtime') AS day, client, model, count(*) AS answers, "
@@ -221,9 +221,9 @@ class ModelReadings:
             "GROUP BY day, client, model ORDER BY day DESC, client, model",
             to_time(since),
         )
-        return [Spent(**row) for row in found]
+        return [DailyUsage(**row) for row in found]
 
-    def answered(
+    def store_answer(
         self, utterance_id: str, interpreter: str, came: str, reading: Reading | None, usage: Usage | None
     ) -> None:
         """Store a model's usage, and its reading where the verdict has another.
@@ -245,7 +245,7 @@ class ModelReadings:
                 },
             )
 
-    def flag(self, utterance_id: str, why: str) -> None:
+    def flag_entry(self, utterance_id: str, why: str) -> None:
         """Flag an entry for review by a person. Entry and event stay as they are."""
         with self._db.writing():
             self._db.execute("UPDATE utterances SET flag = ? WHERE utterance_id = ?", [why, utterance_id])
@@ -284,7 +284,7 @@ class ModelReadings:
             return bool(changed.rowcount)
 
 
-def keep_reply(state: Path, utterance_id: str, wav: bytes) -> None:
+def store_reply(state: Path, utterance_id: str, wav: bytes) -> None:
     """Store a model's spoken reply below the state directory; a disk error loses only the reply.
 
     It is for diagnosis: operators hear replies made from the entry (`speak/wording.py`).
@@ -292,7 +292,7 @@ def keep_reply(state: Path, utterance_id: str, wav: bytes) -> None:
     directory, moment = state / REPLIES, datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with plain_file.private(directory / f"{moment}-{utterance_id}.wav") as file:
+        with plain_file.open_private(directory / f"{moment}-{utterance_id}.wav") as file:
             file.write(wav)
         for outlived in sorted(directory.glob("*.wav"))[:-_REPLIES_KEPT]:
             outlived.unlink(missing_ok=True)

@@ -26,7 +26,7 @@ from dockvoice_protocol.errors import StorageFailed
 from dockvoice_protocol.terminal.tables import many
 from edge.keep import evidence
 from edge.keep.database import FOUND_DAMAGED, JOURNAL, JournalDatabase, Row, open_for_writing
-from edge.keep.entry_log import ENTRIES, EntryLog, insert_missing, rows_since
+from edge.keep.entry_log import ENTRIES, EntryLog, entries_since, insert_missing
 from edge.keep.storage import Damaged, sync_directory, translated_errors
 
 _JOURNAL_LOST = "journal_lost"  # Why an utterance is under review: the journal that knew what became of it is lost.
@@ -61,7 +61,7 @@ def open_repaired(directory: Path) -> tuple[JournalDatabase, EntryLog]:
     path = directory / JOURNAL
     has_log = (directory / ENTRIES).exists()
     try:
-        _refuse_lost(directory)
+        _refuse_lost_journal(directory)
         db = open_for_writing(path)
     except Damaged as fault:
         if not has_log:
@@ -75,7 +75,7 @@ def open_repaired(directory: Path) -> tuple[JournalDatabase, EntryLog]:
         raise
 
 
-def _refuse_lost(directory: Path) -> None:
+def _refuse_lost_journal(directory: Path) -> None:
     """Raise Damaged for a journal that is missing, or marked as damaged.
 
     Recordings whose journal is gone may be in the inventory already: reading them as new would apply them twice.
@@ -186,7 +186,7 @@ def _reconcile(directory: Path, db: JournalDatabase) -> EntryLog:
             last = int(db.rows("SELECT coalesce(max(sequence), 0) AS n FROM entries")[0]["n"])
             _demand_same_device(directory, db, entries)
             entries.write_last_again()
-            entries.extend(rows_since(db, entries.last))
+            entries.extend(entries_since(db, entries.last))
             if entries.last > last:
                 _insert_missing_entries(directory, db, entries, last)
     except BaseException:
@@ -251,7 +251,7 @@ def _review_undecided(directory: Path, db: JournalDatabase) -> int:
     """Put utterances without entry and verdict under review; return how many."""
     for path in evidence.list_recordings(directory):
         if not _has_utterance(db, path.stem):
-            _keep_for_review(directory, db, path)
+            _insert_for_review(directory, db, path)
     _conclude_supporting_utterances(db)
     marked = db.execute(
         "UPDATE utterances SET review = ?, outcome = NULL, reasons = NULL, fields = NULL, ask = NULL "
@@ -264,7 +264,7 @@ def _review_undecided(directory: Path, db: JournalDatabase) -> int:
     return marked.rowcount
 
 
-def _keep_for_review(directory: Path, db: JournalDatabase, path: Path) -> None:
+def _insert_for_review(directory: Path, db: JournalDatabase, path: Path) -> None:
     try:
         utterance, recording = evidence.recover(path)
     except StorageFailed as fault:

@@ -110,7 +110,7 @@ class Reserve:
     """The reserve file of one state directory."""
 
     def __init__(self, directory: Path, size: int) -> None:
-        """`size` in bytes; 0 for none."""
+        """`size` of the reserve file in bytes; 0 keeps no reserve."""
         self._path = directory / RESERVE
         self._size = size
 
@@ -128,10 +128,10 @@ class Reserve:
             with translated_errors(self._path):
                 self._allocate()
         except DiskFull as fault:
-            self.give_back()
+            self.release()
             _log.warning("no reserve: %s", fault)
 
-    def give_back(self) -> bool:
+    def release(self) -> bool:
         """Free the reserve's space; False where there was none."""
         with translated_errors(self._path):
             held = self._path.exists() and self._path.stat().st_size > 0

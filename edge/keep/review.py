@@ -22,7 +22,7 @@ from dockvoice_protocol import hash_chain
 from dockvoice_protocol.errors import Unfinished, UnreadableInput
 from dockvoice_protocol.hash_chain import Broken, Chain, Chained, PublicKey, Signer, Wrong
 from dockvoice_protocol.records import Act, FieldValue
-from edge.keep.codec import draft_of, fields_of, now, reading_of, to_json
+from edge.keep.codec import now, parse_draft, parse_fields, parse_reading, to_json
 from edge.keep.database import JournalDatabase, Row
 from edge.keep.device_key import review_removal_statement
 from edge.keep.outbox import HELD, OutboxState, Withhold
@@ -98,7 +98,7 @@ class Review:
             limit,
         )
         drafts = (
-            draft_of(row["draft"]) or _draft_of_reading(row["utterance_id"], form, row["reading"]) for row in found
+            parse_draft(row["draft"]) or _draft_of_reading(row["utterance_id"], form, row["reading"]) for row in found
         )
         return [one for one in drafts if one is not None and one.reading.fields]
 
@@ -182,7 +182,7 @@ class Review:
                     self.store_decision(found, "discard", "operator", PUT_RIGHT)
                     self._end_review(found, withhold, None)
 
-    def reentered(
+    def store_reentry(
         self, found: UtteranceHistory, event_id: str, who: str, reason: str | None, withhold: Withhold
     ) -> None:
         """Store that a held entry was entered again as this event. Call inside the transaction that makes it."""
@@ -192,7 +192,7 @@ class Review:
     def end(self, found: UtteranceHistory, event_id: str, who: str, reason: str | None, withhold: Withhold) -> None:
         """Store in a transaction of its own that a held entry was entered again in another journal, durably."""
         with self._db.writing():
-            self.reentered(found, event_id, who, reason, withhold)
+            self.store_reentry(found, event_id, who, reason, withhold)
 
     def _end_review(self, found: UtteranceHistory, withhold: Withhold, reentered: str | None) -> None:
         # A dead letter has its tombstone already.
@@ -228,7 +228,7 @@ class Review:
     def unannounced_decisions(self) -> list[_Unannounced]:
         """The decisions that are not announced, the oldest first."""
         found = self._db.rows(_UNTOLD)
-        return [_Unannounced(row["subject"], row["untold"], fields_of(row["fields"]), row["form"]) for row in found]
+        return [_Unannounced(row["subject"], row["untold"], parse_fields(row["fields"]), row["form"]) for row in found]
 
     def store_decision(self, found: UtteranceHistory, decision: str, who: str, reason: str | None) -> None:
         """Store a decision. Call inside its transaction."""
@@ -254,7 +254,7 @@ def _demand_tombstone_settled(which: str, found: UtteranceHistory) -> None:
 
 def _draft_of_reading(utterance_id: str, form: str, stored: str) -> Draft | None:
     """A draft of the utterance's reading; None where it amends or cancels another entry."""
-    reading = reading_of(json.loads(stored))
+    reading = parse_reading(json.loads(stored))
     return Draft(utterance_id, form, reading) if reading.act is Act.RECORD else None
 
 
@@ -364,14 +364,14 @@ def sign_review_removals(db: JournalDatabase, utterances: str, signer: Signer) -
 
 
 def _parse_change(row: Row) -> ReviewChange:
-    draft: Draft | None = draft_of(row["draft"])
-    read = None if row["reading"] is None else reading_of(json.loads(row["reading"]))
+    draft: Draft | None = parse_draft(row["draft"])
+    read = None if row["reading"] is None else parse_reading(json.loads(row["reading"]))
     return ReviewChange(
         state=_review_state(row),
         form=row["form"],
         recording=Recording(row["utterance_id"], row["audio_sha256"], row["samples"] / SAMPLE_RATE),
         why=row["review"],
-        fields=fields_of(row["entered"] or row["fields"] or "{}"),
+        fields=parse_fields(row["entered"] or row["fields"] or "{}"),
         reading=read if draft is None else draft.reading,
         operator=row["entered_by"] if draft is None else draft.operator,
         event_id=row["event_id"],
@@ -410,7 +410,7 @@ def verify_reviews(db: JournalDatabase, keys: Mapping[str, PublicKey]) -> tuple[
 
 def _verify_removal(row: Row, chain: Chain, keys: Mapping[str, PublicKey]) -> Wrong | None:
     key, sequence = keys.get(str(row["keyid"])), row["sequence"]
-    if key is None or not key.signed(review_removal_statement(sequence, row["gone"]), str(row["signature"])):
+    if key is None or not key.verify(review_removal_statement(sequence, row["gone"]), str(row["signature"])):
         return Wrong.ERASURE_FORGED
     if sequence != chain.last + 1:
         return Wrong.MISSING
@@ -430,9 +430,9 @@ def _verify_event(row: Row, chain: Chain) -> Wrong | None:
         audio_sha256=str(row["audio_sha256"]),
         withheld=False,
     )
-    wrong = chain.wrong_with(chained) or (None if _row_matches_event(row, event) else Wrong.ROW_ALTERED)
+    wrong = chain.next_fault(chained) or (None if _row_matches_event(row, event) else Wrong.ROW_ALTERED)
     if wrong is None:
-        chain.grow(chained)
+        chain.advance(chained)
     return wrong
 
 

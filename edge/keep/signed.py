@@ -23,7 +23,7 @@ from edge.keep.codec import now
 from edge.keep.database import JournalDatabase, Row
 
 
-class NotDone(StrEnum):
+class DecisionFailure(StrEnum):
     """Why a decision was not carried out."""
 
     FORGED = "forged"  # Not signed with the trusted key, or altered.
@@ -46,7 +46,7 @@ class Orders:
             if not (known := self._db.rows("SELECT body FROM orders WHERE signature = ?", signature)):
                 self._db.insert("orders", {"signature": signature, "body": body, "taken_at": now()})
             elif known[0]["body"] is None:
-                self._count(NotDone.REPEATED)
+                self._count(DecisionFailure.REPEATED)
         return not known
 
     def due(self) -> list[tuple[str, str]]:
@@ -62,16 +62,16 @@ class Orders:
             self._end(signature)
 
     def transaction(self) -> AbstractContextManager[None]:
-        """One transaction of the journal."""
+        """Open one transaction of the journal."""
         return self._db.writing()
 
-    def refuse(self, signature: str, why: NotDone) -> None:
+    def refuse(self, signature: str, why: DecisionFailure) -> None:
         """Store why a decision is not carried out; final."""
         with self._db.writing():
             self._end(signature)
             self._count(why)
 
-    def count(self, why: NotDone) -> None:
+    def count(self, why: DecisionFailure) -> None:
         """Count a decision that was not stored."""
         with self._db.writing():
             self._count(why)
@@ -84,7 +84,7 @@ class Orders:
     def _end(self, signature: str) -> None:
         self._db.execute("UPDATE orders SET body = NULL WHERE signature = ?", [signature])
 
-    def _count(self, why: NotDone) -> None:
+    def _count(self, why: DecisionFailure) -> None:
         self._db.execute(
             "INSERT INTO orders_not_done (reason, times, last_at) VALUES (?, 1, ?) "
             "ON CONFLICT (reason) DO UPDATE SET times = times + 1, last_at = excluded.last_at",
@@ -97,7 +97,7 @@ MOST = 200
 
 
 class ListResult(StrEnum):
-    """The result of storing a list."""
+    """Whether a signed list was stored, was known, or is outdated."""
 
     NEW = "new"
     KNOWN = "known"  # Identical to the stored one: the broker sends its retained message at each connection.
@@ -241,7 +241,7 @@ class Clips:
                 self._make_pending(asked.utterance_id, asked.audio_sha256)
         return True
 
-    def owe_unclear(self) -> None:
+    def make_unclear_pending(self) -> None:
         """Make the sound of utterances under review pending, each once."""
         if found := self._db.rows(_UNCLEAR):
             with self._db.writing():
@@ -249,10 +249,10 @@ class Clips:
                     self._make_pending(row["utterance_id"], row["audio_sha256"])
 
     def due(self, limit: int) -> list[str]:
-        """The utterances whose sound is pending, in the order of the requests."""
+        """The ids of utterances whose sound is to be sent, in the order of the requests."""
         return [row["utterance_id"] for row in self._db.rows(_OPEN, limit)]
 
-    def close(self, utterance_id: str, became: str) -> None:
+    def store_result(self, utterance_id: str, became: str) -> None:
         """Store a clip's result; it is no longer pending."""
         with self._db.writing():
             self._db.execute("UPDATE clips SET closed = ? WHERE utterance_id = ?", [became, utterance_id])

@@ -67,7 +67,7 @@ class Particulars:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An entry under agreement with the operator. It is durable, so that a restart restores it."""
+    """An entry that the operator has not agreed to yet. It is durable, so that a restart restores it."""
 
     utterance_id: str  # The utterance that began it.
     form: str
@@ -159,7 +159,7 @@ class StandingEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Lately:
+class RecentEntries:
     """The standing entries of the last day, and the time of the query."""
 
     now: datetime
@@ -167,7 +167,7 @@ class Lately:
 
 
 class Outcome(StrEnum):
-    """The result of judging a reading."""
+    """What becomes of a judged reading: an entry, a question, a repetition, a deferral or nothing."""
 
     ACCEPT = "accept"
     ASK = "ask"
@@ -218,7 +218,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Because:
-    """One reason, and the field it concerns, if it concerns one."""
+    """One reason of a verdict, and the field it concerns, if it concerns one."""
 
     reason: Reason
     field: str | None = None
@@ -275,7 +275,7 @@ class OutboxRow:
 
 
 class ReviewState(StrEnum):
-    """The state of a parked utterance."""
+    """The state of an utterance under review."""
 
     OPEN = "open"  # It waits for a person.
     RECORDED = "recorded"  # It is an entry.

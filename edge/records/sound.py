@@ -20,7 +20,7 @@ class Frame:
 
     @property
     def samples(self) -> int:
-        """How many samples the slice holds."""
+        """The number of samples in the frame."""
         return len(self.pcm) // SAMPLE_BYTES
 
     @property
@@ -47,7 +47,7 @@ class Acoustics:
 
 
 class Closing(StrEnum):
-    """Why an utterance was closed."""
+    """Why endpointing ended an utterance."""
 
     PAUSE = "pause"  # The operator fell silent for the hangover.
     TOO_LONG = "too_long"  # The hard maximum length was reached while speech went on.

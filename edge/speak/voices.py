@@ -20,7 +20,7 @@ import numpy as np
 import soxr
 
 from dockvoice_protocol.errors import Misconfigured, Unavailable
-from dockvoice_protocol.languages import LANGUAGES, table
+from dockvoice_protocol.languages import LANGUAGES, load_table
 from edge.ports import Voice
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
 
@@ -43,7 +43,7 @@ _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 
 def words_per_minute_of(language: str) -> int:
     """The usual pace of a language, in words as espeak-ng counts them."""
-    return int(table(language, "voices")["words_per_minute"])
+    return int(load_table(language, "voices")["words_per_minute"])
 
 
 class EspeakVoice(Voice):
@@ -67,7 +67,7 @@ class EspeakVoice(Voice):
         if pcm_pieces not in LANGUAGES:
             known = ", ".join(LANGUAGES)
             raise Misconfigured(f"{self.name}: found the language {language!r}; it speaks {known}; choose one of these")
-        voice = str(table(pcm_pieces, "voices")["espeak"])
+        voice = str(load_table(pcm_pieces, "voices")["espeak"])
         words_per_minute = min(max(round(words_per_minute_of(pcm_pieces) * self._pace), _SLOWEST), _FASTEST)
         try:
             async with asyncio.timeout(within_s):

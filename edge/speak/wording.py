@@ -18,10 +18,10 @@ from dockvoice_protocol.forms.pattern import SEPARATORS
 from dockvoice_protocol.forms.spoken.confusable import E_SET, TEENS_OF_TENS
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.kinds import kind_of
-from dockvoice_protocol.forms.spoken.kinds.date import day_said
+from dockvoice_protocol.forms.spoken.kinds.date import say_day
 from dockvoice_protocol.forms.spoken.language import NATO, Language, language_named
-from dockvoice_protocol.languages import table
-from dockvoice_protocol.records import FieldValue, plain
+from dockvoice_protocol.languages import load_table
+from dockvoice_protocol.records import FieldValue, format_number
 from edge.records.speech import CONFIRMING, FEWEST_TOLD, Prompt, Say, Terms
 
 _TEENS_AND_TENS = frozenset(TEENS_OF_TENS) | frozenset(TEENS_OF_TENS.values())
@@ -50,14 +50,14 @@ Clauses = tuple[str, ...]  # Texts that are spoken one after the other with a sh
 @cache
 def prompts(language: str) -> Mapping[Prompt, str]:
     """The text of every prompt in a language of LANGUAGES. Raises KeyError where its file lacks one."""
-    texts = table(language, "prompts")
+    texts = load_table(language, "prompts")
     return MappingProxyType({prompt: texts[prompt.value] for prompt in Prompt})
 
 
 @cache
 def words_for_codes(part: str, language: str) -> Mapping[str, str]:
     """The words for codes (`faults`, `mended`, `reasons` and so on) in a language of LANGUAGES."""
-    return MappingProxyType(table(language, "prompts")[part])
+    return MappingProxyType(load_table(language, "prompts")[part])
 
 
 class Readback:
@@ -68,7 +68,7 @@ class Readback:
         self._form = form
         self._language = language_named(language)
         self.language = self._language.code
-        self._ending, self._letter = (str(table(self.language, "prompts")[name]) for name in ("ending", "letter"))
+        self._ending, self._letter = (str(load_table(self.language, "prompts")[name]) for name in ("ending", "letter"))
 
     def entry(
         self,
@@ -83,7 +83,7 @@ class Readback:
         Long keys may be shortened to their end. A `brief` readback begins with the identifier itself, where it comes
         first, and omits labels of unambiguous values. Values of `known` are not said, but give units.
         """
-        there = [field for field in self._form.fields if self._form.by_itself(field, fields)]
+        there = [field for field in self._form.fields if self._form.is_read_back_alone(field, fields)]
         told = [self._field_clauses(field, {**known, **fields}, terms) for field in there]
         for at, field in enumerate(there if brief else ()):
             is_first = at == 0 and self._is_known_without_label(field)
@@ -147,7 +147,7 @@ class Readback:
         return ", ".join(
             self._text(field, fields) if twice else self._value_text(field, fields)
             for field in self._form.fields
-            if self._form.by_itself(field, fields)
+            if self._form.is_read_back_alone(field, fields)
         )
 
     def question(self, name: str, known: Mapping[str, FieldValue] = _NOTHING) -> str:
@@ -208,7 +208,7 @@ class Readback:
         """A value as it is spoken: `7 4 2`, `52,5`, `minus 18`, `5 March 2027`, `not sealed`."""
         if isinstance(value, tuple):
             return ", ".join(self._spoken_value(field, one) for one in value)
-        if not field.item.types(value):  # a remote model may answer with a value of another type
+        if not field.item.has_type(value):  # a remote model may answer with a value of another type
             return str(value)
         return kind_of(field).read_back(value, field, self._language, self)
 
@@ -299,7 +299,7 @@ def _alternative_wording(field: FormField, value: FieldValue, language: Language
     None for temperatures, which are confirmed where they are unusual.
     """
     if isinstance(value, int | float) and not isinstance(value, bool) and not _is_signed(field):
-        whole, _, places = plain(abs(value)).partition(".")
+        whole, _, places = format_number(abs(value)).partition(".")
         if not _is_easily_misheard(whole, language.code):
             return None
         point = [language.table["decimals"]["points"][0]] if places else []
@@ -309,7 +309,7 @@ def _alternative_wording(field: FormField, value: FieldValue, language: Language
 
 def _is_easily_misheard(number: str, language: str) -> bool:
     tens = number[-2:-1]
-    return number[-2:] in _TEENS_AND_TENS or (tens != "" and tens in table(language, "voices")["tens_alike"])
+    return number[-2:] in _TEENS_AND_TENS or (tens != "" and tens in load_table(language, "voices")["tens_alike"])
 
 
 def _code_word(letter: str, language: Language) -> str:
@@ -355,7 +355,7 @@ class Phrasing:
         self.readback = Readback(form, language)
         self._form = form
         self._forms = {**others, form.name: form}
-        self._or = str(table(self.readback.language, "prompts")["or"])
+        self._or = str(load_table(self.readback.language, "prompts")["or"])
         spoken = language.replace("_", "-").split("-")[0].lower()
         self._texts = prompts(spoken)
         self._codes = {"fault": words_for_codes("faults", spoken), "mended": words_for_codes("mended", spoken)}
@@ -439,7 +439,7 @@ class Phrasing:
                 return self._form_names("Work" if name == "form" else name, say.works)
             case _:
                 told = say.slots.get(name)
-                return told if told is None or name != "day" else day_said(told, language_named(self.readback.language))
+                return told if told is None or name != "day" else say_day(told, language_named(self.readback.language))
 
     def _field_slot(self, name: str, say: Say) -> str | None:
         """A slot about a single field: `odd`, `wrong`, `question` or `listed`; else None."""

@@ -126,7 +126,7 @@ class Wearer:
                 said[beyond.start : beyond.stop] = unknown if _changes_meaning(words, beyond) else ()
             elif most >= _DIP_DB and within and not _ends_phrase(words, beyond):
                 for at in beyond:
-                    said[at] = replace(said[at], text=UNKNOWN) if ENGLISH.tells(said[at].text) else said[at]
+                    said[at] = replace(said[at], text=UNKNOWN) if ENGLISH.in_id(said[at].text) else said[at]
         return tuple(said)
 
     def own_stretch(
@@ -163,7 +163,7 @@ class Wearer:
             for at in range(len(said))
         ]
         return tuple(
-            replace(word, text=UNKNOWN) if dip and ENGLISH.tells(word.text) else word
+            replace(word, text=UNKNOWN) if dip and ENGLISH.in_id(word.text) else word
             for word, dip in zip(said, dips, strict=True)
         )
 
@@ -189,7 +189,7 @@ def _keeps_value(entry: FieldReading, told: FieldReading | None, words: Sequence
     if told is not None and (told.value, told.runner_up, told.rivals) != (None, None, ()):
         return entry.value in (told.value, told.runner_up, *told.rivals)
     return not any(
-        ENGLISH.tells(words[at - 1].text) and ENGLISH.tells(words[at].text) for at in span if 0 < at < len(words)
+        ENGLISH.in_id(words[at - 1].text) and ENGLISH.in_id(words[at].text) for at in span if 0 < at < len(words)
     )
 
 
@@ -199,7 +199,7 @@ def _changes_meaning(words: Sequence[Word], run: range) -> bool:
     Without a word between two numbers they join to another number; without "no, thirteen" the corrected value stands.
     """
     between = run.start > 0 and run.stop < len(words)
-    inside = between and all(ENGLISH.tells(words[at].text) for at in (run.start - 1, run.stop))
+    inside = between and all(ENGLISH.in_id(words[at].text) for at in (run.start - 1, run.stop))
     return inside or (run.start > 0 and _begins_with_phrase(words[run.start : run.stop], _TAKES_BACK))
 
 

@@ -15,24 +15,24 @@ from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import OWN_LANGUAGE, Form, FormField
 from dockvoice_protocol.forms.spoken import (
-    about,
-    command,
-    corrects,
-    exception,
-    murmurs,
+    begins_with_cancellation,
+    corrects_named_thing,
+    is_correction,
+    is_murmur,
+    parse_command,
+    parse_command_with_object,
+    parse_exception,
     read,
+    read_meaning,
     says_next,
-    sets_right,
-    takes_back,
-    understood,
     without_cue,
 )
-from dockvoice_protocol.forms.spoken.commands import Asked
+from dockvoice_protocol.forms.spoken.commands import ParsedCommand
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
 from dockvoice_protocol.forms.spoken.grammar.meaning import Meaning
-from dockvoice_protocol.forms.spoken.grammar.tokens import tokens
+from dockvoice_protocol.forms.spoken.grammar.tokens import tokenize
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
-from dockvoice_protocol.forms.spoken.reader import BRIEF, Explained, lexicon
+from dockvoice_protocol.forms.spoken.reader import BRIEF, Explained, lexicon_of
 from dockvoice_protocol.records import Act, Command, FieldReading, NotUnderstood, Reading, Trait, Word
 
 _TALLY, _OF_PLACES = Command.HOW_MANY_HERE, {Command.WHAT_IS_LEFT, Command.TRAILER_DONE}
@@ -73,12 +73,12 @@ def read_without_breath(
     explained: Explained | None = None,
 ) -> tuple[Meaning, Mapping[str, FieldReading]]:
     """The meaning of a sentence, and its fields, ignoring an initial breath that was recognised as words."""
-    meant = understood(words, form, catalogue, language, explained=explained)
+    meant = read_meaning(words, form, catalogue, language, explained=explained)
     before = meant.preface_words()
     first = tuple(word.text.lower() for word in words[: len(before)])
     if not before or meant.preface_words(longer_than_s=noise_s) or first != before:
         return meant, meant.fields
-    return meant, understood(words[len(before) :], form, catalogue, language, explained=explained).fields
+    return meant, read_meaning(words[len(before) :], form, catalogue, language, explained=explained).fields
 
 
 def build_reading(
@@ -104,13 +104,13 @@ def build_reading(
         return entry
     whole = all(field.name in fields for field in form.fields if field.required)
     astray = whole and preface
-    if not fields or takes_back(words, language) or (astray and not meant.begins_astray):
+    if not fields or begins_with_cancellation(words, language) or (astray and not meant.begins_astray):
         return _read_fieldless(said, form, catalogue, meant, language)
     if astray:
         return replace(said, fields=_with_unconfirmed(fields, form.identifies or fields))
-    begins = corrects(words, language) and not whole
+    begins = is_correction(words, language) and not whole
     correction = begins and not _cue_is_value(words, fields, form, catalogue, language)
-    correction = correction or sets_right(words, language)
+    correction = correction or corrects_named_thing(words, language)
     if correction and not any(one.value is not None or one.runner_up is not None for one in fields.values()):
         # "No, not dock D" says nothing of what is right.
         return _read_fieldless(said, form, catalogue, meant, language)
@@ -135,10 +135,10 @@ def _read_query(said: Reading, form: Form, catalogue: Catalogue, language: Langu
 
     Or about a place: "how many on dock B", "how many on this dock", "what is left on trailer 5501".
     """
-    whole = command(said.words, language)
+    whole = parse_command(said.words, language)
     if whole is not None and whole.command and (whole.command is _TALLY or Trait.OF_TRAILER in whole.command.traits):
         return replace(said, act=whole.act, command=whole.command)
-    if (asks := about(said.words, language, form.undone.get(language.code, ()))) is None:
+    if (asks := parse_command_with_object(said.words, language, form.undone.get(language.code, ()))) is None:
         return None
     order, named = asks
     names = [field.name for field in form.fields if _may_name(order, field, form)]
@@ -149,14 +149,14 @@ def _read_query(said: Reading, form: Form, catalogue: Catalogue, language: Langu
     asked = names[0] if order.command not in _OF_PLACES else None
     fields = read(named, form, catalogue, language, asked=asked)
     sure = all(name in names and one.value is not None and not one.rivals for name, one in fields.items())
-    if fields and sure and not understood(named, form, catalogue, language).preface_words():
+    if fields and sure and not read_meaning(named, form, catalogue, language).preface_words():
         return replace(said, fields=fields, act=order.act, command=order.command)
     # A question where a pallet goes is no entry, even if its words could be one.
     doubtful = bool(fields) and order.command is Command.WHERE_TO
     return replace(said, not_understood=NotUnderstood.NOT_DICTATION) if doubtful else None
 
 
-def _may_name(order: Asked, field: FormField, form: Form) -> bool:
+def _may_name(order: ParsedCommand, field: FormField, form: Form) -> bool:
     """Whether a query may be about this field: of a place, or of an entry's identifiers."""
     stands = field.name in form.places_received
     if order.command in _OF_PLACES:
@@ -167,13 +167,13 @@ def _may_name(order: Asked, field: FormField, form: Form) -> bool:
 def _read_fieldless(said: Reading, form: Form, catalogue: Catalogue, meant: Meaning, language: Language) -> Reading:
     """The reading of words without fields: an exception of the form, a command, talk, or not understood."""
     words = said.words
-    if exceptional := exception(words, form, language):
+    if exceptional := parse_exception(words, form, language):
         return replace(said, fields=exceptional, act=Act.AMEND)
     ends = [word.text for word in words] == [form.terminator]  # ends a sentence, whatever it says elsewhere
-    if (asks := command(words, language)) is not None and not ends:
+    if (asks := parse_command(words, language)) is not None and not ends:
         return replace(said, act=asks.act, command=asks.command)
-    nothing = murmurs(words, language) and not says_next(words, language) and not ends
-    talk = nothing or (is_chatter(words, form, catalogue, language) and not takes_back(words, language))
+    nothing = is_murmur(words, language) and not says_next(words, language) and not ends
+    talk = nothing or (is_chatter(words, form, catalogue, language) and not begins_with_cancellation(words, language))
     if talk:
         return replace(said, not_understood=NotUnderstood.TALK)
     return _not_dictated(said, form, meant)
@@ -302,12 +302,12 @@ _FIGURES_IN_A_ROW = 3
 
 def is_chatter(words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language = ENGLISH) -> bool:
     """Whether words without a field are surely talk to others, not dictation."""
-    said = tokens(words, language)
-    known = lexicon(form, catalogue, language)
+    said = tokenize(words, language)
+    known = lexicon_of(form, catalogue, language)
     roles = {match.role for at in range(len(said)) for match in known.matches(said, at)}
     if len(words) < _FEWEST_WORDS or roles & {Role.LABEL, Role.UNIT, Role.CUE, Role.BEGINNING}:
         return False
-    strange = sum(not language.tells(token.text) for token in said)
+    strange = sum(not language.in_id(token.text) for token in said)
     figures = (token.text not in language.common and language.numerals.is_part(token.text) for token in said)
     in_a_row = max((len(list(run)) for is_figure, run in groupby(figures) if is_figure), default=0)
     return strange >= _FEWEST_STRANGE and in_a_row < _FIGURES_IN_A_ROW

@@ -13,7 +13,7 @@ from pydantic import Field
 from sqlalchemy import Connection
 
 from dockvoice_protocol.errors import Unavailable
-from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace, plain
+from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace, format_number
 from inventory.api.context import Answer, ApiContext, Endpoint, demand_unchanged, hold_publishing_lock
 from inventory.api.models import LineOut, ListOut, ListsOut
 from inventory.api.parameters import Body, Query, Site
@@ -148,7 +148,7 @@ def _format_cell(value: object) -> str:
         case bool():
             return "yes" if value else "no"
         case int() | float():
-            return plain(value)
+            return format_number(value)
         case _:
             return str(value)
 

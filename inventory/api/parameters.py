@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 from pydantic_core import PydanticCustomError
 
 from dockvoice_protocol.config import LEVEL
-from dockvoice_protocol.instants import instant, to_utc
+from dockvoice_protocol.instants import parse_iso, to_utc
 from dockvoice_protocol.terminal.plain_text import is_plain
 from inventory.store.tables import SEARCHED
 
@@ -40,7 +40,7 @@ def _check_plain(given: str) -> str:
 
 def _parse_instant(given: str, info: ValidationInfo) -> datetime:
     """Parse a time, or a date as the first moment of the day on the site's clock."""
-    found = instant(given, (info.context or {})["zone"])
+    found = parse_iso(given, (info.context or {})["zone"])
     if found is None:
         raise PydanticCustomError(
             "moment",

@@ -34,7 +34,7 @@ from dockvoice_protocol.hash_chain import (
     parsed,
     sha256,
 )
-from dockvoice_protocol.instants import instant
+from dockvoice_protocol.instants import parse_iso
 from dockvoice_protocol.terminal.plain_text import printable
 from inventory.records import Progress
 from inventory.store.keys import NAME
@@ -187,11 +187,11 @@ class _Audit:
     def _check_event(self, came: TrailEvent) -> Broken | None:
         """The unacknowledged fault of an event; None if the chain goes on after it."""
         chained = _as_chained(came, self._links.link)
-        while wrong := self._links.wrong_with(chained) or self._find_stored_fault(came, chained.event):
+        while wrong := self._links.next_fault(chained) or self._find_stored_fault(came, chained.event):
             broken = Broken(self._links.last + 1, wrong)
             if not self._is_acknowledged(broken, _evidence_hash(came, self._links.link, wrong)):
                 return broken
-            if not self._links.excuse(wrong, chained):
+            if not self._links.skip_acknowledged(wrong, chained):
                 self._collect(came)
                 return None
         if came.withheld and not self._is_acknowledged(
@@ -201,7 +201,7 @@ class _Audit:
         if not came.applied:
             self._refused.append(came.sequence)
         self._collect(came)
-        self._links.grow(chained)
+        self._links.advance(chained)
         return None
 
     def _collect(self, came: TrailEvent) -> None:
@@ -365,7 +365,7 @@ def read_acknowledgements(path: Path | None) -> list[Acknowledgement]:
     if path is None:
         return []
     try:
-        return hash_chain.read_acknowledgements(plain_file.content(path).decode("utf-8"))
+        return hash_chain.read_acknowledgements(plain_file.read_regular(path).decode("utf-8"))
     except OSError as fault:
         raise UnreadableInput(f"{path}: {fault.strerror}; name the file that `acknowledge` wrote") from None
     except ValueError as fault:
@@ -376,7 +376,7 @@ def load_signer(path: Path) -> Signer:
     """The signer with the Ed25519 private key of a PEM file. Raises UnreadableInput."""
     make = "`openssl genpkey -algorithm ed25519` makes one"
     try:
-        return Signer.from_pem(plain_file.content(path))
+        return Signer.from_pem(plain_file.read_regular(path))
     except FileNotFoundError:
         raise UnreadableInput(f"{path}: no such file; {make}") from None
     except PermissionError:
@@ -391,7 +391,7 @@ def load_signer(path: Path) -> Signer:
 def read_key(path: Path) -> PublicKey:
     """The public key in a file. Raises UnreadableInput."""
     try:
-        return PublicKey.from_pem(plain_file.content(path))
+        return PublicKey.from_pem(plain_file.read_regular(path))
     except OSError as fault:
         raise UnreadableInput(f"{path}: {fault.strerror}; give what `dockvoice audit key` printed") from None
     except ValueError:
@@ -433,7 +433,7 @@ def _find_entry_fault(came: TrailEvent) -> Wrong | None:
     expected = (site, device, said["form"], said["operator"], said["utterance"]["id"], said.get("amends"))
     found = (made.site, made.device, made.form, made.operator, made.utterance_id, made.replaces)
     same = expected == found and _normalise(said["fields"]) == _normalise(parsed(made.fields))
-    return None if same and instant(event["time"]) == instant(made.recorded_at) else Wrong.ENTRY_ALTERED
+    return None if same and parse_iso(event["time"]) == parse_iso(made.recorded_at) else Wrong.ENTRY_ALTERED
 
 
 def _normalise(value: Any) -> Any:

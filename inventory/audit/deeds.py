@@ -138,7 +138,7 @@ def _verify_from(
         fits = told == (number, row.who, row.deed, row.about, row.keyid) and said.get("at") == timestamp(row.at)
         fits = fits and row.number == number and row.link == link(on.link, said, str(said.get("recording")))
         if key is not None and row.keyid == key.keyid:
-            fits = fits and key.signed(row.link, row.signature or "")
+            fits = fits and key.verify(row.link, row.signature or "")
         if not fits or (on.signed and row.signature is None):
             return replace(on, broken=number)
         on = _ChainPosition(number, row.link, on.signed or row.signature is not None)

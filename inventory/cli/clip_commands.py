@@ -96,7 +96,7 @@ def clips_save(
     with open_store(context, config, database) as store:
         heard = load_sound(store.clips, ClipFolder(settings.clips_folder), _find_recordings(store, which)[0])
     try:
-        with plain_file.private(file, "w") as made:
+        with plain_file.open_private(file, "w") as made:
             made.write(heard)
     except OSError as fault:
         raise StorageFailed(f"{file}: {describe_os_error(fault)}; name a file that can be written") from None

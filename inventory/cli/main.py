@@ -237,7 +237,7 @@ def audit_acknowledge(
     who, at = user_name(), timestamp(datetime.now(UTC))
     word = Acknowledgement(device, sequence, wrong.wrong, report.found, who, reason, at).signed(signer)
     try:
-        with plain_file.private(file, "a") as kept:
+        with plain_file.open_private(file, "a") as kept:
             kept.write(acknowledgement_line(word).encode())
     except OSError as fault:
         raise UnreadableInput(f"{file}: {fault.strerror}; name a file that can be written") from None

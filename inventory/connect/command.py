@@ -327,7 +327,7 @@ def _settings_file(name: str, config: Path | None) -> Path:
 def _read_kind(path: Path) -> str | None:
     """The `kind` of a settings file; None if unreadable, which `load_settings` reports."""
     try:
-        found = tomllib.loads(plain_file.content(path).decode("utf-8-sig")).get("kind")
+        found = tomllib.loads(plain_file.read_regular(path).decode("utf-8-sig")).get("kind")
     except (OSError, ValueError, RecursionError):
         return None
     return found if isinstance(found, str) else None

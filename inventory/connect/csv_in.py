@@ -314,7 +314,7 @@ def _write_durably(path: Path, written: str) -> None:
     """Write the file atomically and durably, readable by this user alone."""
     part = path.with_name(f"{path.name}.part")
     part.unlink(missing_ok=True)
-    with plain_file.private(part) as file:
+    with plain_file.open_private(part) as file:
         file.write(written.encode())
         file.flush()
         os.fsync(file.fileno())

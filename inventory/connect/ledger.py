@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, Connection, FromClause, Row, and_, exists,
 
 from dockvoice_protocol.events import AMENDED, CANCELLED, Topics, to_json_bytes
 from dockvoice_protocol.hash_chain import Signer
-from dockvoice_protocol.signed import PostingDeclined, sign_declined
+from dockvoice_protocol.signed import DeclinedPosting, sign_declined
 from inventory.connect.ports import Declined, Document, TakenBack
 from inventory.records import LACKS_SETTINGS, PostingState, data_of
 from inventory.reviews.flags import OF_SYSTEM
@@ -39,7 +39,7 @@ class DeclinedMessages:
     def message(self, site: str, device: str, event_id: str, why: str, at: datetime) -> Message:
         """The message that this event's entry was declined, for its device. Deterministic."""
         topics = Topics(self.prefix, site, device)
-        declined = PostingDeclined(topics.source, event_id, why, self.connector)
+        declined = DeclinedPosting(topics.source, event_id, why, self.connector)
         body = to_json_bytes(sign_declined(declined, self.signer, at))
         its = (site, device, _key_of(self.connector, event_id), topics.decisions)
         return Message(MessageKind.DECLINED, *its, body, self.signer.public)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from dockvoice_protocol.hash_chain import Signer
-from dockvoice_protocol.records import ExpectedLine, ExpectedList, Operator, ReceivingPlace, plain
+from dockvoice_protocol.records import ExpectedLine, ExpectedList, Operator, ReceivingPlace, format_number
 from dockvoice_protocol.signed import LARGEST, MOST_LINES, size_of_list
 from dockvoice_protocol.terminal.tables import many
 from inventory.connect.ports import Omitted, Pulled, PulledItem
@@ -181,7 +181,7 @@ def changed_items(catalogue: SiteCatalogue, items: Sequence[PulledItem], source:
     known = {row["value"]: row for row in history[0].rows} if history else {}
     rows: list[Cells] = [{**known.get(one.code, {}), "value": one.code} for one in items]  # keep the names used here
     units: list[Cells] = [
-        {"value": one.code, "unit": unit.code, "factor": plain(float(unit.factor)), "base": one.base}
+        {"value": one.code, "unit": unit.code, "factor": format_number(float(unit.factor)), "base": one.base}
         for one in items
         for unit in one.units
     ]

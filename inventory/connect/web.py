@@ -145,7 +145,7 @@ def _ssl_context(name: str, ca_file: Path | None, *, needed: bool) -> ssl.SSLCon
     if not needed:  # Loading the system's certificates takes longer than many a request.
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # It trusts no certificate.
     try:
-        plain_file.demand_regular(ca_file)
+        plain_file.require_regular(ca_file)
         return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
     except OSError as fault:  # an ssl.SSLError is one
         message = "holds no certificates" if isinstance(fault, ssl.SSLError) else describe_os_error(fault)

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Select, and_, case, func, insert, or_, select, tuple_
 from sqlalchemy.exc import IntegrityError
 
-from dockvoice_protocol.instants import instant, to_utc
+from dockvoice_protocol.instants import parse_iso, to_utc
 from inventory.reviews.reviews import Review
 from inventory.store.console_tables import decisions
 from inventory.store.outbox import Message, MessageKind, insert_messages
@@ -124,7 +124,7 @@ def load_open_page(transaction: Connection, after: str | None) -> tuple[list[Rev
     """A page of open reviews, the oldest first, and the cursor of the next page, if any."""
     wanted = select(reviews).where(reviews.c.state == "open").order_by(reviews.c.told_at, reviews.c.event_id)
     moment, _, event_id = (after or "").partition(_SEPARATOR)
-    if (told_at := instant(moment)) is not None:
+    if (told_at := parse_iso(moment)) is not None:
         told_at = to_utc(told_at)
         later = reviews.c.told_at > told_at
         wanted = wanted.where(or_(later, (reviews.c.told_at == told_at) & (reviews.c.event_id > event_id)))

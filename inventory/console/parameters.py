@@ -35,7 +35,7 @@ def integer(given: str) -> int | None:
 def instant(context: RequestContext, name: str) -> datetime | None:
     """Parse a time on the site's clock; a date is its first moment."""
     given = text(context, name)
-    found = None if given is None else instants.instant(given, context.resources.zone)
+    found = None if given is None else instants.parse_iso(given, context.resources.zone)
     if found is None or not 1970 < found.year < 9999:  # noqa: PLR2004 - what every database and time zone has
         return None
     return found

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.datastructures import Headers
 
-from dockvoice_protocol.instants import shown, to_zone
+from dockvoice_protocol.instants import format_local, to_zone
 from dockvoice_protocol.terminal.plain_text import escape_lines
 from inventory.words import languages, texts
 
@@ -63,7 +63,7 @@ def format_time(moment: datetime | None, zone: ZoneInfo) -> Markup:
         return Markup("")
     there = to_zone(moment, zone).isoformat(timespec="seconds")
     # It holds no user input, and a page has hundreds: escaping each part costs more than the rest.
-    return Markup(f'<time datetime="{there}">{shown(moment, zone)}</time>')  # noqa: S704
+    return Markup(f'<time datetime="{there}">{format_local(moment, zone)}</time>')  # noqa: S704
 
 
 def _escape_controls(value: Any) -> Any:

@@ -7,7 +7,7 @@ from datetime import UTC, tzinfo
 from html import escape as in_html
 from typing import Any
 
-from dockvoice_protocol.instants import find_zone, shown, to_zone
+from dockvoice_protocol.instants import find_zone, format_local, to_zone
 from dockvoice_protocol.terminal.plain_text import escape_line
 from dockvoice_protocol.trailer_count import DETAILS
 from inventory.verify_dossier import (
@@ -317,7 +317,7 @@ class _Page:
         return _to_text(value).replace(".", self._words["decimal"]).replace("-", "\u2212")
 
     def _time(self, text: str) -> str:
-        return f'<time datetime="{escape(text)}">{shown(moment(text), self._zone)}</time>'
+        return f'<time datetime="{escape(text)}">{format_local(moment(text), self._zone)}</time>'
 
     def _fault(self, event: Json) -> str | None:
         return seal_fault(event, self._keys.get((event.get("source"), event.get("keyid"))))

@@ -24,7 +24,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from dockvoice_protocol.instants import instant, to_zone
+from dockvoice_protocol.instants import parse_iso, to_zone
 from inventory.epcis import vocabulary
 from inventory.epcis.keys import GLN, InvalidKey, Key, KeyKind, check_key_digits, parse_key
 
@@ -583,7 +583,7 @@ def _declared_prefixes(of: _Json) -> frozenset[str]:
 def _parse_time(found: object) -> datetime | None:
     if not isinstance(found, str) or not _MOMENT.fullmatch(found):
         return None
-    return instant(found)
+    return parse_iso(found)
 
 
 def _without_declaration(declared: _Json) -> _Json:

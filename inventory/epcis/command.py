@@ -172,7 +172,7 @@ def _print_breaches(file: Path, breaches: list[tuple[str, str, str]], *, as_json
 
 def _read_json(file: Path) -> Any:
     try:
-        return parse_strict(plain_file.content(file, plain_file.LINES))
+        return parse_strict(plain_file.read_regular(file, plain_file.LINES))
     except OSError as fault:
         raise UnreadableInput(
             f"{file}: cannot be read ({describe_os_error(fault)}); name a file of EPCIS events"
@@ -225,7 +225,7 @@ def _open_output(out: Path | None) -> Iterator[TextIO]:
         raise UnreadableInput(f"{out}: exists already; name another file")
     part = out.with_name(f"{out.name}.part")
     try:
-        with TextIOWrapper(plain_file.private(part, "w"), encoding="utf-8") as sink:
+        with TextIOWrapper(plain_file.open_private(part, "w"), encoding="utf-8") as sink:
             yield sink
         part.replace(out)
     except OSError as fault:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from dockvoice_protocol.instants import instant
+from dockvoice_protocol.instants import parse_iso
 from dockvoice_protocol.records import LOUD_DB, NOISY_DB, QUIET_DB
 from inventory.reviews.continuity import CHAIN_BROKEN, NUMBER_JUMPS, load_flagged_devices
 from inventory.site.master_kinds import RESERVED
@@ -92,7 +92,7 @@ class Device:
     def waits_since(self) -> datetime | None:
         """When the oldest pending entry was recorded, by the device's clock."""
         told = self.said.get("backlog", {}).get("since")
-        return None if told is None else instant(told)
+        return None if told is None else parse_iso(told)
 
     @property
     def versions(self) -> list[tuple[str, int | None, int | None, str | None]]:

@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from dockvoice_protocol.events import CANCELLED, WITHHELD
-from dockvoice_protocol.hash_chain import CHAIN, GENESIS, KEYID, PREVIOUS, SIGNATURE, is_word_of, parsed
-from dockvoice_protocol.strict_json import cut_deep
+from dockvoice_protocol.hash_chain import CHAIN, GENESIS, KEYID, PREVIOUS, SIGNATURE, is_signed_whole, parsed
+from dockvoice_protocol.strict_json import cut_nesting
 from inventory.records import MALFORMED
 from inventory.store.keys import KeyDirectory
 from inventory.store.tables import entries, events, refused
@@ -78,7 +78,7 @@ def _load_refused(transaction: Connection, keys: KeyDirectory, event_id: str) ->
     said = parsed(row.body)
     proof = _verify_event(transaction, keys, row.site, row.device, row.sequence, said)
     at = (row.event_id, row.site, row.device, row.sequence)
-    return Step(*at, "refused", None, cut_deep(said), row.received_at, tuple(row.reasons), proof)
+    return Step(*at, "refused", None, cut_nesting(said), row.received_at, tuple(row.reasons), proof)
 
 
 def load_history(transaction: Connection, keys: KeyDirectory, event_id: str) -> list[Step]:
@@ -124,7 +124,7 @@ def _verify_event(
     if keyid not in enrolled:
         return Proof("unknown_key", *seal)
     vouching = [one.key for one in enrolled.values() if not one.revoked]
-    if not is_word_of(said, enrolled[keyid].key, vouching, withheld=said.get("type") == WITHHELD):
+    if not is_signed_whole(said, enrolled[keyid].key, vouching, withheld=said.get("type") == WITHHELD):
         return Proof("altered", *seal)
     before = _load_link(transaction, site, device, sequence - 1) if sequence > 1 else GENESIS
     return Proof(None if before is None or before == previous else "misplaced", *seal)

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, insert, select, update
 
 from dockvoice_protocol.errors import UnreadableInput
-from dockvoice_protocol.records.master import OF_RULES, alternatives
+from dockvoice_protocol.records.master import OF_RULES, split_alternatives
 from inventory.records import Event
 from inventory.reviews.continuity import OF_DEVICE
 from inventory.site.master_kinds import DUPLICATE, STOCK
@@ -182,7 +182,7 @@ def _load_rules(transaction: Connection, site: str) -> dict[str, _Rule]:
         select(catalogue.c.rows).where(*its).order_by(catalogue.c.version.desc()).limit(1)
     ).scalar()
     return {
-        one["rule"]: _Rule(one["on"] == "yes", int(one["hours"]), alternatives(one.get("forms", "")))
+        one["rule"]: _Rule(one["on"] == "yes", int(one["hours"]), split_alternatives(one.get("forms", "")))
         for one in rows or ()
     }
 

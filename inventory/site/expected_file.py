@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dockvoice_protocol.config import LEVEL
-from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace, plain
+from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace, format_number
 from dockvoice_protocol.signed import LARGEST, MOST_LINES, size_of_list
 from inventory.site.table_file import (
     LONGEST,
@@ -67,7 +67,7 @@ def _format_cell(name: str, value: Any) -> Any:
     if name == "lot_needed" and isinstance(value, bool):
         return "yes" if value else "no"
     if name == "quantity" and isinstance(value, int | float) and not isinstance(value, bool):
-        return plain(value)
+        return format_number(value)
     return "" if value is None else value
 
 

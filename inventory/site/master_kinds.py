@@ -21,8 +21,8 @@ from dockvoice_protocol.records.master import (
     Cells,
     Fault,
     Row,
-    alternatives,
     list_faults,
+    split_alternatives,
     unit_faults,
     word_faults,
 )
@@ -132,5 +132,5 @@ def _rule_faults(rows: Sequence[Row], _: Collection[str] | None) -> Iterator[Fau
             yield where, "on", f"found {on[:LONGEST]!r}; allowed are yes and no"
         if not _HOURS.fullmatch(hours):
             yield where, "hours", f"found {hours[:LONGEST]!r}; allowed is a whole number above 0, with 5 digits at most"
-        if odd := [form for form in alternatives(forms) if not LEVEL.fullmatch(form)]:
+        if odd := [form for form in split_alternatives(forms) if not LEVEL.fullmatch(form)]:
             yield where, "forms", f"found {odd[0][:LONGEST]!r}; allowed are names of forms, parted by |, or nothing"

@@ -18,11 +18,11 @@ from dockvoice_protocol.errors import ManyFaults, Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import form_files, load_form
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken.grammar.tokens import texts
+from dockvoice_protocol.forms.spoken.grammar.tokens import token_texts
 from dockvoice_protocol.forms.spoken.language import Language, language_named
-from dockvoice_protocol.forms.spoken.reader import FIGURE, read, transcribed, unexplained
+from dockvoice_protocol.forms.spoken.reader import FIGURE, read, transcript_words, unexplained_phrases
 from dockvoice_protocol.forms.spoken.sentences import value_faults
-from dockvoice_protocol.forms.taught import AlreadyKnown, add_word, taught
+from dockvoice_protocol.forms.taught import AlreadyKnown, add_word, with_published_words
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import Word
 from dockvoice_protocol.records.master import LABEL, OF_RULES, OF_WORDS, UNIT, Cells, Row
@@ -136,7 +136,7 @@ class SpokenForms:
     def trial(self, row: Cells, said: Iterable[Transcript]) -> Trial:
         """Parse the utterances with and without the word. Raises Misconfigured for a word that cannot be added."""
         before = self.forms[row["form"]]
-        after = taught(self.plain[before.name], (*self._words, row), self.catalogue)
+        after = with_published_words(self.plain[before.name], (*self._words, row), self.catalogue)
         language, looked_at, changes = language_named(row["language"]), 0, list[Change]()
         wanted = _normalise_words(row["word"], language)
         # Cached: an utterance such as "twelve" repeats a thousand times.
@@ -227,7 +227,7 @@ def _parse_catalogue(values: str) -> Catalogue:
 
 @lru_cache(maxsize=_CATALOGUES * 16)
 def _cached_form_with_words(form: Form, words: str, catalogue: Catalogue) -> Form:
-    return taught(form, json.loads(words), catalogue)
+    return with_published_words(form, json.loads(words), catalogue)
 
 
 def _form_with_words(form: Form, words: Sequence[Cells], catalogue: Catalogue) -> Form:
@@ -238,7 +238,7 @@ def _form_with_words(form: Form, words: Sequence[Cells], catalogue: Catalogue) -
 
 def _find_faults(form: Form, words: Sequence[Cells], catalogue: Catalogue) -> list[str]:
     try:
-        taught(form, words, catalogue)
+        with_published_words(form, words, catalogue)
     except ManyFaults as fault:
         return list(fault.faults)
     except Misconfigured as fault:
@@ -249,7 +249,7 @@ def _find_faults(form: Form, words: Sequence[Cells], catalogue: Catalogue) -> li
 @lru_cache(maxsize=4096)
 def _find_unexplained(said: str, form: Form, catalogue: Catalogue, code: str) -> frozenset[str]:
     language = language_named(code)
-    return unexplained(transcribed(said, form, catalogue, language), form, catalogue, language)
+    return unexplained_phrases(transcript_words(said, form, catalogue, language), form, catalogue, language)
 
 
 def without_numbers(said: str) -> str:
@@ -259,7 +259,7 @@ def without_numbers(said: str) -> str:
 
 def _normalise_words(said: str, language: Language) -> tuple[str, ...]:
     """The words in the form that the grammar compares."""
-    return texts([Word(one, 0.0, 0.0, 1.0) for one in said.split()], language)
+    return token_texts([Word(one, 0.0, 0.0, 1.0) for one in said.split()], language)
 
 
 def _contains(words: Sequence[str], wanted: Sequence[str]) -> bool:
@@ -269,7 +269,7 @@ def _contains(words: Sequence[str], wanted: Sequence[str]) -> bool:
 def _parse_fields(said: str, form: Form, catalogue: Catalogue, code: str) -> dict[str, Any]:
     """Parse the words; return each field with one value."""
     language = language_named(code)
-    fields = read(transcribed(said, form, catalogue, language), form, catalogue, language)
+    fields = read(transcript_words(said, form, catalogue, language), form, catalogue, language)
     return {name: _to_json_value(one.value) for name, one in fields.items() if one.value is not None}
 
 

@@ -70,7 +70,7 @@ def _read_text(path: Path) -> str:
         if (size := path.stat().st_size) > LARGEST:
             raise UnreadableInput(f"{path}: has {size:,} bytes; {LARGEST:,} at most; split it")
         # utf-8-sig: spreadsheets put a byte order mark before the header.
-        return plain_file.content(path, LARGEST).decode("utf-8-sig")
+        return plain_file.read_regular(path, LARGEST).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as fault:
         raise UnreadableInput(
             f"{path}: cannot be read ({describe_os_error(fault)}); it must be CSV or JSON in UTF-8"

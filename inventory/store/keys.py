@@ -179,7 +179,7 @@ class KeyDirectory:
     def _read(self, path: Path) -> EnrolledKey | None:
         named = NAME.fullmatch(path.name)
         try:
-            key = PublicKey.from_pem(plain_file.content(path))
+            key = PublicKey.from_pem(plain_file.read_regular(path))
         except (OSError, ValueError) as fault:
             why = describe_os_error(fault) if isinstance(fault, OSError) else "no Ed25519 public key in PEM"
             log.warning("%s lets nobody in: %s", path, why)

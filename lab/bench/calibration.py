@@ -19,7 +19,7 @@ import numpy as np
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken.confusable import rivalry
+from dockvoice_protocol.forms.spoken.confusable import classify_rival
 from edge.config import Settings
 from edge.understand.local.confidence import VOSK, Curve
 from lab.report.lines import ClipLine, read_lines
@@ -56,7 +56,7 @@ def _vosk_field_samples(lines: Iterable[ClipLine], forms: Mapping[str, Form]) ->
             continue
         for name, one in line.heard[0].readings.items():
             if one.value is not None and not one.rivals:
-                kind, rival = forms[line.form][name].spoken.name, rivalry(one.value, one.runner_up)
+                kind, rival = forms[line.form][name].spoken.name, classify_rival(one.value, one.runner_up)
                 share = VOSK[rival].share(one.confidence)
                 yield FieldSample(kind, rival, line.speaker or "", share, said.get(name) == one.value)
 

@@ -28,9 +28,9 @@ from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import phrases, read_transcript
+from dockvoice_protocol.forms.spoken import read_transcript, sample_sentences
 from dockvoice_protocol.forms.spoken.language import ENGLISH
-from dockvoice_protocol.forms.spoken.reader import Explained, transcribed
+from dockvoice_protocol.forms.spoken.reader import Explained, transcript_words
 from dockvoice_protocol.records import FieldValue, NotUnderstood, Reading
 from edge.config import Settings
 from edge.understand.local.confidence import Alternative, find_likeliest, select_near
@@ -182,7 +182,7 @@ def _hearings_of_clips(
     except Misconfigured as fault:
         print(f"no clips are read: {fault}\n")
         return []
-    ear, heard = _AlternativesRecorder(weights, form, catalogue, phrases(form, catalogue)), []
+    ear, heard = _AlternativesRecorder(weights, form, catalogue, sample_sentences(form, catalogue)), []
     for manifest in manifests:
         for line in manifest.read_text(encoding="utf-8").splitlines():
             clip = json.loads(line)
@@ -215,7 +215,7 @@ def _random_alternatives(random: Random, form: Form, catalogue: Catalogue) -> He
         words = list(best)
         for at in random.sample(range(len(words)), 2):
             words[at] = random.choice(_NUMBER_WORDS)
-        guesses.append(Alternative(0.0, transcribed(" ".join(words), form, catalogue, ENGLISH)))
+        guesses.append(Alternative(0.0, transcript_words(" ".join(words), form, catalogue, ENGLISH)))
     return guesses[::_HEARINGS], guesses[1::_HEARINGS]
 
 

@@ -25,7 +25,7 @@ from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import phrases
+from dockvoice_protocol.forms.spoken import sample_sentences
 from dockvoice_protocol.records import Reading
 from edge.config import Engine, Settings
 from edge.ports import Interpreter
@@ -94,7 +94,9 @@ def _build_recogniser(settings: Settings, form: Form, catalogue: Catalogue, coun
         return make_recogniser(settings, form, catalogue)
     if count == 0:
         return UnmeasuredVosk(locate_vosk_weights(settings), form, catalogue, own_language(settings))
-    return VoskInterpreter(locate_vosk_weights(settings), form, catalogue, phrases(form, catalogue, count=count))
+    return VoskInterpreter(
+        locate_vosk_weights(settings), form, catalogue, sample_sentences(form, catalogue, count=count)
+    )
 
 
 def _parse_options() -> argparse.Namespace:

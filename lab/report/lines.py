@@ -253,7 +253,7 @@ def write_lines(file: Path, lines: Sequence[ClipLine]) -> None:
 def read_lines(file: Path) -> tuple[ClipLine, ...]:
     """Read a file that `--details` wrote. Raises UnreadableInput naming file, line and key at fault."""
     try:
-        texts = plain_file.content(file, plain_file.LINES).decode("utf-8").splitlines()
+        texts = plain_file.read_regular(file, plain_file.LINES).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as fault:
         raise UnreadableInput(
             f"{file}: cannot be read ({describe_os_error(fault)}); name a file that --details wrote"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
-from dockvoice_protocol.forms.spoken.reader import transcribed
+from dockvoice_protocol.forms.spoken.reader import transcript_words
 from dockvoice_protocol.records import Reading
 from edge.agent.dialogue_steps import Stepped
 from edge.agree.decide import Rules
@@ -123,7 +123,7 @@ class NoisyChannel:
 
     def _reading(self, taken: _HeardLine) -> Reading:
         rules = self._rules
-        plain = transcribed(taken.text, rules.form, rules.catalogue, rules.language)
+        plain = transcript_words(taken.text, rules.form, rules.catalogue, rules.language)
         words = tuple(
             replace(word, confidence=IN_DOUBT if at in taken.doubted else SURE) for at, word in enumerate(plain)
         )

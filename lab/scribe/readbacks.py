@@ -20,7 +20,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form, Gs1
 from dockvoice_protocol.forms.spoken.folding import fold
-from dockvoice_protocol.forms.spoken.sentences import sampled_value
+from dockvoice_protocol.forms.spoken.sentences import sample_value
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import FieldValue
 from edge.records import SAMPLE_RATE
@@ -52,14 +52,14 @@ async def _readback_seconds(form: Form, language: str, entries: Entries, pace: f
 
 def _terms(form: Form, entry: Mapping[str, FieldValue], language: str, random: Random) -> Terms:
     """The words of an entry's readback: each count with one of its spoken units, and the last digits of an SSCC."""
-    keys = frozenset(name for name, one in entry.items() if isinstance(one, str) and Gs1.SSCC.holds(one))
+    keys = frozenset(name for name, one in entry.items() if isinstance(one, str) and Gs1.SSCC.is_valid(one))
     words = {name: [one for one in form[name].wording(language).units if len(one) > ABBREVIATED] for name in entry}
     return Terms({name: {entry[name]: fold(random.choice(units))} for name, units in words.items() if units}, keys)
 
 
 def _random_entries(form: Form, catalogue: Catalogue, entries: int, random: Random) -> Entries:
     return [
-        {one.name: sampled_value(one, catalogue, random) for one in form.fields if one.required} for _ in range(entries)
+        {one.name: sample_value(one, catalogue, random) for one in form.fields if one.required} for _ in range(entries)
     ]
 
 

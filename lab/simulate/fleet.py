@@ -88,14 +88,14 @@ class _ConnectedDevice:
         now = time.monotonic()
         self._fleet.note_connected(self, now, forgotten=self._met and not session_present)
         self._met, self.asked_at = True, None
-        self.waits.began()
+        self.waits.note_connected()
         self.link.publish(self.device.topics.status, self.device.status(online=True), tag=_STATUS, retain=True)
         self.publish(self.device.handle_connect(receive_maximum, now))
 
     def on_disconnected(self, why: str) -> None:
         """Handle the end of the connection, and ask for a new one."""
         self.asked_at = None
-        self.waits.ended()
+        self.waits.note_disconnected()
         self.device.handle_disconnect(time.monotonic())
         self._fleet.note_disconnected(self, why)
 
@@ -208,7 +208,7 @@ class Fleet:
             return
         self._trouble = why
         self._counts["reconnections"] += 1
-        asyncio.get_running_loop().call_later(station.waits.next(), self._to_open.put_nowait, station)
+        asyncio.get_running_loop().call_later(station.waits.next_wait_s(), self._to_open.put_nowait, station)
 
     def note_first_receipt(self, station: _ConnectedDevice, said: SaidEntry) -> None:
         """Record an entry's first final receipt."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import command, read_transcript
+from dockvoice_protocol.forms.spoken import parse_command, read_transcript
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Word
 from lab.standin.hearing import TranscriptCorrector
 from lab.standin.tool_form import derive_form, value_schema
@@ -115,7 +115,7 @@ _TOOLS = {Act.CANCEL: "cancel_entry", Act.YES: "answer", Act.NO: "answer", Act.C
 
 def _spoken_act(plain: str, offered: Mapping[str, Tool]) -> Call | None:
     """The call for an utterance other than dictation: cancellation, yes or no, a device command; else None."""
-    asked = command([Word(word, 0, 0, 1) for word in plain.split()])
+    asked = parse_command([Word(word, 0, 0, 1) for word in plain.split()])
     if asked is None or (tool := offered.get(_TOOLS[asked.act])) is None:
         return None
     return Call(tool.name, build_arguments(tool.schema, {}, plain, [asked.command or asked.act]))

@@ -79,7 +79,7 @@ class DeferredCommand(TyperCommand):
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         """Load the command, and return its own context."""
-        return command_of(str(self.name), self._load()).make_context(*args, **kwargs)
+        return find_command(str(self.name), self._load()).make_context(*args, **kwargs)
 
 
 def main() -> None:
@@ -153,7 +153,7 @@ def load_commands(asked: str = "") -> TyperGroup:
         return group
     for (name, _), load in of.items():
         if name not in COMMANDS:
-            group.add_command(command_of(name, load()), name)
+            group.add_command(find_command(name, load()), name)
     return group
 
 
@@ -171,7 +171,7 @@ def _check_versions(found: Iterable[EntryPoint], only: str | None) -> None:
             )
 
 
-def command_of(name: str, module: typer.Typer) -> Any:
+def find_command(name: str, module: typer.Typer) -> Any:
     """The command `name` of a `module`; without such a command, the module's commands as a group of that name."""
     named = {one.name or get_command_name(getattr(one.callback, "__name__", "")) for one in module.registered_commands}
     stands_at_the_top = module.registered_callback is None and name in named

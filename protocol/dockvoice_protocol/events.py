@@ -17,7 +17,7 @@ from jsonschema.exceptions import ValidationError, best_match
 
 from dockvoice_protocol.config import LEVEL, shipped_directory
 from dockvoice_protocol.hash_chain import PublicKey
-from dockvoice_protocol.instants import instant, timestamp
+from dockvoice_protocol.instants import parse_iso, timestamp
 from dockvoice_protocol.json_schema import FastCheck, SchemaValidator, compile_fast_check
 from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from dockvoice_protocol.strict_json import (
@@ -29,7 +29,7 @@ from dockvoice_protocol.strict_json import (
     NotStrict,
     NotText,
     Overflow,
-    depth,
+    nesting_depth,
     parse_strict,
 )
 from dockvoice_protocol.terminal.plain_text import escape_line
@@ -100,12 +100,12 @@ class Topics:
 
     @property
     def entries(self) -> str:
-        """Where the device publishes its events."""
+        """The topic where the device publishes its events."""
         return f"{self.prefix}/{self.site}/{self.device}/entries"
 
     @property
     def receipts(self) -> str:
-        """Where the inventory answers events."""
+        """The topic where the inventory answers events."""
         return f"{self.prefix}/{self.site}/{self.device}/receipts"
 
     @property
@@ -115,32 +115,32 @@ class Topics:
 
     @property
     def control(self) -> str:
-        """Where the device accepts orders, if configured."""
+        """The topic where the device accepts orders, if configured."""
         return f"{self.prefix}/{self.site}/{self.device}/control"
 
     @property
     def reviews(self) -> str:
-        """Where the device reports reviews and their results."""
+        """The topic where the device reports reviews and their results."""
         return f"{self.prefix}/{self.site}/{self.device}/reviews"
 
     @property
     def decisions(self) -> str:
-        """Where the device accepts signed decisions, if configured."""
+        """The topic where the device accepts signed decisions, if configured."""
         return f"{self.prefix}/{self.site}/{self.device}/decisions"
 
     @property
     def clip_requests(self) -> str:
-        """Where the device accepts signed requests for sound, if configured."""
+        """The topic where the device accepts signed requests for sound, if configured."""
         return f"{self.prefix}/{self.site}/{self.device}/clips/requests"
 
     @property
     def clips(self) -> str:
-        """Where the device sends sound, one chunk a message."""
+        """The topic where the device sends sound, one chunk a message."""
         return f"{self.prefix}/{self.site}/{self.device}/clips/chunks"
 
     @property
     def clip_receipts(self) -> str:
-        """Where the inventory reports how much of a clip it has."""
+        """The topic where the inventory reports how much of a clip it has."""
         return f"{self.prefix}/{self.site}/{self.device}/clips/receipts"
 
     @staticmethod
@@ -365,7 +365,7 @@ def parse_order(payload: bytes) -> str:
 
 def parse_time(text: str) -> datetime:
     """Parse the `time` of a message. Raises MalformedMessage for 30 February, which the schema accepts."""
-    if (found := instant(text)) is None:
+    if (found := parse_iso(text)) is None:
         raise MalformedMessage("/time: is no moment of the calendar")
     return found
 
@@ -410,7 +410,7 @@ def _fast_validator(name: str) -> FastCheck:
 
 def validate_message(message: dict[str, Any], name: str) -> None:
     """Validate against the schema in the file of this name, and the nesting limit. Raises MalformedMessage."""
-    if depth(message) > DEEPEST:  # a schema allows further members of any depth
+    if nesting_depth(message) > DEEPEST:  # a schema allows further members of any depth
         raise MalformedMessage(f"message: is nested too deeply; {DEEPEST} levels are the most")
     if _fast_validator(name)(message):
         return

@@ -82,7 +82,7 @@ class PublicKey:
         """The first digits of the SHA-256 of its bytes."""
         return hashlib.sha256(self.raw).hexdigest()[:KEYID_DIGITS]
 
-    def signed(self, link: str, signature: str) -> bool:
+    def verify(self, link: str, signature: str) -> bool:
         """Verify the signature of `link`."""
         try:
             made = bytes.fromhex(signature)
@@ -217,12 +217,12 @@ class Chain:
         self.held = 0  # The number of valid events.
         self.spans: list[Span] = []
 
-    def wrong_with(self, chained: Chained) -> Wrong | None:
+    def next_fault(self, chained: Chained) -> Wrong | None:
         """The fault of the next event; None where it is valid."""
         altered = None if chained.withheld else _content_fault(chained)
         return self._position_fault(chained) or altered or self._signature_fault(chained)
 
-    def grow(self, chained: Chained) -> None:
+    def advance(self, chained: Chained) -> None:
         """Advance past a valid event."""
         keyid = str(chained.event.get(KEYID))
         self.held += 1
@@ -232,7 +232,7 @@ class Chain:
         else:
             self.spans.append(Span(keyid, self.last, self.last))
 
-    def excuse(self, wrong: Wrong, chained: Chained) -> bool:
+    def skip_acknowledged(self, wrong: Wrong, chained: Chained) -> bool:
         """Advance past a fault of the next event that was acknowledged.
 
         Returns whether the event itself must still be verified: it must when only its place in the chain was wrong.
@@ -259,7 +259,7 @@ class Chain:
             return None
         if (key := self._keys.get(str(event.get(KEYID)))) is None:
             return Wrong.UNKNOWN_KEY
-        return None if key.signed(str(event.get(CHAIN)), str(event.get(SIGNATURE))) else Wrong.FORGED
+        return None if key.verify(str(event.get(CHAIN)), str(event.get(SIGNATURE))) else Wrong.FORGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,14 +280,14 @@ class Acknowledgement:
     signature: str = ""
 
     def signed(self, signer: Signer) -> Self:
-        """Sign it."""
+        """Make the signed copy of this acknowledgement."""
         mine = replace(self, keyid=signer.public.keyid, signature="")
         return replace(mine, signature=signer.sign(_acknowledgement_statement(mine)))
 
-    def holds(self, keys: Mapping[str, PublicKey]) -> bool:
+    def is_signed_by(self, keys: Mapping[str, PublicKey]) -> bool:
         """Whether one of these keys signed it."""
         key = keys.get(self.keyid)
-        return key is not None and key.signed(_acknowledgement_statement(self), self.signature)
+        return key is not None and key.verify(_acknowledgement_statement(self), self.signature)
 
 
 class KnownFaults:
@@ -295,7 +295,7 @@ class KnownFaults:
 
     def __init__(self, known: Iterable[Acknowledgement], keys: Mapping[str, PublicKey], device: str = "") -> None:
         """Of `known` only those about `device` and signed with one of `keys` count."""
-        self._known = [one for one in known if one.device == device and one.holds(keys)]
+        self._known = [one for one in known if one.device == device and one.is_signed_by(keys)]
         self.met: list[Acknowledgement] = []  # Those that were used, in the order of their events.
 
     def excuses(self, broken: Broken, found: Callable[[], str]) -> bool:
@@ -395,7 +395,7 @@ def sign_withheld(event: Mapping[str, Any], signer: Signer) -> dict[str, Any]:
     return {**event, WITHHELD_SIGNATURE: signer.sign(withheld_statement(event))}
 
 
-def is_word_of(event: Mapping[str, Any], key: PublicKey, vouching: Iterable[PublicKey], *, withheld: bool) -> bool:
+def is_signed_whole(event: Mapping[str, Any], key: PublicKey, vouching: Iterable[PublicKey], *, withheld: bool) -> bool:
     """Whether the holder of `key` signed the whole event.
 
     The seal of a withheld event's replacement covers the withheld content only: alone it would be valid with any number
@@ -409,9 +409,9 @@ def is_word_of(event: Mapping[str, Any], key: PublicKey, vouching: Iterable[Publ
             own, text = event.get(WITHHELD_SIGNATURE), withheld_statement(event)
         except ValueError:
             return False
-        vouches = isinstance(own, str) and any(one.signed(text, own) for one in vouching)
-        return vouches and key.signed(chain, signature)
-    return chain == _link_of_itself(event) and key.signed(chain, signature)
+        vouches = isinstance(own, str) and any(one.verify(text, own) for one in vouching)
+        return vouches and key.verify(chain, signature)
+    return chain == _link_of_itself(event) and key.verify(chain, signature)
 
 
 def _link_of_itself(event: Mapping[str, Any]) -> str | None:

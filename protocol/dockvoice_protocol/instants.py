@@ -28,7 +28,7 @@ def to_utc(instant: datetime) -> datetime:
         return LAST if instant.year == LAST.year else FIRST
 
 
-def shown(instant: datetime, zone: tzinfo) -> str:
+def format_local(instant: datetime, zone: tzinfo) -> str:
     """The local time for people, `2026-11-22 08:00:00`, with ` UTC` behind it where the zone has no such day."""
     there = to_zone(instant, zone)
     beside = "" if there.tzinfo is zone else " UTC"
@@ -50,7 +50,7 @@ def timestamp(moment: datetime) -> str:
     return to_utc(moment).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def instant(text: str, zone: tzinfo = UTC) -> datetime | None:
+def parse_iso(text: str, zone: tzinfo = UTC) -> datetime | None:
     """Parse an ISO 8601 text, in `zone` where it names none; None for any other text."""
     try:
         found = datetime.fromisoformat(text)

@@ -25,13 +25,13 @@ _PIECE = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\$", re.DOTALL)
 
 
 @lru_cache(maxsize=1024)
-def compiled(pattern: str) -> re.Pattern[str]:
+def _compile_pattern(pattern: str) -> re.Pattern[str]:
     """Compile a `pattern` of JSON Schema."""
     return re.compile(_PIECE.sub(lambda piece: r"\Z" if piece[0] == "$" else piece[0], pattern))
 
 
 def _ecma_pattern(_: Validator, pattern: str, value: object, __: object) -> Iterator[ValidationError]:
-    if isinstance(value, str) and compiled(pattern).search(value) is None:
+    if isinstance(value, str) and _compile_pattern(pattern).search(value) is None:
         yield ValidationError(f"does not match {pattern!r}")
 
 
@@ -101,7 +101,7 @@ def _check_enum(allowed: Any, _root: object) -> FastCheck:
 
 
 def _check_pattern(wanted: str, _root: object) -> FastCheck:
-    search = compiled(wanted).search
+    search = _compile_pattern(wanted).search
     return lambda value: type(value) is not str or search(value) is not None
 
 

@@ -194,10 +194,10 @@ class Session:
         if content_type is not None and connected.protocol == MqttVersion.V5:
             properties = content_type_properties(content_type)
         if packet_size(topic, payload, properties) > self._try.largest:
-            return self._deliver(client, Acknowledged(tag, PACKET_TOO_LARGE))
+            return self._call_receive(client, Acknowledged(tag, PACKET_TOO_LARGE))
         sent = client.publish(topic, payload, qos=1, retain=retain, properties=properties)
         # Afterwards: no lock of ours is held in client.publish, where paho holds one that it holds at _on_publish too.
-        self._on_the_way.note(sent.mid, tag, len(payload))
+        self._on_the_way.add(sent.mid, tag, len(payload))
         return sent.rc == MQTTErrorCode.MQTT_ERR_SUCCESS
 
     def acknowledge(self, delivered: Delivered) -> None:
@@ -320,7 +320,7 @@ class Session:
     def _on_publish(self, client: Client, _userdata: object, mid: int, reason: ReasonCode, _properties: object) -> None:
         tag = self._on_the_way.acknowledge(mid)
         if tag is not None and client is self._client:
-            self._deliver(client, Acknowledged(tag, reason.value))
+            self._call_receive(client, Acknowledged(tag, reason.value))
 
     def _on_message(self, client: Client, _userdata: object, message: MQTTMessage) -> None:
         if client is not self._client:
@@ -330,7 +330,7 @@ class Session:
             self._try.heard_at = time.monotonic()
             return
         token = self._try.number * (_RECEIVE_MAXIMUM + 1) + message.mid
-        taken = self._deliver(client, Delivered(message.topic, bytes(message.payload), token, message.retain))
+        taken = self._call_receive(client, Delivered(message.topic, bytes(message.payload), token, message.retain))
         if taken and not self._manual_ack:
             client.ack(message.mid, message.qos)
 
@@ -344,12 +344,12 @@ class Session:
         self._trouble = self._disconnect_reason(reason)
         self._wait_before_retry(client)
         if lost is not None:
-            self._waits.ended()
+            self._waits.note_disconnected()
             largest = self._on_the_way.largest()
             if reason.value == PACKET_TOO_LARGE and largest is not None:
                 # The broker does not say which packet was too large: take the largest unacknowledged one.
-                self._deliver(client, Acknowledged(largest, PACKET_TOO_LARGE))
-            self._deliver(client, Disconnected(self._trouble))
+                self._call_receive(client, Acknowledged(largest, PACKET_TOO_LARGE))
+            self._call_receive(client, Disconnected(self._trouble))
         if client.protocol != PROTOCOLS[self._version.now]:
             self._replace_client(client)
 
@@ -366,20 +366,20 @@ class Session:
                 else "TLS (tls = true)"
             )
             return f"{self._broker_name}: closes the connection without answering; it may expect {expected}"
-        likely = namesake_hint(reason.value, self._client_id, steady=self._waits.steady)
+        likely = namesake_hint(reason.value, self._client_id, steady=self._waits.is_steady)
         return self._try.refusal or f"{self._broker_name}: connection lost ({str(reason).lower()}){likely}"
 
     def _report_connected(self, client: Client) -> None:
         if self._try.welcome is None:
             return
         self._connected, self._trouble = self._try.welcome, None
-        self._waits.began()
-        self._deliver(client, self._connected)
+        self._waits.note_connected()
+        self._call_receive(client, self._connected)
         early, self._try.early = self._try.early, []
         for message in early:
             self._on_message(client, None, message)
 
-    def _deliver(self, client: Client, event: SessionEvent) -> bool:
+    def _call_receive(self, client: Client, event: SessionEvent) -> bool:
         try:
             self._receive(event)
         except Exception as fault:  # noqa: BLE001 - kept in `failure` and raised on the owner's next call
@@ -391,7 +391,7 @@ class Session:
         return self._failure is None
 
     def _wait_before_retry(self, client: Client) -> None:
-        wait = self._waits.next()
+        wait = self._waits.next_wait_s()
         client.reconnect_delay_set(wait, wait)  # type: ignore[arg-type] # declared int, used as seconds of any kind
 
     def _replace_client(self, client: Client) -> None:

@@ -23,7 +23,7 @@ from dockvoice_protocol.errors import Misconfigured
 
 PROTOCOLS = {MqttVersion.V5: MQTTProtocolVersion.MQTTv5, MqttVersion.V311: MQTTProtocolVersion.MQTTv311}
 
-SESSION_EXPIRY_S = 7 * 24 * 3600
+_SESSION_EXPIRY_S = 7 * 24 * 3600
 """Session expiry of an absent client at an MQTT 5 broker: a week, longer than most closings of a site."""
 
 PACKET_TOO_LARGE = 149
@@ -84,7 +84,7 @@ def make_client(
     if will is not None:
         client.will_set(will.topic, will.payload, qos=1, retain=True)
     if modern:
-        keep = _properties(PacketTypes.CONNECT, SessionExpiryInterval=SESSION_EXPIRY_S)
+        keep = _properties(PacketTypes.CONNECT, SessionExpiryInterval=_SESSION_EXPIRY_S)
         if at_once is not None:
             keep.ReceiveMaximum = at_once
         client.connect_async(settings.host, settings.port, settings.keepalive_s, clean_start=False, properties=keep)
@@ -142,7 +142,7 @@ _DROPPED_TWICE = 2
 
 ANSWER_S = 10.0  # Timeout of CONNECT: slow links and brokers that ask a directory need a few seconds.
 
-FIRST_ANSWER_S = 2.0
+_FIRST_ANSWER_S = 2.0
 """The same while it is unknown whether the broker speaks MQTT 5: amqtt 0.12 misreads it and says nothing at all."""
 
 REMEDIES = {
@@ -192,7 +192,7 @@ class VersionChoice:
     @property
     def patience_s(self) -> float:
         """Timeout of a CONNECT of this version."""
-        return ANSWER_S if self._settled or self.now is MqttVersion.V311 else FIRST_ANSWER_S
+        return ANSWER_S if self._settled or self.now is MqttVersion.V311 else _FIRST_ANSWER_S
 
     def accepted(self) -> None:
         """Fix the version: a broker accepted the connection."""
@@ -201,15 +201,15 @@ class VersionChoice:
     def unsupported(self) -> None:
         """Try the other version next: the broker rejected this one, or did not answer in time."""
         if not self._settled:
-            self._other()
+            self._switch()
 
     def dropped(self) -> None:
         """Try the other version after two in a row: the broker closed the connection without an answer."""
         self._drops += 1
         if self._drops >= _DROPPED_TWICE and not self._settled:
-            self._other()
+            self._switch()
 
-    def _other(self) -> None:
+    def _switch(self) -> None:
         self.now = MqttVersion.V311 if self.now is MqttVersion.V5 else MqttVersion.V5
         self._drops = 0
 
@@ -222,21 +222,21 @@ class ReconnectBackoff:
         self._tries = 0
         self._began = 0.0
 
-    def began(self) -> None:
+    def note_connected(self) -> None:
         """Note that a connection was established."""
         self._began = time.monotonic()
 
-    def ended(self) -> None:
+    def note_disconnected(self) -> None:
         """Note that the connection was lost; a stable one resets the back-off."""
-        if self.steady:
+        if self.is_steady:
             self._tries = 0
 
     @property
-    def steady(self) -> bool:
+    def is_steady(self) -> bool:
         """Whether the connection has lasted long enough to be stable."""
         return time.monotonic() - self._began >= _STEADY_S
 
-    def next(self) -> float:
+    def next_wait_s(self) -> float:
         """The wait before the next attempt, seconds."""
         full = min(self._maximum_s, _FIRST_WAIT_S * 2.0**self._tries)
         self._tries = min(self._tries + 1, _MOST_DOUBLINGS)
@@ -260,10 +260,10 @@ class InFlight:
         self._sent: dict[int, _Sent] = {}
 
     def __len__(self) -> int:
-        """How many there are."""
+        """The number of publications without a PUBACK."""
         return len(self._sent)
 
-    def note(self, packet: int, tag: str, size: int) -> None:
+    def add(self, packet: int, tag: str, size: int) -> None:
         """Register a publication of `size` bytes, sent just now."""
         with self._noted:
             self._sent[packet] = _Sent(tag, size, time.monotonic())
@@ -333,13 +333,13 @@ def tls_context(settings: Mqtt) -> ssl.SSLContext | None:
     if not settings.tls:
         return None
     try:
-        plain_file.demand_regular(settings.ca_file)
+        plain_file.require_regular(settings.ca_file)
         context = ssl.create_default_context(cafile=settings.ca_file)
     except OSError as fault:
         raise Misconfigured(f"mqtt.ca_file: {settings.ca_file}: {explain_failure(fault)}; it must hold PEM") from None
     if settings.certificate_file is not None:
         try:
-            plain_file.demand_regular(settings.certificate_file, settings.key_file)
+            plain_file.require_regular(settings.certificate_file, settings.key_file)
             # The empty password keeps OpenSSL from prompting for one.
             context.load_cert_chain(settings.certificate_file, settings.key_file, password="")
         except OSError as fault:

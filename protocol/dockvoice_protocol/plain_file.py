@@ -23,42 +23,42 @@ LINES = 100_000_000
 _HOW = {"x": os.O_EXCL, "w": os.O_TRUNC, "a": os.O_APPEND}
 
 
-class Unfit(OSError):
+class NotRegularFile(OSError):
     """The path is no regular file, or the file is too large."""
 
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(errno.EINVAL, why, str(path))
 
 
-def content(path: Path, most: int = _SETTINGS, *, follow: bool = True) -> bytes:
+def read_regular(path: Path, most: int = _SETTINGS, *, follow: bool = True) -> bytes:
     """Read a regular file of at most `most` bytes; without `follow`, a symbolic link is refused."""
     how = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY | (0 if follow else os.O_NOFOLLOW)
     try:
         descriptor = os.open(path, how)
     except OSError as fault:
         if fault.errno == errno.ELOOP and not follow:
-            raise Unfit(path, "is a link, which is not followed here") from None
+            raise NotRegularFile(path, "is a link, which is not followed here") from None
         raise
     with os.fdopen(descriptor, "rb") as file:
         mode = os.fstat(descriptor).st_mode
         if stat.S_ISDIR(mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
         if not stat.S_ISREG(mode):
-            raise Unfit(path, "is no regular file")
+            raise NotRegularFile(path, "is no regular file")
         found = file.read(most + 1)
     if len(found) > most:
-        raise Unfit(path, f"has more than {most:,} bytes")
+        raise NotRegularFile(path, f"has more than {most:,} bytes")
     return found
 
 
-def demand_regular(*paths: Path | None) -> None:
+def require_regular(*paths: Path | None) -> None:
     """Check that files which a library opens by name are regular files: a pipe would block it for ever."""
     for path in paths:
         if path is not None:
-            content(path)
+            read_regular(path)
 
 
-def private(path: Path, how: str = "x") -> BinaryIO:
+def open_private(path: Path, how: str = "x") -> BinaryIO:
     """Open a file for writing with mode 0600, whatever the umask: x creates, w truncates, a appends."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | _HOW[how], 0o600)
     try:

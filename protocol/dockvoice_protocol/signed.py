@@ -63,7 +63,7 @@ def _verify_message(payload: bytes, purpose: str, schema: str, key: PublicKey) -
     message: dict[str, Any] = parse_object(payload)
     validate_message(message, schema)
     unsigned = {name: value for name, value in message.items() if name != SIGNATURE}
-    if message[KEYID] != key.keyid or not key.signed(_signed_text(unsigned, purpose), message[SIGNATURE]):
+    if message[KEYID] != key.keyid or not key.verify(_signed_text(unsigned, purpose), message[SIGNATURE]):
         raise Forged("/signature: was not made for it with the key of deliver.decisions_key")
     return message
 
@@ -109,7 +109,7 @@ def read_decision(payload: bytes, source: str, key: PublicKey) -> ReviewDecision
 
 
 @dataclass(frozen=True, slots=True)
-class PostingDeclined:
+class DeclinedPosting:
     """A connected system declined an entry, which stands all the same."""
 
     source: str  # The device, as events name it.
@@ -118,18 +118,18 @@ class PostingDeclined:
     by: str  # The connector.
 
 
-def sign_declined(word: PostingDeclined, signer: Signer, time: datetime) -> dict[str, Any]:
+def sign_declined(word: DeclinedPosting, signer: Signer, time: datetime) -> dict[str, Any]:
     """Make the signed message of a declined posting."""
     said = {"source": word.source, "entry": word.entry, "declined": word.why, "by": word.by, "time": timestamp(time)}
     return _sign_message(said, _DECLINED, signer)
 
 
-def read_declined(payload: bytes, source: str, key: PublicKey) -> PostingDeclined:
-    """Verify what was declined for the device `source`. Raises MalformedMessage, Forged."""
+def read_declined(payload: bytes, source: str, key: PublicKey) -> DeclinedPosting:
+    """Verify the declined posting for the device `source`. Raises MalformedMessage, Forged."""
     message = _verify_message(payload, _DECLINED, "declined.schema.json", key)
     if message["source"] != source:
         raise MalformedMessage("/source: names another device")
-    return PostingDeclined(source, message["entry"], message["declined"], message["by"])
+    return DeclinedPosting(source, message["entry"], message["declined"], message["by"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +165,8 @@ def size_of_list(lines: Sequence[ExpectedLine]) -> int:
     return _ENVELOPE + sum(len(to_json_bytes(asdict(line))) + 1 for line in lines)
 
 
-def parse_place(prefix: str, site: str, named: str) -> ReceivingPlace:
-    """Parse the place from a topic of expected lists. Raises MalformedMessage."""
+def parse_expected_topic(prefix: str, site: str, named: str) -> ReceivingPlace:
+    """Parse the trailer or door from a topic of expected lists. Raises MalformedMessage."""
     match named.removeprefix(Topics.expected(prefix, site, "")).split("/"):
         case ["trailer" | "door" as kind, name] if LEVEL.fullmatch(name):
             return ReceivingPlace(PlaceKind(kind), name)
@@ -248,7 +248,7 @@ def size_of_master(rows: Sequence[Cells]) -> int:
     return _ENVELOPE + sum(len(to_json_bytes(dict(row))) + 1 for row in rows)
 
 
-def parse_kind(prefix: str, site: str, named: str) -> str:
+def parse_master_topic(prefix: str, site: str, named: str) -> str:
     """Parse the kind of master data from a topic. Raises MalformedMessage."""
     before, behind = Topics.catalogue(prefix, site, "\n").split("\n")
     kind = named.removeprefix(before).removesuffix(behind)

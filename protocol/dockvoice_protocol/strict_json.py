@@ -85,7 +85,7 @@ def parse_strict(text: str | bytes, limits: Limits = _UNLIMITED) -> Any:
             parse_int=lambda digits: _parse_integer(_refuse_long(digits, limits.integer), limits.size),
             parse_float=lambda digits: _parse_fraction(_refuse_long(digits, limits.fraction), limits.size),
         )
-        if limits.depth < math.inf and depth(found) > limits.depth:
+        if limits.depth < math.inf and nesting_depth(found) > limits.depth:
             raise TooLarge(_DEEP)
         # Written again at once: JSON can name one half of a pair of surrogates, which nothing could keep.
         json.dumps(found, ensure_ascii=False).encode()
@@ -135,7 +135,7 @@ def _refuse_long(digits: str, longest: float) -> str:
     return digits
 
 
-def depth(node: Any) -> int:
+def nesting_depth(node: Any) -> int:
     """The nesting depth, with the innermost value."""
     deepest, level = 0, [node]
     while level:
@@ -145,9 +145,9 @@ def depth(node: Any) -> int:
     return deepest
 
 
-def cut_deep(node: Any, deepest: int = DEEPEST) -> Any:
+def cut_nesting(node: Any, deepest: int = DEEPEST) -> Any:
     """The value with an ellipsis for what is nested deeper, for values stored before there was a limit."""
-    return node if depth(node) <= deepest else _cut_below(node, deepest)
+    return node if nesting_depth(node) <= deepest else _cut_below(node, deepest)
 
 
 def _cut_below(node: Any, left: int) -> Any:

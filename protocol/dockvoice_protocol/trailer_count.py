@@ -64,7 +64,7 @@ def as_number(value: Fraction) -> int | float:
     return value.numerator if value.denominator == 1 else float(value)
 
 
-def has_number(value: Fraction) -> bool:
+def is_exact_number(value: Fraction) -> bool:
     """Whether `as_number` is exact, within 15 digits."""
     if value.denominator == 1:
         return True
@@ -73,7 +73,7 @@ def has_number(value: Fraction) -> bool:
 
 
 def sum_units(parts: Iterable[Units]) -> Units:
-    """The sums by unit."""
+    """Add up quantities by unit."""
     total: Units = {}
     for part in parts:
         for unit, quantity in part.items():
@@ -81,7 +81,7 @@ def sum_units(parts: Iterable[Units]) -> Units:
     return total
 
 
-def item_of(named: object, announced: Collection[str]) -> str | None:
+def entry_item(named: object, announced: Collection[str]) -> str | None:
     """The item that an entry names, else the only one announced for its pallet."""
     if named is not None:
         return str(named)
@@ -136,7 +136,7 @@ class Factors:
         more = quantity - theirs[base]
         for unit in expected if len(expected) == 1 else ():
             factor = self.factor(str(item), unit)
-            if factor is not None and factor[1] and has_number(more / factor[1]):
+            if factor is not None and factor[1] and is_exact_number(more / factor[1]):
                 return {unit: more / factor[1]}
         return {base: more}
 
@@ -207,9 +207,9 @@ class TrailerCount:
     def _add(self, entry: CountedEntry, pallet: str) -> tuple[str, str | None]:
         """Count one entry; its pallet and item."""
         announced = self._items.get(pallet, [])
-        item = item_of(entry.values.get("item"), announced)
+        item = entry_item(entry.values.get("item"), announced)
         if entry.kind == "damage":
-            self._line(pallet, item).add("damage_reported", _units(entry, "quantity"))
+            self._line(pallet, item).add("damage_reported", _units_of_role(entry, "quantity"))
         if entry.kind == "receipt":
             self.received.add(pallet)
             self._count(self._line(pallet, item), entry)
@@ -218,7 +218,7 @@ class TrailerCount:
         return pallet, item
 
     def _count(self, line: Line, entry: CountedEntry) -> None:
-        values, counted = entry.values, _units(entry, "quantity")
+        values, counted = entry.values, _units_of_role(entry, "quantity")
         line.entries.append(entry.id)
         line.by_notice = line.by_notice or (values.get("item") is None and line.item is not None)
         for role in DETAILS:
@@ -227,7 +227,7 @@ class TrailerCount:
         line.uncounted = line.uncounted or not counted
         line.add("refused" if values.get("exception") == REFUSED else "good", counted)
         for name, role in (("damaged", "damaged"), ("said_short", "short"), ("said_over", "over")):
-            line.add(name, _units(entry, role))
+            line.add(name, _units_of_role(entry, role))
         unit, known = values.get("uom"), entry.converted
         if (
             line.item is not None
@@ -247,7 +247,7 @@ class TrailerCount:
         line.difference = found if line.status in _COMPARED else {}
 
     def _statuses(self, line: Line, difference: Fraction | None, *, is_missing: bool) -> Iterator[str]:
-        """The results that hold for a line, the weightiest first."""
+        """The result codes of a line of the count (missing, over, short), the weightiest first."""
         if not line.entries:
             yield "not_comparable" if line.ambiguous else "missing" if is_missing else "uncounted"
         if line.uncounted:
@@ -265,6 +265,6 @@ def _is_of_pallet(entry: CountedEntry) -> bool:
     return entry.kind != "closing" and entry.values.get("pallet") is not None
 
 
-def _units(entry: CountedEntry, role: str) -> Units:
+def _units_of_role(entry: CountedEntry, role: str) -> Units:
     quantity, unit = as_fraction(entry.values.get(role)), entry.values.get("uom")
     return {} if quantity is None else {"" if unit is None else str(unit): quantity}

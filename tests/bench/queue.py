@@ -24,7 +24,7 @@ from tempfile import TemporaryDirectory
 from dockvoice_protocol.hash_chain import CHAIN, GENESIS, KEYID, PREVIOUS, SIGNATURE, Signer, link
 from edge.keep import device_key
 from edge.keep.database import JOURNAL, JournalDatabase
-from edge.keep.entry_log import EntryLog, Rows, insert_missing, rows_of
+from edge.keep.entry_log import EntryLog, Rows, entry_rows, insert_missing
 from edge.keep.journal import Journal
 from tests.bench.draining import as_said, drained
 from tests.sayings import ACCEPT, entry, utterance
@@ -80,7 +80,7 @@ def made(rows: int, key: Signer) -> Iterator[Rows]:
         said = utterance()
         meant = entry(said, journal.begin(said))
         journal.commit(meant, ACCEPT, as_said(meant))
-        pattern = json.dumps(rows_of(journal._db, 1))
+        pattern = json.dumps(entry_rows(journal._db, 1))
     event_id = json.loads(pattern)["entries"]["event_id"]
     previous = GENESIS
     for number in range(1, rows + 1):

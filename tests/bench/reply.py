@@ -25,7 +25,7 @@ from dockvoice_protocol.config import shipped_directory
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken.sentences import sampled_value
+from dockvoice_protocol.forms.spoken.sentences import sample_value
 from dockvoice_protocol.records import FieldValue
 from edge.records.speech import Earcon, Prompt, Say, Sound
 from edge.speak.loudspeaker import Loudspeaker
@@ -78,7 +78,7 @@ async def measure(listening: Earpiece, language: str, count: int, seed: int) -> 
 
 
 def _entry(form: Form, catalogue: Catalogue, random: Random) -> Mapping[str, FieldValue]:
-    return {one.name: sampled_value(one, catalogue, random) for one in form.fields if one.required}
+    return {one.name: sample_value(one, catalogue, random) for one in form.fields if one.required}
 
 
 async def _reply(

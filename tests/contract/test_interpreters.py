@@ -25,7 +25,7 @@ from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import phrases
+from dockvoice_protocol.forms.spoken import sample_sentences
 from dockvoice_protocol.forms.spoken.language import ENGLISH
 from dockvoice_protocol.records import FieldReading, NotUnderstood, Reading, Word
 from edge.config import Settings
@@ -97,7 +97,7 @@ def scripted() -> Interpreter:
 
 
 def vosk(weights: Path) -> Interpreter:
-    return VoskInterpreter(weights, form(), catalogue(), phrases(form(), catalogue()))
+    return VoskInterpreter(weights, form(), catalogue(), sample_sentences(form(), catalogue()))
 
 
 def unmeasured(weights: Path) -> Interpreter:

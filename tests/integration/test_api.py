@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 
 from dockvoice_protocol.config import Mqtt
 from dockvoice_protocol.errors import Unavailable
-from dockvoice_protocol.signed import parse_place, read_expected, read_master, read_roster
+from dockvoice_protocol.signed import parse_expected_topic, read_expected, read_master, read_roster
 from inventory.api import tokens
 from inventory.api.app import ENDPOINTS, create_app
 from inventory.api.command import commands
@@ -471,7 +471,7 @@ def test_what_is_announced_is_at_the_broker_signed_and_on_record(tmp_path: Path,
         made = asking.put(path, json={"lines": [LINE]})
         assert (made.status_code, made.json()["sent"]) == (200, True), made.text
         ((topic, payload),) = at_broker(site, "dockvoice/north/expected/+/+").items()
-        signed = read_expected(payload, "north", parse_place("dockvoice", "north", topic), KEY.public)
+        signed = read_expected(payload, "north", parse_expected_topic("dockvoice", "north", topic), KEY.public)
         assert (str(signed.place), signed.version) == ("door/12", made.json()["version"])
         assert (signed.lines[0].pallet, signed.lines[0].quantity) == ("007", 2.5)
         same = asking.put(path, json={"lines": [LINE]})

@@ -28,7 +28,7 @@ from edge.deliver.device_events import entry_event
 from edge.keep import device_key
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from edge.keep.signed import NotDone, Orders
+from edge.keep.signed import DecisionFailure, Orders
 from edge.records import OutboxRow
 from tests.dictated import ANOTHER, identity
 from tests.sayings import ACCEPT, entry, utterance
@@ -369,7 +369,7 @@ def test_a_decision_is_taken_that_is_signed_with_the_pinned_key_for_this_device_
         until(lambda: DecisionStored() in published, "not taken")
         ((signature, body),) = desk.now(lambda journal: journal.orders.due())
         assert taking.decisions.read(body.encode()) == good
-        desk.now(lambda journal: journal.orders.refuse(signature, NotDone.LATE))
+        desk.now(lambda journal: journal.orders.refuse(signature, DecisionFailure.LATE))
         far_end.say(to_json_bytes(sign_decision(good, office, NOW)), TOPICS.decisions)
         until(lambda: "came again" in caplog.text, "nobody told of it")
 

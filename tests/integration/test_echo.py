@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
-from dockvoice_protocol.forms.spoken.sentences import sampled_value
+from dockvoice_protocol.forms.spoken.sentences import sample_value
 from dockvoice_protocol.languages import LANGUAGES
 from edge.hear.echo import EchoDetector, SampleClock
 from edge.records import SAMPLE_RATE, Frame
@@ -43,7 +43,7 @@ def readbacks(count: int, language: str) -> tuple[Sound, ...]:
     phrasing, phrases = Phrasing(MOVE, language), ClauseCache(lambda _: EspeakVoice(), language)
 
     async def told() -> Sound:
-        entry = {one.name: sampled_value(one, CATALOGUE, chance) for one in MOVE.fields if one.required}
+        entry = {one.name: sample_value(one, CATALOGUE, chance) for one in MOVE.fields if one.required}
         clauses = [await phrases.synthesise(clause, 1.0) for clause in phrasing.clauses(Say(Prompt.READBACK, entry))]
         return np.concatenate([earcon(Earcon.STORED), *clauses])
 

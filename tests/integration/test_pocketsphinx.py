@@ -17,8 +17,8 @@ from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import command, command_phrases, jsgf, vocabulary
-from dockvoice_protocol.forms.spoken.commands import Asked
+from dockvoice_protocol.forms.spoken import command_phrases, jsgf, parse_command, vocabulary
+from dockvoice_protocol.forms.spoken.commands import ParsedCommand
 from dockvoice_protocol.records import Act, Reading, Word
 from edge.config import Settings
 from edge.records import Closing, Segment, Utterance
@@ -62,9 +62,9 @@ def test_commands_and_bare_answers_are_heard_where_entries_are_agreed(
     directory = repository / "tests" / "data" / "speech" / "conversation"
     clips = [json.loads(line) for line in (directory / "manifest.jsonl").read_text(encoding="utf-8").splitlines()]
     readings = {clip["audio"]: heard(directory / clip["audio"], interpreter) for clip in clips if clip["line"] in ASKED}
-    told = {audio: Asked(reading.act, reading.command) for audio, reading in readings.items()}
+    told = {audio: ParsedCommand(reading.act, reading.command) for audio, reading in readings.items()}
     lines = {clip["audio"]: [Word(word, 0, 0, 1) for word in clip["line"].split()] for clip in clips}
-    assert told == {audio: command(lines[audio]) for audio in readings}
+    assert told == {audio: parse_command(lines[audio]) for audio in readings}
     assert [word.text for word in heard(directory / "rms-bravo.flac", interpreter).words] == ["bravo"]
 
 

@@ -162,7 +162,7 @@ def test_what_models_leave_behind_waits_for_a_person_too(state: Path) -> None:
             journal.conclude(said.utterance_id, READ, DEFER)
             if why is not None:
                 journal.readings.send_to_review(said.utterance_id, ACCEPT, why)
-        journal.readings.flag(journal.queries.history("3").utterance_id, "contradicted by gpt")
+        journal.readings.flag_entry(journal.queries.history("3").utterance_id, "contradicted by gpt")
     kinds = [one.get("flag") or one["state"] for one in told(state, "list", "--held")]
     assert kinds == ["dead", "review", "review", "contradicted by gpt", "deferred"]
     people = run(state, "list", "--held").stdout

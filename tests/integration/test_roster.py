@@ -199,7 +199,7 @@ def test_a_running_agent_lets_in_who_is_on_the_roster_and_signs_off_who_is_on_it
     with Journal.inspect(tmp_path / "dock") as journal:
         (entry,) = journal.queries.histories()
         assert (entry.operator, entry.fields) == ("op-17", {"pallet_id": "742", "quantity": 12, "dock": "B"})
-        assert [(one.operator, one.reason) for one in journal.shifts.spans(9)] == [
+        assert [(one.operator, one.reason) for one in journal.shifts.shifts_and_breaks(9)] == [
             ("op-18", None),
             ("op-17", "not_listed"),
         ]

@@ -286,7 +286,7 @@ class Stage:
 
     def on_worked(self, listed: str) -> None:
         assert self._journal is not None
-        ended = [one for one in self._journal.shifts.spans(100) if one.ended is not None]
+        ended = [one for one in self._journal.shifts.shifts_and_breaks(100) if one.ended is not None]
         told = [" ".join(filter(None, (one.operator, one.kind, one.reason))) for one in ended]
         assert sorted(told) == sorted(one.strip() for one in listed.split(","))
 

@@ -14,7 +14,7 @@ import pytest
 from dockvoice_protocol.forms.spoken.grammar.meaning import Meaning
 from dockvoice_protocol.forms.spoken.language import Language, language_named
 from dockvoice_protocol.forms.spoken.numerals import Numerals
-from dockvoice_protocol.forms.spoken.reader import transcribed, understood
+from dockvoice_protocol.forms.spoken.reader import read_meaning, transcript_words
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import Word
 from tests.reading.scribe import rules, sayings
@@ -33,7 +33,7 @@ SHIFTS = (0.0, 0.0, 0.01, 0.03, 0.1, 0.3, 0.6)
 def alternatives(text: str, form: str, language: Language, random: Random) -> Iterator[tuple[Word, ...]]:
     """Guesses at what was said: words are others, there twice or not at all, longer or shorter, or come later."""
     under = rules(form, language.code)
-    best = transcribed(text, under.form, under.catalogue, language)
+    best = transcript_words(text, under.form, under.catalogue, language)
     yield best
     for _ in range(ALTERNATIVES - 1):
         yield tuple(guess(best, random))
@@ -66,9 +66,9 @@ def differing(text: str, form: str, language: str) -> Iterator[str]:
     """The alternatives of a text that are read otherwise among the others than alone, by a reader that knows none."""
     random, spoken, under = Random(f"{SEED} {text}"), language_named(language), rules(form, language)
     for words in alternatives(text, form, spoken, random):
-        together = understood(words, under.form, under.catalogue, spoken)
+        together = read_meaning(words, under.form, under.catalogue, spoken)
         anew = replace(spoken, numerals=Numerals(spoken.table["numbers"], spaced=spoken.table["thousands"] == " "))
-        alone = understood(words, replace(under.form), under.catalogue, anew)
+        alone = read_meaning(words, replace(under.form), under.catalogue, anew)
         if said_of(together) != said_of(alone):
             yield " ".join(word.text for word in words)
 

@@ -7,12 +7,12 @@ from functools import cache
 
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.numerals import Numerals
-from dockvoice_protocol.languages import table
+from dockvoice_protocol.languages import load_table
 
 
 @cache
 def numerals(code: str) -> Numerals:
-    return Numerals(table(code, "grammar")["numbers"])
+    return Numerals(load_table(code, "grammar")["numbers"])
 
 
 def words(code: str, said: str) -> list[str]:

@@ -22,7 +22,7 @@ from edge.keep.codec import to_json
 from edge.keep.device_key import KEY, erasure_statement, removal_statement, review_removal_statement
 from edge.keep.journal import Journal
 from edge.keep.review import sign_review_removals
-from edge.keep.signed import ClipAsked, NotDone
+from edge.keep.signed import ClipAsked, DecisionFailure
 from edge.records import Recording
 from tests.dictated import ANOTHER
 from tests.doc_pages import audit_page
@@ -125,7 +125,7 @@ def written_anew(change: Callable[[dict[str, Any]], object] = lambda _: None, at
         for number in [
             row["sequence"] for row in database(journal).rows("SELECT sequence FROM entries ORDER BY sequence")
         ]:
-            rows = entry_log.rows_of(database(journal), number)
+            rows = entry_log.entry_rows(database(journal), number)
             if number == at:
                 change(rows)
             lines.append(entry_log._format_line(rows))
@@ -416,17 +416,17 @@ def test_whatever_is_altered_in_any_column_is_found_but_for_what_the_page_lists(
 def one_row_each(journal: Journal) -> None:
     """A row in the tables that entries alone leave empty, and everything removed that may be."""
     which = next(journal.queries.histories())
-    journal.readings.answered(which.utterance_id, "a model", "late", READ, None)
+    journal.readings.store_answer(which.utterance_id, "a model", "late", READ, None)
     journal.review.store_decision(which, "stand", "a clerk", None)
     journal.orders.store("a signature", "{}")
-    journal.orders.count(NotDone.LATE)
+    journal.orders.count(DecisionFailure.LATE)
     journal.clips.store(ClipAsked("r", which.utterance_id, "0" * 64, True, "ana", "pallet 742", "then", "{}"))
     journal.expected.store("north", "door/12", 1, "{}")
     database(journal).execute("INSERT INTO rests_on VALUES ('another utterance', 2)")
     journal.roster.store("north", "roster", 1, "{}")
     journal.catalogue.store("north", "docks", 1, "{}")
     with database(journal).writing():
-        journal.shifts.note(Shifted("op-17", ShiftChange.BREAK, "meal"))
+        journal.shifts.store_change(Shifted("op-17", ShiftChange.BREAK, "meal"))
     reviewed(journal)
     with database(journal).writing():
         (gone,) = database(journal).rows("SELECT utterance_id FROM reviews WHERE sequence = 4")

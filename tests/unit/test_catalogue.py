@@ -9,7 +9,7 @@ from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.events import MalformedMessage, Topics
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.records import Factor
-from dockvoice_protocol.signed import parse_kind
+from dockvoice_protocol.signed import parse_master_topic
 
 
 def written(directory: Path, text: str, name: str = "docks.csv") -> Path:
@@ -118,8 +118,8 @@ def test_a_value_has_the_check_word_of_its_line_or_none(tmp_path: Path) -> None:
 
 def test_master_data_is_taken_from_the_topic_of_its_site_and_kind_alone() -> None:
     topic = Topics.catalogue("dockvoice", "north", "docks")
-    assert parse_kind("dockvoice", "north", topic) == "docks"
+    assert parse_master_topic("dockvoice", "north", topic) == "docks"
     below, elsewhere = Topics.catalogue("dockvoice", "north", "docks/more"), Topics.catalogue("dockvoice", "s", "docks")
     for other in (below, elsewhere, "docks", ""):
         with pytest.raises(MalformedMessage):
-            parse_kind("dockvoice", "north", other)
+            parse_master_topic("dockvoice", "north", other)

@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from dockvoice_protocol.forms.model import Gs1, is_container
+from dockvoice_protocol.forms.model import Gs1, is_valid_container
 from tests.rows import each_of
 from tests.shipped import form as shipped
 
@@ -22,7 +22,7 @@ from tests.shipped import form as shipped
     ],
 )
 def test_what_is_no_key(value: str, key: Gs1) -> None:
-    assert not key.holds(value)
+    assert not key.is_valid(value)
     with pytest.raises(ValueError, match=f"is no {key.upper()}"):
         key.checked(value)
 
@@ -43,7 +43,7 @@ def test_what_is_a_key(value: str, key: Gs1) -> None:
 
 @each_of("key", Gs1)
 def test_samples_are_keys(key: Gs1) -> None:
-    assert all(key.holds(key.sample(Random(seed))) for seed in range(50))
+    assert all(key.is_valid(key.sample(Random(seed))) for seed in range(50))
 
 
 @each_of(
@@ -60,7 +60,7 @@ def test_samples_are_keys(key: Gs1) -> None:
 )
 def test_a_container_is_taken_where_its_check_digit_fits_and_else_is_none(value: str, fits: bool | None) -> None:
     trailer = shipped("gate-in")["trailer"]
-    assert is_container(value) is fits
+    assert is_valid_container(value) is fits
     assert trailer.allows(value) is (fits is not False)
     assert trailer.is_usual(value) is (fits is True or value == "5501")
 

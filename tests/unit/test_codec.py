@@ -16,7 +16,7 @@ from dockvoice_protocol.records import (
     Usage,
     Word,
 )
-from edge.keep.codec import draft_json, draft_of, reading_json, reading_of
+from edge.keep.codec import draft_json, parse_draft, parse_reading, reading_json
 from edge.records import Draft
 
 READING = """{"interpreter":"panel","form":"pallet-move","act":"amend","command":null,
@@ -53,13 +53,13 @@ HELD = Draft(
 
 
 def test_a_reading_is_read_with_its_opinions_and_without_its_usage() -> None:
-    assert reading_of(json.loads(READING)) == replace(MEANT, opinions=OPINIONS)
+    assert parse_reading(json.loads(READING)) == replace(MEANT, opinions=OPINIONS)
 
 
 def test_what_was_scanned_stays_marked_so() -> None:
     field = replace(next(iter(WHOLE.fields.values())), scanned=True)
     reading = replace(WHOLE, fields={"pallet_id": field}, not_understood=ScanFault.TWO_WAYS)
-    again = reading_of(json.loads(reading_json(reading)))
+    again = parse_reading(json.loads(reading_json(reading)))
     assert (again.fields["pallet_id"].scanned, again.not_understood) == (True, ScanFault.TWO_WAYS)
 
 
@@ -70,13 +70,13 @@ def test_a_reading_is_written_as_ever() -> None:
 def test_values_of_every_kind_come_back_as_they_were_written() -> None:
     values: list[FieldValue] = ["007", 7, 52.5, 0.1, -18.0, True, False, "2027-03-05", ("A1", "007")]
     read = replace(MEANT, fields={str(at): FieldReading(one, (), 1.0, (one,)) for at, one in enumerate(values)})
-    back = reading_of(json.loads(reading_json(read))).fields.values()
+    back = parse_reading(json.loads(reading_json(read))).fields.values()
     assert [(type(one.value), one.value, one.rivals) for one in back] == [(type(one), one, (one,)) for one in values]
 
 
 def test_a_draft_is_read_and_written_as_ever() -> None:
-    assert draft_of(DRAFT) == HELD
+    assert parse_draft(DRAFT) == HELD
     written = draft_json(replace(HELD, reading=WHOLE))
     assert written is not None
     assert json.loads(written) == json.loads(DRAFT)
-    assert (draft_json(None), draft_of(None)) == (None, None)
+    assert (draft_json(None), parse_draft(None)) == (None, None)

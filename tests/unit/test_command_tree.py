@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command_name
 
-from dockvoice_protocol.command import COMMANDS, command_of, load_commands
+from dockvoice_protocol.command import COMMANDS, find_command, load_commands
 from dockvoice_protocol.errors import Misconfigured
 from tests.rows import each_of
 
@@ -32,7 +32,7 @@ AGENTS = {name for name, one in JOINED.items() if one.module.startswith("edge.")
 
 def command(name: str) -> Any:
     """The command itself, its module imported."""
-    return command_of(name, JOINED[name].load())
+    return find_command(name, JOINED[name].load())
 
 
 @each_of("name", COMMANDS)

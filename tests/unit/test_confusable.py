@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dockvoice_protocol.forms.spoken.confusable import Rival, rivalry, swallowed
+from dockvoice_protocol.forms.spoken.confusable import Rival, classify_rival, lacks_a_sound
 from dockvoice_protocol.records import FieldValue
 from tests.rows import each_of
 
@@ -17,8 +17,8 @@ LOST: list[tuple[FieldValue, FieldValue]] = [
 
 @each_of(("value", "rival"), LOST)
 def test_noise_makes_the_lesser_of_two_and_not_the_greater(value: FieldValue, rival: FieldValue) -> None:
-    assert swallowed(value, rival)
-    assert not swallowed(rival, value)
+    assert lacks_a_sound(value, rival)
+    assert not lacks_a_sound(rival, value)
 
 
 @each_of(
@@ -42,4 +42,4 @@ def test_noise_makes_the_lesser_of_two_and_not_the_greater(value: FieldValue, ri
     ],
 )
 def test_what_the_likeliest_other_value_is(value: FieldValue | None, other: FieldValue | None, rival: Rival) -> None:
-    assert rivalry(value, other) is rival
+    assert classify_rival(value, other) is rival

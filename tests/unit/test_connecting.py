@@ -119,7 +119,7 @@ def test_a_version_that_was_asked_for_stays(wanted: MqttVersion) -> None:
 
 def test_waits_grow_to_the_maximum_and_differ() -> None:
     waits = ReconnectBackoff(30)
-    taken = [waits.next() for _ in range(100)]
+    taken = [waits.next_wait_s() for _ in range(100)]
     for number, wait in enumerate(taken):
         full = min(30.0, 0.5 * 2**number)
         assert full / 2 <= wait <= full
@@ -129,10 +129,10 @@ def test_waits_grow_to_the_maximum_and_differ() -> None:
 def test_a_connection_that_did_not_last_does_not_shorten_the_waits() -> None:
     waits = ReconnectBackoff(30)
     for _ in range(10):
-        waits.next()
-    waits.began()
-    waits.ended()
-    assert waits.next() > 10
+        waits.next_wait_s()
+    waits.note_connected()
+    waits.note_disconnected()
+    assert waits.next_wait_s() > 10
 
 
 @each_of(

@@ -16,7 +16,7 @@ from dockvoice_protocol.events import MalformedMessage, to_json_bytes
 from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.mqtt import Delivered
-from dockvoice_protocol.signed import Forged, PostingDeclined, ReviewDecision, sign_decision, sign_declined
+from dockvoice_protocol.signed import DeclinedPosting, Forged, ReviewDecision, sign_decision, sign_declined
 from edge.agent.dialogue_driver import Audible
 from edge.agent.review_decisions import Decisions, Late, carry_out_signed, run_signed_decisions
 from edge.agent.review_delivery import DecisionInbox
@@ -45,12 +45,12 @@ def inbox(desk: JournalThread, signer: Signer) -> DecisionInbox:
     return DecisionInbox(signer.public, SOURCE, desk, lambda: None, lambda: None)
 
 
-def message(word: PostingDeclined, signer: Signer) -> bytes:
+def message(word: DeclinedPosting, signer: Signer) -> bytes:
     return to_json_bytes(sign_declined(word, signer, NOW))
 
 
 def test_a_word_that_nobody_signed_for_this_device_and_for_this_is_none(tmp_path: Path, signer: Signer) -> None:
-    word = PostingDeclined(SOURCE, "01999f2e-7c1a-7b3e-9d2f-3c5a7e9b1d42", "lot_missing", "tryton")
+    word = DeclinedPosting(SOURCE, "01999f2e-7c1a-7b3e-9d2f-3c5a7e9b1d42", "lot_missing", "tryton")
     other = Signer(Ed25519PrivateKey.generate())
     with JournalThread(tmp_path) as desk:
         read = inbox(desk, signer).read
@@ -76,7 +76,7 @@ async def commit(bench: Bench, text: str) -> str:
     return row.event_id
 
 
-async def take(desk: JournalThread, bench: Bench, word: PostingDeclined, signer: Signer, state: Path) -> None:
+async def take(desk: JournalThread, bench: Bench, word: DeclinedPosting, signer: Signer, state: Path) -> None:
     """As the agent does when the broker hands it over: kept, then carried out."""
     at = inbox(desk, signer)
     await at.receive(Delivered("dockvoice/north/dock-3/decisions", message(word, signer), token=1))
@@ -95,7 +95,7 @@ def test_it_is_heard_when_nothing_is_open_and_once_however_often_it_comes(
     async def play(desk: JournalThread) -> None:
         bench = Bench(desk, rules, undo_s=60)
         await bench.conversing.start()
-        word = PostingDeclined(SOURCE, await commit(bench, WHOLE), "lot_missing", "tryton")
+        word = DeclinedPosting(SOURCE, await commit(bench, WHOLE), "lot_missing", "tryton")
         await bench.say(OTHER)  # read back, and held: no time for news
         await take(desk, bench, word, signer, tmp_path)
         assert told(bench) == []
@@ -117,12 +117,12 @@ def test_it_is_heard_when_nothing_is_open_and_once_however_often_it_comes(
 def test_a_power_cut_before_it_was_heard_loses_nothing_and_after_it_repeats_nothing(
     tmp_path: Path, rules: Rules, signer: Signer
 ) -> None:
-    words: list[PostingDeclined] = []
+    words: list[DeclinedPosting] = []
 
     async def cut_off(desk: JournalThread) -> None:
         bench = Bench(desk, rules, undo_s=60)
         await bench.conversing.start()
-        words.append(PostingDeclined(SOURCE, await commit(bench, WHOLE), "lot_missing", "tryton"))
+        words.append(DeclinedPosting(SOURCE, await commit(bench, WHOLE), "lot_missing", "tryton"))
         await bench.say(OTHER)
         await take(desk, bench, words[0], signer, tmp_path)
         assert told(bench) == []
@@ -156,16 +156,16 @@ def test_what_was_corrected_since_or_never_was_is_told_to_nobody(tmp_path: Path,
         first = asyncio.run(play(desk))
     with Journal.open(tmp_path) as journal:
         with pytest.raises(Late, match="was corrected or cancelled since"):
-            carry_out_signed(journal, settings, PostingDeclined(SOURCE, first, "lot_missing", "tryton"))
+            carry_out_signed(journal, settings, DeclinedPosting(SOURCE, first, "lot_missing", "tryton"))
         with pytest.raises(UnreadableInput, match="is no entry of this device"):
-            carry_out_signed(journal, settings, PostingDeclined(SOURCE, "nobody's", "lot_missing", "tryton"))
+            carry_out_signed(journal, settings, DeclinedPosting(SOURCE, "nobody's", "lot_missing", "tryton"))
 
 
 def test_the_history_of_the_entry_says_who_declined_it_and_why(tmp_path: Path, rules: Rules, signer: Signer) -> None:
     async def play(desk: JournalThread) -> str:
         bench = Bench(desk, rules, undo_s=60)
         await bench.conversing.start()
-        word = PostingDeclined(SOURCE, await commit(bench, WHOLE), "unit_unknown", "tryton")
+        word = DeclinedPosting(SOURCE, await commit(bench, WHOLE), "unit_unknown", "tryton")
         await take(desk, bench, word, signer, tmp_path)
         return word.entry
 

@@ -8,20 +8,20 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form, load_forms
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import (
-    about,
-    behind_sign_on,
-    cancels,
-    command,
+    begins_with_cancellation,
+    cancels_after_no,
+    cancels_open_entry,
     command_phrases,
-    courteous,
-    exception,
-    presented,
+    is_courtesy,
+    parse_command,
+    parse_command_with_object,
+    parse_exception,
+    parse_work,
     read,
     read_transcript,
-    refuses,
     sentences,
-    takes_back,
-    work_named,
+    speaker_name,
+    words_after_sign_on,
 )
 from dockvoice_protocol.forms.spoken.commands import BESIDES, CANCEL, NAMED, YES
 from dockvoice_protocol.forms.spoken.language import language_named
@@ -59,15 +59,15 @@ def test_each_phrase_is_read_as_its_command_also_among_hesitations(code: str) ->
     for name, asked in NAMED.items():
         for phrase in language.commands[name] if asked.command is not Command.SIGN_ON else ():
             said = " ".join(phrase)
-            assert command(words(said), language) == asked, said
-            assert command(words(f"{hesitation} {said} {hesitation}"), language) == asked, said
+            assert parse_command(words(said), language) == asked, said
+            assert parse_command(words(f"{hesitation} {said} {hesitation}"), language) == asked, said
 
 
 @each_of("code", LANGUAGES)
 def test_what_one_of_its_fields_was_is_asked_of_the_entry_named_behind(code: str) -> None:
     language = language_named(code)
     for way in language.table["commands"]["parts"]:
-        asked, named = about(words(f"{way.replace('*', 'xxx')} 5501"), language) or (None, ())
+        asked, named = parse_command_with_object(words(f"{way.replace('*', 'xxx')} 5501"), language) or (None, ())
         assert asked is not None, way
         assert asked.command is not None, way
         assert asked.command.lists.parts == "parts", way
@@ -78,8 +78,8 @@ def test_what_one_of_its_fields_was_is_asked_of_the_entry_named_behind(code: str
 def test_who_names_himself_is_known_by_what_follows(code: str) -> None:
     language = language_named(code)
     for way in language.table["commands"]["presents"]:
-        assert presented(words(f"{way} ana"), language) == "ana"
-    assert presented(words("ana"), language) == "ana"
+        assert speaker_name(words(f"{way} ana"), language) == "ana"
+    assert speaker_name(words("ana"), language) == "ana"
 
 
 @each_of("code", LANGUAGES)
@@ -87,10 +87,10 @@ def test_a_work_is_gone_back_to_by_its_name_alone(code: str, repository: Path) -
     language, forms = language_named(code), load_forms(repository / "schemas" / "forms").values()
     name = next(iter(forms)).names(code)[0]
     for way in language.table["works"]["back"]:
-        bid = work_named(words(way.replace("*", name)), forms, language)
+        bid = parse_work(words(way.replace("*", name)), forms, language)
         assert bid is not None, way
         assert (bid.role, bid.form) == ("back", next(iter(forms)).name), way
-        assert work_named(words(way.replace("*", "xxx")), forms, language) is None, way
+        assert parse_work(words(way.replace("*", "xxx")), forms, language) is None, way
 
 
 def test_no_sentence_of_a_form_is_a_command(repository: Path, catalogue: Catalogue) -> None:
@@ -98,7 +98,7 @@ def test_no_sentence_of_a_form_is_a_command(repository: Path, catalogue: Catalog
         for sentence in islice(sentences(form, catalogue, Random(7)), sized(quick=4, test=15, nightly=400)):
             reading = propose_reading("test", words(sentence.text), form, catalogue)
             assert reading.act in {Act.RECORD, Act.AMEND}, sentence.text
-            assert command(words(sentence.text)) is None, sentence.text
+            assert parse_command(words(sentence.text)) is None, sentence.text
 
 
 def test_no_command_says_a_field_of_a_form(repository: Path, catalogue: Catalogue) -> None:
@@ -181,17 +181,17 @@ def test_what_refuses_is_a_cancellation_by_itself_and_of_what_it_names(code: str
     language = language_named(code)
     for phrase in (*language.commands["refusals"], *language.commands["deletions"]):
         said = " ".join(phrase)
-        assert command(words(said), language) == CANCEL, said
-        assert takes_back(words(f"{said} 742"), language) or phrase in language.cues, said
+        assert parse_command(words(said), language) == CANCEL, said
+        assert begins_with_cancellation(words(f"{said} 742"), language) or phrase in language.cues, said
 
 
 @each_of("code", LANGUAGES)
 def test_what_leaves_an_entry_as_it_is_drops_none(code: str) -> None:
     language, (content, unclear) = language_named(code), said_in(code)["kept"]
-    assert [said for said in content if not courteous(words(said), language)] == []
-    dropped = [said for said in (*content, *unclear) if command(words(said), language) == CANCEL]
+    assert [said for said in content if not is_courtesy(words(said), language)] == []
+    dropped = [said for said in (*content, *unclear) if parse_command(words(said), language) == CANCEL]
     assert dropped == []
-    assert [said for said in (*content, *unclear) if takes_back(words(said), language)] == []
+    assert [said for said in (*content, *unclear) if begins_with_cancellation(words(said), language)] == []
 
 
 @each_of("code", LANGUAGES)
@@ -212,10 +212,10 @@ def test_no_recogniser_is_told_to_expect_a_refusal(code: str) -> None:
 @each_of("code", LANGUAGES)
 def test_a_refusal_takes_back_what_is_open_and_no_more(code: str) -> None:
     listed = language_named(code).commands
-    assert all(refuses(words(" ".join(one))) for one in listed["refusals"])
-    assert refuses(words("please never mind about that one"))
+    assert all(cancels_open_entry(words(" ".join(one))) for one in listed["refusals"])
+    assert cancels_open_entry(words("please never mind about that one"))
     for one in (*listed["deletions"], *listed["cancel"]):
-        assert not refuses(words(" ".join(one))), one
+        assert not cancels_open_entry(words(" ".join(one))), one
 
 
 @each_of(
@@ -231,7 +231,7 @@ def test_a_refusal_takes_back_what_is_open_and_no_more(code: str) -> None:
     ],
 )
 def test_a_no_may_go_on_to_cancel_and_to_say_why(code: str, said: str, meant: bool) -> None:
-    assert cancels(words(said), language_named(code)) is meant
+    assert cancels_after_no(words(said), language_named(code)) is meant
 
 
 @each_of("code", that_say("right"))
@@ -299,12 +299,12 @@ def test_what_agrees_to_nothing_and_asks_for_nothing_is_not_asked_about(code: st
 
 @each_of("said", ["correct correct", "yes correct", "yeah yeah yep"])
 def test_a_yes_said_again_is_one(said: str) -> None:
-    assert command(words(said)) == YES
-    assert not courteous(words(said))
+    assert parse_command(words(said)) == YES
+    assert not is_courtesy(words(said))
 
 
 def test_whoever_signs_on_is_named() -> None:
-    asked = command(words("sign on ana maria"))
+    asked = parse_command(words("sign on ana maria"))
     assert asked is not None
     assert asked.name == "ana maria"
     assert "sign on ben" in command_phrases(["ben"])
@@ -313,14 +313,14 @@ def test_whoever_signs_on_is_named() -> None:
 
 def test_an_exception_counts_when_it_is_said_twice(repository: Path) -> None:
     form = load_form(repository / "tests" / "playbook" / "forms" / "goods-check.schema.json")
-    once, twice = exception(words("damaged", 0.9), form), exception(words("damaged damaged", 0.9), form)
+    once, twice = parse_exception(words("damaged", 0.9), form), parse_exception(words("damaged damaged", 0.9), form)
     assert (once["condition"].value, once["condition"].confirmed, once["condition"].confidence) == (
         "damaged",
         False,
         0.9,
     )
     assert twice["condition"].confirmed
-    assert exception(words("damaged wet"), form) == exception(words("damaged damaged damaged"), form) == {}
+    assert parse_exception(words("damaged wet"), form) == parse_exception(words("damaged damaged damaged"), form) == {}
 
 
 def test_a_word_for_a_count_of_zero_takes_nothing_back() -> None:
@@ -328,8 +328,8 @@ def test_a_word_for_a_count_of_zero_takes_nothing_back() -> None:
     for language in map(language_named, LANGUAGES):
         for said in counts.wording(language.code).zero:
             heard = words(said)
-            assert command(heard, language) != CANCEL, f"{language.code}: {said}"
-            assert not takes_back(heard, language), f"{language.code}: {said}"
+            assert parse_command(heard, language) != CANCEL, f"{language.code}: {said}"
+            assert not begins_with_cancellation(heard, language), f"{language.code}: {said}"
 
 
 @each_of(
@@ -343,4 +343,4 @@ def test_a_word_for_a_count_of_zero_takes_nothing_back() -> None:
     ],
 )
 def test_what_stands_behind_sign_on_is_there_with_what_hesitates(said: str, behind: str) -> None:
-    assert behind_sign_on(words(said), language_named("fr")) == behind
+    assert words_after_sign_on(words(said), language_named("fr")) == behind

@@ -131,15 +131,15 @@ def test_over_budget_the_oldest_go_first_and_no_more_than_needed(journal: Journa
 def test_what_has_outlived_its_time_goes(journal: Journal, disk: Disk) -> None:
     said = settled(journal, 0)
     with database(journal).writing():
-        journal.shifts.note(Shifted("op-17", ShiftChange.ON))
+        journal.shifts.store_change(Shifted("op-17", ShiftChange.ON))
         database(journal).execute("UPDATE shifts SET at = ?", [NOON.isoformat()])
     disk.tidy(journal)  # the clock that heard it is believed
     disk.tidy(journal, days_later=89)
     assert kept(journal, said)
-    assert len(journal.shifts.spans(1)) == 1
+    assert len(journal.shifts.shifts_and_breaks(1)) == 1
     disk.tidy(journal, days_later=91)
     assert not kept(journal, said)
-    assert journal.shifts.spans(1) == []
+    assert journal.shifts.shifts_and_breaks(1) == []
 
 
 @pytest.mark.parametrize("days_later", [3650, -20_000])
@@ -221,9 +221,9 @@ class TestTheReserve:
         assert path.stat().st_blocks * 512 >= 3_000_000
         reserve = Reserve(journal.directory, 3_000_000)
         assert reserve.missing_bytes == 0
-        assert reserve.give_back()
+        assert reserve.release()
         assert not path.exists()
-        assert not reserve.give_back()
+        assert not reserve.release()
 
     def test_it_is_not_taken_from_what_recording_needs(self, journal: Journal, disk: Disk) -> None:
         disk.free = 102_999_999

@@ -15,7 +15,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.forms.spoken import command_phrases
 from dockvoice_protocol.forms.spoken.language import language_named
-from dockvoice_protocol.forms.spoken.rough import commands_by_name, rough_words
+from dockvoice_protocol.forms.spoken.rough import commands_by_name, form_words
 from edge.agent import doctor
 from edge.agent.doctor import Check, Finding, ModelSeen, Severity, broker_finding, find_worst, make_checks, run_checks
 from edge.config import Deliver, Settings
@@ -197,7 +197,7 @@ def test_names_that_cannot_be_heard_or_told_apart_are_found(
 
 GERMAN = language_named("de")
 MOVE = load_form(ROOT / "schemas" / "forms" / "pallet-move.schema.json")
-SAID = [said for said, _ in rough_words(MOVE, Catalogue.load(ROOT / "config" / "catalogue"), GERMAN)]
+SAID = [said for said, _ in form_words(MOVE, Catalogue.load(ROOT / "config" / "catalogue"), GERMAN)]
 SAID += [said for ways in commands_by_name(GERMAN).values() for said in ways]
 IN_GERMAN = {word for said in SAID for word in said.lower().split()}
 

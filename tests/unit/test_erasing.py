@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from dockvoice_protocol.errors import Unfinished, UnreadableInput
 from dockvoice_protocol.events import parse_event, to_json_bytes
-from dockvoice_protocol.hash_chain import Broken, Wrong, is_word_of
+from dockvoice_protocol.hash_chain import Broken, Wrong, is_signed_whole
 from dockvoice_protocol.records import FieldReading, FieldValue, Reading, ShiftChange, Shifted, Word
 from edge.cli.audit import commands
 from edge.deliver.device_events import entry_event, withheld_event
@@ -63,7 +63,7 @@ def dictate(journal: Journal, number: int, operator: str) -> OutboxRow:
     meant = replace(plain, operator=operator, support=rests_on)
     if mine:
         meant = replace(meant, fields=FIELDS, reading=SPOKEN)
-    journal.readings.answered(said.utterance_id, "a model", "late", meant.reading, None)
+    journal.readings.store_answer(said.utterance_id, "a model", "late", meant.reading, None)
     verdict: Verdict = replace(ACCEPT, fields=meant.fields)
     return journal.commit(meant, verdict, partial(entry_event, meant, site="hall", device="dock-1"))
 
@@ -85,13 +85,13 @@ def test_nothing_of_an_operator_is_left_in_any_file_and_the_chain_holds(journal:
     before = [one.link for one in journal.trail.events()]
     with database(journal).writing():
         for who in (NAME, "other"):
-            journal.shifts.note(Shifted(who, ShiftChange.ON))
+            journal.shifts.store_change(Shifted(who, ShiftChange.ON))
     first = next(journal.queries.histories()).utterance_id
     journal.clips.store(ClipAsked("r", first, "0" * 64, sound=True, who="ana", reason=NAME, asked_at="then", body="{}"))
-    erased = journal.erasing.operator(NAME, "clerk", erased_by)
+    erased = journal.erasing.erase_operator(NAME, "clerk", erased_by)
     assert (erased.utterances, erased.entries, erased.waiting, erased.left) == (8, 4, (), ())
     assert found(tmp_path) == []
-    assert [one.operator for one in journal.shifts.spans(10)] == ["other"]
+    assert [one.operator for one in journal.shifts.shifts_and_breaks(10)] == ["other"]
     assert journal.clips.latest_listener(None) is None
     assert journal.clips.due(9) == []
     assert recordings(tmp_path) == 2
@@ -116,19 +116,19 @@ def test_all_before_a_day_also_what_led_to_no_entry(journal: Journal, tmp_path: 
     journal.begin(later)
     journal.conclude(later.utterance_id, READ, ASK)
     with database(journal).writing():
-        journal.shifts.note(Shifted("op-17", ShiftChange.ON))
+        journal.shifts.store_change(Shifted("op-17", ShiftChange.ON))
         database(journal).execute("UPDATE shifts SET at = '2026-11-30T06:00:00+00:00'")
-        journal.shifts.note(Shifted("op-18", ShiftChange.ON))
+        journal.shifts.store_change(Shifted("op-18", ShiftChange.ON))
         database(journal).execute("UPDATE shifts SET at = '2027-01-01T06:00:00+00:00' WHERE operator = 'op-18'")
-    erased = journal.erasing.before(datetime(2026, 12, 1, tzinfo=UTC), "clerk", erased_by)
+    erased = journal.erasing.erase_before(datetime(2026, 12, 1, tzinfo=UTC), "clerk", erased_by)
     assert (erased.utterances, erased.entries) == (11, 5)
-    assert [one.operator for one in journal.shifts.spans(10)] == ["op-18"]
+    assert [one.operator for one in journal.shifts.shifts_and_breaks(10)] == ["op-18"]
     assert found(tmp_path) == []
     assert recordings(tmp_path) == 1
 
 
 def test_what_is_owed_waits(journal: Journal, tmp_path: Path) -> None:
-    erased = journal.erasing.operator(NAME, "clerk", erased_by)
+    erased = journal.erasing.erase_operator(NAME, "clerk", erased_by)
     assert erased.entries == 3
     assert erased.waiting[0] == "5"
     assert journal.queries.history("5").operator == NAME
@@ -136,13 +136,13 @@ def test_what_is_owed_waits(journal: Journal, tmp_path: Path) -> None:
 
 
 def test_an_inventory_that_lost_it_gets_a_tombstone(journal: Journal, tmp_path: Path) -> None:
-    journal.erasing.entry(journal.queries.history("2").utterance_id, "clerk", erased_by)
+    journal.erasing.erase_entry(journal.queries.history("2").utterance_id, "clerk", erased_by)
     journal.outbox.reopen(2, 2)
     (row, *_) = journal.outbox.due(1)
     event = parse_event(row.body.encode())
     assert (event["sequence"], event["data"]["reason"]) == ("2", "erased")
     assert not any(secret in to_json_bytes(event) for secret in SECRETS)
-    assert is_word_of(event, journal.public_key, [journal.public_key], withheld=True)
+    assert is_signed_whole(event, journal.public_key, [journal.public_key], withheld=True)
     journal.close()
     (tmp_path / JOURNAL).write_bytes(b"rubbish" * 1000)
     with Journal.open(tmp_path) as rebuilt:  # from entries.log
@@ -165,14 +165,14 @@ def test_a_kill_in_the_middle_is_brought_to_its_end(
 
     with monkeypatch.context() as patched, suppress(KeyboardInterrupt):
         patched.setattr(where[step], step, killed)
-        journal.erasing.entry(which, "clerk", erased_by)
+        journal.erasing.erase_entry(which, "clerk", erased_by)
     assert (tmp_path / ERASING).exists()
     journal.close()
     with Journal.open(tmp_path) as again:
         assert not (tmp_path / ERASING).exists()
         assert audit.verify(again.trail).broken is None
-        again.erasing.entry(which, "clerk", erased_by)
-        again.erasing.operator(NAME, "clerk", erased_by)
+        again.erasing.erase_entry(which, "clerk", erased_by)
+        again.erasing.erase_operator(NAME, "clerk", erased_by)
         assert audit.verify(again.trail).broken is None
         assert ERASED in (again.queries.history("2").event or {})
 
@@ -182,7 +182,7 @@ def test_a_reader_beside_it_is_told_of_and_the_next_start_goes_on(journal: Journ
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM entries").fetchone()
         with pytest.raises(Unfinished, match="another program reads it"):
-            journal.erasing.entry(journal.queries.history("1").utterance_id, "clerk", erased_by)
+            journal.erasing.erase_entry(journal.queries.history("1").utterance_id, "clerk", erased_by)
     journal.close()
     Journal.open(tmp_path).close()
     assert not (tmp_path / ERASING).exists()
@@ -206,7 +206,7 @@ def altered(change: Callable[[dict[str, object]], object], journal: Journal) -> 
     ],
 )
 def test_what_is_said_of_an_erasure_cannot_be_altered(journal: Journal, change: dict[str, str], wrong: Wrong) -> None:
-    journal.erasing.entry(journal.queries.history("2").utterance_id, "clerk", erased_by)
+    journal.erasing.erase_entry(journal.queries.history("2").utterance_id, "clerk", erased_by)
     altered(lambda told: told.update(change), journal)
     assert audit.verify(journal.trail).broken == Broken(2, wrong)
 

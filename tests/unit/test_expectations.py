@@ -28,7 +28,7 @@ from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.questions import next_question
 from edge.agree.expectations import Expectations, find_objections
 from edge.deliver.device_events import entry_event
-from edge.keep.codec import draft_json, draft_of
+from edge.keep.codec import draft_json, parse_draft
 from edge.records import Closing, Commit, Draft, Entry, Minted, Park, Reason
 from edge.records.speech import Prompt, Say
 from edge.speak.wording import Phrasing
@@ -215,7 +215,7 @@ def test_after_a_power_cut_a_count_in_question_is_not_taken_for_agreed() -> None
     before = Shift()
     before.say("pallet 742, 22 cases")
     after = Shift()
-    after.take(Started(draft_of(draft_json(before.dialogue.draft))))
+    after.take(Started(parse_draft(draft_json(before.dialogue.draft))))
     after.take(Deadline())
     assert after.commits == []
 
@@ -225,7 +225,7 @@ def test_after_a_power_cut_a_yes_to_the_entry_is_no_second_count() -> None:
     before.say("22 cases, trailer 5501")
     before.say("pallet 742")
     after = Shift()
-    after.take(Started(draft_of(draft_json(before.dialogue.draft))))
+    after.take(Started(parse_draft(draft_json(before.dialogue.draft))))
     after.say("yes")
     assert (after.said[-1], after.commits) == ("Count pallet 7 4 2 again.", [])
 

@@ -21,7 +21,7 @@ from edge.keep.device_key import ANCHOR, Anchor
 from edge.keep.entry_log import ENTRIES, EntryLog, sequence_of
 from edge.keep.journal import Journal
 from edge.keep.retention import Reserve
-from edge.keep.signed import NotDone
+from edge.keep.signed import DecisionFailure
 from tests.sayings import ACCEPT, ASK, MUMBLED, database, entry, utterance
 
 render = partial(entry_event, site="hall", device="dock-1")
@@ -66,7 +66,7 @@ def test_a_decision_that_is_done_goes_when_nothing_is_left_that_it_could_be_abou
     for signature in ("outlived", "late", "due"):
         journal.orders.store(signature, "{}")
     for signature in ("outlived", "late"):
-        journal.orders.refuse(signature, NotDone.LATE)
+        journal.orders.refuse(signature, DecisionFailure.LATE)
     database(journal).execute("UPDATE orders SET taken_at = '2000' WHERE signature <> 'late'")
     assert journal.retention.forget(100) == 2
     kept = {row["signature"] for row in database(journal).rows("SELECT signature FROM orders")}

@@ -19,11 +19,11 @@ from dockvoice_protocol.forms.model import DayOrder, Form, Partial
 from dockvoice_protocol.forms.spoken import check, jsgf, vocabulary
 from dockvoice_protocol.forms.spoken.kinds import date, numbers
 from dockvoice_protocol.forms.spoken.language import language_named
-from dockvoice_protocol.forms.spoken.sentences import sampled_value, sampled_words
+from dockvoice_protocol.forms.spoken.sentences import sample_value, sample_words
 from dockvoice_protocol.hash_chain import canonical_bytes, parsed
 from dockvoice_protocol.languages import LANGUAGES
-from dockvoice_protocol.records import FieldValue, plain
-from edge.keep.codec import fields_of, to_json
+from dockvoice_protocol.records import FieldValue, format_number
+from edge.keep.codec import parse_fields, to_json
 from edge.speak.wording import Readback
 from tests.reading.patches import faults_of, merged
 from tests.rows import each_of
@@ -143,10 +143,10 @@ def test_a_value_that_nobody_wonders_about_is_usual(form: Form) -> None:
 def test_every_decimal_keeps_its_digits_in_each_form_it_takes() -> None:
     for number in range(-1_000_000, 1_000_000, 997):
         written = Decimal(number) / 1000
-        kept = fields_of(to_json({"weight": float(written)}))
+        kept = parse_fields(to_json({"weight": float(written)}))
         event = {"data": {"fields": kept}}
         assert canonical_bytes(parsed(canonical_bytes(event))) == canonical_bytes(event)
-        assert Decimal(plain(float(str(kept["weight"])))) == written
+        assert Decimal(format_number(float(str(kept["weight"])))) == written
 
 
 READ_BACK = {
@@ -201,9 +201,9 @@ def test_what_is_made_of_a_form_keeps_its_rules_and_can_be_said(name: str, repos
     catalogue, random = Catalogue({}), Random(1)
     check(form, catalogue)
     for _ in range(200):
-        made = {one.name: sampled_value(one, catalogue, random) for one in form.fields}
+        made = {one.name: sample_value(one, catalogue, random) for one in form.fields}
         assert form.faults(made) == {}
-        words = [sampled_words(made[one.name], one, catalogue, random) for one in form.fields if not one.spoken.by_unit]
+        words = [sample_words(made[one.name], one, catalogue, random) for one in form.fields if not one.spoken.by_unit]
         assert all(words)
 
 
@@ -211,12 +211,12 @@ def test_what_is_said_of_a_decimal_and_a_day_is_read_again(form: Form) -> None:
     catalogue, random = Catalogue({}), Random(1)
     language = {**language_named("en").table, "decimal": ".", "thousands": ","}
     for _ in range(300):
-        weight = sampled_value(form["weight"], catalogue, random)
-        words = sampled_words(weight, form["weight"], catalogue, random).split()
+        weight = sample_value(form["weight"], catalogue, random)
+        words = sample_words(weight, form["weight"], catalogue, random).split()
         if not {"a", "dozen"} & set(words):  # which the small numerals do not have
             assert best(numbers.decimals(words, 0, ENGLISH, language), len(words)) == weight
-        expiry = sampled_value(form["expiry"], catalogue, random)
-        words = sampled_words(expiry, form["expiry"], catalogue, random).split()
+        expiry = sample_value(form["expiry"], catalogue, random)
+        words = sample_words(expiry, form["expiry"], catalogue, random).split()
         dated = date.readings(words, 0, ENGLISH, language, date.Label(DayOrder.DAY_MONTH_YEAR, Partial.END))
         assert best(dated, len(words)) == expiry
 

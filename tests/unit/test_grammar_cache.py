@@ -14,14 +14,14 @@ from dockvoice_protocol.config import shipped_directory
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import further, phrases
-from dockvoice_protocol.forms.spoken.sentences import conversational
+from dockvoice_protocol.forms.spoken import further_sentences, sample_sentences
+from dockvoice_protocol.forms.spoken.sentences import replies
 from edge.understand.local import factory
 from edge.understand.local.factory import KEPT, load_sentences
 
 NAMES = ("maria", "ben")
 
-once = cache(partial(phrases, count=200))
+once = cache(partial(sample_sentences, count=200))
 """As many as show it; a device samples for most of a second. The same each time."""
 
 
@@ -34,14 +34,14 @@ def sampled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         forms.append(form.name)
         return once(form, catalogue)
 
-    monkeypatch.setattr(factory, "phrases", counted)
+    monkeypatch.setattr(factory, "sample_sentences", counted)
     return forms
 
 
 def test_what_was_kept_is_what_is_sampled(form: Form, catalogue: Catalogue, tmp_path: Path, sampled: list[str]) -> None:
     for names, made in (
         (None, once(form, catalogue)),
-        (NAMES, (*once(form, catalogue), *conversational(form, catalogue, NAMES))),
+        (NAMES, (*once(form, catalogue), *replies(form, catalogue, NAMES))),
     ):
         assert load_sentences(tmp_path, form, catalogue, names) == made
         assert load_sentences(tmp_path, form, catalogue, names) == made
@@ -135,6 +135,6 @@ def test_those_unused_for_longest_are_removed(form: Form, catalogue: Catalogue, 
 
 def test_words_that_a_form_has_besides_its_own_are_expected_apart(catalogue: Catalogue) -> None:
     counting = load_forms(shipped_directory("schemas") / "forms")["cycle-count"]
-    said = further(counting, catalogue)
+    said = further_sentences(counting, catalogue)
     assert all(any(word in f" {one} " for one in said) for word in (" rack ", " nothing there ", " good ", " pcs "))
-    assert not any("rack" in one.split() for one in phrases(counting, catalogue, count=200))
+    assert not any("rack" in one.split() for one in sample_sentences(counting, catalogue, count=200))

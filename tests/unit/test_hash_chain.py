@@ -74,9 +74,9 @@ def chained(*made: Callable[[int, str], Chained]) -> Rows:
 def followed(rows: Rows, keys: dict[str, PublicKey] | None = KNOWN) -> tuple[Chain, Broken | None]:
     links = Chain(keys)
     for one in rows:
-        if wrong := links.wrong_with(one):
+        if wrong := links.next_fault(one):
             return links, Broken(links.last + 1, wrong)
-        links.grow(one)
+        links.advance(one)
     return links, None
 
 
@@ -281,4 +281,4 @@ def test_what_is_no_public_key_of_ours(pem: bytes) -> None:
 
 
 def test_a_key_of_the_wrong_size_has_signed_nothing() -> None:
-    assert not PublicKey(b"short").signed(GENESIS, KEY.sign(GENESIS))
+    assert not PublicKey(b"short").verify(GENESIS, KEY.sign(GENESIS))

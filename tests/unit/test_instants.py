@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from dockvoice_protocol.config import shipped_directory
-from dockvoice_protocol.instants import FIRST, LAST, find_zone, shown, to_utc, to_zone
+from dockvoice_protocol.instants import FIRST, LAST, find_zone, format_local, to_utc, to_zone
 from tests.rows import each_of, every
 
 WEST, EAST = ZoneInfo("America/New_York"), ZoneInfo("Asia/Tokyo")
@@ -26,17 +26,17 @@ def test_every_instant_has_a_clock_in_every_zone(zone: ZoneInfo | None) -> None:
         assert found.tzinfo is not None
         assert abs(to_utc(found) - to_utc(instant)) < timedelta(days=2)
         if zone is not None:
-            assert re.fullmatch(r"(000[12]|9999)-\d\d-\d\d \d\d:\d\d:\d\d( UTC)?", shown(instant, zone))
+            assert re.fullmatch(r"(000[12]|9999)-\d\d-\d\d \d\d:\d\d:\d\d( UTC)?", format_local(instant, zone))
 
     every(odd, is_told)
 
 
 def test_what_no_clock_there_shows_is_told_by_utc_and_says_so() -> None:
-    assert shown(FIRST, WEST) == "0001-01-01 00:00:00 UTC"
-    assert shown(FIRST, EAST) == "0001-01-01 09:18:59"
-    assert shown(LAST, EAST) == "9999-12-31 23:59:59 UTC"
-    assert shown(LAST, WEST) == "9999-12-31 18:59:59"
-    assert shown(datetime(2026, 7, 1, 12, tzinfo=UTC), WEST) == "2026-07-01 08:00:00"
+    assert format_local(FIRST, WEST) == "0001-01-01 00:00:00 UTC"
+    assert format_local(FIRST, EAST) == "0001-01-01 09:18:59"
+    assert format_local(LAST, EAST) == "9999-12-31 23:59:59 UTC"
+    assert format_local(LAST, WEST) == "9999-12-31 18:59:59"
+    assert format_local(datetime(2026, 7, 1, 12, tzinfo=UTC), WEST) == "2026-07-01 08:00:00"
 
 
 def test_what_is_no_zone_is_told_whatever_the_database_has_by_that_name() -> None:

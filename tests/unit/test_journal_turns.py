@@ -305,7 +305,7 @@ def test_an_entry_outlives_the_recording_of_what_it_took(journal: Journal) -> No
     once = said(journal, 1)
     context = standing(once)
     journal.turn([Note(once.utterance_id, READ, HEEDED)], None, "op-17", render)
-    journal.erasing.entry(once.utterance_id, "a clerk", dict)
+    journal.erasing.erase_entry(once.utterance_id, "a clerk", dict)
     row = taking(journal, 2, context)
     assert [one["id"] for one in json.loads(row.body)["data"]["support"]] == [once.utterance_id]
     parse_event(row.body.encode())
@@ -331,7 +331,7 @@ def test_what_stands_goes_with_the_name_of_whoever_said_it(journal: Journal) -> 
     context = standing(once)
     journal.turn([Note(once.utterance_id, READ, HEEDED)], None, "op-17", render, context)
     journal.outbox.settle(taking(journal, 2, context).event_id, None)
-    erased = journal.erasing.operator("op-17", "a clerk", dict)
+    erased = journal.erasing.erase_operator("op-17", "a clerk", dict)
     assert (erased.utterances, erased.entries, erased.waiting) == (2, 1, ())
     kept = journal.dialogue.load_state()
     assert (kept.operator, kept.context) == (None, NOTHING_STANDS)

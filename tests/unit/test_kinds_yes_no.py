@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from dockvoice_protocol.forms.spoken.kinds.yes_no import Words, readings
+from dockvoice_protocol.forms.spoken.kinds.yes_no import BooleanWords, readings
 from dockvoice_protocol.forms.spoken.language import language_named
 from tests.rows import each_of
 
-SEALED = Words(true=("sealed",), false=("not sealed", "unsealed", "seal broken"), labels=("sealed", "seal"))
+SEALED = BooleanWords(true=("sealed",), false=("not sealed", "unsealed", "seal broken"), labels=("sealed", "seal"))
 
 
 def said(text: str, at: int = 0, *, labelled: bool = False) -> list[tuple[int, bool]]:

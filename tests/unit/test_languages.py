@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dockvoice_protocol.forms.spoken.kinds import KINDS
-from dockvoice_protocol.languages import LANGUAGES, OWN, table
+from dockvoice_protocol.languages import LANGUAGES, OWN, load_table
 from tests.rows import each_of
 
 SECTIONS = [kind.section for kind in KINDS.values() if kind.section is not None]
@@ -11,12 +11,12 @@ SECTIONS = [kind.section for kind in KINDS.values() if kind.section is not None]
 
 @each_of("code", LANGUAGES)
 def test_a_language_has_each_part_of_each_file(code: str) -> None:
-    assert table(code, "grammar")["code"] == code
+    assert load_table(code, "grammar")["code"] == code
     for file in ("grammar", "prompts", "voices"):
-        assert table(code, file).keys() >= table(OWN, file).keys(), file
+        assert load_table(code, file).keys() >= load_table(OWN, file).keys(), file
 
 
 @each_of("code", LANGUAGES)
 def test_a_language_has_the_words_of_each_kind_of_field(code: str) -> None:
     for section in SECTIONS:
-        assert table(code, "grammar")[section].keys() >= table(OWN, "grammar")[section].keys(), section
+        assert load_table(code, "grammar")[section].keys() >= load_table(OWN, "grammar")[section].keys(), section

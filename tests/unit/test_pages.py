@@ -52,9 +52,9 @@ def leads(call: list[str]) -> tuple[Any, list[str]]:
 
 @cache
 def _whole(command: DeferredCommand) -> Any:
-    from dockvoice_protocol.command import command_of
+    from dockvoice_protocol.command import find_command
 
-    return command_of(str(command.name), command._load())
+    return find_command(str(command.name), command._load())
 
 
 def parsed(call: list[str]) -> None:

@@ -7,15 +7,15 @@ from datetime import timedelta
 from pathlib import Path
 
 from dockvoice_protocol.forms.loader import load_form
-from dockvoice_protocol.forms.spoken import command
-from dockvoice_protocol.forms.spoken.commands import corrects
+from dockvoice_protocol.forms.spoken import parse_command
+from dockvoice_protocol.forms.spoken.commands import is_correction
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import FieldValue, Word
 from edge.agree.decide import Rules
 from edge.agree.dialogue.events import Started
 from edge.agree.dialogue.machine import Dialogue
-from edge.records import Lately, StandingEntry
+from edge.records import RecentEntries, StandingEntry
 from edge.records.speech import Prompt, Say
 from edge.speak.wording import prompts, words_for_codes
 from tests.reading.conversing import heard
@@ -77,7 +77,7 @@ def test_what_help_tells_to_say_is_understood(language: str) -> None:
     listed = re.split(r"[.:] ", prompts(language)[Prompt.HELP])[-1].strip(".")
     for said in listed.split(", "):
         heard = [Word(word, at, at + 0.3, 1.0) for at, word in enumerate(said.split())]
-        assert command(heard, spoken) is not None or corrects(heard, spoken), said
+        assert parse_command(heard, spoken) is not None or is_correction(heard, spoken), said
 
 
 @each_of("language", LANGUAGES)
@@ -107,6 +107,6 @@ def test_when_an_entry_was_recorded_is_told(minutes: int, told: Say, rules: Rule
     dialogue = Dialogue(rules)
     dialogue.handle(Started())
     entry = StandingEntry("e1", rules.form.name, fields, None, NOON - timedelta(minutes=minutes))
-    dialogue.set_recent_entries(Lately(NOON, (entry,)))
+    dialogue.set_recent_entries(RecentEntries(NOON, (entry,)))
     (said,) = (one for one in dialogue.handle(heard("u1", "look up pallet 743", rules)) if isinstance(one, Say))
     assert (said.prompt, said.slots) == (told.prompt, told.slots)

@@ -13,8 +13,8 @@ from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import read_transcript
 from dockvoice_protocol.forms.spoken.language import language_named
-from dockvoice_protocol.forms.spoken.sentences import sampled_value
-from dockvoice_protocol.languages import LANGUAGES, table
+from dockvoice_protocol.forms.spoken.sentences import sample_value
+from dockvoice_protocol.languages import LANGUAGES, load_table
 from dockvoice_protocol.records import FieldValue
 from edge.agent.typed_input import read_typed
 from edge.agree.decide import Rules
@@ -43,7 +43,7 @@ AWKWARD = (1, 2, 13, 14, 15, 19, 30, 50, 65, 75, 90, 100, 115, 150, 215, 250, 10
 def entries(form: Form, count: int) -> list[dict[str, FieldValue]]:
     chance = Random(form.name)
     made = [
-        {one.name: sampled_value(one, CATALOGUE, chance) for one in form.fields if one.required} for _ in range(count)
+        {one.name: sample_value(one, CATALOGUE, chance) for one in form.fields if one.required} for _ in range(count)
     ]
     counted = [entry for entry in made if "quantity" in entry]
     for entry, quantity in zip(counted, AWKWARD, strict=False):
@@ -182,7 +182,7 @@ def test_a_readback_has_the_unit_that_was_said_and_of_a_key_the_end(language: st
 
 
 def prompts_of(language: str) -> Mapping[str, str]:
-    return table(language, "prompts")
+    return load_table(language, "prompts")
 
 
 @each_of(

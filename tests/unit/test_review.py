@@ -25,7 +25,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Act, FieldValue, Reading
-from dockvoice_protocol.signed import PostingDeclined, ReviewDecision
+from dockvoice_protocol.signed import DeclinedPosting, ReviewDecision
 from edge.agent.parts import load_named_form, make_rules
 from edge.agent.review import DeviceIdentity, Person, accept, parse_assignments
 from edge.agent.review_decisions import Done, Late, carry_out_signed, run_signed_decisions
@@ -63,7 +63,7 @@ def reviewed(state: Path, later: Reading | None, verdict: Verdict | None) -> str
         journal.begin(said)
         journal.conclude(said.utterance_id, READ, DEFER)
         if later is not None:
-            journal.readings.answered(said.utterance_id, later.interpreter, "deferred", later, None)
+            journal.readings.store_answer(said.utterance_id, later.interpreter, "deferred", later, None)
         journal.readings.send_to_review(said.utterance_id, verdict, DEFERRED if later else UNREADABLE)
     return said.utterance_id
 
@@ -307,7 +307,7 @@ def test_no_signed_decision_ends_the_agent_and_what_is_not_done_is_counted(
     orders = [ReviewDecision("", "", one, "discard", {}, "ann", "a test") for one in ("1", "2")]
     full = [True]
 
-    async def carry_out(_: ReviewDecision | PostingDeclined, __: str) -> Done:
+    async def carry_out(_: ReviewDecision | DeclinedPosting, __: str) -> Done:
         if full:
             full.clear()
             raise DiskFull("no space left")

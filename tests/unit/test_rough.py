@@ -6,7 +6,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.spoken import read_transcript
 from dockvoice_protocol.forms.spoken.language import language_named
-from dockvoice_protocol.forms.spoken.rough import around, rough_sentences, rough_words
+from dockvoice_protocol.forms.spoken.rough import form_words, rough_sentences, surrounding_phrases
 from dockvoice_protocol.languages import LANGUAGES
 from tests.rows import each_of
 from tests.shipped import ROOT
@@ -20,7 +20,7 @@ MOVE = FORMS["pallet-move"]
 @each_of("code", LANGUAGES[:: sized(quick=3, test=3, nightly=1)])
 def test_they_hold_no_word_that_cannot_be_heard(code: str) -> None:
     language = language_named(code)
-    said = [word for one, _ in rough_words(MOVE, CATALOGUE, language) for word in one.lower().split()]
+    said = [word for one, _ in form_words(MOVE, CATALOGUE, language) for word in one.lower().split()]
     heard = {word for word in said if hash_of(word) % 4}  # three quarters of them
 
     def knows(one: str) -> bool:
@@ -47,4 +47,4 @@ def test_they_keep_accents_and_write_numbers_as_one_word_and_apart() -> None:
     words = {word for one in told for word in one.split()}
     assert words >= {"fünf", "stück", "siebenundzwanzig", "und", "für"}
     assert {"anmelden als eins vier", "anmelden als ana"} & set(told) or {"anmelden als ein vier"} & set(told)
-    assert "sieben" not in around(language_named("de"))
+    assert "sieben" not in surrounding_phrases(language_named("de"))

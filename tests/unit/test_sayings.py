@@ -50,7 +50,7 @@ def test_no_language_knows_a_saying_by_heart() -> None:
     for code in languages.LANGUAGES:
         # Commands are nothing but whole sayings.
         lists = {
-            section: listed for section, listed in languages.table(code, "grammar").items() if section != "commands"
+            section: words for section, words in languages.load_table(code, "grammar").items() if section != "commands"
         }
         known = {
             listed[at : at + size]

@@ -189,6 +189,6 @@ def test_the_examples_of_events_are_a_chain_signed_with_the_key_of_the_status(sc
         event = examples[name]
         recording = event["data"]["utterance"]["audio_sha256"]
         chained = Chained(int(event["sequence"]), event["previous"], event["chain"], event, recording, withheld=False)
-        assert links.wrong_with(chained) is None
-        links.grow(chained)
+        assert links.next_fault(chained) is None
+        links.advance(chained)
     assert links.spans == [Span(key.keyid, 1, 3)]

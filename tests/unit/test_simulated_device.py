@@ -16,7 +16,7 @@ from sqlalchemy import create_engine, text
 
 from dockvoice_protocol.errors import Misconfigured, StorageFailed
 from dockvoice_protocol.events import make_early, make_receipt, to_json_bytes
-from dockvoice_protocol.hash_chain import CHAIN, PREVIOUS, is_word_of
+from dockvoice_protocol.hash_chain import CHAIN, PREVIOUS, is_signed_whole
 from dockvoice_protocol.records import Act, ReceiptOutcome
 from edge.config import Deliver
 from edge.records import OutboxRow
@@ -136,8 +136,8 @@ def test_its_events_are_a_devices_own_and_hang_together(up: SimulatedDevice) -> 
         assert isinstance(judged, Valid), judged
         event = json.loads(row.body)
         assert event[PREVIOUS] == link
-        assert is_word_of(event, up.signer.public, (), withheld=False)
-        assert not is_word_of(event, device(1).signer.public, (), withheld=False)
+        assert is_signed_whole(event, up.signer.public, (), withheld=False)
+        assert not is_signed_whole(event, device(1).signer.public, (), withheld=False)
         link = event[CHAIN]
         up.handle_receipt(answer(row), 0.1)
     assert [one.act for one in up.ledger.said] == [Act.RECORD, Act.AMEND, Act.CANCEL, Act.RECORD]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dockvoice_protocol.forms.spoken import are_one_number, ends
+from dockvoice_protocol.forms.spoken import are_one_number, number_tail
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.records import Word
 from tests.rows import each_of
@@ -49,4 +49,4 @@ def test_what_makes_none_together_was_never_one(before: str, after: str) -> None
 def test_every_language_has_its_own_numbers() -> None:
     french = language_named("fr")
     assert are_one_number(words("palette sept soixante"), words("dix unités"), french)
-    assert ends(words("Palette 742"), french) == ("742",)
+    assert number_tail(words("Palette 742"), french) == ("742",)

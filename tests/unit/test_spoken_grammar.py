@@ -16,11 +16,11 @@ from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import check, command_phrases, jsgf, phrases, vocabulary
+from dockvoice_protocol.forms.spoken import check, command_phrases, jsgf, sample_sentences, vocabulary
 from tests import shipped
 from tests.rows import each_of
 
-once = cache(phrases)
+once = cache(sample_sentences)
 """Sampling takes most of a second, and gives the same each time."""
 
 
@@ -45,7 +45,7 @@ def docks(values: Mapping[str, tuple[str, ...]]) -> Catalogue:
         ({"A": (), "7": ()}, "'7' breaks the rules of field 'dock'"),
     ],
 )
-@each_of("make", [phrases, jsgf, check])
+@each_of("make", [sample_sentences, jsgf, check])
 def test_a_known_value_that_breaks_the_form_is_told(
     make: Any, values: Mapping[str, tuple[str, ...]], told: str, pallet_move: Form
 ) -> None:
@@ -67,7 +67,7 @@ def unpatterned(repository: Path, directory: Path, spoken: str) -> Form:
 def test_a_value_without_words_is_told(spoken: str, repository: Path, tmp_path: Path) -> None:
     form = unpatterned(repository, tmp_path, spoken)
     with pytest.raises(Misconfigured, match=f"'East-1' cannot be said as {spoken}; give it words"):
-        phrases(form, docks({"East-1": ()}))
+        sample_sentences(form, docks({"East-1": ()}))
 
 
 def test_every_word_of_the_sentences_is_in_the_vocabulary(form: Form, catalogue: Catalogue) -> None:

@@ -11,7 +11,7 @@ from dockvoice_protocol.strict_json import (
     NotText,
     Overflow,
     TooLarge,
-    cut_deep,
+    cut_nesting,
     parse_strict,
 )
 from tests.rows import each_of
@@ -62,9 +62,9 @@ def test_limits_refuse_what_is_too_deep_or_too_long(text: str) -> None:
 
 def test_of_what_is_nested_too_deeply_the_outer_levels_are_told() -> None:
     whole = {"a": [1, {"b": [2, {}]}], "c": "d"}
-    assert cut_deep(whole) is whole
-    assert cut_deep(whole, 3) == {"a": [1, "…"], "c": "d"}
+    assert cut_nesting(whole) is whole
+    assert cut_nesting(whole, 3) == {"a": [1, "…"], "c": "d"}
     deep: list[object] = []
     for _ in range(5000):
         deep = [deep]
-    assert str(cut_deep(deep)).count("[") == 31
+    assert str(cut_nesting(deep)).count("[") == 31

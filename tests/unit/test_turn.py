@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dockvoice_protocol.forms.spoken import expected, read
+from dockvoice_protocol.forms.spoken import expect_more, read
 from dockvoice_protocol.records import Expectation, Word
 from tests import shipped
 from tests.rows import each_of
@@ -14,7 +14,7 @@ def after(
     form, catalogue = shipped.form(of), shipped.catalogue()
     words = [Word(text, number * 0.4, number * 0.4 + 0.4, 1.0) for number, text in enumerate(said.split())]
     fields = read(words, form, catalogue)
-    return expected(words, fields, form, catalogue, converses=converses, awaited=awaited)
+    return expect_more(words, fields, form, catalogue, converses=converses, awaited=awaited)
 
 
 @each_of(

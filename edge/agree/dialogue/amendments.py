@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from itertools import islice
 
-from dockvoice_protocol.forms.spoken import corrects
+from dockvoice_protocol.forms.spoken import is_correction
 from dockvoice_protocol.records import Act, FieldValue, Reading
 from edge.agree.dialogue import drafting, works
 from edge.agree.dialogue.events import UtteranceHeard
@@ -22,7 +22,7 @@ from edge.records.speech import Prompt
 
 def begin_or_replace_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Begin an entry with a complete sentence while nothing is open; after a correcting word replace the last."""
-    if not corrects(heard.reading.words, session.rules.language):
+    if not is_correction(heard.reading.words, session.rules.language):
         return drafting.begin_entry(session, heard, alone=True)
     last, named = session.recorded.last, session.find_named_entry(heard.reading)
     if named is None and session.was_named(heard.reading):
@@ -145,7 +145,7 @@ def give_up_refused_last(session: DialogueSession) -> list[Order]:
 def names_another_than_last(session: DialogueSession, draft: Draft) -> bool:
     """Whether a correction, spoken as a complete sentence, names another thing than the last entry."""
     last, rules = session.recorded.last, session.rules
-    if last is None or draft.act is not Act.AMEND or not corrects(draft.reading.words, rules.language):
+    if last is None or draft.act is not Act.AMEND or not is_correction(draft.reading.words, rules.language):
         return False
     return bool(find_differing_identifiers(last.draft.reading, draft.reading, rules.identifying_fields))
 

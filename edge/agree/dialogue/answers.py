@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from dockvoice_protocol.forms.spoken import are_one_number, begins, chosen, finds_nothing_wrong, proves, without_cue
+from dockvoice_protocol.forms.spoken import are_one_number, chosen, is_check, number_head, says_all_is_well, without_cue
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, written
 from edge.agree.bare_names import SHORTEST_NAME, has_digits_besides
 from edge.agree.cut_numbers import begins_with_unclear_number, find_cut_fields
@@ -44,7 +44,7 @@ def answers_question(session: DialogueSession, heard: UtteranceHeard) -> bool:
     """Whether words that would otherwise be talk answer the open question: "the far one, B"."""
     if session.question is None or not heard.reading.words or heard.is_indistinct(session.rules):
         return False
-    if session.about is About.WRONG and finds_nothing_wrong(heard.reading.words, session.rules.language):
+    if session.about is About.WRONG and says_all_is_well(heard.reading.words, session.rules.language):
         return True
     if session.question.field is None:
         return False
@@ -73,7 +73,7 @@ def _select_answer_handler(session: DialogueSession, heard: UtteranceHeard) -> _
             return next_or_instead.answer_next_or_instead
         case About.ENTRY_RIGHT if drafting.is_terminator(session, heard.reading.words):
             return take_yes
-        case About.WRONG if finds_nothing_wrong(heard.reading.words, session.rules.language):
+        case About.WRONG if says_all_is_well(heard.reading.words, session.rules.language):
             return corrections.withdraw_objection
         case About.WRONG | About.ENTRY_RIGHT:
             return corrections.answer_about_entry
@@ -85,7 +85,7 @@ def _is_rest_of_number(session: DialogueSession, heard: UtteranceHeard) -> bool:
     """Whether it begins with a number that is no answer, or that continues the previous utterance's number."""
     said, rules = heard.reading, session.rules
     name = None if session.about is About.NEXT_OR_INSTEAD else session.asked.field
-    if not begins(said.words, rules.language):
+    if not number_head(said.words, rules.language):
         return False
     if are_one_number(session.breath.words, said.words, rules.language):
         return True
@@ -138,7 +138,7 @@ def _has_no_answer(session: DialogueSession, said: Reading) -> bool:
     """Whether an answer has no field; or lacks the asked one, and is talk, or unclear where a value is implausible."""
     if not said.fields or session.asked.field in said.fields:
         return not said.fields
-    counted = begins(said.words, session.rules.language) and not values_of(said)
+    counted = number_head(said.words, session.rules.language) and not values_of(said)
     unclear = session.asked.is_about_implausible_value and not all(map(values_in, said.fields.values()))
     behind_cue = replace(said, words=without_cue(said.words, session.rules.language), preface=None)
     return unclear or (begins_with_foreign_words(behind_cue, session.rules) and not counted)
@@ -168,7 +168,7 @@ def _relate_answer_to_claim(session: DialogueSession, heard: UtteranceHeard, sai
 
 def _are_different_identifiers(session: DialogueSession, before: FieldReading, said: FieldReading) -> bool:
     """Whether a full number that was not understood differs from this one: neither a part of it, nor begun anew."""
-    tells = session.rules.language.tells
+    tells = session.rules.language.in_id
     told, now = ([word for word in one.words if tells(word)] for one in (before, said))
     return len(told) >= SHORTEST_NAME and told[: len(now)] != now and now[: len(told)] != told
 
@@ -284,7 +284,7 @@ def compare_check_digits(session: DialogueSession, heard: UtteranceHeard) -> lis
     asked, draft, rules = session.asked, session.open_draft, session.rules
     ((name, value),) = asked.fields.items()
     checks = rules.catalogue.checks_of(str(rules.form[name].catalogue), str(value))
-    if proves(without_cue(heard.reading.words, rules.language), checks[asked.check], rules.language):
+    if is_check(without_cue(heard.reading.words, rules.language), checks[asked.check], rules.language):
         heard_so = with_yes(draft, name, value, heard.utterance_id)
         return drafting.revise_draft(
             session, heard, replace(heard_so, proved=(*draft.proved, agreement_mark(name, value)))

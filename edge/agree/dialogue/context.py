@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import corrects, from_now_on, points_at_last
+from dockvoice_protocol.forms.spoken import begins_with_last_one, is_correction, split_at_from_now_on
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word
 from edge.agree.decide import Rules
@@ -38,7 +38,7 @@ def apply_context(session: DialogueSession, said: Reading) -> tuple[Reading, tup
         return fill_from_context(session, said), ()
     alone, told = _split_off_lasting_words(session, said)
     if alone.fields.keys() <= set(once) and (told or _only_sets_context(session, alone)):
-        is_pointing = points_at_last(alone.words, session.rules.language)
+        is_pointing = begins_with_last_one(alone.words, session.rules.language)
         if is_pointing or not states_context(alone, session.rules) or begins_with_foreign_words(alone, session.rules):
             alone = with_unconfirmed(
                 alone, list(alone.fields)
@@ -57,10 +57,10 @@ def _split_off_lasting_words(session: DialogueSession, said: Reading) -> tuple[R
     Over an open entry a "no" before them may be about that: unchanged too.
     """
     rules, draft = session.rules, session.draft
-    found = from_now_on(said.words, rules.language)
+    found = split_at_from_now_on(said.words, rules.language)
     if found is None or any(word.confidence < rules.demands.uncalibrated for word in found[0]):
         return said, ()
-    if draft is not None and draft.act is not Act.CONTEXT and corrects(said.words, rules.language):
+    if draft is not None and draft.act is not Act.CONTEXT and is_correction(said.words, rules.language):
         return said, ()
     told, rest = found
     alone = read_part(said, rest, rules)
@@ -100,7 +100,7 @@ def _moves_elsewhere(session: DialogueSession, draft: Draft, said: Reading) -> b
         return False
     stood = all(own[name].is_taken if name in own else name in stands for name in said.fields)
     moves = stood and any(name in stands and one.value != stands[name].value for name, one in said.fields.items())
-    return moves and said.act is Act.RECORD and not corrects(said.words, session.rules.language)
+    return moves and said.act is Act.RECORD and not is_correction(said.words, session.rules.language)
 
 
 def _has_required_fields(fields: Mapping[str, FieldReading], form: Form) -> bool:

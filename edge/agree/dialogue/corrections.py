@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from dockvoice_protocol.forms.spoken import begins, corrects, cue, of_last_one, read, without_cue
+from dockvoice_protocol.forms.spoken import is_correction, last_entry_cue, leading_cue, number_head, read, without_cue
 from dockvoice_protocol.forms.spoken.folding import fold
-from dockvoice_protocol.forms.spoken.grammar.tokens import tokens
+from dockvoice_protocol.forms.spoken.grammar.tokens import tokenize
 from dockvoice_protocol.records import Act, FieldReading, Reading
 from edge.agree.bare_names import is_long_number
 from edge.agree.dialogue import amendments, claims, context, drafting, next_or_instead
@@ -45,7 +45,7 @@ def begin_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
             if may_rename_open_claim(session, heard.reading, whole=True)
             else ask_if_replaces_open(session, heard)
         )
-    if corrects(heard.reading.words, session.rules.language):
+    if is_correction(heard.reading.words, session.rules.language):
         return ask_if_replaces_open(session, heard)
     if relation is Relation.NAME and next_or_instead.may_correct_identifier(session, heard.reading):
         return next_or_instead.ask_next_or_instead(session, heard, drafting.read_with_acoustic_doubts(session, heard))
@@ -177,10 +177,10 @@ def _merge_correction(session: DialogueSession, heard: UtteranceHeard, said: Rea
     said = read_correction_of_number(draft.reading, said, session.rules)
     # A count as long as an identifier, without its unit, may be the next thing's identifier: "no, 951".
     language = session.rules.language
-    cues = {word.text for word in cue(heard.reading.words, language)}
+    cues = {word.text for word in leading_cue(heard.reading.words, language)}
     long = (name for name, one in said.fields.items() if is_long_number(one.value) and session.rules.form[name].units)
     said = with_unconfirmed(
-        said, [name for name in long if all(word in cues or language.tells(word) for word in said.fields[name].words)]
+        said, [name for name in long if all(word in cues or language.in_id(word) for word in said.fields[name].words)]
     )
     said = with_unconfirmed(said, _fields_denying_another_value(draft.reading, said))
     if not drafting.is_sure_correction(session, heard) and _changes_several_fields(session, said):
@@ -211,7 +211,7 @@ def _changes_several_fields(session: DialogueSession, said: Reading) -> bool:
 def _was_identified_later(session: DialogueSession) -> bool:
     """Whether an identifier of the open entry came in a later utterance than its first."""
     reading = session.open_draft.reading
-    began = {fold(token.heard) for token in tokens(reading.words, session.rules.language)}
+    began = {fold(token.heard) for token in tokenize(reading.words, session.rules.language)}
     names = [reading.fields[name] for name in session.rules.identifying_fields if name in reading.fields]
     return any(fold(word) not in began for one in names for word in one.words)
 
@@ -292,7 +292,7 @@ _WITH_ENTRY_BEFORE = OF_VALUE | {About.INSTEAD, About.NEXT_OR_INSTEAD, About.CLO
 def mark_correction_of_last(session: DialogueSession, said: Reading) -> Reading:
     """The reading, as a correction of the entry before where its words point at that: "the last one was eleven"."""
     last, draft, rules = session.recorded.last, session.draft, session.rules
-    pointing = of_last_one(said.words, rules.language)
+    pointing = last_entry_cue(said.words, rules.language)
     is_behind = draft is None or (
         session.about in _WITH_ENTRY_BEFORE and not session.recorded.replaces_recorded_entry(draft)
     )
@@ -309,7 +309,7 @@ def mark_correction_of_last(session: DialogueSession, said: Reading) -> Reading:
 
 def _mark_correction_while_asked(session: DialogueSession, said: Reading) -> Reading:
     """The reading, as a correction of a known field while another one is asked for: "no, rear"."""
-    name, takes_back = str(session.asked.field), corrects(said.words, session.rules.language)
+    name, takes_back = str(session.asked.field), is_correction(said.words, session.rules.language)
     is_answer = not session.rules.form[name].spoken.answers  # its answer may be any "no"
     is_answer = is_answer and name in read_as_answer_to(name, said, session.rules).fields
     is_value = any(one.value is not None for one in said.fields.values())
@@ -349,7 +349,7 @@ def recounts_held_entry(session: DialogueSession, heard: UtteranceHeard) -> bool
     One that begins with a label does not: "not dock C" sounds like it.
     """
     said, language = heard.reading, session.rules.language
-    return bool(said.fields) and said.act is Act.AMEND and bool(begins(without_cue(said.words, language), language))
+    return bool(said.fields and said.act is Act.AMEND and number_head(without_cue(said.words, language), language))
 
 
 def _replace_open_draft(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -503,7 +503,7 @@ def continue_without_cancelling(session: DialogueSession, heard: UtteranceHeard)
             drafting.reject_answer(session, heard) if entry is None else park_and_repeat_question(session, heard, entry)
         )
     named, recorded = session.identifiers_of(values_of(said)), session.find_named_entry(said)
-    corrected = corrects(said.words, session.rules.language)
+    corrected = is_correction(said.words, session.rules.language)
     if session.about is About.CLOSE and corrected and named and recorded is None:
         return [*drop_open_question(session), *_begin_after_no(session, heard)]
     if session.about is About.CANCEL and corrected and recorded is not None and said.fields.keys() == named.keys():

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dockvoice_protocol.field_roles import FieldRole
-from dockvoice_protocol.forms.spoken import cue
+from dockvoice_protocol.forms.spoken import leading_cue
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word
 from edge.agree.bare_names import SHORTEST_NAME, add_unclear_identifier
@@ -57,7 +57,7 @@ def read_with_acoustic_doubts(session: DialogueSession, heard: UtteranceHeard) -
 def is_sure_correction(session: DialogueSession, heard: UtteranceHeard) -> bool:
     """Whether it surely corrects or denies something: a breath may sound like a "no"."""
     said = heard.reading
-    cues, least = cue(said.words, session.rules.language), session.rules.demands.uncalibrated
+    cues, least = leading_cue(said.words, session.rules.language), session.rules.demands.uncalibrated
     return (bool(cues) or said.act is Act.AMEND) and all(word.confidence >= least for word in cues)
 
 
@@ -500,7 +500,7 @@ def ask_to_repeat(session: DialogueSession, heard: UtteranceHeard) -> list[Order
 def _may_name(session: DialogueSession, said: Reading) -> bool:
     """Whether it may name a thing: it has an identifying field, or `SHORTEST_NAME` digits."""
     rules = session.rules
-    digits = sum(len(word.text) if word.text.isdigit() else rules.language.tells(word.text) for word in said.words)
+    digits = sum(len(word.text) if word.text.isdigit() else rules.language.in_id(word.text) for word in said.words)
     return digits >= SHORTEST_NAME or any(name in said.fields for name in rules.identifying_fields)
 
 
@@ -519,7 +519,7 @@ def reject_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order
     """
     said, rules, draft = heard.reading, session.rules, session.open_draft
     context.forget_named_identifiers(session, said)
-    told = [word.text for word in said.words if rules.language.tells(word.text)]
+    told = [word.text for word in said.words if rules.language.in_id(word.text)]
     is_known = told and any(" ".join(told) in " ".join(one.words) for one in draft.reading.fields.values())
     is_command = said.act not in {Act.RECORD, Act.AMEND}
     if session.about in OF_VALUE and not is_command and has_correcting_word(said, rules):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from dockvoice_protocol.forms.spoken import cue, refuses
+from dockvoice_protocol.forms.spoken import cancels_open_entry, leading_cue
 from dockvoice_protocol.records import Act, FieldValue, NotUnderstood, Operator, Reading, Receipt
 from edge.agree.decide import NO_CIRCUMSTANCES, Circumstances, Rules, decide, is_unusable
 from edge.agree.dialogue.table import Event
@@ -79,11 +79,11 @@ class UtteranceHeard:
         if said.act in {Act.RECORD, Act.CONTEXT} or said.not_understood is not None:
             said_once = said.act is Act.CONTEXT
             return Event.CONTEXT if said_once else _OUTCOMES.get(self.verdict.outcome, Event.UNCLEAR)
-        heeded = cue(said.words, rules.language) if said.act is Act.AMEND else said.words
+        heeded = leading_cue(said.words, rules.language) if said.act is Act.AMEND else said.words
         if any(word.confidence < rules.demands.uncalibrated for word in heeded):
             return Event.UNCLEAR
         if said.command is None:
-            forgets = said.act is Act.CANCEL and refuses(said.words)
+            forgets = said.act is Act.CANCEL and cancels_open_entry(said.words)
             return Event.NEVER_MIND if forgets else _ACTS.get(said.act, Event.UNCLEAR)
         return _BY_NAME.get(said.command.value.replace("_", " "), Event.ASKED)
 

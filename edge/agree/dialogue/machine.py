@@ -16,7 +16,7 @@ from typing import Any
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import cancels, corrects, courteous
+from dockvoice_protocol.forms.spoken import cancels_after_no, is_correction, is_courtesy
 from dockvoice_protocol.records import Act, Operator, Reading, Shifted
 from edge.agree.bare_names import add_bare_identifier
 from edge.agree.decide import Rules
@@ -45,7 +45,7 @@ from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSes
 from edge.agree.dialogue.table import AGREEING, CLOSED, QUESTIONS, TABLE, Event, State, Step
 from edge.agree.off_talk import is_off_talk, mentions_entry
 from edge.agree.readings import find_differing_identifiers, mark_partial_recount
-from edge.records import Commit, Draft, Lately, Note, Park, Shift, StandingContext, Work
+from edge.records import Commit, Draft, Note, Park, RecentEntries, Shift, StandingContext, Work
 from edge.records.speech import Adjust, Earcon, Prompt, Say, Sound
 
 
@@ -268,7 +268,7 @@ class Dialogue:
         """The latest entries on record, with their state at the inventory."""
         return self._session.recorded
 
-    def set_recent_entries(self, lately: Lately) -> None:
+    def set_recent_entries(self, lately: RecentEntries) -> None:
         """Set the current entries on record, which the next event needs."""
         self._session.lately = lately
 
@@ -383,7 +383,7 @@ def _audit_input(session: DialogueSession, happening: Happening, event: Event) -
         return None
     said, language = happening.reading, session.rules.language
     counts = event in {Event.ENTRY, Event.PART, Event.SCANNED, Event.CORRECTION, Event.UNCLEAR}
-    amends = said.act is not Act.RECORD or corrects(said.words, language)
+    amends = said.act is not Act.RECORD or is_correction(said.words, language)
     renames = amends and corrections.may_rename_open_claim(session, said)
     return claims.UtteranceFacts(happening.utterance_id, said, amends, renames, counts)
 
@@ -453,7 +453,7 @@ def _classify_happening(session: DialogueSession, happening: Happening) -> Event
         return event
     if (bidden := _classify_sign_on_or_form(session, happening, event)) is not None:
         return bidden
-    if event is Event.TRAILER_DONE and courteous(happening.reading.words, session.rules.language):
+    if event is Event.TRAILER_DONE and is_courtesy(happening.reading.words, session.rules.language):
         # "That's all" closes a trailer while one is being unloaded; over a readback it counts as noise.
         event = (
             event if session.state is State.IDLE and trailers.find_current_place(session) is not None else Event.NOISE
@@ -484,7 +484,7 @@ def _names_another(session: DialogueSession, said: Reading) -> bool:
 
 def _surely_cancels(session: DialogueSession, said: Reading) -> bool:
     least = session.rules.demands.uncalibrated
-    return all(one.confidence >= least for one in said.words) and cancels(said.words, session.rules.language)
+    return all(one.confidence >= least for one in said.words) and cancels_after_no(said.words, session.rules.language)
 
 
 def _classify_sign_on_or_form(session: DialogueSession, heard: UtteranceHeard, event: Event) -> Event | None:
@@ -504,7 +504,7 @@ def _classify_over_readback(session: DialogueSession, heard: UtteranceHeard, eve
     if event is Event.UNCLEAR and session.state is State.HELD and corrections.recounts_held_entry(session, heard):
         return Event.CORRECTION
     if event in _LITTLE and (session.state is State.HELD or session.about is About.ENTRY_RIGHT):
-        if courteous(heard.reading.words, session.rules.language):
+        if is_courtesy(heard.reading.words, session.rules.language):
             # Such a claim needs an explicit yes.
             return Event.NOISE if session.open_draft.utterance_id in session.needs_yes else Event.YES
         if event is Event.UNCLEAR and is_off_talk(heard.reading, session.rules):

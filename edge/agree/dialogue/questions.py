@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.forms.model import FormField
-from dockvoice_protocol.forms.spoken import holds_check
+from dockvoice_protocol.forms.spoken import contains_check
 from dockvoice_protocol.records import Act, FieldReading, FieldValue
 from edge.agree.decide import AS_MEANT, NO_CIRCUMSTANCES, Circumstances, Rules, decide
 from edge.agree.dialogue.table import State
@@ -266,7 +266,7 @@ def _find_unproved_field(draft: Draft, verdict: Verdict, rules: Rules) -> FormFi
         if one.catalogue is None or value is None or agreement_mark(one.name, value) in draft.proved:
             continue
         checks, said = rules.catalogue.checks_of(one.catalogue, str(value)), draft.reading.fields.get(one.name)
-        known = said is not None and (said.is_taken or holds_check(said.words, checks, rules.language))
+        known = said is not None and (said.is_taken or contains_check(said.words, checks, rules.language))
         if checks and not known:
             return one
     return None

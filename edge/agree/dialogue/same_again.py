@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dockvoice_protocol.forms.model import FormField
-from dockvoice_protocol.forms.spoken import likewise, same_again
+from dockvoice_protocol.forms.spoken import split_at_same_again, split_at_same_place
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import Act, FieldReading, Reading, Word
 from edge.agree.decide import Rules
@@ -29,8 +29,8 @@ def copy_from_entry_before(session: DialogueSession, said: Reading) -> Reading:
     rules = session.rules
     asked = session.question.field if session.about in {About.FIELD, About.CHOICE} and session.question else None
     before = _entry_before(session, asked)
-    found = likewise(said.words, rules.form, rules.language, asked)
-    again = same_again(said.words, rules.language) if found is None and asked is None else None
+    found = split_at_same_place(said.words, rules.form, rules.language, asked)
+    again = split_at_same_again(said.words, rules.language) if found is None and asked is None else None
     if session.draft is not None and found is not None and found[0] in session.open_identifiers:
         before = LastEntry("", session.draft, session.open_identifiers)  # "same location": the open entry's
     if before is None or (found is None and again is None):

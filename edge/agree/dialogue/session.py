@@ -21,7 +21,7 @@ from edge.agree.dialogue.table import State
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations, where_expected
 from edge.agree.readings import values_in, values_of
 from edge.agree.terms import build_terms, find_spoken_units
-from edge.records import NOTHING_STANDS, Draft, LastEntry, Lately, Shift, StandingContext, Verdict
+from edge.records import NOTHING_STANDS, Draft, LastEntry, RecentEntries, Shift, StandingContext, Verdict
 from edge.records.speech import CONFIRMING, Prompt, Say, Terms
 
 MOST_EXTENSIONS = 3  # Extensions of a deadline by the start of speech; noise must not extend it for ever.
@@ -36,7 +36,7 @@ the rest."""
 LONGEST_UNLOADING = timedelta(days=1)
 """A trailer is unloaded within a day; on another day its number may be used again."""
 
-_NOT_LOOKED_UP = Lately(datetime(1970, 1, 1, tzinfo=UTC))
+_NOT_LOOKED_UP = RecentEntries(datetime(1970, 1, 1, tzinfo=UTC))
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +250,7 @@ class DialogueSession:
     read_back: Draft | None = None  # The standing context, as last read back.
     expected: Expectations = NOTHING_EXPECTED
     """The expected receipts as of the last utterance: a draft taken up from review is validated against them too."""
-    lately: Lately = _NOT_LOOKED_UP
+    lately: RecentEntries = _NOT_LOOKED_UP
     """The entries on record as of the last query."""
     scanned: tuple[tuple[Word, ...], float | None] = ((), None)
     """The last label, and when it was scanned, on the driver's clock: drops a double pull of the trigger."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dockvoice_protocol.forms.spoken import behind_sign_on, command, presented, with_work
+from dockvoice_protocol.forms.spoken import parse_command, speaker_name, split_sign_on, words_after_sign_on
 from dockvoice_protocol.records import Command, Operator, ShiftChange, Shifted
 from edge.agree.crew import SignOnCandidate, find_sign_on_candidates, render_unknown_name
 from edge.agree.dialogue import context, drafting, works
@@ -55,17 +55,17 @@ def _words_after_sign_on(session: DialogueSession, heard: UtteranceHeard) -> str
     """The words after "sign on", including a hesitation that is a name on the roster: French "ben"."""
     operators, language = session.settings.operators, session.rules.language
     if operators is not None and find_sign_on_candidates(
-        said := behind_sign_on(heard.reading.words, language), operators, language
+        said := words_after_sign_on(heard.reading.words, language), operators, language
     ):
         return said
-    asked = command(heard.reading.words, language)
+    asked = parse_command(heard.reading.words, language)
     return (asked.name if asked is not None else None) or ""
 
 
 def _candidates(session: DialogueSession, said: str) -> tuple[tuple[SignOnCandidate, ...], str | None]:
     """The operators and the form that were named together: "ben, counting"."""
     forms, language = session.works.forms, session.rules.language
-    both = with_work(said, forms, language) if len(forms) > 1 else None
+    both = split_sign_on(said, forms, language) if len(forms) > 1 else None
     alone = () if both is not None and session.settings.operators is None else _find_operators(session, said)
     return (alone, None) if alone or both is None else (_find_operators(session, both[0]), both[1])
 
@@ -161,7 +161,7 @@ def may_sign_on(session: DialogueSession, heard: UtteranceHeard) -> bool:
 
 def names_operator(session: DialogueSession, heard: UtteranceHeard) -> bool:
     """Whether the words are only an operator's name or number: "it's ana"."""
-    return bool(_find_operators(session, presented(heard.reading.words, session.rules.language)))
+    return bool(_find_operators(session, speaker_name(heard.reading.words, session.rules.language)))
 
 
 def ask_who(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:

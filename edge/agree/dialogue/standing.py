@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from dockvoice_protocol.forms.spoken import corrects, from_now_on
+from dockvoice_protocol.forms.spoken import is_correction, split_at_from_now_on
 from dockvoice_protocol.records import Act, Command, FieldReading
 from edge.agree.decide import NO_CIRCUMSTANCES
 from edge.agree.dialogue import amendments, answers, context, corrections, drafting, status
@@ -38,7 +38,7 @@ def set_context(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if session.state is State.HELD and not session.doubted:
         # As before the next entry; but a single field may correct the readback, so that is queued.
         said, language = heard.reading, session.rules.language
-        lasts = len(said.fields) > 1 or from_now_on(said.words, language) is not None
+        lasts = len(said.fields) > 1 or split_at_from_now_on(said.words, language) is not None
         alone = not lasts and said.fields.keys() <= draft.reading.fields.keys()
         left = drafting.queue_open_draft(session) if alone else drafting.commit_draft(session)
         return [*left, *_begin_context(session, heard)]
@@ -69,8 +69,8 @@ def _change_open_context(session: DialogueSession, heard: UtteranceHeard, draft:
 def _as_answer_to_open(session: DialogueSession, heard: UtteranceHeard) -> UtteranceHeard:
     """The utterance as an answer to the open question."""
     words, language = heard.reading.words, session.rules.language
-    lasting = from_now_on(words, language)
-    act = Act.AMEND if corrects(words, language) else Act.RECORD
+    lasting = split_at_from_now_on(words, language)
+    act = Act.AMEND if is_correction(words, language) else Act.RECORD
     said = replace(heard.reading, words=tuple(lasting[1]), preface=None) if lasting else heard.reading
     return replace(heard, reading=replace(said, act=act))
 
@@ -109,7 +109,7 @@ def _queue_or_reject(session: DialogueSession, heard: UtteranceHeard) -> list[Or
     is_held = session.state is State.HELD
     if heard.reading.act is not Act.RECORD:
         return drafting.doubt_held_entry(session, heard) if is_held else drafting.reject_answer(session, heard)
-    if _accepts_open_context(session, heard) and not corrects(heard.reading.words, session.rules.language):
+    if _accepts_open_context(session, heard) and not is_correction(heard.reading.words, session.rules.language):
         return [*drafting.commit_draft(session), *drafting.begin_entry(session, heard)]
     waits = drafting.queue_utterance(session, heard, heard.reading)
     return [*waits, *(session.ask(session.is_entry_right) if is_held else [session.say_question(session.asked)])]

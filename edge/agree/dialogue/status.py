@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from dockvoice_protocol.forms.spoken import FEW, break_reason, is_among
+from dockvoice_protocol.forms.spoken import FEW, is_listed_command, parse_break_reason
 from dockvoice_protocol.records import Act, Command
 from edge.agree.dialogue import amendments, context, drafting, shifts, works
 from edge.agree.dialogue.events import Hardware, Started, UtteranceHeard
@@ -84,7 +84,7 @@ def say_pending_counts(session: DialogueSession, _: UtteranceHeard) -> list[Say]
 
 def say_last_entries(session: DialogueSession, heard: UtteranceHeard) -> list[Say]:
     """Read out the last entry, or the last few."""
-    if is_among(FEW, heard.reading.words, session.rules.language):
+    if is_listed_command(FEW, heard.reading.words, session.rules.language):
         own = [one for one in session.recorded.list_standing_entries() if session.own_entry_or_none(one) is not None][
             :MOST_TOLD
         ]
@@ -178,7 +178,7 @@ def begin_pause(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
     Another reason during a break begins another break.
     """
-    reason = break_reason(heard.reading.words, session.rules.language)
+    reason = parse_break_reason(heard.reading.words, session.rules.language)
     if session.state is State.PAUSED and reason in {None, session.on_break}:
         return record_utterance(session, heard)
     orders: list[Order] = []

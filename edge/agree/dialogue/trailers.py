@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import LACKING, TODAY, is_among
+from dockvoice_protocol.forms.spoken import LACKING, TODAY, is_listed_command
 from dockvoice_protocol.instants import to_zone
 from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, Reading, ReceivingPlace
 from edge.agree.decide import Rules
@@ -115,7 +115,7 @@ def _choose_expected_number(
 def say_missing_pallets(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
     """Say which announced pallets were not received; or what the open entry still lacks."""
     form = find_receiving_form(session)
-    if session.question is not None and is_among(LACKING, heard.reading.words, session.rules.language):
+    if session.question is not None and is_listed_command(LACKING, heard.reading.words, session.rules.language):
         return status.repeat_after_query(session)
     if not form.places_received:
         return status.say_pending_counts(session, heard)
@@ -141,7 +141,7 @@ def say_totals(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]
 def say_count_so_far(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
     """The count so far: of the shift if asked for, of the trailer that is named or current, else of the dock."""
     form, named = session.rules.form, values_of(heard.reading)
-    if session.operator is not None and is_among(TODAY, heard.reading.words, session.rules.language):
+    if session.operator is not None and is_listed_command(TODAY, heard.reading.words, session.rules.language):
         return [Say(Prompt.TOTAL, slots={"name": session.operator})]
     if named_place(form, named) is not None or (not named and find_current_place(session) is not None):
         return say_totals(session, heard)

@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import replace
 
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import work_named
+from dockvoice_protocol.forms.spoken import parse_work
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.records import Act
 from edge.agree.dialogue import drafting
@@ -36,7 +36,7 @@ def chooses_form(session: DialogueSession, heard: UtteranceHeard) -> bool:
         return False
     if any(one.value is not None for one in said.fields.values()):
         return False
-    bid = work_named(said.words, session.works.forms, rules.language)
+    bid = parse_work(said.words, session.works.forms, rules.language)
     if bid is None or (said.fields and (bid.role != "switch" or bid.form is None)):
         return False
     if heard.is_indistinct(rules) or any(word.confidence < rules.demands.uncalibrated for word in said.words):
@@ -47,7 +47,7 @@ def chooses_form(session: DialogueSession, heard: UtteranceHeard) -> bool:
 
 def switch_form(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Change to another form; what is open must be finished first, as before a sign-off."""
-    bid = work_named(heard.reading.words, session.works.forms, session.rules.language)
+    bid = parse_work(heard.reading.words, session.works.forms, session.rules.language)
     form = None if bid is None else session.works.find_form(bid.form)
     noted = heard.note_as_heeded(Reason.COMMAND)
     if form is None:

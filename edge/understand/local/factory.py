@@ -20,9 +20,9 @@ from dockvoice_protocol import forms, languages
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import command_phrases, further, phrases, work_phrases
+from dockvoice_protocol.forms.spoken import command_phrases, further_sentences, sample_sentences, work_phrases
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language, language_named
-from dockvoice_protocol.forms.spoken.sentences import conversational
+from dockvoice_protocol.forms.spoken.sentences import replies
 from dockvoice_protocol.records.master import Cells
 from edge.config import Engine, Settings
 from edge.ports import Interpreter
@@ -75,7 +75,7 @@ def make_recogniser(
     if weights is not None:
         called = _select_known_names(names, partial(vosk_knows, weights)) if converses else None
         expected = load_sentences(settings.cache / "grammars", form, catalogue, called, works)
-        beside = (*ENGLISH.remarks(), *further(form, catalogue))
+        beside = (*ENGLISH.remarks(), *further_sentences(form, catalogue))
         hearing = partial(VoskInterpreter, weights, form, catalogue, expected, beside)
         return hearing(converses=converses, awaited=awaited, curves=curves_for(weights.name, wanted.calibration))
     if wanted.engine == "auto" and spoken is ENGLISH:
@@ -182,7 +182,7 @@ def load_sentences(
     kept = directory / _cache_name(form, catalogue, names, works)
     if (found := _read_cached(kept)) is not None:
         return found
-    made = (*phrases(form, catalogue), *(() if names is None else conversational(form, catalogue, names, works)))
+    made = (*sample_sentences(form, catalogue), *(() if names is None else replies(form, catalogue, names, works)))
     _write_cached(kept, made)
     return made
 

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import expected
+from dockvoice_protocol.forms.spoken import expect_more
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
 from dockvoice_protocol.records import Expectation, FieldReading, Reading, Word
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Utterance
@@ -191,7 +191,7 @@ class OnDeviceInterpreter(ABC):
 
     def _expected(self, words: Sequence[Word], fields: Mapping[str, FieldReading]) -> Expectation:
         known = (self._form, self._catalogue, self._language)
-        return expected(words, fields, *known, converses=self._converses, awaited=self._awaited())
+        return expect_more(words, fields, *known, converses=self._converses, awaited=self._awaited())
 
     def _lacks_several(self, fields: Mapping[str, FieldReading]) -> bool:
         """Whether the entry was begun and lacks two or more fields."""

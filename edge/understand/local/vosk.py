@@ -26,8 +26,8 @@ import vosk
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import read_transcript, understood
-from dockvoice_protocol.forms.spoken.confusable import Rival, rivalry
+from dockvoice_protocol.forms.spoken import read_meaning, read_transcript
+from dockvoice_protocol.forms.spoken.confusable import Rival, classify_rival
 from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.forms.spoken.reader import Explained
 from dockvoice_protocol.forms.spoken.rough import rough_sentences
@@ -126,13 +126,13 @@ class VoskInterpreter(OnDeviceInterpreter):
 
     def _propose(self, hearings: Sequence[Sequence[Alternative]], explained: Explained) -> Reading:
         words, fields = find_likeliest(hearings, lambda words: self._read(words, explained), self._allows)
-        meant = understood(words, self._form, self._catalogue, explained=explained)
+        meant = read_meaning(words, self._form, self._catalogue, explained=explained)
         before = meant.preface_words(longer_than_s=NOISE_S)
         sure = {name: self._calibrated(field) for name, field in fields.items()}
         return build_reading(self.name, self._form, self._catalogue, words, sure, preface=before, meant=meant)
 
     def _calibrated(self, field: FieldReading) -> FieldReading:
-        curve = self._curves[rivalry(field.value, field.runner_up)]
+        curve = self._curves[classify_rival(field.value, field.runner_up)]
         return replace(field, confidence=curve.probability(field.confidence), calibrated=True)
 
     def _allows(self, name: str, value: FieldValue) -> bool:

@@ -12,10 +12,10 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from dockvoice_protocol.languages import LANGUAGES, table
+from dockvoice_protocol.languages import LANGUAGES, load_table
 from dockvoice_protocol.records import Hallucination
 
-_CAPTIONS = [table(code, "grammar")["captions"] for code in LANGUAGES]
+_CAPTIONS = [load_table(code, "grammar")["captions"] for code in LANGUAGES]
 _STOCK_PHRASES = frozenset(phrase for captions in _CAPTIONS for phrase in captions["phrases"])
 """Each is small letters and spaces, as `_words` leaves them."""
 _CREDITS = tuple(phrase for captions in _CAPTIONS for phrase in captions["credits"])

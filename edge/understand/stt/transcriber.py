@@ -18,7 +18,7 @@ import soundfile
 from pydantic import ValidationError
 
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.languages import LANGUAGES, table
+from dockvoice_protocol.languages import LANGUAGES, load_table
 from dockvoice_protocol.records import Hallucination, Transcript, Usage, Word
 from edge.config import TranscriberSettings
 from edge.ports import Transcriber
@@ -99,7 +99,7 @@ class Expected:
         """The language with a region: "de-AT"."""
         if self.short != self.language or self.short not in LANGUAGES:
             return self.language.replace("_", "-")
-        return str(table(self.short, "voices")["region"])
+        return str(load_table(self.short, "voices")["region"])
 
 
 def label_hints(form: Form, language: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 from starlette.responses import Response
 
-from dockvoice_protocol.instants import instant
+from dockvoice_protocol.instants import parse_iso
 from inventory.audit import deeds
 from inventory.console import parameters
 from inventory.console.accounts import Role
@@ -83,7 +83,7 @@ def _entry_page(context: RequestContext) -> Response:
         entry=found,
         flags=flags,
         struck=any(flag.struck for flag in flags),
-        said_at=instant(str(found.event.get("time"))),
+        said_at=parse_iso(str(found.event.get("time"))),
         steps=steps,
         stands=next((one for one in reversed(steps) if one.state == "current"), None),
         recordings=recordings_of_event(context, found.event, found.site, found.device) if is_valid else [],

@@ -57,7 +57,7 @@ Name = Annotated[str, AfterValidator(_require_topic_level)]
 
 
 class MqttVersion(StrEnum):
-    """The version of MQTT."""
+    """The MQTT version to use: 5, 3.1.1, or tried in turn."""
 
     AUTO = "auto"
     V5 = "5"

@@ -37,7 +37,7 @@ _SHOWN = 60  # Characters of a wrong value that are repeated: enough to find it,
 
 @dataclass(frozen=True, slots=True)
 class _ConfigFault:
-    """One fault in the settings."""
+    """One fault in the settings, with the source that it comes from."""
 
     origin: str  # A file, `environment`, `credentials` or `command line`.
     told: str
@@ -205,7 +205,7 @@ class Layered(BaseSettings):
 
     @property
     def unit_cache(self) -> Path | None:
-        """The unit's cache directory."""
+        """The cache directory of the unit that reads this settings file; None without one."""
         return self._unit_directory(self.unit.cache if self.unit else None)
 
     def _unit_directory(self, place: Path | None) -> Path | None:
@@ -326,7 +326,7 @@ def _credential_files(prefix: str) -> dict[str, Path]:
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
         # utf-8-sig: some editors on Windows begin a file with a byte order mark.
-        return tomllib.loads(plain_file.content(path).decode("utf-8-sig"))
+        return tomllib.loads(plain_file.read_regular(path).decode("utf-8-sig"))
     except FileNotFoundError:
         raise UnreadableInput(f"{path}: no such file; name another with --config") from None
     except OSError as fault:

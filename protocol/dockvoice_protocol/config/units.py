@@ -58,7 +58,7 @@ def read_secret(path: Path) -> str:
     """Read the secret in a file. Raises Misconfigured."""
     try:
         # An editor ends a file with a line break, and some with a carriage return before it: neither is the secret's.
-        return plain_file.content(path).decode("utf-8").rstrip("\r\n")
+        return plain_file.read_regular(path).decode("utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as fault:
         raise Misconfigured(
             f"credential {path}: cannot be read ({describe_os_error(fault)}); write it again as UTF-8 text"

@@ -31,8 +31,8 @@ from dockvoice_protocol.records.master import (
     Cells,
     MasterData,
     Row,
-    alternatives,
     list_faults,
+    split_alternatives,
     unit_faults,
     word_faults,
 )
@@ -53,7 +53,7 @@ class Catalogue:
     versions: Mapping[str, int] = field(default_factory=dict)
     """By kind, the version of the published list in it; kinds that are missing here come from files."""
     words: tuple[Cells, ...] = ()
-    """Published words, in addition to those of the forms (`taught`)."""
+    """Published words, in addition to those of the forms (`with_published_words`)."""
 
     @classmethod
     def load(cls, directory: Path) -> Catalogue:
@@ -141,7 +141,7 @@ _Line = tuple[int, list[str]]  # Line number and cells.
 def _read_lines(path: Path) -> list[_Line]:
     try:
         # utf-8-sig: spreadsheets put a byte order mark before the header.
-        text = plain_file.content(path, plain_file.LINES).decode("utf-8-sig")
+        text = plain_file.read_regular(path, plain_file.LINES).decode("utf-8-sig")
         reader = csv.reader(StringIO(text, newline=""), strict=True)
         return [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
     except (OSError, UnicodeDecodeError) as fault:
@@ -165,7 +165,7 @@ def _parse_rows(lines: list[_Line], path: Path) -> tuple[list[Row], list[str]]:
 
 
 def _spoken_ways(cells: Cells) -> tuple[str, ...]:
-    return alternatives(cells.get("spoken", ""))
+    return split_alternatives(cells.get("spoken", ""))
 
 
 def _parse_checks(rows: Iterable[Cells]) -> dict[str, tuple[str, ...]]:

@@ -82,7 +82,7 @@ class Element:
 
 
 class _Faulty(Exception):
-    """The scanned text has this fault."""
+    """Raised where a scanned text has this fault."""
 
     def __init__(self, fault: ScanFault) -> None:
         super().__init__(fault)

@@ -31,7 +31,7 @@ from dockvoice_protocol.forms.model import (
     Wording,
 )
 from dockvoice_protocol.forms.pattern import SEPARATORS, Shape
-from dockvoice_protocol.forms.spoken.commands import command
+from dockvoice_protocol.forms.spoken.commands import parse_command
 from dockvoice_protocol.forms.spoken.folding import Phrase, phrase
 from dockvoice_protocol.forms.spoken.kinds import KINDS
 from dockvoice_protocol.forms.spoken.kinds.kind import FieldKind
@@ -101,7 +101,7 @@ def form_from_schema(schema: Any, name: str, where: str) -> Form:
         terminator=voice.get("terminator"),
         template=voice["readback"],
         schema=MappingProxyType(schema),
-        identifies=_identifies(schema),
+        identifies=_identifying_fields(schema),
         context=tuple(voice.get("context", ())),
         closes=voice.get("closes"),
         roles=MappingProxyType(roles),
@@ -112,7 +112,7 @@ def form_from_schema(schema: Any, name: str, where: str) -> Form:
     )
 
 
-def _identifies(schema: Mapping[str, Any]) -> tuple[str, ...]:
+def _identifying_fields(schema: Mapping[str, Any]) -> tuple[str, ...]:
     """The identifying fields: the form's `identifies`, else its required identifiers."""
     named = [name for name, one in schema["properties"].items() if one["x-voice"].get("identifier")]
     return tuple(schema["x-voice"].get("identifies", [name for name in named if name in schema["required"]]))
@@ -126,7 +126,7 @@ def _keyword_by_language(name: str, schema: Mapping[str, Any]) -> Iterator[tuple
 
 def _read_text(path: Path) -> str:
     try:
-        return plain_file.content(path).decode("utf-8")
+        return plain_file.read_regular(path).decode("utf-8")
     except FileNotFoundError:
         raise Misconfigured(f"{path}: no such file; a form is a file named NAME{SUFFIX}") from None
     except (OSError, UnicodeDecodeError) as fault:
@@ -454,7 +454,7 @@ class _FieldWords:
     """True for words for "true" and for units, which may also be the label: "sealed: yes", "two short", "short two"."""
 
     def reserved_words(self, language: Language, *, spells: bool) -> list[str]:
-        """The reserved words in it, if they make it unusable; `spells`: values of the form may hold letters."""
+        """The reserved words among these, if they make them unusable; `spells`: values of the form may hold letters."""
         said = phrase(self.words)
         taken = [word for word in said if _is_reserved(language, word, spells=spells)]
         if self.is_value:  # "no milk": its other words distinguish it
@@ -464,7 +464,7 @@ class _FieldWords:
 
 
 def _words_in(code: str, field: str, keywords: Mapping[str, Any]) -> Iterator[_FieldWords]:
-    """The words of a field in a language."""
+    """A field's words in a language, each kind with its JSON pointer."""
     if code == OWN_LANGUAGE:
         voice = keywords["x-voice"]
         where = metaschema.format_pointer("properties", field, "x-voice")
@@ -503,7 +503,7 @@ def _is_reserved(language: Language, word: str, *, spells: bool) -> bool:
     """
     if language.spells(word):
         return spells and any(word in code for code in CODE_WORDS)
-    return word in language.hesitations or (word,) in language.cues or language.tells(word)
+    return word in language.hesitations or (word,) in language.cues or language.in_id(word)
 
 
 def _opening_faults(fields: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
@@ -533,7 +533,7 @@ def _opening_fault(opening: Phrase, fields: Mapping[str, Any], language: Languag
             return f"holds {word!r}, which is a number, a letter, a filler or a correction; leave that out"
     if denials := said.intersection(language.moods["denials"]):
         return f"holds {' '.join(min(denials))!r}, which says that something is not so; name another"
-    if command([Word(word, at, at + 1.0, 1.0) for at, word in enumerate(opening)], language) is not None:
+    if parse_command([Word(word, at, at + 1.0, 1.0) for at, word in enumerate(opening)], language) is not None:
         return "is a command to the device; name another"
     return None
 

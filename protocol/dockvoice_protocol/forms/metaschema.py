@@ -105,7 +105,7 @@ def _voice_schema(spoken: Iterable[FieldKind], /, *required: str, **more: Any) -
 
 
 def _kinds_of_type(name: str) -> list[FieldKind]:
-    """The kinds with values of a JSON type."""
+    """The field kinds with values of a JSON type."""
     return [kind for kind in KINDS.values() if kind.type == name]
 
 
@@ -348,7 +348,7 @@ def _rules_for(keywords: object) -> Mapping[str, Any]:
 def _rule_faults(part: object, rules: Mapping[str, Any], where: tuple[str | int, ...]) -> Iterator[Fault]:
     errors = SchemaValidator(rules).iter_errors(part)
     for error in sorted(errors, key=lambda error: [str(step) for step in error.absolute_path]):
-        yield from _faults_of(error, where)
+        yield from _to_faults(error, where)
 
 
 def format_pointer(*path: object) -> str:
@@ -356,7 +356,7 @@ def format_pointer(*path: object) -> str:
     return "#" + "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
-def _faults_of(error: ValidationError, before: tuple[str | int, ...]) -> Iterator[Fault]:
+def _to_faults(error: ValidationError, before: tuple[str | int, ...]) -> Iterator[Fault]:
     where = (*before, *error.absolute_path)
     # Their types depend on the broken keyword, which the library's annotations cannot express.
     rule: Any = error.schema

@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.forms.element_strings import Element
 from dockvoice_protocol.forms.pattern import Shape
-from dockvoice_protocol.records import FieldValue, plain, to_decimal
+from dockvoice_protocol.records import FieldValue, format_number, to_decimal
 
 OWN_LANGUAGE = "en"
 """The language of a field's own labels and units, and of the on-device recogniser."""
@@ -122,22 +122,22 @@ class Gs1(StrEnum):
 
     @property
     def lengths(self) -> tuple[int, ...]:
-        """The valid numbers of digits."""
+        """The numbers of digits that the key may have."""
         return (18,) if self is Gs1.SSCC else (8, 12, 13, 14)
 
-    def holds(self, value: str) -> bool:
+    def is_valid(self, value: str) -> bool:
         """Whether the value has a valid length and check digit."""
         digits = value.isascii() and value.isdigit()
         return digits and len(value) in self.lengths and int(value[-1]) == _gs1_check_digit(value[:-1])
 
     def checked(self, value: str) -> str:
-        """The value itself. Raises ValueError where it is invalid."""
-        if not self.holds(value):
+        """Return the value itself. Raises ValueError where it is invalid."""
+        if not self.is_valid(value):
             raise ValueError(f"is no {self.upper()}: the check digit or the length does not fit")
         return value
 
     def sample(self, random: Random) -> str:
-        """A random valid key."""
+        """A random key with its check digit."""
         payload = "".join(random.choice("0123456789") for _ in range(random.choice(self.lengths) - 1))
         return f"{payload}{_gs1_check_digit(payload)}"
 
@@ -152,7 +152,7 @@ _OF_LETTERS = dict(zip(ascii_uppercase, (one for one in range(10, 39) if one % 1
 """Values of letters in a container's check digit: 10 to 38 without multiples of 11."""
 
 
-def is_container(value: str) -> bool | None:
+def is_valid_container(value: str) -> bool | None:
     """Whether the check digit of a freight container is right, by ISO 6346; None for any other string.
 
     Its number has four letters, the last of which is U, J or Z, and seven digits.
@@ -199,7 +199,7 @@ class Wording:
 
 @dataclass(frozen=True, slots=True)
 class Usual:
-    """A closed interval."""
+    """The closed interval of a field's usual sizes."""
 
     least: float
     most: float
@@ -260,7 +260,7 @@ class FormField:
 
     @property
     def shape(self) -> Shape | None:
-        """The parsed pattern."""
+        """The field's pattern, parsed."""
         return None if self.pattern is None else Shape.read(self.pattern)
 
     @property
@@ -275,7 +275,7 @@ class FormField:
 
     @property
     def item(self) -> FormField:
-        """The field of one value of its list."""
+        """The field of one value, for a field that holds a list."""
         return self if self.many is None else replace(self, kind="string", many=None, distinct=False)
 
     @property
@@ -286,7 +286,7 @@ class FormField:
             least, most = max(shape.least, least or 0), min(shape.most, math.inf if most is None else most)
         return -math.inf if least is None else least, math.inf if most is None else most
 
-    def types(self, value: object) -> bool:
+    def has_type(self, value: object) -> bool:
         """Whether the value has the field's type; a bool is no number."""
         match self.kind:
             case "string":
@@ -302,7 +302,7 @@ class FormField:
 
     def allows(self, value: FieldValue) -> bool:
         """Whether a value has the field's type and satisfies the form's rules."""
-        if not self.types(value):
+        if not self.has_type(value):
             return False
         if isinstance(value, tuple):
             so_many = self.many is not None and len(value) in self.many
@@ -330,8 +330,8 @@ class FormField:
     def _has_wrong_check_digit(self, value: str) -> bool:
         """By the field's GS1 key; without one, where `usual` is set, by a container's check digit."""
         if self.check_digit is not None:
-            return not self.check_digit.holds(value)
-        return self.usual is not None and is_container(value) is False
+            return not self.check_digit.is_valid(value)
+        return self.usual is not None and is_valid_container(value) is False
 
     def is_usual(self, value: FieldValue) -> bool:
         """Whether a value is usual: by its size, or as a GS1 key, a container or a trailer's number.
@@ -344,8 +344,8 @@ class FormField:
             return True
         if not isinstance(value, str):
             return False
-        marked = is_container(value) is True or _MARKED_BY_CARRIER.fullmatch(value) is not None
-        return marked or any(key.holds(value) for key in Gs1)
+        marked = is_valid_container(value) is True or _MARKED_BY_CARRIER.fullmatch(value) is not None
+        return marked or any(key.is_valid(value) for key in Gs1)
 
     def wording(self, language: str) -> Wording:
         """The field's words in one language; English where the form has none."""
@@ -359,7 +359,7 @@ class FormField:
             more, labels=(*self.labels, *more.labels), units=units, codes={**self.codes, **more.codes}, ask=None
         )
 
-    def called(self, value: str, language: str) -> str:
+    def name_of(self, value: str, language: str) -> str:
         """The name of an `enum` value in one language; the value itself where the form has none."""
         return self.wording(language).values.get(value, (value,))[0]
 
@@ -372,22 +372,22 @@ class FormField:
             return ""
         return next(iter(self.units.items()), ("", ""))[value == 1]
 
-    def shown(self, value: FieldValue) -> str:
+    def to_text(self, value: FieldValue) -> str:
         """A value as text: `7 4 2`, `52.5`, `2027-03-05`, `yes`, `A 1 and A 2`."""
         match value:
             case bool():
                 named = self.wording(OWN_LANGUAGE)
                 return next(iter(named.true if value else named.false), "yes" if value else "no")
             case int() | float():
-                return plain(value)
+                return format_number(value)
             case tuple():
-                return " and ".join(self.shown(one) for one in value)
+                return " and ".join(self.to_text(one) for one in value)
             case str():
                 return " ".join(value) if self.spoken.spelt else value
 
     def read_back(self, value: FieldValue, code: FieldValue | None = None) -> str:
         """The value formatted by the readback template: `pallet 7 4 2`, `12 units`, `dock B`; `code`: its unit's."""
-        return self.readback.format(value=self.shown(value), unit=self.unit(value, code)).strip()
+        return self.readback.format(value=self.to_text(value), unit=self.unit(value, code)).strip()
 
 
 @dataclass(frozen=True, eq=False)
@@ -442,12 +442,12 @@ class Form:
         return next(field for field in self.fields if field.name == name)
 
     def names(self, language: str) -> tuple[str, ...]:
-        """Names of the work in one language; English ones where the form has none."""
+        """The form's names in one language; English ones where it has none."""
         return self.called.get(language) or self.called.get(OWN_LANGUAGE) or (self.spoken_name,)
 
     @cached_property
     def model(self) -> type[BaseModel]:
-        """A pydantic model of an entry. Strict: "12" and 12.0 are no integers, 7 is no string."""
+        """The pydantic model that validates an entry. Strict: "12" and 12.0 are no integers, 7 is no string."""
         fields: dict[str, Any] = {field.name: _annotation(field) for field in self.fields}
         config = ConfigDict(strict=True, extra="forbid", frozen=True)
         return create_model(self.title.title().replace(" ", ""), __config__=config, **fields)
@@ -469,7 +469,7 @@ class Form:
         unit = self.unit_field(name)
         return None if unit is None else fields.get(unit.name)
 
-    def by_itself(self, field: FormField, fields: Mapping[str, FieldValue]) -> bool:
+    def is_read_back_alone(self, field: FormField, fields: Mapping[str, FieldValue]) -> bool:
         """Whether a field of an entry is read back by itself, not as the unit in its count's readback."""
         counted = None if field.unit_of is None else self[field.unit_of]
         return field.name in fields and not (
@@ -497,7 +497,7 @@ class Form:
         told = {
             field.name: field.read_back(fields[field.name], self.unit_in(field.name, fields))
             for field in self.fields
-            if self.by_itself(field, fields)
+            if self.is_read_back_alone(field, fields)
         }
         named = _placeholders(self.template)
         if not all(name in told for name in named):

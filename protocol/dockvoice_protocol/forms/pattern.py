@@ -46,13 +46,13 @@ class CharacterRun:
 
     @property
     def separates(self) -> bool:
-        """Whether it is one separator."""
+        """Whether this run of a pattern is one separator."""
         return self.characters in SEPARATORS
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A parsed pattern."""
+    """A field's pattern, parsed into runs of characters."""
 
     parts: tuple[CharacterRun, ...]
 
@@ -73,7 +73,7 @@ class Shape:
 
     @property
     def characters(self) -> frozenset[str]:
-        """Every valid character."""
+        """Every character that the pattern allows."""
         return frozenset(character for part in self.parts for character in part.characters)
 
     @property
@@ -96,12 +96,12 @@ class Shape:
 
     @property
     def most(self) -> int:
-        """The maximum length."""
+        """The maximum length of a value of this pattern."""
         return sum(part.most for part in self.parts)
 
     @property
     def least(self) -> int:
-        """The minimum length."""
+        """The minimum length of a value of this pattern."""
         return sum(part.least for part in self.parts)
 
     def sample(self, random: Random, longest: int) -> str:

@@ -15,11 +15,11 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import form_from_schema
 from dockvoice_protocol.forms.model import OWN_LANGUAGE, Form
 from dockvoice_protocol.forms.spoken import check
-from dockvoice_protocol.forms.spoken.commands import command
+from dockvoice_protocol.forms.spoken.commands import parse_command
 from dockvoice_protocol.forms.spoken.folding import phrase
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
 from dockvoice_protocol.forms.spoken.language import language_named
-from dockvoice_protocol.forms.spoken.reader import lexicon
+from dockvoice_protocol.forms.spoken.reader import lexicon_of
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import Word
 from dockvoice_protocol.records.master import UNIT, WORDS, Cells
@@ -46,7 +46,7 @@ class AlreadyKnown(Misconfigured):
     """The form's file has the same word with the same meaning."""
 
 
-def taught(form: Form, words: Iterable[Cells], catalogue: Catalogue) -> Form:
+def with_published_words(form: Form, words: Iterable[Cells], catalogue: Catalogue) -> Form:
     """The form with the words published for it; the form itself where there are none.
 
     Raises ManyFaults with the faults of each word.
@@ -69,12 +69,12 @@ def taught(form: Form, words: Iterable[Cells], catalogue: Catalogue) -> Form:
     return form_from_schema(schema, form.name, f"form {form.name!r} with the words published")
 
 
-def teach(forms: Iterable[Form], catalogue: Catalogue) -> tuple[Form, ...]:
+def with_words(forms: Iterable[Form], catalogue: Catalogue) -> tuple[Form, ...]:
     """The forms, each with the catalogue's words for it, checked against the catalogue's values.
 
     Raises Misconfigured.
     """
-    learned = tuple(taught(form, catalogue.words, catalogue) for form in forms)
+    learned = tuple(with_published_words(form, catalogue.words, catalogue) for form in forms)
     for form in learned:
         check(form, catalogue)
     return learned
@@ -133,12 +133,12 @@ def _add_unit(schema: Mapping[str, Any], name: str, wording: dict[str, Any], mea
 def _collisions(form: Form, catalogue: Catalogue, row: Cells) -> Iterator[str]:
     """Existing meanings of the word that `form_from_schema` does not check."""
     said, language = phrase(row["word"]), language_named(row["language"])
-    for use in lexicon(form, catalogue, language).uses(said):
+    for use in lexicon_of(form, catalogue, language).uses(said):
         if use.role is Role.VALUE:
             yield f"{row['word']!r}: says {use.value!r} of {use.field!r} already"
         elif use.role in _OF_LANGUAGE or (use.role is Role.MOOD and use.value != _STRANGERS):
             yield f"{row['word']!r}: is a word by which the language corrects, denies, asks or doubts; choose another"
-    if command(_to_words(said), language) is not None:
+    if parse_command(_to_words(said), language) is not None:
         yield f"{row['word']!r}: is a command to the device; choose another"
 
 

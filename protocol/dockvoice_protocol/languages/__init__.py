@@ -24,6 +24,6 @@ LANGUAGES = (
 
 
 @cache
-def table(code: str, file: str) -> Mapping[str, Any]:
+def load_table(code: str, file: str) -> Mapping[str, Any]:
     """A parsed file of a language: its `grammar`, its `prompts` or its `voices`."""
     return tomllib.loads((_DIRECTORY / code / f"{file}.toml").read_text(encoding="utf-8"))

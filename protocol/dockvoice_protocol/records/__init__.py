@@ -18,7 +18,7 @@ from dockvoice_protocol.records.reading import (
     Transcript,
     Usage,
     Word,
-    plain,
+    format_number,
     to_decimal,
     written,
 )

@@ -57,7 +57,7 @@ class MasterData:
 
     @property
     def withdrawn(self) -> bool:
-        """Whether it was withdrawn: devices use their own files again."""
+        """Whether this master data was withdrawn: devices use their own files again."""
         return not self.rows
 
 
@@ -89,7 +89,7 @@ def _to_number(value: Decimal) -> int | float:
     return int(value) if value == value.to_integral_value() else float(value)
 
 
-def alternatives(cell: str) -> tuple[str, ...]:
+def split_alternatives(cell: str) -> tuple[str, ...]:
     """Split a cell into its alternatives."""
     return tuple(words.strip() for words in cell.split(_BETWEEN) if words.strip())
 
@@ -104,7 +104,7 @@ def list_faults(rows: Sequence[Row]) -> Iterator[Fault]:
         if value in values:
             yield where, "value", f"{value!r} stands here a second time"
         values.add(value)
-        for words in alternatives(cells.get("spoken", "")):
+        for words in split_alternatives(cells.get("spoken", "")):
             if spoken.setdefault(words, where) != where:
                 yield where, "spoken", f"{words!r} already means the value of {spoken[words]}"
 
@@ -114,7 +114,7 @@ def _value_faults(value: str, cells: Cells) -> Iterator[tuple[str, str]]:
         yield "value", "is empty"
     if not is_plain(value):
         yield "value", f"{value!r} holds control characters or invisible ones, which no entry may hold"
-    for words in alternatives(cells.get("spoken", "")):
+    for words in split_alternatives(cells.get("spoken", "")):
         if not _SPOKEN.fullmatch(words):
             yield "spoken", f"{words!r} must be words in small letters, alternatives separated by |"
     if (check := cells.get("check", "")) and not _CHECK.fullmatch(check):

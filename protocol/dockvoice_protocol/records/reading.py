@@ -183,7 +183,7 @@ def to_decimal(value: float) -> Decimal:
     return Decimal(repr(value))
 
 
-def plain(value: float) -> str:
+def format_number(value: float) -> str:
     """The number without exponent and trailing zeros: `52.5`, `-18`."""
     digits = f"{to_decimal(value):f}"
     return digits.rstrip("0").rstrip(".") if "." in digits else digits
@@ -199,7 +199,7 @@ def written(value: FieldValue) -> str:
         case bool():
             return "true" if value else "false"
         case _:
-            return plain(value)
+            return format_number(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,10 +306,10 @@ class Reading:
 
     @property
     def scanned(self) -> bool:
-        """Whether it was scanned."""
+        """Whether the reading is of a scan."""
         return self.interpreter == SCANNER
 
     @property
     def transcript(self) -> str:
-        """The words joined by blanks."""
+        """The reading's words joined by blanks."""
         return " ".join(word.text for word in self.words)

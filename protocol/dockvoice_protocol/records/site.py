@@ -11,7 +11,7 @@ from dockvoice_protocol.trailer_count import ExpectedLine
 
 
 class PlaceKind(StrEnum):
-    """What a list is for."""
+    """The kind of a receiving place: trailer or door."""
 
     TRAILER = "trailer"
     DOOR = "door"

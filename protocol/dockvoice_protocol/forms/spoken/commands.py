@@ -15,16 +15,16 @@ from itertools import chain
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.folding import Phrase, phrase
 from dockvoice_protocol.forms.spoken.grammar import weights
-from dockvoice_protocol.forms.spoken.grammar.lexicon import ways
-from dockvoice_protocol.forms.spoken.grammar.tokens import plain_texts, texts
+from dockvoice_protocol.forms.spoken.grammar.lexicon import value_wordings
+from dockvoice_protocol.forms.spoken.grammar.tokens import plain_texts, token_texts
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language, language_named
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, Trait, Word
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A parsed command."""
+class ParsedCommand:
+    """A parsed command: its act, the command, and a sign-on's name."""
 
     act: Act
     command: Command | None = None
@@ -32,22 +32,22 @@ class Asked:
     """The operator's name in a sign-on, as heard."""
 
 
-YES, _NO, CANCEL = Asked(Act.YES), Asked(Act.NO), Asked(Act.CANCEL)
-_OF_COMMANDS = {command: Asked(Act.COMMAND, command) for command in Command}
-NAMED: Mapping[str, Asked] = {"yes": YES, "no": _NO, "cancel": CANCEL} | {
+YES, _NO, CANCEL = ParsedCommand(Act.YES), ParsedCommand(Act.NO), ParsedCommand(Act.CANCEL)
+_OF_COMMANDS = {command: ParsedCommand(Act.COMMAND, command) for command in Command}
+NAMED: Mapping[str, ParsedCommand] = {"yes": YES, "no": _NO, "cancel": CANCEL} | {
     str(command): asked for command, asked in _OF_COMMANDS.items()
 }
 """Commands by the name of their list in a language's file."""
 FEW, TODAY, LACKING = "last_few", "tallies_of_today", "lacking"
 """Lists of phrases that ask for the last entries, today's totals, and the missing fields of the open entry."""
-BESIDES: Mapping[str, Asked] = {"refusals": CANCEL, "deletions": CANCEL} | {
+BESIDES: Mapping[str, ParsedCommand] = {"refusals": CANCEL, "deletions": CANCEL} | {
     command.lists.more: asked for command, asked in _OF_COMMANDS.items() if command.lists.more
 }
 """Lists of further phrases. They stay out of recognisers' grammars, which mishear other words as expected ones."""
 EXPECTED = 4
 """Number of phrases of each list, from the first, in a recogniser's grammar."""
 _REMEMBERED = 128
-"""Cache size of `numbers_said`: each name at sign-on is compared with a roster, whole and in two parts."""
+"""Cache size of `possible_digit_strings`: each name at sign-on is compared with a roster, whole and in two parts."""
 _LONGEST_PART = 3  # Words of a field's name in a question about it: "the trailer's seal number".
 _BIDS = 3
 """Number of phrases for a change of work, from the first, in a recogniser's grammar."""
@@ -56,7 +56,7 @@ _TWICE = 2
 """Repetitions in one utterance that confirm an exception without a question."""
 
 
-def command(words: Sequence[Word], language: Language = ENGLISH) -> Asked | None:
+def parse_command(words: Sequence[Word], language: Language = ENGLISH) -> ParsedCommand | None:
     """Parse the whole utterance as a command; None where it is none."""
     said = _plain_phrase(words, language)
     known = _phrases_to_commands(language)
@@ -67,11 +67,11 @@ def command(words: Sequence[Word], language: Language = ENGLISH) -> Asked | None
     for at in range(len(said) - 1, 0, -1):
         asked = known.get(said[:at])
         if asked is not None and asked.command is Command.SIGN_ON:
-            return Asked(asked.act, asked.command, " ".join(said[at:]))
+            return ParsedCommand(asked.act, asked.command, " ".join(said[at:]))
     return None
 
 
-def behind_sign_on(words: Sequence[Word], language: Language = ENGLISH) -> str:
+def words_after_sign_on(words: Sequence[Word], language: Language = ENGLISH) -> str:
     """The words behind "sign on", hesitations included: French "ben" may be a name, which only a roster decides.
 
     Empty where there are none.
@@ -85,24 +85,24 @@ def behind_sign_on(words: Sequence[Word], language: Language = ENGLISH) -> str:
     return ""
 
 
-def presented(words: Sequence[Word], language: Language = ENGLISH) -> str:
+def speaker_name(words: Sequence[Word], language: Language = ENGLISH) -> str:
     """The speaker's name in the utterance: "ana", "it's ana"."""
     said = _plain_phrase(words, language)
     ways = map(language.unelided, language.commands["presents"])
     return " ".join(said[max((len(one) for one in ways if said[: len(one)] == one), default=0) :])
 
 
-def is_among(name: str, words: Sequence[Word], language: Language = ENGLISH) -> bool:
+def is_listed_command(name: str, words: Sequence[Word], language: Language = ENGLISH) -> bool:
     """Whether the whole utterance is in this list of commands."""
     return _plain_phrase(words, language) in {language.unelided(one) for one in language.commands[name]}
 
 
-def break_reason(words: Sequence[Word], language: Language = ENGLISH) -> str | None:
+def parse_break_reason(words: Sequence[Word], language: Language = ENGLISH) -> str | None:
     """The code of the reason for a pause; None where the utterance gives none."""
     return _phrases_to_break_reasons(language).get(_plain_phrase(words, language))
 
 
-def is_whole(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+def is_complete_command(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     """Whether the words are a complete command, which need not wait for more: "say again", but not "no".
 
     A longer wording of the same command ("say again please") does not matter; "cancel" may be followed by an object.
@@ -115,7 +115,7 @@ def is_whole(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     return all(asked == known[said] and asked != CANCEL for asked in longer)
 
 
-def exception(words: Sequence[Word], form: Form, language: Language = ENGLISH) -> Mapping[str, FieldReading]:
+def parse_exception(words: Sequence[Word], form: Form, language: Language = ENGLISH) -> Mapping[str, FieldReading]:
     """The form's exception that the whole utterance says, once or twice: "damaged", "damaged damaged".
 
     Twice confirms it; once needs a confirmation.
@@ -134,10 +134,10 @@ def _exception_phrases(form: Form, language: Language) -> Iterator[tuple[str, Fi
     """The form's exceptions: field, value, and each phrase for it."""
     for field in form.fields:
         for choice in field.choices if field.exception else ():
-            yield from ((field.name, choice, phrase(way)) for way in ways(choice, field, language))
+            yield from ((field.name, choice, phrase(way)) for way in value_wordings(choice, field, language))
 
 
-def courteous(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+def is_courtesy(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     """Whether the utterance is only courtesies: "okay", "thank you", "yeah yeah okay", but not a mere "yes"."""
     said = _plain_phrase(words, language)
     if said in language.commands["courtesies"]:
@@ -147,7 +147,7 @@ def courteous(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     )
 
 
-def murmurs(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+def is_murmur(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     """Whether the utterance is only hesitations and murmurs: "uh huh", "come on"."""
     said = _plain_phrase(words, language)
     own = _courtesy_phrases(language) | frozenset(map(language.unelided, language.commands["murmurs"]))
@@ -200,16 +200,16 @@ def _begins_or_ends_with(name: str, words: Sequence[Word], language: Language) -
     return any(one in {said[: len(one)], said[-len(one) :]} for one in map(language.unelided, language.commands[name]))
 
 
-def finds_nothing_wrong(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+def says_all_is_well(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     """Whether the utterance answers that nothing is wrong: "nothing", "it's fine", "okay"."""
     nothing = {language.unelided(one) for one in language.commands["nothing"]}
     ways = (words, without_cue(words, language))  # "sorry, it's fine"
-    return any(courteous(said, language) or _plain_phrase(said, language) in nothing for said in ways if said)
+    return any(is_courtesy(said, language) or _plain_phrase(said, language) in nothing for said in ways if said)
 
 
-def about(
+def parse_command_with_object(
     words: Sequence[Word], language: Language = ENGLISH, undone: Sequence[str] = ()
-) -> tuple[Asked, tuple[Word, ...]] | None:
+) -> tuple[ParsedCommand, tuple[Word, ...]] | None:
     """A command with an object, and the words of the object: "delete 742", "did I do 742"; None where it is none.
 
     The object may also come first or in the middle: "trailer 5501 is done", "where does 742 go". `undone`: the form's
@@ -224,7 +224,7 @@ def about(
         return parts
     for size in range(len(said) - 1, 0, -1):
         begun = plain[: begins[size]]
-        if begun in language.cues and _pauses(said, size):
+        if begun in language.cues and _is_after_pause(said, size):
             continue  # "Cancella, pallet 743."
         if (asked := CANCEL if begun in undoing else asking.get(begun)) is not None:
             ends = asked.command.lists.ends if asked.command else ""
@@ -234,12 +234,12 @@ def about(
         (CANCEL, _cancellations(language) | undoing),
     ):
         named = _words_before(said, behind, language)
-        if len(named) < len(said) and not (asked == CANCEL and _pauses(said, len(named))):
+        if len(named) < len(said) and not (asked == CANCEL and _is_after_pause(said, len(named))):
             return asked, named
     return None
 
 
-def _parse_field_question(said: tuple[Word, ...], language: Language) -> tuple[Asked, tuple[Word, ...]] | None:
+def _parse_field_question(said: tuple[Word, ...], language: Language) -> tuple[ParsedCommand, tuple[Word, ...]] | None:
     """A question about one field of an entry, and the words of the entry: "what was the seal on trailer 5501"."""
     words, table = _plain_phrase(said, language), language.table["commands"]
     for asked, way in (
@@ -253,11 +253,11 @@ def _parse_field_question(said: tuple[Word, ...], language: Language) -> tuple[A
 
 
 @lru_cache
-def _asking_phrases(language: Language) -> Mapping[Phrase, Asked]:
+def _asking_phrases(language: Language) -> Mapping[Phrase, ParsedCommand]:
     known = {
         one: asked
         for one, asked in _phrases_to_commands(language).items()
-        if asked == CANCEL and not _only_cue(one, language)
+        if asked == CANCEL and not _is_only_cue(one, language)
     }
     naming = {
         said: asked
@@ -268,12 +268,12 @@ def _asking_phrases(language: Language) -> Mapping[Phrase, Asked]:
     return {language.unelided(said): asked for said, asked in {**naming, **known}.items()}
 
 
-def _pauses(said: Sequence[Word], at: int) -> bool:
+def _is_after_pause(said: Sequence[Word], at: int) -> bool:
     """Whether a pause of a comma's length or more precedes a word."""
     return said[at].start - said[at - 1].end >= _COMMA_S
 
 
-def _only_cue(said: Phrase, language: Language) -> bool:
+def _is_only_cue(said: Phrase, language: Language) -> bool:
     """Whether a cancellation is only a cue of a correction ("scratch that"), not a verb with an object ("cancella")."""
     return said in language.cues and said not in map(language.unelided, language.commands["deleting"])
 
@@ -295,41 +295,41 @@ def _words_before(said: tuple[Word, ...], ends: frozenset[Phrase], language: Lan
     return next((said[:at] for at in range(1, len(said)) if plain[begins[at] :] in ends), said)
 
 
-def takes_back(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+def begins_with_cancellation(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     """Whether the utterance begins with a cancellation of an object: "cancel pallet seven four two".
 
     Phrases that are cues too, "scratch that", do not count: they announce a correction. "Please" and the like may come
     first.
     """
     known = _phrases_to_commands(language)
-    begun = _beginnings(words, language)
+    begun = _prefixes(words, language)
     return any(known[one].act is Act.CANCEL for one in begun if one in known and one not in language.cues)
 
 
-def cancels(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+def cancels_after_no(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     """Whether a cancellation follows a leading "no", with words that name nothing: "no, cancel that, it stays here"."""
     said, first = _plain_phrase(_without_hesitations(words, language), language), _cue_length(words, language)
-    if not first or sum(map(language.tells, said)) > 1:  # "that one stays here" holds a number
+    if not first or sum(map(language.in_id, said)) > 1:  # "that one stays here" holds a number
         return False
     ways = {one for one, asked in _phrases_to_commands(language).items() if asked == CANCEL}
     begun = (said[at:end] for at in range(first + 1) for end in range(at + 1, len(said) + 1))
     return any(part in ways for part in (*begun, *(said[at:] for at in range(first, len(said)))))
 
 
-def refuses(words: Sequence[Word]) -> bool:
+def cancels_open_entry(words: Sequence[Word]) -> bool:
     """Whether a cancellation begins with a phrase for the open entry alone, in any language: "never mind"."""
     spoken = map(language_named, LANGUAGES)
-    return any(one in _refusal_phrases(language) for language in spoken for one in _beginnings(words, language))
+    return any(one in _refusal_phrases(language) for language in spoken for one in _prefixes(words, language))
 
 
-def corrects(words: Sequence[Word], language: Language = ENGLISH) -> bool:
-    """Whether the utterance begins with a cue ("no, fifteen units"), or `sets_right`."""
-    return _cue_length(_without_hesitations(words, language), language) > 0 or sets_right(words, language)
+def is_correction(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+    """Whether the utterance begins with a cue ("no, fifteen units"), or `corrects_named_thing`."""
+    return _cue_length(_without_hesitations(words, language), language) > 0 or corrects_named_thing(words, language)
 
 
-def sets_right(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+def corrects_named_thing(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     """Whether the utterance corrects the value of a thing that it names: "pallet 742 was actually fourteen"."""
-    said, numerals = texts(words, language), language.numerals
+    said, numerals = token_texts(words, language), language.numerals
     setting = _setting_phrases(language, changed=any(said[: len(one)] == one for one in language.words["changes"]))
     begun = ((at, one) for at in range(1, len(said)) for one in setting.get(said[at], ()))
     ends = {at + len(one) for at, one in begun if said[at : at + len(one)] == one}
@@ -346,7 +346,7 @@ def _setting_phrases(language: Language, *, changed: bool) -> Mapping[str, Seque
     return setting
 
 
-def cue(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Word, ...]:
+def leading_cue(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Word, ...]:
     """The cue of a correction at the beginning of the utterance."""
     said = _without_hesitations(words, language)
     return said[: len(said) - len(without_cue(words, language))]
@@ -363,14 +363,14 @@ def without_cue(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Wo
     return left
 
 
-def of_last_one(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Word, ...]:
+def last_entry_cue(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Word, ...]:
     """The leading cue of a correction of the previous entry: "the last one was eleven"; empty where there is none."""
-    announced, pointing = cue(words, language), (*language.words["last_one"], *language.words["that_one"])
-    said = texts(announced, language)
+    announced, pointing = leading_cue(words, language), (*language.words["last_one"], *language.words["that_one"])
+    said = token_texts(announced, language)
     return announced if any(said[-len(one) :] == one for one in pointing) else ()
 
 
-def without_of_those(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Word, ...]:
+def without_part_reference(words: Sequence[Word], language: Language = ENGLISH) -> tuple[Word, ...]:
     """The words without a reference to the things counted before: "two of those were damaged" gives "two damaged"."""
     said, starts = plain_texts(words, language)
     ways = sorted(language.words["of_those"], key=len, reverse=True)
@@ -380,13 +380,13 @@ def without_of_those(words: Sequence[Word], language: Language = ENGLISH) -> tup
     return tuple(one for one, at in zip(words, starts, strict=False) if not begins <= at < ends)
 
 
-def points_at_last(words: Sequence[Word], language: Language = ENGLISH) -> bool:
+def begins_with_last_one(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     """Whether the words begin with "the last one" or the like, which may be the previous entry or the coming one."""
-    said = texts(_without_hesitations(words, language), language)
+    said = token_texts(_without_hesitations(words, language), language)
     return any(said[: len(one) - 1] == one[:-1] for one in language.words["last_one"])
 
 
-def holds_check(words: Sequence[str], checks: Collection[str], language: Language = ENGLISH) -> bool:
+def contains_check(words: Sequence[str], checks: Collection[str], language: Language = ENGLISH) -> bool:
     """Whether the words of a place hold one of its `checks` behind its cue: "dock B, check 47"."""
     said = tuple(one for word in words for one in phrase(word))
     cues = [
@@ -396,9 +396,9 @@ def holds_check(words: Sequence[str], checks: Collection[str], language: Languag
     return any(check == " ".join(one) or check in _spelt_digits(one, language) for check in checks for one in told)
 
 
-def proves(words: Sequence[Word], check: str, language: Language = ENGLISH) -> bool:
+def is_check(words: Sequence[Word], check: str, language: Language = ENGLISH) -> bool:
     """Whether the words are exactly the check word or digits `check`, with or without their cue."""
-    said = texts(words, language)
+    said = token_texts(words, language)
     for one in language.words["checks"]:
         if said[: len(one)] == one:
             said = said[len(one) :]
@@ -424,25 +424,25 @@ class _WorkNamed:
     form: str | None  # The available form of that name, or None.
 
 
-def work_named(words: Sequence[Word], forms: Iterable[Form], language: Language = ENGLISH) -> _WorkNamed | None:
+def parse_work(words: Sequence[Word], forms: Iterable[Form], language: Language = ENGLISH) -> _WorkNamed | None:
     """The work that the whole utterance names; None where it names none.
 
     A name without an available form counts only behind a `switch` phrase.
     """
-    return _parse_work(_plain_phrase(words, language), forms, language)
+    return _parse_work_phrase(_plain_phrase(words, language), forms, language)
 
 
-def with_work(name: str, forms: Sequence[Form], language: Language = ENGLISH) -> tuple[str, str] | None:
+def split_sign_on(name: str, forms: Sequence[Form], language: Language = ENGLISH) -> tuple[str, str] | None:
     """The operator and the form in a sign-on with a work: "ben counting"; None where no form is named."""
     said = tuple(name.split())
     for at in range(1, len(said)):
-        work = _parse_work(said[at:], forms, language)
+        work = _parse_work_phrase(said[at:], forms, language)
         if work is not None and work.form is not None:
             return " ".join(said[:at]), work.form
     return None
 
 
-def _parse_work(said: Phrase, forms: Iterable[Form], language: Language) -> _WorkNamed | None:
+def _parse_work_phrase(said: Phrase, forms: Iterable[Form], language: Language) -> _WorkNamed | None:
     named = {language.unelided(phrase(one)): form.name for form in forms for one in form.names(language.code)}
     for role, before, after in (("name", (), ()), *_work_phrases(language)):
         if len(said) <= len(before) + len(after) or said[: len(before)] != before:
@@ -455,7 +455,7 @@ def _parse_work(said: Phrase, forms: Iterable[Form], language: Language) -> _Wor
         if name in named:
             return _WorkNamed(role, " ".join(name), named[name])
         if role == "switch" and name:
-            inner = _parse_work(name, forms, language)  # "switch to counting, please"
+            inner = _parse_work_phrase(name, forms, language)  # "switch to counting, please"
             return _WorkNamed(role, " ".join(name), None if inner is None else inner.form)
     return None
 
@@ -497,24 +497,24 @@ def command_phrases(
         ways_to_say = [" ".join(said) for said in language.commands[name][:EXPECTED]]
         (signing if asked.command is Command.SIGN_ON else plain).extend(ways_to_say)
     plain.extend(" ".join(reason[0]) for reason in language.breaks.values())  # with more, "say again" is misheard
-    spoken = [aloud(name, language) for name in names]
+    spoken = [speak_name(name, language) for name in names]
     return (*plain, *(f"{phrase} {name}" for phrase in signing for name in spoken))
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def numbers_said(said: str, language: Language = ENGLISH) -> frozenset[str]:
+def possible_digit_strings(said: str, language: Language = ENGLISH) -> frozenset[str]:
     """The digit strings that all the words together may say: "one four", "fourteen" and "14" give "14"."""
     return frozenset(_spelt_digits(phrase(said), language))
 
 
-def aloud(name: str, language: Language) -> str:
+def speak_name(name: str, language: Language) -> str:
     """A name as it is said: a number digit by digit, in words that every recogniser knows."""
     numbers = language.table["numbers"]
     digits = {"0": numbers["zeros"][0]} | dict(one.split()[:2] for one in numbers["words"])
     return " ".join(digits[digit] for digit in name) if name.isdecimal() and name.isascii() else name
 
 
-def wording(asked: Asked, language: Language = ENGLISH) -> str:
+def wording(asked: ParsedCommand, language: Language = ENGLISH) -> str:
     """The first phrase of a command."""
     name = next(name for name, other in NAMED.items() if (other.act, other.command) == (asked.act, asked.command))
     said: str = language.table["commands"][name][0]
@@ -522,7 +522,7 @@ def wording(asked: Asked, language: Language = ENGLISH) -> str:
 
 
 @lru_cache
-def _phrases_to_commands(language: Language) -> Mapping[Phrase, Asked]:
+def _phrases_to_commands(language: Language) -> Mapping[Phrase, ParsedCommand]:
     known = {said: asked for name, asked in BESIDES.items() for said in language.commands[name]}
     known |= {said: _OF_COMMANDS[Command.PAUSE] for ways_to_say in language.breaks.values() for said in ways_to_say}
     known |= {said: asked for name, asked in NAMED.items() for said in language.commands[name]}
@@ -539,7 +539,7 @@ def _refusal_phrases(language: Language) -> frozenset[Phrase]:
     return frozenset(map(language.unelided, language.commands["refusals"]))
 
 
-def _beginnings(words: Sequence[Word], language: Language) -> Iterator[Phrase]:
+def _prefixes(words: Sequence[Word], language: Language) -> Iterator[Phrase]:
     """All prefixes of the words, and of the words behind "please" and the like."""
     said = _plain_phrase(words, language)
     while said:
@@ -550,11 +550,11 @@ def _beginnings(words: Sequence[Word], language: Language) -> Iterator[Phrase]:
 
 
 def _plain_phrase(words: Sequence[Word], language: Language) -> Phrase:
-    return language.unelided(texts(words, language))
+    return language.unelided(token_texts(words, language))
 
 
 def _without_hesitations(words: Sequence[Word], language: Language) -> tuple[Word, ...]:
-    return tuple(word for word in words if texts((word,), language))
+    return tuple(word for word in words if token_texts((word,), language))
 
 
 def _cue_length(words: Sequence[Word], language: Language) -> int:
@@ -562,7 +562,7 @@ def _cue_length(words: Sequence[Word], language: Language) -> int:
     begun: Phrase = ()
     longest, most = 0, _longest_cue_length(language)
     for size, word in enumerate(words, start=1):
-        begun += texts((word,), language)
+        begun += token_texts((word,), language)
         if begun in _return_phrases(language):
             return 0
         if len(begun) > most:
@@ -587,7 +587,7 @@ def _longest_cue_length(language: Language) -> int:
 _Parted = tuple[Sequence[Word], Sequence[Word]]  # The words of a phrase, and the other words.
 
 
-def likewise(
+def split_at_same_place(
     words: Sequence[Word], form: Form, language: Language, asked: str | None = None
 ) -> tuple[str, Sequence[Word], Sequence[Word]] | None:
     """The field of a place that is the same as before, the words for that, and the other words; None for none.
@@ -605,13 +605,13 @@ def likewise(
     return None if found is None else (found[0], *found[1])
 
 
-def from_now_on(words: Sequence[Word], language: Language) -> _Parted | None:
+def split_at_from_now_on(words: Sequence[Word], language: Language) -> _Parted | None:
     """The words split at a leading or trailing "from now on" phrase; None where there is none."""
     found = _split_at_phrase(words, _from_now_on_phrases(language), language)
     return None if found is None else found[1]
 
 
-def same_again(words: Sequence[Word], language: Language) -> _Parted | None:
+def split_at_same_again(words: Sequence[Word], language: Language) -> _Parted | None:
     """The words split at a leading or trailing "same again" phrase; None where there is none."""
     found = _split_at_phrase(words, _same_again_phrases(language), language)
     return None if found is None else found[1]

@@ -59,14 +59,14 @@ class Rival(StrEnum):
     """Any other pair: a digit for a digit."""
 
 
-def rivalry(value: FieldValue | None, other: FieldValue | None) -> Rival:
-    """The relation of `other` to `value`."""
+def classify_rival(value: FieldValue | None, other: FieldValue | None) -> Rival:
+    """Classify how `other` may be misheard for `value`."""
     if value is None or other is None:
         return Rival.NONE
     return next((rival for rival, applies in _RIVALS if applies(value, other)), Rival.OTHER)
 
 
-def swallowed(value: FieldValue, rival: FieldValue) -> bool:
+def lacks_a_sound(value: FieldValue, rival: FieldValue) -> bool:
     """Whether `value` is `rival` without some sound."""
     less, more = str(value), str(rival)
     if len(more) == len(less) + 1:
@@ -74,33 +74,33 @@ def swallowed(value: FieldValue, rival: FieldValue) -> bool:
     if len(more) != len(less):
         return False
     differing = [at for at in range(len(less)) if less[at] != more[at]]
-    return _lost_digit(less, differing) or _lost_teen(less, more, differing)
+    return _may_have_lost_digit(less, differing) or _may_be_teen_heard_as_ten(less, more, differing)
 
 
-def _zero_more(value: FieldValue, rival: FieldValue) -> bool:
+def _has_one_more_zero(value: FieldValue, rival: FieldValue) -> bool:
     """Whether `rival` is the code `value` with one zero inserted."""
     if not isinstance(value, str) or not isinstance(rival, str) or len(rival) != len(value) + 1:
         return False
     return any(rival[at] == "0" and rival[:at] + rival[at + 1 :] == value for at in range(len(rival)))
 
 
-def sound_alike(value: FieldValue, rival: FieldValue) -> bool:
+def _are_e_set_letters(value: FieldValue, rival: FieldValue) -> bool:
     """Whether both are letters of the E-set."""
     return {value, rival} <= E_SET
 
 
-def heard_alike(names: Iterable[str]) -> tuple[tuple[str, str], ...]:
+def confusable_pairs(names: Iterable[str]) -> tuple[tuple[str, str], ...]:
     """The pairs of names, labels or values that people or recognisers confuse."""
     listed = sorted(dict.fromkeys(names))
     return tuple(
         (one, other)
         for at, one in enumerate(listed)
         for other in listed[at + 1 :]
-        if _sound(one) == _sound(other) or sound_alike(one, other) or _is_teen_of_ten(one, other)
+        if _phonetic_key(one) == _phonetic_key(other) or _are_e_set_letters(one, other) or _is_teen_of_ten(one, other)
     )
 
 
-def _sound(name: str) -> str:
+def _phonetic_key(name: str) -> str:
     """A phonetic key of a name: its consonants, and "a" for a leading vowel: "Ana" and "Anna" are equal."""
     said = fold(name)
     for written, spoken in _SPELLINGS.items():
@@ -114,11 +114,11 @@ def _is_teen_of_ten(one: str, other: str) -> bool:
 
 
 _RIVALS: tuple[tuple[Rival, Callable[[FieldValue, FieldValue], bool]], ...] = (
-    (Rival.ZERO, _zero_more),
-    (Rival.OTHER, lambda value, other: _zero_more(other, value)),  # the zero may not have been said
-    (Rival.MORE, swallowed),
-    (Rival.LESS, lambda value, other: swallowed(other, value)),
-    (Rival.ALIKE, sound_alike),
+    (Rival.ZERO, _has_one_more_zero),
+    (Rival.OTHER, lambda value, other: _has_one_more_zero(other, value)),  # the zero may not have been said
+    (Rival.MORE, lacks_a_sound),
+    (Rival.LESS, lambda value, other: lacks_a_sound(other, value)),
+    (Rival.ALIKE, _are_e_set_letters),
     (Rival.LETTER, lambda value, other: _is_letter(value) and _is_letter(other)),
 )
 """The relations with their predicates; the first that applies counts."""
@@ -128,12 +128,12 @@ def _is_letter(value: FieldValue) -> bool:
     return isinstance(value, str) and len(value) == 1 and value.isalpha()
 
 
-def _lost_digit(less: str, differing: list[int]) -> bool:
+def _may_have_lost_digit(less: str, differing: list[int]) -> bool:
     """Whether a digit behind a ten may be lost: 990 for 992."""
     return len(differing) == 1 and less[differing[0]] == "0" and less[: differing[0]][-1:] in _TENS
 
 
-def _lost_teen(less: str, more: str, differing: list[int]) -> bool:
+def _may_be_teen_heard_as_ten(less: str, more: str, differing: list[int]) -> bool:
     """Whether a teen may have been heard as a ten: 60 for 16, 250 for 215."""
     first = differing[0] if differing else 0
     return differing == [first, first + 1] and TEENS_OF_TENS.get(less[first : first + 2]) == more[first : first + 2]

@@ -11,7 +11,7 @@ from typing import Any
 
 from dockvoice_protocol.forms.spoken.folding import Phrase, fold, phrase
 from dockvoice_protocol.forms.spoken.numerals import Numerals
-from dockvoice_protocol.languages import LANGUAGES, table
+from dockvoice_protocol.languages import LANGUAGES, load_table
 
 _Words = Sequence[str]
 
@@ -34,7 +34,7 @@ CODE_WORDS: dict[Phrase, str] = {tuple(word.split()): letter for letter, word in
 
 @dataclass(frozen=True, slots=True)
 class Alphabet:
-    """Spelling in a language."""
+    """The words by which a language spells letters."""
 
     code_words: Mapping[Phrase, str]
     """The words of its spelling alphabets, to small letters."""
@@ -175,9 +175,9 @@ class Language:
         """Phrases around dictation, sorted: remarks and moods, and their single words; none with a number or letter."""
         listed = {said for table in (self.words, self.moods) for ways in table.values() for said in ways}
         told = listed | {(word,) for said in listed for word in said}
-        return tuple(sorted(" ".join(said) for said in told if not any(map(self.tells, said))))
+        return tuple(sorted(" ".join(said) for said in told if not any(map(self.in_id, said))))
 
-    def tells(self, word: str) -> bool:
+    def in_id(self, word: str) -> bool:
         """Whether the word is part of a number or spells a letter, and is no common word."""
         if word in self.common:
             return False
@@ -195,7 +195,7 @@ class Language:
         return frozenset(word for code in self.alphabet.code_words for word in code)
 
 
-def apart(word: str, elided: Sequence[str]) -> str:
+def split_elision(word: str, elided: Sequence[str]) -> str:
     """A word without its elided prefix, or split in two: "d'unités" is "unités", "un'unità" is "un unità"."""
     before, apostrophe, after = word.partition("'")
     if not elided or not apostrophe:
@@ -211,13 +211,13 @@ def _phrases(said: Sequence[str], elided: Sequence[str]) -> tuple[Phrase, ...]:
 def _with_elisions(said: str, elided: Sequence[str]) -> tuple[Phrase, ...]:
     if not elided or "'" not in said:
         return (phrase(said),)
-    parted = " ".join(apart(word, elided) for word in said.split())
+    parted = " ".join(split_elision(word, elided) for word in said.split())
     return (phrase(said),) if parted == said or len(parted) == 1 else (phrase(said), phrase(parted))
 
 
 @cache
 def _load_language(code: str) -> Language:
-    return Language.from_table(table(code, "grammar"))
+    return Language.from_table(load_table(code, "grammar"))
 
 
 def language_named(tag: str) -> Language:

@@ -159,7 +159,7 @@ class _Product:
 
 
 class _Cardinals:
-    """Whole numbers in usual wordings."""
+    """Parses whole numbers in usual wordings."""
 
     def __init__(self, table: Mapping[str, Any]) -> None:
         self.atoms = _parse_atoms(table)
@@ -270,7 +270,7 @@ class _Cardinals:
 
 
 class _Digits:
-    """Words for one digit."""
+    """Parses words for one digit."""
 
     def __init__(self, table: Mapping[str, Any], cardinals: _Cardinals) -> None:
         zeros = dict.fromkeys(map(fold, table["zeros"]), "0")
@@ -362,7 +362,7 @@ class _Counts:
                     yield _Part(dozens.end + len(half), dozens.value + _DOZEN // 2, dozens.cost)
 
     def _halved_counts(self, words: _Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
-        """Two and a half dozen, or thousand."""
+        """Counts with a half: "two and a half dozen", "two and a half thousand"."""
         value = _figures(words[at])
         written = [_Part(at + 1, value, 0.0)] if value and value < _HUNDRED else []
         for part, half in product((*parts, *written), self.half_within):
@@ -390,7 +390,7 @@ class _Counts:
                 yield _Part(part.end + 1, part.value * _THOUSAND, part.cost + _SHORT)
 
     def _spelt_counts(self, words: _Words, at: int) -> Iterator[_Part]:
-        """Digit by digit, two of them or more."""
+        """Counts said digit by digit, of two digits or more."""
         digits, end = "", at
         while end < len(words) and len(digits) < _LONGEST_COUNT and words[end] not in self._multiplying:
             said = next(iter(self._digits.at(words, end)), None)
@@ -469,7 +469,7 @@ class _Groups:
 
 
 class _Compounds:
-    """Numbers that are written as one word."""
+    """Splits numbers that are written as one word."""
 
     def __init__(self, table: Mapping[str, Any], cardinals: _Cardinals, digits: _Digits, counts: _Counts) -> None:
         self._cardinals = cardinals
@@ -515,7 +515,7 @@ class _Compounds:
 
 
 class Numerals:
-    """The numbers of one language."""
+    """Parses the numbers of one language."""
 
     def __init__(self, table: Mapping[str, Any], *, spaced: bool = False) -> None:
         """`spaced`: a space is the thousands separator: "1 200"."""

@@ -9,12 +9,12 @@ from itertools import takewhile
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form, FormField
 from dockvoice_protocol.forms.spoken import numerals
-from dockvoice_protocol.forms.spoken.commands import corrects, is_whole
+from dockvoice_protocol.forms.spoken.commands import is_complete_command, is_correction
 from dockvoice_protocol.forms.spoken.folding import Phrase
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
-from dockvoice_protocol.forms.spoken.grammar.tokens import Token, texts, tokens
+from dockvoice_protocol.forms.spoken.grammar.tokens import Token, token_texts, tokenize
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
-from dockvoice_protocol.forms.spoken.reader import lexicon
+from dockvoice_protocol.forms.spoken.reader import lexicon_of
 from dockvoice_protocol.records import Expectation, FieldReading, Word
 
 _UNLIKELY = 1.0
@@ -25,14 +25,14 @@ _LONGEST = 5
 """Words of the longest phrase that is searched at the end."""
 
 
-def begins(words: Sequence[Word], language: Language = ENGLISH) -> Phrase:
+def number_head(words: Sequence[Word], language: Language = ENGLISH) -> Phrase:
     """The number words at the beginning, after hesitations and links; empty where there are none."""
     return _links_and_number(words, language)[1]
 
 
-def ends(words: Sequence[Word], language: Language = ENGLISH) -> Phrase:
+def number_tail(words: Sequence[Word], language: Language = ENGLISH) -> Phrase:
     """The number words at the end, whether or not they are a complete number; empty where there are none."""
-    return _leading_number(reversed(texts(words, language)), language)[::-1]
+    return _leading_number(reversed(token_texts(words, language)), language)[::-1]
 
 
 def are_one_number(before: Sequence[Word], after: Sequence[Word], language: Language = ENGLISH) -> bool:
@@ -44,7 +44,7 @@ def are_one_number(before: Sequence[Word], after: Sequence[Word], language: Lang
     between, tail = _links_and_number(after, language)
     if not tail:
         return False
-    head = texts(before, language)[-numerals.LONGEST :]
+    head = token_texts(before, language)[-numerals.LONGEST :]
     return _crosses_boundary(head, tail, len(tail), language) or (
         bool(between) and _crosses_boundary(head, between + tail, len(between) + 1, language)
     )
@@ -58,7 +58,7 @@ def _crosses_boundary(head: Phrase, tail: Phrase, least: int, language: Language
 
 def _links_and_number(words: Sequence[Word], language: Language) -> tuple[Phrase, Phrase]:
     """The leading links, without those that are numbers, and the number words behind them."""
-    said, links = texts(words, language), _link_phrases(language)
+    said, links = token_texts(words, language), _link_phrases(language)
     between = tuple(takewhile(lambda word: (word,) in links and not _is_number(word, language), said))
     return between, _leading_number(said[len(between) :], language)
 
@@ -71,14 +71,14 @@ def _link_phrases(language: Language) -> frozenset[Phrase]:
 def _leading_number(said: Iterable[str], language: Language) -> Phrase:
     """The leading number words, with "a" and "and"; empty where none of them is certainly of a number."""
     run = tuple(takewhile(lambda word: _is_number(word, language) or word in language.common, said))
-    return run if any(map(language.tells, run)) else ()
+    return run if any(map(language.in_id, run)) else ()
 
 
 def _is_number(word: str, language: Language) -> bool:
     return word.isdecimal() or language.numerals.is_part(word)
 
 
-def expected(
+def expect_more(
     words: Sequence[Word],
     fields: Mapping[str, FieldReading],
     form: Form,
@@ -93,21 +93,21 @@ def expected(
     `converses`: commands and corrections are complete utterances too. `awaited`: the missing fields of the open entry,
     or the requested one; None: all required fields of the form.
     """
-    if converses and is_whole(words, language):
+    if converses and is_complete_command(words, language):
         return Expectation.FINISHED
-    said = tokens(words, language)
+    said = tokenize(words, language)
     roles = _roles_at_end(said, form, catalogue, language)
     if not said or not (fields or Role.LABEL in roles):
         return Expectation.MORE if _is_begun_number(words, language, answers=converses) else Expectation.EITHER
     complete = _has_all_values(fields, form, catalogue)
-    if not tokens(words[-1:], language):  # a hesitation at the end
+    if not tokenize(words[-1:], language):  # a hesitation at the end
         return Expectation.MORE
     last = _last_field(said, fields, form)
     if last is not None and Role.LABEL in roles and fields[last.name].value is None:
         last = None  # a label without a value
     if last is None and roles & _LEADING_ON and not (complete and not roles & {Role.LABEL, Role.CUE}):
         return Expectation.MORE
-    if complete or (converses and corrects(words, language)):
+    if complete or (converses and is_correction(words, language)):
         closed = Role.UNIT in roles or last is None or _is_full(last, fields[last.name])
         return Expectation.FINISHED if closed and not (complete and _may_add(fields, form)) else Expectation.EITHER
     begun = last is not None and _is_begun(last, fields[last.name])
@@ -126,15 +126,15 @@ def _may_add(fields: Mapping[str, FieldReading], form: Form) -> bool:
 
 
 def _roles_at_end(said: Sequence[Token], form: Form, catalogue: Catalogue, language: Language) -> frozenset[Role]:
-    known = lexicon(form, catalogue, language)
+    known = lexicon_of(form, catalogue, language)
     starts = range(max(0, len(said) - _LONGEST), len(said))
     return frozenset(match.role for at in starts for match in known.matches(said, at) if match.end == len(said))
 
 
 def _is_begun_number(words: Sequence[Word], language: Language, *, answers: bool) -> bool:
     """Whether a number of no field ends the words: "six hundred and"; with `answers`, only an unfinished one."""
-    number = ends(words, language)
-    return bool(number) and not (answers and language.tells(number[-1]))
+    number = number_tail(words, language)
+    return bool(number) and not (answers and language.in_id(number[-1]))
 
 
 def _last_field(said: Sequence[Token], fields: Mapping[str, FieldReading], form: Form) -> FormField | None:

@@ -20,11 +20,11 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.chart import explanations
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Lexicon
-from dockvoice_protocol.forms.spoken.grammar.meaning import Meaning, meaning
+from dockvoice_protocol.forms.spoken.grammar.meaning import Meaning, merge_explanations
 from dockvoice_protocol.forms.spoken.grammar.path import Happens, Path
 from dockvoice_protocol.forms.spoken.grammar.spans import Spans
-from dockvoice_protocol.forms.spoken.grammar.tokens import Token, is_compound, tokens
-from dockvoice_protocol.forms.spoken.language import LETTERS, Language, apart, language_named
+from dockvoice_protocol.forms.spoken.grammar.tokens import Token, is_compound, tokenize
+from dockvoice_protocol.forms.spoken.language import LETTERS, Language, language_named, split_elision
 from dockvoice_protocol.records import FieldReading, FieldValue, Word
 
 _LEXICONS = 256
@@ -60,15 +60,15 @@ def read(
         A field's words are its label, value and unit as heard. Its confidence is the lowest of its words. A named field
         without a single value has rivals or a runner-up, or neither.
     """
-    return understood(words, form, catalogue, language, asked=asked, held=held, correcting=correcting).fields
+    return read_meaning(words, form, catalogue, language, asked=asked, held=held, correcting=correcting).fields
 
 
-def unexplained(words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language) -> frozenset[str]:
+def unexplained_phrases(words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language) -> frozenset[str]:
     """The unexplained phrases beside figures: `door #`, `# colli`.
 
     None of an utterance that mentions no field: that is talk.
     """
-    meant = understood(words, form, catalogue, language)
+    meant = read_meaning(words, form, catalogue, language)
     heard, events = meant.tokens, meant.paths[0].events if meant.paths else ()
     if not any(one.happens is Happens.MENTION for one in events):
         return frozenset()
@@ -93,7 +93,7 @@ def _is_figure(word: str, language: Language) -> bool:
     return spelt or word.isdigit() or language.numerals.is_part(word)
 
 
-def understood(
+def read_meaning(
     words: Sequence[Word],
     form: Form,
     catalogue: Catalogue,
@@ -110,20 +110,20 @@ def understood(
     that differ only in their times share them.
     """
     spoken = language or language_named("en")
-    heard = tokens(words, spoken)
+    heard = tokenize(words, spoken)
     known = None if explained is None else explained.get(heard)
     if known is None:
         today = datetime.now().astimezone().date() if form.has_dates else None
-        spans = Spans(heard, form, catalogue, spoken, lexicon(form, catalogue, spoken), today)
-        known = explanations(spans, asked, held, correcting=correcting), spans.asks()
+        spans = Spans(heard, form, catalogue, spoken, lexicon_of(form, catalogue, spoken), today)
+        known = explanations(spans, asked, held, correcting=correcting), spans.has_question_mark()
     if explained is not None:
         explained[heard] = known
     paths, asks = known
-    return meaning(paths, heard, form, spoken, asks=asks)
+    return merge_explanations(paths, heard, form, spoken, asks=asks)
 
 
 @lru_cache(maxsize=_LEXICONS)
-def lexicon(form: Form, catalogue: Catalogue, language: Language) -> Lexicon:
+def lexicon_of(form: Form, catalogue: Catalogue, language: Language) -> Lexicon:
     """The phrases of a form in a language."""
     return Lexicon(form, catalogue, language)
 
@@ -192,19 +192,19 @@ def read_transcript(
         ValueError: The language is not supported.
     """
     spoken = language_named(language)
-    words = transcribed(text, form, catalogue, spoken, confidence)
+    words = transcript_words(text, form, catalogue, spoken, confidence)
     return read(words, form, catalogue, spoken, asked=asked, held=held)
 
 
-def transcribed(
+def transcript_words(
     text: str, form: Form, catalogue: Catalogue, language: Language, confidence: float = 1.0
 ) -> tuple[Word, ...]:
     """The words of a transcript, with times in place of the punctuation."""
-    known = lexicon(form, catalogue, language)
-    return tuple(_timed(list(_pieces(text, language, known)), language, known, confidence))
+    known = lexicon_of(form, catalogue, language)
+    return tuple(_with_times(list(_split_transcript(text, language, known)), language, known, confidence))
 
 
-def _timed(pieces: Sequence[str], language: Language, known: Lexicon, confidence: float) -> Iterator[Word]:
+def _with_times(pieces: Sequence[str], language: Language, known: Lexicon, confidence: float) -> Iterator[Word]:
     now, before = 0.0, ""
     for at, piece in enumerate(pieces):
         if piece in _PAUSES:
@@ -222,32 +222,32 @@ def _opens(pieces: Sequence[str], known: Lexicon) -> bool:
     return any(known.opens(fold(piece)) or known.begins_code(piece) for piece in pieces)
 
 
-def _pieces(text: str, language: Language, known: Lexicon) -> Iterator[str]:
+def _split_transcript(text: str, language: Language, known: Lexicon) -> Iterator[str]:
     """Words in lower case, and a mark for each pause."""
-    text = "".join(map(_plain, text))
+    text = "".join(map(_plain_sign, text))
     text = unicodedata.normalize("NFKC", re.sub(f"(?<=[0-9])[{_SPACES}](?=[0-9]{{3}})", "", text))
     if language.thousands == " ":  # decimals only: whole numbers are left to the grammar, which knows other readings
-        text = re.sub(rf"(?<![0-9])[1-9][0-9]{{0,2}}(?: [0-9]{{3}})+(?={language.decimal}[0-9])", _joined, text)
+        text = re.sub(rf"(?<![0-9])[1-9][0-9]{{0,2}}(?: [0-9]{{3}})+(?={language.decimal}[0-9])", _join_match, text)
     text = re.sub(r"\s+\?", "?", text)  # As French sets it.
     text = _CONTAINER.sub(r"\1", _NUMBER.sub("", text.replace(_APOSTROPHE, "'")))
     if text.lstrip().startswith(_CUT):
         yield _UNKNOWN.strip()  # What was cut off may be the beginning of the first number.
     for chunk in text.lower().split():
-        yield from _chunk(chunk, language, known)
+        yield from _split_chunk(chunk, language, known)
 
 
-def _plain(sign: str) -> str:
+def _plain_sign(sign: str) -> str:
     """The sign with digits of all scripts as ASCII; a comparison or a small figure is a word that nothing explains."""
     if sign in _COMPARED or (sign.isdigit() and not sign.isdecimal()):
         return _UNKNOWN
     return str(unicodedata.digit(sign)) if sign.isdecimal() and not sign.isascii() else sign
 
 
-def _joined(match: re.Match[str]) -> str:
+def _join_match(match: re.Match[str]) -> str:
     return match[0].replace(" ", "")
 
 
-def _chunk(chunk: str, language: Language, known: Lexicon) -> Iterator[str]:
+def _split_chunk(chunk: str, language: Language, known: Lexicon) -> Iterator[str]:
     core = chunk.strip(_QUOTES).rstrip(_QUOTES + "".join(_PAUSES))
     core = core if _BELOW_ONE.match(core) else core.lstrip(_QUOTES + "".join(_PAUSES))
     if not core or _DASHES.fullmatch(core):
@@ -262,8 +262,8 @@ def _chunk(chunk: str, language: Language, known: Lexicon) -> Iterator[str]:
     asks = "?" if "?" in chunk[-2:] else ""
     parts = [
         part
-        for one in _parts(_without_thousands(apart(core, language.elided), language), language)
-        for part in _spelt(one, known)
+        for one in _split_at_dashes(_without_thousands(split_elision(core, language.elided), language), language)
+        for part in _split_code(one, known)
     ]
     for at, part in enumerate(parts):
         yield part + asks if asks and at == len(parts) - 1 else part
@@ -278,7 +278,7 @@ def _without_thousands(core: str, language: Language) -> str:
     return re.sub(r"[,. ]", "", core) if re.fullmatch(rf"[1-9][0-9]{{0,2}}(?:{mark}[0-9]{{3}})+", core) else core
 
 
-def _parts(core: str, language: Language) -> Iterator[str]:
+def _split_at_dashes(core: str, language: Language) -> Iterator[str]:
     """The parts around dashes, slashes and spaces; a dash before a number is a minus, and stays with it."""
     if _DASHES.match(core) or _FRACTION.fullmatch(core) or is_compound(core, language):
         yield core
@@ -293,7 +293,7 @@ def _parts(core: str, language: Language) -> Iterator[str]:
             yield part
 
 
-def _spelt(part: str, known: Lexicon) -> Iterator[str]:
+def _split_code(part: str, known: Lexicon) -> Iterator[str]:
     """A code split into letters and numbers, a number split from its unit; anything else unchanged."""
     if _FIGURES.fullmatch(part) or _CLOCK.fullmatch(part) or not _MIXED.fullmatch(part) or _ORDINAL.fullmatch(part):
         yield part

@@ -13,11 +13,11 @@ from typing import Any
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form, FormField
-from dockvoice_protocol.forms.spoken.commands import EXPECTED, NAMED, aloud
+from dockvoice_protocol.forms.spoken.commands import EXPECTED, NAMED, speak_name
 from dockvoice_protocol.forms.spoken.folding import fold, phrase
-from dockvoice_protocol.forms.spoken.grammar.lexicon import listed
+from dockvoice_protocol.forms.spoken.grammar.lexicon import value_words
 from dockvoice_protocol.forms.spoken.kinds import kind_of
-from dockvoice_protocol.forms.spoken.kinds.kind import words_of
+from dockvoice_protocol.forms.spoken.kinds.kind import section_phrases
 from dockvoice_protocol.forms.spoken.language import CODE_WORDS, LETTERS, Language
 from dockvoice_protocol.forms.spoken.sentences import BEGUN
 from dockvoice_protocol.records import Command
@@ -70,18 +70,18 @@ def rough_sentences(
         for _ in range(_ANSWERS):
             told += [ways.value(), ways.labelled(), f"{random.choice(cues)} {ways.labelled()}"]
     told += [one for one in (*_command_phrases(language, names), *works) if knows(one.lower())] * _COMMANDS
-    return (*(one.lower() for one in told * _TIMES), *filter(knows, map(str.lower, around(language))))
+    return (*(one.lower() for one in told * _TIMES), *filter(knows, map(str.lower, surrounding_phrases(language))))
 
 
-def rough_words(form: Form, catalogue: Catalogue, language: Language) -> Iterator[tuple[str, str]]:
-    """The words of a form in a language, in each spelling that the reader knows, with their meaning."""
+def form_words(form: Form, catalogue: Catalogue, language: Language) -> Iterator[tuple[str, str]]:
+    """The words of a form in a language, in each spelling that the reader knows, each with its meaning."""
     for field in form.fields:
         named = field.wording(language.code)
         yield from ((one, f"the field {field.name!r}") for one in named.labels)
         yield from ((one, f"the unit of {field.name!r}") for one in named.units)
         if field.catalogue or field.choices:
             yield from (
-                (said, f"{value!r} of {field.name!r}") for said, value in listed(field, catalogue, language).items()
+                (way, f"{value!r} of {field.name!r}") for way, value in value_words(field, catalogue, language).items()
             )
     yield from ((said, "what an entry begins with") for said in form.openings.get(language.code, ()))
     if any(field.spoken.of_numbers for field in form.fields):
@@ -100,14 +100,14 @@ def _command_phrases(language: Language, names: Sequence[str]) -> Iterator[str]:
     """The phrases of `commands_by_name`, and sign-ons with each name."""
     ways = commands_by_name(language)
     yield from (way for said in ways.values() for way in said)
-    yield from (f"{way} {aloud(name, language)}" for way in ways[Command.SIGN_ON] for name in names)
+    yield from (f"{way} {speak_name(name, language)}" for way in ways[Command.SIGN_ON] for name in names)
 
 
-def around(language: Language) -> tuple[str, ...]:
+def surrounding_phrases(language: Language) -> tuple[str, ...]:
     """Phrases around dictation and their single words, unfolded; none with a number or letter."""
     listed = [one for role in ("words", "moods") for ways in language.table[role].values() for one in ways]
     told = dict.fromkeys([*listed, *(word for one in listed for word in one.split())])
-    return tuple(one for one in told if not any(map(language.tells, phrase(one))))
+    return tuple(one for one in told if not any(map(language.in_id, phrase(one))))
 
 
 class _Ways:
@@ -119,7 +119,7 @@ class _Ways:
         self._random = random
         named = field.wording(language.code)
         self._labels, self._units = tuple(filter(knows, named.labels)), tuple(filter(knows, named.units))
-        self._whole = tuple(filter(knows, listed(field, catalogue, language)))
+        self._whole = tuple(filter(knows, value_words(field, catalogue, language)))
         self._chain = tuple(filter(knows, _value_words(field, catalogue, language)))
         self._single = tuple(said for value, said in _number_words(language) if value in _DIGITS and knows(said))
         self._is_code = field.spoken.spelt
@@ -141,7 +141,7 @@ class _Ways:
 
 
 def _value_words(field: FormField, catalogue: Catalogue, language: Language) -> Iterator[str]:
-    """The words of a field's values."""
+    """The words of a field's values in the language."""
     if field.spoken.of_numbers:
         yield from (said for _, said in _number_words(language))
     if field.spoken.spells:
@@ -149,7 +149,7 @@ def _value_words(field: FormField, catalogue: Catalogue, language: Language) -> 
         wanted = {value.lower() for value in known if len(value) == 1} or LETTERS
         yield from _letter_wordings(language, lambda letter: letter in wanted)
     if (section := kind_of(field).section) is not None:
-        yield from words_of(language.table[section])
+        yield from section_phrases(language.table[section])
     named = field.wording(language.code)
     yield from (*named.true, *named.false)
 

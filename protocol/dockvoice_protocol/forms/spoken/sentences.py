@@ -24,10 +24,10 @@ from dockvoice_protocol.forms.model import OWN_LANGUAGE, Form, FormField
 from dockvoice_protocol.forms.pattern import SEPARATORS
 from dockvoice_protocol.forms.spoken.commands import command_phrases
 from dockvoice_protocol.forms.spoken.folding import phrase
-from dockvoice_protocol.forms.spoken.grammar.lexicon import listed
+from dockvoice_protocol.forms.spoken.grammar.lexicon import value_words
 from dockvoice_protocol.forms.spoken.in_words import ONES, TEENS, TENS, spelt
 from dockvoice_protocol.forms.spoken.kinds import kind_of
-from dockvoice_protocol.forms.spoken.kinds.kind import words_of
+from dockvoice_protocol.forms.spoken.kinds.kind import section_phrases
 from dockvoice_protocol.forms.spoken.language import CODE_WORDS, ENGLISH, LETTERS, NATO
 from dockvoice_protocol.records import FieldValue
 
@@ -63,11 +63,11 @@ def vocabulary(form: Form, catalogue: Catalogue) -> frozenset[str]:
 
 def _field_words(field: FormField, catalogue: Catalogue) -> set[str]:
     named = field.wording(OWN_LANGUAGE)
-    said = [*field.labels, *field.units.keys(), *field.units.values(), *listed(field, catalogue, ENGLISH)]
+    said = [*field.labels, *field.units.keys(), *field.units.values(), *value_words(field, catalogue, ENGLISH)]
     said += [*named.counted, *named.zero]
     if (section := kind_of(field).section) is not None:
         said += [*named.true, *named.false]
-        said += [" ".join(phrase(one)) for one in words_of(ENGLISH.table[section])]
+        said += [" ".join(phrase(one)) for one in section_phrases(ENGLISH.table[section])]
     words = {word for one in said for word in one.split()}
     words |= _LETTER_WORDS if field.spoken.spells else set()
     return words | (NUMBER_WORDS if field.spoken.of_numbers else set())
@@ -80,13 +80,13 @@ def check(form: Form, catalogue: Catalogue) -> None:
         raise ManyFaults(f"form {form.name!r}: {'; '.join(faults)}", faults)
 
 
-def spoken_words(form: Form, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+def english_words(form: Form, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
     """The words of a form in English, each with its meaning: labels, units, catalogued values."""
     for field in form.fields:
         yield from ((label, f"the field {field.name!r}") for label in field.labels)
         yield from ((unit, f"the unit of {field.name!r}") for unit in field.units)
         if not field.spoken.is_letter:  # its code word distinguishes a letter
-            values = listed(field, catalogue, ENGLISH) if field.catalogue or field.choices else {}
+            values = value_words(field, catalogue, ENGLISH) if field.catalogue or field.choices else {}
             yield from ((words, f"{value!r} of {field.name!r}") for words, value in values.items())
 
 
@@ -100,7 +100,7 @@ def value_faults(field: FormField, catalogue: Catalogue) -> Iterator[tuple[str, 
     if field.spoken.by_unit:  # its codes are said by the unit words of the count
         return
     known = catalogue.values(field.catalogue) if field.catalogue else field.choices
-    said = {value for words, value in listed(field, catalogue, ENGLISH).items() if re.fullmatch("[a-z ]+", words)}
+    said = {value for words, value in value_words(field, catalogue, ENGLISH).items() if re.fullmatch("[a-z ]+", words)}
     for value in known:
         if not field.item.allows(value):
             yield value, f"{value!r} breaks the rules of field {field.name!r}; mend one of the two"
@@ -120,21 +120,21 @@ _LISTED = 0.5  # Probability of a catalogue's own words for a value, where it ha
 _LONGEST_LIST = 3  # Values of a sampled list: longer lists have the same wording.
 
 
-def sampled_value(field: FormField, catalogue: Catalogue, random: Random) -> FieldValue:
+def sample_value(field: FormField, catalogue: Catalogue, random: Random) -> FieldValue:
     """A random value that the form and the catalogue allow."""
     if field.many is not None:
         several = field.many[:_LONGEST_LIST] or field.many
-        return tuple(str(sampled_value(field.item, catalogue, random)) for _ in range(random.choice(several)))
+        return tuple(str(sample_value(field.item, catalogue, random)) for _ in range(random.choice(several)))
     if known := catalogue.values(field.catalogue) if field.catalogue is not None else field.choices:
         return random.choice(known)
-    return kind_of(field).made(field, random)
+    return kind_of(field).sample(field, random)
 
 
-def sampled_words(value: FieldValue, field: FormField, catalogue: Catalogue, random: Random) -> str:
+def sample_words(value: FieldValue, field: FormField, catalogue: Catalogue, random: Random) -> str:
     """The value in random words that the reader parses as the same value."""
     if isinstance(value, tuple):
-        return " and ".join(sampled_words(one, field.item, catalogue, random) for one in value)
-    phrases = [words for words, meant in listed(field, catalogue, ENGLISH).items() if meant == value]
+        return " and ".join(sample_words(one, field.item, catalogue, random) for one in value)
+    phrases = [words for words, meant in value_words(field, catalogue, ENGLISH).items() if meant == value]
     if phrases and (field.spoken.listed or random.random() < _LISTED):
         words = random.choice(phrases)
     else:
@@ -235,7 +235,7 @@ def _is_needed(field: FormField, random: Random) -> bool:
     return field.required and random.random() < _NEEDED_ANEW
 
 
-def phrases(form: Form, catalogue: Catalogue, count: int = _COUNT, seed: int = _SEED) -> tuple[str, ...]:
+def sample_sentences(form: Form, catalogue: Catalogue, count: int = _COUNT, seed: int = _SEED) -> tuple[str, ...]:
     """`count` sentences, deterministic for a form, catalogue and seed; repetitions remain, as weights.
 
     Raises Misconfigured where the form or its catalogue holds a value without words.
@@ -245,7 +245,7 @@ def phrases(form: Form, catalogue: Catalogue, count: int = _COUNT, seed: int = _
     return tuple(next(endless).text for _ in range(count))
 
 
-def further(form: Form, catalogue: Catalogue, seed: int = _SEED) -> tuple[str, ...]:
+def further_sentences(form: Form, catalogue: Catalogue, seed: int = _SEED) -> tuple[str, ...]:
     """Sentences with a form's further English words (`x-languages`), which not every recogniser knows."""
     random = Random(seed)  # noqa: S311 - sampling, not secrecy
     return tuple(
@@ -260,7 +260,7 @@ def _further_mentions(field: FormField, catalogue: Catalogue, random: Random) ->
     named = field.wording(OWN_LANGUAGE)
 
     def words() -> str:
-        return sampled_words(sampled_value(field, catalogue, random), field, catalogue, random)
+        return sample_words(sample_value(field, catalogue, random), field, catalogue, random)
 
     if field.spoken.by_unit:
         return
@@ -275,7 +275,7 @@ def _further_mentions(field: FormField, catalogue: Catalogue, random: Random) ->
 def _sentence_with(mention: str, field: FormField, form: Form, catalogue: Catalogue, random: Random) -> str:
     """A sentence with this mention of one field, and the other required fields."""
     others = [
-        _make_mention(sampled_value(one, catalogue, random), one, form, catalogue, random)
+        _make_mention(sample_value(one, catalogue, random), one, form, catalogue, random)
         for one in form.fields
         if one.required and one is not field and not one.spoken.by_unit
     ]
@@ -286,7 +286,7 @@ def _sentence_with(mention: str, field: FormField, form: Form, catalogue: Catalo
 def _make_sentence(
     form: Form, fields: list[FormField], catalogue: Catalogue, random: Random, *, complete: bool
 ) -> Sentence:
-    truth = {field.name: sampled_value(field, catalogue, random) for field in fields}
+    truth = {field.name: sample_value(field, catalogue, random) for field in fields}
     corrected = random.choice(fields).name if random.random() < _CORRECTED else None
     opening = _choose_weighted(_OPENINGS, random)
     if form.openings.get(OWN_LANGUAGE) and random.random() < BEGUN:
@@ -312,13 +312,13 @@ def _work_verb(form: Form, random: Random) -> str:
 
 def _correction(value: FieldValue, field: FormField, form: Form, catalogue: Catalogue, random: Random) -> str:
     """A wrong value, a cue, and the value; one of the two may lack label and unit."""
-    slip = sampled_value(field, catalogue, random)
+    slip = sample_value(field, catalogue, random)
     bare = random.random() < _BARE
     earlier = bare and bool(field.units)
 
     def words(of: FieldValue, *, alone: bool) -> str:
         return (
-            sampled_words(of, field, catalogue, random) if alone else _make_mention(of, field, form, catalogue, random)
+            sample_words(of, field, catalogue, random) if alone else _make_mention(of, field, form, catalogue, random)
         )
 
     first, later = words(slip, alone=earlier), words(value, alone=bare and not earlier)
@@ -330,7 +330,7 @@ def _counted_field(code: str, field: FormField) -> FormField:
 
 
 def _make_mention(value: FieldValue, field: FormField, form: Form, catalogue: Catalogue, random: Random) -> str:
-    words = sampled_words(value, field, catalogue, random)
+    words = sample_words(value, field, catalogue, random)
     if _stands_alone(value, field) and random.random() < _UNLABELLED:
         return words
     if field.units and (field.codes or random.random() < _BY_UNIT):
@@ -346,9 +346,7 @@ def _choose_weighted(weights: Mapping[str, int], random: Random) -> str:
     return random.choices(list(weights), weights=list(weights.values()))[0]
 
 
-def conversational(
-    form: Form, catalogue: Catalogue, names: Sequence[str] = (), works: Sequence[str] = ()
-) -> tuple[str, ...]:
+def replies(form: Form, catalogue: Catalogue, names: Sequence[str] = (), works: Sequence[str] = ()) -> tuple[str, ...]:
     """Short utterances to a device that answers, deterministic for the same arguments.
 
     `names` are the operators' sign-on names, `works` the phrases for the available forms.
@@ -367,9 +365,7 @@ def conversational(
 def _context_sentence(form: Form, catalogue: Catalogue, random: Random) -> str:
     """A sentence of the context: "trailer five five oh one door twelve", "door thirteen from now on"."""
     fields = [form[name] for name in form.said_once if random.random() >= _OPTIONAL] or [form[form.said_once[0]]]
-    said = " ".join(
-        _make_mention(sampled_value(one, catalogue, random), one, form, catalogue, random) for one in fields
-    )
+    said = " ".join(_make_mention(sample_value(one, catalogue, random), one, form, catalogue, random) for one in fields)
     return said if random.random() < _LASTING else f"{said} {' '.join(ENGLISH.commands['from_now_on'][0])}"
 
 
@@ -378,7 +374,7 @@ _LASTING = 0.5  # Probability of such a sentence without "from now on".
 
 def _field_answers(field: FormField, catalogue: Catalogue, random: Random) -> Iterator[str]:
     """A bare value, the field alone, and the field as a correction."""
-    words = sampled_words(sampled_value(field, catalogue, random), field, catalogue, random)
+    words = sample_words(sample_value(field, catalogue, random), field, catalogue, random)
     named = f"{words} {random.choice(list(field.units))}" if field.units else f"{random.choice(field.labels)} {words}"
     yield words
     yield named
@@ -469,7 +465,7 @@ def _field_rules(field: FormField, catalogue: Catalogue) -> dict[str, str]:
 def _value_rule(field: FormField, catalogue: Catalogue) -> str:
     usual = (rule.format(field=field.name) for rule in kind_of(field).grammar)
     named = field.wording(OWN_LANGUAGE)
-    return " | ".join([*sorted(listed(field, catalogue, ENGLISH)), *named.true, *named.false, *usual])
+    return " | ".join([*sorted(value_words(field, catalogue, ENGLISH)), *named.true, *named.false, *usual])
 
 
 def _letter_rule(field: FormField, catalogue: Catalogue) -> str:

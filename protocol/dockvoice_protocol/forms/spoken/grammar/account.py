@@ -54,7 +54,7 @@ class _Gap(NamedTuple):
     """Whether no field is named before."""
 
 
-def _announcing(*mentions: ExplanationEvent) -> frozenset[Role]:
+def _announcing_roles(*mentions: ExplanationEvent) -> frozenset[Role]:
     """The roles of the words that announce what the mentions are marked as."""
     return frozenset[Role]().union(*(_OF_MARK.get(mark, ()) for one in mentions for mark in one.marks))
 
@@ -79,27 +79,27 @@ class Account:
         answering = (*words["before_answers"], *words["behind_answers"]) if answers else ()
         self._known_phrases = (*words["between_counts"], *words["each"], *answering)
 
-    def of(self, path: Path) -> Path:
+    def add_unexplained(self, path: Path) -> Path:
         """The path with an event for each word that nothing explains."""
-        events = tuple(map(self._marked, path.events))
+        events = tuple(map(self._mark_drop, path.events))
         found = list(events)
-        strange = map(_event, self._strange(path.cue, events))
-        for more in (*strange, *self._inside(events), *self._unbound(events)):
+        strange = map(_unexplained_event, self._unexplained_tokens(path.cue, events))
+        for more in (*strange, *self._unexplained_in_mentions(events), *self._unbound_events(events)):
             at = next((at for at, one in enumerate(found) if one.end > more.start), len(found))
             found.insert(at, more)
         return path._replace(events=tuple(found))
 
-    def _marked(self, event: ExplanationEvent) -> ExplanationEvent:
+    def _mark_drop(self, event: ExplanationEvent) -> ExplanationEvent:
         """The event, marked `d` where its cue drops all that was said: "scratch that"."""
-        drops = "c" in event.marks and self._said(*event.cue) in self._spans.language.words["drops"]
+        drops = "c" in event.marks and self._words_between(*event.cue) in self._spans.language.words["drops"]
         return event._replace(marks=marked(event.marks, "d")) if drops else event
 
-    def _said(self, begin: int, end: int) -> tuple[str, ...]:
+    def _words_between(self, begin: int, end: int) -> tuple[str, ...]:
         return tuple(self._spans.words[begin:end])
 
     # Words.
 
-    def _strange(self, cue: tuple[int, int], events: tuple[ExplanationEvent, ...]) -> Iterator[int]:
+    def _unexplained_tokens(self, cue: tuple[int, int], events: tuple[ExplanationEvent, ...]) -> Iterator[int]:
         """The tokens that neither an event, nor the last cue, nor a phrase in its place explains."""
         explained = {at for one in events for span in ((one.start, one.end), one.cue) for at in range(*span)}
         explained.update(range(*cue))
@@ -111,10 +111,10 @@ class Account:
                 end += 1
             if end > begin:
                 leads = any(one.start == end for one in events)
-                yield from self._unexplained(begin, end, naming, leads=leads)
+                yield from self._left_in_gap(begin, end, naming, leads=leads)
             begin = end + 1
 
-    def _inside(self, events: tuple[ExplanationEvent, ...]) -> Iterator[ExplanationEvent]:
+    def _unexplained_in_mentions(self, events: tuple[ExplanationEvent, ...]) -> Iterator[ExplanationEvent]:
         """The words between a label and its value that nothing explains there: "pallet ending in 508"."""
         explained = {at for one in events if one.happens is not Happens.MENTION for at in range(one.start, one.end)}
         for event in events:
@@ -126,11 +126,11 @@ class Account:
                 if match.role is Role.LABEL and match.field == event.field and match.end <= event.basis
             ]
             at = max(labels, default=event.basis)
-            gap = _Gap(at, event.basis, frozenset(), _WITHIN, _announcing(event), event)
-            if not explained & {*range(at, event.basis)} and self._fewest(gap):
+            gap = _Gap(at, event.basis, frozenset(), _WITHIN, _announcing_roles(event), event)
+            if not explained & {*range(at, event.basis)} and self._fewest_unexplained(gap):
                 yield ExplanationEvent(Happens.UNMATCHED, event.field, marks="p", start=at, end=event.basis)
 
-    def _unexplained(self, begin: int, end: int, naming: list[ExplanationEvent], *, leads: bool) -> tuple[int, ...]:
+    def _left_in_gap(self, begin: int, end: int, naming: list[ExplanationEvent], *, leads: bool) -> tuple[int, ...]:
         """The fewest tokens of a gap that nothing explains in their place. `leads`: an event follows."""
         before = [one for one in naming if one.end <= begin]
         behind = next((one for one in naming if one.start >= end), None)
@@ -142,11 +142,11 @@ class Account:
             end,
             _REMARK | {Role.BEHIND} if remarked else _REMARK,
             lead if before else lead | _OPENING,
-            _announcing(*(one for one in naming if behind is not None and one.start == behind.start)),
+            _announcing_roles(*(one for one in naming if behind is not None and one.start == behind.start)),
             behind,
             opens=not before,
         )
-        left = self._fewest(gap)
+        left = self._fewest_unexplained(gap)
         if before and self._is_word(before[-1], begin):
             clause = next((at for at in range(begin, end) if self._spans.tokens[at].pause), end)
             named = self._spans.words[begin - 1] in self._spans.language.alphabet.names
@@ -155,7 +155,7 @@ class Account:
             return tuple(sorted({*left, *words}))
         return left
 
-    def _fewest(self, gap: _Gap) -> tuple[int, ...]:
+    def _fewest_unexplained(self, gap: _Gap) -> tuple[int, ...]:
         """The fewest tokens that are left over by phrases in their places."""
         best: dict[tuple[int, int], tuple[int, ...]] = {(gap.begin, _NOTHING): ()}
         for at in range(gap.begin, gap.end):
@@ -171,28 +171,28 @@ class Account:
 
     def _steps(self, gap: _Gap, at: int, now: int) -> Iterator[tuple[int, int]]:
         """The ends of what explains the words from a token on, and what the gap then holds."""
-        yield from ((stop, now) for stop in self._said_from(at, self._particles))
-        yield from ((stop, _ANNOUNCED) for stop in self._matched(at, gap.announcing))
+        yield from ((stop, now) for stop in self._phrase_ends(at, self._particles))
+        yield from ((stop, _ANNOUNCED) for stop in self._role_ends(at, gap.announcing))
         if now < _REMARKED:
-            yield from ((stop, _REMARKED) for stop in self._said_from(at, self._greetings if gap.opens else ()))
-            yield from ((stop, _REMARKED) for stop in self._known(at, gap.remark))
+            yield from ((stop, _REMARKED) for stop in self._phrase_ends(at, self._greetings if gap.opens else ()))
+            yield from ((stop, _REMARKED) for stop in self._remark_ends(at, gap.remark))
         if now < _LED:
-            yield from ((stop, _LED) for stop in (*self._known(at, gap.lead), *self._labels(at, gap.behind)))
+            yield from ((stop, _LED) for stop in (*self._remark_ends(at, gap.lead), *self._label_ends(at, gap.behind)))
 
-    def _said_from(self, at: int, phrases: Iterable[Phrase]) -> Iterator[int]:
+    def _phrase_ends(self, at: int, phrases: Iterable[Phrase]) -> Iterator[int]:
         """The ends of those phrases that begin at a token."""
-        yield from (at + len(one) for one in phrases if self._said(at, at + len(one)) == one)
+        yield from (at + len(one) for one in phrases if self._words_between(at, at + len(one)) == one)
 
-    def _known(self, at: int, roles: frozenset[Role]) -> Iterator[int]:
+    def _remark_ends(self, at: int, roles: frozenset[Role]) -> Iterator[int]:
         """The ends of phrases of these roles at a token, and of remarks and answers."""
-        yield from self._matched(at, roles)
+        yield from self._role_ends(at, roles)
         yield from self._remarks.ends(at)
-        yield from self._said_from(at, self._known_phrases)
+        yield from self._phrase_ends(at, self._known_phrases)
 
-    def _matched(self, at: int, roles: frozenset[Role]) -> Iterator[int]:
+    def _role_ends(self, at: int, roles: frozenset[Role]) -> Iterator[int]:
         yield from (match.end for match in self._spans.matches[at] if match.role in roles)
 
-    def _labels(self, at: int, behind: ExplanationEvent | None) -> Iterator[int]:
+    def _label_ends(self, at: int, behind: ExplanationEvent | None) -> Iterator[int]:
         """The ends of a label that is said once more: "pallet, uh, pallet 742"."""
         if behind is not None:
             labels = (match for match in self._spans.matches[at] if match.role is Role.LABEL)
@@ -212,7 +212,7 @@ class Account:
 
     # Cues.
 
-    def _unbound(self, events: tuple[ExplanationEvent, ...]) -> Iterator[ExplanationEvent]:
+    def _unbound_events(self, events: tuple[ExplanationEvent, ...]) -> Iterator[ExplanationEvent]:
         """Cues and withdrawn numbers that may belong to a value before them: "12 units, 11 actually, dock B"."""
         for at, event in enumerate(events):
             before = [one for one in events[:at] if one.happens is Happens.MENTION]
@@ -239,11 +239,11 @@ class Account:
         field = self._spans.fields[str(mention.field)]
         if field.spoken.spelt:
             return field.item.is_usual(str(value)) and len(str(value)) == len(str(mention.value))
-        return field.types(value) if value is not None else False
+        return field.has_type(value) if value is not None else False
 
     def _is_unbound(self, event: ExplanationEvent, before: list[ExplanationEvent]) -> bool:
         """Whether a mention's cue rejects a value before it, of another field: "742, wrong, twelve units"."""
-        cue, rejections = self._said(*event.cue), self._spans.language.words["rejections"]
+        cue, rejections = self._words_between(*event.cue), self._spans.language.words["rejections"]
         if "c" not in event.marks or event.field in self._held:
             return False
         if not any(one in {cue[: len(one)], cue[-len(one) :]} for one in rejections):
@@ -252,6 +252,6 @@ class Account:
         return bool(others) and all(one.field != event.field for one in others)
 
 
-def _event(at: int) -> ExplanationEvent:
+def _unexplained_event(at: int) -> ExplanationEvent:
     """The event of an unexplained word, which is known, and so no part of the number before it."""
     return ExplanationEvent(Happens.UNMATCHED, marks="p", start=at, end=at + 1)

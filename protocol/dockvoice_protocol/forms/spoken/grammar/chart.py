@@ -76,7 +76,7 @@ class _UnmatchedWords:
         for stop, event in self._spans.slips(at):
             crowded = isinstance(event.value, int) and path.state is Place.SAID and not self._tokens[at].pause
             cost = weights.SLIP + event.cost + (weights.ELSEWHERE if crowded else 0.0)
-            slipped = self._queue.opened(path).telling(event)
+            slipped = self._queue.opened(path).adding(event)
             # "Doce no quince" may correct or deny.
             denies = tuple(self._words[event.end : stop]) in self._nots and self._spans.goes_straight_on(stop)
             self._queue.go(
@@ -86,7 +86,7 @@ class _UnmatchedWords:
     def _step_over_number(self, path: Path, at: int) -> None:
         """Step over a number without a field."""
         for event in self._numbers_at(at):
-            self._queue.happen(self._queue.opened(path), event, weights.LOOSE, state=Place.BETWEEN)
+            self._queue.continue_with(self._queue.opened(path), event, weights.LOOSE, state=Place.BETWEEN)
 
     def _numbers_at(self, at: int) -> list[ExplanationEvent]:
         """The longest and the shortest number that begins at a token."""
@@ -112,9 +112,9 @@ class _UnmatchedWords:
         spelt = path.state is Place.SAID and self._fields[str(path.field)].spoken.spelt
         named = sum(not self._numbers.begins(inside) for inside in range(at, end))
         if spelt and not self._tokens[at].pause and named < _NAMED:
-            path = path.telling(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=end))
+            path = path.adding(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=end))
         if named < end - at and self._spans.goes_straight_on(end):
-            path = path.telling(ExplanationEvent(Happens.ASIDE, start=at, end=end))
+            path = path.adding(ExplanationEvent(Happens.ASIDE, start=at, end=end))
         self._queue.go(path, end, weights.ASIDE + path.interrupted, **path.between)
 
     def _step_over_unmatched(self, path: Path, at: int) -> None:
@@ -124,7 +124,7 @@ class _UnmatchedWords:
         further = last is not None and last.happens is Happens.UNMATCHED and last.end == at
         cost = weights.FURTHER_UNMATCHED if further else weights.UNMATCHED
         known = self._is_known(path, at)
-        self._queue.happen(path, self._unmatched_event(at, field), weights.KNOWN_UNMATCHED if known else cost)
+        self._queue.continue_with(path, self._unmatched_event(at, field), weights.KNOWN_UNMATCHED if known else cost)
 
     def _unmatched_event(self, at: int, field: str | None) -> ExplanationEvent:
         """The event of an unexplained word at a token."""
@@ -199,13 +199,13 @@ class _AnswerCheck:
         behind = (*_CORRECTING, *_BEHIND, *(_CHOICE if end < size else ()))
         return (
             again
-            or not self._made_of(start, event.start, before, event.cue)
-            or not self._made_of(event.end, clause, behind, event.cue)
+            or not self._is_concatenation(start, event.start, before, event.cue)
+            or not self._is_concatenation(event.end, clause, behind, event.cue)
         )
 
-    def _made_of(self, start: int, end: int, roles: tuple[str, ...], cue: tuple[int, int]) -> bool:
+    def _is_concatenation(self, start: int, end: int, roles: tuple[str, ...], cue: tuple[int, int]) -> bool:
         """Whether the words between two tokens are a concatenation of cue words and phrases of these roles."""
-        phrases, longest = _said_as(self._language, roles)
+        phrases, longest = _phrases_of_roles(self._language, roles)
         texts = tuple(token.text for token in self._tokens[start:end])
         reached = {start}
         for at in range(start, end):
@@ -217,7 +217,7 @@ class _AnswerCheck:
 
 
 @cache
-def _said_as(language: Language, roles: tuple[str, ...]) -> tuple[frozenset[Phrase], int]:
+def _phrases_of_roles(language: Language, roles: tuple[str, ...]) -> tuple[frozenset[Phrase], int]:
     """The phrases of these roles, and the number of words of the longest."""
     phrases = frozenset(said for role in roles for said in language.words[role])
     return phrases, max(map(len, phrases))
@@ -299,15 +299,15 @@ class _Growth:
     def _take_steps(self, path: Path, at: int) -> None:
         """Take all steps of a path at a token."""
         if path.spelling is not None:
-            self._speller.go_on(path, path.spelling, at)
+            self._speller.add_group(path, path.spelling, at)
             return
         if self._tokens[at].inner:
             return
         self._phrases.go(path, at)
         if path.state is Place.LABELLED:
-            self._mentions.value(path, str(path.field), at, 0.0, "")
+            self._mentions.step_over_value(path, str(path.field), at, 0.0, "")
         else:
-            self._mentions.bare(path, at)
+            self._mentions.step_over_bare(path, at)
         for count in self._counts.at(at):
             self._counted.say(path, count, at)
         self._unmatched.go(path, at)
@@ -326,10 +326,10 @@ class _Growth:
             # A count with its unit makes a count without one unlikely.
             path = path._replace(cost=path.cost + weights.OTHER)
         if path.pending:
-            path = path.telling(
+            path = path.adding(
                 ExplanationEvent(Happens.DANGLING, path.field, start=len(self._tokens), end=len(self._tokens))
             )
-        return self._account.of(path._replace(events=self._answers.judged(path.events)))
+        return self._account.add_unexplained(path._replace(events=self._answers.judged(path.events)))
 
 
 def _by_cost(path: Path) -> tuple[float, list[tuple[int, int]]]:

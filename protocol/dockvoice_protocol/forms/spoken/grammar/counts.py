@@ -25,7 +25,7 @@ _WHERE = frozenset({Role.LINK, Role.ELSEWHERE})  # Roles of phrases for a place:
 
 
 class _UnitCount(NamedTuple):
-    """A number with its unit."""
+    """A count in the utterance: its values, unit code and end."""
 
     end: int
     field: str
@@ -216,8 +216,8 @@ class UnitCounts:
                 continue
             so_far += weights.BEFORE_UNIT * weights.PAUSED[self._tokens[here].pause]
             for match in self._spans.matches[here]:
-                if match.role is Role.UNIT and self._is_of(values[-1], here, match):
-                    told = marked(so_marked, "s") if self._leads_elsewhere(here, match.end) else so_marked
+                if match.role is Role.UNIT and self._may_have_unit(values[-1], here, match):
+                    told = marked(so_marked, "s") if self._begins_place_phrase(here, match.end) else so_marked
                     yield _UnitCount(match.end, match.field, values, so_far, told, match.code)
                 elif match.role is Role.OTHER_UNIT and self._measured is not None:
                     yield _UnitCount(match.end, self._measured, values, so_far, marked(so_marked, "s"))
@@ -226,14 +226,14 @@ class UnitCounts:
             if here == at and self._is_strange(here):
                 reached.append((here + 1, so_far + weights.UNMATCHED_ADJECTIVE, marked(so_marked, "s")))
 
-    def _is_of(self, value: FieldValue | None, at: int, unit: Match) -> bool:
+    def _may_have_unit(self, value: FieldValue | None, at: int, unit: Match) -> bool:
         """Whether a unit may belong to the value before it, and not to "degrees below zero"."""
         field = self._spans.fields[unit.field]
         ends = (end for end in self._numbers.ends_below_zero(at) if field.spoken.measures and end > unit.end)
         below = any(self._numbers.begins(end - 1) or not self._spans.goes_straight_on(end) for end in ends)
-        return field.types(value) and not below
+        return field.has_type(value) and not below
 
-    def _leads_elsewhere(self, at: int, end: int) -> bool:
+    def _begins_place_phrase(self, at: int, end: int) -> bool:
         """Whether a unit's words begin a longer phrase for a place: "ten over there", "six over on the left"."""
         longer = (match for match in self._spans.matches[at] if match.role in _WHERE and match.end > end)
         return any(not any(token.pause for token in self._tokens[at + 1 : match.end]) for match in longer)
@@ -258,7 +258,7 @@ class CountMentions:
     def say(self, path: Path, count: _UnitCount, at: int) -> None:
         """Step over a count that begins at a token."""
         if self._is_labelled(path, count, at):
-            self._mentions.say(path, at, count.end, str(path.field), count.values[-1], count.cost, count.marks)
+            self._mentions.add(path, at, count.end, str(path.field), count.values[-1], count.cost, count.marks)
         if path.state is Place.LABELLED and path.field != count.field:
             path = self._queue.opened(path, self._unvalued_label_cost(path, count, at))
         marks = marked(count.marks, "o") if "o" in path.pending or len(count.values) > 1 else count.marks
@@ -272,7 +272,7 @@ class CountMentions:
             dearer += self._torn_cost(path, at, count)
         last_marks = marked(marks, "s") if self._may_lack_its_beginning(path, at, count.cost) else marks
         path = self._with_others(path, count, at, marks).dearer(dearer)
-        self._mentions.say(path, at, count.end, count.field, count.values[-1], cost, last_marks)
+        self._mentions.add(path, at, count.end, count.field, count.values[-1], cost, last_marks)
 
     def _is_labelled(self, path: Path, count: _UnitCount, at: int) -> bool:
         """Whether a count with a unit belongs to another count's label before it: Spanish "falta una caja"."""
@@ -291,13 +291,13 @@ class CountMentions:
     def _with_others(self, path: Path, count: _UnitCount, at: int, marks: str) -> Path:
         """The path with the other events of a count: its portion, its unit, and its rival numbers."""
         if "w" in count.marks:
-            path = path.telling(ExplanationEvent(Happens.PORTION, start=at, end=count.end))
+            path = path.adding(ExplanationEvent(Happens.PORTION, start=at, end=count.end))
         unit = self._form.unit_field(count.field)
         if unit is not None and count.code is not None:
             so_marked = marked(marks.replace("h", ""), *path.pending.replace("r", "").replace("h", ""))
-            path = path.telling(ExplanationEvent(Happens.MENTION, unit.name, count.code, so_marked, 0.0, at, count.end))
+            path = path.adding(ExplanationEvent(Happens.MENTION, unit.name, count.code, so_marked, 0.0, at, count.end))
         for value in count.values[:-1]:
-            path = path.telling(ExplanationEvent(Happens.MENTION, count.field, value, marks, count.cost, at, count.end))
+            path = path.adding(ExplanationEvent(Happens.MENTION, count.field, value, marks, count.cost, at, count.end))
         return path
 
     def _is_torn_off(self, path: Path, count: _UnitCount, *, straight_on: bool) -> bool:

@@ -23,7 +23,7 @@ _REMEMBERED = 1024
 
 
 class Role(IntEnum):
-    """The role of a phrase in a sentence."""
+    """What a phrase does in a sentence: it is a label, a unit, a value, a cue or the like."""
 
     LABEL = auto()  # Opens a field.
     UNIT = auto()  # Makes the number before it the value of a field.
@@ -139,12 +139,12 @@ class Lexicon:
         self._is_number = language.numerals.is_part
         self.has_several_counts = sum(field.spoken.counts for field in form.fields) > 1
         own = [*_form_phrases(form, catalogue, language), *_zero_phrases(form, language)]
-        self._own = _by_first(own, language)
-        self._counting_phrases = _by_first(
+        self._own = _index_by_first_word(own, language)
+        self._counting_phrases = _index_by_first_word(
             [*_counting_phrases(form, language), *_verb_phrases(form, language)], language
         )
         begun = list(_opening_phrases(form, language))
-        self._begun = _by_first(begun, language)
+        self._begun = _index_by_first_word(begun, language)
         self._before = frozenset(language.words["openings"]) if begun else frozenset()
         self._units = {phrase(unit) for field in form.fields for unit in field.wording(language.code).units}
         # These words of the form are fillers in other forms: "sealed", "large", "of boxes".
@@ -182,7 +182,7 @@ class Lexicon:
             name: {
                 said: fit
                 for said, fit in _without_leading_zeros(known).items()
-                if not self._may_be_of_another(name, said)
+                if not self._may_belong_to_another(name, said)
             }
             for name, known in self.values.items()
             if name in self.shapes and form[name].is_place
@@ -205,7 +205,7 @@ class Lexicon:
         self.slotted: dict[str, dict[str, list[Phrase]]] = {}
         """Asides that begin with a slot ("{number} minutes ago"), by the slot and the word behind it, if any."""
         labels = {phrase(label) for field in form.fields for label in field.wording(language.code).labels}
-        for aside, openings, counted in _asides(language):
+        for aside, openings, counted in _asides_and_conflicts(language):
             if not (labels.isdisjoint(openings) and self._units.isdisjoint(counted)):
                 continue  # A remark in other forms is a field of this one.
             if aside[0].startswith(SLOT):
@@ -249,7 +249,7 @@ class Lexicon:
         cost = 0.0 if field.is_usual(value) else weights.UNUSUAL
         return cost + (weights.UNKNOWN if name in self.values and str(value) not in self.values[name] else 0.0)
 
-    def _may_be_of_another(self, name: str, said: str) -> bool:
+    def _may_belong_to_another(self, name: str, said: str) -> bool:
         return any(item.allows(said) for other, item in self._items.items() if other != name)
 
     def matches(self, tokens: Sequence[Token], at: int) -> list[Match]:
@@ -281,18 +281,18 @@ class Lexicon:
 
     def _resolve_beginning(self, found: list[Match], tokens: Sequence[Token], at: int) -> list[Match]:
         """The matches; at the start of a sentence the form's opening replaces a question or a wish."""
-        if not self._begins(tokens, at):
+        if not self._begins_sentence(tokens, at):
             return [match for match in found if match.role is not Role.BEGINNING]
         end = max(match.end for match in found if match.role is Role.BEGINNING)
         kept = {*OF_FIELDS, Role.BEGINNING}
         return [match for match in found if match.end > end or match.role in kept]
 
-    def _begins(self, tokens: Sequence[Token], at: int) -> bool:
+    def _begins_sentence(self, tokens: Sequence[Token], at: int) -> bool:
         """Whether a sentence begins at a token, or has only "okay" and the like before it."""
         if at == 0 or tokens[at].pause >= weights.STOP:
             return True
         said = (tuple(token.text for token in tokens[start:at]) for start in range(max(0, at - _LONGEST_BEFORE), at))
-        return any(one in self._before and self._begins(tokens, at - len(one)) for one in said)
+        return any(one in self._before and self._begins_sentence(tokens, at - len(one)) for one in said)
 
     @staticmethod
     def _is_split_by_pause(token: Token, entry: _Sense) -> bool:
@@ -352,7 +352,7 @@ def _partings(said: str, widths: Sequence[int]) -> int:
 
 
 @lru_cache(maxsize=len(LANGUAGES))
-def _asides(language: Language) -> Sequence[tuple[Phrase, frozenset[Phrase], frozenset[Phrase]]]:
+def _asides_and_conflicts(language: Language) -> Sequence[tuple[Phrase, frozenset[Phrase], frozenset[Phrase]]]:
     """Each aside, with the phrases that, as a label or as a unit of the form, would make a field of it.
 
     A label at its beginning or before its slot: "off trailer {code}"; a unit behind its slot: "{number} kilos".
@@ -380,7 +380,7 @@ def _first_word_and_sense(said: Phrase, use: _Use, language: Language) -> tuple[
     return first, _Sense(tuple(rest), use)
 
 
-def _by_first(
+def _index_by_first_word(
     listed: Iterable[tuple[Phrase, _Use]], language: Language
 ) -> Mapping[str, Sequence[tuple[Phrase, _Sense]]]:
     """Phrases by first word, in order."""
@@ -394,7 +394,7 @@ def _by_first(
 @lru_cache(maxsize=len(LANGUAGES))
 def _language_senses(language: Language) -> Mapping[str, Sequence[tuple[Phrase, _Sense]]]:
     """The language's phrases, shared by all forms."""
-    return _by_first(_language_phrases(language), language)
+    return _index_by_first_word(_language_phrases(language), language)
 
 
 def _language_phrases(language: Language) -> Iterator[tuple[Phrase, _Use]]:
@@ -421,7 +421,7 @@ def _form_phrases(form: Form, catalogue: Catalogue, language: Language) -> Itera
             yield label, _Use(Role.LABEL, field.name)
             for other in misheard.get(label[0], ()):
                 yield (other, *label[1:]), _Use(Role.LABEL, field.name)
-        for said, value in listed(field, catalogue, language).items():
+        for said, value in value_words(field, catalogue, language).items():
             yield phrase(said), _Use(Role.VALUE, field.name, value)
 
 
@@ -473,16 +473,16 @@ def _unlabelled_boolean_phrases(form: Form, language: Language) -> set[Phrase]:
     return {phrase(said) for wording in wordings for said in (*wording.true, *wording.false)}
 
 
-def listed(field: FormField, catalogue: Catalogue, language: Language) -> dict[str, str]:
-    """Words to values, for every value of a field with words of its own."""
+def value_words(field: FormField, catalogue: Catalogue, language: Language) -> dict[str, str]:
+    """The words of a field's values, each with its value, where they have words of their own."""
     said = dict(catalogue.spoken(field.catalogue)) if field.catalogue else {}
     if field.spoken.listed:
         known = field.choices or (catalogue.values(field.catalogue) if field.catalogue else ())
-        said |= {words: choice for choice in known for words in ways(choice, field, language)}
+        said |= {words: choice for choice in known for words in value_wordings(choice, field, language)}
     return said
 
 
-def ways(choice: str, field: FormField, language: Language) -> tuple[str, ...]:
+def value_wordings(choice: str, field: FormField, language: Language) -> tuple[str, ...]:
     """The words for an `enum` value: itself, and its names in the language."""
     named = (choice, *field.wording(language.code).values.get(choice, ()))
     return tuple(dict.fromkeys(name.lower().replace("-", " ") for name in named))

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from dockvoice_protocol.forms.model import Form, FormField, is_container
+from dockvoice_protocol.forms.model import Form, FormField, is_valid_container
 from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path, marked
 from dockvoice_protocol.forms.spoken.grammar.tokens import Token
 from dockvoice_protocol.forms.spoken.grammar.weights import COMMA, DIGITWISE, ODD, RIVALRY
@@ -37,7 +37,7 @@ _PLACES = (10, 100, 1000)
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """The meaning of an utterance."""
+    """The fields, mood and unexplained words of an utterance."""
 
     fields: Mapping[str, FieldReading]
     mood: str | None
@@ -71,15 +71,15 @@ class Meaning:
         return _fields(paths, self.tokens, form) if paths and self.fields else {}
 
 
-def meaning(
+def merge_explanations(
     paths: Sequence[Path], tokens: Sequence[Token], form: Form, language: Language, *, asks: bool = False
 ) -> Meaning:
-    """Merge explanations, given the cheapest first. `asks`: the utterance has a question mark (`Spans.asks`)."""
+    """Merge explanations, given the cheapest first. `asks`: the utterance has a question mark (as in `Spans`)."""
     if not paths:
         return Meaning({}, "too many ways to understand it", {}, (), (), tokens)
     best = paths[0]
     rivals = [path for path in paths if path.cost < best.cost + RIVALRY]
-    mood = _mood_of(rivals, form, asks=asks)
+    mood = _no_record_reason(rivals, form, asks=asks)
     says_something = _says_something(rivals, tokens, language)
     moody = [path for path in rivals if any(event.happens is Happens.MOOD for event in path.events)]
     recorded = _fields(rivals, tokens, form) if says_something and not mood else {}
@@ -103,7 +103,7 @@ def _fields(paths: Sequence[Path], tokens: Sequence[Token], form: Form) -> dict[
     return fields
 
 
-def _mood_of(rivals: Sequence[Path], form: Form, *, asks: bool) -> str | None:
+def _no_record_reason(rivals: Sequence[Path], form: Form, *, asks: bool) -> str | None:
     """The reason why the utterance is no record: a rival explanation with a denial, a question, hearsay or a wish."""
     for path in rivals:
         for event in path.events:
@@ -123,7 +123,7 @@ def _says_something(rivals: Sequence[Path], tokens: Sequence[Token], language: L
     if any(event.happens in _TELLING for path in rivals for event in path.events):
         return True
     strange = (tokens[event.start].text for event in rivals[0].events if event.happens is Happens.UNMATCHED)
-    return any(any(one.isdigit() for one in word) or language.tells(word) for word in strange)
+    return any(any(one.isdigit() for one in word) or language.in_id(word) for word in strange)
 
 
 def _preface_tokens(best: Path) -> tuple[int, ...]:
@@ -136,7 +136,7 @@ def _preface_tokens(best: Path) -> tuple[int, ...]:
     counts = any(isinstance(event.value, int) for event in first)  # the event of its unit comes first
     loose = _LOOSE if counts else _LOOSE | {Happens.SLIP}
     # "Container maersk MSKU1234565": its check digit proves that no word before it is a part of it.
-    labelled = {event.field for event in first if isinstance(event.value, str) and is_container(event.value)}
+    labelled = {event.field for event in first if isinstance(event.value, str) and is_valid_container(event.value)}
     astray = (
         event
         for event in before
@@ -198,8 +198,8 @@ class _FieldMeaning:
         """Whether all its events are counts without a unit."""
         return bool(self.events) and all("u" in event.marks for event in self.events)
 
-    def settle(self) -> None:
-        """Apply doubt and denials after the last event."""
+    def apply_doubts(self) -> None:
+        """Remove denied values and mark doubtful ones, after the last event."""
         # Doubt about a replaced value is ignored.
         self.doubtful |= any(event.end > self.replaced for event in self.beside)
         numbers = self.of.spoken.spelt or self.of.spoken.is_number
@@ -216,14 +216,14 @@ class _FieldMeaning:
         """Whether an event beside the values makes them possible parts of the true value."""
         if "r" in beside.marks and self.of.spoken.spelt:
             return False
-        return _is_of_number(beside) or self._goes_on(beside) or self._divides_counts(beside)
+        return _is_of_number(beside) or self._continues_id(beside) or self._is_between_counts(beside)
 
-    def _goes_on(self, strange: ExplanationEvent) -> bool:
+    def _continues_id(self, strange: ExplanationEvent) -> bool:
         """Whether an unexplained word follows the digits of an id without a pause."""
         touches = bool(self.standing) and self.standing[-1].end == strange.start
         return touches and "p" not in strange.marks and self.of.spoken.spelt
 
-    def _divides_counts(self, strange: ExplanationEvent) -> bool:
+    def _is_between_counts(self, strange: ExplanationEvent) -> bool:
         """Whether an unexplained word is between two counts that may be one: "one hundred and [unk] thirty nine"."""
         joined = any(event.end <= strange.start <= event.end + 1 for event in self.standing[:-1])
         return self.of.spoken.is_number and "p" not in strange.marks and joined
@@ -259,7 +259,7 @@ class _FieldMeaning:
             self.values.append(event.value)
             self.standing.append(event)
             if "o" in event.marks and isinstance(earlier, float) and isinstance(event.value, float):
-                self.values += [one for one in as_corrected(earlier, event.value) if one not in self.values]
+                self.values += [one for one in corrected_decimals(earlier, event.value) if one not in self.values]
         self.doubtful |= _is_unsure(event)
 
     def _add_repeated_value(self, event: ExplanationEvent) -> None:
@@ -295,7 +295,7 @@ class _FieldMeaning:
         if not bare:
             return [value], True
         if isinstance(value, float) and isinstance(old, float):
-            return [*as_corrected(old, value)], True
+            return [*corrected_decimals(old, value)], True
         if isinstance(value, str) and isinstance(old, str) and self.of.spoken.spelt:
             whole = self.of.is_usual(old)
             anew = not whole and self.of.is_usual(value) and len(value) > len(old)
@@ -312,7 +312,7 @@ def _is_unsure(event: ExplanationEvent) -> bool:
     return bool(_UNSURE & set(event.marks)) or event.cost > ODD or event.value is None
 
 
-def as_corrected(old: float, value: float) -> list[float]:
+def corrected_decimals(old: float, value: float) -> list[float]:
     """The possible values of a bare decimal that corrects another: "minus eighteen, no, nineteen" is -19 or 19.
 
     "Point three" may replace the decimal places only.
@@ -490,7 +490,7 @@ def _said_by_field(path: Path, tokens: Sequence[Token], form: Form) -> dict[str,
     for at, event in enumerate(path.events):
         telling.add(at, event)
     for said in telling.fields.values():
-        said.settle()
+        said.apply_doubts()
     _drop_including_counts(path, telling.fields, tokens, form)
     for said in telling.fields.values():
         if said.of.unit_of in telling.fields and any("z" in event.marks for event in said.standing):
@@ -576,7 +576,7 @@ def _field_reading(told: Sequence[_FieldMeaning | None], tokens: Sequence[Token]
 
 
 def _event_tokens(events: Sequence[ExplanationEvent]) -> set[int]:
-    """The tokens of events, cues included."""
+    """The indices of the tokens of events, cues included."""
     return {at for event in events for span in ((event.start, event.end), event.cue) for at in range(*span)}
 
 

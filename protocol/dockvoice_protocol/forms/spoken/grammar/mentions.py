@@ -20,8 +20,8 @@ from dockvoice_protocol.forms.spoken.grammar.path import (
     Spelling,
     marked,
 )
-from dockvoice_protocol.forms.spoken.grammar.spans import Spans, leads_to_place, named
-from dockvoice_protocol.forms.spoken.grammar.tokens import AMBIGUOUS, ends_word, letters
+from dockvoice_protocol.forms.spoken.grammar.spans import Spans, ids_before_correction, leads_to_place
+from dockvoice_protocol.forms.spoken.grammar.tokens import AMBIGUOUS, ends_word, letters_at
 from dockvoice_protocol.forms.spoken.numerals import Group
 from dockvoice_protocol.records import FieldValue
 
@@ -49,7 +49,7 @@ class Speller:
                 end, Path(path.cost + cost + dearer, Place.SPELLING, field.name, path.pending, longer, *path[5:])
             )
 
-    def go_on(self, path: Path, spelling: Spelling, at: int) -> None:
+    def add_group(self, path: Path, spelling: Spelling, at: int) -> None:
         """Step over another group of a value."""
         pause = self._pause_before(at)
         for end, cost, longer in self._next_groups(self._spans.fields[str(path.field)], spelling, at, pause):
@@ -126,13 +126,13 @@ class Speller:
         )
 
     def _possible_groups(self, field: FormField, at: int, *, begins: bool) -> Iterator[Group]:
-        """The groups that may come next."""
+        """The groups of characters that may come next in a spelt value."""
         yield from self._numbers.digit_groups(at)
         word = self._words[at]
         if field.spoken.is_code and not self._tokens[at].inner:
             if word == AMBIGUOUS:
                 yield Group(at + 1, AMBIGUOUS.upper(), 0.0)
-            for end, text, cost in letters(self._words, at, self._alphabet, names=False, times=self._numerals.times):
+            for end, text, cost in letters_at(self._words, at, self._alphabet, names=False, times=self._numerals.times):
                 yield Group(end, text, cost)
         sounds = self._homophones.get(word)
         if sounds is not None and (begins or self._spans.may_be_digit(at)):
@@ -234,13 +234,13 @@ class Mentions:
         below = [field for field in spans.form.fields if field.spoken.measures and (field.least or 0) < 0]
         self._below_zero = below[0] if len(below) == 1 else None
 
-    def value(self, path: Path, name: str, at: int, cost: float, marks: str) -> None:
+    def step_over_value(self, path: Path, name: str, at: int, cost: float, marks: str) -> None:
         """Step over a value of a field from the token `at` on, or begin to spell it."""
         field = self._fields[name]
         if field.spoken.spelt:
             self._speller.begin(path, field, at, cost, marks)
         for end, value, dearer in self._spans.values(field, at):
-            self.say(path, at, end, name, value, cost + dearer, marks)
+            self.add(path, at, end, name, value, cost + dearer, marks)
 
     def spelt(self, path: Path, at: int) -> Iterator[Path]:
         """The paths in which the spelt value ends before the token `at`, one for each possible value."""
@@ -250,10 +250,10 @@ class Mentions:
         name = str(path.field)
         corrects = "b" in spelling.marks and "c" in path.pending
         for without, value, cost in self._speller.ended(path, spelling):
-            whole = self._with_new_end(path, name, spelling.text) if value is None and corrects else value
+            whole = self._replace_end(path, name, spelling.text) if value is None and corrects else value
             yield self._with_mention(without, spelling.start, at, name, whole, spelling.cost + cost, spelling.marks)
 
-    def _with_new_end(self, path: Path, name: str, said: str) -> str | None:
+    def _replace_end(self, path: Path, name: str, said: str) -> str | None:
         """The place with its last parts replaced, if the catalogue has it: A-02-02 by "zero two zero three"."""
         before, shape = path.mentioned(name), self._spans.lexicon.shapes.get(name)
         old = self._held.get(name) if before is None else before.value
@@ -266,7 +266,7 @@ class Mentions:
         }
         return next((one for one in replaced if one in known), None)
 
-    def say(self, path: Path, at: int, end: int, name: str, value: FieldValue | None, cost: float, marks: str) -> None:
+    def add(self, path: Path, at: int, end: int, name: str, value: FieldValue | None, cost: float, marks: str) -> None:
         """Add a mention with the tokens from `at` to before `end`."""
         self._queue.add(end, self._with_mention(path.dearer(cost), at, end, name, value, cost, marks))
 
@@ -278,13 +278,13 @@ class Mentions:
             event = ExplanationEvent(Happens.GOAL, value=value, start=path.since, end=end)
             return (
                 path.dearer(self._implausible(name, value))
-                .telling(event)
+                .adding(event)
                 ._replace(state=Place.BETWEEN, pending="", spelling=None)
             )
         pending, before = path.pending, path.mentioned(name)
         dearer = 0.0 if "v" in marks else self._implausible(name, value)
         dearer += self._second_mention_cost(before, value, marks, pending, at)
-        dearer += self._other_length_cost(name, before, value, marks)
+        dearer += self._length_change_cost(name, before, value, marks)
         if pending:
             dearer += self._unmentioned_field_cost(path, before, at)
             if "n" in pending and "b" in marks and before is None and self._held.get(name, value) != value:
@@ -297,7 +297,7 @@ class Mentions:
         start = at if "b" in marks or path.since > at or path.field != name else path.since
         cue = path.cue if {"c", "w"} & set(pending) else (0, 0)
         if (echoed := self._echoed_id_field(path, name, value, start)) is not None:
-            path, marks = path.telling(ExplanationEvent(Happens.HEDGE, echoed, start=at, end=end)), marked(marks, "s")
+            path, marks = path.adding(ExplanationEvent(Happens.HEDGE, echoed, start=at, end=end)), marked(marks, "s")
         event = ExplanationEvent(Happens.MENTION, name, value, marked(marks, *pending), cost, start, end, at, cue)
         events, story = (*path.events, event), path.story.then(event)
         return Path(path.cost + dearer, Place.SAID, name, "", None, events, story, at, path.cue)
@@ -348,7 +348,7 @@ class Mentions:
             return again - self._implausible(str(before.field), earlier)
         return weights.OTHER + (weights.OTHER_LENGTH if len(earlier) != len(value) else 0.0)
 
-    def _other_length_cost(
+    def _length_change_cost(
         self, name: str, before: ExplanationEvent | None, value: FieldValue | None, marks: str
     ) -> float:
         """The cost of correcting an id by one of another length."""
@@ -395,13 +395,13 @@ class Mentions:
 
     # Values without label or unit.
 
-    def bare(self, path: Path, at: int) -> None:
+    def step_over_bare(self, path: Path, at: int) -> None:
         """Step over a value without its label."""
-        for name, cost, marks in self._possible_fields(path, at) if not self._spans.points(at) else ():
-            self.value(path, name, at, cost, marks)
+        for name, cost, marks in self._possible_fields(path, at) if not self._spans.ends_pointer(at) else ():
+            self.step_over_value(path, name, at, cost, marks)
         for field in self._yes_or_no:
             for end, value, cost in self._spans.unlabelled(field, at):
-                self.listed(path, at, end, field.name, value, cost)
+                self.add_named(path, at, end, field.name, value, cost)
         self._step_over_known(path, at)
         self._step_over_negative(path, at)
         if not path.pending.strip("h") and self.is_behind_spelt(path):
@@ -410,13 +410,13 @@ class Mentions:
     def _step_over_known(self, path: Path, at: int) -> None:
         """Step over a catalogue's code, or an identifier before its corrected value: "742 should be fourteen"."""
         if path.state is Place.START and self._named is not None:
-            for end, number in named(self._spans, at):
-                self.say(path, at, end, self._named, number, weights.ASKED, "")
+            for end, number in ids_before_correction(self._spans, at):
+                self.add(path, at, end, self._named, number, weights.ASKED, "")
         if path.state is Place.START and self._put is not None and leads_to_place(self._spans, at):
-            self.value(path, self._put, at, weights.ASKED, "")
+            self.step_over_value(path, self._put, at, weights.ASKED, "")
         if not path.pending.strip("hnx"):
             for end, name, code, cost in self._spans.codes(at):
-                self.say(path, at, end, name, code, cost + weights.ASKED, "a" if name in path.story.said else "")
+                self.add(path, at, end, name, code, cost + weights.ASKED, "a" if name in path.story.said else "")
 
     def may_be_bare(self, path: Path, name: str, *, alone: bool) -> bool:
         """Whether a bare value of the field is valid: as the answer to its question, or as a correction."""
@@ -424,18 +424,18 @@ class Mentions:
             return True
         return "c" in path.pending and (name in path.story.said or name in self._held)
 
-    def listed(self, path: Path, at: int, end: int, name: str, value: FieldValue, cost: float) -> None:
+    def add_named(self, path: Path, at: int, end: int, name: str, value: FieldValue, cost: float) -> None:
         """Add a mention of a value with its own words, doubtful where they describe something else: "light broken"."""
         behind = path.last.end if path.last is not None else 0
         marks = "s" if self._spans.is_said_of(behind, at) or self._spans.tells_of_next(at, end) else ""
-        self.say(path, at, end, name, value, cost + weights.ASKED, marks)
+        self.add(path, at, end, name, value, cost + weights.ASKED, marks)
 
     def _step_over_negative(self, path: Path, at: int) -> None:
         """Step over a negative number of the only field that allows one: "minus eighteen"."""
         if self._below_zero is None or path.pending.strip("hc") or self._below_zero.name in path.story.said:
             return
         for end, value, cost in self._spans.below_zero(at):
-            self.say(path, at, end, self._below_zero.name, value, cost + weights.ASKED, "b")
+            self.add(path, at, end, self._below_zero.name, value, cost + weights.ASKED, "b")
 
     def _possible_fields(self, path: Path, at: int) -> Iterator[tuple[str, float, str]]:
         """The possible fields of a bare value: name, cost, marks."""
@@ -496,7 +496,7 @@ class Mentions:
                     # Of a temperature, "minus" may be lost.
                     apart &= self._fields[name].spoken.counts
                     dearer = weights.UNITLESS_APART if apart else weights.UNITLESS
-                    self.say(path, at, end, name, value, cost + dearer, "u")
+                    self.add(path, at, end, name, value, cost + dearer, "u")
 
     def _is_id_complete(self, spelt: ExplanationEvent, at: int, value: int) -> bool:
         """Whether an id is complete, and the number behind it is neither another id nor a part of the same number.

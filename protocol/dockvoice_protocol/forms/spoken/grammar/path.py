@@ -37,7 +37,7 @@ class Happens(StrEnum):
 
 
 class ExplanationEvent(NamedTuple):
-    """One event of an explanation."""
+    """One step of an explanation: tokens explained as a mention, a remark or the like."""
 
     happens: Happens
     field: str | None = None
@@ -59,7 +59,7 @@ class ExplanationEvent(NamedTuple):
 
 
 class Place(IntEnum):
-    """The parser state of a path."""
+    """Where in a mention the parser is, as the state of a path."""
 
     START = auto()  # Only openings so far.
     BETWEEN = auto()
@@ -124,7 +124,7 @@ class Story:
 
 
 class Path(NamedTuple):
-    """A partial explanation."""
+    """A partial explanation: its events so far, cost, and parser state."""
 
     cost: float
     state: Place
@@ -151,7 +151,7 @@ class Path(NamedTuple):
 
     @property
     def between(self) -> _Changes:
-        """The change of state behind a value."""
+        """The attributes that a path changes behind a value."""
         return _BETWEEN if self.state is Place.SAID else _NOTHING
 
     @property
@@ -160,11 +160,11 @@ class Path(NamedTuple):
         return weights.MISPLACED if set(self.pending) & {"h", "n", "x"} else 0.0
 
     def dearer(self, cost: float) -> Path:
-        """The path with the cost added."""
+        """A copy of the path with the cost added."""
         return Path(self.cost + cost, *self[1:])
 
-    def telling(self, event: ExplanationEvent) -> Path:
-        """The path with one more event."""
+    def adding(self, event: ExplanationEvent) -> Path:
+        """A copy of the path with one more event."""
         cost, state, field, pending, spelling, events, story, since, cue = self
         return Path(cost, state, field, pending, spelling, (*events, event), story.then(event), since, cue)
 
@@ -281,7 +281,7 @@ class PathQueue:
         """Continue a path at the token `end`."""
         self._continue_path(path, None, end, path.cost + cost, changes)
 
-    def happen(self, path: Path, event: ExplanationEvent, cost: float, **changes: Unpack[_Changes]) -> None:
+    def continue_with(self, path: Path, event: ExplanationEvent, cost: float, **changes: Unpack[_Changes]) -> None:
         """Continue a path behind an event."""
         self._continue_path(path, event, event.end, path.cost + cost, changes)
 
@@ -304,7 +304,7 @@ class PathQueue:
         event = ExplanationEvent(Happens.LABEL, path.field, start=path.since, end=path.since + 1)
         # Without the cost: an unexplained word was its value.
         unread = bool(path.events) and path.events[-1][:2] == (Happens.UNMATCHED, path.field)
-        path = path.telling(event)
+        path = path.adding(event)
         # A word that only sounds like a label is one only before a value.
         dearer = weights.UNMATCHED if self._words[event.start] in self._misheard else 0.0
         pending = path.pending.replace("t", "")

@@ -10,7 +10,7 @@ from dockvoice_protocol.forms.spoken.grammar.counts import UnitCounts
 from dockvoice_protocol.forms.spoken.grammar.lexicon import OF_FIELDS, Match, Role
 from dockvoice_protocol.forms.spoken.grammar.mentions import Mentions
 from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path, PathQueue, Place, marked
-from dockvoice_protocol.forms.spoken.grammar.spans import Spans, names_next, sets
+from dockvoice_protocol.forms.spoken.grammar.spans import Spans, is_before_id_label, is_correcting_phrase
 
 _SETTING = frozenset({Role.SETS, Role.SETS_AGAIN, Role.SETS_CHANGED})
 
@@ -36,8 +36,8 @@ class _Links:
         return (
             self._sounds_like_digit(path, at)
             or self._is_another_letter(path, match, at)
-            or self._breaks_off(path, match, at)
-            or self._explains(path, at)
+            or self._is_broken_off_number(path, match, at)
+            or self._begins_letter_explanation(path, at)
         )
 
     def leads_away(self, path: Path, match: Match, at: int) -> bool:
@@ -62,7 +62,7 @@ class _Links:
         spelt = path.state in {Place.SAID, Place.BETWEEN} and self._fields[path.field].spoken.is_letter
         return spelt and self._spans.may_be_letter(str(path.field), match.end - 1, match.end)
 
-    def _breaks_off(self, path: Path, match: Match, at: int) -> bool:
+    def _is_broken_off_number(self, path: Path, match: Match, at: int) -> bool:
         """Whether a number breaks off, at the end ("five hundred and") or for a restart ("vinte e, vinte e oito")."""
         last = path.last
         if (
@@ -77,7 +77,7 @@ class _Links:
         again = self._words[match.end] == self._words[at - 1] and self._numbers.begins(at - 1)
         return again and self._tokens[match.end].pause > 0
 
-    def _explains(self, path: Path, at: int) -> bool:
+    def _begins_letter_explanation(self, path: Path, at: int) -> bool:
         """Whether the words begin a failed explanation of the letter before them: "b as in"."""
         if path.state is not Place.SAID or not self._fields[str(path.field)].spoken.is_letter:
             return False
@@ -132,7 +132,7 @@ class _Links:
         said = self._numbers.begins(at + 1) or any(one.role is Role.LABEL for one in self._spans.matches[at + 1])
         if said and (self._words[at],) in bare:
             return True
-        return self._spans.begins_bare(at + 1) or any(end > at + 1 for end in self._denials(at))
+        return self._spans.begins_bare(at + 1) or any(end > at + 1 for end in self._denial_ends(at))
 
     def denied_from(self, match: Match, at: int) -> int | None:
         """The start of the value that a cue denies without a pause ("no son trece", "que no es el 743"), or None.
@@ -142,8 +142,8 @@ class _Links:
         """
         breath = next((one for one in range(at + 1, match.end) if not self._spans.goes_straight_on(one)), match.end)
         begins = (one for one in range(at, breath) if (self._words[one],) in self._language.words["nots"])
-        ends = [end for begin in begins for end in self._denials(begin) if end >= match.end]
-        if (self._only_denies(match.end - 1) or self.deletes(match, at)) and self._spans.goes_straight_on(match.end):
+        ends = [end for begin in begins for end in self._denial_ends(begin) if end >= match.end]
+        if (self._is_pure_denial(match.end - 1) or self.deletes(match, at)) and self._spans.goes_straight_on(match.end):
             ends.append(match.end)
         return next((end for end in ends if self._leads_to_value(end)), None)
 
@@ -151,13 +151,13 @@ class _Links:
         """Whether a cue is a verb that deletes its object: "scratch"."""
         return tuple(self._words[at : match.end]) in self._language.commands["deleting"]
 
-    def _only_denies(self, at: int) -> bool:
+    def _is_pure_denial(self, at: int) -> bool:
         """Whether a word only denies: "not", but not "no", which corrects too."""
         said = (self._words[at],)
         known = self._language.words
         return said in known["contrasts"] and said in self._language.moods["denials"] and said not in known["nots"]
 
-    def _denials(self, at: int) -> Iterator[int]:
+    def _denial_ends(self, at: int) -> Iterator[int]:
         """The ends of denials of several words that begin at a token, with words behind them and without a pause."""
         for one in self._spans.matches[at]:
             denies = one.role is Role.MOOD and one.value == "denials" and one.end > at + 1
@@ -195,7 +195,7 @@ class _PuttingRight:
         self._queue = queue
 
     def go(self, path: Path, match: Match, at: int) -> None:
-        """Step over the phrase."""
+        """Step over a phrase that corrects a named thing."""
         if match.role is not Role.SETS_AGAIN:
             self._begin(path, match, at)
         elif "w" in path.pending and path.cue[1] == at:
@@ -207,7 +207,7 @@ class _PuttingRight:
         if last is None or not said or (changed and not self.changes(path, at, match.end)):
             return
         named = self._spans.fields[str(last.field)].identifier and len(path.story.said) == 1
-        if named and sets(self._spans, match, changed=changed):
+        if named and is_correcting_phrase(self._spans, match, changed=changed):
             self._queue.go(path, match.end, weights.CUE, state=Place.BETWEEN, pending="w", cue=(at, match.end))
 
     def changes(self, path: Path, at: int, end: int) -> bool:
@@ -241,26 +241,23 @@ class SmallWords:
         """Step over each phrase that begins at a token."""
         for match in self._spans.matches[at]:
             if (step := self._STEPS.get(match.role)) is not None:
-                step(self, self._swallowing(path, match, at), match, at)
+                step(self, self._with_hedged_label(path, match, at), match, at)
             elif match.role in _SETTING:
-                self._right.go(self._swallowing(path, match, at), match, at)
+                self._right.go(self._with_hedged_label(path, match, at), match, at)
 
-    def _swallowing(self, path: Path, match: Match, at: int) -> Path:
-        """The path, with a hedge where small words behind a label hold a digit: "pallet one second two three".
-
-        Or where they are a letter: "pallet A 742".
-        """
+    def _with_hedged_label(self, path: Path, match: Match, at: int) -> Path:
+        """The path, with a hedge where small words behind a label hold a digit or are a letter: "pallet A 742"."""
         if path.state is not Place.LABELLED or match.role in OF_FIELDS:
             return path
         digits = self._fields[str(path.field)].spoken.is_digits
         letter = digits and self._spans.is_letter(at, match.end) and self._numbers.begins(match.end)
         if not letter and not any(self._numbers.is_digit(inside) for inside in range(at, match.end)):
             return path
-        return path.telling(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
+        return path.adding(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
 
     # Fields.
 
-    def _label(self, path: Path, match: Match, at: int) -> None:
+    def _step_over_label(self, path: Path, match: Match, at: int) -> None:
         """A label; "number", which may also follow a label, counts only where a clause begins: no "phone number"."""
         named = self._fields[match.field].identifier
         if named and tuple(self._words[at : match.end]) in self._language.words["within"]:
@@ -268,40 +265,40 @@ class SmallWords:
             if path.state is Place.LABELLED or not begins:
                 return
         if self._links.may_be_unit(path, match, at):
-            path = path.telling(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
+            path = path.adding(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
         again = path.state is Place.LABELLED and path.field == match.field
         opened = path if again else self._queue.opened(path)
         cost = weights.RESTART if again else 0.0
         pending = marked(opened.pending, "t") if self._links.leads_away(path, match, at) else opened.pending
         self._queue.go(opened, match.end, cost, state=Place.LABELLED, field=match.field, since=at, pending=pending)
 
-    def _unit(self, path: Path, match: Match, at: int) -> None:
+    def _step_over_unit(self, path: Path, match: Match, at: int) -> None:
         event = ExplanationEvent(Happens.UNIT, match.field, start=at, end=match.end)
         cost = weights.LOOSE_UNIT
         if path.state is Place.SAID and self._fields[str(path.field)].spoken.spelt:
             cost = weights.LOST_COUNT - (1.0 if self._tokens[at].pause else 0.0)
-        self._queue.happen(self._queue.opened(path), event, cost, state=Place.BETWEEN)
+        self._queue.continue_with(self._queue.opened(path), event, cost, state=Place.BETWEEN)
         unit = self._spans.form.unit_field(match.field)
         alone = path.state is Place.START and match.end == self._spans.size  # "It's cartons."
         if unit is not None and match.code is not None and self._mentions.may_be_bare(path, unit.name, alone=alone):
-            self._mentions.say(path, at, match.end, unit.name, match.code, weights.ASKED, "b")
+            self._mentions.add(path, at, match.end, unit.name, match.code, weights.ASKED, "b")
 
-    def _value(self, path: Path, match: Match, at: int) -> None:
-        """A value by itself; or a verb for one, at the beginning, before its object: "refuse pallet 744"."""
+    def _step_over_value(self, path: Path, match: Match, at: int) -> None:
+        """Step over a value by itself, or a verb for one before its object: "refuse pallet 744"."""
         field = self._fields[match.field]
         if match.role is Role.DEED:
-            if path.state is Place.START and names_next(self._spans, match.end):
-                self._mentions.say(path, at, match.end, match.field, match.value, weights.ASKED, "")
+            if path.state is Place.START and is_before_id_label(self._spans, match.end):
+                self._mentions.add(path, at, match.end, match.field, match.value, weights.ASKED, "")
             return
         if path.state is Place.LABELLED or path.pending.strip("h"):
             return
         if field.unlabelled:
-            self._mentions.say(path, at, match.end, match.field, match.value, weights.ASKED, "")
+            self._mentions.add(path, at, match.end, match.field, match.value, weights.ASKED, "")
         elif field.bare:
-            self._mentions.listed(path, at, match.end, match.field, match.value, 0.0)
+            self._mentions.add_named(path, at, match.end, match.field, match.value, 0.0)
 
-    def _check(self, path: Path, match: Match, _at: int) -> None:
-        """Check digits or the check word of the place before them; wrong ones put it in doubt."""
+    def _step_over_check(self, path: Path, match: Match, _at: int) -> None:
+        """Step over check digits or the check word of the place before; wrong ones put it in doubt."""
         last = path.last
         if path.state is not Place.SAID or last is None:
             return
@@ -318,14 +315,14 @@ class SmallWords:
 
     # Words around a value.
 
-    def _opening(self, path: Path, match: Match, at: int) -> None:
+    def _step_over_opening(self, path: Path, match: Match, at: int) -> None:
         begins = self._tokens[at].pause or path.state is Place.START or at == 0
-        if self._leads_on(path, match, at):
-            path = path.telling(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
+        if self._is_cut_off(path, match, at):
+            path = path.adding(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
         self._queue.go(path, match.end, weights.OPENING if begins else weights.UNPAUSED_OPENING, **path.between)
 
-    def _link(self, path: Path, match: Match, at: int) -> None:
-        """A small word between two values, which may be a digit or a letter of the first."""
+    def _step_over_link(self, path: Path, match: Match, at: int) -> None:
+        """Step over a small word between two values, which may be a digit or a letter of the first."""
         if self._right.changes(path, at, match.end):
             return
         several = path.field is not None and self._fields[path.field].many is not None
@@ -335,46 +332,46 @@ class SmallWords:
             return
         cost = weights.MISPLACED if labelled else weights.LINK
         between = path.between
-        if self._links.may_be_of_value(path, match, at) or self._leads_on(path, match, at):
-            path = path.telling(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
+        if self._links.may_be_of_value(path, match, at) or self._is_cut_off(path, match, at):
+            path = path.adding(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
         if self._links.parts(path, match, at):
-            path = path.telling(ExplanationEvent(Happens.PORTION, start=at, end=match.end))
+            path = path.adding(ExplanationEvent(Happens.PORTION, start=at, end=match.end))
         if self._links.multiplies(path, match, at):
             between = {**between, "pending": marked(path.pending, "h")}
             cost += weights.OTHER  # The count of one layer is not the total.
         self._queue.go(path, match.end, cost, **between)
 
-    def _portion(self, path: Path, match: Match, at: int) -> None:
-        """A phrase that relates one count to another."""
+    def _step_over_portion(self, path: Path, match: Match, at: int) -> None:
+        """Step over a phrase that relates one count to another."""
         relates = Happens.TOTAL if match.role is Role.TOTAL else Happens.PORTION
         cost = weights.LINK if path.state is not Place.LABELLED else weights.MISPLACED
-        self._queue.happen(path, ExplanationEvent(relates, start=at, end=match.end), cost, **path.between)
+        self._queue.continue_with(path, ExplanationEvent(relates, start=at, end=match.end), cost, **path.between)
 
-    def _within(self, path: Path, match: Match, at: int) -> None:
-        """A small word between a label, or a question, and the value."""
+    def _step_over_within(self, path: Path, match: Match, at: int) -> None:
+        """Step over a small word between a label, or a question, and the value."""
         labelled = path.state is Place.LABELLED
         expected = path.field if labelled else self._asked
         answers = expected is not None and (labelled or path.state is Place.START)
         if answers and not self._spans.may_be_letter(str(expected), at, match.end):
             self._queue.go(path, match.end, weights.WITHIN)
 
-    def _leads_on(self, path: Path, match: Match, at: int) -> bool:
+    def _is_cut_off(self, path: Path, match: Match, at: int) -> bool:
         """Whether the sentence ends with a word that should continue it: "dock B and", German "Tor B ist zu"."""
         if match.end < self._spans.size or path.field is None:
             return False
         remarks = {Role.TAIL, Role.BEHIND}
         return not any(other.role in remarks for other in self._spans.matches[at] if other.end == match.end)
 
-    def _behind(self, path: Path, match: Match, at: int) -> None:
+    def _step_over_behind(self, path: Path, match: Match, at: int) -> None:
         if path.state is Place.SAID and not self._links.says_how(path, match, at):
             measured = path.field is not None and self._fields[path.field].spoken.is_number
             if measured and tuple(self._words[at : match.end]) in self._language.words["each"]:
                 # "Ten kilos each" is of one piece.
-                path = path.telling(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
+                path = path.adding(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
             self._queue.go(path, match.end, weights.LINK)
 
-    def _tail(self, path: Path, match: Match, at: int) -> None:
-        """A remark."""
+    def _step_over_tail(self, path: Path, match: Match, at: int) -> None:
+        """Step over a remark."""
         if self._links.touches(path, at) and self._links.says_how(path, match, at):
             return
         begins = self._tokens[at].pause or at == 0
@@ -384,13 +381,13 @@ class SmallWords:
 
     # Phrases about the next value, or the last.
 
-    def _cue(self, path: Path, match: Match, at: int) -> None:
-        """The cue of a correction; "no" before a count may deny everything behind it."""
+    def _step_over_cue(self, path: Path, match: Match, at: int) -> None:
+        """Step over the cue of a correction; "no" before a count may deny everything behind it."""
         end = match.end
         if not path.events and (value := self._links.denied_from(match, at)) is not None:
             self._queue.go(path, value, weights.DENIED, pending=marked(path.pending, "n"))
             mood = ExplanationEvent(Happens.MOOD, value="denials", start=at, end=value)
-            self._queue.happen(path, mood, weights.MOOD if value == end else weights.MOOD_PHRASE)
+            self._queue.continue_with(path, mood, weights.MOOD if value == end else weights.MOOD_PHRASE)
             return
         pending = marked(path.pending.replace("n", "").replace("m", ""), "c")
         takes_off = self._links.deletes(match, at) and self._spans.goes_straight_on(end)
@@ -399,18 +396,18 @@ class SmallWords:
         opened = self._queue.opened(path)
         denies = not path.events and tuple(self._words[at:end]) in self._language.words["contrasts"]
         if denies and self._spans.goes_straight_on(end) and self._counts.at(end):
-            opened = opened.telling(ExplanationEvent(Happens.NAY, start=at, end=end))
+            opened = opened.adding(ExplanationEvent(Happens.NAY, start=at, end=end))
         begun = opened.cue[0] if opened.cue[1] == at else at
         self._queue.go(opened, end, weights.CUE, pending=pending, cue=(begun, end))
 
-    def _repeat(self, path: Path, match: Match, _at: int) -> None:
+    def _step_over_repeat(self, path: Path, match: Match, _at: int) -> None:
         if self._asked is not None and path.state is Place.START:
             self._queue.go(path, match.end, weights.REPEAT)
         elif path.state is Place.SAID:
             self._queue.go(path, match.end, weights.REPEAT, pending=marked(path.pending, "r"))
 
-    def _contrast(self, path: Path, match: Match, at: int) -> None:
-        """A denial of the next value; a cue ("no") denies only behind other events and without a pause."""
+    def _step_over_contrast(self, path: Path, match: Match, at: int) -> None:
+        """Step over a denial of the next value; a cue ("no") denies only behind other events and without a pause."""
         said = tuple(self._words[at : match.end])
         if said not in self._language.cues:
             self._queue.go(path, match.end, weights.DENIED, pending=marked(path.pending, "n"))
@@ -418,7 +415,7 @@ class SmallWords:
             pending = "n" if said in self._language.words["nots"] else "m"
             self._queue.go(path, match.end, weights.DENIED, pending=marked(path.pending, pending))
 
-    def _elsewhere(self, path: Path, match: Match, at: int) -> None:
+    def _step_over_elsewhere(self, path: Path, match: Match, at: int) -> None:
         ranges = any(one.role is Role.RANGE and one.end == match.end for one in self._spans.matches[at])
         if ranges and self._counts.at(at):
             return  # "Between two and four degrees" is no place.
@@ -426,19 +423,19 @@ class SmallWords:
             return  # "Behind" is a value of this form.
         self._queue.go(path, match.end, weights.DENIED, pending=marked(path.pending, "x"))
 
-    def _hedge_before(self, path: Path, match: Match, _at: int) -> None:
+    def _step_over_hedge_before(self, path: Path, match: Match, _at: int) -> None:
         self._queue.go(path, match.end, weights.HEDGE, pending=marked(path.pending, "h"))
 
-    def _hedge_behind(self, path: Path, match: Match, at: int) -> None:
+    def _step_over_hedge_behind(self, path: Path, match: Match, at: int) -> None:
         if path.field is not None and not self._links.leads_on_to(match, at):
             event = ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end)
             roles = {one.role for one in self._spans.matches[at] if one.end == match.end}
             either = Role.HEDGE_BEFORE in roles and self._spans.goes_straight_on(match.end)
             pending = marked(path.pending, "h") if either else path.pending
             opened = self._queue.opened(path)
-            self._queue.happen(opened, event, weights.HEDGE, state=Place.BETWEEN, pending=pending)
+            self._queue.continue_with(opened, event, weights.HEDGE, state=Place.BETWEEN, pending=pending)
 
-    def _choice(self, path: Path, match: Match, at: int) -> None:
+    def _step_over_choice(self, path: Path, match: Match, at: int) -> None:
         if path.state is not Place.SAID or self._right.changes(path, at, match.end):
             return
         if not (path.pending and self._spans.may_be_letter(str(path.field), at, match.end)):
@@ -453,49 +450,49 @@ class SmallWords:
 
     # Phrases that keep the utterance off the record.
 
-    def _question(self, path: Path, match: Match, at: int) -> None:
-        """The beginning of a question; behind a short pause it is less certain."""
+    def _step_over_question(self, path: Path, match: Match, at: int) -> None:
+        """Step over the beginning of a question; behind a short pause it is less certain."""
         pause, started = self._tokens[at].pause, path.state is not Place.START
         if not pause and started and at > 0:
             return
         begins = at == 0 or (pause and not started) or pause >= weights.STOP
         event = ExplanationEvent(Happens.MOOD, value=match.value, start=at, end=match.end)
-        self._queue.happen(path, event, weights.QUESTION if begins else weights.MOOD)
+        self._queue.continue_with(path, event, weights.QUESTION if begins else weights.MOOD)
 
-    def _mood(self, path: Path, match: Match, at: int) -> None:
+    def _step_over_mood(self, path: Path, match: Match, at: int) -> None:
         event = ExplanationEvent(Happens.MOOD, value=match.value, start=at, end=match.end)
         cost = weights.MOOD if match.end == at + 1 else weights.MOOD_PHRASE
-        self._queue.happen(self._queue.opened(path), event, cost)
+        self._queue.continue_with(self._queue.opened(path), event, cost)
 
-    def _taken_back(self, path: Path, match: Match, at: int) -> None:
+    def _step_over_taken_back(self, path: Path, match: Match, at: int) -> None:
         first = path.state is Place.START and tuple(self._words[at : match.end]) not in self._language.cues
         if match.end == self._spans.size or first:
             event = ExplanationEvent(Happens.MOOD, value="taken back", start=at, end=match.end)
-            self._queue.happen(self._queue.opened(path), event, weights.QUESTION)
+            self._queue.continue_with(self._queue.opened(path), event, weights.QUESTION)
 
     _STEPS: ClassVar[Mapping[Role, _Step]] = {
-        Role.LABEL: _label,
-        Role.UNIT: _unit,
-        Role.VALUE: _value,
-        Role.DEED: _value,
-        Role.OPENING: _opening,
-        Role.BEGINNING: _opening,
-        Role.LINK: _link,
-        Role.WITHIN: _within,
-        Role.BEHIND: _behind,
-        Role.TAIL: _tail,
-        Role.CUE: _cue,
-        Role.REPEAT: _repeat,
-        Role.CONTRAST: _contrast,
-        Role.HEDGE_BEFORE: _hedge_before,
-        Role.HEDGE_BEHIND: _hedge_behind,
-        Role.CHOICE: _choice,
-        Role.PORTION: _portion,
-        Role.TOTAL: _portion,
-        Role.ELSEWHERE: _elsewhere,
-        Role.CHECK: _check,
-        Role.QUESTION: _question,
-        Role.MOOD: _mood,
-        Role.TAKEN_BACK: _taken_back,
+        Role.LABEL: _step_over_label,
+        Role.UNIT: _step_over_unit,
+        Role.VALUE: _step_over_value,
+        Role.DEED: _step_over_value,
+        Role.OPENING: _step_over_opening,
+        Role.BEGINNING: _step_over_opening,
+        Role.LINK: _step_over_link,
+        Role.WITHIN: _step_over_within,
+        Role.BEHIND: _step_over_behind,
+        Role.TAIL: _step_over_tail,
+        Role.CUE: _step_over_cue,
+        Role.REPEAT: _step_over_repeat,
+        Role.CONTRAST: _step_over_contrast,
+        Role.HEDGE_BEFORE: _step_over_hedge_before,
+        Role.HEDGE_BEHIND: _step_over_hedge_behind,
+        Role.CHOICE: _step_over_choice,
+        Role.PORTION: _step_over_portion,
+        Role.TOTAL: _step_over_portion,
+        Role.ELSEWHERE: _step_over_elsewhere,
+        Role.CHECK: _step_over_check,
+        Role.QUESTION: _step_over_question,
+        Role.MOOD: _step_over_mood,
+        Role.TAKEN_BACK: _step_over_taken_back,
     }
     """`Role.ADJECTIVE` has none: it is valid only before a unit (`UnitCounts`)."""

@@ -17,7 +17,7 @@ _MOST_GROUPS = 6
 
 
 class Remarks:
-    """The remarks in one utterance."""
+    """Finds the remarks in one utterance."""
 
     def __init__(self, spans: Spans) -> None:
         self._spans = spans
@@ -30,26 +30,26 @@ class Remarks:
         """The possible ends of remarks that begin at a token."""
         if (known := self._known.get(at)) is None:
             begun = self._spans.lexicon.asides.get(self._words[at], ())
-            known = {end for aside in begun for end in self._rest(aside, at + 1)}
+            known = {end for aside in begun for end in self._aside_ends(aside, at + 1)}
             for slot, remarks in self._spans.lexicon.slotted.items():
-                for end in self._slot(slot, at):
+                for end in self._slot_ends(slot, at):
                     rests = remarks.get(self._words[end], ()) if end < len(self._words) else ()
-                    known |= {stop for rest in rests for stop in self._rest(rest, end + 1)}
+                    known |= {stop for rest in rests for stop in self._aside_ends(rest, end + 1)}
                     known |= {end} if "" in remarks else set()
             self._known[at] = known
         return known
 
-    def _rest(self, aside: Phrase, at: int) -> set[int]:
+    def _aside_ends(self, aside: Phrase, at: int) -> set[int]:
         """The possible ends of the words of `aside` from `at` on."""
         reached = {at}
         for word in aside:
             if word.startswith(SLOT):
-                reached = {end for here in reached for end in self._slot(word, here)}
+                reached = {end for here in reached for end in self._slot_ends(word, here)}
             else:
                 reached = {here + 1 for here in reached if here < len(self._words) and self._words[here] == word}
         return {end for end in reached if ends_word(self._tokens, end)}
 
-    def _slot(self, slot: str, at: int) -> set[int]:
+    def _slot_ends(self, slot: str, at: int) -> set[int]:
         """The possible ends of a slot's content that begins at `at`."""
         if at >= len(self._words):
             return set()
@@ -57,15 +57,15 @@ class Remarks:
             case "{word}":
                 return {at + 1}
             case "{date}":
-                return self._dates(at) if self._has_months else set()
+                return self._date_ends(at) if self._has_months else set()
             case "{number}":
                 return set(self._numbers.ends(at))
             case "{time}":
-                return self._times(at)
+                return self._time_ends(at)
             case _:
-                return self._codes(at)
+                return self._code_ends(at)
 
-    def _times(self, at: int) -> set[int]:
+    def _time_ends(self, at: int) -> set[int]:
         """The ends of a time of day: "7:30", or two numbers, since one alone is none."""
         clock = {at + 1} if ":" in self._words[at] else set()
         hundreds = {end for end, value, _ in self._numbers.cardinals(at) if _HUNDRED <= value < _THOUSAND}
@@ -78,7 +78,7 @@ class Remarks:
         """Whether the word at a token is a "hundred"."""
         return at < len(self._words) and any(value == _HUNDRED for _, value, _ in self._numbers.cardinals(at))
 
-    def _codes(self, at: int) -> set[int]:
+    def _code_ends(self, at: int) -> set[int]:
         """The ends of a code without a field: groups of digits, and letters, without a pause."""
         found = set(self._numbers.ends(at))
         for _ in range(_MOST_GROUPS):
@@ -86,7 +86,7 @@ class Remarks:
                 more
                 for end in found or {at}
                 if end == at or self._spans.goes_straight_on(end)
-                for more in self._further(end)
+                for more in self._next_ends(end)
             }
             if further <= found:
                 break
@@ -94,11 +94,11 @@ class Remarks:
         # A single letter is no code, but may be the next value: "dock, boy, order D".
         return {end for end in found if end > at + 1 or self._numbers.begins(at)}
 
-    def _further(self, at: int) -> Iterator[int]:
+    def _next_ends(self, at: int) -> Iterator[int]:
         yield from (group.end for group in self._numbers.digit_groups(at))
         yield from (end for end, _, _ in self._spans.letters(at))
 
-    def _dates(self, at: int) -> set[int]:
+    def _date_ends(self, at: int) -> set[int]:
         """The ends of a date: numbers and links, with the name of a month."""
         found: set[int] = set()
         named = False

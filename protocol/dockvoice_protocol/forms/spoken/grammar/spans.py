@@ -14,7 +14,7 @@ from dockvoice_protocol.forms.spoken.folding import Phrase
 from dockvoice_protocol.forms.spoken.grammar import weights
 from dockvoice_protocol.forms.spoken.grammar.lexicon import OF_FIELDS, Lexicon, Match, Role
 from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens
-from dockvoice_protocol.forms.spoken.grammar.tokens import Token, ends_word, letters
+from dockvoice_protocol.forms.spoken.grammar.tokens import Token, ends_word, letters_at
 from dockvoice_protocol.forms.spoken.kinds import kind_of
 from dockvoice_protocol.forms.spoken.kinds.kind import ends
 from dockvoice_protocol.forms.spoken.kinds.numbers import decimals
@@ -185,7 +185,7 @@ class Spans:
                 self.matches[at] = self._without_impossible_hedges(self._without_label_moods(found))
         for at in range(1, len(tokens)):
             counts = self.words[at - 1].isdigit() or language.numerals.is_part(self.words[at - 1])
-            if counts and any(sets(self, one) for one in self.matches[at]):
+            if counts and any(is_correcting_phrase(self, one) for one in self.matches[at]):
                 self.matches[at] = [one for one in self.matches[at] if one.role is not Role.MOOD]
         self.today = today
         self._values: dict[tuple[str, int], list[tuple[int, FieldValue, float]]] = {}
@@ -222,7 +222,7 @@ class Spans:
         """Whether there is a word at `at`, without a pause before it."""
         return at < self.size and not self.tokens[at].pause
 
-    def asks(self) -> bool:
+    def has_question_mark(self) -> bool:
         """Whether the utterance has a question mark, except behind a remark such as "got it?".
 
         And except in a sentence with the form's own opening: "can i get twelve units?".
@@ -256,7 +256,7 @@ class Spans:
             at = min(small)
         return False
 
-    def points(self, at: int) -> bool:
+    def ends_pointer(self, at: int) -> bool:
         """Whether a word that may be a number ends a pointer: "this one"."""
         first = next((one for one in range(at, 0, -1) if self.tokens[one].pause > weights.SLIGHT), 0)
         said = (tuple(self.words[start : at + 1]) for start in range(first, at))
@@ -275,7 +275,7 @@ class Spans:
 
     def letters(self, at: int) -> Iterable[tuple[int, str, float]]:
         """The letters that begin at a token, except those written as words ("bee")."""
-        return letters(self.words, at, self.language.alphabet, names=False)
+        return letters_at(self.words, at, self.language.alphabet, names=False)
 
     def may_be_letter(self, name: str, at: int, end: int) -> bool:
         """Whether a single-letter word may be a value of the expected field."""
@@ -358,7 +358,7 @@ class Spans:
         return known
 
 
-def sets(spans: Spans, match: Match, *, changed: bool = False) -> bool:
+def is_correcting_phrase(spans: Spans, match: Match, *, changed: bool = False) -> bool:
     """Whether a phrase before a count corrects a thing."""
     end = match.end
     if match.role is not (Role.SETS_CHANGED if changed else Role.SETS) or end >= spans.size:
@@ -380,7 +380,7 @@ def _begins_label(spans: Spans, at: int) -> bool:
     return at < spans.size and any(match.role is Role.LABEL for match in spans.matches[at])
 
 
-def named(spans: Spans, at: int) -> Iterator[tuple[int, str]]:
+def ids_before_correction(spans: Spans, at: int) -> Iterator[tuple[int, str]]:
     """The unlabelled identifiers before a corrected value, end and digits: "742 should be fourteen"."""
     changed = tuple(spans.words[:at]) in spans.language.words["changes"]
     reached = [(at, "")] if at == 0 or changed else []
@@ -389,7 +389,7 @@ def named(spans: Spans, at: int) -> Iterator[tuple[int, str]]:
         for group in spans.numbers.digit_groups(start):
             if group.end >= spans.size:
                 continue
-            if any(sets(spans, match, changed=changed) for match in spans.matches[group.end]):
+            if any(is_correcting_phrase(spans, match, changed=changed) for match in spans.matches[group.end]):
                 yield group.end, text + group.text
             reached.append((group.end, text + group.text))
 
@@ -415,7 +415,7 @@ def _is_begun(spans: Spans, at: int) -> bool:
     return any(match.role is Role.BEGINNING for start in range(first, at) for match in spans.matches[start])
 
 
-def names_next(spans: Spans, at: int) -> bool:
+def is_before_id_label(spans: Spans, at: int) -> bool:
     """Whether the label of an identifier follows, directly or behind links: "the pallet"."""
     reached = [at]
     while reached:

@@ -67,7 +67,7 @@ def ends_word(tokens: Sequence[Token], end: int) -> bool:
     return end == len(tokens) or not tokens[end].inner
 
 
-def tokens(words: Sequence[Word], language: Language) -> tuple[Token, ...]:
+def tokenize(words: Sequence[Word], language: Language) -> tuple[Token, ...]:
     """The tokens of words, without hesitations, with compounds split."""
     found: list[Token] = []
     end: float | None = None
@@ -95,7 +95,7 @@ def tokens(words: Sequence[Word], language: Language) -> tuple[Token, ...]:
     return _mark_finals(found, language)
 
 
-def texts(words: Sequence[Word], language: Language) -> Phrase:
+def token_texts(words: Sequence[Word], language: Language) -> Phrase:
     """The texts of the tokens alone: each word's folding is independent of the others."""
     return tuple(text for word in words for text in _texts_of_word(word.text, language))
 
@@ -111,7 +111,7 @@ def plain_texts(words: Sequence[Word], language: Language) -> tuple[Phrase, list
 
 @lru_cache(maxsize=_REMEMBERED)
 def _texts_of_word(said: str, language: Language) -> Phrase:
-    return tuple(token.text for token in tokens((Word(said, 0.0, 0.0, 1.0),), language))
+    return tuple(token.text for token in tokenize((Word(said, 0.0, 0.0, 1.0),), language))
 
 
 def _mark_finals(found: Sequence[Token], language: Language) -> tuple[Token, ...]:
@@ -174,7 +174,7 @@ AMBIGUOUS = "o"
 _LONGEST_CODE_WORD = 2
 
 
-def letters(
+def letters_at(
     words: Sequence[str], at: int, alphabet: Alphabet, *, names: bool, times: Mapping[str, int] | None = None
 ) -> Iterator[tuple[int, str, float]]:
     """Every capital letter that may begin at `at`: end, letter, cost.
@@ -186,7 +186,7 @@ def letters(
         return
     word = words[at]
     if times is not None and word in times:
-        for end, letter, cost in letters(words, at + 1, alphabet, names=names):
+        for end, letter, cost in letters_at(words, at + 1, alphabet, names=names):
             yield end, letter * times[word], cost
     if (code := _code_word(words, at, alphabet)) is not None:
         yield code[0], code[1], 0.0

@@ -28,9 +28,9 @@ from dockvoice_protocol.forms.spoken.kinds.kind import (
     WordsHeard,
     behind,
     cheapest,
-    digits,
-    either,
+    digit_strings,
     ends,
+    jsgf_alternatives,
 )
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
 from dockvoice_protocol.records import FieldValue
@@ -73,7 +73,7 @@ _TEN = 10
 
 
 class _Day(FieldKind):
-    """A day of the calendar."""
+    """The field kind of dates."""
 
     name = "date"
     format = "date"
@@ -103,8 +103,8 @@ class _Day(FieldKind):
     def rules(self) -> Mapping[str, str]:
         said = ENGLISH.table[self.section]
         return {
-            "month": either(name for month in said["months"] for name in month[:1]),
-            "ordinal": either(way for ways in said["ordinals"] for way in ways[:1]),
+            "month": jsgf_alternatives(name for month in said["months"] for name in month[:1]),
+            "ordinal": jsgf_alternatives(way for ways in said["ordinals"] for way in ways[:1]),
             "year": "<group>+ | <count>",
         }
 
@@ -112,7 +112,7 @@ class _Day(FieldKind):
         label = Label(field.order or DayOrder.DAY_MONTH_YEAR, field.month_alone, heard.today)
         return readings(heard.words, at, heard.language.numerals, heard.language.table, label)
 
-    def made(self, field: FormField, random: Random) -> FieldValue:
+    def sample(self, field: FormField, random: Random) -> FieldValue:
         day = _SOME_DAY + timedelta(days=random.randrange(_SOME_DAYS))
         alone = field.month_alone is Partial.END and random.random() < _MONTH_ALONE
         return (_month_end(day) if alone else day).isoformat()
@@ -131,7 +131,7 @@ class _Day(FieldKind):
         return random.choices(list(forms), weights=list(forms.values()))[0].format(**words)
 
     def read_back(self, value: str, field: FormField, language: Language, voice: ReadsAloud) -> str:
-        return day_said(value, language)
+        return say_day(value, language)
 
     def scanned(self, field: FormField, element: Element, today: date) -> FieldValue | None:
         """The day on the label; None for a month without a day where the field does not accept it."""
@@ -139,7 +139,7 @@ class _Day(FieldKind):
         return None if whole_month else parse_gs1_date(element.value, today).isoformat()
 
 
-def day_said(value: str, language: Language) -> str:
+def say_day(value: str, language: Language) -> str:
     """A day in words, with the name of its month."""
     day, dates = date.fromisoformat(value), language.table["dates"]
     month = dates["months"][day.month - 1][0]
@@ -229,7 +229,7 @@ class _Reader:
 
     def label_digits(self, at: int) -> Iterator[_Found]:
         """Six or eight digits in the label's order."""
-        for end, text, cost in digits(self._words, at, self._numerals, _EIGHT):
+        for end, text, cost in digit_strings(self._words, at, self._numerals, _EIGHT):
             if len(text) in {_SIX, _EIGHT} and (day := _from_digits(text, self._label)):
                 yield end, day, cost
 
@@ -303,7 +303,7 @@ class _Reader:
 
     def _read_numbers(self, at: int) -> Iterator[_Piece]:
         """A day or a month as a number of one or two digits: "five", "zero five", "05"."""
-        for end, text, cost in digits(self._words, at, self._numerals, _TWO):
+        for end, text, cost in digit_strings(self._words, at, self._numerals, _TWO):
             yield end, int(text), cost
         for count in self._numerals.counts(self._words, at) if at < len(self._words) else ():
             yield count.end, count.value, count.cost
@@ -316,7 +316,7 @@ class _Reader:
         """A year with all its digits: "twenty twenty-seven", "two thousand and twenty-seven"."""
         if at >= len(self._words):
             return
-        for end, text, cost in digits(self._words, at, self._numerals, _FOUR):
+        for end, text, cost in digit_strings(self._words, at, self._numerals, _FOUR):
             if len(text) == _FOUR and int(text) in _YEARS:
                 yield end, int(text), cost
         for count in self._numerals.counts(self._words, at):
@@ -327,7 +327,7 @@ class _Reader:
             yield from ((end, _MILLENNIUM + rest, cost) for end, rest, cost in self._read_names(start, self._ordinals))
 
     def _read_short_years(self, at: int) -> Iterator[_Piece]:
-        for end, text, cost in digits(self._words, at, self._numerals, _TWO):
+        for end, text, cost in digit_strings(self._words, at, self._numerals, _TWO):
             if len(text) == _TWO:
                 yield end, _full_year(int(text), self._label.today), cost
 

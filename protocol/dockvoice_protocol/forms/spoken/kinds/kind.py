@@ -39,7 +39,7 @@ class WordsHeard(Protocol):
 
     @property
     def language(self) -> Language:
-        """Their language."""
+        """The language of the words."""
 
     @property
     def numbers(self) -> _Counting:
@@ -103,7 +103,7 @@ class FieldKind(Spoken, ABC):
         return ()
 
     @abstractmethod
-    def made(self, field: FormField, random: Random) -> FieldValue:
+    def sample(self, field: FormField, random: Random) -> FieldValue:
         """A random value that the form allows, for recognisers' training sentences."""
 
     @abstractmethod
@@ -137,21 +137,21 @@ class SaysNumbers(Protocol):
         """Every group of digits that begins at a word."""
 
 
-def words_of(section: Any) -> Iterator[str]:
+def section_phrases(section: Any) -> Iterator[str]:
     """Every phrase of a section of the language's table, without readback templates."""
     if isinstance(section, str):
         yield section
     elif isinstance(section, list):
         for one in section:
-            yield from words_of(one)
+            yield from section_phrases(one)
     elif isinstance(section, dict):
         for key, one in section.items():
             # Keys with a string value (fractions and the like) are phrases; other keys are names.
             if key != _READ:
-                yield from [key] if isinstance(one, str) else words_of(one)
+                yield from [key] if isinstance(one, str) else section_phrases(one)
 
 
-def either(phrases: Iterable[str]) -> str:
+def jsgf_alternatives(phrases: Iterable[str]) -> str:
     """Phrases as the alternatives of a JSGF rule."""
     return " | ".join(" ".join(phrase(one)) for one in phrases)
 
@@ -170,7 +170,7 @@ def behind(words: Sequence[str], at: int, phrases: Iterable[str]) -> Iterator[in
     yield from ends(words, at, phrases)
 
 
-def digits(words: Sequence[str], at: int, numerals: SaysNumbers, most: int) -> Iterator[tuple[int, str, float]]:
+def digit_strings(words: Sequence[str], at: int, numerals: SaysNumbers, most: int) -> Iterator[tuple[int, str, float]]:
     """Strings of up to `most` digits, group by group: end, text, cost."""
     begun = [(at, "", 0.0)]
     while begun:

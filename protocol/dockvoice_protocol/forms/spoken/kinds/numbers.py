@@ -25,13 +25,13 @@ from dockvoice_protocol.forms.spoken.kinds.kind import (
     SaysNumbers,
     WordsHeard,
     cheapest,
-    digits,
-    either,
+    digit_strings,
     ends,
+    jsgf_alternatives,
 )
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
 from dockvoice_protocol.forms.spoken.numerals import LARGEST
-from dockvoice_protocol.records import DECIMAL_DIGITS, FieldValue, plain, to_decimal
+from dockvoice_protocol.records import DECIMAL_DIGITS, FieldValue, format_number, to_decimal
 
 _Found = tuple[int, float, float]
 _Exactly = tuple[int, Decimal, float]
@@ -76,7 +76,7 @@ _A_DOZEN = 12
 
 
 class _Measure(FieldKind):
-    """A decimal."""
+    """The field kind of decimals."""
 
     name = "decimal"
     type = "number"
@@ -91,12 +91,12 @@ class _Measure(FieldKind):
 
     def rules(self) -> Mapping[str, str]:
         said = ENGLISH.table[self.section]
-        return {"minus": either(said["minus"]), "point": either(said["points"])}
+        return {"minus": jsgf_alternatives(said["minus"]), "point": jsgf_alternatives(said["points"])}
 
     def readings(self, field: FormField, at: int, heard: WordsHeard) -> Sequence[Read]:
         return decimals(heard.words, at, heard.language.numerals, heard.language.table)
 
-    def made(self, field: FormField, random: Random) -> FieldValue:
+    def sample(self, field: FormField, random: Random) -> FieldValue:
         """A decimal near the usual minimum; half of them whole."""
         step = field.step or Decimal(1)
         usual = (field.least, field.most) if field.usual is None else (field.usual.least, field.usual.most)
@@ -107,7 +107,7 @@ class _Measure(FieldKind):
         return float(whole if whole % step == 0 and least <= whole <= most and random.random() < _WHOLE else made)
 
     def words(self, value: float, field: FormField, random: Random) -> str:
-        whole, _, places = plain(abs(value)).partition(".")
+        whole, _, places = format_number(abs(value)).partition(".")
         words = ["minus"] * (value < 0) + [cardinal(int(whole), random)]
         if places == _HALF and random.random() < _AND_A_HALF:
             return " ".join([*words, "and a half"])
@@ -125,7 +125,7 @@ class _Measure(FieldKind):
 
 
 class _Cardinal(FieldKind):
-    """A whole number."""
+    """The field kind of whole numbers."""
 
     name = "cardinal"
     type = "integer"
@@ -137,7 +137,7 @@ class _Cardinal(FieldKind):
         """Whole numbers, except those said digit by digit, which need their unit."""
         return (count for count in heard.numbers.cardinals(at) if count[2] < DIGITWISE)
 
-    def made(self, field: FormField, random: Random) -> FieldValue:
+    def sample(self, field: FormField, random: Random) -> FieldValue:
         """A count that fits on a pallet, or sometimes whole hundreds."""
         least, most = int(field.least or 0), LARGEST if field.most is None else int(field.most)
         hundreds = random.randint(1, 99) * 100
@@ -163,7 +163,7 @@ class _Cardinal(FieldKind):
 
 def _to_figures(value: float, language: Language) -> str:
     """A number in figures of the language; the minus is a word, since a voice may skip a dash."""
-    shown = plain(abs(value)).replace(".", "." if language.code == "en" else ",")
+    shown = format_number(abs(value)).replace(".", "." if language.code == "en" else ",")
     return f"{language.table['decimals']['minus'][0]} {shown}" if value < 0 else shown
 
 
@@ -243,11 +243,11 @@ def _decimals_with_point(
                 if end == stop:
                     wholes[str(whole)] = min(cost, wholes.get(str(whole), RARE))
             before = words[at:stop]
-            for end, text, cost in digits(before, 0, numerals, DECIMAL_DIGITS) if before else ():
+            for end, text, cost in digit_strings(before, 0, numerals, DECIMAL_DIGITS) if before else ():
                 if end == len(before):
                     wholes[text] = min(cost + _SPELT, wholes.get(text, RARE))
             rest = words[start:]
-            for end, text, cost in digits(rest, 0, numerals, _MOST_PLACES):
+            for end, text, cost in digit_strings(rest, 0, numerals, _MOST_PLACES):
                 yield from (
                     (start + end, Decimal(f"{whole}.{text}"), cost + before_cost)
                     for whole, before_cost in wholes.items()

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from dockvoice_protocol.forms.model import FormField
 from dockvoice_protocol.forms.pattern import SEPARATORS, CharacterRun, Shape
-from dockvoice_protocol.forms.spoken.grammar.tokens import letters
+from dockvoice_protocol.forms.spoken.grammar.tokens import letters_at
 from dockvoice_protocol.forms.spoken.in_words import OF_CODES, OF_PARTS, letter, spelt, zero_called
 from dockvoice_protocol.forms.spoken.kinds.kind import FieldKind, Keywords, Read, ReadsAloud, WordsHeard
 from dockvoice_protocol.forms.spoken.language import Language
@@ -24,16 +24,16 @@ _A_PAIR = 2
 
 
 class _Text(FieldKind):
-    """A string."""
+    """The field kind of strings."""
 
     sampled: ClassVar[str] = ascii_uppercase + digits
     """The characters of a sampled value where the form has no pattern."""
 
-    def made(self, field: FormField, random: Random) -> FieldValue:
+    def sample(self, field: FormField, random: Random) -> FieldValue:
         if field.check_digit is not None:
             return field.check_digit.sample(random)
         made = (field.shape or self.shape(field)).sample(random, _COMMON_LENGTH)
-        return made if field.is_usual(made) or random.random() >= _USUAL else self.made(field, random)
+        return made if field.is_usual(made) or random.random() >= _USUAL else self.sample(field, random)
 
     def shape(self, field: FormField) -> Shape:
         """The shape of a value where the form has no pattern."""
@@ -53,7 +53,7 @@ class _Text(FieldKind):
         return spelt(bare[-field.last_digits :] if field.last_digits and short else bare, random, None, short_code)
 
     def read_back(self, value: str, field: FormField, language: Language, voice: ReadsAloud) -> str:
-        return field.called(value, language.code)
+        return field.name_of(value, language.code)
 
 
 class _Spelt(_Text):
@@ -70,7 +70,7 @@ class _Spelt(_Text):
 
 
 class _Choice(_Text):
-    """One of the values that the form lists."""
+    """The field kind of values that the form lists."""
 
     def example(self, field: FormField, numbers: Iterator[str]) -> FieldValue | None:
         return next(iter(field.choices), None)
@@ -102,9 +102,9 @@ class _Letter(_Text):
     def readings(self, field: FormField, at: int, heard: WordsHeard) -> Iterator[Read]:
         """A letter, said once, or twice in different wordings: "b, bravo"."""
         alphabet = heard.language.alphabet
-        for end, said, cost in letters(heard.words, at, alphabet, names=True):
+        for end, said, cost in letters_at(heard.words, at, alphabet, names=True):
             yield end, said, cost
-            for further, other, more in letters(heard.words, end, alphabet, names=False):
+            for further, other, more in letters_at(heard.words, end, alphabet, names=False):
                 if other == said:
                     yield further, said, min(cost, more)
 

@@ -19,7 +19,7 @@ _YES = 0.8  # Probability of a sampled True: most goods on a dock are sealed, wh
 
 
 class _YesNo(FieldKind):
-    """True or false."""
+    """The field kind of yes-or-no values."""
 
     name = "yes_no"
     type = "boolean"
@@ -35,10 +35,10 @@ class _YesNo(FieldKind):
 
     def _readings(self, field: FormField, at: int, heard: WordsHeard, *, labelled: bool) -> Sequence[Read]:
         wording = field.wording(heard.language.code)
-        own = Words(wording.true, wording.false)
+        own = BooleanWords(wording.true, wording.false)
         return readings(heard.words, at, heard.language.table, own, labelled=labelled)
 
-    def made(self, field: FormField, random: Random) -> FieldValue:
+    def sample(self, field: FormField, random: Random) -> FieldValue:
         return random.random() < _YES
 
     def words(self, value: bool, field: FormField, random: Random) -> str:
@@ -54,7 +54,7 @@ class _YesNo(FieldKind):
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class BooleanWords:
     """The words for true and false of one field in one language."""
 
     true: tuple[str, ...]
@@ -63,7 +63,7 @@ class Words:
 
 
 def readings(
-    words: Sequence[str], at: int, language: Mapping[str, Any], field: Words, *, labelled: bool = False
+    words: Sequence[str], at: int, language: Mapping[str, Any], field: BooleanWords, *, labelled: bool = False
 ) -> list[tuple[int, bool, float]]:
     """Every yes or no that begins at a word: end, value, cost in nats.
 
@@ -73,7 +73,7 @@ def readings(
 
 
 def _readings(
-    words: Sequence[str], at: int, said: Mapping[str, Any], field: Words, labelled: bool
+    words: Sequence[str], at: int, said: Mapping[str, Any], field: BooleanWords, labelled: bool
 ) -> Iterator[tuple[int, bool, float]]:
     answers = [(True, said["yes"]), (False, said["no"])]
     for value, own in ((True, field.true), (False, field.false)):
@@ -91,7 +91,7 @@ def _readings(
             yield from ((end, value, 0.0) for end in ends(words, start, ways))
 
 
-def _is_part_of_longer(words: Sequence[str], at: int, end: int, field: Words) -> bool:
+def _is_part_of_longer(words: Sequence[str], at: int, end: int, field: BooleanWords) -> bool:
     """Whether the words are the middle or end of a longer phrase ("sealed" of "not sealed"), and so no value."""
     for one in (*field.true, *field.false):
         length = len(phrase(one))
