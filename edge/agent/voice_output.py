@@ -139,7 +139,7 @@ class VoiceOutput:
                 await self._until_open(lookout)
 
     async def _until_open(self, lookout: ReopenSchedule) -> None:
-        """Return once a speaker is open."""
+        """Try to open a speaker until one is open."""
         while not self._loudspeaker.is_open:
             await asyncio.sleep(LOOK_EVERY_S)
             if lookout.is_attempt_due(await asyncio.to_thread(playback_devices), time.monotonic()):

@@ -184,7 +184,7 @@ def is_pending(kind: MessageKind, site: ColumnElement[str], key: ColumnElement[s
 
 
 def load_pending_kinds(transaction: Connection) -> list[PendingKind]:
-    """Count the pending rows by kind."""
+    """The pending rows by kind: their number, the oldest, most attempts and latest error."""
     counted = (
         select(outbox.c.kind, func.count(), func.min(outbox.c.created_at), func.max(outbox.c.attempts))
         .where(outbox.c.due_at.is_not(None))

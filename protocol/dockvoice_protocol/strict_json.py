@@ -136,7 +136,7 @@ def _refuse_long(digits: str, longest: float) -> str:
 
 
 def nesting_depth(node: Any) -> int:
-    """The nesting depth, with the innermost value."""
+    """The nesting depth; the innermost value counts as a level."""
     deepest, level = 0, [node]
     while level:
         deepest += 1

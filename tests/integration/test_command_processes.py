@@ -92,9 +92,9 @@ def test_another_process_finds_the_sentences_that_were_sampled(
         "from dockvoice_protocol.config import load_settings\n"
         "from dockvoice_protocol.forms.catalogue import Catalogue\n"
         "from dockvoice_protocol.forms.loader import load_forms\n"
-        "from edge.understand.local.factory import cached_sentences; given = load_settings(Settings, None)\n"
+        "from edge.understand.local.factory import load_sentences; given = load_settings(Settings, None)\n"
         "form = load_forms(given.forms_directory)['pallet-move']\n"
-        "cached_sentences(Path(sys.argv[1]), form, Catalogue.load(given.catalogue_directory), ('maria', 'ben'))"
+        "load_sentences(Path(sys.argv[1]), form, Catalogue.load(given.catalogue_directory), ('maria', 'ben'))"
     )
     for seed in ("1", "2"):  # what is hashed has no order of its own
         subprocess.run(

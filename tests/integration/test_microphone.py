@@ -25,7 +25,7 @@ from dockvoice_protocol.errors import Unavailable
 from edge.hear.microphone import Microphone
 from edge.agent.ear import listen
 from edge.hear.endpointing import Closed, Endpointing
-from edge.hear.vad import scorer
+from edge.hear.vad import make_speech_scorer
 
 def say(**said):
     print(json.dumps(said), flush=True)
@@ -43,7 +43,7 @@ def tell(event):
 
 microphone = Announced(sys.argv[1], float(sys.argv[2]), tell=tell, patient=True)
 try:
-    for event in listen(microphone, scorer(Vad()), Endpointing(Endpoint())):
+    for event in listen(microphone, make_speech_scorer(Vad()), Endpointing(Endpoint())):
         if isinstance(event, Closed):
             seconds = (event.segment.speech_end - event.segment.speech_start) / 16000
             say(speech=seconds, closing=event.segment.closing, dropped=microphone.dropped)

@@ -178,10 +178,10 @@ from dockvoice_protocol.config import load_settings
 from edge.config import Settings
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
-from edge.understand.local.factory import recogniser
+from edge.understand.local.factory import make_recogniser
 settings = load_settings(Settings, None)
 form = load_forms(settings.forms_directory)["pallet-move"]
-reader = recogniser(settings, form, Catalogue.load(settings.catalogue_directory))
+reader = make_recogniser(settings, form, Catalogue.load(settings.catalogue_directory))
 print(json.dumps([repr(heard(reader, name)) for name in sys.argv[1:]]))
 """
 

@@ -53,7 +53,7 @@ from edge.speak.synthesis import Speaker
 from dockvoice_protocol.plain_file import shipped_directory
 from edge.config import Speak
 from dockvoice_protocol.forms.loader import load_forms
-from edge.agent.voice_output import phrases
+from edge.agent.voice_output import make_voice
 
 def say(**said):
     print(json.dumps(said), flush=True)
@@ -61,7 +61,7 @@ def say(**said):
 async def main():
     form = load_forms(shipped_directory("schemas") / "forms")["pallet-move"]
     loudspeaker = Loudspeaker(sys.argv[1])
-    speaker = Speaker(loudspeaker, phrases(Speak(), {}), Phrasing(form))
+    speaker = Speaker(loudspeaker, make_voice(Speak(), {}), Phrasing(form))
     await loudspeaker.open()
     say(open=True)
     async with asyncio.TaskGroup() as group:

@@ -60,7 +60,7 @@ class Archive(BaseModel):
 
     @property
     def title(self) -> str:
-        """Its name in messages."""
+        """The address, by which messages name this archive."""
         return self.url
 
     @property
