@@ -38,10 +38,10 @@ help:  ## What can be made
 demo: $(CACHE)/demo.stamp system-demo models  ## Recorded sentences become inventory rows, end to end
 	@DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY=$(MODELS) $(BIN)/dockvoice demo
 
-quick: style  ## Tests, while working: style, logic, plays, a few examples of each property; a minute and a quarter
+quick: style  ## Tests, while working: style, logic, plays, a few examples of each property; a minute
 	TIER=quick $(PYTEST) -n $(THINKING) $(ARGS)
 
-test: ready  ## Tests, before sharing; what CI runs: every check, real servers and sound, a short form of each fault; some twenty minutes
+test: ready  ## Tests, before sharing; what CI runs: every check, real servers and sound, a short form of each fault; some twelve minutes
 	@$(MAKE) style
 # Types and imports are checked beside what now and then waits: by itself that keeps one processor idle for half a minute.
 	@( $(BIN)/mypy; types=$$?; $(BIN)/lint-imports && exit $$types ) > $(CACHE)/check.txt 2>&1 & check=$$!; \

@@ -20,7 +20,7 @@ class Tier(StrEnum):
     """How much is run."""
 
     QUICK = "quick"
-    """The inner loop: logic alone, a minute and a quarter of it."""
+    """The inner loop: logic alone, a minute of it."""
     TEST = "test"
     """What CI runs: real servers, one short form of each fault."""
     NIGHTLY = "nightly"

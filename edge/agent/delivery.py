@@ -446,7 +446,7 @@ class Delivery:
         return []
 
     def _handle_presence(self, payload: bytes, *, retained: bool) -> list[Command]:
-        """Publish all pending events when an inventory came up; a retained message is old, and ignored."""
+        """Let receipts settle from now on. Publish all pending events, unless the message is retained, thus old."""
         try:
             is_there = events.parse_presence(payload)
         except events.MalformedMessage as fault:

@@ -205,7 +205,7 @@ def entry_rows(db: JournalDatabase, sequence: int) -> Rows:
 def entries_since(db: JournalDatabase, sequence: int) -> Iterator[Rows]:
     """The entries of the journal after `sequence`, in order."""
     behind = db.execute("SELECT sequence FROM entries WHERE sequence > ? ORDER BY sequence", [sequence])
-    return (entry_rows(db, sequence_of) for (sequence_of,) in behind)
+    return (entry_rows(db, number) for (number,) in behind)
 
 
 def insert_missing(db: JournalDatabase, entries: Iterable[Rows]) -> None:

@@ -179,7 +179,7 @@ class _Stream:
     def __init__(self, rate: int, channels: int, block: Callable[[int, float], Samples]) -> None:
         self._rate = rate
         self._channels = channels
-        self._render_block = block
+        self._block = block
         self._resampling = soxr.ResampleStream(SAMPLE_RATE, rate, 1, dtype="int16") if rate != SAMPLE_RATE else None
         self._made = np.zeros(0, dtype=np.int16)
         self._ended = False
@@ -224,9 +224,9 @@ class _Stream:
 
     def _resampled_block(self, frames: int, leaves_at: float) -> Samples:
         if self._resampling is None:
-            return self._render_block(frames, leaves_at)
+            return self._block(frames, leaves_at)
         while len(self._made) < frames:
-            ours = self._render_block(SAMPLE_RATE * _BLOCK_MS // 1000, leaves_at + len(self._made) / self._rate)
+            ours = self._block(SAMPLE_RATE * _BLOCK_MS // 1000, leaves_at + len(self._made) / self._rate)
             self._made = np.concatenate([self._made, self._resampling.resample_chunk(ours)])
         sound, self._made = self._made[:frames], self._made[frames:]
         return sound

@@ -64,7 +64,7 @@ class ClauseCache:
         self._most_bytes = most_bytes
         self._bytes = 0
         self._remembered: OrderedDict[tuple[str, float], Samples] = OrderedDict()
-        self._log_silence_once: str | None = None
+        self._silent: str | None = None
 
     def cached(self, clause: str, pace: float) -> Samples | None:
         """The cached sound of a clause; None where it is not cached."""
@@ -86,7 +86,7 @@ class ClauseCache:
             return shape_clause(
                 await self._collect_pcm(self._stand_in(pace), clause), clause
             )  # not kept: the voice may come back
-        self._log_silence_once = None
+        self._silent = None
         return self._remember((clause, pace), shape_clause(said, clause))
 
     async def prepare(self, clauses: Iterable[str], pace: float) -> None:
@@ -103,9 +103,9 @@ class ClauseCache:
 
     def _log_once(self, fault: str) -> None:
         """Log the fault, once until a voice works again."""
-        if self._log_silence_once is None:
+        if self._silent is None:
             _logger.warning("speak: %s", fault)
-        self._log_silence_once = fault
+        self._silent = fault
 
     def _remember(self, key: tuple[str, float], sound: Samples) -> Samples:
         self._remembered[key] = sound

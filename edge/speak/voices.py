@@ -59,19 +59,19 @@ class EspeakVoice(Voice):
         """
         self._pace = pace
         self._variant = f"+{variant}" if variant else ""
-        self._load_library = _load_library()
+        self._library = _load_library()
 
     async def say(self, text: str, language: str, within_s: float) -> AsyncIterator[bytes]:
         """The text as one piece of sound. Raises Misconfigured for a language that espeak-ng does not speak."""
-        pcm_pieces = language.replace("_", "-").split("-")[0].lower()
-        if pcm_pieces not in LANGUAGES:
+        code = language.replace("_", "-").split("-")[0].lower()
+        if code not in LANGUAGES:
             known = ", ".join(LANGUAGES)
             raise Misconfigured(f"{self.name}: found the language {language!r}; it speaks {known}; choose one of these")
-        voice = str(load_table(pcm_pieces, "voices")["espeak"])
-        words_per_minute = min(max(round(words_per_minute_of(pcm_pieces) * self._pace), _SLOWEST), _FASTEST)
+        voice = str(load_table(code, "voices")["espeak"])
+        words_per_minute = min(max(round(words_per_minute_of(code) * self._pace), _SLOWEST), _FASTEST)
         try:
             async with asyncio.timeout(within_s):
-                pcm = await asyncio.to_thread(self._load_library.speak, text, voice + self._variant, words_per_minute)
+                pcm = await asyncio.to_thread(self._library.speak, text, voice + self._variant, words_per_minute)
         except TimeoutError:
             raise Unavailable(
                 f"{self.name}: no sound within {within_s:g} s; the machine is too busy, try again"

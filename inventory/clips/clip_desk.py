@@ -111,7 +111,7 @@ class ClipReceiver:
         self._remove_files(self._clips.mark_expired(timedelta(days=self._settings.days), most))
 
     def _remove_orphans(self) -> None:
-        """Repair what a crash left between row and file, and rows whose file was removed."""
+        """Remove files that a crash left without a row."""
         here = self._clips.load_clips(ClipState.HERE)
         try:
             self._folder.sweep([one.sound for one in (*here, *self._clips.load_clips(ClipState.ARRIVING))])

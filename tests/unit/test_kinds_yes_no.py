@@ -17,6 +17,11 @@ def test_what_says_neither_is_none(text: str) -> None:
     assert said(text) == []
 
 
+def test_yes_within_no_is_none() -> None:
+    assert said("not sealed", at=1) == []
+    assert said("dock b not sealed", at=3) == []
+
+
 def test_yes_alone_says_so_only_behind_its_label() -> None:
     assert said("yes", labelled=True) == [(1, True)]
     assert said("sealed", at=1) == []

@@ -322,6 +322,16 @@ def test_a_receipt_in_between_shows_that_the_answer_was_old() -> None:
     assert machine.handle_early(early(8, expected=3), now=100) == []
 
 
+def test_a_new_connection_doubts_anew() -> None:
+    machine = relay()
+    machine.add_rows(rows(7), now=0)
+    machine.handle_early(early(7, expected=3), now=1)
+    machine.handle_disconnect()
+    machine.handle_connect(20)
+    machine.add_rows(rows(7), now=90)
+    assert machine.handle_early(early(7, expected=3), now=100) == []
+
+
 def test_an_inventory_that_forgets_all_it_confirms_is_sent_it_ever_more_rarely() -> None:
     machine, now, reopened = relay(), 0.0, []
     machine.add_rows(rows(1, 2), now=now)

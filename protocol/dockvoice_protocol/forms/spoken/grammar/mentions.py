@@ -39,7 +39,7 @@ class Speller:
         self._tokens, self._words = spans.tokens, spans.words
         self._numerals, self._alphabet = spans.language.numerals, spans.language.alphabet
         self._homophones, self._separators = spans.language.homophones, spans.language.separators
-        self._step_over_known: dict[tuple[str, Spelling, int], list[tuple[int, float, Spelling]]] = {}
+        self._known: dict[tuple[str, Spelling, int], list[tuple[int, float, Spelling]]] = {}
         """Cache of further groups by field, value so far and token: many paths share them."""
 
     def begin(self, path: Path, field: FormField, at: int, cost: float, marks: str) -> None:
@@ -60,9 +60,9 @@ class Speller:
         self, field: FormField, spelling: Spelling, at: int, pause: int
     ) -> Sequence[tuple[int, float, Spelling]]:
         """The possible next groups of a value: end, cost, and the value with the group."""
-        if (known := self._step_over_known.get((field.name, spelling, at))) is None:
+        if (known := self._known.get((field.name, spelling, at))) is None:
             most = self._spans.lexicon.longest[field.name]
-            known = self._step_over_known[field.name, spelling, at] = [
+            known = self._known[field.name, spelling, at] = [
                 (group.end, *self._with_group(field, spelling, at, group, pause))
                 for group in self._possible_groups(field, at, begins=not spelling.groups)
                 if most is None or len(spelling.text) + len(group.text) <= most

@@ -40,7 +40,7 @@ class _Numbers:
         self._table = language.table
         self._cardinals: dict[int, list[tuple[int, int, float]]] = {}
         self._groups: dict[int, list[Group]] = {}
-        self._ends_utterance: dict[int, list[int]] = {}
+        self._known_ends: dict[int, list[int]] = {}
         self._multipliers = language.words["multipliers"]
 
     def cardinals(self, at: int) -> list[tuple[int, int, float]]:
@@ -92,9 +92,9 @@ class _Numbers:
         return weights.WITHIN_NUMBER * sum(weights.PAUSED[self._tokens[one].pause_inside] for one in range(at + 1, end))
 
     def ends(self, at: int) -> list[int]:
-        if (known := self._ends_utterance.get(at)) is None:
+        if (known := self._known_ends.get(at)) is None:
             known = [end for end, _, _ in self.cardinals(at)] + [group.end for group in self.digit_groups(at)]
-            self._ends_utterance[at] = known
+            self._known_ends[at] = known
         return known
 
     def begins(self, at: int) -> bool:
