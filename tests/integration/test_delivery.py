@@ -422,3 +422,69 @@ def test_a_device_that_is_not_enrolled_keeps_its_events_and_says_what_to_do(
 
     delivering(delivery(desk, broker), meanwhile)
     assert desk.now(lambda journal: journal.outbox.count_unsettled()) == 0
+
+
+@pytest.fixture
+def broker(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Mosquitto]:
+    with Mosquitto(tmp_path / "broker", free_port()) as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [b"", b"{", b"null", b'{"event_id": "x"}', "é".encode("latin-1")],
+    ids=["empty", "half", "null", "short", "latin"],
+)
+def test_what_is_no_receipt_settles_nothing_and_does_no_harm(
+    desk: JournalThread, broker: Mosquitto, far_end: FarEnd, noise: bytes
+) -> None:
+    row = committed(desk)
+
+    def meanwhile() -> None:
+        far_end.wait_for_entries(1)
+        far_end.say(noise)
+        far_end.say(answer(row))
+
+    delivering(delivery(desk, broker), meanwhile)
+    assert desk.now(lambda journal: journal.queries.counts()).applied == 1
+
+
+def test_a_receipt_for_a_strangers_event_does_no_harm(desk: JournalThread, broker: Mosquitto, far_end: FarEnd) -> None:
+    row = committed(desk)
+    stranger = OutboxRow("00000000-0000-7000-8000-000000000000", 7, "")
+
+    def meanwhile() -> None:
+        far_end.wait_for_entries(1)
+        far_end.say(answer(stranger))
+        far_end.say(answer(row))
+
+    delivering(delivery(desk, broker), meanwhile)
+    assert desk.now(lambda journal: journal.outbox.count_unsettled()) == 0
+
+
+def test_a_refusal_settles_and_its_reason_is_kept(desk: JournalThread, broker: Mosquitto, far_end: FarEnd) -> None:
+    row = committed(desk)
+
+    def meanwhile() -> None:
+        far_end.wait_for_entries(1)
+        far_end.say(answer(row, ReceiptOutcome.REFUSED, ("unknown_pallet",)))
+
+    delivering(delivery(desk, broker), meanwhile)
+    (kept,) = desk.now(lambda journal: journal.queries.entries(1))
+    assert (kept.state, kept.reasons) == ("refused", ("unknown_pallet",))
+
+
+def test_a_refusal_is_told_once_however_often_its_receipt_comes(
+    desk: JournalThread, broker: Mosquitto, far_end: FarEnd
+) -> None:
+    refusing, row = committed(desk), committed(desk, 1)
+    published: list[DeliveryEvent] = []
+
+    def meanwhile() -> None:
+        far_end.wait_for_entries(2)
+        for _ in range(2):
+            far_end.say(answer(refusing, ReceiptOutcome.REFUSED, ("unknown_pallet", "too_many")))
+        far_end.say(answer(row))
+
+    delivering(delivery(desk, broker, publish=published.append), meanwhile)
+    assert refused(published) == [Receipt(refusing.event_id, ReceiptOutcome.REFUSED, ("unknown_pallet", "too_many"))]

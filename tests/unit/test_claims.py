@@ -27,7 +27,9 @@ from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import Law, LawAlarm, Order
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State, Step
+from edge.agree.readings import find_differing_identifiers
 from edge.records import Because, Commit, Draft, Note, Outcome, Park, Reason, Verdict
+from edge.records.entry import Drop
 from edge.records.speech import Earcon, Prompt, Say, Sound
 from tests.reading.conversing import heard
 from tests.rows import each_of
@@ -245,3 +247,61 @@ def test_a_step_that_loses_a_claim_parks_it_and_raises_the_alarm_with_the_step(
         assert "held -> idle" in alarm.trace
         assert f"Park({BREACH})" in alarm.trace
         assert (dialogue.state, dialogue.draft) == (State.IDLE, None)
+
+
+@each_of(
+    ("before", "now", "wanted"),
+    [
+        ({"item": "A100"}, {"item": "A200"}, ("item",)),
+        ({"item": "A100", "location": "B1"}, {"location": "B2", "item": "A200"}, ("item", "location")),
+        ({"item": "A100", "quantity": 9}, {"item": "A100", "quantity": 12}, ()),  # a count names nothing
+        ({"item": "A100"}, {"location": "B1"}, ()),
+        ({"item": either("A100", "A200")}, {"item": either("A200", "A300")}, ()),
+        ({"item": "A100"}, {"item": UNCLEAR}, ()),
+    ],
+)
+def test_names_differ_where_both_have_values_and_none_in_common(before: Said, now: Said, wanted: Sequence[str]) -> None:
+    assert find_differing_identifiers(said(before), said(now), IDENTIFIES) == wanted
+
+
+@each_of(
+    ("after", "order"),
+    [
+        ((FIRST,), None),
+        ((claim("u1", "u2", item="A100", quantity=9),), None),
+        ((claim("u2", "u1", item="A100", quantity=9),), None),  # another one rests on it
+        ((), Commit(FIRST, ACCEPTED)),
+        ((), Park("u1", "unanswered", {}, FIRST)),
+        ((), Drop(FIRST)),
+        ((), Drop(claim("u3", "u1"))),
+    ],
+    ids=str,
+)
+def test_a_claim_that_stays_or_ends_in_one_of_the_known_ways_is_no_breach(
+    after: Sequence[Draft], order: Order | None
+) -> None:
+    orders = [] if order is None else [order]
+    assert audited((FIRST,), after, *orders, now={"quantity": 9} if after else None) == AuditResult(orders)
+
+
+def test_a_claim_without_a_name_that_vanishes_is_told_without_one() -> None:
+    nameless = claim("u1", quantity=9)
+    found = audited((nameless,), ())
+    assert found.orders == [Park("u1", BREACH, {"quantity": 9}, nameless), Say(Prompt.PARKED)]
+
+
+def test_a_name_that_goes_on_is_the_same_name() -> None:
+    whole = claim("u1", "u2", item="A1004", quantity=9)
+    assert audited((FIRST,), (whole,), now={"item": "4"}).breaches == ()
+
+
+def test_a_claim_that_waited_for_a_person_before_its_turn_waits_on_where_it_would_be_mixed() -> None:
+    other, mixed = claim("u2", item="A200"), claim("u2", item="A200", quantity=9)
+    found = audited((FIRST, other), (FIRST, mixed))
+    assert (found.orders, {*found.closed}) == ([], {"u2"})
+
+
+def test_what_waits_for_its_turn_waits_for_a_person_also_where_nothing_is_at_hand() -> None:
+    before = collect_open_claims((None, None, FIRST), (), None)
+    assert (before.claims, {*before.waiting}) == ((FIRST,), {"u1"})
+    assert audit(before, open_now(), (), None, AskedFor(), IDENTIFIES) == AuditResult([])

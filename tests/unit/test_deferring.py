@@ -356,3 +356,51 @@ def test_costs_are_counted_by_day_and_model_and_survive_a_restart(bench: Bench, 
     assert spent["gpt"].cost_usd == pytest.approx(0.004)
     assert (spent["voxtral"].text_tokens_in, spent["voxtral"].cost_usd) == (5, None)
     assert json.loads(str(bench.stored("SELECT reading FROM answers LIMIT 1")[0][0]))["interpreter"] == "gpt"
+
+
+def test_an_answer_to_anybody_makes_the_next_try_due() -> None:
+    pacing = Pacing(20)
+    pacing.tried(100)
+    for _ in range(5):
+        pacing.failed(100)
+    pacing.answered()
+    assert pacing.due_in(100) == pytest.approx(3), "the rate still holds"
+    pacing.failed(200)
+    assert pacing.due_in(200) == 2
+
+
+def test_what_was_said_for_another_form_waits_for_that_form(bench: Bench) -> None:
+    bench.defer(0, form="stock-count")
+    ours = bench.defer(1)
+    model = Scripted(SAID)
+    bench.work(model, until=lambda journal: len(journal.readings.deferred()) == 1)
+    assert model.asked == ours
+
+
+def test_a_person_may_have_it_read_again_or_give_it_up(bench: Bench) -> None:
+    ids = bench.defer(0, 1)
+    bench.work(Scripted(SAID), until=nothing_waits)
+    with Journal.open(bench.directory) as journal:
+        journal.review.retry(ids[0], "kim")
+        journal.review.discard(ids[1], "kim", "said again at once", dict)
+        assert [one.utterance_id for one in journal.readings.deferred()] == ids[:1]
+        assert journal.review.under_review() == []
+        assert list(journal.queries.unread_utterances()) == []
+
+
+def test_a_late_answer_that_agrees_is_kept_as_evidence(bench: Bench, accepted: str) -> None:
+    bench.work(Scripted(SAID), late(accepted, SAID), until=lambda _: True)
+    with bench.look() as journal:
+        assert journal.review.flagged() == []
+        (answer,) = journal.queries.history(accepted).answers
+    assert answer.came == "late"
+
+
+def test_what_was_taken_back_is_no_entry_to_flag(bench: Bench) -> None:
+    said = utterance()
+    with Journal.open(bench.directory) as opened:
+        opened.begin(said)
+        opened.conclude(said.utterance_id, SAID, HELD)
+        opened.conclude(said.utterance_id, SAID, replace(HELD, outcome=Outcome.CANCEL))
+    bench.work(Scripted(SAID), late(said.utterance_id, INVENTED), until=lambda _: True)
+    assert bench.stored("SELECT flag FROM utterances") == [(None,)]

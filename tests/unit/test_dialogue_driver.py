@@ -3,9 +3,10 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -19,8 +20,9 @@ from edge.agent.ear import Ear
 from edge.agent.events import Decided, DictationEvent
 from edge.agent.parts import hear_all
 from edge.agent.review_decisions import Done, Resolution, carry_out, with_pending_notice
+from edge.agree.cut_numbers import BREATH_S
 from edge.agree.decide import Circumstances, Rules, decide
-from edge.agree.dialogue.events import InventoryAnswered, Link, UtteranceHeard
+from edge.agree.dialogue.events import Deadline, Happening, Hardware, InventoryAnswered, Link, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.session import REACTION_S, DialogueSettings
 from edge.config import Endpoint, Settings
@@ -29,6 +31,7 @@ from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.storage import DiskFull
 from edge.records import Acoustics, Closing, OutboxRow, Outcome
+from edge.records.sound import Frame, Utterance
 from edge.records.speech import Earcon, Hush, Prompt, Say, Sound
 from edge.understand.llm.prompt import PromptState
 from edge.understand.proposal import propose_reading
@@ -460,3 +463,157 @@ def test_what_was_refused_is_told_again_to_whoever_signs_on_until_it_is_put_righ
         assert journal.review.held() == []
         (decision,) = journal.queries.history("1").decisions
     assert (decision.decision, decision.who) == ("discard", "operator")
+
+
+def test_nobody_confirms_a_cancellation_before_he_is_asked(tmp_path: Path, rules: Rules) -> None:
+    async def play(bench: Bench) -> None:
+        await bench.say(WHOLE)
+        assert await bench.say("yes") is not None
+        before = time.perf_counter()
+        await bench.say("cancel", began=before)
+        assert await bench.say("cancel", began=before) is None
+        assert bench.said == [Prompt.READBACK, Prompt.CONFIRM_CANCEL]
+        assert await bench.say("cancel", began=time.perf_counter()) is not None
+
+    converse(tmp_path, rules, play, undo_s=60)
+
+
+@pytest.mark.parametrize("between", [Hardware("muted", healed=True), Deadline()])
+def test_what_the_device_says_over_a_yes_takes_nothing_from_it(
+    tmp_path: Path, rules: Rules, between: Happening
+) -> None:
+    async def play(bench: Bench) -> None:
+        await bench.say(WHOLE)
+        await bench.say("blah blah")
+        await bench.say("blah blah")
+        asked = time.perf_counter()
+        await bench.conversing.happen(between)
+        assert len(bench.said) == 4
+        assert await bench.say("yes", began=asked) is not None
+
+    converse(tmp_path, rules, play, undo_s=60)
+
+
+def test_however_long_a_question_took_its_answer_may_be_the_rest_of_a_number(tmp_path: Path, rules: Rules) -> None:
+    async def play(bench: Bench) -> None:
+        await bench.say("pallet seven four two dock b twenty", began=100, ended=103)
+        await bench.say("four units", began=103 + BREATH_S + 1, ended=109)
+        assert bench.said[-1] is Prompt.CONFIRM_FIELD
+
+    converse(tmp_path, rules, play, undo_s=60)
+
+
+@pytest.mark.parametrize(("pause_s", "told"), [(BREATH_S - 1, Prompt.CONFIRM_FIELD), (BREATH_S + 1, Prompt.READBACK)])
+def test_a_number_said_long_before_is_the_beginning_of_none(
+    tmp_path: Path, rules: Rules, pause_s: float, told: Prompt
+) -> None:
+    async def play(bench: Bench) -> None:
+        await bench.say("twenty", began=100, ended=109)
+        await bench.say("five units pallet seven four three dock c", began=109 + pause_s, ended=120)
+        assert bench.said == [Prompt.REPEAT, told]
+
+    converse(tmp_path, rules, play, undo_s=60)
+
+
+def test_what_is_committed_is_told_to_whoever_delivers(tmp_path: Path, rules: Rules) -> None:
+    async def play(bench: Bench) -> None:
+        await bench.say(WHOLE)
+        row = await bench.say("yes")
+        assert row is not None
+        assert bench.owed == [row]
+
+    converse(tmp_path, rules, play, undo_s=60)
+
+
+def test_after_a_restart_what_was_held_is_asked_again(tmp_path: Path, rules: Rules) -> None:
+    async def before(bench: Bench) -> None:
+        await bench.say(WHOLE)
+
+    async def after(bench: Bench) -> None:
+        assert bench.said == [Prompt.RESTORED]
+        assert await bench.say("yes") is not None
+
+    converse(tmp_path, rules, before, undo_s=60)
+    converse(tmp_path, rules, after, undo_s=60)
+
+
+def test_from_the_moment_that_he_is_heard_it_is_agreed_on_what_is_said_and_not_on_what_was_said_before(
+    tmp_path: Path, rules: Rules
+) -> None:
+    told: list[DictationEvent] = []
+    is_heard = Event()
+
+    class Waiting(ScriptedSource):
+        def frames(self) -> Iterator[Frame]:
+            """The second utterance is said when the device is heard."""
+            for number, frame in enumerate(super().frames()):
+                assert number < len(UTTERANCE) or is_heard.wait(60)
+                yield frame
+
+    async def play(bench: Bench) -> None:
+        dictation = dictated(bench, told)
+        dictation.stop_conversing()
+
+        async def begin() -> None:
+            assert len(told) == 1, "what was handed over before is concluded before"
+            await bench.conversing.start()
+
+        def before(_: Utterance) -> None:
+            if not is_heard.is_set():
+                dictation.start_conversing(begin)
+                is_heard.set()
+
+        interpreter = dictation._at.readers.interpreter
+        assert isinstance(interpreter, ScriptedInterpreter)
+        interpreter.readings[1] = read(OTHER, rules)
+        interpreter._before = before
+        await hear_all(dictation, [Waiting(UTTERANCE * 2, name="microphone", live=True)])
+        assert dictation.converses
+        assert bench.said == [Prompt.READBACK]
+        assert await bench.say("yes") is not None
+
+    converse(tmp_path, rules, play, undo_s=60)
+    outcomes = [one.verdict.outcome for one in told if isinstance(one, Decided)]
+    assert outcomes == [Outcome.ACCEPT, Outcome.HOLD]
+
+
+def test_what_the_device_says_later_does_not_put_the_deadline_off(tmp_path: Path, rules: Rules) -> None:
+    async def play(bench: Bench) -> None:
+        await bench.say(WHOLE)
+        await asyncio.sleep(0.3)
+        bench.quiet = False
+        await bench.until(lambda: bool(bench.owed))
+
+    converse(tmp_path, rules, play, undo_s=1.0)
+
+
+def test_whoever_watches_is_told_of_each_event(tmp_path: Path, rules: Rules) -> None:
+    async def play(bench: Bench) -> None:
+        await bench.say(WHOLE)
+        await bench.say("yes")
+        assert [stands.row for stands in bench.stood if stands.row is not None] == bench.owed
+
+    converse(tmp_path, rules, play)
+
+
+def test_what_was_cut_off_by_an_answer_is_not_said_again(tmp_path: Path, rules: Rules) -> None:
+    async def play(bench: Bench) -> None:
+        await bench.say(WHOLE)
+        bench.attentive = bench.cut = True
+        await bench.say("yes")
+        bench.attentive = False
+        await asyncio.sleep(0.4)
+        assert bench.said == [Prompt.READBACK]
+
+    converse(tmp_path, rules, play)
+
+
+def test_a_cancellation_that_the_inventory_has_after_all_leaves_nothing_to_cancel(tmp_path: Path, rules: Rules) -> None:
+    async def play(bench: Bench) -> None:
+        first = await agreed(bench, WHOLE)
+        await bench.desk(lambda journal: settle(journal, first.event_id))
+        await turned_down_and_taken_after_all(bench, await agreed(bench, "cancel"))
+        await bench.say("cancel")
+        assert bench.said[-1] is Prompt.NOTHING_TO_CANCEL
+
+    converse(tmp_path, rules, play, undo_s=60)

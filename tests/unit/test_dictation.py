@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Act, FieldValue, NotUnderstood, Reading, Word
+from dockvoice_protocol.records.reading import Expectation
 from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
 from edge.agent.events import AlreadyKept, CaptureResumed, CaptureStopped, Decided, DictationEvent, SourceEnded
@@ -26,6 +28,7 @@ from edge.keep.journal_thread import JournalThread
 from edge.keep.storage import DiskFull
 from edge.ports import Attention, Interpreter
 from edge.records import Entry, Minted, Outcome, Utterance, Verdict
+from edge.records.sound import SAMPLE_RATE
 from edge.understand.proposal import propose_reading
 from tests.fakes import SPEECH, LoudnessScorer, ScriptedInterpreter, ScriptedSource, alone, reading
 from tests.sayings import utterance
@@ -464,3 +467,78 @@ def test_the_rest_of_a_number_that_a_pause_cut_is_no_number_of_its_own(
             Outcome.REPEAT,
             outcome,
         ]
+
+
+def test_what_would_be_asked_to_be_said_again_goes_to_a_person_after_a_restart(bench: Bench) -> None:
+    said = heard_before_a_crash(bench)
+    bench.resume(reading(not_understood=NotUnderstood.NOT_DICTATION))
+    assert under_review(bench) == [(said.utterance_id, {})]
+    with Journal.open(bench.directory) as journal:
+        assert journal.retention.spare_evidence(1) == [], "its recording is needed"
+
+
+def test_the_microphone_may_hear_the_same_sound_twice_and_the_same_thing_is_asked_about(bench: Bench) -> None:
+    for pallet in ("742", "743", "742"):
+        spoken = ScriptedSource(UTTERANCE, name="microphone", live=True)
+        bench.hear(spoken, reads=ScriptedInterpreter(reading({**WHOLE, "pallet_id": pallet})))
+    assert [one.row.sequence for one in bench.decided if one.row] == [1, 2]
+    assert [str(one) for one in bench.decided[-1].verdict.reasons] == ["double_count:pallet_id"]
+
+
+def test_what_was_recorded_long_ago_is_recorded_again_without_a_question(bench: Bench) -> None:
+    patient = replace(bench.rules, policy=replace(bench.rules.policy, double_count_minutes=0))
+    bench.rules = patient
+    for _ in range(2):
+        spoken = ScriptedSource(UTTERANCE, name="microphone", live=True)
+        bench.hear(spoken, reads=ScriptedInterpreter(reading(WHOLE)))
+    assert [one.row.sequence for one in bench.decided if one.row] == [1, 2]
+
+
+def test_stopping_ends_a_recording_early_and_concludes_what_was_heard(bench: Bench) -> None:
+    reads = ScriptedInterpreter(reading(WHOLE), reading(WHOLE))
+    with JournalThread(bench.directory) as desk:
+        bench.tell = lambda _: dictation.stop()
+        dictation = bench.dictation(reads, desk)
+        asyncio.run(hear_all(dictation, [ScriptedSource(UTTERANCE * 2)]))
+    assert len(reads.read) == 1
+
+
+def test_an_accepted_reading_owes_one_event_with_the_proof_of_its_sound(bench: Bench) -> None:
+    bench.hear(ScriptedSource(UTTERANCE), reads=ScriptedInterpreter(reading(WHOLE)))
+    with Journal.inspect(bench.directory) as journal:
+        (row,) = journal.outbox.due(10)
+        (entry,) = journal.queries.entries(10)
+    assert entry.fields == WHOLE
+    assert '"audio":"' in row.body
+
+
+def test_the_recogniser_is_fed_while_the_operator_speaks_pre_roll_first(bench: Bench) -> None:
+    reads = ScriptedInterpreter(reading(WHOLE))
+    bench.hear(ScriptedSource(UTTERANCE), reads=reads)
+    (fed,) = reads.fed
+    (one,) = bench.decided
+    assert fed.startswith(one.utterance.segment.pcm)
+
+
+def test_everything_is_told_in_order_and_every_frame_beats(bench: Bench) -> None:
+    bench.hear(ScriptedSource(UTTERANCE * 2), reads=ScriptedInterpreter(reading(WHOLE), reading({"dock": "B"})))
+    assert [type(one) for one in bench.told] == [Decided, Decided, SourceEnded]
+    assert bench.beats == len(UTTERANCE) * 2
+    ended = bench.told[-1]
+    assert isinstance(ended, SourceEnded)
+    assert ended.samples == len(UTTERANCE) * 2 * 320
+
+
+def test_the_time_that_was_thought_about_a_pause_beyond_it_is_counted(bench: Bench) -> None:
+    class Slow(_BreathsAttention):
+        def expect(self) -> Expectation:
+            time.sleep(0.1)
+            return Expectation.FINISHED
+
+    reads = BreathsInterpreter(bench.rules, ENTRY)
+    reads.attend = lambda: Slow(reads)  # type: ignore[method-assign]
+    bench.hear(ScriptedSource("." * 20 + reads.line[0] + "." * 40), reads=reads)
+    (decided,) = bench.decided
+    segment = decided.utterance.segment
+    behind = (segment.closed - segment.speech_end) / SAMPLE_RATE - 0.2  # of sound that came meanwhile, without the tail
+    assert decided.compute_s >= 0.1 - behind

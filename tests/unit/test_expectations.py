@@ -26,6 +26,7 @@ from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.dialogue.events import Deadline, Happening, Started, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.questions import next_question
+from edge.agree.dialogue.session import InReview
 from edge.agree.expectations import Expectations, find_objections
 from edge.deliver.device_events import entry_event
 from edge.keep.codec import draft_json, parse_draft
@@ -259,3 +260,116 @@ def test_a_count_is_asked_for_again_also_where_the_pallet_is_in_doubt_and_comes_
     question = next_question(Draft("u1", FORM.name, reading), verdict, rules, 0, ended=True)
     assert question is not None
     assert (question.prompt, question.fields) == (Prompt.COUNT_AGAIN, {"pallet_id": "742"})
+
+
+def test_what_is_announced_is_found_by_pallet_and_by_place() -> None:
+    assert KNOWN.lines_for_pallet("746") == ((TRAILER, HERE[2]), (TRAILER, HERE[3]))
+    assert (KNOWN.lines_for_pallet("999"), KNOWN.lines_at(ReceivingPlace(PlaceKind.DOOR, "99"))) == ((), ())
+    assert KNOWN.lines_at(TRAILER) == HERE
+
+
+@each_of("confidence", [0.99, 1.0])
+def test_a_second_count_that_comes_to_the_same_is_taken_wherever_the_first_was_said(confidence: float) -> None:
+    shift = Shift()
+    shift.say("22 cases, trailer 5501", confidence)
+    shift.say("pallet 742", confidence)
+    assert shift.said[-1] == "Count pallet 7 4 2 again."
+    shift.say("22 cases", confidence)
+    assert shift.commits == [], "named by an answer alone: silence is no consent"
+    shift.say("yes", confidence)
+    (commit,) = shift.commits
+    assert (commit.verdict.fields["quantity"], commit.draft.counted) == (22, (("quantity", 22),))
+
+
+@each_of(
+    ("sentence", "asked"),
+    [
+        ("pallet 742, 22 cases, trailer 5501", "Count pallet 7 4 2 again."),
+        ("22 cases on pallet 742", "Count pallet 7 4 2 again."),
+        ("pallet 750, 24 cases", "Which lot?"),
+        ("pallet 999, 24 cases, trailer 5501", "Not on the list: 9 9 9. Take it?"),
+        ("next one, pallet 744, 24 cases, trailer 5501", "pallet 7 4 4 is for trailer 5 5 0 2. Take it here?"),
+    ],
+)
+def test_a_whole_sentence_over_a_held_entry_is_the_next_one_whatever_a_list_says_of_it(
+    sentence: str, asked: str
+) -> None:
+    shift = Shift()
+    shift.say("pallet 747, 288 pieces, trailer 5501")
+    shift.say(sentence)
+    assert shift.said[-1] == asked
+    assert [one.verdict.fields["pallet_id"] for one in shift.commits] == ["747"]
+
+
+def test_over_a_held_entry_a_sentence_about_the_same_pallet_is_no_next_one() -> None:
+    shift = Shift()
+    shift.say("pallet 742, 24 cases, trailer 5501")
+    shift.say("pallet 742, 22 cases, trailer 5501")
+    assert (shift.said[-1], shift.commits) == ("Count pallet 7 4 2 again.", [])
+
+
+def test_a_lot_that_is_needed_is_asked_for() -> None:
+    shift = Shift()
+    shift.say("pallet 750, 24 cases")
+    assert (shift.said, shift.commits) == (["Which lot?"], [])
+    shift.say("lot L 1 2 3 4")
+    shift.take(Deadline())
+    assert [one.verdict.fields.get("lot") for one in shift.commits] == ["L1234"]
+
+
+def test_a_second_count_survives_a_power_cut() -> None:
+    shift = Shift()
+    shift.say("pallet 742, 22 cases")
+    shift.say("23 cases")
+    kept = parse_draft(draft_json(shift.dialogue.draft))
+    assert kept is not None
+    assert kept.counted == (("quantity", 22),)
+
+
+def test_a_correction_of_another_pallet_takes_no_first_count_along() -> None:
+    shift = Shift()
+    shift.say("pallet 742, 22 cases")
+    shift.say("22 cases")
+    shift.take(Deadline())
+    shift.say("pallet 747, 23 cases")
+    assert shift.said[-1] == "Count pallet 7 4 7 again."
+
+
+@each_of(
+    ("second", "asked"),
+    [
+        ("pallet 747, 23 cases", "Count pallet 7 4 7 again."),
+        ("pallet 999, 23 cases, trailer 5501", "Not on the list: 9 9 9. Take it?"),
+        ("pallet 748, 23 cases", "pallet 7 4 8, 23 cases. Correct?"),  # of that nobody knows better
+    ],
+)
+def test_the_second_of_two_in_one_breath_is_held_against_the_list_too(second: str, asked: str) -> None:
+    shift = Shift()
+    shift.say(f"pallet 742, 24 cases, {second}")
+    shift.say("742")
+    shift.take(Deadline())
+    assert shift.said[-1] == asked
+    assert [one.verdict.fields["pallet_id"] for one in shift.commits] == ["742"]
+
+
+def test_what_is_taken_up_again_is_counted_again_too() -> None:
+    shift = Shift()
+    shift.say("pallet 742, 22 cases")
+    shift.take(Deadline())
+    shift.take(Deadline())
+    (parked,) = shift.parked
+    assert parked.draft is not None
+    shift.dialogue.recorded.aside = InReview(1, (parked.draft,))
+    shift.say("what is open")
+    assert shift.said[-1] == "Count pallet 7 4 2 again."
+
+
+def test_a_pallet_is_held_against_the_list_of_the_trailer_that_was_said_once() -> None:
+    shift = Shift()
+    shift.say("trailer 5501")
+    shift.say("pallet 744, 24 cases")
+    assert shift.said == ["trailer 5 5 0 1 from now on.", "pallet 7 4 4 is for trailer 5 5 0 2. Take it here?"]
+    shift.say("yes")
+    shift.take(Deadline())
+    (commit,) = shift.commits
+    assert commit.verdict.fields == {"pallet_id": "744", "quantity": 24, "uom": "CS", "trailer": "5501"}

@@ -33,6 +33,7 @@ from dockvoice_protocol.hash_chain import (
     link,
     parsed,
     sealed,
+    sha256,
 )
 from tests.rows import each_of
 from tests.tiers import examples
@@ -282,3 +283,41 @@ def test_what_is_no_public_key_of_ours(pem: bytes) -> None:
 
 def test_a_key_of_the_wrong_size_has_signed_nothing() -> None:
     assert not PublicKey(b"short").verify(GENESIS, KEY.sign(GENESIS))
+
+
+def test_a_stranger_who_writes_the_whole_chain_anew_is_found_by_his_key() -> None:
+    def by_stranger(sequence: int, previous: str) -> Chained:
+        return signed(sequence, previous, STRANGER, data={"quantity": 99})
+
+    rows = chained(by_stranger, by_stranger)
+    assert broken(rows, {STRANGER.public.keyid: STRANGER.public}) is None
+    assert broken(rows) == Broken(1, Wrong.UNKNOWN_KEY)
+
+
+def test_the_end_cut_off_is_not_to_be_seen_here() -> None:
+    rows = chained(signed, signed, signed)
+    links, wrong = followed(rows[:2])
+    assert (links.last, wrong) == (2, None)
+
+
+def test_the_order_of_members_does_not_matter_and_their_values_do() -> None:
+    assert link(GENESIS, {"a": "1", "b": 2}, AUDIO) == link(GENESIS, {"b": 2, "a": "1"}, AUDIO)
+    assert link(GENESIS, {"a": "1", "b": 2}, AUDIO) != link(GENESIS, {"a": 1, "b": 2}, AUDIO)
+
+
+@each_of("body", ["", "{", "[]", "1", b"\xff", "[" * 100_000])
+def test_what_is_no_event_is_an_empty_one(body: str | bytes) -> None:
+    assert parsed(body) == {}
+
+
+def test_every_fault_has_its_words() -> None:
+    assert all(wrong.message for wrong in Wrong)
+    assert sha256("ü") == hashlib.sha256("ü".encode()).hexdigest()
+
+
+def test_a_doubtful_clock_is_signed_with_the_rest() -> None:
+    doubtful = signed(1, GENESIS, clock="unsynchronised")
+    assert broken([doubtful]) is None
+    assert broken([replace(doubtful, event={**doubtful.event, "clock": "fine"})]) == Broken(1, Wrong.ALTERED)
+    whole = {name: value for name, value in doubtful.event.items() if name != "clock"}
+    assert broken([replace(doubtful, event=whole)]) == Broken(1, Wrong.ALTERED)

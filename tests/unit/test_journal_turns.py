@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -34,6 +35,8 @@ from edge.records import (
     Utterance,
     Verdict,
 )
+from inventory.forms import load_forms
+from inventory.ingest.validation import Valid, validate
 from tests.sayings import ACCEPT, FIELDS, NOON, READ, database, utterance
 
 HELD = replace(ACCEPT, outcome=Outcome.HOLD)
@@ -335,3 +338,83 @@ def test_what_stands_goes_with_the_name_of_whoever_said_it(journal: Journal) -> 
     assert (erased.utterances, erased.entries, erased.waiting) == (2, 1, ())
     kept = journal.dialogue.load_state()
     assert (kept.operator, kept.context) == (None, NOTHING_STANDS)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with Journal.open(tmp_path) as opened:
+        yield opened
+
+
+def test_nothing_is_open_in_a_new_journal(journal: Journal) -> None:
+    assert (
+        journal.dialogue.load_state().draft,
+        journal.dialogue.load_state().operator,
+        journal.dialogue.last_entry(),
+    ) == (
+        None,
+        None,
+        None,
+    )
+
+
+def test_an_entry_names_the_utterances_that_it_rests_on(journal: Journal) -> None:
+    answer = said(journal, 2)
+    event = parse_event(commit(journal, held(journal, 1, answer)).body.encode())
+    sound = journal.queries.recording(answer.utterance_id)
+    assert [(one["id"], one["audio_sha256"]) for one in event["data"]["support"]] == [
+        (answer.utterance_id, sound.audio_sha256)
+    ]
+
+
+def test_the_inventory_finds_every_kind_sound(journal: Journal, repository: Path) -> None:
+    first = commit(journal, held(journal, 1, said(journal, 2)))
+    second = commit(journal, draft(said(journal, 3), said(journal, 4), act=Act.AMEND, replaces=first.event_id))
+    commit(journal, draft(said(journal, 5), act=Act.CANCEL, replaces=second.event_id))
+    forms = load_forms(repository / "schemas" / "forms")
+    judged = [
+        validate(row.body.encode(), "dockvoice/north/dock-3/entries", "dockvoice", forms)
+        for row in journal.outbox.due(10)
+    ]
+    assert [one.event.replaces for one in judged if isinstance(one, Valid)] == [None, first.event_id, second.event_id]
+
+
+def test_the_last_entry_is_what_may_be_corrected(journal: Journal) -> None:
+    pending = held(journal, 1)
+    row = commit(journal, pending)
+    last = journal.dialogue.last_entry()
+    assert last is not None
+    assert (last.event_id, last.fields, last.refused) == (row.event_id, FIELDS, False)
+    assert last.draft.reading.fields == READ.fields
+    journal.outbox.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.REFUSED, ("not_on_site",)))
+    refused = journal.dialogue.last_entry()
+    assert refused is not None
+    assert refused.refused
+
+
+def test_a_cancelled_entry_is_no_last_entry(journal: Journal) -> None:
+    first = commit(journal, held(journal, 1))
+    commit(journal, draft(said(journal, 2), act=Act.CANCEL, replaces=first.event_id))
+    assert journal.dialogue.last_entry() is None
+
+
+def test_an_event_that_came_twice_is_there(journal: Journal) -> None:
+    row = commit(journal, held(journal, 1))
+    journal.outbox.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.DUPLICATE))
+    last = journal.dialogue.last_entry()
+    assert last is not None
+    assert not last.refused
+
+
+def test_what_stands_is_needed_though_all_that_rests_on_it_is_settled(journal: Journal) -> None:
+    once = said(journal, 1)
+    context = standing(once)
+    journal.turn([Note(once.utterance_id, READ, HEEDED)], None, "op-17", render, context)
+    row = taking(journal, 2, context)
+    journal.outbox.settle(row.event_id, None)
+    assert evidence(journal)[once.utterance_id] == "needed"
+
+
+def test_what_is_gone_altogether_is_no_support(journal: Journal) -> None:
+    row = taking(journal, 2, standing(utterance(1)))
+    assert "support" not in json.loads(row.body)["data"]

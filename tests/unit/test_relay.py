@@ -425,3 +425,133 @@ def test_one_that_may_have_been_restored_is_asked_again_where_nothing_is_owed() 
     assert machine.publish_all_pending(9.0) == [WantRows(3)]
     assert not machine.is_fully_answered
     assert machine.add_rows([], now=9.0) == [WantLast()]
+
+
+PACKET_TOO_LARGE = 149
+
+
+def test_another_alarm_comes_after_a_success_in_between() -> None:
+    machine = relay()
+    assert machine.handle_puback("event-1", 135) != []
+    assert machine.handle_puback("event-1", 135) == []
+    assert machine.handle_puback("event-1", 0) == [Sent("event-1")]
+    assert machine.handle_puback("event-1", 135) != []
+
+
+def test_nothing_is_published_without_a_connection() -> None:
+    machine = relay(receive_maximum=None)
+    assert machine.handle_new_row() == []
+    assert machine.add_rows(rows(1, 2), now=0) == []
+    assert machine.tick(1000) == []
+    assert machine.due_in_s(0) is None
+
+
+def test_a_second_connection_without_a_farewell_to_the_first_starts_anew_too() -> None:
+    machine = relay()
+    machine.add_rows(rows(1), now=0)
+    machine.handle_connect(20)
+    assert published(machine.add_rows(rows(1), now=1)) == [1]
+
+
+def test_rows_go_in_the_order_of_their_sequence() -> None:
+    machine = relay(window=9)
+    assert published(machine.add_rows(rows(3, 1, 2), now=0)) == [1, 2, 3]
+    assert published(machine.tick(TIMEOUT_S)) == [1, 2, 3]
+
+
+def test_a_receipt_that_comes_while_away_settles_all_the_same() -> None:
+    machine = relay(receive_maximum=None)
+    assert machine.handle_receipt(answer(1)) == [Settle("event-1", answer(1))]
+
+
+def test_a_refusal_that_concerns_all_events_makes_no_dead_letters() -> None:
+    machine = relay()
+    machine.add_rows(rows(1, 2), now=0)
+    machine.handle_puback("event-1", 151)
+    machine.handle_puback("event-2", 0)
+    assert DeadLetter not in map(type, refused_until_it_is_enough(machine, 151))
+
+
+def test_in_a_window_of_one_the_next_shows_whose_fault_it_is() -> None:
+    machine = relay(window=1)
+    machine.add_rows(rows(1), now=0)
+    assert machine.handle_puback("event-1", 153)[-1] == WantRows(2)
+    assert published(machine.add_rows(rows(1, 2), now=0)) == [2]
+
+
+def test_an_answer_that_something_is_lacking_does_not_hurry_what_the_broker_hangs_up_over() -> None:
+    machine = relay()
+    machine.add_rows(rows(1, 2, 3), now=0)
+    machine.handle_puback("event-1", TOO_LARGE)
+    machine.handle_puback("event-2", 0)
+    assert published(machine.handle_early(early(2, expected=1), now=1)) == [2, 3]
+
+
+def test_what_is_due_together_with_the_refused_goes_before_it() -> None:
+    machine = relay(window=2)
+    machine.add_rows(rows(1, 2), now=0)
+    machine.handle_puback("event-1", TOO_LARGE)
+    assert published(machine.tick(TIMEOUT_S)) == [2, 1], "a broker may take one at a time"
+
+
+def test_a_second_loss_makes_a_second_run() -> None:
+    machine = relay(window=5)
+    machine.add_rows(rows(1, 2, 3, 4, 5), now=0)
+    machine.handle_early(early(3, expected=2), now=1)
+    for sequence in (1, 2, 3):
+        machine.handle_receipt(answer(sequence))
+    assert published(machine.handle_early(early(5, expected=4), now=2)) == [4, 5]
+
+
+def test_an_answer_to_what_is_settled_by_now_changes_nothing() -> None:
+    machine = relay()
+    machine.add_rows(rows(6), now=0)
+    machine.handle_receipt(answer(6))
+    assert machine.handle_early(early(6, expected=5), now=100) == []
+
+
+def test_what_helped_is_done_as_quickly_the_next_time() -> None:
+    machine = relay()
+    for start in (0.0, 1000.0):
+        machine.handle_connect(20)
+        machine.add_rows(rows(3), now=start)
+        machine.handle_early(early(3, expected=1), now=start)
+        assert machine.handle_early(early(3, expected=1), now=start + TIMEOUT_S) == [Reopen(1), WantRows(3)]
+        machine.add_rows(rows(1, 2, 3), now=start)
+        for sequence in (1, 2, 3):
+            machine.handle_receipt(answer(sequence))
+
+
+def test_a_journal_without_events_agrees_with_every_inventory() -> None:
+    machine = relay()
+    machine.add_rows([], now=0)
+    assert machine.check_last_row(None, now=0) == []
+    assert machine.is_fully_answered
+
+
+def test_by_the_question_an_inventory_gets_again_what_it_lost() -> None:
+    machine = relay()
+    machine.add_rows([], now=0)
+    machine.check_last_row(row(9), now=0)
+    assert machine.handle_early(early(9, expected=4), now=1) == []
+    assert machine.due_in_s(1) == TIMEOUT_S
+    assert published(machine.tick(1 + TIMEOUT_S)) == [9]
+    assert machine.handle_early(early(9, expected=4), now=2 + TIMEOUT_S) == [Reopen(4), WantRows(3)]
+    assert published(machine.add_rows(rows(4, 5, 6), now=30)) == [4, 5, 6]
+
+
+def test_where_there_are_no_receipts_nothing_is_asked() -> None:
+    machine = relay(settle=SettleBy.BROKER)
+    assert machine.add_rows([], now=0) == []
+
+
+@each_of("made", [relay(receive_maximum=None), relay(settle=SettleBy.BROKER)])
+def test_without_a_connection_or_receipts_it_is_no_news(made: Relay) -> None:
+    assert made.publish_all_pending(1.0) == []
+
+
+def test_a_suspect_keeps_to_its_waits_when_an_inventory_comes_back() -> None:
+    machine = relay()
+    machine.add_rows(rows(1, 2), now=0)
+    machine.handle_puback("event-1", PACKET_TOO_LARGE)
+    assert published(machine.publish_all_pending(1.0)) == [2]
