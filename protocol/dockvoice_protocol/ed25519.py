@@ -1,6 +1,7 @@
 """Ed25519 signatures (RFC 8032) verified by `cryptography` or, where that is missing, by the standard library alone.
 
-Both give the same answer. The stand-alone verifier of dossiers has this module, and need not be given a package.
+Both give the same answer. The stand-alone verifier of dossiers has this module, so that checking one needs no package.
+It only verifies: no secret is in its hands that its timing could betray.
 """
 
 from __future__ import annotations

@@ -35,8 +35,6 @@ _OF_MARK = {
 _NOTHING, _REMARKED, _LED, _ANNOUNCED = range(4)
 """What a gap has held since the last pause, in this order: particles only, a remark, a phrase that leads to the next
 value, and one that announces as what it is said."""
-
-
 _WITHIN = frozenset({Role.WITHIN})
 
 
@@ -60,10 +58,10 @@ def _announcing_roles(*mentions: ExplanationEvent) -> frozenset[Role]:
 
 
 class Account:
-    """Accounts for the words of one utterance."""
+    """Finds the words of one utterance that an explanation lets go, though they are not harmless where they stand."""
 
     def __init__(self, spans: Spans, remarks: Remarks, held: Iterable[str], *, answers: bool) -> None:
-        """Create the account.
+        """Prepare to judge which words of an utterance nothing explains.
 
         Args:
             spans: The words.
