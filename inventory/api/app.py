@@ -11,7 +11,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -32,7 +31,7 @@ from inventory.settings import InventorySettings
 from inventory.store.books import RequestDatabase
 from inventory.store.keys import KeyDirectory
 from inventory.web.resources import Resources, load_console_signer, open_database
-from inventory.web.serving import LOOPBACK, SecurityHeaders, run_server, server_config
+from inventory.web.serving import LOOPBACK, SecurityHeaders, Server, run_server
 
 log = logging.getLogger("api")
 
@@ -97,7 +96,7 @@ def serve(settings: InventorySettings, port: int | None = None) -> None:
         forms, keys = load_forms(settings.forms), KeyDirectory(settings.keys)
         resources = Resources(settings, opened, forms, keys, signer, lambda: datetime.now(UTC))
         log.info("ask %s/v1/openapi.json", ours.address or f"http://{ours.host}:{at}")
-        run_server(uvicorn.Server(server_config(create_app(resources), ours.host, at)))
+        run_server(Server(create_app(resources), ours.host, at))
         log.info("stopped")
 
 

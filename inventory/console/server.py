@@ -6,7 +6,6 @@ import logging
 from datetime import UTC, datetime
 from socket import socket
 
-import uvicorn
 from starlette.applications import Starlette
 
 from dockvoice_protocol.hash_chain import Signer
@@ -22,7 +21,7 @@ from inventory.settings import ConsoleSettings, InventorySettings
 from inventory.store.books import RequestDatabase
 from inventory.store.keys import KeyDirectory
 from inventory.web.resources import load_console_signer, open_database
-from inventory.web.serving import LOOPBACK, run_server, server_config
+from inventory.web.serving import LOOPBACK, Server, run_server
 
 log = logging.getLogger("console")
 
@@ -47,7 +46,7 @@ def serve(settings: InventorySettings, port: int | None = None) -> None:
             lambda: datetime.now(UTC),
             _create_sounds(settings, opened, signer),
         )
-        server = Server(create_app(resources), ours.host, at)
+        server = ConsoleServer(create_app(resources), ours.host, at)
         log.info("open %s", ours.address or f"http://{ours.host}:{at}")
         run_server(server)
         log.info("stopped")
@@ -66,13 +65,13 @@ def _warn_of_accounts(books: RequestDatabase, ours: ConsoleSettings) -> None:
         log.warning(message, ours.proxy_header, by_password)
 
 
-class Server(uvicorn.Server):
-    """Uvicorn that closes the event streams before it waits for open requests."""
+class ConsoleServer(Server):
+    """A server that closes the event streams before it waits for open requests."""
 
     def __init__(self, app: Starlette, host: str, port: int) -> None:
         """`app` is that of `create`; with port 0 the system chooses one."""
         self._broadcaster: Broadcaster = app.state.broadcaster
-        super().__init__(server_config(app, host, port))
+        super().__init__(app, host, port)
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """Close the streams, then shut down."""

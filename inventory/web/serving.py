@@ -10,6 +10,7 @@ import asyncio
 import logging
 import resource
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -121,8 +122,22 @@ class _TimedProtocol(H11Protocol):
             self._deadline = self.loop.call_later(seconds, self.transport.abort)
 
 
-def server_config(app: Starlette, host: str, port: int) -> uvicorn.Config:
-    """The configuration of uvicorn; with port 0 the system chooses one."""
+class Server(uvicorn.Server):
+    """Uvicorn with the limits of this module."""
+
+    def __init__(self, app: Starlette, host: str, port: int) -> None:
+        """With port 0 the system chooses one."""
+        super().__init__(_config(app, host, port))
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Shut down; then abort the connections that are left, such as one accepted meanwhile, so that none leaks."""
+        await super().shutdown(sockets)
+        for left in self.server_state.connections:
+            left.transport.abort()
+        await asyncio.sleep(0)  # abort closes the socket in the loop's next turn
+
+
+def _config(app: Starlette, host: str, port: int) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         host=host,

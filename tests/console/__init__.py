@@ -21,7 +21,7 @@ from inventory.console import accounts
 from inventory.console.accounts import Role
 from inventory.console.app import create_app
 from inventory.console.context import COOKIE, ConsoleResources
-from inventory.console.server import Server
+from inventory.console.server import ConsoleServer
 from inventory.console.sounds import NoSounds, Sounds
 from inventory.forms import load_forms
 from inventory.repository import Store
@@ -133,7 +133,7 @@ def console(
 @contextmanager
 def served(site: Console) -> Iterator[str]:
     """The console for a real browser: its address, on a port of its own."""
-    server = Server(create_app(site.place, poll_s=0.05), "127.0.0.1", 0)
+    server = ConsoleServer(create_app(site.place, poll_s=0.05), "127.0.0.1", 0)
     with ThreadPoolExecutor(1) as running:
         ended = running.submit(server.run)
         try:

@@ -13,13 +13,12 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-import uvicorn
 
 from inventory.api import tokens
 from inventory.api.app import create_app
 from inventory.console import live
 from inventory.web import serving
-from inventory.web.serving import server_config
+from inventory.web.serving import Server
 from tests.console import Console, console, served
 from tests.console.api import token
 from tests.waiting import until
@@ -41,7 +40,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Console]:
 def asked(site: Console) -> Iterator[str]:
     """The API: its address."""
     tokens.prepare(site.engine)
-    server = uvicorn.Server(server_config(create_app(site.place), "127.0.0.1", 0))
+    server = Server(create_app(site.place), "127.0.0.1", 0)
     with ThreadPoolExecutor(1) as running:
         ended = running.submit(server.run)
         try:
