@@ -23,7 +23,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # What of the tests runs side by side: logic alone keeps a processor busy, but for a few tests that wait; what has servers
 # and sound mostly waits.
 THINKING := $(shell expr $$(nproc) + 1)
-WAITING  := 5
+WAITING  := 4
 # At night most of it is logic, and what waits is to find a processor when its time has come.
 BUSY     := 3
 # Files in which one program at a time hears and speaks; one with several programs at work has the machine for itself.
