@@ -96,13 +96,13 @@ class Meter:
             self._faults.pop(event.fault, None)
 
     def read(self) -> MeterReading:
-        """The level since the last read."""
+        """Read the level since the last read, and restart it."""
         # A frame that comes between the two is not shown: one of fifty in a second.
         read, self._now = self._now, NO_SOUND
         return read
 
-    def as_json(self) -> dict[str, Any]:
-        """The level since the last read, as an object for JSON."""
+    def read_as_json(self) -> dict[str, Any]:
+        """Read the level since the last read, and restart it; as an object for JSON."""
         now = self.read()
         return {
             "rms_db": round(now.rms_db, 1),
@@ -113,8 +113,8 @@ class Meter:
             "faults": [fault.value for fault in self._faults],
         }
 
-    def as_text(self) -> Text:
-        """The level since the last read as text: a bar from -60 to 0 dBFS, then the figures."""
+    def read_as_text(self) -> Text:
+        """Read the level since the last read, and restart it; as text: a bar from -60 to 0 dBFS, then the figures."""
         now = self.read()
         filled = filled_cells(now.rms_db, _METER_CELLS)
         text = Text("█" * filled + "·" * (_METER_CELLS - filled), style="red" if now.clipped else "green")
@@ -171,7 +171,7 @@ def _show_level(
     """Show how loud the microphone is, whether that is speech, and what is wrong with it."""
     given = settings(config)
     meter = Meter()
-    microphone = _open_microphone(given, meter.note_fault)
+    microphone = _make_microphone(given, meter.note_fault)
     lines = plain or as_json or not sys.stdout.isatty()
     detector = make_speech_scorer(given.hear.vad)
     detector.reset()
@@ -179,9 +179,9 @@ def _show_level(
         for frame in _TimedSource(microphone, seconds).frames():
             meter.update(frame, speech=detector.is_speech(frame))
             if live is not None and meter.samples >= _SHOWN_EVERY:
-                live.update(meter.as_text())
+                live.update(meter.read_as_text())
             elif live is None and meter.samples >= _PLAIN_EVERY:
-                line(json.dumps(meter.as_json()) if as_json else str(meter.as_text()))
+                line(json.dumps(meter.read_as_json()) if as_json else str(meter.read_as_text()))
                 sys.stdout.flush()
 
 
@@ -199,7 +199,7 @@ def _self_test(
     """
     parts = assemble(settings(config, form=form), live=True)
     faults: list[str] = []
-    microphone = _open_microphone(
+    microphone = _make_microphone(
         parts.settings, lambda event: faults.append(event.what) if isinstance(event, FaultBegan) else None
     )
     if not as_json:
@@ -261,7 +261,7 @@ class _TestResult:
         }
 
     def print_report(self, parts: Parts) -> None:
-        """Print the result as text."""
+        """Print what was heard, the verdict, the sound's levels and advice."""
         heard, todo = measure_and_advise(self.segment)
         line(f"heard       {self.reading.transcript or '(no words)'}   ({self.reading.interpreter})")
         table = Table("field", "value", "sure", "or else", box=SIMPLE_HEAD)
@@ -310,7 +310,8 @@ def _sound_server_sources() -> list[str]:
     return sorted(name for name in told.sources if not name.endswith(".monitor")) if isinstance(told, Routing) else []
 
 
-def _open_microphone(given: Settings, tell: Callable[[MicrophoneEvent], None]) -> Microphone:
+def _make_microphone(given: Settings, tell: Callable[[MicrophoneEvent], None]) -> Microphone:
+    """The settings' microphone, which opens when its frames are read. Raises Unavailable without such a device."""
     hear, watch = given.hear, given.watch
     try:
         find_device(hear.device)

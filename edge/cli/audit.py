@@ -167,7 +167,9 @@ def _audit_export(
     with Journal.inspect(settings(config, state=state).state) as journal:
         trail = journal.trail
         events = (
-            trail.events() if not event_ids else [_find_event(trail, event_id) for event_id in dict.fromkeys(event_ids)]
+            trail.events()
+            if not event_ids
+            else [_find_unerased_event(trail, event_id) for event_id in dict.fromkeys(event_ids)]
         )
         if trailer is not None:
             wanted = event_ids_of_trailer(trail, trailer)
@@ -183,7 +185,7 @@ def _audit_export(
         line(f"{bundled.erased} left out: they were erased")
 
 
-def _find_event(trail: AuditTrail, event_id: str) -> TrailEvent:
+def _find_unerased_event(trail: AuditTrail, event_id: str) -> TrailEvent:
     found = trail.event(event_id)
     if found is None:
         raise UnreadableInput(f"{event_id}: no such event here; `dockvoice queue list --json` shows those there are")

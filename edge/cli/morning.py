@@ -24,7 +24,7 @@ from dockvoice_protocol.errors import Misconfigured, StorageFailed, Unavailable
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.instants import timestamp, to_zone
 from dockvoice_protocol.records import Reading, Usage, written
-from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings
+from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings_to_stderr
 from dockvoice_protocol.terminal.tables import SafeConsole, make_folding_table, many, render
 from edge.agent.parts import load_named_form
 from edge.cli.options import AsJson, Config, State, settings
@@ -66,7 +66,7 @@ def morning(
     late, and where a model is named, one more of the recording. Nothing on record is touched. Works beside a running
     agent. With --json: a line for each.
     """
-    log_warnings()
+    log_warnings_to_stderr()
     given, began = settings(config, state=state), parse_moment(since)
     name = interpreter or given.understand.morning
     with Journal.inspect(given.state) as journal:
@@ -74,7 +74,9 @@ def morning(
         if name is not None:
             with _progress_bar() as progress:
                 task = progress.add_task("reading", total=len(found.entries))
-                reading = read_again(given, name, journal.readings, found, most_usd, lambda: progress.advance(task))
+                reading = read_again_and_rank(
+                    given, name, journal.readings, found, most_usd, lambda: progress.advance(task)
+                )
                 asyncio.run(reading)
     if as_json:
         for one in found.entries[:limit]:
@@ -114,13 +116,13 @@ class MorningList:
 
 
 def rank_entries(readings: ModelReadings, since: datetime) -> MorningList:
-    """The entries since then, ranked by their readings so far."""
+    """The entries since then, the most doubtful by their readings so far first."""
     found = MorningList([_to_doubtful(one, tuple(map(_to_said_for, one.said))) for one in readings.standing(since)])
     found.sort()
     return found
 
 
-async def read_again(
+async def read_again_and_rank(
     settings: Settings,
     name: str,
     readings: ModelReadings,
@@ -128,7 +130,10 @@ async def read_again(
     most_usd: float,
     tell: Callable[[], None] = lambda: None,
 ) -> None:
-    """Let the interpreter `name` read the utterances of these entries, and rank them again."""
+    """Let the interpreter `name` read the utterances of `found` again, until `most_usd` is spent; rank them anew there.
+
+    `tell` is called after each entry.
+    """
     prices = settings.understand.interpreters.get(name)
     if prices is None:
         names = ", ".join(settings.understand.interpreters) or "none"
@@ -167,6 +172,7 @@ def _to_said_for(saying: SupportingUtterance) -> SaidFor:
 
 
 async def _read_utterance(readings: ModelReadings, utterance_id: str, reads: Interpreter) -> Reading | None:
+    """The interpreter's reading of the recording; None, with a warning in the log, where there is none."""
     try:
         utterance = readings.utterance_with_sound(utterance_id)
         return None if utterance is None else await reads.attend().finish(utterance)

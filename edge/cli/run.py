@@ -9,12 +9,12 @@ from typing import Annotated
 
 import typer
 
-from dockvoice_protocol.terminal.output import EXIT_CODES, aside, line, log_warnings
+from dockvoice_protocol.terminal.output import EXIT_CODES, aside, line, log_warnings_to_stderr
 from edge.agent.app import Agent, AgentTold
 from edge.agent.app import replay as replayed
 from edge.agent.dialogue_driver import STEPS
 from edge.agent.parts import Parts, assemble
-from edge.cli.lines import AgentLines, make_event_logger, make_event_printer, print_dialogue_results, print_line
+from edge.cli.lines import AgentLines, make_event_logger, make_event_printer, print_line, wrap_with_dialogue_verdicts
 from edge.cli.options import AsJson, Broker, Config, FormName, State, Trace, Wait, settings
 from edge.cli.tables import counts_line
 from edge.cli.terminal import can_be_drawn_on, ignore_hang_up, read_keys
@@ -48,7 +48,7 @@ def run(
     "push-to-talk") work. Into a log it writes only what became of it, unless --json asks for all; with --trace, each
     step of the dialogue besides, and no word of what was said.
     """
-    log_warnings(*((STEPS,) if trace else ()))
+    log_warnings_to_stderr(*((STEPS,) if trace else ()))
     parts = assemble(settings(config, broker, state, form), live=True)
     with _device_name_lock(parts.settings), JournalThread(parts.settings.state, parts.settings.keep) as executor:
         if not (plain or as_json) and can_be_drawn_on(sys.stdout):
@@ -81,7 +81,7 @@ async def _run_as_json(parts: Parts, executor: JournalThread) -> None:
         for one in lines.event_lines(told):
             tell(one)
 
-    agent = Agent(parts, executor, print_dialogue_results(tell_event), live=True)
+    agent = Agent(parts, executor, wrap_with_dialogue_verdicts(tell_event), live=True)
     tell(lines.started_line())
     async with asyncio.TaskGroup() as group:
         changes = group.create_task(print_changes(lines, agent, executor, tell))
@@ -116,7 +116,7 @@ def replay(
     recorded a second time, so a replay that was cut off is simply started again. With --json: one line per utterance
     with verdict, fields, reasons and timings.
     """
-    log_warnings()
+    log_warnings_to_stderr()
     chosen = settings(config, broker, state, form)
     recordings = [RecordedSource(file) for file in files]  # a wrong one is told before a recogniser is made
     parts = assemble(chosen)

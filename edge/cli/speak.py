@@ -12,7 +12,7 @@ import typer
 
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import StorageFailed, Unavailable
-from dockvoice_protocol.terminal.output import EXIT_CODES, log_warnings
+from dockvoice_protocol.terminal.output import EXIT_CODES, log_warnings_to_stderr
 from edge.agent.voice_output import make_voice
 from edge.cli.options import Config, settings
 from edge.config import Settings, Speak, VoiceLanguage
@@ -46,7 +46,7 @@ def speak(
     config: Config = None,
 ) -> None:
     """Say a text as the device would, or play its sounds: to try the headset, the voice and the volume."""
-    log_warnings()
+    log_warnings_to_stderr()
     if text is None and not earcons:
         raise typer.BadParameter("give a text, --earcon, or both")
     given = settings(config)

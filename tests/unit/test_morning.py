@@ -112,7 +112,7 @@ def again(state: Path, reads: ScriptedInterpreter, most_usd: float = 1.0) -> mor
     with Journal.inspect(state) as journal, pytest.MonkeyPatch.context() as patched:
         patched.setattr(morning, "make_interpreter", lambda *_: reads)
         found = morning.rank_entries(journal.readings, NOON)
-        asyncio.run(morning.read_again(settings(state), "best", journal.readings, found, most_usd))
+        asyncio.run(morning.read_again_and_rank(settings(state), "best", journal.readings, found, most_usd))
     return found
 
 

@@ -26,7 +26,7 @@ from edge.agent.parts import Parts
 from edge.agent.typed_input import words_for_key
 from edge.agree.dialogue.table import State
 from edge.cli.audio import NO_SOUND, Meter, MeterReading
-from edge.cli.lines import AgentLines, JournalState, JsonLine, make_event_printer, print_dialogue_results
+from edge.cli.lines import AgentLines, JournalState, JsonLine, make_event_printer, wrap_with_dialogue_verdicts
 from edge.cli.terminal import capture_stderr, ignore_hang_up, leave_screen, read_keys
 from edge.cli.watch.state import Keyboard, Pressed, Switch, TypedSentence
 from edge.keep.journal import Journal
@@ -104,7 +104,7 @@ class Viewer:
         """Whether the viewer runs and the queue is empty."""
         return self.is_there and not self._waiting
 
-    def send(self, line: JsonLine | None = None) -> None:
+    def queue_and_write(self, line: JsonLine | None = None) -> None:
         """Queue a line, and write as much of the queue to the viewer's pipe as fits without blocking."""
         if line is not None and self.is_there:
             self._waiting += json.dumps(line).encode() + b"\n"
@@ -137,16 +137,16 @@ class LiveView:
         self._paused = False
         self._viewer: Viewer | None = None
         self._now: JsonLine = {}
-        self.tell = print_dialogue_results(self._on_event)  # Something happened to the agent.
+        self.tell = wrap_with_dialogue_verdicts(self._show_event)  # Something happened to the agent.
 
-    def _on_event(self, told: AgentTold) -> None:
+    def _show_event(self, told: AgentTold) -> None:
         if isinstance(told, Stands):
             self._paused = told.state is State.PAUSED
         if self._viewer is None or not self._viewer.is_there:
             self._plain(told)
             return
         for line in self._lines.event_lines(told):
-            self._viewer.send(line)
+            self._viewer.queue_and_write(line)
 
     async def run(self, agent: Agent, executor: JournalThread, *, settle_within_s: float) -> None:
         """Run the agent until it is stopped, and restore the terminal."""
@@ -156,10 +156,14 @@ class LiveView:
             Viewer(sys.stdout.fileno()) as viewer,  # ends first: who writes to a terminal that stands still holds it up
         ):
             self._viewer = viewer
-            viewer.send(self._lines.started_line())
+            viewer.queue_and_write(self._lines.started_line())
             async with asyncio.TaskGroup() as group:
-                looking = print_changes(self._lines, agent, executor, viewer.send, _LOOKED_EVERY_S)
-                beside = (self._refresh(agent, viewer, logged), looking, self._carry_out_keys(agent, viewer))
+                looking = print_changes(self._lines, agent, executor, viewer.queue_and_write, _LOOKED_EVERY_S)
+                beside = (
+                    self._keep_viewer_current(agent, viewer, logged),
+                    looking,
+                    self._carry_out_keys(agent, viewer),
+                )
                 tasks = [group.create_task(work) for work in beside]
                 microphone = _Metered(agent.microphone(), self._meter)
                 await agent.run_until_stopped(microphone, settle_within_s=settle_within_s)
@@ -171,17 +175,17 @@ class LiveView:
         if what is not None:
             self._pressed.put_nowait(what)
 
-    async def _refresh(self, agent: Agent, viewer: Viewer, logged: Callable[[], list[str]]) -> None:
+    async def _keep_viewer_current(self, agent: Agent, viewer: Viewer, logged: Callable[[], list[str]]) -> None:
         unshown: deque[str] = deque(maxlen=_MOST_LOGGED)
         while True:
-            viewer.send()
+            viewer.queue_and_write()
             unshown.extend(logged())  # read in any case: from here it goes to the file that standard error is
             if viewer.is_drained:
                 while unshown:
-                    viewer.send({"log": unshown.popleft()})
+                    viewer.queue_and_write({"log": unshown.popleft()})
                 if (now := self._state_line(agent)) != self._now:
                     self._now = now
-                    viewer.send({"now": now})
+                    viewer.queue_and_write({"now": now})
             elif not viewer.is_there:
                 while unshown:
                     self._print(unshown.popleft())
@@ -216,7 +220,7 @@ class LiveView:
                 case TypedSentence(text):
                     await agent.type(text)
                 case _ if not agent.converses:
-                    viewer.send({"log": _NO_DIALOGUE})
+                    viewer.queue_and_write({"log": _NO_DIALOGUE})
                 case Switch.PAUSE:
                     asked = Command.RESUME if self._paused else Command.PAUSE
                     await agent.type(words_for_key(asked, self._language))

@@ -247,9 +247,9 @@ def load_settings(model: type[_S], path: Path | None, **overrides: Any) -> _S:
     file, variable and key at fault.
     """
     content = _resolve_paths(model, _read_toml(path), path.absolute().parent) if path is not None else {}
-    content = _with_secrets(model, path, content)
+    content = _add_unit_secrets(model, path, content)
     origins = _key_origins(model, path, overrides)
-    keys = dict(_all_keys(model, lambda table: _table_names(table, (content, overrides), origins)))
+    keys = dict(_keys_and_whether_secret(model, lambda table: _table_names(table, (content, overrides), origins)))
     faults = _unknown_variable_faults(keys, origins)
     layers: dict[str, Any] = {**overrides, _BENEATH: content}
     try:
@@ -281,12 +281,12 @@ def _too_deep_faults(origins: _KeyOrigins) -> Iterator[_ConfigFault]:
             continue
 
 
-def _with_secrets(model: type[Layered], path: Path | None, content: dict[str, Any]) -> dict[str, Any]:
-    """The file's content, with the secrets that systemd would pass to the unit that reads the file."""
+def _add_unit_secrets(model: type[Layered], path: Path | None, content: dict[str, Any]) -> dict[str, Any]:
+    """Add to the file's content the secrets that systemd would pass to the unit that reads the file."""
     instance = None if model.unit is None else model.unit.instance(path)
     if model.unit is None or instance is None or os.environ.get("CREDENTIALS_DIRECTORY"):
         return content
-    for key, value in model.unit.secrets(instance):
+    for key, value in model.unit.read_secrets(instance):
         if key[0] in model.model_fields:
             _set_key(content, key, value)
     return content
@@ -342,20 +342,20 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise Misconfigured(f"{path}: is nested too deeply; no key takes such a table") from None
 
 
-def _all_keys(
-    model: type[BaseModel], names: Callable[[Key], Iterable[str]], above: Key = ()
+def _keys_and_whether_secret(
+    model: type[BaseModel], table_names: Callable[[Key], Iterable[str]], above: Key = ()
 ) -> Iterator[tuple[Key, bool]]:
     """Every key of `model` as a path through its tables, with whether it is a secret.
 
-    `names` gives the names of the tables below a key with operator-named tables.
+    `table_names` gives the names of the tables below a key with operator-named tables.
     """
     for name, field in model.model_fields.items():
         here = (*above, name)
         if table := _section_model(field.annotation):
-            yield from _all_keys(table, names, here)
+            yield from _keys_and_whether_secret(table, table_names, here)
         elif table := _named_section_model(field.annotation):
-            for one in names(here):
-                yield from _all_keys(table, names, (*here, one))
+            for one in table_names(here):
+                yield from _keys_and_whether_secret(table, table_names, (*here, one))
         else:
             yield here, _accepts_type(field.annotation, SecretStr)
 

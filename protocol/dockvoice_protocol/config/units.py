@@ -46,7 +46,7 @@ class Unit:
         given = Path(os.path.abspath(file))  # noqa: PTH100 - a link there is the unit's, wherever it leads
         return given.stem if given.parent == self.settings and given.suffix == ".toml" else None
 
-    def secrets(self, instance: str) -> Iterator[tuple[_Key, str]]:
+    def read_secrets(self, instance: str) -> Iterator[tuple[_Key, str]]:
         """Yield the readable secrets of an instance from the credential store. Raises Misconfigured for binary ones."""
         for key, name in self.credentials.items():
             places = (directory / name.replace("%i", instance) for directory in CREDENTIALS)

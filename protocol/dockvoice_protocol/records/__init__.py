@@ -35,6 +35,6 @@ from dockvoice_protocol.records.site import (
     Roster,
     ShiftChange,
     Shifted,
-    operators_of,
+    make_operators,
 )
 from dockvoice_protocol.trailer_count import ExpectedLine

@@ -94,7 +94,7 @@ def split_alternatives(cell: str) -> tuple[str, ...]:
     return tuple(words.strip() for words in cell.split(_BETWEEN) if words.strip())
 
 
-def list_faults(rows: Sequence[Row]) -> Iterator[Fault]:
+def value_list_faults(rows: Sequence[Row]) -> Iterator[Fault]:
     """Validate a list of values."""
     values: set[str] = set()
     spoken: dict[str, str] = {}

@@ -89,11 +89,11 @@ class Roster:
         return not self.operators
 
 
-def operators_of(names: Mapping[str, str]) -> tuple[Operator, ...]:
-    """The settings' operators, by the spoken name."""
+def make_operators(recorded_by_spoken: Mapping[str, str]) -> tuple[Operator, ...]:
+    """Make operators of the settings' table: the name as spoken, to the one on record."""
     return tuple(
-        Operator(name, spoken=tuple(spoken for spoken, one in names.items() if one == name))
-        for name in dict.fromkeys(names.values())
+        Operator(name, spoken=tuple(spoken for spoken, one in recorded_by_spoken.items() if one == name))
+        for name in dict.fromkeys(recorded_by_spoken.values())
     )
 
 

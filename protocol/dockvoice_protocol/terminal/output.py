@@ -15,12 +15,12 @@ EXIT_CODES = (
 """The epilogue of every command's help that can fail in these ways."""
 
 
-def log_warnings(*besides: logging.Logger) -> None:
-    """Log warnings and errors to stderr, a line each; of the loggers `besides` everything from INFO."""
+def log_warnings_to_stderr(*info_loggers: logging.Logger) -> None:
+    """Set up logging: warnings and errors go to stderr, a line each; of `info_loggers` everything from INFO on."""
     from dockvoice_protocol.terminal.tables import log_to
 
     log_to(sys.stderr, logging.WARNING, "%(levelname)s %(message)s")
-    for one in besides:
+    for one in info_loggers:
         one.setLevel(logging.INFO)
 
 
