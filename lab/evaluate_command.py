@@ -16,7 +16,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from dockvoice_protocol.errors import StorageFailed, UnreadableInput
-from dockvoice_protocol.terminal.output import EXIT_CODES, aside, line, log_warnings_to_stderr
+from dockvoice_protocol.terminal import EXIT_CODES, aside, line, log_warnings_to_stderr
 from dockvoice_protocol.terminal.tables import SafeConsole, render
 from edge.cli.options import AsJson, Config, settings
 from edge.config import Mode, PolicyName, Settings

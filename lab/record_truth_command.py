@@ -12,7 +12,7 @@ import typer
 
 from dockvoice_protocol.errors import Unfinished
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings_to_stderr
+from dockvoice_protocol.terminal import EXIT_CODES, line, log_warnings_to_stderr
 from edge.agent.parts import load_named_form
 from edge.cli.options import Config, FormName, settings
 from edge.config import Settings

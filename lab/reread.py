@@ -23,7 +23,7 @@ from dockvoice_protocol.errors import Misconfigured, Unavailable
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.instants import to_zone
 from dockvoice_protocol.records import FieldValue, Usage
-from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings_to_stderr
+from dockvoice_protocol.terminal import EXIT_CODES, line, log_warnings_to_stderr
 from dockvoice_protocol.terminal.tables import SafeConsole, many, render
 from edge.agent.parts import load_named_form, make_rules
 from edge.agree.decide import Rules, decide

@@ -16,7 +16,7 @@ from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import StorageFailed, UnreadableInput
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
-from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings_to_stderr
+from dockvoice_protocol.terminal import EXIT_CODES, line, log_warnings_to_stderr
 from dockvoice_protocol.terminal.tables import render
 from edge.agent.parts import assemble, load_named_form, make_rules
 from edge.agree.decide import Rules

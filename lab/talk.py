@@ -26,7 +26,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import closing_form, load_forms
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.language import language_named
-from dockvoice_protocol.terminal.output import EXIT_CODES, aside, line
+from dockvoice_protocol.terminal import EXIT_CODES, aside, line
 from dockvoice_protocol.terminal.tables import SafeConsole
 from edge.agent.dialogue_steps import Render, Stepped, dialogue_settings
 from edge.agent.particulars import make_shift_lookup

@@ -21,7 +21,7 @@ from rich.text import Text
 
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.records import Reading
-from dockvoice_protocol.terminal.output import EXIT_CODES, line
+from dockvoice_protocol.terminal import EXIT_CODES, line
 from dockvoice_protocol.terminal.tables import render
 from edge.agent.ear import listen
 from edge.agent.parts import Parts, assemble, run_panels

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import Unfinished, UnreadableInput, describe_os_error
 from dockvoice_protocol.hash_chain import Acknowledgement, Broken, PublicKey, Wrong
-from dockvoice_protocol.terminal.output import EXIT_CODES, line
+from dockvoice_protocol.terminal import EXIT_CODES, line
 from dockvoice_protocol.terminal.plain_text import printable
 from dockvoice_protocol.terminal.tables import SafeConsole, many
 from edge.cli.options import AsJson, Config, State, login_name, settings

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dockvoice_protocol.errors import Misconfigured, Unavailable
-from dockvoice_protocol.terminal.output import line
+from dockvoice_protocol.terminal import line
 from dockvoice_protocol.terminal.tables import render
 from edge.agent.doctor import Finding, Severity, error_finding, find_worst, make_checks, run_checks
 from edge.cli.options import AsJson, Broker, Config, State, settings

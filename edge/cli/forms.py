@@ -30,7 +30,7 @@ from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.forms.spoken.reader import transcript_words
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import FieldReading, FieldValue, written
-from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings_to_stderr
+from dockvoice_protocol.terminal import EXIT_CODES, line, log_warnings_to_stderr
 from dockvoice_protocol.terminal.tables import make_folding_table, many, render
 from edge.agent.learning import Change, Harm, Kind, form_with_word, try_recordings, try_words, unknown_phrases
 from edge.agent.parts import load_current_rules, load_named_form, make_rules

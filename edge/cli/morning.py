@@ -24,7 +24,7 @@ from dockvoice_protocol.errors import Misconfigured, StorageFailed, Unavailable
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.instants import timestamp, to_zone
 from dockvoice_protocol.records import Reading, Usage, written
-from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings_to_stderr
+from dockvoice_protocol.terminal import EXIT_CODES, line, log_warnings_to_stderr
 from dockvoice_protocol.terminal.tables import SafeConsole, make_folding_table, many, render
 from edge.agent.parts import load_named_form
 from edge.cli.options import AsJson, Config, State, settings

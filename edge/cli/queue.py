@@ -14,7 +14,7 @@ import typer
 
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import AlreadyRunning, StorageFailed, Unfinished, UnreadableInput
-from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings_to_stderr
+from dockvoice_protocol.terminal import EXIT_CODES, line, log_warnings_to_stderr
 from dockvoice_protocol.terminal.tables import many, render
 from edge.cli import tables
 from edge.cli.options import AsJson, Broker, Config, State, Wait, login_name, settings

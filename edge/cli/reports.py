@@ -14,7 +14,7 @@ from rich.table import Table
 
 from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.instants import to_zone
-from dockvoice_protocol.terminal.output import EXIT_CODES, line
+from dockvoice_protocol.terminal import EXIT_CODES, line
 from dockvoice_protocol.terminal.tables import make_folding_table, render
 from edge.cli.options import AsJson, Config, State, settings
 from edge.keep.dialogue import WorkSpan

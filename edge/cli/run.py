@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from dockvoice_protocol.terminal.output import EXIT_CODES, aside, line, log_warnings_to_stderr
+from dockvoice_protocol.terminal import EXIT_CODES, aside, line, log_warnings_to_stderr
 from edge.agent.app import Agent, AgentTold
 from edge.agent.app import replay as replayed
 from edge.agent.dialogue_driver import STEPS

@@ -12,7 +12,7 @@ import typer
 
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import StorageFailed, Unavailable
-from dockvoice_protocol.terminal.output import EXIT_CODES, log_warnings_to_stderr
+from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr
 from edge.agent.voice_output import make_voice
 from edge.cli.options import Config, settings
 from edge.config import Settings, Speak, VoiceLanguage

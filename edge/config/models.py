@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from dockvoice_protocol.config.sections import Name, Place, Section
+from dockvoice_protocol.config import Name, Place, Section
 from dockvoice_protocol.languages import LANGUAGES, OWN
 from edge.config.sections import TableName
 

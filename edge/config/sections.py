@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from dockvoice_protocol.config.sections import Mqtt, MqttVersion, Name, Person, Place, Prefix, Section
+from dockvoice_protocol.config import Mqtt, MqttVersion, Name, Person, Place, Prefix, Section
 from dockvoice_protocol.instants import find_zone
 from dockvoice_protocol.languages import LANGUAGES, OWN
 

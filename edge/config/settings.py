@@ -13,11 +13,10 @@ from typing import ClassVar
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from dockvoice_protocol.config import units
-from dockvoice_protocol.config.sections import Name, Person, Place
-from dockvoice_protocol.config.sources import Key, Layered
-from dockvoice_protocol.config.units import Unit, default_state_directory
+from dockvoice_protocol import systemd
+from dockvoice_protocol.config import Key, Layered, Name, Person, Place
 from dockvoice_protocol.plain_file import shipped_directory
+from dockvoice_protocol.systemd import Unit, default_state_directory
 from edge.config.models import GOOGLE_WIRE, ClientSettings, InterpreterKind, InterpreterSettings, Mode, Understand
 from edge.config.sections import Agree, Deliver, Forms, Hear, Keep, Scan, Speak, Watch, Workdays
 
@@ -49,8 +48,8 @@ class Settings(Layered):
     # The inventory may run on the same machine, and the tests tell themselves where the weights are.
     foreign: ClassVar[tuple[str, ...]] = ("DOCKVOICE_INVENTORY_", "DOCKVOICE_TEST_")
     unit: ClassVar[Unit | None] = Unit(
-        settings=units.SETTINGS,
-        state=units.STATE / "dockvoice" / "%i",
+        settings=systemd.SETTINGS,
+        state=systemd.STATE / "dockvoice" / "%i",
         cache=Path("/var/cache/dockvoice"),
         credentials={("deliver", "mqtt", "password"): "dockvoice.%i.mqtt-password"},
     )

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dockvoice_protocol import hash_chain, plain_file
-from dockvoice_protocol.config import user_name
 from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.hash_chain import (
@@ -35,6 +34,7 @@ from dockvoice_protocol.hash_chain import (
     sha256,
 )
 from dockvoice_protocol.instants import parse_iso
+from dockvoice_protocol.systemd import user_name
 from dockvoice_protocol.terminal.plain_text import printable
 from inventory.records import Progress
 from inventory.store.keys import NAME

@@ -22,7 +22,7 @@ import typer
 
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured
-from dockvoice_protocol.terminal.output import EXIT_CODES, log_warnings_to_stderr
+from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr
 from dockvoice_protocol.terminal.tables import SafeConsole, many
 from edge.agent.dialogue_driver import Stands
 from edge.agent.parts import Parts, assemble

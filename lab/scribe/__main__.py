@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-from dockvoice_protocol.terminal.output import log_warnings_to_stderr
+from dockvoice_protocol.terminal import log_warnings_to_stderr
 from edge.agree.decide import Rules
 from edge.agree.dialogue.session import DialogueSettings
 from edge.config import Settings

@@ -20,7 +20,7 @@ from typing import Annotated
 
 import typer
 
-from dockvoice_protocol.terminal.output import log_warnings_to_stderr
+from dockvoice_protocol.terminal import log_warnings_to_stderr
 from edge.agree.decide import Rules
 from edge.agree.dialogue.session import DialogueSettings
 from edge.records.speech import Prompt, Say

@@ -20,7 +20,7 @@ from rich.table import Table
 
 from dockvoice_protocol.errors import Misconfigured, StorageFailed, describe_os_error
 from dockvoice_protocol.hash_chain import Signer
-from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings_to_stderr
+from dockvoice_protocol.terminal import EXIT_CODES, line, log_warnings_to_stderr
 from dockvoice_protocol.terminal.tables import SafeConsole, render
 from edge.cli.options import AsJson, Broker, Config, settings
 from lab.simulate.device import CorrectionShares

@@ -28,7 +28,7 @@ from dockvoice_protocol.errors import (
     describe_os_error,
     not_permitted_error,
 )
-from dockvoice_protocol.terminal.output import EXIT_CODES, line
+from dockvoice_protocol.terminal import EXIT_CODES, line
 from dockvoice_protocol.terminal.plain_text import escape_line
 
 COMMANDS: dict[str, tuple[str, str]] = {

@@ -19,7 +19,7 @@ from typing import Self
 
 from dockvoice_protocol.errors import DockvoiceError
 from dockvoice_protocol.records import Command
-from dockvoice_protocol.terminal.output import line as print_text
+from dockvoice_protocol.terminal import line as print_text
 from edge.agent.app import Agent, AgentTold
 from edge.agent.dialogue_driver import Stands
 from edge.agent.parts import Parts

@@ -21,7 +21,7 @@ from rich.console import ConsoleDimensions, Group
 from rich.live import Live
 
 from dockvoice_protocol.errors import UnreadableInput
-from dockvoice_protocol.terminal.output import EXIT_CODES
+from dockvoice_protocol.terminal import EXIT_CODES
 from dockvoice_protocol.terminal.tables import SafeConsole
 from edge.cli.terminal import can_be_drawn_on
 from edge.cli.watch.layout import Picture, draw
