@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from dockvoice_protocol.errors import StorageFailed, UnreadableInput
 from dockvoice_protocol.terminal import EXIT_CODES, aside, line, log_warnings_to_stderr
 from dockvoice_protocol.terminal.tables import SafeConsole, render
-from edge.cli.options import AsJson, Config, settings
+from edge.cli import AsJson, Config, settings
 from edge.config import Mode, PolicyName, Settings
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
 from edge.understand.local.factory import find_recogniser_name

@@ -14,7 +14,7 @@ from dockvoice_protocol.errors import Unfinished
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.terminal import EXIT_CODES, line, log_warnings_to_stderr
 from edge.agent.parts import load_named_form
-from edge.cli.options import Config, FormName, settings
+from edge.cli import Config, FormName, settings
 from edge.config import Settings
 from edge.hear.microphone import Microphone
 from lab.noises import parse_snrs_db

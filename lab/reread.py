@@ -27,7 +27,7 @@ from dockvoice_protocol.terminal import EXIT_CODES, line, log_warnings_to_stderr
 from dockvoice_protocol.terminal.tables import SafeConsole, many, render
 from edge.agent.parts import load_named_form, make_rules
 from edge.agree.decide import Rules, decide
-from edge.cli.options import AsJson, Config, State, settings
+from edge.cli import AsJson, Config, State, settings
 from edge.cli.reports import Since, parse_moment
 from edge.config import InterpreterSettings, Prices, Settings
 from edge.keep.journal import Journal

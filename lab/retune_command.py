@@ -20,7 +20,7 @@ from dockvoice_protocol.terminal import EXIT_CODES, line, log_warnings_to_stderr
 from dockvoice_protocol.terminal.tables import render
 from edge.agent.parts import assemble, load_named_form, make_rules
 from edge.agree.decide import Rules
-from edge.cli.options import Config, State, settings
+from edge.cli import Config, State, settings
 from edge.cli.reports import parse_moment
 from edge.config import Settings
 from edge.keep.journal import Journal

@@ -34,7 +34,7 @@ from edge.agent.parts import list_forms_at_hand, load_named_form, make_rules
 from edge.agent.typed_input import scanner_format
 from edge.agree.dialogue.machine import StepTrace
 from edge.agree.dialogue.session import DialogueSettings
-from edge.cli.options import Config, FormName, State, Trace, settings
+from edge.cli import Config, FormName, State, Trace, settings
 from edge.deliver.device_events import entry_event
 from edge.keep.journal import Journal
 from edge.records import Work

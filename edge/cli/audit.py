@@ -20,7 +20,7 @@ from dockvoice_protocol.hash_chain import Acknowledgement, Broken, PublicKey, Wr
 from dockvoice_protocol.terminal import EXIT_CODES, line
 from dockvoice_protocol.terminal.plain_text import printable
 from dockvoice_protocol.terminal.tables import SafeConsole, many
-from edge.cli.options import AsJson, Config, State, login_name, settings
+from edge.cli import AsJson, Config, State, login_name, settings
 from edge.keep import device_key
 from edge.keep.audit import AuditReport, AuditTrail, TrailEvent, verify
 from edge.keep.bundle import event_ids_of_trailer, export

@@ -35,7 +35,7 @@ from dockvoice_protocol.terminal.tables import make_folding_table, many, render
 from edge.agent.learning import Change, Harm, Kind, form_with_word, try_recordings, try_words, unknown_phrases
 from edge.agent.parts import load_current_rules, load_named_form, make_rules
 from edge.agree.decide import Rules, decide
-from edge.cli.options import AsJson, Config, FormName, State, settings
+from edge.cli import AsJson, Config, FormName, State, settings
 from edge.cli.parse import as_json as parse_json
 from edge.cli.parse import parse_as_text, parse_sentence
 from edge.cli.reports import Since, parse_moment

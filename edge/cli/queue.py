@@ -16,8 +16,7 @@ from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import AlreadyRunning, StorageFailed, Unfinished, UnreadableInput
 from dockvoice_protocol.terminal import EXIT_CODES, line, log_warnings_to_stderr
 from dockvoice_protocol.terminal.tables import many, render
-from edge.cli import tables
-from edge.cli.options import AsJson, Broker, Config, State, Wait, login_name, settings
+from edge.cli import AsJson, Broker, Config, State, Wait, login_name, settings, tables
 from edge.keep.journal import Journal
 
 if TYPE_CHECKING:

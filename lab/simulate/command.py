@@ -22,7 +22,7 @@ from dockvoice_protocol.errors import Misconfigured, StorageFailed, describe_os_
 from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.terminal import EXIT_CODES, line, log_warnings_to_stderr
 from dockvoice_protocol.terminal.tables import SafeConsole, render
-from edge.cli.options import AsJson, Broker, Config, settings
+from edge.cli import AsJson, Broker, Config, settings
 from lab.simulate.device import CorrectionShares
 from lab.simulate.wanted import HOUR_S, ResourceNeed, RunParameters, estimate_needs, raise_descriptor_limit
 

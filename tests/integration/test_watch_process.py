@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from edge.cli.run import Viewer
 from edge.cli.terminal import LEAVE
-from edge.cli.watch.live import Viewer
 from edge.cli.watch.screen import read_lines
 from tests.processes.starting import Started, run
 from tests.waiting import until
