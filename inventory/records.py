@@ -161,8 +161,8 @@ class Counts:
 def data_of(body: str | bytes) -> Mapping[str, Any]:
     """The data of a stored event; empty if the row was altered and is no event.
 
-    Four times as fast as `parsed`, for pages that read thousands: duplicate names are rejected by validation before the
-    event is stored, and found by the audit afterwards.
+    Four times as fast as `parse_event_or_empty`, for pages that read thousands: duplicate names are rejected by
+    validation before the event is stored, and found by the audit afterwards.
     """
     try:
         event = from_json(body)

@@ -16,22 +16,11 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from dockvoice_protocol.config import (
-    Layered,
-    Mqtt,
-    MqttVersion,
-    Name,
-    Place,
-    Prefix,
-    Section,
-    Unit,
-    default_state_directory,
-    is_service_directory,
-    refuse_root_for_others,
-    shipped_directory,
-    units,
-)
+from dockvoice_protocol import systemd
+from dockvoice_protocol.config import Layered, Mqtt, MqttVersion, Name, Place, Prefix, Section
 from dockvoice_protocol.instants import find_zone
+from dockvoice_protocol.plain_file import shipped_directory
+from dockvoice_protocol.systemd import Unit, default_state_directory, is_service_directory, refuse_root_for_others
 from inventory.words import check_language
 
 
@@ -177,8 +166,8 @@ class InventorySettings(Layered):
 
     repairs: ClassVar[str] = "every key is explained in config/inventory.toml"
     unit: ClassVar[Unit | None] = Unit(
-        settings=units.SETTINGS,
-        state=units.STATE / "dockvoice-inventory",
+        settings=systemd.SETTINGS,
+        state=systemd.STATE / "dockvoice-inventory",
         credentials={
             ("database",): "dockvoice-inventory.database",
             ("mqtt", "password"): "dockvoice-inventory.mqtt-password",

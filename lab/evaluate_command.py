@@ -16,9 +16,9 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from dockvoice_protocol.errors import StorageFailed, UnreadableInput
-from dockvoice_protocol.terminal.output import EXIT_CODES, aside, line, log_warnings
+from dockvoice_protocol.terminal import EXIT_CODES, aside, line, log_warnings_to_stderr
 from dockvoice_protocol.terminal.tables import SafeConsole, render
-from edge.cli.options import AsJson, Config, settings
+from edge.cli import AsJson, Config, settings
 from edge.config import Mode, PolicyName, Settings
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
 from edge.understand.local.factory import find_recogniser_name
@@ -119,7 +119,7 @@ def evaluate(
     right: accepted, all fields exact. wrong: accepted without a question, some field differs. asked: something was
     asked. missed: dictation ignored. invented: recorded where nothing may be. silent: rightly nothing.
     """
-    log_warnings()
+    log_warnings_to_stderr()
     if comparing is not None:
         _compare(*comparing, as_json=as_json)
         return

@@ -12,9 +12,9 @@ import typer
 
 from dockvoice_protocol.errors import Unfinished
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings
+from dockvoice_protocol.terminal import EXIT_CODES, line, log_warnings_to_stderr
 from edge.agent.parts import load_named_form
-from edge.cli.options import Config, FormName, settings
+from edge.cli import Config, FormName, settings
 from edge.config import Settings
 from edge.hear.microphone import Microphone
 from lab.noises import parse_snrs_db
@@ -56,7 +56,7 @@ def record_truth(
     A sentence is shown, said, and kept. After each: Enter keeps it, r records it again, s skips it, q ends. What is
     kept stays kept; starting the command again goes on with the next sentence.
     """
-    log_warnings()
+    log_warnings_to_stderr()
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,40}", speaker):
         raise typer.BadParameter(f"{speaker!r}: letters, digits and dashes, 41 at most", param_hint="--speaker")
     snrs_db = parse_snrs_db(mixing, "--mix")

@@ -23,11 +23,11 @@ from dockvoice_protocol.errors import Misconfigured, Unavailable
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.instants import to_zone
 from dockvoice_protocol.records import FieldValue, Usage
-from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings
+from dockvoice_protocol.terminal import EXIT_CODES, line, log_warnings_to_stderr
 from dockvoice_protocol.terminal.tables import SafeConsole, many, render
 from edge.agent.parts import load_named_form, make_rules
 from edge.agree.decide import Rules, decide
-from edge.cli.options import AsJson, Config, State, settings
+from edge.cli import AsJson, Config, State, settings
 from edge.cli.reports import Since, parse_moment
 from edge.config import InterpreterSettings, Prices, Settings
 from edge.keep.journal import Journal
@@ -103,7 +103,7 @@ def reread(
     Nothing on record is changed: no entry, no verdict. Works beside a running agent. With --json: a line for each
     utterance, whether it differs or not.
     """
-    log_warnings()
+    log_warnings_to_stderr()
     given, began = settings(config, state=state), parse_moment(since)
     compared: list[_ReadingComparison] = []
     with Journal.inspect(given.state) as journal:

@@ -16,11 +16,11 @@ from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import StorageFailed, UnreadableInput
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
-from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings
+from dockvoice_protocol.terminal import EXIT_CODES, line, log_warnings_to_stderr
 from dockvoice_protocol.terminal.tables import render
 from edge.agent.parts import assemble, load_named_form, make_rules
 from edge.agree.decide import Rules
-from edge.cli.options import Config, State, settings
+from edge.cli import Config, State, settings
 from edge.cli.reports import parse_moment
 from edge.config import Settings
 from edge.keep.journal import Journal
@@ -74,7 +74,7 @@ def retune(
     With --since the recordings are operators' utterances at work, with the final values of their entries as truth. They
     can justify more questions, never fewer: an uncorrected entry need not be right.
     """
-    log_warnings()
+    log_warnings_to_stderr()
     if (manifest is None) == (since is None):
         raise typer.BadParameter("name a manifest, or --since and when", param_hint="MANIFEST")
     asked = settings(config, state=state)

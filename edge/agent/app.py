@@ -19,8 +19,8 @@ from typing import Any
 from dockvoice_protocol.errors import Unfinished
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.records import Operator, Receipt
-from dockvoice_protocol.records.master import MasterData
-from dockvoice_protocol.systemd_notify import Notifier
+from dockvoice_protocol.records.site import MasterData
+from dockvoice_protocol.systemd import Notifier
 from edge.agent import review_decisions, review_delivery
 from edge.agent.clock import Clock
 from edge.agent.conditions import Conditions

@@ -12,20 +12,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from dockvoice_protocol.clips import (
+from dockvoice_protocol.events import (
     CHUNK,
     Answer,
     ClipChunk,
     ClipGone,
     ClipMessage,
     ClipOffered,
+    MalformedMessage,
     RequestNoted,
+    Topics,
     Unsent,
     count_chunks,
     format_clip_message,
     parse_clip_receipt,
 )
-from dockvoice_protocol.events import MalformedMessage, Topics
 from dockvoice_protocol.hash_chain import PublicKey
 from dockvoice_protocol.mqtt import Delivered
 from dockvoice_protocol.outbox import FAILURE

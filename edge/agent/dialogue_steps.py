@@ -15,7 +15,7 @@ from typing import Any
 
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.instants import to_zone
-from dockvoice_protocol.records import Act, FieldValue, Receipt, Shifted, Trait, operators_of
+from dockvoice_protocol.records import Act, FieldValue, Receipt, Shifted, Trait, make_operators
 from edge.agree.dialogue.events import (
     Committed,
     Happening,
@@ -88,7 +88,7 @@ def dialogue_settings(settings: Settings, closing: Form | None = None) -> Dialog
         undo_s=agree.undo_s,
         patience_s=agree.patience_s,
         holds_sure=settings.speak.read_back is ReadBack.ALWAYS,
-        operators=operators_of(agree.operators) or None,
+        operators=make_operators(agree.operators) or None,
         operator=settings.operator,
         closing=closing,
         idle_s=None if agree.idle_signoff_minutes is None else agree.idle_signoff_minutes * _MINUTE_S,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from dockvoice_protocol.systemd_notify import Notifier
+from dockvoice_protocol.systemd import Notifier
 from edge.config import ListeningMode, Settings
 from edge.hear.endpointing import Gate
 from edge.hear.input_keys import follow_talk_key

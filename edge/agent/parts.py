@@ -23,7 +23,7 @@ from dockvoice_protocol.forms.spoken.language import Language, language_named
 from dockvoice_protocol.forms.taught import with_published_words, with_words
 from dockvoice_protocol.instants import to_zone
 from dockvoice_protocol.languages import LANGUAGES
-from dockvoice_protocol.records.master import MasterData
+from dockvoice_protocol.records.site import MasterData
 from edge.agent.clock import Clock
 from edge.agent.dialogue_driver import DialogueDriver
 from edge.agent.dictation import Dictation

@@ -16,7 +16,7 @@ from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.events import MalformedMessage, Topics
 from dockvoice_protocol.hash_chain import PublicKey
 from dockvoice_protocol.mqtt import Delivered
-from dockvoice_protocol.records import ExpectedList, Operator, PlaceKind, ReceivingPlace, Roster, operators_of
+from dockvoice_protocol.records import ExpectedList, Operator, PlaceKind, ReceivingPlace, Roster, make_operators
 from dockvoice_protocol.signed import LARGEST, Forged, parse_expected_topic, read_expected, read_roster
 from dockvoice_protocol.terminal.plain_text import escape_line
 from edge.agent.review_delivery import load_pinned_key
@@ -256,7 +256,7 @@ class SiteCrew:
             read=lambda payload, _, signed_by: read_roster(payload, site, signed_by),
             lists=lambda journal: journal.roster,
         )
-        self._settled = operators_of(settings.agree.operators) or None
+        self._settled = make_operators(settings.agree.operators) or None
         self._changed = changed
         self._refusal: str | None = None
         floor = settings.deliver.floor(_ROSTER)
@@ -286,7 +286,7 @@ class SiteCrew:
 
 def load_operators(settings: Settings) -> tuple[Operator, ...] | None:
     """The operators at the start, from the journal read-only; None: no sign-on is needed. Raises Misconfigured."""
-    key, settled = load_pinned_key(settings.deliver.decisions_key), operators_of(settings.agree.operators) or None
+    key, settled = load_pinned_key(settings.deliver.decisions_key), make_operators(settings.agree.operators) or None
     if key is None:
         return settled
     try:

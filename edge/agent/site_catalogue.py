@@ -19,7 +19,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.taught import with_words
 from dockvoice_protocol.hash_chain import PublicKey
-from dockvoice_protocol.records.master import MOST_WORDS, OF_WORDS, MasterData
+from dockvoice_protocol.records.site import MOST_WORDS, OF_WORDS, MasterData
 from dockvoice_protocol.signed import parse_master_topic, read_master
 from dockvoice_protocol.terminal.plain_text import escape_line
 from edge.agent.review_delivery import load_pinned_key

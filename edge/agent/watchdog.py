@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from enum import IntEnum
 
-from dockvoice_protocol.systemd_notify import Notifier
+from dockvoice_protocol.systemd import Notifier
 from edge.agent.clock import Clock
 from edge.agent.dictation import Dictation
 from edge.config import Settings

@@ -17,10 +17,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import Unfinished, UnreadableInput, describe_os_error
 from dockvoice_protocol.hash_chain import Acknowledgement, Broken, PublicKey, Wrong
-from dockvoice_protocol.terminal.output import EXIT_CODES, line
+from dockvoice_protocol.terminal import EXIT_CODES, line
 from dockvoice_protocol.terminal.plain_text import printable
 from dockvoice_protocol.terminal.tables import SafeConsole, many
-from edge.cli.options import AsJson, Config, State, login_name, settings
+from edge.cli import AsJson, Config, State, login_name, settings
 from edge.keep import device_key
 from edge.keep.audit import AuditReport, AuditTrail, TrailEvent, verify
 from edge.keep.bundle import event_ids_of_trailer, export
@@ -167,7 +167,9 @@ def _audit_export(
     with Journal.inspect(settings(config, state=state).state) as journal:
         trail = journal.trail
         events = (
-            trail.events() if not event_ids else [_find_event(trail, event_id) for event_id in dict.fromkeys(event_ids)]
+            trail.events()
+            if not event_ids
+            else [_find_unerased_event(trail, event_id) for event_id in dict.fromkeys(event_ids)]
         )
         if trailer is not None:
             wanted = event_ids_of_trailer(trail, trailer)
@@ -183,7 +185,7 @@ def _audit_export(
         line(f"{bundled.erased} left out: they were erased")
 
 
-def _find_event(trail: AuditTrail, event_id: str) -> TrailEvent:
+def _find_unerased_event(trail: AuditTrail, event_id: str) -> TrailEvent:
     found = trail.event(event_id)
     if found is None:
         raise UnreadableInput(f"{event_id}: no such event here; `dockvoice queue list --json` shows those there are")

@@ -13,10 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from dockvoice_protocol.errors import Misconfigured, Unavailable
-from dockvoice_protocol.terminal.output import line
+from dockvoice_protocol.terminal import line
 from dockvoice_protocol.terminal.tables import render
 from edge.agent.doctor import Finding, Severity, error_finding, find_worst, make_checks, run_checks
-from edge.cli.options import AsJson, Broker, Config, State, settings
+from edge.cli import AsJson, Broker, Config, State, settings
 from edge.understand.panel import today_at_site
 
 _EXIT_CODE = {Severity.WELL: 0, Severity.WARNING: 1, Severity.FAILED: Unavailable.exit_code}  # By the worst finding.

@@ -30,12 +30,12 @@ from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.forms.spoken.reader import transcript_words
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import FieldReading, FieldValue, written
-from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings
+from dockvoice_protocol.terminal import EXIT_CODES, line, log_warnings_to_stderr
 from dockvoice_protocol.terminal.tables import make_folding_table, many, render
 from edge.agent.learning import Change, Harm, Kind, form_with_word, try_recordings, try_words, unknown_phrases
 from edge.agent.parts import load_current_rules, load_named_form, make_rules
 from edge.agree.decide import Rules, decide
-from edge.cli.options import AsJson, Config, FormName, State, settings
+from edge.cli import AsJson, Config, FormName, State, settings
 from edge.cli.parse import as_json as parse_json
 from edge.cli.parse import parse_as_text, parse_sentence
 from edge.cli.reports import Since, parse_moment
@@ -69,7 +69,7 @@ def _forms_list(config: Config = None, as_json: AsJson = False) -> None:
 
 
 @commands.command("unknown", short_help="Words that operators use and no form knows.", epilog=EXIT_CODES)
-def _unknown(
+def _forms_unknown(
     since: Since = "30d",
     limit: Annotated[int, typer.Option("--limit", min=1, max=_MOST, metavar="N", help="So many, at most.")] = 20,
     config: Config = None,
@@ -97,7 +97,7 @@ def _unknown(
 
 
 @commands.command("add-word", short_help="A form with one more word, tried on all of the journal.", epilog=EXIT_CODES)
-def _add_word(
+def _forms_add_word(
     form: Annotated[str, typer.Argument(metavar="FORM", help="A name from `dockvoice forms list`.")],
     word: Annotated[str, typer.Argument(metavar="WORD", help="What operators say, one word or a few.")],
     field: Annotated[str, typer.Option("--field", metavar="NAME", help="The field that it is about.")],
@@ -118,7 +118,7 @@ def _add_word(
     itself any more; `other`; `gained`, more is understood. Where an entry on record would change no file is made, and
     the exit code is 1. Give the file to the devices and the inventory in the place of the one before.
     """
-    log_warnings()
+    log_warnings_to_stderr()
     given = settings(config, state=state)
     if language not in LANGUAGES:
         raise typer.BadParameter(f"found {language!r}, allowed is {', '.join(LANGUAGES)}", param_hint="--language")

@@ -46,16 +46,16 @@ def make_event_printer(
 ) -> _EventPrinter:
     """Make the function that prints events: as JSON lines, or as text. `names` gives a source's file name."""
     forms = known or {form.name: form}
-    return print_dialogue_results(
+    return wrap_with_dialogue_verdicts(
         (lambda told: print_line(_event_line(told, names))) if as_json else _make_text_printer(forms, names)
     )
 
 
-def print_dialogue_results(show: _EventPrinter) -> _EventPrinter:
-    """Wrap a printer: it gets the dialogue's result, not the verdict, since "yes" is an answer there."""
+def wrap_with_dialogue_verdicts(show: _EventPrinter) -> _EventPrinter:
+    """Wrap a printer: in the place of the recogniser's verdict it gets the dialogue's, where "yes" is an answer."""
     noted: dict[str, Verdict] = {}
 
-    def agreed(told: AgentTold) -> None:
+    def show_with_dialogue_verdict(told: AgentTold) -> None:
         match told:
             case Stands():
                 noted.clear()  # a step is told right before what was decided by it
@@ -66,7 +66,7 @@ def print_dialogue_results(show: _EventPrinter) -> _EventPrinter:
                 pass
         show(told)
 
-    return agreed
+    return show_with_dialogue_verdict
 
 
 def make_event_logger() -> _EventPrinter:
@@ -89,7 +89,7 @@ def make_event_logger() -> _EventPrinter:
             case _:  # of the headset, the log has a line of its own
                 pass
 
-    return print_dialogue_results(log_event)
+    return wrap_with_dialogue_verdicts(log_event)
 
 
 def _link_text(changed: LinkChanged) -> str:
@@ -270,11 +270,11 @@ class AgentLines:
             "mode": settings.hear.mode,
             "wake_phrase": settings.hear.wake_phrase,
             "form": form.name,
-            "form_fields": _field_labels(form),
+            "form_fields": _form_fields_json(form),
         }
 
     def event_lines(self, told: AgentTold) -> Iterator[JsonLine]:
-        """The lines for an event."""
+        """The lines for an event; a changed form or language is kept for later lines."""
         line = _event_line(told, {})
         match told:
             case Decided(utterance, reading) if line is not None:
@@ -284,7 +284,7 @@ class AgentLines:
                 line["parked"] = utterance.utterance_id in self._parked
             case Stands():
                 self._parked = {one.utterance_id for one in told.noted if isinstance(one, Park)} or self._parked
-                yield from self._work_lines(told.form, told.language or self._settings.speak.language.value)
+                yield from self._switch_work_lines(told.form, told.language or self._settings.speak.language.value)
                 yield self._dialogue_line(told)
             case LinkChanged(up, what):
                 yield {"broker": "connected" if up else "lost", "what": what}
@@ -295,14 +295,14 @@ class AgentLines:
         if line is not None:
             yield line
 
-    def _work_lines(self, name: str | None, language: str) -> Iterator[JsonLine]:
-        """The line for a changed form or language."""
-        form = self._forms.get(name or "", self._rules.form)
+    def _switch_work_lines(self, form_name: str | None, language: str) -> Iterator[JsonLine]:
+        """Switch to the form and language; yield a line where one of them changed."""
+        form = self._forms.get(form_name or "", self._rules.form)
         if form is self._rules.form and language == self._language:
             return
         self._rules, self._language = replace(self._rules, form=form), language
         self._phrasing = Phrasing(form, language, self._forms)
-        yield {"work": form.name, "language": language, "form_fields": _field_labels(form)}
+        yield {"work": form.name, "language": language, "form_fields": _form_fields_json(form)}
 
     def _dialogue_line(self, stands: Stands) -> JsonLine:
         """The line for the dialogue's state, its draft, and the device's reply."""
@@ -325,7 +325,7 @@ class AgentLines:
         }
 
     def change_lines(self, kept: JournalState, trouble: str | None) -> Iterator[JsonLine]:
-        """The lines for changes of the journal and of the connection."""
+        """The lines for what changed in the journal and the connection since the last call."""
         if trouble != self._trouble:
             self._trouble = trouble
             yield {"trouble": trouble}
@@ -350,8 +350,8 @@ class AgentLines:
         return {**entry_json(entry), "told": entry.form if form is None else form.readback(entry.fields)}
 
 
-def _field_labels(form: Form) -> list[JsonLine]:
-    """The names and titles of a form's fields."""
+def _form_fields_json(form: Form) -> list[JsonLine]:
+    """Name, label, necessity and question of each field."""
     return [
         {"name": one.name, "label": one.labels[0] if one.labels else one.name, "required": one.required}
         | {"ask": one.ask}

@@ -12,9 +12,9 @@ from rich.progress import Progress
 from rich.table import Table
 
 from dockvoice_protocol.errors import Misconfigured
-from dockvoice_protocol.terminal.output import EXIT_CODES, line
+from dockvoice_protocol.terminal import EXIT_CODES, line
 from dockvoice_protocol.terminal.tables import SafeConsole, render
-from edge.cli.options import AsJson, Config, ModelName, Models, settings
+from edge.cli import AsJson, Config, ModelName, Models, settings
 from edge.understand.local import weights
 
 commands = typer.Typer(help="The weights of the on-device recognisers.", no_args_is_help=True)

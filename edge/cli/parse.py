@@ -284,7 +284,7 @@ def _other_words_parts(
             continue
         if remark < at:
             yield _ExplainedPart(_words_as_said(heard, remark, at), _REMARK)
-        match = min(fitting, key=lambda one: _misfit_key(one, at, announced, heard))
+        match = min(fitting, key=lambda one: _misfit_sort_key(one, at, announced, heard))
         tone = Tone.OPEN if match.role in _OPEN_ROLES else Tone.QUIET
         yield _ExplainedPart(_words_as_said(heard, at, match.end), SMALL[match.role], tone)
         at = remark = match.end
@@ -292,7 +292,7 @@ def _other_words_parts(
         yield _ExplainedPart(_words_as_said(heard, remark, end), _REMARK)
 
 
-def _misfit_key(match: Match, at: int, announced: Sequence[Role], heard: Sequence[Token]) -> tuple[object, ...]:
+def _misfit_sort_key(match: Match, at: int, announced: Sequence[Role], heard: Sequence[Token]) -> tuple[object, ...]:
     """Sort key of a role's fit to its position; of equal ones the longest phrase first."""
     last = match.end == len(heard) or heard[match.end].pause > 0
     begins = at == 0 or heard[at].pause > 0

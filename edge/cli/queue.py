@@ -14,10 +14,9 @@ import typer
 
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import AlreadyRunning, StorageFailed, Unfinished, UnreadableInput
-from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings
+from dockvoice_protocol.terminal import EXIT_CODES, line, log_warnings_to_stderr
 from dockvoice_protocol.terminal.tables import many, render
-from edge.cli import tables
-from edge.cli.options import AsJson, Broker, Config, State, Wait, login_name, settings
+from edge.cli import AsJson, Broker, Config, State, Wait, login_name, settings, tables
 from edge.keep.journal import Journal
 
 if TYPE_CHECKING:
@@ -121,7 +120,8 @@ def _queue_discard(which: _Which, reason: Annotated[str, _REASON], config: Confi
     """
     from edge.agent.review_decisions import Resolution
 
-    line(f"{which}: {_resolve(settings(config, state=state), Resolution('discard', which, login_name(), reason))}")
+    asked = Resolution("discard", which, login_name(), reason)
+    line(f"{which}: {_resolve_here_or_by_agent(settings(config, state=state), asked)}")
 
 
 @commands.command("accept", short_help="Make an entry of what waits for a person.", epilog=EXIT_CODES)
@@ -152,13 +152,13 @@ def _queue_accept(
     """
     from edge.agent.review_decisions import Resolution
 
-    log_warnings()
+    log_warnings_to_stderr()
     asked = Resolution("accept", which, login_name(), reason, tuple(field or ()), anyway)
-    line(f"{which}: {_resolve(settings(config, state=state), asked, origin)}")
+    line(f"{which}: {_resolve_here_or_by_agent(settings(config, state=state), asked, origin)}")
 
 
-def _resolve(given: Settings, asked: Resolution, origin: Path | None = None) -> str:
-    """Carry out a resolution here, or by the running agent that holds the journal; return its result as text."""
+def _resolve_here_or_by_agent(given: Settings, asked: Resolution, origin: Path | None = None) -> str:
+    """Carry out a resolution here, or by the running agent that holds the journal; the result as text."""
     from edge.agent.review_decisions import ask_agent, carry_out
 
     with ExitStack() as opened:
@@ -237,7 +237,7 @@ def _queue_reconcile(
     from edge.agent.delivery import reconcile
     from edge.keep.journal_thread import JournalThread
 
-    log_warnings()
+    log_warnings_to_stderr()
     given = settings(config, broker, state)
     Journal.inspect(given.state).close()  # there must be one: a mistyped directory has nothing to compare
     with JournalThread(given.state, given.keep) as executor:

@@ -74,11 +74,11 @@ def decide_saying(saying: _Saying) -> _JsonLine:
     rules, asked, held = saying.rules, saying.asked, saying.held
     reading = read_typed(saying.text, rules)
     if asked is not None and (given := read_as_answer_to(asked, reading, rules)).fields:
-        return _answer_json(given, asked, saying)
+        return _decide_answer(given, asked, saying)
     if reading.act in _ORDERS:
-        return _named_command_json(reading, held, saying)
+        return _decide_order(reading, held, saying)
     if held is not None and asked is None:
-        return _after_readback_json(reading, held, saying)
+        return _decide_after_readback(reading, held, saying)
     if asked is not None and not reading.fields:
         # The question stands.
         return _verdict_json(
@@ -87,12 +87,12 @@ def decide_saying(saying: _Saying) -> _JsonLine:
             why=["it is no answer", *_not_understood_texts(reading, saying)],
         )
     if reading.act is Act.AMEND:
-        return _correction_json(reading, saying)
+        return _decide_correction(reading, saying)
     verdict = decide(reading, Closing.PAUSE, rules)
     return _verdict_json(verdict, rules, why=_reasons(verdict, reading, saying))
 
 
-def _named_command_json(reading: Reading, held: Mapping[str, FieldValue] | None, saying: _Saying) -> _JsonLine:
+def _decide_order(reading: Reading, held: Mapping[str, FieldValue] | None, saying: _Saying) -> _JsonLine:
     """The decision on a command that names an entry: "delete pallet 742"; REPEAT where another was read back."""
     rules = saying.rules
     if reading.act is Act.CANCEL and held is not None and reading.fields:
@@ -104,7 +104,7 @@ def _named_command_json(reading: Reading, held: Mapping[str, FieldValue] | None,
     return {**_command_json(reading.command or reading.act, rules), "fields": values_of(reading)}
 
 
-def _answer_json(given: Reading, asked: str, saying: _Saying) -> _JsonLine:
+def _decide_answer(given: Reading, asked: str, saying: _Saying) -> _JsonLine:
     """The decision on an answer to a question; with the entry's known fields, on the whole entry."""
     rules, held = saying.rules, saying.held
     others = _confirmed_readings({name: value for name, value in (held or {}).items() if name != asked})
@@ -113,7 +113,7 @@ def _answer_json(given: Reading, asked: str, saying: _Saying) -> _JsonLine:
     ):
         verdict = decide(given, Closing.PAUSE, rules)
         if verdict.outcome is not Outcome.ACCEPT:
-            return _confirmation_json("instead", given, saying)
+            return _ask_confirmation_json("instead", given, saying)
         return _verdict_json(verdict, rules, why=_reasons(verdict, given, saying))
     if held is None:
         verdict = decide(given, Closing.PAUSE, _rules_demanding(rules, frozenset({*given.fields, asked})))
@@ -130,10 +130,10 @@ def _answer_json(given: Reading, asked: str, saying: _Saying) -> _JsonLine:
     )
 
 
-def _after_readback_json(reading: Reading, held: Mapping[str, FieldValue], saying: _Saying) -> _JsonLine:
+def _decide_after_readback(reading: Reading, held: Mapping[str, FieldValue], saying: _Saying) -> _JsonLine:
     """The decision on a text after a readback: a courtesy, the next entry, a correction, or talk."""
     rules = saying.rules
-    if not reading.fields and (passed := _ignored_json(reading, rules)) is not None:
+    if not reading.fields and (passed := _decide_courtesy_or_talk(reading, rules)) is not None:
         return passed
     if not reading.fields and reading.words:
         # The value alone is enough over an entry: "not B, D".
@@ -150,13 +150,13 @@ def _after_readback_json(reading: Reading, held: Mapping[str, FieldValue], sayin
     takes_back = reading.act is Act.AMEND or is_correction(reading.words, rules.language)
     strange = begins_with_foreign_words(reading, rules) or not (takes_back or has_only_fields(reading, rules))
     if not whole and (strange or find_fields_among_talk(reading, rules, held=held)):
-        return _confirmation_json("entry right", reading, saying)
+        return _ask_confirmation_json("entry right", reading, saying)
     if not whole and not takes_back and find_differing_identifiers(before, reading, rules.identifying_fields):
-        return _confirmation_json("instead", reading, saying)
-    return _correction_json(reading, saying)
+        return _ask_confirmation_json("instead", reading, saying)
+    return _decide_correction(reading, saying)
 
 
-def _ignored_json(reading: Reading, rules: Rules) -> _JsonLine | None:
+def _decide_courtesy_or_talk(reading: Reading, rules: Rules) -> _JsonLine | None:
     """The decision on a courtesy or on off-talk; None for a possible objection to the entry."""
     if is_courtesy(reading.words, rules.language):
         return _command_json(Act.YES, rules)
@@ -167,7 +167,7 @@ def _ignored_json(reading: Reading, rules: Rules) -> _JsonLine | None:
     return None
 
 
-def _correction_json(reading: Reading, saying: _Saying) -> _JsonLine:
+def _decide_correction(reading: Reading, saying: _Saying) -> _JsonLine:
     """The decision on a correction, judged by the fields that it names."""
     rules, said = saying.rules, replace(reading, act=Act.RECORD)
     verdict = decide(said, Closing.PAUSE, _rules_demanding(rules, frozenset(said.fields)))
@@ -178,7 +178,7 @@ def _command_json(command: Act | Command, rules: Rules) -> _JsonLine:
     return _verdict_json(Verdict(Outcome.HEED, (), {}), rules, command=str(command), why=[REASONS[Reason.COMMAND]])
 
 
-def _confirmation_json(question: str, reading: Reading, saying: _Saying) -> _JsonLine:
+def _ask_confirmation_json(question: str, reading: Reading, saying: _Saying) -> _JsonLine:
     """The decision on the answer to a question about no single field."""
     why = [f"to be asked: {QUESTIONS[question]}", *_not_understood_texts(reading, saying)]
     return _verdict_json(Verdict(Outcome.ASK, (), {}), saying.rules, why=why)

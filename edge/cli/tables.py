@@ -238,14 +238,14 @@ def history_table(told: Mapping[str, Any]) -> Table:
     for name, value in told.items():
         if name == "answers":
             for answer in value:
-                table.add_row("answer", _answer_line(answer))
+                table.add_row("answer", _model_answer_line(answer))
         elif value not in (None, (), {}):
             table.add_row(name.replace("_", " "), value if isinstance(value, str) else json.dumps(value))
     return table
 
 
-def _answer_line(answer: Mapping[str, Any]) -> str:
-    """A model's answer in one line."""
+def _model_answer_line(answer: Mapping[str, Any]) -> str:
+    """The answer of one model about an utterance, in one line: its words and values."""
     told = f"{answer['interpreter']}, {answer['came']}"
     if answer["reading"] is None:
         return told

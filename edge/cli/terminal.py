@@ -47,17 +47,17 @@ def read_keys(descriptor: int, pressed: Callable[[str], None]) -> Iterator[None]
 
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
 
-    def read() -> None:
+    def read_available_keys() -> None:
         if has_hung_up(descriptor):
             loop.remove_reader(descriptor)
-            release_standard_streams()
+            redirect_hung_up_streams()
             return
         for key in decoder.decode(os.read(descriptor, _MOST_AT_ONCE)):
             pressed(key)
 
     tty.setcbreak(descriptor)
     _disable_stop_keys(descriptor)
-    loop.add_reader(descriptor, read)
+    loop.add_reader(descriptor, read_available_keys)
     try:
         yield
     finally:
@@ -75,12 +75,12 @@ def ignore_hang_up(tell: Callable[[_T], None]) -> Callable[[_T], None]:
         except OSError as fault:
             if fault.errno not in {errno.EIO, errno.EPIPE}:
                 raise
-            release_standard_streams()
+            redirect_hung_up_streams()
 
     return tell_until_hang_up
 
 
-def release_standard_streams() -> None:
+def redirect_hung_up_streams() -> None:
     """Redirect standard descriptors whose terminal hung up, or whose pipe is closed, to the null device."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in filter(has_hung_up, STANDARD):
@@ -131,7 +131,7 @@ def capture_stderr(error: int) -> Iterator[Callable[[], list[str]]]:
     def unread() -> bytes:
         return os.pread(kept, os.fstat(kept).st_size - printed, printed)
 
-    def fresh() -> list[str]:
+    def take_new_lines() -> list[str]:
         nonlocal printed, rest
         new = unread()
         printed += len(new)
@@ -143,7 +143,7 @@ def capture_stderr(error: int) -> Iterator[Callable[[], list[str]]]:
     sys.stderr.flush()
     os.dup2(kept, error)
     try:
-        yield fresh
+        yield take_new_lines
     finally:
         sys.stderr.flush()
         os.dup2(before, error)

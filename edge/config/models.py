@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from dockvoice_protocol.config.sections import Name, Place, Section
+from dockvoice_protocol.config import Name, Place, Section
 from dockvoice_protocol.languages import LANGUAGES, OWN
 from edge.config.sections import TableName
 
@@ -71,7 +71,7 @@ class TranscriberSettings(Prices):
     )
 
     @model_validator(mode="after")
-    def _check_model_and_length(self) -> Self:
+    def _require_model_and_short_audio(self) -> Self:
         if self.model is None and self.kind not in _NAMELESS:
             raise ValueError(f"model is not set; a transcriber of kind {self.kind} needs the name of one")
         if self.kind in {TranscriberKind.GOOGLE, TranscriberKind.AZURE} and self.max_seconds > _SHORT_AUDIO_S:
@@ -227,11 +227,11 @@ class ClientSettings(Section):
             raise ValueError("vertex needs project and region: every path names them")
         if sum(source is not None for source in (self.key, self.token_file, self.token_command)) > 1:
             raise ValueError("key, token_file and token_command exclude one another; give one of them")
-        self._refuse_cleartext_key()
+        self._refuse_exposed_secret()
         self._refuse_outside_eu()
         return self
 
-    def _refuse_cleartext_key(self) -> None:
+    def _refuse_exposed_secret(self) -> None:
         parts = urlsplit(self.base_url)
         if parts.scheme == "http" and self.kind is not ClientKind.SELF_HOSTED and parts.hostname not in _LOOPBACK:
             raise ValueError(
@@ -389,7 +389,7 @@ class Understand(Section):
     )
 
     @model_validator(mode="after")
-    def _check_mode(self) -> Self:
+    def _require_interpreters_of_mode(self) -> Self:
         """Require the interpreters of the mode, and a second opinion from another one than the first."""
         if self.mode in {Mode.CLOUD_FIRST, Mode.CASCADE} and self.first is None:
             raise ValueError(f"mode is {self.mode}, but first is not set; name one of the interpreters")

@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from dockvoice_protocol.config.sections import Mqtt, MqttVersion, Name, Person, Place, Prefix, Section
+from dockvoice_protocol.config import Mqtt, MqttVersion, Name, Person, Place, Prefix, Section
 from dockvoice_protocol.instants import find_zone
 from dockvoice_protocol.languages import LANGUAGES, OWN
 
@@ -71,7 +71,7 @@ class Workdays(Section):
     )
 
     @model_validator(mode="after")
-    def _check_shifts(self) -> Self:
+    def _check_zone_and_shifts(self) -> Self:
         if self.zone is None and (self.shifts or self.begins != "00:00"):
             raise ValueError("begins and shifts are told by a clock, but zone is not set; set the site's time zone")
         if len(set(self.shifts.values())) < len(self.shifts):
@@ -261,7 +261,7 @@ class Speak(Section):
     speaker: str | None = Field(None, description="the service's voice, by the service's own name or id")
 
     @model_validator(mode="after")
-    def _check_voice(self) -> Self:
+    def _require_voice_keys(self) -> Self:
         needed = {
             VoiceKind.ESPEAK: (),
             VoiceKind.OPENAI: ("client", "model", "speaker"),
@@ -339,7 +339,7 @@ class Deliver(Section):
         return (self.floors or {}).get(name, 0)
 
     @model_validator(mode="after")
-    def _check_settle_by_broker(self) -> Self:
+    def _refuse_broker_settling_by_mqtt_311(self) -> Self:
         if self.settle is SettleBy.BROKER and self.mqtt.version is MqttVersion.V311:
             raise ValueError(
                 'settle is "broker", but mqtt.version is "3.1.1", in which a broker acknowledges what it refuses; '

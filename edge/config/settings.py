@@ -13,11 +13,10 @@ from typing import ClassVar
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from dockvoice_protocol.config import units
-from dockvoice_protocol.config.sections import Name, Person, Place
-from dockvoice_protocol.config.sources import Key, Layered
-from dockvoice_protocol.config.units import Unit, default_state_directory
+from dockvoice_protocol import systemd
+from dockvoice_protocol.config import Key, Layered, Name, Person, Place
 from dockvoice_protocol.plain_file import shipped_directory
+from dockvoice_protocol.systemd import Unit, default_state_directory
 from edge.config.models import GOOGLE_WIRE, ClientSettings, InterpreterKind, InterpreterSettings, Mode, Understand
 from edge.config.sections import Agree, Deliver, Forms, Hear, Keep, Scan, Speak, Watch, Workdays
 
@@ -49,8 +48,8 @@ class Settings(Layered):
     # The inventory may run on the same machine, and the tests tell themselves where the weights are.
     foreign: ClassVar[tuple[str, ...]] = ("DOCKVOICE_INVENTORY_", "DOCKVOICE_TEST_")
     unit: ClassVar[Unit | None] = Unit(
-        settings=units.SETTINGS,
-        state=units.STATE / "dockvoice" / "%i",
+        settings=systemd.SETTINGS,
+        state=systemd.STATE / "dockvoice" / "%i",
         cache=Path("/var/cache/dockvoice"),
         credentials={("deliver", "mqtt", "password"): "dockvoice.%i.mqtt-password"},
     )
@@ -60,19 +59,19 @@ class Settings(Layered):
         understand = self.understand
         seats = [("first", understand.first), ("second", understand.second)]
         for seat, taken_by in (*seats, *(("fallback", one) for one in understand.fallback)):
-            yield from _check_reference(("understand", seat), taken_by, understand.interpreters)
-        yield from _check_cascade(understand)
-        yield from _check_reference(("speak", "client"), self.speak.client, understand.clients)
+            yield from _missing_table_faults(("understand", seat), taken_by, understand.interpreters)
+        yield from _cascade_mode_faults(understand)
+        yield from _missing_table_faults(("speak", "client"), self.speak.client, understand.clients)
         for name, interpreter in understand.interpreters.items():
             here = ("understand", "interpreters", name)
-            yield from _check_reference((*here, "client"), interpreter.client, understand.clients)
-            yield from _check_reference((*here, "transcriber"), interpreter.transcriber, understand.transcribers)
+            yield from _missing_table_faults((*here, "client"), interpreter.client, understand.clients)
+            yield from _missing_table_faults((*here, "transcriber"), interpreter.transcriber, understand.transcribers)
             yield from (((*here, key), f"must be given for kind {interpreter.kind}") for key in interpreter.unset_keys)
-            yield from _check_client_kind(
+            yield from _client_kind_faults(
                 (*here, "kind"), interpreter, understand.clients.get(interpreter.client or "")
             )
         for name, transcriber in understand.transcribers.items():
-            yield from _check_reference(
+            yield from _missing_table_faults(
                 ("understand", "transcribers", name, "client"), transcriber.client, understand.clients
             )
 
@@ -111,7 +110,7 @@ class Settings(Layered):
         return self.forms.catalogue or shipped_directory("config") / "catalogue"
 
 
-def _check_cascade(understand: Understand) -> Iterator[tuple[Key, str]]:
+def _cascade_mode_faults(understand: Understand) -> Iterator[tuple[Key, str]]:
     """The fault of mode `cascade` where the first interpreter is no cascade."""
     first = understand.interpreters.get(understand.first or "")
     if understand.mode is Mode.CASCADE and first is not None and first.kind is not InterpreterKind.CASCADE:
@@ -121,7 +120,7 @@ def _check_cascade(understand: Understand) -> Iterator[tuple[Key, str]]:
         yield ("understand", "first"), told
 
 
-def _check_client_kind(
+def _client_kind_faults(
     key: Key, interpreter: InterpreterSettings, client: ClientSettings | None
 ) -> Iterator[tuple[Key, str]]:
     """The fault of an audio model whose kind does not fit its client's API."""
@@ -133,7 +132,7 @@ def _check_client_kind(
         )
 
 
-def _check_reference(key: Key, named: str | None, tables: Mapping[str, object]) -> Iterator[tuple[Key, str]]:
+def _missing_table_faults(key: Key, named: str | None, tables: Mapping[str, object]) -> Iterator[tuple[Key, str]]:
     """The fault of a key such as `client` that names no table of `[understand.clients]`."""
     if named is not None and named not in tables:
         known = ", ".join(tables) or "none"

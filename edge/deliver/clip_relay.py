@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from dockvoice_protocol.clips import ENDING, Answer, ClipReceipt
+from dockvoice_protocol.events import ENDING, Answer, ClipReceipt
 from dockvoice_protocol.outbox import CHUNKS, FAILURE, Backoff, Outbox, Pending
 
 AHEAD = 8  # Chunks in flight before the inventory's answer to the first of them.

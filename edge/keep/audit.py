@@ -261,7 +261,7 @@ class _AuditRun:
         newest = max([newest, *ahead])
         broken = Broken(ahead[0], Wrong.UNCOMMITTED) if follows else Broken(self._links.last + 1, Wrong.MISSING)
         found = hash_chain.sha256(f"{self._links.link}\n{newest}\n")
-        if self._links.last >= newest or self._known.excuses(broken, lambda: found):
+        if self._links.last >= newest or self._known.excuse_if_acknowledged(broken, lambda: found):
             return self._make_report(None, None)
         return self._make_report(broken, found)
 
@@ -269,7 +269,7 @@ class _AuditRun:
         """The event's fault that is not acknowledged; None where the chain continues behind it."""
         while wrong := self._event_fault(trailed):
             broken = Broken(self._links.last + 1, wrong)
-            if not self._known.excuses(broken, partial(self._fault_content_hash, trailed, wrong)):
+            if not self._known.excuse_if_acknowledged(broken, partial(self._fault_content_hash, trailed, wrong)):
                 return broken
             if not self._links.skip_acknowledged(wrong, trailed):
                 return None
@@ -467,7 +467,7 @@ def _file_sha256(path: Path) -> str | None:
 
 
 def _parse_trailed(row: Row) -> TrailEvent:
-    event = hash_chain.parsed(row["body"])
+    event = hash_chain.parse_event_or_empty(row["body"])
     told = event.get(ERASED)
     return TrailEvent(
         sequence=row["sequence"],

@@ -151,7 +151,7 @@ class Erasing:
         return _Erased(len(utterances), len(numbers), waiting, left)
 
     def _erase_event(self, sequence: int, body: str, who: str, withhold: Withhold) -> None:
-        event = hash_chain.parsed(body)
+        event = hash_chain.parse_event_or_empty(body)
         if ERASED in event:
             return
         at = now()

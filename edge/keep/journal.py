@@ -23,10 +23,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from dockvoice_protocol import hash_chain
-from dockvoice_protocol.config import is_service_directory, refuse_root_for_others
 from dockvoice_protocol.errors import Misconfigured, StorageFailed
 from dockvoice_protocol.hash_chain import PublicKey, Signer
 from dockvoice_protocol.records import Reading, Shifted
+from dockvoice_protocol.systemd import is_service_directory, refuse_root_for_others
 from edge.keep import device_key, evidence
 from edge.keep.audit import AuditTrail
 from edge.keep.database import CHECKED_AT_ONCE, JOURNAL, JournalDatabase, check_at_work, open_for_reading

@@ -421,7 +421,7 @@ def _verify_removal(row: Row, chain: Chain, keys: Mapping[str, PublicKey]) -> Wr
 
 
 def _verify_event(row: Row, chain: Chain) -> Wrong | None:
-    event = hash_chain.parsed(row["body"])
+    event = hash_chain.parse_event_or_empty(row["body"])
     chained = Chained(
         sequence=row["sequence"],
         previous=str(event.get(hash_chain.PREVIOUS)),

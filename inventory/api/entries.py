@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, column, select, table, text, tuple_
 
-from dockvoice_protocol.hash_chain import parsed
+from dockvoice_protocol.hash_chain import parse_event_or_empty
 from inventory.api.context import Answer, ApiContext, Endpoint, demand_scope
 from inventory.api.models import ArrivalOut, EntriesOut, EntryOut, EventsOut, FlagOut, LifeOut, ProofOut, StepOut
 from inventory.api.parameters import (
@@ -151,7 +151,7 @@ def _events_feed(context: ApiContext) -> Answer:
 
 
 def _event_out(row: Any) -> ArrivalOut:
-    return ArrivalOut(arrival=row.arrival, received_at=row.received_at, event=parsed(row.body))
+    return ArrivalOut(arrival=row.arrival, received_at=row.received_at, event=parse_event_or_empty(row.body))
 
 
 def _committed_horizon(context: ApiContext) -> int | None:

@@ -16,7 +16,7 @@ from pydantic import Field
 from sqlalchemy import Connection
 
 from dockvoice_protocol.errors import Unavailable, UnreadableInput
-from dockvoice_protocol.records.master import OF_RULES, OF_WORDS, Cells
+from dockvoice_protocol.records.site import OF_RULES, OF_WORDS, Cells
 from inventory.api.context import Answer, ApiContext, Endpoint, demand_unchanged, hold_publishing_lock
 from inventory.api.models import KindsOut, MasterOut, OperatorOut, RosterOut
 from inventory.api.parameters import Body, Query, Site, Text

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dockvoice_protocol import hash_chain, plain_file
-from dockvoice_protocol.config import user_name
 from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.hash_chain import (
@@ -31,10 +30,11 @@ from dockvoice_protocol.hash_chain import (
     Signer,
     Span,
     Wrong,
-    parsed,
+    parse_event_or_empty,
     sha256,
 )
 from dockvoice_protocol.instants import parse_iso
+from dockvoice_protocol.systemd import user_name
 from dockvoice_protocol.terminal.plain_text import printable
 from inventory.records import Progress
 from inventory.store.keys import NAME
@@ -216,7 +216,7 @@ class _Audit:
             yield Broken(sequence, Wrong.STATE_ALTERED), sha256(told)
 
     def _is_acknowledged(self, broken: Broken, found: str) -> bool:
-        known = self._known.excuses(broken, lambda: found)
+        known = self._known.excuse_if_acknowledged(broken, lambda: found)
         if not known and (self._found is None or broken.wrong is not Wrong.WITHHELD):
             self._found = found  # of the fault that ends the audit, else of the first one withheld
         return known
@@ -246,7 +246,7 @@ class _EntryStates:
         """Remember the state that an event gives to an earlier entry, and its own entry's stored state."""
         if came.entered is not None and came.entered.state != "current":
             self._kept[came.event_id] = (came.sequence, came.entered.state)
-        data = _data(parsed(came.body)) if came.applied else {}
+        data = _data(parse_event_or_empty(came.body)) if came.applied else {}
         for name, state in (("amends", "amended"), ("cancels", "cancelled")):
             if name in data:
                 self._said[str(data[name])] = (came.sequence, state)
@@ -285,7 +285,7 @@ class _StockMoves:
         return None if _is_same_move(came.taken_back, back) else Wrong.STOCK_ALTERED
 
     def _replaced_id(self, came: TrailEvent) -> str | None:
-        said = _data(parsed(came.body)) if came.applied and not came.withheld else {}
+        said = _data(parse_event_or_empty(came.body)) if came.applied and not came.withheld else {}
         named = said.get("amends") or said.get("cancels")
         return None if named is None else str(named)
 
@@ -294,7 +294,7 @@ def _stock_added(came: TrailEvent) -> Move | None:
     """The stock move that the event says its entry adds."""
     from inventory.store import stock  # noqa: PLC0415 - `dockvoice --help` must not import SQLAlchemy
 
-    event = parsed(came.body)
+    event = parse_event_or_empty(came.body)
     said = _data(event) if came.applied and not came.withheld else {}
     its = stock.counted_quantity(said["fields"]) if "fields" in said else None
     if its is None:
@@ -400,7 +400,7 @@ def read_key(path: Path) -> PublicKey:
 
 def _as_chained(came: TrailEvent, link: str) -> Chained:
     """The event for the chain. An invalid event names no predecessor, and gets the current link."""
-    event = parsed(came.body)
+    event = parse_event_or_empty(came.body)
     return Chained(
         sequence=came.sequence,
         previous=str(event.get(PREVIOUS, link)),
@@ -424,7 +424,7 @@ def _data(event: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _find_entry_fault(came: TrailEvent) -> Wrong | None:
     """The mismatch between an event and its entry; None if they match."""
-    event = parsed(came.body)
+    event = parse_event_or_empty(came.body)
     said = _data(event) if came.applied and not came.withheld else {}
     made = came.entered
     if made is None or "fields" not in said:
@@ -432,7 +432,7 @@ def _find_entry_fault(came: TrailEvent) -> Wrong | None:
     site, device = event["source"].split("/")[2::2]
     expected = (site, device, said["form"], said["operator"], said["utterance"]["id"], said.get("amends"))
     found = (made.site, made.device, made.form, made.operator, made.utterance_id, made.replaces)
-    same = expected == found and _normalise(said["fields"]) == _normalise(parsed(made.fields))
+    same = expected == found and _normalise(said["fields"]) == _normalise(parse_event_or_empty(made.fields))
     return None if same and parse_iso(event["time"]) == parse_iso(made.recorded_at) else Wrong.ENTRY_ALTERED
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, insert, select
 
-from dockvoice_protocol.hash_chain import GENESIS, PublicKey, Signer, link, parsed
+from dockvoice_protocol.hash_chain import GENESIS, PublicKey, Signer, link, parse_event_or_empty
 from dockvoice_protocol.instants import timestamp
 from inventory.store.books import take_advisory_lock
 from inventory.store.console_tables import deeds
@@ -108,7 +108,10 @@ _NOTED = select(deeds.c.number, deeds.c.at, deeds.c.body)
 
 
 def _load_actions(transaction: Connection, wanted: Select[Any]) -> list[StoredAction]:
-    return [StoredAction(row.number, row.at, _parse_action(parsed(row.body))) for row in transaction.execute(wanted)]
+    return [
+        StoredAction(row.number, row.at, _parse_action(parse_event_or_empty(row.body)))
+        for row in transaction.execute(wanted)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,7 @@ def _verify_from(
     """
     wanted = select(deeds).where(deeds.c.number > on.number).order_by(deeds.c.number).limit(most)
     for row in transaction.execute(wanted):
-        number, said = on.number + 1, parsed(row.body)
+        number, said = on.number + 1, parse_event_or_empty(row.body)
         told = tuple(said.get(name) for name in ("number", "who", "deed", "about", "keyid"))
         fits = told == (number, row.who, row.deed, row.about, row.keyid) and said.get("at") == timestamp(row.at)
         fits = fits and row.number == number and row.link == link(on.link, said, str(said.get("recording")))

@@ -9,18 +9,18 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from dockvoice_protocol.clips import (
+from dockvoice_protocol.errors import describe_os_error
+from dockvoice_protocol.events import (
     Answer,
     ClipChunk,
     ClipGone,
     ClipOffered,
     ClipReceipt,
     RequestNoted,
+    Topics,
     format_clip_receipt,
     parse_clip_message,
 )
-from dockvoice_protocol.errors import describe_os_error
-from dockvoice_protocol.events import Topics
 from inventory.clips.clip_folder import MB, ClipFolder
 from inventory.clips.clips import ClipState, ClipStore, SignedSound
 from inventory.settings import ClipSettings

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine, RowMapping, insert, select, update
 
-from dockvoice_protocol.clips import Answer, ClipChunk, ClipGone, ClipOffered, ClipReceipt
+from dockvoice_protocol.events import Answer, ClipChunk, ClipGone, ClipOffered, ClipReceipt
 from dockvoice_protocol.signed import ClipRequest
 from inventory.store import outbox
 from inventory.store.database import translated_errors

@@ -18,8 +18,9 @@ import typer
 from typer.core import TyperGroup
 
 from dockvoice_protocol import plain_file
-from dockvoice_protocol.config import load_settings, shipped_directory
+from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured, Unfinished, UnreadableInput
+from dockvoice_protocol.plain_file import shipped_directory
 from dockvoice_protocol.terminal.tables import log_to, many, render
 from inventory.cli.options import Config, Database, Json, narrow, say, settings_of
 from inventory.connect.ports import (

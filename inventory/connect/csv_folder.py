@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 
 from pydantic import Field
 
-from dockvoice_protocol.config import Place, Section, refuse_root_for_others
+from dockvoice_protocol.config import Place, Section
 from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.systemd import refuse_root_for_others
 from inventory.connect.csv_in import Incoming
 from inventory.connect.csv_out import Closing, Format, Outgoing
 from inventory.connect.notices import receipt_notice, reversal_notice, reversal_reference

@@ -21,10 +21,9 @@ from zlib import crc32
 
 from sqlalchemy import Connection, Engine, text
 
-from dockvoice_protocol.config import create_file
 from dockvoice_protocol.errors import AlreadyRunning, Misconfigured, Unavailable, UnreadableInput, describe_os_error
 from dockvoice_protocol.hash_chain import Signer
-from dockvoice_protocol.systemd_notify import Notifier
+from dockvoice_protocol.systemd import Notifier, create_file
 from dockvoice_protocol.terminal.tables import many
 from inventory.audit.audit import load_signer
 from inventory.connect.engine import PostingLoop, Round

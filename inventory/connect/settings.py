@@ -15,8 +15,10 @@ from typing import ClassVar, Literal
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from dockvoice_protocol.config import Layered, Name, Place, Unit, units
+from dockvoice_protocol import systemd
+from dockvoice_protocol.config import Layered, Name, Place
 from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.systemd import Unit
 from inventory.connect.ports import Connector
 
 
@@ -53,7 +55,7 @@ class ConnectionSettings(Layered):
 
     repairs: ClassVar[str] = "every key is explained in config/connect/"
     unit: ClassVar[Unit | None] = Unit(
-        settings=units.SETTINGS / "connect",
+        settings=systemd.SETTINGS / "connect",
         credentials={
             ("tryton", "password"): "dockvoice-connect.%i.tryton-password",
             ("odoo", "key"): "dockvoice-connect.%i.odoo-key",

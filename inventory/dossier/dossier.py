@@ -242,6 +242,6 @@ def _read_member(
         if clip in needed:
             given[clip] = content
         return
-    data = hash_chain.parsed(content).get("data")
+    data = hash_chain.parse_event_or_empty(content).get("data")
     said = [data.get("utterance"), *data.get("support", [])] if isinstance(data, dict) else []
     named.update(str(one.get("audio_sha256")) for one in said if isinstance(one, dict))

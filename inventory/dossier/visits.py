@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Select, and_, false, or_, select
 
 from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.events import AMENDED, CANCELLED
-from dockvoice_protocol.hash_chain import parsed
+from dockvoice_protocol.hash_chain import parse_event_or_empty
 from dockvoice_protocol.instants import timestamp
 from dockvoice_protocol.records import PlaceKind, ReceivingPlace
 from dockvoice_protocol.signed import unsigned_list
@@ -280,7 +280,7 @@ def _new(transaction: Connection, site: str, named: set[str], found: dict[str, A
 
 
 def _to_said(row: Any, site: str) -> Said:
-    event = parsed(row.body)
+    event = parse_event_or_empty(row.body)
     if not _is_whole(event):
         raise UnreadableInput(
             f"event {row.sequence} of {site}/{row.device}: is none any more; it was altered in the database, as "
@@ -290,14 +290,16 @@ def _to_said(row: Any, site: str) -> Said:
 
 
 def _replaces(body: str) -> str | None:
-    data = parsed(body).get("data")
+    data = parse_event_or_empty(body).get("data")
     return (data.get("amends") or data.get("cancels")) if isinstance(data, dict) else None
 
 
 def _to_listed(one: PublishedList) -> Listed:
     if one.body is None:
         return Listed(one.expected.version, one.written_at, unsigned_list(one.expected, one.written_at), None)
-    return Listed(one.expected.version, moment(parsed(one.body)["time"]), one.body.encode(), one.public_key)
+    return Listed(
+        one.expected.version, moment(parse_event_or_empty(one.body)["time"]), one.body.encode(), one.public_key
+    )
 
 
 def _load_refused(transaction: Connection, site: str, trailer: str, roles: Roles, holding: bytes) -> list[_TurnedDown]:
@@ -306,7 +308,7 @@ def _load_refused(transaction: Connection, site: str, trailer: str, roles: Roles
     for row in transaction.execute(wanted):
         if holding not in row.body:
             continue
-        event, nobody = parsed(row.body), EntryHistory((), roles)
+        event, nobody = parse_event_or_empty(row.body), EntryHistory((), roles)
         said = Said(event, timestamp(row.received_at))
         if _is_whole(event) and nobody.trailer(said) == trailer:
             found.append(_TurnedDown(said, row.device, row.body, tuple(row.reasons)))
@@ -335,7 +337,7 @@ def _load_reviews(
 ) -> list[Review]:
     """The trailer's reviews: they name it, became its entries, or are open and of a pallet announced for it."""
     entered = {one.id for one in story.said}
-    pallets = {str(line["pallet"]) for one in lists for line in parsed(one.body)["lines"]}
+    pallets = {str(line["pallet"]) for one in lists for line in parse_event_or_empty(one.body)["lines"]}
     found = []
     for one in load_reviews(transaction, every=True):
         fields = dict(story.forms.get(one.form, {}).get("fields", {}))

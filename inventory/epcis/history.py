@@ -19,7 +19,7 @@ from uuid import UUID
 from sqlalchemy import Engine, Select, func, select
 
 from dockvoice_protocol.events import AMENDED, CANCELLED, RECORDED
-from dockvoice_protocol.hash_chain import parsed
+from dockvoice_protocol.hash_chain import parse_event_or_empty
 from dockvoice_protocol.instants import timestamp
 from inventory.epcis import vocabulary
 from inventory.epcis.mapping import EpcisMapping
@@ -149,7 +149,7 @@ _ALTERED = Unexported(
 
 def _parse_event(one: StoredEvent) -> dict[str, Any] | None:
     """Parse the stored event; None if it was altered and is unreadable."""
-    event = parsed(one.body)
+    event = parse_event_or_empty(one.body)
     data, kind = event.get("data"), event.get("type")
     if not isinstance(data, dict) or not isinstance(data.get("form"), str):
         return None

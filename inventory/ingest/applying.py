@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Table, case, exists, func, ins
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from dockvoice_protocol.hash_chain import parsed
+from dockvoice_protocol.hash_chain import parse_event_or_empty
 from dockvoice_protocol.records import FieldValue
 from inventory.ingest.rule import AppliedBefore, Apply, DeviceState, decide_change, ended_state, is_out_of_turn
 from inventory.records import Applied, Applying, Early, Event, InvalidEvent, Refused
@@ -72,7 +72,7 @@ def _load_latest_body(transaction: Connection, event: Event | InvalidEvent, hand
     for table in (events, refused):
         its = select(table.c.body).where(*_match_device(table, event), table.c.sequence == handled)
         if (body := transaction.execute(its).scalar()) is not None:
-            return parsed(body) or None
+            return parse_event_or_empty(body) or None
     return None
 
 

@@ -18,7 +18,7 @@ from pydantic_core import PydanticSerializationError
 from sqlalchemy import Connection, Engine, Table, func, select, text
 from sqlalchemy.exc import DataError, IntegrityError
 
-from dockvoice_protocol.hash_chain import parsed
+from dockvoice_protocol.hash_chain import parse_event_or_empty
 from inventory.ingest import reorder_buffer
 from inventory.ingest.applying import UNSTORABLE, entry_row, event_row, handle_event, refused_row, text_rows
 from inventory.ingest.reorder_buffer import MOST_BUFFERED
@@ -339,7 +339,9 @@ class _Batch:
             for row in many.select_by_keys(self._transaction, wanted, table, keys, lacking) if lacking else ():
                 bodies.setdefault((row.site, row.device, row.sequence), row.body)
         for one, handled in self._proofs:
-            latest = parsed(body) or None if (body := bodies.get((*one.at, handled))) is not None else None
+            latest = (
+                parse_event_or_empty(body) or None if (body := bodies.get((*one.at, handled))) is not None else None
+            )
             if isinstance(one.became, Duplicate | Refused):
                 one.became = replace(one.became, latest=latest)
 

@@ -20,7 +20,7 @@ from typing import Literal
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.events import SHOWN, MalformedMessage, Topics, make_presence, make_untrusted, to_json_bytes
 from dockvoice_protocol.mqtt import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
-from dockvoice_protocol.systemd_notify import Notifier
+from dockvoice_protocol.systemd import Notifier
 from inventory.forms import Forms
 from inventory.ingest.admission import Distrust, Untrusted, find_distrust
 from inventory.ingest.clip_news import ClipMessageQueue

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from dockvoice_protocol.errors import Unavailable
-from dockvoice_protocol.systemd_notify import Notifier
+from dockvoice_protocol.systemd import Notifier
 from inventory.ingest.ports import BatchStore
 from inventory.records import BufferSize, DeviceBuffer, Event, EventOutcome, InvalidEvent
 from inventory.store import many

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 
 from dockvoice_protocol.errors import Unavailable
-from dockvoice_protocol.systemd_notify import Notifier
+from dockvoice_protocol.systemd import Notifier
 from inventory.ingest.ports import Broker, EventStore
 
 log = logging.getLogger("inventory")

@@ -10,7 +10,15 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from dockvoice_protocol.events import CANCELLED, WITHHELD
-from dockvoice_protocol.hash_chain import CHAIN, GENESIS, KEYID, PREVIOUS, SIGNATURE, is_signed_whole, parsed
+from dockvoice_protocol.hash_chain import (
+    CHAIN,
+    GENESIS,
+    KEYID,
+    PREVIOUS,
+    SIGNATURE,
+    is_signed_whole,
+    parse_event_or_empty,
+)
 from dockvoice_protocol.strict_json import cut_nesting
 from inventory.records import MALFORMED
 from inventory.store.keys import KeyDirectory
@@ -64,7 +72,7 @@ def _load_step(transaction: Connection, keys: KeyDirectory, event_id: str) -> St
     row = transaction.execute(wanted.where(events.c.event_id == event_id)).one_or_none()
     if row is None:
         return _load_refused(transaction, keys, event_id)
-    said = parsed(row.body)
+    said = parse_event_or_empty(row.body)
     kind = row.type.split(".")[2]
     proof = _verify_event(transaction, keys, row.site, row.device, row.sequence, said)
     at = (row.event_id, row.site, row.device, row.sequence)
@@ -75,7 +83,7 @@ def _load_refused(transaction: Connection, keys: KeyDirectory, event_id: str) ->
     row = transaction.execute(select(refused).where(refused.c.event_id == event_id).limit(1)).one_or_none()
     if row is None:
         return None
-    said = parsed(row.body)
+    said = parse_event_or_empty(row.body)
     proof = _verify_event(transaction, keys, row.site, row.device, row.sequence, said)
     at = (row.event_id, row.site, row.device, row.sequence)
     return Step(*at, "refused", None, cut_nesting(said), row.received_at, tuple(row.reasons), proof)
@@ -135,5 +143,5 @@ def _load_link(transaction: Connection, site: str, device: str, sequence: int) -
     for table in (events, refused):
         its = (table.c.site == site, table.c.device == device, table.c.sequence == sequence)
         for row in transaction.execute(select(table.c.body).where(*its).limit(1)):
-            return parsed(row.body).get(CHAIN)
+            return parse_event_or_empty(row.body).get(CHAIN)
     return None

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, func, select, tuple_
 
-from dockvoice_protocol.hash_chain import parsed
+from dockvoice_protocol.hash_chain import parse_event_or_empty
 from dockvoice_protocol.strict_json import cut_nesting
 from inventory.records import LACKS_SETTINGS, PostingState
 from inventory.store import outbox
@@ -90,7 +90,7 @@ def load_rejections(transaction: Connection, most: int, before: int | None = Non
 
 
 def _data(body: bytes) -> Mapping[str, Any]:
-    data = cut_nesting(parsed(body)).get("data")
+    data = cut_nesting(parse_event_or_empty(body)).get("data")
     if not isinstance(data, dict):
         return {}
     # Lone surrogates, which JSON can hold, cannot be encoded in a page.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dockvoice_protocol.config import LEVEL
 from dockvoice_protocol.errors import UnreadableInput
-from dockvoice_protocol.records.master import (
+from dockvoice_protocol.records.site import (
     KIND,
     LIST,
     OF_RULES,
@@ -21,9 +21,9 @@ from dockvoice_protocol.records.master import (
     Cells,
     Fault,
     Row,
-    list_faults,
     split_alternatives,
     unit_faults,
+    value_list_faults,
     word_faults,
 )
 from dockvoice_protocol.signed import LARGEST, MOST_ROWS, size_of_master
@@ -87,7 +87,7 @@ def find_kind(name: str) -> Kind:
         must = tuple(one for one in WORDS if one != "means")
         known_by = ("form", "language", "word")
         return Kind(name, WORDS, known_by, must, "one for each word", lambda rows, _: word_faults(rows))
-    return Kind(name, LIST, ("value",), LIST[:1], "one for each value", lambda rows, _: list_faults(rows))
+    return Kind(name, LIST, ("value",), LIST[:1], "one for each value", lambda rows, _: value_list_faults(rows))
 
 
 def read_kind(kind: Kind, path: Path) -> list[Row]:

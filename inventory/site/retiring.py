@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, Table, delete, exists, func, insert, select
 
-from dockvoice_protocol.hash_chain import parsed
+from dockvoice_protocol.hash_chain import parse_event_or_empty
 from inventory.store.statuses import RETIRED
 from inventory.store.tables import devices, events, outbox, refused, reviews, statuses, waiting
 
@@ -39,7 +39,7 @@ def find_unsent(transaction: Connection, at: At) -> UnsentData:
         select(devices.c.highest, devices.c.handled).where(*_match_device(devices, at))
     ).one_or_none()
     said = transaction.execute(select(statuses.c.online_body).where(*_match_device(statuses, at))).scalar()
-    backlog = parsed(said or "{}").get("backlog")
+    backlog = parse_event_or_empty(said or "{}").get("backlog")
     told = backlog.get("entries") if isinstance(backlog, dict) else None
     opened = select(func.count()).select_from(reviews).where(*_match_device(reviews, at), reviews.c.state == "open")
     return UnsentData(

@@ -26,9 +26,9 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from dockvoice_protocol.config import create_directory, create_file
 from dockvoice_protocol.errors import DockvoiceError, Misconfigured, StorageFailed, Unavailable, UnreadableInput
 from dockvoice_protocol.records import to_decimal
+from dockvoice_protocol.systemd import create_directory, create_file
 from inventory.store.tables import FIRST, VERSION, entries, events, metadata, versions
 
 _ALLOWED = "sqlite:////path/inventory.db or postgresql+psycopg://user@host/name"

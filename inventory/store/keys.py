@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dockvoice_protocol import plain_file
-from dockvoice_protocol.config import create_directory, create_file
 from dockvoice_protocol.errors import Misconfigured, StorageFailed, UnreadableInput, describe_os_error
 from dockvoice_protocol.hash_chain import KEYID_DIGITS, PublicKey
+from dockvoice_protocol.systemd import create_directory, create_file
 
 log = logging.getLogger("inventory")
 

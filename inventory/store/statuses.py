@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, select
 
 from dockvoice_protocol.events import Topics, parse_status, parse_time
-from dockvoice_protocol.hash_chain import parsed
+from dockvoice_protocol.hash_chain import parse_event_or_empty
 from inventory.store import many
 from inventory.store.database import translated_errors
 from inventory.store.tables import statuses
@@ -111,7 +111,7 @@ def load_statuses(transaction: Connection) -> list[Status]:
     in_service = select(statuses).where(statuses.c.state != RETIRED)
     rows = transaction.execute(in_service.order_by(statuses.c.site, statuses.c.device))
     return [
-        Status(row.site, row.device, row.state, row.since, row.heard_at, parsed(row.online_body or "{}"))
+        Status(row.site, row.device, row.state, row.since, row.heard_at, parse_event_or_empty(row.online_body or "{}"))
         for row in rows
     ]
 

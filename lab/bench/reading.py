@@ -23,7 +23,7 @@ from tempfile import TemporaryDirectory
 
 import soundfile
 
-from dockvoice_protocol.config import load_settings, shipped_directory
+from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form
@@ -31,6 +31,7 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import read_transcript, sample_sentences
 from dockvoice_protocol.forms.spoken.language import ENGLISH
 from dockvoice_protocol.forms.spoken.reader import Explained, transcript_words
+from dockvoice_protocol.plain_file import shipped_directory
 from dockvoice_protocol.records import FieldValue, NotUnderstood, Reading
 from edge.config import Settings
 from edge.understand.local.confidence import Alternative, find_likeliest, select_near

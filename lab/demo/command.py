@@ -22,7 +22,7 @@ import typer
 
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured
-from dockvoice_protocol.terminal.output import EXIT_CODES, log_warnings
+from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr
 from dockvoice_protocol.terminal.tables import SafeConsole, many
 from edge.agent.dialogue_driver import Stands
 from edge.agent.parts import Parts, assemble
@@ -92,7 +92,7 @@ def demo(
     What was put aside waits on the console for a reviewer, whom the last line tells where, and how to sign in; on a
     terminal that stays so until Enter is pressed. Exit code 1 if anything was lost, doubled or cannot be proved.
     """
-    log_warnings()
+    log_warnings_to_stderr()
     if find_spec("inventory") is None:
         raise Misconfigured("demo: the inventory is not installed; pip install 'dockvoice-lab[demo]'")
     from inventory.web.terminal import demand_extra  # noqa: PLC0415 - the inventory may not be there

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-from dockvoice_protocol.terminal.output import log_warnings
+from dockvoice_protocol.terminal import log_warnings_to_stderr
 from edge.agree.decide import Rules
 from edge.agree.dialogue.session import DialogueSettings
 from edge.config import Settings
@@ -75,7 +75,7 @@ def main(
 
     Typed, unless a set of recordings is named (as for `dockvoice evaluate`), which the device then hears.
     """
-    log_warnings()
+    log_warnings_to_stderr()
     if speech is not None:
         _run_spoken(speech, entries, seed or secrets.randbelow(2**31), show)
         return

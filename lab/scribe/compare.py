@@ -20,7 +20,7 @@ from typing import Annotated
 
 import typer
 
-from dockvoice_protocol.terminal.output import log_warnings
+from dockvoice_protocol.terminal import log_warnings_to_stderr
 from edge.agree.decide import Rules
 from edge.agree.dialogue.session import DialogueSettings
 from edge.records.speech import Prompt, Say
@@ -249,7 +249,7 @@ def main(
     plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw it into this file, as SVG.")] = None,
 ) -> None:
     """Receive the same trailers in each way; print seconds and words a pallet, and what ended wrong or lost."""
-    log_warnings()
+    log_warnings_to_stderr()
     if noise not in NOISES:
         raise typer.BadParameter(f"found {noise!r}; allowed are {', '.join(NOISES)}", param_hint="--noise")
     seed = seed or secrets.randbelow(2**31)

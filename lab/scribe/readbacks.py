@@ -15,13 +15,13 @@ from statistics import median, quantiles
 
 import typer
 
-from dockvoice_protocol.config import shipped_directory
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form, Gs1
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.sentences import sample_value
 from dockvoice_protocol.languages import LANGUAGES
+from dockvoice_protocol.plain_file import shipped_directory
 from dockvoice_protocol.records import FieldValue
 from edge.records import SAMPLE_RATE
 from edge.records.speech import Prompt, Say, Terms

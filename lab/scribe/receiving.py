@@ -13,10 +13,10 @@ from itertools import pairwise
 from pathlib import Path
 from random import Random
 
-from dockvoice_protocol.config import shipped_directory
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import closing_form
 from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.plain_file import shipped_directory
 from dockvoice_protocol.records import FieldValue
 from edge.agent.parts import load_named_form, make_rules
 from edge.agree.decide import Rules

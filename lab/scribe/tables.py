@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from dockvoice_protocol.config import shipped_directory
 from dockvoice_protocol.events import RECORDED, Topics
+from dockvoice_protocol.plain_file import shipped_directory
 from dockvoice_protocol.records import ExpectedLine, FieldValue, Receipt, ReceiptOutcome, ReceivingPlace
 from edge.agree.expectations import Expectations
 from inventory.forms import Forms, load_forms

@@ -20,9 +20,9 @@ from rich.table import Table
 
 from dockvoice_protocol.errors import Misconfigured, StorageFailed, describe_os_error
 from dockvoice_protocol.hash_chain import Signer
-from dockvoice_protocol.terminal.output import EXIT_CODES, line, log_warnings
+from dockvoice_protocol.terminal import EXIT_CODES, line, log_warnings_to_stderr
 from dockvoice_protocol.terminal.tables import SafeConsole, render
-from edge.cli.options import AsJson, Broker, Config, settings
+from edge.cli import AsJson, Broker, Config, settings
 from lab.simulate.device import CorrectionShares
 from lab.simulate.wanted import HOUR_S, ResourceNeed, RunParameters, estimate_needs, raise_descriptor_limit
 
@@ -110,7 +110,7 @@ def simulate(
     The inventory must know their keys: give it --keys as its keys_directory, or set trust_first_use there. Broker, TLS,
     window and waits are those of a device's settings file. Exit code 1 if anything was lost, doubled or altered.
     """
-    log_warnings()
+    log_warnings_to_stderr()
     _require_extra_packages()
     if rate is not None and per_hour is not None:
         raise typer.BadParameter("--rate and --per-hour both say how much is said: give one")

@@ -22,9 +22,9 @@ from dockvoice_protocol.mqtt_client import (
     ANSWER_S,
     ReconnectBackoff,
     Will,
-    check_host,
-    check_privacy,
     explain_failure,
+    refuse_exposed_link,
+    refuse_impossible_host,
     tls_context,
 )
 from edge.records import OutboxRow
@@ -149,8 +149,8 @@ class Fleet:
     def __init__(self, wanted: RunParameters, watched: Mapping[str, int], tell: Callable[[Progress], None]) -> None:
         """`watched` maps names to process ids to measure. Raises Misconfigured for invalid broker settings."""
         mqtt = wanted.deliver.mqtt
-        check_host(mqtt)
-        check_privacy(mqtt)
+        refuse_impossible_host(mqtt)
+        refuse_exposed_link(mqtt)
         self.wanted = wanted
         self.chance = random.Random(wanted.seed)  # noqa: S311 - chance, not secrecy
         self.owing: set[_ConnectedDevice] = set()

@@ -4,7 +4,7 @@ Exit codes: 0 done; 2 wrong usage; and from sysexits.h, as `dockvoice_protocol.e
 file, 69 external service unavailable, 74 disk error, 75 unfinished or already running (try again), 78 configuration
 fault; 130 interrupted from the keyboard.
 
-Each distribution registers its commands as entry points of the group `dockvoice.load_commands`. A command's module is
+Each distribution registers its commands as entry points of the group `dockvoice.commands`. A command's module is
 imported when the command is called: listing the commands, or the queue, loads neither recogniser nor MQTT.
 """
 
@@ -28,7 +28,7 @@ from dockvoice_protocol.errors import (
     describe_os_error,
     not_permitted_error,
 )
-from dockvoice_protocol.terminal.output import EXIT_CODES, line
+from dockvoice_protocol.terminal import EXIT_CODES, line
 from dockvoice_protocol.terminal.plain_text import escape_line
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -86,7 +86,7 @@ def main() -> None:
     """Run the command line; a DockvoiceError becomes one line on stderr and an exit code."""
     try:
         try:
-            load_commands(sys.argv[1] if len(sys.argv) > 1 else "")()
+            build_command_group(sys.argv[1] if len(sys.argv) > 1 else "")()
         finally:
             _flush_stdout()
     except DockvoiceError as fault:
@@ -124,8 +124,8 @@ def _stdout_error(fault: OSError) -> StorageFailed:
     )
 
 
-def load_commands(asked: str = "") -> TyperGroup:
-    """The commands of all installed distributions.
+def build_command_group(asked: str = "") -> TyperGroup:
+    """Make the command line of all installed distributions' commands.
 
     Raises Misconfigured, naming what to install, where the distribution of the command `asked` is missing or has
     another version; where `asked` is no command of ours, any distribution of another version.
@@ -142,7 +142,7 @@ def load_commands(asked: str = "") -> TyperGroup:
     app.callback()(_root_options)
     group = get_group(app)
     found = entry_points(group="dockvoice.commands")
-    _check_versions(found, _distribution_of(asked) if asked in COMMANDS else None)
+    _require_same_version(found, _distribution_of(asked) if asked in COMMANDS else None)
     of = {(one.name, one.dist.name): one.load for one in found if one.dist is not None}
     for name, (summary, requirement) in COMMANDS.items():
         if load := of.get((name, _distribution_of(name))):
@@ -161,7 +161,7 @@ def _distribution_of(command: str) -> str:
     return COMMANDS[command][1].partition("[")[0]
 
 
-def _check_versions(found: Iterable[EntryPoint], only: str | None) -> None:
+def _require_same_version(found: Iterable[EntryPoint], only: str | None) -> None:
     """Raise Misconfigured where a distribution has another version than this one: its imports may be missing here."""
     ours = {_distribution_of(name) for name in COMMANDS} if only is None else {only}
     for name, other in {(one.dist.name, one.dist.version) for one in found if one.dist is not None}:

@@ -37,13 +37,13 @@ _OF_TYPES = {
 
 def roles_of(schema: object) -> dict[FieldRole, str]:
     """The field of each role, by the JSON Schema of a form without `role_faults`."""
-    return {FieldRole(role): name for name, _, role in _roles(schema)}
+    return {FieldRole(role): name for name, _, role in _names_types_and_roles(schema)}
 
 
 def role_faults(schema: object) -> Iterator[str]:
     """The faults of a form's roles: where, what was found, what is allowed."""
     seen: dict[object, str] = {}
-    for name, kind, role in _roles(schema):
+    for name, kind, role in _names_types_and_roles(schema):
         where, allowed = f"#/properties/{name}/x-voice/role: found {role!r}", _OF_TYPES.get(str(kind), ())
         if role not in allowed:
             yield f"{where}, allowed for this type: {', '.join(allowed) or 'none'}"
@@ -58,7 +58,7 @@ def expects_receipts(schema: object) -> bool:
     return bool(_voice(schema).get("expects"))
 
 
-def _roles(schema: object) -> Iterator[tuple[str, Any, Any]]:
+def _names_types_and_roles(schema: object) -> Iterator[tuple[str, Any, Any]]:
     """Name, type and role of each field that has a role."""
     fields = schema.get("properties") if isinstance(schema, Mapping) else None
     for name, one in fields.items() if isinstance(fields, Mapping) else ():

@@ -298,17 +298,20 @@ class KnownFaults:
         self._known = [one for one in known if one.device == device and one.is_signed_by(keys)]
         self.met: list[Acknowledgement] = []  # Those that were used, in the order of their events.
 
-    def excuses(self, broken: Broken, found: Callable[[], str]) -> bool:
-        """Whether this fault was acknowledged; `found` gives the content's hash, only where the event is named."""
+    def excuse_if_acknowledged(self, broken: Broken, content_hash: Callable[[], str]) -> bool:
+        """Whether this fault was acknowledged, which adds its acknowledgement to `met`.
+
+        `content_hash` gives the SHA-256 of the faulty content; it is called only where the event is named.
+        """
         about = [one for one in self._known if (one.sequence, one.wrong) == (broken.sequence, broken.wrong)]
-        excusing = [one for one in about if one.found == found()]
+        excusing = [one for one in about if one.found == content_hash()]
         self.met.extend(excusing[:1])
         return bool(excusing)
 
 
 def read_acknowledgements(text: str) -> list[Acknowledgement]:
-    """Parse a line each. Raises ValueError for an invalid line."""
-    found = [parsed(line) for line in text.splitlines()]
+    """Parse acknowledgements, one a line. Raises ValueError for an invalid line."""
+    found = [parse_event_or_empty(line) for line in text.splitlines()]
     try:
         read = [Acknowledgement(**one) for one in found]
     except TypeError:
@@ -368,8 +371,8 @@ def _link_of(previous: str, event_sha256: str, audio_sha256: str) -> str:
     return hashlib.sha256(f"{previous}\n{event_sha256}\n{audio_sha256}\n".encode()).hexdigest()
 
 
-def parsed(body: str | bytes) -> dict[str, Any]:
-    """Parse the event strictly; invalid JSON gives an empty event, which matches no link."""
+def parse_event_or_empty(body: str | bytes) -> dict[str, Any]:
+    """Parse a stored event strictly; what is no JSON object gives an empty one, which matches no link."""
     try:
         event = parse_strict(body)
     except NotStrict:

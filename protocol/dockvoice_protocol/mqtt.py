@@ -27,14 +27,14 @@ from dockvoice_protocol.mqtt_client import (
     ReconnectBackoff,
     VersionChoice,
     Will,
-    check_host,
-    check_privacy,
     close_abruptly,
     content_type_properties,
     explain_failure,
     make_client,
-    namesake_hint,
     packet_size,
+    refuse_exposed_link,
+    refuse_impossible_host,
+    same_client_id_hint,
     tls_context,
 )
 
@@ -130,8 +130,8 @@ class Session:
         `wishes` are optional subscriptions, skipped where the broker forbids them. `at_once` is the receive maximum of
         this client (MQTT 5); None leaves it to the broker.
         """
-        check_host(settings)
-        check_privacy(settings)
+        refuse_impossible_host(settings)
+        refuse_exposed_link(settings)
         self._settings = settings
         self._tls = tls_context(settings)
         self._client_id = client_id
@@ -175,7 +175,7 @@ class Session:
     def start(self) -> None:
         """Connect in paho's thread and stay connected; an unreachable broker is retried, and is no error."""
         with self._swap:
-            self._open_client()
+            self._start_new_client()
 
     def publish(
         self, topic: str, payload: bytes, *, tag: str, retain: bool = False, content_type: str | None = None
@@ -194,9 +194,9 @@ class Session:
         if content_type is not None and connected.protocol == MqttVersion.V5:
             properties = content_type_properties(content_type)
         if packet_size(topic, payload, properties) > self._try.largest:
-            return self._call_receive(client, Acknowledged(tag, PACKET_TOO_LARGE))
+            return self._call_receive_or_end_session(client, Acknowledged(tag, PACKET_TOO_LARGE))
         sent = client.publish(topic, payload, qos=1, retain=retain, properties=properties)
-        # Afterwards: no lock of ours is held in client.publish, where paho holds one that it holds at _on_publish too.
+        # Afterwards: no lock of ours is held in client.publish, where paho holds one that it holds at on_publish too.
         self._on_the_way.add(sent.mid, tag, len(payload))
         return sent.rc == MQTTErrorCode.MQTT_ERR_SUCCESS
 
@@ -228,7 +228,7 @@ class Session:
         if self._failure is not None:
             raise self._failure
 
-    def _open_client(self) -> None:
+    def _start_new_client(self) -> None:
         self._client = client = make_client(
             self._settings,
             self._version.now,
@@ -237,19 +237,20 @@ class Session:
             will=self._will,
             at_once=self._at_once,
         )
-        client.on_pre_connect = self._on_pre_connect
-        client.on_connect_fail = self._on_connect_fail
-        client.on_turn = self._on_turn
-        client.on_connect = self._on_connect
-        client.on_subscribe = self._on_subscribe
-        client.on_publish = self._on_publish
-        client.on_message = self._on_message
-        client.on_disconnect = self._on_disconnect
+        client.on_pre_connect = self._begin_attempt
+        client.on_connect_fail = self._note_connect_failure
+        client.on_turn = self._cut_if_answer_overdue
+        client.on_connect = self._subscribe_or_note_refusal
+        client.on_subscribe = self._report_connected_or_cut
+        client.on_publish = self._report_acknowledged
+        client.on_message = self._deliver_or_hold_until_connected
+        client.on_disconnect = self._report_disconnected
         client.loop_start()
 
     # Callbacks on paho's thread. A replaced client is ending; its callbacks are ignored.
 
-    def _on_pre_connect(self, client: Client, _userdata: object) -> None:
+    def _begin_attempt(self, client: Client, _userdata: object) -> None:
+        """Begin an attempt to connect, with a deadline for the broker's answer."""
         if client is not self._client:
             client.loop_stop()
             raise ConnectionAbortedError("stopped")  # an OSError is how paho is told that there is no connection
@@ -258,13 +259,14 @@ class Session:
         patience_s = min(self._version.patience_s, self._settings.keepalive_s)
         self._try = _Attempt(self._try.number + 1, time.monotonic() + patience_s)
 
-    def _on_connect_fail(self, client: Client, _userdata: object) -> None:
+    def _note_connect_failure(self, client: Client, _userdata: object) -> None:
         if client is self._client:
             # paho calls this from its `except OSError`, and gives no other way to learn what happened.
             self._trouble = f"{self._broker_name}: {explain_failure(sys.exception())}"
             self._wait_before_retry(client)
 
-    def _on_turn(self, client: Client) -> None:
+    def _cut_if_answer_overdue(self, client: Client) -> None:
+        """Cut the connection where CONNACK, SUBACK or a PUBACK is overdue."""
         if client is not self._client:
             return
         due, now = self._try.answer_due, time.monotonic()
@@ -281,7 +283,7 @@ class Session:
             self._try.refusal = f"{self._broker_name}: lives, but acknowledges nothing; restart it if that comes again"
             close_abruptly(client)
 
-    def _on_connect(
+    def _subscribe_or_note_refusal(
         self, client: Client, _userdata: object, flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
     ) -> None:
         if client is not self._client:
@@ -304,9 +306,9 @@ class Session:
         if wanted := self._subscriptions + self._wishes:
             client.subscribe([(topic, 1) for topic in wanted])
         else:
-            self._report_connected(client)
+            self._report_connected_and_deliver_held(client)
 
-    def _on_subscribe(
+    def _report_connected_or_cut(
         self, client: Client, _userdata: object, _mid: int, reasons: list[ReasonCode], _properties: object
     ) -> None:
         denied = [topic for topic, reason in zip(self._subscriptions, reasons, strict=False) if reason.is_failure]
@@ -315,14 +317,17 @@ class Session:
             self._try.refusal = f"{self._broker_name}: may not subscribe to {', '.join(denied)}; {allow}"
             close_abruptly(client)
         elif client is self._client:
-            self._report_connected(client)
+            self._report_connected_and_deliver_held(client)
 
-    def _on_publish(self, client: Client, _userdata: object, mid: int, reason: ReasonCode, _properties: object) -> None:
+    def _report_acknowledged(
+        self, client: Client, _userdata: object, mid: int, reason: ReasonCode, _properties: object
+    ) -> None:
         tag = self._on_the_way.acknowledge(mid)
         if tag is not None and client is self._client:
-            self._call_receive(client, Acknowledged(tag, reason.value))
+            self._call_receive_or_end_session(client, Acknowledged(tag, reason.value))
 
-    def _on_message(self, client: Client, _userdata: object, message: MQTTMessage) -> None:
+    def _deliver_or_hold_until_connected(self, client: Client, _userdata: object, message: MQTTMessage) -> None:
+        """Report a message; hold it where it comes before Connected was reported."""
         if client is not self._client:
             return
         if self._connected is None:
@@ -330,30 +335,33 @@ class Session:
             self._try.heard_at = time.monotonic()
             return
         token = self._try.number * (_RECEIVE_MAXIMUM + 1) + message.mid
-        taken = self._call_receive(client, Delivered(message.topic, bytes(message.payload), token, message.retain))
+        taken = self._call_receive_or_end_session(
+            client, Delivered(message.topic, bytes(message.payload), token, message.retain)
+        )
         if taken and not self._manual_ack:
             client.ack(message.mid, message.qos)
 
-    def _on_disconnect(
+    def _report_disconnected(
         self, client: Client, _userdata: object, _flags: DisconnectFlags, reason: ReasonCode, _properties: object
     ) -> None:
         if client is not self._client or self._try.over:
             return
         self._try.over = True
         lost, self._connected = self._connected, None
-        self._trouble = self._disconnect_reason(reason)
+        self._trouble = self._explain_disconnect_and_note_version(reason)
         self._wait_before_retry(client)
         if lost is not None:
             self._waits.note_disconnected()
             largest = self._on_the_way.largest()
             if reason.value == PACKET_TOO_LARGE and largest is not None:
                 # The broker does not say which packet was too large: take the largest unacknowledged one.
-                self._call_receive(client, Acknowledged(largest, PACKET_TOO_LARGE))
-            self._call_receive(client, Disconnected(self._trouble))
+                self._call_receive_or_end_session(client, Acknowledged(largest, PACKET_TOO_LARGE))
+            self._call_receive_or_end_session(client, Disconnected(self._trouble))
         if client.protocol != PROTOCOLS[self._version.now]:
             self._replace_client(client)
 
-    def _disconnect_reason(self, reason: ReasonCode) -> str:
+    def _explain_disconnect_and_note_version(self, reason: ReasonCode) -> str:
+        """Why the connection ended, in one line; an unanswered CONNECT counts against its protocol version."""
         if self._try.silent:
             silence = f"takes the connection but does not answer MQTT {self._version.now}"
             self._version.unsupported()
@@ -366,20 +374,20 @@ class Session:
                 else "TLS (tls = true)"
             )
             return f"{self._broker_name}: closes the connection without answering; it may expect {expected}"
-        likely = namesake_hint(reason.value, self._client_id, steady=self._waits.is_steady)
+        likely = same_client_id_hint(reason.value, self._client_id, steady=self._waits.is_steady)
         return self._try.refusal or f"{self._broker_name}: connection lost ({str(reason).lower()}){likely}"
 
-    def _report_connected(self, client: Client) -> None:
+    def _report_connected_and_deliver_held(self, client: Client) -> None:
         if self._try.welcome is None:
             return
         self._connected, self._trouble = self._try.welcome, None
         self._waits.note_connected()
-        self._call_receive(client, self._connected)
+        self._call_receive_or_end_session(client, self._connected)
         early, self._try.early = self._try.early, []
         for message in early:
-            self._on_message(client, None, message)
+            self._deliver_or_hold_until_connected(client, None, message)
 
-    def _call_receive(self, client: Client, event: SessionEvent) -> bool:
+    def _call_receive_or_end_session(self, client: Client, event: SessionEvent) -> bool:
         try:
             self._receive(event)
         except Exception as fault:  # noqa: BLE001 - kept in `failure` and raised on the owner's next call
@@ -399,7 +407,7 @@ class Session:
         with self._swap:
             if client is self._client:
                 client.loop_stop()  # on its own thread this waits for nothing, it only lets the loop end
-                self._open_client()
+                self._start_new_client()
 
     @property
     def _broker_name(self) -> str:

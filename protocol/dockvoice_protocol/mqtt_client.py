@@ -311,7 +311,7 @@ class _Closing(ssl.SSLSocket):
             raise
 
 
-def check_host(settings: Mqtt) -> None:
+def refuse_impossible_host(settings: Mqtt) -> None:
     """Raise Misconfigured for an impossible host name: resolving it would raise UnicodeError."""
     try:
         settings.host.encode("idna")
@@ -319,7 +319,7 @@ def check_host(settings: Mqtt) -> None:
         raise Misconfigured(f"mqtt.host: {settings.host!r} can be no host name; give a name or an address") from None
 
 
-def check_privacy(settings: Mqtt) -> None:
+def refuse_exposed_link(settings: Mqtt) -> None:
     """Raise Misconfigured where the link is neither private nor declared insecure in the settings."""
     if settings.exposed and not settings.insecure:
         raise Misconfigured(
@@ -370,7 +370,7 @@ def explain_failure(fault: BaseException | None) -> str:
             return type(fault).__name__
 
 
-def namesake_hint(reason: int, client_id: str, *, steady: bool) -> str:
+def same_client_id_hint(reason: int, client_id: str, *, steady: bool) -> str:
     """A hint that another client has the same client id, for a disconnect that looks like one; else empty."""
     if reason != _TAKEN_OVER and (steady or reason != _WITHOUT_A_WORD):
         return ""

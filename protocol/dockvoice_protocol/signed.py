@@ -27,7 +27,7 @@ from dockvoice_protocol.events import (
 from dockvoice_protocol.hash_chain import KEYID, SIGNATURE, PublicKey, Signer, canonical_bytes
 from dockvoice_protocol.instants import timestamp
 from dockvoice_protocol.records import ExpectedLine, ExpectedList, Operator, PlaceKind, ReceivingPlace, Roster
-from dockvoice_protocol.records.master import KIND, Cells, MasterData
+from dockvoice_protocol.records.site import KIND, Cells, MasterData
 
 LARGEST = 128_000  # Bytes of one message: what brokers in the cloud take.
 
@@ -176,15 +176,15 @@ def parse_expected_topic(prefix: str, site: str, named: str) -> ReceivingPlace:
 
 def sign_list(expected: ExpectedList, signer: Signer, time: datetime) -> bytes:
     """Make the signed message of an expected list."""
-    return to_json_bytes(_sign_message(_list_message(expected, time), _LIST, signer))
+    return to_json_bytes(_sign_message(_unsigned_list_message(expected, time), _LIST, signer))
 
 
 def unsigned_list(expected: ExpectedList, time: datetime) -> bytes:
     """Make the message of an expected list without a signature, which devices reject."""
-    return to_json_bytes(_list_message(expected, time))
+    return to_json_bytes(_unsigned_list_message(expected, time))
 
 
-def _list_message(expected: ExpectedList, time: datetime) -> dict[str, Any]:
+def _unsigned_list_message(expected: ExpectedList, time: datetime) -> dict[str, Any]:
     return {
         "site": expected.site,
         "place": asdict(expected.place),

@@ -191,10 +191,10 @@ class TrailerCount:
             line.add("expected", {one.uom: as_fraction(one.quantity) or Fraction(0)})
             if one.item not in (items := self._items.setdefault(one.pallet, [])):
                 items.append(one.item)
-        named = {self._add(entry, str(entry.values["pallet"])) for entry in entries if _is_of_pallet(entry)}
+        named = {self._count_entry(entry, str(entry.values["pallet"])) for entry in entries if _is_of_pallet(entry)}
         missing = {(one.pallet, one.item) for one in find_missing(announced or (), named)}
         for at, line in self._found.items():
-            self._compare(line, is_missing=at in missing)
+            self._set_status_and_difference(line, is_missing=at in missing)
 
     @property
     def lines(self) -> list[Line]:
@@ -204,20 +204,20 @@ class TrailerCount:
     def _line(self, pallet: str, item: str | None) -> Line:
         return self._found.setdefault((pallet, item), Line(pallet, item))
 
-    def _add(self, entry: CountedEntry, pallet: str) -> tuple[str, str | None]:
-        """Count one entry; its pallet and item."""
+    def _count_entry(self, entry: CountedEntry, pallet: str) -> tuple[str, str | None]:
+        """Count one entry of the pallet; return its pallet and item."""
         announced = self._items.get(pallet, [])
         item = entry_item(entry.values.get("item"), announced)
         if entry.kind == "damage":
             self._line(pallet, item).add("damage_reported", _units_of_role(entry, "quantity"))
         if entry.kind == "receipt":
             self.received.add(pallet)
-            self._count(self._line(pallet, item), entry)
+            self._add_receipt(self._line(pallet, item), entry)
             for other in announced if item is None else ():
                 self._line(pallet, other).ambiguous = self._line(pallet, None).ambiguous = True
         return pallet, item
 
-    def _count(self, line: Line, entry: CountedEntry) -> None:
+    def _add_receipt(self, line: Line, entry: CountedEntry) -> None:
         values, counted = entry.values, _units_of_role(entry, "quantity")
         line.entries.append(entry.id)
         line.by_notice = line.by_notice or (values.get("item") is None and line.item is not None)
@@ -237,16 +237,18 @@ class TrailerCount:
         ):
             self._factors.learn(line.item, str(unit), str(known["uom"]), factor)
 
-    def _compare(self, line: Line, *, is_missing: bool) -> None:
+    def _set_status_and_difference(self, line: Line, *, is_missing: bool) -> None:
         line.base = self._factors.in_base(line.item, line.present)
         if line.expected and line.entries:
             found = self._factors.difference(line.item, line.present, line.expected)
         else:
             found = {}
-        line.status = next(self._statuses(line, next(iter(found.values()), None), is_missing=is_missing))
+        line.status = next(
+            self._statuses_weightiest_first(line, next(iter(found.values()), None), is_missing=is_missing)
+        )
         line.difference = found if line.status in _COMPARED else {}
 
-    def _statuses(self, line: Line, difference: Fraction | None, *, is_missing: bool) -> Iterator[str]:
+    def _statuses_weightiest_first(self, line: Line, difference: Fraction | None, *, is_missing: bool) -> Iterator[str]:
         """The result codes of a line of the count (missing, over, short), the weightiest first."""
         if not line.entries:
             yield "not_comparable" if line.ambiguous else "missing" if is_missing else "uncounted"

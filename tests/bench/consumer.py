@@ -23,8 +23,8 @@ from typing import Any
 import psycopg
 from sqlalchemy import select
 
-from dockvoice_protocol.config import shipped_directory
 from dockvoice_protocol.events import Topics
+from dockvoice_protocol.plain_file import shipped_directory
 from inventory.forms import load_forms
 from inventory.ingest.validation import Valid, validate
 from inventory.records import Event

@@ -21,11 +21,11 @@ from statistics import median, quantiles
 
 import numpy as np
 
-from dockvoice_protocol.config import shipped_directory
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.sentences import sample_value
+from dockvoice_protocol.plain_file import shipped_directory
 from dockvoice_protocol.records import FieldValue
 from edge.records.speech import Earcon, Prompt, Say, Sound
 from edge.speak.loudspeaker import Loudspeaker

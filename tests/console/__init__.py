@@ -14,8 +14,9 @@ from typing import Any
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
-from dockvoice_protocol.config import Mqtt, shipped_directory
+from dockvoice_protocol.config import Mqtt
 from dockvoice_protocol.hash_chain import Signer
+from dockvoice_protocol.plain_file import shipped_directory
 from inventory.clips.clips import SignedSound
 from inventory.console import accounts
 from inventory.console.accounts import Role

@@ -12,18 +12,19 @@ from pathlib import Path
 
 import pytest
 
-from dockvoice_protocol.clips import (
+from dockvoice_protocol.errors import Unavailable, UnreadableInput
+from dockvoice_protocol.events import (
     CHUNK,
     ClipChunk,
     ClipGone,
     ClipMessage,
     ClipOffered,
+    MalformedMessage,
+    Topics,
     Unsent,
     count_chunks,
     format_clip_message,
 )
-from dockvoice_protocol.errors import Unavailable, UnreadableInput
-from dockvoice_protocol.events import MalformedMessage, Topics
 from inventory.clips.clip_desk import ClipReceiver
 from inventory.clips.clip_folder import ClipFolder, NoSound
 from inventory.clips.clips import ClipState, SignedSound

@@ -15,8 +15,15 @@ import pytest
 from sqlalchemy import delete, func, select
 from sqlalchemy.exc import DBAPIError
 
-from dockvoice_protocol.clips import CHUNK, ClipChunk, ClipMessage, ClipOffered, count_chunks, format_clip_message
-from dockvoice_protocol.events import Topics
+from dockvoice_protocol.events import (
+    CHUNK,
+    ClipChunk,
+    ClipMessage,
+    ClipOffered,
+    Topics,
+    count_chunks,
+    format_clip_message,
+)
 from dockvoice_protocol.signed import read_clip_request
 from inventory.audit import deeds
 from inventory.clips.clip_desk import ClipReceiver

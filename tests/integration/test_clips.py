@@ -18,9 +18,8 @@ from typing import Any
 
 import pytest
 
-from dockvoice_protocol.clips import count_chunks
 from dockvoice_protocol.config import Mqtt
-from dockvoice_protocol.events import Topics
+from dockvoice_protocol.events import Topics, count_chunks
 from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.mqtt import Delivered, Session, SessionEvent
 from dockvoice_protocol.signed import ClipRequest, sign_clip_request

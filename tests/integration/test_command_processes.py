@@ -48,7 +48,7 @@ def test_to_list_commands_imports_none(arguments: tuple[str, ...]) -> None:
     found = loaded(*arguments)
     assert not found & HEAVY
     ours = {name for name in found if name.partition(".")[0] in {"dockvoice_protocol", "edge", "inventory"}}
-    used = ("command", "errors", "terminal", "terminal.output", "terminal.plain_text")
+    used = ("command", "errors", "terminal", "terminal.plain_text")
     assert ours == {"dockvoice_protocol", *(f"dockvoice_protocol.{name}" for name in used)}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import text
 
 from dockvoice_protocol.config import Mqtt
-from dockvoice_protocol.hash_chain import parsed
+from dockvoice_protocol.hash_chain import parse_event_or_empty
 from tests.console import Console, console, send
 from tests.console.api import program
 from tests.console.story import apply
@@ -72,7 +72,9 @@ def test_what_was_altered_shows(site: Console) -> None:
         event = identity(1, number)
         with site.engine.begin() as transaction:
             of = {"id": event}
-            body = parsed(transaction.execute(text("SELECT body FROM events WHERE event_id = :id"), of).scalar_one())
+            body = parse_event_or_empty(
+                transaction.execute(text("SELECT body FROM events WHERE event_id = :id"), of).scalar_one()
+            )
             new = {"body": json.dumps({**body, **changed}), "id": event}
             transaction.execute(text("UPDATE events SET body = :body WHERE event_id = :id"), new)
 

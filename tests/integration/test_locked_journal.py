@@ -14,7 +14,7 @@ from unittest.mock import Mock
 import pytest
 
 from dockvoice_protocol.errors import StorageFailed
-from dockvoice_protocol.systemd_notify import Notifier
+from dockvoice_protocol.systemd import Notifier
 from edge.agent.clock import Clock
 from edge.agent.watchdog import Heartbeats, Supervisor
 from edge.config import Keep, Settings

@@ -15,7 +15,7 @@ from dockvoice_protocol.config import Mqtt
 from dockvoice_protocol.events import Topics, to_json_bytes
 from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.mqtt import Delivered, Session
-from dockvoice_protocol.records import Operator, Roster, operators_of
+from dockvoice_protocol.records import Operator, Roster, make_operators
 from dockvoice_protocol.signed import sign_roster
 from edge.agent.delivery import CrewChanged, Delivery, DeliveryEvent
 from edge.config import Agree, Deliver, Settings
@@ -35,7 +35,7 @@ __all__ = ["office", "publish"]  # fixtures
 ANA, BEN = Operator("op-17", "471", ("ana",), "es", ("pallet-move",)), Operator("op-18", spoken=("ben",))
 ROSTER = Roster("hall", 5, (ANA, BEN))
 HERE = Topics.roster("dockvoice", "hall")
-SETTLED = operators_of({"zoe": "op-20"})
+SETTLED = make_operators({"zoe": "op-20"})
 
 
 def receiving(tmp_path: Path, port: int, desk: JournalThread, heard: list[Any] | None = None, **more: Any) -> Delivery:

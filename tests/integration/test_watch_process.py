@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from edge.cli.run import Viewer
 from edge.cli.terminal import LEAVE
-from edge.cli.watch.live import Viewer
 from edge.cli.watch.screen import read_lines
 from tests.processes.starting import Started, run
 from tests.waiting import until
@@ -73,7 +73,7 @@ def test_lines_come_as_they_are_written_and_the_last_one_needs_no_end() -> None:
 
 def test_what_an_agent_tells_is_drawn_and_the_terminal_given_back(person: Person) -> None:
     with Viewer(person.terminal) as viewer:
-        viewer.send(MUTED)
+        viewer.queue_and_write(MUTED)
         person.sees("MUTED")
         assert ENTER in person.seen
         person.resize(40, 5)
@@ -86,12 +86,12 @@ def test_what_an_agent_tells_is_drawn_and_the_terminal_given_back(person: Person
 
 def test_a_viewer_that_is_killed_holds_nobody_up_and_the_terminal_is_given_back(person: Person) -> None:
     with Viewer(person.terminal) as viewer:
-        viewer.send(MUTED)
+        viewer.queue_and_write(MUTED)
         person.sees("MUTED")
         os.kill(viewer.pid, signal.SIGKILL)
 
         def is_gone() -> bool:
-            viewer.send(MUTED)
+            viewer.queue_and_write(MUTED)
             return not viewer.is_there
 
         until(is_gone, "a viewer that is dead is written to")
@@ -100,19 +100,19 @@ def test_a_viewer_that_is_killed_holds_nobody_up_and_the_terminal_is_given_back(
 
 def test_a_terminal_that_stands_still_holds_nobody_up_and_shows_the_newest_when_it_goes_on(person: Person) -> None:
     with Viewer(person.terminal) as viewer:
-        viewer.send(MUTED)
+        viewer.queue_and_write(MUTED)
         person.sees("MUTED")
         number = 0
         while viewer.is_drained:  # nobody looks: at some point nothing is taken any more
             number += 1
-            viewer.send({"log": f"WARNING {number} " + "x" * 1000})
+            viewer.queue_and_write({"log": f"WARNING {number} " + "x" * 1000})
             time.sleep(0.001)
         began = time.monotonic()
-        viewer.send({"log": "WARNING the newest"})
+        viewer.queue_and_write({"log": "WARNING the newest"})
         assert time.monotonic() - began < 1
 
         def goes_on() -> bool:
-            viewer.send()
+            viewer.queue_and_write()
             return "the newest" in person.look()
 
         until(goes_on, "what was told last never came")
@@ -122,7 +122,7 @@ def test_a_terminal_that_stands_still_for_ever_is_not_waited_for(person: Person)
     began = time.monotonic()
     with Viewer(person.terminal) as viewer:
         for number in range(3000):
-            viewer.send({"log": f"WARNING {number} " + "x" * 100})
+            viewer.queue_and_write({"log": f"WARNING {number} " + "x" * 100})
             time.sleep(0.001)
     assert time.monotonic() - began < 30
     assert viewer.pid not in {int(name) for name in os.listdir("/proc") if name.isdigit()}  # noqa: PTH208

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dockvoice_protocol.errors import UnreadableInput
-from edge.cli.options import settings
+from edge.cli import settings
 from edge.cli.reports import parse_moment
 from edge.config import Mode
 from lab.evaluate_command import understand_overrides

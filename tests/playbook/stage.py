@@ -23,7 +23,7 @@ from dockvoice_protocol.records import (
     ReceivingPlace,
     Transcript,
     Word,
-    operators_of,
+    make_operators,
 )
 from edge.agent.dialogue_steps import Stepped
 from edge.agent.review import DeviceIdentity, Person, accept, parse_assignments
@@ -109,7 +109,7 @@ class Stage:
 
     def on_operators(self, listed: str) -> None:
         pairs = (pair.split("=") for pair in listed.split(","))
-        self.manner = replace(self.manner, operators=operators_of({name.strip(): who.strip() for name, who in pairs}))
+        self.manner = replace(self.manner, operators=make_operators({name.strip(): who.strip() for name, who in pairs}))
 
     def on_numbered(self, listed: str) -> None:
         self.manner = replace(self.manner, operators=_numbered(listed))

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from typing_extensions import override
 
-from dockvoice_protocol.config import shipped_directory
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.mqtt import Delivered
+from dockvoice_protocol.plain_file import shipped_directory
 from inventory.forms import Forms, load_forms
 from inventory.ingest.consumer import Consumer, Inbox, Wake
 from inventory.ingest.validation import Validated, validate

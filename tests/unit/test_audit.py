@@ -316,7 +316,7 @@ def reviewed(journal: Journal) -> None:
 def stranger_tells(journal: Journal) -> None:
     """Somebody alters what was told, links it anew and signs it with a key of his own."""
     (row,) = database(journal).rows("SELECT * FROM reviews WHERE sequence = 3")
-    event = hash_chain.parsed(row["body"])
+    event = hash_chain.parse_event_or_empty(row["body"])
     audio = event["data"]["utterance"]["audio_sha256"]
     plain = {name: one for name, one in event.items() if name not in {*hash_chain.UNHASHED, hash_chain.PREVIOUS}}
     made = hash_chain.sealed(plain | {"subject": "other"}, event[hash_chain.PREVIOUS], audio, "{}", ANOTHER)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dockvoice_protocol.clips import Answer, ClipReceipt
+from dockvoice_protocol.events import Answer, ClipReceipt
 from edge.deliver.clip_relay import AHEAD, ClipRelay, OfferClip, SendChunk
 
 PATIENCE_S = 10.0

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import tomllib
-from importlib import import_module
 from importlib.metadata import EntryPoint, version
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command_name
 
-from dockvoice_protocol.command import COMMANDS, find_command, load_commands
+from dockvoice_protocol.command import COMMANDS, build_command_group, find_command
 from dockvoice_protocol.errors import Misconfigured
 from tests.rows import each_of
 
@@ -46,10 +45,10 @@ def test_every_command_that_joins_is_listed_without_being_imported() -> None:
 
 
 def test_no_module_has_a_command_that_is_not_listed() -> None:
-    for module in {one.module for one in JOINED.values()}:
-        found = import_module(module).commands
+    for commands in {one.value for one in JOINED.values()}:
+        found = EntryPoint("", commands, "").load()
         own = {one.name or get_command_name(one.callback.__name__) for one in found.registered_commands}
-        listed = {name for name, one in JOINED.items() if one.module == module}
+        listed = {name for name, one in JOINED.items() if one.value == commands}
         assert own == listed or len(listed) == 1  # those of a group stand below its name
 
 
@@ -66,14 +65,14 @@ def joining(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
 
 def test_what_is_not_installed_is_not_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     joining(monkeypatch)
-    assert set(load_commands().commands) == AGENTS
+    assert set(build_command_group().commands) == AGENTS
     with pytest.raises(Misconfigured, match="evaluate: this command is not installed; pip install 'dockvoice-lab'"):
-        load_commands("evaluate")
+        build_command_group("evaluate")
 
 
 def test_a_command_that_joins_does_not_replace_one_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     joining(monkeypatch, "queue", "others", "more")
-    found = load_commands().commands
+    found = build_command_group().commands
     assert set(list(found)[-2:]) == {"others", "more"}
     assert found["queue"].short_help == COMMANDS["queue"][0]
     assert found["others"].get_short_help_str() == "Of another package."
@@ -84,5 +83,5 @@ def test_a_command_that_joins_does_not_replace_one_of_ours(monkeypatch: pytest.M
 
 def test_a_command_of_ours_imports_none_of_another_package(monkeypatch: pytest.MonkeyPatch) -> None:
     joining(monkeypatch, "others")
-    assert "others" not in load_commands("queue").commands
-    assert all("others" in load_commands(asked).commands for asked in ("", "--help", "mistyped"))
+    assert "others" not in build_command_group("queue").commands
+    assert all("others" in build_command_group(asked).commands for asked in ("", "--help", "mistyped"))

@@ -13,7 +13,13 @@ import pytest
 from dockvoice_protocol.config import Mqtt, MqttVersion
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.mqtt import Session
-from dockvoice_protocol.mqtt_client import ANSWER_S, ReconnectBackoff, VersionChoice, explain_failure, namesake_hint
+from dockvoice_protocol.mqtt_client import (
+    ANSWER_S,
+    ReconnectBackoff,
+    VersionChoice,
+    explain_failure,
+    same_client_id_hint,
+)
 from tests.rows import each_of
 from tests.servers.certificates import HERE, Authority
 from tests.servers.mosquitto import Certificates
@@ -145,7 +151,7 @@ def test_a_connection_that_did_not_last_does_not_shorten_the_waits() -> None:
     ],
 )
 def test_a_namesake_is_named_where_it_is_the_likely_cause(reason: int, steady: bool, told: str) -> None:
-    found = namesake_hint(reason, "north", steady=steady)
+    found = same_client_id_hint(reason, "north", steady=steady)
     assert found.startswith(told)
     assert ("give each a name of its own" in found) == bool(told)
 

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Group
 from rich.table import Table
 
-from dockvoice_protocol.terminal.output import line
+from dockvoice_protocol.terminal import line
 from dockvoice_protocol.terminal.tables import log_to, many, render
 from tests.rows import each_of
 

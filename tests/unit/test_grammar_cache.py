@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from dockvoice_protocol.config import shipped_directory
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import further_sentences, sample_sentences
 from dockvoice_protocol.forms.spoken.sentences import replies
+from dockvoice_protocol.plain_file import shipped_directory
 from edge.understand.local import factory
 from edge.understand.local.factory import KEPT, load_sentences
 

@@ -31,7 +31,7 @@ from dockvoice_protocol.hash_chain import (
     Wrong,
     canonical_bytes,
     link,
-    parsed,
+    parse_event_or_empty,
     sealed,
     sha256,
 )
@@ -206,7 +206,7 @@ def test_all_signatures_stripped_and_all_linked_anew_is_found_at_the_first_event
     ],
 )
 def test_what_two_readers_could_understand_differently_is_no_event(body: str | bytes) -> None:
-    assert parsed(body) == {}
+    assert parse_event_or_empty(body) == {}
 
 
 def test_of_a_withheld_event_the_seal_is_checked() -> None:
@@ -307,7 +307,7 @@ def test_the_order_of_members_does_not_matter_and_their_values_do() -> None:
 
 @each_of("body", ["", "{", "[]", "1", b"\xff", "[" * 100_000])
 def test_what_is_no_event_is_an_empty_one(body: str | bytes) -> None:
-    assert parsed(body) == {}
+    assert parse_event_or_empty(body) == {}
 
 
 def test_every_fault_has_its_words() -> None:

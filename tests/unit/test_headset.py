@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from dockvoice_protocol.systemd_notify import Notifier
+from dockvoice_protocol.systemd import Notifier
 from edge.agent.headset import Earshot, Headset, HeadsetTold, MicrophoneFault, Muted, Order, as_json
 from edge.config import Hear, ListeningMode, Settings
 from edge.hear.microphone_health import FaultBegan, FaultEnded, FaultKind, MicrophoneEvent

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dockvoice_protocol.config import shipped_directory
 from dockvoice_protocol.instants import FIRST, LAST, find_zone, format_local, to_utc, to_zone
+from dockvoice_protocol.plain_file import shipped_directory
 from tests.rows import each_of, every
 
 WEST, EAST = ZoneInfo("America/New_York"), ZoneInfo("Asia/Tokyo")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dockvoice_protocol.errors import Unavailable
-from dockvoice_protocol.systemd_notify import Notifier
+from dockvoice_protocol.systemd import Notifier
 from inventory.ingest.watchdog import PATIENCE_S, Watchdog
 
 ALIVE = b"WATCHDOG=1"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import typer
 
-from dockvoice_protocol.command import DeferredCommand, load_commands
+from dockvoice_protocol.command import DeferredCommand, build_command_group
 from tests.doc_pages import Block, blocks, called, fenced
 from tests.rows import each_of, every
 
@@ -22,7 +22,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SETTING_UP = ("install.md", "console.md", "connect.md")
 """Pages that lead through an installation, whose blocks a night runs."""
 
-GROUP = load_commands()
+GROUP = build_command_group()
 
 UsageError: Any = typer.BadParameter.__base__
 """Typer brings a click of its own."""

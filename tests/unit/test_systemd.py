@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dockvoice_protocol.systemd_notify import Notifier
+from dockvoice_protocol.systemd import Notifier
 from tests.rows import each_of
 
 DEADLINE_S = 5

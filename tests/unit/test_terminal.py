@@ -58,7 +58,7 @@ def test_a_terminal_that_hangs_up_is_let_go_and_read_no_more(monkeypatch: pytest
             let_go.append(has_hung_up(program))
             gone.set()
 
-        monkeypatch.setattr(terminal_of, "release_standard_streams", seen)
+        monkeypatch.setattr(terminal_of, "redirect_hung_up_streams", seen)
         with read_keys(program, pytest.fail):
             os.close(person)
             async with asyncio.timeout(30):

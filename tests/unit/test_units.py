@@ -9,9 +9,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from dockvoice_protocol import plain_file
-from dockvoice_protocol.config import Layered, create_directory, create_file, load_settings, refuse_root_for_others
+from dockvoice_protocol.config import Layered, load_settings
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from dockvoice_protocol.hash_chain import Signer
+from dockvoice_protocol.systemd import create_directory, create_file, refuse_root_for_others
 from edge.config import Settings
 from edge.keep.journal import Journal
 from inventory.audit.audit import load_signer
@@ -36,8 +37,8 @@ def etc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for model, place in places.items():
         assert model.unit is not None
         monkeypatch.setattr(model, "unit", replace(model.unit, settings=place))
-    monkeypatch.setattr("dockvoice_protocol.config.units.CREDENTIALS", (tmp_path / "none", tmp_path / "credstore"))
-    monkeypatch.setattr("dockvoice_protocol.config.units.STATE", tmp_path / "lib")
+    monkeypatch.setattr("dockvoice_protocol.systemd.CREDENTIALS", (tmp_path / "none", tmp_path / "credstore"))
+    monkeypatch.setattr("dockvoice_protocol.systemd.STATE", tmp_path / "lib")
     monkeypatch.delenv("DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY", raising=False)
     (tmp_path / "etc" / "connect").mkdir(parents=True)
     (tmp_path / "credstore").mkdir()

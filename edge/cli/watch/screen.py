@@ -21,7 +21,7 @@ from rich.console import ConsoleDimensions, Group
 from rich.live import Live
 
 from dockvoice_protocol.errors import UnreadableInput
-from dockvoice_protocol.terminal.output import EXIT_CODES
+from dockvoice_protocol.terminal import EXIT_CODES
 from dockvoice_protocol.terminal.tables import SafeConsole
 from edge.cli.terminal import can_be_drawn_on
 from edge.cli.watch.layout import Picture, draw
@@ -55,7 +55,7 @@ def watch(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGINT, _ignore_first_interrupt)
     console, view = SafeConsole(highlight=False), View()
-    with _screen(console) if can_be_drawn_on(sys.stdout) else nullcontext(_draw_nothing) as show:
+    with _open_alternate_screen(console) if can_be_drawn_on(sys.stdout) else nullcontext(_draw_nothing) as show:
         for lines in read_lines(_STANDARD_INPUT):
             for line in lines:
                 view.update(line)
@@ -87,7 +87,7 @@ def read_lines(descriptor: int) -> Iterator[list[str]]:
 
 
 @contextmanager
-def _screen(console: SafeConsole) -> Iterator[Callable[[Picture], None]]:
+def _open_alternate_screen(console: SafeConsole) -> Iterator[Callable[[Picture], None]]:
     """Yield a function that draws on the terminal's alternate screen; restore the main screen at the end."""
     shown: tuple[Picture, ConsoleDimensions] | None = None
     with Live(console=console, screen=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as live:

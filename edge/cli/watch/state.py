@@ -227,9 +227,9 @@ class View:
         if heard is None:
             return None
         words = tuple((word["text"], word["sure"]) for word in heard["words"])
-        return LastUtterance(words, _HOW.get(heard["source"], "heard"), self._result_of(heard))
+        return LastUtterance(words, _HOW.get(heard["source"], "heard"), self._utterance_result(heard))
 
-    def _result_of(self, heard: _JsonObject) -> Worded:
+    def _utterance_result(self, heard: _JsonObject) -> Worded:
         outcome = Outcome(heard["verdict"])
         if heard["parked"]:
             return PARKED
@@ -359,8 +359,8 @@ class Keyboard:
             self._sequence = ""
             return None
         if self._pasting or self.line is not None:
-            return self._edit_line(self.line or "", key)
-        return self._handle_key(key)
+            return self._edit_or_complete_line(self.line or "", key)
+        return self._open_line_or_find_action(key)
 
     def resolve_escape(self) -> None:
         """Treat a pending Escape as the Escape key, which clears the line: nothing followed it in time."""
@@ -368,7 +368,8 @@ class Keyboard:
             self.line = None
         self._sequence = None
 
-    def _handle_key(self, key: str) -> Pressed | None:
+    def _open_line_or_find_action(self, key: str) -> Pressed | None:
+        """Open a line at / or Enter; else the action of the key, None without one."""
         if key == "/" or key in _ENTER:
             self.line = ""
             return None
@@ -376,11 +377,11 @@ class Keyboard:
             return _ASKS[key.lower()]
         return _SWITCHES.get(key.lower())
 
-    def _edit_line(self, line: str, key: str) -> TypedSentence | None:
+    def _edit_or_complete_line(self, line: str, key: str) -> TypedSentence | None:
         if key in _ENTER and not self._pasting:
             self.line = None
             return TypedSentence(line.strip()) if line.strip() else None
-        self.line = _edit(line, key)
+        self.line = _edited_text(line, key)
         return None
 
     def _continue_escape(self, sequence: str) -> None:
@@ -398,7 +399,8 @@ class Keyboard:
             self._pasting = False
 
 
-def _edit(line: str, key: str) -> str:
+def _edited_text(line: str, key: str) -> str:
+    """The line after a key that erases or adds a character."""
     if key in _ERASE:
         return line[:-1]
     if key == _ERASE_LINE:

@@ -23,7 +23,7 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import command_phrases, further_sentences, sample_sentences, work_phrases
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language, language_named
 from dockvoice_protocol.forms.spoken.sentences import replies
-from dockvoice_protocol.records.master import Cells
+from dockvoice_protocol.records.site import Cells
 from edge.config import Engine, Settings
 from edge.ports import Interpreter
 from edge.understand.local.confidence import curves_for

@@ -26,8 +26,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from dockvoice_protocol.config import Name, shipped_directory
+from dockvoice_protocol.config import Name
 from dockvoice_protocol.errors import Misconfigured, StorageFailed, Unavailable, UnreadableInput
+from dockvoice_protocol.plain_file import shipped_directory
 from edge.config import Engine
 
 _Progress = Callable[[str, int, int], None]

@@ -22,8 +22,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from dockvoice_protocol.config import shipped_directory
 from dockvoice_protocol.errors import Misconfigured
+from dockvoice_protocol.plain_file import shipped_directory
 from edge.config import ClientKind
 from edge.understand.remote.client import Client, ServiceAnswer
 from edge.understand.remote.failures import Barred, OurFault

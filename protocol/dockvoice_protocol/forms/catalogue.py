@@ -22,7 +22,7 @@ from types import MappingProxyType
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import Misconfigured, describe_os_error
 from dockvoice_protocol.records import Factor, FieldValue
-from dockvoice_protocol.records.master import (
+from dockvoice_protocol.records.site import (
     LIST,
     OF_RULES,
     OF_UNITS,
@@ -31,9 +31,9 @@ from dockvoice_protocol.records.master import (
     Cells,
     MasterData,
     Row,
-    list_faults,
     split_alternatives,
     unit_faults,
+    value_list_faults,
     word_faults,
 )
 
@@ -188,7 +188,7 @@ def _file_faults(lines: list[_Line], path: Path) -> Iterator[str]:
         yield f"{path}:1: holds no value; give one in each line after the header"
     rows, odd = _parse_rows(lines, path)
     yield from odd
-    yield from (_fault_in_file(path, *fault) for fault in list_faults(rows))
+    yield from (_fault_in_file(path, *fault) for fault in value_list_faults(rows))
 
 
 def _unit_faults(lines: list[_Line], path: Path, known: list[Cells] | None) -> Iterator[str]:
@@ -215,5 +215,5 @@ def _published_faults(one: MasterData) -> Iterator[str]:
         faults = word_faults(rows)
     else:
         # A unit of an unlisted value is ignored: the list and its units are published one after the other.
-        faults = unit_faults(rows, None, one.kind) if one.kind.endswith(OF_UNITS) else list_faults(rows)
+        faults = unit_faults(rows, None, one.kind) if one.kind.endswith(OF_UNITS) else value_list_faults(rows)
     yield from (f"{one.kind}, {where}, column {column}: {told}" for where, column, told in faults)

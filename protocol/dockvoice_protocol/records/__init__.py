@@ -1,7 +1,6 @@
 """Records that both sides share, by subject: readings, sites, receipts. All are frozen values."""
 
 from dockvoice_protocol.hash_chain import INSTANCE
-from dockvoice_protocol.records.master import Converted, Factor
 from dockvoice_protocol.records.reading import (
     DECIMAL_DIGITS,
     SCANNER,
@@ -26,7 +25,9 @@ from dockvoice_protocol.records.site import (
     LOUD_DB,
     NOISY_DB,
     QUIET_DB,
+    Converted,
     ExpectedList,
+    Factor,
     Operator,
     PlaceKind,
     Receipt,
@@ -35,6 +36,6 @@ from dockvoice_protocol.records.site import (
     Roster,
     ShiftChange,
     Shifted,
-    operators_of,
+    make_operators,
 )
 from dockvoice_protocol.trailer_count import ExpectedLine

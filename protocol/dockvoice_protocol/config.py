@@ -1,23 +1,39 @@
-"""Sources of settings: defaults, file, environment and credentials in layers; errors name their origin.
+"""Settings: a TOML file, the environment and systemd credentials become one frozen value, or every fault at once.
 
 Precedence, highest first: the command line, the environment (`DOCKVOICE_DELIVER__MQTT__HOST=…`), credentials (files in
 `$CREDENTIALS_DIRECTORY`, named as the variable is, in lower case), the TOML file, the defaults. A variable or a
 credential names one key; an empty variable counts as unset. A relative path in the file starts at the file's directory,
 since a service's working directory is arbitrary; elsewhere it starts at the working directory.
+
+The first part has the sections that agent and inventory share: names, places, the broker.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from enum import StrEnum
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Self, TypeVar, get_args, get_origin
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, PrivateAttr, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -28,8 +44,144 @@ from pydantic_settings import (
 )
 
 from dockvoice_protocol import plain_file
-from dockvoice_protocol.config.units import Unit, read_secret
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
+from dockvoice_protocol.systemd import Unit, read_secret
+from dockvoice_protocol.terminal.plain_text import LONGEST, is_plain
+
+
+def _require_path(path: object) -> object:
+    # An empty path would be the working directory of a service, or the settings file's own.
+    if path == "":
+        raise ValueError("should name a file or a directory, found nothing")
+    return path
+
+
+Place = Annotated[Path, BeforeValidator(_require_path)]  # A file or a directory.
+
+
+def _require_plain_text(name: str) -> str:
+    if not is_plain(name) or len(name) > LONGEST:
+        raise ValueError(
+            f"letters, digits, marks and blanks are allowed, {LONGEST} at most, no control or invisible characters"
+        )
+    return name
+
+
+Person = Annotated[str, Field(min_length=1), AfterValidator(_require_plain_text)]
+"""An operator's name as it goes on record: plain text by the schemas of events."""
+
+
+class Section(BaseModel):
+    """A table of the settings file: unknown keys are errors, values are frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+LEVEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")  # The name of a site or a device.
+
+
+def _require_topic_level(name: str) -> str:
+    if not LEVEL.fullmatch(name):
+        raise ValueError("letters, digits, - and _ are allowed, a letter or digit first, 63 at most")
+    return name
+
+
+Name = Annotated[str, AfterValidator(_require_topic_level)]
+"""A site, device or client name: an MQTT topic level, so neither `/`, `+` nor `#`."""
+
+
+class MqttVersion(StrEnum):
+    """The MQTT version to use: 5, 3.1.1, or tried in turn."""
+
+    AUTO = "auto"
+    V5 = "5"
+    V311 = "3.1.1"
+
+
+class Mqtt(Section):
+    """Settings of the connection to the broker."""
+
+    host: str = Field("localhost", min_length=1, description="the broker's name or address")
+    port: int = Field(1883, ge=1, le=65535, description="the broker's port; 8883 is usual with TLS")
+    version: MqttVersion = Field(
+        MqttVersion.AUTO, description="auto: MQTT 5, and 3.1.1 where the broker knows no better"
+    )
+    username: str | None = Field(None, min_length=1, description="the broker's user name")
+    password: SecretStr | None = Field(
+        None, min_length=1, description="better given as the credential or variable, not in the file"
+    )
+    tls: bool = Field(False, description="encrypt, and verify the broker's certificate")
+    insecure: bool = Field(
+        False,
+        description="take a link that others can read on the way: no TLS beyond this machine, or a password",
+    )
+    ca_file: Place | None = Field(
+        None, description="authority that signed the broker's certificate; unset: the system's"
+    )
+    certificate_file: Place | None = Field(None, description="the client's certificate, for mutual TLS")
+    key_file: Place | None = Field(None, description="the client's private key, for mutual TLS")
+    keepalive_s: int = Field(15, ge=5, le=3600, description="a dead link is noticed within twice this, seconds")
+    reconnect_maximum_s: float = Field(
+        3, ge=1, le=600, description="longest wait between two tries to connect, seconds"
+    )
+
+    @model_validator(mode="after")
+    def _refuse_ineffective(self) -> Self:
+        """Refuse settings without effect, such as a CA file without TLS: the link would be in the clear."""
+        if not self.tls and (self.ca_file or self.certificate_file or self.key_file):
+            raise ValueError("a certificate file is given, but tls is false; set tls = true")
+        if self.key_file and not self.certificate_file:
+            raise ValueError("key_file is given without certificate_file; give both")
+        if self.password and not self.username:
+            raise ValueError("password is given without username; give both")
+        return self
+
+    @property
+    def exposed(self) -> str | None:
+        """What others on the network could read or forge, in words; None for a private link."""
+        if self.tls:
+            return None
+        if self.password is not None:
+            return "the password goes in the clear"
+        return None if _is_loopback(self.host) else f"all that is said goes to {self.host} in the clear"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.rstrip(".").lower() == "localhost"  # RFC 6761: the name of this machine and of no other
+
+
+def _require_topic_prefix(prefix: str) -> str:
+    # MQTT 5, 4.7: + and # are wildcards, and topics that begin with $ belong to the broker.
+    if not (re.fullmatch(r"[^+#/\s$][^+#/\s]*(/[^+#/\s]+)*", prefix) and is_plain(prefix)):
+        raise ValueError(
+            "topic levels are allowed, joined by one /, without +, #, spaces or control characters, and no $ first"
+        )
+    return prefix
+
+
+Prefix = Annotated[str, AfterValidator(_require_topic_prefix)]  # The first level or levels of every topic.
+
+
+def parse_broker_address(given: str) -> dict[str, str]:
+    """Parse HOST, HOST:PORT, or an IPv6 address in brackets into the settings `host` and `port`.
+
+    Raises Misconfigured for anything else.
+    """
+    parts = urlsplit(f"//{given}")
+    try:
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if not host or parts.netloc != given or parts.username is not None:
+        raise Misconfigured(f"--broker: found {given!r}, allowed is HOST or HOST:PORT, for example localhost:1883")
+    return {"host": host} if port is None else {"host": host, "port": str(port)}
+
+
+# Sources, in layers.
+
 
 Key = tuple[str, ...]  # The way to a key through the tables that hold it: `("deliver", "mqtt", "port")`.
 _SHOWN = 60  # Characters of a wrong value that are repeated: enough to find it, and the message stays one line.
@@ -247,9 +399,9 @@ def load_settings(model: type[_S], path: Path | None, **overrides: Any) -> _S:
     file, variable and key at fault.
     """
     content = _resolve_paths(model, _read_toml(path), path.absolute().parent) if path is not None else {}
-    content = _with_secrets(model, path, content)
+    content = _add_unit_secrets(model, path, content)
     origins = _key_origins(model, path, overrides)
-    keys = dict(_all_keys(model, lambda table: _table_names(table, (content, overrides), origins)))
+    keys = dict(_keys_and_whether_secret(model, lambda table: _table_names(table, (content, overrides), origins)))
     faults = _unknown_variable_faults(keys, origins)
     layers: dict[str, Any] = {**overrides, _BENEATH: content}
     try:
@@ -281,12 +433,12 @@ def _too_deep_faults(origins: _KeyOrigins) -> Iterator[_ConfigFault]:
             continue
 
 
-def _with_secrets(model: type[Layered], path: Path | None, content: dict[str, Any]) -> dict[str, Any]:
-    """The file's content, with the secrets that systemd would pass to the unit that reads the file."""
+def _add_unit_secrets(model: type[Layered], path: Path | None, content: dict[str, Any]) -> dict[str, Any]:
+    """Add to the file's content the secrets that systemd would pass to the unit that reads the file."""
     instance = None if model.unit is None else model.unit.instance(path)
     if model.unit is None or instance is None or os.environ.get("CREDENTIALS_DIRECTORY"):
         return content
-    for key, value in model.unit.secrets(instance):
+    for key, value in model.unit.read_secrets(instance):
         if key[0] in model.model_fields:
             _set_key(content, key, value)
     return content
@@ -342,20 +494,20 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise Misconfigured(f"{path}: is nested too deeply; no key takes such a table") from None
 
 
-def _all_keys(
-    model: type[BaseModel], names: Callable[[Key], Iterable[str]], above: Key = ()
+def _keys_and_whether_secret(
+    model: type[BaseModel], table_names: Callable[[Key], Iterable[str]], above: Key = ()
 ) -> Iterator[tuple[Key, bool]]:
     """Every key of `model` as a path through its tables, with whether it is a secret.
 
-    `names` gives the names of the tables below a key with operator-named tables.
+    `table_names` gives the names of the tables below a key with operator-named tables.
     """
     for name, field in model.model_fields.items():
         here = (*above, name)
         if table := _section_model(field.annotation):
-            yield from _all_keys(table, names, here)
+            yield from _keys_and_whether_secret(table, table_names, here)
         elif table := _named_section_model(field.annotation):
-            for one in names(here):
-                yield from _all_keys(table, names, (*here, one))
+            for one in table_names(here):
+                yield from _keys_and_whether_secret(table, table_names, (*here, one))
         else:
             yield here, _accepts_type(field.annotation, SecretStr)
 
