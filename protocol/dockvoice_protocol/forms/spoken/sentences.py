@@ -58,10 +58,10 @@ AROUND = frozenset(_AROUND.split())
 def vocabulary(form: Form, catalogue: Catalogue) -> frozenset[str]:
     """The words of the form's labels, units and values, and common words around them."""
     begun = {word for said in form.openings.get(OWN_LANGUAGE, ()) for word in said.split()}
-    return AROUND.union(begun, *(_field_words(field, catalogue) for field in form.fields))
+    return AROUND.union(begun, *(_vocabulary_of_field(field, catalogue) for field in form.fields))
 
 
-def _field_words(field: FormField, catalogue: Catalogue) -> set[str]:
+def _vocabulary_of_field(field: FormField, catalogue: Catalogue) -> set[str]:
     named = field.wording(OWN_LANGUAGE)
     said = [*field.labels, *field.units.keys(), *field.units.values(), *value_words(field, catalogue, ENGLISH)]
     said += [*named.counted, *named.zero]
@@ -104,11 +104,11 @@ def value_faults(field: FormField, catalogue: Catalogue) -> Iterator[tuple[str, 
     for value in known:
         if not field.item.allows(value):
             yield value, f"{value!r} breaks the rules of field {field.name!r}; mend one of the two"
-        elif value not in said and not _is_spelt(value, field):
+        elif value not in said and not _can_be_spelt(value, field):
             yield value, f"{value!r} cannot be said as {field.spoken}; give it words in a catalogue's column 'spoken'"
 
 
-def _is_spelt(value: str, field: FormField) -> bool:
+def _can_be_spelt(value: str, field: FormField) -> bool:
     one = not field.spoken.is_letter or len(value) == 1
     said = "".join(character for character in value if character not in SEPARATORS)
     joined = said == value or (field.shape is not None and field.shape.joined(said) == value)

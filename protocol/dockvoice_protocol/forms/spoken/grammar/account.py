@@ -82,7 +82,7 @@ class Account:
         events = tuple(map(self._mark_drop, path.events))
         found = list(events)
         strange = map(_unexplained_event, self._unexplained_tokens(path.cue, events))
-        for more in (*strange, *self._unexplained_in_mentions(events), *self._unbound_events(events)):
+        for more in (*strange, *self._unexplained_in_mentions(events), *self._doubts_about_earlier_values(events)):
             at = next((at for at, one in enumerate(found) if one.end > more.start), len(found))
             found.insert(at, more)
         return path._replace(events=tuple(found))
@@ -109,7 +109,7 @@ class Account:
                 end += 1
             if end > begin:
                 leads = any(one.start == end for one in events)
-                yield from self._left_in_gap(begin, end, naming, leads=leads)
+                yield from self._unexplained_in_gap(begin, end, naming, leads=leads)
             begin = end + 1
 
     def _unexplained_in_mentions(self, events: tuple[ExplanationEvent, ...]) -> Iterator[ExplanationEvent]:
@@ -128,7 +128,9 @@ class Account:
             if not explained & {*range(at, event.basis)} and self._fewest_unexplained(gap):
                 yield ExplanationEvent(Happens.UNMATCHED, event.field, marks="p", start=at, end=event.basis)
 
-    def _left_in_gap(self, begin: int, end: int, naming: list[ExplanationEvent], *, leads: bool) -> tuple[int, ...]:
+    def _unexplained_in_gap(
+        self, begin: int, end: int, naming: list[ExplanationEvent], *, leads: bool
+    ) -> tuple[int, ...]:
         """The fewest tokens of a gap that nothing explains in their place. `leads`: an event follows."""
         before = [one for one in naming if one.end <= begin]
         behind = next((one for one in naming if one.start >= end), None)
@@ -145,7 +147,7 @@ class Account:
             opens=not before,
         )
         left = self._fewest_unexplained(gap)
-        if before and self._is_word(before[-1], begin):
+        if before and self._may_be_ordinary_word(before[-1], begin):
             clause = next((at for at in range(begin, end) if self._spans.tokens[at].pause), end)
             named = self._spans.words[begin - 1] in self._spans.language.alphabet.names
             harmless = ((self._spans.form.terminator,), *(() if named else self._particles))
@@ -161,13 +163,13 @@ class Account:
                 if (left := best.get((at, held))) is None:
                     continue
                 now = _NOTHING if self._spans.tokens[at].pause >= COMMA else held
-                steps = [(at + 1, now, (*left, at)), *((stop, to, left) for stop, to in self._steps(gap, at, now))]
+                steps = [(at + 1, now, (*left, at)), *((stop, to, left) for stop, to in self._gap_steps(gap, at, now))]
                 for stop, to, still in steps:
                     if stop <= gap.end and len(best.get((stop, to), range(gap.end + 1))) > len(still):
                         best[stop, to] = still
         return min((left for (at, _), left in best.items() if at == gap.end), key=len)
 
-    def _steps(self, gap: _Gap, at: int, now: int) -> Iterator[tuple[int, int]]:
+    def _gap_steps(self, gap: _Gap, at: int, now: int) -> Iterator[tuple[int, int]]:
         """The ends of what explains the words from a token on, and what the gap then holds."""
         yield from ((stop, now) for stop in self._phrase_ends(at, self._particles))
         yield from ((stop, _ANNOUNCED) for stop in self._role_ends(at, gap.announcing))
@@ -200,7 +202,7 @@ class Account:
         spoken = self._spans.fields[str(mention.field)].spoken
         return spoken.spelt or spoken.is_letter
 
-    def _is_word(self, mention: ExplanationEvent, end: int) -> bool:
+    def _may_be_ordinary_word(self, mention: ExplanationEvent, end: int) -> bool:
         """Whether a letter may be a word of the words directly behind it: "dock be careful"."""
         if mention.happens is not Happens.MENTION or not self._spans.fields[str(mention.field)].spoken.is_letter:
             return False
@@ -210,7 +212,7 @@ class Account:
 
     # Cues.
 
-    def _unbound_events(self, events: tuple[ExplanationEvent, ...]) -> Iterator[ExplanationEvent]:
+    def _doubts_about_earlier_values(self, events: tuple[ExplanationEvent, ...]) -> Iterator[ExplanationEvent]:
         """Cues and withdrawn numbers that may belong to a value before them: "12 units, 11 actually, dock B"."""
         for at, event in enumerate(events):
             before = [one for one in events[:at] if one.happens is Happens.MENTION]
@@ -222,7 +224,7 @@ class Account:
                 yield ExplanationEvent(
                     Happens.UNMATCHED, next(behind, None), marks="p", start=event.start, end=event.end
                 )
-            if event.happens is Happens.MENTION and self._is_unbound(event, before):
+            if event.happens is Happens.MENTION and self._rejects_another_field(event, before):
                 yield ExplanationEvent(Happens.UNMATCHED, marks="p", start=event.cue[0], end=event.cue[1])
 
     def _may_correct(
@@ -230,16 +232,16 @@ class Account:
     ) -> bool:
         """Whether a withdrawn number may replace a value before it, whose field is not mentioned next."""
         corrected = next((one.field for one in behind if one.happens is Happens.MENTION), None)
-        return any(self._fits(one, slip.value) for one in before if one.field != corrected)
+        return any(self._may_be_other_value(one, slip.value) for one in before if one.field != corrected)
 
-    def _fits(self, mention: ExplanationEvent, value: FieldValue | None) -> bool:
+    def _may_be_other_value(self, mention: ExplanationEvent, value: FieldValue | None) -> bool:
         """Whether a bare value may be another value of a mentioned field."""
         field = self._spans.fields[str(mention.field)]
         if field.spoken.spelt:
             return field.item.is_usual(str(value)) and len(str(value)) == len(str(mention.value))
         return field.has_type(value) if value is not None else False
 
-    def _is_unbound(self, event: ExplanationEvent, before: list[ExplanationEvent]) -> bool:
+    def _rejects_another_field(self, event: ExplanationEvent, before: list[ExplanationEvent]) -> bool:
         """Whether a mention's cue rejects a value before it, of another field: "742, wrong, twelve units"."""
         cue, rejections = self._words_between(*event.cue), self._spans.language.words["rejections"]
         if "c" not in event.marks or event.field in self._held:

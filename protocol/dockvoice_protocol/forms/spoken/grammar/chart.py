@@ -54,9 +54,9 @@ class _UnmatchedWords:
         self._events_of_unmatched: dict[tuple[int, str | None], ExplanationEvent] = {}
         self._known: dict[tuple[int, bool], bool] = {}
 
-    def go(self, path: Path, at: int) -> None:
+    def step_over(self, path: Path, at: int) -> None:
         """Take all steps over words without a field that begin at a token."""
-        if self._is_named(at):
+        if self._begins_slip_or_remark(at):
             self._step_over_slip(path, at)
             self._step_over_preposition(path, at)
             for end in self._remarks.ends(at):
@@ -64,29 +64,29 @@ class _UnmatchedWords:
         self._step_over_number(path, at)
         self._step_over_unmatched(path, at)
 
-    def _is_named(self, at: int) -> bool:
+    def _begins_slip_or_remark(self, at: int) -> bool:
         """Whether a slip, a remark or a word that sounds like a link begins at a token."""
         if (known := self._named.get(at)) is None:
             sounds = self._words[at] in self._spans.lexicon.sounding_like
-            known = self._named[at] = sounds or bool(self._spans.slips(at) or self._remarks.ends(at))
+            known = self._named[at] = sounds or bool(self._spans.withdrawn_values(at) or self._remarks.ends(at))
         return known
 
     def _step_over_slip(self, path: Path, at: int) -> None:
         """Step over a value and the cue that withdraws it."""
-        for stop, event in self._spans.slips(at):
+        for stop, event in self._spans.withdrawn_values(at):
             crowded = isinstance(event.value, int) and path.state is Place.SAID and not self._tokens[at].pause
             cost = weights.SLIP + event.cost + (weights.ELSEWHERE if crowded else 0.0)
-            slipped = self._queue.opened(path).adding(event)
+            slipped = self._queue.with_label_closed(path).adding(event)
             # "Doce no quince" may correct or deny.
             denies = tuple(self._words[event.end : stop]) in self._nots and self._spans.goes_straight_on(stop)
-            self._queue.go(
+            self._queue.continue_at(
                 slipped, stop, cost, pending="ch" if denies else "c", state=Place.BETWEEN, cue=(event.end, stop)
             )
 
     def _step_over_number(self, path: Path, at: int) -> None:
         """Step over a number without a field."""
         for event in self._numbers_at(at):
-            self._queue.continue_with(self._queue.opened(path), event, weights.LOOSE, state=Place.BETWEEN)
+            self._queue.continue_with(self._queue.with_label_closed(path), event, weights.LOOSE, state=Place.BETWEEN)
 
     def _numbers_at(self, at: int) -> list[ExplanationEvent]:
         """The longest and the shortest number that begins at a token."""
@@ -104,10 +104,10 @@ class _UnmatchedWords:
             # Behind "742" a model writes a further digit in figures; among number words it is hardly ever a "to".
             written = at > 0 and len(self._words[at - 1]) > 1 and self._words[at - 1].isdigit()
             if places and written and not self._tokens[at + 1].pause:
-                self._queue.go(self._queue.opened(path), at + 1, weights.HOMOPHONE, **path.between)
+                self._queue.continue_at(self._queue.with_label_closed(path), at + 1, weights.HOMOPHONE, **path.between)
 
     def _step_over_remark(self, path: Path, at: int, end: int) -> None:
-        path = self._queue.opened(path)
+        path = self._queue.with_label_closed(path)
         # Directly behind digits, the figures of a remark may belong to them.
         spelt = path.state is Place.SAID and self._fields[str(path.field)].spoken.spelt
         named = sum(not self._numbers.begins(inside) for inside in range(at, end))
@@ -115,7 +115,7 @@ class _UnmatchedWords:
             path = path.adding(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=end))
         if named < end - at and self._spans.goes_straight_on(end):
             path = path.adding(ExplanationEvent(Happens.ASIDE, start=at, end=end))
-        self._queue.go(path, end, weights.ASIDE + path.interrupted, **path.between)
+        self._queue.continue_at(path, end, weights.ASIDE + path.interrupted, **path.between)
 
     def _step_over_unmatched(self, path: Path, at: int) -> None:
         """Step over an unexplained word."""
@@ -123,7 +123,7 @@ class _UnmatchedWords:
         field = path.field if path.state is Place.LABELLED else None
         further = last is not None and last.happens is Happens.UNMATCHED and last.end == at
         cost = weights.FURTHER_UNMATCHED if further else weights.UNMATCHED
-        known = self._is_known(path, at)
+        known = self._has_meaning(path, at)
         self._queue.continue_with(path, self._unmatched_event(at, field), weights.KNOWN_UNMATCHED if known else cost)
 
     def _unmatched_event(self, at: int, field: str | None) -> ExplanationEvent:
@@ -140,7 +140,7 @@ class _UnmatchedWords:
             )
         return known
 
-    def _is_known(self, path: Path, at: int) -> bool:
+    def _has_meaning(self, path: Path, at: int) -> bool:
         """Whether a word has a meaning here: in the form, as a number, or as a letter of a code."""
         code = path.state is Place.LABELLED and self._fields[str(path.field)].spoken.is_code
         if (known := self._known.get((at, code))) is None:
@@ -172,16 +172,18 @@ class _AnswerCheck:
         self._answers = answers
         self._needed = {field.name for field in spans.form.fields if field.required}
 
-    def judged(self, events: tuple[ExplanationEvent, ...]) -> tuple[ExplanationEvent, ...]:
+    def mark_strange_mentions(self, events: tuple[ExplanationEvent, ...]) -> tuple[ExplanationEvent, ...]:
         """The events, with the mark `s` on mentions beside words that are no part of an answer."""
         said = {event.field for event in events if event.happens is Happens.MENTION}
         answers = self._answers and not self._needed <= said
         return tuple(
-            event._replace(marks=marked(event.marks, "s")) if self._is_strange(events, at, answers) else event
+            event._replace(marks=marked(event.marks, "s"))
+            if self._has_strange_words_beside(events, at, answers)
+            else event
             for at, event in enumerate(events)
         )
 
-    def _is_strange(self, events: tuple[ExplanationEvent, ...], at: int, answers: bool) -> bool:
+    def _has_strange_words_beside(self, events: tuple[ExplanationEvent, ...], at: int, answers: bool) -> bool:
         """Whether a mention has words beside it that are invalid in an answer."""
         event = events[at]
         if event.happens is not Happens.MENTION or "a" in event.marks or not (answers or "b" in event.marks):
@@ -244,10 +246,10 @@ def explanations(
     """
     growth = _Growth(spans, asked, held or {}, correcting=correcting)
     budget = weights.BUDGET
-    while not (found := growth.within(budget)) and growth.left >= 0 and budget < weights.LARGEST_BUDGET:
+    while not (found := growth.explanations_within(budget)) and growth.left >= 0 and budget < weights.LARGEST_BUDGET:
         budget += weights.RAISE
     if found and (enough := found[0].cost + weights.RIVALRY) > budget:
-        found = growth.within(enough)
+        found = growth.explanations_within(enough)
     return found
 
 
@@ -273,7 +275,7 @@ class _Growth:
         """Remaining number of partial explanations that may grow; below 0, the search has failed for good."""
         self._queue.add(0, Path(0.0, Place.START, None, "c" if correcting else "", None, (), Story(), 0))
 
-    def within(self, budget: float) -> list[Path]:
+    def explanations_within(self, budget: float) -> list[Path]:
         """The complete explanations within the budget, the cheapest first; the budget must never shrink."""
         self._queue.budget = budget
         for at in self._queue.due():
@@ -284,17 +286,17 @@ class _Growth:
             for path in growing:
                 if at < len(self._tokens):
                     self._take_steps(path, at)
-                elif (ended := self._as_complete(path)) is not None:
+                elif (ended := self._complete(path)) is not None:
                     self._ends.append(ended)
         return sorted((path for path in self._ends if path.cost <= budget), key=_by_cost)
 
     def _paths_growing_at(self, at: int) -> list[Path]:
         """The paths at a token that grow now, including those whose spelt value ends here."""
         if ends_word(self._tokens, at):
-            for path in self._queue.spelling(at):
-                for closed in self._mentions.spelt(path, at):
+            for path in self._queue.spelling_paths(at):
+                for closed in self._mentions.finish_spelling(path, at):
                     self._queue.add(at, closed)
-        return self._queue.growing(at)
+        return self._queue.take_growing_paths(at)
 
     def _take_steps(self, path: Path, at: int) -> None:
         """Take all steps of a path at a token."""
@@ -303,24 +305,24 @@ class _Growth:
             return
         if self._tokens[at].inner:
             return
-        self._phrases.go(path, at)
+        self._phrases.step_over_phrases(path, at)
         if path.state is Place.LABELLED:
             self._mentions.step_over_value(path, str(path.field), at, 0.0, "")
         else:
-            self._mentions.step_over_bare(path, at)
-        for count in self._counts.at(at):
-            self._counted.say(path, count, at)
-        self._unmatched.go(path, at)
+            self._mentions.step_over_unlabelled_value(path, at)
+        for count in self._counts.counts_at(at):
+            self._counted.step_over_count(path, count, at)
+        self._unmatched.step_over(path, at)
 
-    def _as_complete(self, path: Path) -> Path | None:
+    def _complete(self, path: Path) -> Path | None:
         """The path as a complete explanation; None where it ends inside a value."""
         if path.spelling is not None:
             return None
         if path.state is Place.LABELLED:
-            if self._spans.says_value(str(path.field), path.since):
+            if self._spans.is_only_value_from(str(path.field), path.since):
                 return None  # "Sealed" at the end is a value, and no label without one.
             # No cost of a false start in addition: its value may follow in the next utterance.
-            path = self._queue.opened(path)._replace(cost=path.cost + weights.LAST_LABEL)
+            path = self._queue.with_label_closed(path)._replace(cost=path.cost + weights.LAST_LABEL)
         unitless = {event.field for event in path.events if "u" in event.marks}
         if any(event.field in unitless and "u" not in event.marks for event in path.events):
             # A count with its unit makes a count without one unlikely.
@@ -329,7 +331,7 @@ class _Growth:
             path = path.adding(
                 ExplanationEvent(Happens.DANGLING, path.field, start=len(self._tokens), end=len(self._tokens))
             )
-        return self._account.add_unexplained(path._replace(events=self._answers.judged(path.events)))
+        return self._account.add_unexplained(path._replace(events=self._answers.mark_strange_mentions(path.events)))
 
 
 def _by_cost(path: Path) -> tuple[float, list[tuple[int, int]]]:

@@ -246,7 +246,7 @@ class PathQueue:
             if column.cheapest <= self.budget:
                 yield at
 
-    def spelling(self, at: int) -> list[Path]:
+    def spelling_paths(self, at: int) -> list[Path]:
         """The paths at a token that are within the budget and inside a spelt value."""
         column = self._columns[at]
         budget, later, column.later = self.budget, column.later, []
@@ -259,7 +259,7 @@ class PathQueue:
                 self.add(at, _next_path(one.path, one.event, one.cost, one.changes))
         return [path for path in column.waiting.values() if path.spelling is not None and path.cost <= budget]
 
-    def growing(self, at: int) -> list[Path]:
+    def take_growing_paths(self, at: int) -> list[Path]:
         """Remove and return the paths at a token that grow now: those inside a value first, each kind by cost."""
         column = self._columns[at]
         most = min(self.budget, column.dearest)
@@ -277,15 +277,15 @@ class PathQueue:
         between, inside = (sorted(kind, key=_COST) for kind in growing)
         return [*inside, *between]
 
-    def go(self, path: Path, end: int, cost: float, **changes: Unpack[_Changes]) -> None:
+    def continue_at(self, path: Path, end: int, cost: float, **changes: Unpack[_Changes]) -> None:
         """Continue a path at the token `end`."""
-        self._continue_path(path, None, end, path.cost + cost, changes)
+        self._add_or_postpone_step(path, None, end, path.cost + cost, changes)
 
     def continue_with(self, path: Path, event: ExplanationEvent, cost: float, **changes: Unpack[_Changes]) -> None:
         """Continue a path behind an event."""
-        self._continue_path(path, event, event.end, path.cost + cost, changes)
+        self._add_or_postpone_step(path, event, event.end, path.cost + cost, changes)
 
-    def _continue_path(
+    def _add_or_postpone_step(
         self, path: Path, event: ExplanationEvent | None, end: int, cost: float, changes: _Changes
     ) -> None:
         column = self._columns[end]
@@ -297,7 +297,7 @@ class PathQueue:
             column.later.append(_Later(cost, path, event, changes))
             column.cheapest = min(column.cheapest, cost)
 
-    def opened(self, path: Path, cost: float = weights.FALSE_START) -> Path:
+    def with_label_closed(self, path: Path, cost: float = weights.FALSE_START) -> Path:
         """The path; behind a label without a value, with the LABEL event and its cost."""
         if path.state is not Place.LABELLED:
             return path

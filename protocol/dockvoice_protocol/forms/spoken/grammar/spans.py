@@ -137,7 +137,7 @@ class _Numbers:
         """The ends of phrases such as "below zero" that begin at a token."""
         yield from ends(self._words, at, self._table["decimals"]["below"])
 
-    def proofs(self, check: str, at: int) -> Iterator[int]:
+    def check_ends(self, check: str, at: int) -> Iterator[int]:
         """The ends of the check word or check digits that begin at a token."""
         words = tuple(check.split())
         if tuple(self._words[at : at + len(words)]) == words:
@@ -228,10 +228,11 @@ class Spans:
         And except in a sentence with the form's own opening: "can i get twelve units?".
         """
         return any(
-            token.asks and not self._only_checks(at) and not _is_begun(self, at) for at, token in enumerate(self.tokens)
+            token.asks and not self._is_attention_check(at) and not _is_begun(self, at)
+            for at, token in enumerate(self.tokens)
         )
 
-    def _only_checks(self, at: int) -> bool:
+    def _is_attention_check(self, at: int) -> bool:
         """Whether a remark that only asks for attention ends at the token; not "right?" or another word for yes."""
         yes = self.language.commands["yes"]
         return any(
@@ -241,7 +242,7 @@ class Spans:
             if (said := tuple(self.words[start : match.end]))
         )
 
-    def is_said_of(self, start: int, at: int) -> bool:
+    def follows_adjective(self, start: int, at: int) -> bool:
         """Whether an adjective precedes a token directly or by links, as the subject of it: "light is broken".
 
         Only the words from `start` on are examined.
@@ -321,7 +322,7 @@ class Spans:
         """The values of a yes-or-no field without its label at a token: "sealed"."""
         return (one for one in kind_of(field).unlabelled(field, at, self) if ends_word(self.tokens, one[0]))
 
-    def begins_bare(self, at: int) -> bool:
+    def begins_unlabelled_value(self, at: int) -> bool:
         """Whether a value that needs no label begins at a token: "wet", "not sealed", "minus eighteen"."""
         if any(match.role is Role.VALUE for match in self.matches[at]):
             return True
@@ -330,7 +331,7 @@ class Spans:
             True for field in self.form.fields if field.spoken.measures for _ in self.below_zero(at)
         )
 
-    def says_value(self, name: str, at: int) -> bool:
+    def is_only_value_from(self, name: str, at: int) -> bool:
         """Whether all words from a token on, except a final remark, are a value of a field without its label."""
         field = self.fields[name]
         if field.spoken.answers:
@@ -342,7 +343,7 @@ class Spans:
         remarks = (one.end for one in self.matches[at] if one.role is Role.TAIL) if at < self.size else (at,)
         return self.size in remarks
 
-    def slips(self, at: int) -> list[tuple[int, ExplanationEvent]]:
+    def withdrawn_values(self, at: int) -> list[tuple[int, ExplanationEvent]]:
         """Values at a token that a directly following cue withdraws, each with the end of the cue."""
         if (known := self._slips.get(at)) is None:
             paused: list[tuple[int, str | int, float]] = [

@@ -185,8 +185,8 @@ class _Reader:
         self._numerals = numerals
         self._said = said
         self._label = label
-        self._ordinals = _by_first_word(said["ordinals"])
-        self._month_words = _by_first_word(said["months"])
+        self._ordinals = _index_by_first_word(said["ordinals"])
+        self._month_words = _index_by_first_word(said["months"])
         # Each word is reached in several ways.
         self._numbers = cache(lambda at: tuple(self._read_numbers(at)))
         self._full_years = cache(lambda at: tuple(self._read_full_years(at)))
@@ -230,7 +230,7 @@ class _Reader:
     def label_digits(self, at: int) -> Iterator[_Found]:
         """Six or eight digits in the label's order."""
         for end, text, cost in digit_strings(self._words, at, self._numerals, _EIGHT):
-            if len(text) in {_SIX, _EIGHT} and (day := _from_digits(text, self._label)):
+            if len(text) in {_SIX, _EIGHT} and (day := _date_from_digits(text, self._label)):
                 yield end, day, cost
 
     def pieces(self, at: int) -> Iterator[_Found]:
@@ -341,7 +341,7 @@ class _Reader:
 _MONTHS = range(1, 13)
 
 
-def _by_first_word(names: Sequence[Sequence[str]]) -> Mapping[str, Sequence[tuple[Phrase, int]]]:
+def _index_by_first_word(names: Sequence[Sequence[str]]) -> Mapping[str, Sequence[tuple[Phrase, int]]]:
     """The names of the numbers from 1 on, with their numbers, by first word."""
     found: dict[str, list[tuple[Phrase, int]]] = {}
     for number, ways in enumerate(names, start=1):
@@ -352,7 +352,7 @@ def _by_first_word(names: Sequence[Sequence[str]]) -> Mapping[str, Sequence[tupl
 
 def _dates_in_figures(word: str, end: int, label: Label) -> Iterator[_Found]:
     """A date in figures: "05/03/2027", "5.3.27", "2027-03-05", and a month with its year, "03/2027"."""
-    if word.isdigit() and len(word) in {_SIX, _EIGHT} and (day := _from_digits(word, label)):
+    if word.isdigit() and len(word) in {_SIX, _EIGHT} and (day := _date_from_digits(word, label)):
         yield end, day, 0.0
     if (parts := _WRITTEN.fullmatch(word)) is None:
         return
@@ -364,7 +364,7 @@ def _dates_in_figures(word: str, end: int, label: Label) -> Iterator[_Found]:
             yield end, day, 0.0
     elif len(first) <= _TWO and len(third) in {_TWO, _FOUR}:
         padded = [first.zfill(_TWO), second.zfill(_TWO), third if len(third) == _FOUR else third.zfill(_TWO)]
-        if day := _from_digits("".join(padded), label):
+        if day := _date_from_digits("".join(padded), label):
             yield end, day, 0.0
 
 
@@ -377,7 +377,7 @@ def _month_in_figures(first: str, second: str, end: int, label: Label) -> Iterat
         yield end, last, _NO_DAY
 
 
-def _from_digits(text: str, label: Label) -> date | None:
+def _date_from_digits(text: str, label: Label) -> date | None:
     """Six or eight digits in the label's order; day 00 is the end of the month, where the label allows it."""
     full = len(text) == _EIGHT
     long = _FOUR if full else _TWO
