@@ -14,7 +14,7 @@ from dockvoice_protocol.config import shipped_directory
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import further_sentences, sample_sentences
+from dockvoice_protocol.forms.spoken import sample_sentences, sentences_with_further_words
 from dockvoice_protocol.forms.spoken.sentences import replies
 from edge.understand.local import factory
 from edge.understand.local.factory import KEPT, load_sentences
@@ -135,6 +135,6 @@ def test_those_unused_for_longest_are_removed(form: Form, catalogue: Catalogue, 
 
 def test_words_that_a_form_has_besides_its_own_are_expected_apart(catalogue: Catalogue) -> None:
     counting = load_forms(shipped_directory("schemas") / "forms")["cycle-count"]
-    said = further_sentences(counting, catalogue)
+    said = sentences_with_further_words(counting, catalogue)
     assert all(any(word in f" {one} " for one in said) for word in (" rack ", " nothing there ", " good ", " pcs "))
     assert not any("rack" in one.split() for one in sample_sentences(counting, catalogue, count=200))

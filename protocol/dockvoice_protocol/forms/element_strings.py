@@ -90,16 +90,16 @@ class _Faulty(Exception):
 
 
 def parse_element_strings(
-    text: str, *, named: bool = True, separators_sent: bool = False
+    text: str, *, symbology_sent: bool = True, separators_sent: bool = False
 ) -> tuple[Element, ...] | ScanFault:
     """The element strings of one code, in its order, or its fault.
 
-    `named`: the scanner prefixes the symbology identifier; a code without one is not of GS1. `separators_sent`: the
-    scanner is known to send separators. Otherwise a text without any may lack them, and is refused where it is
-    ambiguous without them.
+    `symbology_sent`: the scanner prefixes the symbology identifier; a code without one is not of GS1.
+    `separators_sent`: the scanner is known to send separators. Otherwise a text without any may lack them, and is
+    refused where it is ambiguous without them.
     """
     try:
-        return _parse_parts(_strip_symbology(text, named=named), separators_sent=separators_sent)
+        return _parse_parts(_strip_symbology(text, symbology_sent=symbology_sent), separators_sent=separators_sent)
     except _Faulty as found:
         return found.fault
 
@@ -120,14 +120,14 @@ def is_whole_month(value: str) -> bool:
     return _date_parts(value)[2] == 0
 
 
-def _strip_symbology(text: str, *, named: bool) -> str:
+def _strip_symbology(text: str, *, symbology_sent: bool) -> str:
     if not text:
         raise _Faulty(ScanFault.EMPTY)
     if text.startswith("]"):
         if text[:_SYMBOLOGY_CHARACTERS] not in _SYMBOLOGIES:
             raise _Faulty(ScanFault.OTHER_CODE)
         return text[_SYMBOLOGY_CHARACTERS:]
-    if named:
+    if symbology_sent:
         raise _Faulty(ScanFault.NO_SYMBOLOGY)
     return text
 

@@ -507,7 +507,7 @@ def _is_reserved(language: Language, word: str, *, spells: bool) -> bool:
 
 
 def _opening_faults(fields: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
-    """Openings of entries that have another meaning."""
+    """Faults of the form's openings: of each that holds words with another meaning, or is a command."""
     voice, others = schema.get("x-voice"), schema.get("x-languages")
     listed = {OWN_LANGUAGE: ("#/x-voice/openings", voice)}
     for code, told in others.items() if isinstance(others, dict) else ():

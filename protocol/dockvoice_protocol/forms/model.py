@@ -374,7 +374,7 @@ class FormField:
             return ""
         return next(iter(self.units.items()), ("", ""))[value == 1]
 
-    def to_text(self, value: FieldValue) -> str:
+    def _to_text(self, value: FieldValue) -> str:
         """A value as text: `7 4 2`, `52.5`, `2027-03-05`, `yes`, `A 1 and A 2`."""
         match value:
             case bool():
@@ -383,13 +383,13 @@ class FormField:
             case int() | float():
                 return format_number(value)
             case tuple():
-                return " and ".join(self.to_text(one) for one in value)
+                return " and ".join(self._to_text(one) for one in value)
             case str():
                 return " ".join(value) if self.spoken.spelt else value
 
     def read_back(self, value: FieldValue, code: FieldValue | None = None) -> str:
         """The value formatted by the readback template: `pallet 7 4 2`, `12 units`, `dock B`; `code`: its unit's."""
-        return self.readback.format(value=self.to_text(value), unit=self.unit(value, code)).strip()
+        return self.readback.format(value=self._to_text(value), unit=self.unit(value, code)).strip()
 
 
 @dataclass(frozen=True, eq=False)

@@ -69,7 +69,7 @@ def with_published_words(form: Form, words: Iterable[Cells], catalogue: Catalogu
     return form_from_schema(schema, form.name, f"form {form.name!r} with the words published")
 
 
-def with_words(forms: Iterable[Form], catalogue: Catalogue) -> tuple[Form, ...]:
+def with_catalogue_words(forms: Iterable[Form], catalogue: Catalogue) -> tuple[Form, ...]:
     """The forms, each with the catalogue's words for it, checked against the catalogue's values.
 
     Raises Misconfigured.

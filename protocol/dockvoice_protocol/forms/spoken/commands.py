@@ -173,7 +173,7 @@ def _is_concatenation(said: Phrase, phrases: frozenset[Phrase]) -> bool:
     return len(said) in reached and bool(said)
 
 
-def chosen(words: Sequence[Word], language: Language = ENGLISH) -> int | None:
+def chosen_position(words: Sequence[Word], language: Language = ENGLISH) -> int | None:
     """The index, 0 or 1, of the value that the utterance chooses by position: "the first one"; None for neither.
 
     A bare number, "two", chooses none: it may be a value.

@@ -245,7 +245,7 @@ def sample_sentences(form: Form, catalogue: Catalogue, count: int = _COUNT, seed
     return tuple(next(endless).text for _ in range(count))
 
 
-def further_sentences(form: Form, catalogue: Catalogue, seed: int = _SEED) -> tuple[str, ...]:
+def sentences_with_further_words(form: Form, catalogue: Catalogue, seed: int = _SEED) -> tuple[str, ...]:
     """Sentences with a form's further English words (`x-languages`), which not every recogniser knows."""
     random = Random(seed)  # noqa: S311 - sampling, not secrecy
     return tuple(
@@ -415,7 +415,7 @@ def jsgf(form: Form, catalogue: Catalogue, commands: Sequence[str] = ()) -> str:
     name = form.name.replace("-", "_")
     rules = {**_NUMBERS, "cue": _alternatives_rule(_CUES)}
     for field in form.fields:
-        rules |= kind_of(field).rules()
+        rules |= kind_of(field).jsgf_rules()
         rules |= {} if field.spoken.by_unit else _field_rules(field, catalogue)
     rules["mention"] = " | ".join(f"<{one.name}>" for one in form.fields if not one.spoken.by_unit)
     # One loop, not a sequence of mentions: each copy of the number rules would cost the decoder as much again.

@@ -179,7 +179,7 @@ class _AnswerCheck:
         self._needed = {field.name for field in spans.form.fields if field.required}
 
     def mark_strange_mentions(self, events: tuple[ExplanationEvent, ...]) -> tuple[ExplanationEvent, ...]:
-        """The events, with the mark `s` on mentions beside words that are no part of an answer."""
+        """A copy of the events, with the mark `s` on mentions beside words that are no part of an answer."""
         said = {event.field for event in events if event.happens is Happens.MENTION}
         answers = self._answers and not self._needed <= said
         return tuple(
@@ -413,7 +413,7 @@ class _UnexplainedWords:
         return spoken.spelt or spoken.is_letter
 
     def _may_be_ordinary_word(self, mention: ExplanationEvent, end: int) -> bool:
-        """Whether a letter may be a word of the words directly behind it: "dock be careful"."""
+        """Whether a letter may be an ordinary word of the phrase directly behind it: "dock be careful"."""
         if mention.happens is not Happens.MENTION or not self._spans.fields[str(mention.field)].spoken.is_letter:
             return False
         word = self._spans.words[end - 1]
@@ -423,7 +423,7 @@ class _UnexplainedWords:
     # Cues.
 
     def _doubts_about_earlier_values(self, events: tuple[ExplanationEvent, ...]) -> Iterator[ExplanationEvent]:
-        """Cues and withdrawn numbers that may belong to a value before them: "12 units, 11 actually, dock B"."""
+        """Events for cues and withdrawn numbers that may correct an earlier value: "12 units, 11 actually, dock B"."""
         for at, event in enumerate(events):
             before = [one for one in events[:at] if one.happens is Happens.MENTION]
             if event.happens is Happens.SLIP and self._may_correct(event, before, events[at + 1 :]):

@@ -206,10 +206,10 @@ class UnitCounts:
                     yield from self._counts_with_unit(end, (value, other), cost + more + weights.OTHER, marks)
 
     def _counts_with_unit(
-        self, at: int, values: tuple[FieldValue, ...], cost: float, marks: str
+        self, number_end: int, values: tuple[FieldValue, ...], cost: float, marks: str
     ) -> Iterator[_UnitCount]:
-        """The counts with a number that ends at `at`, by the units behind it, with adjectives between."""
-        reached = [(at, cost, marks)]
+        """The counts with a number that ends there, by the units behind it, with adjectives between."""
+        reached = [(number_end, cost, marks)]
         while reached:
             here, so_far, so_marked = reached.pop()
             if not self._is_word_start(here):
@@ -223,7 +223,7 @@ class UnitCounts:
                     yield _UnitCount(match.end, self._measured, values, so_far, marked(so_marked, "s"))
                 elif (dearer := _BEFORE_UNITS.get(match.role)) is not None:
                     reached.append((match.end, so_far + dearer[0], marked(so_marked, *dearer[1])))
-            if here == at and self._is_strange(here):
+            if here == number_end and self._is_strange(here):
                 reached.append((here + 1, so_far + weights.UNMATCHED_ADJECTIVE, marked(so_marked, "s")))
 
     def _may_have_unit(self, value: FieldValue | None, at: int, unit: Match) -> bool:

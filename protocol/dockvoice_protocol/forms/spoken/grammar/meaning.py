@@ -346,7 +346,7 @@ class _Loose:
         for one in reversed(loose):
             self._end[one.start] = self._end.get(one.end, one.end)
 
-    def around(self, event: ExplanationEvent) -> tuple[int, int]:
+    def run_around(self, event: ExplanationEvent) -> tuple[int, int]:
         """The start and end of an event together with the runs that touch it."""
         return self._begin.get(event.start, event.start), self._end.get(event.end, event.end)
 
@@ -417,7 +417,7 @@ class _MeaningBuilder:
 
     def _marked_as_remark(self, event: ExplanationEvent) -> ExplanationEvent:
         """An event without a field, marked `r` as part of a remark: unmatched words behind a comma, "stop two"."""
-        start, _ = self._loose.around(event)
+        start, _ = self._loose.run_around(event)
         remark = self._tokens[start].pause >= COMMA and not self._loose.holds_number(start, start + 1)
         return event._replace(marks=marked(event.marks, "r")) if remark else event
 
@@ -432,7 +432,7 @@ class _MeaningBuilder:
         self.said_of(name).add_mention(event, self._slip_before(at, event))
 
     def _slip_before(self, at: int, event: ExplanationEvent) -> ExplanationEvent | None:
-        """The bare number that a mention corrects, as a value of the field; an id gets its leading zeros."""
+        """The bare number directly before a mention, which that corrects, as a value of its field; None for none."""
         of = self._form[str(event.field)]
         # The event of a unit precedes that of its count, at the same tokens.
         before = next((one for one in reversed(self._events[:at]) if one.start != event.start), None)
@@ -471,7 +471,7 @@ class _MeaningBuilder:
         return self._nearest_fields(event, before, after)
 
     def _nearest_fields(self, event: ExplanationEvent, before: ExplanationEvent, after: ExplanationEvent) -> list[str]:
-        start, end = self._loose.around(event)
+        start, end = self._loose.run_around(event)
         paused_before = self._tokens[start].pause > 0
         paused_after = end < len(self._tokens) and self._tokens[end].pause > 0
         # A count behind its label has no unit that ends it.

@@ -415,7 +415,7 @@ class Mentions:
         if path.state is Place.START and self._put is not None and leads_to_place(self._spans, at):
             self.step_over_value(path, self._put, at, weights.ASKED, "")
         if not path.pending.strip("hnx"):
-            for end, name, code, cost in self._spans.codes(at):
+            for end, name, code, cost in self._spans.place_codes(at):
                 self.add(path, at, end, name, code, cost + weights.ASKED, "a" if name in path.story.said else "")
 
     def may_be_bare(self, path: Path, name: str, *, alone: bool) -> bool:

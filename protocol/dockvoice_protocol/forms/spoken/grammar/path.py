@@ -247,7 +247,7 @@ class PathQueue:
                 yield at
 
     def spelling_paths(self, at: int) -> list[Path]:
-        """The paths at a token that are within the budget and inside a spelt value."""
+        """Take the postponed steps that the budget now allows; return the paths at a token inside a spelt value."""
         column = self._columns[at]
         budget, later, column.later = self.budget, column.later, []
         for one in later:
@@ -298,7 +298,7 @@ class PathQueue:
             column.cheapest = min(column.cheapest, cost)
 
     def with_label_closed(self, path: Path, cost: float = weights.FALSE_START) -> Path:
-        """The path; behind a label without a value, with the LABEL event and its cost."""
+        """The path, whose open label without a value, if any, becomes a LABEL event at this cost."""
         if path.state is not Place.LABELLED:
             return path
         event = ExplanationEvent(Happens.LABEL, path.field, start=path.since, end=path.since + 1)

@@ -260,7 +260,7 @@ class SmallWords:
     # Fields.
 
     def _step_over_label(self, path: Path, match: Match, at: int) -> None:
-        """A label; "number", which may also follow a label, counts only where a clause begins: no "phone number"."""
+        """Step over a label; "number", which may also follow one, counts only where a clause begins: no "phone number"."""
         named = self._fields[match.field].identifier
         if named and tuple(self._words[at : match.end]) in self._language.words["within"]:
             begins = (path.state is Place.START and not path.events) or self._tokens[at].pause >= weights.COMMA
@@ -354,7 +354,7 @@ class SmallWords:
         self._queue.continue_with(path, ExplanationEvent(relates, start=at, end=match.end), cost, **path.between)
 
     def _step_over_word_after_label(self, path: Path, match: Match, at: int) -> None:
-        """Step over a small word between a label, or a question, and the value."""
+        """Step over a small word between the label and its value, or before the answer to a question."""
         labelled = path.state is Place.LABELLED
         expected = path.field if labelled else self._asked
         answers = expected is not None and (labelled or path.state is Place.START)
@@ -362,7 +362,7 @@ class SmallWords:
             self._queue.continue_at(path, match.end, weights.WITHIN)
 
     def _ends_unfinished(self, path: Path, match: Match, at: int) -> bool:
-        """Whether the sentence ends with a word that should continue it: "dock B and", German "Tor B ist zu"."""
+        """Whether the utterance ends with a word that should lead on: "dock B and", German "Tor B ist zu"."""
         if match.end < self._spans.size or path.field is None:
             return False
         remarks = {Role.TAIL, Role.BEHIND}
@@ -377,7 +377,7 @@ class SmallWords:
             self._queue.continue_at(path, match.end, weights.LINK)
 
     def _step_over_closing_remark(self, path: Path, match: Match, at: int) -> None:
-        """Step over a remark."""
+        """Step over a remark, at a lower cost between pauses; none that describes the place before it."""
         if self._links.follows_without_pause(path, at) and self._links.says_how(path, match, at):
             return
         begins = self._tokens[at].pause or at == 0

@@ -197,7 +197,7 @@ class Spans:
         self._slips: dict[int, list[tuple[int, ExplanationEvent]]] = {}
         self._codes: dict[int, list[tuple[int, str, str, float]]] = {}
         for at, found in enumerate(self.matches):
-            if found and self.codes(at):  # "To A zero one zero two": "A" is no article and no other letter.
+            if found and self.place_codes(at):  # "To A zero one zero two": "A" is no article and no other letter.
                 self.matches[at] = [one for one in found if one.role in OF_FIELDS]
 
     def _without_label_moods(self, found: list[Match]) -> list[Match]:
@@ -304,7 +304,7 @@ class Spans:
                 yield match.end, match.value, 0.0
         yield from (one for one in kind_of(field).readings(field, at, self) if ends_word(self.tokens, one[0]))
 
-    def codes(self, at: int) -> list[tuple[int, str, str, float]]:
+    def place_codes(self, at: int) -> list[tuple[int, str, str, float]]:
         """The places that begin at a token and need no label: end, field, code, cost.
 
         Only complete codes of the catalogue, and all that a code without leading zeros may mean.
@@ -409,7 +409,7 @@ def leads_to_place(spans: Spans, at: int) -> bool:
     links = (match.end for end in ends if end < spans.size for match in spans.matches[end])
     before = spans.language.words["before_places"]
     return any(
-        end < spans.size and tuple(spans.words[start:end]) in before and spans.codes(end)
+        end < spans.size and tuple(spans.words[start:end]) in before and spans.place_codes(end)
         for end in links
         for start in ends
     )

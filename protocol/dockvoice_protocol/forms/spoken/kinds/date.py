@@ -100,7 +100,7 @@ class _Day(FieldKind):
             pass
         return "is no day of the calendar, such as 2027-03-05"
 
-    def rules(self) -> Mapping[str, str]:
+    def jsgf_rules(self) -> Mapping[str, str]:
         said = ENGLISH.table[self.section]
         return {
             "month": jsgf_alternatives(name for month in said["months"] for name in month[:1]),
@@ -164,11 +164,11 @@ def readings(
         return []
     reader = _Reader(words, numerals, language["dates"], label)
     found = [
-        *reader.day_first(at),
-        *reader.month_first(at),
-        *reader.month_alone(at),
-        *reader.label_digits(at),
-        *reader.pieces(at),
+        *reader.dates_with_day_first(at),
+        *reader.dates_with_month_first(at),
+        *reader.month_ends(at),
+        *reader.dates_in_label_digits(at),
+        *reader.dates_in_three_numbers(at),
     ]
     found += _dates_in_figures(words[at], at + 1, label)
     return cheapest((end, day.isoformat(), cost) for end, day, cost in found)
@@ -192,7 +192,7 @@ class _Reader:
         self._full_years = cache(lambda at: tuple(self._read_full_years(at)))
         self._short_years = cache(lambda at: tuple(self._read_short_years(at)))
 
-    def day_first(self, at: int) -> Iterator[_Found]:
+    def dates_with_day_first(self, at: int) -> Iterator[_Found]:
         """A day, then its month, by name or as an ordinal: "the fifth of March"."""
         for start in self._optional_ends(at, "before_day"):
             for end, day, cost in self._read_days(start):
@@ -200,7 +200,7 @@ class _Reader:
                     for behind_month, month, more in self._read_months(begin):
                         yield from self._with_year(behind_month, month, day, cost + more)
 
-    def month_first(self, at: int) -> Iterator[_Found]:
+    def dates_with_month_first(self, at: int) -> Iterator[_Found]:
         """The name of a month, then a day: "March the fifth"."""
         for end, month, cost in self._month_names(at):
             for begin in self._optional_ends(end, "before_day"):
@@ -210,7 +210,7 @@ class _Reader:
                     if after >= full:
                         yield from self._with_year(after, month, day, cost + more)
 
-    def month_alone(self, at: int) -> Iterator[_Found]:
+    def month_ends(self, at: int) -> Iterator[_Found]:
         """A month without a day, for its last day: "end of June", "March twenty twenty-seven"."""
         if self._label.partial is not Partial.END:
             return
@@ -227,13 +227,13 @@ class _Reader:
                     if (last := _last_of_month(year, month))
                 )
 
-    def label_digits(self, at: int) -> Iterator[_Found]:
+    def dates_in_label_digits(self, at: int) -> Iterator[_Found]:
         """Six or eight digits in the label's order."""
         for end, text, cost in digit_strings(self._words, at, self._numerals, _EIGHT):
             if len(text) in {_SIX, _EIGHT} and (day := _date_from_digits(text, self._label)):
                 yield end, day, cost
 
-    def pieces(self, at: int) -> Iterator[_Found]:
+    def dates_in_three_numbers(self, at: int) -> Iterator[_Found]:
         """Three numbers in the label's order; a full year may always come first, as in ISO 8601."""
         yield from self._dates_in_order(at, self._label.order, self._read_years)
         if self._label.order is not DayOrder.YEAR_MONTH_DAY:
