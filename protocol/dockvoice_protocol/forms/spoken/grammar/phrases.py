@@ -260,7 +260,7 @@ class SmallWords:
     # Fields.
 
     def _step_over_label(self, path: Path, match: Match, at: int) -> None:
-        """Step over a label; "number", which may also follow one, counts only where a clause begins: no "phone number"."""
+        """Step over a label; "number", which may also follow one, only where a clause begins: no "phone number"."""
         named = self._fields[match.field].identifier
         if named and tuple(self._words[at : match.end]) in self._language.words["within"]:
             begins = (path.state is Place.START and not path.events) or self._tokens[at].pause >= weights.COMMA
