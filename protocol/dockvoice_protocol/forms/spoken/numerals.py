@@ -554,7 +554,7 @@ class Numerals:
         ways = (parts for parts in self._compounds.all_splits(word) if len(parts) > 1)
         return word in self._own or len(self.morphemes(word)) > 1 or any(map(self._own.issuperset, ways))
 
-    def run(self, words: _Words, at: int) -> Phrase:
+    def number_run(self, words: _Words, at: int) -> Phrase:
         """The word before `at`, and the words from `at` on that may affect numbers that begin there."""
         end, last = at, min(len(words), at + LONGEST)
         while end < last and (words[end] in self._matters or _is_written(words[end])):

@@ -280,7 +280,7 @@ class Lexicon:
         return [match for match in found if match.end >= longest or match.role in _BY_THEMSELVES]
 
     def _prefer_opening(self, found: list[Match], tokens: Sequence[Token], at: int) -> list[Match]:
-        """The matches: where a sentence begins, the form's opening replaces shorter phrases, elsewhere it is dropped."""
+        """The matches: where a sentence begins, the form's opening replaces shorter ones; elsewhere it is dropped."""
         if not self._begins_sentence(tokens, at):
             return [match for match in found if match.role is not Role.BEGINNING]
         end = max(match.end for match in found if match.role is Role.BEGINNING)

@@ -299,7 +299,7 @@ class Mentions:
         if (echoed := self._echoed_id_field(path, name, value, start)) is not None:
             path, marks = path.adding(ExplanationEvent(Happens.HEDGE, echoed, start=at, end=end)), marked(marks, "s")
         event = ExplanationEvent(Happens.MENTION, name, value, marked(marks, *pending), cost, start, end, at, cue)
-        events, story = (*path.events, event), path.story.then(event)
+        events, story = (*path.events, event), path.story.with_event(event)
         return Path(path.cost + dearer, Place.SAID, name, "", None, events, story, at, path.cue)
 
     def _echoed_id_field(self, path: Path, name: str, value: FieldValue | None, start: int) -> str | None:

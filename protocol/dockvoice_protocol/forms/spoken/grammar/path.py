@@ -114,7 +114,7 @@ class Story:
         self.said = said
         self._next: dict[tuple[object, ...], Story] = {}
 
-    def then(self, event: ExplanationEvent) -> Story:
+    def with_event(self, event: ExplanationEvent) -> Story:
         """The sequence with one more event."""
         told = event[:4]
         if (longer := self._next.get(told)) is None:
@@ -166,7 +166,7 @@ class Path(NamedTuple):
     def adding(self, event: ExplanationEvent) -> Path:
         """A copy of the path with one more event."""
         cost, state, field, pending, spelling, events, story, since, cue = self
-        return Path(cost, state, field, pending, spelling, (*events, event), story.then(event), since, cue)
+        return Path(cost, state, field, pending, spelling, (*events, event), story.with_event(event), since, cue)
 
     def mentioned(self, name: str) -> ExplanationEvent | None:
         """The last mention of a field, or None."""
@@ -314,7 +314,7 @@ class PathQueue:
 def _next_path(path: Path, event: ExplanationEvent | None, cost: float, changes: _Changes) -> Path:
     _, state, field, pending, spelling, events, story, since, cue = path
     if event is not None:
-        events, story = (*events, event), story.then(event)
+        events, story = (*events, event), story.with_event(event)
     return Path(
         cost,
         changes.get("state", state),

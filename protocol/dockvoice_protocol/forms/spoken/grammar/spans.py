@@ -59,7 +59,7 @@ class _Numbers:
 
     def _number_run(self, at: int) -> Phrase:
         """The words of a number, and the word before it, or "" behind a broken-off copy of it: "mil, mil e dez"."""
-        before, *run = self._numerals.run(self._words, at)
+        before, *run = self._numerals.number_run(self._words, at)
         again = range(1, min(at, LONGEST_HEAD) + 1) if self._tokens[at].pause else ()
         anew = any(self._words[at - size : at] == self._words[at : at + size] for size in again)
         return ("" if anew else before, *run)
@@ -68,7 +68,7 @@ class _Numbers:
         if at >= len(self._tokens):
             return []
         if (known := self._groups.get(at)) is None:
-            found = self._numerals.groups_of(self._numerals.run(self._words, at))
+            found = self._numerals.groups_of(self._numerals.number_run(self._words, at))
             known = self._groups[at] = [
                 Group(at + one.end, one.text, one.cost + self._pause_cost(at, at + one.end), one.behind)
                 for one in found
@@ -126,7 +126,7 @@ class _Numbers:
         return self._goes_beyond(range(start, at), at)
 
     def _goes_beyond(self, starts: Iterable[int], at: int) -> bool:
-        runs = ((first, self._numerals.run(self._words, first)) for first in starts)
+        runs = ((first, self._numerals.number_run(self._words, first)) for first in starts)
         counts = ((first + end, cost) for first, run in runs for end, _, cost in self._numerals.counts_of(run))
         return any(end > at and cost < weights.DIGITWISE for end, cost in counts)
 

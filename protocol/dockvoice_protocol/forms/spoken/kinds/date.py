@@ -329,7 +329,7 @@ class _Reader:
     def _read_short_years(self, at: int) -> Iterator[_Piece]:
         for end, text, cost in digit_strings(self._words, at, self._numerals, _TWO):
             if len(text) == _TWO:
-                yield end, _full_year(int(text), self._label.today), cost
+                yield end, _nearest_full_year(int(text), self._label.today), cost
 
     def _phrase_ends(self, at: int, role: str) -> Iterator[int]:
         return ends(self._words, at, self._said.get(role, ()))
@@ -358,7 +358,7 @@ def _dates_in_figures(word: str, end: int, label: Label) -> Iterator[_Found]:
         return
     first, second, third = parts["first"], parts["second"], parts["third"]
     if third is None:
-        yield from _month_in_figures(first, word[len(first) + 1 :].rstrip("."), end, label)
+        yield from _month_end_in_figures(first, word[len(first) + 1 :].rstrip("."), end, label)
     elif len(first) == _FOUR:  # as in ISO 8601, in any label's order
         if day := _day(int(first), int(second), int(third)):
             yield end, day, 0.0
@@ -368,11 +368,11 @@ def _dates_in_figures(word: str, end: int, label: Label) -> Iterator[_Found]:
             yield end, day, 0.0
 
 
-def _month_in_figures(first: str, second: str, end: int, label: Label) -> Iterator[_Found]:
+def _month_end_in_figures(first: str, second: str, end: int, label: Label) -> Iterator[_Found]:
     if label.partial is not Partial.END:
         return
     month, year = (second, first) if label.order is DayOrder.YEAR_MONTH_DAY else (first, second)
-    full = int(year) if len(year) == _FOUR else _full_year(int(year), label.today)
+    full = int(year) if len(year) == _FOUR else _nearest_full_year(int(year), label.today)
     if len(year) in {_TWO, _FOUR} and len(month) <= _TWO and (last := _last_of_month(full, int(month))):
         yield end, last, _NO_DAY
 
@@ -387,13 +387,13 @@ def _date_from_digits(text: str, label: Label) -> date | None:
         end = at + (long if part == "y" else _TWO)
         parts[part], at = text[at:end], end
     day, month, year = parts["d"], parts["m"], parts["y"]
-    number = int(year) if full else _full_year(int(year), label.today)
+    number = int(year) if full else _nearest_full_year(int(year), label.today)
     if day == "00":
         return _last_of_month(number, int(month)) if label.partial is Partial.END else None
     return _day(number, int(month), int(day))
 
 
-def _full_year(year: int, today: date | None) -> int:
+def _nearest_full_year(year: int, today: date | None) -> int:
     """The full year of a two-digit one: the nearest, at most 49 years ahead."""
     now = (today or _BEGINNING).year
     full = now - now % 100 + year
