@@ -20,7 +20,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import closing_form, form_files, load_form
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.language import Language, language_named
-from dockvoice_protocol.forms.taught import with_published_words, with_words
+from dockvoice_protocol.forms.taught import with_catalogue_words, with_published_words
 from dockvoice_protocol.instants import to_zone
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records.site import MasterData
@@ -104,7 +104,7 @@ def assemble(settings: Settings, form: str | None = None, *, live: bool = False)
     at_hand = list_forms_at_hand(settings, chosen) if live else (chosen,)
     closing = closing_form(settings.forms_directory) if live else None
     catalogue = load_site_catalogue(settings, at_hand)
-    in_files, at_hand = at_hand, with_words(at_hand, catalogue)
+    in_files, at_hand = at_hand, with_catalogue_words(at_hand, catalogue)
     clients = Clients(settings.understand.clients)
     agrees = converses(settings, live=live)
     names = sign_on_words(load_operators(settings)) if agrees else ()
@@ -148,7 +148,8 @@ class _Making:
         def renew(published: tuple[MasterData, ...]) -> Parts:
             files = Catalogue.load(self.settings.catalogue_directory)
             catalogue = override_files(files, published, self.in_files)
-            return replace(self, catalogue=catalogue, at_hand=with_words(self.in_files, catalogue)).parts(named)[0]
+            with_words = with_catalogue_words(self.in_files, catalogue)
+            return replace(self, catalogue=catalogue, at_hand=with_words).parts(named)[0]
 
         of_start = (chosen, self.catalogue, begun.readers.interpreter, begun.panel)
         made = Parts(self.settings, *of_start, self.clients, self.past, self.at_hand, make, self.closing, renew)

@@ -17,7 +17,7 @@ from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from dockvoice_protocol.events import MalformedMessage, Topics
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.taught import with_words
+from dockvoice_protocol.forms.taught import with_catalogue_words
 from dockvoice_protocol.hash_chain import PublicKey
 from dockvoice_protocol.records.site import MOST_WORDS, OF_WORDS, MasterData
 from dockvoice_protocol.signed import parse_master_topic, read_master
@@ -195,5 +195,5 @@ def load_site_catalogue(settings: Settings, forms: Iterable[Form] = ()) -> Catal
 def override_files(files: Catalogue, published: Iterable[MasterData], forms: Iterable[Form]) -> Catalogue:
     """The files overridden by the published data. Raises Misconfigured where one of the forms cannot be filled."""
     catalogue = files.with_published(published)
-    with_words(forms, catalogue)
+    with_catalogue_words(forms, catalogue)
     return catalogue

@@ -13,7 +13,7 @@ import pytest
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import further_sentences, sample_sentences
+from dockvoice_protocol.forms.spoken import sample_sentences, sentences_with_further_words
 from dockvoice_protocol.forms.spoken.sentences import replies
 from dockvoice_protocol.plain_file import shipped_directory
 from edge.understand.local import factory
@@ -135,6 +135,6 @@ def test_those_unused_for_longest_are_removed(form: Form, catalogue: Catalogue, 
 
 def test_words_that_a_form_has_besides_its_own_are_expected_apart(catalogue: Catalogue) -> None:
     counting = load_forms(shipped_directory("schemas") / "forms")["cycle-count"]
-    said = further_sentences(counting, catalogue)
+    said = sentences_with_further_words(counting, catalogue)
     assert all(any(word in f" {one} " for one in said) for word in (" rack ", " nothing there ", " good ", " pcs "))
     assert not any("rack" in one.split() for one in sample_sentences(counting, catalogue, count=200))

@@ -16,7 +16,7 @@ from dockvoice_protocol.events import Topics, make_status, parse_status
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import further_sentences, read_transcript
+from dockvoice_protocol.forms.spoken import read_transcript, sentences_with_further_words
 from dockvoice_protocol.forms.taught import AlreadyKnown, add_word, with_published_words
 from dockvoice_protocol.records.site import MOST_WORDS, Cells, MasterData, word_faults
 from edge.agent.learning import UnknownWords
@@ -127,7 +127,7 @@ def test_a_taught_form_understands_the_word_and_its_file_stays_as_it_was(forms: 
     assert read_transcript("pallet 742, twelve units, door b", learned, catalogue)["dock"].value == "B"
     assert read_transcript("Palette 742, zwölf Stück, Tür B", learned, catalogue, "de")["dock"].value == "B"
     assert "en" not in form.schema["properties"]["dock"].get("x-languages", {})
-    told = " ".join(further_sentences(learned, catalogue))
+    told = " ".join(sentences_with_further_words(learned, catalogue))
     assert "door" in told, "a recogniser is told sentences with it"
 
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from dockvoice_protocol.forms.spoken import are_one_number, chosen, is_check, number_head, says_all_is_well, without_cue
+from dockvoice_protocol.forms.spoken import (
+    are_one_number,
+    chosen_position,
+    is_check,
+    number_head,
+    says_all_is_well,
+    without_cue,
+)
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, written
 from edge.agree.bare_names import SHORTEST_NAME, has_digits_besides
 from edge.agree.cut_numbers import begins_with_unclear_number, find_cut_fields
@@ -251,7 +258,7 @@ def _rules_with_last_digits(session: DialogueSession) -> Rules:
 
 def _find_chosen_value(session: DialogueSession, heard: UtteranceHeard) -> FieldValue | None:
     offered = session.asked.candidates
-    place = chosen(heard.reading.words, session.rules.language) if len(offered) > 1 else None
+    place = chosen_position(heard.reading.words, session.rules.language) if len(offered) > 1 else None
     return None if place is None else offered[place]
 
 

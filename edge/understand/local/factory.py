@@ -20,7 +20,12 @@ from dockvoice_protocol import forms, languages
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import command_phrases, further_sentences, sample_sentences, work_phrases
+from dockvoice_protocol.forms.spoken import (
+    command_phrases,
+    sample_sentences,
+    sentences_with_further_words,
+    work_phrases,
+)
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language, language_named
 from dockvoice_protocol.forms.spoken.sentences import replies
 from dockvoice_protocol.records.site import Cells
@@ -75,7 +80,7 @@ def make_recogniser(
     if weights is not None:
         called = _select_known_names(names, partial(vosk_knows, weights)) if converses else None
         expected = load_sentences(settings.cache / "grammars", form, catalogue, called, works)
-        beside = (*ENGLISH.remarks(), *further_sentences(form, catalogue))
+        beside = (*ENGLISH.remarks(), *sentences_with_further_words(form, catalogue))
         hearing = partial(VoskInterpreter, weights, form, catalogue, expected, beside)
         return hearing(converses=converses, awaited=awaited, curves=curves_for(weights.name, wanted.calibration))
     if wanted.engine == "auto" and spoken is ENGLISH:

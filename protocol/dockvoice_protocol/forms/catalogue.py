@@ -65,11 +65,11 @@ class Catalogue:
         units = sorted(directory.glob(f"*{_FILE_OF_UNITS}"))
         for path in sorted(set(directory.glob("*.csv")) - set(units)):
             lines = _read_lines(path)
-            faults += _file_faults(lines, path)
+            faults += _value_file_faults(lines, path)
             rows[path.stem] = _to_cells(lines)
         for path in units:
             name, lines = path.name.removesuffix(_FILE_OF_UNITS), _read_lines(path)
-            faults += _unit_faults(lines, path, rows.get(name))
+            faults += _unit_file_faults(lines, path, rows.get(name))
             rows[path.stem] = _to_cells(lines)
         if faults:
             raise Misconfigured("; ".join(faults))
@@ -95,7 +95,7 @@ class Catalogue:
         there = [one for one in published if not one.withdrawn]
         known = [one for one in there if one.kind != OF_RULES]
         lists = [one for one in known if one.kind != OF_WORDS]
-        if faults := [fault for one in known for fault in _published_faults(one)]:
+        if faults := [fault for one in known for fault in _master_data_faults(one)]:
             raise Misconfigured("; ".join(faults))
         said = Catalogue.from_rows({one.kind: one.rows for one in lists})
         return Catalogue(
@@ -108,17 +108,17 @@ class Catalogue:
 
     def values(self, name: str) -> tuple[str, ...]:
         """The values of one catalogue, in the order of its file. Raises Misconfigured where there is none."""
-        return tuple(self._entries_of(name))
+        return tuple(self._require_entries(name))
 
     def knows(self, name: str | None, value: FieldValue) -> bool:
         """Whether the catalogue of this name has the value, or each value of a list; with None, True."""
         if name is None:
             return True
-        return all(str(one) in self._entries_of(name) for one in (value if isinstance(value, tuple) else (value,)))
+        return all(str(one) in self._require_entries(name) for one in (value if isinstance(value, tuple) else (value,)))
 
     def spoken(self, name: str) -> Mapping[str, str]:
         """The further ways to say the values of one catalogue: spoken words to value."""
-        return {words: value for value, alternatives in self._entries_of(name).items() for words in alternatives}
+        return {words: value for value, alternatives in self._require_entries(name).items() for words in alternatives}
 
     def checks_of(self, name: str, value: str) -> tuple[str, ...]:
         """The check words or digits of a value, in the order of its sign; empty where it has none."""
@@ -128,7 +128,7 @@ class Catalogue:
         """How many base units this unit of a value holds; None where the pair is not listed."""
         return self.factors.get(name or "", {}).get((str(value), str(unit)))
 
-    def _entries_of(self, name: str) -> Mapping[str, tuple[str, ...]]:
+    def _require_entries(self, name: str) -> Mapping[str, tuple[str, ...]]:
         if name not in self.entries:
             known = ", ".join(self.entries) or "none"
             raise Misconfigured(f"catalogue {name!r} does not exist; known: {known}; add {name}.csv to the directory")
@@ -179,7 +179,7 @@ def _parse_factors(rows: Iterable[Cells]) -> dict[tuple[str, str], Factor]:
     return {(one["value"], one["base"]): Factor(one["base"], Decimal(1)) for one in listed} | given
 
 
-def _file_faults(lines: list[_Line], path: Path) -> Iterator[str]:
+def _value_file_faults(lines: list[_Line], path: Path) -> Iterator[str]:
     header = lines[0][1] if lines else []
     if header not in _HEADERS:
         yield f"{path}:1: header is {','.join(header)!r}, must be 'value', 'value,spoken' or 'value,spoken,check'"
@@ -191,7 +191,7 @@ def _file_faults(lines: list[_Line], path: Path) -> Iterator[str]:
     yield from (_fault_in_file(path, *fault) for fault in value_list_faults(rows))
 
 
-def _unit_faults(lines: list[_Line], path: Path, known: list[Cells] | None) -> Iterator[str]:
+def _unit_file_faults(lines: list[_Line], path: Path, known: list[Cells] | None) -> Iterator[str]:
     header = lines[0][1] if lines else []
     if header != list(UNITS):
         yield f"{path}:1: header is {','.join(header)!r}, must be {','.join(UNITS)!r}"
@@ -209,7 +209,7 @@ def _fault_in_file(path: Path, where: str, column: str, told: str) -> str:
     return f"{path}:{where.removeprefix('line ')}: column {column}: {told}"
 
 
-def _published_faults(one: MasterData) -> Iterator[str]:
+def _master_data_faults(one: MasterData) -> Iterator[str]:
     rows = [(f"row {at}", cells) for at, cells in enumerate(one.rows, 1)]
     if one.kind == OF_WORDS:
         faults = word_faults(rows)

@@ -90,16 +90,16 @@ class _Faulty(Exception):
 
 
 def parse_element_strings(
-    text: str, *, named: bool = True, separators_sent: bool = False
+    text: str, *, symbology_sent: bool = True, separators_sent: bool = False
 ) -> tuple[Element, ...] | ScanFault:
     """The element strings of one code, in its order, or its fault.
 
-    `named`: the scanner prefixes the symbology identifier; a code without one is not of GS1. `separators_sent`: the
-    scanner is known to send separators. Otherwise a text without any may lack them, and is refused where it is
-    ambiguous without them.
+    `symbology_sent`: the scanner prefixes the symbology identifier; a code without one is not of GS1.
+    `separators_sent`: the scanner is known to send separators. Otherwise a text without any may lack them, and is
+    refused where it is ambiguous without them.
     """
     try:
-        return _parse_parts(_without_symbology(text, named=named), separators_sent=separators_sent)
+        return _parse_parts(_strip_symbology(text, symbology_sent=symbology_sent), separators_sent=separators_sent)
     except _Faulty as found:
         return found.fault
 
@@ -120,14 +120,14 @@ def is_whole_month(value: str) -> bool:
     return _date_parts(value)[2] == 0
 
 
-def _without_symbology(text: str, *, named: bool) -> str:
+def _strip_symbology(text: str, *, symbology_sent: bool) -> str:
     if not text:
         raise _Faulty(ScanFault.EMPTY)
     if text.startswith("]"):
         if text[:_SYMBOLOGY_CHARACTERS] not in _SYMBOLOGIES:
             raise _Faulty(ScanFault.OTHER_CODE)
         return text[_SYMBOLOGY_CHARACTERS:]
-    if named:
+    if symbology_sent:
         raise _Faulty(ScanFault.NO_SYMBOLOGY)
     return text
 
@@ -142,18 +142,18 @@ def _parse_parts(text: str, *, separators_sent: bool) -> tuple[Element, ...]:
         raise _Faulty(ScanFault.EMPTY)
     if not all(inner):
         raise _Faulty(ScanFault.NO_VALUE)
-    found = tuple(element for part in inner for element in _parse_part(part))
+    found = tuple(element for part in inner for element in _parse_until_separator(part))
     if (fault := _combination_fault(found)) is not None:
         raise _Faulty(fault)
-    if len(parts) == 1 and not separators_sent and _can_be_cut(found):
+    if len(parts) == 1 and not separators_sent and _may_lack_separator(found):
         raise _Faulty(ScanFault.TWO_WAYS)
     return tuple(dict.fromkeys(found))
 
 
-def _parse_part(part: str) -> Iterator[Element]:
+def _parse_until_separator(part: str) -> Iterator[Element]:
     """Yield the element strings up to a separator. Only the last one can have a value of variable length."""
     while part:
-        known = _identifier_at(part)
+        known = _leading_identifier(part)
         length = _fixed_length(known)
         behind = part[len(known.ai) :]
         value, part = (behind, "") if length is None else (behind[:length], behind[length:])
@@ -162,7 +162,7 @@ def _parse_part(part: str) -> Iterator[Element]:
         yield Element(known.ai, value)
 
 
-def _identifier_at(text: str) -> GS1ApplicationIdentifier:
+def _leading_identifier(text: str) -> GS1ApplicationIdentifier:
     for length in (2, 3, 4):
         if (known := _identifiers().get(text[:length])) is not None:
             return known
@@ -241,7 +241,7 @@ def _combination_fault(found: Sequence[Element]) -> ScanFault | None:
     return None
 
 
-def _can_be_cut(found: Sequence[Element]) -> bool:
+def _may_lack_separator(found: Sequence[Element]) -> bool:
     """Whether the last value may lack a separator: its end parses as further element strings."""
     *before, last = found
     known = _identifiers()[last.identifier]
@@ -265,7 +265,7 @@ def _can_parse_rest(text: str, before: tuple[Element, ...], cuts: Iterator[int])
     if next(cuts, None) is None:
         return True
     try:
-        known = _identifier_at(text)
+        known = _leading_identifier(text)
     except _Faulty:
         return False
     behind, length = text[len(known.ai) :], _fixed_length(known)

@@ -251,11 +251,11 @@ def _contradictions(fields: Mapping[str, Any], schema: Mapping[str, Any], expect
     """Contradictions between the valid `fields` of a document and its form; `expected`: the name of its file."""
     yield from _form_contradictions(schema, expected)
     yield from role_faults(schema)
-    yield from _identification_faults(fields, schema)
+    yield from _no_identifier_faults(fields, schema)
     yield from _shared_word_faults(fields)
     yield from _opening_faults(fields, schema)
     yield from _shared_bare_word_faults(fields)
-    yield from _shared_scan_faults(fields)
+    yield from _scan_faults(fields)
     for field, keywords in fields.items():
         where = metaschema.format_pointer("properties", field)
         yield from _field_contradictions(keywords, where, spells=_may_hold_letters(fields))
@@ -287,7 +287,7 @@ def _form_contradictions(schema: Mapping[str, Any], expected: str) -> Iterator[s
         yield f"#/x-voice/{where}: {missing!r} is no field; fields: {', '.join(known)}"
 
 
-def _identification_faults(fields: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
+def _no_identifier_faults(fields: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
     """The fault that no field identifies an entry, in which case the next entry would look like a correction."""
     known, required, voice = schema.get("properties"), schema.get("required"), schema.get("x-voice")
     if not (isinstance(known, dict) and isinstance(required, list) and isinstance(voice, dict)):
@@ -333,7 +333,7 @@ def _unit_contradictions(
     ]
     claimed = any(name == _counted_field(others) for one, others in known.items() if one not in fields)
     for place, units in () if claimed else listed:  # an invalid field may be the one that holds the unit
-        yield from _code_faults(units, unit, metaschema.format_pointer("properties", name) + f"/{place}")
+        yield from _unit_code_faults(units, unit, metaschema.format_pointer("properties", name) + f"/{place}")
     if unit is not None:
         said = {code for _, units in listed if isinstance(units, dict) for code in units.values()}
         said |= language_named(OWN_LANGUAGE).units.keys()
@@ -356,7 +356,7 @@ def _counted_field(keywords: Any) -> Any:
     return voice.get("of") if isinstance(voice, dict) else None
 
 
-def _code_faults(units: Any, unit: Mapping[str, Any] | None, where: str) -> Iterator[str]:
+def _unit_code_faults(units: Any, unit: Mapping[str, Any] | None, where: str) -> Iterator[str]:
     if unit is None:
         strange = [meant for meant in units.values() if meant != meant.lower()] if isinstance(units, dict) else []
         if strange:
@@ -376,7 +376,7 @@ def _shared_bare_word_faults(fields: Mapping[str, Any]) -> Iterator[str]:
     """Words of a value without a label that are also a value of another field."""
     codes = {code for keywords in fields.values() for code in keywords.get("x-languages", {})}
     for code in sorted({OWN_LANGUAGE, *codes}):
-        said = {name: list(_unlabelled_words(keywords, code)) for name, keywords in fields.items()}
+        said = {name: list(_value_words_without_label(keywords, code)) for name, keywords in fields.items()}
         for name, keywords in fields.items():
             if not _is_bare(keywords):
                 continue
@@ -390,7 +390,7 @@ def _shared_bare_word_faults(fields: Mapping[str, Any]) -> Iterator[str]:
                     )
 
 
-def _shared_scan_faults(fields: Mapping[str, Any]) -> Iterator[str]:
+def _scan_faults(fields: Mapping[str, Any]) -> Iterator[str]:
     """Application identifiers claimed by two fields, and net weights of a field whose unit excludes kilograms."""
     owner: dict[str, str] = {}
     for name, keywords in fields.items():
@@ -410,7 +410,7 @@ def _is_bare(keywords: Mapping[str, Any]) -> bool:
     return bool(keywords["x-voice"].get("bare") or keywords["type"] == "boolean")
 
 
-def _unlabelled_words(keywords: Mapping[str, Any], code: str) -> Iterator[str]:
+def _value_words_without_label(keywords: Mapping[str, Any], code: str) -> Iterator[str]:
     """The words for a field's values in a language, without its label."""
     wording = keywords.get("x-languages", {}).get(code, {})
     if KINDS[keywords["x-voice"]["spoken"]].listed:
@@ -434,7 +434,7 @@ def _shared_word_faults_in(language: Language, fields: Mapping[str, Any]) -> Ite
     owner: dict[str, str] = {}
     spells = _may_hold_letters(fields)
     for field, keywords in fields.items():
-        for said in _words_in(language.code, field, keywords):
+        for said in _words_of_field(language.code, field, keywords):
             if said.words in owner and (owner[said.words] != field or not said.may_be_label):
                 yield f"{said.where}: {said.words!r} already belongs to {owner[said.words]!r}"
             owner.setdefault(said.words, field)
@@ -463,7 +463,7 @@ class _FieldWords:
         return [word for word in taken if not (self.is_unit and said == (word,) and said in CODE_WORDS)]
 
 
-def _words_in(code: str, field: str, keywords: Mapping[str, Any]) -> Iterator[_FieldWords]:
+def _words_of_field(code: str, field: str, keywords: Mapping[str, Any]) -> Iterator[_FieldWords]:
     """A field's words in a language, each kind with its JSON pointer."""
     if code == OWN_LANGUAGE:
         voice = keywords["x-voice"]
@@ -507,7 +507,7 @@ def _is_reserved(language: Language, word: str, *, spells: bool) -> bool:
 
 
 def _opening_faults(fields: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
-    """Openings of entries that have another meaning."""
+    """Faults of the form's openings: of each that holds words with another meaning, or is a command."""
     voice, others = schema.get("x-voice"), schema.get("x-languages")
     listed = {OWN_LANGUAGE: ("#/x-voice/openings", voice)}
     for code, told in others.items() if isinstance(others, dict) else ():
@@ -524,8 +524,8 @@ def _opening_faults(fields: Mapping[str, Any], schema: Mapping[str, Any]) -> Ite
 def _opening_fault(opening: Phrase, fields: Mapping[str, Any], language: Language) -> str | None:
     said = {opening[at:end] for end in range(1, len(opening) + 1) for at in range(end)}
     for field, keywords in fields.items():
-        own = {phrase(one.words) for one in _words_in(language.code, field, keywords)}
-        own |= {tuple(words.split()) for words in _unlabelled_words(keywords, language.code)}
+        own = {phrase(one.words) for one in _words_of_field(language.code, field, keywords)}
+        own |= {tuple(words.split()) for words in _value_words_without_label(keywords, language.code)}
         if held := own & said:
             return f"holds {' '.join(min(held))!r}, which belongs to {field!r}; leave that out"
     for word in opening:
@@ -552,7 +552,7 @@ def _field_contradictions(keywords: Mapping[str, Any], where: str, *, spells: bo
     if "items" in keywords:
         yield from _limit_order_faults(single, f"{where}/items")
     if keywords["type"] == "number":
-        yield from _precision_faults(keywords, where)
+        yield from _step_and_digit_faults(keywords, where)
     yield from _limit_order_faults(voice.get("usual", {}), f"{where}/x-voice/usual")
     yield from _voice_contradictions(keywords, where, spells=spells)
     yield from _unknown_value_faults(keywords, f"{where}/x-languages")
@@ -592,7 +592,7 @@ def _bare_faults(keywords: Mapping[str, Any], where: str, *, spells: bool) -> It
         yield f"{where}: needs an 'enum', whose values are said without a label"
     if voice.get("exception"):
         yield f"{where}: stands beside 'exception', whose values are said without a label too; remove one"
-    for words in _unlabelled_words(keywords, OWN_LANGUAGE):
+    for words in _value_words_without_label(keywords, OWN_LANGUAGE):
         if words and all(_is_reserved(language_named(OWN_LANGUAGE), word, spells=spells) for word in words.split()):
             yield (
                 f"{where}: {words!r} cannot be said without a label: it is nothing but numbers, letters or fillers; "
@@ -600,7 +600,7 @@ def _bare_faults(keywords: Mapping[str, Any], where: str, *, spells: bool) -> It
             )
 
 
-def _precision_faults(keywords: Mapping[str, Any], where: str) -> Iterator[str]:
+def _step_and_digit_faults(keywords: Mapping[str, Any], where: str) -> Iterator[str]:
     """Limits that are no multiples of the step, or that have more than `DECIMAL_DIGITS` digits."""
     step = to_decimal(keywords["multipleOf"])
     for limit in ("minimum", "maximum"):

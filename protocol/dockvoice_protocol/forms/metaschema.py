@@ -329,10 +329,10 @@ def faults(document: object) -> Iterator[Fault]:
     yield from _rule_faults(document, _FORM, ())
     fields = document.get("properties") if isinstance(document, dict) else None
     for name, keywords in fields.items() if isinstance(fields, dict) else ():
-        yield from _rule_faults(keywords, _rules_for(keywords), ("properties", name))
+        yield from _rule_faults(keywords, _choose_field_schema(keywords), ("properties", name))
 
 
-def _rules_for(keywords: object) -> Mapping[str, Any]:
+def _choose_field_schema(keywords: object) -> Mapping[str, Any]:
     """The schema of a field, chosen by its type and by the kind that its format or `spoken` names."""
     if not isinstance(keywords, dict) or not isinstance(kind := keywords.get("type"), str) or kind not in _OF_TYPES:
         return _OTHER_FIELD

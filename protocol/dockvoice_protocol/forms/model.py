@@ -308,9 +308,9 @@ class FormField:
             so_many = self.many is not None and len(value) in self.many
             alone = not self.distinct or len(set(value)) == len(value)
             return so_many and alone and all(self.item.allows(one) for one in value)
-        return not any(fault(value) for fault in self._faults())
+        return not any(fault(value) for fault in self._broken_rule_predicates())
 
-    def _faults(self) -> Iterator[Callable[[Any], bool]]:
+    def _broken_rule_predicates(self) -> Iterator[Callable[[Any], bool]]:
         """Predicates, one per rule, that are True for a single value that breaks it."""
         if (least := self.least) is not None:
             yield lambda value: _size_of(value) < least
@@ -349,10 +349,12 @@ class FormField:
 
     def wording(self, language: str) -> Wording:
         """The field's words in one language; English where the form has none."""
-        return self._in_own if language == OWN_LANGUAGE else self.languages.get(language, self._in_own)
+        return (
+            self._english_wording if language == OWN_LANGUAGE else self.languages.get(language, self._english_wording)
+        )
 
     @cached_property
-    def _in_own(self) -> Wording:
+    def _english_wording(self) -> Wording:
         more = self.languages.get(OWN_LANGUAGE, Wording((), ()))
         units = (*self.units.keys(), *self.units.values(), *more.units)
         return replace(
@@ -372,7 +374,7 @@ class FormField:
             return ""
         return next(iter(self.units.items()), ("", ""))[value == 1]
 
-    def to_text(self, value: FieldValue) -> str:
+    def _to_text(self, value: FieldValue) -> str:
         """A value as text: `7 4 2`, `52.5`, `2027-03-05`, `yes`, `A 1 and A 2`."""
         match value:
             case bool():
@@ -381,13 +383,13 @@ class FormField:
             case int() | float():
                 return format_number(value)
             case tuple():
-                return " and ".join(self.to_text(one) for one in value)
+                return " and ".join(self._to_text(one) for one in value)
             case str():
                 return " ".join(value) if self.spoken.spelt else value
 
     def read_back(self, value: FieldValue, code: FieldValue | None = None) -> str:
         """The value formatted by the readback template: `pallet 7 4 2`, `12 units`, `dock B`; `code`: its unit's."""
-        return self.readback.format(value=self.to_text(value), unit=self.unit(value, code)).strip()
+        return self.readback.format(value=self._to_text(value), unit=self.unit(value, code)).strip()
 
 
 @dataclass(frozen=True, eq=False)
@@ -448,7 +450,7 @@ class Form:
     @cached_property
     def model(self) -> type[BaseModel]:
         """The pydantic model that validates an entry. Strict: "12" and 12.0 are no integers, 7 is no string."""
-        fields: dict[str, Any] = {field.name: _annotation(field) for field in self.fields}
+        fields: dict[str, Any] = {field.name: _pydantic_annotation(field) for field in self.fields}
         config = ConfigDict(strict=True, extra="forbid", frozen=True)
         return create_model(self.title.title().replace(" ", ""), __config__=config, **fields)
 
@@ -515,15 +517,15 @@ def _size_of(value: float | str) -> float:
     return len(value) if isinstance(value, str) else value
 
 
-def _annotation(field: FormField) -> tuple[Any, Any]:
-    kind: Any = _value_type(field.item)
+def _pydantic_annotation(field: FormField) -> tuple[Any, Any]:
+    kind: Any = _pydantic_value_type(field.item)
     if field.many is not None:
         many = Field(min_length=field.many.start, max_length=field.many.stop - 1)
         kind = Annotated[tuple[kind, ...], many, AfterValidator(partial(_check_distinct, field))]
     return kind, Field() if field.required else Field(None)
 
 
-def _value_type(field: FormField) -> Any:
+def _pydantic_value_type(field: FormField) -> Any:
     """The type of one value, with the rules of the field."""
     types = {"string": str, "integer": int, "number": float, "boolean": bool}
     kind: Any = Literal[field.choices] if field.choices else types[field.kind]

@@ -72,7 +72,7 @@ def _parse_elements(scan: str, sending: ScannerFormat) -> tuple[Element, ...] | 
     if not (text.startswith(sending.prefix) and text.endswith(sending.suffix) and len(text) >= around):
         return ScanFault.CUT_SHORT
     text = text.removeprefix(sending.prefix).removesuffix(sending.suffix)
-    return parse_element_strings(text, named=sending.symbology, separators_sent=sending.separators)
+    return parse_element_strings(text, symbology_sent=sending.symbology, separators_sent=sending.separators)
 
 
 def _field_readings(

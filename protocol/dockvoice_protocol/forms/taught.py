@@ -69,7 +69,7 @@ def with_published_words(form: Form, words: Iterable[Cells], catalogue: Catalogu
     return form_from_schema(schema, form.name, f"form {form.name!r} with the words published")
 
 
-def with_words(forms: Iterable[Form], catalogue: Catalogue) -> tuple[Form, ...]:
+def with_catalogue_words(forms: Iterable[Form], catalogue: Catalogue) -> tuple[Form, ...]:
     """The forms, each with the catalogue's words for it, checked against the catalogue's values.
 
     Raises Misconfigured.
@@ -82,7 +82,7 @@ def with_words(forms: Iterable[Form], catalogue: Catalogue) -> tuple[Form, ...]:
 
 def add_word(schema: dict[str, Any], row: Cells) -> None:
     """Insert one word into a form's schema, in place. Raises AlreadyKnown, or Misconfigured for an invalid row."""
-    _, name, as_, means, word, code = (row.get(column, "") for column in WORDS)
+    _, name, sort, means, word, code = (row.get(column, "") for column in WORDS)
     said, fields = " ".join(word.casefold().split()), schema.get("properties", {})
     if name not in fields:
         raise Misconfigured(f"{said!r}: {name!r}: the form has no such field; it has {', '.join(fields)}")
@@ -92,23 +92,23 @@ def add_word(schema: dict[str, Any], row: Cells) -> None:
     if code != OWN_LANGUAGE and code not in written:
         there = ", ".join(dict.fromkeys((OWN_LANGUAGE, *written)))
         raise Misconfigured(f"{said!r}: field {name!r} has no words in {code!r}; it has some in {there}")
-    known = _known_words(fields[name], as_, code)
+    known = _known_words(fields[name], sort, code)
     if said in known and known[said] in {means, None}:
-        raise AlreadyKnown(f"{said!r}: is a {as_} of {name!r} already")
+        raise AlreadyKnown(f"{said!r}: is a {sort} of {name!r} already")
     wording = fields[name].setdefault("x-languages", {}).setdefault(code, {})
-    if as_ == UNIT:
+    if sort == UNIT:
         _add_unit(schema, name, wording, means, said)
     else:
         wording.setdefault("labels", []).append(said)
 
 
-def _known_words(field: Mapping[str, Any], as_: str, code: str) -> dict[str, str | None]:
+def _known_words(field: Mapping[str, Any], sort: str, language: str) -> dict[str, str | None]:
     """The field's existing words of a sort (label, unit) in a language, to their codes; None for words without one."""
-    own = field.get("x-voice", {}) if code == OWN_LANGUAGE else {}
-    wording = field.get("x-languages", {}).get(code, {})
-    written = wording.get(f"{as_}s", ())
+    own = field.get("x-voice", {}) if language == OWN_LANGUAGE else {}
+    wording = field.get("x-languages", {}).get(language, {})
+    written = wording.get(f"{sort}s", ())
     found: dict[str, str | None] = dict(written) if isinstance(written, dict) else dict.fromkeys(written)
-    given = own.get(f"{as_}s", ())
+    given = own.get(f"{sort}s", ())
     if not isinstance(given, dict):
         return {**dict.fromkeys(given), **found}
     are_codes = any(one != one.lower() for one in given.values())

@@ -8,7 +8,7 @@ from dockvoice_protocol.forms.spoken.commands import (
     begins_with_last_one,
     cancels_after_no,
     cancels_open_entry,
-    chosen,
+    chosen_position,
     command_phrases,
     contains_check,
     corrects_named_thing,
@@ -44,10 +44,10 @@ from dockvoice_protocol.forms.spoken.reader import read, read_meaning, read_tran
 from dockvoice_protocol.forms.spoken.sentences import (
     check,
     english_words,
-    further_sentences,
     jsgf,
     sample_sentences,
     sentences,
+    sentences_with_further_words,
     vocabulary,
 )
 from dockvoice_protocol.languages import LANGUAGES

@@ -173,7 +173,7 @@ def _is_concatenation(said: Phrase, phrases: frozenset[Phrase]) -> bool:
     return len(said) in reached and bool(said)
 
 
-def chosen(words: Sequence[Word], language: Language = ENGLISH) -> int | None:
+def chosen_position(words: Sequence[Word], language: Language = ENGLISH) -> int | None:
     """The index, 0 or 1, of the value that the utterance chooses by position: "the first one"; None for neither.
 
     A bare number, "two", chooses none: it may be a value.
@@ -217,7 +217,7 @@ def parse_command_with_object(
     """
     said, undoing = _without_hesitations(words, language), frozenset(language.unelided(phrase(one)) for one in undone)
     asking, (plain, begins) = (
-        {**_asking_phrases(language), **dict.fromkeys(undoing, CANCEL)},
+        {**_phrases_before_object(language), **dict.fromkeys(undoing, CANCEL)},
         plain_texts(said, language),
     )
     if (parts := _parse_field_question(said, language)) is not None:
@@ -253,7 +253,7 @@ def _parse_field_question(said: tuple[Word, ...], language: Language) -> tuple[P
 
 
 @lru_cache
-def _asking_phrases(language: Language) -> Mapping[Phrase, ParsedCommand]:
+def _phrases_before_object(language: Language) -> Mapping[Phrase, ParsedCommand]:
     known = {
         one: asked
         for one, asked in _phrases_to_commands(language).items()
@@ -302,7 +302,7 @@ def begins_with_cancellation(words: Sequence[Word], language: Language = ENGLISH
     first.
     """
     known = _phrases_to_commands(language)
-    begun = _prefixes(words, language)
+    begun = _prefixes_past_courtesies(words, language)
     return any(known[one].act is Act.CANCEL for one in begun if one in known and one not in language.cues)
 
 
@@ -319,7 +319,9 @@ def cancels_after_no(words: Sequence[Word], language: Language = ENGLISH) -> boo
 def cancels_open_entry(words: Sequence[Word]) -> bool:
     """Whether a cancellation begins with a phrase for the open entry alone, in any language: "never mind"."""
     spoken = map(language_named, LANGUAGES)
-    return any(one in _refusal_phrases(language) for language in spoken for one in _prefixes(words, language))
+    return any(
+        one in _refusal_phrases(language) for language in spoken for one in _prefixes_past_courtesies(words, language)
+    )
 
 
 def is_correction(words: Sequence[Word], language: Language = ENGLISH) -> bool:
@@ -330,7 +332,9 @@ def is_correction(words: Sequence[Word], language: Language = ENGLISH) -> bool:
 def corrects_named_thing(words: Sequence[Word], language: Language = ENGLISH) -> bool:
     """Whether the utterance corrects the value of a thing that it names: "pallet 742 was actually fourteen"."""
     said, numerals = token_texts(words, language), language.numerals
-    setting = _setting_phrases(language, changed=any(said[: len(one)] == one for one in language.words["changes"]))
+    setting = _phrases_before_corrected_value(
+        language, changed=any(said[: len(one)] == one for one in language.words["changes"])
+    )
     begun = ((at, one) for at in range(1, len(said)) for one in setting.get(said[at], ()))
     ends = {at + len(one) for at, one in begun if said[at : at + len(one)] == one}
     ends |= {at + len(one) for at in ends for one in language.words["sets_again"] if said[at : at + len(one)] == one}
@@ -338,7 +342,7 @@ def corrects_named_thing(words: Sequence[Word], language: Language = ENGLISH) ->
 
 
 @lru_cache
-def _setting_phrases(language: Language, *, changed: bool) -> Mapping[str, Sequence[Phrase]]:
+def _phrases_before_corrected_value(language: Language, *, changed: bool) -> Mapping[str, Sequence[Phrase]]:
     """Phrases before a corrected value ("was actually"), by their first word."""
     setting: dict[str, list[Phrase]] = {}
     for one in (*language.words["sets"], *(language.words["sets_changed"] if changed else ())):
@@ -444,7 +448,7 @@ def split_sign_on(name: str, forms: Sequence[Form], language: Language = ENGLISH
 
 def _parse_work_phrase(said: Phrase, forms: Iterable[Form], language: Language) -> _WorkNamed | None:
     named = {language.unelided(phrase(one)): form.name for form in forms for one in form.names(language.code)}
-    for role, before, after in (("name", (), ()), *_work_phrases(language)):
+    for role, before, after in (("name", (), ()), *_phrases_around_work(language)):
         if len(said) <= len(before) + len(after) or said[: len(before)] != before:
             continue
         if said[len(said) - len(after) :] != after:
@@ -461,7 +465,7 @@ def _parse_work_phrase(said: Phrase, forms: Iterable[Form], language: Language) 
 
 
 @lru_cache
-def _work_phrases(language: Language) -> tuple[tuple[str, Phrase, Phrase], ...]:
+def _phrases_around_work(language: Language) -> tuple[tuple[str, Phrase, Phrase], ...]:
     """The words around the name of a work, with their role; `switch` first, then the longest."""
     listed = [
         (role, language.unelided(before), language.unelided(after))
@@ -539,7 +543,7 @@ def _refusal_phrases(language: Language) -> frozenset[Phrase]:
     return frozenset(map(language.unelided, language.commands["refusals"]))
 
 
-def _prefixes(words: Sequence[Word], language: Language) -> Iterator[Phrase]:
+def _prefixes_past_courtesies(words: Sequence[Word], language: Language) -> Iterator[Phrase]:
     """All prefixes of the words, and of the words behind "please" and the like."""
     said = _plain_phrase(words, language)
     while said:
@@ -601,7 +605,7 @@ def split_at_same_place(
         and plain_texts(words, language)[0] in _standalone_same_phrases(language)
     ):
         return asked, words, ()
-    found = _split_at_phrase(words, _likewise_phrases(form, language), language)
+    found = _split_at_phrase(words, _same_place_phrases(form, language), language)
     return None if found is None else (found[0], *found[1])
 
 
@@ -648,7 +652,7 @@ def _from_now_on_phrases(language: Language) -> dict[Phrase, str]:
 
 
 @lru_cache
-def _likewise_phrases(form: Form, language: Language) -> dict[Phrase, str]:
+def _same_place_phrases(form: Form, language: Language) -> dict[Phrase, str]:
     before, after = _phrases_around(language)
     return {
         language.unelided((*one, *phrase(label), *other)): field.name

@@ -146,16 +146,16 @@ class _Product:
     """A word that multiplies the number before it."""
 
     def __init__(self, table: Mapping[str, Mapping[str, float]]) -> None:
-        self._behind = {
+        self._skip_joiner = {
             before: _fold_table(table.get(before, {})) for before in ("bare", "one", "few", "teens", "many")
         }
-        self.bare = self._behind["bare"]
-        self.words = frozenset[str]().union(*self._behind.values())
+        self.bare = self._skip_joiner["bare"]
+        self.words = frozenset[str]().union(*self._skip_joiner.values())
 
     def cost(self, value: int, word: str) -> float | None:
         """The cost of the word behind the value; None where the combination is invalid."""
         several = "few" if value <= _LARGEST_DIGIT else "teens" if value < _TWENTY else "many"
-        return self._behind["one" if value == 1 else several].get(word)
+        return self._skip_joiner["one" if value == 1 else several].get(word)
 
 
 class _Cardinals:
@@ -187,11 +187,11 @@ class _Cardinals:
             {*self.atoms, *self._ones, *self.hundred.bare, *self.thousand.bare, *self.dozen.bare}
         )
 
-    def plain(self, words: _Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
+    def usual_numbers(self, words: _Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
         """Numbers in usual wordings; `parts` are those up to 99 that begin at `at`."""
         yield from parts
-        yield from self._tens_of_hundreds(words, at, parts, many=True)
-        for thousands in self.multiplied(words, at, parts, self.thousand, _THOUSAND):
+        yield from self._hundreds_with_rest(words, at, parts, many=True)
+        for thousands in self.products(words, at, parts, self.thousand, _THOUSAND):
             yield thousands
             for end, cost in _joiner_ends(words, thousands.end, self._after_thousands):
                 for rest in self._below_thousand(words, end):
@@ -203,9 +203,9 @@ class _Cardinals:
         value = _figures(words[at])
         if value is not None and 0 < value < _THOUSAND and words[at][0] != "0":
             yield _Part(at + 1, value, _WRITTEN)
-        yield from self._tens_of_hundreds(words, at, parts, many=False)
+        yield from self._hundreds_with_rest(words, at, parts, many=False)
 
-    def _tens_of_hundreds(self, words: _Words, at: int, parts: Sequence[_Part], *, many: bool) -> Iterator[_Part]:
+    def _hundreds_with_rest(self, words: _Words, at: int, parts: Sequence[_Part], *, many: bool) -> Iterator[_Part]:
         for hundreds in self._hundreds(words, at, parts):
             if not many and hundreds.value >= _THOUSAND:
                 continue
@@ -218,15 +218,15 @@ class _Cardinals:
                     yield _Part(end + 1, hundreds.value + value, hundreds.cost + cost + _WRITTEN)
 
     def _hundreds(self, words: _Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
-        for atom, end in self.named(words, at):
+        for atom, end in self.names_at(words, at):
             if atom.value >= _HUNDRED:
                 yield _Part(end, atom.value, 0.0)
-        for part in self.multiplied(words, at, parts, self.hundred, _HUNDRED):
+        for part in self.products(words, at, parts, self.hundred, _HUNDRED):
             # "Twenty hundred" is not said.
             if part.value < _THOUSAND or part.value % _THOUSAND:
                 yield part
 
-    def multiplied(
+    def products(
         self, words: _Words, at: int, parts: Sequence[_Part], product_: _Product, unit: int
     ) -> Iterator[_Part]:
         """The products with a multiplying word; `parts` are the numbers that begin at `at`."""
@@ -247,20 +247,20 @@ class _Cardinals:
 
     def below_hundred(self, words: _Words, at: int) -> list[_Part]:
         found = []
-        for atom, end in self.named(words, at):
+        for atom, end in self.names_at(words, at):
             if atom.value >= _HUNDRED:
                 continue
             found.append(_Part(end, atom.value, 0.0, atom.final))
             for sum_ in atom.sums:
-                for begin in _behind(words, end, sum_.by):
+                for begin in _skip_joiner(words, end, sum_.by):
                     found += [
                         _Part(last, atom.value + second.value, sum_.cost, second.final)
-                        for second, last in self.named(words, begin)
+                        for second, last in self.names_at(words, begin)
                         if second.value in sum_.seconds
                     ]
         return found
 
-    def named(self, words: _Words, at: int) -> Iterator[tuple[_Atom, int]]:
+    def names_at(self, words: _Words, at: int) -> Iterator[tuple[_Atom, int]]:
         """The names of one value that begin at `at`, and where each ends."""
         for atom in self.atoms.get(words[at], ()):
             if not atom.rest:
@@ -285,7 +285,7 @@ class _Digits:
         self.zeros = frozenset(zeros)
         self.times: dict[str, int] = _fold_table(table.get("times", {}))
 
-    def at(self, words: _Words, at: int) -> Iterator[tuple[int, str]]:
+    def digits_at(self, words: _Words, at: int) -> Iterator[tuple[int, str]]:
         word = words[at]
         if (digit := self.values.get(word)) is not None:
             yield at + 1, digit
@@ -320,7 +320,7 @@ class _Counts:
         self.further = frozenset({*self._short, *self.spoilers, *phrases, *(word for one in spoken for word in one)})
         """Other words that affect counts, besides those of cardinals and digits."""
 
-    def at(self, words: _Words, at: int) -> list[Count]:
+    def counts_at(self, words: _Words, at: int) -> list[Count]:
         word = words[at]
         if word not in self.beginnings and not _is_written(word):
             return []
@@ -346,7 +346,7 @@ class _Counts:
             if _follows(words, at + 1, rest):
                 yield _Part(at + 1 + len(rest), value, 0.0)
         parts = self._cardinals.below_hundred(words, at)
-        yield from self._cardinals.plain(words, at, parts)
+        yield from self._cardinals.usual_numbers(words, at, parts)
         yield from self._dozen_counts(words, at, parts)
         yield from self._halved_counts(words, at, parts)
         yield from self._short_thousands(words, at, parts)
@@ -355,7 +355,7 @@ class _Counts:
             yield from self._paired_counts(words, parts, self._pairs)
 
     def _dozen_counts(self, words: _Words, at: int, parts: Sequence[_Part]) -> Iterator[_Part]:
-        for dozens in self._cardinals.multiplied(words, at, parts, self._cardinals.dozen, _DOZEN):
+        for dozens in self._cardinals.products(words, at, parts, self._cardinals.dozen, _DOZEN):
             yield dozens
             for half in self._half_behind:
                 if _follows(words, dozens.end, half):
@@ -393,7 +393,7 @@ class _Counts:
         """Counts said digit by digit, of two digits or more."""
         digits, end = "", at
         while end < len(words) and len(digits) < _LONGEST_COUNT and words[end] not in self._multiplying:
-            said = next(iter(self._digits.at(words, end)), None)
+            said = next(iter(self._digits.digits_at(words, end)), None)
             if said is None:
                 word = words[end]
                 said = (end + 1, word) if len(word) == 1 and _FIGURES.fullmatch(word) else None
@@ -432,20 +432,20 @@ class _Groups:
         self._digits = digits
         self._beginnings = beginnings
 
-    def at(self, words: _Words, at: int) -> list[Group]:
+    def groups_at(self, words: _Words, at: int) -> list[Group]:
         word = words[at]
         if _is_written(word):
             found = [Group(at + 1, word.replace(":", ""), 0.0)] if _WRITTEN_GROUP.fullmatch(word) else []
         elif word in self._beginnings:
-            found = [Group(end, digits, 0.0) for end, digits in self._digits.at(words, at)]
+            found = [Group(end, digits, 0.0) for end, digits in self._digits.digits_at(words, at)]
         else:
             return []
-        found += self._numbers(words, at)
-        return [self._with_cut_cost(group, found, words) for group in found] if len(found) > 1 else found
+        found += self._whole_number_groups(words, at)
+        return [self._with_break_off_cost(group, found, words) for group in found] if len(found) > 1 else found
 
-    def _numbers(self, words: _Words, at: int) -> list[Group]:
+    def _whole_number_groups(self, words: _Words, at: int) -> list[Group]:
         found: dict[tuple[int, int], float] = {}
-        for part in self._cardinals.plain(words, at, self._cardinals.below_hundred(words, at)):
+        for part in self._cardinals.usual_numbers(words, at, self._cardinals.below_hundred(words, at)):
             if _LARGEST_DIGIT < part.value <= LARGEST:
                 cost = part.cost + (_WHOLE if part.value >= _HUNDRED else 0.0)
                 key = part.end, part.value
@@ -455,16 +455,16 @@ class _Groups:
             for (end, value), cost in found.items()
         ]
 
-    def _with_cut_cost(self, group: Group, found: Iterable[Group], words: _Words) -> Group:
+    def _with_break_off_cost(self, group: Group, found: Iterable[Group], words: _Words) -> Group:
         """The group with the cost of breaking off a longer number there."""
-        behind = [self._cut_cost(group, longer, words) for longer in found if longer.end > group.end]
+        behind = [self._break_off_cost(group, longer, words) for longer in found if longer.end > group.end]
         return Group(group.end, group.text, group.cost, max(behind)) if behind else group
 
-    def _cut_cost(self, group: Group, longer: Group, words: _Words) -> float:
+    def _break_off_cost(self, group: Group, longer: Group, words: _Words) -> float:
         whole = _WHOLE if int(longer.text) >= _HUNDRED else 0.0
         if longer.cost - whole >= _LOOSE:
             return _CUT_LOOSE
-        pair = any(atom.value > _LARGEST_DIGIT for atom, _ in self._cardinals.named(words, group.end))
+        pair = any(atom.value > _LARGEST_DIGIT for atom, _ in self._cardinals.names_at(words, group.end))
         return _CUT_TENS if pair and int(longer.text) < _HUNDRED else _CUT
 
 
@@ -482,14 +482,14 @@ class _Compounds:
         self.morphemes = lru_cache(_REMEMBERED)(self._morphemes)
         """The words of a number that is written as one word; any other word unchanged."""
 
-    def all_ways(self, word: str) -> Iterator[Phrase]:
+    def all_splits(self, word: str) -> Iterator[Phrase]:
         for size in range(len(word), 0, -1):
             if (part := self._compounded.get(word[:size])) is None:
                 continue
             if size == len(word):
                 yield (part,)
             else:
-                yield from ((part, *rest) for rest in self.all_ways(word[size:]))
+                yield from ((part, *rest) for rest in self.all_splits(word[size:]))
 
     def _morphemes(self, word: str) -> Phrase:
         """Split a word; hyphens join only one number: "quatre-vingt-douze", not "seven-four-two"."""
@@ -498,7 +498,7 @@ class _Compounds:
             return parts if len(parts) > 1 and self._is_number(parts) else (word,)
         if word in self._beginnings or word in self._compounded or not word.isalpha():
             return (word,)
-        for parts in self.all_ways(word):
+        for parts in self.all_splits(word):
             if self._is_number(parts):
                 return parts
         return (word,)
@@ -508,8 +508,8 @@ class _Compounds:
         if any(_follows(parts, len(parts) - len(half), half) for half in self._half_within):
             return len(parts) > 1 and bool(self._cardinals.below_hundred(parts, 0))
         if parts[0] in self._digits.times:
-            return any(end == len(parts) for end, _ in self._digits.at(parts, 0))
-        usual = self._cardinals.plain(parts, 0, self._cardinals.below_hundred(parts, 0))
+            return any(end == len(parts) for end, _ in self._digits.digits_at(parts, 0))
+        usual = self._cardinals.usual_numbers(parts, 0, self._cardinals.below_hundred(parts, 0))
         wholes = (part.cost for part in usual if part.end == len(parts))
         return min(wholes, default=_PLAIN + 1) <= _PLAIN
 
@@ -540,9 +540,9 @@ class Numerals:
         """The counts at the beginning of a run: number of words, value, cost; cached, since runs recur."""
         self.groups_of = lru_cache(_REMEMBERED)(self._groups_of)
         """The digit groups at the beginning of a run; `end` is the number of words."""
-        self.counts = self._counts.at
+        self.counts = self._counts.counts_at
         """All cardinals, 0 to 99,999, that begin at a word; for each end and value the cheapest."""
-        self.groups = self._groups.at
+        self.groups = self._groups.groups_at
         """All digit groups of an identifier that begin at a word."""
 
     def is_joiner(self, word: str) -> bool:
@@ -551,10 +551,10 @@ class Numerals:
 
     def _is_part(self, word: str) -> bool:
         # Compounds of number words count even above `LARGEST`: "hunderttausend".
-        ways = (parts for parts in self._compounds.all_ways(word) if len(parts) > 1)
+        ways = (parts for parts in self._compounds.all_splits(word) if len(parts) > 1)
         return word in self._own or len(self.morphemes(word)) > 1 or any(map(self._own.issuperset, ways))
 
-    def run(self, words: _Words, at: int) -> Phrase:
+    def number_run(self, words: _Words, at: int) -> Phrase:
         """The word before `at`, and the words from `at` on that may affect numbers that begin there."""
         end, last = at, min(len(words), at + LONGEST)
         while end < last and (words[end] in self._matters or _is_written(words[end])):
@@ -625,7 +625,7 @@ def _follows(words: _Words, at: int, said: Phrase) -> bool:
     return at >= 0 and tuple(words[at : at + len(said)]) == said
 
 
-def _behind(words: _Words, end: int, by: str) -> Iterator[int]:
+def _skip_joiner(words: _Words, end: int, by: str) -> Iterator[int]:
     """The beginning of the next part, if the joiner `by` is there."""
     if not by:
         if end < len(words):
@@ -636,7 +636,7 @@ def _behind(words: _Words, end: int, by: str) -> Iterator[int]:
 
 def _joiner_ends(words: _Words, end: int, joins: Mapping[str, float]) -> Iterator[tuple[int, float]]:
     for by, cost in joins.items():
-        for begin in _behind(words, end, by):
+        for begin in _skip_joiner(words, end, by):
             yield begin, cost
 
 

@@ -201,10 +201,10 @@ def transcript_words(
 ) -> tuple[Word, ...]:
     """The words of a transcript, with times in place of the punctuation."""
     known = lexicon_of(form, catalogue, language)
-    return tuple(_with_times(list(_split_transcript(text, language, known)), language, known, confidence))
+    return tuple(_time_words(list(_split_transcript(text, language, known)), language, known, confidence))
 
 
-def _with_times(pieces: Sequence[str], language: Language, known: Lexicon, confidence: float) -> Iterator[Word]:
+def _time_words(pieces: Sequence[str], language: Language, known: Lexicon, confidence: float) -> Iterator[Word]:
     now, before = 0.0, ""
     for at, piece in enumerate(pieces):
         if piece in _PAUSES:

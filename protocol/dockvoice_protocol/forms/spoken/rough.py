@@ -64,11 +64,11 @@ def rough_sentences(
     for _ in range(_SENTENCES):
         order = fields if random.random() < _IN_ORDER else random.sample(fields, len(fields))
         begun = [random.choice(openings)] if openings and random.random() < BEGUN else []
-        told.append(" ".join([*begun, *(said[one.name].labelled() for one in order)]))
+        told.append(" ".join([*begun, *(said[one.name].sample_mention() for one in order)]))
     cues = [cue for cue in language.table["words"]["cues"] if knows(cue)] or [""]
     for ways in said.values():
         for _ in range(_ANSWERS):
-            told += [ways.value(), ways.labelled(), f"{random.choice(cues)} {ways.labelled()}"]
+            told += [ways.sample_value(), ways.sample_mention(), f"{random.choice(cues)} {ways.sample_mention()}"]
     told += [one for one in (*_command_phrases(language, names), *works) if knows(one.lower())] * _COMMANDS
     return (*(one.lower() for one in told * _TIMES), *filter(knows, map(str.lower, surrounding_phrases(language))))
 
@@ -125,16 +125,16 @@ class _Ways:
         self._is_code = field.spoken.spelt
         self._length = _CODE if self._is_code else (1, 1) if field.spoken.is_letter else _COUNT
 
-    def value(self) -> str:
+    def sample_value(self) -> str:
         """A value, or a random chain of its words."""
         if self._whole and (not self._chain or self._random.random() < 1 / 2):
             return self._random.choice(self._whole)
         chain = self._single if self._is_code and self._random.random() < _SINGLE else self._chain
         return " ".join(self._random.choices(chain, k=self._random.randint(*self._length))) if chain else ""
 
-    def labelled(self) -> str:
+    def sample_mention(self) -> str:
         """A value with its unit, or behind its label."""
-        value = self.value()
+        value = self.sample_value()
         if self._units and (not self._labels or self._random.random() < 1 / 2):
             return f"{value} {self._random.choice(self._units)}"
         return f"{self._random.choice(self._labels)} {value}" if self._labels else value

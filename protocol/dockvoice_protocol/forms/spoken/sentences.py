@@ -58,10 +58,10 @@ AROUND = frozenset(_AROUND.split())
 def vocabulary(form: Form, catalogue: Catalogue) -> frozenset[str]:
     """The words of the form's labels, units and values, and common words around them."""
     begun = {word for said in form.openings.get(OWN_LANGUAGE, ()) for word in said.split()}
-    return AROUND.union(begun, *(_field_words(field, catalogue) for field in form.fields))
+    return AROUND.union(begun, *(_vocabulary_of_field(field, catalogue) for field in form.fields))
 
 
-def _field_words(field: FormField, catalogue: Catalogue) -> set[str]:
+def _vocabulary_of_field(field: FormField, catalogue: Catalogue) -> set[str]:
     named = field.wording(OWN_LANGUAGE)
     said = [*field.labels, *field.units.keys(), *field.units.values(), *value_words(field, catalogue, ENGLISH)]
     said += [*named.counted, *named.zero]
@@ -104,11 +104,11 @@ def value_faults(field: FormField, catalogue: Catalogue) -> Iterator[tuple[str, 
     for value in known:
         if not field.item.allows(value):
             yield value, f"{value!r} breaks the rules of field {field.name!r}; mend one of the two"
-        elif value not in said and not _is_spelt(value, field):
+        elif value not in said and not _can_be_spelt(value, field):
             yield value, f"{value!r} cannot be said as {field.spoken}; give it words in a catalogue's column 'spoken'"
 
 
-def _is_spelt(value: str, field: FormField) -> bool:
+def _can_be_spelt(value: str, field: FormField) -> bool:
     one = not field.spoken.is_letter or len(value) == 1
     said = "".join(character for character in value if character not in SEPARATORS)
     joined = said == value or (field.shape is not None and field.shape.joined(said) == value)
@@ -245,7 +245,7 @@ def sample_sentences(form: Form, catalogue: Catalogue, count: int = _COUNT, seed
     return tuple(next(endless).text for _ in range(count))
 
 
-def further_sentences(form: Form, catalogue: Catalogue, seed: int = _SEED) -> tuple[str, ...]:
+def sentences_with_further_words(form: Form, catalogue: Catalogue, seed: int = _SEED) -> tuple[str, ...]:
     """Sentences with a form's further English words (`x-languages`), which not every recogniser knows."""
     random = Random(seed)  # noqa: S311 - sampling, not secrecy
     return tuple(
@@ -415,7 +415,7 @@ def jsgf(form: Form, catalogue: Catalogue, commands: Sequence[str] = ()) -> str:
     name = form.name.replace("-", "_")
     rules = {**_NUMBERS, "cue": _alternatives_rule(_CUES)}
     for field in form.fields:
-        rules |= kind_of(field).rules()
+        rules |= kind_of(field).jsgf_rules()
         rules |= {} if field.spoken.by_unit else _field_rules(field, catalogue)
     rules["mention"] = " | ".join(f"<{one.name}>" for one in form.fields if not one.spoken.by_unit)
     # One loop, not a sequence of mentions: each copy of the number rules would cost the decoder as much again.

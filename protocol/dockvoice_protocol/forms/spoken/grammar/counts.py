@@ -52,7 +52,7 @@ class UnitCounts:
         self._measured = next(measured, None)  # A count whose unit another field holds; an unlisted unit is unknown.
         self._known: dict[int, list[_UnitCount]] = {}
 
-    def at(self, at: int) -> list[_UnitCount]:
+    def counts_at(self, at: int) -> list[_UnitCount]:
         """The counts that begin at a token."""
         if at >= len(self._tokens):
             return []
@@ -97,11 +97,11 @@ class UnitCounts:
                         if self._spans.fields[count.field].spoken.counts:
                             yield count._replace(values=(None,), marks=marked(count.marks, "v", "w"))
                 case Role.RANGE:
-                    yield from self._between_counts(match.end)
+                    yield from self._counts_after_between(match.end)
                 case _:
                     pass
 
-    def _between_counts(self, at: int) -> Iterator[_UnitCount]:
+    def _counts_after_between(self, at: int) -> Iterator[_UnitCount]:
         """Both numbers behind "between": "ten and twelve units"."""
         for end, value, cost, marks in self._numbers_at(at) if at < len(self._tokens) else ():
             if end < len(self._tokens):
@@ -119,7 +119,7 @@ class UnitCounts:
                     end, value, cost, marks, parted=self._tokens[at].pause >= weights.COMMA
                 )
                 yield from self._range_counts(end, value, cost, marks)
-                yield from self._second_numbers(end, value, cost, marks)
+                yield from self._announced_second_counts(end, value, cost, marks)
 
     def _numbers_at(self, at: int) -> list[tuple[int, FieldValue, float, str]]:
         """Numbers that begin at a token: end, value, cost, marks."""
@@ -179,7 +179,7 @@ class UnitCounts:
         for end, value, cost in self._numbers.cardinals(at):
             again = 2 * end - at
             if cost < weights.ODD and self._pauses_at(end) and self._words[at:end] == self._words[end:again]:
-                for count in self.at(end):
+                for count in self.counts_at(end):
                     if count.end > again and count.values[-1] != value:
                         yield count._replace(cost=count.cost + weights.RESTART)
 
@@ -192,7 +192,7 @@ class UnitCounts:
             if isinstance(value, int | float) and value < other:
                 yield from self._counts_with_unit(end, (value, other), cost + more + weights.CHOICE, marks)
 
-    def _second_numbers(self, at: int, value: FieldValue, cost: float, marks: str) -> Iterator[_UnitCount]:
+    def _announced_second_counts(self, at: int, value: FieldValue, cost: float, marks: str) -> Iterator[_UnitCount]:
         """A second number behind a repetition or choice phrase: "twelve, that's one two, units", "ten to twelve"."""
         announced = {Role.REPEAT, Role.CHOICE}
         for match in self._spans.matches[at]:
@@ -206,10 +206,10 @@ class UnitCounts:
                     yield from self._counts_with_unit(end, (value, other), cost + more + weights.OTHER, marks)
 
     def _counts_with_unit(
-        self, at: int, values: tuple[FieldValue, ...], cost: float, marks: str
+        self, number_end: int, values: tuple[FieldValue, ...], cost: float, marks: str
     ) -> Iterator[_UnitCount]:
-        """The counts with a number that ends at `at`, by the units behind it, with adjectives between."""
-        reached = [(at, cost, marks)]
+        """The counts with a number that ends there, by the units behind it, with adjectives between."""
+        reached = [(number_end, cost, marks)]
         while reached:
             here, so_far, so_marked = reached.pop()
             if not self._is_word_start(here):
@@ -223,7 +223,7 @@ class UnitCounts:
                     yield _UnitCount(match.end, self._measured, values, so_far, marked(so_marked, "s"))
                 elif (dearer := _BEFORE_UNITS.get(match.role)) is not None:
                     reached.append((match.end, so_far + dearer[0], marked(so_marked, *dearer[1])))
-            if here == at and self._is_strange(here):
+            if here == number_end and self._is_strange(here):
                 reached.append((here + 1, so_far + weights.UNMATCHED_ADJECTIVE, marked(so_marked, "s")))
 
     def _may_have_unit(self, value: FieldValue | None, at: int, unit: Match) -> bool:
@@ -255,26 +255,26 @@ class CountMentions:
         self._form = spans.form
         self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
 
-    def say(self, path: Path, count: _UnitCount, at: int) -> None:
+    def step_over_count(self, path: Path, count: _UnitCount, at: int) -> None:
         """Step over a count that begins at a token."""
-        if self._is_labelled(path, count, at):
+        if self._belongs_to_label_before(path, count, at):
             self._mentions.add(path, at, count.end, str(path.field), count.values[-1], count.cost, count.marks)
         if path.state is Place.LABELLED and path.field != count.field:
-            path = self._queue.opened(path, self._unvalued_label_cost(path, count, at))
+            path = self._queue.with_label_closed(path, self._unvalued_label_cost(path, count, at))
         marks = marked(count.marks, "o") if "o" in path.pending or len(count.values) > 1 else count.marks
         cost = count.cost + self._digitwise_cost(path, at, count.cost)
         straight_on = path.state is Place.SAID and not self._tokens[at].pause
         dearer = self._joining_words_cost(path, at, count)
-        dearer += weights.OTHER if self._is_torn_off(path, count, straight_on=straight_on) else 0.0
-        dearer += weights.CHANCE if self._is_said_twice(path, at, count.values[-1]) else 0.0
+        dearer += weights.OTHER if self._follows_unitless_count(path, count, straight_on=straight_on) else 0.0
+        dearer += weights.CHANCE if self._repeats_end_of_id(path, at, count.values[-1]) else 0.0
         if straight_on:
             cost += weights.LINK
-            dearer += self._torn_cost(path, at, count)
+            dearer += self._split_number_cost(path, at, count)
         last_marks = marked(marks, "s") if self._may_lack_its_beginning(path, at, count.cost) else marks
-        path = self._with_others(path, count, at, marks).dearer(dearer)
+        path = self._with_companion_events(path, count, at, marks).dearer(dearer)
         self._mentions.add(path, at, count.end, count.field, count.values[-1], cost, last_marks)
 
-    def _is_labelled(self, path: Path, count: _UnitCount, at: int) -> bool:
+    def _belongs_to_label_before(self, path: Path, count: _UnitCount, at: int) -> bool:
         """Whether a count with a unit belongs to another count's label before it: Spanish "falta una caja"."""
         if path.state is not Place.LABELLED or path.field == count.field or self._tokens[at].pause:
             return False
@@ -288,7 +288,7 @@ class CountMentions:
         things = self._fields[str(path.field)].identifier and count.cost < weights.DIGITWISE
         return weights.UNNUMBERED if apart and things else weights.FALSE_START
 
-    def _with_others(self, path: Path, count: _UnitCount, at: int, marks: str) -> Path:
+    def _with_companion_events(self, path: Path, count: _UnitCount, at: int, marks: str) -> Path:
         """The path with the other events of a count: its portion, its unit, and its rival numbers."""
         if "w" in count.marks:
             path = path.adding(ExplanationEvent(Happens.PORTION, start=at, end=count.end))
@@ -300,14 +300,14 @@ class CountMentions:
             path = path.adding(ExplanationEvent(Happens.MENTION, count.field, value, marks, count.cost, at, count.end))
         return path
 
-    def _is_torn_off(self, path: Path, count: _UnitCount, *, straight_on: bool) -> bool:
+    def _follows_unitless_count(self, path: Path, count: _UnitCount, *, straight_on: bool) -> bool:
         """Whether a count follows one of its field without a unit: "fifty | eight cases", "sorry, fifty, uh, eight"."""
         last = path.last
         if path.pending or path.state is not Place.SAID or last is None or path.field != count.field:
             return False
         return straight_on or ("b" in last.marks and "n" not in last.marks)
 
-    def _is_said_twice(self, path: Path, at: int, said: FieldValue | None) -> bool:
+    def _repeats_end_of_id(self, path: Path, at: int, said: FieldValue | None) -> bool:
         """Whether an id ends, behind a pause, in the words of the count: "seven four two, uh twelve, twelve cases"."""
         last = path.last
         if last is None or last.end != at or not self._mentions.is_behind_spelt(path):
@@ -350,7 +350,7 @@ class CountMentions:
         zero = any(group.text.startswith("0") for group in self._numbers.digit_groups(at))
         return zero and cost >= weights.DIGITWISE and (at == 0 or self._tokens[at].pause < weights.COMMA)
 
-    def _torn_cost(self, path: Path, at: int, count: _UnitCount) -> float:
+    def _split_number_cost(self, path: Path, at: int, count: _UnitCount) -> float:
         """The cost of a count that begins inside a possible number: "twenty | two units", "one | hundred"."""
         value, numbers = count.values[0], self._numbers
         around = [*numbers.cardinals(at - 1), *(numbers.decimals(at - 1) if isinstance(value, float) else ())]

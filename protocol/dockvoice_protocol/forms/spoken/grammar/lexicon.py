@@ -155,7 +155,7 @@ class Lexicon:
         counts = {field.name for field in form.fields if field.spoken.counts}
         # "Faltan dos cajas" is a count where a form counts shortages.
         self._counting_before = {said for said, use in own if use.role is Role.LABEL and use.field in counts}
-        self._never = _sign_phrases(form, language)
+        self._never = _plus_and_minus_phrases(form, language)
         if any(field.factors_by is not None for field in form.fields):
             self._never |= set(language.words["goods"])  # Goods are a value here, and no remark.
         several = _OF_SEVERAL if self.has_several_counts else ()
@@ -181,7 +181,7 @@ class Lexicon:
         self.shortened = {
             name: {
                 said: fit
-                for said, fit in _without_leading_zeros(known).items()
+                for said, fit in _index_without_leading_zeros(known).items()
                 if not self._may_belong_to_another(name, said)
             }
             for name, known in self.values.items()
@@ -218,14 +218,14 @@ class Lexicon:
         """All phrases that begin with the word: of the form, the language, and counting words, verbs and openings."""
         if (known := self._senses.get(word)) is None:
             small = _language_senses(self._language).get(word, ())
-            around = (sense for said, sense in small if self._is_around(said, sense.use.role))
+            around = (sense for said, sense in small if self._keeps_role(said, sense.use.role))
             own, counting = self._own.get(word, ()), (*self._counting_phrases.get(word, ()), *self._begun.get(word, ()))
             known = tuple(dict.fromkeys((*(sense for _, sense in own), *around, *(sense for _, sense in counting))))
             if known:  # an unbounded set of words has no meaning
                 self._senses[word] = known
         return known
 
-    def _is_around(self, said: Phrase, role: Role) -> bool:
+    def _keeps_role(self, said: Phrase, role: Role) -> bool:
         """Whether a phrase of the language keeps its role beside the words of the form."""
         if said in self._never or (role in {Role.PORTION, Role.TOTAL} and not self._relating):
             return False
@@ -268,7 +268,7 @@ class Lexicon:
                 if end == len(tokens) or not tokens[end].inner:
                     found.append(Match(end, *entry.use))
         if any(match.role is Role.BEGINNING for match in found):
-            found = self._resolve_beginning(found, tokens, at)
+            found = self._prefer_opening(found, tokens, at)
         # Of overlapping small phrases the longest counts: "over to" is no "over". But "no one" may be "no, one ...".
         # The beginning of a label has no other role: "off trailer", "damaged count".
         labels = [match.end for match in found if match.role is Role.LABEL]
@@ -279,8 +279,8 @@ class Lexicon:
         longest = max((match.end for match in small if not self._is_number(tokens[match.end - 1].text)), default=0)
         return [match for match in found if match.end >= longest or match.role in _BY_THEMSELVES]
 
-    def _resolve_beginning(self, found: list[Match], tokens: Sequence[Token], at: int) -> list[Match]:
-        """The matches; at the start of a sentence the form's opening replaces a question or a wish."""
+    def _prefer_opening(self, found: list[Match], tokens: Sequence[Token], at: int) -> list[Match]:
+        """The matches: where a sentence begins, the form's opening replaces shorter ones; elsewhere it is dropped."""
         if not self._begins_sentence(tokens, at):
             return [match for match in found if match.role is not Role.BEGINNING]
         end = max(match.end for match in found if match.role is Role.BEGINNING)
@@ -321,7 +321,7 @@ class Lexicon:
         return bool(self._senses_of(word))
 
 
-def _without_leading_zeros(values: Iterable[str]) -> dict[str, tuple[str, ...]]:
+def _index_without_leading_zeros(values: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """Codes without the leading zeros of their parts, and the values that each may mean.
 
     Prefixes of other values are excluded, since the end may be lost, and so are digits alone, which may be a count, and
@@ -459,7 +459,7 @@ def _opening_phrases(form: Form, language: Language) -> Iterator[tuple[Phrase, _
         yield from ((way, _Use(Role.BEGINNING)) for way in dict.fromkeys((said, language.unelided(said))))
 
 
-def _sign_phrases(form: Form, language: Language) -> set[Phrase]:
+def _plus_and_minus_phrases(form: Form, language: Language) -> set[Phrase]:
     """Words for plus and minus, where a field may be negative."""
     if not any(field.spoken.measures and (field.least or 0) < 0 for field in form.fields):
         return set()

@@ -68,7 +68,7 @@ class Meaning:
     def given(self, name: str, value: FieldValue, form: Form) -> Mapping[str, FieldReading]:
         """The fields by only those explanations in which the field `name` has this value."""
         paths = [path for path in self.paths if value in _values_of_field(path, name, self.tokens, form)]
-        return _fields(paths, self.tokens, form) if paths and self.fields else {}
+        return _merge_field_readings(paths, self.tokens, form) if paths and self.fields else {}
 
 
 def merge_explanations(
@@ -82,8 +82,8 @@ def merge_explanations(
     mood = _no_record_reason(rivals, form, asks=asks)
     says_something = _says_something(rivals, tokens, language)
     moody = [path for path in rivals if any(event.happens is Happens.MOOD for event in path.events)]
-    recorded = _fields(rivals, tokens, form) if says_something and not mood else {}
-    unrecorded = _fields(moody or rivals, tokens, form) if says_something and mood else {}
+    recorded = _merge_field_readings(rivals, tokens, form) if says_something and not mood else {}
+    unrecorded = _merge_field_readings(moody or rivals, tokens, form) if says_something and mood else {}
     return Meaning(recorded, mood, unrecorded, _preface_tokens(best), rivals, tokens)
 
 
@@ -92,7 +92,7 @@ def _values_of_field(path: Path, name: str, tokens: Sequence[Token], form: Form)
     return () if said is None else said.values
 
 
-def _fields(paths: Sequence[Path], tokens: Sequence[Token], form: Form) -> dict[str, FieldReading]:
+def _merge_field_readings(paths: Sequence[Path], tokens: Sequence[Token], form: Form) -> dict[str, FieldReading]:
     """The readings of the fields by rival explanations, given the cheapest first."""
     told, fields = [_said_by_field(path, tokens, form) for path in paths], {}
     for one in form.fields:
@@ -171,7 +171,7 @@ class _FieldMeaning:
     begun_anew: bool = False
     """The next mention replaces the values."""
 
-    def mention(self, event: ExplanationEvent, slip: ExplanationEvent | None) -> None:
+    def add_mention(self, event: ExplanationEvent, slip: ExplanationEvent | None) -> None:
         """Add a mention; `slip` is the bare number that it corrects."""
         self.events += [event] if slip is None else [slip, event]
         if "s" in event.marks and event.cue[0] < event.cue[1] <= event.start:
@@ -346,7 +346,7 @@ class _Loose:
         for one in reversed(loose):
             self._end[one.start] = self._end.get(one.end, one.end)
 
-    def around(self, event: ExplanationEvent) -> tuple[int, int]:
+    def run_around(self, event: ExplanationEvent) -> tuple[int, int]:
         """The start and end of an event together with the runs that touch it."""
         return self._begin.get(event.start, event.start), self._end.get(event.end, event.end)
 
@@ -388,7 +388,7 @@ class _MeaningBuilder:
             self.fields[name] = _FieldMeaning(self._form[name])
         return self.fields[name]
 
-    def add(self, at: int, event: ExplanationEvent) -> None:
+    def apply_event(self, at: int, event: ExplanationEvent) -> None:
         """Apply the explanation's next event to its fields."""
         match event.happens:
             case Happens.MENTION:
@@ -417,7 +417,7 @@ class _MeaningBuilder:
 
     def _marked_as_remark(self, event: ExplanationEvent) -> ExplanationEvent:
         """An event without a field, marked `r` as part of a remark: unmatched words behind a comma, "stop two"."""
-        start, _ = self._loose.around(event)
+        start, _ = self._loose.run_around(event)
         remark = self._tokens[start].pause >= COMMA and not self._loose.holds_number(start, start + 1)
         return event._replace(marks=marked(event.marks, "r")) if remark else event
 
@@ -429,10 +429,10 @@ class _MeaningBuilder:
             # A corrected identifier means another thing, whose fields replace all values.
             for said in self.fields.values():
                 said.begun_anew = True
-        self.said_of(name).mention(event, self._slip_of(at, event))
+        self.said_of(name).add_mention(event, self._slip_before(at, event))
 
-    def _slip_of(self, at: int, event: ExplanationEvent) -> ExplanationEvent | None:
-        """The bare number that a mention corrects, as a value of the field; an id gets its leading zeros."""
+    def _slip_before(self, at: int, event: ExplanationEvent) -> ExplanationEvent | None:
+        """The bare number directly before a mention, which that corrects, as a value of its field; None for none."""
         of = self._form[str(event.field)]
         # The event of a unit precedes that of its count, at the same tokens.
         before = next((one for one in reversed(self._events[:at]) if one.start != event.start), None)
@@ -471,7 +471,7 @@ class _MeaningBuilder:
         return self._nearest_fields(event, before, after)
 
     def _nearest_fields(self, event: ExplanationEvent, before: ExplanationEvent, after: ExplanationEvent) -> list[str]:
-        start, end = self._loose.around(event)
+        start, end = self._loose.run_around(event)
         paused_before = self._tokens[start].pause > 0
         paused_after = end < len(self._tokens) and self._tokens[end].pause > 0
         # A count behind its label has no unit that ends it.
@@ -488,10 +488,10 @@ def _said_by_field(path: Path, tokens: Sequence[Token], form: Form) -> dict[str,
     """The states of the fields in one explanation."""
     telling = _MeaningBuilder(path.events, tokens, form)
     for at, event in enumerate(path.events):
-        telling.add(at, event)
+        telling.apply_event(at, event)
     for said in telling.fields.values():
         said.apply_doubts()
-    _drop_including_counts(path, telling.fields, tokens, form)
+    _drop_whole_counts(path, telling.fields, tokens, form)
     for said in telling.fields.values():
         if said.of.unit_of in telling.fields and any("z" in event.marks for event in said.standing):
             # The unit of "empty" is valid only with the count 0: not in "twelve empty boxes".
@@ -500,9 +500,7 @@ def _said_by_field(path: Path, tokens: Sequence[Token], form: Form) -> dict[str,
     return telling.fields
 
 
-def _drop_including_counts(
-    path: Path, fields: Mapping[str, _FieldMeaning], tokens: Sequence[Token], form: Form
-) -> None:
+def _drop_whole_counts(path: Path, fields: Mapping[str, _FieldMeaning], tokens: Sequence[Token], form: Form) -> None:
     """Remove the value of a count that may include another one: "24 cases including two damaged".
 
     The 24 may be the good ones or all, so that neither number may be offered. The whole is the largest count. Where the
@@ -522,7 +520,7 @@ def _drop_including_counts(
         for event, behind in pairwise((*path.events, ExplanationEvent(Happens.DANGLING)))
     ):
         related.add(Happens.PORTION)
-    for said in _conditions_of_counts(path, fields, tokens, form):
+    for said in _conditions_behind_counts(path, fields, tokens, form):
         said.doubtful = True
         related.add(Happens.PORTION)
     if not related or (len(counts) == 1 and related == {Happens.TOTAL}):
@@ -533,7 +531,7 @@ def _drop_including_counts(
             said.values, said.parts = [], [*said.values, None]
 
 
-def _conditions_of_counts(
+def _conditions_behind_counts(
     path: Path, fields: Mapping[str, _FieldMeaning], tokens: Sequence[Token], form: Form
 ) -> Iterator[_FieldMeaning]:
     """Conditions directly behind a count, without a pause: "three cases refused" may be three of more.

@@ -84,7 +84,7 @@ class Speller:
             # Behind a hesitation it is equally likely the digit.
             surprise = weights.HESITATED if self._tokens[at].hesitated else 0.0
             surprise += weights.BREATHLESS if self._numbers.goes_on(at) else 0.0
-            self._queue.go(path, at + 1, weights.RESTART + surprise)
+            self._queue.continue_at(path, at + 1, weights.RESTART + surprise)
 
     def _with_group(
         self, field: FormField, spelling: Spelling, at: int, group: Group, pause: int
@@ -100,7 +100,7 @@ class Speller:
         if word == AMBIGUOUS and field.spoken.is_code and spelling.text:
             cost += weights.OTHER_KIND if spelling.text[-1].isdigit() != text.isdigit() else 0.0
         singles = spelling.singles and len(text) == 1
-        paused, spared = _pause_costs(spelling, pause, singles=singles)
+        paused, spared = _pause_and_spared_cost(spelling, pause, singles=singles)
         cost += paused
         # Digits behind a number of hundreds may be a part of it: 70055 sounds like 755, and 20034 ("two hundred three
         # four") like 2034.
@@ -152,7 +152,7 @@ class Speller:
             return weights.MIXED if pause or longer else 0.0
         return weights.DASHED if self._tokens[at].dash and longer and before.isdigit() and word.isdigit() else 0.0
 
-    def ended(self, path: Path, spelling: Spelling) -> Iterator[tuple[Path, str | None, float]]:
+    def ended_values(self, path: Path, spelling: Spelling) -> Iterator[tuple[Path, str | None, float]]:
         """For a path whose spelt value ends here: the path without it, each possible value, and the cost of the end."""
         if not spelling.groups or spelling.joined:
             return
@@ -165,7 +165,7 @@ class Speller:
         without = Path(path.cost + cost, Place.SAID, path.field, path.pending, None, *path[5:])
         # Leading zeros may be omitted only digit by digit; "A ten one" is another place than "A one oh one".
         fit = self._spans.lexicon.shortened.get(field.name, {}).get(spelling.text, ()) if spelling.singles else ()
-        for value in (fit or (None,)) if said is None else _expand_end(said, field, self._spans.catalogue):
+        for value in (fit or (None,)) if said is None else _values_ending_in(said, field, self._spans.catalogue):
             yield without, value, cost
 
 
@@ -174,7 +174,7 @@ def _may_continue(number: str, *, several: bool) -> bool:
     return number.endswith("00") or (several and number[-2] == "0")
 
 
-def _pause_costs(spelling: Spelling, pause: int, *, singles: bool) -> tuple[float, float]:
+def _pause_and_spared_cost(spelling: Spelling, pause: int, *, singles: bool) -> tuple[float, float]:
     """The cost of a pause before the next group, and the cost waived as an enumeration: "seven, four, two"."""
     owed = min(spelling.spared, weights.PAUSED[weights.COMMA])
     if not pause:
@@ -184,7 +184,7 @@ def _pause_costs(spelling: Spelling, pause: int, *, singles: bool) -> tuple[floa
     return weights.PAUSED[pause] + owed, 0.0
 
 
-def _expand_end(value: str, field: FormField, catalogue: Catalogue) -> tuple[str | None, ...]:
+def _values_ending_in(value: str, field: FormField, catalogue: Catalogue) -> tuple[str | None, ...]:
     """The possible values of spelt characters: themselves, or each catalogue value that ends in them.
 
     Only `last_digits` characters count as an end; where no value ends in them, the value is None.
@@ -242,18 +242,18 @@ class Mentions:
         for end, value, dearer in self._spans.values(field, at):
             self.add(path, at, end, name, value, cost + dearer, marks)
 
-    def spelt(self, path: Path, at: int) -> Iterator[Path]:
+    def finish_spelling(self, path: Path, at: int) -> Iterator[Path]:
         """The paths in which the spelt value ends before the token `at`, one for each possible value."""
         spelling = path.spelling
         if spelling is None:
             return
         name = str(path.field)
         corrects = "b" in spelling.marks and "c" in path.pending
-        for without, value, cost in self._speller.ended(path, spelling):
-            whole = self._replace_end(path, name, spelling.text) if value is None and corrects else value
+        for without, value, cost in self._speller.ended_values(path, spelling):
+            whole = self._replace_end_of_place(path, name, spelling.text) if value is None and corrects else value
             yield self._with_mention(without, spelling.start, at, name, whole, spelling.cost + cost, spelling.marks)
 
-    def _replace_end(self, path: Path, name: str, said: str) -> str | None:
+    def _replace_end_of_place(self, path: Path, name: str, said: str) -> str | None:
         """The place with its last parts replaced, if the catalogue has it: A-02-02 by "zero two zero three"."""
         before, shape = path.mentioned(name), self._spans.lexicon.shapes.get(name)
         old = self._held.get(name) if before is None else before.value
@@ -289,7 +289,7 @@ class Mentions:
             dearer += self._unmentioned_field_cost(path, before, at)
             if "n" in pending and "b" in marks and before is None and self._held.get(name, value) != value:
                 dearer += weights.OTHER  # "Not twelve" should deny a value that is twelve.
-            more, pending = self._denial_cost(name, pending, stands=before is not None or "b" in marks)
+            more, pending = self._denial_cost_and_marks(name, pending, stands=before is not None or "b" in marks)
             dearer += more
         corrects = before is not None and "c" in pending and "b" in marks
         if before is not None and corrects and self._may_id_continue(name, before.value, value, path.cue, at):
@@ -299,7 +299,7 @@ class Mentions:
         if (echoed := self._echoed_id_field(path, name, value, start)) is not None:
             path, marks = path.adding(ExplanationEvent(Happens.HEDGE, echoed, start=at, end=end)), marked(marks, "s")
         event = ExplanationEvent(Happens.MENTION, name, value, marked(marks, *pending), cost, start, end, at, cue)
-        events, story = (*path.events, event), path.story.then(event)
+        events, story = (*path.events, event), path.story.with_event(event)
         return Path(path.cost + dearer, Place.SAID, name, "", None, events, story, at, path.cue)
 
     def _echoed_id_field(self, path: Path, name: str, value: FieldValue | None, start: int) -> str | None:
@@ -367,7 +367,7 @@ class Mentions:
         begins = path.since if path.state is Place.LABELLED else at
         return 0.0 if slip or self._tokens[begins].pause else weights.UNMENTIONED
 
-    def _denial_cost(self, name: str, pending: str, *, stands: bool) -> tuple[float, str]:
+    def _denial_cost_and_marks(self, name: str, pending: str, *, stands: bool) -> tuple[float, str]:
         """The cost of a denial, and its marks on the value. `stands`: there is a value to be corrected."""
         field, cost = self._fields[name], 0.0
         if "m" in pending:
@@ -395,19 +395,19 @@ class Mentions:
 
     # Values without label or unit.
 
-    def step_over_bare(self, path: Path, at: int) -> None:
+    def step_over_unlabelled_value(self, path: Path, at: int) -> None:
         """Step over a value without its label."""
-        for name, cost, marks in self._possible_fields(path, at) if not self._spans.ends_pointer(at) else ():
+        for name, cost, marks in self._possible_bare_fields(path, at) if not self._spans.ends_pointer(at) else ():
             self.step_over_value(path, name, at, cost, marks)
         for field in self._yes_or_no:
             for end, value, cost in self._spans.unlabelled(field, at):
                 self.add_named(path, at, end, field.name, value, cost)
-        self._step_over_known(path, at)
+        self._step_over_known_code(path, at)
         self._step_over_negative(path, at)
         if not path.pending.strip("h") and self.is_behind_spelt(path):
             self._step_over_unitless_count(path, at)
 
-    def _step_over_known(self, path: Path, at: int) -> None:
+    def _step_over_known_code(self, path: Path, at: int) -> None:
         """Step over a catalogue's code, or an identifier before its corrected value: "742 should be fourteen"."""
         if path.state is Place.START and self._named is not None:
             for end, number in ids_before_correction(self._spans, at):
@@ -415,7 +415,7 @@ class Mentions:
         if path.state is Place.START and self._put is not None and leads_to_place(self._spans, at):
             self.step_over_value(path, self._put, at, weights.ASKED, "")
         if not path.pending.strip("hnx"):
-            for end, name, code, cost in self._spans.codes(at):
+            for end, name, code, cost in self._spans.place_codes(at):
                 self.add(path, at, end, name, code, cost + weights.ASKED, "a" if name in path.story.said else "")
 
     def may_be_bare(self, path: Path, name: str, *, alone: bool) -> bool:
@@ -427,7 +427,7 @@ class Mentions:
     def add_named(self, path: Path, at: int, end: int, name: str, value: FieldValue, cost: float) -> None:
         """Add a mention of a value with its own words, doubtful where they describe something else: "light broken"."""
         behind = path.last.end if path.last is not None else 0
-        marks = "s" if self._spans.is_said_of(behind, at) or self._spans.tells_of_next(at, end) else ""
+        marks = "s" if self._spans.follows_adjective(behind, at) or self._spans.tells_of_next(at, end) else ""
         self.add(path, at, end, name, value, cost + weights.ASKED, marks)
 
     def _step_over_negative(self, path: Path, at: int) -> None:
@@ -437,7 +437,7 @@ class Mentions:
         for end, value, cost in self._spans.below_zero(at):
             self.add(path, at, end, self._below_zero.name, value, cost + weights.ASKED, "b")
 
-    def _possible_fields(self, path: Path, at: int) -> Iterator[tuple[str, float, str]]:
+    def _possible_bare_fields(self, path: Path, at: int) -> Iterator[tuple[str, float, str]]:
         """The possible fields of a bare value: name, cost, marks."""
         asked, last, pending = self._asked, path.field, path.pending
         said = path.story.said

@@ -114,7 +114,7 @@ class Story:
         self.said = said
         self._next: dict[tuple[object, ...], Story] = {}
 
-    def then(self, event: ExplanationEvent) -> Story:
+    def with_event(self, event: ExplanationEvent) -> Story:
         """The sequence with one more event."""
         told = event[:4]
         if (longer := self._next.get(told)) is None:
@@ -166,7 +166,7 @@ class Path(NamedTuple):
     def adding(self, event: ExplanationEvent) -> Path:
         """A copy of the path with one more event."""
         cost, state, field, pending, spelling, events, story, since, cue = self
-        return Path(cost, state, field, pending, spelling, (*events, event), story.then(event), since, cue)
+        return Path(cost, state, field, pending, spelling, (*events, event), story.with_event(event), since, cue)
 
     def mentioned(self, name: str) -> ExplanationEvent | None:
         """The last mention of a field, or None."""
@@ -246,8 +246,8 @@ class PathQueue:
             if column.cheapest <= self.budget:
                 yield at
 
-    def spelling(self, at: int) -> list[Path]:
-        """The paths at a token that are within the budget and inside a spelt value."""
+    def spelling_paths(self, at: int) -> list[Path]:
+        """Take the postponed steps that the budget now allows; return the paths at a token inside a spelt value."""
         column = self._columns[at]
         budget, later, column.later = self.budget, column.later, []
         for one in later:
@@ -259,7 +259,7 @@ class PathQueue:
                 self.add(at, _next_path(one.path, one.event, one.cost, one.changes))
         return [path for path in column.waiting.values() if path.spelling is not None and path.cost <= budget]
 
-    def growing(self, at: int) -> list[Path]:
+    def take_growing_paths(self, at: int) -> list[Path]:
         """Remove and return the paths at a token that grow now: those inside a value first, each kind by cost."""
         column = self._columns[at]
         most = min(self.budget, column.dearest)
@@ -277,15 +277,15 @@ class PathQueue:
         between, inside = (sorted(kind, key=_COST) for kind in growing)
         return [*inside, *between]
 
-    def go(self, path: Path, end: int, cost: float, **changes: Unpack[_Changes]) -> None:
+    def continue_at(self, path: Path, end: int, cost: float, **changes: Unpack[_Changes]) -> None:
         """Continue a path at the token `end`."""
-        self._continue_path(path, None, end, path.cost + cost, changes)
+        self._add_or_postpone_step(path, None, end, path.cost + cost, changes)
 
     def continue_with(self, path: Path, event: ExplanationEvent, cost: float, **changes: Unpack[_Changes]) -> None:
         """Continue a path behind an event."""
-        self._continue_path(path, event, event.end, path.cost + cost, changes)
+        self._add_or_postpone_step(path, event, event.end, path.cost + cost, changes)
 
-    def _continue_path(
+    def _add_or_postpone_step(
         self, path: Path, event: ExplanationEvent | None, end: int, cost: float, changes: _Changes
     ) -> None:
         column = self._columns[end]
@@ -297,8 +297,8 @@ class PathQueue:
             column.later.append(_Later(cost, path, event, changes))
             column.cheapest = min(column.cheapest, cost)
 
-    def opened(self, path: Path, cost: float = weights.FALSE_START) -> Path:
-        """The path; behind a label without a value, with the LABEL event and its cost."""
+    def with_label_closed(self, path: Path, cost: float = weights.FALSE_START) -> Path:
+        """The path, whose open label without a value, if any, becomes a LABEL event at this cost."""
         if path.state is not Place.LABELLED:
             return path
         event = ExplanationEvent(Happens.LABEL, path.field, start=path.since, end=path.since + 1)
@@ -314,7 +314,7 @@ class PathQueue:
 def _next_path(path: Path, event: ExplanationEvent | None, cost: float, changes: _Changes) -> Path:
     _, state, field, pending, spelling, events, story, since, cue = path
     if event is not None:
-        events, story = (*events, event), story.then(event)
+        events, story = (*events, event), story.with_event(event)
     return Path(
         cost,
         changes.get("state", state),

@@ -31,7 +31,7 @@ class _Links:
         self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
         self._language = spans.language
 
-    def may_be_of_value(self, path: Path, match: Match, at: int) -> bool:
+    def may_be_part_of_value(self, path: Path, match: Match, at: int) -> bool:
         """Whether the words at a token may be a part of the value before them."""
         return (
             self._sounds_like_digit(path, at)
@@ -40,7 +40,7 @@ class _Links:
             or self._begins_letter_explanation(path, at)
         )
 
-    def leads_away(self, path: Path, match: Match, at: int) -> bool:
+    def names_destination(self, path: Path, match: Match, at: int) -> bool:
         """Whether a label of an origin names the destination of an already named thing: "to door nine"."""
         if not self._fields[match.field].source or path.story.said <= frozenset(self._spans.form.said_once):
             return False
@@ -93,33 +93,33 @@ class _Links:
         units = (one for one in self._spans.matches[at] if one.role is Role.UNIT and one.end == match.end)
         return self._fields[str(path.field)].spoken.spelt and any(one.field == match.field for one in units)
 
-    def leads_on_to(self, match: Match, at: int) -> bool:
+    def belongs_to_next_value(self, match: Match, at: int) -> bool:
         """Whether a hedge belongs to the next value, not the one before: ", about 24", ", maybe wet"."""
         if not self._spans.goes_straight_on(match.end):
             return False
         roles = {one.role for one in self._spans.matches[at] if one.end == match.end}
-        counted = bool(self._counts.at(match.end))
+        counted = bool(self._counts.counts_at(match.end))
         if counted and Role.LINK in roles and self._spans.lexicon.has_several_counts:
             return True  # "Plus two damaged".
         hedges = Role.HEDGE_BEFORE in roles and self._tokens[at].pause > 0
-        return hedges and (counted or self._spans.begins_bare(match.end))
+        return hedges and (counted or self._spans.begins_unlabelled_value(match.end))
 
-    def multiplies(self, path: Path, match: Match, at: int) -> bool:
+    def multiplies_next_count(self, path: Path, match: Match, at: int) -> bool:
         """Whether a small word is between a remark's figures and a count: "four layers of twelve cases"."""
         last = path.last
-        if last is None or last.happens is not Happens.ASIDE or last.end != at or not self._counts.at(match.end):
+        if last is None or last.happens is not Happens.ASIDE or last.end != at or not self._counts.counts_at(match.end):
             return False
         named = tuple(self._words[at : match.end]) in self._language.words["between_counts"]
         return named and any(self._numbers.begins(one) for one in range(last.start, last.end))
 
-    def parts(self, path: Path, match: Match, at: int) -> bool:
+    def may_be_portion(self, path: Path, match: Match, at: int) -> bool:
         """Whether a small word is between two counts, one of which may be a part of the other: "two short of 24"."""
         last = path.last
         if not self._spans.lexicon.has_several_counts or last is None or last.happens is not Happens.MENTION:
             return False
         said = tuple(self._words[at : match.end])
         counted = self._fields[str(last.field)].spoken.counts
-        return counted and said in self._language.words["between_counts"] and bool(self._counts.at(match.end))
+        return counted and said in self._language.words["between_counts"] and bool(self._counts.counts_at(match.end))
 
     def may_deny(self, match: Match, at: int) -> bool:
         """Whether a cue and the next words may deny a value: Spanish "pero no trece", Polish "nie trzynaście"."""
@@ -132,9 +132,9 @@ class _Links:
         said = self._numbers.begins(at + 1) or any(one.role is Role.LABEL for one in self._spans.matches[at + 1])
         if said and (self._words[at],) in bare:
             return True
-        return self._spans.begins_bare(at + 1) or any(end > at + 1 for end in self._denial_ends(at))
+        return self._spans.begins_unlabelled_value(at + 1) or any(end > at + 1 for end in self._denial_ends(at))
 
-    def denied_from(self, match: Match, at: int) -> int | None:
+    def find_denied_value(self, match: Match, at: int) -> int | None:
         """The start of the value that a cue denies without a pause ("no son trece", "que no es el 743"), or None.
 
         A pure denial needs no verb: German "doch nicht dreizehn", Italian "macché tredici". A verb of deletion removes
@@ -169,14 +169,16 @@ class _Links:
         small = (one.end for one in self._spans.matches[at] if one.role is Role.LINK)
         begins = [at, *(end for end in small if self._spans.goes_straight_on(end))]
         of_fields = (one.role in OF_FIELDS for here in begins for one in self._spans.matches[here])
-        return any(self._numbers.begins(here) or self._spans.begins_bare(here) for here in begins) or any(of_fields)
+        return any(self._numbers.begins(here) or self._spans.begins_unlabelled_value(here) for here in begins) or any(
+            of_fields
+        )
 
     def says_how(self, path: Path, match: Match, at: int) -> bool:
         """Whether an adjective ("full", "closed") describes the place before it, not the units of a count."""
         counts = path.field is not None and self._fields[path.field].spoken.counts
         return not counts and tuple(self._words[at : match.end]) in self._language.words["adjectives"]
 
-    def touches(self, path: Path, at: int) -> bool:
+    def follows_without_pause(self, path: Path, at: int) -> bool:
         """Whether only small words, and no pause, are between a value and the token: "dock B is full"."""
         if path.state is Place.SAID:
             return not self._tokens[at].pause
@@ -187,30 +189,30 @@ class _Links:
         return tuple(self._words[last.end : at]) in self._language.words["links"]
 
 
-class _PuttingRight:
+class _Corrections:
     """Parser steps over corrections of a named thing: "742 was actually fourteen", "change 743 to eleven"."""
 
     def __init__(self, spans: Spans, queue: PathQueue) -> None:
         self._spans = spans
         self._queue = queue
 
-    def go(self, path: Path, match: Match, at: int) -> None:
+    def step_over_correction(self, path: Path, match: Match, at: int) -> None:
         """Step over a phrase that corrects a named thing."""
         if match.role is not Role.SETS_AGAIN:
-            self._begin(path, match, at)
+            self._step_over_first_phrase(path, match, at)
         elif "w" in path.pending and path.cue[1] == at:
-            self._queue.go(path, match.end, weights.LINK, cue=(path.cue[0], match.end))
+            self._queue.continue_at(path, match.end, weights.LINK, cue=(path.cue[0], match.end))
 
-    def _begin(self, path: Path, match: Match, at: int) -> None:
+    def _step_over_first_phrase(self, path: Path, match: Match, at: int) -> None:
         last, changed = path.last, match.role is Role.SETS_CHANGED
         said = path.state is Place.SAID and last is not None and last.happens is Happens.MENTION
-        if last is None or not said or (changed and not self.changes(path, at, match.end)):
+        if last is None or not said or (changed and not self.leads_to_new_value(path, at, match.end)):
             return
         named = self._spans.fields[str(last.field)].identifier and len(path.story.said) == 1
         if named and is_correcting_phrase(self._spans, match, changed=changed):
-            self._queue.go(path, match.end, weights.CUE, state=Place.BETWEEN, pending="w", cue=(at, match.end))
+            self._queue.continue_at(path, match.end, weights.CUE, state=Place.BETWEEN, pending="w", cue=(at, match.end))
 
-    def changes(self, path: Path, at: int, end: int) -> bool:
+    def leads_to_new_value(self, path: Path, at: int, end: int) -> bool:
         """Whether the words are between the object of a change and its new value: "change 743 to eleven"."""
         last, words, known = path.last, self._spans.words, self._spans.language.words
         if last is None or last.end != at or tuple(words[at:end]) not in known["sets_changed"]:
@@ -233,17 +235,17 @@ class SmallWords:
         self._mentions = mentions
         self._asked = asked
         self._links = _Links(spans, counts)
-        self._right = _PuttingRight(spans, queue)
+        self._right = _Corrections(spans, queue)
         self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
         self._language = spans.language
 
-    def go(self, path: Path, at: int) -> None:
+    def step_over_phrases(self, path: Path, at: int) -> None:
         """Step over each phrase that begins at a token."""
         for match in self._spans.matches[at]:
             if (step := self._STEPS.get(match.role)) is not None:
                 step(self, self._with_hedged_label(path, match, at), match, at)
             elif match.role in _SETTING:
-                self._right.go(self._with_hedged_label(path, match, at), match, at)
+                self._right.step_over_correction(self._with_hedged_label(path, match, at), match, at)
 
     def _with_hedged_label(self, path: Path, match: Match, at: int) -> Path:
         """The path, with a hedge where small words behind a label hold a digit or are a letter: "pallet A 742"."""
@@ -258,7 +260,7 @@ class SmallWords:
     # Fields.
 
     def _step_over_label(self, path: Path, match: Match, at: int) -> None:
-        """A label; "number", which may also follow a label, counts only where a clause begins: no "phone number"."""
+        """Step over a label; "number", which may also follow one, only where a clause begins: no "phone number"."""
         named = self._fields[match.field].identifier
         if named and tuple(self._words[at : match.end]) in self._language.words["within"]:
             begins = (path.state is Place.START and not path.events) or self._tokens[at].pause >= weights.COMMA
@@ -267,17 +269,19 @@ class SmallWords:
         if self._links.may_be_unit(path, match, at):
             path = path.adding(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
         again = path.state is Place.LABELLED and path.field == match.field
-        opened = path if again else self._queue.opened(path)
+        opened = path if again else self._queue.with_label_closed(path)
         cost = weights.RESTART if again else 0.0
-        pending = marked(opened.pending, "t") if self._links.leads_away(path, match, at) else opened.pending
-        self._queue.go(opened, match.end, cost, state=Place.LABELLED, field=match.field, since=at, pending=pending)
+        pending = marked(opened.pending, "t") if self._links.names_destination(path, match, at) else opened.pending
+        self._queue.continue_at(
+            opened, match.end, cost, state=Place.LABELLED, field=match.field, since=at, pending=pending
+        )
 
     def _step_over_unit(self, path: Path, match: Match, at: int) -> None:
         event = ExplanationEvent(Happens.UNIT, match.field, start=at, end=match.end)
         cost = weights.LOOSE_UNIT
         if path.state is Place.SAID and self._fields[str(path.field)].spoken.spelt:
             cost = weights.LOST_COUNT - (1.0 if self._tokens[at].pause else 0.0)
-        self._queue.continue_with(self._queue.opened(path), event, cost, state=Place.BETWEEN)
+        self._queue.continue_with(self._queue.with_label_closed(path), event, cost, state=Place.BETWEEN)
         unit = self._spans.form.unit_field(match.field)
         alone = path.state is Place.START and match.end == self._spans.size  # "It's cartons."
         if unit is not None and match.code is not None and self._mentions.may_be_bare(path, unit.name, alone=alone):
@@ -297,33 +301,35 @@ class SmallWords:
         elif field.bare:
             self._mentions.add_named(path, at, match.end, match.field, match.value, 0.0)
 
-    def _step_over_check(self, path: Path, match: Match, _at: int) -> None:
+    def _step_over_check_digits(self, path: Path, match: Match, _at: int) -> None:
         """Step over check digits or the check word of the place before; wrong ones put it in doubt."""
         last = path.last
         if path.state is not Place.SAID or last is None:
             return
         catalogue = self._fields[str(path.field)].catalogue
         checks = () if catalogue is None else self._spans.catalogue.checks_of(catalogue, str(last.value))
-        ends = {end for check in checks for end in self._numbers.proofs(check, match.end)}
+        ends = {end for check in checks for end in self._numbers.check_ends(check, match.end)}
         cost, marks = (0.0, last.marks) if ends else (weights.WRONG_CHECK, marked(last.marks, "s"))
         if not ends:
             lengths = {len(check) for check in checks if check.isdigit()}
             ends = {end for length in lengths for end, _ in self._numbers.digits(length, match.end)}
         for end in ends:
             told = path._replace(events=(*path.events[:-1], last._replace(end=end, marks=marks)))
-            self._queue.go(told, end, cost, state=Place.BETWEEN)
+            self._queue.continue_at(told, end, cost, state=Place.BETWEEN)
 
     # Words around a value.
 
     def _step_over_opening(self, path: Path, match: Match, at: int) -> None:
         begins = self._tokens[at].pause or path.state is Place.START or at == 0
-        if self._is_cut_off(path, match, at):
+        if self._ends_unfinished(path, match, at):
             path = path.adding(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
-        self._queue.go(path, match.end, weights.OPENING if begins else weights.UNPAUSED_OPENING, **path.between)
+        self._queue.continue_at(
+            path, match.end, weights.OPENING if begins else weights.UNPAUSED_OPENING, **path.between
+        )
 
     def _step_over_link(self, path: Path, match: Match, at: int) -> None:
         """Step over a small word between two values, which may be a digit or a letter of the first."""
-        if self._right.changes(path, at, match.end):
+        if self._right.leads_to_new_value(path, at, match.end):
             return
         several = path.field is not None and self._fields[path.field].many is not None
         labelled = path.state is Place.LABELLED
@@ -332,14 +338,14 @@ class SmallWords:
             return
         cost = weights.MISPLACED if labelled else weights.LINK
         between = path.between
-        if self._links.may_be_of_value(path, match, at) or self._is_cut_off(path, match, at):
+        if self._links.may_be_part_of_value(path, match, at) or self._ends_unfinished(path, match, at):
             path = path.adding(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
-        if self._links.parts(path, match, at):
+        if self._links.may_be_portion(path, match, at):
             path = path.adding(ExplanationEvent(Happens.PORTION, start=at, end=match.end))
-        if self._links.multiplies(path, match, at):
+        if self._links.multiplies_next_count(path, match, at):
             between = {**between, "pending": marked(path.pending, "h")}
             cost += weights.OTHER  # The count of one layer is not the total.
-        self._queue.go(path, match.end, cost, **between)
+        self._queue.continue_at(path, match.end, cost, **between)
 
     def _step_over_portion(self, path: Path, match: Match, at: int) -> None:
         """Step over a phrase that relates one count to another."""
@@ -347,45 +353,45 @@ class SmallWords:
         cost = weights.LINK if path.state is not Place.LABELLED else weights.MISPLACED
         self._queue.continue_with(path, ExplanationEvent(relates, start=at, end=match.end), cost, **path.between)
 
-    def _step_over_within(self, path: Path, match: Match, at: int) -> None:
-        """Step over a small word between a label, or a question, and the value."""
+    def _step_over_word_after_label(self, path: Path, match: Match, at: int) -> None:
+        """Step over a small word between the label and its value, or before the answer to a question."""
         labelled = path.state is Place.LABELLED
         expected = path.field if labelled else self._asked
         answers = expected is not None and (labelled or path.state is Place.START)
         if answers and not self._spans.may_be_letter(str(expected), at, match.end):
-            self._queue.go(path, match.end, weights.WITHIN)
+            self._queue.continue_at(path, match.end, weights.WITHIN)
 
-    def _is_cut_off(self, path: Path, match: Match, at: int) -> bool:
-        """Whether the sentence ends with a word that should continue it: "dock B and", German "Tor B ist zu"."""
+    def _ends_unfinished(self, path: Path, match: Match, at: int) -> bool:
+        """Whether the utterance ends with a word that should lead on: "dock B and", German "Tor B ist zu"."""
         if match.end < self._spans.size or path.field is None:
             return False
         remarks = {Role.TAIL, Role.BEHIND}
         return not any(other.role in remarks for other in self._spans.matches[at] if other.end == match.end)
 
-    def _step_over_behind(self, path: Path, match: Match, at: int) -> None:
+    def _step_over_remark_behind_value(self, path: Path, match: Match, at: int) -> None:
         if path.state is Place.SAID and not self._links.says_how(path, match, at):
             measured = path.field is not None and self._fields[path.field].spoken.is_number
             if measured and tuple(self._words[at : match.end]) in self._language.words["each"]:
                 # "Ten kilos each" is of one piece.
                 path = path.adding(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
-            self._queue.go(path, match.end, weights.LINK)
+            self._queue.continue_at(path, match.end, weights.LINK)
 
-    def _step_over_tail(self, path: Path, match: Match, at: int) -> None:
-        """Step over a remark."""
-        if self._links.touches(path, at) and self._links.says_how(path, match, at):
+    def _step_over_closing_remark(self, path: Path, match: Match, at: int) -> None:
+        """Step over a remark, at a lower cost between pauses; none that describes the place before it."""
+        if self._links.follows_without_pause(path, at) and self._links.says_how(path, match, at):
             return
         begins = self._tokens[at].pause or at == 0
         parted = begins and not self._spans.goes_straight_on(match.end)
         cost = weights.TAIL if parted else weights.UNPAUSED_TAIL
-        self._queue.go(path, match.end, cost + path.interrupted, **path.between)
+        self._queue.continue_at(path, match.end, cost + path.interrupted, **path.between)
 
     # Phrases about the next value, or the last.
 
     def _step_over_cue(self, path: Path, match: Match, at: int) -> None:
         """Step over the cue of a correction; "no" before a count may deny everything behind it."""
         end = match.end
-        if not path.events and (value := self._links.denied_from(match, at)) is not None:
-            self._queue.go(path, value, weights.DENIED, pending=marked(path.pending, "n"))
+        if not path.events and (value := self._links.find_denied_value(match, at)) is not None:
+            self._queue.continue_at(path, value, weights.DENIED, pending=marked(path.pending, "n"))
             mood = ExplanationEvent(Happens.MOOD, value="denials", start=at, end=value)
             self._queue.continue_with(path, mood, weights.MOOD if value == end else weights.MOOD_PHRASE)
             return
@@ -393,55 +399,55 @@ class SmallWords:
         takes_off = self._links.deletes(match, at) and self._spans.goes_straight_on(end)
         if takes_off if path.events else self._links.may_deny(match, at):
             pending = marked(pending, "h")
-        opened = self._queue.opened(path)
+        opened = self._queue.with_label_closed(path)
         denies = not path.events and tuple(self._words[at:end]) in self._language.words["contrasts"]
-        if denies and self._spans.goes_straight_on(end) and self._counts.at(end):
+        if denies and self._spans.goes_straight_on(end) and self._counts.counts_at(end):
             opened = opened.adding(ExplanationEvent(Happens.NAY, start=at, end=end))
         begun = opened.cue[0] if opened.cue[1] == at else at
-        self._queue.go(opened, end, weights.CUE, pending=pending, cue=(begun, end))
+        self._queue.continue_at(opened, end, weights.CUE, pending=pending, cue=(begun, end))
 
-    def _step_over_repeat(self, path: Path, match: Match, _at: int) -> None:
+    def _step_over_repetition_cue(self, path: Path, match: Match, _at: int) -> None:
         if self._asked is not None and path.state is Place.START:
-            self._queue.go(path, match.end, weights.REPEAT)
+            self._queue.continue_at(path, match.end, weights.REPEAT)
         elif path.state is Place.SAID:
-            self._queue.go(path, match.end, weights.REPEAT, pending=marked(path.pending, "r"))
+            self._queue.continue_at(path, match.end, weights.REPEAT, pending=marked(path.pending, "r"))
 
     def _step_over_contrast(self, path: Path, match: Match, at: int) -> None:
         """Step over a denial of the next value; a cue ("no") denies only behind other events and without a pause."""
         said = tuple(self._words[at : match.end])
         if said not in self._language.cues:
-            self._queue.go(path, match.end, weights.DENIED, pending=marked(path.pending, "n"))
+            self._queue.continue_at(path, match.end, weights.DENIED, pending=marked(path.pending, "n"))
         elif path.events and self._spans.goes_straight_on(match.end):
             pending = "n" if said in self._language.words["nots"] else "m"
-            self._queue.go(path, match.end, weights.DENIED, pending=marked(path.pending, pending))
+            self._queue.continue_at(path, match.end, weights.DENIED, pending=marked(path.pending, pending))
 
-    def _step_over_elsewhere(self, path: Path, match: Match, at: int) -> None:
+    def _step_over_place_denial(self, path: Path, match: Match, at: int) -> None:
         ranges = any(one.role is Role.RANGE and one.end == match.end for one in self._spans.matches[at])
-        if ranges and self._counts.at(at):
+        if ranges and self._counts.counts_at(at):
             return  # "Between two and four degrees" is no place.
         if any(one.role is Role.VALUE and one.end >= match.end for one in self._spans.matches[at]):
             return  # "Behind" is a value of this form.
-        self._queue.go(path, match.end, weights.DENIED, pending=marked(path.pending, "x"))
+        self._queue.continue_at(path, match.end, weights.DENIED, pending=marked(path.pending, "x"))
 
     def _step_over_hedge_before(self, path: Path, match: Match, _at: int) -> None:
-        self._queue.go(path, match.end, weights.HEDGE, pending=marked(path.pending, "h"))
+        self._queue.continue_at(path, match.end, weights.HEDGE, pending=marked(path.pending, "h"))
 
     def _step_over_hedge_behind(self, path: Path, match: Match, at: int) -> None:
-        if path.field is not None and not self._links.leads_on_to(match, at):
+        if path.field is not None and not self._links.belongs_to_next_value(match, at):
             event = ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end)
             roles = {one.role for one in self._spans.matches[at] if one.end == match.end}
             either = Role.HEDGE_BEFORE in roles and self._spans.goes_straight_on(match.end)
             pending = marked(path.pending, "h") if either else path.pending
-            opened = self._queue.opened(path)
+            opened = self._queue.with_label_closed(path)
             self._queue.continue_with(opened, event, weights.HEDGE, state=Place.BETWEEN, pending=pending)
 
     def _step_over_choice(self, path: Path, match: Match, at: int) -> None:
-        if path.state is not Place.SAID or self._right.changes(path, at, match.end):
+        if path.state is not Place.SAID or self._right.leads_to_new_value(path, at, match.end):
             return
         if not (path.pending and self._spans.may_be_letter(str(path.field), at, match.end)):
             other = self._words[at] in self._language.separators or self._hedges_next(path, match, at)
             cost = weights.OTHER if other else weights.CHOICE
-            self._queue.go(path, match.end, cost, pending=marked(path.pending, "o"))
+            self._queue.continue_at(path, match.end, cost, pending=marked(path.pending, "o"))
 
     def _hedges_next(self, path: Path, match: Match, at: int) -> bool:
         """Whether a word behind an id and a pause hedges the next count: "742, maybe twenty"."""
@@ -462,13 +468,13 @@ class SmallWords:
     def _step_over_mood(self, path: Path, match: Match, at: int) -> None:
         event = ExplanationEvent(Happens.MOOD, value=match.value, start=at, end=match.end)
         cost = weights.MOOD if match.end == at + 1 else weights.MOOD_PHRASE
-        self._queue.continue_with(self._queue.opened(path), event, cost)
+        self._queue.continue_with(self._queue.with_label_closed(path), event, cost)
 
-    def _step_over_taken_back(self, path: Path, match: Match, at: int) -> None:
+    def _step_over_cancellation(self, path: Path, match: Match, at: int) -> None:
         first = path.state is Place.START and tuple(self._words[at : match.end]) not in self._language.cues
         if match.end == self._spans.size or first:
             event = ExplanationEvent(Happens.MOOD, value="taken back", start=at, end=match.end)
-            self._queue.continue_with(self._queue.opened(path), event, weights.QUESTION)
+            self._queue.continue_with(self._queue.with_label_closed(path), event, weights.QUESTION)
 
     _STEPS: ClassVar[Mapping[Role, _Step]] = {
         Role.LABEL: _step_over_label,
@@ -478,21 +484,21 @@ class SmallWords:
         Role.OPENING: _step_over_opening,
         Role.BEGINNING: _step_over_opening,
         Role.LINK: _step_over_link,
-        Role.WITHIN: _step_over_within,
-        Role.BEHIND: _step_over_behind,
-        Role.TAIL: _step_over_tail,
+        Role.WITHIN: _step_over_word_after_label,
+        Role.BEHIND: _step_over_remark_behind_value,
+        Role.TAIL: _step_over_closing_remark,
         Role.CUE: _step_over_cue,
-        Role.REPEAT: _step_over_repeat,
+        Role.REPEAT: _step_over_repetition_cue,
         Role.CONTRAST: _step_over_contrast,
         Role.HEDGE_BEFORE: _step_over_hedge_before,
         Role.HEDGE_BEHIND: _step_over_hedge_behind,
         Role.CHOICE: _step_over_choice,
         Role.PORTION: _step_over_portion,
         Role.TOTAL: _step_over_portion,
-        Role.ELSEWHERE: _step_over_elsewhere,
-        Role.CHECK: _step_over_check,
+        Role.ELSEWHERE: _step_over_place_denial,
+        Role.CHECK: _step_over_check_digits,
         Role.QUESTION: _step_over_question,
         Role.MOOD: _step_over_mood,
-        Role.TAKEN_BACK: _step_over_taken_back,
+        Role.TAKEN_BACK: _step_over_cancellation,
     }
     """`Role.ADJECTIVE` has none: it is valid only before a unit (`UnitCounts`)."""

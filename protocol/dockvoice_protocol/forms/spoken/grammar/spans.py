@@ -12,7 +12,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form, FormField
 from dockvoice_protocol.forms.spoken.folding import Phrase
 from dockvoice_protocol.forms.spoken.grammar import weights
-from dockvoice_protocol.forms.spoken.grammar.lexicon import OF_FIELDS, Lexicon, Match, Role
+from dockvoice_protocol.forms.spoken.grammar.lexicon import OF_FIELDS, SLOT, Lexicon, Match, Role
 from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens
 from dockvoice_protocol.forms.spoken.grammar.tokens import Token, ends_word, letters_at
 from dockvoice_protocol.forms.spoken.kinds import kind_of
@@ -28,6 +28,11 @@ _LONGEST_FACTOR = 2
 """Maximum digits of a factor; "742 times twelve" is no product."""
 LONGEST_HEAD = 3
 """Words of a number before its "and": "one thousand and"."""
+_LONGEST_DATE = 7
+"""Words: "the third of may twenty twenty seven"."""
+_HUNDRED, _THOUSAND = 100, 1000  # A number between them has one digit of hundreds, and is no hour.
+_MOST_GROUPS = 6
+"""Groups of a code without a field: more than any label has."""
 
 
 class _Numbers:
@@ -54,7 +59,7 @@ class _Numbers:
 
     def _number_run(self, at: int) -> Phrase:
         """The words of a number, and the word before it, or "" behind a broken-off copy of it: "mil, mil e dez"."""
-        before, *run = self._numerals.run(self._words, at)
+        before, *run = self._numerals.number_run(self._words, at)
         again = range(1, min(at, LONGEST_HEAD) + 1) if self._tokens[at].pause else ()
         anew = any(self._words[at - size : at] == self._words[at : at + size] for size in again)
         return ("" if anew else before, *run)
@@ -63,7 +68,7 @@ class _Numbers:
         if at >= len(self._tokens):
             return []
         if (known := self._groups.get(at)) is None:
-            found = self._numerals.groups_of(self._numerals.run(self._words, at))
+            found = self._numerals.groups_of(self._numerals.number_run(self._words, at))
             known = self._groups[at] = [
                 Group(at + one.end, one.text, one.cost + self._pause_cost(at, at + one.end), one.behind)
                 for one in found
@@ -121,7 +126,7 @@ class _Numbers:
         return self._goes_beyond(range(start, at), at)
 
     def _goes_beyond(self, starts: Iterable[int], at: int) -> bool:
-        runs = ((first, self._numerals.run(self._words, first)) for first in starts)
+        runs = ((first, self._numerals.number_run(self._words, first)) for first in starts)
         counts = ((first + end, cost) for first, run in runs for end, _, cost in self._numerals.counts_of(run))
         return any(end > at and cost < weights.DIGITWISE for end, cost in counts)
 
@@ -137,7 +142,7 @@ class _Numbers:
         """The ends of phrases such as "below zero" that begin at a token."""
         yield from ends(self._words, at, self._table["decimals"]["below"])
 
-    def proofs(self, check: str, at: int) -> Iterator[int]:
+    def check_ends(self, check: str, at: int) -> Iterator[int]:
         """The ends of the check word or check digits that begin at a token."""
         words = tuple(check.split())
         if tuple(self._words[at : at + len(words)]) == words:
@@ -192,7 +197,7 @@ class Spans:
         self._slips: dict[int, list[tuple[int, ExplanationEvent]]] = {}
         self._codes: dict[int, list[tuple[int, str, str, float]]] = {}
         for at, found in enumerate(self.matches):
-            if found and self.codes(at):  # "To A zero one zero two": "A" is no article and no other letter.
+            if found and self.place_codes(at):  # "To A zero one zero two": "A" is no article and no other letter.
                 self.matches[at] = [one for one in found if one.role in OF_FIELDS]
 
     def _without_label_moods(self, found: list[Match]) -> list[Match]:
@@ -228,10 +233,11 @@ class Spans:
         And except in a sentence with the form's own opening: "can i get twelve units?".
         """
         return any(
-            token.asks and not self._only_checks(at) and not _is_begun(self, at) for at, token in enumerate(self.tokens)
+            token.asks and not self._is_attention_check(at) and not _is_begun(self, at)
+            for at, token in enumerate(self.tokens)
         )
 
-    def _only_checks(self, at: int) -> bool:
+    def _is_attention_check(self, at: int) -> bool:
         """Whether a remark that only asks for attention ends at the token; not "right?" or another word for yes."""
         yes = self.language.commands["yes"]
         return any(
@@ -241,7 +247,7 @@ class Spans:
             if (said := tuple(self.words[start : match.end]))
         )
 
-    def is_said_of(self, start: int, at: int) -> bool:
+    def follows_adjective(self, start: int, at: int) -> bool:
         """Whether an adjective precedes a token directly or by links, as the subject of it: "light is broken".
 
         Only the words from `start` on are examined.
@@ -298,7 +304,7 @@ class Spans:
                 yield match.end, match.value, 0.0
         yield from (one for one in kind_of(field).readings(field, at, self) if ends_word(self.tokens, one[0]))
 
-    def codes(self, at: int) -> list[tuple[int, str, str, float]]:
+    def place_codes(self, at: int) -> list[tuple[int, str, str, float]]:
         """The places that begin at a token and need no label: end, field, code, cost.
 
         Only complete codes of the catalogue, and all that a code without leading zeros may mean.
@@ -321,7 +327,7 @@ class Spans:
         """The values of a yes-or-no field without its label at a token: "sealed"."""
         return (one for one in kind_of(field).unlabelled(field, at, self) if ends_word(self.tokens, one[0]))
 
-    def begins_bare(self, at: int) -> bool:
+    def begins_unlabelled_value(self, at: int) -> bool:
         """Whether a value that needs no label begins at a token: "wet", "not sealed", "minus eighteen"."""
         if any(match.role is Role.VALUE for match in self.matches[at]):
             return True
@@ -330,7 +336,7 @@ class Spans:
             True for field in self.form.fields if field.spoken.measures for _ in self.below_zero(at)
         )
 
-    def says_value(self, name: str, at: int) -> bool:
+    def is_only_value_from(self, name: str, at: int) -> bool:
         """Whether all words from a token on, except a final remark, are a value of a field without its label."""
         field = self.fields[name]
         if field.spoken.answers:
@@ -342,7 +348,7 @@ class Spans:
         remarks = (one.end for one in self.matches[at] if one.role is Role.TAIL) if at < self.size else (at,)
         return self.size in remarks
 
-    def slips(self, at: int) -> list[tuple[int, ExplanationEvent]]:
+    def withdrawn_values(self, at: int) -> list[tuple[int, ExplanationEvent]]:
         """Values at a token that a directly following cue withdraws, each with the end of the cue."""
         if (known := self._slips.get(at)) is None:
             paused: list[tuple[int, str | int, float]] = [
@@ -403,7 +409,7 @@ def leads_to_place(spans: Spans, at: int) -> bool:
     links = (match.end for end in ends if end < spans.size for match in spans.matches[end])
     before = spans.language.words["before_places"]
     return any(
-        end < spans.size and tuple(spans.words[start:end]) in before and spans.codes(end)
+        end < spans.size and tuple(spans.words[start:end]) in before and spans.place_codes(end)
         for end in links
         for start in ends
     )
@@ -449,3 +455,100 @@ def _spelt_codes(spans: Spans, name: str, at: int) -> Iterator[tuple[int, str, f
                 yield from ((end, code, cost_of_said) for code in fit)
             if said in begun:
                 reached.append((end, said, cost_of_said, one_by_one))
+
+
+class Remarks:
+    """Finds the remarks in one utterance, which may hold figures: "order 4550012", "ten minutes ago"."""
+
+    def __init__(self, spans: Spans) -> None:
+        self._spans = spans
+        self._numbers = spans.numbers
+        self._tokens, self._words = spans.tokens, spans.words
+        self._known: dict[int, set[int]] = {}
+        self._has_months = not spans.language.months.isdisjoint(spans.words)
+
+    def ends(self, at: int) -> set[int]:
+        """The possible ends of remarks that begin at a token."""
+        if (known := self._known.get(at)) is None:
+            begun = self._spans.lexicon.asides.get(self._words[at], ())
+            known = {end for aside in begun for end in self._aside_ends(aside, at + 1)}
+            for slot, remarks in self._spans.lexicon.slotted.items():
+                for end in self._slot_ends(slot, at):
+                    rests = remarks.get(self._words[end], ()) if end < len(self._words) else ()
+                    known |= {stop for rest in rests for stop in self._aside_ends(rest, end + 1)}
+                    known |= {end} if "" in remarks else set()
+            self._known[at] = known
+        return known
+
+    def _aside_ends(self, aside: Phrase, at: int) -> set[int]:
+        """The possible ends of the words of `aside` from `at` on."""
+        reached = {at}
+        for word in aside:
+            if word.startswith(SLOT):
+                reached = {end for here in reached for end in self._slot_ends(word, here)}
+            else:
+                reached = {here + 1 for here in reached if here < len(self._words) and self._words[here] == word}
+        return {end for end in reached if ends_word(self._tokens, end)}
+
+    def _slot_ends(self, slot: str, at: int) -> set[int]:
+        """The possible ends of a slot's content that begins at `at`."""
+        if at >= len(self._words):
+            return set()
+        match slot:
+            case "{word}":
+                return {at + 1}
+            case "{date}":
+                return self._date_ends(at) if self._has_months else set()
+            case "{number}":
+                return set(self._numbers.ends(at))
+            case "{time}":
+                return self._time_ends(at)
+            case _:
+                return self._code_ends(at)
+
+    def _time_ends(self, at: int) -> set[int]:
+        """The ends of a time of day: "7:30", or two numbers, since one alone is none."""
+        clock = {at + 1} if ":" in self._words[at] else set()
+        hundreds = {end for end, value, _ in self._numbers.cardinals(at) if _HUNDRED <= value < _THOUSAND}
+        if hundreds and self._is_hundred(at + 1):
+            return clock  # "It's one hundred and forty-four cases" is no time.
+        ends = set(self._numbers.ends(at))
+        return clock | {group.end for end in ends for group in self._numbers.digit_groups(end)}
+
+    def _is_hundred(self, at: int) -> bool:
+        """Whether the word at a token is a "hundred"."""
+        return at < len(self._words) and any(value == _HUNDRED for _, value, _ in self._numbers.cardinals(at))
+
+    def _code_ends(self, at: int) -> set[int]:
+        """The ends of a code without a field: groups of digits, and letters, without a pause."""
+        found = set(self._numbers.ends(at))
+        for _ in range(_MOST_GROUPS):
+            further = {
+                more
+                for end in found or {at}
+                if end == at or self._spans.goes_straight_on(end)
+                for more in self._next_ends(end)
+            }
+            if further <= found:
+                break
+            found = found | further
+        # A single letter is no code, but may be the next value: "dock, boy, order D".
+        return {end for end in found if end > at + 1 or self._numbers.begins(at)}
+
+    def _next_ends(self, at: int) -> Iterator[int]:
+        yield from (group.end for group in self._numbers.digit_groups(at))
+        yield from (end for end, _, _ in self._spans.letters(at))
+
+    def _date_ends(self, at: int) -> set[int]:
+        """The ends of a date: numbers and links, with the name of a month."""
+        found: set[int] = set()
+        named = False
+        for here in range(at, min(at + _LONGEST_DATE, len(self._words))):
+            word = self._words[here]
+            counts = bool(self._numbers.digit_groups(here))  # French "sept" is seven first.
+            named = named or (word in self._spans.language.months and not counts)
+            if counts or word in self._spans.language.months or word in self._spans.language.ordinals:
+                found |= {here + 1} if named else set()
+            elif not self._spans.lexicon.joins(word):
+                break
+        return found

@@ -92,7 +92,7 @@ def tokenize(words: Sequence[Word], language: Language) -> tuple[Token, ...]:
             waited = 0
         if said.endswith(_QUESTION_MARK) and found:
             found[-1] = replace(found[-1], asks=True)
-    return _mark_finals(found, language)
+    return _mark_lengthened_words(found, language)
 
 
 def token_texts(words: Sequence[Word], language: Language) -> Phrase:
@@ -114,7 +114,7 @@ def _texts_of_word(said: str, language: Language) -> Phrase:
     return tuple(token.text for token in tokenize((Word(said, 0.0, 0.0, 1.0),), language))
 
 
-def _mark_finals(found: Sequence[Token], language: Language) -> tuple[Token, ...]:
+def _mark_lengthened_words(found: Sequence[Token], language: Language) -> tuple[Token, ...]:
     """The tokens, with `final` on number words that are much longer than the others.
 
     Speakers lengthen the last word of a phrase, and recognisers report no silence there: "pallet one nine FOUR eighty

@@ -100,7 +100,7 @@ class _Day(FieldKind):
             pass
         return "is no day of the calendar, such as 2027-03-05"
 
-    def rules(self) -> Mapping[str, str]:
+    def jsgf_rules(self) -> Mapping[str, str]:
         said = ENGLISH.table[self.section]
         return {
             "month": jsgf_alternatives(name for month in said["months"] for name in month[:1]),
@@ -164,11 +164,11 @@ def readings(
         return []
     reader = _Reader(words, numerals, language["dates"], label)
     found = [
-        *reader.day_first(at),
-        *reader.month_first(at),
-        *reader.month_alone(at),
-        *reader.label_digits(at),
-        *reader.pieces(at),
+        *reader.dates_with_day_first(at),
+        *reader.dates_with_month_first(at),
+        *reader.month_ends(at),
+        *reader.dates_in_label_digits(at),
+        *reader.dates_in_three_numbers(at),
     ]
     found += _dates_in_figures(words[at], at + 1, label)
     return cheapest((end, day.isoformat(), cost) for end, day, cost in found)
@@ -185,14 +185,14 @@ class _Reader:
         self._numerals = numerals
         self._said = said
         self._label = label
-        self._ordinals = _by_first_word(said["ordinals"])
-        self._month_words = _by_first_word(said["months"])
+        self._ordinals = _index_by_first_word(said["ordinals"])
+        self._month_words = _index_by_first_word(said["months"])
         # Each word is reached in several ways.
         self._numbers = cache(lambda at: tuple(self._read_numbers(at)))
         self._full_years = cache(lambda at: tuple(self._read_full_years(at)))
         self._short_years = cache(lambda at: tuple(self._read_short_years(at)))
 
-    def day_first(self, at: int) -> Iterator[_Found]:
+    def dates_with_day_first(self, at: int) -> Iterator[_Found]:
         """A day, then its month, by name or as an ordinal: "the fifth of March"."""
         for start in self._optional_ends(at, "before_day"):
             for end, day, cost in self._read_days(start):
@@ -200,7 +200,7 @@ class _Reader:
                     for behind_month, month, more in self._read_months(begin):
                         yield from self._with_year(behind_month, month, day, cost + more)
 
-    def month_first(self, at: int) -> Iterator[_Found]:
+    def dates_with_month_first(self, at: int) -> Iterator[_Found]:
         """The name of a month, then a day: "March the fifth"."""
         for end, month, cost in self._month_names(at):
             for begin in self._optional_ends(end, "before_day"):
@@ -210,7 +210,7 @@ class _Reader:
                     if after >= full:
                         yield from self._with_year(after, month, day, cost + more)
 
-    def month_alone(self, at: int) -> Iterator[_Found]:
+    def month_ends(self, at: int) -> Iterator[_Found]:
         """A month without a day, for its last day: "end of June", "March twenty twenty-seven"."""
         if self._label.partial is not Partial.END:
             return
@@ -227,13 +227,13 @@ class _Reader:
                     if (last := _last_of_month(year, month))
                 )
 
-    def label_digits(self, at: int) -> Iterator[_Found]:
+    def dates_in_label_digits(self, at: int) -> Iterator[_Found]:
         """Six or eight digits in the label's order."""
         for end, text, cost in digit_strings(self._words, at, self._numerals, _EIGHT):
-            if len(text) in {_SIX, _EIGHT} and (day := _from_digits(text, self._label)):
+            if len(text) in {_SIX, _EIGHT} and (day := _date_from_digits(text, self._label)):
                 yield end, day, cost
 
-    def pieces(self, at: int) -> Iterator[_Found]:
+    def dates_in_three_numbers(self, at: int) -> Iterator[_Found]:
         """Three numbers in the label's order; a full year may always come first, as in ISO 8601."""
         yield from self._dates_in_order(at, self._label.order, self._read_years)
         if self._label.order is not DayOrder.YEAR_MONTH_DAY:
@@ -329,7 +329,7 @@ class _Reader:
     def _read_short_years(self, at: int) -> Iterator[_Piece]:
         for end, text, cost in digit_strings(self._words, at, self._numerals, _TWO):
             if len(text) == _TWO:
-                yield end, _full_year(int(text), self._label.today), cost
+                yield end, _nearest_full_year(int(text), self._label.today), cost
 
     def _phrase_ends(self, at: int, role: str) -> Iterator[int]:
         return ends(self._words, at, self._said.get(role, ()))
@@ -341,7 +341,7 @@ class _Reader:
 _MONTHS = range(1, 13)
 
 
-def _by_first_word(names: Sequence[Sequence[str]]) -> Mapping[str, Sequence[tuple[Phrase, int]]]:
+def _index_by_first_word(names: Sequence[Sequence[str]]) -> Mapping[str, Sequence[tuple[Phrase, int]]]:
     """The names of the numbers from 1 on, with their numbers, by first word."""
     found: dict[str, list[tuple[Phrase, int]]] = {}
     for number, ways in enumerate(names, start=1):
@@ -352,32 +352,32 @@ def _by_first_word(names: Sequence[Sequence[str]]) -> Mapping[str, Sequence[tupl
 
 def _dates_in_figures(word: str, end: int, label: Label) -> Iterator[_Found]:
     """A date in figures: "05/03/2027", "5.3.27", "2027-03-05", and a month with its year, "03/2027"."""
-    if word.isdigit() and len(word) in {_SIX, _EIGHT} and (day := _from_digits(word, label)):
+    if word.isdigit() and len(word) in {_SIX, _EIGHT} and (day := _date_from_digits(word, label)):
         yield end, day, 0.0
     if (parts := _WRITTEN.fullmatch(word)) is None:
         return
     first, second, third = parts["first"], parts["second"], parts["third"]
     if third is None:
-        yield from _month_in_figures(first, word[len(first) + 1 :].rstrip("."), end, label)
+        yield from _month_end_in_figures(first, word[len(first) + 1 :].rstrip("."), end, label)
     elif len(first) == _FOUR:  # as in ISO 8601, in any label's order
         if day := _day(int(first), int(second), int(third)):
             yield end, day, 0.0
     elif len(first) <= _TWO and len(third) in {_TWO, _FOUR}:
         padded = [first.zfill(_TWO), second.zfill(_TWO), third if len(third) == _FOUR else third.zfill(_TWO)]
-        if day := _from_digits("".join(padded), label):
+        if day := _date_from_digits("".join(padded), label):
             yield end, day, 0.0
 
 
-def _month_in_figures(first: str, second: str, end: int, label: Label) -> Iterator[_Found]:
+def _month_end_in_figures(first: str, second: str, end: int, label: Label) -> Iterator[_Found]:
     if label.partial is not Partial.END:
         return
     month, year = (second, first) if label.order is DayOrder.YEAR_MONTH_DAY else (first, second)
-    full = int(year) if len(year) == _FOUR else _full_year(int(year), label.today)
+    full = int(year) if len(year) == _FOUR else _nearest_full_year(int(year), label.today)
     if len(year) in {_TWO, _FOUR} and len(month) <= _TWO and (last := _last_of_month(full, int(month))):
         yield end, last, _NO_DAY
 
 
-def _from_digits(text: str, label: Label) -> date | None:
+def _date_from_digits(text: str, label: Label) -> date | None:
     """Six or eight digits in the label's order; day 00 is the end of the month, where the label allows it."""
     full = len(text) == _EIGHT
     long = _FOUR if full else _TWO
@@ -387,13 +387,13 @@ def _from_digits(text: str, label: Label) -> date | None:
         end = at + (long if part == "y" else _TWO)
         parts[part], at = text[at:end], end
     day, month, year = parts["d"], parts["m"], parts["y"]
-    number = int(year) if full else _full_year(int(year), label.today)
+    number = int(year) if full else _nearest_full_year(int(year), label.today)
     if day == "00":
         return _last_of_month(number, int(month)) if label.partial is Partial.END else None
     return _day(number, int(month), int(day))
 
 
-def _full_year(year: int, today: date | None) -> int:
+def _nearest_full_year(year: int, today: date | None) -> int:
     """The full year of a two-digit one: the nearest, at most 49 years ahead."""
     now = (today or _BEGINNING).year
     full = now - now % 100 + year

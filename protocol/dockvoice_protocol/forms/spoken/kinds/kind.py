@@ -90,7 +90,7 @@ class FieldKind(Spoken, ABC):
         if "name" in vars(cls):
             cls.by_name[cls.name] = cls
 
-    def rules(self) -> Mapping[str, str]:
+    def jsgf_rules(self) -> Mapping[str, str]:
         """The JSGF rules that its `grammar` uses, without those of every form."""
         return {}
 

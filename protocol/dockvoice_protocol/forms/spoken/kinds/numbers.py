@@ -89,7 +89,7 @@ class _Measure(FieldKind):
         "<count> and a half",
     )
 
-    def rules(self) -> Mapping[str, str]:
+    def jsgf_rules(self) -> Mapping[str, str]:
         said = ENGLISH.table[self.section]
         return {"minus": jsgf_alternatives(said["minus"]), "point": jsgf_alternatives(said["points"])}
 

@@ -66,7 +66,7 @@ class _Spelt(_Text):
         return voice.spelt(value)
 
     def example(self, field: FormField, numbers: Iterator[str]) -> FieldValue | None:
-        return None if field.shape is None else _number_like(field.shape, next(numbers))
+        return None if field.shape is None else _fill_shape(field.shape, next(numbers))
 
 
 class _Choice(_Text):
@@ -155,7 +155,7 @@ class _UnitCode(_Choice):
         return voice.unit(field, value)
 
 
-def _number_like(shape: Shape, digits: str) -> str:
+def _fill_shape(shape: Shape, digits: str) -> str:
     """A string of this shape made of these digits, without optional parts."""
     at, made = 0, ""
     for part in shape.parts:
