@@ -88,16 +88,18 @@ def make_interpreter(name: str, surroundings: Surroundings) -> Interpreter:
         raise Misconfigured(f"understand.interpreters.{name}: {' and '.join(missing)} must be given; see edge.toml")
     match wanted.kind:
         case InterpreterKind.CHAT_AUDIO | InterpreterKind.GEMINI:
-            return AudioLlm(wanted, _make_reader(wanted, surroundings))
+            return AudioLlm(wanted, _make_model_reader(wanted, surroundings))
         case InterpreterKind.CASCADE:
             writer = make_transcriber(str(wanted.transcriber), settings, form, surroundings.clients, wanted.language)
-            reader = None if wanted.client is None and wanted.model is None else _make_reader(wanted, surroundings)
+            reader = (
+                None if wanted.client is None and wanted.model is None else _make_model_reader(wanted, surroundings)
+            )
             return Cascade(writer, reader, form, catalogue, wanted)
         case InterpreterKind.MOONSHINE:
             return MoonshineInterpreter(form, catalogue)
 
 
-def _make_reader(wanted: InterpreterSettings, surroundings: Surroundings) -> ModelReader:
+def _make_model_reader(wanted: InterpreterSettings, surroundings: Surroundings) -> ModelReader:
     return ModelReader(
         wanted,
         surroundings.clients[str(wanted.client)],
@@ -108,7 +110,7 @@ def _make_reader(wanted: InterpreterSettings, surroundings: Surroundings) -> Mod
     )
 
 
-def _hearing_model(wanted: Understand, name: str) -> str:
+def _find_hearing_model_name(wanted: Understand, name: str) -> str:
     """The model that hears the sound; for a cascade the transcriber's."""
     one = wanted.interpreters[name]
     writer = wanted.transcribers.get(str(one.transcriber))
@@ -137,7 +139,8 @@ def make_panel(surroundings: Surroundings, on_device: Interpreter, sure_from: fl
     same = (
         second is not None
         and wanted.second is not None
-        and _hearing_model(wanted, wanted.second) in {_hearing_model(wanted, name) for name in asked}
+        and _find_hearing_model_name(wanted, wanted.second)
+        in {_find_hearing_model_name(wanted, name) for name in asked}
     )
     if second is not None and (same or second.interpreter.name == on_device.name):
         raise Misconfigured(

@@ -141,7 +141,7 @@ class Wearer:
         be the wearer's own mutter, and are not cut off.
         """
         fainter = self._measure_attenuation(words)
-        for begin, end in _near_spans(fainter):
+        for begin, end in _spans_without_faint_ends(fainter):
             outside = (words[:begin], words[end:])
             corrects = any(_begins_with_phrase(some[at:], _TAKES_BACK) for some in outside for at in range(len(some)))
             if corrects or _begins_with_phrase(words[end:], _EXPLAINS):
@@ -149,7 +149,9 @@ class Wearer:
             entry = read(words[begin:end])
             if all(name in entry and entry[name].value is not None and not entry[name].rivals for name in needed):
                 told = read(words)
-                if all(_keeps_value(said, told.get(name), words, (begin, end)) for name, said in entry.items()):
+                if all(
+                    _all_words_allow_value(said, told.get(name), words, (begin, end)) for name, said in entry.items()
+                ):
                     return words[begin].start, words[end - 1].end
         return None
 
@@ -171,7 +173,7 @@ class Wearer:
         return [self._level - self._loudness.vowel_level(word) for word in words]
 
 
-def _near_spans(fainter: Sequence[float]) -> Iterator[tuple[int, int]]:
+def _spans_without_faint_ends(fainter: Sequence[float]) -> Iterator[tuple[int, int]]:
     """Yield spans of word indexes left by cutting faint words off either end, shortest first."""
     last = len(fainter)
     heads = [at for at in range(1, last) if _is_distant(fainter[:at]) and fainter[at - 1] - fainter[at] >= _SETS_IN_DB]
@@ -184,7 +186,9 @@ def _is_distant(fainter: Sequence[float]) -> bool:
     return min(fainter) >= _FADING_DB and sum(fainter) / len(fainter) >= _OUTSIDE_DB
 
 
-def _keeps_value(entry: FieldReading, told: FieldReading | None, words: Sequence[Word], span: tuple[int, int]) -> bool:
+def _all_words_allow_value(
+    entry: FieldReading, told: FieldReading | None, words: Sequence[Word], span: tuple[int, int]
+) -> bool:
     """Whether all words together still allow the value that the span alone gives."""
     if told is not None and (told.value, told.runner_up, told.rivals) != (None, None, ()):
         return entry.value in (told.value, told.runner_up, *told.rivals)

@@ -151,11 +151,11 @@ class Panel(Interpreter):
             try:
                 reading = _with_cost(await member.interpreter.attend().finish(utterance), member.prices)
             except Unavailable as fault:
-                self._note_failure(utterance, member, fault, Came.DEFERRED)
+                self._log_failure_and_charge_usage(utterance, member, fault, Came.DEFERRED)
                 if hopeless:
                     trouble, hopeless = fault, isinstance(fault, OurFault | Garbled)
             else:
-                self._note_answer(utterance, reading, Came.DEFERRED)
+                self._charge_and_note_answer(utterance, reading, Came.DEFERRED)
                 return reading
         raise trouble
 
@@ -178,7 +178,7 @@ class Panel(Interpreter):
 
     async def _read_for_seat(self, one: _Round, seat: Seat, ear: Attention) -> Reading | None:
         if seat is Seat.FIRST:
-            reading = await self._first_answer(one, ear)
+            reading = await self._first_answer_or_fallback(one, ear)
         elif seat is Seat.SECOND and self._second is not None:
             reading = await self._ask_member(one, self._second, ear)
         else:
@@ -187,7 +187,7 @@ class Panel(Interpreter):
             one.opinions[seat] = reading
         return reading
 
-    async def _first_answer(self, one: _Round, ear: Attention) -> Reading | None:
+    async def _first_answer_or_fallback(self, one: _Round, ear: Attention) -> Reading | None:
         """The first model's reading; a fallback's where it fails or, with hedging, is slow."""
         first, *others = self._first
         pending = {self._start_task(self._ask_member(one, first, ear))}
@@ -210,20 +210,22 @@ class Panel(Interpreter):
         try:
             reading = _with_cost(await ear.finish(one.utterance), member.prices)
         except Unavailable as fault:
-            self._note_failure(one.utterance, member, fault, Came.LATE if one.is_over else Came.IN_TIME)
+            self._log_failure_and_charge_usage(one.utterance, member, fault, Came.LATE if one.is_over else Came.IN_TIME)
             return None
         one.heard_beyond |= member.is_beyond
-        self._note_answer(one.utterance, reading, Came.LATE if one.is_over else Came.IN_TIME)
+        self._charge_and_note_answer(one.utterance, reading, Came.LATE if one.is_over else Came.IN_TIME)
         return reading
 
-    def _note_answer(self, utterance: Utterance, reading: Reading, came: Came) -> None:
+    def _charge_and_note_answer(self, utterance: Utterance, reading: Reading, came: Came) -> None:
         self._add_to_budget(reading.usage)
         # An answer in time is among the opinions of the verdict.
         kept = None if came is Came.IN_TIME else reading
         if kept is not None or reading.usage is not None:
             self._note(PanelAnswer(utterance.utterance_id, reading.interpreter, came, kept, reading.usage))
 
-    def _note_failure(self, utterance: Utterance, member: Member, fault: Unavailable, came: Came) -> None:
+    def _log_failure_and_charge_usage(
+        self, utterance: Utterance, member: Member, fault: Unavailable, came: Came
+    ) -> None:
         """Report a failure; an answer that made no reading still costs."""
         logger.info("%s: no reading: %s", utterance.utterance_id, fault)
         usage: Usage | None = getattr(fault, "usage", None)

@@ -100,7 +100,7 @@ def build_reading(
     said = Reading(interpreter, form.name, tuple(words), {}, preface=meant.preface_words())
     if all(word.text == UNKNOWN for word in words):
         return replace(said, not_understood=NotUnderstood.NO_WORDS)
-    if (entry := _read_query(said, form, catalogue, language)) is not None:
+    if (entry := _read_query_about_entry_or_place(said, form, catalogue, language)) is not None:
         return entry
     whole = all(field.name in fields for field in form.fields if field.required)
     astray = whole and preface
@@ -130,7 +130,9 @@ def _cue_is_value(
     return not rest or not fields.keys() <= read(rest, form, catalogue, language).keys()
 
 
-def _read_query(said: Reading, form: Form, catalogue: Catalogue, language: Language) -> Reading | None:
+def _read_query_about_entry_or_place(
+    said: Reading, form: Form, catalogue: Catalogue, language: Language
+) -> Reading | None:
     """The reading of a command about one entry, by its identifiers, "delete pallet 742"; None for other words.
 
     Or about a place: "how many on dock B", "how many on this dock", "what is left on trailer 5501".
@@ -176,10 +178,10 @@ def _read_fieldless(said: Reading, form: Form, catalogue: Catalogue, meant: Mean
     talk = nothing or (is_chatter(words, form, catalogue, language) and not begins_with_cancellation(words, language))
     if talk:
         return replace(said, not_understood=NotUnderstood.TALK)
-    return _not_dictated(said, form, meant)
+    return _make_not_dictation(said, form, meant)
 
 
-def _not_dictated(said: Reading, form: Form, meant: Meaning) -> Reading:
+def _make_not_dictation(said: Reading, form: Form, meant: Meaning) -> Reading:
     """The reading of an utterance that is no entry, with its sure fields; a denial keeps identifiers only."""
     named = {
         name: one for name in form.identifies if (one := meant.unrecorded.get(name)) is not None and _is_clear(one)
@@ -243,7 +245,7 @@ def resolve_homophones(words: Sequence[Word], labels: Collection[str] = ()) -> t
 
     `labels`: the first words of the form's labels.
     """
-    told = [_as_digit(words, at, labels) for at in range(len(words))]
+    told = [_to_digit_if_drawn_out(words, at, labels) for at in range(len(words))]
     lengths = [
         _relative_length(words, at) if _precedes_label(words, at, labels) else _UNHURRIED for at in range(len(words))
     ]
@@ -275,7 +277,7 @@ def _as_preposition(word: Word, length: float) -> Word:
     return replace(word, text="for", end=min(word.end, word.start + BRIEF) if length < _HURRIED else word.end)
 
 
-def _as_digit(words: Sequence[Word], at: int, labels: Collection[str]) -> Word:
+def _to_digit_if_drawn_out(words: Sequence[Word], at: int, labels: Collection[str]) -> Word:
     word = words[at]
     if not at or word.text not in _PREPOSITIONS or word.start - words[at - 1].end >= _PAUSE:
         return word

@@ -54,7 +54,7 @@ def weigh(
     if not came:
         return Reading("none", form.name, (), {}, deferrable=out_of_reach)
     if mode is Mode.PANEL:
-        reading = _merge_agreed(_independent(came), form, sure_from)
+        reading = _merge_agreed(_first_reading_of_each_model(came), form, sure_from)
     else:
         reading = _check_against_device(came[0], opinions.get(Seat.ON_DEVICE), sure_from)
     others = tuple(came) if len(came) > 1 or mode is Mode.PANEL else ()
@@ -73,11 +73,11 @@ def is_settled(opinions: Mapping[Seat, Reading], mode: Mode, form: Form, sure_fr
             first = opinions.get(Seat.FIRST)
             return first is not None and (first.not_understood is not None or Seat.ON_DEVICE in opinions)
         case Mode.PANEL:
-            ears = _independent([opinions[seat] for seat in sorted(opinions)])
+            ears = _first_reading_of_each_model([opinions[seat] for seat in sorted(opinions)])
             return len(ears) >= _ENOUGH and _is_confirmed(weigh(opinions, mode, form, sure_from))
 
 
-def _independent(came: Sequence[Reading]) -> list[Reading]:
+def _first_reading_of_each_model(came: Sequence[Reading]) -> list[Reading]:
     """The first reading of each model that heard the sound: two readings of one model are one opinion."""
     found: dict[str, Reading] = {}
     for reading in came:

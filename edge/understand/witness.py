@@ -52,7 +52,7 @@ def find_contradictions(
     """The fields that the witness heard otherwise, each with the first reader's value and the witness's."""
     first = read(words, form, catalogue)
     found: dict[str, tuple[FieldValue, FieldValue]] = {}
-    text = correct_labels(_split_off_letters(heard, form), form, vocabulary(form, catalogue))
+    text = correct_labels(_split_letters_off_labels(heard, form), form, vocabulary(form, catalogue))
     witness = transcript_words(text, form, catalogue, ENGLISH)
     for changed in _substitute(words, witness):
         other = read(changed, form, catalogue)
@@ -62,7 +62,7 @@ def find_contradictions(
     return found
 
 
-def _split_off_letters(heard: str, form: Form) -> str:
+def _split_letters_off_labels(heard: str, form: Form) -> str:
     """The text, with a letter split off a label that it was joined to: "docky" becomes "dock e"."""
     labels = "|".join(re.escape(label) for field in form.fields for label in field.labels)
     letters = "|".join(_SUFFIXES)
@@ -82,7 +82,7 @@ def _substitute(words: Sequence[Word], witness: Sequence[Word]) -> Iterator[list
     """Yield the first reader's words once for each difference, with the witness's words in its place."""
     ours, theirs = _to_symbols(words), _to_symbols(witness)
     for begin, end, put in _diff(ours, theirs):
-        if max(end - begin, len(put)) <= _LONGEST and _changes_meaning(ours, begin, end, put):
+        if max(end - begin, len(put)) <= _LONGEST and _may_change_value(ours, begin, end, put):
             yield _replace_symbols(words, ours, (begin, end), put)
 
 
@@ -149,7 +149,7 @@ def _edit_cost(mine: str, other: str) -> float:
     return 0.5 if _is_word(mine) and _is_word(other) else 1.0
 
 
-def _changes_meaning(ours: Sequence[_Symbol], begin: int, end: int, put: Sequence[_Symbol]) -> bool:
+def _may_change_value(ours: Sequence[_Symbol], begin: int, end: int, put: Sequence[_Symbol]) -> bool:
     """Whether a difference may change a value, and is not only another spelling of the same."""
     lost, before, behind = ours[begin:end], ours[begin - 1].text, ours[end].text if end < len(ours) else ""
     letters = any(_is_letter(one.text) for one in put)

@@ -77,7 +77,7 @@ class ModelReader:
             answered = returned.model
             if returned.spoken:
                 self._spoken(utterance_id, returned.spoken)
-            reading = self._to_reading(returned, seconds)
+            reading = self._read_call_unless_leaked(returned, seconds)
         except Refused as refused:
             garbled = Garbled(self._client.name, refused.fault, refused.told, answer.request_id)
             garbled.usage = self._build_usage(tokens, answer, answered)
@@ -88,7 +88,7 @@ class ModelReader:
         name = self._answerer.name(answered)
         return replace(reading, interpreter=name, usage=self._build_usage(tokens, answer, answered))
 
-    def _to_reading(self, returned: Returned, seconds: float) -> Reading:
+    def _read_call_unless_leaked(self, returned: Returned, seconds: float) -> Reading:
         self._refuse_leaked([returned.text])
         made = parse_call(returned, self._offered)
         self._refuse_leaked(claimed_words(made))

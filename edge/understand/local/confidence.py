@@ -84,7 +84,9 @@ def find_likeliest(
         shares[candidate.meaning] = shares.get(candidate.meaning, 0.0) + candidate.share
     chosen = max(shares, key=shares.__getitem__)
     best = next(candidate for candidate in candidates if candidate.meaning == chosen)
-    weighed = list(chain.from_iterable(_boost_non_numbers(hearing, best.words, len(hearings)) for hearing in each))
+    weighed = list(
+        chain.from_iterable(_boost_non_numbers_over_numbers(hearing, best.words, len(hearings)) for hearing in each)
+    )
     fields = {name: _with_share(name, field, weighed) for name, field in best.fields.items()}
     fields |= _find_left_out_fields(best, candidates)
     return tuple(_with_word_confidence(word, hearings) for word in best.words), fields
@@ -123,7 +125,7 @@ def _weigh_alternatives(
     ]
 
 
-def _boost_non_numbers(hearing: Sequence[_Candidate], words: Sequence[Word], of: int) -> list[_Candidate]:
+def _boost_non_numbers_over_numbers(hearing: Sequence[_Candidate], words: Sequence[Word], of: int) -> list[_Candidate]:
     """One hearing's candidates with new shares: those with a non-number word over a number in `words` gain."""
     figures = [(word.start + word.end) / 2 for word in words if ENGLISH.numerals.is_part(word.text)]
     gains = [_STRANGE * _covers_number(candidate.words, figures) for candidate in hearing]

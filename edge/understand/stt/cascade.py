@@ -67,7 +67,7 @@ class Cascade(Interpreter):
         # The names of the models that answered: a service may have put another in the place of the one asked for.
         reader = _PARSED if self._reader is None else self._reader.name
         parsed = replace(parsed, interpreter=f"{transcript.transcriber} + {reader}")
-        if self._reader is None or not transcript.text or self._is_enough(parsed):
+        if self._reader is None or not transcript.text or self._needs_no_text_model(parsed):
             return parsed
         try:
             read = await self._reader.read(transcript.text, ends - time.monotonic())
@@ -77,9 +77,9 @@ class Cascade(Interpreter):
             # What was heard need not wait for what the model would have made of it: the rest is asked for.
             logger.warning("%s: the text model did not answer, the parser's reading stands (%s)", self.name, fault)
             return parsed
-        return self._check_words(read, parsed, transcript)
+        return self._drop_values_not_in_transcript(read, parsed, transcript)
 
-    def _is_enough(self, parsed: Reading) -> bool:
+    def _needs_no_text_model(self, parsed: Reading) -> bool:
         """Whether the parser goes first and found a command, or a valid value for every required field."""
         if self._settings.parser is Parser.FIRST and parsed.act not in DICTATED:
             return True
@@ -92,7 +92,7 @@ class Cascade(Interpreter):
             and all(self._catalogue.knows(self._form[name].catalogue, value) for name, value in values.items())
         )
 
-    def _check_words(self, read: Reading, parsed: Reading, transcript: Transcript) -> Reading:
+    def _drop_values_not_in_transcript(self, read: Reading, parsed: Reading, transcript: Transcript) -> Reading:
         """The model's reading, without values whose words are not in the transcript."""
         spellings = (transcript.text, self._parser.correct_labels(transcript.text))
         borne = keep_borne_out(read, spellings, parsed.fields)

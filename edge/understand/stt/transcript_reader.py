@@ -75,10 +75,12 @@ def correct_labels(text: str, form: Form, known: Iterable[str]) -> str:
 
 def _sounds_like(word: str, label: str) -> bool:
     """Whether a lower-case word may be a misspelling of the label."""
-    return _sounds_like_one_way(word, label) or _sounds_like_one_way(_INFLECTED.sub("", word), label)
+    return _matches_consonants_and_spelling(word, label) or _matches_consonants_and_spelling(
+        _INFLECTED.sub("", word), label
+    )
 
 
-def _sounds_like_one_way(word: str, label: str) -> bool:
+def _matches_consonants_and_spelling(word: str, label: str) -> bool:
     heard, meant, alike = _consonant_key(word), _consonant_key(label), _similarity(word, label)
     if len(meant) < _TELLING:
         return heard == meant and alike >= _ALIKE_SHORT
@@ -176,14 +178,14 @@ def keep_borne_out(read: Reading, transcripts: Sequence[str], parsed: Mapping[st
         name: field if _is_in_any(field.words, spellings) else replace(field, value=None, rivals=())
         for name, field in read.fields.items()
     }
-    return replace(read, fields={name: _with_rivals(field, parsed.get(name)) for name, field in fields.items()})
+    return replace(read, fields={name: _add_parsed_rivals(field, parsed.get(name)) for name, field in fields.items()})
 
 
 def _is_in_any(words: Sequence[str], spellings: Sequence[Sequence[str]]) -> bool:
     return any(_contains(said, words) for said in spellings)
 
 
-def _with_rivals(field: FieldReading, parsed: FieldReading | None) -> FieldReading:
+def _add_parsed_rivals(field: FieldReading, parsed: FieldReading | None) -> FieldReading:
     if field.value is None or parsed is None or parsed.value is None:
         return field
     others = (*field.rivals, parsed.value, *parsed.rivals)
