@@ -107,7 +107,7 @@ class DialogueSteps:
     def start(self, journal: Journal) -> Stepped:
         """Resume the dialogue in the state that the journal has."""
         kept = journal.dialogue.load_state()
-        work = self._dialogue.resume(kept.work, kept.operator)
+        work = self._dialogue.restore_form_and_language(kept.work, kept.operator)
         self._dialogue.recorded.aside = self._in_review(journal)
         last = journal.dialogue.last_entry()
         entries = tuple(journal.dialogue.entries(MOST_ENTRIES))

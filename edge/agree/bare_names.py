@@ -10,14 +10,14 @@ from dockvoice_protocol.forms.spoken import read
 from dockvoice_protocol.forms.spoken.grammar.weights import COMMA, PAUSE_S
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word, written
 from edge.agree.decide import Rules
-from edge.agree.readings import read_part, values_in, without_inherited
+from edge.agree.readings import possible_values, read_part, without_inherited
 
 SHORTEST_NAME = 3  # The fewest digits that may be an identifier.
 
 _COMMA_S = next(seconds for seconds, pause in PAUSE_S if pause == COMMA)  # A pause from here on separates two numbers.
 
 
-def add_bare_identifier(said: Reading, claim: Reading, rules: Rules) -> Reading:
+def add_unlabelled_identifier(said: Reading, claim: Reading, rules: Rules) -> Reading:
     """The reading, in which digits without a field become a doubtful identifier of the other values.
 
     The open claim's own identifier is not added, nor read as a value: it names no other thing.
@@ -34,14 +34,14 @@ def add_bare_identifier(said: Reading, claim: Reading, rules: Rules) -> Reading:
         words = said.words[start:end]
         named = read(words, rules.form, rules.catalogue, rules.language, asked=name).get(name)
         value = None if named is None or named.rivals else named.value
-        if value is None or len(written(value)) < SHORTEST_NAME or _belongs_to_field(said, words, value):
+        if value is None or len(written(value)) < SHORTEST_NAME or _belongs_to_understood_field(said, words, value):
             continue
         rest = read_part(said, (*said.words[:start], *said.words[end:]), rules)
         if not without_inherited(rest).fields:
             continue
         least = min(word.confidence for word in words)
         bare = FieldReading(None, tuple(word.text for word in words), least, runner_up=value)
-        fields = rest.fields if value in values_in(claim.fields.get(name)) else {name: bare, **rest.fields}
+        fields = rest.fields if value in possible_values(claim.fields.get(name)) else {name: bare, **rest.fields}
         return replace(rest, words=said.words, preface=said.preface, fields=fields)
     return said
 
@@ -51,13 +51,13 @@ def is_long_number(value: FieldValue | None) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and len(written(value)) >= SHORTEST_NAME
 
 
-def add_unclear_identifier(said: Reading, utterance_id: str, rules: Rules) -> Reading:
+def mark_unexplained_digits_as_identifier(said: Reading, utterance_id: str, rules: Rules) -> Reading:
     """The reading, in which unexplained digits become an identifier without a value, if it has none.
 
     After "we got seven four six with, let me see, eighteen cases" another number is another thing.
     """
     name = next(iter(rules.identifying_fields), None)
-    told = {word for one in said.fields.values() if values_in(one) for word in one.words}
+    told = {word for one in said.fields.values() if possible_values(one) for word in one.words}
     bare = [one for one in said.words if rules.language.in_id(one.text) and one.text not in told]
     if name is None or name in said.fields or not said.fields or len(bare) < SHORTEST_NAME:
         return said
@@ -94,14 +94,14 @@ def _parse_digit(word: str, rules: Rules) -> str:
     return bare if bare.isdigit() else next((one for one in groups if len(one) == 1), "")
 
 
-def _belongs_to_field(said: Reading, words: Sequence[Word], value: FieldValue) -> bool:
+def _belongs_to_understood_field(said: Reading, words: Sequence[Word], value: FieldValue) -> bool:
     """Whether the digits belong to a field that was understood: a seal, an order, a count."""
     told = {word.text for word in words}
     return any(
         (written(value) in _strip_separators(one) if isinstance(one, str) else written(value) == written(one))
         and told <= {*field.words}
         for field in without_inherited(said).fields.values()
-        for one in values_in(field)
+        for one in possible_values(field)
     )
 
 

@@ -30,7 +30,7 @@ class PreviousUtterance:
         """Whether an utterance beginning at `began` surely does not continue this one."""
         return began is not None and self.ended is not None and began > self.ended + BREATH_S
 
-    def remember(self, said: Reading, ended: float | None, *, goes_on: bool = False) -> bool:
+    def remember_unless_wordless(self, said: Reading, ended: float | None, *, goes_on: bool = False) -> bool:
         """Remember an utterance; False, and unchanged, for one without known words, such as a cough.
 
         One with fields has no open end, unless it `goes_on` with an entry that is asked about.

@@ -37,7 +37,7 @@ class Expectations:
         """The lines expected at a place; empty if there are none."""
         return self._at.get(place, ())
 
-    def as_not_received(self, pallet: str) -> Expectations:
+    def only_pallet_as_not_received(self, pallet: str) -> Expectations:
         """A copy in which this pallet counts as not yet received, with its lines only."""
         lines = ((one, [line for line in one.lines if line.pallet == pallet]) for one in self._lists)
         return Expectations(

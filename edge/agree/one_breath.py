@@ -9,7 +9,7 @@ from dockvoice_protocol.forms.model import FormField
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import FieldValue, Reading, Word
 from edge.agree.decide import Rules
-from edge.agree.readings import find_differing_identifiers, read_part, values_in, with_unconfirmed
+from edge.agree.readings import find_differing_identifiers, possible_values, read_part, with_unconfirmed
 
 Two = tuple[Reading, Reading]
 
@@ -48,7 +48,7 @@ def list_several_identifiers(said: Reading, rules: Rules) -> tuple[FieldValue, .
     """The identifiers of several things, each with its own label or value; empty otherwise."""
     for name in rules.identifying_fields:
         one = said.fields.get(name)
-        values = values_in(one)
+        values = possible_values(one)
         if one is None or len(values) == 1 or not values:
             continue
         labels = sum(_find_label(fold(word), rules) is not None for word in one.words)

@@ -87,10 +87,10 @@ class Loudspeaker:
         with self._lock:
             return self._playing.play_earcon(sound) if self.is_open else 0
 
-    def say(self, rank: Rank) -> Phrase | None:
+    def queue_phrase(self, rank: Rank) -> Phrase | None:
         """Queue a phrase; None without a device."""
         with self._lock:
-            return self._playing.say(rank) if self.is_open else None
+            return self._playing.queue_phrase(rank) if self.is_open else None
 
     def add(self, phrase: Phrase, sound: Samples) -> bool:
         """Append sound to a phrase; False where it was dropped."""
@@ -275,7 +275,7 @@ class ReopenSchedule:
         self._new = frozenset[str]()
         """Outputs that have appeared since that scan."""
 
-    def is_attempt_due(self, outputs: frozenset[str], now: float) -> bool:
+    def note_outputs_and_check_due(self, outputs: frozenset[str], now: float) -> bool:
         """Whether to try to open the speaker now."""
         if outputs != self._there:
             self._new = (self._new | outputs - self._there) & outputs

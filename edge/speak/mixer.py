@@ -156,7 +156,7 @@ class Mixer:
         self._earcons.append((self._next_number(), sound))
         return self._numbers
 
-    def say(self, rank: Rank) -> Phrase:
+    def queue_phrase(self, rank: Rank) -> Phrase:
         """Queue a phrase before those of lower rank; its sound is passed to `add`.
 
         A PRIORITY phrase stops the current one, unless that is one too.

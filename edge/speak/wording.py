@@ -70,7 +70,7 @@ class Readback:
         self.language = self._language.code
         self._ending, self._letter = (str(load_table(self.language, "prompts")[name]) for name in ("ending", "letter"))
 
-    def entry(
+    def entry_clauses(
         self,
         fields: Mapping[str, FieldValue],
         terms: Terms = _PLAIN,
@@ -113,7 +113,7 @@ class Readback:
         """One field's clauses; another field of `fields` may be its unit."""
         plain, again = (
             self._value_clauses(field, fields, terms),
-            _alternative_wording(field, fields[field.name], self._language),
+            _digits_if_easily_misheard(field, fields[field.name], self._language),
         )
         return plain if again is None else (*plain[:-1], f"{plain[-1]},", again)
 
@@ -139,10 +139,10 @@ class Readback:
         return self._text(self._form[name], {**known, name: value}, replace(terms, ends=frozenset()))
 
     def _text(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms = _PLAIN) -> str:
-        again = _alternative_wording(field, fields[field.name], self._language)
+        again = _digits_if_easily_misheard(field, fields[field.name], self._language)
         return ", ".join(filter(None, (self._value_text(field, fields, terms), again)))
 
-    def line(self, fields: Mapping[str, FieldValue], *, twice: bool = True) -> str:
+    def entry_line(self, fields: Mapping[str, FieldValue], *, twice: bool = True) -> str:
         """The entry as a line of text; `twice`: values that are easily misheard are given in two ways."""
         return ", ".join(
             self._text(field, fields) if twice else self._value_text(field, fields)
@@ -150,7 +150,7 @@ class Readback:
             if self._form.is_read_back_alone(field, fields)
         )
 
-    def question(self, name: str, known: Mapping[str, FieldValue] = _NOTHING) -> str:
+    def field_question(self, name: str, known: Mapping[str, FieldValue] = _NOTHING) -> str:
         """The question for one field: the form's own, or its label.
 
         A field of `known` may change it: after damaged goods it asks for the good ones.
@@ -293,7 +293,7 @@ def _unit_for_count(units: tuple[str, ...], value: FieldValue) -> str:
     return next((unit for unit in shorter if len(unit) > ABBREVIATED), units[0])
 
 
-def _alternative_wording(field: FormField, value: FieldValue, language: Language) -> str | None:
+def _digits_if_easily_misheard(field: FormField, value: FieldValue, language: Language) -> str | None:
     """The number digit by digit where it is easily misheard, such as 15 and 50; else None.
 
     None for temperatures, which are confirmed where they are unusual.
@@ -377,7 +377,7 @@ class Phrasing:
         }
         labels = set(self.readback.standalone_labels())
         questions = {
-            self.readback.question(one.name, dict.fromkeys(said, 1))
+            self.readback.field_question(one.name, dict.fromkeys(said, 1))
             for one in self._form.fields
             for said in ((), one.ask_beside)
         }
@@ -399,7 +399,7 @@ class Phrasing:
                 yield part, False
             elif part in _SEPARATE:
                 fields = say.beside if part == "beside" else self._fields_to_tell(say)
-                for clause in readback.entry(fields, say.terms, say.known, brief=say.prompt in _BRIEF):
+                for clause in readback.entry_clauses(fields, say.terms, say.known, brief=say.prompt in _BRIEF):
                     yield clause, True
             else:
                 yield self._slot_text(part, say), False
@@ -422,9 +422,9 @@ class Phrasing:
         """A slot's text: from the form, the candidates or the words for codes; else the order's own."""
         match name:
             case "example":
-                return self.readback.line(dict(_example_fields(self._form)), twice=False)
+                return self.readback.entry_line(dict(_example_fields(self._form)), twice=False)
             case "odd" | "wrong" | "question" | "listed" if name not in say.slots:
-                return self._field_slot(name, say)
+                return self._fill_slot_about_field(name, say)
             case "first" | "second" if say.asked is not None and len(say.candidates) > (at := _ORDER[name]):
                 value, other = say.candidates[at], say.candidates[1 - at]
                 return self.readback.text(
@@ -441,14 +441,14 @@ class Phrasing:
                 told = say.slots.get(name)
                 return told if told is None or name != "day" else say_day(told, language_named(self.readback.language))
 
-    def _field_slot(self, name: str, say: Say) -> str | None:
+    def _fill_slot_about_field(self, name: str, say: Say) -> str | None:
         """A slot about a single field: `odd`, `wrong`, `question` or `listed`; else None."""
         reader, told = self._readback_of(say), next(iter(say.fields.items()), None)
         match name:
             case "odd" | "wrong" if told is not None:
                 return reader.describe_unusual(*told) if name == "odd" else reader.describe_impossible(*told)
             case "question" if say.asked is not None:
-                return reader.question(say.asked, say.known)
+                return reader.field_question(say.asked, say.known)
             case "listed" if say.asked is not None:
                 return reader.list_values(say.asked, say.candidates)
             case _:

@@ -136,7 +136,7 @@ class Walk:
     def take(self, happening: Happening) -> None:
         if isinstance(happening, UtteranceHeard):
             self.heard.add(happening.utterance_id)
-            happening = happening.judged(self.rules)
+            happening = happening.with_verdict(self.rules)
         before, event = self.dialogue.state, classify_event(happening, self.rules)
         waits = self.dialogue._session.queued_draft is not None
         orders = self.dialogue.handle(happening)

@@ -104,7 +104,7 @@ def test_every_slot_of_every_prompt_is_filled(language: str) -> None:
 def test_what_is_read_back_says_the_entry_it_was_made_from(form: Form, language: str) -> None:
     readback = Readback(form, language)
     for entry in some(entries(form, 60), language):
-        line = readback.line(entry, twice=False)
+        line = readback.entry_line(entry, twice=False)
         heard = {
             name: (said.value, said.rivals) for name, said in read_transcript(line, form, CATALOGUE, language).items()
         }
@@ -114,7 +114,7 @@ def test_what_is_read_back_says_the_entry_it_was_made_from(form: Form, language:
         else:  # In a transcript the breath of a separator, "menos" and "no" may mean more than one thing: asked about.
             sure = {one: (value, rivals) for one, (value, rivals) in heard.items() if value is not None and not rivals}
             assert sure.items() <= told.items(), line
-        twice = readback.line(entry)
+        twice = readback.entry_line(entry)
         for name, said in read_transcript(twice, form, CATALOGUE, language).items():
             assert said.value in {entry[name], None}, twice
 

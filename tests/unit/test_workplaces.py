@@ -114,7 +114,9 @@ class Device:
         driver = self.agent._conversing
         assert driver is not None
         async with driver._turn:
-            for order in driver._dialogue.resume(Work(driver._dialogue.rules.form.name, language), None):
+            for order in driver._dialogue.restore_form_and_language(
+                Work(driver._dialogue.rules.form.name, language), None
+            ):
                 assert isinstance(order, Work)
                 driver._take_up(order)
 

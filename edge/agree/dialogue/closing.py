@@ -56,7 +56,7 @@ def commit_and_ask_to_close(session: DialogueSession, heard: UtteranceHeard) -> 
     """Close a trailer over a readback: the held entry is committed first and counted; a doubted one is finished."""
     draft, verdict = session.open_draft, session.verdict
     if session.doubted or session.queued_draft is not None or verdict is None or verdict.outcome is not Outcome.ACCEPT:
-        return finish_open_before_closing(session, heard)
+        return ask_open_question_before_closing(session, heard)
     place = trailers.find_queried_place(session, heard)  # before the commit, since the draft may name it
     if draft.act is not Act.CONTEXT:
         _count_commit(session, "", draft, verdict.fields)
@@ -70,14 +70,14 @@ def _count_commit(session: DialogueSession, event_id: str, draft: Draft, fields:
     session.lately = replace(session.lately, entries=(latest, *entries))
 
 
-def _ask_to_close_deferred(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def _count_last_and_ask_to_close(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     last = session.recorded.last
     if last is not None and last.draft.act is not Act.CANCEL and not last.refused:
         _count_commit(session, last.event_id, last.draft, last.fields)
     return ask_to_close_trailer(session, heard)
 
 
-def finish_open_before_closing(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def ask_open_question_before_closing(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Repeat the open question first, and close the trailer after it."""
     noted, draft = heard.note_as_heeded(Reason.COMMAND), session.open_draft
     asked = (
@@ -89,7 +89,7 @@ def finish_open_before_closing(session: DialogueSession, heard: UtteranceHeard) 
         return [noted, *asked]
     if session.deferred_action is None:  # a queued sign-on comes first
         session.deferred_action = DeferredAction(
-            lambda: _ask_to_close_deferred(session, heard), newcomer=False, counts=True
+            lambda: _count_last_and_ask_to_close(session, heard), newcomer=False, counts=True
         )
     if session.about is About.ENTRY_RIGHT:
         return [noted, *asked]
@@ -111,18 +111,18 @@ def _say_receipt_summary(session: DialogueSession, place: ReceivingPlace) -> lis
 # Answers to "Close trailer 5501?".
 
 
-def accept_closing_question(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def close_or_reopen_or_take_yes(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Close or reopen the trailer on a yes to that question; any other question takes the yes."""
     match session.about:
         case About.CLOSE:
-            return _agree_to_close(session, heard)
+            return _commit_closing(session, heard)
         case About.REOPEN:
             return _reopen_trailer(session, heard)
         case _:
             return answers.take_yes(session, heard)
 
 
-def _agree_to_close(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def _commit_closing(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Commit the closing; a context with this trailer ends."""
     told = session.asked.fields
     session.draft = with_support(session.open_draft, heard.utterance_id)

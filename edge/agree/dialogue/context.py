@@ -26,7 +26,7 @@ CONTEXT_VERDICT = Verdict(Outcome.HEED, (Because(Reason.CONTEXT),), {})  # On wh
 # Readings.
 
 
-def apply_context(session: DialogueSession, said: Reading) -> tuple[Reading, tuple[str, ...]]:
+def read_as_context_or_fill_in(session: DialogueSession, said: Reading) -> tuple[Reading, tuple[str, ...]]:
     """The reading as CONTEXT if it sets the context; otherwise an entry has the context filled in.
 
     Also the fields of an entry that it says to keep: "pallet 742, 24 cases, door 13 from now on".
@@ -35,8 +35,8 @@ def apply_context(session: DialogueSession, said: Reading) -> tuple[Reading, tup
     if not once or not open_ or not said.fields:
         return said, ()
     if said.scanned or said.act not in {Act.RECORD, Act.AMEND}:
-        return fill_from_context(session, said), ()
-    alone, told = _split_off_lasting_words(session, said)
+        return fill_new_entry_from_context(session, said), ()
+    alone, told = _split_off_from_now_on(session, said)
     if alone.fields.keys() <= set(once) and (told or _only_sets_context(session, alone)):
         is_pointing = begins_with_last_one(alone.words, session.rules.language)
         if is_pointing or not states_context(alone, session.rules) or begins_with_foreign_words(alone, session.rules):
@@ -47,11 +47,11 @@ def apply_context(session: DialogueSession, said: Reading) -> tuple[Reading, tup
         return whole, ()
     stands = tuple(name for name in _fields_next_to(alone, told) if name in once)
     if not stands or not _begins_entry(session, alone):
-        return fill_from_context(session, said), ()
-    return replace(fill_from_context(session, alone), words=said.words, preface=said.preface), stands
+        return fill_new_entry_from_context(session, said), ()
+    return replace(fill_new_entry_from_context(session, alone), words=said.words, preface=said.preface), stands
 
 
-def _split_off_lasting_words(session: DialogueSession, said: Reading) -> tuple[Reading, tuple[Word, ...]]:
+def _split_off_from_now_on(session: DialogueSession, said: Reading) -> tuple[Reading, tuple[Word, ...]]:
     """The reading without the words for "from now on", and those words; unchanged with none if they are doubtful.
 
     Over an open entry a "no" before them may be about that: unchanged too.
@@ -110,18 +110,18 @@ def _has_required_fields(fields: Mapping[str, FieldReading], form: Form) -> bool
 # The context in an entry.
 
 
-def fill_from_context(session: DialogueSession, said: Reading) -> Reading:
+def fill_new_entry_from_context(session: DialogueSession, said: Reading) -> Reading:
     """The reading of a new entry, with its missing fields filled in from the context."""
     form = session.rules.form
     if said.act is not Act.RECORD or said.fields.keys() <= set(form.said_once) or not _begins_entry(session, said):
         return said
-    whole = inherit_context(session, said)
+    whole = fill_unless_other_trailer(session, said)
     if whole is said or begins_with_unknown_words(said, session.rules):
         return said
     return whole if _can_begin_entry(session) or _has_required_fields(whole.fields, form) else said
 
 
-def inherit_context(session: DialogueSession, said: Reading) -> Reading:
+def fill_unless_other_trailer(session: DialogueSession, said: Reading) -> Reading:
     """The reading of an entry with the context filled in; one that names another trailer inherits nothing."""
     stands = standing_fields(session)
     taken = {name: replace(one, words=()) for name, one in stands.items() if name not in said.fields}
@@ -237,14 +237,16 @@ def _context_with_draft(session: DialogueSession, draft: Draft) -> StandingConte
     if draft.act is Act.CONTEXT:
         by = (draft.utterance_id, *draft.support)
         said = {name: replace(one, said_in=one.said_in or by) for name, one in fields.items() if one.value is not None}
-        said = {**_find_earlier_context(session, said), **said}
-        return change_context(session, said, untold=tuple(said))
+        said = {**_find_context_in_earlier_entries(session, said), **said}
+        return build_changed_context(session, said, untold=tuple(said))
     lasting = {name: by for name, by in find_fields_for_context(session, draft).items() if name in fields}
     said = {name: replace(fields[name], said_in=by) for name, by in lasting.items() if fields[name].value is not None}
-    return change_context(session, said) if said else session.context
+    return build_changed_context(session, said) if said else session.context
 
 
-def _find_earlier_context(session: DialogueSession, said: Mapping[str, FieldReading]) -> dict[str, FieldReading]:
+def _find_context_in_earlier_entries(
+    session: DialogueSession, said: Mapping[str, FieldReading]
+) -> dict[str, FieldReading]:
     """The door and order of a trailer that the operator returns to, from all his recent entries on it.
 
     Empty if it was closed since; without fields in which its entries differ.
@@ -286,7 +288,7 @@ def find_fields_for_context(session: DialogueSession, draft: Draft) -> dict[str,
     return {name: by for name in own if not fields[name].scanned} | said_to
 
 
-def change_context(
+def build_changed_context(
     session: DialogueSession, said: Mapping[str, FieldReading], untold: tuple[str, ...] = ()
 ) -> StandingContext:
     """The context with these fields; another trailer clears the old one's door and order."""
@@ -308,7 +310,7 @@ def set_agreed_context(session: DialogueSession) -> list[Order]:
     return [Note(draft.utterance_id, draft.reading, replace(CONTEXT_VERDICT, fields=values_of(draft.reading)))]
 
 
-def keep_context(session: DialogueSession, draft: Draft) -> list[Order]:
+def set_read_back_context_or_drop(session: DialogueSession, draft: Draft) -> list[Order]:
     """Keep the context as last read back, after a question that got no answer; drop one that was never read back."""
     agreed = session.read_back
     if agreed is None or agreed.utterance_id != draft.utterance_id:
@@ -346,7 +348,7 @@ def _amend_context(session: DialogueSession, draft: Draft) -> None:
     if anew:
         said_in = (draft.utterance_id, *draft.support)
         right = {name: replace(fields[name], said_in=said_in) for name in anew}
-        session.context = change_context(session, right, untold=tuple(anew))
+        session.context = build_changed_context(session, right, untold=tuple(anew))
 
 
 def _utterances_of_entry(session: DialogueSession, event_id: str | None) -> set[str]:
@@ -415,7 +417,7 @@ def begin_reopened_context(session: DialogueSession, fields: Mapping[str, FieldV
     once = session.rules.form.said_once
     if not session.context and once and once[0] in fields:
         read = FieldReading(fields[once[0]], (), 1.0, said_in=(heard.utterance_id,))
-        session.context = change_context(session, {once[0]: read}, untold=once[:1])
+        session.context = build_changed_context(session, {once[0]: read}, untold=once[:1])
 
 
 def end_context_with_shift(session: DialogueSession, began: ShiftBegan) -> list[Order]:

@@ -58,7 +58,7 @@ class UtteranceHeard:
     aloud: bool = False  # An entry is read back however sure it is: it has a value that was not spoken.
     verdict: Verdict = NOT_JUDGED
 
-    def judged(self, rules: Rules) -> UtteranceHeard:
+    def with_verdict(self, rules: Rules) -> UtteranceHeard:
         """The utterance with its verdict."""
         said, of = self.reading, rules
         if said.act is Act.CONTEXT:

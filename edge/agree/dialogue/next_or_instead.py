@@ -18,7 +18,7 @@ from edge.agree.dialogue.questions import About, Question, as_held_verdict
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.merging import with_fields, with_support
 from edge.agree.off_talk import begins_with_foreign_words
-from edge.agree.readings import find_differing_identifiers, values_in, values_of, without_inherited
+from edge.agree.readings import find_differing_identifiers, possible_values, values_of, without_inherited
 from edge.records import Draft, Note, Outcome, Park
 
 
@@ -49,7 +49,7 @@ def _both_identifiers(session: DialogueSession, said: Reading) -> tuple[FieldVal
     """The identifier in `said`, and the open entry's."""
     before = session.open_draft.reading
     name = find_differing_identifiers(before, said, session.rules.identifying_fields)[0]
-    return values_in(said.fields[name])[0], values_in(before.fields[name])[0]
+    return possible_values(said.fields[name])[0], possible_values(before.fields[name])[0]
 
 
 def answer_next_or_instead(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -107,7 +107,7 @@ def begin_as_next(
     if left is None:
         left = drafting.commit_draft(session) if agreed else drafting.queue_open_draft(session)
     session.draft = None
-    other = replace(other, reading=context.fill_from_context(session, other.reading))
+    other = replace(other, reading=context.fill_new_entry_from_context(session, other.reading))
     verdict = drafting.judge_after_utterance(session, other, heard, aloud=True)
     orders = drafting.ask_or_hold_or_commit(session, other, verdict, None)
     # It is agreed now, so this record ends its review.

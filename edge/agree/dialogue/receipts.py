@@ -56,7 +56,7 @@ def count_receipt(session: DialogueSession, answered: InventoryAnswered) -> list
     return []
 
 
-def queue_news(session: DialogueSession, happening: InventoryAnswered | Link) -> list[Order]:
+def queue_refusal_or_link_news(session: DialogueSession, happening: InventoryAnswered | Link) -> list[Order]:
     """Queue the news of a refusal, or of a lost or restored link."""
     if isinstance(happening, Link):
         _queue_link_news(session, up=happening.up)

@@ -46,7 +46,9 @@ def take_up_queued_draft(session: DialogueSession) -> list[Order]:
     if draft is None:
         return []
     agreed = session.queued_is_own and not draft.support
-    return _ask_about(session, replace(draft, reading=context.fill_from_context(session, draft.reading)), agreed=agreed)
+    return _ask_about(
+        session, replace(draft, reading=context.fill_new_entry_from_context(session, draft.reading)), agreed=agreed
+    )
 
 
 def _can_be_asked(session: DialogueSession, draft: Draft) -> bool:
@@ -76,7 +78,7 @@ def _ask_about(session: DialogueSession, draft: Draft, *, agreed: bool = False) 
     return orders if spoken else [*told, *orders]
 
 
-def tell_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def repeat_open_question_or_readback(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Repeat what is open; over the question whether to close a trailer, ask about drafts in review first."""
     if session.about is About.CLOSE:
         return [*drafting.drop_closing(session), *ask_about_oldest_review(session, heard)]

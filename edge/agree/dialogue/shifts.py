@@ -25,8 +25,8 @@ MINUTE_S = 60
 
 def sign_on(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Sign on the operator who is named, ask who it is, or reject the name."""
-    noted, said = heard.note_as_heeded(Reason.COMMAND), _words_after_sign_on(session, heard)
-    candidates, _ = _candidates(session, said)
+    noted, said = heard.note_as_heeded(Reason.COMMAND), _name_in_sign_on(session, heard)
+    candidates, _ = _find_candidates_and_form(session, said)
     if not candidates:
         name = render_unknown_name(said, session.rules.language)
         told = session.say(Prompt.UNKNOWN_OPERATOR, operator=name) if name else session.say(Prompt.HELP_SIGNED_OFF)
@@ -42,16 +42,19 @@ def sign_on(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 def _sign_on_by_roster(session: DialogueSession, said: str) -> list[Order]:
     """Sign on the operator by the current roster, or ask if it is doubtful."""
-    candidates, form = _candidates(session, said)
+    candidates, form = _find_candidates_and_form(session, said)
     if not candidates:
         return []
     if len(candidates) == 1 and candidates[0].sure:
-        return [*drafting.finish_open(session), *_begin_operator_shift(session, candidates[0], form)]
+        return [*drafting.commit_or_park_open(session), *_begin_operator_shift(session, candidates[0], form)]
     back = session.state if session.draft is None else State.IDLE
-    return [*drafting.finish_open(session), *_ask_about_candidates(session, SignOnQuestion(candidates, form, back))]
+    return [
+        *drafting.commit_or_park_open(session),
+        *_ask_about_candidates(session, SignOnQuestion(candidates, form, back)),
+    ]
 
 
-def _words_after_sign_on(session: DialogueSession, heard: UtteranceHeard) -> str:
+def _name_in_sign_on(session: DialogueSession, heard: UtteranceHeard) -> str:
     """The words after "sign on", including a hesitation that is a name on the roster: French "ben"."""
     operators, language = session.settings.operators, session.rules.language
     if operators is not None and find_sign_on_candidates(
@@ -62,7 +65,7 @@ def _words_after_sign_on(session: DialogueSession, heard: UtteranceHeard) -> str
     return (asked.name if asked is not None else None) or ""
 
 
-def _candidates(session: DialogueSession, said: str) -> tuple[tuple[SignOnCandidate, ...], str | None]:
+def _find_candidates_and_form(session: DialogueSession, said: str) -> tuple[tuple[SignOnCandidate, ...], str | None]:
     """The operators and the form that were named together: "ben, counting"."""
     forms, language = session.works.forms, session.rules.language
     both = split_sign_on(said, forms, language) if len(forms) > 1 else None
@@ -120,7 +123,7 @@ def _apply_operator_rights(session: DialogueSession, form: str | None = None) ->
     refused: list[Order] = []
     if forbidden is not None and forbidden not in works_.allowed_forms:
         refused, form = [works.say_forms(session, Prompt.NOT_ALLOWED, forbidden)], None
-    orders = works.begin_form(session, form)
+    orders = works.choose_form_or_ask(session, form)
     if changes and not orders:
         orders = works.set_form_and_language(session, Work(session.rules.form.name, spoken))
     return [*orders[:1], *refused, *orders[1:]] if orders else refused
@@ -155,7 +158,7 @@ def may_sign_on(session: DialogueSession, heard: UtteranceHeard) -> bool:
     if said.command is not Command.SIGN_ON or said.not_understood is not None or session.draft is not None:
         return False
     return session.settings.operators is not None and bool(
-        _candidates(session, _words_after_sign_on(session, heard))[0]
+        _find_candidates_and_form(session, _name_in_sign_on(session, heard))[0]
     )
 
 
@@ -166,7 +169,7 @@ def names_operator(session: DialogueSession, heard: UtteranceHeard) -> bool:
 
 def ask_who(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Ask whether a doubtful name or number was meant; none is signed on meanwhile."""
-    candidates, form = _candidates(session, _words_after_sign_on(session, heard))
+    candidates, form = _find_candidates_and_form(session, _name_in_sign_on(session, heard))
     asked = SignOnQuestion(candidates, form, session.state)
     return [heard.note_as_heeded(Reason.COMMAND), *_ask_about_candidates(session, asked)]
 
@@ -232,7 +235,7 @@ def sign_off(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Sign off, or ask to finish the open entry first."""
     if unfinished := drafting.ask_to_finish(session):
         return [heard.note_as_heeded(Reason.COMMAND), *unfinished]
-    orders = drafting.finish_open(session)
+    orders = drafting.commit_or_park_open(session)
     return [heard.note_as_heeded(Reason.COMMAND), *orders, *_sign_off_operator(session, None, *orders)]
 
 

@@ -202,7 +202,7 @@ def end_pause(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     return [*noted, Say(Prompt.RESUMED), *session.ask(session.question)]
 
 
-def end_pause_of_draft(session: DialogueSession, _: object) -> list[Order]:
+def park_draft_during_pause(session: DialogueSession, _: object) -> list[Order]:
     """Timeout of a draft during a pause: park it, and tell the operator when he is back."""
     if session.draft is None:
         return []
@@ -249,7 +249,7 @@ def _take_up_draft(session: DialogueSession, draft: Draft) -> list[Order]:
     if draft.act is Act.CANCEL or session.settings.is_closing(draft):
         return _ask_cancel_or_close_again(session, draft)
     verdict = replace(judge_draft(draft, rules), confirm=Confirmation.READBACK)
-    if amendments.names_another_than_last(session, draft):
+    if amendments.correction_names_another_than_last(session, draft):
         return amendments.ask_if_replaces_last(session, draft, verdict, draft.reading)
     # The next values may belong to a thing that was named during the power cut.
     session.recorded.left_since = True

@@ -17,7 +17,7 @@ from edge.agree.dialogue.events import UtteranceHeard
 from edge.agree.dialogue.session import DialogueSession, terms_on_record
 from edge.agree.dialogue.table import AGREEING
 from edge.agree.expectations import Expectations
-from edge.agree.merging import excludes_rivals, settle_by_value
+from edge.agree.merging import rivals_are_mishearings, settle_rivals_by_value
 from edge.agree.readings import likely_values, values_of
 from edge.agree.received import (
     Sums,
@@ -102,10 +102,10 @@ def _choose_expected_number(
     known = [value for value in map(str, (one.value, *one.rivals)) if expected.lines_for_pallet(value)]
     if len(known) != 1 or all(line.received or place != here for place, line in expected.lines_for_pallet(known[0])):
         return said
-    if not excludes_rivals(name, known[0], said, rules):
+    if not rivals_are_mishearings(name, known[0], said, rules):
         return said
     sure = replace(said, fields={**said.fields, name: replace(one, value=known[0], rivals=())})
-    return settle_by_value(name, known[0], sure, rules)
+    return settle_rivals_by_value(name, known[0], sure, rules)
 
 
 # What is missing, and totals.

@@ -68,7 +68,7 @@ def switch_form(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 def _switch_to_form(session: DialogueSession, form: str) -> list[Order]:
     """Close what is open and change to another form."""
-    closed, session.deferred_action = drafting.finish_open(session), None
+    closed, session.deferred_action = drafting.commit_or_park_open(session), None
     taken = set_form_and_language(session, Work(form, session.works.language))
     return [*closed, *taken, say_forms(session, Prompt.WORK, session.rules.form)]
 
@@ -107,7 +107,7 @@ def _with_form(form: Form, say: Say) -> Say:
     return replace(say, form=say.form or form.name)
 
 
-def begin_form(session: DialogueSession, form: str | None) -> list[Order]:
+def choose_form_or_ask(session: DialogueSession, form: str | None) -> list[Order]:
     """After a sign-on, take the form that was named or is the only one, or ask."""
     only = session.works.allowed_forms[0].name if len(session.works.allowed_forms) == 1 else None
     if (wanted := form or only) is None:
