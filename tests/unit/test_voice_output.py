@@ -101,7 +101,7 @@ def test_a_card_that_is_new_to_portaudio_is_found_by_a_blink(monkeypatch: pytest
 
 def test_a_fault_that_comes_and_goes_is_put_into_words_once(monkeypatch: pytest.MonkeyPatch) -> None:
     ordered: list[object] = []
-    monkeypatch.setattr(Speaker, "order", lambda _, order: ordered.append(order))
+    monkeypatch.setattr(Speaker, "carry_out", lambda _, order: ordered.append(order))
     spoken = VoiceOutput(NOWHERE, MOVE, {})
     for _ in range(3):
         spoken.announce(Hardware("stuck"))
