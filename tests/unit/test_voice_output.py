@@ -125,7 +125,7 @@ def test_without_a_voice_nobody_hears_a_question_and_it_is_not_asked_for_all_the
         """Prepares nothing, which would ask too."""
 
     monkeypatch.setattr(ClauseCache, "synthesise", mute)
-    monkeypatch.setattr(ClauseCache, "prepare", nothing)
+    monkeypatch.setattr(ClauseCache, "cache_in_advance", nothing)
     plug = Plug(monkeypatch)
     plug.there = plug.seen = True
 
