@@ -16,17 +16,18 @@ from typing import Any
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.instants import to_zone
 from dockvoice_protocol.records import Act, FieldValue, Receipt, Shifted, Trait, operators_of
-from edge.agree.dialogue.events import (
+from edge.agree.dialogue.interface import (
     Committed,
     Happening,
     InventoryAnswered,
+    LawAlarm,
     OfficeDecided,
+    Order,
     ShiftBegan,
     Started,
     UtteranceHeard,
 )
 from edge.agree.dialogue.machine import Dialogue
-from edge.agree.dialogue.orders import LawAlarm, Order
 from edge.agree.dialogue.session import LONGEST_UNLOADING, MOST_ENTRIES, DialogueSettings, InReview
 from edge.agree.dialogue.table import State
 from edge.config import ReadBack, Settings

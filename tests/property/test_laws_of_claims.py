@@ -19,9 +19,8 @@ from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.claims import GIVES_UP
-from edge.agree.dialogue.events import Committed, Deadline, Happening, UtteranceHeard
+from edge.agree.dialogue.interface import Committed, Deadline, Happening, LawAlarm, Order, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
-from edge.agree.dialogue.orders import LawAlarm, Order
 from edge.agree.dialogue.table import AGREEING, State
 from edge.agree.readings import possible_values
 from edge.records import Closing, Commit, Draft, Drop, LastEntry, Note, Park

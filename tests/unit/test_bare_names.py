@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dockvoice_protocol.forms.spoken.language import language_named
 from edge.agent.typed_input import read_typed
-from edge.agree.bare_names import add_unlabelled_identifier
 from edge.agree.decide import Rules
+from edge.agree.unclear_numbers import add_unlabelled_identifier
 from tests.reading.languages import said_in, that_say
 from tests.rows import each_of
 from tests.shipped import catalogue, form

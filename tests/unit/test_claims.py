@@ -22,9 +22,8 @@ from edge.agree.dialogue.claims import (
     relate_claims,
     sounds_like,
 )
-from edge.agree.dialogue.events import UtteranceHeard
+from edge.agree.dialogue.interface import Law, LawAlarm, Order, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
-from edge.agree.dialogue.orders import Law, LawAlarm, Order
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State, Step
 from edge.agree.readings import find_differing_identifiers

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from dockvoice_protocol.records import Receipt, ReceiptOutcome, Word
 from edge.agree.decide import Circumstances, Rules
-from edge.agree.dialogue.events import InventoryAnswered, UtteranceHeard, classify_event
+from edge.agree.dialogue.interface import InventoryAnswered, UtteranceHeard, classify_event
 from edge.agree.dialogue.table import Event
 from edge.records import Acoustics, Closing
 from edge.understand.proposal import propose_reading

@@ -11,7 +11,7 @@ from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.forms.loader import load_forms
 from edge.agent import voice_output
 from edge.agent.voice_output import VoiceOutput
-from edge.agree.dialogue.events import Hardware
+from edge.agree.dialogue.interface import Hardware
 from edge.audio.sound_server import PlaybackSink
 from edge.config import Speak
 from edge.records.speech import Prompt, Say, Sound

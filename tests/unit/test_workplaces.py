@@ -28,9 +28,8 @@ from edge.agent.typed_input import Readers, read_typed, typed_utterance
 from edge.agent.voice_output import VoiceOutput
 from edge.agent.workplaces import AtFirstUse, Unheard, Workplace, Workplaces
 from edge.agree.decide import Rules
-from edge.agree.dialogue.events import Deadline, UtteranceHeard
+from edge.agree.dialogue.interface import Deadline, Order, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
-from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.table import State
 from edge.cli.lines import AgentLines
 from edge.config import Endpoint, Settings

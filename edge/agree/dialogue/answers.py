@@ -7,13 +7,10 @@ from dataclasses import replace
 
 from dockvoice_protocol.forms.spoken import are_one_number, chosen, is_check, number_head, says_all_is_well, without_cue
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, written
-from edge.agree.bare_names import SHORTEST_NAME, has_digits_besides
-from edge.agree.cut_numbers import begins_with_unclear_number, find_cut_fields
 from edge.agree.decide import Circumstances, Rules
 from edge.agree.dialogue import amendments, context, corrections, drafting, next_or_instead, trailers
 from edge.agree.dialogue.claims import Relation, sounds_like
-from edge.agree.dialogue.events import UtteranceHeard
-from edge.agree.dialogue.orders import Order
+from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import About, Question, build_check_digits_question, judge_draft
 from edge.agree.dialogue.scans import disputes_label
 from edge.agree.dialogue.session import DialogueSession
@@ -32,6 +29,7 @@ from edge.agree.merging import (
 from edge.agree.off_talk import begins_with_foreign_words, has_correcting_word
 from edge.agree.one_breath import choose_of_two
 from edge.agree.readings import find_differing_identifiers, has_no_values, possible_values, values_of, with_unconfirmed
+from edge.agree.unclear_numbers import SHORTEST_NAME, begins_with_unclear_number, find_cut_fields, has_digits_besides
 from edge.records import Draft, Drop, Outcome, Reason
 from edge.records.speech import Earcon, Prompt, Sound
 
@@ -310,6 +308,17 @@ def compare_check_digits(session: DialogueSession, heard: UtteranceHeard) -> lis
 
 
 # Yes, no, cancel and never mind.
+
+
+def close_or_reopen_or_take_yes(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """Close or reopen the trailer on a yes to that question; any other question takes the yes."""
+    match session.about:
+        case About.CLOSE:
+            return trailers.commit_closing(session, heard)
+        case About.REOPEN:
+            return trailers.reopen_trailer(session, heard)
+        case _:
+            return take_yes(session, heard)
 
 
 def take_yes(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:

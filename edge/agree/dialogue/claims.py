@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from dockvoice_protocol.records import Act, FieldReading, Reading
-from edge.agree.dialogue.orders import Breach, Law, Order
+from edge.agree.dialogue.interface import Breach, Law, Order
 from edge.agree.readings import find_differing_identifiers, possible_values
 from edge.records import Commit, Draft, Drop, Note, Park
 from edge.records.speech import Earcon, Prompt, Say, Sound

@@ -1,23 +1,39 @@
-"""The standing context: values that are spoken once and inherited by later entries, and how it changes. Pure."""
+"""The values that an entry takes from what was said before: the standing context, and "same again". Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import begins_with_last_one, is_correction, split_at_from_now_on
+from dockvoice_protocol.forms.model import Form, FormField
+from dockvoice_protocol.forms.spoken import (
+    begins_with_last_one,
+    is_correction,
+    split_at_from_now_on,
+    split_at_same_again,
+    split_at_same_place,
+)
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word
 from edge.agree.decide import Rules
-from edge.agree.dialogue.events import ShiftBegan, UtteranceHeard
-from edge.agree.dialogue.orders import Order
+from edge.agree.dialogue.interface import Order, ShiftBegan, UtteranceHeard
 from edge.agree.dialogue.questions import About
 from edge.agree.dialogue.session import LONGEST_UNLOADING, DialogueSession
 from edge.agree.dialogue.table import AGREEING, State
 from edge.agree.off_talk import begins_with_foreign_words, states_context
 from edge.agree.readings import find_differing_identifiers, read_part, values_of, with_unconfirmed
-from edge.records import NOTHING_STANDS, Because, Draft, Drop, Note, Outcome, Reason, StandingContext, Verdict
+from edge.records import (
+    NOTHING_STANDS,
+    Because,
+    Draft,
+    Drop,
+    LastEntry,
+    Note,
+    Outcome,
+    Reason,
+    StandingContext,
+    Verdict,
+)
 from edge.records.speech import Prompt, Say
 
 CONTEXT_VERDICT = Verdict(Outcome.HEED, (Because(Reason.CONTEXT),), {})  # On what sets the context.
@@ -458,3 +474,96 @@ def _values_in_form(session: DialogueSession, context: StandingContext) -> dict[
     """The values of the fields that the current form has."""
     names = {field.name for field in session.rules.form.fields}
     return {name: one.value for name, one in context.fields.items() if name in names and one.value is not None}
+
+
+# "Same dock" and "same again".
+
+
+def copy_from_entry_before(session: DialogueSession, said: Reading) -> Reading:
+    """The reading, in which "same dock" has the value of the entry before; unchanged if there is none.
+
+    "Same again" copies all fields that are not given, except those of the context.
+    """
+    if said.act is not Act.RECORD or not said.words:
+        return said
+    rules = session.rules
+    asked = session.question.field if session.about in {About.FIELD, About.CHOICE} and session.question else None
+    before = _entry_before(session, asked)
+    found = split_at_same_place(said.words, rules.form, rules.language, asked)
+    again = split_at_same_again(said.words, rules.language) if found is None and asked is None else None
+    if session.draft is not None and found is not None and found[0] in session.open_identifiers:
+        before = LastEntry("", session.draft, session.open_identifiers)  # "same location": the open entry's
+    if before is None or (found is None and again is None):
+        return said
+    told, words = found[1:] if found is not None else again or ((), ())
+    rest = read_part(said, words, rules)
+    names = [found[0]] if found is not None else _fields_to_copy(session, before, rest)
+    if not names or any(name in rest.fields or name not in before.fields for name in names):
+        return said
+    if words and not _is_sure_and_adjacent(rest, told, said, rules):
+        return said
+    sure = min(word.confidence for word in told)
+    heard = tuple(word.text for word in told)
+    fields = {**rest.fields, **{name: _copy_field(session, before, name, heard, sure) for name in names}}
+    known = {*fields, *standing_fields(session)}
+    whole = all(field.name in known for field in rules.form.fields if field.required)
+    begun = bool(rest.fields or again) and session.state is not State.HELD
+    if not (whole or begun or asked in names):
+        return said
+    return replace(said, fields=fields, not_understood=None)
+
+
+def _entry_before(session: DialogueSession, asked: str | None) -> LastEntry | None:
+    """The held entry, as if it was recorded; else the operator's last one, if nothing was named since.
+
+    While a field is asked for, the last entry is the one before the open one.
+    """
+    draft = session.draft
+    if session.state is State.HELD and draft is not None and draft.act is not Act.CONTEXT:
+        return LastEntry("", draft, session.values)
+    is_entry = draft is not None and draft.act is Act.RECORD and not session.settings.is_closing(draft)
+    is_open = asked is None and is_entry
+    return None if is_open or session.recorded.left_since else session.recorded.last
+
+
+def _fields_to_copy(session: DialogueSession, before: LastEntry, rest: Reading) -> list[str]:
+    """The fields that "same again" copies: no required identifier, and nothing that was wrong with one thing.
+
+    While there is a context, none of its fields either: a different value in the entry before applied to that alone.
+    """
+    form, stands = session.rules.form, standing_fields(session)
+    known = {*rest.fields, *(form.said_once if stands else ())}
+    return [
+        field.name
+        for field in form.fields
+        if field.name in before.fields
+        and not ({field.name, field.unit_of} & known or field.many is not None)
+        and not (field.identifier and field.required)
+        and not _describes_one_thing(field)
+    ]
+
+
+def _describes_one_thing(field: FormField) -> bool:
+    """Whether the field describes one thing alone: what is wrong with it, how many are damaged or short."""
+    found = field.bare or field.spoken.counts or field.spoken.answers
+    return field.exception or (found and not field.required)
+
+
+def _copy_field(
+    session: DialogueSession, before: LastEntry, name: str, heard: tuple[str, ...], confidence: float
+) -> FieldReading:
+    """A field of the entry before, with the utterances that gave it, and the unit that was spoken with it."""
+    said = before.draft.reading.fields.get(name)
+    counted = said.words if said is not None and session.rules.form[name].units else ()
+    said_in = said.said_in if said is not None else ()
+    by = said_in or (before.draft.utterance_id, *before.draft.support)
+    return FieldReading(before.fields[name], (*heard, *counted), confidence, said_in=by)
+
+
+def _is_sure_and_adjacent(rest: Reading, told: Sequence[Word], said: Reading, rules: Rules) -> bool:
+    """Whether the rest is sure and adjacent to the words `told`: no "not", or anything else, in between."""
+    if begins_with_foreign_words(rest, rules):
+        return False
+    next_to = rest.words[0] if said.words[0] in told[:1] else rest.words[-1]
+    sure = all(one.value is not None and not one.rivals for one in rest.fields.values())
+    return sure and any(fold(next_to.text) in map(fold, one.words) for one in rest.fields.values())

@@ -9,11 +9,9 @@ from dockvoice_protocol.forms.spoken import is_correction, last_entry_cue, leadi
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.tokens import tokenize
 from dockvoice_protocol.records import Act, FieldReading, Reading
-from edge.agree.bare_names import is_long_number
 from edge.agree.dialogue import amendments, claims, context, drafting, next_or_instead
 from edge.agree.dialogue.claims import Relation
-from edge.agree.dialogue.events import UtteranceHeard
-from edge.agree.dialogue.orders import Order
+from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE, About, Question, as_held_verdict
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
@@ -35,6 +33,7 @@ from edge.agree.readings import (
     without_inherited,
     without_joining_and,
 )
+from edge.agree.unclear_numbers import is_long_number
 from edge.records import Draft, Outcome, Park
 from edge.records.speech import Prompt
 

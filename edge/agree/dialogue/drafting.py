@@ -9,13 +9,10 @@ from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.forms.spoken import leading_cue
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word
-from edge.agree.bare_names import SHORTEST_NAME, mark_unexplained_digits_as_identifier
-from edge.agree.cut_numbers import complete_cut_number
 from edge.agree.decide import Circumstances, Rules
 from edge.agree.dialogue import context
 from edge.agree.dialogue.claims import Relation
-from edge.agree.dialogue.events import Contradicted, UtteranceHeard
-from edge.agree.dialogue.orders import Order
+from edge.agree.dialogue.interface import Contradicted, Order, UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE, About, Question, as_held_verdict, judge_draft, next_question
 from edge.agree.dialogue.session import DeferredAction, DialogueSession, terms_of_open_draft
 from edge.agree.dialogue.table import State
@@ -25,6 +22,7 @@ from edge.agree.off_talk import has_correcting_word
 from edge.agree.one_breath import list_several_identifiers, split_things_that_share, split_two_things
 from edge.agree.readings import likely_values, possible_values, values_of
 from edge.agree.terms import find_spoken_units
+from edge.agree.unclear_numbers import SHORTEST_NAME, complete_cut_number, mark_unexplained_digits_as_identifier
 from edge.records import Because, Commit, Confirmation, Draft, Drop, LastEntry, Note, Outcome, Park, Reason, Verdict
 from edge.records.speech import Earcon, Prompt, Say, Sound, Terms
 

@@ -1,10 +1,10 @@
 """The dialogue machine, from a verdict to an agreed entry. Pure: events come in, orders go out.
 
 `table.py` maps each state and event to a step. Each step is a function of `drafting`, `corrections`, `amendments`,
-`standing`, `answers`, `scans`, `review`, `receipts`, `closing`, `works`, `context`, `shifts` or `status`, which changes
-the one `DialogueSession` and returns the orders. The driver of the dialogue writes the durable orders and the draft in
-one transaction first, then carries out the other orders. If the write fails, the driver discards the dialogue and
-restarts it from the disk.
+`standing`, `answers`, `scans`, `review`, `receipts`, `trailers`, `works`, `context`, `shifts` or `status`, which
+changes the one `DialogueSession` and returns the orders. The driver of the dialogue writes the durable orders and the
+draft in one transaction first, then carries out the other orders. If the write fails, the driver discards the dialogue
+and restarts it from the disk.
 """
 
 from __future__ import annotations
@@ -18,19 +18,16 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import cancels_after_no, is_correction, is_courtesy
 from dockvoice_protocol.records import Act, Operator, Reading, Shifted
-from edge.agree.bare_names import add_unlabelled_identifier
 from edge.agree.decide import Rules
 from edge.agree.dialogue import (
     amendments,
     answers,
     claims,
-    closing,
     context,
     corrections,
     drafting,
     receipts,
     review,
-    same_again,
     scans,
     shifts,
     standing,
@@ -38,13 +35,24 @@ from edge.agree.dialogue import (
     trailers,
     works,
 )
-from edge.agree.dialogue.events import NOT_JUDGED, Deadline, Happening, Started, UtteranceHeard, classify_event
-from edge.agree.dialogue.orders import LawAlarm, Order, StartTimer, StopTimer
+from edge.agree.dialogue.interface import (
+    NOT_JUDGED,
+    Deadline,
+    Happening,
+    LawAlarm,
+    Order,
+    Started,
+    StartTimer,
+    StopTimer,
+    UtteranceHeard,
+    classify_event,
+)
 from edge.agree.dialogue.questions import About, Question, as_held_verdict
 from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, DialogueSettings, Recorded, Works
 from edge.agree.dialogue.table import AGREEING, CLOSED, QUESTIONS, TABLE, Event, State, Step
 from edge.agree.off_talk import is_off_talk, mentions_entry
 from edge.agree.readings import find_differing_identifiers, mark_partial_recount
+from edge.agree.unclear_numbers import add_unlabelled_identifier
 from edge.records import Commit, Draft, Note, Park, RecentEntries, Shift, StandingContext, Work
 from edge.records.speech import Adjust, Earcon, Prompt, Say, Sound
 
@@ -66,7 +74,7 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.SCAN: standing.queue_over_open_context(scans.take_scan),
     Step.SCAN_FAULT: scans.tell_fault,
     Step.PROVE: standing.queue_over_open_context(answers.compare_check_digits),
-    Step.AGREE: closing.close_or_reopen_or_take_yes,
+    Step.AGREE: answers.close_or_reopen_or_take_yes,
     Step.DISAGREE: answers.take_no,
     Step.NEITHER: answers.ask_for_value_not_offered,
     Step.WHAT_IS_WRONG: answers.ask_what_is_wrong,
@@ -85,9 +93,9 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.PUT_OFF: drafting.doubt_until_model_answers,
     Step.TURN_AWAY: status.park_unaccepted_values,
     Step.TELL: _answer_query,
-    Step.CLOSE: closing.ask_to_close_trailer,
-    Step.CLOSE_NEXT: closing.commit_and_ask_to_close,
-    Step.FINISH_FIRST: closing.ask_open_question_before_closing,
+    Step.CLOSE: trailers.ask_to_close_trailer,
+    Step.CLOSE_NEXT: trailers.commit_and_ask_to_close,
+    Step.FINISH_FIRST: trailers.ask_open_question_before_closing,
     Step.TAKE_UP: review.ask_about_oldest_review,
     Step.TELL_OPEN: review.repeat_open_question_or_readback,
     Step.PUT_ASIDE: review.park_on_request,
@@ -426,7 +434,7 @@ def _read_in_context(session: DialogueSession, heard: UtteranceHeard) -> Utteran
         and asked not in session.rules.identifying_fields
     ):
         said = add_unlabelled_identifier(said, session.draft.reading, session.rules)
-    same = trailers.expand_last_digits(session, same_again.copy_from_entry_before(session, said), heard.known.expected)
+    same = trailers.expand_last_digits(session, context.copy_from_entry_before(session, said), heard.known.expected)
     return _fill_in_context(session, heard, said, same)
 
 

@@ -12,8 +12,7 @@ from dockvoice_protocol.forms.spoken import says_instead, says_next
 from dockvoice_protocol.records import FieldValue, Reading, written
 from edge.agree.dialogue import context, drafting
 from edge.agree.dialogue.claims import Relation, sounds_like
-from edge.agree.dialogue.events import UtteranceHeard
-from edge.agree.dialogue.orders import Order
+from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import About, Question, as_held_verdict
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.merging import with_fields, with_support

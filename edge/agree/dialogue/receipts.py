@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dockvoice_protocol.records import Act, ReceiptOutcome
-from edge.agree.dialogue.events import Committed, InventoryAnswered, Link
-from edge.agree.dialogue.orders import Order
+from edge.agree.dialogue.interface import Committed, InventoryAnswered, Link, Order
 from edge.agree.dialogue.session import DialogueSession, terms_on_record
 from edge.records.speech import Earcon, Prompt, Say, Sound
 

@@ -8,8 +8,7 @@ from dataclasses import replace
 from dockvoice_protocol.records import Act, FieldValue
 from edge.agree.decide import NO_CIRCUMSTANCES, Circumstances
 from edge.agree.dialogue import context, drafting, status, works
-from edge.agree.dialogue.events import OfficeDecided, OfficeDecision, UtteranceHeard
-from edge.agree.dialogue.orders import Order
+from edge.agree.dialogue.interface import OfficeDecided, OfficeDecision, Order, UtteranceHeard
 from edge.agree.dialogue.questions import About, judge_draft
 from edge.agree.dialogue.session import DialogueSession, terms_of
 from edge.agree.dialogue.table import QUESTIONS, State

@@ -7,8 +7,7 @@ from dataclasses import replace
 from dockvoice_protocol.records import FieldReading, Reading
 from edge.agree.decide import Rules
 from edge.agree.dialogue import context, corrections, drafting
-from edge.agree.dialogue.events import UtteranceHeard
-from edge.agree.dialogue.orders import Order
+from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import About
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State

@@ -12,15 +12,15 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Operator, Reading, Word
 from edge.agree.crew import SignOnCandidate
-from edge.agree.cut_numbers import PreviousUtterance
 from edge.agree.decide import Rules
 from edge.agree.dialogue import claims
-from edge.agree.dialogue.orders import Order
+from edge.agree.dialogue.interface import Order
 from edge.agree.dialogue.questions import About, Question, render_question
 from edge.agree.dialogue.table import State
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations, where_expected
 from edge.agree.readings import possible_values, values_of
 from edge.agree.terms import build_terms, find_spoken_units
+from edge.agree.unclear_numbers import PreviousUtterance
 from edge.records import NOTHING_STANDS, Draft, LastEntry, RecentEntries, Shift, StandingContext, Verdict
 from edge.records.speech import CONFIRMING, Prompt, Say, Terms
 

@@ -8,8 +8,7 @@ from dockvoice_protocol.forms.spoken import parse_command, speaker_name, split_s
 from dockvoice_protocol.records import Command, Operator, ShiftChange, Shifted
 from edge.agree.crew import SignOnCandidate, find_sign_on_candidates, render_unknown_name
 from edge.agree.dialogue import context, drafting, works
-from edge.agree.dialogue.events import RosterChanged, UtteranceHeard
-from edge.agree.dialogue.orders import Order
+from edge.agree.dialogue.interface import Order, RosterChanged, UtteranceHeard
 from edge.agree.dialogue.session import DeferredAction, DialogueSession, SignOnQuestion
 from edge.agree.dialogue.table import State
 from edge.records import Park, Reason, Work

@@ -9,8 +9,7 @@ from dockvoice_protocol.forms.spoken import is_correction, split_at_from_now_on
 from dockvoice_protocol.records import Act, Command, FieldReading
 from edge.agree.decide import NO_CIRCUMSTANCES
 from edge.agree.dialogue import amendments, answers, context, corrections, drafting, status
-from edge.agree.dialogue.events import UtteranceHeard
-from edge.agree.dialogue.orders import Order
+from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import About, Question, judge_draft, next_question
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State

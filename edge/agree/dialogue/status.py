@@ -8,8 +8,7 @@ from dataclasses import replace
 from dockvoice_protocol.forms.spoken import FEW, is_listed_command, parse_break_reason
 from dockvoice_protocol.records import Act, Command
 from edge.agree.dialogue import amendments, context, drafting, shifts, works
-from edge.agree.dialogue.events import Hardware, Started, UtteranceHeard
-from edge.agree.dialogue.orders import Order
+from edge.agree.dialogue.interface import Hardware, Order, Started, UtteranceHeard
 from edge.agree.dialogue.questions import About, Question, judge_draft
 from edge.agree.dialogue.session import DialogueSession, read_out_entry
 from edge.agree.dialogue.table import QUESTIONS, State

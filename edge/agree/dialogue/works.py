@@ -10,8 +10,7 @@ from dockvoice_protocol.forms.spoken import parse_work
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.records import Act
 from edge.agree.dialogue import drafting
-from edge.agree.dialogue.events import UtteranceHeard
-from edge.agree.dialogue.orders import Order
+from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.session import DeferredAction, DialogueSession
 from edge.agree.dialogue.table import State
 from edge.records import LastEntry, Outcome, Reason, Work
