@@ -52,7 +52,7 @@ def has_only_fields(said: Reading, rules: Rules) -> bool:
     return all(at in told or roles[at] & _PLAIN_ROLES for at in range(len(heard)))
 
 
-BEFORE, BEHIND = _PLAIN_ROLES | {Role.OPENING, Role.BEGINNING, Role.LINK}, _PLAIN_ROLES - {Role.WITHIN} | {Role.TAIL}
+_BEFORE, _BEHIND = _PLAIN_ROLES | {Role.OPENING, Role.BEGINNING, Role.LINK}, _PLAIN_ROLES - {Role.WITHIN} | {Role.TAIL}
 """The roles of words that may stand before and after fields that set the context: "I'm at door twelve please"."""
 
 
@@ -62,7 +62,7 @@ def states_context(said: Reading, rules: Rules) -> bool:
     last = max(told, default=0)
     if any((token.text,) in rules.language.words["moves"] for at, token in enumerate(heard) if at not in told):
         return False
-    return all(at in told or roles[at] & (BEFORE if at < last else BEHIND) for at in range(len(heard)))
+    return all(at in told or roles[at] & (_BEFORE if at < last else _BEHIND) for at in range(len(heard)))
 
 
 def _find_field_words(said: Reading, rules: Rules) -> tuple[set[int], Sequence[Token], Sequence[set[Role]]]:

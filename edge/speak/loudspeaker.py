@@ -33,7 +33,7 @@ LOOK_EVERY_S = 0.5  # Poll interval: does the stream still accept sound?
 _QUIET_LOOK_S = 0.05  # Poll interval of `wait_until_quiet`.
 STUCK_S = 2.0  # An open stream that accepts nothing for so long is lost.
 
-LOST_S = 10.0
+_LOST_S = 10.0
 """A lost device is retried for so long without a visible change: after that it is not only a plug or a server."""
 
 _OPENING_S = 5.0  # A device that stood idle takes its first sound some seconds late.
@@ -133,7 +133,7 @@ class Loudspeaker:
         """Reopen the device whenever it is lost. When cancelled, the device is closed."""
         lost_s = 0.0
         try:
-            while lost_s < LOST_S:
+            while lost_s < _LOST_S:
                 await asyncio.sleep(LOOK_EVERY_S)
                 if self._stream is None or self._stream.is_lost(time.monotonic()) or await self._is_rerouted():
                     await self._reopen()
@@ -260,7 +260,7 @@ logs."""
 
 _BLINK_EVERY_S = 60.0  # Where a plug has a loose contact, the microphone is not closed for each of its changes.
 
-AGAIN_S = 10.0  # Retry interval of a rescan that was refused during speech or noise.
+_AGAIN_S = 10.0  # Retry interval of a rescan that was refused during speech or noise.
 
 
 class ReopenSchedule:
@@ -280,7 +280,7 @@ class ReopenSchedule:
         if outputs != self._there:
             self._new = (self._new | outputs - self._there) & outputs
             self._there, self._changed = outputs, now
-        pause_s = AGAIN_S if self.is_rescan_due(now) else ANYHOW_S
+        pause_s = _AGAIN_S if self.is_rescan_due(now) else ANYHOW_S
         if now - self._changed <= SETTLES_S or now - self._tried >= pause_s:
             self._tried = now
             return True

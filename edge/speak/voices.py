@@ -163,7 +163,7 @@ class Connection(Protocol):
         ...
 
 
-def split_reply_into_pcm(reply: _Reply, service: str, rate: int) -> Iterator[bytes]:
+def _split_reply_into_pcm(reply: _Reply, service: str, rate: int) -> Iterator[bytes]:
     """Split a reply of raw PCM at `rate` into pieces of PCM at 16 kHz.
 
     Raises Unavailable for any other content, which would be loud noise.
@@ -210,7 +210,7 @@ class _CloudVoice(Voice):
         """The text as sound, in pieces."""
         path, sent = self._ask(text, language)
         reply = await self._connection.post(path, within_s=within_s, about=self._about, **sent)
-        for piece in split_reply_into_pcm(reply, self.name, self._rate):
+        for piece in _split_reply_into_pcm(reply, self.name, self._rate):
             yield piece
 
 

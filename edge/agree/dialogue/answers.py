@@ -70,7 +70,7 @@ def _select_answer_handler(session: DialogueSession, heard: UtteranceHeard) -> _
         case About.NEXT_OR_INSTEAD:
             return next_or_instead.answer_next_or_instead
         case About.ENTRY_RIGHT if drafting.is_terminator(session, heard.reading.words):
-            return take_yes
+            return _take_yes
         case About.WRONG if says_all_is_well(heard.reading.words, session.rules.language):
             return corrections.withdraw_objection
         case About.WRONG | About.ENTRY_RIGHT:
@@ -318,10 +318,10 @@ def close_or_reopen_or_take_yes(session: DialogueSession, heard: UtteranceHeard)
         case About.REOPEN:
             return trailers.reopen_trailer(session, heard)
         case _:
-            return take_yes(session, heard)
+            return _take_yes(session, heard)
 
 
-def take_yes(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def _take_yes(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Accept what the open question asked."""
     asked, draft = session.asked, session.open_draft
     match asked.about:
@@ -412,7 +412,7 @@ def handle_cancel_over_open(session: DialogueSession, heard: UtteranceHeard) -> 
     While asked whether to close a trailer, the operator may name an entry: "delete pallet 742".
     """
     if session.about is About.CANCEL:
-        return take_yes(session, heard)
+        return _take_yes(session, heard)
     if (other := session.asked.other) is not None and session.about is About.NEXT_OR_INSTEAD:
         if (
             session.open_identifiers.items() & session.identifiers_of(values_of(heard.reading)).items()

@@ -14,10 +14,10 @@ from edge.agree.dialogue.table import State
 from edge.records import Park, Reason, Work
 from edge.records.speech import Earcon, Prompt, Say, Sound
 
-RELIEVED, NOT_LISTED, UNUSED = "relieved", "not_listed", "unused"
+_RELIEVED, _NOT_LISTED, _UNUSED = "relieved", "not_listed", "unused"
 """Why a shift ended without a sign-off: another signed on, the roster changed, no speech."""
 
-MINUTE_S = 60
+_MINUTE_S = 60
 
 # Signing on.
 
@@ -83,7 +83,7 @@ def _begin_operator_shift(session: DialogueSession, who: SignOnCandidate, form: 
     if before == name:
         shifted = end_break(session)
     else:
-        ends = [] if before is None else [Shifted(before, ShiftChange.OFF, RELIEVED)]
+        ends = [] if before is None else [Shifted(before, ShiftChange.OFF, _RELIEVED)]
         shifted = [*ends, Shifted(name, ShiftChange.ON)]
     ended = [] if before == name else context.end_context(session)
     session.operator, session.called, session.state = name, who.called, State.IDLE
@@ -243,8 +243,8 @@ def sign_off_unused(session: DialogueSession, _: object) -> list[Order]:
     idle_s = session.settings.idle_s
     if idle_s is None or session.operator is None or session.news.untold:  # it was the deadline of the news
         return []
-    minutes = f"{idle_s / MINUTE_S:g}"
-    return [Say(Prompt.UNUSED, slots={"minutes": minutes}), *_sign_off_operator(session, UNUSED)]
+    minutes = f"{idle_s / _MINUTE_S:g}"
+    return [Say(Prompt.UNUSED, slots={"minutes": minutes}), *_sign_off_operator(session, _UNUSED)]
 
 
 def _sign_off_operator(session: DialogueSession, why: str | None, *put: Order) -> list[Order]:
@@ -330,7 +330,7 @@ def apply_roster(session: DialogueSession) -> list[Order]:
         return []
     if not _may_fill_any_form(session, session.signed_on):
         called = session.called or session.operator or ""
-        return [session.say(Prompt.NO_WORK, operator=called), *_sign_off_operator(session, NOT_LISTED)]
+        return [session.say(Prompt.NO_WORK, operator=called), *_sign_off_operator(session, _NOT_LISTED)]
     chosen = session.rules.form.name if session.works.chosen else None
     return _apply_operator_rights(session, chosen if chosen in (find_allowed_forms(session) or {chosen}) else None)
 
@@ -340,4 +340,4 @@ def _sign_off_unlisted(session: DialogueSession) -> list[Order]:
         session.state = State.SIGNED_OFF
         return [session.say(Prompt.SIGN_ON_FIRST)]
     told = Say(Prompt.NOT_LISTED, slots={"operator": session.called or session.operator})
-    return [told, *_sign_off_operator(session, NOT_LISTED)]
+    return [told, *_sign_off_operator(session, _NOT_LISTED)]

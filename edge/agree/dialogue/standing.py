@@ -145,7 +145,7 @@ def ask_what_is_wrong_with_context_or_last(session: DialogueSession, heard: Utte
 
 
 @status.answers_command(Command.WHERE_AM_I)
-def describe_context(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
+def _describe_context(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
     """Say the context that applies to all entries; then repeat the open question, if any."""
     values = context.standing_values(session)
     return [

@@ -67,7 +67,7 @@ def answers_command(*commands: Command) -> Callable[[_QueryHandler], _QueryHandl
 
 
 @answers_command(Command.SAY_AGAIN)
-def repeat_last_prompts(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
+def _repeat_last_prompts(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
     """Repeat the last prompts, with shortened numbers in full."""
     said = session.spoken.again or (Say(Prompt.NOTHING_SAID),)
     return [replace(one, terms=replace(one.terms, ends=frozenset())) for one in said]
@@ -103,7 +103,7 @@ def say_todays_tally(session: DialogueSession, heard: UtteranceHeard) -> list[Sa
 
 
 @answers_command(Command.WHICH_WORK)
-def describe_work(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
+def _describe_work(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
     """Say which form is being filled, or ask for it."""
     form = session.rules.form
     others = [one for one in session.works.allowed_forms if one is not form]
@@ -113,7 +113,7 @@ def describe_work(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
 
 
 @answers_command(Command.WHO_LISTENED)
-def say_who_listened(*_: object) -> list[Say]:
+def _say_who_listened(*_: object) -> list[Say]:
     """Who in the office listened to the operator's recordings, filled in from the journal."""
     return [Say(Prompt.LISTENED)]
 
@@ -163,7 +163,7 @@ def announce_fault(session: DialogueSession, hardware: Hardware) -> list[Order]:
 
 
 @answers_command(Command.RESUME)
-def say_listening(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
+def _say_listening(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
     """That the device listens; then the open question, which a yes answers."""
     question = session.question
     asked = [] if question is None or question.unspoken else [session.say_question(question)]

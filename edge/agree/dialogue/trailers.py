@@ -36,7 +36,7 @@ from edge.records.speech import FEWEST_TOLD, Prompt, Say
 
 _FEWEST_ASKED = 2  # The fewest last characters that identify a pallet in a query, which changes nothing.
 
-JUST_NOW, THIS_HOUR = timedelta(minutes=1), timedelta(hours=1)
+_JUST_NOW, _THIS_HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
 def find_current_place(session: DialogueSession) -> ReceivingPlace | None:
@@ -54,23 +54,23 @@ def find_current_place(session: DialogueSession) -> ReceivingPlace | None:
     return None
 
 
-def find_receiving_form(session: DialogueSession) -> Form:
+def _find_receiving_form(session: DialogueSession) -> Form:
     """The form that receives pallets: the current one, or another of the device with expected receipts."""
     forms = (session.rules.form, *session.works.forms)
     return next((form for form in forms if form.expects), session.rules.form)
 
 
-def find_queried_place(session: DialogueSession, heard: UtteranceHeard) -> ReceivingPlace | None:
+def _find_queried_place(session: DialogueSession, heard: UtteranceHeard) -> ReceivingPlace | None:
     """The place that the utterance names, else the one where the operator works."""
     return named_place(session.rules.form, values_of(heard.reading)) or find_current_place(session)
 
 
-def ask_which_place(session: DialogueSession) -> list[Say]:
+def _ask_which_place(session: DialogueSession) -> list[Say]:
     """Ask for the trailer."""
     return [Say(Prompt.ASK_FIELD, asked=session.rules.form.places_received[0])]
 
 
-def as_place_field(session: DialogueSession, place: ReceivingPlace) -> dict[str, FieldValue]:
+def _as_place_field(session: DialogueSession, place: ReceivingPlace) -> dict[str, FieldValue]:
     """A place as the value of its field in the current form."""
     name = session.rules.form.roles.get(FieldRole(place.kind))
     return {} if name is None else {name: place.name}
@@ -116,48 +116,50 @@ def _choose_expected_number(
 
 
 @status.answers_command(Command.WHAT_IS_LEFT)
-def say_missing_pallets(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
+def _say_missing_pallets(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
     """Say which announced pallets were not received; or what the open entry still lacks."""
-    form = find_receiving_form(session)
+    form = _find_receiving_form(session)
     if session.question is not None and is_listed_command(LACKING, heard.reading.words, session.rules.language):
         return status.repeat_after_query(session)
     if not form.places_received:
         return status.say_pending_counts(session, heard)
-    if (place := find_queried_place(session, heard)) is None:
-        return ask_which_place(session)
-    fields, (numbers, aside) = as_place_field(session, place), list_reviews_at_place(session, place)
+    if (place := _find_queried_place(session, heard)) is None:
+        return _ask_which_place(session)
+    fields, (numbers, aside) = _as_place_field(session, place), _list_reviews_at_place(session, place)
     lacking = find_missing_pallets(place, session.expected, form, session.lately.entries)
     if lacking is None:
         return [Say(Prompt.NOT_ANNOUNCED, fields)]
-    told = say_count_and_numbers(session, Prompt.LEFT, Prompt.LEFT_MANY, [one for one in lacking if one not in numbers])
+    told = _say_count_and_numbers(
+        session, Prompt.LEFT, Prompt.LEFT_MANY, [one for one in lacking if one not in numbers]
+    )
     return [*(told or [Say(Prompt.LEFT_NONE, fields)]), *aside]
 
 
 @status.answers_command(Command.HOW_MANY_ON_TRAILER)
-def say_totals(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
+def _say_totals(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
     """Say the totals received at a place, by all operators of this device."""
-    if (place := find_queried_place(session, heard)) is None:
-        return ask_which_place(session) if session.rules.form.places_received else [Say(Prompt.REPEAT)]
-    return [*read_out_totals(session, place), *list_reviews_at_place(session, place)[1]]
+    if (place := _find_queried_place(session, heard)) is None:
+        return _ask_which_place(session) if session.rules.form.places_received else [Say(Prompt.REPEAT)]
+    return [*_read_out_totals(session, place), *_list_reviews_at_place(session, place)[1]]
 
 
 @status.answers_command(Command.HOW_MANY_HERE)
-def say_count_so_far(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
+def _say_count_so_far(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
     """The count so far: of the shift if asked for, of the trailer that is named or current, else of the dock."""
     form, named = session.rules.form, values_of(heard.reading)
     if session.operator is not None and is_listed_command(TODAY, heard.reading.words, session.rules.language):
         return [Say(Prompt.TOTAL, slots={"name": session.operator})]
     if named_place(form, named) is not None or (not named and find_current_place(session) is not None):
-        return say_totals(session, heard)
+        return _say_totals(session, heard)
     return status.say_todays_tally(session, heard)
 
 
-def read_out_totals(session: DialogueSession, place: ReceivingPlace) -> list[Say]:
+def _read_out_totals(session: DialogueSession, place: ReceivingPlace) -> list[Say]:
     """Say the totals received at a place, by item, unit and condition; refused entries are counted apart."""
-    form = find_receiving_form(session)
+    form = _find_receiving_form(session)
     sums: Sums = sum_entries(entries_at_place(session.lately.entries, form, place), form, session.expected)
     told = Prompt.SUMS if FieldRole.PALLET in form.roles else Prompt.SUMS_RECORDED
-    first = Say(told, as_place_field(session, place), {"count": str(sums.things)})
+    first = Say(told, _as_place_field(session, place), {"count": str(sums.things)})
     counts = (Say(Prompt.SUM, counted, form=form.name) for counted in sums.counts)
     conditions = (
         Say(Prompt.SUM_OF, {name: value}, {"count": str(count)}, form=form.name)
@@ -167,7 +169,7 @@ def read_out_totals(session: DialogueSession, place: ReceivingPlace) -> list[Say
     return [first, *counts, *conditions, *refused]
 
 
-def list_reviews_at_place(session: DialogueSession, place: ReceivingPlace) -> tuple[tuple[str, ...], list[Say]]:
+def _list_reviews_at_place(session: DialogueSession, place: ReceivingPlace) -> tuple[tuple[str, ...], list[Say]]:
     """The pallet numbers in review that may belong to a place, and the prompts that announce them."""
     form, pallet = session.rules.form, session.rules.form.expects.get(FieldRole.PALLET)
     values = [likely_values(one.reading) for one in session.recorded.aside.drafts if one.act is Act.RECORD]
@@ -175,15 +177,15 @@ def list_reviews_at_place(session: DialogueSession, place: ReceivingPlace) -> tu
     numbers = tuple(str(one[pallet]) for one in here if pallet is not None and pallet in one)
     without = len(here) - len(numbers)
     unknown = [Say(Prompt.ASIDE, slots={"count": str(without)})] if without else []
-    return numbers, [*say_count_and_numbers(session, Prompt.ASIDE_LISTED, Prompt.ASIDE_MANY, numbers), *unknown]
+    return numbers, [*_say_count_and_numbers(session, Prompt.ASIDE_LISTED, Prompt.ASIDE_MANY, numbers), *unknown]
 
 
-def say_count_and_numbers(session: DialogueSession, few: Prompt, many: Prompt, numbers: Sequence[str]) -> list[Say]:
+def _say_count_and_numbers(session: DialogueSession, few: Prompt, many: Prompt, numbers: Sequence[str]) -> list[Say]:
     """The prompt with the count and the first few numbers; empty for no numbers."""
     if not numbers:
         return []
     prompt = few if len(numbers) <= status.MOST_TOLD else many
-    form, first = find_receiving_form(session), tuple(numbers[: status.MOST_TOLD])
+    form, first = _find_receiving_form(session), tuple(numbers[: status.MOST_TOLD])
     slots = {"count": str(len(numbers))}
     return [Say(prompt, slots=slots, asked=form.expects[FieldRole.PALLET], candidates=first, form=form.name)]
 
@@ -192,7 +194,7 @@ def say_count_and_numbers(session: DialogueSession, few: Prompt, many: Prompt, n
 
 
 @status.answers_command(Command.WHERE_TO)
-def say_where_pallet_is(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
+def _say_where_pallet_is(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
     """Say where a pallet goes, or is: the named one, else that of the open or last entry."""
     named = session.identifiers_of(values_of(heard.reading)) or _identifiers_at_hand(session)
     return [_say_what_is_known(session, named, Prompt.NOTHING_KNOWN) if named else Say(Prompt.NO_ENTRY)]
@@ -258,10 +260,10 @@ def _say_recorded(session: DialogueSession, entry: StandingEntry) -> Say:
         prompt = Prompt.RECORDED_UNSENT
     elif entry.operator not in {None, session.recording_operator}:
         prompt, slots = Prompt.RECORDED_BY, {"operator": session.settings.spoken_name_of(by)}
-    elif ago < JUST_NOW:
+    elif ago < _JUST_NOW:
         prompt = Prompt.RECORDED
-    elif ago < THIS_HOUR:
-        prompt, slots = Prompt.RECORDED_AGO, {"minutes": str(ago // JUST_NOW)}
+    elif ago < _THIS_HOUR:
+        prompt, slots = Prompt.RECORDED_AGO, {"minutes": str(ago // _JUST_NOW)}
     else:
         prompt, slots = Prompt.RECORDED_AT, {"time": f"{at:%H:%M}"}
     return Say(prompt, entry.fields, slots, terms=last)
@@ -278,7 +280,7 @@ def _say_expected_receipt(session: DialogueSession, meant: Mapping[str, FieldVal
     if unknown is Prompt.NOT_RECORDED:
         return Say(unknown, meant)
     place, _ = lines[0]
-    return Say(Prompt.ANNOUNCED, {**meant, **as_place_field(session, place)})
+    return Say(Prompt.ANNOUNCED, {**meant, **_as_place_field(session, place)})
 
 
 # Closing a trailer.
@@ -286,7 +288,7 @@ def _say_expected_receipt(session: DialogueSession, meant: Mapping[str, FieldVal
 
 def ask_to_close_trailer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Tell what was received of a trailer, and ask whether to close it."""
-    return _ask_to_close(session, heard, find_queried_place(session, heard))
+    return _ask_to_close(session, heard, _find_queried_place(session, heard))
 
 
 def _ask_to_close(session: DialogueSession, heard: UtteranceHeard, place: ReceivingPlace | None) -> list[Order]:
@@ -296,12 +298,12 @@ def _ask_to_close(session: DialogueSession, heard: UtteranceHeard, place: Receiv
     if place is None or place.kind is not PlaceKind.TRAILER:
         return [
             *status.record_utterance(session, heard),
-            *session.make_repeatable_together(ask_which_place(session)),
+            *session.make_repeatable_together(_ask_which_place(session)),
         ]
     if session.recorded.find_closing(place.name, session.settings, session.lately.now) is not None:
         return [
             *status.record_utterance(session, heard),
-            session.say(Prompt.CLOSED, as_place_field(session, place)),
+            session.say(Prompt.CLOSED, _as_place_field(session, place)),
         ]
     said = heard.reading
     sure = min(word.confidence for word in said.words)
@@ -312,7 +314,7 @@ def _ask_to_close(session: DialogueSession, heard: UtteranceHeard, place: Receiv
     told = _say_receipt_summary(session, place)
     verdict = Verdict(Outcome.ACCEPT, (Because(Reason.COMPLETE),), {form.closes: place.name})
     session.open(Draft(heard.utterance_id, form.name, reading, session.recording_operator), verdict)
-    asked = session.ask(Question(About.CLOSE, fields=as_place_field(session, place)))
+    asked = session.ask(Question(About.CLOSE, fields=_as_place_field(session, place)))
     session.make_repeatable_together([*told, *(order for order in asked if isinstance(order, Say))])
     return [heard.note_utterance(as_held_verdict(verdict)), *told, *asked]
 
@@ -322,7 +324,7 @@ def commit_and_ask_to_close(session: DialogueSession, heard: UtteranceHeard) -> 
     draft, verdict = session.open_draft, session.verdict
     if session.doubted or session.queued_draft is not None or verdict is None or verdict.outcome is not Outcome.ACCEPT:
         return ask_open_question_before_closing(session, heard)
-    place = find_queried_place(session, heard)  # before the commit, since the draft may name it
+    place = _find_queried_place(session, heard)  # before the commit, since the draft may name it
     if draft.act is not Act.CONTEXT:
         _count_commit(session, "", draft, verdict.fields)
     return [*drafting.commit_draft(session), *_ask_to_close(session, heard, place)]
@@ -363,11 +365,11 @@ def ask_open_question_before_closing(session: DialogueSession, heard: UtteranceH
 
 def _say_receipt_summary(session: DialogueSession, place: ReceivingPlace) -> list[Say]:
     """Say the totals received for a trailer, its entries in review, and its missing pallets."""
-    numbers, aside = list_reviews_at_place(session, place)
-    lacking = find_missing_pallets(place, session.expected, find_receiving_form(session), session.lately.entries) or ()
+    numbers, aside = _list_reviews_at_place(session, place)
+    lacking = find_missing_pallets(place, session.expected, _find_receiving_form(session), session.lately.entries) or ()
     gone = [one for one in lacking if one not in numbers]
-    told = say_count_and_numbers(session, Prompt.MISSING, Prompt.MISSING_MANY, gone)
-    return [*read_out_totals(session, place), *aside, *told]
+    told = _say_count_and_numbers(session, Prompt.MISSING, Prompt.MISSING_MANY, gone)
+    return [*_read_out_totals(session, place), *aside, *told]
 
 
 # Answers to "Close trailer 5501?".
