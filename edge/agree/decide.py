@@ -269,7 +269,7 @@ def _find_unusual_value(field: FormField, said: FieldReading, policy: Policy) ->
 def _find_recently_recorded_identifier(
     values: Mapping[str, FieldValue], rules: Rules, known: Circumstances
 ) -> str | None:
-    """The form's first identifier if a recent entry has the same ones; at another place it is another thing."""
+    """The form's first identifier if a recent entry has the same ones, else None; elsewhere it is another thing."""
     names = [name for name in rules.identifiers if name in values]
     if not names or any(rules.form[name].required and name not in values for name in rules.identifying_fields):
         return None

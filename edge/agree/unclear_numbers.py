@@ -57,7 +57,7 @@ def is_long_number(value: FieldValue | None) -> bool:
 
 
 def mark_unexplained_digits_as_identifier(said: Reading, utterance_id: str, rules: Rules) -> Reading:
-    """The reading, in which unexplained digits become an identifier without a value, if it has none.
+    """The reading with values but no identifier, in which unexplained digits become one without a value.
 
     After "we got seven four six with, let me see, eighteen cases" another number is another thing.
     """
@@ -71,7 +71,7 @@ def mark_unexplained_digits_as_identifier(said: Reading, utterance_id: str, rule
 
 
 def has_digits_besides(words: Sequence[Word], value: FieldValue, rules: Rules) -> bool:
-    """Whether it has more digits than those of a value: "743 is nine" for 743; not "the first one"."""
+    """Whether it has a number besides that of the value, which it says: "743 is nine" for 743; not "the first one"."""
     runs = [
         "".join(_parse_digit(word.text, rules) for word in words[start:end])
         for start, end in _find_digit_spans(words, rules)

@@ -103,7 +103,7 @@ class Loudspeaker:
             self._playing.end(phrase)
 
     def stop_speaking(self) -> bool:
-        """Stop and drop all but priority phrases; whether anything was cut off."""
+        """Drop all but priority phrases, current and queued; whether there were any."""
         with self._lock:
             return self._playing.stop_speaking()
 
@@ -130,7 +130,7 @@ class Loudspeaker:
         self._sink = PlaybackSink()
 
     async def keep_open(self) -> None:
-        """Reopen the device whenever it is lost. When cancelled, the device is closed."""
+        """Reopen the device whenever it is lost, until it stays lost for `_LOST_S`; close it at the end."""
         lost_s = 0.0
         try:
             while lost_s < _LOST_S:
@@ -276,7 +276,7 @@ class ReopenSchedule:
         """Outputs that have appeared since that scan."""
 
     def note_outputs_and_check_due(self, outputs: frozenset[str], now: float) -> bool:
-        """Whether to try to open the speaker now."""
+        """Note the outputs that exist; whether to try to open the speaker now, which counts as tried."""
         if outputs != self._there:
             self._new = (self._new | outputs - self._there) & outputs
             self._there, self._changed = outputs, now
@@ -291,5 +291,5 @@ class ReopenSchedule:
         return bool(self._new) and now - self._blinked >= _BLINK_EVERY_S
 
     def note_rescan(self, now: float) -> None:
-        """PortAudio has scanned the outputs again."""
+        """Note that PortAudio has scanned the outputs again."""
         self._blinked, self._new = now, frozenset()

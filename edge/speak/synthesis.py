@@ -74,7 +74,7 @@ class ClauseCache:
         return sound
 
     async def synthesise(self, clause: str, pace: float) -> Samples:
-        """The sound of a clause, from the cache or a voice. Raises Unavailable or Misconfigured without one."""
+        """The sound of a clause, which is cached. Raises Unavailable or Misconfigured without a voice."""
         if (ready := self.cached(clause, pace)) is not None:
             return ready
         try:
@@ -90,7 +90,7 @@ class ClauseCache:
         return self._cache_sound((clause, pace), trim_level_and_append_pause(said, clause))
 
     async def cache_in_advance(self, clauses: Iterable[str], pace: float) -> None:
-        """Cache clauses in advance. Failures are ignored: the clause is made when it is needed."""
+        """Cache clauses in advance, up to the first that fails, which is logged: the rest are made when needed."""
         for clause in clauses:
             try:
                 await self.synthesise(clause, pace)
@@ -183,7 +183,7 @@ class Speaker:
         self._news.append((say, sound))
 
     async def run(self) -> None:
-        """Synthesise queued phrases until cancelled."""
+        """Synthesise queued phrases, and speak news in quiet moments, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._cache_earcons_and_constant_clauses())
             group.create_task(self._speak_news_when_quiet())

@@ -62,7 +62,10 @@ class EspeakVoice(Voice):
         self._library = _load_library()
 
     async def say(self, text: str, language: str, within_s: float) -> AsyncIterator[bytes]:
-        """The text as one piece of sound. Raises Misconfigured for a language that espeak-ng does not speak."""
+        """The text as one piece of PCM at 16 kHz; none if it has no word.
+
+        Raises Misconfigured for a language that espeak-ng does not speak, Unavailable after `within_s` seconds.
+        """
         code = language.replace("_", "-").split("-")[0].lower()
         if code not in LANGUAGES:
             known = ", ".join(LANGUAGES)
@@ -207,7 +210,7 @@ class _CloudVoice(Voice):
         self._rate = rate
 
     async def say(self, text: str, language: str, within_s: float) -> AsyncIterator[bytes]:
-        """The text as sound, in pieces."""
+        """The text as PCM at 16 kHz, in pieces of up to 100 ms. Raises Unavailable without an answer in time."""
         path, sent = self._ask(text, language)
         reply = await self._connection.post(path, within_s=within_s, about=self._about, **sent)
         for piece in _split_reply_into_pcm(reply, self.name, self._rate):

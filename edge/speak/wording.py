@@ -105,12 +105,8 @@ class Readback:
     def _shortened_end(self, value: str) -> str:
         return self._ending.format(end=self.spelt(value[-FEWEST_TOLD:]))
 
-    def field(self, name: str, value: FieldValue) -> Clauses:
-        """One field: `("pallet", "7 4 2")`, `("15 units,", "1 5")`. Before a spelt value its label stands alone."""
-        return self._field_clauses(self._form[name], {name: value}, _PLAIN)
-
     def _field_clauses(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms) -> Clauses:
-        """One field's clauses; another field of `fields` may be its unit."""
+        """One field's clauses, `("pallet", "7 4 2")`, `("15 units,", "1 5")`; `fields` may have its unit."""
         plain, again = (
             self._value_clauses(field, fields, terms),
             _digits_if_easily_misheard(field, fields[field.name], self._language),

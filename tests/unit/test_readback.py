@@ -147,7 +147,7 @@ def test_a_field_is_read_back_so_that_it_is_not_misheard(
     def plain(text: str) -> str:
         return text.translate(str.maketrans("éè", "ee"))
 
-    assert tuple(map(plain, Readback(MOVE, language).field(name, given))) == tuple(map(plain, clauses))
+    assert tuple(map(plain, Readback(MOVE, language).entry_clauses({name: given}))) == tuple(map(plain, clauses))
 
 
 @each_of("language", LANGUAGES)
@@ -274,8 +274,8 @@ def test_counts_are_offered_in_their_unit_and_good_ones_asked_for_beside_damaged
 )
 def test_letters_are_spelled_in_one_way_and_no_dock_is_a_town(language: str, told: tuple[str, str, str]) -> None:
     move, notice = Readback(MOVE, language), Readback(NOTICE, language)
-    docks = [" ".join(move.field("dock", letter)) for letter in "AB"]
-    assert (*docks, notice.field("trailer", "MSCU663")[-1].removesuffix(" 6 6 3")) == told
+    docks = [" ".join(move.entry_clauses({"dock": letter})) for letter in "AB"]
+    assert (*docks, notice.entry_clauses({"trailer": "MSCU663"})[-1].removesuffix(" 6 6 3")) == told
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)

@@ -52,7 +52,7 @@ def answers_question(session: DialogueSession, heard: UtteranceHeard) -> bool:
 
 
 def take_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Pass an utterance that is no yes, no or command to the open question's handler."""
+    """Correct the recorded entry that is named, else pass what is no yes or no to the open question's handler."""
     if context.is_between_entries(session):  # no number is open that it may continue
         return corrections.continue_without_cancelling_or_closing(session, heard)
     if corrected := corrections.correct_recorded_entry_if_named(session, heard):
@@ -385,12 +385,12 @@ def _fill_yes_no(session: DialogueSession, heard: UtteranceHeard, *, yes: bool) 
     return _apply_answer(session, heard, with_agreed_value(session.open_draft, name, yes, heard.utterance_id))
 
 
-def _ask_count_again_after_no(session: DialogueSession, heard: UtteranceHeard, counted: str) -> list[Order]:
+def _ask_count_again_after_no(session: DialogueSession, heard: UtteranceHeard, count_field: str) -> list[Order]:
     """Ask again for a count: a "no" to the question for its unit can only reject the count."""
     draft = session.open_draft
-    session.draft = replace(draft, reading=with_unconfirmed(draft.reading, [counted]))
+    session.draft = replace(draft, reading=with_unconfirmed(draft.reading, [count_field]))
     session.verdict = judge_draft(session.draft, session.rules)
-    return [heard.note_as_heeded(), *session.ask(Question(About.FIELD, counted, prompt=Prompt.ASK_FIELD))]
+    return [heard.note_as_heeded(), *session.ask(Question(About.FIELD, count_field, prompt=Prompt.ASK_FIELD))]
 
 
 def ask_for_value_not_offered(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -436,7 +436,7 @@ def drop_open_or_ask_to_cancel_last(session: DialogueSession, heard: UtteranceHe
 
 
 def handle_never_mind(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Drop what is open; entries on record are unchanged, and a draft from review returns to review."""
+    """Drop what is open, or park it again if it was in review; repeat a question what is wrong, or which thing."""
     match session.about:
         case About.CANCEL:
             return take_no(session, heard)

@@ -161,13 +161,13 @@ class OpenClaims:
     """The utterances parked in review, open or not."""
 
 
-def collect_open_claims(drafts: Sequence[Draft | None], aside: Iterable[Draft], closing: str | None) -> OpenClaims:
+def collect_open_claims(drafts: Sequence[Draft | None], aside: Iterable[Draft], closing_form: str | None) -> OpenClaims:
     """The open claims: the open draft first, then the queued ones, which are also in review.
 
     The standing context, a cancellation and the closing of a trailer name no thing, so they are no claims.
     """
     found = [one for one in drafts if one is not None]
-    about = (one for one in found if one.act in {Act.RECORD, Act.AMEND} and one.form != closing)
+    about = (one for one in found if one.act in {Act.RECORD, Act.AMEND} and one.form != closing_form)
     resting = frozenset(name for one in found for name in _utterance_ids(one))
     return OpenClaims(
         tuple(about), resting, frozenset(one.utterance_id for one in (*drafts[1:], *aside) if one is not None)

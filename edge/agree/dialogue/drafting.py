@@ -66,18 +66,14 @@ def judge_after_utterance(
 
     `aloud`: an accepted draft is always read back, since a step commits one entry.
     """
-    verdict = _judge_unless_unusable(session, draft, heard)
-    return replace(verdict, confirm=Confirmation.READBACK) if aloud and verdict.outcome is Outcome.ACCEPT else verdict
-
-
-def _judge_unless_unusable(session: DialogueSession, draft: Draft, heard: UtteranceHeard) -> Verdict:
     known, last = heard.known, session.recorded.last
     if last is not None and session.recorded.replaces_recorded_entry(draft):
         of = session.rules.identifying_fields
         recent = tuple(one for one in known.recent if any(one.get(name) != last.fields.get(name) for name in of))
         expected = _list_expected_for_recount(session, last, draft, known.expected)
         known = replace(known, recent=recent, expected=expected)
-    return judge_draft(draft, session.rules, known)
+    verdict = judge_draft(draft, session.rules, known)
+    return replace(verdict, confirm=Confirmation.READBACK) if aloud and verdict.outcome is Outcome.ACCEPT else verdict
 
 
 def _list_expected_for_recount(

@@ -18,7 +18,7 @@ _TURNED_DOWN = frozenset({Prompt.REFUSED, Prompt.DUPLICATE, Prompt.DECLINED})
 
 
 def record_commit(session: DialogueSession, committed: Committed) -> list[Order]:
-    """Record a commit that is on disk."""
+    """Remember an entry that is on disk: as the last one, or for a cancellation clear that. Plays an earcon."""
     recorded, entry = session.recorded, committed.entry
     recorded.owed += 1
     recorded.entries.append(entry)
@@ -56,7 +56,7 @@ def count_receipt(session: DialogueSession, answered: InventoryAnswered) -> list
 
 
 def queue_refusal_or_link_news(session: DialogueSession, happening: InventoryAnswered | Link) -> list[Order]:
-    """Queue the news of a refusal, or of a lost or restored link."""
+    """Queue the news of a refusal, whose receipt is counted, or of a lost or restored link."""
     if isinstance(happening, Link):
         _queue_link_news(session, up=happening.up)
         return []

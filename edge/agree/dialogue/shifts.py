@@ -23,7 +23,7 @@ _MINUTE_S = 60
 
 
 def sign_on(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Sign on the operator who is named, ask who it is, or reject the name."""
+    """Sign on the operator who is named, ask who it is or to finish the open entry first, or reject the name."""
     noted, said = heard.note_as_heeded(Reason.COMMAND), _name_in_sign_on(session, heard)
     candidates, _ = _find_candidates_and_form(session, said)
     if not candidates:
@@ -313,7 +313,7 @@ def tell_review_count(session: DialogueSession, *more: Order) -> list[Say]:
 
 
 def replace_roster(session: DialogueSession, taken: RosterChanged) -> list[Order]:
-    """Replace the roster; an operator it lacks finishes what is open first. One without names allows all."""
+    """Replace the roster. `apply_roster` signs off an operator whom it lacks; an empty one needs no sign-on."""
     session.settings = replace(session.settings, operators=taken.operators)
     session.state = session.resting_state if session.state is State.SIGNED_OFF else session.state
     return []

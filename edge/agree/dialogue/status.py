@@ -26,7 +26,7 @@ MOST_TOLD = 3  # How many of the last entries are read out: a listener does not 
 
 
 def record_utterance(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Record the utterance, and do nothing else."""
+    """Record the utterance with its verdict, as heeded unless that is IGNORE, and do nothing else."""
     if heard.verdict.outcome is Outcome.IGNORE:
         return [heard.note_utterance()]
     why = Reason.COMMAND if heard.reading.act is Act.COMMAND else Reason.ANSWER
@@ -114,7 +114,7 @@ def _describe_work(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
 
 @answers_command(Command.WHO_LISTENED)
 def _say_who_listened(*_: object) -> list[Say]:
-    """Who in the office listened to the operator's recordings, filled in from the journal."""
+    """Say who in the office listened to the operator's recordings; the names are filled in from the journal."""
     return [Say(Prompt.LISTENED)]
 
 
@@ -139,7 +139,7 @@ def adjust_voice(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
 
 
 def stop_speaking(session: DialogueSession, _: object) -> list[Order]:
-    """Stop speaking, unless the prompt has priority."""
+    """Stop speaking, unless the latest prompt has priority."""
     latest = session.spoken.latest
     return [] if latest is not None and latest.priority else [Hush()]
 
@@ -164,7 +164,7 @@ def announce_fault(session: DialogueSession, hardware: Hardware) -> list[Order]:
 
 @answers_command(Command.RESUME)
 def _say_listening(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
-    """That the device listens; then the open question, which a yes answers."""
+    """Say that the device listens; then the open question, which a yes answers."""
     question = session.question
     asked = [] if question is None or question.unspoken else [session.say_question(question)]
     return [Say(Prompt.LISTENING), *asked]

@@ -145,7 +145,7 @@ def _say_totals(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say
 
 @status.answers_command(Command.HOW_MANY_HERE)
 def _say_count_so_far(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
-    """The count so far: of the shift if asked for, of the trailer that is named or current, else of the dock."""
+    """Say the count so far: of the shift if asked for, of the trailer that is named or current, else of the dock."""
     form, named = session.rules.form, values_of(heard.reading)
     if session.operator is not None and is_listed_command(TODAY, heard.reading.words, session.rules.language):
         return [Say(Prompt.TOTAL, slots={"name": session.operator})]
