@@ -192,7 +192,7 @@ class _Stream:
         with TURN:  # from the first look: its number may be another's afterwards
             found = library.query_devices(device, "output")
             require_alsa_opens(library, found, playback=True)
-            rate, channels = _choose_format(library, found)
+            rate, channels = _choose_rate_and_channels(library, found)
             stream = cls(rate, channels, block)
             stream._opened = library.RawOutputStream(
                 device=found["index"],
@@ -201,7 +201,7 @@ class _Stream:
                 dtype="int16",
                 blocksize=rate * _BLOCK_MS // 1000,
                 latency=_LATENCY_S,
-                callback=stream._on_playback,
+                callback=stream._fill_output,
                 finished_callback=stream._on_finished,
             )
             start_stream(library, stream._opened)
@@ -215,7 +215,7 @@ class _Stream:
         """Close the device. May block."""
         close_stream(self._opened)
 
-    def _on_playback(self, out: Any, frames: int, clock: Any, _status: Any) -> None:
+    def _fill_output(self, out: Any, frames: int, clock: Any, _status: Any) -> None:
         """PortAudio's callback: fills `out`. It must neither raise, which ends the stream, nor wait."""
         now = time.monotonic()
         self._taken_at = now
@@ -235,7 +235,7 @@ class _Stream:
         self._ended = True
 
 
-def _choose_format(library: Any, found: Any) -> tuple[int, int]:
+def _choose_rate_and_channels(library: Any, found: Any) -> tuple[int, int]:
     """Rate and channel count: 16 kHz mono where supported, else the device's defaults."""
     own = int(found["default_samplerate"])
     most = int(found["max_output_channels"])

@@ -97,7 +97,7 @@ class _Library:
     def speak(self, text: str, voice: str, words_per_minute: int) -> bytes:
         """Synthesise the text as PCM at 16 kHz; empty for a text without a word."""
         pieces: list[bytes] = []
-        taken = _Callback(_make_collector(pieces))
+        taken = _Callback(_make_appending_callback(pieces))
         with self._turn:
             self._espeak.espeak_SetSynthCallback(taken)
             self._call("espeak_SetVoiceByName", voice.encode())
@@ -115,7 +115,7 @@ class _Library:
         return bytes(soxr.resample(samples, self._rate, SAMPLE_RATE).tobytes()) if len(samples) else b""
 
 
-def _make_collector(pieces: list[bytes]) -> Callable[..., int]:
+def _make_appending_callback(pieces: list[bytes]) -> Callable[..., int]:
     def on_samples(samples: Any, count: int, _events: int | None) -> int:
         if samples and count > 0:
             pieces.append(ctypes.string_at(samples, count * ctypes.sizeof(ctypes.c_short)))

@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import cache
 from itertools import chain, repeat
 from types import MappingProxyType
+from typing import NamedTuple
 
 from dockvoice_protocol.forms.model import Form, FormField
 from dockvoice_protocol.forms.pattern import SEPARATORS
@@ -343,6 +344,13 @@ _LONGEST_SLOT = 200
 """Characters of a text from outside, such as an inventory's reason, that are spoken: some twelve seconds."""
 
 
+class _Part(NamedTuple):
+    """A text of a prompt, or what fills one of its slots."""
+
+    text: str
+    begins_clause: bool = False
+
+
 class Phrasing:
     """Words orders to speak as clauses, for the active form and in one language."""
 
@@ -385,20 +393,20 @@ class Phrasing:
             return self.readback
         return Readback(self._forms[say.form], self.readback.language)
 
-    def _split_parts(self, say: Say) -> Iterator[tuple[str, bool]]:
-        """The prompt's texts and slots in order, each with whether a clause begins with it."""
+    def _split_parts(self, say: Say) -> Iterator[_Part]:
+        """The prompt's texts and filled slots in order."""
         readback = self._readback_of(say)
         if say.prompt is Prompt.CONFIRM_ELSEWHERE and not say.beside:  # the list may have been withdrawn meanwhile
             say = replace(say, prompt=Prompt.CONFIRM_NOT_EXPECTED)
         for number, part in enumerate(_SLOT.split(self._texts[say.prompt])):
             if number % 2 == 0:
-                yield part, False
+                yield _Part(part)
             elif part in _SEPARATE:
                 fields = say.beside if part == "beside" else self._fields_to_tell(say)
                 for clause in readback.entry_clauses(fields, say.terms, say.known, brief=say.prompt in _BRIEF):
-                    yield clause, True
+                    yield _Part(clause, begins_clause=True)
             else:
-                yield self._slot_text(part, say), False
+                yield _Part(self._slot_text(part, say))
 
     def _fields_to_tell(self, say: Say) -> Mapping[str, FieldValue]:
         """The order's fields; a question about an exception, such as "wet", also has the identifier."""
@@ -475,7 +483,7 @@ def _code_words(code: str, names: Mapping[str, str]) -> str:
     return names[name].format(detail=detail) if name in names else code.replace("_", " ")
 
 
-def _join_clauses(parts: Iterator[tuple[str, bool]]) -> Iterator[str]:
+def _join_clauses(parts: Iterator[_Part]) -> Iterator[str]:
     """Join texts, and split them into clauses: at each flagged text, and after commas and stops."""
     open_clause = ""
     for text, begins in parts:

@@ -227,7 +227,7 @@ def test_a_step_that_loses_a_claim_parks_it_and_raises_the_alarm_with_the_step(
     monkeypatch: pytest.MonkeyPatch, rules: Rules
 ) -> None:
     def forgets(session: DialogueSession, _: UtteranceHeard) -> list[Order]:
-        session.close()
+        session.close_draft()
         return []
 
     for step in (Step.CORRECT, Step.NEXT, Step.DOUBT, Step.COMMIT, Step.WHAT_IS_WRONG):

@@ -222,7 +222,9 @@ def build_readback(session: DialogueSession) -> Say:
         return Say(Prompt.STANDING_ANEW if lost else Prompt.STANDING, told, asked=lost)
     own = session.rules.identifying_fields  # the entry's own identifiers
     standing = {
-        name: values[name] for name in find_fields_for_context(session, draft) if name in values and name not in own
+        name: values[name]
+        for name in find_fields_becoming_context(session, draft)
+        if name in values and name not in own
     }
     stands, untold = standing_fields(session), session.context.untold
     taken = {name: one.value for name, one in draft.reading.fields.items() if one.is_taken and name not in untold}
@@ -255,7 +257,7 @@ def _context_with_draft(session: DialogueSession, draft: Draft) -> StandingConte
         said = {name: replace(one, said_in=one.said_in or by) for name, one in fields.items() if one.value is not None}
         said = {**_find_context_in_earlier_entries(session, said), **said}
         return build_changed_context(session, said, untold=tuple(said))
-    lasting = {name: by for name, by in find_fields_for_context(session, draft).items() if name in fields}
+    lasting = {name: by for name, by in find_fields_becoming_context(session, draft).items() if name in fields}
     said = {name: replace(fields[name], said_in=by) for name, by in lasting.items() if fields[name].value is not None}
     return build_changed_context(session, said) if said else session.context
 
@@ -286,7 +288,7 @@ def _find_context_in_earlier_entries(
     return {name: replace(read[name], words=(), said_in=read[name].said_in or by) for name in alike}
 
 
-def find_fields_for_context(session: DialogueSession, draft: Draft) -> dict[str, tuple[str, ...]]:
+def find_fields_becoming_context(session: DialogueSession, draft: Draft) -> dict[str, tuple[str, ...]]:
     """The fields of an entry that become the context: those it says to keep, and all if there is none yet.
 
     Each with the utterances that gave it.
@@ -321,7 +323,7 @@ def set_agreed_context(session: DialogueSession) -> list[Order]:
     """Set the context, after a readback without objection."""
     draft = session.open_draft
     session.context = _context_with_draft(session, draft)
-    session.close()
+    session.close_draft()
     session.breath.words = ()
     return [Note(draft.utterance_id, draft.reading, replace(CONTEXT_VERDICT, fields=values_of(draft.reading)))]
 
@@ -341,7 +343,7 @@ def update_after_commit(session: DialogueSession, draft: Draft) -> None:
         _amend_context(session, draft)
     if draft.act is Act.CANCEL:
         return
-    begun = find_fields_for_context(session, draft)
+    begun = find_fields_becoming_context(session, draft)
     differs = not begun and _has_own_context_value(session, draft)
     session.context = after = _context_with_draft(session, draft)
     told = {name for name, one in draft.reading.fields.items() if one.is_taken}

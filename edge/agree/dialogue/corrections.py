@@ -151,7 +151,7 @@ def correct_recorded_entry_if_named(session: DialogueSession, heard: UtteranceHe
         left = drafting.queue_open_draft(session) if session.doubted else drafting.commit_draft(session)
         return [*left, *amendments.correct_named_or_last(session, correction)]
     draft, verdict, question = session.open_draft, session.verdict, session.asked
-    session.close()
+    session.close_draft()
     corrected = amendments.correct_named_or_last(session, correction)
     asks = session.draft is not None and session.state is not State.HELD
     if asks:
@@ -509,7 +509,7 @@ def continue_without_cancelling_or_closing(session: DialogueSession, heard: Utte
     named, recorded = session.identifiers_of(values_of(said)), session.find_named_entry(said)
     corrected = is_correction(said.words, session.rules.language)
     if session.about is About.CLOSE and corrected and named and recorded is None:
-        return [*drop_open_question(session), *_begin_after_no(session, heard)]
+        return [*drop_open_question(session), *_begin_entry_after_no_to_closing(session, heard)]
     if session.about is About.CANCEL and corrected and recorded is not None and said.fields.keys() == named.keys():
         return [
             *drop_open_question(session),
@@ -523,7 +523,7 @@ def continue_without_cancelling_or_closing(session: DialogueSession, heard: Utte
     return [*orders, *amendments.correct_named_or_last(session, heard)]
 
 
-def _begin_after_no(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def _begin_entry_after_no_to_closing(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Begin an entry after a "no" to whether to close the trailer: that "no" corrects nothing."""
     rest = without_cue(heard.reading.words, session.rules.language)
     said = replace(read_part(drafting.read_with_acoustic_doubts(session, heard), rest, session.rules), act=Act.RECORD)

@@ -194,7 +194,7 @@ def ask_or_hold_or_commit(
     told = (
         session.settings.holds_sure
         or _list_differing_reviews(session)
-        or context.find_fields_for_context(session, draft)
+        or context.find_fields_becoming_context(session, draft)
     )
     if sure and not told:
         return commit_draft(session)
@@ -253,7 +253,7 @@ def commit_draft(session: DialogueSession) -> list[Order]:
     # Values spoken before the next thing may belong to it, so a correction without identifier is ambiguous.
     session.recorded.left_since |= draft.utterance_id in session.needs_yes
     context.update_after_commit(session, session.open_draft)
-    session.close()
+    session.close_draft()
     session.breath.words = ()
     heeded = Verdict(Outcome.HEED, (Because(Reason.ANSWER),), {})
     return [*(Note(one.utterance_id, one.reading, heeded) for one in settled), Commit(draft, verdict)]
@@ -295,7 +295,7 @@ def park_draft(session: DialogueSession) -> list[Order]:
     draft, values, besides = session.open_draft, session.values, tell_other_draft_in_review(session)
     if session.settings.is_closing(draft) and draft.act is Act.RECORD:
         return drop_closing(session)
-    session.close()
+    session.close_draft()
     if draft.act is Act.CONTEXT:
         return [*context.set_read_back_context_or_drop(session, draft), session.say(Prompt.KEPT_AS_IT_IS), *besides]
     if draft.act is Act.CANCEL:
@@ -332,7 +332,7 @@ def queue_open_draft(session: DialogueSession) -> list[Order]:
     besides = [*_tell_next_parked(session), *tell_other_draft_in_review(session)]
     session.needs_yes.add(draft.utterance_id)
     context.forget_named_identifiers(session, draft.reading)
-    session.close()
+    session.close_draft()
     session.queued_draft, session.queued_is_own = draft, False
     return [Park(draft.utterance_id, UNANSWERED, values, draft), *besides]
 
@@ -415,7 +415,7 @@ def drop_draft(session: DialogueSession) -> list[Order]:
     """Drop the draft and record it as dropped."""
     order, besides = Drop(session.open_draft), tell_other_draft_in_review(session)
     session.scanned = (), None  # the same label may be scanned again at once
-    session.close()
+    session.close_draft()
     return [order, *besides]
 
 

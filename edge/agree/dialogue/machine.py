@@ -128,7 +128,7 @@ OTHER_STEPS: Mapping[Step, Callable[[DialogueSession, Any], list[Order]]] = {
     Step.DECIDED: review.apply_office_decision,
     Step.ALARM: status.announce_fault,
     Step.NEW_SHIFT: context.end_context_with_shift,
-    Step.UNUSED: shifts.sign_off_unused,
+    Step.UNUSED: shifts.sign_off_after_idle_timeout,
     Step.NOBODY: shifts.abandon_sign_on,
     Step.ROSTER: shifts.replace_roster,
     Step.RESTORE: status.restore_after_restart,
@@ -408,7 +408,7 @@ def _audit_step(
         before, _collect_open_claims(session), orders, heard, asked, session.rules.identifying_fields
     )
     if session.draft is not None and session.draft.utterance_id in audited.closed:
-        session.close()
+        session.close_draft()
     if session.queued_draft is not None and session.queued_draft.utterance_id in audited.closed:
         session.queued_draft = None
     return audited

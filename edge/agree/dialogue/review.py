@@ -133,7 +133,7 @@ def _close_decided(session: DialogueSession, utterance_id: str) -> list[Order]:
         session.queued_draft = None
     if draft is not None and draft.utterance_id == utterance_id:
         besides = drafting.tell_other_draft_in_review(session)
-        session.close()
+        session.close_draft()
         if state not in QUESTIONS and state is not State.HELD:
             session.state = state
         return besides

@@ -397,7 +397,7 @@ class DialogueSession:
             say = replace(say, fields={**self.identifiers_of(known), **say.fields})  # the values were joined later
         return self.make_repeatable(replace(say, known=known, beside=beside, terms=_terms_of_question(self, question)))
 
-    def close(self) -> None:
+    def close_draft(self) -> None:
         """Close the draft and its question."""
         self.draft = self.verdict = self.question = None
         self.leaving = False

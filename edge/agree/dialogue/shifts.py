@@ -238,7 +238,7 @@ def sign_off(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     return [heard.note_as_heeded(Reason.COMMAND), *orders, *_sign_off_operator(session, None, *orders)]
 
 
-def sign_off_unused(session: DialogueSession, _: object) -> list[Order]:
+def sign_off_after_idle_timeout(session: DialogueSession, _: object) -> list[Order]:
     """Sign off after a timeout without speech while nothing is open: another person may use the device next."""
     idle_s = session.settings.idle_s
     if idle_s is None or session.operator is None or session.news.untold:  # it was the deadline of the news

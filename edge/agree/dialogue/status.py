@@ -232,7 +232,7 @@ def restore_after_restart(session: DialogueSession, started: Started) -> list[Or
         besides = [say for one in others[-MOST_TOLD:] for say in drafting.tell_parked(session, one.reading)]
         if len(others) > MOST_TOLD:
             besides += [Say(Prompt.ASIDE, slots={"count": str(len(others))})]
-        return [*told, *besides, *shifts.end_break(session), *_take_up_draft(session, started.draft)]
+        return [*told, *besides, *shifts.end_break(session), *_ask_about_restored_draft(session, started.draft)]
     if session.on_break is not None:
         session.state = State.PAUSED
         return [*told, session.say(Prompt.PAUSED_FOR, away=session.on_break)]
@@ -241,7 +241,7 @@ def restore_after_restart(session: DialogueSession, started: Started) -> list[Or
     return [session.say(Prompt.SIGN_ON_FIRST)] if session.state is State.SIGNED_OFF else told
 
 
-def _take_up_draft(session: DialogueSession, draft: Draft) -> list[Order]:
+def _ask_about_restored_draft(session: DialogueSession, draft: Draft) -> list[Order]:
     rules = session.rules
     if draft.form != rules.form.name and not session.settings.is_closing(draft):
         return _park_of_another_form(session, draft)
