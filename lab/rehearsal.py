@@ -30,7 +30,7 @@ from dockvoice_protocol.records import (
 from edge.agent.dialogue_steps import Render, Stepped
 from edge.agent.review import DeviceIdentity, Person, accept, parse_assignments
 from edge.agree.decide import Rules
-from edge.agree.dialogue.events import Hardware, Link, OfficeDecided, OfficeDecision
+from edge.agree.dialogue.interface import Hardware, Link, OfficeDecided, OfficeDecision
 from edge.agree.dialogue.session import MOST_ENTRIES, DialogueSettings
 from edge.agree.expectations import Expectations
 from edge.keep.journal import Journal

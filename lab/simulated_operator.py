@@ -16,9 +16,8 @@ from edge.agent.dialogue_steps import dialogue_settings
 from edge.agent.events import Decided, DictationEvent
 from edge.agent.parts import Parts, hear_all, make_dictation
 from edge.agree.decide import Circumstances
-from edge.agree.dialogue.events import Committed, Deadline, Happening, UtteranceHeard
+from edge.agree.dialogue.interface import Committed, Deadline, Happening, Order, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
-from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.questions import About, Question
 from edge.agree.dialogue.session import DialogueSettings
 from edge.agree.dialogue.table import State

@@ -16,9 +16,8 @@ from edge.agent.dictation import INTERRUPTED, needs_review
 from edge.agent.typed_input import parse_scan, read_typed, scanned_utterance, typed_utterance
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.dialogue import table
-from edge.agree.dialogue.events import Deadline, Happening, UtteranceHeard
+from edge.agree.dialogue.interface import Deadline, Happening, StartTimer, StopTimer, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue, StepTrace
-from edge.agree.dialogue.orders import StartTimer, StopTimer
 from edge.agree.dialogue.questions import Question, as_held_verdict
 from edge.agree.dialogue.session import DialogueSettings
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations

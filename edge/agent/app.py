@@ -57,7 +57,7 @@ from edge.agent.site_catalogue import Renewal
 from edge.agent.voice_output import AudibilityMonitor, VoiceOutput
 from edge.agent.watchdog import LATE_S, Heartbeats, Supervisor
 from edge.agent.workplaces import Workplaces
-from edge.agree.dialogue.events import Hardware, InventoryAnswered, Link, OfficeDecided, RosterChanged
+from edge.agree.dialogue.interface import Hardware, InventoryAnswered, Link, OfficeDecided, RosterChanged
 from edge.agree.dialogue.machine import Dialogue
 from edge.config import ClipPolicy
 from edge.hear.input_keys import follow_scanner

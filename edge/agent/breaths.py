@@ -12,9 +12,9 @@ from itertools import chain
 
 from dockvoice_protocol.forms.spoken import is_correction, number_head
 from dockvoice_protocol.records import FieldValue, NotUnderstood, Reading, Word
-from edge.agree.cut_numbers import BREATH_S, PreviousUtterance
 from edge.agree.decide import Rules
 from edge.agree.readings import find_differing_identifiers
+from edge.agree.unclear_numbers import BREATH_S, PreviousUtterance
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Outcome, Reason, Utterance, Verdict
 
 _LONGEST_S = 30.0
@@ -39,7 +39,7 @@ class TornNumbers:
         began, ended = (at / SAMPLE_RATE for at in (segment.speech_start, segment.speech_end))
         follows = utterance.source == self._source and self._before.is_just_before(began)
         said = self._before.doubt_continued_count(reading, rules) if follows else reading
-        if self._before.remember(reading, ended):
+        if self._before.remember_unless_wordless(reading, ended):
             self._source = utterance.source
         return said
 

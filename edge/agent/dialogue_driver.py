@@ -18,9 +18,17 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Operator
 from edge.agent.dialogue_steps import DialogueSteps, Render, Stepped, prompt_state
-from edge.agree.dialogue.events import Deadline, Happening, OfficeDecided, OfficeDecision, SpeechBegan, UtteranceHeard
+from edge.agree.dialogue.interface import (
+    Deadline,
+    Happening,
+    OfficeDecided,
+    OfficeDecision,
+    SpeechBegan,
+    StartTimer,
+    StopTimer,
+    UtteranceHeard,
+)
 from edge.agree.dialogue.machine import Dialogue
-from edge.agree.dialogue.orders import StartTimer, StopTimer
 from edge.agree.dialogue.questions import Question
 from edge.agree.dialogue.table import State
 from edge.keep.journal import Journal

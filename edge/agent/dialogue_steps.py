@@ -16,17 +16,18 @@ from typing import Any
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.instants import to_zone
 from dockvoice_protocol.records import Act, FieldValue, Receipt, Shifted, Trait, make_operators
-from edge.agree.dialogue.events import (
+from edge.agree.dialogue.interface import (
     Committed,
     Happening,
     InventoryAnswered,
+    LawAlarm,
     OfficeDecided,
+    Order,
     ShiftBegan,
     Started,
     UtteranceHeard,
 )
 from edge.agree.dialogue.machine import Dialogue
-from edge.agree.dialogue.orders import LawAlarm, Order
 from edge.agree.dialogue.session import LONGEST_UNLOADING, MOST_ENTRIES, DialogueSettings, InReview
 from edge.agree.dialogue.table import State
 from edge.config import ReadBack, Settings
@@ -107,7 +108,7 @@ class DialogueSteps:
     def start(self, journal: Journal) -> Stepped:
         """Resume the dialogue in the state that the journal has."""
         kept = journal.dialogue.load_state()
-        work = self._dialogue.resume(kept.work, kept.operator)
+        work = self._dialogue.restore_form_and_language(kept.work, kept.operator)
         self._dialogue.recorded.aside = self._in_review(journal)
         last = journal.dialogue.last_entry()
         entries = tuple(journal.dialogue.entries(MOST_ENTRIES))

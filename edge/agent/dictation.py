@@ -23,7 +23,7 @@ from edge.agent.typed_input import UNSPOKEN, scanned_utterance, typed_utterance
 from edge.agent.workplaces import Workplaces
 from edge.agree.decide import Circumstances, decide
 from edge.agree.dialogue.drafting import UNANSWERED
-from edge.agree.dialogue.events import UtteranceHeard
+from edge.agree.dialogue.interface import UtteranceHeard
 from edge.agree.dialogue.questions import as_held_verdict
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.hear.acoustics import measure_acoustics

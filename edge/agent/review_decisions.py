@@ -37,7 +37,7 @@ from edge.agent.particulars import make_particulars
 from edge.agent.parts import load_named_form, make_rules
 from edge.agent.review import DISCARDED, REVIEWED, DeviceIdentity, Person, accept, parse_assignments
 from edge.agent.site_catalogue import load_site_catalogue
-from edge.agree.dialogue.events import OfficeDecided, OfficeDecision
+from edge.agree.dialogue.interface import OfficeDecided, OfficeDecision
 from edge.config import Settings
 from edge.deliver.device_events import withheld_event
 from edge.keep.journal import Journal

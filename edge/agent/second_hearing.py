@@ -14,7 +14,7 @@ from typing import Protocol
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.records import Reading
 from edge.agree.decide import Rules
-from edge.agree.dialogue.events import Contradicted
+from edge.agree.dialogue.interface import Contradicted
 from edge.agree.dialogue.table import State
 from edge.records import Draft, Utterance
 from edge.understand.witness import find_contradictions

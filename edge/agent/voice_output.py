@@ -19,7 +19,7 @@ from dockvoice_protocol.records import Reading, ScanFault
 from edge.agent.dialogue_driver import DialogueDriver
 from edge.agent.dictation import Dictation
 from edge.agent.events import CaptureResumed, CaptureStopped, Decided, DictationEvent
-from edge.agree.dialogue.events import Hardware, InventoryAnswered, OfficeDecided
+from edge.agree.dialogue.interface import Hardware, InventoryAnswered, OfficeDecided
 from edge.agree.dialogue.questions import build_field_question, render_question
 from edge.agree.dialogue.receipts import render_refusal
 from edge.agree.dialogue.review import render_declined
@@ -142,7 +142,7 @@ class VoiceOutput:
         """Try to open a speaker until one is open."""
         while not self._loudspeaker.is_open:
             await asyncio.sleep(LOOK_EVERY_S)
-            if lookout.is_attempt_due(await asyncio.to_thread(playback_devices), time.monotonic()):
+            if lookout.note_outputs_and_check_due(await asyncio.to_thread(playback_devices), time.monotonic()):
                 await self._try_to_open(lookout)
 
     async def _try_to_open(self, lookout: ReopenSchedule) -> None:
@@ -199,7 +199,7 @@ class VoiceOutput:
         if isinstance(order, Hush):
             self._on_spoken_over()
         elif not (isinstance(order, Say) and self._was_spoken_lately(order)):
-            self._speaker.order(order)
+            self._speaker.carry_out(order)
 
     def _was_spoken_lately(self, say: Say) -> bool:
         """Whether the same prompt for a fault, or its end, was spoken less than _AGAIN_S seconds ago."""
@@ -224,11 +224,11 @@ class VoiceOutput:
         """Announce an event of dictation; `agreed`: the dialogue replies to verdicts."""
         match told:
             case Decided(reading=Reading(not_understood=ScanFault() as fault)) if not agreed:
-                self._speaker.order(Sound(Earcon.NOT_UNDERSTOOD))
-                self._speaker.order(Say(Prompt.SCAN_FAULT, slots={"scan": str(fault)}))
+                self._speaker.carry_out(Sound(Earcon.NOT_UNDERSTOOD))
+                self._speaker.carry_out(Say(Prompt.SCAN_FAULT, slots={"scan": str(fault)}))
             case Decided(verdict=verdict) if not agreed:
                 for order in reply_to_verdict(verdict, always=self._settings.read_back is ReadBack.ALWAYS):
-                    self._speaker.order(order)
+                    self._speaker.carry_out(order)
             case CaptureStopped():
                 self.announce(Hardware("not_recording"))
             case CaptureResumed():

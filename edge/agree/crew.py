@@ -70,7 +70,9 @@ def _match_operator(
     others = [other for other in crew if other.name != one.name]
     sure = len(parts) > 1 or (
         not any(
-            _is_easily_another_number(number, other) for number in numbers for other in map(_spoken_numbers, others)
+            _may_be_other_number_cut_or_misheard(number, other)
+            for number in numbers
+            for other in map(_spoken_numbers, others)
         )
         and not any(_sounds_like_any(name, other) for name in names for other in map(_spoken_names, others))
     )
@@ -99,7 +101,7 @@ def _match_spoken_number(said: str, one: Operator, language: Language) -> str | 
     return next((number for number in _spoken_numbers(one) if number in spelt), None)
 
 
-def _is_easily_another_number(number: str, others: Sequence[str]) -> bool:
+def _may_be_other_number_cut_or_misheard(number: str, others: Sequence[str]) -> bool:
     """Whether it may be another number that was cut off, or whose doubled digit was heard once."""
     return any(
         other.startswith(number) or _collapse_doubled_digits(other) == _collapse_doubled_digits(number)

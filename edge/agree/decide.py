@@ -223,7 +223,7 @@ def _find_doubts(
     """One reason for each doubtful field, in the order of the form, which is the order of the questions."""
     values = {name: one.value for name, one in said.items() if one.value is not None}
     faults = rules.form.faults(values)
-    again = _find_double_count(values, rules, known)
+    again = _find_recently_recorded_identifier(values, rules, known)
     otherwise = find_objections(values, rules.form, rules.catalogue, known.expected)
     for field in rules.form.fields:
         one = said.get(field.name)
@@ -266,8 +266,10 @@ def _find_unusual_value(field: FormField, said: FieldReading, policy: Policy) ->
     return None if field.is_usual(said.value) else Reason.UNUSUAL
 
 
-def _find_double_count(values: Mapping[str, FieldValue], rules: Rules, known: Circumstances) -> str | None:
-    """The form's first identifier if a recent entry has the same ones; at another place it is another thing."""
+def _find_recently_recorded_identifier(
+    values: Mapping[str, FieldValue], rules: Rules, known: Circumstances
+) -> str | None:
+    """The form's first identifier if a recent entry has the same ones, else None; elsewhere it is another thing."""
     names = [name for name in rules.identifiers if name in values]
     if not names or any(rules.form[name].required and name not in values for name in rules.identifying_fields):
         return None

@@ -10,7 +10,7 @@ from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.meaning import corrected_decimals
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
 from edge.agree.decide import ANNOUNCED_OTHERWISE, Circumstances, Rules, decide, is_unusable
-from edge.agree.off_talk import find_fields_among_talk
+from edge.agree.off_talk import find_fields_worded_as_talk
 from edge.agree.readings import has_no_values, with_unconfirmed
 from edge.records import Closing, Draft, Reason
 
@@ -36,7 +36,7 @@ def read_as_answer_to(name: str, reading: Reading, rules: Rules) -> Reading:
     """The utterance read as an answer to the question for a field: a bare "fifteen" is its value."""
     said = replace(reading, act=Act.RECORD)
     if not has_no_values(said):
-        return with_unconfirmed(said, find_fields_among_talk(said, rules, asked=name))
+        return with_unconfirmed(said, find_fields_worded_as_talk(said, rules, asked=name))
     words = without_cue(said.words, rules.language)
     if not words:
         return said
@@ -136,10 +136,10 @@ def settle_dependent_fields(name: str, before: Reading, draft: Draft, rules: Rul
     value, words, asked = draft.reading.fields[name].value, draft.reading.words, before.fields.get(name)
     if value is None or asked is None or not asked.rivals or words != before.words:
         return draft
-    return replace(draft, reading=settle_by_value(name, value, draft.reading, rules))
+    return replace(draft, reading=settle_rivals_by_value(name, value, draft.reading, rules))
 
 
-def settle_by_value(name: str, value: FieldValue, said: Reading, rules: Rules) -> Reading:
+def settle_rivals_by_value(name: str, value: FieldValue, said: Reading, rules: Rules) -> Reading:
     """The reading, in which a certain value resolves the rivals that the same words left in other fields."""
     meant = read_meaning(said.words, rules.form, rules.catalogue, rules.language)
     as_read, likely = meant.fields, meant.given(name, value, rules.form)
@@ -153,7 +153,7 @@ def settle_by_value(name: str, value: FieldValue, said: Reading, rules: Rules) -
     return replace(said, fields={**said.fields, **settled})
 
 
-def excludes_rivals(name: str, value: FieldValue, said: Reading, rules: Rules) -> bool:
+def rivals_are_mishearings(name: str, value: FieldValue, said: Reading, rules: Rules) -> bool:
     """Whether the rivals are mishearings of the same number as the value, and not a second number that was said."""
     meant = read_meaning(said.words, rules.form, rules.catalogue, rules.language)
     as_read = meant.fields.get(name)
@@ -191,7 +191,7 @@ def with_reading(draft: Draft, reading: Reading, utterance_id: str) -> Draft:
     return with_support(replace(draft, reading=replace(reading, act=Act.RECORD)), utterance_id)
 
 
-def with_yes(draft: Draft, name: str, value: FieldValue, utterance_id: str) -> Draft:
+def with_agreed_value(draft: Draft, name: str, value: FieldValue, utterance_id: str) -> Draft:
     """The draft with a value that the operator confirmed or gave by a yes or a no, marked as agreed."""
     said = draft.reading.fields.get(name, FieldReading(value, (), 1.0))
     sure = replace(

@@ -13,7 +13,7 @@ from dockvoice_protocol.records import FieldValue, Reading
 from edge.agree.decide import Rules
 
 
-def names_field(said: Reading, rules: Rules) -> str | None:
+def find_field_named_without_value(said: Reading, rules: Rules) -> str | None:
     """The one field named without a value, "the dock is wrong"; None for a question or several fields."""
     heard, matches = _matches(said, rules)
     # "Don't go to dock C" and "the truck is at the dock" are about something else.
@@ -52,7 +52,7 @@ def has_only_fields(said: Reading, rules: Rules) -> bool:
     return all(at in told or roles[at] & _PLAIN_ROLES for at in range(len(heard)))
 
 
-BEFORE, BEHIND = _PLAIN_ROLES | {Role.OPENING, Role.BEGINNING, Role.LINK}, _PLAIN_ROLES - {Role.WITHIN} | {Role.TAIL}
+_BEFORE, _BEHIND = _PLAIN_ROLES | {Role.OPENING, Role.BEGINNING, Role.LINK}, _PLAIN_ROLES - {Role.WITHIN} | {Role.TAIL}
 """The roles of words that may stand before and after fields that set the context: "I'm at door twelve please"."""
 
 
@@ -62,7 +62,7 @@ def states_context(said: Reading, rules: Rules) -> bool:
     last = max(told, default=0)
     if any((token.text,) in rules.language.words["moves"] for at, token in enumerate(heard) if at not in told):
         return False
-    return all(at in told or roles[at] & (BEFORE if at < last else BEHIND) for at in range(len(heard)))
+    return all(at in told or roles[at] & (_BEFORE if at < last else _BEHIND) for at in range(len(heard)))
 
 
 def _find_field_words(said: Reading, rules: Rules) -> tuple[set[int], Sequence[Token], Sequence[set[Role]]]:
@@ -76,7 +76,7 @@ def _find_field_words(said: Reading, rules: Rules) -> tuple[set[int], Sequence[T
     return {at for at, token in enumerate(heard) if fold(token.heard) in told}, heard, roles
 
 
-def find_fields_among_talk(
+def find_fields_worded_as_talk(
     said: Reading, rules: Rules, *, asked: str | None = None, held: Mapping[str, FieldValue] | None = None
 ) -> list[str]:
     """The fields whose values are not worded as an answer or a correction: "no, I'm at dock C"."""

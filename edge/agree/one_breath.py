@@ -9,16 +9,16 @@ from dockvoice_protocol.forms.model import FormField
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import FieldValue, Reading, Word
 from edge.agree.decide import Rules
-from edge.agree.readings import find_differing_identifiers, read_part, values_in, with_unconfirmed
+from edge.agree.readings import find_differing_identifiers, possible_values, read_part, with_unconfirmed
 
-Two = tuple[Reading, Reading]
+_Two = tuple[Reading, Reading]
 
 MOST_WORDS = 60
 """The longest utterance that is searched for a shared pair: two SSCC digit by digit, and their values, are fifty words.
 Trying each "and" between numbers takes two seconds at this length, and ten at twice the length."""
 
 
-def split_two_things(said: Reading, rules: Rules) -> Two | None:
+def split_two_things(said: Reading, rules: Rules) -> _Two | None:
     """The two readings that make up this one, if it names two things with values of their own; else None.
 
     Of all places to split it, the one with the most values wins.
@@ -26,12 +26,12 @@ def split_two_things(said: Reading, rules: Rules) -> Two | None:
     return _choose_best_split(_split_in_sequence(said, rules), rules) or split_things_that_share(said, rules)
 
 
-def split_things_that_share(said: Reading, rules: Rules) -> Two | None:
+def split_things_that_share(said: Reading, rules: Rules) -> _Two | None:
     """As `split_two_things`, for two things that share their values."""
     return _choose_best_split(_split_at_and(said, rules), rules)
 
 
-def choose_of_two(both: Reading, said: Reading, rules: Rules) -> Two | None:
+def choose_of_two(both: Reading, said: Reading, rules: Rules) -> _Two | None:
     """Of two things in one breath, the one that an answer names, and the other; None if it names neither."""
     two = split_two_things(both, rules)
     if two is None or all(
@@ -48,7 +48,7 @@ def list_several_identifiers(said: Reading, rules: Rules) -> tuple[FieldValue, .
     """The identifiers of several things, each with its own label or value; empty otherwise."""
     for name in rules.identifying_fields:
         one = said.fields.get(name)
-        values = values_in(one)
+        values = possible_values(one)
         if one is None or len(values) == 1 or not values:
             continue
         labels = sum(_find_label(fold(word), rules) is not None for word in one.words)
@@ -58,8 +58,8 @@ def list_several_identifiers(said: Reading, rules: Rules) -> tuple[FieldValue, .
     return ()
 
 
-def _choose_best_split(parted: Iterator[Two], rules: Rules) -> Two | None:
-    best: tuple[int, Two | None] = (0, None)
+def _choose_best_split(parted: Iterator[_Two], rules: Rules) -> _Two | None:
+    best: tuple[int, _Two | None] = (0, None)
     for two in parted:
         named = all(_surely_named(one, rules.identifying_fields) for one in two)
         values = sum(one.value is not None for part in two for one in part.fields.values())
@@ -75,7 +75,7 @@ def _surely_named(part: Reading, identifies: Sequence[str]) -> bool:
     return 0 < len(named) < len(said) and all(one.value is not None and not one.rivals for one in named)
 
 
-def _split_in_sequence(said: Reading, rules: Rules) -> Iterator[Two]:
+def _split_in_sequence(said: Reading, rules: Rules) -> Iterator[_Two]:
     for at in range(1, len(said.words)):
         last = read_part(said, said.words[at:], rules)
         # A single thing has its identifier at the start, so the first part is read only if the last one has one.
@@ -83,7 +83,7 @@ def _split_in_sequence(said: Reading, rules: Rules) -> Iterator[Two]:
             yield read_part(said, said.words[:at], rules), last
 
 
-def _split_at_and(said: Reading, rules: Rules) -> Iterator[Two]:
+def _split_at_and(said: Reading, rules: Rules) -> Iterator[_Two]:
     """For each "and" between two numbers, both parts, each with the words around the pair.
 
     Only "each" gives a count to both; without it the count is in doubt.

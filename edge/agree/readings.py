@@ -27,7 +27,7 @@ def without_inherited(reading: Reading) -> Reading:
     return replace(reading, fields={name: one for name, one in reading.fields.items() if not one.is_taken})
 
 
-def values_in(said: FieldReading | None) -> tuple[FieldValue, ...]:
+def possible_values(said: FieldReading | None) -> tuple[FieldValue, ...]:
     """All values that a field may have, likeliest first; empty for None."""
     if said is None:
         return ()
@@ -37,7 +37,9 @@ def values_in(said: FieldReading | None) -> tuple[FieldValue, ...]:
 
 def find_differing_identifiers(claim: Reading, said: Reading, identifies: Iterable[str]) -> tuple[str, ...]:
     """The identifying fields in which both have values, and none in common."""
-    pairs = ((name, values_in(claim.fields.get(name)), values_in(said.fields.get(name))) for name in identifies)
+    pairs = (
+        (name, possible_values(claim.fields.get(name)), possible_values(said.fields.get(name))) for name in identifies
+    )
     return tuple(name for name, before, after in pairs if before and after and not set(before) & set(after))
 
 
@@ -62,7 +64,7 @@ def mark_partial_recount(said: Reading, rules: Rules) -> Reading:
     return said if others or not part.fields else replace(part, act=Act.AMEND)
 
 
-def only_adds(said: Reading, known: Mapping[str, FieldValue], rules: Rules) -> bool:
+def only_adds_fields(said: Reading, known: Mapping[str, FieldValue], rules: Rules) -> bool:
     """Whether it surely gives only fields an entry lacks, too few for one of its own: "pallet 742, two damaged"."""
     values, fields = values_of(without_inherited(said)), without_inherited(said).fields
     more = values.keys() - {*rules.identifying_fields}

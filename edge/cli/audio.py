@@ -405,7 +405,7 @@ async def _make_sound(text: str | None, earcons: list[Earcon], chosen: Speak, gi
 async def _play(sound: Samples, chosen: Speak) -> None:
     loudspeaker = Loudspeaker(chosen.device, chosen.volume_db)
     await loudspeaker.open()
-    phrase = loudspeaker.say(Rank.REPLY)
+    phrase = loudspeaker.queue_phrase(Rank.REPLY)
     if phrase is not None:
         loudspeaker.add(phrase, sound)
         loudspeaker.end(phrase)

@@ -23,7 +23,7 @@ from dockvoice_protocol.strict_json import NotJson, NotStrict, parse_strict
 from edge.agent.typed_input import LONGEST_LINE_BYTES, read_typed
 from edge.agree.decide import Rules, decide
 from edge.agree.merging import read_as_answer_to, with_answer
-from edge.agree.off_talk import begins_with_foreign_words, find_fields_among_talk, has_only_fields, is_off_talk
+from edge.agree.off_talk import begins_with_foreign_words, find_fields_worded_as_talk, has_only_fields, is_off_talk
 from edge.agree.readings import find_differing_identifiers, values_of
 from edge.cli.tables import MOODS, QUESTIONS, REASONS, reason_text
 from edge.records import Closing, Outcome, Reason, Verdict
@@ -149,7 +149,7 @@ def _decide_after_readback(reading: Reading, held: Mapping[str, FieldValue], say
         return _verdict_json(verdict, rules, why=_reasons(verdict, reading, saying))
     takes_back = reading.act is Act.AMEND or is_correction(reading.words, rules.language)
     strange = begins_with_foreign_words(reading, rules) or not (takes_back or has_only_fields(reading, rules))
-    if not whole and (strange or find_fields_among_talk(reading, rules, held=held)):
+    if not whole and (strange or find_fields_worded_as_talk(reading, rules, held=held)):
         return _ask_confirmation_json("entry right", reading, saying)
     if not whole and not takes_back and find_differing_identifiers(before, reading, rules.identifying_fields):
         return _ask_confirmation_json("instead", reading, saying)

@@ -33,7 +33,7 @@ LOOK_EVERY_S = 0.5  # Poll interval: does the stream still accept sound?
 _QUIET_LOOK_S = 0.05  # Poll interval of `wait_until_quiet`.
 STUCK_S = 2.0  # An open stream that accepts nothing for so long is lost.
 
-LOST_S = 10.0
+_LOST_S = 10.0
 """A lost device is retried for so long without a visible change: after that it is not only a plug or a server."""
 
 _OPENING_S = 5.0  # A device that stood idle takes its first sound some seconds late.
@@ -87,10 +87,10 @@ class Loudspeaker:
         with self._lock:
             return self._playing.play_earcon(sound) if self.is_open else 0
 
-    def say(self, rank: Rank) -> Phrase | None:
+    def queue_phrase(self, rank: Rank) -> Phrase | None:
         """Queue a phrase; None without a device."""
         with self._lock:
-            return self._playing.say(rank) if self.is_open else None
+            return self._playing.queue_phrase(rank) if self.is_open else None
 
     def add(self, phrase: Phrase, sound: Samples) -> bool:
         """Append sound to a phrase; False where it was dropped."""
@@ -103,7 +103,7 @@ class Loudspeaker:
             self._playing.end(phrase)
 
     def stop_speaking(self) -> bool:
-        """Stop and drop all but priority phrases; whether anything was cut off."""
+        """Drop all but priority phrases, current and queued; whether there were any."""
         with self._lock:
             return self._playing.stop_speaking()
 
@@ -130,10 +130,10 @@ class Loudspeaker:
         self._sink = PlaybackSink()
 
     async def keep_open(self) -> None:
-        """Reopen the device whenever it is lost. When cancelled, the device is closed."""
+        """Reopen the device whenever it is lost, until it stays lost for `_LOST_S`; close it at the end."""
         lost_s = 0.0
         try:
-            while lost_s < LOST_S:
+            while lost_s < _LOST_S:
                 await asyncio.sleep(LOOK_EVERY_S)
                 if self._stream is None or self._stream.is_lost(time.monotonic()) or await self._is_rerouted():
                     await self._reopen()
@@ -192,7 +192,7 @@ class _Stream:
         with TURN:  # from the first look: its number may be another's afterwards
             found = library.query_devices(device, "output")
             require_alsa_opens(library, found, playback=True)
-            rate, channels = _choose_format(library, found)
+            rate, channels = _choose_rate_and_channels(library, found)
             stream = cls(rate, channels, block)
             stream._opened = library.RawOutputStream(
                 device=found["index"],
@@ -201,7 +201,7 @@ class _Stream:
                 dtype="int16",
                 blocksize=rate * _BLOCK_MS // 1000,
                 latency=_LATENCY_S,
-                callback=stream._on_playback,
+                callback=stream._fill_output,
                 finished_callback=stream._on_finished,
             )
             start_stream(library, stream._opened)
@@ -215,7 +215,7 @@ class _Stream:
         """Close the device. May block."""
         close_stream(self._opened)
 
-    def _on_playback(self, out: Any, frames: int, clock: Any, _status: Any) -> None:
+    def _fill_output(self, out: Any, frames: int, clock: Any, _status: Any) -> None:
         """PortAudio's callback: fills `out`. It must neither raise, which ends the stream, nor wait."""
         now = time.monotonic()
         self._taken_at = now
@@ -235,7 +235,7 @@ class _Stream:
         self._ended = True
 
 
-def _choose_format(library: Any, found: Any) -> tuple[int, int]:
+def _choose_rate_and_channels(library: Any, found: Any) -> tuple[int, int]:
     """Rate and channel count: 16 kHz mono where supported, else the device's defaults."""
     own = int(found["default_samplerate"])
     most = int(found["max_output_channels"])
@@ -260,7 +260,7 @@ logs."""
 
 _BLINK_EVERY_S = 60.0  # Where a plug has a loose contact, the microphone is not closed for each of its changes.
 
-AGAIN_S = 10.0  # Retry interval of a rescan that was refused during speech or noise.
+_AGAIN_S = 10.0  # Retry interval of a rescan that was refused during speech or noise.
 
 
 class ReopenSchedule:
@@ -275,12 +275,12 @@ class ReopenSchedule:
         self._new = frozenset[str]()
         """Outputs that have appeared since that scan."""
 
-    def is_attempt_due(self, outputs: frozenset[str], now: float) -> bool:
-        """Whether to try to open the speaker now."""
+    def note_outputs_and_check_due(self, outputs: frozenset[str], now: float) -> bool:
+        """Note the outputs that exist; whether to try to open the speaker now, which counts as tried."""
         if outputs != self._there:
             self._new = (self._new | outputs - self._there) & outputs
             self._there, self._changed = outputs, now
-        pause_s = AGAIN_S if self.is_rescan_due(now) else ANYHOW_S
+        pause_s = _AGAIN_S if self.is_rescan_due(now) else ANYHOW_S
         if now - self._changed <= SETTLES_S or now - self._tried >= pause_s:
             self._tried = now
             return True
@@ -291,5 +291,5 @@ class ReopenSchedule:
         return bool(self._new) and now - self._blinked >= _BLINK_EVERY_S
 
     def note_rescan(self, now: float) -> None:
-        """PortAudio has scanned the outputs again."""
+        """Note that PortAudio has scanned the outputs again."""
         self._blinked, self._new = now, frozenset()

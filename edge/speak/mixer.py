@@ -156,10 +156,10 @@ class Mixer:
         self._earcons.append((self._next_number(), sound))
         return self._numbers
 
-    def say(self, rank: Rank) -> Phrase:
+    def queue_phrase(self, rank: Rank) -> Phrase:
         """Queue a phrase before those of lower rank; its sound is passed to `add`.
 
-        A PRIORITY phrase stops the current one, unless that is one too.
+        A PRIORITY phrase drops all of lower rank. Beyond `MOST_WAITING` the oldest of the lowest rank is dropped.
         """
         phrase = Phrase(rank, self._next_number())
         if rank is Rank.PRIORITY:
@@ -185,7 +185,7 @@ class Mixer:
             self._dequeue(phrase)
 
     def stop_speaking(self) -> bool:
-        """Stop and drop all but priority phrases; whether anything was cut off."""
+        """Drop all but priority phrases, current and queued; whether there were any."""
         cut = [phrase for phrase in self._phrases if phrase.rank is not Rank.PRIORITY]
         for phrase in cut:
             if phrase.began and phrase.waiting:

@@ -74,7 +74,7 @@ class ClauseCache:
         return sound
 
     async def synthesise(self, clause: str, pace: float) -> Samples:
-        """The sound of a clause, from the cache or a voice. Raises Unavailable or Misconfigured without one."""
+        """The sound of a clause, which is cached. Raises Unavailable or Misconfigured without a voice."""
         if (ready := self.cached(clause, pace)) is not None:
             return ready
         try:
@@ -83,14 +83,14 @@ class ClauseCache:
             if self._stand_in is None:
                 raise
             self._log_once(str(fault))
-            return shape_clause(
+            return trim_level_and_append_pause(
                 await self._collect_pcm(self._stand_in(pace), clause), clause
             )  # not kept: the voice may come back
         self._silent = None
-        return self._remember((clause, pace), shape_clause(said, clause))
+        return self._cache_sound((clause, pace), trim_level_and_append_pause(said, clause))
 
-    async def prepare(self, clauses: Iterable[str], pace: float) -> None:
-        """Cache clauses in advance. Failures are ignored: the clause is made when it is needed."""
+    async def cache_in_advance(self, clauses: Iterable[str], pace: float) -> None:
+        """Cache clauses in advance, up to the first that fails, which is logged: the rest are made when needed."""
         for clause in clauses:
             try:
                 await self.synthesise(clause, pace)
@@ -107,7 +107,7 @@ class ClauseCache:
             _logger.warning("speak: %s", fault)
         self._silent = fault
 
-    def _remember(self, key: tuple[str, float], sound: Samples) -> Samples:
+    def _cache_sound(self, key: tuple[str, float], sound: Samples) -> Samples:
         self._remembered[key] = sound
         self._bytes += sound.nbytes
         while self._bytes > self._most_bytes and len(self._remembered) > 1:
@@ -116,7 +116,7 @@ class ClauseCache:
         return sound
 
 
-def shape_clause(pcm: bytes, clause: str) -> Samples:
+def trim_level_and_append_pause(pcm: bytes, clause: str) -> Samples:
     """Trim a voice's sound to the words, normalise its loudness, and append the clause's pause."""
     samples = np.frombuffer(pcm[: len(pcm) // SAMPLE_BYTES * SAMPLE_BYTES], dtype="<i2").astype(np.float64)
     loudest = np.abs(samples).max(initial=0)
@@ -161,7 +161,7 @@ class Speaker:
         self._told_silent = False
         self._unprepared = asyncio.Event()
 
-    def order(self, order: Say | Sound | Hush | Adjust) -> None:
+    def carry_out(self, order: Say | Sound | Hush | Adjust) -> None:
         """Play an earcon, queue a phrase, stop speaking, or change volume or pace. Returns at once."""
         match order:
             case Sound(which):
@@ -183,15 +183,15 @@ class Speaker:
         self._news.append((say, sound))
 
     async def run(self) -> None:
-        """Synthesise queued phrases until cancelled."""
+        """Synthesise queued phrases, and speak news in quiet moments, until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._prepare_sounds())
-            group.create_task(self._speak_news())
+            group.create_task(self._cache_earcons_and_constant_clauses())
+            group.create_task(self._speak_news_when_quiet())
             while True:
                 await self._synthesise(*await self._orders.get())
 
     def _queue_phrase(self, say: Say, rank: Rank) -> None:
-        if self._phrases is None or (phrase := self._loudspeaker.say(rank)) is None:
+        if self._phrases is None or (phrase := self._loudspeaker.queue_phrase(rank)) is None:
             return
         clauses = self._phrasing.clauses(say)
         while clauses and (ready := self._phrases.cached(clauses[0], self._pace)) is not None:
@@ -224,20 +224,20 @@ class Speaker:
         elif what in _FASTER:
             self._pace = min(max(self._pace * _PACE_STEP ** _FASTER[what], SLOWEST), FASTEST)
 
-    async def _prepare_sounds(self) -> None:
+    async def _cache_earcons_and_constant_clauses(self) -> None:
         for which in Earcon if self._phrases is not None else ():
             earcon(which)
         while True:
             self._unprepared.clear()
             if self._phrases is not None:
-                await self._phrases.prepare(self._phrasing.constant_clauses(), self._pace)
+                await self._phrases.cache_in_advance(self._phrasing.constant_clauses(), self._pace)
             await self._unprepared.wait()
 
-    async def _speak_news(self) -> None:
+    async def _speak_news_when_quiet(self) -> None:
         while True:
             await asyncio.sleep(QUIET_LOOK_S)
             if self._news and self._loudspeaker.is_open and self._loudspeaker.quiet:
                 say, sound = self._news.popleft()
                 if sound is not None:
-                    self.order(sound)
+                    self.carry_out(sound)
                 self._queue_phrase(say, Rank.NEWS)

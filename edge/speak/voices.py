@@ -62,7 +62,10 @@ class EspeakVoice(Voice):
         self._library = _load_library()
 
     async def say(self, text: str, language: str, within_s: float) -> AsyncIterator[bytes]:
-        """The text as one piece of sound. Raises Misconfigured for a language that espeak-ng does not speak."""
+        """The text as one piece of PCM at 16 kHz; none if it has no word.
+
+        Raises Misconfigured for a language that espeak-ng does not speak, Unavailable after `within_s` seconds.
+        """
         code = language.replace("_", "-").split("-")[0].lower()
         if code not in LANGUAGES:
             known = ", ".join(LANGUAGES)
@@ -94,7 +97,7 @@ class _Library:
     def speak(self, text: str, voice: str, words_per_minute: int) -> bytes:
         """Synthesise the text as PCM at 16 kHz; empty for a text without a word."""
         pieces: list[bytes] = []
-        taken = _Callback(_make_collector(pieces))
+        taken = _Callback(_make_appending_callback(pieces))
         with self._turn:
             self._espeak.espeak_SetSynthCallback(taken)
             self._call("espeak_SetVoiceByName", voice.encode())
@@ -112,7 +115,7 @@ class _Library:
         return bytes(soxr.resample(samples, self._rate, SAMPLE_RATE).tobytes()) if len(samples) else b""
 
 
-def _make_collector(pieces: list[bytes]) -> Callable[..., int]:
+def _make_appending_callback(pieces: list[bytes]) -> Callable[..., int]:
     def on_samples(samples: Any, count: int, _events: int | None) -> int:
         if samples and count > 0:
             pieces.append(ctypes.string_at(samples, count * ctypes.sizeof(ctypes.c_short)))
@@ -163,7 +166,7 @@ class Connection(Protocol):
         ...
 
 
-def pcm_pieces(reply: _Reply, service: str, rate: int) -> Iterator[bytes]:
+def _split_reply_into_pcm(reply: _Reply, service: str, rate: int) -> Iterator[bytes]:
     """Split a reply of raw PCM at `rate` into pieces of PCM at 16 kHz.
 
     Raises Unavailable for any other content, which would be loud noise.
@@ -207,10 +210,10 @@ class _CloudVoice(Voice):
         self._rate = rate
 
     async def say(self, text: str, language: str, within_s: float) -> AsyncIterator[bytes]:
-        """The text as sound, in pieces."""
+        """The text as PCM at 16 kHz, in pieces of up to 100 ms. Raises Unavailable without an answer in time."""
         path, sent = self._ask(text, language)
         reply = await self._connection.post(path, within_s=within_s, about=self._about, **sent)
-        for piece in pcm_pieces(reply, self.name, self._rate):
+        for piece in _split_reply_into_pcm(reply, self.name, self._rate):
             yield piece
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import cache
 from itertools import chain, repeat
 from types import MappingProxyType
+from typing import NamedTuple
 
 from dockvoice_protocol.forms.model import Form, FormField
 from dockvoice_protocol.forms.pattern import SEPARATORS
@@ -70,7 +71,7 @@ class Readback:
         self.language = self._language.code
         self._ending, self._letter = (str(load_table(self.language, "prompts")[name]) for name in ("ending", "letter"))
 
-    def entry(
+    def entry_clauses(
         self,
         fields: Mapping[str, FieldValue],
         terms: Terms = _PLAIN,
@@ -105,15 +106,11 @@ class Readback:
     def _shortened_end(self, value: str) -> str:
         return self._ending.format(end=self.spelt(value[-FEWEST_TOLD:]))
 
-    def field(self, name: str, value: FieldValue) -> Clauses:
-        """One field: `("pallet", "7 4 2")`, `("15 units,", "1 5")`. Before a spelt value its label stands alone."""
-        return self._field_clauses(self._form[name], {name: value}, _PLAIN)
-
     def _field_clauses(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms) -> Clauses:
-        """One field's clauses; another field of `fields` may be its unit."""
+        """One field's clauses, `("pallet", "7 4 2")`, `("15 units,", "1 5")`; `fields` may have its unit."""
         plain, again = (
             self._value_clauses(field, fields, terms),
-            _alternative_wording(field, fields[field.name], self._language),
+            _digits_if_easily_misheard(field, fields[field.name], self._language),
         )
         return plain if again is None else (*plain[:-1], f"{plain[-1]},", again)
 
@@ -139,10 +136,10 @@ class Readback:
         return self._text(self._form[name], {**known, name: value}, replace(terms, ends=frozenset()))
 
     def _text(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms = _PLAIN) -> str:
-        again = _alternative_wording(field, fields[field.name], self._language)
+        again = _digits_if_easily_misheard(field, fields[field.name], self._language)
         return ", ".join(filter(None, (self._value_text(field, fields, terms), again)))
 
-    def line(self, fields: Mapping[str, FieldValue], *, twice: bool = True) -> str:
+    def entry_line(self, fields: Mapping[str, FieldValue], *, twice: bool = True) -> str:
         """The entry as a line of text; `twice`: values that are easily misheard are given in two ways."""
         return ", ".join(
             self._text(field, fields) if twice else self._value_text(field, fields)
@@ -150,7 +147,7 @@ class Readback:
             if self._form.is_read_back_alone(field, fields)
         )
 
-    def question(self, name: str, known: Mapping[str, FieldValue] = _NOTHING) -> str:
+    def field_question(self, name: str, known: Mapping[str, FieldValue] = _NOTHING) -> str:
         """The question for one field: the form's own, or its label.
 
         A field of `known` may change it: after damaged goods it asks for the good ones.
@@ -293,7 +290,7 @@ def _unit_for_count(units: tuple[str, ...], value: FieldValue) -> str:
     return next((unit for unit in shorter if len(unit) > ABBREVIATED), units[0])
 
 
-def _alternative_wording(field: FormField, value: FieldValue, language: Language) -> str | None:
+def _digits_if_easily_misheard(field: FormField, value: FieldValue, language: Language) -> str | None:
     """The number digit by digit where it is easily misheard, such as 15 and 50; else None.
 
     None for temperatures, which are confirmed where they are unusual.
@@ -347,6 +344,13 @@ _LONGEST_SLOT = 200
 """Characters of a text from outside, such as an inventory's reason, that are spoken: some twelve seconds."""
 
 
+class _Part(NamedTuple):
+    """A text of a prompt, or what fills one of its slots."""
+
+    text: str
+    begins_clause: bool = False
+
+
 class Phrasing:
     """Words orders to speak as clauses, for the active form and in one language."""
 
@@ -377,7 +381,7 @@ class Phrasing:
         }
         labels = set(self.readback.standalone_labels())
         questions = {
-            self.readback.question(one.name, dict.fromkeys(said, 1))
+            self.readback.field_question(one.name, dict.fromkeys(said, 1))
             for one in self._form.fields
             for said in ((), one.ask_beside)
         }
@@ -389,20 +393,20 @@ class Phrasing:
             return self.readback
         return Readback(self._forms[say.form], self.readback.language)
 
-    def _split_parts(self, say: Say) -> Iterator[tuple[str, bool]]:
-        """The prompt's texts and slots in order, each with whether a clause begins with it."""
+    def _split_parts(self, say: Say) -> Iterator[_Part]:
+        """The prompt's texts and filled slots in order."""
         readback = self._readback_of(say)
         if say.prompt is Prompt.CONFIRM_ELSEWHERE and not say.beside:  # the list may have been withdrawn meanwhile
             say = replace(say, prompt=Prompt.CONFIRM_NOT_EXPECTED)
         for number, part in enumerate(_SLOT.split(self._texts[say.prompt])):
             if number % 2 == 0:
-                yield part, False
+                yield _Part(part)
             elif part in _SEPARATE:
                 fields = say.beside if part == "beside" else self._fields_to_tell(say)
-                for clause in readback.entry(fields, say.terms, say.known, brief=say.prompt in _BRIEF):
-                    yield clause, True
+                for clause in readback.entry_clauses(fields, say.terms, say.known, brief=say.prompt in _BRIEF):
+                    yield _Part(clause, begins_clause=True)
             else:
-                yield self._slot_text(part, say), False
+                yield _Part(self._slot_text(part, say))
 
     def _fields_to_tell(self, say: Say) -> Mapping[str, FieldValue]:
         """The order's fields; a question about an exception, such as "wet", also has the identifier."""
@@ -422,9 +426,9 @@ class Phrasing:
         """A slot's text: from the form, the candidates or the words for codes; else the order's own."""
         match name:
             case "example":
-                return self.readback.line(dict(_example_fields(self._form)), twice=False)
+                return self.readback.entry_line(dict(_example_fields(self._form)), twice=False)
             case "odd" | "wrong" | "question" | "listed" if name not in say.slots:
-                return self._field_slot(name, say)
+                return self._fill_slot_about_field(name, say)
             case "first" | "second" if say.asked is not None and len(say.candidates) > (at := _ORDER[name]):
                 value, other = say.candidates[at], say.candidates[1 - at]
                 return self.readback.text(
@@ -441,14 +445,14 @@ class Phrasing:
                 told = say.slots.get(name)
                 return told if told is None or name != "day" else say_day(told, language_named(self.readback.language))
 
-    def _field_slot(self, name: str, say: Say) -> str | None:
+    def _fill_slot_about_field(self, name: str, say: Say) -> str | None:
         """A slot about a single field: `odd`, `wrong`, `question` or `listed`; else None."""
         reader, told = self._readback_of(say), next(iter(say.fields.items()), None)
         match name:
             case "odd" | "wrong" if told is not None:
                 return reader.describe_unusual(*told) if name == "odd" else reader.describe_impossible(*told)
             case "question" if say.asked is not None:
-                return reader.question(say.asked, say.known)
+                return reader.field_question(say.asked, say.known)
             case "listed" if say.asked is not None:
                 return reader.list_values(say.asked, say.candidates)
             case _:
@@ -479,7 +483,7 @@ def _code_words(code: str, names: Mapping[str, str]) -> str:
     return names[name].format(detail=detail) if name in names else code.replace("_", " ")
 
 
-def _join_clauses(parts: Iterator[tuple[str, bool]]) -> Iterator[str]:
+def _join_clauses(parts: Iterator[_Part]) -> Iterator[str]:
     """Join texts, and split them into clauses: at each flagged text, and after commas and stops."""
     open_clause = ""
     for text, begins in parts:

@@ -90,8 +90,8 @@ async def _reply(
     replies: Replies,
 ) -> None:
     ordered = time.monotonic()
-    speaker.order(Sound(Earcon.STORED))
-    speaker.order(Say(Prompt.READBACK, entry))
+    speaker.carry_out(Sound(Earcon.STORED))
+    speaker.carry_out(Say(Prompt.READBACK, entry))
     await loudspeaker.wait_until_quiet()
     await asyncio.sleep(PAUSE_S)
     heard = listening.samples[listening.at(ordered) :].astype(np.int32)

@@ -70,8 +70,8 @@ async def main():
             if (entry := json.loads(line)) == "open?":
                 say(open=loudspeaker.is_open)
                 continue
-            speaker.order(Sound(Earcon.STORED))
-            speaker.order(Say(Prompt.LAST_ENTRY, entry))  # with the label, which the recogniser goes by
+            speaker.carry_out(Sound(Earcon.STORED))
+            speaker.carry_out(Say(Prompt.LAST_ENTRY, entry))  # with the label, which the recogniser goes by
             await loudspeaker.wait_until_quiet()
             say(told=True)
         for task in tasks:

@@ -28,7 +28,7 @@ from dockvoice_protocol.records import (
 from edge.agent.dialogue_steps import Stepped
 from edge.agent.review import DeviceIdentity, Person, accept, parse_assignments
 from edge.agree.decide import Rules
-from edge.agree.dialogue.events import (
+from edge.agree.dialogue.interface import (
     Contradicted,
     Hardware,
     Link,

@@ -18,7 +18,7 @@ from dockvoice_protocol.forms.spoken.in_words import cardinal, spelt
 from dockvoice_protocol.forms.spoken.language import ENGLISH
 from dockvoice_protocol.records import FieldValue, Word
 from edge.agree.decide import Rules
-from edge.agree.dialogue.events import Committed, Deadline, Happening, Started, UtteranceHeard
+from edge.agree.dialogue.interface import Committed, Deadline, Happening, Started, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
 from edge.records import Commit, LastEntry
 from edge.understand.proposal import propose_reading

@@ -17,7 +17,7 @@ from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.forms.scanned import read_scan
 from dockvoice_protocol.records import Act, Operator, Receipt, ReceiptOutcome, Word
 from edge.agree.decide import Rules
-from edge.agree.dialogue.events import (
+from edge.agree.dialogue.interface import (
     Committed,
     Deadline,
     Happening,
@@ -26,15 +26,17 @@ from edge.agree.dialogue.events import (
     Link,
     OfficeDecided,
     OfficeDecision,
+    Order,
     RosterChanged,
     ShiftBegan,
     SpeechBegan,
     Started,
+    StartTimer,
+    StopTimer,
     UtteranceHeard,
     classify_event,
 )
 from edge.agree.dialogue.machine import Dialogue
-from edge.agree.dialogue.orders import Order, StartTimer, StopTimer
 from edge.agree.dialogue.session import DialogueSettings
 from edge.agree.dialogue.table import AGREEING, QUESTIONS, Event, State, list_following_states
 from edge.records import Closing, Commit, Drop, LastEntry, Note, Park
@@ -136,7 +138,7 @@ class Walk:
     def take(self, happening: Happening) -> None:
         if isinstance(happening, UtteranceHeard):
             self.heard.add(happening.utterance_id)
-            happening = happening.judged(self.rules)
+            happening = happening.with_verdict(self.rules)
         before, event = self.dialogue.state, classify_event(happening, self.rules)
         waits = self.dialogue._session.queued_draft is not None
         orders = self.dialogue.handle(happening)

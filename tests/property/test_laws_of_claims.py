@@ -19,11 +19,10 @@ from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.claims import GIVES_UP
-from edge.agree.dialogue.events import Committed, Deadline, Happening, UtteranceHeard
+from edge.agree.dialogue.interface import Committed, Deadline, Happening, LawAlarm, Order, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
-from edge.agree.dialogue.orders import LawAlarm, Order
 from edge.agree.dialogue.table import AGREEING, State
-from edge.agree.readings import values_in
+from edge.agree.readings import possible_values
 from edge.records import Closing, Commit, Draft, Drop, LastEntry, Note, Park
 from edge.records.speech import Earcon, Say, Sound
 from tests.reading.conversing import heard
@@ -257,7 +256,7 @@ def nothing_went_under(seen: Outside) -> None:
         reading = spoken.reading
         if name in ended or reading.act not in {Act.RECORD, Act.AMEND} or spoken.is_indistinct(world.rules):
             continue
-        names = {one: values_in(reading.fields[one]) for one in world.identifies if one in reading.fields}
+        names = {one: possible_values(reading.fields[one]) for one in world.identifies if one in reading.fields}
         if not any(names.values()) or reading.fields.keys() <= {*world.rules.form.said_once}:
             continue
         assert any(_has(one, names) for one in known), f"{line} went under"
@@ -265,7 +264,7 @@ def nothing_went_under(seen: Outside) -> None:
 
 def _has(reading: Reading, names: Mapping[str, tuple[FieldValue, ...]]) -> bool:
     """Whether a reading has all the names that were said, as far as they were understood."""
-    return all({*values_in(reading.fields.get(name))} & {*values} for name, values in names.items() if values)
+    return all({*possible_values(reading.fields.get(name))} & {*values} for name, values in names.items() if values)
 
 
 def each_record_has_what_was_said_of_it(seen: Outside) -> None:
@@ -279,9 +278,9 @@ def each_record_has_what_was_said_of_it(seen: Outside) -> None:
         fields = commit.verdict.fields
         for name in fields.keys() - {*world.identifies}:
             things = [
-                values_in(spoken.reading.fields.get(first))  # none: of what is at hand, or of nobody knows what
+                possible_values(spoken.reading.fields.get(first))  # none: of what is at hand, or of nobody knows what
                 for _, spoken in seen.said.values()
-                if fields[name] in values_in(spoken.reading.fields.get(name))
+                if fields[name] in possible_values(spoken.reading.fields.get(name))
             ]
             assert () in things or any(fields[first] in one for one in things), f"{fields}: {name} was said of {things}"
 

@@ -14,7 +14,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.records import Act, Receipt, ReceiptOutcome, Word
 from edge.agree.decide import Rules
-from edge.agree.dialogue.events import Committed, Deadline, Happening, InventoryAnswered, Started, UtteranceHeard
+from edge.agree.dialogue.interface import Committed, Deadline, Happening, InventoryAnswered, Started, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.table import State
 from edge.records import Commit, Draft, LastEntry

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dockvoice_protocol.records import Transcript
 from edge.agree.decide import Rules
-from edge.agree.dialogue.events import UtteranceHeard
+from edge.agree.dialogue.interface import UtteranceHeard
 from edge.understand.stt.transcript_reader import TranscriptReader
 
 SURE = 0.94

@@ -54,7 +54,7 @@ class Leaking(Source):
             said = np.zeros(0) if operator is None else operator
             while number < max(begins + FRAME, speaks + len(said)) or not self.playing.quiet:
                 if number == begins:
-                    phrase = self.playing.say(Rank.REPLY)
+                    phrase = self.playing.queue_phrase(Rank.REPLY)
                     self.playing.add(phrase, device)
                     self.playing.end(phrase)
                 out = self.playing.render(FRAME)

@@ -22,9 +22,8 @@ from edge.agree.dialogue.claims import (
     relate_claims,
     sounds_like,
 )
-from edge.agree.dialogue.events import UtteranceHeard
+from edge.agree.dialogue.interface import Law, LawAlarm, Order, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
-from edge.agree.dialogue.orders import Law, LawAlarm, Order
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State, Step
 from edge.agree.readings import find_differing_identifiers
@@ -228,7 +227,7 @@ def test_a_step_that_loses_a_claim_parks_it_and_raises_the_alarm_with_the_step(
     monkeypatch: pytest.MonkeyPatch, rules: Rules
 ) -> None:
     def forgets(session: DialogueSession, _: UtteranceHeard) -> list[Order]:
-        session.close()
+        session.close_draft()
         return []
 
     for step in (Step.CORRECT, Step.NEXT, Step.DOUBT, Step.COMMIT, Step.WHAT_IS_WRONG):

@@ -21,7 +21,7 @@ from edge.agent.dialogue_driver import Audible
 from edge.agent.review_decisions import Decisions, Late, carry_out_signed, run_signed_decisions
 from edge.agent.review_delivery import DecisionInbox
 from edge.agree.decide import Rules
-from edge.agree.dialogue.events import OfficeDecided, OfficeDecision
+from edge.agree.dialogue.interface import OfficeDecided, OfficeDecision
 from edge.agree.dialogue.review import render_declined
 from edge.config import Settings
 from edge.keep.journal import Journal

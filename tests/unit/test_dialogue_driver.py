@@ -20,11 +20,11 @@ from edge.agent.ear import Ear
 from edge.agent.events import Decided, DictationEvent
 from edge.agent.parts import hear_all
 from edge.agent.review_decisions import Done, Resolution, carry_out, with_pending_notice
-from edge.agree.cut_numbers import BREATH_S
 from edge.agree.decide import Circumstances, Rules, decide
-from edge.agree.dialogue.events import Deadline, Happening, Hardware, InventoryAnswered, Link, UtteranceHeard
+from edge.agree.dialogue.interface import Deadline, Happening, Hardware, InventoryAnswered, Link, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.session import REACTION_S, DialogueSettings
+from edge.agree.unclear_numbers import BREATH_S
 from edge.config import Endpoint, Settings
 from edge.deliver.device_events import entry_event
 from edge.keep.journal import Journal

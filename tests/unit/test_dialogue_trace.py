@@ -6,7 +6,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Word
 from edge.agree.decide import Rules
-from edge.agree.dialogue.events import Committed, Deadline, Hardware, SpeechBegan, UtteranceHeard
+from edge.agree.dialogue.interface import Committed, Deadline, Hardware, SpeechBegan, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue, StepTrace
 from edge.agree.dialogue.table import Event, State, Step
 from edge.records import Commit, LastEntry

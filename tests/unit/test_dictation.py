@@ -21,7 +21,7 @@ from edge.agent.events import AlreadyKept, CaptureResumed, CaptureStopped, Decid
 from edge.agent.parts import hear_all
 from edge.agree.decide import Rules
 from edge.agree.dialogue.drafting import UNANSWERED
-from edge.agree.dialogue.events import UtteranceHeard
+from edge.agree.dialogue.interface import UtteranceHeard
 from edge.config import Endpoint
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread

@@ -23,7 +23,7 @@ from dockvoice_protocol.records import (
     Word,
 )
 from edge.agree.decide import Circumstances, Rules, decide
-from edge.agree.dialogue.events import Deadline, Happening, Started, UtteranceHeard
+from edge.agree.dialogue.interface import Deadline, Happening, Started, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.questions import next_question
 from edge.agree.dialogue.session import InReview

@@ -159,14 +159,14 @@ READ_BACK = {
 
 @pytest.mark.parametrize(("language", "line"), READ_BACK.items())
 def test_an_entry_is_read_back_in_words_that_are_not_mistaken(language: str, line: str, form: Form) -> None:
-    assert Readback(form, language).line(ENTRY) == line
+    assert Readback(form, language).entry_line(ENTRY) == line
 
 
 def test_one_of_a_unit_is_one_and_an_unknown_unit_is_not_made_up(form: Form) -> None:
     told = Readback(form)
-    assert told.line({"quantity": 1, "uom": "CS"}) == "1 case"
-    assert told.line({"quantity": 4}) == "quantity 4"
-    assert told.line({"uom": "BX"}) == "boxes"
+    assert told.entry_line({"quantity": 1, "uom": "CS"}) == "1 case"
+    assert told.entry_line({"quantity": 4}) == "quantity 4"
+    assert told.entry_line({"uom": "BX"}) == "boxes"
     assert told.text("quantity", 12) == "quantity 12"
     assert form.readback({"quantity": 1, "uom": "BX"}) == "1 box"
     assert form.readback({"quantity": 4}) == "4"
@@ -191,8 +191,8 @@ def test_yes_and_no_without_words_of_their_own_are_said_with_the_label(schema: d
     path = tmp_path / "cycle-count.schema.json"
     path.write_text(json.dumps(schema), encoding="utf-8")
     form = load_form(path)
-    assert Readback(form).line({"sealed": False}) == "sealed no"
-    assert Readback(form, "de").line({"sealed": True}) == "Plombe ja"
+    assert Readback(form).entry_line({"sealed": False}) == "sealed no"
+    assert Readback(form, "de").entry_line({"sealed": True}) == "Plombe ja"
 
 
 @each_of("name", ["cycle-count", "coffee"])

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from dockvoice_protocol.records import Receipt, ReceiptOutcome, Word
 from edge.agree.decide import Circumstances, Rules
-from edge.agree.dialogue.events import InventoryAnswered, UtteranceHeard, classify_event
+from edge.agree.dialogue.interface import InventoryAnswered, UtteranceHeard, classify_event
 from edge.agree.dialogue.table import Event
 from edge.records import Acoustics, Closing
 from edge.understand.proposal import propose_reading
@@ -18,7 +18,7 @@ def event(
 ) -> Event:
     words = [Word(said, at * 0.4, at * 0.4 + 0.38, sure) for at, said in enumerate(text.split())]
     reading, known = propose_reading("test", words, rules.form, rules.catalogue), Circumstances(acoustics)
-    return classify_event(UtteranceHeard("u", reading, closing, known).judged(rules), rules)
+    return classify_event(UtteranceHeard("u", reading, closing, known).with_verdict(rules), rules)
 
 
 def test_more_digits_than_anybody_can_say_count_for_nothing_in_a_correction_too(rules: Rules) -> None:

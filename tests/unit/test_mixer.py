@@ -16,7 +16,7 @@ def tone(loudness: int, ms: int) -> NDArray[np.int16]:
 
 
 def said(playing: Mixer, loudness: int, ms: int, rank: Rank = Rank.REPLY) -> int:
-    phrase = playing.say(rank)
+    phrase = playing.queue_phrase(rank)
     playing.add(phrase, tone(loudness, ms))
     playing.end(phrase)
     return phrase.number
@@ -39,7 +39,7 @@ def runs(sound: NDArray[np.int16]) -> list[tuple[int, int]]:
 
 def test_a_phrase_whose_voice_failed_holds_up_nothing() -> None:
     playing = Mixer()
-    failed = playing.say(Rank.REPLY)
+    failed = playing.queue_phrase(Rank.REPLY)
     said(playing, 200, 20)
     assert runs(played(playing, 20)) == [(0, 20)]
     playing.end(failed)

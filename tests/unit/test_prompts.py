@@ -13,7 +13,7 @@ from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import FieldValue, Word
 from edge.agree.decide import Rules
-from edge.agree.dialogue.events import Started
+from edge.agree.dialogue.interface import Started
 from edge.agree.dialogue.machine import Dialogue
 from edge.records import RecentEntries, StandingEntry
 from edge.records.speech import Prompt, Say

@@ -104,7 +104,7 @@ def test_every_slot_of_every_prompt_is_filled(language: str) -> None:
 def test_what_is_read_back_says_the_entry_it_was_made_from(form: Form, language: str) -> None:
     readback = Readback(form, language)
     for entry in some(entries(form, 60), language):
-        line = readback.line(entry, twice=False)
+        line = readback.entry_line(entry, twice=False)
         heard = {
             name: (said.value, said.rivals) for name, said in read_transcript(line, form, CATALOGUE, language).items()
         }
@@ -114,7 +114,7 @@ def test_what_is_read_back_says_the_entry_it_was_made_from(form: Form, language:
         else:  # In a transcript the breath of a separator, "menos" and "no" may mean more than one thing: asked about.
             sure = {one: (value, rivals) for one, (value, rivals) in heard.items() if value is not None and not rivals}
             assert sure.items() <= told.items(), line
-        twice = readback.line(entry)
+        twice = readback.entry_line(entry)
         for name, said in read_transcript(twice, form, CATALOGUE, language).items():
             assert said.value in {entry[name], None}, twice
 
@@ -147,7 +147,7 @@ def test_a_field_is_read_back_so_that_it_is_not_misheard(
     def plain(text: str) -> str:
         return text.translate(str.maketrans("éè", "ee"))
 
-    assert tuple(map(plain, Readback(MOVE, language).field(name, given))) == tuple(map(plain, clauses))
+    assert tuple(map(plain, Readback(MOVE, language).entry_clauses({name: given}))) == tuple(map(plain, clauses))
 
 
 @each_of("language", LANGUAGES)
@@ -274,8 +274,8 @@ def test_counts_are_offered_in_their_unit_and_good_ones_asked_for_beside_damaged
 )
 def test_letters_are_spelled_in_one_way_and_no_dock_is_a_town(language: str, told: tuple[str, str, str]) -> None:
     move, notice = Readback(MOVE, language), Readback(NOTICE, language)
-    docks = [" ".join(move.field("dock", letter)) for letter in "AB"]
-    assert (*docks, notice.field("trailer", "MSCU663")[-1].removesuffix(" 6 6 3")) == told
+    docks = [" ".join(move.entry_clauses({"dock": letter})) for letter in "AB"]
+    assert (*docks, notice.entry_clauses({"trailer": "MSCU663"})[-1].removesuffix(" 6 6 3")) == told
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)

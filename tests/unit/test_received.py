@@ -7,8 +7,9 @@ from pathlib import Path
 
 from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.records import ExpectedLine, ExpectedList, FieldValue, PlaceKind, ReceivingPlace
-from edge.agree.expectations import NOTHING_EXPECTED, Expectations
-from edge.agree.received import (
+from edge.agree.expectations import (
+    NOTHING_EXPECTED,
+    Expectations,
     Sums,
     entries_at_place,
     find_by_last_digits,

@@ -6,7 +6,7 @@ NOTHING, CARD = frozenset[str](), frozenset({"card"})
 
 
 def looked(lookout: ReopenSchedule, there: frozenset[str], *moments: float) -> list[bool]:
-    return [lookout.is_attempt_due(there, moment) for moment in moments]
+    return [lookout.note_outputs_and_check_due(there, moment) for moment in moments]
 
 
 def test_where_nothing_changes_it_is_tried_once_and_then_seldom() -> None:
@@ -19,7 +19,7 @@ def test_where_nothing_changes_it_is_tried_once_and_then_seldom() -> None:
 
 def test_what_has_just_appeared_is_tried_for_a_while_though_it_refuses_at_first() -> None:
     lookout = ReopenSchedule(NOTHING)
-    lookout.is_attempt_due(NOTHING, 0)
+    lookout.note_outputs_and_check_due(NOTHING, 0)
     assert looked(lookout, CARD, 100, 101, 100 + SETTLES_S) == [True] * 3
     lookout.note_rescan(101)
     assert looked(lookout, CARD, 100 + SETTLES_S + 1) == [False]
@@ -27,10 +27,10 @@ def test_what_has_just_appeared_is_tried_for_a_while_though_it_refuses_at_first(
 
 def test_for_what_vanishes_the_microphone_does_not_blink_so_that_it_can_for_what_appears() -> None:
     lookout = ReopenSchedule(CARD)
-    lookout.is_attempt_due(NOTHING, 100)
+    lookout.note_outputs_and_check_due(NOTHING, 100)
     assert not lookout.is_rescan_due(100)
-    lookout.is_attempt_due(CARD, 101)
-    lookout.is_attempt_due(NOTHING, 102)
+    lookout.note_outputs_and_check_due(CARD, 101)
+    lookout.note_outputs_and_check_due(NOTHING, 102)
     assert not lookout.is_rescan_due(102), "it was there in between, and nobody needs it any more"
-    lookout.is_attempt_due(frozenset({"another card"}), 103)
+    lookout.note_outputs_and_check_due(frozenset({"another card"}), 103)
     assert lookout.is_rescan_due(103)

@@ -13,7 +13,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Transcript, Word
 from edge.agree.decide import Rules, decide
-from edge.agree.dialogue.events import UtteranceHeard
+from edge.agree.dialogue.interface import UtteranceHeard
 from edge.agree.dialogue.questions import About, Question
 from edge.records import Closing, Commit, Draft, Note
 from edge.understand.proposal import propose_reading

@@ -31,7 +31,7 @@ from edge.agent.review import DeviceIdentity, Person, accept, parse_assignments
 from edge.agent.review_decisions import Done, Late, carry_out_signed, run_signed_decisions
 from edge.agent.review_delivery import make_renderer
 from edge.agree.decide import Rules
-from edge.agree.dialogue.events import OfficeDecided, OfficeDecision
+from edge.agree.dialogue.interface import OfficeDecided, OfficeDecision
 from edge.cli.queue import commands
 from edge.config import Settings
 from edge.keep.journal import Journal

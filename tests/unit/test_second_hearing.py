@@ -14,7 +14,7 @@ from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.records import Word
 from edge.agent.second_hearing import MOST_FAILURES, SecondHearing
 from edge.agree.decide import Rules
-from edge.agree.dialogue.events import Contradicted
+from edge.agree.dialogue.interface import Contradicted
 from edge.agree.dialogue.table import State
 from edge.records import Closing, Draft, Segment, Utterance
 from edge.understand.local.witness_process import WitnessProcess

@@ -62,11 +62,11 @@ def test_where_the_voice_fails_the_earcon_is_still_heard_and_it_is_told_once(
 
     async def test(speaker: Speaker, card: Card) -> None:
         for _ in range(3):
-            speaker.order(Sound(Earcon.STORED))
-            speaker.order(Say(Prompt.READBACK, ENTRY))
+            speaker.carry_out(Sound(Earcon.STORED))
+            speaker.carry_out(Say(Prompt.READBACK, ENTRY))
             assert loud_blocks(card, 2) == 2
             await seen(lambda: loud_blocks(card, 50) == 0)
-        speaker.order(Say(Prompt.READBACK, ENTRY))
+        speaker.carry_out(Say(Prompt.READBACK, ENTRY))
 
     speaking(ScriptedVoice(fault), test)
     told = [record.getMessage() for record in caplog.records]
@@ -79,8 +79,8 @@ def test_the_first_clause_of_a_readback_is_heard_before_the_rest_is_made() -> No
 
     async def test(speaker: Speaker, card: Card) -> None:
         await prepared(voice)
-        speaker.order(Sound(Earcon.STORED))
-        speaker.order(Say(Prompt.READBACK_AMENDED, ENTRY))
+        speaker.carry_out(Sound(Earcon.STORED))
+        speaker.carry_out(Say(Prompt.READBACK_AMENDED, ENTRY))
         assert loud_blocks(card, 10) >= 9  # no task has run in between
         assert "7 4 2," not in voice.said
         await seen(lambda: "dock A." in voice.said)
@@ -94,7 +94,7 @@ def test_a_fixed_prompt_is_ready_as_a_whole() -> None:
     async def test(speaker: Speaker, card: Card) -> None:
         await seen(lambda: "Wrong check digits." in voice.said)
         made = len(voice.said)
-        speaker.order(Say(Prompt.REPEAT))
+        speaker.carry_out(Say(Prompt.REPEAT))
         assert loud_blocks(card, 10) == 10
         assert len(voice.said) == made
 
@@ -106,12 +106,12 @@ def test_barge_in_stops_what_is_said_and_what_was_to_follow_is_not_made() -> Non
 
     async def test(speaker: Speaker, card: Card) -> None:
         await prepared(voice)
-        speaker.order(Say(Prompt.READBACK, ENTRY))
-        speaker.order(Say(Prompt.READBACK, {"pallet_id": "999999"}))
+        speaker.carry_out(Say(Prompt.READBACK, ENTRY))
+        speaker.carry_out(Say(Prompt.READBACK, {"pallet_id": "999999"}))
         loud_blocks(card, 3)
-        speaker.order(Hush())
+        speaker.carry_out(Hush())
         assert loud_blocks(card, 20) <= 1  # the fade
-        speaker.order(Say(Prompt.READBACK, {"dock": "H"}))
+        speaker.carry_out(Say(Prompt.READBACK, {"dock": "H"}))
         await seen(lambda: "dock H." in voice.said)
         assert "12 units," not in voice.said
 
@@ -124,7 +124,7 @@ def test_news_waits_for_a_quiet_moment(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def test(speaker: Speaker, card: Card) -> None:
         await prepared(voice)
-        speaker.order(Say(Prompt.READBACK, ENTRY))
+        speaker.carry_out(Say(Prompt.READBACK, ENTRY))
         speaker.queue_news(Say(Prompt.REFUSED, ENTRY, {"reason": "not_on_site"}), Sound(Earcon.REFUSED))
         await seen(lambda: "dock A." in voice.said)
         assert "not on site." not in voice.said
@@ -136,11 +136,11 @@ def test_news_waits_for_a_quiet_moment(monkeypatch: pytest.MonkeyPatch) -> None:
 @each_of(("what", "limit"), [(Command.FASTER, FASTEST), (Command.SLOWER, SLOWEST)])
 def test_faster_and_slower_change_the_pace_within_bounds(what: Command, limit: float) -> None:
     async def test(speaker: Speaker, _: Card) -> None:
-        speaker.order(Adjust(what))
+        speaker.carry_out(Adjust(what))
         assert 0.8 < speaker._pace < 1.2
         assert speaker._pace != 1.0
         for _again in range(20):
-            speaker.order(Adjust(what))
+            speaker.carry_out(Adjust(what))
         assert speaker._pace == limit
 
     speaking(ScriptedVoice(), test)

@@ -17,7 +17,7 @@ from edge.agent.dictation import INTERRUPTED, Dictation
 from edge.agent.events import DictationEvent
 from edge.agent.typed_input import KEYBOARD, LONGEST_LINE_BYTES, read_typed, words_for_key
 from edge.agree.decide import Rules
-from edge.agree.dialogue.events import UtteranceHeard
+from edge.agree.dialogue.interface import UtteranceHeard
 from edge.agree.dialogue.table import Event
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread

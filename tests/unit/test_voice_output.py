@@ -11,7 +11,7 @@ from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.forms.loader import load_forms
 from edge.agent import voice_output
 from edge.agent.voice_output import VoiceOutput
-from edge.agree.dialogue.events import Hardware
+from edge.agree.dialogue.interface import Hardware
 from edge.audio.sound_server import PlaybackSink
 from edge.config import Speak
 from edge.records.speech import Prompt, Say, Sound
@@ -101,7 +101,7 @@ def test_a_card_that_is_new_to_portaudio_is_found_by_a_blink(monkeypatch: pytest
 
 def test_a_fault_that_comes_and_goes_is_put_into_words_once(monkeypatch: pytest.MonkeyPatch) -> None:
     ordered: list[object] = []
-    monkeypatch.setattr(Speaker, "order", lambda _, order: ordered.append(order))
+    monkeypatch.setattr(Speaker, "carry_out", lambda _, order: ordered.append(order))
     spoken = VoiceOutput(NOWHERE, MOVE, {})
     for _ in range(3):
         spoken.announce(Hardware("stuck"))
@@ -125,7 +125,7 @@ def test_without_a_voice_nobody_hears_a_question_and_it_is_not_asked_for_all_the
         """Prepares nothing, which would ask too."""
 
     monkeypatch.setattr(ClauseCache, "synthesise", mute)
-    monkeypatch.setattr(ClauseCache, "prepare", nothing)
+    monkeypatch.setattr(ClauseCache, "cache_in_advance", nothing)
     plug = Plug(monkeypatch)
     plug.there = plug.seen = True
 

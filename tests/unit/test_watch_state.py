@@ -12,7 +12,7 @@ from edge.agent.events import CaptureResumed, CaptureStopped, Decided, SourceEnd
 from edge.agent.headset import MicrophoneFault, Muted
 from edge.agent.typed_input import read_typed
 from edge.agree.decide import Rules, decide
-from edge.agree.dialogue.events import Deadline, Happening, Started, UtteranceHeard
+from edge.agree.dialogue.interface import Deadline, Happening, Started, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.questions import About
 from edge.agree.dialogue.session import DialogueSettings

@@ -28,9 +28,8 @@ from edge.agent.typed_input import Readers, read_typed, typed_utterance
 from edge.agent.voice_output import VoiceOutput
 from edge.agent.workplaces import AtFirstUse, Unheard, Workplace, Workplaces
 from edge.agree.decide import Rules
-from edge.agree.dialogue.events import Deadline, UtteranceHeard
+from edge.agree.dialogue.interface import Deadline, Order, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
-from edge.agree.dialogue.orders import Order
 from edge.agree.dialogue.table import State
 from edge.cli.lines import AgentLines
 from edge.config import Endpoint, Settings
@@ -114,7 +113,9 @@ class Device:
         driver = self.agent._conversing
         assert driver is not None
         async with driver._turn:
-            for order in driver._dialogue.resume(Work(driver._dialogue.rules.form.name, language), None):
+            for order in driver._dialogue.restore_form_and_language(
+                Work(driver._dialogue.rules.form.name, language), None
+            ):
                 assert isinstance(order, Work)
                 driver._take_up(order)
 

@@ -9,8 +9,7 @@ from itertools import islice
 from dockvoice_protocol.forms.spoken import is_correction
 from dockvoice_protocol.records import Act, FieldValue, Reading
 from edge.agree.dialogue import drafting, works
-from edge.agree.dialogue.events import UtteranceHeard
-from edge.agree.dialogue.orders import Order
+from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import About, Question, as_held_verdict
 from edge.agree.dialogue.session import DialogueSession, read_out_entry
 from edge.agree.merging import read_correction_of_number
@@ -25,28 +24,28 @@ def begin_or_replace_last(session: DialogueSession, heard: UtteranceHeard) -> li
     if not is_correction(heard.reading.words, session.rules.language):
         return drafting.begin_entry(session, heard, alone=True)
     last, named = session.recorded.last, session.find_named_entry(heard.reading)
-    if named is None and session.was_named(heard.reading):
+    if named is None and session.is_recorded_or_in_review(heard.reading):
         return _tell_not_recorded(session, heard)
     if named is not None and drafting.is_sure_correction(session, heard):
         # Values inherited from the current context do not apply to an earlier entry.
-        return correct_last(session, replace(heard, reading=without_inherited(heard.reading)))
+        return correct_named_or_last(session, replace(heard, reading=without_inherited(heard.reading)))
     if last is None or session.settings.is_closing(last.draft):
         return drafting.begin_entry(session, heard, alone=True)
     draft = _draft_replacement_of_last(
         session, last, replace(drafting.read_with_acoustic_doubts(session, heard), act=Act.RECORD), heard
     )
     verdict = drafting.judge_after_utterance(session, draft, heard)
-    if drafting.is_sure_correction(session, heard) and not names_another_than_last(session, draft):
+    if drafting.is_sure_correction(session, heard) and not correction_names_another_than_last(session, draft):
         return drafting.begin_draft(session, heard, draft, verdict)
     kept = Verdict(Outcome.HOLD, verdict.reasons, verdict.fields)
     return [heard.note_utterance(kept), *ask_if_replaces_last(session, draft, verdict, draft.reading)]
 
 
-def correct_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def correct_named_or_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Correct the entry that is named, else the last one, while nothing is open; a refused one is recorded anew."""
     said = drafting.read_with_acoustic_doubts(session, heard)
     named = session.find_named_entry(said)
-    if named is None and session.was_named(said):
+    if named is None and session.is_recorded_or_in_review(said):
         return _tell_not_recorded(session, heard)
     last = named or session.recorded.last
     if last is None or session.settings.is_closing(last.draft):
@@ -56,7 +55,7 @@ def correct_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     if named is not None and named != session.recorded.last and alone:
         # It only names an entry: ask what is wrong with it.
         session.recorded.last = named
-        return object_to_last(session, heard, Prompt.RECORDED)
+        return ask_what_is_wrong_with_last(session, heard, Prompt.RECORDED)
     session.recorded.last, before = last, last.draft.reading
     if begins_with_foreign_words(said, session.rules):
         return drafting.ask_to_repeat(session, heard)
@@ -77,19 +76,21 @@ def _tell_not_recorded(session: DialogueSession, heard: UtteranceHeard) -> list[
     return [heard.note_as_heeded(), session.say(Prompt.NOT_RECORDED, named)]
 
 
-def object_to_last(session: DialogueSession, heard: UtteranceHeard, told: Prompt = Prompt.LAST_ENTRY) -> list[Order]:
+def ask_what_is_wrong_with_last(
+    session: DialogueSession, heard: UtteranceHeard, told: Prompt = Prompt.LAST_ENTRY
+) -> list[Order]:
     """Ask what is wrong with the last entry, after a "no" that came too late for the undo window."""
     last = session.recorded.last
     if last is None:
         return [heard.note_as_heeded(), *works.tell_last_is_of_other_form(session)]
     if session.settings.is_closing(last.draft):
-        return cancel_last(session, heard)
+        return ask_to_cancel_named_or_last(session, heard)
     session.draft = _draft_replacement_of_last(session, last, last.draft.reading, heard)
     noted = heard.note_utterance(Verdict(Outcome.HOLD, (Because(Reason.ANSWER),), {}))
     return [noted, read_out_entry(session, last, told), *session.ask(Question(About.WRONG))]
 
 
-def cancel_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def ask_to_cancel_named_or_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Ask whether to cancel the last entry, or the named one; one that the inventory refused is given up at once."""
     recorded, named = session.recorded, session.identifiers_of(values_of(heard.reading))
     last = session.find_named_entry(heard.reading) if named else recorded.last
@@ -142,7 +143,7 @@ def give_up_refused_last(session: DialogueSession) -> list[Order]:
     return [session.say(Prompt.DROPPED)]
 
 
-def names_another_than_last(session: DialogueSession, draft: Draft) -> bool:
+def correction_names_another_than_last(session: DialogueSession, draft: Draft) -> bool:
     """Whether a correction, spoken as a complete sentence, names another thing than the last entry."""
     last, rules = session.recorded.last, session.rules
     if last is None or draft.act is not Act.AMEND or not is_correction(draft.reading.words, rules.language):

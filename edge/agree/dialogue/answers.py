@@ -14,13 +14,10 @@ from dockvoice_protocol.forms.spoken import (
     without_cue,
 )
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, written
-from edge.agree.bare_names import SHORTEST_NAME, has_digits_besides
-from edge.agree.cut_numbers import begins_with_unclear_number, find_cut_fields
 from edge.agree.decide import Circumstances, Rules
 from edge.agree.dialogue import amendments, context, corrections, drafting, next_or_instead, trailers
 from edge.agree.dialogue.claims import Relation, sounds_like
-from edge.agree.dialogue.events import UtteranceHeard
-from edge.agree.dialogue.orders import Order
+from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import About, Question, build_check_digits_question, judge_draft
 from edge.agree.dialogue.scans import disputes_label
 from edge.agree.dialogue.session import DialogueSession
@@ -30,15 +27,16 @@ from edge.agree.merging import (
     read_as_answer_to,
     settle_dependent_fields,
     unconfirm_doubtful_fields,
+    with_agreed_value,
     with_answer,
     with_fields,
     with_reading,
     with_support,
-    with_yes,
 )
 from edge.agree.off_talk import begins_with_foreign_words, has_correcting_word
 from edge.agree.one_breath import choose_of_two
-from edge.agree.readings import find_differing_identifiers, has_no_values, values_in, values_of, with_unconfirmed
+from edge.agree.readings import find_differing_identifiers, has_no_values, possible_values, values_of, with_unconfirmed
+from edge.agree.unclear_numbers import SHORTEST_NAME, begins_with_unclear_number, find_cut_fields, has_digits_besides
 from edge.records import Draft, Drop, Outcome, Reason
 from edge.records.speech import Earcon, Prompt, Sound
 
@@ -61,12 +59,12 @@ def answers_question(session: DialogueSession, heard: UtteranceHeard) -> bool:
 
 
 def take_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Pass an utterance that is no yes, no or command to the open question's handler."""
+    """Correct the recorded entry that is named, else pass what is no yes or no to the open question's handler."""
     if context.is_between_entries(session):  # no number is open that it may continue
-        return corrections.continue_without_cancelling(session, heard)
-    if corrected := corrections.correct_named(session, heard):
+        return corrections.continue_without_cancelling_or_closing(session, heard)
+    if corrected := corrections.correct_recorded_entry_if_named(session, heard):
         return corrected
-    if _is_rest_of_number(session, heard):
+    if _may_be_rest_of_cut_number(session, heard):
         _doubt_cut_number(session)
     return _select_answer_handler(session, heard)(session, heard)
 
@@ -75,20 +73,20 @@ def _select_answer_handler(session: DialogueSession, heard: UtteranceHeard) -> _
     """The function that takes an answer to the open question."""
     match session.about:
         case About.INSTEAD:
-            return corrections.answer_about_other
+            return corrections.handle_neither_yes_nor_no_to_replacement
         case About.NEXT_OR_INSTEAD:
             return next_or_instead.answer_next_or_instead
         case About.ENTRY_RIGHT if drafting.is_terminator(session, heard.reading.words):
-            return take_yes
+            return _take_yes
         case About.WRONG if says_all_is_well(heard.reading.words, session.rules.language):
             return corrections.withdraw_objection
         case About.WRONG | About.ENTRY_RIGHT:
-            return corrections.answer_about_entry
+            return corrections.handle_other_than_yes_or_no
         case _:
             return _answer_about_field
 
 
-def _is_rest_of_number(session: DialogueSession, heard: UtteranceHeard) -> bool:
+def _may_be_rest_of_cut_number(session: DialogueSession, heard: UtteranceHeard) -> bool:
     """Whether it begins with a number that is no answer, or that continues the previous utterance's number."""
     said, rules = heard.reading, session.rules
     name = None if session.about is About.NEXT_OR_INSTEAD else session.asked.field
@@ -117,27 +115,29 @@ def _doubt_cut_number(session: DialogueSession) -> None:
 def _answer_about_field(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     name, rules, value = str(session.asked.field), session.rules, _find_chosen_value(session, heard)
     if session.about is About.CHOICE and value is not None:
-        return _apply_answer(session, heard, with_yes(session.open_draft, name, value, heard.utterance_id))
+        return _apply_answer(session, heard, with_agreed_value(session.open_draft, name, value, heard.utterance_id))
     said = unconfirm_doubtful_fields(_read_as_answer(session, heard), Circumstances(heard.known.acoustics), rules)
     if _has_no_answer(session, said):
         return drafting.reject_answer(session, heard)
     if session.asked.prompt is Prompt.ONE_BY_ONE:
         return _choose_of_two_by_answer(session, heard, said)
-    return corrections.remove_denied_identifier(session, heard, said) or _take_value(session, heard, said)
+    return corrections.remove_denied_identifier(session, heard, said) or _merge_answer_or_begin_other(
+        session, heard, said
+    )
 
 
-def _take_value(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
+def _merge_answer_or_begin_other(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
     name, rules = str(session.asked.field), session.rules
     relation = _relate_answer_to_claim(session, heard, said)
     if relation is Relation.UNCLEAR and (name not in rules.identifying_fields or session.open_identifiers):
         if _has_entry_of_its_own(session, said):
-            return corrections.reject_unclear_identifier(session, heard, said)
+            return corrections.reject_or_park_unclear_identifier(session, heard, said)
         # An identifier that was not understood does not contradict the one that was.
         said = replace(
             said, fields={one: read for one, read in said.fields.items() if one not in rules.identifying_fields}
         )
     if relation in {Relation.ANOTHER, Relation.NAME} and not disputes_label(session.open_draft.reading, said, rules):
-        return _begin_other_thing(session, heard, said, relation)
+        return _rename_or_ask_or_begin_next(session, heard, said, relation)
     return _merge_answer(session, heard, said)
 
 
@@ -146,7 +146,7 @@ def _has_no_answer(session: DialogueSession, said: Reading) -> bool:
     if not said.fields or session.asked.field in said.fields:
         return not said.fields
     counted = number_head(said.words, session.rules.language) and not values_of(said)
-    unclear = session.asked.is_about_implausible_value and not all(map(values_in, said.fields.values()))
+    unclear = session.asked.is_about_implausible_value and not all(map(possible_values, said.fields.values()))
     behind_cue = replace(said, words=without_cue(said.words, session.rules.language), preface=None)
     return unclear or (begins_with_foreign_words(behind_cue, session.rules) and not counted)
 
@@ -164,7 +164,11 @@ def _relate_answer_to_claim(session: DialogueSession, heard: UtteranceHeard, sai
     if name not in session.rules.identifying_fields or name not in said.fields or {*differs} - {name}:
         return relation
     before = session.open_draft.reading.fields.get(name)
-    if before is not None and not values_in(before) and _are_different_identifiers(session, before, said.fields[name]):
+    if (
+        before is not None
+        and not possible_values(before)
+        and _are_different_identifiers(session, before, said.fields[name])
+    ):
         return Relation.ANOTHER
     denied = asked.prompt is Prompt.ASK_FIELD and relation is Relation.ANOTHER
     asks_which = (
@@ -182,12 +186,12 @@ def _are_different_identifiers(session: DialogueSession, before: FieldReading, s
 
 def _continues_identifier(session: DialogueSession, heard: UtteranceHeard, name: str, said: FieldReading) -> bool:
     """Whether an identifier extends or shortens the known one: a pause had cut it, or a count ran into it."""
-    known = (session.asked.candidates or values_in(session.open_draft.reading.fields.get(name)))[:1]
-    pairs = [sorted((str(one), str(other)), key=len) for one in known for other in values_in(said)]
-    return any(long.startswith(short) for short, long in pairs) or _is_rest_of_number(session, heard)
+    known = (session.asked.candidates or possible_values(session.open_draft.reading.fields.get(name)))[:1]
+    pairs = [sorted((str(one), str(other)), key=len) for one in known for other in possible_values(said)]
+    return any(long.startswith(short) for short, long in pairs) or _may_be_rest_of_cut_number(session, heard)
 
 
-def _begin_other_thing(
+def _rename_or_ask_or_begin_next(
     session: DialogueSession, heard: UtteranceHeard, said: Reading, relation: Relation
 ) -> list[Order]:
     """Begin the next thing in place of an answer; ask if its identifier may be the open claim's, corrected."""
@@ -222,7 +226,7 @@ def _merge_answer(session: DialogueSession, heard: UtteranceHeard, said: Reading
     if heard.verdict.outcome is Outcome.ACCEPT and session.relate_to_claim(said) is Relation.SAME:
         session.needs_yes.discard(draft.utterance_id)  # all of it was repeated
     after = session.recorded.last is not None or session.recorded.aside.drafts or name in draft.reading.fields
-    if after and name in rules.identifying_fields[:1] and not values_in(draft.reading.fields.get(name)):
+    if after and name in rules.identifying_fields[:1] and not possible_values(draft.reading.fields.get(name)):
         # The identifier may be the next thing's: this one's was not understood, or is part of the one before.
         session.needs_yes.add(draft.utterance_id)
     return _apply_answer(session, heard, with_support(replace(draft, reading=reading), heard.utterance_id))
@@ -270,7 +274,7 @@ def _choose_of_two_by_answer(session: DialogueSession, heard: UtteranceHeard, sa
     if meant is not None and alone and any(has_digits_besides(said.words, one, rules) for one in named.values()):
         return drafting.repeat_question(session, [session.say(Prompt.REPEAT)])  # "no, 743 is nine"
     if meant is not None:
-        part, other = context.inherit_context(session, meant[0] if alone else said), meant[1]
+        part, other = context.fill_unless_other_trailer(session, meant[0] if alone else said), meant[1]
         orders = drafting.revise_draft(session, heard, with_reading(draft, part, heard.utterance_id))
         return [*orders, drafting.queue_entry(session, heard, other, (draft.utterance_id,))]
     if heard.verdict.outcome is Outcome.ACCEPT or session.relate_to_claim(said) is Relation.ANOTHER:
@@ -292,7 +296,7 @@ def compare_check_digits(session: DialogueSession, heard: UtteranceHeard) -> lis
     ((name, value),) = asked.fields.items()
     checks = rules.catalogue.checks_of(str(rules.form[name].catalogue), str(value))
     if is_check(without_cue(heard.reading.words, rules.language), checks[asked.check], rules.language):
-        heard_so = with_yes(draft, name, value, heard.utterance_id)
+        heard_so = with_agreed_value(draft, name, value, heard.utterance_id)
         return drafting.revise_draft(
             session, heard, replace(heard_so, proved=(*draft.proved, agreement_mark(name, value)))
         )
@@ -313,14 +317,25 @@ def compare_check_digits(session: DialogueSession, heard: UtteranceHeard) -> lis
 # Yes, no, cancel and never mind.
 
 
-def take_yes(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def close_or_reopen_or_take_yes(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """Close or reopen the trailer on a yes to that question; any other question takes the yes."""
+    match session.about:
+        case About.CLOSE:
+            return trailers.commit_closing(session, heard)
+        case About.REOPEN:
+            return trailers.reopen_trailer(session, heard)
+        case _:
+            return _take_yes(session, heard)
+
+
+def _take_yes(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Accept what the open question asked."""
     asked, draft = session.asked, session.open_draft
     match asked.about:
         case About.FIELD | About.WRONG:
             return _fill_yes_no(session, heard, yes=True)
         case About.FIELD_RIGHT:
-            agreed = with_yes(draft, str(asked.field), asked.candidates[0], heard.utterance_id)
+            agreed = with_agreed_value(draft, str(asked.field), asked.candidates[0], heard.utterance_id)
             if asked.field in session.rules.identifying_fields:
                 session.needs_yes.discard(draft.utterance_id)
             return drafting.revise_draft(session, heard, agreed)
@@ -355,7 +370,7 @@ def take_no(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         case About.FIELD | About.WRONG:
             return _fill_yes_no(session, heard, yes=False)
         case About.FIELD_RIGHT | About.REOPEN:
-            return ask_for_field(session, heard)
+            return ask_for_value_not_offered(session, heard)
         case About.CLOSE:
             return [heard.note_as_heeded(), *drafting.drop_closing(session)]
         case About.INSTEAD if asked.other is not None:
@@ -371,21 +386,21 @@ def _fill_yes_no(session: DialogueSession, heard: UtteranceHeard, *, yes: bool) 
     name = session.asked.field
     counted = None if yes or name is None else session.rules.form[name].unit_of
     if counted is not None and counted in session.open_draft.reading.fields:
-        return _doubt_count(session, heard, counted)
+        return _ask_count_again_after_no(session, heard, counted)
     if name is None or not session.rules.form[name].spoken.answers:
         return drafting.reject_answer(session, heard)
-    return _apply_answer(session, heard, with_yes(session.open_draft, name, yes, heard.utterance_id))
+    return _apply_answer(session, heard, with_agreed_value(session.open_draft, name, yes, heard.utterance_id))
 
 
-def _doubt_count(session: DialogueSession, heard: UtteranceHeard, counted: str) -> list[Order]:
+def _ask_count_again_after_no(session: DialogueSession, heard: UtteranceHeard, count_field: str) -> list[Order]:
     """Ask again for a count: a "no" to the question for its unit can only reject the count."""
     draft = session.open_draft
-    session.draft = replace(draft, reading=with_unconfirmed(draft.reading, [counted]))
+    session.draft = replace(draft, reading=with_unconfirmed(draft.reading, [count_field]))
     session.verdict = judge_draft(session.draft, session.rules)
-    return [heard.note_as_heeded(), *session.ask(Question(About.FIELD, counted, prompt=Prompt.ASK_FIELD))]
+    return [heard.note_as_heeded(), *session.ask(Question(About.FIELD, count_field, prompt=Prompt.ASK_FIELD))]
 
 
-def ask_for_field(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def ask_for_value_not_offered(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Ask for the field, since no offered value is right."""
     if session.about is About.NEXT_OR_INSTEAD:  # it does not say which of the two is rejected
         return drafting.reject_answer(session, heard)
@@ -398,13 +413,13 @@ def ask_what_is_wrong(session: DialogueSession, heard: UtteranceHeard) -> list[O
     return [heard.note_as_heeded(), *session.ask(Question(About.WRONG))]
 
 
-def drop_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def handle_cancel_over_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Drop what is open; over the question whether to cancel, "cancel" is a yes.
 
     While asked whether to close a trailer, the operator may name an entry: "delete pallet 742".
     """
     if session.about is About.CANCEL:
-        return take_yes(session, heard)
+        return _take_yes(session, heard)
     if (other := session.asked.other) is not None and session.about is About.NEXT_OR_INSTEAD:
         if (
             session.open_identifiers.items() & session.identifiers_of(values_of(heard.reading)).items()
@@ -414,21 +429,21 @@ def drop_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         dropped = Drop(other)  # the latest one
         return [heard.note_as_heeded(), dropped, session.say(Prompt.DROPPED), *session.ask(session.is_entry_right)]
     if session.about is About.CLOSE and session.identifiers_of(values_of(heard.reading)):
-        return [*drafting.drop_closing(session), *amendments.cancel_last(session, heard)]
+        return [*drafting.drop_closing(session), *amendments.ask_to_cancel_named_or_last(session, heard)]
     if session.about is About.CLOSE:
         return take_no(session, heard)
     return [heard.note_as_heeded(), *drafting.drop_draft(session), session.say(Prompt.DROPPED)]
 
 
-def drop_open_or_cancel_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def drop_open_or_ask_to_cancel_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Drop the draft; over the question what is wrong with the last entry, ask whether to cancel that."""
     if session.about is not About.WRONG or session.open_draft.act is not Act.AMEND:
-        return drop_open(session, heard)
-    return [*drafting.drop_draft(session), *amendments.cancel_last(session, heard)]
+        return handle_cancel_over_open(session, heard)
+    return [*drafting.drop_draft(session), *amendments.ask_to_cancel_named_or_last(session, heard)]
 
 
-def abandon_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Drop what is open; entries on record are unchanged, and a draft from review returns to review."""
+def handle_never_mind(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """Drop what is open, or park it again if it was in review; repeat a question what is wrong, or which thing."""
     match session.about:
         case About.CANCEL:
             return take_no(session, heard)
@@ -437,4 +452,4 @@ def abandon_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
         case _ if session.recorded.in_review(session.open_draft):
             return [heard.note_as_heeded(), *drafting.park_draft(session)]
         case _:
-            return drop_open(session, heard)
+            return handle_cancel_over_open(session, heard)

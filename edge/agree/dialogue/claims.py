@@ -22,8 +22,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from dockvoice_protocol.records import Act, FieldReading, Reading
-from edge.agree.dialogue.orders import Breach, Law, Order
-from edge.agree.readings import find_differing_identifiers, values_in
+from edge.agree.dialogue.interface import Breach, Law, Order
+from edge.agree.readings import find_differing_identifiers, possible_values
 from edge.records import Commit, Draft, Drop, Note, Park
 from edge.records.speech import Earcon, Prompt, Say, Sound
 
@@ -52,8 +52,8 @@ def relate_claims(claim: Reading, said: Reading, identifies: Sequence[str], need
         return Relation.ANOTHER if more else Relation.NAME
     if find_differing_identifiers(claim, said, more) and is_partly_named(claim, said, needed):
         return Relation.ANOTHER
-    unclear = [name for name in named if not values_in(own[name])]
-    anew = [name for name in named if not values_in(claim.fields.get(name))]
+    unclear = [name for name in named if not possible_values(own[name])]
+    anew = [name for name in named if not possible_values(claim.fields.get(name))]
     known = any(name in claim.fields for name in anew if name not in unclear)
     if more and anew and (known or any(_is_unlike(claim.fields.get(name), own[name]) for name in (*more, *unclear))):
         return Relation.ANOTHER
@@ -64,7 +64,7 @@ def relate_claims(claim: Reading, said: Reading, identifies: Sequence[str], need
 
 def is_partly_named(claim: Reading, said: Reading, needed: Iterable[str]) -> bool:
     """Whether `said` repeats some of the claim's `needed` identifiers and leaves out the rest."""
-    known = {name for name in needed if values_in(claim.fields.get(name))}
+    known = {name for name in needed if possible_values(claim.fields.get(name))}
     own = {name for name, one in said.fields.items() if not one.is_taken}
     return bool(known & own) and not known <= own and not own <= known
 
@@ -73,8 +73,8 @@ def _is_unlike(before: FieldReading | None, said: FieldReading) -> bool:
     """Whether both have words and different values; a value that was not understood is compared by its words."""
     if before is None or not (before.words and said.words):
         return False
-    if values_in(before):
-        return bool(values_in(said)) and not set(values_in(before)) & set(values_in(said))
+    if possible_values(before):
+        return bool(possible_values(said)) and not set(possible_values(before)) & set(possible_values(said))
     long, short = sorted((before.words, said.words), key=len, reverse=True)
     return not any(long[at : at + len(short)] == short for at in range(len(long)))
 
@@ -85,7 +85,7 @@ def may_rename(claim: Reading, said: Reading, identifies: Sequence[str]) -> bool
     With other values it may describe another thing, so a question names both.
     """
     before, now = (
-        {name: values_in(one) for name, one in of.fields.items() if not one.is_taken and name not in identifies}
+        {name: possible_values(one) for name, one in of.fields.items() if not one.is_taken and name not in identifies}
         for of in (claim, said)
     )
     denied = {str(value) for name in identifies if name in said.fields for value in said.fields[name].denied}
@@ -96,7 +96,7 @@ def may_rename(claim: Reading, said: Reading, identifies: Sequence[str]) -> bool
 
 
 def _collect_identifier_values(claim: Reading, identifies: Iterable[str]) -> set[str]:
-    return {str(value) for name in identifies for value in values_in(claim.fields.get(name))}
+    return {str(value) for name in identifies for value in possible_values(claim.fields.get(name))}
 
 
 def sounds_like(one: str, other: str) -> bool:
@@ -161,13 +161,13 @@ class OpenClaims:
     """The utterances parked in review, open or not."""
 
 
-def collect_open_claims(drafts: Sequence[Draft | None], aside: Iterable[Draft], closing: str | None) -> OpenClaims:
+def collect_open_claims(drafts: Sequence[Draft | None], aside: Iterable[Draft], closing_form: str | None) -> OpenClaims:
     """The open claims: the open draft first, then the queued ones, which are also in review.
 
     The standing context, a cancellation and the closing of a trailer name no thing, so they are no claims.
     """
     found = [one for one in drafts if one is not None]
-    about = (one for one in found if one.act in {Act.RECORD, Act.AMEND} and one.form != closing)
+    about = (one for one in found if one.act in {Act.RECORD, Act.AMEND} and one.form != closing_form)
     resting = frozenset(name for one in found for name in _utterance_ids(one))
     return OpenClaims(
         tuple(about), resting, frozenset(one.utterance_id for one in (*drafts[1:], *aside) if one is not None)
@@ -241,8 +241,8 @@ def _may_change(name: str, own: Iterable[Draft], claim: Draft, heard: UtteranceF
     """Whether an identifier of the claim may change: by permission, or if the new value extends the old one."""
     if heard is not None and (heard.renames or name in asked.fields or asked.names_both):
         return True
-    after = {str(one) for one in values_in(claim.reading.fields[name])}
-    parts = {str(value) for one in own for value in values_in(one.reading.fields.get(name))}
+    after = {str(one) for one in possible_values(claim.reading.fields[name])}
+    parts = {str(value) for one in own for value in possible_values(one.reading.fields.get(name))}
     return any(whole.startswith(part) or whole.endswith(part) for whole in after for part in parts)
 
 
@@ -258,9 +258,11 @@ def _find_unclaimed_reading(
     Only of a valid utterance that names a thing, or, where a claim was mixed, has any field.
     """
     said = heard.reading
-    names = [name for name in identifies if values_in(said.fields.get(name))]
+    names = [name for name in identifies if possible_values(said.fields.get(name))]
     again = Sound(Earcon.NOT_UNDERSTOOD) in orders  # this earcon repeats a question, which may ask for an identifier
-    here = [one.reading for one in after if again or any(values_in(one.reading.fields.get(name)) for name in names)]
+    here = [
+        one.reading for one in after if again or any(possible_values(one.reading.fields.get(name)) for name in names)
+    ]
     known = any(not find_differing_identifiers(one, said, identifies) for one in here)
     told = any(isinstance(order, Say) and order.prompt in GIVES_UP for order in orders)
     holds = heard.counts and said.act in {Act.RECORD, Act.AMEND} and bool(names)

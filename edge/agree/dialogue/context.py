@@ -1,23 +1,39 @@
-"""The standing context: values that are spoken once and inherited by later entries, and how it changes. Pure."""
+"""The values that an entry takes from what was said before: the standing context, and "same again". Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import begins_with_last_one, is_correction, split_at_from_now_on
+from dockvoice_protocol.forms.model import Form, FormField
+from dockvoice_protocol.forms.spoken import (
+    begins_with_last_one,
+    is_correction,
+    split_at_from_now_on,
+    split_at_same_again,
+    split_at_same_place,
+)
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word
 from edge.agree.decide import Rules
-from edge.agree.dialogue.events import ShiftBegan, UtteranceHeard
-from edge.agree.dialogue.orders import Order
+from edge.agree.dialogue.interface import Order, ShiftBegan, UtteranceHeard
 from edge.agree.dialogue.questions import About
 from edge.agree.dialogue.session import LONGEST_UNLOADING, DialogueSession
 from edge.agree.dialogue.table import AGREEING, State
 from edge.agree.off_talk import begins_with_foreign_words, states_context
 from edge.agree.readings import find_differing_identifiers, read_part, values_of, with_unconfirmed
-from edge.records import NOTHING_STANDS, Because, Draft, Drop, Note, Outcome, Reason, StandingContext, Verdict
+from edge.records import (
+    NOTHING_STANDS,
+    Because,
+    Draft,
+    Drop,
+    LastEntry,
+    Note,
+    Outcome,
+    Reason,
+    StandingContext,
+    Verdict,
+)
 from edge.records.speech import Prompt, Say
 
 CONTEXT_VERDICT = Verdict(Outcome.HEED, (Because(Reason.CONTEXT),), {})  # On what sets the context.
@@ -26,7 +42,7 @@ CONTEXT_VERDICT = Verdict(Outcome.HEED, (Because(Reason.CONTEXT),), {})  # On wh
 # Readings.
 
 
-def apply_context(session: DialogueSession, said: Reading) -> tuple[Reading, tuple[str, ...]]:
+def read_as_context_or_fill_in(session: DialogueSession, said: Reading) -> tuple[Reading, tuple[str, ...]]:
     """The reading as CONTEXT if it sets the context; otherwise an entry has the context filled in.
 
     Also the fields of an entry that it says to keep: "pallet 742, 24 cases, door 13 from now on".
@@ -35,8 +51,8 @@ def apply_context(session: DialogueSession, said: Reading) -> tuple[Reading, tup
     if not once or not open_ or not said.fields:
         return said, ()
     if said.scanned or said.act not in {Act.RECORD, Act.AMEND}:
-        return fill_from_context(session, said), ()
-    alone, told = _split_off_lasting_words(session, said)
+        return fill_new_entry_from_context(session, said), ()
+    alone, told = _split_off_from_now_on(session, said)
     if alone.fields.keys() <= set(once) and (told or _only_sets_context(session, alone)):
         is_pointing = begins_with_last_one(alone.words, session.rules.language)
         if is_pointing or not states_context(alone, session.rules) or begins_with_foreign_words(alone, session.rules):
@@ -47,11 +63,11 @@ def apply_context(session: DialogueSession, said: Reading) -> tuple[Reading, tup
         return whole, ()
     stands = tuple(name for name in _fields_next_to(alone, told) if name in once)
     if not stands or not _begins_entry(session, alone):
-        return fill_from_context(session, said), ()
-    return replace(fill_from_context(session, alone), words=said.words, preface=said.preface), stands
+        return fill_new_entry_from_context(session, said), ()
+    return replace(fill_new_entry_from_context(session, alone), words=said.words, preface=said.preface), stands
 
 
-def _split_off_lasting_words(session: DialogueSession, said: Reading) -> tuple[Reading, tuple[Word, ...]]:
+def _split_off_from_now_on(session: DialogueSession, said: Reading) -> tuple[Reading, tuple[Word, ...]]:
     """The reading without the words for "from now on", and those words; unchanged with none if they are doubtful.
 
     Over an open entry a "no" before them may be about that: unchanged too.
@@ -110,18 +126,18 @@ def _has_required_fields(fields: Mapping[str, FieldReading], form: Form) -> bool
 # The context in an entry.
 
 
-def fill_from_context(session: DialogueSession, said: Reading) -> Reading:
+def fill_new_entry_from_context(session: DialogueSession, said: Reading) -> Reading:
     """The reading of a new entry, with its missing fields filled in from the context."""
     form = session.rules.form
     if said.act is not Act.RECORD or said.fields.keys() <= set(form.said_once) or not _begins_entry(session, said):
         return said
-    whole = inherit_context(session, said)
+    whole = fill_unless_other_trailer(session, said)
     if whole is said or begins_with_unknown_words(said, session.rules):
         return said
     return whole if _can_begin_entry(session) or _has_required_fields(whole.fields, form) else said
 
 
-def inherit_context(session: DialogueSession, said: Reading) -> Reading:
+def fill_unless_other_trailer(session: DialogueSession, said: Reading) -> Reading:
     """The reading of an entry with the context filled in; one that names another trailer inherits nothing."""
     stands = standing_fields(session)
     taken = {name: replace(one, words=()) for name, one in stands.items() if name not in said.fields}
@@ -206,7 +222,9 @@ def build_readback(session: DialogueSession) -> Say:
         return Say(Prompt.STANDING_ANEW if lost else Prompt.STANDING, told, asked=lost)
     own = session.rules.identifying_fields  # the entry's own identifiers
     standing = {
-        name: values[name] for name in find_fields_for_context(session, draft) if name in values and name not in own
+        name: values[name]
+        for name in find_fields_becoming_context(session, draft)
+        if name in values and name not in own
     }
     stands, untold = standing_fields(session), session.context.untold
     taken = {name: one.value for name, one in draft.reading.fields.items() if one.is_taken and name not in untold}
@@ -237,14 +255,16 @@ def _context_with_draft(session: DialogueSession, draft: Draft) -> StandingConte
     if draft.act is Act.CONTEXT:
         by = (draft.utterance_id, *draft.support)
         said = {name: replace(one, said_in=one.said_in or by) for name, one in fields.items() if one.value is not None}
-        said = {**_find_earlier_context(session, said), **said}
-        return change_context(session, said, untold=tuple(said))
-    lasting = {name: by for name, by in find_fields_for_context(session, draft).items() if name in fields}
+        said = {**_find_context_in_earlier_entries(session, said), **said}
+        return build_changed_context(session, said, untold=tuple(said))
+    lasting = {name: by for name, by in find_fields_becoming_context(session, draft).items() if name in fields}
     said = {name: replace(fields[name], said_in=by) for name, by in lasting.items() if fields[name].value is not None}
-    return change_context(session, said) if said else session.context
+    return build_changed_context(session, said) if said else session.context
 
 
-def _find_earlier_context(session: DialogueSession, said: Mapping[str, FieldReading]) -> dict[str, FieldReading]:
+def _find_context_in_earlier_entries(
+    session: DialogueSession, said: Mapping[str, FieldReading]
+) -> dict[str, FieldReading]:
     """The door and order of a trailer that the operator returns to, from all his recent entries on it.
 
     Empty if it was closed since; without fields in which its entries differ.
@@ -268,7 +288,7 @@ def _find_earlier_context(session: DialogueSession, said: Mapping[str, FieldRead
     return {name: replace(read[name], words=(), said_in=read[name].said_in or by) for name in alike}
 
 
-def find_fields_for_context(session: DialogueSession, draft: Draft) -> dict[str, tuple[str, ...]]:
+def find_fields_becoming_context(session: DialogueSession, draft: Draft) -> dict[str, tuple[str, ...]]:
     """The fields of an entry that become the context: those it says to keep, and all if there is none yet.
 
     Each with the utterances that gave it.
@@ -286,7 +306,7 @@ def find_fields_for_context(session: DialogueSession, draft: Draft) -> dict[str,
     return {name: by for name in own if not fields[name].scanned} | said_to
 
 
-def change_context(
+def build_changed_context(
     session: DialogueSession, said: Mapping[str, FieldReading], untold: tuple[str, ...] = ()
 ) -> StandingContext:
     """The context with these fields; another trailer clears the old one's door and order."""
@@ -303,12 +323,12 @@ def set_agreed_context(session: DialogueSession) -> list[Order]:
     """Set the context, after a readback without objection."""
     draft = session.open_draft
     session.context = _context_with_draft(session, draft)
-    session.close()
+    session.close_draft()
     session.breath.words = ()
     return [Note(draft.utterance_id, draft.reading, replace(CONTEXT_VERDICT, fields=values_of(draft.reading)))]
 
 
-def keep_context(session: DialogueSession, draft: Draft) -> list[Order]:
+def set_read_back_context_or_drop(session: DialogueSession, draft: Draft) -> list[Order]:
     """Keep the context as last read back, after a question that got no answer; drop one that was never read back."""
     agreed = session.read_back
     if agreed is None or agreed.utterance_id != draft.utterance_id:
@@ -323,7 +343,7 @@ def update_after_commit(session: DialogueSession, draft: Draft) -> None:
         _amend_context(session, draft)
     if draft.act is Act.CANCEL:
         return
-    begun = find_fields_for_context(session, draft)
+    begun = find_fields_becoming_context(session, draft)
     differs = not begun and _has_own_context_value(session, draft)
     session.context = after = _context_with_draft(session, draft)
     told = {name for name, one in draft.reading.fields.items() if one.is_taken}
@@ -346,7 +366,7 @@ def _amend_context(session: DialogueSession, draft: Draft) -> None:
     if anew:
         said_in = (draft.utterance_id, *draft.support)
         right = {name: replace(fields[name], said_in=said_in) for name in anew}
-        session.context = change_context(session, right, untold=tuple(anew))
+        session.context = build_changed_context(session, right, untold=tuple(anew))
 
 
 def _utterances_of_entry(session: DialogueSession, event_id: str | None) -> set[str]:
@@ -415,7 +435,7 @@ def begin_reopened_context(session: DialogueSession, fields: Mapping[str, FieldV
     once = session.rules.form.said_once
     if not session.context and once and once[0] in fields:
         read = FieldReading(fields[once[0]], (), 1.0, said_in=(heard.utterance_id,))
-        session.context = change_context(session, {once[0]: read}, untold=once[:1])
+        session.context = build_changed_context(session, {once[0]: read}, untold=once[:1])
 
 
 def end_context_with_shift(session: DialogueSession, began: ShiftBegan) -> list[Order]:
@@ -456,3 +476,96 @@ def _values_in_form(session: DialogueSession, context: StandingContext) -> dict[
     """The values of the fields that the current form has."""
     names = {field.name for field in session.rules.form.fields}
     return {name: one.value for name, one in context.fields.items() if name in names and one.value is not None}
+
+
+# "Same dock" and "same again".
+
+
+def copy_from_entry_before(session: DialogueSession, said: Reading) -> Reading:
+    """The reading, in which "same dock" has the value of the entry before; unchanged if there is none.
+
+    "Same again" copies all fields that are not given, except those of the context.
+    """
+    if said.act is not Act.RECORD or not said.words:
+        return said
+    rules = session.rules
+    asked = session.question.field if session.about in {About.FIELD, About.CHOICE} and session.question else None
+    before = _entry_before(session, asked)
+    found = split_at_same_place(said.words, rules.form, rules.language, asked)
+    again = split_at_same_again(said.words, rules.language) if found is None and asked is None else None
+    if session.draft is not None and found is not None and found[0] in session.open_identifiers:
+        before = LastEntry("", session.draft, session.open_identifiers)  # "same location": the open entry's
+    if before is None or (found is None and again is None):
+        return said
+    told, words = found[1:] if found is not None else again or ((), ())
+    rest = read_part(said, words, rules)
+    names = [found[0]] if found is not None else _fields_to_copy(session, before, rest)
+    if not names or any(name in rest.fields or name not in before.fields for name in names):
+        return said
+    if words and not _is_sure_and_adjacent(rest, told, said, rules):
+        return said
+    sure = min(word.confidence for word in told)
+    heard = tuple(word.text for word in told)
+    fields = {**rest.fields, **{name: _copy_field(session, before, name, heard, sure) for name in names}}
+    known = {*fields, *standing_fields(session)}
+    whole = all(field.name in known for field in rules.form.fields if field.required)
+    begun = bool(rest.fields or again) and session.state is not State.HELD
+    if not (whole or begun or asked in names):
+        return said
+    return replace(said, fields=fields, not_understood=None)
+
+
+def _entry_before(session: DialogueSession, asked: str | None) -> LastEntry | None:
+    """The held entry, as if it was recorded; else the operator's last one, if nothing was named since.
+
+    While a field is asked for, the last entry is the one before the open one.
+    """
+    draft = session.draft
+    if session.state is State.HELD and draft is not None and draft.act is not Act.CONTEXT:
+        return LastEntry("", draft, session.values)
+    is_entry = draft is not None and draft.act is Act.RECORD and not session.settings.is_closing(draft)
+    is_open = asked is None and is_entry
+    return None if is_open or session.recorded.left_since else session.recorded.last
+
+
+def _fields_to_copy(session: DialogueSession, before: LastEntry, rest: Reading) -> list[str]:
+    """The fields that "same again" copies: no required identifier, and nothing that was wrong with one thing.
+
+    While there is a context, none of its fields either: a different value in the entry before applied to that alone.
+    """
+    form, stands = session.rules.form, standing_fields(session)
+    known = {*rest.fields, *(form.said_once if stands else ())}
+    return [
+        field.name
+        for field in form.fields
+        if field.name in before.fields
+        and not ({field.name, field.unit_of} & known or field.many is not None)
+        and not (field.identifier and field.required)
+        and not _describes_one_thing(field)
+    ]
+
+
+def _describes_one_thing(field: FormField) -> bool:
+    """Whether the field describes one thing alone: what is wrong with it, how many are damaged or short."""
+    found = field.bare or field.spoken.counts or field.spoken.answers
+    return field.exception or (found and not field.required)
+
+
+def _copy_field(
+    session: DialogueSession, before: LastEntry, name: str, heard: tuple[str, ...], confidence: float
+) -> FieldReading:
+    """A field of the entry before, with the utterances that gave it, and the unit that was spoken with it."""
+    said = before.draft.reading.fields.get(name)
+    counted = said.words if said is not None and session.rules.form[name].units else ()
+    said_in = said.said_in if said is not None else ()
+    by = said_in or (before.draft.utterance_id, *before.draft.support)
+    return FieldReading(before.fields[name], (*heard, *counted), confidence, said_in=by)
+
+
+def _is_sure_and_adjacent(rest: Reading, told: Sequence[Word], said: Reading, rules: Rules) -> bool:
+    """Whether the rest is sure and adjacent to the words `told`: no "not", or anything else, in between."""
+    if begins_with_foreign_words(rest, rules):
+        return False
+    next_to = rest.words[0] if said.words[0] in told[:1] else rest.words[-1]
+    sure = all(one.value is not None and not one.rivals for one in rest.fields.values())
+    return sure and any(fold(next_to.text) in map(fold, one.words) for one in rest.fields.values())

@@ -9,38 +9,42 @@ from dockvoice_protocol.forms.spoken import is_correction, last_entry_cue, leadi
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.tokens import tokenize
 from dockvoice_protocol.records import Act, FieldReading, Reading
-from edge.agree.bare_names import is_long_number
 from edge.agree.dialogue import amendments, claims, context, drafting, next_or_instead
 from edge.agree.dialogue.claims import Relation
-from edge.agree.dialogue.events import UtteranceHeard
-from edge.agree.dialogue.orders import Order
+from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE, About, Question, as_held_verdict
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
 from edge.agree.merging import read_as_answer_to, read_correction_of_number, with_fields, with_reading, with_support
-from edge.agree.off_talk import begins_with_foreign_words, find_fields_among_talk, has_only_fields, names_field
+from edge.agree.off_talk import (
+    begins_with_foreign_words,
+    find_field_named_without_value,
+    find_fields_worded_as_talk,
+    has_only_fields,
+)
 from edge.agree.readings import (
     has_no_values,
     likely_values,
     names_unclearly,
-    only_adds,
+    only_adds_fields,
     read_part,
     values_of,
     with_unconfirmed,
     without_inherited,
     without_joining_and,
 )
+from edge.agree.unclear_numbers import is_long_number
 from edge.records import Draft, Outcome, Park
 from edge.records.speech import Prompt
 
 
-def begin_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def begin_next_or_correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Begin the next entry with a complete sentence over a held one, unless it corrects the held one."""
     relation = session.relate_to_claim(heard.reading)
     if relation in {Relation.NONE, Relation.SAME}:
         return _replace_open_draft(session, heard)
     if drafting.is_sure_correction(session, heard):
-        return correct_named(session, heard) or (
+        return correct_recorded_entry_if_named(session, heard) or (
             _drop_and_begin(session, heard)
             if may_rename_open_claim(session, heard.reading, whole=True)
             else ask_if_replaces_open(session, heard)
@@ -49,10 +53,10 @@ def begin_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         return ask_if_replaces_open(session, heard)
     if relation is Relation.NAME and next_or_instead.may_correct_identifier(session, heard.reading):
         return next_or_instead.ask_next_or_instead(session, heard, drafting.read_with_acoustic_doubts(session, heard))
-    return _commit_and_begin_next(session, heard)
+    return _commit_or_queue_and_begin_next(session, heard)
 
 
-def _commit_and_begin_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def _commit_or_queue_and_begin_next(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Commit the held entry, which was read back, and begin the next.
 
     If something said over it may have been a "no", it is queued behind the next one instead.
@@ -94,12 +98,12 @@ def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     relation, takes_back = session.relate_to_claim(said), drafting.is_sure_correction(session, heard)
     if not takes_back and not begins_with_foreign_words(said, session.rules):
         if relation is Relation.ANOTHER:
-            return _commit_and_begin_next(session, heard)
+            return _commit_or_queue_and_begin_next(session, heard)
         if relation is Relation.NAME:
             return next_or_instead.ask_next_or_instead(session, heard, said)
     if _may_be_talk(session, said, takes_back=takes_back):
-        return drafting.doubt_held_entry(session, heard)
-    if named := correct_named(session, heard) or _ask_if_renamed(session, heard, said):
+        return drafting.ask_to_repeat_possible_no(session, heard)
+    if named := correct_recorded_entry_if_named(session, heard) or _ask_if_renamed(session, heard, said):
         return named
     again = (
         said.fields.keys() < {*session.rules.identifying_fields}
@@ -121,13 +125,13 @@ def may_rename_open_claim(session: DialogueSession, said: Reading, *, whole: boo
     may if its identifier sounds like the one that was read back.
     """
     draft = session.draft
-    if draft is None or session.recorded.replaces_recorded_entry(draft) or session.was_named(said):
+    if draft is None or session.recorded.replaces_recorded_entry(draft) or session.is_recorded_or_in_review(said):
         return draft is None
     alike = whole and next_or_instead.may_correct_identifier(session, said)
     return alike or claims.may_rename(draft.reading, said, session.rules.identifying_fields)
 
 
-def correct_named(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def correct_recorded_entry_if_named(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Correct an entry on record that the utterance names; empty for any other utterance.
 
     It does not object to the open entry. Over a question the correction is committed with its readback and the question
@@ -142,13 +146,13 @@ def correct_named(session: DialogueSession, heard: UtteranceHeard) -> list[Order
         replaced,
         session.recorded.find_effective_event(replaced),
     }:  # it takes back the open correction
-        return [*drafting.drop_draft(session), *amendments.correct_last(session, correction)]
+        return [*drafting.drop_draft(session), *amendments.correct_named_or_last(session, correction)]
     if session.question is None:
         left = drafting.queue_open_draft(session) if session.doubted else drafting.commit_draft(session)
-        return [*left, *amendments.correct_last(session, correction)]
+        return [*left, *amendments.correct_named_or_last(session, correction)]
     draft, verdict, question = session.open_draft, session.verdict, session.asked
-    session.close()
-    corrected = amendments.correct_last(session, correction)
+    session.close_draft()
+    corrected = amendments.correct_named_or_last(session, correction)
     asks = session.draft is not None and session.state is not State.HELD
     if asks:
         amended = session.draft, session.verdict, session.question, session.state
@@ -237,7 +241,7 @@ def _may_be_talk(session: DialogueSession, said: Reading, *, takes_back: bool) -
         return True
     if not takes_back and (not has_only_fields(said, rules) or names_unclearly(said, rules)):
         return True
-    return bool(find_fields_among_talk(said, rules, held=values_of(without_inherited(session.open_draft.reading))))
+    return bool(find_fields_worded_as_talk(said, rules, held=values_of(without_inherited(session.open_draft.reading))))
 
 
 def keep_identifying_fields(session: DialogueSession, said: Reading) -> Reading:
@@ -269,7 +273,7 @@ def mark_correction_of_recorded(session: DialogueSession, said: Reading) -> Read
         return said
     if any(last.fields.get(name) != one.value for name, one in context.standing_fields(session).items()):
         return said  # On another trailer the same number may be another pallet.
-    return replace(said, act=Act.AMEND) if only_adds(said, last.fields, session.rules) else said
+    return replace(said, act=Act.AMEND) if only_adds_fields(said, last.fields, session.rules) else said
 
 
 def mark_correction_of_open(session: DialogueSession, said: Reading) -> Reading:
@@ -384,11 +388,11 @@ def ask_if_replaces_open(session: DialogueSession, heard: UtteranceHeard) -> lis
 # While a question is open: utterances that do not answer it.
 
 
-def answer_about_entry(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def handle_other_than_yes_or_no(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Handle what is said in place of a yes or a no about an entry: a correction, or another entry."""
     said, draft = drafting.read_with_acoustic_doubts(session, heard), session.open_draft
     if not said.fields or begins_with_foreign_words(said, session.rules):
-        return _ask_for_named(session, heard, said)
+        return _ask_for_named_field(session, heard, said)
     relation, takes_back = session.relate_to_claim(said), drafting.is_sure_correction(session, heard)
     differs = relation in {Relation.ANOTHER, Relation.NAME}
     named = differs or bool({*session.rules.identifying_fields[:1]} & said.fields.keys())
@@ -401,7 +405,7 @@ def answer_about_entry(session: DialogueSession, heard: UtteranceHeard) -> list[
         verdict = drafting.judge_after_utterance(session, changed, heard)
         return [heard.note_as_heeded(), *amendments.ask_if_replaces_last(session, changed, verdict, said)]
     if relation is Relation.UNCLEAR and not (takes_back or whole):
-        return reject_unclear_identifier(session, heard, said)
+        return reject_or_park_unclear_identifier(session, heard, said)
     is_asked = not may_rename_open_claim(session, said) if takes_back else session.about is About.WRONG
     if differs and is_asked and (not whole or (takes_back and session.recorded.replaces_recorded_entry(draft))):
         return ask_if_replaces_open(session, heard)
@@ -422,9 +426,9 @@ def _may_be_of_another_thing(session: DialogueSession) -> bool:
     return asked.prompt is Prompt.RESTORED and waits
 
 
-def _ask_for_named(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
+def _ask_for_named_field(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
     """Ask for the field that is named without a value, "the dock is wrong"; else repeat the question."""
-    name = None if said.fields else names_field(said, session.rules)
+    name = None if said.fields else find_field_named_without_value(said, session.rules)
     if name is None:
         return drafting.reject_answer(session, heard)
     return [heard.note_as_heeded(), *session.ask(Question(About.FIELD, name, prompt=Prompt.ASK_FIELD))]
@@ -439,7 +443,7 @@ def withdraw_objection(session: DialogueSession, heard: UtteranceHeard) -> list[
     return drafting.revise_draft(session, heard, draft)
 
 
-def reject_unclear_identifier(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
+def reject_or_park_unclear_identifier(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
     """Reject an answer with an unclear identifier; with other fields it may be an entry, and is parked."""
     return (
         drafting.reject_answer(session, heard)
@@ -455,7 +459,7 @@ def park_and_repeat_question(session: DialogueSession, heard: UtteranceHeard, sa
     return [parked, *drafting.tell_parked(session, said), *drafting.repeat_question(session)]
 
 
-def answer_about_other(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def handle_neither_yes_nor_no_to_replacement(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Handle an utterance that is neither yes nor no to whether another thing replaces the open one."""
     said, other = drafting.read_with_acoustic_doubts(session, heard), session.asked.other
     if other is None or not said.fields or begins_with_foreign_words(said, session.rules):
@@ -494,42 +498,45 @@ def _queue_or_park_asked(session: DialogueSession) -> list[Order]:
     )
 
 
-def continue_without_cancelling(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def continue_without_cancelling_or_closing(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Go on with something else than whether to cancel or to close: the entry stays, and the trailer open."""
     said, dictated = heard.reading, heard.verdict.outcome in {Outcome.ACCEPT, Outcome.ASK}
     if not (dictated or said.fields) or context.begins_with_unknown_words(said, session.rules):
-        entry = _may_hold_entry(session, said)
+        entry = _find_entry_at_end(session, said)
         return (
             drafting.reject_answer(session, heard) if entry is None else park_and_repeat_question(session, heard, entry)
         )
     named, recorded = session.identifiers_of(values_of(said)), session.find_named_entry(said)
     corrected = is_correction(said.words, session.rules.language)
     if session.about is About.CLOSE and corrected and named and recorded is None:
-        return [*drop_open_question(session), *_begin_after_no(session, heard)]
+        return [*drop_open_question(session), *_begin_entry_after_no_to_closing(session, heard)]
     if session.about is About.CANCEL and corrected and recorded is not None and said.fields.keys() == named.keys():
-        return [*drop_open_question(session), *amendments.cancel_last(session, heard)]  # cancel the one that it names
+        return [
+            *drop_open_question(session),
+            *amendments.ask_to_cancel_named_or_last(session, heard),
+        ]  # cancel the one that it names
     asked = amendments.find_entry_to_cancel(session)
     orders = drop_open_question(session)
     if said.act is not Act.AMEND:
         return [*orders, *amendments.begin_or_replace_last(session, heard)]
     session.recorded.last = asked or session.recorded.last
-    return [*orders, *amendments.correct_last(session, heard)]
+    return [*orders, *amendments.correct_named_or_last(session, heard)]
 
 
-def _begin_after_no(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def _begin_entry_after_no_to_closing(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Begin an entry after a "no" to whether to close the trailer: that "no" corrects nothing."""
     rest = without_cue(heard.reading.words, session.rules.language)
     said = replace(read_part(drafting.read_with_acoustic_doubts(session, heard), rest, session.rules), act=Act.RECORD)
     draft = Draft(
         heard.utterance_id,
         session.rules.form.name,
-        context.fill_from_context(session, said),
+        context.fill_new_entry_from_context(session, said),
         session.recording_operator,
     )
     return drafting.begin_draft(session, heard, draft, drafting.judge_after_utterance(session, draft, heard))
 
 
-def _may_hold_entry(session: DialogueSession, said: Reading) -> Reading | None:
+def _find_entry_at_end(session: DialogueSession, said: Reading) -> Reading | None:
     """The end of an utterance that names a thing with values, "oh, one more, pallet 743, ten cases"; or None."""
     for start in range(len(said.words)):
         part = read_part(said, said.words[start:], session.rules)
@@ -549,7 +556,7 @@ def enter_separately(session: DialogueSession, other: Draft, heard: UtteranceHea
     if other.utterance_id != session.open_draft.utterance_id:
         return next_or_instead.begin_as_next(session, heard, other)
     session.draft = session.recorded.mending = None
-    other = replace(other, reading=context.fill_from_context(session, other.reading))
+    other = replace(other, reading=context.fill_new_entry_from_context(session, other.reading))
     orders = drafting.ask_or_hold_or_commit(
         session, other, drafting.judge_after_utterance(session, other, heard, aloud=True), None
     )

@@ -9,13 +9,10 @@ from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.forms.spoken import leading_cue
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word
-from edge.agree.bare_names import SHORTEST_NAME, add_unclear_identifier
-from edge.agree.cut_numbers import complete_cut_number
 from edge.agree.decide import Circumstances, Rules
 from edge.agree.dialogue import context
 from edge.agree.dialogue.claims import Relation
-from edge.agree.dialogue.events import Contradicted, UtteranceHeard
-from edge.agree.dialogue.orders import Order
+from edge.agree.dialogue.interface import Contradicted, Order, UtteranceHeard
 from edge.agree.dialogue.questions import OF_VALUE, About, Question, as_held_verdict, judge_draft, next_question
 from edge.agree.dialogue.session import DeferredAction, DialogueSession, terms_of_open_draft
 from edge.agree.dialogue.table import State
@@ -23,8 +20,9 @@ from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.agree.merging import agreement_mark, says_number, unconfirm_doubtful_fields, with_support
 from edge.agree.off_talk import has_correcting_word
 from edge.agree.one_breath import list_several_identifiers, split_things_that_share, split_two_things
-from edge.agree.readings import likely_values, values_in, values_of
+from edge.agree.readings import likely_values, possible_values, values_of
 from edge.agree.terms import find_spoken_units
+from edge.agree.unclear_numbers import SHORTEST_NAME, complete_cut_number, mark_unexplained_digits_as_identifier
 from edge.records import Because, Commit, Confirmation, Draft, Drop, LastEntry, Note, Outcome, Park, Reason, Verdict
 from edge.records.speech import Earcon, Prompt, Say, Sound, Terms
 
@@ -68,28 +66,26 @@ def judge_after_utterance(
 
     `aloud`: an accepted draft is always read back, since a step commits one entry.
     """
-    verdict = _judge_unless_unusable(session, draft, heard)
-    return replace(verdict, confirm=Confirmation.READBACK) if aloud and verdict.outcome is Outcome.ACCEPT else verdict
-
-
-def _judge_unless_unusable(session: DialogueSession, draft: Draft, heard: UtteranceHeard) -> Verdict:
     known, last = heard.known, session.recorded.last
     if last is not None and session.recorded.replaces_recorded_entry(draft):
         of = session.rules.identifying_fields
         recent = tuple(one for one in known.recent if any(one.get(name) != last.fields.get(name) for name in of))
-        expected = _expect_recount(session, last, draft, known.expected)
+        expected = _list_expected_for_recount(session, last, draft, known.expected)
         known = replace(known, recent=recent, expected=expected)
-    return judge_draft(draft, session.rules, known)
+    verdict = judge_draft(draft, session.rules, known)
+    return replace(verdict, confirm=Confirmation.READBACK) if aloud and verdict.outcome is Outcome.ACCEPT else verdict
 
 
-def _expect_recount(session: DialogueSession, last: LastEntry, draft: Draft, expected: Expectations) -> Expectations:
+def _list_expected_for_recount(
+    session: DialogueSession, last: LastEntry, draft: Draft, expected: Expectations
+) -> Expectations:
     """The expected receipts to check a changed count of the same pallet against, as not yet received; else none."""
     form, values = session.rules.form, values_of(draft.reading)
     pallet, counted = form.expects.get(FieldRole.PALLET, ""), form.expects.get(FieldRole.QUANTITY, "")
     same = last.fields.get(pallet) == values.get(pallet)
     if pallet not in values or not same or last.fields.get(counted) == values.get(counted):
         return NOTHING_EXPECTED
-    return expected.as_not_received(str(values[pallet]))
+    return expected.only_pallet_as_not_received(str(values[pallet]))
 
 
 def is_terminator(session: DialogueSession, words: tuple[Word, ...]) -> bool:
@@ -117,14 +113,16 @@ def begin_entry(session: DialogueSession, heard: UtteranceHeard, *, alone: bool 
     It is held; only with `alone` it may be committed at once, since a step commits one entry.
     """
     draft, verdict = build_draft(session, heard), heard.verdict
-    draft = replace(draft, reading=add_unclear_identifier(draft.reading, draft.utterance_id, session.rules))
-    understood = any(values_in(one) for one in draft.reading.fields.values() if not one.is_taken)
+    draft = replace(
+        draft, reading=mark_unexplained_digits_as_identifier(draft.reading, draft.utterance_id, session.rules)
+    )
+    understood = any(possible_values(one) for one in draft.reading.fields.values() if not one.is_taken)
     if not understood and split_things_that_share(draft.reading, session.rules) is None:
         return ask_to_repeat(session, heard)
     if apart := _park_several_things(session, draft, verdict):
         return apart
     named = replace(draft.reading, fields={**session.named_again, **draft.reading.fields})
-    draft = _drop_stale_identifier(session, replace(draft, reading=context.fill_from_context(session, named)))
+    draft = _drop_stale_identifier(session, replace(draft, reading=context.fill_new_entry_from_context(session, named)))
     if verdict.outcome is Outcome.ACCEPT and not alone:
         verdict = replace(verdict, confirm=Confirmation.READBACK)
     if draft.reading.fields.keys() != heard.reading.fields.keys() or heard.reading.act is not Act.RECORD:
@@ -146,7 +144,7 @@ def _park_several_things(session: DialogueSession, draft: Draft, verdict: Verdic
     several = list_several_identifiers(draft.reading, rules)
     if not several or (verdict.ask in rules.identifiers and split_two_things(draft.reading, rules)):
         return []
-    name = next(one for one in rules.identifying_fields if several[0] in values_in(fields.get(one)))
+    name = next(one for one in rules.identifying_fields if several[0] in possible_values(fields.get(one)))
     session.recorded.left_since = True
     told = [session.say(Prompt.PARKED_ENTRY, {name: one}) for one in several]
     return [Park(draft.utterance_id, UNANSWERED, values_of(draft.reading), draft), *told]
@@ -196,7 +194,7 @@ def ask_or_hold_or_commit(
     told = (
         session.settings.holds_sure
         or _list_differing_reviews(session)
-        or context.find_fields_for_context(session, draft)
+        or context.find_fields_becoming_context(session, draft)
     )
     if sure and not told:
         return commit_draft(session)
@@ -255,7 +253,7 @@ def commit_draft(session: DialogueSession) -> list[Order]:
     # Values spoken before the next thing may belong to it, so a correction without identifier is ambiguous.
     session.recorded.left_since |= draft.utterance_id in session.needs_yes
     context.update_after_commit(session, session.open_draft)
-    session.close()
+    session.close_draft()
     session.breath.words = ()
     heeded = Verdict(Outcome.HEED, (Because(Reason.ANSWER),), {})
     return [*(Note(one.utterance_id, one.reading, heeded) for one in settled), Commit(draft, verdict)]
@@ -297,9 +295,9 @@ def park_draft(session: DialogueSession) -> list[Order]:
     draft, values, besides = session.open_draft, session.values, tell_other_draft_in_review(session)
     if session.settings.is_closing(draft) and draft.act is Act.RECORD:
         return drop_closing(session)
-    session.close()
+    session.close_draft()
     if draft.act is Act.CONTEXT:
-        return [*context.keep_context(session, draft), session.say(Prompt.KEPT_AS_IT_IS), *besides]
+        return [*context.set_read_back_context_or_drop(session, draft), session.say(Prompt.KEPT_AS_IT_IS), *besides]
     if draft.act is Act.CANCEL:
         return [Drop(draft), session.say(Prompt.KEPT_AS_IT_IS), *besides]
     context.forget_named_identifiers(session, draft.reading)
@@ -334,7 +332,7 @@ def queue_open_draft(session: DialogueSession) -> list[Order]:
     besides = [*_tell_next_parked(session), *tell_other_draft_in_review(session)]
     session.needs_yes.add(draft.utterance_id)
     context.forget_named_identifiers(session, draft.reading)
-    session.close()
+    session.close_draft()
     session.queued_draft, session.queued_is_own = draft, False
     return [Park(draft.utterance_id, UNANSWERED, values, draft), *besides]
 
@@ -400,7 +398,7 @@ def name_unfinished_draft(session: DialogueSession, draft: Draft) -> list[Say]:
     return [Say(Prompt.UNFINISHED, session.identifiers_of(values) or values, terms=terms)] if values else []
 
 
-def finish_open(session: DialogueSession) -> list[Order]:
+def commit_or_park_open(session: DialogueSession) -> list[Order]:
     """Close the open draft before another operator or form: a held one is committed, any other is parked.
 
     The prompts keep the form that they were made for.
@@ -417,7 +415,7 @@ def drop_draft(session: DialogueSession) -> list[Order]:
     """Drop the draft and record it as dropped."""
     order, besides = Drop(session.open_draft), tell_other_draft_in_review(session)
     session.scanned = (), None  # the same label may be scanned again at once
-    session.close()
+    session.close_draft()
     return [order, *besides]
 
 
@@ -443,7 +441,7 @@ def doubt_until_model_answers(session: DialogueSession, heard: UtteranceHeard) -
     return keep_until_model_answers(session, heard)
 
 
-def doubt_held_entry(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def ask_to_repeat_possible_no(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Ask to repeat words that may be a "no", a second time whether the entry is right; silence does not commit.
 
     The rest of a number that a pause cut completes it instead.
@@ -452,7 +450,10 @@ def doubt_held_entry(session: DialogueSession, heard: UtteranceHeard) -> list[Or
         whole := complete_cut_number(session.open_draft, session.breath.words, heard.reading, session.rules)
     ) is not None:
         return revise_draft(session, heard, whole)
-    if session.was_named(heard.reading) and session.relate_to_claim(heard.reading) in {Relation.ANOTHER, Relation.NAME}:
+    if session.is_recorded_or_in_review(heard.reading) and session.relate_to_claim(heard.reading) in {
+        Relation.ANOTHER,
+        Relation.NAME,
+    }:
         return ask_to_repeat(session, heard)  # it is about an earlier entry, and no doubt of this one
     session.doubted_number |= says_number((word.text for word in heard.reading.words), session.rules)
     if not session.doubted:
@@ -524,7 +525,7 @@ def reject_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order
     is_command = said.act not in {Act.RECORD, Act.AMEND}
     if session.about in OF_VALUE and not is_command and has_correcting_word(said, rules):
         session.needs_yes.add(draft.utterance_id)
-    named = any(values_in(said.fields.get(name)) for name in rules.identifying_fields)
+    named = any(possible_values(said.fields.get(name)) for name in rules.identifying_fields)
     if named or is_known or is_command or not (said.fields or _may_count(told, rules)):
         return [heard.note_as_heeded(), *repeat_question(session)]
     session.recorded.left_since |= _may_name(session, said)

@@ -1,10 +1,10 @@
 """The dialogue machine, from a verdict to an agreed entry. Pure: events come in, orders go out.
 
 `table.py` maps each state and event to a step. Each step is a function of `drafting`, `corrections`, `amendments`,
-`standing`, `answers`, `scans`, `review`, `receipts`, `closing`, `works`, `context`, `shifts` or `status`, which changes
-the one `DialogueSession` and returns the orders. The driver of the dialogue writes the durable orders and the draft in
-one transaction first, then carries out the other orders. If the write fails, the driver discards the dialogue and
-restarts it from the disk.
+`standing`, `answers`, `scans`, `review`, `receipts`, `trailers`, `works`, `context`, `shifts` or `status`, which
+changes the one `DialogueSession` and returns the orders. The driver of the dialogue writes the durable orders and the
+draft in one transaction first, then carries out the other orders. If the write fails, the driver discards the dialogue
+and restarts it from the disk.
 """
 
 from __future__ import annotations
@@ -18,19 +18,16 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import cancels_after_no, is_correction, is_courtesy
 from dockvoice_protocol.records import Act, Operator, Reading, Shifted
-from edge.agree.bare_names import add_bare_identifier
 from edge.agree.decide import Rules
 from edge.agree.dialogue import (
     amendments,
     answers,
     claims,
-    closing,
     context,
     corrections,
     drafting,
     receipts,
     review,
-    same_again,
     scans,
     shifts,
     standing,
@@ -38,13 +35,24 @@ from edge.agree.dialogue import (
     trailers,
     works,
 )
-from edge.agree.dialogue.events import NOT_JUDGED, Deadline, Happening, Started, UtteranceHeard, classify_event
-from edge.agree.dialogue.orders import LawAlarm, Order, StartTimer, StopTimer
+from edge.agree.dialogue.interface import (
+    NOT_JUDGED,
+    Deadline,
+    Happening,
+    LawAlarm,
+    Order,
+    Started,
+    StartTimer,
+    StopTimer,
+    UtteranceHeard,
+    classify_event,
+)
 from edge.agree.dialogue.questions import About, Question, as_held_verdict
 from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, DialogueSettings, Recorded, Works
 from edge.agree.dialogue.table import AGREEING, CLOSED, QUESTIONS, TABLE, Event, State, Step
 from edge.agree.off_talk import is_off_talk, mentions_entry
 from edge.agree.readings import find_differing_identifiers, mark_partial_recount
+from edge.agree.unclear_numbers import add_unlabelled_identifier
 from edge.records import Commit, Draft, Note, Park, RecentEntries, Shift, StandingContext, Work
 from edge.records.speech import Adjust, Earcon, Prompt, Say, Sound
 
@@ -59,37 +67,37 @@ def _answer_query(session: DialogueSession, heard: UtteranceHeard) -> list[Order
 SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Order]]] = {
     Step.NOTE: status.record_utterance,
     Step.BEGIN: amendments.begin_or_replace_last,
-    Step.NEXT: standing.queue_over_open_context(corrections.begin_next),
+    Step.NEXT: standing.queue_over_open_context(corrections.begin_next_or_correct_held),
     Step.CORRECT: standing.queue_over_open_context(corrections.correct_held),
-    Step.AMEND: amendments.correct_last,
+    Step.AMEND: amendments.correct_named_or_last,
     Step.ANSWER: standing.queue_over_open_context(answers.take_answer),
     Step.SCAN: standing.queue_over_open_context(scans.take_scan),
     Step.SCAN_FAULT: scans.tell_fault,
     Step.PROVE: standing.queue_over_open_context(answers.compare_check_digits),
-    Step.AGREE: closing.accept_closing_question,
+    Step.AGREE: answers.close_or_reopen_or_take_yes,
     Step.DISAGREE: answers.take_no,
-    Step.NEITHER: answers.ask_for_field,
+    Step.NEITHER: answers.ask_for_value_not_offered,
     Step.WHAT_IS_WRONG: answers.ask_what_is_wrong,
     Step.KEEP: corrections.park_named_utterance,
     Step.COMMIT: drafting.commit_on_yes,
-    Step.DOUBT: drafting.doubt_held_entry,
+    Step.DOUBT: drafting.ask_to_repeat_possible_no,
     Step.NOT_UNDERSTOOD: drafting.ask_to_repeat,
     Step.ASK_AGAIN: drafting.reject_answer,
     Step.NOT_HEARD: drafting.reject_indistinct,
-    Step.DROP: answers.drop_open,
-    Step.FORGET: answers.abandon_open,
-    Step.GIVE_UP: answers.drop_open_or_cancel_last,
-    Step.OBJECT: standing.object_to_last,
-    Step.TAKE_BACK: amendments.cancel_last,
+    Step.DROP: answers.handle_cancel_over_open,
+    Step.FORGET: answers.handle_never_mind,
+    Step.GIVE_UP: answers.drop_open_or_ask_to_cancel_last,
+    Step.OBJECT: standing.ask_what_is_wrong_with_context_or_last,
+    Step.TAKE_BACK: amendments.ask_to_cancel_named_or_last,
     Step.DEFER: drafting.keep_until_model_answers,
     Step.PUT_OFF: drafting.doubt_until_model_answers,
     Step.TURN_AWAY: status.park_unaccepted_values,
     Step.TELL: _answer_query,
-    Step.CLOSE: closing.ask_to_close_trailer,
-    Step.CLOSE_NEXT: closing.commit_and_ask_to_close,
-    Step.FINISH_FIRST: closing.finish_open_before_closing,
+    Step.CLOSE: trailers.ask_to_close_trailer,
+    Step.CLOSE_NEXT: trailers.commit_and_ask_to_close,
+    Step.FINISH_FIRST: trailers.ask_open_question_before_closing,
     Step.TAKE_UP: review.ask_about_oldest_review,
-    Step.TELL_OPEN: review.tell_open,
+    Step.TELL_OPEN: review.repeat_open_question_or_readback,
     Step.PUT_ASIDE: review.park_on_request,
     Step.SET: standing.set_context,
     Step.PAUSE: status.begin_pause,
@@ -112,15 +120,15 @@ OTHER_STEPS: Mapping[Step, Callable[[DialogueSession, Any], list[Order]]] = {
     Step.DUE: drafting.end_undo_window,
     Step.WHICH: drafting.ask_which_value,
     Step.LAPSE: drafting.handle_question_timeout,
-    Step.LET_GO: status.end_pause_of_draft,
+    Step.LET_GO: status.park_draft_during_pause,
     Step.LISTEN: status.stop_speaking,
     Step.REMEMBER: receipts.record_commit,
     Step.COUNT: receipts.count_receipt,
-    Step.NEWS: receipts.queue_news,
+    Step.NEWS: receipts.queue_refusal_or_link_news,
     Step.DECIDED: review.apply_office_decision,
     Step.ALARM: status.announce_fault,
     Step.NEW_SHIFT: context.end_context_with_shift,
-    Step.UNUSED: shifts.sign_off_unused,
+    Step.UNUSED: shifts.sign_off_after_idle_timeout,
     Step.NOBODY: shifts.abandon_sign_on,
     Step.ROSTER: shifts.replace_roster,
     Step.RESTORE: status.restore_after_restart,
@@ -181,7 +189,7 @@ class Dialogue:
         self.verdict = NOT_JUDGED
         """The verdict on the latest utterance as it was read in its context; HOLD in place of ACCEPT."""
 
-    def resume(self, work: Work | None, operator: str | None) -> list[Order]:
+    def restore_form_and_language(self, work: Work | None, operator: str | None) -> list[Order]:
         """Restore the form and language from before a restart, if the device still has the form. Call before `Started`.
 
         If the form is gone or was never chosen, an operator who is signed on is asked for it.
@@ -296,7 +304,7 @@ class Dialogue:
         before, question = session.state, session.question
         if isinstance(happening, UtteranceHeard):
             session.expected = happening.known.expected
-            happening = _read_in_context(session, happening).judged(session.rules)
+            happening = _read_in_context(session, happening).with_verdict(session.rules)
             self.verdict = as_held_verdict(happening.verdict)
         event = _classify_happening(session, happening)
         step, open_before, asked = TABLE[before][event], _collect_open_claims(session), _asked_for(session)
@@ -309,10 +317,10 @@ class Dialogue:
         orders = audited.orders
         changed = (before, question) != (session.state, session.question)
         if isinstance(happening, UtteranceHeard):
-            _acknowledge(session, orders, event, changed=changed)
+            _prepend_earcon(session, orders, event, changed=changed)
             goes_on = session.state in QUESTIONS
             if not happening.reading.scanned:
-                session.breath.remember(happening.reading, happening.ended, goes_on=goes_on)
+                session.breath.remember_unless_wordless(happening.reading, happening.ended, goes_on=goes_on)
         acts = isinstance(happening, UtteranceHeard | Deadline | Started)  # events that involve the operator
         session.news.interrupted = event is Event.SPEAKING or (session.news.interrupted and not acts)
         orders = [*arrived, *orders, *_carry_out_queued(session, orders)]
@@ -400,7 +408,7 @@ def _audit_step(
         before, _collect_open_claims(session), orders, heard, asked, session.rules.identifying_fields
     )
     if session.draft is not None and session.draft.utterance_id in audited.closed:
-        session.close()
+        session.close_draft()
     if session.queued_draft is not None and session.queued_draft.utterance_id in audited.closed:
         session.queued_draft = None
     return audited
@@ -425,14 +433,14 @@ def _read_in_context(session: DialogueSession, heard: UtteranceHeard) -> Utteran
         and session.draft.act is not Act.CONTEXT
         and asked not in session.rules.identifying_fields
     ):
-        said = add_bare_identifier(said, session.draft.reading, session.rules)
-    same = trailers.expand_last_digits(session, same_again.copy_from_entry_before(session, said), heard.known.expected)
+        said = add_unlabelled_identifier(said, session.draft.reading, session.rules)
+    same = trailers.expand_last_digits(session, context.copy_from_entry_before(session, said), heard.known.expected)
     return _fill_in_context(session, heard, said, same)
 
 
 def _fill_in_context(session: DialogueSession, heard: UtteranceHeard, said: Reading, same: Reading) -> UtteranceHeard:
     """The utterance with the standing context filled in; `same` is `said` with values copied from the entry before."""
-    meant, stands = context.apply_context(session, same)
+    meant, stands = context.read_as_context_or_fill_in(session, same)
     unheard = same is not said or context.has_unheard_inherited_values(session, meant)
     return replace(heard, reading=meant, stands=stands, aloud=heard.aloud or unheard)
 
@@ -522,8 +530,8 @@ def _is_early(session: DialogueSession, heard: UtteranceHeard) -> bool:
     return heard.began < session.spoken.put_at + (0.0 if heard.known.acoustics is None else REACTION_S)
 
 
-def _acknowledge(session: DialogueSession, orders: list[Order], event: Event, *, changed: bool) -> None:
-    """Prepend the earcon that acknowledges the utterance."""
+def _prepend_earcon(session: DialogueSession, orders: list[Order], event: Event, *, changed: bool) -> None:
+    """Prepend the earcon of an utterance to the orders; none for noise, or after that for not understood."""
     if event is not Event.NOISE and Sound(Earcon.NOT_UNDERSTOOD) not in orders:
         spoken = session.question is None or not session.question.unspoken
         asks = changed and spoken and (session.state in QUESTIONS or session.state is State.IDENTIFYING)

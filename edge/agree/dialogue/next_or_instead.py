@@ -12,13 +12,12 @@ from dockvoice_protocol.forms.spoken import says_instead, says_next
 from dockvoice_protocol.records import FieldValue, Reading, written
 from edge.agree.dialogue import context, drafting
 from edge.agree.dialogue.claims import Relation, sounds_like
-from edge.agree.dialogue.events import UtteranceHeard
-from edge.agree.dialogue.orders import Order
+from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import About, Question, as_held_verdict
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.merging import with_fields, with_support
 from edge.agree.off_talk import begins_with_foreign_words
-from edge.agree.readings import find_differing_identifiers, values_in, values_of, without_inherited
+from edge.agree.readings import find_differing_identifiers, possible_values, values_of, without_inherited
 from edge.records import Draft, Note, Outcome, Park
 
 
@@ -49,7 +48,7 @@ def _both_identifiers(session: DialogueSession, said: Reading) -> tuple[FieldVal
     """The identifier in `said`, and the open entry's."""
     before = session.open_draft.reading
     name = find_differing_identifiers(before, said, session.rules.identifying_fields)[0]
-    return values_in(said.fields[name])[0], values_in(before.fields[name])[0]
+    return possible_values(said.fields[name])[0], possible_values(before.fields[name])[0]
 
 
 def answer_next_or_instead(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -107,7 +106,7 @@ def begin_as_next(
     if left is None:
         left = drafting.commit_draft(session) if agreed else drafting.queue_open_draft(session)
     session.draft = None
-    other = replace(other, reading=context.fill_from_context(session, other.reading))
+    other = replace(other, reading=context.fill_new_entry_from_context(session, other.reading))
     verdict = drafting.judge_after_utterance(session, other, heard, aloud=True)
     orders = drafting.ask_or_hold_or_commit(session, other, verdict, None)
     # It is agreed now, so this record ends its review.

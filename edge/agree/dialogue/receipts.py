@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dockvoice_protocol.records import Act, ReceiptOutcome
-from edge.agree.dialogue.events import Committed, InventoryAnswered, Link
-from edge.agree.dialogue.orders import Order
+from edge.agree.dialogue.interface import Committed, InventoryAnswered, Link, Order
 from edge.agree.dialogue.session import DialogueSession, terms_on_record
 from edge.records.speech import Earcon, Prompt, Say, Sound
 
@@ -19,7 +18,7 @@ _TURNED_DOWN = frozenset({Prompt.REFUSED, Prompt.DUPLICATE, Prompt.DECLINED})
 
 
 def record_commit(session: DialogueSession, committed: Committed) -> list[Order]:
-    """Record a commit that is on disk."""
+    """Remember an entry that is on disk: as the last one, or for a cancellation clear that. Plays an earcon."""
     recorded, entry = session.recorded, committed.entry
     recorded.owed += 1
     recorded.entries.append(entry)
@@ -56,8 +55,8 @@ def count_receipt(session: DialogueSession, answered: InventoryAnswered) -> list
     return []
 
 
-def queue_news(session: DialogueSession, happening: InventoryAnswered | Link) -> list[Order]:
-    """Queue the news of a refusal, or of a lost or restored link."""
+def queue_refusal_or_link_news(session: DialogueSession, happening: InventoryAnswered | Link) -> list[Order]:
+    """Queue the news of a refusal, whose receipt is counted, or of a lost or restored link."""
     if isinstance(happening, Link):
         _queue_link_news(session, up=happening.up)
         return []

@@ -8,8 +8,7 @@ from dataclasses import replace
 from dockvoice_protocol.records import Act, FieldValue
 from edge.agree.decide import NO_CIRCUMSTANCES, Circumstances
 from edge.agree.dialogue import context, drafting, status, works
-from edge.agree.dialogue.events import OfficeDecided, OfficeDecision, UtteranceHeard
-from edge.agree.dialogue.orders import Order
+from edge.agree.dialogue.interface import OfficeDecided, OfficeDecision, Order, UtteranceHeard
 from edge.agree.dialogue.questions import About, judge_draft
 from edge.agree.dialogue.session import DialogueSession, terms_of
 from edge.agree.dialogue.table import QUESTIONS, State
@@ -46,7 +45,9 @@ def take_up_queued_draft(session: DialogueSession) -> list[Order]:
     if draft is None:
         return []
     agreed = session.queued_is_own and not draft.support
-    return _ask_about(session, replace(draft, reading=context.fill_from_context(session, draft.reading)), agreed=agreed)
+    return _ask_about(
+        session, replace(draft, reading=context.fill_new_entry_from_context(session, draft.reading)), agreed=agreed
+    )
 
 
 def _can_be_asked(session: DialogueSession, draft: Draft) -> bool:
@@ -76,7 +77,7 @@ def _ask_about(session: DialogueSession, draft: Draft, *, agreed: bool = False) 
     return orders if spoken else [*told, *orders]
 
 
-def tell_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def repeat_open_question_or_readback(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Repeat what is open; over the question whether to close a trailer, ask about drafts in review first."""
     if session.about is About.CLOSE:
         return [*drafting.drop_closing(session), *ask_about_oldest_review(session, heard)]
@@ -132,7 +133,7 @@ def _close_decided(session: DialogueSession, utterance_id: str) -> list[Order]:
         session.queued_draft = None
     if draft is not None and draft.utterance_id == utterance_id:
         besides = drafting.tell_other_draft_in_review(session)
-        session.close()
+        session.close_draft()
         if state not in QUESTIONS and state is not State.HELD:
             session.state = state
         return besides

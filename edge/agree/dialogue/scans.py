@@ -7,8 +7,7 @@ from dataclasses import replace
 from dockvoice_protocol.records import FieldReading, Reading
 from edge.agree.decide import Rules
 from edge.agree.dialogue import context, corrections, drafting
-from edge.agree.dialogue.events import UtteranceHeard
-from edge.agree.dialogue.orders import Order
+from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import About
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
@@ -67,7 +66,7 @@ def _choose_of_two_by_label(session: DialogueSession, heard: UtteranceHeard, sai
     draft = session.open_draft
     if (meant := choose_of_two(draft.reading, said, session.rules)) is None:
         return corrections.park_and_repeat_question(session, heard, heard.reading)
-    part, other = context.inherit_context(session, meant[0]), meant[1]
+    part, other = context.fill_unless_other_trailer(session, meant[0]), meant[1]
     named = _with_label_fields(with_reading(draft, part, heard.utterance_id), said, heard.utterance_id)
     return [
         *drafting.revise_draft(session, heard, named),
@@ -101,11 +100,11 @@ def _join_label(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 def _with_label_fields(draft: Draft, label: Reading, utterance_id: str) -> Draft:
     """The draft with the label's fields joined."""
     before = draft.reading.fields
-    joined = {name: _compare_with_scan(before.get(name), one) for name, one in label.fields.items()}
+    joined = {name: _merge_with_scan(before.get(name), one) for name, one in label.fields.items()}
     return with_fields(draft, joined, utterance_id)
 
 
-def _compare_with_scan(before: FieldReading | None, scanned: FieldReading) -> FieldReading:
+def _merge_with_scan(before: FieldReading | None, scanned: FieldReading) -> FieldReading:
     """A field after a scan: sure if equal, settled if the label has one of its rivals, else in doubt between both."""
     if before is None or before.value is None or scanned.value is None:
         return scanned

@@ -12,15 +12,15 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Operator, Reading, Word
 from edge.agree.crew import SignOnCandidate
-from edge.agree.cut_numbers import PreviousUtterance
 from edge.agree.decide import Rules
 from edge.agree.dialogue import claims
-from edge.agree.dialogue.orders import Order
+from edge.agree.dialogue.interface import Order
 from edge.agree.dialogue.questions import About, Question, render_question
 from edge.agree.dialogue.table import State
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations, where_expected
-from edge.agree.readings import values_in, values_of
+from edge.agree.readings import possible_values, values_of
 from edge.agree.terms import build_terms, find_spoken_units
+from edge.agree.unclear_numbers import PreviousUtterance
 from edge.records import NOTHING_STANDS, Draft, LastEntry, RecentEntries, Shift, StandingContext, Verdict
 from edge.records.speech import CONFIRMING, Prompt, Say, Terms
 
@@ -310,7 +310,7 @@ class DialogueSession:
         )
         return next((one for one in owned if named.items() <= one.fields.items()), None)
 
-    def was_named(self, said: Reading) -> bool:
+    def is_recorded_or_in_review(self, said: Reading) -> bool:
         """Whether an entry of this device, or an utterance in review, has all identifiers in `said`."""
         named = self.identifiers_of(values_of(said))
         known = [one.fields for one in self.recorded.entries]
@@ -343,7 +343,7 @@ class DialogueSession:
     def open_identifiers(self) -> dict[str, FieldValue]:
         """The open claim's identifiers that have a value."""
         fields = self.open_draft.reading.fields
-        return {name: one for name in self.rules.identifying_fields for one in values_in(fields.get(name))[:1]}
+        return {name: one for name in self.rules.identifying_fields for one in possible_values(fields.get(name))[:1]}
 
     @property
     def open_draft(self) -> Draft:
@@ -397,7 +397,7 @@ class DialogueSession:
             say = replace(say, fields={**self.identifiers_of(known), **say.fields})  # the values were joined later
         return self.make_repeatable(replace(say, known=known, beside=beside, terms=_terms_of_question(self, question)))
 
-    def close(self) -> None:
+    def close_draft(self) -> None:
         """Close the draft and its question."""
         self.draft = self.verdict = self.question = None
         self.leaving = False

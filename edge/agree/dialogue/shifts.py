@@ -8,25 +8,24 @@ from dockvoice_protocol.forms.spoken import parse_command, speaker_name, split_s
 from dockvoice_protocol.records import Command, Operator, ShiftChange, Shifted
 from edge.agree.crew import SignOnCandidate, find_sign_on_candidates, render_unknown_name
 from edge.agree.dialogue import context, drafting, works
-from edge.agree.dialogue.events import RosterChanged, UtteranceHeard
-from edge.agree.dialogue.orders import Order
+from edge.agree.dialogue.interface import Order, RosterChanged, UtteranceHeard
 from edge.agree.dialogue.session import DeferredAction, DialogueSession, SignOnQuestion
 from edge.agree.dialogue.table import State
 from edge.records import Park, Reason, Work
 from edge.records.speech import Earcon, Prompt, Say, Sound
 
-RELIEVED, NOT_LISTED, UNUSED = "relieved", "not_listed", "unused"
+_RELIEVED, _NOT_LISTED, _UNUSED = "relieved", "not_listed", "unused"
 """Why a shift ended without a sign-off: another signed on, the roster changed, no speech."""
 
-MINUTE_S = 60
+_MINUTE_S = 60
 
 # Signing on.
 
 
 def sign_on(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Sign on the operator who is named, ask who it is, or reject the name."""
-    noted, said = heard.note_as_heeded(Reason.COMMAND), _words_after_sign_on(session, heard)
-    candidates, _ = _candidates(session, said)
+    """Sign on the operator who is named, ask who it is or to finish the open entry first, or reject the name."""
+    noted, said = heard.note_as_heeded(Reason.COMMAND), _name_in_sign_on(session, heard)
+    candidates, _ = _find_candidates_and_form(session, said)
     if not candidates:
         name = render_unknown_name(said, session.rules.language)
         told = session.say(Prompt.UNKNOWN_OPERATOR, operator=name) if name else session.say(Prompt.HELP_SIGNED_OFF)
@@ -42,16 +41,19 @@ def sign_on(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 def _sign_on_by_roster(session: DialogueSession, said: str) -> list[Order]:
     """Sign on the operator by the current roster, or ask if it is doubtful."""
-    candidates, form = _candidates(session, said)
+    candidates, form = _find_candidates_and_form(session, said)
     if not candidates:
         return []
     if len(candidates) == 1 and candidates[0].sure:
-        return [*drafting.finish_open(session), *_begin_operator_shift(session, candidates[0], form)]
+        return [*drafting.commit_or_park_open(session), *_begin_operator_shift(session, candidates[0], form)]
     back = session.state if session.draft is None else State.IDLE
-    return [*drafting.finish_open(session), *_ask_about_candidates(session, SignOnQuestion(candidates, form, back))]
+    return [
+        *drafting.commit_or_park_open(session),
+        *_ask_about_candidates(session, SignOnQuestion(candidates, form, back)),
+    ]
 
 
-def _words_after_sign_on(session: DialogueSession, heard: UtteranceHeard) -> str:
+def _name_in_sign_on(session: DialogueSession, heard: UtteranceHeard) -> str:
     """The words after "sign on", including a hesitation that is a name on the roster: French "ben"."""
     operators, language = session.settings.operators, session.rules.language
     if operators is not None and find_sign_on_candidates(
@@ -62,7 +64,7 @@ def _words_after_sign_on(session: DialogueSession, heard: UtteranceHeard) -> str
     return (asked.name if asked is not None else None) or ""
 
 
-def _candidates(session: DialogueSession, said: str) -> tuple[tuple[SignOnCandidate, ...], str | None]:
+def _find_candidates_and_form(session: DialogueSession, said: str) -> tuple[tuple[SignOnCandidate, ...], str | None]:
     """The operators and the form that were named together: "ben, counting"."""
     forms, language = session.works.forms, session.rules.language
     both = split_sign_on(said, forms, language) if len(forms) > 1 else None
@@ -81,7 +83,7 @@ def _begin_operator_shift(session: DialogueSession, who: SignOnCandidate, form: 
     if before == name:
         shifted = end_break(session)
     else:
-        ends = [] if before is None else [Shifted(before, ShiftChange.OFF, RELIEVED)]
+        ends = [] if before is None else [Shifted(before, ShiftChange.OFF, _RELIEVED)]
         shifted = [*ends, Shifted(name, ShiftChange.ON)]
     ended = [] if before == name else context.end_context(session)
     session.operator, session.called, session.state = name, who.called, State.IDLE
@@ -120,7 +122,7 @@ def _apply_operator_rights(session: DialogueSession, form: str | None = None) ->
     refused: list[Order] = []
     if forbidden is not None and forbidden not in works_.allowed_forms:
         refused, form = [works.say_forms(session, Prompt.NOT_ALLOWED, forbidden)], None
-    orders = works.begin_form(session, form)
+    orders = works.choose_form_or_ask(session, form)
     if changes and not orders:
         orders = works.set_form_and_language(session, Work(session.rules.form.name, spoken))
     return [*orders[:1], *refused, *orders[1:]] if orders else refused
@@ -155,7 +157,7 @@ def may_sign_on(session: DialogueSession, heard: UtteranceHeard) -> bool:
     if said.command is not Command.SIGN_ON or said.not_understood is not None or session.draft is not None:
         return False
     return session.settings.operators is not None and bool(
-        _candidates(session, _words_after_sign_on(session, heard))[0]
+        _find_candidates_and_form(session, _name_in_sign_on(session, heard))[0]
     )
 
 
@@ -166,7 +168,7 @@ def names_operator(session: DialogueSession, heard: UtteranceHeard) -> bool:
 
 def ask_who(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Ask whether a doubtful name or number was meant; none is signed on meanwhile."""
-    candidates, form = _candidates(session, _words_after_sign_on(session, heard))
+    candidates, form = _find_candidates_and_form(session, _name_in_sign_on(session, heard))
     asked = SignOnQuestion(candidates, form, session.state)
     return [heard.note_as_heeded(Reason.COMMAND), *_ask_about_candidates(session, asked)]
 
@@ -232,17 +234,17 @@ def sign_off(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Sign off, or ask to finish the open entry first."""
     if unfinished := drafting.ask_to_finish(session):
         return [heard.note_as_heeded(Reason.COMMAND), *unfinished]
-    orders = drafting.finish_open(session)
+    orders = drafting.commit_or_park_open(session)
     return [heard.note_as_heeded(Reason.COMMAND), *orders, *_sign_off_operator(session, None, *orders)]
 
 
-def sign_off_unused(session: DialogueSession, _: object) -> list[Order]:
+def sign_off_after_idle_timeout(session: DialogueSession, _: object) -> list[Order]:
     """Sign off after a timeout without speech while nothing is open: another person may use the device next."""
     idle_s = session.settings.idle_s
     if idle_s is None or session.operator is None or session.news.untold:  # it was the deadline of the news
         return []
-    minutes = f"{idle_s / MINUTE_S:g}"
-    return [Say(Prompt.UNUSED, slots={"minutes": minutes}), *_sign_off_operator(session, UNUSED)]
+    minutes = f"{idle_s / _MINUTE_S:g}"
+    return [Say(Prompt.UNUSED, slots={"minutes": minutes}), *_sign_off_operator(session, _UNUSED)]
 
 
 def _sign_off_operator(session: DialogueSession, why: str | None, *put: Order) -> list[Order]:
@@ -311,7 +313,7 @@ def tell_review_count(session: DialogueSession, *more: Order) -> list[Say]:
 
 
 def replace_roster(session: DialogueSession, taken: RosterChanged) -> list[Order]:
-    """Replace the roster; an operator it lacks finishes what is open first. One without names allows all."""
+    """Replace the roster. `apply_roster` signs off an operator whom it lacks; an empty one needs no sign-on."""
     session.settings = replace(session.settings, operators=taken.operators)
     session.state = session.resting_state if session.state is State.SIGNED_OFF else session.state
     return []
@@ -328,7 +330,7 @@ def apply_roster(session: DialogueSession) -> list[Order]:
         return []
     if not _may_fill_any_form(session, session.signed_on):
         called = session.called or session.operator or ""
-        return [session.say(Prompt.NO_WORK, operator=called), *_sign_off_operator(session, NOT_LISTED)]
+        return [session.say(Prompt.NO_WORK, operator=called), *_sign_off_operator(session, _NOT_LISTED)]
     chosen = session.rules.form.name if session.works.chosen else None
     return _apply_operator_rights(session, chosen if chosen in (find_allowed_forms(session) or {chosen}) else None)
 
@@ -338,4 +340,4 @@ def _sign_off_unlisted(session: DialogueSession) -> list[Order]:
         session.state = State.SIGNED_OFF
         return [session.say(Prompt.SIGN_ON_FIRST)]
     told = Say(Prompt.NOT_LISTED, slots={"operator": session.called or session.operator})
-    return [told, *_sign_off_operator(session, NOT_LISTED)]
+    return [told, *_sign_off_operator(session, _NOT_LISTED)]

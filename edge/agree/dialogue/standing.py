@@ -9,8 +9,7 @@ from dockvoice_protocol.forms.spoken import is_correction, split_at_from_now_on
 from dockvoice_protocol.records import Act, Command, FieldReading
 from edge.agree.decide import NO_CIRCUMSTANCES
 from edge.agree.dialogue import amendments, answers, context, corrections, drafting, status
-from edge.agree.dialogue.events import UtteranceHeard
-from edge.agree.dialogue.orders import Order
+from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.questions import About, Question, judge_draft, next_question
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
@@ -88,7 +87,7 @@ def _set_over_question(session: DialogueSession, heard: UtteranceHeard) -> list[
     if not sure or next_question(draft, verdict, session.rules, session.challenges, ended=True) is not None:
         return [heard.note_as_not_understood(), session.say(Prompt.REPEAT), *asks]
     said = {name: replace(one, said_in=(heard.utterance_id,)) for name, one in draft.reading.fields.items()}
-    session.context = context.change_context(session, said, untold=tuple(said))
+    session.context = context.build_changed_context(session, said, untold=tuple(said))
     noted = heard.note_utterance(replace(context.CONTEXT_VERDICT, fields=verdict.fields))
     return [noted, session.say(Prompt.STANDING, verdict.fields), *asks]
 
@@ -108,7 +107,7 @@ def queue_over_open_context(step: _SpeechStep) -> _SpeechStep:
 def _queue_or_reject(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     is_held = session.state is State.HELD
     if heard.reading.act is not Act.RECORD:
-        return drafting.doubt_held_entry(session, heard) if is_held else drafting.reject_answer(session, heard)
+        return drafting.ask_to_repeat_possible_no(session, heard) if is_held else drafting.reject_answer(session, heard)
     if _accepts_open_context(session, heard) and not is_correction(heard.reading.words, session.rules.language):
         return [*drafting.commit_draft(session), *drafting.begin_entry(session, heard)]
     waits = drafting.queue_utterance(session, heard, heard.reading)
@@ -130,11 +129,11 @@ def _accepts_open_context(session: DialogueSession, heard: UtteranceHeard) -> bo
     return is_whole and not find_differing_identifiers(context_, said, rules.form.said_once)
 
 
-def object_to_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def ask_what_is_wrong_with_context_or_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """After a late "no", ask what is wrong with the context if no entry has used it yet, else with the last entry."""
     standing = session.context
     if not standing.untold:
-        return amendments.object_to_last(session, heard)
+        return amendments.ask_what_is_wrong_with_last(session, heard)
     fields: dict[str, FieldReading] = {name: standing.fields[name] for name in standing.untold}
     reading = replace(heard.reading, act=Act.RECORD, fields=fields, not_understood=None)
     session.draft = Draft(
@@ -146,7 +145,7 @@ def object_to_last(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
 
 
 @status.answers_command(Command.WHERE_AM_I)
-def describe_context(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
+def _describe_context(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
     """Say the context that applies to all entries; then repeat the open question, if any."""
     values = context.standing_values(session)
     return [

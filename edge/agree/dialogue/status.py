@@ -8,8 +8,7 @@ from dataclasses import replace
 from dockvoice_protocol.forms.spoken import FEW, is_listed_command, parse_break_reason
 from dockvoice_protocol.records import Act, Command
 from edge.agree.dialogue import amendments, context, drafting, shifts, works
-from edge.agree.dialogue.events import Hardware, Started, UtteranceHeard
-from edge.agree.dialogue.orders import Order
+from edge.agree.dialogue.interface import Hardware, Order, Started, UtteranceHeard
 from edge.agree.dialogue.questions import About, Question, judge_draft
 from edge.agree.dialogue.session import DialogueSession, read_out_entry
 from edge.agree.dialogue.table import QUESTIONS, State
@@ -27,7 +26,7 @@ MOST_TOLD = 3  # How many of the last entries are read out: a listener does not 
 
 
 def record_utterance(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Record the utterance, and do nothing else."""
+    """Record the utterance with its verdict, as heeded unless that is IGNORE, and do nothing else."""
     if heard.verdict.outcome is Outcome.IGNORE:
         return [heard.note_utterance()]
     why = Reason.COMMAND if heard.reading.act is Act.COMMAND else Reason.ANSWER
@@ -68,7 +67,7 @@ def answers_command(*commands: Command) -> Callable[[_QueryHandler], _QueryHandl
 
 
 @answers_command(Command.SAY_AGAIN)
-def repeat_last_prompts(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
+def _repeat_last_prompts(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
     """Repeat the last prompts, with shortened numbers in full."""
     said = session.spoken.again or (Say(Prompt.NOTHING_SAID),)
     return [replace(one, terms=replace(one.terms, ends=frozenset())) for one in said]
@@ -104,7 +103,7 @@ def say_todays_tally(session: DialogueSession, heard: UtteranceHeard) -> list[Sa
 
 
 @answers_command(Command.WHICH_WORK)
-def describe_work(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
+def _describe_work(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
     """Say which form is being filled, or ask for it."""
     form = session.rules.form
     others = [one for one in session.works.allowed_forms if one is not form]
@@ -114,8 +113,8 @@ def describe_work(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
 
 
 @answers_command(Command.WHO_LISTENED)
-def say_who_listened(*_: object) -> list[Say]:
-    """Who in the office listened to the operator's recordings, filled in from the journal."""
+def _say_who_listened(*_: object) -> list[Say]:
+    """Say who in the office listened to the operator's recordings; the names are filled in from the journal."""
     return [Say(Prompt.LISTENED)]
 
 
@@ -140,7 +139,7 @@ def adjust_voice(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
 
 
 def stop_speaking(session: DialogueSession, _: object) -> list[Order]:
-    """Stop speaking, unless the prompt has priority."""
+    """Stop speaking, unless the latest prompt has priority."""
     latest = session.spoken.latest
     return [] if latest is not None and latest.priority else [Hush()]
 
@@ -164,8 +163,8 @@ def announce_fault(session: DialogueSession, hardware: Hardware) -> list[Order]:
 
 
 @answers_command(Command.RESUME)
-def say_listening(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
-    """That the device listens; then the open question, which a yes answers."""
+def _say_listening(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
+    """Say that the device listens; then the open question, which a yes answers."""
     question = session.question
     asked = [] if question is None or question.unspoken else [session.say_question(question)]
     return [Say(Prompt.LISTENING), *asked]
@@ -202,7 +201,7 @@ def end_pause(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     return [*noted, Say(Prompt.RESUMED), *session.ask(session.question)]
 
 
-def end_pause_of_draft(session: DialogueSession, _: object) -> list[Order]:
+def park_draft_during_pause(session: DialogueSession, _: object) -> list[Order]:
     """Timeout of a draft during a pause: park it, and tell the operator when he is back."""
     if session.draft is None:
         return []
@@ -233,7 +232,7 @@ def restore_after_restart(session: DialogueSession, started: Started) -> list[Or
         besides = [say for one in others[-MOST_TOLD:] for say in drafting.tell_parked(session, one.reading)]
         if len(others) > MOST_TOLD:
             besides += [Say(Prompt.ASIDE, slots={"count": str(len(others))})]
-        return [*told, *besides, *shifts.end_break(session), *_take_up_draft(session, started.draft)]
+        return [*told, *besides, *shifts.end_break(session), *_ask_about_restored_draft(session, started.draft)]
     if session.on_break is not None:
         session.state = State.PAUSED
         return [*told, session.say(Prompt.PAUSED_FOR, away=session.on_break)]
@@ -242,14 +241,14 @@ def restore_after_restart(session: DialogueSession, started: Started) -> list[Or
     return [session.say(Prompt.SIGN_ON_FIRST)] if session.state is State.SIGNED_OFF else told
 
 
-def _take_up_draft(session: DialogueSession, draft: Draft) -> list[Order]:
+def _ask_about_restored_draft(session: DialogueSession, draft: Draft) -> list[Order]:
     rules = session.rules
     if draft.form != rules.form.name and not session.settings.is_closing(draft):
         return _park_of_another_form(session, draft)
     if draft.act is Act.CANCEL or session.settings.is_closing(draft):
         return _ask_cancel_or_close_again(session, draft)
     verdict = replace(judge_draft(draft, rules), confirm=Confirmation.READBACK)
-    if amendments.names_another_than_last(session, draft):
+    if amendments.correction_names_another_than_last(session, draft):
         return amendments.ask_if_replaces_last(session, draft, verdict, draft.reading)
     # The next values may belong to a thing that was named during the power cut.
     session.recorded.left_since = True

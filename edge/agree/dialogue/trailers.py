@@ -1,4 +1,7 @@
-"""Trailers: the steps that tell what was received, what is missing and where a pallet goes, from this device's data."""
+"""Trailers: the steps that tell what was received, what is missing and where a pallet goes, and close a trailer.
+
+All of it is from this device's data. A closing is an entry, too.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,15 @@ from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import LACKING, TODAY, is_listed_command
 from dockvoice_protocol.instants import to_zone
-from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, Reading, ReceivingPlace
+from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, PlaceKind, Reading, ReceivingPlace
 from edge.agree.decide import Rules
-from edge.agree.dialogue import context, status
-from edge.agree.dialogue.events import UtteranceHeard
-from edge.agree.dialogue.session import DialogueSession, terms_on_record
+from edge.agree.dialogue import context, drafting, status
+from edge.agree.dialogue.interface import Order, UtteranceHeard
+from edge.agree.dialogue.questions import About, Question, as_held_verdict
+from edge.agree.dialogue.session import DeferredAction, DialogueSession, terms_on_record
 from edge.agree.dialogue.table import AGREEING
-from edge.agree.expectations import Expectations
-from edge.agree.merging import excludes_rivals, settle_by_value
-from edge.agree.readings import likely_values, values_of
-from edge.agree.received import (
+from edge.agree.expectations import (
+    Expectations,
     Sums,
     entries_at_place,
     find_by_last_digits,
@@ -27,12 +29,14 @@ from edge.agree.received import (
     named_place,
     sum_entries,
 )
-from edge.records import StandingEntry
+from edge.agree.merging import agreement_mark, rivals_are_mishearings, settle_rivals_by_value, with_support
+from edge.agree.readings import likely_values, values_of
+from edge.records import Because, Commit, Confirmation, Draft, Outcome, Reason, StandingEntry, Verdict
 from edge.records.speech import FEWEST_TOLD, Prompt, Say
 
 _FEWEST_ASKED = 2  # The fewest last characters that identify a pallet in a query, which changes nothing.
 
-JUST_NOW, THIS_HOUR = timedelta(minutes=1), timedelta(hours=1)
+_JUST_NOW, _THIS_HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
 def find_current_place(session: DialogueSession) -> ReceivingPlace | None:
@@ -50,23 +54,23 @@ def find_current_place(session: DialogueSession) -> ReceivingPlace | None:
     return None
 
 
-def find_receiving_form(session: DialogueSession) -> Form:
+def _find_receiving_form(session: DialogueSession) -> Form:
     """The form that receives pallets: the current one, or another of the device with expected receipts."""
     forms = (session.rules.form, *session.works.forms)
     return next((form for form in forms if form.expects), session.rules.form)
 
 
-def find_queried_place(session: DialogueSession, heard: UtteranceHeard) -> ReceivingPlace | None:
+def _find_queried_place(session: DialogueSession, heard: UtteranceHeard) -> ReceivingPlace | None:
     """The place that the utterance names, else the one where the operator works."""
     return named_place(session.rules.form, values_of(heard.reading)) or find_current_place(session)
 
 
-def ask_which_place(session: DialogueSession) -> list[Say]:
+def _ask_which_place(session: DialogueSession) -> list[Say]:
     """Ask for the trailer."""
     return [Say(Prompt.ASK_FIELD, asked=session.rules.form.places_received[0])]
 
 
-def as_place_field(session: DialogueSession, place: ReceivingPlace) -> dict[str, FieldValue]:
+def _as_place_field(session: DialogueSession, place: ReceivingPlace) -> dict[str, FieldValue]:
     """A place as the value of its field in the current form."""
     name = session.rules.form.roles.get(FieldRole(place.kind))
     return {} if name is None else {name: place.name}
@@ -102,58 +106,60 @@ def _choose_expected_number(
     known = [value for value in map(str, (one.value, *one.rivals)) if expected.lines_for_pallet(value)]
     if len(known) != 1 or all(line.received or place != here for place, line in expected.lines_for_pallet(known[0])):
         return said
-    if not excludes_rivals(name, known[0], said, rules):
+    if not rivals_are_mishearings(name, known[0], said, rules):
         return said
     sure = replace(said, fields={**said.fields, name: replace(one, value=known[0], rivals=())})
-    return settle_by_value(name, known[0], sure, rules)
+    return settle_rivals_by_value(name, known[0], sure, rules)
 
 
 # What is missing, and totals.
 
 
 @status.answers_command(Command.WHAT_IS_LEFT)
-def say_missing_pallets(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
+def _say_missing_pallets(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
     """Say which announced pallets were not received; or what the open entry still lacks."""
-    form = find_receiving_form(session)
+    form = _find_receiving_form(session)
     if session.question is not None and is_listed_command(LACKING, heard.reading.words, session.rules.language):
         return status.repeat_after_query(session)
     if not form.places_received:
         return status.say_pending_counts(session, heard)
-    if (place := find_queried_place(session, heard)) is None:
-        return ask_which_place(session)
-    fields, (numbers, aside) = as_place_field(session, place), list_reviews_at_place(session, place)
+    if (place := _find_queried_place(session, heard)) is None:
+        return _ask_which_place(session)
+    fields, (numbers, aside) = _as_place_field(session, place), _list_reviews_at_place(session, place)
     lacking = find_missing_pallets(place, session.expected, form, session.lately.entries)
     if lacking is None:
         return [Say(Prompt.NOT_ANNOUNCED, fields)]
-    told = say_count_and_numbers(session, Prompt.LEFT, Prompt.LEFT_MANY, [one for one in lacking if one not in numbers])
+    told = _say_count_and_numbers(
+        session, Prompt.LEFT, Prompt.LEFT_MANY, [one for one in lacking if one not in numbers]
+    )
     return [*(told or [Say(Prompt.LEFT_NONE, fields)]), *aside]
 
 
 @status.answers_command(Command.HOW_MANY_ON_TRAILER)
-def say_totals(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
+def _say_totals(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
     """Say the totals received at a place, by all operators of this device."""
-    if (place := find_queried_place(session, heard)) is None:
-        return ask_which_place(session) if session.rules.form.places_received else [Say(Prompt.REPEAT)]
-    return [*read_out_totals(session, place), *list_reviews_at_place(session, place)[1]]
+    if (place := _find_queried_place(session, heard)) is None:
+        return _ask_which_place(session) if session.rules.form.places_received else [Say(Prompt.REPEAT)]
+    return [*_read_out_totals(session, place), *_list_reviews_at_place(session, place)[1]]
 
 
 @status.answers_command(Command.HOW_MANY_HERE)
-def say_count_so_far(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
-    """The count so far: of the shift if asked for, of the trailer that is named or current, else of the dock."""
+def _say_count_so_far(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
+    """Say the count so far: of the shift if asked for, of the trailer that is named or current, else of the dock."""
     form, named = session.rules.form, values_of(heard.reading)
     if session.operator is not None and is_listed_command(TODAY, heard.reading.words, session.rules.language):
         return [Say(Prompt.TOTAL, slots={"name": session.operator})]
     if named_place(form, named) is not None or (not named and find_current_place(session) is not None):
-        return say_totals(session, heard)
+        return _say_totals(session, heard)
     return status.say_todays_tally(session, heard)
 
 
-def read_out_totals(session: DialogueSession, place: ReceivingPlace) -> list[Say]:
+def _read_out_totals(session: DialogueSession, place: ReceivingPlace) -> list[Say]:
     """Say the totals received at a place, by item, unit and condition; refused entries are counted apart."""
-    form = find_receiving_form(session)
+    form = _find_receiving_form(session)
     sums: Sums = sum_entries(entries_at_place(session.lately.entries, form, place), form, session.expected)
     told = Prompt.SUMS if FieldRole.PALLET in form.roles else Prompt.SUMS_RECORDED
-    first = Say(told, as_place_field(session, place), {"count": str(sums.things)})
+    first = Say(told, _as_place_field(session, place), {"count": str(sums.things)})
     counts = (Say(Prompt.SUM, counted, form=form.name) for counted in sums.counts)
     conditions = (
         Say(Prompt.SUM_OF, {name: value}, {"count": str(count)}, form=form.name)
@@ -163,7 +169,7 @@ def read_out_totals(session: DialogueSession, place: ReceivingPlace) -> list[Say
     return [first, *counts, *conditions, *refused]
 
 
-def list_reviews_at_place(session: DialogueSession, place: ReceivingPlace) -> tuple[tuple[str, ...], list[Say]]:
+def _list_reviews_at_place(session: DialogueSession, place: ReceivingPlace) -> tuple[tuple[str, ...], list[Say]]:
     """The pallet numbers in review that may belong to a place, and the prompts that announce them."""
     form, pallet = session.rules.form, session.rules.form.expects.get(FieldRole.PALLET)
     values = [likely_values(one.reading) for one in session.recorded.aside.drafts if one.act is Act.RECORD]
@@ -171,15 +177,15 @@ def list_reviews_at_place(session: DialogueSession, place: ReceivingPlace) -> tu
     numbers = tuple(str(one[pallet]) for one in here if pallet is not None and pallet in one)
     without = len(here) - len(numbers)
     unknown = [Say(Prompt.ASIDE, slots={"count": str(without)})] if without else []
-    return numbers, [*say_count_and_numbers(session, Prompt.ASIDE_LISTED, Prompt.ASIDE_MANY, numbers), *unknown]
+    return numbers, [*_say_count_and_numbers(session, Prompt.ASIDE_LISTED, Prompt.ASIDE_MANY, numbers), *unknown]
 
 
-def say_count_and_numbers(session: DialogueSession, few: Prompt, many: Prompt, numbers: Sequence[str]) -> list[Say]:
+def _say_count_and_numbers(session: DialogueSession, few: Prompt, many: Prompt, numbers: Sequence[str]) -> list[Say]:
     """The prompt with the count and the first few numbers; empty for no numbers."""
     if not numbers:
         return []
     prompt = few if len(numbers) <= status.MOST_TOLD else many
-    form, first = find_receiving_form(session), tuple(numbers[: status.MOST_TOLD])
+    form, first = _find_receiving_form(session), tuple(numbers[: status.MOST_TOLD])
     slots = {"count": str(len(numbers))}
     return [Say(prompt, slots=slots, asked=form.expects[FieldRole.PALLET], candidates=first, form=form.name)]
 
@@ -188,7 +194,7 @@ def say_count_and_numbers(session: DialogueSession, few: Prompt, many: Prompt, n
 
 
 @status.answers_command(Command.WHERE_TO)
-def say_where_pallet_is(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
+def _say_where_pallet_is(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
     """Say where a pallet goes, or is: the named one, else that of the open or last entry."""
     named = session.identifiers_of(values_of(heard.reading)) or _identifiers_at_hand(session)
     return [_say_what_is_known(session, named, Prompt.NOTHING_KNOWN) if named else Say(Prompt.NO_ENTRY)]
@@ -254,10 +260,10 @@ def _say_recorded(session: DialogueSession, entry: StandingEntry) -> Say:
         prompt = Prompt.RECORDED_UNSENT
     elif entry.operator not in {None, session.recording_operator}:
         prompt, slots = Prompt.RECORDED_BY, {"operator": session.settings.spoken_name_of(by)}
-    elif ago < JUST_NOW:
+    elif ago < _JUST_NOW:
         prompt = Prompt.RECORDED
-    elif ago < THIS_HOUR:
-        prompt, slots = Prompt.RECORDED_AGO, {"minutes": str(ago // JUST_NOW)}
+    elif ago < _THIS_HOUR:
+        prompt, slots = Prompt.RECORDED_AGO, {"minutes": str(ago // _JUST_NOW)}
     else:
         prompt, slots = Prompt.RECORDED_AT, {"time": f"{at:%H:%M}"}
     return Say(prompt, entry.fields, slots, terms=last)
@@ -274,4 +280,132 @@ def _say_expected_receipt(session: DialogueSession, meant: Mapping[str, FieldVal
     if unknown is Prompt.NOT_RECORDED:
         return Say(unknown, meant)
     place, _ = lines[0]
-    return Say(Prompt.ANNOUNCED, {**meant, **as_place_field(session, place)})
+    return Say(Prompt.ANNOUNCED, {**meant, **_as_place_field(session, place)})
+
+
+# Closing a trailer.
+
+
+def ask_to_close_trailer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """Tell what was received of a trailer, and ask whether to close it."""
+    return _ask_to_close(session, heard, _find_queried_place(session, heard))
+
+
+def _ask_to_close(session: DialogueSession, heard: UtteranceHeard, place: ReceivingPlace | None) -> list[Order]:
+    form = session.settings.closing
+    if form is None or form.closes is None or FieldRole.TRAILER not in session.rules.form.roles:
+        return drafting.ask_to_repeat(session, heard)
+    if place is None or place.kind is not PlaceKind.TRAILER:
+        return [
+            *status.record_utterance(session, heard),
+            *session.make_repeatable_together(_ask_which_place(session)),
+        ]
+    if session.recorded.find_closing(place.name, session.settings, session.lately.now) is not None:
+        return [
+            *status.record_utterance(session, heard),
+            session.say(Prompt.CLOSED, _as_place_field(session, place)),
+        ]
+    said = heard.reading
+    sure = min(word.confidence for word in said.words)
+    read = FieldReading(place.name, tuple(word.text for word in said.words), sure)
+    reading = Reading(said.interpreter, form.name, said.words, {form.closes: read})
+    if form.faults(values_of(reading)):
+        return drafting.ask_to_repeat(session, heard)
+    told = _say_receipt_summary(session, place)
+    verdict = Verdict(Outcome.ACCEPT, (Because(Reason.COMPLETE),), {form.closes: place.name})
+    session.open(Draft(heard.utterance_id, form.name, reading, session.recording_operator), verdict)
+    asked = session.ask(Question(About.CLOSE, fields=_as_place_field(session, place)))
+    session.make_repeatable_together([*told, *(order for order in asked if isinstance(order, Say))])
+    return [heard.note_utterance(as_held_verdict(verdict)), *told, *asked]
+
+
+def commit_and_ask_to_close(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """Close a trailer over a readback: the held entry is committed first and counted; a doubted one is finished."""
+    draft, verdict = session.open_draft, session.verdict
+    if session.doubted or session.queued_draft is not None or verdict is None or verdict.outcome is not Outcome.ACCEPT:
+        return ask_open_question_before_closing(session, heard)
+    place = _find_queried_place(session, heard)  # before the commit, since the draft may name it
+    if draft.act is not Act.CONTEXT:
+        _count_commit(session, "", draft, verdict.fields)
+    return [*drafting.commit_draft(session), *_ask_to_close(session, heard, place)]
+
+
+def _count_commit(session: DialogueSession, event_id: str, draft: Draft, fields: Mapping[str, FieldValue]) -> None:
+    """Add a commit to `session.lately`, which was loaded before it."""
+    entries = (one for one in session.lately.entries if one.event_id not in {event_id, draft.replaces})
+    latest = StandingEntry(event_id, draft.form, fields, draft.operator, session.lately.now)
+    session.lately = replace(session.lately, entries=(latest, *entries))
+
+
+def _count_last_and_ask_to_close(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    last = session.recorded.last
+    if last is not None and last.draft.act is not Act.CANCEL and not last.refused:
+        _count_commit(session, last.event_id, last.draft, last.fields)
+    return ask_to_close_trailer(session, heard)
+
+
+def ask_open_question_before_closing(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """Repeat the open question first, and close the trailer after it."""
+    noted, draft = heard.note_as_heeded(Reason.COMMAND), session.open_draft
+    asked = (
+        [session.say_question(session.question)]
+        if session.question is not None
+        else session.ask(session.is_entry_right)
+    )
+    if session.settings.is_closing(draft) or draft.act is Act.CANCEL:
+        return [noted, *asked]
+    if session.deferred_action is None:  # a queued sign-on comes first
+        session.deferred_action = DeferredAction(
+            lambda: _count_last_and_ask_to_close(session, heard), newcomer=False, counts=True
+        )
+    if session.about is About.ENTRY_RIGHT:
+        return [noted, *asked]
+    return [noted, *drafting.name_unfinished_draft(session, draft), *asked]
+
+
+def _say_receipt_summary(session: DialogueSession, place: ReceivingPlace) -> list[Say]:
+    """Say the totals received for a trailer, its entries in review, and its missing pallets."""
+    numbers, aside = _list_reviews_at_place(session, place)
+    lacking = find_missing_pallets(place, session.expected, _find_receiving_form(session), session.lately.entries) or ()
+    gone = [one for one in lacking if one not in numbers]
+    told = _say_count_and_numbers(session, Prompt.MISSING, Prompt.MISSING_MANY, gone)
+    return [*_read_out_totals(session, place), *aside, *told]
+
+
+# Answers to "Close trailer 5501?".
+
+
+def commit_closing(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """Commit the closing; a context with this trailer ends."""
+    told = session.asked.fields
+    session.draft = with_support(session.open_draft, heard.utterance_id)
+    if told.items() <= context.standing_values(session).items():
+        context.end_context(session)  # the closing prompt announces the end
+    return [heard.note_as_heeded(), *drafting.commit_draft(session), session.say(Prompt.CLOSED, told)]
+
+
+# A closed trailer.
+
+
+def reopen_trailer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+    """Cancel the closing of the entry's trailer on a yes, and go on with the entry."""
+    draft, verdict, told = session.open_draft, session.verdict, session.asked.fields
+    trailer = str(told[str(session.asked.field)])
+    last = session.recorded.find_closing(trailer, session.settings, session.lately.now)
+    if verdict is None or last is None:  # reopened meanwhile
+        return drafting.revise_draft(session, heard, draft)
+    cancelled = Draft(
+        *(heard.utterance_id, last.draft.form, heard.reading, session.recording_operator),
+        act=Act.CANCEL,
+        replaces=session.recorded.find_effective_event(last.event_id),
+    )
+    draft = replace(draft, agreed=(*draft.agreed, agreement_mark(drafting.REOPENED, trailer)))
+    # Always held, since a step commits one entry.
+    goes_on = drafting.ask_or_hold_or_commit(session, draft, replace(verdict, confirm=Confirmation.READBACK), None)
+    nothing = Verdict(Outcome.ACCEPT, (), {})
+    return [
+        heard.note_utterance(as_held_verdict(nothing)),
+        Commit(cancelled, nothing),
+        Say(Prompt.REOPENED, told),
+        *goes_on,
+    ]

@@ -10,8 +10,7 @@ from dockvoice_protocol.forms.spoken import parse_work
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.records import Act
 from edge.agree.dialogue import drafting
-from edge.agree.dialogue.events import UtteranceHeard
-from edge.agree.dialogue.orders import Order
+from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.session import DeferredAction, DialogueSession
 from edge.agree.dialogue.table import State
 from edge.records import LastEntry, Outcome, Reason, Work
@@ -68,7 +67,7 @@ def switch_form(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 def _switch_to_form(session: DialogueSession, form: str) -> list[Order]:
     """Close what is open and change to another form."""
-    closed, session.deferred_action = drafting.finish_open(session), None
+    closed, session.deferred_action = drafting.commit_or_park_open(session), None
     taken = set_form_and_language(session, Work(form, session.works.language))
     return [*closed, *taken, say_forms(session, Prompt.WORK, session.rules.form)]
 
@@ -107,7 +106,7 @@ def _with_form(form: Form, say: Say) -> Say:
     return replace(say, form=say.form or form.name)
 
 
-def begin_form(session: DialogueSession, form: str | None) -> list[Order]:
+def choose_form_or_ask(session: DialogueSession, form: str | None) -> list[Order]:
     """After a sign-on, take the form that was named or is the only one, or ask."""
     only = session.works.allowed_forms[0].name if len(session.works.allowed_forms) == 1 else None
     if (wanted := form or only) is None:

@@ -1,4 +1,7 @@
-"""The events of a dialogue: utterances with their verdicts, and everything else that happens."""
+"""The interface of the dialogue: events come in, orders go out.
+
+Durable orders come first in a list, and are written in one transaction.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from edge.records import (
     Closing,
     Confirmation,
     Draft,
+    Durable,
     LastEntry,
     Note,
     Outcome,
@@ -24,6 +28,7 @@ from edge.records import (
     StandingContext,
     Verdict,
 )
+from edge.records.speech import Adjust, Hush, Say, Sound
 
 _BY_NAME = {one.value: one for one in Event} | dict.fromkeys(("louder", "softer", "faster", "slower"), Event.ADJUST)
 """The event of each command, by its name; all others are ASKED."""
@@ -58,7 +63,7 @@ class UtteranceHeard:
     aloud: bool = False  # An entry is read back however sure it is: it has a value that was not spoken.
     verdict: Verdict = NOT_JUDGED
 
-    def judged(self, rules: Rules) -> UtteranceHeard:
+    def with_verdict(self, rules: Rules) -> UtteranceHeard:
         """The utterance with its verdict."""
         said, of = self.reading, rules
         if said.act is Act.CONTEXT:
@@ -265,3 +270,41 @@ def classify_event(happening: Happening, rules: Rules) -> Event:
             return Event.REFUSED if receipt.turned_down else Event.SETTLED
         case _:
             return _ALONE[type(happening)]
+
+
+@dataclass(frozen=True, slots=True)
+class StartTimer:
+    """Start the one timer: `Deadline` follows this many seconds after the current prompt ends."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class StopTimer:
+    """Stop the timer."""
+
+
+class Law(StrEnum):
+    """The laws of `claims`."""
+
+    ATTRIBUTION = "attribution"
+    CONSERVATION = "conservation"
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """A law that a step would have broken, and the claims that were parked to keep it."""
+
+    law: Law
+    claims: tuple[str, ...] = field(repr=False)  # Their first utterances.
+
+
+@dataclass(frozen=True, slots=True)
+class LawAlarm:
+    """Log a breach, with the step that caused it."""
+
+    breach: Breach
+    trace: str = field(repr=False)  # The step's `StepTrace`: no spoken words.
+
+
+Order = Durable | Say | Sound | Hush | StartTimer | StopTimer | Adjust | LawAlarm

@@ -1,0 +1,197 @@
+"""Unclear numbers: digits without a label that may name another thing, and numbers that a pause cut in two. Pure.
+
+"743, three cases" over pallet 742 names another one; "two hundred" | "and fifty" is one number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from dockvoice_protocol.forms.pattern import SEPARATORS
+from dockvoice_protocol.forms.spoken import are_one_number, number_head, number_tail, read
+from dockvoice_protocol.forms.spoken.folding import Phrase, fold
+from dockvoice_protocol.forms.spoken.grammar.weights import COMMA, PAUSE_S
+from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstood, Reading, Word, written
+from edge.agree.decide import Rules
+from edge.agree.readings import possible_values, read_part, with_unconfirmed, without_inherited
+from edge.records import Draft
+
+SHORTEST_NAME = 3  # The fewest digits that may be an identifier.
+
+_COMMA_S = next(seconds for seconds, pause in PAUSE_S if pause == COMMA)  # A pause from here on separates two numbers.
+
+
+def add_unlabelled_identifier(said: Reading, claim: Reading, rules: Rules) -> Reading:
+    """The reading, in which digits without a field become a doubtful identifier of the other values.
+
+    The open claim's own identifier is not added, nor read as a value: it names no other thing.
+    """
+    name = next(iter(rules.identifying_fields), None)
+    if (
+        name is None
+        or name in without_inherited(said).fields
+        or not said.words
+        or said.act not in {Act.RECORD, Act.AMEND}
+    ):
+        return said
+    for start, end in _find_digit_spans(said.words, rules):
+        words = said.words[start:end]
+        named = read(words, rules.form, rules.catalogue, rules.language, asked=name).get(name)
+        value = None if named is None or named.rivals else named.value
+        if value is None or len(written(value)) < SHORTEST_NAME or _belongs_to_understood_field(said, words, value):
+            continue
+        rest = read_part(said, (*said.words[:start], *said.words[end:]), rules)
+        if not without_inherited(rest).fields:
+            continue
+        least = min(word.confidence for word in words)
+        bare = FieldReading(None, tuple(word.text for word in words), least, runner_up=value)
+        fields = rest.fields if value in possible_values(claim.fields.get(name)) else {name: bare, **rest.fields}
+        return replace(rest, words=said.words, preface=said.preface, fields=fields)
+    return said
+
+
+def is_long_number(value: FieldValue | None) -> bool:
+    """Whether a number has as many digits as an identifier."""
+    return isinstance(value, int) and not isinstance(value, bool) and len(written(value)) >= SHORTEST_NAME
+
+
+def mark_unexplained_digits_as_identifier(said: Reading, utterance_id: str, rules: Rules) -> Reading:
+    """The reading with values but no identifier, in which unexplained digits become one without a value.
+
+    After "we got seven four six with, let me see, eighteen cases" another number is another thing.
+    """
+    name = next(iter(rules.identifying_fields), None)
+    told = {word for one in said.fields.values() if possible_values(one) for word in one.words}
+    bare = [one for one in said.words if rules.language.in_id(one.text) and one.text not in told]
+    if name is None or name in said.fields or not said.fields or len(bare) < SHORTEST_NAME:
+        return said
+    words, least = tuple(one.text for one in bare), min(one.confidence for one in bare)
+    return replace(said, fields={name: FieldReading(None, words, least, said_in=(utterance_id,)), **said.fields})
+
+
+def has_digits_besides(words: Sequence[Word], value: FieldValue, rules: Rules) -> bool:
+    """Whether it has a number besides that of the value, which it says: "743 is nine" for 743; not "the first one"."""
+    runs = [
+        "".join(_parse_digit(word.text, rules) for word in words[start:end])
+        for start, end in _find_digit_spans(words, rules)
+    ]
+    own = [run for run in runs if run in written(value)]
+    return any(len(run) >= SHORTEST_NAME for run in own) and len(own) < len(runs)
+
+
+def _find_digit_spans(words: Sequence[Word], rules: Rules) -> Iterator[tuple[int, int]]:
+    """The spans of digits that are spoken one by one, or written as one number, without a pause."""
+    start = 0
+    for at in range(len(words) + 1):
+        goes_on = at < len(words) and _parse_digit(words[at].text, rules) != ""
+        if goes_on and (at == start or words[at].start - words[at - 1].end < _COMMA_S):
+            continue
+        if at > start:
+            yield start, at
+        start = at if goes_on else at + 1
+
+
+def _parse_digit(word: str, rules: Rules) -> str:
+    """The digit of a spoken word, or the digits of a written one; empty for any other word."""
+    bare = word.strip(".,;:!?").casefold()
+    groups = (one.text for one in rules.language.numerals.groups([bare], 0))
+    return bare if bare.isdigit() else next((one for one in groups if len(one) == 1), "")
+
+
+def _belongs_to_understood_field(said: Reading, words: Sequence[Word], value: FieldValue) -> bool:
+    """Whether the digits belong to a field that was understood: a seal, an order, a count."""
+    told = {word.text for word in words}
+    return any(
+        (written(value) in _strip_separators(one) if isinstance(one, str) else written(value) == written(one))
+        and told <= {*field.words}
+        for field in without_inherited(said).fields.values()
+        for one in possible_values(field)
+    )
+
+
+def _strip_separators(value: str) -> str:
+    """A value without its separators, which are not spoken: "A0102" of A-01-02."""
+    return "".join(character for character in value if character not in SEPARATORS)
+
+
+BREATH_S = 4.0  # After a longer pause in the middle of a sentence, people begin it anew.
+
+
+@dataclass(slots=True)
+class PreviousUtterance:
+    """The words of the previous utterance, whose last number a pause may have cut."""
+
+    words: tuple[Word, ...] = ()
+    ended: float | None = None  # In seconds of one clock; None: unknown.
+
+    def is_just_before(self, began: float) -> bool:
+        """Whether an utterance beginning at `began` surely continues this one."""
+        return self.ended is not None and 0 <= began - self.ended <= BREATH_S
+
+    def is_long_ago(self, began: float | None) -> bool:
+        """Whether an utterance beginning at `began` surely does not continue this one."""
+        return began is not None and self.ended is not None and began > self.ended + BREATH_S
+
+    def remember_unless_wordless(self, said: Reading, ended: float | None, *, goes_on: bool = False) -> bool:
+        """Remember an utterance; False, and unchanged, for one without known words, such as a cough.
+
+        One with fields has no open end, unless it `goes_on` with an entry that is asked about.
+        """
+        if not said.words or said.not_understood is NotUnderstood.NO_WORDS:
+            return False
+        self.words, self.ended = () if said.fields and not goes_on else said.words, ended
+        return True
+
+    def doubt_continued_count(self, said: Reading, rules: Rules) -> Reading:
+        """The reading, with a count unconfirmed that may have begun in the previous utterance."""
+        if not are_one_number(self.words, said.words, rules.language):
+            return said
+        return with_unconfirmed(said, _fields_of_first_number(said, rules))
+
+
+def begins_with_unclear_number(said: Reading, rules: Rules) -> bool:
+    """Whether its first number gives its field no value, "eight five two twelve units", or belongs to no field.
+
+    "Oh, dock A": the zero may continue the last utterance.
+    """
+    counted = _fields_of_first_number(said, rules)
+    return not counted or any(said.fields[name].value is None for name in counted)
+
+
+def _fields_of_first_number(said: Reading, rules: Rules) -> tuple[str, ...]:
+    """The fields that the first number may count."""
+    number = number_head(said.words, rules.language)
+    return tuple(name for name, one in said.fields.items() if number and _starts_with_number(one, number))
+
+
+def _starts_with_number(said: FieldReading, number: Phrase) -> bool:
+    """Whether the field begins with the number as it was written: "ninety-three", "dreiundneunzig", "a dozen"."""
+    first = [fold(word) for word in said.words[:2]]
+    return first[:1] != [] and (first[0] in number or any(number[0] in word for word in first))
+
+
+def find_cut_fields(reading: Reading, before: Sequence[Word], rules: Rules) -> tuple[str, ...]:
+    """The fields whose value is the number at the end of `before`, which a pause may have cut."""
+    last = tuple(word for word in number_tail(before, rules.language) if rules.language.in_id(word))[-1:]
+    return tuple(name for name, one in reading.fields.items() if last and tuple(map(fold, one.words[-1:])) == last)
+
+
+def complete_cut_number(draft: Draft, before: Sequence[Word], said: Reading, rules: Rules) -> Draft | None:
+    """The draft with the whole of a number that a pause cut, unconfirmed: "two hundred" | "and fifty"; or None."""
+    if said.fields or not are_one_number(before, said.words, rules.language):
+        return None
+    whole = _join_utterance_words(before, said.words)
+    for name in find_cut_fields(draft.reading, before, rules):
+        heard = read(whole, rules.form, rules.catalogue, rules.language, asked=name).get(name)
+        if heard is not None and heard.value is not None and not heard.rivals:
+            fields = {**draft.reading.fields, name: replace(heard, confirmed=False)}
+            return replace(draft, reading=replace(draft.reading, fields=fields))
+    return None
+
+
+def _join_utterance_words(before: Sequence[Word], after: Sequence[Word]) -> tuple[Word, ...]:
+    """The words of two utterances, timed without the pause between them."""
+    end, start = before[-1].end, after[0].start
+    moved = (replace(word, start=word.start - start + end, end=word.end - start + end) for word in after)
+    return (*before, *moved)
