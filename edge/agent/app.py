@@ -129,9 +129,13 @@ class _Renewals:
         self._in_force = parts.catalogue.versions
         self._unheard = self._find_unknown_words(parts.catalogue)
         self._made: asyncio.Queue[Workplaces] = asyncio.Queue()
-        self.renewal = None if parts.renew is None else self._renewal(parts.renew, asks_models=parts.panel is not None)
+        self.renewal = (
+            None if parts.renew is None else self._make_renewal(parts.renew, asks_models=parts.panel is not None)
+        )
 
-    def _renewal(self, renew: Callable[[tuple[MasterData, ...]], Parts], *, asks_models: bool) -> Renewal[Workplaces]:
+    def _make_renewal(
+        self, renew: Callable[[tuple[MasterData, ...]], Parts], *, asks_models: bool
+    ) -> Renewal[Workplaces]:
         return Renewal(
             lambda published: self._works.prepare_same_in(renew(published).workplaces()),
             # Models keep the catalogue that they were created with: with a panel, a new one needs a restart.
@@ -147,7 +151,7 @@ class _Renewals:
             logger.warning("words: the recogniser of this device does not hear %s", ", ".join(map(repr, found)))
         return found
 
-    async def switch_when_ready(
+    async def switch_to_new_catalogues_when_idle(
         self, dictation: Dictation, conversing: DialogueDriver | None, changed: Callable[[], None]
     ) -> None:
         """Switch to each prepared catalogue until cancelled; `changed` is called after each switch."""
@@ -187,14 +191,14 @@ class Agent:
         )
         """The voice output; None for recordings and where it is disabled."""
         self._conversing = (
-            self._conversation(parts, executor) if live and converses(parts.settings, live=live) else None
+            self._make_dialogue_driver(parts, executor) if live and converses(parts.settings, live=live) else None
         )
         self._news = _OperatorNews(executor, self._conversing, self.speaking)
         self._conditions = Conditions()
         self._delivery = Delivery(
             parts.settings,
             executor,
-            self._on_delivery_event,
+            self._distribute_delivery_event,
             partial(self._heartbeats.beat, "relay"),
             renewal=self._renewals.renewal,
             conditions=self._conditions,
@@ -204,7 +208,10 @@ class Agent:
             spoken = parts.settings.speak.language.value
             self._delivery.publish_state("work", {"form": parts.form.name, "language": spoken, "chosen": True})
         self.headset = Headset(
-            parts.settings, self._notifier, partial(self._delivery.publish_state, "microphone"), self._on_headset_event
+            parts.settings,
+            self._notifier,
+            partial(self._delivery.publish_state, "microphone"),
+            self._publish_and_announce_headset_change,
         )
         """Microphone, mute and speaker; without effect on recordings."""
         gate = self.headset.gate if live else None
@@ -220,8 +227,8 @@ class Agent:
         self._dictation = make_dictation(
             parts,
             executor,
-            self._on_dictation_event,
-            heartbeat=self._on_frame,
+            self._distribute_dictation_event,
+            heartbeat=self._report_ready_and_beat,
             clock=self._clock,
             gate=gate,
             speaking=self.speaking,
@@ -248,7 +255,7 @@ class Agent:
         per_minute = parts.settings.understand.deferred_per_minute
         self._afterwards = None if parts.panel is None else LateReadings(self._works, executor, per_minute)
 
-    def _conversation(self, parts: Parts, executor: JournalThread) -> DialogueDriver:
+    def _make_dialogue_driver(self, parts: Parts, executor: JournalThread) -> DialogueDriver:
         speaking = self.speaking
 
         def take_up(work: Work) -> None:
@@ -355,7 +362,9 @@ class Agent:
             yield follow_scanner(self._settings.scan.device, self._settings.scan.separator, self.scan)
         yield review_decisions.serve(self._settings.state, self._decisions.decide)
         yield self._take_signed_decisions()
-        yield self._renewals.switch_when_ready(self._dictation, self._conversing, self._delivery.publish_versions)
+        yield self._renewals.switch_to_new_catalogues_when_idle(
+            self._dictation, self._conversing, self._delivery.publish_versions
+        )
         if self._live and self._settings.deliver.clips is not ClipPolicy.NEVER:
             counts = UnknownWords(
                 self._settings.state,
@@ -416,14 +425,14 @@ class Agent:
         signals = (signal.SIGTERM, signal.SIGINT, *hangs_up)
         loop = asyncio.get_running_loop()
 
-        def on_signal(_number: int, _frame: object) -> None:
+        def stop_on_first_signal(_number: int, _frame: object) -> None:
             for number in signals:  # A second signal must not cut the shutdown off.
                 signal.signal(number, signal.SIG_IGN)
             if not loop.is_closed():
                 loop.call_soon_threadsafe(stop)
 
         for number in signals:
-            signal.signal(number, on_signal)  # Not the loop's own handlers, which end with the loop.
+            signal.signal(number, stop_on_first_signal)  # Not the loop's own handlers, which end with the loop.
         try:
             return await self.run([microphone], settle_within_s=settle_within_s)
         finally:
@@ -439,7 +448,7 @@ class Agent:
             "Nothing is lost: they are kept and go out at the next start; `dockvoice queue list` shows them"
         )
 
-    def _on_dictation_event(self, told: DictationEvent) -> None:
+    def _distribute_dictation_event(self, told: DictationEvent) -> None:
         if isinstance(told, Decided):
             if told.row is not None:
                 self._delivery.notify_pending()
@@ -467,7 +476,7 @@ class Agent:
         if self._afterwards is not None:
             self._afterwards.committed(row)
 
-    def _on_headset_event(self, told: HeadsetTold) -> None:
+    def _publish_and_announce_headset_change(self, told: HeadsetTold) -> None:
         """Publish and announce a change of the headset."""
         if isinstance(told, Earshot):
             self._delivery.publish_state("speaker", {"heard": told.heard})
@@ -485,7 +494,7 @@ class Agent:
         busy = not self._hearing or self._dictation.attentive or self.headset.gate.talking
         return not busy and await self.headset.close_for_rescan()
 
-    def _on_delivery_event(self, event: DeliveryEvent) -> None:
+    def _distribute_delivery_event(self, event: DeliveryEvent) -> None:
         match event:
             case LinkChanged(up):
                 if self._conversing is not None:
@@ -501,7 +510,7 @@ class Agent:
             case CrewChanged(operators):
                 self._news.post_roster(operators)
 
-    def _on_frame(self) -> None:
+    def _report_ready_and_beat(self) -> None:
         """Called in the ear's thread for every frame; the first one reports READY to systemd."""
         if not self._hearing:
             self._hearing = True

@@ -153,7 +153,7 @@ class ClipDelivery:
 
     async def next_message(self, now: float) -> _ClipOut | None:
         """The message to publish now; None where no clip is due, or other messages are unacknowledged."""
-        await self._refresh(now)
+        await self._store_results_and_load_due_clips(now)
         if self._relay.is_in_flight or self._before:
             return None
         if self._noted:
@@ -204,7 +204,7 @@ class ClipDelivery:
             case why:
                 return ClipGone(utterance_id, Unsent(str(why)))
 
-    async def _refresh(self, now: float) -> None:
+    async def _store_results_and_load_due_clips(self, now: float) -> None:
         """Store the results of ended clips, and load the due ones every _LOOK_S seconds."""
         ended, looks = dict(self._ended), bool(self.topics) and now >= self._next_look
         if not ended and not looks:

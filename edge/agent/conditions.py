@@ -87,13 +87,13 @@ class Conditions:
 
     def is_worth_publishing(self, known: dict[str, Any], now: float) -> bool:
         """Whether `known` differs enough from the published conditions, after PACE_S, to be published by itself."""
-        return now - self._told_at >= PACE_S and any(self._changes(known))
+        return now - self._told_at >= PACE_S and any(self._differences(known))
 
     def mark_published(self, known: dict[str, Any], now: float) -> None:
         """Mark `known` as published, by itself or within another status message."""
         self._told, self._told_at = known, now
 
-    def _changes(self, known: dict[str, Any]) -> Iterator[bool]:
+    def _differences(self, known: dict[str, Any]) -> Iterator[bool]:
         before, after = (one.get("hearing", {}) for one in (self._told, known))
         yield before.keys() != after.keys()
         yield any(abs(after[name] - before[name]) >= _STEP_DB for name in before.keys() & after.keys())

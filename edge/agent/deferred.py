@@ -75,30 +75,30 @@ class LateReadings:
         while True:
             news = await self._news.get()
             try:
-                await self._store(news)
+                await self._store_or_compare(news)
             except DiskFull as fault:
                 logger.warning("an answer of a model is not kept: %s", fault)
             finally:
                 self._news.task_done()
 
-    async def _store(self, news: PanelAnswer | _Concluded) -> None:
+    async def _store_or_compare(self, news: PanelAnswer | _Concluded) -> None:
         if isinstance(news, _Concluded):
             for late in await self._executor(lambda journal: journal.readings.late_readings(news.which)):
-                await self._compare(late)
+                await self._send_to_review_or_flag(late)
             return
         said = (news.utterance_id, news.interpreter, str(news.came), news.reading, news.usage)
         await self._executor(lambda journal: journal.readings.store_answer(*said))
         if news.came is Came.LATE and news.reading is not None:
-            await self._compare(LateReading(news.utterance_id, news.interpreter, news.reading))
+            await self._send_to_review_or_flag(LateReading(news.utterance_id, news.interpreter, news.reading))
 
-    async def _compare(self, late: LateReading) -> None:
+    async def _send_to_review_or_flag(self, late: LateReading) -> None:
         """Compare a late answer with the utterance's verdict or entry; repeated when a later one is stored."""
         kept = await self._executor(lambda journal: journal.queries.kept(late.utterance_id))
         if kept is None or kept.verdict is None:
             return
         if kept.verdict.outcome is Outcome.DEFER:
             # A deferred utterance always ended with a pause: one that was cut short is never deferred.
-            await self._to_review(late.utterance_id, kept.form, late.reading, Closing.PAUSE)
+            await self._decide_and_send_to_review(late.utterance_id, kept.form, late.reading, Closing.PAUSE)
         if kept.event_id is not None:
             await self._flag_if_contradicted(late, kept.event_id)
 
@@ -115,16 +115,16 @@ class LateReadings:
     async def read_deferred(self) -> None:
         """Read deferred utterances until cancelled. The panel must be running."""
         while True:
-            await self._wait_for_turn()
+            await self._wait_for_pacing()
             self._wake.clear()  # before the query: an utterance deferred from here on sets it again
             utterance = await self._executor(lambda journal: journal.readings.oldest_deferred(self._works.forms))
             if utterance is None:
                 continue
             self._wake.set()
             self._pacing.tried(asyncio.get_running_loop().time())
-            await self._read(utterance)
+            await self._read_and_send_to_review(utterance)
 
-    async def _wait_for_turn(self) -> None:
+    async def _wait_for_pacing(self) -> None:
         """Wait until an utterance may be deferred and the pacing allows to read it."""
         await self._wake.wait()
         while (wait := self._pacing.due_in(asyncio.get_running_loop().time())) > 0:
@@ -134,7 +134,7 @@ class LateReadings:
                     await self._wake.wait()  # a model answered, or another utterance was deferred: ask the pacing again
             self._wake.set()
 
-    async def _read(self, utterance: Utterance) -> None:
+    async def _read_and_send_to_review(self, utterance: Utterance) -> None:
         stays = f"{utterance.utterance_id}: stays deferred"
         reading, panel = None, self._works.of_utterance(utterance).panel
         try:
@@ -146,11 +146,15 @@ class LateReadings:
             self._pacing.failed(asyncio.get_running_loop().time())
             return
         await self._executor.when_there_is_room(
-            lambda: self._to_review(utterance.utterance_id, utterance.form, reading, utterance.segment.closing),
+            lambda: self._decide_and_send_to_review(
+                utterance.utterance_id, utterance.form, reading, utterance.segment.closing
+            ),
             stays,
         )
 
-    async def _to_review(self, utterance_id: str, form: str, reading: Reading | None, closing: Closing) -> None:
+    async def _decide_and_send_to_review(
+        self, utterance_id: str, form: str, reading: Reading | None, closing: Closing
+    ) -> None:
         rules = self._works.rules_of(form)
         verdict = None if reading is None or rules is None else decide(reading, closing, rules)
         why = UNREADABLE if reading is None else DEFERRED

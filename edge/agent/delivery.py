@@ -288,7 +288,7 @@ class Delivery:
         self._session.start()
         try:
             while True:
-                await self._carry_out(await self._next())
+                await self._carry_out(await self._wait_for_commands())
                 await self._publish_reviews()
                 # After the entries of this turn, which are published by now.
                 if await self._status.refresh(self._desk, self._now) and self._session.connected:
@@ -371,7 +371,7 @@ class Delivery:
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._news.put_nowait, event)
 
-    async def _next(self) -> list[Command | Delivered]:
+    async def _wait_for_commands(self) -> list[Command | Delivered]:
         """Wait for a queued event or the relay's next timer; the commands that follow."""
         if self._session.failure is not None:
             raise self._session.failure
@@ -379,10 +379,10 @@ class Delivery:
         made: Sequence[Command | Delivered] = ()
         with suppress(TimeoutError):
             async with asyncio.timeout(_IDLE_S if wait_s is None else min(wait_s, _IDLE_S)):
-                made = self._handle(await self._news.get())
+                made = self._handle_session_event(await self._news.get())
         return [*made, *self._relay.tick(self._now)]
 
-    def _handle(self, news: SessionEvent | None) -> Sequence[Command | Delivered]:
+    def _handle_session_event(self, news: SessionEvent | None) -> Sequence[Command | Delivered]:
         match news:
             case None:
                 return self._relay.handle_new_row()
@@ -405,7 +405,7 @@ class Delivery:
             ):
                 return [news]  # acknowledged once it is stored
             case Delivered():
-                commands = self._dispatch(news)
+                commands = self._dispatch_message(news)
                 self._session.acknowledge(news)
                 return commands
 
@@ -419,11 +419,11 @@ class Delivery:
             self._obstacles.note_puback(tag)
         return self._relay.handle_puback(tag, reason_code)
 
-    def _dispatch(self, message: Delivered) -> list[Command]:
+    def _dispatch_message(self, message: Delivered) -> list[Command]:
         if message.topic == self._topics.receipts:
-            return self._handle_answer(message.payload)
+            return self._handle_inventory_answer(message.payload)
         if message.topic == self._topics.control:
-            return self._handle_order(message)
+            return self._publish_control_order(message)
         if message.topic == self._topics.clip_receipts:
             self._clips.handle_receipt(message.payload, self._now)
             return []
@@ -431,7 +431,7 @@ class Delivery:
             return []  # the broker still has the subscription from when the settings had a key
         return self._handle_presence(message.payload, retained=message.retained)
 
-    def _handle_order(self, message: Delivered) -> list[Command]:
+    def _publish_control_order(self, message: Delivered) -> list[Command]:
         if message.retained:
             # The broker sends a retained order at every connection, when it may be obsolete.
             logger.warning(
@@ -461,7 +461,7 @@ class Delivery:
             )
         return self._relay.publish_all_pending(self._now) if is_there and not retained else []
 
-    def _handle_answer(self, payload: bytes) -> list[Command]:
+    def _handle_inventory_answer(self, payload: bytes) -> list[Command]:
         try:
             answer = events.parse_answer(payload)
         except events.MalformedMessage as fault:
@@ -473,14 +473,14 @@ class Delivery:
         if isinstance(answer, events.Early):
             return self._relay.handle_early(answer, self._now)
         if isinstance(answer, events.Distrusted):
-            self._log_mistrust(answer.reason)
+            self._log_mistrust_once(answer.reason)
             return []
         if self._reviews is not None and self._reviews.carries(answer.event_id):
             self._reviews.confirmed(answer.event_id)
             return []
         return self._relay.handle_receipt(answer)
 
-    def _log_mistrust(self, reason: str) -> None:
+    def _log_mistrust_once(self, reason: str) -> None:
         """Log each reason once per connection: the event stays pending, and is sent again until the key is enrolled."""
         if reason not in self._mistrust:
             self._mistrust.add(reason)

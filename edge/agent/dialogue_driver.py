@@ -160,12 +160,12 @@ class DialogueDriver:
     async def happen(self, happening: Happening) -> OutboxRow | None:
         """Run the step for an event; the pending event that it committed, if any. Raises StorageFailed."""
         async with self._turn:
-            return await self._happen(happening)
+            return await self._run_step(happening)
 
     async def hear(self, said: UtteranceHeard) -> Verdict:
         """Run the step for an utterance; the dialogue's verdict on it. Raises StorageFailed."""
         async with self._turn:
-            await self._happen(said)
+            await self._run_step(said)
             return self._dialogue.verdict
 
     async def between_steps(self, work: Callable[[Journal], T], told: Callable[[T], OfficeDecided]) -> T:
@@ -183,9 +183,9 @@ class DialogueDriver:
             return done
 
     async def _announce_decision(self, decided: OfficeDecided) -> None:
-        await self._happen(decided, owed=decided.utterance_id)
+        await self._run_step(decided, owed=decided.utterance_id)
 
-    async def _happen(self, happening: Happening, owed: str | None = None) -> OutboxRow | None:
+    async def _run_step(self, happening: Happening, owed: str | None = None) -> OutboxRow | None:
         """`owed` is an utterance whose decision is pending in the journal until it is announced."""
         row, began = None, self._conversation.shift_begun()
         for one in (happening,) if began is None else (began, happening):
@@ -276,12 +276,12 @@ class DialogueDriver:
         if stepped.row is not None:
             self._owed(stepped.row)
         heard = tuple(order for order in stepped.orders if isinstance(order, Audible))
-        self._remember_prompts(heard)
+        self._remember_prompts_to_repeat(heard)
         now = self._dialogue
         stands = now.state, now.draft, now.question, now.operator, heard, noted, stepped.row, *now.work
         self._tell(Stands(*stands, context=now.context))
 
-    def _remember_prompts(self, heard: tuple[Audible, ...]) -> None:
+    def _remember_prompts_to_repeat(self, heard: tuple[Audible, ...]) -> None:
         if said := tuple(order for order in heard if isinstance(order, Say)):
             self._said, self._repeats = said, 0
             self._dialogue.mark_prompted(time.perf_counter())

@@ -189,11 +189,11 @@ class DialogueSteps:
         """The prompts for `say`, with totals and counts from the journal."""
         match say:
             case Say(Prompt.GOODBYE, _, slots):
-                return [say, *_shift_totals(journal, slots["name"])]
+                return [say, *_shift_totals_prompts(journal, slots["name"])]
             case Say(Prompt.TOTAL, _, slots):
-                return _shift_totals(journal, slots["name"]) or [_say(Prompt.TOTAL_NONE)]
+                return _shift_totals_prompts(journal, slots["name"]) or [_say(Prompt.TOTAL_NONE)]
             case Say(Prompt.LISTENED):
-                return _last_listening(journal, self._dialogue.recording_operator)
+                return _last_listener_prompts(journal, self._dialogue.recording_operator)
             case Say(Prompt.TALLY, fields):
                 return [
                     replace(say, slots={"count": str(_count_today(journal, self._dialogue.rules.form.name, fields))})
@@ -202,7 +202,7 @@ class DialogueSteps:
                 return [say]
 
 
-def _shift_totals(journal: Journal, operator: str) -> list[Say]:
+def _shift_totals_prompts(journal: Journal, operator: str) -> list[Say]:
     """The prompts with the ending shift's totals: entries, rejected ones, drafts under review (own; all, if more)."""
     totals = journal.shifts.last_shift_totals(operator)
     if totals is None:  # its beginning is past the retention period and removed
@@ -223,7 +223,7 @@ def _shift_totals(journal: Journal, operator: str) -> list[Say]:
     return told if waiting <= totals.aside else [*told, _say(Prompt.IN_ALL_ASIDE, count=str(waiting))]
 
 
-def _last_listening(journal: Journal, operator: str | None) -> list[Say]:
+def _last_listener_prompts(journal: Journal, operator: str | None) -> list[Say]:
     """The prompts on who listened last to this operator's recordings, when and why; and how often that was."""
     if (last := journal.clips.latest_listener(operator)) is None:
         return [_say(Prompt.LISTENED_NONE)]

@@ -147,7 +147,7 @@ class Headset:
         """Carry out an order: mute or unmute, begin or end talking."""
         match order:
             case Order.MUTE | Order.UNMUTE:
-                self._mute(order is Order.MUTE)
+                self._set_muted(order is Order.MUTE)
             case Order.TALK | Order.DONE:
                 self.gate.talking = order is Order.TALK
 
@@ -166,11 +166,11 @@ class Headset:
         self._loop = asyncio.get_running_loop()
         self._publish(self.state)
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._follow_key())
+            group.create_task(self._follow_talk_key())
             while True:
-                await self._on_microphone_event(await self._happened.get())
+                await self._publish_fault_and_run_command(await self._happened.get())
 
-    async def _follow_key(self) -> None:
+    async def _follow_talk_key(self) -> None:
         hear = self._settings.hear
         if self._mode is ListeningMode.PUSH_TO_TALK and hear.talk_key is not None:
             await follow_talk_key(
@@ -188,7 +188,7 @@ class Headset:
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._happened.put_nowait, event)
 
-    async def _on_microphone_event(self, event: MicrophoneEvent) -> None:
+    async def _publish_fault_and_run_command(self, event: MicrophoneEvent) -> None:
         match event:
             case FaultBegan(fault, what):
                 self._faults[fault.value] = what
@@ -201,7 +201,7 @@ class Headset:
         if command := self._settings.watch.fault_command:
             await run_fault_command(command, "began" if isinstance(event, FaultBegan) else "over", event.fault.value)
 
-    def _mute(self, muted: bool) -> None:
+    def _set_muted(self, muted: bool) -> None:
         if self.gate.muted == muted:
             return
         self.gate.muted = muted

@@ -129,12 +129,14 @@ def _group_phrases(past: Iterable[_Found]) -> list[UnknownPhrase]:
             utterances[key].append(one)
             lacking[key].update(name for name in _required_names(rules.form) if name not in one.readings[0].fields)
     return sorted(
-        (_summary(*key, found, lacking[key]) for key, found in utterances.items()),
+        (_summarise_phrase(*key, found, lacking[key]) for key, found in utterances.items()),
         key=lambda one: (-one.times, one.form, one.phrase),
     )
 
 
-def _summary(phrase: str, form: str, language: str, found: list[ReadBefore], lacking: Counter[str]) -> UnknownPhrase:
+def _summarise_phrase(
+    phrase: str, form: str, language: str, found: list[ReadBefore], lacking: Counter[str]
+) -> UnknownPhrase:
     recorded = sum(one.event_id is not None for one in found)
     examples = tuple(one.utterance_id for one in found[-_EXAMPLES:])
     names = tuple(name for name, _ in lacking.most_common())
@@ -164,7 +166,10 @@ def form_with_word(file: Path, name: str, kind: Kind, phrase: str, language: str
 
 def try_words(past: Iterable[ReadBefore], before: Rules, after: Rules) -> list[Change]:
     """The changes that the new words make to recognised words, the most harmful first, then the latest."""
-    made = (_find_change(one, _decide_words(one, before), _decide_words(one, after), heard=False) for one in past)
+    made = (
+        _find_change(one, _decide_recognised_words(one, before), _decide_recognised_words(one, after), heard=False)
+        for one in past
+    )
     return _sort_by_harm(change for change in made if change is not None)
 
 
@@ -182,7 +187,7 @@ async def try_recordings(
     return _sort_by_harm(change for change in made if change is not None)
 
 
-def _decide_words(one: ReadBefore, rules: Rules) -> Verdict:
+def _decide_recognised_words(one: ReadBefore, rules: Rules) -> Verdict:
     """The verdict on an utterance's recognised words, read alone."""
     heard: Reading = one.readings[0]
     form, catalogue, language = rules.form, rules.catalogue, rules.language
@@ -250,7 +255,7 @@ class UnknownWords:
         found: list[_Found] = []
         looked: dict[tuple[str, int], tuple[Catalogue, frozenset[str]]] = {}
         for one in past:
-            if (rules := self._rules(one)) is None:
+            if (rules := self._find_rules(one)) is None:
                 continue
             key = one.utterance_id, len(one.readings)  # a late answer of a model invalidates the cache
             seen = self._looked.get(key)
@@ -271,7 +276,7 @@ class UnknownWords:
         with Journal.inspect(self._state) as journal:
             return list(journal.readings.read_since(datetime.now(UTC) - _LATELY))[-_MOST_LOOKED_AT:]
 
-    def _rules(self, one: ReadBefore) -> Rules | None:
+    def _find_rules(self, one: ReadBefore) -> Rules | None:
         rules = self._rules_of(one.form)
         if rules is None or one.language is None:
             return rules

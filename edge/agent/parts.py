@@ -186,13 +186,13 @@ class _Making:
         """
         usual = make_rules(self.settings, form, self.catalogue)
         demands = usual if language is None else replace(usual, language=language_named(language))
-        interpreter, panel = self._make_reader(form, language, own, demands)
+        interpreter, panel = self._make_interpreter_and_panel(form, language, own, demands)
         besides = typed_language(self.settings) if language is None else None
         recogniser = own if language is None or demands.language is own_language(self.settings) else None
         readers = Readers(demands, interpreter, besides, scanner_format(self.settings.scan), recogniser)
         return Workplace(Work(form.name, language), readers, panel)
 
-    def _make_reader(
+    def _make_interpreter_and_panel(
         self, form: Form, language: str | None, own: Interpreter, demands: Rules
     ) -> tuple[Interpreter, Panel | None]:
         understand = self.settings.understand

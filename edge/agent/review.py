@@ -95,7 +95,7 @@ def accept(
     first = journal.queries.reading(found.utterance_id)
     later = [parse_reading(dict(answer.reading)) for answer in found.answers if answer.reading is not None]
     _refuse_correction(which, later[-1] if later else first)
-    reading = _person_reading(found, given, first, later)
+    reading = _make_person_reading(found, given, first, later)
     verdict = _decide_acceptance(which, reading, rules)
     for one in _list_same_entries(journal, found, verdict.fields, rules.form, since):
         logger.warning(
@@ -133,12 +133,12 @@ def _enter_again(
     anyway: bool,
 ) -> OutboxRow:
     """Enter a held entry again under a new number. Idempotent after a crash."""
-    act, replaces = _find_target(origin, which, found, is_here=origin is journal)
+    act, replaces = _find_act_and_target(origin, which, found, is_here=origin is journal)
     is_there = journal.queries.kept(another_id(found.utterance_id, str(found.event_id))) is not None
     if not (anyway or is_there or act is Act.CANCEL):
         _refuse_double_entry(journal, which, found, rules.form, 0 if origin is not journal else found.sequence or 0)
     first = origin.queries.reading(found.utterance_id)
-    reading = _person_reading(found, given, first, ())
+    reading = _make_person_reading(found, given, first, ())
     verdict = Verdict(Outcome.ACCEPT, (), {}) if act is Act.CANCEL else _decide_acceptance(which, reading, rules)
     said = _copy_utterance(origin, found)
     recording = journal.store_copy(said)
@@ -185,7 +185,9 @@ def _copy_utterance(origin: Journal, found: UtteranceHistory) -> Utterance:
     return replace(typed, utterance_id=another_id(found.utterance_id, str(found.event_id)))
 
 
-def _find_target(origin: Journal, which: str, found: UtteranceHistory, *, is_here: bool) -> tuple[Act, str | None]:
+def _find_act_and_target(
+    origin: Journal, which: str, found: UtteranceHistory, *, is_here: bool
+) -> tuple[Act, str | None]:
     """The entry's act, and the event that it replaces, following discarded and re-entered events."""
     if found.act is None or found.replaces is None:
         return Act.RECORD, None
@@ -302,7 +304,7 @@ def _refuse_correction(which: str, latest: Reading | None) -> None:
         )
 
 
-def _person_reading(
+def _make_person_reading(
     found: UtteranceHistory, given: Mapping[str, FieldValue], first: Reading | None, later: Sequence[Reading]
 ) -> Reading:
     """The person's reading: named after the latest interpreter, with all earlier readings as `opinions`."""

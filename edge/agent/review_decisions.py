@@ -129,7 +129,7 @@ class Late(UnreadableInput):
 DECLINED = "declined"  # The journal's name for it, among the persons' decisions.
 
 
-def _store_declined(journal: Journal, word: DeclinedPosting) -> Done:
+def _store_declined_posting(journal: Journal, word: DeclinedPosting) -> Done:
     """Store that another system declined an entry, which stays. Raises UnreadableInput; Late where it was replaced."""
     found = journal.queries.entry(word.entry)
     if found is None or found.act is Act.CANCEL:
@@ -148,8 +148,8 @@ def carry_out_signed(journal: Journal, settings: Settings, order: ReviewDecision
     Raises Late where it is not.
     """
     if isinstance(order, DeclinedPosting):
-        return _store_declined(journal, order)
-    if (done := _result_after_crash(journal, order)) is not None:
+        return _store_declined_posting(journal, order)
+    if (done := _complete_after_crash(journal, order)) is not None:
         return done
     if journal.review_log.open_event(order.utterance_id) != order.review:
         raise Late(f"{order.utterance_id}: was decided before, or has changed since; nothing is done")
@@ -181,7 +181,7 @@ class Decisions:
 
     async def decide(self, asked: Resolution) -> str:
         """Carry out a decision from the command line; the message for its user."""
-        done = await self._carry_out(partial(carry_out, settings=self._settings, asked=asked))
+        done = await self._carry_out_and_announce(partial(carry_out, settings=self._settings, asked=asked))
         return f"{done}, sent by the agent that runs" if done.row is not None else str(done)
 
     async def decide_signed(self, order: ReviewDecision | DeclinedPosting, signature: str) -> Done:
@@ -191,9 +191,9 @@ class Decisions:
             with journal.orders.carried_out(signature):
                 return carry_out_signed(journal, self._settings, order)
 
-        return await self._carry_out(work)
+        return await self._carry_out_and_announce(work)
 
-    async def _carry_out(self, work: Callable[[Journal], Done]) -> Done:
+    async def _carry_out_and_announce(self, work: Callable[[Journal], Done]) -> Done:
         talking = self._talking
         owing = partial(with_pending_notice, work=work)
         done = await (self._executor(work) if talking is None else talking.between_steps(owing, lambda done: done.told))
@@ -204,7 +204,7 @@ class Decisions:
         return done
 
 
-def _result_after_crash(journal: Journal, order: ReviewDecision) -> Done | None:
+def _complete_after_crash(journal: Journal, order: ReviewDecision) -> Done | None:
     """The result of a decision whose entry was logged before a crash, and restored at the start; else None.
 
     The log lacks the person and the reason, so they are stored now. The reading's name, REVIEWED, identifies a review.
@@ -268,7 +268,7 @@ async def serve(directory: Path, decide: Callable[[Resolution], Awaitable[str]])
     """Serve decisions on the socket until cancelled. Where the disk allows no sockets, log a warning and return."""
     with _bound_socket_path(directory) as path:
         try:
-            server = await asyncio.start_unix_server(partial(_handle_connection, decide), path)
+            server = await asyncio.start_unix_server(partial(_answer_request, decide), path)
         except OSError as fault:
             why = describe_os_error(fault)
             logger.warning("%s: takes no decisions while the agent runs (%s)", directory / SOCKET, why)
@@ -277,7 +277,7 @@ async def serve(directory: Path, decide: Callable[[Resolution], Awaitable[str]])
             await server.serve_forever()
 
 
-async def _handle_connection(
+async def _answer_request(
     decide: Callable[[Resolution], Awaitable[str]], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
     try:

@@ -76,11 +76,11 @@ class SecondHearing:
         """Process the queue until cancelled."""
         try:
             while True:
-                await self._compare(*await self._wanted.get())
+                await self._post_contradictions(*await self._wanted.get())
         finally:
             await self._witness.end()
 
-    async def _compare(self, utterance: Utterance, reading: Reading) -> None:
+    async def _post_contradictions(self, utterance: Utterance, reading: Reading) -> None:
         rules = self._rules(utterance)
         if self._of != utterance.utterance_id or rules is None:
             return  # not held any more, or a language that the witness does not support

@@ -90,9 +90,9 @@ class SiteCatalogue(Generic[Made]):
             key,
             executor,
             heartbeat,
-            took=self._took,
+            took=self._activate_stored,
             refused=self._refused,
-            admit=self._admit,
+            admit=self._prepare_or_refuse,
             floor=partial(_lowest_version, settings),
         )
 
@@ -100,10 +100,10 @@ class SiteCatalogue(Generic[Made]):
         """For each kind, the active version, the one that needs a restart, and why the last one was refused."""
         runs = self._renewal.in_force()
         kinds = sorted({*runs, *self.inbox.latest, *self._refusals})[:_MOST_KINDS]
-        told = {kind: self._status_of(kind, runs.get(kind)) for kind in kinds}
+        told = {kind: self._kind_status(kind, runs.get(kind)) for kind in kinds}
         return {kind: said for kind, said in told.items() if said} or None
 
-    def _status_of(self, kind: str, runs: int | None) -> dict[str, Any]:
+    def _kind_status(self, kind: str, runs: int | None) -> dict[str, Any]:
         said: dict[str, Any] = {} if runs is None else {"version": runs}
         latest = self.inbox.latest.get(kind)
         if latest is not None and not latest.withdrawn and latest.version != runs:
@@ -116,18 +116,18 @@ class SiteCatalogue(Generic[Made]):
             said["refused"] = {"reason": refusal.reason, **version, **told}
         return said
 
-    async def _admit(self, kind: str, one: MasterData) -> None:
+    async def _prepare_or_refuse(self, kind: str, one: MasterData) -> None:
         """Validate new data together with the other current kinds, and keep the result for `ready`."""
         published = tuple({**self.inbox.latest, kind: one}.values())
 
-        def attempt() -> Made | Misconfigured:
+        def prepare_or_error() -> Made | Misconfigured:
             try:
                 return self._renewal.make(published)
             except Misconfigured as fault:
                 return fault
 
         async with asyncio.TaskGroup() as group:
-            trying = group.create_task(asyncio.to_thread(attempt))
+            trying = group.create_task(asyncio.to_thread(prepare_or_error))
             while not trying.done():  # compiling a new grammar takes a second, more on a small device
                 self._heartbeat()
                 await asyncio.wait([trying], timeout=_LOOK_S)
@@ -135,7 +135,7 @@ class SiteCatalogue(Generic[Made]):
             raise NotAdmitted(_BREAKS_FORM, str(made))
         self._made = made
 
-    def _took(self, kind: str, one: MasterData) -> None:
+    def _activate_stored(self, kind: str, one: MasterData) -> None:
         logger.info("catalogue %s: version %d, %d rows", kind, one.version, len(one.rows))
         self._refusals.pop(kind, None)
         if self._made is not None:

@@ -124,7 +124,7 @@ def typed_utterance(
     """
     samples = len(SILENCE) // SAMPLE_BYTES
     segment = Segment(0, 0, samples, samples, closing, SILENCE)
-    kept = None if text is None else _to_valid_line(text)
+    kept = None if text is None else _to_valid_utf8(text)
     return Utterance(str(uuid_utils.uuid7()), form, KEYBOARD, datetime.now(UTC), segment, kept, language=language)
 
 
@@ -133,7 +133,7 @@ def scanned_utterance(form: str, scan: str, device: str, language: str | None = 
     return replace(typed_utterance(form, scan, language=language), source=SCANNER, device=device)
 
 
-def _to_valid_line(text: str) -> str:
+def _to_valid_utf8(text: str) -> str:
     """The line as valid UTF-8: lone surrogates and invalid bytes become U+FFFD. Raises UnreadableInput if too long."""
     line = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if (found := len(line.encode())) > LONGEST_LINE_BYTES:

@@ -143,14 +143,14 @@ class VoiceOutput:
         while not self._loudspeaker.is_open:
             await asyncio.sleep(LOOK_EVERY_S)
             if lookout.is_attempt_due(await asyncio.to_thread(playback_devices), time.monotonic()):
-                await self._try_to_open(lookout)
+                await self._open_or_rescan(lookout)
 
-    async def _try_to_open(self, lookout: ReopenSchedule) -> None:
-        if not await self._opens() and lookout.is_rescan_due(time.monotonic()) and await self._blink():
+    async def _open_or_rescan(self, lookout: ReopenSchedule) -> None:
+        if not await self._try_to_open() and lookout.is_rescan_due(time.monotonic()) and await self._blink():
             lookout.note_rescan(time.monotonic())
-            await self._opens()
+            await self._try_to_open()
 
-    async def _opens(self) -> bool:
+    async def _try_to_open(self) -> bool:
         try:
             await self._loudspeaker.open()
         except Unavailable as fault:

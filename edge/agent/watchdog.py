@@ -178,16 +178,16 @@ class Supervisor:
         """Delete old data in time, stop recording before the disk is full, resume it once there is space."""
         while True:
             believed = self._clock.believed()
-            self._log_clock(believed=believed)
+            self._warn_if_long_doubted(believed=believed)
             free = await self._executor.tidy(believed=believed)
             self._has_free(free)
             if self._disk.update(free):
-                self._log_disk_level(free)
+                self._report_level_and_stop_if_full(free)
             if self._disk.level is not DiskLevel.OUT:
                 self._dictation.resume_capture()
             await asyncio.sleep(DISK_EVERY_S)
 
-    def _log_clock(self, *, believed: bool) -> None:
+    def _warn_if_long_doubted(self, *, believed: bool) -> None:
         if believed:
             self._doubted_since, self._age_waits = None, False
             return
@@ -197,7 +197,7 @@ class Supervisor:
             logger.warning("no recording is removed for its age while nobody vouches for the clock of this device")
             self._age_waits = True
 
-    def _log_disk_level(self, free: int) -> None:
+    def _report_level_and_stop_if_full(self, free: int) -> None:
         keep = self._settings.keep
         left = f"{self._settings.state}: {free / MB:,.1f} MB left"
         match self._disk.level:

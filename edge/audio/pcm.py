@@ -50,15 +50,15 @@ class Framing:
         yield from self._convert(np.zeros(0, np.float32), last=True)
         if self._uncut:
             self._uncut.extend(bytes(FRAME_BYTES - len(self._uncut)))
-            yield from self._cut()
+            yield from self._cut_frames()
 
     def _convert(self, mono: npt.NDArray[np.float32], *, last: bool) -> Iterator[Frame]:
         sound = mono if self._resampler is None else self._resampler.resample_chunk(mono, last=last)
         scaled = np.clip(np.rint(sound * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1)
         self._uncut.extend(scaled.astype("<i2").tobytes())
-        return self._cut()
+        return self._cut_frames()
 
-    def _cut(self) -> Iterator[Frame]:
+    def _cut_frames(self) -> Iterator[Frame]:
         while len(self._uncut) >= FRAME_BYTES:
             yield Frame(self.position, bytes(self._uncut[:FRAME_BYTES]))
             del self._uncut[:FRAME_BYTES]

@@ -158,7 +158,7 @@ class SoundServer:
                 self._asked, self._question = now, self._pactl.start()
             return None
         if self._question.is_over(0):
-            return self._read(self._question)
+            return self._read_answer(self._question)
         if now - self._asked > _LATE_S:
             self.close()
         return None
@@ -170,7 +170,7 @@ class SoundServer:
         if self._question is None:
             return None
         if self._question.is_over(_ANSWER_S):
-            return self._read(self._question)
+            return self._read_answer(self._question)
         self.close()
         return None
 
@@ -188,7 +188,7 @@ class SoundServer:
             self._question.end()
         self._question = None
 
-    def _read(self, question: _Listing) -> Routing | ServerGone | None:
+    def _read_answer(self, question: _Listing) -> Routing | ServerGone | None:
         self._question = None
         if (listing := question.read()) is not None:
             found = self._pactl.parse(listing, parse_routing)
@@ -211,7 +211,7 @@ class PlaybackSink:
 
     def is_gone(self) -> bool:
         """Whether the sink has vanished. A stream that a person moved while it existed stays there."""
-        found = self._query_sink()
+        found = self._query_sinks()
         if found is None:
             return False
         sink, sinks = found
@@ -222,10 +222,10 @@ class PlaybackSink:
 
     def is_null_sink(self) -> bool:
         """Whether the server has no speaker, and discards the sound."""
-        found = self._found if time.monotonic() - self._asked_at < FRESH_S else self._query_sink()
+        found = self._found if time.monotonic() - self._asked_at < FRESH_S else self._query_sinks()
         return found is not None and found[0] == NULL_SINK
 
-    def _query_sink(self) -> tuple[str | None, frozenset[str]] | None:
+    def _query_sinks(self) -> tuple[str | None, frozenset[str]] | None:
         """The sink this process plays into, and all sinks; None without a server."""
         listing = self._pactl.run(*_LIST)
         self._found = None if listing is None else self._pactl.parse(listing, _parse_sinks)

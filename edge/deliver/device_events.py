@@ -93,7 +93,7 @@ def _entry_data(entry: Entry, beside: Particulars) -> dict[str, Any]:
         **said,
         "fields": dict(entry.fields),
         **({"counted_first": dict(entry.counted)} if entry.counted else {}),
-        **_optional_members(beside),
+        **_particulars_members(beside),
         "reading": {
             "interpreter": reading.interpreter,
             "heard": {name: spoken(" ".join(field.words)) for name, field in reading.fields.items()},
@@ -102,7 +102,7 @@ def _entry_data(entry: Entry, beside: Particulars) -> dict[str, Any]:
     }
 
 
-def _optional_members(particulars: Particulars) -> dict[str, Any]:
+def _particulars_members(particulars: Particulars) -> dict[str, Any]:
     """The optional fields, omitted where they are unset."""
     said: dict[str, Any] = {}
     if (workday := particulars.workday) is not None:

@@ -92,7 +92,7 @@ class EchoDetector:
         """Store sound that plays from `at` on, in seconds by the clock of `learn_and_check_own`."""
         step = round(at * SAMPLE_RATE / _STEP)
         for number, power in enumerate(_step_powers(pcm)):
-            self._store_level(step + number, power)
+            self._store_played_level(step + number, power)
 
     def learn_and_check_own(self, frame: Frame, at: float) -> bool:
         """Whether the frame, which ended `at`, holds the device's own voice and no other."""
@@ -105,7 +105,7 @@ class EchoDetector:
         expected = self._expected_leakage_power(reference, len(powers))
         return alike or bool(powers.max() <= expected * 10 ** (_MARGIN_DB / 10))
 
-    def _store_level(self, step: int, power: float) -> None:
+    def _store_played_level(self, step: int, power: float) -> None:
         """Store the played level of a step, and of those skipped before it, since blocks have jitter."""
         if step <= self._newest - _STORED_STEPS:
             return

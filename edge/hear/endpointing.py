@@ -282,7 +282,7 @@ class Gate:
 
     def filter_frame(self, frame: Frame) -> list[Frame | GateShut]:
         """Return the frames that pass, with those shortly before when the gate opens; `GateShut` when it closes."""
-        self._update_talk_key(frame)
+        self._detect_stuck_key(frame)
         if self._update_state_and_is_open(frame):
             heard = [*self._recent, frame]
             self._recent.clear()
@@ -292,7 +292,7 @@ class Gate:
         self._keep_recent(frame)
         return [GateShut()] if was_open else []
 
-    def _update_talk_key(self, frame: Frame) -> None:
+    def _detect_stuck_key(self, frame: Frame) -> None:
         if not (self.talking and self._push_to_talk):
             self._held_since = None
         elif self._held_since is None:
