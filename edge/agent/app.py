@@ -47,7 +47,7 @@ from edge.agent.parts import (
     hear_all,
     load_budget,
     make_dictation,
-    make_renderer,
+    make_entry_renderer,
     make_witness,
     run_panels,
 )
@@ -202,7 +202,9 @@ class Agent:
             partial(self._heartbeats.beat, "relay"),
             renewal=self._renewals.renewal,
             conditions=self._conditions,
-            review=review_delivery.make_renderer(self._works.rules_of, parts.settings.site, parts.settings.device),
+            review=review_delivery.make_review_renderer(
+                self._works.rules_of, parts.settings.site, parts.settings.device
+            ),
         )
         if live:
             spoken = parts.settings.speak.language.value
@@ -258,11 +260,11 @@ class Agent:
     def _make_dialogue_driver(self, parts: Parts, executor: JournalThread) -> DialogueDriver:
         speaking = self.speaking
 
-        def take_up(work: Work) -> None:
+        def switch_form_or_language(work: Work) -> None:
             """Switch voice output and status to another form or language."""
-            form = self._works.take_up(work).rules.form
+            form = self._works.make_current(work).rules.form
             if speaking is not None:
-                speaking.take_up(form, work.language)
+                speaking.set_form_and_language(form, work.language)
             spoken = work.language or parts.settings.speak.language.value
             self._delivery.publish_state(
                 "work", {"form": form.name, "language": spoken, "chosen": work.form is not None}
@@ -273,7 +275,7 @@ class Agent:
                 parts.rules, dialogue_settings(parts.settings, parts.closing), partial(STEPS.info, "%s"), parts.at_hand
             ),
             executor,
-            make_renderer(parts, self._clock, self._works),
+            make_entry_renderer(parts, self._clock, self._works),
             order=(lambda _: None) if speaking is None else speaking.order,
             quiet=(lambda: True) if speaking is None else lambda: speaking.quiet,
             owed=self._on_agreed_entry,
@@ -281,7 +283,7 @@ class Agent:
             attentive=lambda: self._dictation.attentive,
             cut_off=(lambda: False) if speaking is None else speaking.was_cut_off,
             shift=make_shift_lookup(parts.settings),
-            take_up=take_up,
+            take_up=switch_form_or_language,
         )
 
     def microphone(self) -> Microphone:
@@ -346,12 +348,12 @@ class Agent:
     def _background_tasks(self) -> Iterator[Coroutine[Any, Any, None]]:
         """The background tasks, besides dictation and delivery."""
         locked = (lambda _: None) if self.speaking is None else self.speaking.announce_lock
-        yield self._upkeep.watch(lambda: self._live and not self._hearing, locked)
+        yield self._upkeep.run_watchdog(lambda: self._live and not self._hearing, locked)
         yield self._upkeep.watch_state_directory()
         yield self._upkeep.manage_disk_space()
-        yield self._upkeep.check()
+        yield self._upkeep.check_journal()
         if self._live:
-            yield self.headset.follow()
+            yield self.headset.follow_microphone_and_talk_key()
         if self.speaking is not None:
             yield self.speaking.run()
         if self.speaking is not None or self._conversing is not None:
@@ -360,10 +362,10 @@ class Agent:
             yield self._afterwards.keep_answers()
         if self._live and self._settings.scan.device is not None:
             yield follow_scanner(self._settings.scan.device, self._settings.scan.separator, self.scan)
-        yield review_decisions.serve(self._settings.state, self._decisions.decide)
+        yield review_decisions.serve_decision_socket(self._settings.state, self._decisions.decide)
         yield self._take_signed_decisions()
         yield self._renewals.switch_to_new_catalogues_when_idle(
-            self._dictation, self._conversing, self._delivery.publish_versions
+            self._dictation, self._conversing, self._delivery.publish_roster_and_catalogue_versions
         )
         if self._live and self._settings.deliver.clips is not ClipPolicy.NEVER:
             counts = UnknownWords(
@@ -381,13 +383,13 @@ class Agent:
 
     async def _dictate(self, sources: Iterable[Source]) -> None:
         if self._audience is not None:
-            await self._audience.determine_at_start()
+            await self._audience.determine_audibility_at_start()
         await self._dictation.resume()
         # Also without an audible operator: an open question is asked again, and goes to review when it times out.
         if self._conversing is not None:
             self._conversing.set_operators(self._delivery.roster.operators())
             await self._conversing.start()
-            self._parts.past.follow(self._conversing.prompt_state)
+            self._parts.past.follow(self._conversing.model_prompt_state)
         self._begun.set()
         with _frozen_gc():
             async with asyncio.TaskGroup() as group:
@@ -401,7 +403,9 @@ class Agent:
     async def _dictate_with_models(self, sources: Iterable[Source], afterwards: LateReadings) -> None:
         """`_dictate` with a panel; all requests to models end before their connections are closed."""
         async with (
-            run_panels(self._parts, afterwards.note, await load_budget(self._settings, self._executor), self._works),
+            run_panels(
+                self._parts, afterwards.queue_answer, await load_budget(self._settings, self._executor), self._works
+            ),
             asyncio.TaskGroup() as group,
         ):
             beside = [group.create_task(work) for work in (self._parts.clients.warm(), afterwards.read_deferred())]
@@ -457,7 +461,7 @@ class Agent:
                 dictated = told.verdict.outcome is not Outcome.IGNORE
                 self._conditions.add_sound(told.sound, asyncio.get_running_loop().time(), dictated=dictated)
             if self._second is not None and self._conversing is not None:
-                self._second.decided(told.utterance, told.reading, *self._conversing.open_draft)
+                self._second.queue_if_held(told.utterance, told.reading, *self._conversing.open_draft)
             if self._afterwards is not None:
                 self._afterwards.decided(told.utterance.utterance_id, told.verdict.outcome)
         if self.speaking is not None and self._hearing:  # not for what an earlier run heard and left unread
@@ -467,7 +471,7 @@ class Agent:
     def _on_step(self, stands: Stands) -> None:
         """Publish a step of the dialogue."""
         if self._second is not None:
-            self._second.stands(stands.state, stands.draft)
+            self._second.cancel_if_not_held(stands.state, stands.draft)
         self._tell(stands)
 
     def _on_agreed_entry(self, row: OutboxRow) -> None:
@@ -485,7 +489,7 @@ class Agent:
         code = told.fault if isinstance(told, MicrophoneFault) else "muted"
         begins = told.what is not None if isinstance(told, MicrophoneFault) else told.muted
         if begins and not self._hearing:  # waiting for an absent headset is ready: a restart would not connect it
-            self._notifier.ready(self.headset.status)
+            self._notifier.ready(self.headset.status_line)
         self._news.announce(Hardware(code, healed=not begins))
         self._tell(told)
 
@@ -514,7 +518,7 @@ class Agent:
         """Called in the ear's thread for every frame; the first one reports READY to systemd."""
         if not self._hearing:
             self._hearing = True
-            self._notifier.ready(self.headset.status)
+            self._notifier.ready(self.headset.status_line)
         if self._live:
             self._heartbeats.beat("ear")
 

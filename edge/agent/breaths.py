@@ -31,7 +31,7 @@ class TornNumbers:
         self._before = PreviousUtterance()
         self._source: str | None = None
 
-    def read(self, utterance: Utterance, reading: Reading, rules: Rules) -> Reading:
+    def doubt_continued_number(self, utterance: Utterance, reading: Reading, rules: Rules) -> Reading:
         """The reading, with a number unconfirmed that may have begun in the previous utterance."""
         if reading.scanned:  # a scan between two breaths is part of neither
             return reading
@@ -78,7 +78,7 @@ class Breaths:
         """The entry that they made; None for none."""
         return self._recorded
 
-    def before(self, heard: Breath, verdict: Verdict, rules: Rules) -> tuple[Utterance, ...]:
+    def earlier_breaths_to_join(self, heard: Breath, verdict: Verdict, rules: Rules) -> tuple[Utterance, ...]:
         """The earlier utterances that this one may continue, in order; empty where it must be read alone.
 
         Unless this one begins with a number, which may continue theirs, together they must name all required fields:
@@ -96,7 +96,7 @@ class Breaths:
         counts = bool(number_head(heard.reading.words, rules.language))
         return tuple(one.utterance for one in self._said) if counts or (whole and heard.reading.fields) else ()
 
-    def remember(self, heard: Breath, verdict: Verdict, rules: Rules) -> None:
+    def remember_if_unfinished(self, heard: Breath, verdict: Verdict, rules: Rules) -> None:
         """Remember an utterance that made no entry."""
         if _is_noise(verdict):
             return

@@ -98,7 +98,7 @@ class ClipDelivery:
         """Send no clips until the broker has acknowledged the message with this tag."""
         self._before.add(tag)
 
-    async def receive(self, message: Delivered) -> None:
+    async def verify_and_store(self, message: Delivered) -> None:
         """Store a clip request, or log why it is refused. The caller acknowledges the message afterwards."""
         if (request := self._verify_request(message)) is None:
             return
@@ -135,7 +135,7 @@ class ClipDelivery:
         except MalformedMessage as fault:
             logger.warning("a message on the topic of receipts for clips is none: %s", fault)
             return
-        if (ended := self._relay.handle_answer(receipt, now)) is not None:
+        if (ended := self._relay.handle_answer_and_return_finished(receipt, now)) is not None:
             self._ended[ended] = self._gone.pop(ended, receipt.answer.value)
             if receipt.answer is Answer.REJECTED:
                 logger.error("%s: the inventory takes what it got of the clip for another recording", ended)
@@ -177,7 +177,7 @@ class ClipDelivery:
         if isinstance(out.step, OfferClip):
             self._relay.mark_offer_unsent(out.step.utterance_id, now)
 
-    def published(self, out: _ClipOut) -> None:
+    def mark_published(self, out: _ClipOut) -> None:
         """Mark the message as published."""
         match out.step:
             case RequestNoted():
@@ -210,7 +210,7 @@ class ClipDelivery:
         if not ended and not looks:
             return
 
-        def work(journal: Journal) -> list[str] | None:
+        def store_and_load(journal: Journal) -> list[str] | None:
             for utterance_id, became in ended.items():
                 journal.clips.store_result(utterance_id, became)
             if looks and self._offers_unclear_clips:
@@ -218,7 +218,7 @@ class ClipDelivery:
             return journal.clips.due(_WINDOW) if looks else None
 
         try:
-            due = await self._desk(work)
+            due = await self._desk(store_and_load)
         except DiskFull as fault:
             self._next_look = now + _LOOK_S
             logger.warning("what became of clips cannot be noted, and is as soon as there is room: %s", fault)

@@ -49,7 +49,7 @@ class LateReadings:
         self._wake = asyncio.Event()
         self._wake.set()
 
-    def note(self, answer: PanelAnswer) -> None:
+    def queue_answer(self, answer: PanelAnswer) -> None:
         """Queue a model's answer. Call it in the loop."""
         if answer.reading is not None or answer.came is Came.IN_TIME:
             self._pacing.answered()

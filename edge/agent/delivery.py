@@ -137,7 +137,7 @@ class _Status:
             else:
                 self._outbox.mark_unsent(one.key, now)
 
-    def acknowledged(self, tag: str, reason_code: int) -> bool:
+    def handle_puback(self, tag: str, reason_code: int) -> bool:
         """Apply the broker's PUBACK; whether it is for a status. A refused one is retried."""
         if reason_code < FAILURE:
             self._outbox.remove_confirmed(tag)
@@ -152,7 +152,7 @@ class _Status:
             known |= {"conditions": self._numbers}
         return events.to_json_bytes(events.make_status(state, time=now, **self._of, **known))
 
-    async def refresh(self, desk: JournalThread, now: float) -> bool:
+    async def refresh_conditions(self, desk: JournalThread, now: float) -> bool:
         """Refresh the conditions; whether they have changed enough to be published by themselves."""
         fares = self._conditions
         if fares is None:
@@ -212,7 +212,7 @@ class Delivery:
         self.catalogue = SiteCatalogue(settings, key, desk, beat, renewal or KEPT_ONLY)
         """The master data of the site."""
         self._inboxes = (self.expected.inbox, self.roster.inbox, self.catalogue.inbox, self._clips)
-        self.publish_versions()
+        self.publish_roster_and_catalogue_versions()
         self._refusal: str | None = None  # Why the broker refuses events; None once it accepts one.
         self._reviews = (
             None
@@ -272,7 +272,7 @@ class Delivery:
         if self._session.connected:
             self._announce("online")
 
-    def publish_versions(self) -> None:
+    def publish_roster_and_catalogue_versions(self) -> None:
         """Publish the roster's and the catalogue's versions, if they have changed."""
         found = self.roster.status(), self.catalogue.status()
         if found != (self._status.roster, self._status.catalogue):
@@ -283,19 +283,19 @@ class Delivery:
     async def run(self) -> None:
         """Deliver until cancelled. An absent broker raises nothing: the session keeps reconnecting."""
         self._loop = asyncio.get_running_loop()
-        await self._notes.refresh()
-        await self._status.refresh(self._desk, self._now)
+        await self._notes.detect_nothing_owed()
+        await self._status.refresh_conditions(self._desk, self._now)
         self._session.start()
         try:
             while True:
                 await self._carry_out(await self._wait_for_commands())
                 await self._publish_reviews()
                 # After the entries of this turn, which are published by now.
-                if await self._status.refresh(self._desk, self._now) and self._session.connected:
+                if await self._status.refresh_conditions(self._desk, self._now) and self._session.connected:
                     self._announce("online")
                 self._status.publish(self._session, "online", self._now)
                 await self._send_clip()
-                for obstacle in self._obstacles.check(self._session.trouble, self._now):
+                for obstacle in self._obstacles.new_alerts(self._session.trouble, self._now):
                     logger.error("not delivered, and kept until this is mended: %s", obstacle)
                 if self._relay.is_fully_answered and self._notes.superseded is None:
                     self._agreed.set()
@@ -329,7 +329,7 @@ class Delivery:
         if out is None:
             return
         if self._session.publish(self._topics.clips, out.body, tag=out.tag):
-            self._clips.published(out)
+            self._clips.mark_published(out)
         else:
             self._clips.unsent(out, self._now)
 
@@ -349,7 +349,7 @@ class Delivery:
         except TimeoutError:
             logger.info("not everything was settled within %g s", within_s)
 
-    async def reconcile(self, within_s: float) -> Reconciled:
+    async def wait_until_confirmed(self, within_s: float) -> Reconciled:
         """Wait, while `run` runs, until the inventory has confirmed every event; missing ones are sent again."""
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
@@ -410,10 +410,10 @@ class Delivery:
                 return commands
 
     def _handle_puback(self, tag: str, reason_code: int) -> list[Command]:
-        if self._clips.handle_puback(tag, reason_code) or self._status.acknowledged(tag, reason_code):
+        if self._clips.handle_puback(tag, reason_code) or self._status.handle_puback(tag, reason_code):
             return []
         if self._reviews is not None and self._reviews.carries(tag):
-            self._reviews.acknowledged(tag, reason_code)
+            self._reviews.handle_puback(tag, reason_code)
             return []
         if reason_code < FAILURE and self._relay.waits_for_receipts:
             self._obstacles.note_puback(tag)
@@ -471,7 +471,7 @@ class Delivery:
         self._obstacles.note_answer()
         self._ends_at = None
         if isinstance(answer, events.Early):
-            return self._relay.handle_early(answer, self._now)
+            return self._relay.handle_gap_report(answer, self._now)
         if isinstance(answer, events.Distrusted):
             self._log_mistrust_once(answer.reason)
             return []
@@ -505,13 +505,13 @@ class Delivery:
                     else:
                         self._relay.mark_unsent(row.event_id, self._now)
                 case Sent() | Settle() | Reopen() | DeadLetter():
-                    await self._notes.note(command)
+                    await self._notes.store_outcome(command)
                     self._refusal = None if isinstance(command, Sent | Settle) else self._refusal
                 case Delivered(topic):
                     published = (inbox for inbox in self._inboxes if inbox.carries(topic))
-                    await next(published, self.decisions).receive(command)
+                    await next(published, self.decisions).verify_and_store(command)
                     self._session.acknowledge(command)
-                    self.publish_versions()
+                    self.publish_roster_and_catalogue_versions()
                 case Alarm(reason_code, meaning):
                     self._refusal = f"the broker refuses events: {meaning.name} ({reason_code}). {meaning.remedy}"
                     logger.error("%s", self._refusal)
@@ -523,7 +523,7 @@ class Delivery:
                 return self._relay.add_rows(rows, self._now)
             case WantLast():
                 last = await self._desk(lambda journal: journal.outbox.last())
-                return self._relay.check_last_row(last, self._now)
+                return self._relay.republish_last_row(last, self._now)
 
 
 def _broker_settings(settings: Settings) -> Mqtt:
@@ -547,6 +547,6 @@ async def reconcile(settings: Settings, desk: JournalThread, *, within_s: float)
     delivery = Delivery(settings, desk)
     async with asyncio.TaskGroup() as group:
         running = group.create_task(delivery.run())
-        found = await delivery.reconcile(within_s)
+        found = await delivery.wait_until_confirmed(within_s)
         running.cancel()
     return found

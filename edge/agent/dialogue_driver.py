@@ -1,6 +1,6 @@
 """The dialogue driver: runs the dialogue beside dictation, with its timers, one event at a time.
 
-`happen` waits for an event's result, `post` queues one. While the disk is full, the dialogue is blocked: whatever it
+`run_step` waits for an event's result, `post` queues one. While the disk is full, the dialogue is blocked: whatever it
 announces to the operator must be stored first.
 """
 
@@ -17,7 +17,7 @@ from typing import TypeVar
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Operator
-from edge.agent.dialogue_steps import DialogueSteps, Render, Stepped, prompt_state
+from edge.agent.dialogue_steps import DialogueSteps, Render, Stepped, model_prompt_state
 from edge.agree.dialogue.events import Deadline, Happening, OfficeDecided, OfficeDecision, SpeechBegan, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.orders import StartTimer, StopTimer
@@ -139,9 +139,9 @@ class DialogueDriver:
         idle = not self._turn.locked() and self._posted.empty()
         return idle and self._dialogue.replace_catalogue(catalogue, forms)
 
-    def prompt_state(self) -> PromptState:
+    def model_prompt_state(self) -> PromptState:
         """The state of the dialogue, for models."""
-        return prompt_state(self._dialogue)
+        return model_prompt_state(self._dialogue)
 
     def set_operators(self, operators: tuple[Operator, ...] | None) -> None:
         """Set the operators that may sign on, before the start; None: no sign-on is needed."""
@@ -157,7 +157,7 @@ class DialogueDriver:
                 about = one.utterance_id, OfficeDecision(fate), one.fields
                 await self._announce_decision(OfficeDecided(*about, form=one.form, why=why or None))
 
-    async def happen(self, happening: Happening) -> OutboxRow | None:
+    async def run_step(self, happening: Happening) -> OutboxRow | None:
         """Run the step for an event; the pending event that it committed, if any. Raises StorageFailed."""
         async with self._turn:
             return await self._run_step(happening)
@@ -225,14 +225,14 @@ class DialogueDriver:
             except TimeoutError:
                 self._repeat_cut_off_prompts()
                 if (began := self._conversation.shift_begun()) is not None:
-                    await self.happen(began)
+                    await self.run_step(began)
                 if not self._is_timed_out():
                     continue
                 await asyncio.sleep(0)  # lets the ear hand over a finished utterance first
                 if not self._is_timed_out():
                     continue
                 happening = Deadline()
-            await self.happen(happening)
+            await self.run_step(happening)
 
     def _repeat_cut_off_prompts(self) -> None:
         """Repeat prompts that sound cut off without becoming an utterance, at most MOST_REPEATS times.

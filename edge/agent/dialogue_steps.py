@@ -245,7 +245,7 @@ def _count_today(journal: Journal, form: str, fields: Mapping[str, FieldValue]) 
     return sum(all(one.fields.get(name) == value for name, value in fields.items()) for one in standing)
 
 
-def prompt_state(dialogue: Dialogue) -> PromptState:
+def model_prompt_state(dialogue: Dialogue) -> PromptState:
     """The state of the dialogue as it is sent to models: names of fields, no values."""
     draft, question = dialogue.draft, dialogue.question
     known = {} if draft is None or draft.act is Act.CANCEL else draft.reading.fields

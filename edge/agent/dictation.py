@@ -38,7 +38,7 @@ INTERRUPTED = "interrupted"
 """Reason for review: the device went down before the operator could be asked about the utterance."""
 
 
-def needs_review(utterance: Utterance, reading: Reading, verdict: Verdict, *, agreed: bool) -> bool:
+def needs_review_after_restart(utterance: Utterance, reading: Reading, verdict: Verdict, *, agreed: bool) -> bool:
     """Whether an utterance of an earlier run needs a review by a person.
 
     `agreed`: entries are agreed with the operator, who cannot object to this one any more.
@@ -234,7 +234,7 @@ class Dictation:
         if wanted is not None and wanted.reason == UNANSWERED:
             # The operator may have answered "no": a person's order to read it again does not confirm the reading.
             return UNANSWERED
-        if not needs_review(utterance, reading, verdict, agreed=self.converses):
+        if not needs_review_after_restart(utterance, reading, verdict, agreed=self.converses):
             return None
         return None if wanted is not None and verdict.outcome is Outcome.ACCEPT else INTERRUPTED
 
@@ -247,7 +247,7 @@ class Dictation:
         reading = await heard.attention.finish(heard.utterance)
         if converses:
             self._breaths.forget()  # the dialogue joins what follows itself
-        reading = self._torn.read(heard.utterance, reading, at.rules)
+        reading = self._torn.doubt_continued_number(heard.utterance, reading, at.rules)
         sound = None if heard.utterance.source in UNSPOKEN else measure_acoustics(heard.utterance.segment)
         # Without a dialogue, a question from the lists could not be answered, and would block the entry for ever.
         expected = self._expected() if converses else NOTHING_EXPECTED
@@ -273,13 +273,13 @@ class Dictation:
         closing, row, replaces = heard.utterance.segment.closing, None, None
         if self._converse is not None and not self._alone and heard.live:
             which = heard.utterance.utterance_id
-            verdict = await self._converse(UtteranceHeard(which, reading, closing, known, *heard.spoken))
+            verdict = await self._converse(UtteranceHeard(which, reading, closing, known, *heard.speech_times_s))
         else:
             said, verdict = Breath(heard.utterance, reading), decide(reading, closing, self._at.rules, known)
             reading, verdict, draft = await self._read_with_breaths(heard, said, verdict, known)
             row, replaces = await self._store_verdict_or_entry(heard, reading, verdict, draft), draft.replaces
             if row is None:
-                self._breaths.remember(said, verdict, self._at.rules)
+                self._breaths.remember_if_unfinished(said, verdict, self._at.rules)
             else:
                 self._breaths.remember_entry(said, row.event_id, verdict, len(draft.support))
         self._typed.discard(heard.utterance.utterance_id)
@@ -292,7 +292,7 @@ class Dictation:
         """Read the utterance together with earlier breaths where that makes an entry, else alone."""
         utterance, rules = heard.utterance, self._at.rules
         alone = _make_draft(utterance, said.reading, self._operator)
-        before = () if utterance.source in UNSPOKEN else self._breaths.before(said, verdict, rules)
+        before = () if utterance.source in UNSPOKEN else self._breaths.earlier_breaths_to_join(said, verdict, rules)
         if not before:
             return said.reading, verdict, alone
         whole = join_sound((*before, utterance))

@@ -50,7 +50,7 @@ def listen(
                 yield from () if shut else endpointing.note_lost_samples(frame.start - following)
             shut = False
             following = frame.end
-            yield from endpointing.process(frame, scorer.is_speech(frame))
+            yield from endpointing.process_frame(frame, scorer.is_speech(frame))
     except DockvoiceError:
         yield from endpointing.end_source(Closing.BROKEN_OFF)
         raise
@@ -78,7 +78,7 @@ class Attended:
     concluded: Future[None] = field(default_factory=Future)  # Set once it is concluded.
 
     @property
-    def spoken(self) -> tuple[float, float]:
+    def speech_times_s(self) -> tuple[float, float]:
         """When its speech began and ended, on the clock of `closed_at`; both are `closed_at` for typed input."""
         if self.utterance.source in UNSPOKEN:
             return self.closed_at, self.closed_at

@@ -68,7 +68,7 @@ class Earshot:
 HeadsetTold = MicrophoneFault | Muted | Earshot  # What the headset publishes to its subscriber.
 
 
-def as_json(told: HeadsetTold) -> dict[str, Any]:
+def headset_event_as_json(told: HeadsetTold) -> dict[str, Any]:
     """The event as a JSON object, for programs."""
     if isinstance(told, Earshot):
         return {"speaker": "heard" if told.heard else "none"}
@@ -122,7 +122,7 @@ class Headset:
         return self._microphone is not None and await asyncio.to_thread(self._microphone.close_for_rescan, _BLINK_S)
 
     @property
-    def status(self) -> str:
+    def status_line(self) -> str:
         """The state in one line, for systemd."""
         if self._faults:
             return f"microphone: {'; '.join(f'{fault}: {what}' for fault, what in self._faults.items())}"
@@ -151,7 +151,7 @@ class Headset:
             case Order.TALK | Order.DONE:
                 self.gate.talking = order is Order.TALK
 
-    def handle_key(self, key: str) -> None:
+    def toggle_by_key(self, key: str) -> None:
         """Handle a key of the terminal: `m` toggles mute, the space bar toggles talking.
 
         A terminal reports no key release, so each press toggles.
@@ -161,7 +161,7 @@ class Headset:
         elif key == " ":
             self.carry_out(Order.DONE if self.gate.talking else Order.TALK)
 
-    async def follow(self) -> None:
+    async def follow_microphone_and_talk_key(self) -> None:
         """Publish the microphone's events, and follow the talk key, until cancelled."""
         self._loop = asyncio.get_running_loop()
         self._publish(self.state)
@@ -180,7 +180,7 @@ class Headset:
     def publish_earshot(self, heard: bool) -> None:
         """Publish that the operator can hear the device, or cannot any more."""
         self._unheard = not heard
-        self._notifier.status(self.status)
+        self._notifier.status(self.status_line)
         self._tell(Earshot(heard))
 
     def _queue_event(self, event: MicrophoneEvent) -> None:
@@ -209,7 +209,7 @@ class Headset:
         self._announce(Muted(muted))
 
     def _announce(self, told: HeadsetTold) -> None:
-        self._notifier.status(self.status)
+        self._notifier.status(self.status_line)
         self._publish(self.state)
         self._tell(told)
 

@@ -244,12 +244,12 @@ class UnknownWords:
         await asyncio.sleep(_FIRST_S)
         while True:
             try:
-                await self.count()
+                await self.count_and_publish()
             except (StorageFailed, UnreadableInput) as fault:
                 log.warning("what no form knows is not counted this time: %s", fault)
             await asyncio.sleep(_EVERY_S)
 
-    async def count(self) -> None:
+    async def count_and_publish(self) -> None:
         """Read the utterances that are new since the last count, and publish the phrases where they have changed."""
         past = await asyncio.to_thread(self._load_past)
         found: list[_Found] = []

@@ -42,13 +42,13 @@ def make_shift_lookup(settings: Settings) -> Callable[[], Shift | None]:
     """A function that returns the site's current business day and shift; None where the settings have no time zone."""
     clock = _make_site_time(settings)
 
-    def now() -> Shift | None:
+    def current_shift() -> Shift | None:
         if clock is None:
             return None
         workday = clock.at(datetime.now(UTC))
         return workday.business_day.isoformat(), workday.shift
 
-    return now
+    return current_shift
 
 
 def _convert_quantities(entry: Entry, form: Form, catalogue: Catalogue) -> Iterator[tuple[str, Converted]]:

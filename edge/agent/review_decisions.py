@@ -114,7 +114,7 @@ def carry_out(journal: Journal, settings: Settings, asked: Resolution, *, origin
     return Done(OfficeDecided(found.utterance_id, fate, fields, entry, held, found.form), row)
 
 
-def with_pending_notice(journal: Journal, work: Callable[[Journal], Done]) -> Done:
+def do_and_mark_unannounced(journal: Journal, work: Callable[[Journal], Done]) -> Done:
     """Do `work` and mark its decision as to be announced, in one transaction."""
     with journal.orders.transaction():
         done = work(journal)
@@ -195,7 +195,7 @@ class Decisions:
 
     async def _carry_out_and_announce(self, work: Callable[[Journal], Done]) -> Done:
         talking = self._talking
-        owing = partial(with_pending_notice, work=work)
+        owing = partial(do_and_mark_unannounced, work=work)
         done = await (self._executor(work) if talking is None else talking.between_steps(owing, lambda done: done.told))
         if done.row is not None:
             self._written()
@@ -264,7 +264,7 @@ async def _run_signed_decision(
 # The socket of the agent that has the journal locked.
 
 
-async def serve(directory: Path, decide: Callable[[Resolution], Awaitable[str]]) -> None:
+async def serve_decision_socket(directory: Path, decide: Callable[[Resolution], Awaitable[str]]) -> None:
     """Serve decisions on the socket until cancelled. Where the disk allows no sockets, log a warning and return."""
     with _bound_socket_path(directory) as path:
         try:
@@ -296,10 +296,10 @@ async def _answer_request(
 
 
 FAULTS = {fault.__name__: fault for fault in (UnreadableInput, Misconfigured, StorageFailed, Unfinished)}
-"""Errors in an agent's answer, by name, as `ask_agent` raises them."""
+"""Errors in an agent's answer, by name, as `send_to_agent` raises them."""
 
 
-def ask_agent(directory: Path, asked: Resolution, running: AlreadyRunning) -> str:
+def send_to_agent(directory: Path, asked: Resolution, running: AlreadyRunning) -> str:
     """Send a decision to the running agent, which has the journal locked; returns its message.
 
     Raises the agent's error, `running` where it serves no decisions, Unfinished where no answer comes in time.

@@ -56,14 +56,14 @@ class SecondHearing:
         self._limit: asyncio.Timeout | None = None
         self.failures = 0  # Failures in a row.
 
-    def decided(self, utterance: Utterance, reading: Reading, state: State, draft: Draft | None) -> None:
+    def queue_if_held(self, utterance: Utterance, reading: Reading, state: State, draft: Draft | None) -> None:
         """Queue a concluded utterance for the witness, if its entry is the held one."""
         held = state is State.HELD and draft is not None and draft.utterance_id == utterance.utterance_id
         if held and utterance.segment.pcm and self.failures < MOST_FAILURES:
             self._of = utterance.utterance_id
             self._wanted.put_nowait((utterance, reading))
 
-    def stands(self, state: State, draft: Draft | None) -> None:
+    def cancel_if_not_held(self, state: State, draft: Draft | None) -> None:
         """Cancel the witness when its entry is not held any more."""
         if state is State.HELD and draft is not None and draft.utterance_id == self._of:
             return

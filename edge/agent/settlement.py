@@ -55,22 +55,20 @@ class Settlement:
         self.superseded: Misconfigured | None = None
         """The error for a journal that is an older copy, or used beside a copy: it must use no more numbers."""
 
-    async def refresh(self) -> None:
+    async def detect_nothing_owed(self) -> None:
         """Set `nothing_owed` if no event is pending."""
         if await self._executor(lambda journal: journal.outbox.count_unsettled()) == 0:
             self.nothing_owed.set()
 
-    async def note(self, outcome: Outcome) -> None:
+    async def store_outcome(self, outcome: Outcome) -> None:
         """Store an outcome; on a full disk retry until there is space.
 
         The event stays pending and delivery is blocked meanwhile.
         """
         waits = "what became of an event cannot be noted, and is tried again"
-        await self._executor.when_there_is_room(
-            lambda: self._store_outcome(outcome), waits, lambda _: self._heartbeat()
-        )
+        await self._executor.when_there_is_room(lambda: self._store(outcome), waits, lambda _: self._heartbeat())
 
-    async def _store_outcome(self, outcome: Outcome) -> None:
+    async def _store(self, outcome: Outcome) -> None:
         match outcome:
             case Sent(event_id):
                 if not await self._executor(lambda journal: journal.outbox.mark_sent(event_id)):

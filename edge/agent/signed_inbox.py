@@ -123,7 +123,7 @@ class SignedInbox(Generic[One]):
         """The topics to subscribe to; none without a key."""
         return () if self._key is None else (self._published.topics,)
 
-    async def receive(self, message: Delivered) -> None:
+    async def verify_and_store(self, message: Delivered) -> None:
         """Store a message, or log why it is refused. The caller acknowledges it afterwards."""
         if self._key is None:  # the broker still has the subscription from when the settings had a key
             return

@@ -211,7 +211,7 @@ class VoiceOutput:
         self._told[told] = now
         return False
 
-    def take_up(self, form: Form, language: str | None) -> None:
+    def set_form_and_language(self, form: Form, language: str | None) -> None:
         """Switch prompts to this form and language; None: the language of the settings."""
         spoken = language or self._settings.language.value
         self._phrasing = Phrasing(form, spoken, self._forms)
@@ -309,7 +309,7 @@ class AudibilityMonitor:
         self._heard = False
         self._since = 0.0
 
-    async def determine_at_start(self) -> None:
+    async def determine_audibility_at_start(self) -> None:
         """Determine audibility at the start; without it, suspend a dialogue that depends on it.
 
         The dialogue stays where the settings require a speaker and there is a voice.

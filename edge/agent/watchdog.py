@@ -71,7 +71,7 @@ class DiskWatch:
         self._thresholds = {DiskLevel.OUT: stop_free, DiskLevel.LOW: alarm_free}
         self.level = DiskLevel.AMPLE
 
-    def update(self, free: int) -> bool:
+    def update_level(self, free: int) -> bool:
         """Set the level from the free bytes, with hysteresis; return whether it changed."""
         before = self.level
         worse, better = self._level(free, 1), self._level(free, _RETURN)
@@ -126,7 +126,7 @@ class Supervisor:
         keep = settings.keep
         self._disk = DiskWatch(alarm_free=keep.alarm_free_mb * MB, stop_free=keep.stop_free_mb * MB)
 
-    async def watch(self, is_deaf_rightly: Callable[[], bool], tell_locked: Callable[[bool], None]) -> None:
+    async def run_watchdog(self, is_deaf_rightly: Callable[[], bool], tell_locked: Callable[[bool], None]) -> None:
         """Ping systemd's watchdog only while every part beats, so that a deaf service is restarted.
 
         `is_deaf_rightly`: whether frames are not expected (before the first the microphone itself watches, after the
@@ -181,7 +181,7 @@ class Supervisor:
             self._warn_if_long_doubted(believed=believed)
             free = await self._executor.tidy(believed=believed)
             self._has_free(free)
-            if self._disk.update(free):
+            if self._disk.update_level(free):
                 self._report_level_and_stop_if_full(free)
             if self._disk.level is not DiskLevel.OUT:
                 self._dictation.resume_capture()
@@ -213,7 +213,7 @@ class Supervisor:
             case DiskLevel.AMPLE:
                 logger.warning("%s: enough again", left)
 
-    async def check(self) -> None:
+    async def check_journal(self) -> None:
         """Check the journal's integrity, if it was too large to be checked at the start."""
         if not await self._executor(lambda journal: journal.is_checked):
             await asyncio.to_thread(Journal.check, self._settings.state)

@@ -133,7 +133,7 @@ class NoiseFloor:
         return decibels(self._candidates[0][1])
 
 
-def is_narrow(pcm: bytes) -> bool:
+def is_telephone_band(pcm: bytes) -> bool:
     """Whether speech of half a second or more came through a telephone band: nothing above 4.2 kHz."""
     spectrum = np.abs(np.fft.rfft(np.frombuffer(pcm, "<i2") / FULL_SCALE)) ** 2
     frequencies = np.fft.rfftfreq(2 * (len(spectrum) - 1), 1 / SAMPLE_RATE)

@@ -117,7 +117,7 @@ class _Pactl:
             return None
         return done.stdout
 
-    def start(self) -> _Listing | None:
+    def start_query(self) -> _Listing | None:
         """Start a query without waiting; None where that fails."""
         if self._program is None:
             return None
@@ -155,7 +155,7 @@ class SoundServer:
         """Return a finished query's answer once, else None; start a query when one is due. `now`: monotonic seconds."""
         if self._question is None:
             if now - self._asked >= EVERY_S:
-                self._asked, self._question = now, self._pactl.start()
+                self._asked, self._question = now, self._pactl.start_query()
             return None
         if self._question.is_over(0):
             return self._read_answer(self._question)
@@ -166,7 +166,7 @@ class SoundServer:
     def query(self) -> Routing | ServerGone | None:
         """Query and wait for the answer, for when no sound can be missed meanwhile."""
         self.close()
-        self._question = self._pactl.start()
+        self._question = self._pactl.start_query()
         if self._question is None:
             return None
         if self._question.is_over(_ANSWER_S):

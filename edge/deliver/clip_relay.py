@@ -131,7 +131,7 @@ class ClipRelay:
         elif offered is not None:
             offered.taken = True
 
-    def handle_answer(self, receipt: ClipReceipt, now: float) -> str | None:
+    def handle_answer_and_return_finished(self, receipt: ClipReceipt, now: float) -> str | None:
         """Process the inventory's answer; return the utterance whose clip is finished by it, if one is."""
         one = self._open.get(receipt.utterance_id)
         if one is None or not one.taken:

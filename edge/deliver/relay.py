@@ -129,7 +129,7 @@ class WantRows:
 
 @dataclass(frozen=True, slots=True)
 class WantLast:
-    """Read the last row of the journal, which is settled, and call `check_last_row` with it."""
+    """Read the last row of the journal, which is settled, and call `republish_last_row` with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +291,7 @@ class Relay:
             self._question.clear()
         return self.tick(now)
 
-    def check_last_row(self, last: OutboxRow | None, now: float) -> list[Command]:
+    def republish_last_row(self, last: OutboxRow | None, now: float) -> list[Command]:
         """Publish the journal's last row again, as WantLast asked for it; None while there is none."""
         self._asked = True
         if last is not None and self._limit and not len(self._debts):
@@ -327,7 +327,7 @@ class Relay:
             self._catching_up.note_handled(debt.order)
         return self._settle(receipt.event_id, receipt)
 
-    def handle_early(self, answer: Early, now: float) -> list[Command]:
+    def handle_gap_report(self, answer: Early, now: float) -> list[Command]:
         """Publish or reopen the earlier event that the inventory reports missing. Nothing is settled."""
         owed = {debt.order: debt for debt in self._schedule.pending}
         match self._catching_up.choose_step(answer, owed, now):
@@ -441,7 +441,7 @@ class DeliveryAlerts:
         self._taken: dict[str, int] = {}  # PUBACKs of each event since the last answer to any.
         self._told_unanswered = False
 
-    def check(self, trouble: str | None, now: float) -> list[str]:
+    def new_alerts(self, trouble: str | None, now: float) -> list[str]:
         """The new alerts; `trouble` is why there is no connection, None while there is one."""
         if trouble is None:
             self._since = None

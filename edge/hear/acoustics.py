@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dockvoice_protocol.records import LOUD_DB, NOISY_DB, QUIET_DB
-from edge.audio.pcm import FULL_SCALE, is_narrow
+from edge.audio.pcm import FULL_SCALE, is_telephone_band
 from edge.records import SAMPLE_RATE, Acoustics, Segment
 
 _FRAME = SAMPLE_RATE // 50  # 20 ms: the slice whose loudness is measured.
@@ -139,6 +139,9 @@ def measure_and_advise(segment: Segment) -> tuple[Acoustics, list[str]]:
         (heard.level_db < QUIET_DB, "very quiet: turn the gain up (`alsamixer`, F4; or `pactl set-source-volume`)"),
         (heard.snr_db < NOISY_DB, "drowned in noise: bring the microphone to the corner of the mouth, 2 cm away"),
         (heard.second_voice > _OTHERS, "another voice is heard too: turn the boom to the mouth, away from others"),
-        (is_narrow(segment.pcm), "a telephone band: pick a wideband profile (mSBC, not CVSD), or one with a dongle"),
+        (
+            is_telephone_band(segment.pcm),
+            "a telephone band: pick a wideband profile (mSBC, not CVSD), or one with a dongle",
+        ),
     )
     return heard, [sentence for holds, sentence in judged if holds]

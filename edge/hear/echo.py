@@ -76,7 +76,7 @@ class SampleClock:
 class EchoDetector:
     """Stores what is played, and detects it in what is heard.
 
-    `note_played` may be called from one thread and `learn_and_check_own` from another: only one writes, and the step
+    `note_played` may be called from one thread and `learn_and_is_own_voice` from another: only one writes, and the step
     that is being written is not among those that the other reads.
     """
 
@@ -89,12 +89,12 @@ class EchoDetector:
         self._delay: int | None = None
 
     def note_played(self, at: float, pcm: bytes) -> None:
-        """Store sound that plays from `at` on, in seconds by the clock of `learn_and_check_own`."""
+        """Store sound that plays from `at` on, in seconds by the clock of `learn_and_is_own_voice`."""
         step = round(at * SAMPLE_RATE / _STEP)
         for number, power in enumerate(_step_powers(pcm)):
             self._store_played_level(step + number, power)
 
-    def learn_and_check_own(self, frame: Frame, at: float) -> bool:
+    def learn_and_is_own_voice(self, frame: Frame, at: float) -> bool:
         """Whether the frame, which ended `at`, holds the device's own voice and no other."""
         powers = _step_powers(frame.pcm)
         self._heard.extend(powers)
@@ -198,7 +198,7 @@ class EchoSuppressed(SpeechScorer):
     def is_speech(self, frame: Frame) -> bool:
         """Whether the next frame is speech and not the device's own voice; `spoken_over` is called at the ONSET-th."""
         speech = self._scorer.is_speech(frame)  # asked of every frame: its windows must have no gaps
-        own = self._own.learn_and_check_own(frame, self._clocked.at(frame.end, self._clock()))
+        own = self._own.learn_and_is_own_voice(frame, self._clocked.at(frame.end, self._clock()))
         self._speech = self._speech + 1 if speech and not own else 0
         if self._speech == self.ONSET:
             self._spoken_over()

@@ -123,7 +123,7 @@ class Endpointing:
         self._torn_until = 0
         """Speech that begins before this sample continues what was cut off."""
 
-    def process(self, frame: Frame, speech: bool) -> tuple[EarEvent, ...]:
+    def process_frame(self, frame: Frame, speech: bool) -> tuple[EarEvent, ...]:
         """Process one frame, scored as speech or not; return the events it causes."""
         if self._open is None:
             return self._await_speech(frame, speech)

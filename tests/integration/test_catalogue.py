@@ -75,7 +75,7 @@ def delivering(directory: Path, port: int, desk: JournalThread, forms: tuple[For
 
     def ready(catalogue: Catalogue) -> None:
         works_with[:] = [catalogue]
-        made.publish_versions()
+        made.publish_roster_and_catalogue_versions()
 
     renewal = Renewal(partial(override_files, Catalogue({}), forms=forms), ready, lambda: works_with[0].versions)
     made = Delivery(settings, desk, lambda _: None, renewal=renewal)
@@ -160,7 +160,7 @@ class Fleet:
         before = {device.name: device.status for device in self._devices}
         async with asyncio.TaskGroup() as group:
             for device in self._devices:
-                group.create_task(device.catalogue.inbox.receive(message))
+                group.create_task(device.catalogue.inbox.verify_and_store(message))
         for device in self._devices:
             if (said := device.status) != before[device.name]:
                 topic = Topics("dockvoice", "hall", device.name).status

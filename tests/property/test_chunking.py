@@ -150,7 +150,7 @@ def test_utterances_are_unbroken_stretches_that_never_overlap(
 
 def _events(machine: Endpointing, scores: list[bool], sound: bytes) -> Iterator[EarEvent]:
     for number, speech in enumerate(scores):
-        yield from machine.process(Frame(number * 320, sound[number * 640 : (number + 1) * 640]), speech)
+        yield from machine.process_frame(Frame(number * 320, sound[number * 640 : (number + 1) * 640]), speech)
 
 
 @examples(2)

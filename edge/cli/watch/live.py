@@ -212,7 +212,7 @@ class LiveView:
         while True:
             match await self._pressed.get():
                 case Switch.MUTE | Switch.TALK as switch:
-                    agent.headset.handle_key(switch.value)
+                    agent.headset.toggle_by_key(switch.value)
                 case TypedSentence(text):
                     await agent.type(text)
                 case _ if not agent.converses:
