@@ -113,7 +113,7 @@ class _OperatorNews:
             self._dialogue.post(RosterChanged(operators))
 
     def announce(self, what: Hardware | InventoryAnswered | OfficeDecided) -> None:
-        """Pass an event to the dialogue, else to the voice output; drop it where there is neither."""
+        """Queue an event for the dialogue, else announce it by voice; drop it where there is neither."""
         if self._dialogue is not None:
             self._dialogue.post(what)
         elif self._voice is not None:
@@ -145,7 +145,7 @@ class _Renewals:
         )
 
     def _find_unknown_words(self, catalogue: Catalogue) -> tuple[str, ...]:
-        """The published words that the device's recogniser does not know; typed or transcribed, they work."""
+        """The published words that are not in the recogniser's vocabulary, which is logged; typed, they work."""
         found = find_unknown_words(self._settings, [one for one in catalogue.words if one["form"] in self._works.forms])
         if found:
             logger.warning("words: the recogniser of this device does not hear %s", ", ".join(map(repr, found)))
@@ -154,7 +154,10 @@ class _Renewals:
     async def switch_to_new_catalogues_when_idle(
         self, dictation: Dictation, conversing: DialogueDriver | None, changed: Callable[[], None]
     ) -> None:
-        """Switch to each prepared catalogue until cancelled; `changed` is called after each switch."""
+        """Switch to each prepared catalogue, once no utterance and no draft is open, until cancelled.
+
+        `changed` is called after each switch.
+        """
         while True:
             made = await self._made.get()
             catalogue, forms = made.present.rules.catalogue, tuple(made.forms.values())
@@ -297,7 +300,7 @@ class Agent:
 
     @property
     def converses(self) -> bool:
-        """Whether entries are agreed with the operator; this can become true after the start, once he is audible."""
+        """Whether entries are agreed with the operator; can become true after the start, once a speaker is there."""
         return self._dictation.converses
 
     @property
@@ -346,7 +349,7 @@ class Agent:
         return await self._executor(lambda journal: journal.outbox.count_unsettled())
 
     def _background_tasks(self) -> Iterator[Coroutine[Any, Any, None]]:
-        """The background tasks, besides dictation and delivery."""
+        """Yield the background tasks, besides dictation and delivery, that these settings need."""
         locked = (lambda _: None) if self.speaking is None else self.speaking.announce_lock
         yield self._upkeep.run_watchdog(lambda: self._live and not self._hearing, locked)
         yield self._upkeep.watch_state_directory()
@@ -444,7 +447,7 @@ class Agent:
             microphone.close()
 
     def unfinished_error(self, owed: int, waited_s: float) -> Unfinished:
-        """The error, with its cause, when `owed` events were not settled within `waited_s` seconds."""
+        """Make the error, with its cause, for `owed` events that were not settled within `waited_s` seconds."""
         unanswered = f"no receipt within {waited_s:g} s (is `dockvoice inventory` running?)"
         trouble = self._delivery.trouble or self._delivery.refusal or unanswered
         return Unfinished(
@@ -453,6 +456,7 @@ class Agent:
         )
 
     def _distribute_dictation_event(self, told: DictationEvent) -> None:
+        """Pass an event of dictation to delivery, models, witness, voice and the subscriber."""
         if isinstance(told, Decided):
             if told.row is not None:
                 self._delivery.notify_pending()
@@ -469,19 +473,19 @@ class Agent:
         self._tell(told)
 
     def _on_step(self, stands: Stands) -> None:
-        """Publish a step of the dialogue."""
+        """Publish a step of the dialogue; cancel the witness where its entry is not held any more."""
         if self._second is not None:
             self._second.cancel_if_not_held(stands.state, stands.draft)
         self._tell(stands)
 
     def _on_agreed_entry(self, row: OutboxRow) -> None:
-        """Deliver an entry that the operator confirmed, maybe long after its first utterance."""
+        """Notify delivery and late readings of an entry that the dialogue committed."""
         self._delivery.notify_pending()
         if self._afterwards is not None:
             self._afterwards.committed(row)
 
     def _publish_and_announce_headset_change(self, told: HeadsetTold) -> None:
-        """Publish and announce a change of the headset."""
+        """Publish a change of the headset; announce it, unless it is about the speaker."""
         if isinstance(told, Earshot):
             self._delivery.publish_state("speaker", {"heard": told.heard})
             self._tell(told)
@@ -499,6 +503,7 @@ class Agent:
         return not busy and await self.headset.close_for_rescan()
 
     def _distribute_delivery_event(self, event: DeliveryEvent) -> None:
+        """Pass an event of delivery to the dialogue, the headset, the announcements or the subscriber."""
         match event:
             case LinkChanged(up):
                 if self._conversing is not None:
@@ -515,7 +520,7 @@ class Agent:
                 self._news.post_roster(operators)
 
     def _report_ready_and_beat(self) -> None:
-        """Called in the ear's thread for every frame; the first one reports READY to systemd."""
+        """Report READY to systemd at the first frame, and beat at every frame. Called in the ear's thread."""
         if not self._hearing:
             self._hearing = True
             self._notifier.ready(self.headset.status_line)

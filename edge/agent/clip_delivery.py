@@ -99,7 +99,7 @@ class ClipDelivery:
         self._before.add(tag)
 
     async def verify_and_store(self, message: Delivered) -> None:
-        """Store a clip request, or log why it is refused. The caller acknowledges the message afterwards."""
+        """Verify and store a clip request, or log why it is refused. The caller acknowledges it afterwards."""
         if (request := self._verify_request(message)) is None:
             return
         named = ("request", "utterance_id", "audio_sha256", "sound", "who", "reason")
@@ -129,7 +129,7 @@ class ClipDelivery:
         return None
 
     def handle_receipt(self, payload: bytes, now: float) -> None:
-        """Apply the inventory's receipt for a clip."""
+        """Pass the inventory's receipt to the relay; log an invalid one, and a rejected clip."""
         try:
             receipt = parse_clip_receipt(payload)
         except MalformedMessage as fault:
@@ -141,7 +141,7 @@ class ClipDelivery:
                 logger.error("%s: the inventory takes what it got of the clip for another recording", ended)
 
     def handle_puback(self, tag: str, reason_code: int) -> bool:
-        """Apply the broker's PUBACK; False where the tag is no clip's."""
+        """Apply the broker's PUBACK for any message; whether the tag was a clip's."""
         self._before.discard(tag)
         if not self._relay.is_tag_in_flight(tag):
             return False
@@ -205,7 +205,7 @@ class ClipDelivery:
                 return ClipGone(utterance_id, Unsent(str(why)))
 
     async def _store_results_and_load_due_clips(self, now: float) -> None:
-        """Store the results of ended clips, and load the due ones every _LOOK_S seconds."""
+        """Store the results of ended clips, and load the due ones every _LOOK_S seconds; on a full disk later."""
         ended, looks = dict(self._ended), bool(self.topics) and now >= self._next_look
         if not ended and not looks:
             return

@@ -55,7 +55,7 @@ class ClockWatch:
         """Steady time of the last detected step; None without one, and once a daemon has checked the clock again."""
 
     def detect_step_s(self, now: ClockReading) -> float:
-        """Add a reading; return by how many seconds the wall clock was stepped since the last one, or 0."""
+        """Add a reading; return the seconds by which the wall clock stepped since the last one, or 0."""
         before, self._last = self._last, now
         step = (now.wall - before.wall) - (now.steady - before.steady)
         if abs(step) > STEP_S:

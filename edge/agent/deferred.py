@@ -50,7 +50,7 @@ class LateReadings:
         self._wake.set()
 
     def queue_answer(self, answer: PanelAnswer) -> None:
-        """Queue a model's answer. Call it in the loop."""
+        """Queue a model's answer; it also lets deferred utterances be read. Call it in the loop."""
         if answer.reading is not None or answer.came is Came.IN_TIME:
             self._pacing.answered()
             self._wake.set()
@@ -92,7 +92,7 @@ class LateReadings:
             await self._send_to_review_or_flag(LateReading(news.utterance_id, news.interpreter, news.reading))
 
     async def _send_to_review_or_flag(self, late: LateReading) -> None:
-        """Compare a late answer with the utterance's verdict or entry; repeated when a later one is stored."""
+        """Send a deferred utterance to review with a late answer, or flag an entry that it contradicts."""
         kept = await self._executor(lambda journal: journal.queries.kept(late.utterance_id))
         if kept is None or kept.verdict is None:
             return
@@ -113,7 +113,7 @@ class LateReadings:
         )
 
     async def read_deferred(self) -> None:
-        """Read deferred utterances until cancelled. The panel must be running."""
+        """Read deferred utterances by models, the oldest first, and send them to review, until cancelled."""
         while True:
             await self._wait_for_pacing()
             self._wake.clear()  # before the query: an utterance deferred from here on sets it again

@@ -138,7 +138,7 @@ class _Status:
                 self._outbox.mark_unsent(one.key, now)
 
     def handle_puback(self, tag: str, reason_code: int) -> bool:
-        """Apply the broker's PUBACK; whether it is for a status. A refused one is retried."""
+        """Apply the broker's PUBACK; whether the tag is a status message's. A refused one is retried."""
         if reason_code < FAILURE:
             self._outbox.remove_confirmed(tag)
         return tag.startswith(_STATUS)
@@ -153,7 +153,7 @@ class _Status:
         return events.to_json_bytes(events.make_status(state, time=now, **self._of, **known))
 
     async def refresh_conditions(self, desk: JournalThread, now: float) -> bool:
-        """Refresh the conditions; whether they have changed enough to be published by themselves."""
+        """Load the conditions; whether they have changed enough to be published by themselves."""
         fares = self._conditions
         if fares is None:
             return False
@@ -273,7 +273,7 @@ class Delivery:
             self._announce("online")
 
     def publish_roster_and_catalogue_versions(self) -> None:
-        """Publish the roster's and the catalogue's versions, if they have changed."""
+        """Publish the versions of roster and catalogue on the status topic, if they have changed."""
         found = self.roster.status(), self.catalogue.status()
         if found != (self._status.roster, self._status.catalogue):
             self._status.roster, self._status.catalogue = found
@@ -307,7 +307,7 @@ class Delivery:
             await asyncio.to_thread(self._session.stop)
 
     async def _publish_reviews(self) -> None:
-        """Publish the changes of reviews, and their number on the status topic."""
+        """Publish the due changes of reviews; and, where it changed, the number of open ones as status."""
         reviews, connected = self._reviews, self._session.connected
         looked = None if reviews is None else await reviews.poll(self._now, connected=connected)
         if reviews is None or looked is None:
@@ -350,7 +350,7 @@ class Delivery:
             logger.info("not everything was settled within %g s", within_s)
 
     async def wait_until_confirmed(self, within_s: float) -> Reconciled:
-        """Wait, while `run` runs, until the inventory has confirmed every event; missing ones are sent again."""
+        """Wait, while `run` runs, until the inventory has confirmed every event; returns the result."""
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
                 await self._agreed.wait()
@@ -372,7 +372,7 @@ class Delivery:
             self._loop.call_soon_threadsafe(self._news.put_nowait, event)
 
     async def _wait_for_commands(self) -> list[Command | Delivered]:
-        """Wait for a queued event or the relay's next timer; the commands that follow."""
+        """Wait for a queued event or the relay's next timer; return the commands that follow."""
         if self._session.failure is not None:
             raise self._session.failure
         wait_s = self._relay.due_in_s(self._now)
@@ -446,7 +446,10 @@ class Delivery:
         return []
 
     def _handle_presence(self, payload: bytes, *, retained: bool) -> list[Command]:
-        """Let receipts settle from now on. Publish all pending events, unless the message is retained, thus old."""
+        """Settle by receipts from now on; publish all pending events if the inventory came online just now.
+
+        A retained message is old: it publishes nothing.
+        """
         try:
             is_there = events.parse_presence(payload)
         except events.MalformedMessage as fault:

@@ -158,12 +158,12 @@ class DialogueDriver:
                 await self._announce_decision(OfficeDecided(*about, form=one.form, why=why or None))
 
     async def run_step(self, happening: Happening) -> OutboxRow | None:
-        """Run the step for an event; the pending event that it committed, if any. Raises StorageFailed."""
+        """Run and store the step for an event; return the outbox row that it committed. Raises StorageFailed."""
         async with self._turn:
             return await self._run_step(happening)
 
     async def hear(self, said: UtteranceHeard) -> Verdict:
-        """Run the step for an utterance; the dialogue's verdict on it. Raises StorageFailed."""
+        """Run and store the step for an utterance; return the dialogue's verdict on it. Raises StorageFailed."""
         async with self._turn:
             await self._run_step(said)
             return self._dialogue.verdict
@@ -186,7 +186,10 @@ class DialogueDriver:
         await self._run_step(decided, owed=decided.utterance_id)
 
     async def _run_step(self, happening: Happening, owed: str | None = None) -> OutboxRow | None:
-        """`owed` is an utterance whose decision is pending in the journal until it is announced."""
+        """Plan, store and carry out the step for an event, and before it the one for a new shift.
+
+        `owed` is an utterance whose decision is unannounced in the journal until a prompt announces it.
+        """
         row, began = None, self._conversation.shift_begun()
         for one in (happening,) if began is None else (began, happening):
             await self._executor(partial(self._conversation.look_up, happening=one))
@@ -247,7 +250,7 @@ class DialogueDriver:
         self._counts = False
 
     def _is_timed_out(self) -> bool:
-        """Whether the timeout has come. It is counted from the end of the prompts that were playing when it was set."""
+        """Whether the timeout has passed, counted from the end of the prompts, and no speech is in progress."""
         if self._due is None or self._patience is None or self._turn.locked():
             return False
         now = time.monotonic()

@@ -128,7 +128,7 @@ class DialogueSteps:
         return InReview(journal.review.count_under_review(), tuple(drafts), tuple(elsewhere))
 
     def look_up(self, journal: Journal, happening: Happening) -> None:
-        """Load what the dialogue needs from the journal before it handles an event."""
+        """Load into the dialogue what it needs from the journal to handle this event."""
         recorded = self._dialogue.recorded
         recorded.owed = journal.outbox.count_unsettled()
         if refused := frozenset(recorded.turned_down):
@@ -149,7 +149,7 @@ class DialogueSteps:
         return _Planned(orders, draft, operator, standing, changes, isinstance(happening, OfficeDecided), refused)
 
     def shift_begun(self) -> ShiftBegan | None:
-        """The event for a new shift; None where the shift is the one that the dialogue knows."""
+        """The event for a new shift of the site; None where the shift is unchanged."""
         now = self._shift()
         return None if now is None or now == self._dialogue.shift else ShiftBegan(now)
 
@@ -186,7 +186,7 @@ class DialogueSteps:
         return Stepped(tuple(heard), row)
 
     def _fill_from_journal(self, journal: Journal, say: Say) -> list[Say]:
-        """The prompts for `say`, with totals and counts from the journal."""
+        """The prompts to speak for `say`: totals and counts are filled in from the journal."""
         match say:
             case Say(Prompt.GOODBYE, _, slots):
                 return [say, *_shift_totals_prompts(journal, slots["name"])]

@@ -39,7 +39,7 @@ INTERRUPTED = "interrupted"
 
 
 def needs_review_after_restart(utterance: Utterance, reading: Reading, verdict: Verdict, *, agreed: bool) -> bool:
-    """Whether an utterance of an earlier run needs a review by a person.
+    """Whether an utterance that an earlier run left without a verdict needs a review by a person.
 
     `agreed`: entries are agreed with the operator, who cannot object to this one any more.
     """
@@ -228,7 +228,7 @@ class Dictation:
         self._tell(Decided(heard.utterance, reading, verdict, row, time.perf_counter() - heard.closed_at))
 
     async def _find_review_reason(self, utterance: Utterance, reading: Reading, verdict: Verdict) -> str | None:
-        """The reason why an utterance of an earlier run needs a review; None where it needs none."""
+        """The reason to put an utterance of an earlier run under review; None where it is decided as usual."""
         kept = await self._executor(lambda journal: journal.queries.history(utterance.utterance_id))
         wanted = kept.decisions[-1] if kept.decisions else None
         if wanted is not None and wanted.reason == UNANSWERED:
@@ -259,7 +259,7 @@ class Dictation:
         return reading, Circumstances(sound, recent, expected)
 
     async def _move_to_current_workplace(self, heard: Attended) -> Attended:
-        """The utterance, moved to the form and language that became current while it was queued."""
+        """Assign a queued live utterance to the form and language that have become current, in the journal too."""
         said, work = heard.utterance, self._works.present.work
         if not (heard.live and self.converses) or work == Work(said.form, said.language):
             return heard
@@ -289,7 +289,7 @@ class Dictation:
     async def _read_with_breaths(
         self, heard: Attended, said: Breath, verdict: Verdict, known: Circumstances
     ) -> tuple[Reading, Verdict, Draft]:
-        """Read the utterance together with earlier breaths where that makes an entry, else alone."""
+        """Read the utterance joined with earlier breaths where that makes an entry or amends theirs, else alone."""
         utterance, rules = heard.utterance, self._at.rules
         alone = _make_draft(utterance, said.reading, self._operator)
         before = () if utterance.source in UNSPOKEN else self._breaths.earlier_breaths_to_join(said, verdict, rules)
@@ -313,7 +313,7 @@ class Dictation:
     async def _store_verdict_or_entry(
         self, heard: Attended, reading: Reading, verdict: Verdict, draft: Draft
     ) -> OutboxRow | None:
-        """Store the verdict, or commit the entry. On a full disk a live utterance waits for space."""
+        """Store the verdict, or commit the entry and return its row. On a full disk live speech waits."""
 
         def conclude_or_commit(journal: Journal) -> OutboxRow | None:
             if verdict.outcome is not Outcome.ACCEPT:

@@ -327,7 +327,7 @@ async def _check_model(settings: Settings, one: _NamedModel, today: date) -> Ite
 
 
 def _find_last_day(told: date | None, known: tuple[Lifetime, Vendor] | None) -> tuple[date | None, str, str | None]:
-    """A model's last day, the source of it (empty: the service itself), and its successor."""
+    """A model's last day, the earlier of the service's and the vendor's; its source; the successor."""
     lifetime, vendor = known or (Lifetime(), None)
     if vendor is None or lifetime.ends is None or (told is not None and told <= lifetime.ends):
         return told, "", lifetime.successor
@@ -405,7 +405,7 @@ def broker_finding(where: str, exposed: str | None) -> Finding:
 
 
 def sqlite_finding(version: str) -> Finding:
-    """The finding for this version of SQLite."""
+    """The finding for this version of SQLite: a warning where its WAL-reset bug can damage the file."""
     first, last = _WAL_RESET_BUG
     if first <= _parse_version(version) <= last:
         todo = (
@@ -439,7 +439,7 @@ def _clock_finding(*, believed: bool) -> Finding:
 
 
 def waiting_finding(*, refused: int, dead: int, reviewed: int, flagged: int, deferred: int) -> Finding:
-    """The finding for the journal's counts of items that await a person or a model."""
+    """The finding for the journal: a warning with the number of items that await a person or a model."""
     letters = "dead letter" if dead == 1 else "dead letters"
     counts = {
         "refused": refused,

@@ -79,7 +79,7 @@ class Attended:
 
     @property
     def speech_times_s(self) -> tuple[float, float]:
-        """When its speech began and ended, on the clock of `closed_at`; both are `closed_at` for typed input."""
+        """When its speech began and ended, in seconds of `closed_at`'s clock; for typed input, both `closed_at`."""
         if self.utterance.source in UNSPOKEN:
             return self.closed_at, self.closed_at
         said = self.utterance.segment
@@ -203,7 +203,7 @@ class Ear:
         return (work, attention) if now is work else (now, now.readers.interpreter.attend())
 
     def _mark_open_and_find_obstacle(self, source: Source) -> str | None:
-        """Mark an utterance as open; the reason why it cannot be recorded, or None."""
+        """Mark an utterance as open and signal live speech; return why it cannot be recorded, or None."""
         self.is_open = True
         if not source.live:
             return None
@@ -211,7 +211,7 @@ class Ear:
         return self.lacking
 
     def _store_if_meant(self, said: _ClosedSegment, hand_over: _HandOver) -> None:
-        """Store an utterance without its wake phrase; one that is not meant for the device is dropped."""
+        """Store an utterance without its wake phrase and hand it over; one not meant for the device is dropped."""
         segment = said.segment
         meant = segment if self._meant is None or not said.source.live else self._meant(segment)
         if meant is None:

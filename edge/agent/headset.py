@@ -144,7 +144,7 @@ class Headset:
         return {"mode": self._mode.value, "muted": self.gate.muted, "faults": sorted(self._faults)}
 
     def carry_out(self, order: Order) -> None:
-        """Carry out an order: mute or unmute, begin or end talking."""
+        """Mute or unmute the microphone, or mark the talk key as down or up."""
         match order:
             case Order.MUTE | Order.UNMUTE:
                 self._set_muted(order is Order.MUTE)
@@ -162,7 +162,7 @@ class Headset:
             self.carry_out(Order.DONE if self.gate.talking else Order.TALK)
 
     async def follow_microphone_and_talk_key(self) -> None:
-        """Publish the microphone's events, and follow the talk key, until cancelled."""
+        """Publish the microphone's faults, and apply the talk key to the gate, until cancelled."""
         self._loop = asyncio.get_running_loop()
         self._publish(self.state)
         async with asyncio.TaskGroup() as group:

@@ -39,7 +39,7 @@ def _make_site_time(settings: Settings) -> SiteTime | None:
 
 
 def make_shift_lookup(settings: Settings) -> Callable[[], Shift | None]:
-    """A function that returns the site's current business day and shift; None where the settings have no time zone."""
+    """Return the function for the site's current business day and shift; None without a time zone."""
     clock = _make_site_time(settings)
 
     def current_shift() -> Shift | None:

@@ -133,7 +133,7 @@ class _Making:
     converses: bool = field(kw_only=True)
 
     def make_parts(self, named: str) -> tuple[Parts, str]:
-        """The parts that begin with the form of this name, and the name of the device's own recogniser."""
+        """Make the parts that begin with the form of this name; also returns the recogniser's name."""
         chosen = next(form for form in self.at_hand if form.name == named)
         reader = self.make_recogniser_for(chosen)
         begun = self.make_workplace(chosen, None, reader)
@@ -171,7 +171,7 @@ class _Making:
         )
 
     def select_recogniser(self, form: Form, language: Language, own: Interpreter) -> Interpreter:
-        """The recogniser for a language: `own`, one loaded at first use, or `Unheard` without installed weights."""
+        """The recogniser for a language: `own`, another created at first use, or `Unheard` without weights."""
         if language is own_language(self.settings):
             return own
         weights = find_weights(self.settings, language)
@@ -180,7 +180,7 @@ class _Making:
         return AtFirstUse(f"{Engine.VOSK}/{weights.name}", partial(self.make_recogniser_for, form, language))
 
     def make_workplace(self, form: Form, language: str | None, own: Interpreter) -> Workplace:
-        """The workplace of a form in a language; None: the device's own. `own` is its recogniser for the form.
+        """Make the workplace of a form in a language; None: the device's own. `own` is its recogniser for the form.
 
         In a language without a recogniser, typed and scanned input works, and sound is reported as not heard.
         """
@@ -221,7 +221,7 @@ def _remote_interpreters_of(settings: Settings, language: str) -> tuple[str, ...
 
 
 def list_remote_languages(settings: Settings) -> tuple[str, ...]:
-    """The languages with remote interpreters, except the one that operators speak."""
+    """The languages with remote interpreters, except the one that operators speak; none on-device."""
     if settings.understand.mode is Mode.ON_DEVICE:
         return ()
     others = (one for one in LANGUAGES if one != language_named(_spoken_language(settings)).code)
@@ -347,7 +347,7 @@ def make_dictation(
 def make_entry_renderer(
     parts: Parts, clock: Clock, works: Workplaces | None = None
 ) -> Callable[[Entry, Minted], dict[str, Any]]:
-    """The function that makes an entry's event, which says whether the wall clock is trusted.
+    """Return the function that makes an entry's event, which says whether the wall clock is trusted.
 
     `works` are the agent's workplaces, whose catalogue may change; None: it never changes.
     """
@@ -371,7 +371,7 @@ def make_entry_renderer(
 def make_wake_filter(
     settings: Settings, awaits: Callable[[], bool] = lambda: False
 ) -> Callable[[Segment], Segment | None] | None:
-    """The filter that removes the wake phrase and drops utterances without it; None where none is configured.
+    """Return the filter that cuts the wake phrase off and drops utterances without it; None where none is set.
 
     While an answer is awaited (`awaits`), all utterances pass. Raises Misconfigured where vosk is not installed, or
     does not know the phrase's words.

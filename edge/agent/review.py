@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.events import CLOCK
@@ -132,11 +132,13 @@ def _enter_again(
     *,
     anyway: bool,
 ) -> OutboxRow:
-    """Enter a held entry again under a new number. Idempotent after a crash."""
+    """Commit a held entry again under a new number, and end the old one. Idempotent after a crash."""
     act, replaces = _find_act_and_target(origin, which, found, is_here=origin is journal)
     is_there = journal.queries.kept(another_id(found.utterance_id, str(found.event_id))) is not None
     if not (anyway or is_there or act is Act.CANCEL):
-        _refuse_double_entry(journal, which, found, rules.form, 0 if origin is not journal else found.sequence or 0)
+        _refuse_entry_recorded_after(
+            journal, which, found, rules.form, 0 if origin is not journal else found.sequence or 0
+        )
     first = origin.queries.reading(found.utterance_id)
     reading = _make_person_reading(found, given, first, ())
     verdict = Verdict(Outcome.ACCEPT, (), {}) if act is Act.CANCEL else _decide_acceptance(which, reading, rules)
@@ -177,7 +179,7 @@ def _enter_again(
 
 
 def _copy_utterance(origin: Journal, found: UtteranceHistory) -> Utterance:
-    """The utterance under a new id; typed, with the entry's values, where its recording was removed."""
+    """The utterance under a new id; where its recording was removed, a typed one with the entry's values."""
     if found.audio_removed_at is None:
         return origin.copy_utterance(found)
     told = ", ".join(f"{name} {value}" for name, value in found.fields.items())
@@ -188,13 +190,13 @@ def _copy_utterance(origin: Journal, found: UtteranceHistory) -> Utterance:
 def _find_act_and_target(
     origin: Journal, which: str, found: UtteranceHistory, *, is_here: bool
 ) -> tuple[Act, str | None]:
-    """The entry's act, and the event that it replaces, following discarded and re-entered events."""
+    """The act of a re-entered entry, and the current event that it replaces. Raises UnreadableInput."""
     if found.act is None or found.replaces is None:
         return Act.RECORD, None
-    replaces, moved = _find_current_event(origin, which, found.replaces)
+    replaces, is_reentered = _find_current_event(origin, which, found.replaces)
     if replaces is None and found.act is Act.CANCEL:
         raise UnreadableInput(f"{which}: the inventory has nothing of what it cancels; `dockvoice queue discard` it")
-    if replaces is not None and not moved and not is_here:
+    if replaces is not None and not is_reentered and not is_here:
         raise UnreadableInput(
             f"{which}: changes an entry that the inventory has under the former name; put that right in the inventory, "
             "then `dockvoice queue discard` this"
@@ -202,19 +204,26 @@ def _find_act_and_target(
     return (Act.RECORD, None) if replaces is None else (found.act, replaces)
 
 
-def _find_current_event(origin: Journal, which: str, replaces: str) -> tuple[str | None, bool]:
-    """The event now in the place of `replaces`, or None; and whether it was entered again."""
+class _CurrentEvent(NamedTuple):
+    """The event now in the place of another; `event_id` is None where there is none."""
+
+    event_id: str | None
+    is_reentered: bool
+
+
+def _find_current_event(origin: Journal, which: str, replaces: str) -> _CurrentEvent:
+    """The event now in the place of `replaces`. Raises UnreadableInput where that is held."""
     named: str | None = replaces
     while named is not None:
         target = origin.queries.history(named)
         if target.state in HELD:
             raise UnreadableInput(f"{which}: changes entry {target.sequence}, which waits too; decide about that first")
         if target.state is not OutboxState.DISCARDED:
-            return named, False
+            return _CurrentEvent(named, is_reentered=False)
         if target.reentered is not None:
-            return target.reentered, True
+            return _CurrentEvent(target.reentered, is_reentered=True)
         named = target.replaces  # discarded, so its own target is still current
-    return None, False
+    return _CurrentEvent(None, is_reentered=False)
 
 
 def refuse_double_entry(journal: Journal, which: str, form: Form) -> None:
@@ -222,10 +231,11 @@ def refuse_double_entry(journal: Journal, which: str, form: Form) -> None:
     found = journal.queries.history(which)
     if found.review is None and found.state is not OutboxState.DEAD:
         return
-    _refuse_double_entry(journal, which, found, form, found.sequence or 0)
+    _refuse_entry_recorded_after(journal, which, found, form, found.sequence or 0)
 
 
-def _refuse_double_entry(journal: Journal, which: str, found: UtteranceHistory, form: Form, after: int) -> None:
+def _refuse_entry_recorded_after(journal: Journal, which: str, found: UtteranceHistory, form: Form, after: int) -> None:
+    """Raise UnreadableInput where an equal entry has a number above `after`."""
     same = _list_same_entries(journal, found, found.fields, form, datetime.fromisoformat(found.heard_at))
     if again := [number for number in same if number > after]:
         raise UnreadableInput(

@@ -82,7 +82,7 @@ class Done:
 
 
 def carry_out(journal: Journal, settings: Settings, asked: Resolution, *, origin: Journal | None = None) -> Done:
-    """Carry out a decision. Raises as `review.accept` and `Review.discard` do: nothing was changed.
+    """Accept or discard an utterance or entry. Raises as `review.accept` and `Review.discard`: nothing was changed.
 
     `origin` is the journal where it is under review, if not this one.
     """
@@ -115,7 +115,7 @@ def carry_out(journal: Journal, settings: Settings, asked: Resolution, *, origin
 
 
 def do_and_mark_unannounced(journal: Journal, work: Callable[[Journal], Done]) -> Done:
-    """Do `work` and mark its decision as to be announced, in one transaction."""
+    """Do `work` and mark its decision as not announced yet, in one transaction."""
     with journal.orders.transaction():
         done = work(journal)
         journal.review.mark_unannounced(done.told.utterance_id, done.told.journal_code)

@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 def make_review_renderer(
     rules_of: Callable[[str], Rules | None], site: str, device: str
 ) -> Callable[[ReviewChange, Minted], dict[str, Any]]:
-    """The function that makes a change's event; it includes the doubts by the form's rules, if the form is loaded."""
+    """Return the function that makes a review change's event, with the form's doubts where it is loaded."""
 
     def render_change(change: ReviewChange, minted: Minted) -> dict[str, Any]:
         reading, rules = change.reading, rules_of(change.form)
@@ -109,7 +109,7 @@ class ReviewDelivery:
         self._outbox.mark_unsent(event_id, now)
 
     async def poll(self, now: float, *, connected: bool) -> _Looked | None:
-        """Store confirmations and new changes; the events to publish now. None within LOOK_S and on a full disk."""
+        """Store confirmations and new changes; return what to publish. None within LOOK_S and on a full disk."""
         if now < self._next:
             return None
         self._next = now + LOOK_S
@@ -134,7 +134,7 @@ class ReviewDelivery:
         return _Looked(waiting, tuple(going), not_done)
 
     def _take_due_rows(self, owed: Iterable[OutboxRow], now: float) -> Iterator[OutboxRow]:
-        """The pending rows to publish now; rows that are not pending any more leave the outbox."""
+        """Replace the outbox's rows by the journal's `owed` ones; return those to publish now."""
         rows = {row.event_id: row for row in owed}
         for one in self._outbox.pending:
             if one.key not in rows:
@@ -178,7 +178,7 @@ class DecisionInbox:
         return read(payload, self._source, self._key)
 
     async def verify_and_store(self, message: Delivered) -> None:
-        """Store a decision, or count its refusal. The caller acknowledges it afterwards: a crash before repeats it."""
+        """Verify and store a decision, or count its refusal. The caller acknowledges it afterwards."""
         if (why := self._find_objection(message)) is not None:
             with suppress(DiskFull):  # the log has it
                 await self._desk(lambda journal: journal.orders.count(why))

@@ -57,7 +57,7 @@ class SecondHearing:
         self.failures = 0  # Failures in a row.
 
     def queue_if_held(self, utterance: Utterance, reading: Reading, state: State, draft: Draft | None) -> None:
-        """Queue a concluded utterance for the witness, if its entry is the held one."""
+        """Queue a concluded utterance for the witness, if its entry is held and not yet recorded."""
         held = state is State.HELD and draft is not None and draft.utterance_id == utterance.utterance_id
         if held and utterance.segment.pcm and self.failures < MOST_FAILURES:
             self._of = utterance.utterance_id
@@ -81,6 +81,7 @@ class SecondHearing:
             await self._witness.end()
 
     async def _post_contradictions(self, utterance: Utterance, reading: Reading) -> None:
+        """Have the witness read a held utterance; post a contradiction to the dialogue. Failures are logged."""
         rules = self._rules(utterance)
         if self._of != utterance.utterance_id or rules is None:
             return  # not held any more, or a language that the witness does not support

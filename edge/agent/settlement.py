@@ -56,7 +56,7 @@ class Settlement:
         """The error for a journal that is an older copy, or used beside a copy: it must use no more numbers."""
 
     async def detect_nothing_owed(self) -> None:
-        """Set `nothing_owed` if no event is pending."""
+        """Set `nothing_owed` if no event is pending in the journal."""
         if await self._executor(lambda journal: journal.outbox.count_unsettled()) == 0:
             self.nothing_owed.set()
 
@@ -95,6 +95,7 @@ class Settlement:
             await self._note_if_superseded(receipt, struck.newest)
 
     async def _note_if_superseded(self, receipt: Receipt, newest: int) -> None:
+        """Set `superseded` where the receipt proves that another copy of the journal has gone on; else log it."""
         why = next((_OVERTAKEN[reason] for reason in receipt.reasons if reason in _OVERTAKEN), None)
         if receipt.handled > newest:
             why = f"the inventory has handled number {receipt.handled} of this device, and it ends at {newest}"
@@ -114,6 +115,7 @@ class Settlement:
             )
 
     async def _reopen_from(self, first: int) -> None:
+        """Make all events from the number `first` on pending again, and log how many."""
         self.nothing_owed.clear()
         forgotten = await self._executor(lambda journal: journal.trail.forgotten)
         if first <= forgotten:

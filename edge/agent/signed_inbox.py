@@ -124,7 +124,7 @@ class SignedInbox(Generic[One]):
         return () if self._key is None else (self._published.topics,)
 
     async def verify_and_store(self, message: Delivered) -> None:
-        """Store a message, or log why it is refused. The caller acknowledges it afterwards."""
+        """Verify a message and store it if newer, or log why it is refused. The caller acknowledges it afterwards."""
         if self._key is None:  # the broker still has the subscription from when the settings had a key
             return
         kind, where, about = self._published.kind, escape_line(message.topic), None
@@ -285,7 +285,7 @@ class SiteCrew:
 
 
 def load_operators(settings: Settings) -> tuple[Operator, ...] | None:
-    """The operators at the start, from the journal read-only; None: no sign-on is needed. Raises Misconfigured."""
+    """Load the roster's operators from the journal, read-only, else the settings'; None: no sign-on is needed."""
     key, settled = load_pinned_key(settings.deliver.decisions_key), operators_of(settings.agree.operators) or None
     if key is None:
         return settled
@@ -299,6 +299,6 @@ def load_operators(settings: Settings) -> tuple[Operator, ...] | None:
 
 
 def sign_on_words(operators: Iterable[Operator] | None) -> tuple[str, ...]:
-    """The numbers and names that operators sign on with."""
+    """The numbers and spoken names that operators sign on with, each once."""
     said = (name for one in operators or () for name in (one.number or "", *one.spoken))
     return tuple(dict.fromkeys(filter(None, said)))

@@ -117,7 +117,7 @@ class SiteCatalogue(Generic[Made]):
         return said
 
     async def _prepare_or_refuse(self, kind: str, one: MasterData) -> None:
-        """Validate new data together with the other current kinds, and keep the result for `ready`."""
+        """Prepare new data together with the other current kinds. Raises NotAdmitted where it breaks a form."""
         published = tuple({**self.inbox.latest, kind: one}.values())
 
         def prepare_or_error() -> Made | Misconfigured:
@@ -136,6 +136,7 @@ class SiteCatalogue(Generic[Made]):
         self._made = made
 
     def _activate_stored(self, kind: str, one: MasterData) -> None:
+        """Log the stored version, drop the kind's refusal, and activate the prepared data."""
         logger.info("catalogue %s: version %d, %d rows", kind, one.version, len(one.rows))
         self._refusals.pop(kind, None)
         if self._made is not None:

@@ -118,7 +118,7 @@ def words_for_key(asked: Act | Command, language: Language) -> str:
 def typed_utterance(
     form: str, text: str | None = None, closing: Closing = Closing.PAUSE, language: str | None = None
 ) -> Utterance:
-    """Make the utterance for typed text, which becomes its `typed`; None where its reading comes from elsewhere.
+    """Make the utterance for typed text, with silence as sound; None where its reading comes from elsewhere.
 
     Raises UnreadableInput for a line that is too long.
     """
@@ -134,7 +134,7 @@ def scanned_utterance(form: str, scan: str, device: str, language: str | None = 
 
 
 def _to_valid_utf8(text: str) -> str:
-    """The line as valid UTF-8: lone surrogates and invalid bytes become U+FFFD. Raises UnreadableInput if too long."""
+    """The line as valid UTF-8: lone surrogates become U+FFFD. Raises UnreadableInput if it is too long."""
     line = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if (found := len(line.encode())) > LONGEST_LINE_BYTES:
         raise UnreadableInput(

@@ -146,6 +146,7 @@ class VoiceOutput:
                 await self._open_or_rescan(lookout)
 
     async def _open_or_rescan(self, lookout: ReopenSchedule) -> None:
+        """Try to open a speaker; where that fails and is due, rescan the sound cards and try again."""
         if not await self._try_to_open() and lookout.is_rescan_due(time.monotonic()) and await self._blink():
             lookout.note_rescan(time.monotonic())
             await self._try_to_open()
@@ -289,7 +290,7 @@ _LOST = "speaker: there is none any more; what is asked is not heard, and goes t
 
 
 class AudibilityMonitor:
-    """Tracks whether the operator can hear the device, and begins the dialogue once he can. In the event loop only."""
+    """Tracks whether the operator can hear the device, and then begins the dialogue. Use it in the event loop only."""
 
     def __init__(
         self,
@@ -324,7 +325,7 @@ class AudibilityMonitor:
         logger.warning(_UNHEARD, self._speaking.lack or _LACK, "" if self._dictation.converses else _ALONE)
 
     async def run(self) -> None:
-        """Publish changes and begin the dialogue once the device is audible, until cancelled."""
+        """Poll audibility, publish its changes, and begin the dialogue once audible, until cancelled."""
         seen, begun = self._heard, self._dictation.converses
         while True:
             await asyncio.sleep(LISTEN_FOR_SPEAKER_EVERY_S)
@@ -349,7 +350,7 @@ class AudibilityMonitor:
         return not self._dictation.attentive or time.monotonic() - self._since > _LONGEST_S
 
     async def _resume_dialogue(self) -> None:
-        """Resume the dialogue from the journal's current state, not the one at the agent's start."""
+        """Resume the dialogue from the journal's current state, and announce that the device listens."""
         if self._conversing is not None:
             await self._conversing.start()
         self._speaking.order(Sound(Earcon.HEARD))

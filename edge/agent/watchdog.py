@@ -72,7 +72,7 @@ class DiskWatch:
         self.level = DiskLevel.AMPLE
 
     def update_level(self, free: int) -> bool:
-        """Set the level from the free bytes, with hysteresis; return whether it changed."""
+        """Set the level from the free bytes, with hysteresis; return whether the level changed."""
         before = self.level
         worse, better = self._level(free, 1), self._level(free, _RETURN)
         self.level = max(worse, min(before, better))
@@ -175,7 +175,7 @@ class Supervisor:
             await asyncio.sleep(_IN_PLACE_EVERY_S)
 
     async def manage_disk_space(self) -> None:
-        """Delete old data in time, stop recording before the disk is full, resume it once there is space."""
+        """Delete old data, stop recording before the disk is full, resume it once there is space; until cancelled."""
         while True:
             believed = self._clock.believed()
             self._warn_if_long_doubted(believed=believed)
@@ -198,6 +198,7 @@ class Supervisor:
             self._age_waits = True
 
     def _report_level_and_stop_if_full(self, free: int) -> None:
+        """Log a new level of free space; at level OUT, stop recording."""
         keep = self._settings.keep
         left = f"{self._settings.state}: {free / MB:,.1f} MB left"
         match self._disk.level:

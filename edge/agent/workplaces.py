@@ -45,7 +45,7 @@ class AtFirstUse(Interpreter):
         self._made: Interpreter | None = None
 
     def get_or_create(self) -> Interpreter:
-        """Create it, unless it exists. Raises Misconfigured where a word of the form is not in its vocabulary."""
+        """The recogniser, created at the first call. Raises Misconfigured where a word of the form is unknown to it."""
         with self._making:
             if self._made is None:
                 self._made = self._make()

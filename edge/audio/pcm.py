@@ -46,7 +46,7 @@ class Framing:
         return self._convert(block.mean(axis=1, dtype=np.float32), last=False)
 
     def end(self) -> Iterator[Frame]:
-        """The remaining frame at the source's end, padded with silence."""
+        """Yield the remaining frames at the source's end, the last one padded with silence."""
         yield from self._convert(np.zeros(0, np.float32), last=True)
         if self._uncut:
             self._uncut.extend(bytes(FRAME_BYTES - len(self._uncut)))

@@ -103,7 +103,7 @@ def _entry_data(entry: Entry, beside: Particulars) -> dict[str, Any]:
 
 
 def _particulars_members(particulars: Particulars) -> dict[str, Any]:
-    """The optional fields, omitted where they are unset."""
+    """The event's members for business day, context and base units, omitted where unset."""
     said: dict[str, Any] = {}
     if (workday := particulars.workday) is not None:
         shift = {} if workday.shift is None else {"shift": workday.shift}
@@ -176,7 +176,7 @@ def _all_opinions(reading: Reading) -> tuple[Reading, ...]:
 
 
 def _candidate_values(reading: Reading) -> dict[str, Any]:
-    """The values that one interpreter read of each field, the likeliest first."""
+    """What one interpreter heard, and the values that it read for each field, the likeliest first."""
     given = {
         name: [one for one in dict.fromkeys((said.value, said.runner_up, *said.rivals)) if one is not None]
         for name, said in reading.fields.items()

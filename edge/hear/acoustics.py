@@ -118,7 +118,7 @@ def _pitches_hz(speech: _Floats) -> _Floats:
 
 
 def _first_peak_index(periodic: _Floats) -> NDArray[np.int64]:
-    """The first position near each row's maximum. Every multiple of a period is a peak too."""
+    """The index of each row's first peak near its maximum: multiples of the period are peaks too."""
     inner = periodic[:, 1:-1]
     peaks = (inner >= periodic[:, :-2]) & (inner >= periodic[:, 2:])
     high = peaks & (inner >= _PEAK_SHARE * periodic.max(axis=1, keepdims=True))

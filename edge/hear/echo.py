@@ -95,7 +95,7 @@ class EchoDetector:
             self._store_played_level(step + number, power)
 
     def learn_and_is_own_voice(self, frame: Frame, at: float) -> bool:
-        """Whether the frame, which ended `at`, holds the device's own voice and no other."""
+        """Whether the frame, which ended `at`, is only the device's own voice; learns the leakage from it."""
         powers = _step_powers(frame.pcm)
         self._heard.extend(powers)
         reference = self._played_levels(round(at * SAMPLE_RATE / _STEP))
@@ -133,7 +133,7 @@ class EchoDetector:
         return float(near.max(initial=0.0) * 10 ** (self.leakage_db / 10))
 
     def _match_and_learn(self, reference: _Powers) -> bool:
-        """Whether the last half second matches what was played; if so, learns delay and strength."""
+        """Whether the last half second matches what was played; learns delay and strength, or lowers the strength."""
         if len(self._heard) < _COMPARED_STEPS:
             return False
         heard = np.sqrt(np.array(self._heard))

@@ -158,7 +158,7 @@ class Endpointing:
         return self.end_source(Closing.BROKEN_OFF if speaking else Closing.PAUSE)
 
     def end_source(self, closing: Closing = Closing.SOURCE_ENDED) -> tuple[EarEvent, ...]:
-        """Close the open utterance at the source's end, and reset the state."""
+        """Close the open utterance for the reason `closing`, and reset the state."""
         events = () if self._open is None else self._close_utterance(self._open, closing)
         self._state, self._lost = _EndpointState.QUIET, False
         self._recent.clear()
@@ -281,7 +281,7 @@ class Gate:
         self._stuck = False
 
     def filter_frame(self, frame: Frame) -> list[Frame | GateShut]:
-        """Return the frames that pass, with those shortly before when the gate opens; `GateShut` when it closes."""
+        """The frames that pass now: with those just before when the gate opens; `GateShut` when it closes."""
         self._detect_stuck_key(frame)
         if self._update_state_and_is_open(frame):
             heard = [*self._recent, frame]
@@ -293,6 +293,7 @@ class Gate:
         return [GateShut()] if was_open else []
 
     def _detect_stuck_key(self, frame: Frame) -> None:
+        """Report that the talk key has been down for longer than HELD_AT_MOST, or no longer is."""
         if not (self.talking and self._push_to_talk):
             self._held_since = None
         elif self._held_since is None:

@@ -175,7 +175,7 @@ class Microphone:
         return not given_up
 
     def stream_frames(self, stream: Stream) -> Iterator[Frame]:
-        """A stream's sound as frames, until no more comes."""
+        """Yield a stream's sound as frames until it must be closed; lost or unusable sound leaves a gap."""
         framing, watch, expected = Framing(stream.rate, start=self._position), LossWatch(stream.rate), 0
         unheard = 0
         self._health.note_opened(stream.rate)
@@ -225,7 +225,7 @@ class Microphone:
                 self._rescan_if_due(time.monotonic())
 
     def _rescan_if_due(self, now: float) -> None:
-        """Make PortAudio list devices again where inputs changed.
+        """Make PortAudio list devices again where inputs changed, every LOOK_EVERY_S seconds.
 
         Raises Unavailable for a new device where PortAudio cannot, as while the speaker is open: a restart is needed.
         """
@@ -332,6 +332,7 @@ class Microphone:
         return any(before < patience_s + after <= self._silent_s for after in _ZEROS_REOPEN_S)
 
     def _report_routing_and_move_back(self) -> None:
+        """Report a change of the recording's source; move the recording back to the wanted source."""
         found = self._server.poll(time.monotonic())
         if not isinstance(found, Routing):
             return

@@ -50,7 +50,7 @@ class Webrtc(SpeechScorer):
         self.reset()
 
     def reset(self) -> None:
-        """Reset webrtcvad's estimate of the noise floor."""
+        """Forget webrtcvad's estimate of the noise floor."""
         self._detector = webrtcvad.Vad(self._mode)
 
     def is_speech(self, frame: Frame) -> bool:
