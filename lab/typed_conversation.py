@@ -11,7 +11,7 @@ from dockvoice_protocol.forms.element_strings import SEPARATOR
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.scanned import AS_DELIVERED, END, ScannerFormat
 from dockvoice_protocol.records import SCANNER, FieldValue, Reading, Receipt
-from edge.agent.dialogue_steps import DialogueSteps, Render, Stepped, to_inventory_answer
+from edge.agent.dialogue_driver import DialogueSteps, Render, Stepped, to_inventory_answer
 from edge.agent.dictation import INTERRUPTED, needs_review_after_restart
 from edge.agent.typed_input import parse_scan, read_typed, scanned_utterance, typed_utterance
 from edge.agree.decide import Circumstances, Rules, decide

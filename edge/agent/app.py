@@ -24,7 +24,6 @@ from dockvoice_protocol.systemd_notify import Notifier
 from edge.agent import review_decisions, review_delivery
 from edge.agent.clock import Clock
 from edge.agent.conditions import Conditions
-from edge.agent.deferred import LateReadings
 from edge.agent.delivery import (
     CrewChanged,
     DecisionStored,
@@ -34,13 +33,11 @@ from edge.agent.delivery import (
     LinkChanged,
     OrderReceived,
 )
-from edge.agent.dialogue_driver import STEPS, DialogueDriver, Stands
-from edge.agent.dialogue_steps import dialogue_settings, to_inventory_answer
+from edge.agent.dialogue_driver import STEPS, DialogueDriver, Stands, dialogue_settings, to_inventory_answer
 from edge.agent.dictation import Dictation
 from edge.agent.events import Decided, DictationEvent
 from edge.agent.headset import Earshot, Headset, HeadsetTold, MicrophoneFault, Order
 from edge.agent.learning import UnknownWords
-from edge.agent.particulars import make_shift_lookup
 from edge.agent.parts import (
     Parts,
     converses,
@@ -52,14 +49,15 @@ from edge.agent.parts import (
     run_panels,
 )
 from edge.agent.review_decisions import Decisions
-from edge.agent.second_hearing import SecondHearing
-from edge.agent.site_catalogue import Renewal
+from edge.agent.second_opinions import LateReadings, SecondHearing
+from edge.agent.site_publications import Renewal
 from edge.agent.voice_output import AudibilityMonitor, VoiceOutput
 from edge.agent.watchdog import LATE_S, Heartbeats, Supervisor
 from edge.agent.workplaces import Workplaces
 from edge.agree.dialogue.events import Hardware, InventoryAnswered, Link, OfficeDecided, RosterChanged
 from edge.agree.dialogue.machine import Dialogue
 from edge.config import ClipPolicy
+from edge.deliver.device_events import make_shift_lookup
 from edge.hear.input_keys import follow_scanner
 from edge.hear.microphone import Microphone
 from edge.hear.recording import RecordedSource

@@ -27,8 +27,7 @@ from edge.agent.clip_delivery import ClipDelivery
 from edge.agent.conditions import Conditions
 from edge.agent.review_delivery import DecisionInbox, ReviewDelivery, load_pinned_key
 from edge.agent.settlement import Settlement
-from edge.agent.signed_inbox import ExpectedReceipts, SiteCrew
-from edge.agent.site_catalogue import KEPT_ONLY, Renewal, SiteCatalogue
+from edge.agent.site_publications import KEPT_ONLY, ExpectedReceipts, Renewal, SiteCatalogue, SiteCrew
 from edge.config import Settings, SettleBy
 from edge.deliver.relay import (
     Alarm,

@@ -25,8 +25,13 @@ from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.mqtt import Connected, Session, SessionEvent
 from edge.agent.clock import Clock
 from edge.agent.parts import converses, list_forms_at_hand, load_named_form, make_witness
-from edge.agent.signed_inbox import load_operators, sign_on_words
-from edge.agent.site_catalogue import load_published, load_site_catalogue, override_files
+from edge.agent.site_publications import (
+    load_operators,
+    load_published,
+    load_site_catalogue,
+    override_files,
+    sign_on_words,
+)
 from edge.config import Engine, Settings
 from edge.hear.capture import microphone_labels
 from edge.hear.input_keys import NAMES, KeyDevice

@@ -29,9 +29,7 @@ from edge.agent.dialogue_driver import DialogueDriver
 from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
 from edge.agent.events import DictationEvent
-from edge.agent.particulars import ParticularsOf, make_particulars
-from edge.agent.signed_inbox import load_operators, sign_on_words
-from edge.agent.site_catalogue import load_site_catalogue, override_files
+from edge.agent.site_publications import load_operators, load_site_catalogue, override_files, sign_on_words
 from edge.agent.typed_input import Readers, scanner_format
 from edge.agent.voice_output import VoiceOutput
 from edge.agent.workplaces import AtFirstUse, Unheard, Workplace, Workplaces
@@ -39,9 +37,9 @@ from edge.agree.decide import Rules
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.agree.policy import POLICIES
 from edge.config import Engine, ListeningMode, Mode, Settings
-from edge.deliver.device_events import entry_event
+from edge.deliver.device_events import ParticularsOf, entry_event, make_particulars
 from edge.hear.endpointing import Gate, WakePhrase
-from edge.hear.vad import make_speech_scorer
+from edge.hear.speech_detection import make_speech_scorer
 from edge.keep.journal_thread import JournalThread
 from edge.keep.readings import store_reply
 from edge.ports import Interpreter, Source

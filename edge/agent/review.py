@@ -18,10 +18,9 @@ from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.events import CLOCK
 from dockvoice_protocol.forms.model import Form, FormField
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
-from edge.agent.particulars import ParticularsOf
 from edge.agent.typed_input import typed_utterance
 from edge.agree.decide import Rules, decide
-from edge.deliver.device_events import entry_event, withheld_event
+from edge.deliver.device_events import ParticularsOf, entry_event, withheld_event
 from edge.keep.codec import parse_reading
 from edge.keep.evidence import another_id
 from edge.keep.journal import Journal

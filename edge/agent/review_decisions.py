@@ -33,13 +33,12 @@ from dockvoice_protocol.records import Act
 from dockvoice_protocol.signed import DeclinedPosting, ReviewDecision
 from edge.agent.clock import Clock
 from edge.agent.dialogue_driver import DialogueDriver
-from edge.agent.particulars import make_particulars
 from edge.agent.parts import load_named_form, make_rules
 from edge.agent.review import DISCARDED, REVIEWED, DeviceIdentity, Person, accept, parse_assignments
-from edge.agent.site_catalogue import load_site_catalogue
+from edge.agent.site_publications import load_site_catalogue
 from edge.agree.dialogue.events import OfficeDecided, OfficeDecision
 from edge.config import Settings
-from edge.deliver.device_events import withheld_event
+from edge.deliver.device_events import make_particulars, withheld_event
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.outbox import HELD

@@ -25,7 +25,7 @@ from edge.agree.dialogue.receipts import render_refusal
 from edge.agree.dialogue.review import render_declined
 from edge.audio.sound_server import playback_devices
 from edge.config import ReadBack, Speak, VoiceKind
-from edge.hear.echo import EchoDetector, EchoSuppressed
+from edge.hear.speech_detection import EchoDetector, EchoSuppressed
 from edge.ports import SpeechScorer
 from edge.records import Confirmation, Outcome, Verdict
 from edge.records.speech import Adjust, Earcon, Hush, Prompt, Say, Sound

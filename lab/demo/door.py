@@ -13,8 +13,7 @@ from threading import Event
 from edge.agent import review_decisions, review_delivery
 from edge.agent.clock import Clock
 from edge.agent.delivery import DecisionStored, Delivery
-from edge.agent.dialogue_driver import DialogueDriver, Stands
-from edge.agent.dialogue_steps import dialogue_settings
+from edge.agent.dialogue_driver import DialogueDriver, Stands, dialogue_settings
 from edge.agent.parts import Parts, hear_all, make_dictation, make_entry_renderer
 from edge.agent.review_decisions import Decisions
 from edge.agree.dialogue.machine import Dialogue

@@ -28,7 +28,7 @@ from dockvoice_protocol.records.master import Cells, MasterData
 from dockvoice_protocol.signed import sign_master
 from edge.agent.delivery import Delivery
 from edge.agent.parts import Parts, load_named_form
-from edge.agent.site_catalogue import Renewal, SiteCatalogue, load_site_catalogue, override_files
+from edge.agent.site_publications import Renewal, SiteCatalogue, load_site_catalogue, override_files
 from edge.config import Deliver, Settings
 from edge.keep import database as journal_database
 from edge.keep.database import JournalDatabase

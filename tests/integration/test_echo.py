@@ -15,7 +15,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.spoken.sentences import sample_value
 from dockvoice_protocol.languages import LANGUAGES
-from edge.hear.echo import EchoDetector, SampleClock
+from edge.hear.speech_detection import EchoDetector, SampleClock
 from edge.records import SAMPLE_RATE, Frame
 from edge.records.speech import Earcon, Prompt, Say
 from edge.speak.mixer import earcon

@@ -24,7 +24,7 @@ from edge.hear.capture import Stream
 from edge.hear.endpointing import Closed, Continued, EarEvent, Endpointing, Opened
 from edge.hear.microphone import Microphone
 from edge.hear.recording import RecordedSource
-from edge.hear.vad import make_speech_scorer
+from edge.hear.speech_detection import make_speech_scorer
 from edge.ports import Source
 from edge.records import Frame
 from tests.tiers import examples

@@ -13,8 +13,7 @@ import pytest
 
 from dockvoice_protocol.records import Reading, Receipt, ReceiptOutcome, Word
 from edge.agent import dialogue_driver
-from edge.agent.dialogue_driver import Audible, DialogueDriver, Stands
-from edge.agent.dialogue_steps import to_inventory_answer
+from edge.agent.dialogue_driver import Audible, DialogueDriver, Stands, to_inventory_answer
 from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
 from edge.agent.events import Decided, DictationEvent

@@ -20,7 +20,7 @@ from dockvoice_protocol.forms.spoken import further_sentences, read_transcript
 from dockvoice_protocol.forms.taught import AlreadyKnown, add_word, with_published_words
 from dockvoice_protocol.records.master import MOST_WORDS, Cells, MasterData, word_faults
 from edge.agent.learning import UnknownWords
-from edge.agent.site_catalogue import override_files
+from edge.agent.site_publications import override_files
 from edge.agree.decide import Rules
 from edge.config import Settings
 from edge.understand.local.factory import find_unknown_words

@@ -1,28 +1,34 @@
-"""Late and deferred readings: models' answers after the verdict are stored and compared with the accepted entry.
+"""Second opinions: readings besides the one that made the entry, which make and change no entry themselves.
 
-Late answers become evidence in the journal, and flag an accepted entry that they contradict. Deferred utterances are
-read in the background once a model answers again, the oldest first, and go to review. Nothing here makes or changes an
-entry.
+While an entry is held, a second recogniser (the witness) reads its sound and may contradict it. It is cancelled when
+the undo window ends or the operator goes on; after a crash or a timeout the entry is recorded as it would be without
+it. Models' answers after the verdict are stored as evidence, and flag an accepted entry that they contradict.
+Deferred utterances are read in the background once a model answers again, the oldest first, and go to review.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Protocol
 
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.records import Reading
 from edge.agent.workplaces import Workplaces
-from edge.agree.decide import decide
+from edge.agree.decide import Rules, decide
+from edge.agree.dialogue.events import Contradicted
+from edge.agree.dialogue.table import State
 from edge.keep.journal_thread import JournalThread
 from edge.keep.readings import DEFERRED, UNREADABLE, LateReading
 from edge.keep.storage import DiskFull
-from edge.records import Closing, OutboxRow, Outcome, Utterance
+from edge.records import Closing, Draft, OutboxRow, Outcome, Utterance
 from edge.understand.panel import Came, PanelAnswer
 from edge.understand.remote.failures import Garbled, OurFault
 from edge.understand.weighing import Pacing, contradicts
+from edge.understand.witness import find_contradictions
 
 logger = logging.getLogger(__name__)
 
@@ -159,3 +165,91 @@ class LateReadings:
         verdict = None if reading is None or rules is None else decide(reading, closing, rules)
         why = UNREADABLE if reading is None else DEFERRED
         await self._executor(lambda journal: journal.readings.send_to_review(utterance_id, verdict, why))
+
+
+_LONGEST_S = 20.0  # Timeout; usual is a tenth of the sound's length.
+
+MOST_FAILURES = 3  # In a row; after that it is disabled until the next start.
+
+
+class _Witness(Protocol):
+    """A second recogniser."""
+
+    async def words(self, pcm: bytes) -> str:
+        """The recognised words. Cancelling stops the recogniser. Raises Unavailable."""
+        ...
+
+    async def end(self) -> None:
+        """Release its resources."""
+        ...
+
+
+class SecondHearing:
+    """Has the witness read held utterances. Use it in the event loop only."""
+
+    def __init__(
+        self, witness: _Witness, rules: Callable[[Utterance], Rules | None], post: Callable[[Contradicted], None]
+    ) -> None:
+        """`rules` returns the rules of an utterance; None where the witness does not support its language.
+
+        `post` passes a contradiction to the dialogue.
+        """
+        self._witness = witness
+        self._rules = rules
+        self._post = post
+        self._wanted: asyncio.Queue[tuple[Utterance, Reading]] = asyncio.Queue()
+        self._of: str | None = None
+        self._limit: asyncio.Timeout | None = None
+        self.failures = 0  # Failures in a row.
+
+    def queue_if_held(self, utterance: Utterance, reading: Reading, state: State, draft: Draft | None) -> None:
+        """Queue a concluded utterance for the witness, if its entry is held and not yet recorded."""
+        held = state is State.HELD and draft is not None and draft.utterance_id == utterance.utterance_id
+        if held and utterance.segment.pcm and self.failures < MOST_FAILURES:
+            self._of = utterance.utterance_id
+            self._wanted.put_nowait((utterance, reading))
+
+    def cancel_if_not_held(self, state: State, draft: Draft | None) -> None:
+        """Cancel the witness when its entry is not held any more."""
+        if state is State.HELD and draft is not None and draft.utterance_id == self._of:
+            return
+        self._of = None
+        limit, self._limit = self._limit, None
+        if limit is not None:
+            limit.reschedule(asyncio.get_running_loop().time())
+
+    async def run(self) -> None:
+        """Process the queue until cancelled."""
+        try:
+            while True:
+                await self._post_contradictions(*await self._wanted.get())
+        finally:
+            await self._witness.end()
+
+    async def _post_contradictions(self, utterance: Utterance, reading: Reading) -> None:
+        """Have the witness read a held utterance; post a contradiction to the dialogue. Failures are logged."""
+        rules = self._rules(utterance)
+        if self._of != utterance.utterance_id or rules is None:
+            return  # not held any more, or a language that the witness does not support
+        try:
+            async with asyncio.timeout(_LONGEST_S) as limit:
+                self._limit = limit
+                words = await self._witness.words(utterance.segment.pcm)
+        except TimeoutError:
+            if self._of == utterance.utterance_id:
+                self._log_failure_once(f"the witness said nothing within {_LONGEST_S:g} s")
+        except Unavailable as fault:
+            self._log_failure_once(str(fault))
+        else:
+            self.failures = 0
+            known = rules.form, rules.catalogue
+            otherwise = await asyncio.to_thread(find_contradictions, reading.words, words, *known)
+            if otherwise and self._of == utterance.utterance_id:
+                self._post(Contradicted(utterance.utterance_id, otherwise))
+        finally:
+            self._limit = None
+
+    def _log_failure_once(self, why: str) -> None:
+        self.failures += 1
+        last = "; it is not asked again until the next start" if self.failures == MOST_FAILURES else ""
+        logger.warning("%s: entries are held without a second hearing%s", why, last)
