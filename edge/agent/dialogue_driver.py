@@ -259,19 +259,6 @@ def _count_today(journal: Journal, form: str, fields: Mapping[str, FieldValue]) 
     return sum(all(one.fields.get(name) == value for name, value in fields.items()) for one in standing)
 
 
-def model_prompt_state(dialogue: Dialogue) -> PromptState:
-    """The state of the dialogue as it is sent to models: names of fields, no values."""
-    draft, question = dialogue.draft, dialogue.question
-    known = {} if draft is None or draft.act is Act.CANCEL else draft.reading.fields
-    return PromptState(
-        pending=tuple(name for name, said in known.items() if said.value is not None),
-        asked=None if question is None else question.field,
-        confirming=dialogue.state is State.CONFIRMING,
-        last=dialogue.recorded.last is not None,
-        standing=tuple(dialogue.context.fields),
-    )
-
-
 def to_inventory_answer(journal: Journal, receipt: Receipt) -> InventoryAnswered:
     """The inventory's answer with the entry that it concerns; for a cancellation, the entry to be cancelled."""
     entry = journal.queries.entry(receipt.event_id)
@@ -354,7 +341,7 @@ class DialogueDriver:
         self._repeats = 0
         self._attentive = attentive
         self._dialogue = dialogue
-        self._conversation = DialogueSteps(dialogue, render, shift)
+        self._steps = DialogueSteps(dialogue, render, shift)
         self._executor = executor
         self._order = order
         self._quiet = quiet
@@ -391,8 +378,16 @@ class DialogueDriver:
         return idle and self._dialogue.replace_catalogue(catalogue, forms)
 
     def model_prompt_state(self) -> PromptState:
-        """The state of the dialogue, for models."""
-        return model_prompt_state(self._dialogue)
+        """The state of the dialogue as it is sent to models: names of fields, no values."""
+        draft, question = self._dialogue.draft, self._dialogue.question
+        known = {} if draft is None or draft.act is Act.CANCEL else draft.reading.fields
+        return PromptState(
+            pending=tuple(name for name, said in known.items() if said.value is not None),
+            asked=None if question is None else question.field,
+            confirming=self._dialogue.state is State.CONFIRMING,
+            last=self._dialogue.recorded.last is not None,
+            standing=tuple(self._dialogue.context.fields),
+        )
 
     def set_operators(self, operators: tuple[Operator, ...] | None) -> None:
         """Set the operators that may sign on, before the start; None: no sign-on is needed."""
@@ -402,7 +397,7 @@ class DialogueDriver:
         """Resume the dialogue from the journal, and announce the decisions that are not announced yet."""
         self._loop = asyncio.get_running_loop()
         async with self._turn:
-            self._carry_out(await self._executor(self._conversation.start))
+            self._carry_out(await self._executor(self._steps.start))
             for one in await self._executor(lambda journal: journal.review.unannounced_decisions()):
                 fate, _, why = one.fate.partition(":")
                 about = one.utterance_id, OfficeDecision(fate), one.fields
@@ -441,11 +436,11 @@ class DialogueDriver:
 
         `owed` is an utterance whose decision is unannounced in the journal until a prompt announces it.
         """
-        row, began = None, self._conversation.shift_begun()
+        row, began = None, self._steps.shift_begun()
         for one in (happening,) if began is None else (began, happening):
-            await self._executor(partial(self._conversation.look_up, happening=one))
-            planned = self._conversation.plan(one)
-            record = partial(self._executor, partial(self._conversation.record, planned=planned))
+            await self._executor(partial(self._steps.look_up, happening=one))
+            planned = self._steps.plan(one)
+            record = partial(self._executor, partial(self._steps.record, planned=planned))
             stepped = await self._executor.when_there_is_room(record, "the conversation waits", self._on_disk_full)
             self._carry_out(stepped, tuple(order for order in planned.orders if isinstance(order, Note | Park)))
             self._gave_word |= any(isinstance(order, Say) and order.prompt in _WORDS for order in stepped.orders)
@@ -478,7 +473,7 @@ class DialogueDriver:
                 happening = await asyncio.wait_for(self._posted.get(), LOOK_S)
             except TimeoutError:
                 self._repeat_cut_off_prompts()
-                if (began := self._conversation.shift_begun()) is not None:
+                if (began := self._steps.shift_begun()) is not None:
                     await self.run_step(began)
                 if not self._is_timed_out():
                     continue

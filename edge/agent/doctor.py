@@ -246,7 +246,7 @@ def _check_own_words(settings: Settings, own: Language) -> Finding:
     whose = {name: one.name for one in crew for name in sign_on_words([one])}
     works = {name: form.name for form in forms for name in form.names(OWN_LANGUAGE)} if len(forms) > 1 else {}
     listed = [works, *(dict(english_words(form, catalogue)) for form in forms)]
-    knows = None if place is None else make_vocabulary_test(place)
+    knows = None if place is None else _make_vocabulary_test(place)
     commands = command_phrases(trailers=any(form.places_received for form in forms))
     wanted = dict.fromkeys([*_list_sign_on_names(settings), *(word for one in listed for word in one)])
     unheard = [one for one in (*wanted, *commands) if knows is not None and not knows(one.lower())]
@@ -272,7 +272,7 @@ def _list_sign_on_names(settings: Settings) -> list[str]:
 
 def _check_words_in(settings: Settings, what: str, language: Language, place: Path) -> Finding:
     """The finding for a language: meanings that cannot be said with words in the weights' vocabulary."""
-    knows, catalogue = make_vocabulary_test(place), Catalogue.load(settings.catalogue_directory)
+    knows, catalogue = _make_vocabulary_test(place), Catalogue.load(settings.catalogue_directory)
     ways: dict[str, list[str]] = {}
     for form in _load_forms(settings):
         for said, meant in form_words(form, catalogue, language):
@@ -289,7 +289,7 @@ def _check_words_in(settings: Settings, what: str, language: Language, place: Pa
     return Finding(what, Severity.WELL, f"{place.name} hears a way to say each of {len(ways)}{told}")
 
 
-def make_vocabulary_test(place: Path) -> Callable[[str], bool]:
+def _make_vocabulary_test(place: Path) -> Callable[[str], bool]:
     """A test whether vosk's weights know every word of a phrase; it reads their word list, where they have one."""
     listed = place / "graph" / "words.txt"
     if not listed.is_file():

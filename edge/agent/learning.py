@@ -63,7 +63,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class UnknownPhrase:
+class _UnknownPhrase:
     """A phrase that no word of the form explains, with its statistics."""
 
     phrase: str  # With # for numbers: `door #`.
@@ -107,7 +107,7 @@ class Change:
 _Found = tuple[ReadBefore, Rules, frozenset[str]]  # An utterance's readings, its rules, and the unexplained phrases.
 
 
-def unknown_phrases(past: Iterable[ReadBefore], rules_of: Callable[[ReadBefore], Rules | None]) -> list[UnknownPhrase]:
+def unknown_phrases(past: Iterable[ReadBefore], rules_of: Callable[[ReadBefore], Rules | None]) -> list[_UnknownPhrase]:
     """The phrases that were not understood, the most frequent first. `rules_of`: None skips an utterance."""
     ruled = ((one, rules_of(one)) for one in past)
     return _group_phrases((one, rules, _find_unexplained(one, rules)) for one, rules in ruled if rules is not None)
@@ -119,7 +119,7 @@ def _find_unexplained(one: ReadBefore, rules: Rules) -> frozenset[str]:
     return frozenset().union(*(unexplained_phrases(reading.words, *known) for reading in one.readings))
 
 
-def _group_phrases(past: Iterable[_Found]) -> list[UnknownPhrase]:
+def _group_phrases(past: Iterable[_Found]) -> list[_UnknownPhrase]:
     """Group by phrase, form and language, the most frequent first."""
     utterances: dict[tuple[str, str, str], list[ReadBefore]] = defaultdict(list)
     lacking: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
@@ -136,13 +136,13 @@ def _group_phrases(past: Iterable[_Found]) -> list[UnknownPhrase]:
 
 def _summarise_phrase(
     phrase: str, form: str, language: str, found: list[ReadBefore], lacking: Counter[str]
-) -> UnknownPhrase:
+) -> _UnknownPhrase:
     recorded = sum(one.event_id is not None for one in found)
     examples = tuple(one.utterance_id for one in found[-_EXAMPLES:])
     names = tuple(name for name, _ in lacking.most_common())
     days = (to_utc(one.heard_at).date().isoformat() for one in found if one.heard_at is not None)
     last = max(days, default=None)
-    return UnknownPhrase(phrase, form, len(found), recorded, names, examples, language, last)
+    return _UnknownPhrase(phrase, form, len(found), recorded, names, examples, language, last)
 
 
 def _required_names(form: Form) -> Iterator[str]:

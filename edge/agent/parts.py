@@ -88,7 +88,7 @@ class Parts:
     def workplaces(self) -> Workplaces:
         """The workplaces of one agent: all that depends on form and language."""
         readers = Readers(
-            self.rules, self.interpreter, typed_language(self.settings), scanner_format(self.settings.scan)
+            self.rules, self.interpreter, _typed_language(self.settings), scanner_format(self.settings.scan)
         )
         return Workplaces(Workplace(Work(self.form.name), readers, self.panel), self.make, self.at_hand)
 
@@ -185,7 +185,7 @@ class _Making:
         usual = make_rules(self.settings, form, self.catalogue)
         demands = usual if language is None else replace(usual, language=language_named(language))
         interpreter, panel = self._make_interpreter_and_panel(form, language, own, demands)
-        besides = typed_language(self.settings) if language is None else None
+        besides = _typed_language(self.settings) if language is None else None
         recogniser = own if language is None or demands.language is own_language(self.settings) else None
         readers = Readers(demands, interpreter, besides, scanner_format(self.settings.scan), recogniser)
         return Workplace(Work(form.name, language), readers, panel)
@@ -226,7 +226,7 @@ def list_remote_languages(settings: Settings) -> tuple[str, ...]:
     return tuple(one for one in others if _remote_interpreters_of(settings, one))
 
 
-def typed_language(settings: Settings) -> Language:
+def _typed_language(settings: Settings) -> Language:
     """The device's own language, which typed text may use besides the spoken one."""
     return language_named(settings.speak.language.value)
 

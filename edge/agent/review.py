@@ -28,7 +28,7 @@ from edge.keep.outbox import HELD, OutboxState
 from edge.keep.queries import UtteranceHistory
 from edge.records import Closing, Draft, Entry, Minted, OutboxRow, Outcome, Particulars, Utterance, Verdict
 
-REENTERED, DISCARDED = "entered again", "discarded"
+_REENTERED, DISCARDED = "entered again", "discarded"
 """Reasons in the tombstone of an event that a person's decision withholds."""
 
 REVIEWED = "review"  # Prefix of the interpreter's name in a person's reading; the model's name may follow.
@@ -164,16 +164,16 @@ def _enter_again(
 
     def note(owed: OutboxRow) -> None:
         origin.review.store_reentry(
-            found, owed.event_id, person.who, person.reason, partial(withheld_event, reason=REENTERED)
+            found, owed.event_id, person.who, person.reason, partial(withheld_event, reason=_REENTERED)
         )
 
     row = journal.reenter(said, recording, entry, verdict, render, note if origin is journal else lambda _: None)
     if found.review is not None:
         origin.review.discard(
-            which, person.who, f"{REENTERED} as {row.event_id}", partial(withheld_event, reason=REENTERED)
+            which, person.who, f"{_REENTERED} as {row.event_id}", partial(withheld_event, reason=_REENTERED)
         )
     elif origin is not journal:
-        origin.review.end(found, row.event_id, person.who, person.reason, partial(withheld_event, reason=REENTERED))
+        origin.review.end(found, row.event_id, person.who, person.reason, partial(withheld_event, reason=_REENTERED))
     return row
 
 

@@ -294,7 +294,7 @@ async def _answer_request(
         writer.close()
 
 
-FAULTS = {fault.__name__: fault for fault in (UnreadableInput, Misconfigured, StorageFailed, Unfinished)}
+_FAULTS = {fault.__name__: fault for fault in (UnreadableInput, Misconfigured, StorageFailed, Unfinished)}
 """Errors in an agent's answer, by name, as `send_to_agent` raises them."""
 
 
@@ -322,7 +322,7 @@ def send_to_agent(directory: Path, asked: Resolution, running: AlreadyRunning) -
         )
     answer = json.loads(line)
     if "fault" in answer:
-        raise FAULTS.get(answer["fault"], DockvoiceError)(answer["told"])
+        raise _FAULTS.get(answer["fault"], DockvoiceError)(answer["told"])
     return str(answer["done"])
 
 

@@ -60,32 +60,32 @@ class _Versioned(Protocol):
         """Whether it withdraws the publication."""
 
 
-One = TypeVar("One", bound=_Versioned)
+_Publication = TypeVar("_Publication", bound=_Versioned)
 
 
 @dataclass(frozen=True, slots=True)
-class Published(Generic[One]):
+class _Published(Generic[_Publication]):
     """One kind of signed publication: its topics, parser and table."""
 
     kind: str  # Its name in the log.
     topics: str  # The topic filter to subscribe to.
     carries: Callable[[str], bool]  # Whether a topic is one of these.
     about: Callable[[str], str]  # The subject of a topic, its key in the journal; raises MalformedMessage.
-    read: Callable[[bytes, str, PublicKey], One]  # Verifies and parses a payload; raises MalformedMessage, Forged.
+    read: Callable[[bytes, str, PublicKey], _Publication]  # Verifies and parses; raises MalformedMessage, Forged.
     lists: Callable[[JournalReader], SignedLists]  # The table that stores them.
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class _Refusal:
     """Why a message was refused."""
 
-    reason: str  # old, forged, malformed, or the reason of NotAdmitted.
+    reason: str  # old, forged, malformed, or the reason of _NotAdmitted.
     about: str | None = None  # The subject, where its topic names one.
     version: int | None = None  # The refused version, where the signature is valid.
     told: str | None = None  # The details, for a person.
 
 
-class NotAdmitted(Exception):
+class _NotAdmitted(Exception):
     """Raised for a validly signed message that this device cannot use."""
 
     def __init__(self, reason: str, told: str) -> None:
@@ -97,20 +97,20 @@ async def _admit_all(_about: str, _one: object) -> None:
     """Admit every message."""
 
 
-class SignedInbox(Generic[One]):
+class _SignedInbox(Generic[_Publication]):
     """Stores signed publications of one kind, and holds the latest of each. Use it in the event loop only."""
 
     def __init__(
         self,
-        published: Published[One],
+        published: _Published[_Publication],
         site: str,
         key: PublicKey | None,
         executor: JournalThread,
         heartbeat: Callable[[], None],
         *,
-        took: Callable[[str, One], None],
-        refused: Callable[[Refusal], None] = lambda _: None,
-        admit: Callable[[str, One], Awaitable[None]] = _admit_all,
+        took: Callable[[str, _Publication], None],
+        refused: Callable[[_Refusal], None] = lambda _: None,
+        admit: Callable[[str, _Publication], Awaitable[None]] = _admit_all,
         floor: Callable[[str], int] = lambda _: 0,
     ) -> None:
         """`key` verifies messages; None refuses all. `heartbeat` is called while a message waits for disk space.
@@ -118,7 +118,7 @@ class SignedInbox(Generic[One]):
         `floor` returns a subject's lowest accepted version.
 
         `took` is called with each new version, `refused` with each refusal. `admit` checks a newer signed version
-        before it is stored, and raises NotAdmitted.
+        before it is stored, and raises _NotAdmitted.
         """
         self._published = published
         self._site = site
@@ -130,7 +130,9 @@ class SignedInbox(Generic[One]):
         self._admit = admit
         self._floor = floor
         self.carries = published.carries
-        self.latest: dict[str, One] = {} if key is None else executor.now(partial(self._load_verified, key=key))
+        self.latest: dict[str, _Publication] = (
+            {} if key is None else executor.now(partial(self._load_verified, key=key))
+        )
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -151,10 +153,10 @@ class SignedInbox(Generic[One]):
                 await self._store_if_newer(about, await asyncio.to_thread(read), message.payload.decode())
         except Forged as fault:
             logger.warning("%s: a %s is not taken: %s", where, kind, fault)
-            self._refused(Refusal("forged", about))
+            self._refused(_Refusal("forged", about))
         except MalformedMessage as fault:
             logger.warning("%s: is no %s for here: %s", where, kind, fault)
-            self._refused(Refusal("malformed", about))
+            self._refused(_Refusal("malformed", about))
 
     async def _is_stored(self, about: str, payload: bytes) -> bool:
         if len(payload) > LARGEST or about not in self.latest:
@@ -165,20 +167,20 @@ class SignedInbox(Generic[One]):
             return False
         return await self._executor(lambda journal: self._published.lists(journal).is_known(self._site, about, body))
 
-    async def _store_if_newer(self, about: str, one: One, body: str) -> None:
+    async def _store_if_newer(self, about: str, one: _Publication, body: str) -> None:
         kind, kept = self._published.kind, None if one.withdrawn else body
         if one.version < (floor := self._floor(about)):
             logger.warning(
                 "%s: a %s of version %d is not taken: deliver.floors begins at %d", about, kind, one.version, floor
             )
-            self._refused(Refusal("old", about, one.version))
+            self._refused(_Refusal("old", about, one.version))
             return
         if (known := self.latest.get(about)) is None or one.version > known.version:
             try:
                 await self._admit(about, one)
-            except NotAdmitted as fault:
+            except _NotAdmitted as fault:
                 logger.warning("%s: version %d is not taken (%s): %s", about, one.version, fault.reason, fault)
-                self._refused(Refusal(fault.reason, about, one.version, str(fault)))
+                self._refused(_Refusal(fault.reason, about, one.version, str(fault)))
                 return
 
         def keep(journal: JournalReader) -> ListResult:
@@ -190,12 +192,12 @@ class SignedInbox(Generic[One]):
         )
         if taken is ListResult.OLD:
             logger.warning("%s: a %s of version %d is not taken: a later one is known", about, kind, one.version)
-            self._refused(Refusal("old", about, one.version))
+            self._refused(_Refusal("old", about, one.version))
         elif taken is ListResult.NEW:
             self.latest[about] = one
             self._took(about, one)
 
-    def _load_verified(self, journal: JournalReader, key: PublicKey) -> dict[str, One]:
+    def _load_verified(self, journal: JournalReader, key: PublicKey) -> dict[str, _Publication]:
         """The stored messages, verified again, since the key or the floor may have changed."""
         found = {}
         for about, body in self._published.lists(journal).bodies(self._site):
@@ -217,7 +219,7 @@ class ExpectedReceipts:
     def __init__(
         self, settings: Settings, key: PublicKey | None, executor: JournalThread, heartbeat: Callable[[], None]
     ) -> None:
-        """Parameters as of SignedInbox."""
+        """Parameters as of _SignedInbox."""
         prefix, site = settings.deliver.prefix, settings.site
         root = Topics.expected(prefix, site, "")
 
@@ -225,7 +227,7 @@ class ExpectedReceipts:
             kind, _, name = about.partition("/")
             return read_expected(payload, site, ReceivingPlace(PlaceKind(kind), name), signed_by)
 
-        lists = Published(
+        lists = _Published(
             "list of expected receipts",
             Topics.expected(prefix, site),
             # A device named "expected" has topics with the same prefix: one level shorter, or those of its clips.
@@ -237,7 +239,7 @@ class ExpectedReceipts:
             lists=lambda journal: journal.expected,
         )
         floor = settings.deliver.floor("expected")
-        self.inbox = SignedInbox(lists, site, key, executor, heartbeat, took=self._took, floor=lambda _: floor)
+        self.inbox = _SignedInbox(lists, site, key, executor, heartbeat, took=self._took, floor=lambda _: floor)
         self._at_hand = Expectations(self.inbox.latest.values())
 
     def current(self) -> Expectations:
@@ -262,7 +264,7 @@ class SiteCrew:
     ) -> None:
         """`changed` is called with the new operators."""
         topic, site = Topics.roster(settings.deliver.prefix, settings.site), settings.site
-        roster = Published(
+        roster = _Published(
             _ROSTER,
             topic,
             carries=lambda named: named == topic,
@@ -274,7 +276,7 @@ class SiteCrew:
         self._changed = changed
         self._refusal: str | None = None
         floor = settings.deliver.floor(_ROSTER)
-        self.inbox = SignedInbox(
+        self.inbox = _SignedInbox(
             roster, site, key, executor, heartbeat, took=self._took, refused=self._refused, floor=lambda _: floor
         )
 
@@ -294,7 +296,7 @@ class SiteCrew:
         self._refusal = None
         self._changed(self.operators())
 
-    def _refused(self, why: Refusal) -> None:
+    def _refused(self, why: _Refusal) -> None:
         self._refusal = why.reason
 
 
@@ -326,16 +328,16 @@ _MOST_KINDS = 200  # Limit of kinds on the status topic; the journal has the sam
 
 _LOOK_S = 0.1  # Poll interval, with a heartbeat, while new data is validated in a thread.
 
-Made = TypeVar("Made")
+_Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True, slots=True)
-class Renewal(Generic[Made]):
+class Renewal(Generic[_Made]):
     """How new master data is activated."""
 
-    make: Callable[[tuple[MasterData, ...]], Made]
+    make: Callable[[tuple[MasterData, ...]], _Made]
     """Prepares the published data for use, in a thread; raises Misconfigured where it is unusable."""
-    ready: Callable[[Made], None]  # Called with the prepared data once it is stored.
+    ready: Callable[[_Made], None]  # Called with the prepared data once it is stored.
     in_force: Callable[[], Mapping[str, int]]  # The active version of each kind.
     unheard: Callable[[], Sequence[str]] = tuple
     """The active published words that are missing in the device's recogniser; typed, they are understood."""
@@ -345,7 +347,7 @@ KEPT_ONLY: Renewal[None] = Renewal(lambda _: None, lambda _: None, dict)
 """Stores master data without activating it; the next agent does."""
 
 
-class SiteCatalogue(Generic[Made]):
+class SiteCatalogue(Generic[_Made]):
     """Receives and activates the site's master data. Use it in the event loop only."""
 
     def __init__(
@@ -354,12 +356,12 @@ class SiteCatalogue(Generic[Made]):
         key: PublicKey | None,
         executor: JournalThread,
         heartbeat: Callable[[], None],
-        renewal: Renewal[Made],
+        renewal: Renewal[_Made],
     ) -> None:
-        """Parameters as of SignedInbox; `renewal` activates new data."""
+        """Parameters as of _SignedInbox; `renewal` activates new data."""
         prefix, site = settings.deliver.prefix, settings.site
         root = Topics.catalogue(prefix, site, "")[: -len("/latest")]
-        published = Published(
+        published = _Published(
             "catalogue",
             Topics.catalogue(prefix, site),
             # A device named "catalogue" has topics with the same prefix, one level shorter.
@@ -370,9 +372,9 @@ class SiteCatalogue(Generic[Made]):
         )
         self._renewal = renewal
         self._heartbeat = heartbeat
-        self._made: Made | None = None
-        self._refusals: dict[str, Refusal] = {}
-        self.inbox = SignedInbox(
+        self._made: _Made | None = None
+        self._refusals: dict[str, _Refusal] = {}
+        self.inbox = _SignedInbox(
             published,
             site,
             key,
@@ -405,10 +407,10 @@ class SiteCatalogue(Generic[Made]):
         return said
 
     async def _prepare_or_refuse(self, kind: str, one: MasterData) -> None:
-        """Prepare new data together with the other current kinds. Raises NotAdmitted where it breaks a form."""
+        """Prepare new data together with the other current kinds. Raises _NotAdmitted where it breaks a form."""
         published = tuple({**self.inbox.latest, kind: one}.values())
 
-        def prepare_or_error() -> Made | Misconfigured:
+        def prepare_or_error() -> _Made | Misconfigured:
             try:
                 return self._renewal.make(published)
             except Misconfigured as fault:
@@ -420,7 +422,7 @@ class SiteCatalogue(Generic[Made]):
                 self._heartbeat()
                 await asyncio.wait([trying], timeout=_LOOK_S)
         if isinstance(made := trying.result(), Misconfigured):
-            raise NotAdmitted(_BREAKS_FORM, str(made))
+            raise _NotAdmitted(_BREAKS_FORM, str(made))
         self._made = made
 
     def _activate_stored(self, kind: str, one: MasterData) -> None:
@@ -431,7 +433,7 @@ class SiteCatalogue(Generic[Made]):
             made, self._made = self._made, None
             self._renewal.ready(made)
 
-    def _refused(self, why: Refusal) -> None:
+    def _refused(self, why: _Refusal) -> None:
         if why.about is not None and (why.about in self._refusals or len(self._refusals) < _MOST_KINDS):
             self._refusals[why.about] = why
 

@@ -31,7 +31,7 @@ KEYBOARD = "keyboard"  # The source of typed utterances in the journal.
 
 UNSPOKEN = frozenset({KEYBOARD, SCANNER})  # Sources without speech: their sound has no meaning.
 
-SILENCE = bytes(SAMPLE_RATE // 10 * SAMPLE_BYTES)
+_SILENCE = bytes(SAMPLE_RATE // 10 * SAMPLE_BYTES)
 
 LONGEST_LINE_BYTES = 64 * 1024
 """Limit of a typed line: far beyond any entry, and below 16 MiB, the limit of a FLAC metadata block."""
@@ -122,8 +122,8 @@ def typed_utterance(
 
     Raises UnreadableInput for a line that is too long.
     """
-    samples = len(SILENCE) // SAMPLE_BYTES
-    segment = Segment(0, 0, samples, samples, closing, SILENCE)
+    samples = len(_SILENCE) // SAMPLE_BYTES
+    segment = Segment(0, 0, samples, samples, closing, _SILENCE)
     kept = None if text is None else _to_valid_utf8(text)
     return Utterance(str(uuid_utils.uuid7()), form, KEYBOARD, datetime.now(UTC), segment, kept, language=language)
 

@@ -44,10 +44,9 @@ _Floats = NDArray[np.float64]
 def measure_acoustics(segment: Segment) -> Acoustics:
     """Measure SNR, level, clipping, seconds of speech and the share of a second voice. Takes a few milliseconds."""
     sound = np.frombuffer(segment.pcm, np.int16).astype(np.float64)
-    speech = _slice_samples(sound, segment.speech_start - segment.start, segment.speech_end - segment.start)
-    around = np.concatenate(
-        (sound[: segment.speech_start - segment.start], sound[segment.speech_end - segment.start :])
-    )
+    start, end = segment.speech_start - segment.start, segment.speech_end - segment.start
+    speech = sound[max(0, start) : max(0, end)]
+    around = np.concatenate((sound[:start], sound[end:]))
     loud, quiet = _voice_power(speech), _background_power(around, speech)
     return Acoustics(
         snr_db=float(10 * np.log10(max(loud - quiet, _QUIETEST) / max(quiet, _QUIETEST))),
@@ -56,10 +55,6 @@ def measure_acoustics(segment: Segment) -> Acoustics:
         speech_seconds=len(speech) / SAMPLE_RATE,
         second_voice=_second_voice_share(speech),
     )
-
-
-def _slice_samples(sound: _Floats, start: int, end: int) -> _Floats:
-    return sound[max(0, start) : max(0, end)]
 
 
 def _frame_powers(sound: _Floats) -> _Floats:

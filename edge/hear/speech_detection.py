@@ -293,7 +293,7 @@ class EchoDetector:
         likeness = _correlations(windows, heard)
         best = int(likeness.argmax())
         if likeness[best] >= _LEAKAGE_CORRELATION and self._is_loud_enough_to_leak(heard, windows[best]):
-            self._learn_leakage(heard, windows[best])
+            self._move_leakage_to(_swing_db(heard, windows[best]))
             self._delay = best if self._delay is None else max(0, self._delay - _EARLY_STEPS) + best
             return True
         self._lower_leakage(heard, windows)
@@ -305,9 +305,6 @@ class EchoDetector:
             bool((played > _PLAYED_RMS).mean() >= _PLAYED_SHARE)
             or _swing_db(heard, played) <= self.leakage_db + _MARGIN_DB
         )
-
-    def _learn_leakage(self, heard: _Powers, played: _Powers) -> None:
-        self._move_leakage_to(_swing_db(heard, played))
 
     def _lower_leakage(self, heard: _Powers, windows: _Powers) -> None:
         """Lower the leakage to its upper bound, the level heard while much was played."""
