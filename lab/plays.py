@@ -19,7 +19,7 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.strict_json import NotStrict, parse_strict
-from edge.agent.dialogue_steps import Render
+from edge.agent.dialogue_driver import Render
 from edge.agree.dialogue.session import DialogueSettings
 from edge.keep.journal import Journal
 from lab.rehearsal import Play, Rehearsal, WrongStep, parse_expected_list, parse_operators

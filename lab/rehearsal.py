@@ -27,7 +27,7 @@ from dockvoice_protocol.records import (
     ReceiptOutcome,
     ReceivingPlace,
 )
-from edge.agent.dialogue_steps import Render, Stepped
+from edge.agent.dialogue_driver import Render, Stepped
 from edge.agent.review import DeviceIdentity, Person, accept, parse_assignments
 from edge.agree.decide import Rules
 from edge.agree.dialogue.interface import Hardware, Link, OfficeDecided, OfficeDecision

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from dockvoice_protocol.records import Act, FieldValue
-from edge.agent.dialogue_steps import dialogue_settings
+from edge.agent.dialogue_driver import dialogue_settings
 from edge.agent.events import Decided, DictationEvent
 from edge.agent.parts import Parts, hear_all, make_dictation
 from edge.agree.decide import Circumstances

@@ -28,14 +28,13 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.terminal import EXIT_CODES, aside, line
 from dockvoice_protocol.terminal.tables import SafeConsole
-from edge.agent.dialogue_steps import Render, Stepped, dialogue_settings
-from edge.agent.particulars import make_shift_lookup
+from edge.agent.dialogue_driver import Render, Stepped, dialogue_settings
 from edge.agent.parts import list_forms_at_hand, load_named_form, make_rules
 from edge.agent.typed_input import scanner_format
 from edge.agree.dialogue.machine import StepTrace
 from edge.agree.dialogue.session import DialogueSettings
 from edge.cli import Config, FormName, State, Trace, settings
-from edge.deliver.device_events import entry_event
+from edge.deliver.device_events import entry_event, make_shift_lookup
 from edge.keep.journal import Journal
 from edge.records import Work
 from edge.records.speech import Adjust, Hush, Say, Sound

@@ -29,7 +29,7 @@ from edge.agent.ear import listen
 from edge.audio.pcm import to_floats
 from edge.config import Endpoint, Vad
 from edge.hear.endpointing import Closed, Endpointing
-from edge.hear.vad import make_speech_scorer
+from edge.hear.speech_detection import make_speech_scorer
 from edge.ports import Source, StoppableSource
 from edge.records import SAMPLE_RATE, Closing, Frame, Segment
 from lab.noises import Sound, active_rms, mix_at_snr

@@ -11,8 +11,8 @@ from dockvoice_protocol.forms.element_strings import SEPARATOR
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.scanned import AS_DELIVERED, END, ScannerFormat
 from dockvoice_protocol.records import SCANNER, FieldValue, Reading, Receipt
-from edge.agent.dialogue_steps import DialogueSteps, Render, Stepped, to_inventory_answer
-from edge.agent.dictation import INTERRUPTED, needs_review
+from edge.agent.dialogue_driver import DialogueSteps, Render, Stepped, to_inventory_answer
+from edge.agent.dictation import INTERRUPTED, needs_review_after_restart
 from edge.agent.typed_input import parse_scan, read_typed, scanned_utterance, typed_utterance
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.dialogue import table
@@ -147,7 +147,7 @@ class TypedConversation:
         """Conclude a stored utterance that was typed before the program was killed."""
         reading = self._read(utterance, rules)
         verdict = decide(reading, utterance.segment.closing, rules)
-        if needs_review(utterance, reading, verdict, agreed=True):
+        if needs_review_after_restart(utterance, reading, verdict, agreed=True):
             logger.warning(
                 "%s: typed before the interruption, and not concluded; it is under review", utterance.utterance_id
             )

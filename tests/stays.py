@@ -43,11 +43,11 @@ DEPTH = 2
 
 HOW = """\
 How it is counted:
-  The profiler is on in the thread of the event loop while Dictation._process runs: what the journal does in its own
-  thread is one stay, in journal_thread. It lists the modules of the functions of edge in the order of the calls; that
-  a call goes back to its caller is no stay. Left out are properties, generated and special methods, lambdas and
-  comprehensions, and the coroutines that only go on. --depth is how many changes of module may lie between _process
-  and a call that counts: what a module leaves to others further down is its own matter.
+  The profiler is on in the thread of the event loop while Dictation._read_decide_and_store runs: what the journal
+  does in its own thread is one stay, in journal_thread. It lists the modules of the functions of edge in the order of
+  the calls; that a call goes back to its caller is no stay. Left out are properties, generated and special methods,
+  lambdas and comprehensions, and the coroutines that only go on. --depth is how many changes of module may lie
+  between that function and a call that counts: what a module leaves to others further down is its own matter.
   stays            the stretches of calls of one module, one behind the other
   returns          those of them that are in a module that had one before
   decisions        calls of edge.agree.decide.decide
@@ -150,7 +150,7 @@ async def _concluded(desk: JournalThread, rules: Rules, way: Way) -> list[Decide
         way.parses = 0
         await dictation.type(SAID)
         await dictation.hear([])
-        with _followed(way, Dictation._process.__code__):
+        with _followed(way, Dictation._read_decide_and_store.__code__):
             await dictation.process_queue()
     return [one for one in told if isinstance(one, Decided)]
 

@@ -24,7 +24,6 @@ from dockvoice_protocol.systemd import Notifier
 from edge.agent import review_decisions, review_delivery
 from edge.agent.clock import Clock
 from edge.agent.conditions import Conditions
-from edge.agent.deferred import LateReadings
 from edge.agent.delivery import (
     CrewChanged,
     DecisionStored,
@@ -34,32 +33,31 @@ from edge.agent.delivery import (
     LinkChanged,
     OrderReceived,
 )
-from edge.agent.dialogue_driver import STEPS, DialogueDriver, Stands
-from edge.agent.dialogue_steps import dialogue_settings, to_inventory_answer
+from edge.agent.dialogue_driver import STEPS, DialogueDriver, Stands, dialogue_settings, to_inventory_answer
 from edge.agent.dictation import Dictation
 from edge.agent.events import Decided, DictationEvent
 from edge.agent.headset import Earshot, Headset, HeadsetTold, MicrophoneFault, Order
 from edge.agent.learning import UnknownWords
-from edge.agent.particulars import make_shift_lookup
 from edge.agent.parts import (
     Parts,
     converses,
     hear_all,
     load_budget,
     make_dictation,
-    make_renderer,
+    make_entry_renderer,
     make_witness,
     run_panels,
 )
 from edge.agent.review_decisions import Decisions
-from edge.agent.second_hearing import SecondHearing
-from edge.agent.site_catalogue import Renewal
+from edge.agent.second_opinions import LateReadings, SecondHearing
+from edge.agent.site_publications import Renewal
 from edge.agent.voice_output import AudibilityMonitor, VoiceOutput
 from edge.agent.watchdog import LATE_S, Heartbeats, Supervisor
 from edge.agent.workplaces import Workplaces
 from edge.agree.dialogue.interface import Hardware, InventoryAnswered, Link, OfficeDecided, RosterChanged
 from edge.agree.dialogue.machine import Dialogue
 from edge.config import ClipPolicy
+from edge.deliver.device_events import make_shift_lookup
 from edge.hear.input_keys import follow_scanner
 from edge.hear.microphone import Microphone
 from edge.hear.recording import RecordedSource
@@ -113,7 +111,7 @@ class _OperatorNews:
             self._dialogue.post(RosterChanged(operators))
 
     def announce(self, what: Hardware | InventoryAnswered | OfficeDecided) -> None:
-        """Pass an event to the dialogue, else to the voice output; drop it where there is neither."""
+        """Queue an event for the dialogue, else announce it by voice; drop it where there is neither."""
         if self._dialogue is not None:
             self._dialogue.post(what)
         elif self._voice is not None:
@@ -129,9 +127,13 @@ class _Renewals:
         self._in_force = parts.catalogue.versions
         self._unheard = self._find_unknown_words(parts.catalogue)
         self._made: asyncio.Queue[Workplaces] = asyncio.Queue()
-        self.renewal = None if parts.renew is None else self._renewal(parts.renew, asks_models=parts.panel is not None)
+        self.renewal = (
+            None if parts.renew is None else self._make_renewal(parts.renew, asks_models=parts.panel is not None)
+        )
 
-    def _renewal(self, renew: Callable[[tuple[MasterData, ...]], Parts], *, asks_models: bool) -> Renewal[Workplaces]:
+    def _make_renewal(
+        self, renew: Callable[[tuple[MasterData, ...]], Parts], *, asks_models: bool
+    ) -> Renewal[Workplaces]:
         return Renewal(
             lambda published: self._works.prepare_same_in(renew(published).workplaces()),
             # Models keep the catalogue that they were created with: with a panel, a new one needs a restart.
@@ -141,16 +143,19 @@ class _Renewals:
         )
 
     def _find_unknown_words(self, catalogue: Catalogue) -> tuple[str, ...]:
-        """The published words that the device's recogniser does not know; typed or transcribed, they work."""
+        """The published words that are not in the recogniser's vocabulary, which is logged; typed, they work."""
         found = find_unknown_words(self._settings, [one for one in catalogue.words if one["form"] in self._works.forms])
         if found:
             logger.warning("words: the recogniser of this device does not hear %s", ", ".join(map(repr, found)))
         return found
 
-    async def switch_when_ready(
+    async def switch_to_new_catalogues_when_idle(
         self, dictation: Dictation, conversing: DialogueDriver | None, changed: Callable[[], None]
     ) -> None:
-        """Switch to each prepared catalogue until cancelled; `changed` is called after each switch."""
+        """Switch to each prepared catalogue, once no utterance and no draft is open, until cancelled.
+
+        `changed` is called after each switch.
+        """
         while True:
             made = await self._made.get()
             catalogue, forms = made.present.rules.catalogue, tuple(made.forms.values())
@@ -187,24 +192,29 @@ class Agent:
         )
         """The voice output; None for recordings and where it is disabled."""
         self._conversing = (
-            self._conversation(parts, executor) if live and converses(parts.settings, live=live) else None
+            self._make_dialogue_driver(parts, executor) if live and converses(parts.settings, live=live) else None
         )
         self._news = _OperatorNews(executor, self._conversing, self.speaking)
         self._conditions = Conditions()
         self._delivery = Delivery(
             parts.settings,
             executor,
-            self._on_delivery_event,
+            self._distribute_delivery_event,
             partial(self._heartbeats.beat, "relay"),
             renewal=self._renewals.renewal,
             conditions=self._conditions,
-            review=review_delivery.make_renderer(self._works.rules_of, parts.settings.site, parts.settings.device),
+            review=review_delivery.make_review_renderer(
+                self._works.rules_of, parts.settings.site, parts.settings.device
+            ),
         )
         if live:
             spoken = parts.settings.speak.language.value
             self._delivery.publish_state("work", {"form": parts.form.name, "language": spoken, "chosen": True})
         self.headset = Headset(
-            parts.settings, self._notifier, partial(self._delivery.publish_state, "microphone"), self._on_headset_event
+            parts.settings,
+            self._notifier,
+            partial(self._delivery.publish_state, "microphone"),
+            self._publish_and_announce_headset_change,
         )
         """Microphone, mute and speaker; without effect on recordings."""
         gate = self.headset.gate if live else None
@@ -220,8 +230,8 @@ class Agent:
         self._dictation = make_dictation(
             parts,
             executor,
-            self._on_dictation_event,
-            heartbeat=self._on_frame,
+            self._distribute_dictation_event,
+            heartbeat=self._report_ready_and_beat,
             clock=self._clock,
             gate=gate,
             speaking=self.speaking,
@@ -248,14 +258,14 @@ class Agent:
         per_minute = parts.settings.understand.deferred_per_minute
         self._afterwards = None if parts.panel is None else LateReadings(self._works, executor, per_minute)
 
-    def _conversation(self, parts: Parts, executor: JournalThread) -> DialogueDriver:
+    def _make_dialogue_driver(self, parts: Parts, executor: JournalThread) -> DialogueDriver:
         speaking = self.speaking
 
-        def take_up(work: Work) -> None:
+        def switch_form_or_language(work: Work) -> None:
             """Switch voice output and status to another form or language."""
-            form = self._works.take_up(work).rules.form
+            form = self._works.make_current(work).rules.form
             if speaking is not None:
-                speaking.take_up(form, work.language)
+                speaking.set_form_and_language(form, work.language)
             spoken = work.language or parts.settings.speak.language.value
             self._delivery.publish_state(
                 "work", {"form": form.name, "language": spoken, "chosen": work.form is not None}
@@ -266,7 +276,7 @@ class Agent:
                 parts.rules, dialogue_settings(parts.settings, parts.closing), partial(STEPS.info, "%s"), parts.at_hand
             ),
             executor,
-            make_renderer(parts, self._clock, self._works),
+            make_entry_renderer(parts, self._clock, self._works),
             order=(lambda _: None) if speaking is None else speaking.order,
             quiet=(lambda: True) if speaking is None else lambda: speaking.quiet,
             owed=self._on_agreed_entry,
@@ -274,7 +284,7 @@ class Agent:
             attentive=lambda: self._dictation.attentive,
             cut_off=(lambda: False) if speaking is None else speaking.was_cut_off,
             shift=make_shift_lookup(parts.settings),
-            take_up=take_up,
+            take_up=switch_form_or_language,
         )
 
     def microphone(self) -> Microphone:
@@ -288,7 +298,7 @@ class Agent:
 
     @property
     def converses(self) -> bool:
-        """Whether entries are agreed with the operator; this can become true after the start, once he is audible."""
+        """Whether entries are agreed with the operator; can become true after the start, once a speaker is there."""
         return self._dictation.converses
 
     @property
@@ -337,14 +347,14 @@ class Agent:
         return await self._executor(lambda journal: journal.outbox.count_unsettled())
 
     def _background_tasks(self) -> Iterator[Coroutine[Any, Any, None]]:
-        """The background tasks, besides dictation and delivery."""
+        """Yield the background tasks, besides dictation and delivery, that these settings need."""
         locked = (lambda _: None) if self.speaking is None else self.speaking.announce_lock
-        yield self._upkeep.watch(lambda: self._live and not self._hearing, locked)
+        yield self._upkeep.run_watchdog(lambda: self._live and not self._hearing, locked)
         yield self._upkeep.watch_state_directory()
         yield self._upkeep.manage_disk_space()
-        yield self._upkeep.check()
+        yield self._upkeep.check_journal()
         if self._live:
-            yield self.headset.follow()
+            yield self.headset.follow_microphone_and_talk_key()
         if self.speaking is not None:
             yield self.speaking.run()
         if self.speaking is not None or self._conversing is not None:
@@ -353,9 +363,11 @@ class Agent:
             yield self._afterwards.keep_answers()
         if self._live and self._settings.scan.device is not None:
             yield follow_scanner(self._settings.scan.device, self._settings.scan.separator, self.scan)
-        yield review_decisions.serve(self._settings.state, self._decisions.decide)
+        yield review_decisions.serve_decision_socket(self._settings.state, self._decisions.decide)
         yield self._take_signed_decisions()
-        yield self._renewals.switch_when_ready(self._dictation, self._conversing, self._delivery.publish_versions)
+        yield self._renewals.switch_to_new_catalogues_when_idle(
+            self._dictation, self._conversing, self._delivery.publish_roster_and_catalogue_versions
+        )
         if self._live and self._settings.deliver.clips is not ClipPolicy.NEVER:
             counts = UnknownWords(
                 self._settings.state,
@@ -372,13 +384,13 @@ class Agent:
 
     async def _dictate(self, sources: Iterable[Source]) -> None:
         if self._audience is not None:
-            await self._audience.determine_at_start()
+            await self._audience.determine_audibility_at_start()
         await self._dictation.resume()
         # Also without an audible operator: an open question is asked again, and goes to review when it times out.
         if self._conversing is not None:
             self._conversing.set_operators(self._delivery.roster.operators())
             await self._conversing.start()
-            self._parts.past.follow(self._conversing.prompt_state)
+            self._parts.past.follow(self._conversing.model_prompt_state)
         self._begun.set()
         with _frozen_gc():
             async with asyncio.TaskGroup() as group:
@@ -392,7 +404,9 @@ class Agent:
     async def _dictate_with_models(self, sources: Iterable[Source], afterwards: LateReadings) -> None:
         """`_dictate` with a panel; all requests to models end before their connections are closed."""
         async with (
-            run_panels(self._parts, afterwards.note, await load_budget(self._settings, self._executor), self._works),
+            run_panels(
+                self._parts, afterwards.queue_answer, await load_budget(self._settings, self._executor), self._works
+            ),
             asyncio.TaskGroup() as group,
         ):
             beside = [group.create_task(work) for work in (self._parts.clients.warm(), afterwards.read_deferred())]
@@ -416,14 +430,14 @@ class Agent:
         signals = (signal.SIGTERM, signal.SIGINT, *hangs_up)
         loop = asyncio.get_running_loop()
 
-        def on_signal(_number: int, _frame: object) -> None:
+        def stop_on_first_signal(_number: int, _frame: object) -> None:
             for number in signals:  # A second signal must not cut the shutdown off.
                 signal.signal(number, signal.SIG_IGN)
             if not loop.is_closed():
                 loop.call_soon_threadsafe(stop)
 
         for number in signals:
-            signal.signal(number, on_signal)  # Not the loop's own handlers, which end with the loop.
+            signal.signal(number, stop_on_first_signal)  # Not the loop's own handlers, which end with the loop.
         try:
             return await self.run([microphone], settle_within_s=settle_within_s)
         finally:
@@ -431,7 +445,7 @@ class Agent:
             microphone.close()
 
     def unfinished_error(self, owed: int, waited_s: float) -> Unfinished:
-        """The error, with its cause, when `owed` events were not settled within `waited_s` seconds."""
+        """Make the error, with its cause, for `owed` events that were not settled within `waited_s` seconds."""
         unanswered = f"no receipt within {waited_s:g} s (is `dockvoice inventory` running?)"
         trouble = self._delivery.trouble or self._delivery.refusal or unanswered
         return Unfinished(
@@ -439,7 +453,8 @@ class Agent:
             "Nothing is lost: they are kept and go out at the next start; `dockvoice queue list` shows them"
         )
 
-    def _on_dictation_event(self, told: DictationEvent) -> None:
+    def _distribute_dictation_event(self, told: DictationEvent) -> None:
+        """Pass an event of dictation to delivery, models, witness, voice and the subscriber."""
         if isinstance(told, Decided):
             if told.row is not None:
                 self._delivery.notify_pending()
@@ -448,7 +463,7 @@ class Agent:
                 dictated = told.verdict.outcome is not Outcome.IGNORE
                 self._conditions.add_sound(told.sound, asyncio.get_running_loop().time(), dictated=dictated)
             if self._second is not None and self._conversing is not None:
-                self._second.decided(told.utterance, told.reading, *self._conversing.open_draft)
+                self._second.queue_if_held(told.utterance, told.reading, *self._conversing.open_draft)
             if self._afterwards is not None:
                 self._afterwards.decided(told.utterance.utterance_id, told.verdict.outcome)
         if self.speaking is not None and self._hearing:  # not for what an earlier run heard and left unread
@@ -456,19 +471,19 @@ class Agent:
         self._tell(told)
 
     def _on_step(self, stands: Stands) -> None:
-        """Publish a step of the dialogue."""
+        """Publish a step of the dialogue; cancel the witness where its entry is not held any more."""
         if self._second is not None:
-            self._second.stands(stands.state, stands.draft)
+            self._second.cancel_if_not_held(stands.state, stands.draft)
         self._tell(stands)
 
     def _on_agreed_entry(self, row: OutboxRow) -> None:
-        """Deliver an entry that the operator confirmed, maybe long after its first utterance."""
+        """Notify delivery and late readings of an entry that the dialogue committed."""
         self._delivery.notify_pending()
         if self._afterwards is not None:
             self._afterwards.committed(row)
 
-    def _on_headset_event(self, told: HeadsetTold) -> None:
-        """Publish and announce a change of the headset."""
+    def _publish_and_announce_headset_change(self, told: HeadsetTold) -> None:
+        """Publish a change of the headset; announce it, unless it is about the speaker."""
         if isinstance(told, Earshot):
             self._delivery.publish_state("speaker", {"heard": told.heard})
             self._tell(told)
@@ -476,7 +491,7 @@ class Agent:
         code = told.fault if isinstance(told, MicrophoneFault) else "muted"
         begins = told.what is not None if isinstance(told, MicrophoneFault) else told.muted
         if begins and not self._hearing:  # waiting for an absent headset is ready: a restart would not connect it
-            self._notifier.ready(self.headset.status)
+            self._notifier.ready(self.headset.status_line)
         self._news.announce(Hardware(code, healed=not begins))
         self._tell(told)
 
@@ -485,7 +500,8 @@ class Agent:
         busy = not self._hearing or self._dictation.attentive or self.headset.gate.talking
         return not busy and await self.headset.close_for_rescan()
 
-    def _on_delivery_event(self, event: DeliveryEvent) -> None:
+    def _distribute_delivery_event(self, event: DeliveryEvent) -> None:
+        """Pass an event of delivery to the dialogue, the headset, the announcements or the subscriber."""
         match event:
             case LinkChanged(up):
                 if self._conversing is not None:
@@ -501,11 +517,11 @@ class Agent:
             case CrewChanged(operators):
                 self._news.post_roster(operators)
 
-    def _on_frame(self) -> None:
-        """Called in the ear's thread for every frame; the first one reports READY to systemd."""
+    def _report_ready_and_beat(self) -> None:
+        """Report READY to systemd at the first frame, and beat at every frame. Called in the ear's thread."""
         if not self._hearing:
             self._hearing = True
-            self._notifier.ready(self.headset.status)
+            self._notifier.ready(self.headset.status_line)
         if self._live:
             self._heartbeats.beat("ear")
 

@@ -31,8 +31,8 @@ class TornNumbers:
         self._before = PreviousUtterance()
         self._source: str | None = None
 
-    def read(self, utterance: Utterance, reading: Reading, rules: Rules) -> Reading:
-        """The reading, with a number unconfirmed that may have begun in the previous utterance."""
+    def doubt_continued_number(self, utterance: Utterance, reading: Reading, rules: Rules) -> Reading:
+        """The reading, with a count marked doubtful that may have begun in the previous utterance; remembers it."""
         if reading.scanned:  # a scan between two breaths is part of neither
             return reading
         segment = utterance.segment
@@ -78,8 +78,8 @@ class Breaths:
         """The entry that they made; None for none."""
         return self._recorded
 
-    def before(self, heard: Breath, verdict: Verdict, rules: Rules) -> tuple[Utterance, ...]:
-        """The earlier utterances that this one may continue, in order; empty where it must be read alone.
+    def earlier_breaths_to_join(self, heard: Breath, verdict: Verdict, rules: Rules) -> tuple[Utterance, ...]:
+        """The earlier utterances to join with this one, in order; empty where it must be read alone.
 
         Unless this one begins with a number, which may continue theirs, together they must name all required fields:
         else they make no entry either.
@@ -96,8 +96,8 @@ class Breaths:
         counts = bool(number_head(heard.reading.words, rules.language))
         return tuple(one.utterance for one in self._said) if counts or (whole and heard.reading.fields) else ()
 
-    def remember(self, heard: Breath, verdict: Verdict, rules: Rules) -> None:
-        """Remember an utterance that made no entry."""
+    def remember_if_unfinished(self, heard: Breath, verdict: Verdict, rules: Rules) -> None:
+        """Remember an utterance without an entry if others may complete it; else forget all, unless it is noise."""
         if _is_noise(verdict):
             return
         if not self._continues_last(heard.utterance) or self._names_another(heard.reading, rules):
@@ -132,7 +132,7 @@ class Breaths:
 
 
 def _is_unfinished(heard: Breath, verdict: Verdict) -> bool:
-    """Whether it is no entry alone, but may make one with other breaths."""
+    """Whether it makes no entry alone, but may make one with other breaths."""
     unclear = verdict.outcome is Outcome.REPEAT and verdict.reasons[0].reason is Reason.NOT_UNDERSTOOD
     talk = heard.reading.not_understood is NotUnderstood.TALK
     return heard.utterance.segment.closing in _ENDED and not talk and (unclear or verdict.outcome is Outcome.ASK)
@@ -148,7 +148,7 @@ def _join_words(each: Sequence[Sequence[Word]]) -> tuple[Word, ...]:
 
 
 def join_sound(breaths: Sequence[Utterance]) -> Utterance:
-    """The last utterance with the sound of all, each with its half second of trailing silence."""
+    """The last utterance with the sound of all, one after the other."""
     first, last = breaths[0].segment, breaths[-1].segment
     pcm = b"".join(one.segment.pcm for one in breaths)
     start = last.start - (len(pcm) - len(last.pcm)) // SAMPLE_BYTES

@@ -99,8 +99,8 @@ class ClipDelivery:
         """Send no clips until the broker has acknowledged the message with this tag."""
         self._before.add(tag)
 
-    async def receive(self, message: Delivered) -> None:
-        """Store a clip request, or log why it is refused. The caller acknowledges the message afterwards."""
+    async def verify_and_store(self, message: Delivered) -> None:
+        """Verify and store a clip request, or log why it is refused. The caller acknowledges it afterwards."""
         if (request := self._verify_request(message)) is None:
             return
         named = ("request", "utterance_id", "audio_sha256", "sound", "who", "reason")
@@ -130,19 +130,19 @@ class ClipDelivery:
         return None
 
     def handle_receipt(self, payload: bytes, now: float) -> None:
-        """Apply the inventory's receipt for a clip."""
+        """Pass the inventory's receipt to the relay; log an invalid one, and a rejected clip."""
         try:
             receipt = parse_clip_receipt(payload)
         except MalformedMessage as fault:
             logger.warning("a message on the topic of receipts for clips is none: %s", fault)
             return
-        if (ended := self._relay.handle_answer(receipt, now)) is not None:
+        if (ended := self._relay.handle_answer_and_return_finished(receipt, now)) is not None:
             self._ended[ended] = self._gone.pop(ended, receipt.answer.value)
             if receipt.answer is Answer.REJECTED:
                 logger.error("%s: the inventory takes what it got of the clip for another recording", ended)
 
     def handle_puback(self, tag: str, reason_code: int) -> bool:
-        """Apply the broker's PUBACK; False where the tag is no clip's."""
+        """Apply the broker's PUBACK for any message; whether the tag was a clip's."""
         self._before.discard(tag)
         if not self._relay.is_tag_in_flight(tag):
             return False
@@ -154,7 +154,7 @@ class ClipDelivery:
 
     async def next_message(self, now: float) -> _ClipOut | None:
         """The message to publish now; None where no clip is due, or other messages are unacknowledged."""
-        await self._refresh(now)
+        await self._store_results_and_load_due_clips(now)
         if self._relay.is_in_flight or self._before:
             return None
         if self._noted:
@@ -178,7 +178,7 @@ class ClipDelivery:
         if isinstance(out.step, OfferClip):
             self._relay.mark_offer_unsent(out.step.utterance_id, now)
 
-    def published(self, out: _ClipOut) -> None:
+    def mark_published(self, out: _ClipOut) -> None:
         """Mark the message as published."""
         match out.step:
             case RequestNoted():
@@ -205,13 +205,13 @@ class ClipDelivery:
             case why:
                 return ClipGone(utterance_id, Unsent(str(why)))
 
-    async def _refresh(self, now: float) -> None:
-        """Store the results of ended clips, and load the due ones every _LOOK_S seconds."""
+    async def _store_results_and_load_due_clips(self, now: float) -> None:
+        """Store the results of ended clips, and load the due ones every _LOOK_S seconds; on a full disk later."""
         ended, looks = dict(self._ended), bool(self.topics) and now >= self._next_look
         if not ended and not looks:
             return
 
-        def work(journal: Journal) -> list[str] | None:
+        def store_and_load(journal: Journal) -> list[str] | None:
             for utterance_id, became in ended.items():
                 journal.clips.store_result(utterance_id, became)
             if looks and self._offers_unclear_clips:
@@ -219,7 +219,7 @@ class ClipDelivery:
             return journal.clips.due(_WINDOW) if looks else None
 
         try:
-            due = await self._desk(work)
+            due = await self._desk(store_and_load)
         except DiskFull as fault:
             self._next_look = now + _LOOK_S
             logger.warning("what became of clips cannot be noted, and is as soon as there is room: %s", fault)

@@ -54,8 +54,8 @@ class ClockWatch:
         self._doubted_at: float | None = None
         """Steady time of the last detected step; None without one, and once a daemon has checked the clock again."""
 
-    def update(self, now: ClockReading) -> float:
-        """Add a reading; return by how many seconds the wall clock was stepped since the last one, or 0."""
+    def detect_step_s(self, now: ClockReading) -> float:
+        """Add a reading; return the seconds by which the wall clock stepped since the last one, or 0."""
         before, self._last = self._last, now
         step = (now.wall - before.wall) - (now.steady - before.steady)
         if abs(step) > STEP_S:
@@ -91,7 +91,7 @@ class Clock:
     def believed(self) -> bool:
         """Whether the wall clock is trusted now. Call it about every second: each call detects steps since the last."""
         with self._lock:
-            step = self._watch.update(self._look())
+            step = self._watch.detect_step_s(self._look())
             believed = self._watch.believed
         if step:
             logger.warning(

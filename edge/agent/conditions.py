@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
@@ -76,7 +75,7 @@ class Conditions:
         self._backlog = {"entries": entries, "since": timestamp(oldest[1])} if oldest and waits else {"entries": 0}
 
     def known(self, now: float) -> dict[str, Any]:
-        """The current conditions, as in schemas/status.schema.json; unknown ones are omitted."""
+        """The current conditions: median levels, backlog, free space; unknown ones are omitted."""
         lately = [one for one in self._heard if now - one.at <= LATELY_S]
         measured = {name: [getattr(one, name) for one in lately] for name in ("level_db", "noise_db")}
         counted = {name: [one for one in them if one is not None] for name, them in measured.items()}
@@ -87,20 +86,23 @@ class Conditions:
 
     def is_worth_publishing(self, known: dict[str, Any], now: float) -> bool:
         """Whether `known` differs enough from the published conditions, after PACE_S, to be published by itself."""
-        return now - self._told_at >= PACE_S and any(self._changes(known))
+        return now - self._told_at >= PACE_S and self._differs_from_published(known)
 
     def mark_published(self, known: dict[str, Any], now: float) -> None:
         """Mark `known` as published, by itself or within another status message."""
         self._told, self._told_at = known, now
 
-    def _changes(self, known: dict[str, Any]) -> Iterator[bool]:
+    def _differs_from_published(self, known: dict[str, Any]) -> bool:
         before, after = (one.get("hearing", {}) for one in (self._told, known))
-        yield before.keys() != after.keys()
-        yield any(abs(after[name] - before[name]) >= _STEP_DB for name in before.keys() & after.keys())
-        yield _differs(*(one.get("backlog", {}).get("entries", 0) for one in (self._told, known)))
-        yield _differs(*(one.get("disk_free_mb", 0) for one in (self._told, known)))
+        return (
+            before.keys() != after.keys()
+            or any(abs(after[name] - before[name]) >= _STEP_DB for name in before)
+            or _is_twice(*(one.get("backlog", {}).get("entries", 0) for one in (self._told, known)))
+            or _is_twice(*(one.get("disk_free_mb", 0) for one in (self._told, known)))
+        )
 
 
-def _differs(before: int, after: int) -> bool:
+def _is_twice(before: int, after: int) -> bool:
+    """Whether one count is at least twice the other."""
     low, high = sorted((before, after))
     return high > low and high >= _STEP * low

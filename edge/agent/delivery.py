@@ -27,8 +27,7 @@ from edge.agent.clip_delivery import ClipDelivery
 from edge.agent.conditions import Conditions
 from edge.agent.review_delivery import DecisionInbox, ReviewDelivery, load_pinned_key
 from edge.agent.settlement import Settlement
-from edge.agent.signed_inbox import ExpectedReceipts, SiteCrew
-from edge.agent.site_catalogue import KEPT_ONLY, Renewal, SiteCatalogue
+from edge.agent.site_publications import KEPT_ONLY, ExpectedReceipts, Renewal, SiteCatalogue, SiteCrew
 from edge.config import Settings, SettleBy
 from edge.deliver.relay import (
     Alarm,
@@ -137,8 +136,8 @@ class _Status:
             else:
                 self._outbox.mark_unsent(one.key, now)
 
-    def acknowledged(self, tag: str, reason_code: int) -> bool:
-        """Apply the broker's PUBACK; whether it is for a status. A refused one is retried."""
+    def handle_puback(self, tag: str, reason_code: int) -> bool:
+        """Apply the broker's PUBACK; whether the tag is a status message's. A refused one is retried."""
         if reason_code < FAILURE:
             self._outbox.remove_confirmed(tag)
         return tag.startswith(_STATUS)
@@ -152,8 +151,8 @@ class _Status:
             known |= {"conditions": self._numbers}
         return events.to_json_bytes(events.make_status(state, time=now, **self._of, **known))
 
-    async def refresh(self, desk: JournalThread, now: float) -> bool:
-        """Refresh the conditions; whether they have changed enough to be published by themselves."""
+    async def refresh_conditions(self, desk: JournalThread, now: float) -> bool:
+        """Load the conditions; whether they have changed enough to be published by themselves."""
         fares = self._conditions
         if fares is None:
             return False
@@ -212,7 +211,7 @@ class Delivery:
         self.catalogue = SiteCatalogue(settings, key, desk, beat, renewal or KEPT_ONLY)
         """The master data of the site."""
         self._inboxes = (self.expected.inbox, self.roster.inbox, self.catalogue.inbox, self._clips)
-        self.publish_versions()
+        self.publish_roster_and_catalogue_versions()
         self._refusal: str | None = None  # Why the broker refuses events; None once it accepts one.
         self._reviews = (
             None
@@ -272,8 +271,8 @@ class Delivery:
         if self._session.connected:
             self._announce("online")
 
-    def publish_versions(self) -> None:
-        """Publish the roster's and the catalogue's versions, if they have changed."""
+    def publish_roster_and_catalogue_versions(self) -> None:
+        """Publish the versions of roster and catalogue on the status topic, if they have changed."""
         found = self.roster.status(), self.catalogue.status()
         if found != (self._status.roster, self._status.catalogue):
             self._status.roster, self._status.catalogue = found
@@ -283,19 +282,19 @@ class Delivery:
     async def run(self) -> None:
         """Deliver until cancelled. An absent broker raises nothing: the session keeps reconnecting."""
         self._loop = asyncio.get_running_loop()
-        await self._notes.refresh()
-        await self._status.refresh(self._desk, self._now)
+        await self._notes.detect_nothing_owed()
+        await self._status.refresh_conditions(self._desk, self._now)
         self._session.start()
         try:
             while True:
-                await self._carry_out(await self._next())
+                await self._carry_out(await self._wait_for_commands())
                 await self._publish_reviews()
                 # After the entries of this turn, which are published by now.
-                if await self._status.refresh(self._desk, self._now) and self._session.connected:
+                if await self._status.refresh_conditions(self._desk, self._now) and self._session.connected:
                     self._announce("online")
                 self._status.publish(self._session, "online", self._now)
                 await self._send_clip()
-                for obstacle in self._obstacles.check(self._session.trouble, self._now):
+                for obstacle in self._obstacles.new_alerts(self._session.trouble, self._now):
                     logger.error("not delivered, and kept until this is mended: %s", obstacle)
                 if self._relay.is_fully_answered and self._notes.superseded is None:
                     self._agreed.set()
@@ -307,7 +306,7 @@ class Delivery:
             await asyncio.to_thread(self._session.stop)
 
     async def _publish_reviews(self) -> None:
-        """Publish the changes of reviews, and their number on the status topic."""
+        """Publish the due changes of reviews; and, where it changed, the number of open ones as status."""
         reviews, connected = self._reviews, self._session.connected
         looked = None if reviews is None else await reviews.poll(self._now, connected=connected)
         if reviews is None or looked is None:
@@ -329,7 +328,7 @@ class Delivery:
         if out is None:
             return
         if self._session.publish(self._topics.clips, out.body, tag=out.tag):
-            self._clips.published(out)
+            self._clips.mark_published(out)
         else:
             self._clips.unsent(out, self._now)
 
@@ -349,8 +348,8 @@ class Delivery:
         except TimeoutError:
             logger.info("not everything was settled within %g s", within_s)
 
-    async def reconcile(self, within_s: float) -> Reconciled:
-        """Wait, while `run` runs, until the inventory has confirmed every event; missing ones are sent again."""
+    async def wait_until_confirmed(self, within_s: float) -> Reconciled:
+        """Wait, while `run` runs, until the inventory has confirmed every event; returns the result."""
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
                 await self._agreed.wait()
@@ -371,18 +370,18 @@ class Delivery:
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._news.put_nowait, event)
 
-    async def _next(self) -> list[Command | Delivered]:
-        """Wait for a queued event or the relay's next timer; the commands that follow."""
+    async def _wait_for_commands(self) -> list[Command | Delivered]:
+        """Wait for a queued event or the relay's next timer; return the commands that follow."""
         if self._session.failure is not None:
             raise self._session.failure
         wait_s = self._relay.due_in_s(self._now)
         made: Sequence[Command | Delivered] = ()
         with suppress(TimeoutError):
             async with asyncio.timeout(_IDLE_S if wait_s is None else min(wait_s, _IDLE_S)):
-                made = self._handle(await self._news.get())
+                made = self._handle_session_event(await self._news.get())
         return [*made, *self._relay.tick(self._now)]
 
-    def _handle(self, news: SessionEvent | None) -> Sequence[Command | Delivered]:
+    def _handle_session_event(self, news: SessionEvent | None) -> Sequence[Command | Delivered]:
         match news:
             case None:
                 return self._relay.handle_new_row()
@@ -405,25 +404,25 @@ class Delivery:
             ):
                 return [news]  # acknowledged once it is stored
             case Delivered():
-                commands = self._dispatch(news)
+                commands = self._dispatch_message(news)
                 self._session.acknowledge(news)
                 return commands
 
     def _handle_puback(self, tag: str, reason_code: int) -> list[Command]:
-        if self._clips.handle_puback(tag, reason_code) or self._status.acknowledged(tag, reason_code):
+        if self._clips.handle_puback(tag, reason_code) or self._status.handle_puback(tag, reason_code):
             return []
         if self._reviews is not None and self._reviews.carries(tag):
-            self._reviews.acknowledged(tag, reason_code)
+            self._reviews.handle_puback(tag, reason_code)
             return []
         if reason_code < FAILURE and self._relay.waits_for_receipts:
             self._obstacles.note_puback(tag)
         return self._relay.handle_puback(tag, reason_code)
 
-    def _dispatch(self, message: Delivered) -> list[Command]:
+    def _dispatch_message(self, message: Delivered) -> list[Command]:
         if message.topic == self._topics.receipts:
-            return self._handle_answer(message.payload)
+            return self._handle_inventory_answer(message.payload)
         if message.topic == self._topics.control:
-            return self._handle_order(message)
+            return self._publish_control_order(message)
         if message.topic == self._topics.clip_receipts:
             self._clips.handle_receipt(message.payload, self._now)
             return []
@@ -431,7 +430,7 @@ class Delivery:
             return []  # the broker still has the subscription from when the settings had a key
         return self._handle_presence(message.payload, retained=message.retained)
 
-    def _handle_order(self, message: Delivered) -> list[Command]:
+    def _publish_control_order(self, message: Delivered) -> list[Command]:
         if message.retained:
             # The broker sends a retained order at every connection, when it may be obsolete.
             logger.warning(
@@ -446,7 +445,10 @@ class Delivery:
         return []
 
     def _handle_presence(self, payload: bytes, *, retained: bool) -> list[Command]:
-        """Let receipts settle from now on. Publish all pending events, unless the message is retained, thus old."""
+        """Settle by receipts from now on; publish all pending events if the inventory came online just now.
+
+        A retained message is old: it publishes nothing.
+        """
         try:
             is_there = events.parse_presence(payload)
         except events.MalformedMessage as fault:
@@ -461,7 +463,7 @@ class Delivery:
             )
         return self._relay.publish_all_pending(self._now) if is_there and not retained else []
 
-    def _handle_answer(self, payload: bytes) -> list[Command]:
+    def _handle_inventory_answer(self, payload: bytes) -> list[Command]:
         try:
             answer = events.parse_answer(payload)
         except events.MalformedMessage as fault:
@@ -471,16 +473,16 @@ class Delivery:
         self._obstacles.note_answer()
         self._ends_at = None
         if isinstance(answer, events.Early):
-            return self._relay.handle_early(answer, self._now)
+            return self._relay.handle_gap_report(answer, self._now)
         if isinstance(answer, events.Distrusted):
-            self._log_mistrust(answer.reason)
+            self._log_mistrust_once(answer.reason)
             return []
         if self._reviews is not None and self._reviews.carries(answer.event_id):
             self._reviews.confirmed(answer.event_id)
             return []
         return self._relay.handle_receipt(answer)
 
-    def _log_mistrust(self, reason: str) -> None:
+    def _log_mistrust_once(self, reason: str) -> None:
         """Log each reason once per connection: the event stays pending, and is sent again until the key is enrolled."""
         if reason not in self._mistrust:
             self._mistrust.add(reason)
@@ -505,13 +507,13 @@ class Delivery:
                     else:
                         self._relay.mark_unsent(row.event_id, self._now)
                 case Sent() | Settle() | Reopen() | DeadLetter():
-                    await self._notes.note(command)
+                    await self._notes.store_outcome(command)
                     self._refusal = None if isinstance(command, Sent | Settle) else self._refusal
                 case Delivered(topic):
                     published = (inbox for inbox in self._inboxes if inbox.carries(topic))
-                    await next(published, self.decisions).receive(command)
+                    await next(published, self.decisions).verify_and_store(command)
                     self._session.acknowledge(command)
-                    self.publish_versions()
+                    self.publish_roster_and_catalogue_versions()
                 case Alarm(reason_code, meaning):
                     self._refusal = f"the broker refuses events: {meaning.name} ({reason_code}). {meaning.remedy}"
                     logger.error("%s", self._refusal)
@@ -523,7 +525,7 @@ class Delivery:
                 return self._relay.add_rows(rows, self._now)
             case WantLast():
                 last = await self._desk(lambda journal: journal.outbox.last())
-                return self._relay.check_last_row(last, self._now)
+                return self._relay.republish_last_row(last, self._now)
 
 
 def _broker_settings(settings: Settings) -> Mqtt:
@@ -547,6 +549,6 @@ async def reconcile(settings: Settings, desk: JournalThread, *, within_s: float)
     delivery = Delivery(settings, desk)
     async with asyncio.TaskGroup() as group:
         running = group.create_task(delivery.run())
-        found = await delivery.reconcile(within_s)
+        found = await delivery.wait_until_confirmed(within_s)
         running.cancel()
     return found

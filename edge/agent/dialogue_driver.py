@@ -1,7 +1,9 @@
 """The dialogue driver: runs the dialogue beside dictation, with its timers, one event at a time.
 
-`happen` waits for an event's result, `post` queues one. While the disk is full, the dialogue is blocked: whatever it
-announces to the operator must be stored first.
+One step is one transaction: the verdicts, the entry with its event, and the draft after it are stored first, then the
+other orders are carried out. So after a power cut at any moment, the next start finds the committed entries and the
+open draft, and asks about the draft again. While the disk is full, the dialogue is blocked: whatever it announces to
+the operator must be stored first.
 """
 
 from __future__ import annotations
@@ -9,38 +11,269 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.records import Operator
-from edge.agent.dialogue_steps import DialogueSteps, Render, Stepped, prompt_state
+from dockvoice_protocol.instants import to_zone
+from dockvoice_protocol.records import Act, FieldValue, Operator, Receipt, Shifted, Trait, make_operators
 from edge.agree.dialogue.interface import (
+    Committed,
     Deadline,
     Happening,
+    InventoryAnswered,
+    LawAlarm,
     OfficeDecided,
     OfficeDecision,
+    Order,
+    ShiftBegan,
     SpeechBegan,
+    Started,
     StartTimer,
     StopTimer,
     UtteranceHeard,
 )
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.questions import Question
+from edge.agree.dialogue.session import LONGEST_UNLOADING, MOST_ENTRIES, DialogueSettings, InReview
 from edge.agree.dialogue.table import State
+from edge.config import ReadBack, Settings
+from edge.deliver.device_events import withheld_event
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
+from edge.keep.review import PUT_RIGHT
 from edge.keep.storage import DiskFull
-from edge.records import NOTHING_STANDS, Draft, Note, OutboxRow, Park, Shift, StandingContext, Verdict, Work
+from edge.records import (
+    NOTHING_STANDS,
+    Commit,
+    Draft,
+    Drop,
+    Durable,
+    Entry,
+    LastEntry,
+    Minted,
+    Note,
+    OutboxRow,
+    Park,
+    RecentEntries,
+    Shift,
+    StandingContext,
+    Verdict,
+    Work,
+)
 from edge.records.speech import Adjust, Hush, Prompt, Say, Sound
 from edge.understand.llm.prompt import PromptState
 
+_MOST_IN_A_DAY = 5_000  # Limit of a query for entries: one every seventeen seconds, day and night.
+_MINUTE_S = 60
+_MOST_ASKED = 50  # Limit of drafts under review: more than an operator resumes by voice in a shift.
+
+logger = logging.getLogger(__name__)
+
+Render = Callable[[Entry, Minted], dict[str, Any]]  # Makes an entry's event.
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """One step of the dialogue, before it is stored; `draft`, `operator` and `context` are the state after it."""
+
+    orders: tuple[Order, ...]
+    draft: Draft | None
+    operator: str | None
+    context: StandingContext
+    changes: bool  # Whether it changes anything that the journal stores.
+    decided: bool  # Whether another person's decision has changed the utterances under review.
+    refused: frozenset[str]  # The rejected events without a replacement, before it.
+
+
+@dataclass(frozen=True, slots=True)
+class Stepped:
+    """One step of the dialogue, after it is stored."""
+
+    orders: tuple[Order, ...]  # The orders left to carry out; the journal stores none of them.
+    row: OutboxRow | None  # The pending event that it committed.
+
+
+def dialogue_settings(settings: Settings, closing: Form | None = None) -> DialogueSettings:
+    """Derive the dialogue settings from the agent's. `closing` is the form that closes trailers."""
+    agree = settings.agree
+    return DialogueSettings(
+        undo_s=agree.undo_s,
+        patience_s=agree.patience_s,
+        holds_sure=settings.speak.read_back is ReadBack.ALWAYS,
+        operators=make_operators(agree.operators) or None,
+        operator=settings.operator,
+        closing=closing,
+        idle_s=None if agree.idle_signoff_minutes is None else agree.idle_signoff_minutes * _MINUTE_S,
+    )
+
+
+class DialogueSteps:
+    """Plans a dialogue's steps and stores them in the journal, one at a time."""
+
+    def __init__(self, dialogue: Dialogue, render: Render, shift: Callable[[], Shift | None] = lambda: None) -> None:
+        """`render` makes an entry's event; `shift` returns the site's current shift."""
+        self._dialogue = dialogue
+        self._render = render
+        self._shift = shift
+
+    def start(self, journal: Journal) -> Stepped:
+        """Resume the dialogue in the state that the journal has."""
+        kept = journal.dialogue.load_state()
+        work = self._dialogue.restore_form_and_language(kept.work, kept.operator)
+        self._dialogue.recorded.aside = self._in_review(journal)
+        last = journal.dialogue.last_entry()
+        entries = tuple(journal.dialogue.entries(MOST_ENTRIES))
+        held = {one.event_id: one.replaces for one in journal.review.held()}
+        turned_down = held if last is None else held | journal.dialogue.refused_chain(last.event_id)
+        owed = journal.outbox.count_unsettled()
+        self._dialogue.set_recent_entries(RecentEntries(datetime.now().astimezone()))
+        who = kept.operator or self._dialogue.recording_operator
+        away = None if who is None else journal.shifts.load_break_reason(who)
+        stood = kept.draft, kept.operator, last, owed, frozenset(held), entries, away, turned_down
+        started = Started(*stood, context=kept.context, shift=self._shift())
+        stepped = self.record(journal, self.plan(started))
+        return replace(stepped, orders=(*work, *stepped.orders))
+
+    def _in_review(self, journal: Journal) -> InReview:
+        drafts = journal.review.drafts(self._dialogue.rules.form.name, _MOST_ASKED)
+        elsewhere = (form for form in journal.review.forms() if form != self._dialogue.rules.form.name)
+        return InReview(journal.review.count_under_review(), tuple(drafts), tuple(elsewhere))
+
+    def look_up(self, journal: Journal, happening: Happening) -> None:
+        """Load into the dialogue what it needs from the journal to handle this event."""
+        recorded = self._dialogue.recorded
+        recorded.owed = journal.outbox.count_unsettled()
+        if refused := frozenset(recorded.turned_down):
+            recorded.mark_accepted(journal.dialogue.accepted_or_pending(refused))
+        if isinstance(happening, UtteranceHeard):
+            now, asked = datetime.now().astimezone(), happening.reading.command
+            asks = asked is not None and Trait.OF_RECORD in asked.traits
+            entries = journal.queries.standing_entries_since(now - LONGEST_UNLOADING, _MOST_IN_A_DAY) if asks else ()
+            self._dialogue.set_recent_entries(RecentEntries(now, entries))
+
+    def plan(self, happening: Happening) -> _Planned:
+        """Let the dialogue handle an event. Its orders must be recorded before the next one."""
+        dialogue = self._dialogue
+        before, refused = (dialogue.draft, dialogue.operator, dialogue.context), frozenset(dialogue.recorded.refused)
+        orders = tuple(dialogue.handle(happening))
+        after = draft, operator, standing = dialogue.draft, dialogue.operator, dialogue.context
+        changes = before != after or any(isinstance(order, Durable) for order in orders)
+        return _Planned(orders, draft, operator, standing, changes, isinstance(happening, OfficeDecided), refused)
+
+    def shift_begun(self) -> ShiftBegan | None:
+        """The event for a new shift of the site; None where the shift is unchanged."""
+        now = self._shift()
+        return None if now is None or now == self._dialogue.shift else ShiftBegan(now)
+
+    def record(self, journal: Journal, planned: _Planned) -> Stepped:
+        """Store a planned step in one transaction.
+
+        Raises StorageFailed: nothing was stored, and the call may be retried; without a retry the dialogue must be
+        resumed from the journal.
+        """
+        row = None
+        if planned.changes or planned.decided:
+            orders = [order for order in planned.orders if isinstance(order, Durable)]
+            row = journal.turn(orders, planned.draft, planned.operator, self._render, planned.context)
+            self._dialogue.recorded.aside = self._in_review(journal)
+        heard: list[Order] = []
+        for order in planned.orders:
+            match order:
+                case Commit(draft, verdict) if row is not None:
+                    # The sound for "stored" precedes the prompts that follow.
+                    now = datetime.now().astimezone()
+                    entry = LastEntry(row.event_id, draft, verdict.fields, recorded_at=now)
+                    heard += self._dialogue.handle(Committed(entry))
+                case Note() | Park() | Commit() | Drop() | Shifted():
+                    pass
+                case Say():
+                    heard += self._fill_from_journal(journal, order)
+                case LawAlarm(breach, trace):
+                    logger.error("conversation: %s of %s: put aside: %s", breach.law, ", ".join(breach.claims), trace)
+                case _:
+                    heard.append(order)
+        if mended := planned.refused - self._dialogue.recorded.refused:
+            # After a crash before this line they stay under review, where the later entries are shown too.
+            journal.review.end_repeated(mended, partial(withheld_event, reason=PUT_RIGHT))
+        return Stepped(tuple(heard), row)
+
+    def _fill_from_journal(self, journal: Journal, say: Say) -> list[Say]:
+        """The prompts to speak for `say`: totals and counts are filled in from the journal."""
+        match say:
+            case Say(Prompt.GOODBYE, _, slots):
+                return [say, *_shift_totals_prompts(journal, slots["name"])]
+            case Say(Prompt.TOTAL, _, slots):
+                return _shift_totals_prompts(journal, slots["name"]) or [_say(Prompt.TOTAL_NONE)]
+            case Say(Prompt.LISTENED):
+                return _last_listener_prompts(journal, self._dialogue.recording_operator)
+            case Say(Prompt.TALLY, fields):
+                return [
+                    replace(say, slots={"count": str(_count_today(journal, self._dialogue.rules.form.name, fields))})
+                ]
+            case _:
+                return [say]
+
+
+def _shift_totals_prompts(journal: Journal, operator: str) -> list[Say]:
+    """The prompts with the ending shift's totals: entries, rejected ones, drafts under review (own; all, if more)."""
+    totals = journal.shifts.last_shift_totals(operator)
+    if totals is None:  # its beginning is past the retention period and removed
+        return []
+    counted = {form: str(count) for form, count in totals.recorded.items()}
+    if len(counted) > 1:
+        told = [
+            Say(Prompt.TOTAL_OF_FORM, slots={"form": form.replace("-", " "), "count": count}, works=(form,))
+            for form, count in counted.items()
+        ]
+    else:
+        told = [_say(Prompt.TOTAL, count=count) for count in counted.values()] or [_say(Prompt.TOTAL_NONE)]
+    if totals.turned_down:
+        told.append(_say(Prompt.TOTAL_TURNED_DOWN, count=str(totals.turned_down)))
+    if totals.aside:
+        told.append(_say(Prompt.TOTAL_ASIDE, count=str(totals.aside)))
+    waiting = journal.review.count_under_review()
+    return told if waiting <= totals.aside else [*told, _say(Prompt.IN_ALL_ASIDE, count=str(waiting))]
+
+
+def _last_listener_prompts(journal: Journal, operator: str | None) -> list[Say]:
+    """The prompts on who listened last to this operator's recordings, when and why; and how often that was."""
+    if (last := journal.clips.latest_listener(operator)) is None:
+        return [_say(Prompt.LISTENED_NONE)]
+    at, times = to_zone(last.at, None), [_say(Prompt.LISTENED_TIMES, count=str(last.times))] if last.times > 1 else []
+    said = {"who": last.who, "time": f"{at:%H:%M}", "why": last.reason}
+    if at.date() == datetime.now().astimezone().date():
+        return [*times, Say(Prompt.LISTENED, slots=said)]
+    return [*times, Say(Prompt.LISTENED_ON, slots={**said, "day": at.date().isoformat()})]
+
+
+def _say(prompt: Prompt, **slots: str) -> Say:
+    return Say(prompt, slots=slots)
+
+
+def _count_today(journal: Journal, form: str, fields: Mapping[str, FieldValue]) -> int:
+    """The number of current entries of this form with these values since midnight, by the device's clock."""
+    midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+    standing = journal.queries.entries_standing(form, midnight, _MOST_IN_A_DAY)
+    return sum(all(one.fields.get(name) == value for name, value in fields.items()) for one in standing)
+
+
+def to_inventory_answer(journal: Journal, receipt: Receipt) -> InventoryAnswered:
+    """The inventory's answer with the entry that it concerns; for a cancellation, the entry to be cancelled."""
+    entry = journal.queries.entry(receipt.event_id)
+    replaces = None if entry is None else entry.replaces
+    if entry is not None and entry.act is Act.CANCEL:
+        entry = journal.queries.entry(str(entry.replaces))
+    fields, form = ({}, None) if entry is None else (entry.fields, entry.form)
+    return InventoryAnswered(receipt, fields, replaces, form)
+
+
 T = TypeVar("T")
 
-log = logging.getLogger(__name__)
 STEPS = logging.getLogger("dockvoice.dialogue")
 """Logs each step of the dialogue at level INFO; `dockvoice run --trace` shows them."""
 
@@ -111,7 +344,7 @@ class DialogueDriver:
         self._repeats = 0
         self._attentive = attentive
         self._dialogue = dialogue
-        self._conversation = DialogueSteps(dialogue, render, shift)
+        self._steps = DialogueSteps(dialogue, render, shift)
         self._executor = executor
         self._order = order
         self._quiet = quiet
@@ -147,9 +380,17 @@ class DialogueDriver:
         idle = not self._turn.locked() and self._posted.empty()
         return idle and self._dialogue.replace_catalogue(catalogue, forms)
 
-    def prompt_state(self) -> PromptState:
-        """The state of the dialogue, for models."""
-        return prompt_state(self._dialogue)
+    def model_prompt_state(self) -> PromptState:
+        """The state of the dialogue as it is sent to models: names of fields, no values."""
+        draft, question = self._dialogue.draft, self._dialogue.question
+        known = {} if draft is None or draft.act is Act.CANCEL else draft.reading.fields
+        return PromptState(
+            pending=tuple(name for name, said in known.items() if said.value is not None),
+            asked=None if question is None else question.field,
+            confirming=self._dialogue.state is State.CONFIRMING,
+            last=self._dialogue.recorded.last is not None,
+            standing=tuple(self._dialogue.context.fields),
+        )
 
     def set_operators(self, operators: tuple[Operator, ...] | None) -> None:
         """Set the operators that may sign on, before the start; None: no sign-on is needed."""
@@ -159,21 +400,21 @@ class DialogueDriver:
         """Resume the dialogue from the journal, and announce the decisions that are not announced yet."""
         self._loop = asyncio.get_running_loop()
         async with self._turn:
-            self._carry_out(await self._executor(self._conversation.start))
+            self._carry_out(await self._executor(self._steps.start))
             for one in await self._executor(lambda journal: journal.review.unannounced_decisions()):
                 fate, _, why = one.fate.partition(":")
                 about = one.utterance_id, OfficeDecision(fate), one.fields
                 await self._announce_decision(OfficeDecided(*about, form=one.form, why=why or None))
 
-    async def happen(self, happening: Happening) -> OutboxRow | None:
-        """Run the step for an event; the pending event that it committed, if any. Raises StorageFailed."""
+    async def run_step(self, happening: Happening) -> OutboxRow | None:
+        """Run and store the step for an event; return the outbox row that it committed. Raises StorageFailed."""
         async with self._turn:
-            return await self._happen(happening)
+            return await self._run_step(happening)
 
     async def hear(self, said: UtteranceHeard) -> Verdict:
-        """Run the step for an utterance; the dialogue's verdict on it. Raises StorageFailed."""
+        """Run and store the step for an utterance; return the dialogue's verdict on it. Raises StorageFailed."""
         async with self._turn:
-            await self._happen(said)
+            await self._run_step(said)
             return self._dialogue.verdict
 
     async def between_steps(self, work: Callable[[Journal], T], told: Callable[[T], OfficeDecided]) -> T:
@@ -187,19 +428,22 @@ class DialogueDriver:
             try:
                 await self._announce_decision(told(done))
             except DiskFull as fault:
-                log.warning("what a person decided is told at the next start: %s", fault)
+                logger.warning("what a person decided is told at the next start: %s", fault)
             return done
 
     async def _announce_decision(self, decided: OfficeDecided) -> None:
-        await self._happen(decided, owed=decided.utterance_id)
+        await self._run_step(decided, owed=decided.utterance_id)
 
-    async def _happen(self, happening: Happening, owed: str | None = None) -> OutboxRow | None:
-        """`owed` is an utterance whose decision is pending in the journal until it is announced."""
-        row, began = None, self._conversation.shift_begun()
+    async def _run_step(self, happening: Happening, owed: str | None = None) -> OutboxRow | None:
+        """Plan, store and carry out the step for an event, and before it the one for a new shift.
+
+        `owed` is an utterance whose decision is unannounced in the journal until a prompt announces it.
+        """
+        row, began = None, self._steps.shift_begun()
         for one in (happening,) if began is None else (began, happening):
-            await self._executor(partial(self._conversation.look_up, happening=one))
-            planned = self._conversation.plan(one)
-            record = partial(self._executor, partial(self._conversation.record, planned=planned))
+            await self._executor(partial(self._steps.look_up, happening=one))
+            planned = self._steps.plan(one)
+            record = partial(self._executor, partial(self._steps.record, planned=planned))
             stepped = await self._executor.when_there_is_room(record, "the conversation waits", self._on_disk_full)
             self._carry_out(stepped, tuple(order for order in planned.orders if isinstance(order, Note | Park)))
             self._gave_word |= any(isinstance(order, Say) and order.prompt in _WORDS for order in stepped.orders)
@@ -232,15 +476,15 @@ class DialogueDriver:
                 happening = await asyncio.wait_for(self._posted.get(), LOOK_S)
             except TimeoutError:
                 self._repeat_cut_off_prompts()
-                if (began := self._conversation.shift_begun()) is not None:
-                    await self.happen(began)
+                if (began := self._steps.shift_begun()) is not None:
+                    await self.run_step(began)
                 if not self._is_timed_out():
                     continue
                 await asyncio.sleep(0)  # lets the ear hand over a finished utterance first
                 if not self._is_timed_out():
                     continue
                 happening = Deadline()
-            await self.happen(happening)
+            await self.run_step(happening)
 
     def _repeat_cut_off_prompts(self) -> None:
         """Repeat prompts that sound cut off without becoming an utterance, at most MOST_REPEATS times.
@@ -255,7 +499,7 @@ class DialogueDriver:
         self._counts = False
 
     def _is_timed_out(self) -> bool:
-        """Whether the timeout has come. It is counted from the end of the prompts that were playing when it was set."""
+        """Whether the timeout has passed, counted from the end of the prompts, and no speech is in progress."""
         if self._due is None or self._patience is None or self._turn.locked():
             return False
         now = time.monotonic()
@@ -284,12 +528,12 @@ class DialogueDriver:
         if stepped.row is not None:
             self._owed(stepped.row)
         heard = tuple(order for order in stepped.orders if isinstance(order, Audible))
-        self._remember_prompts(heard)
+        self._remember_prompts_to_repeat(heard)
         now = self._dialogue
         stands = now.state, now.draft, now.question, now.operator, heard, noted, stepped.row, *now.work
         self._tell(Stands(*stands, context=now.context))
 
-    def _remember_prompts(self, heard: tuple[Audible, ...]) -> None:
+    def _remember_prompts_to_repeat(self, heard: tuple[Audible, ...]) -> None:
         if said := tuple(order for order in heard if isinstance(order, Say)):
             self._said, self._repeats = said, 0
             self._dialogue.mark_prompted(time.perf_counter())

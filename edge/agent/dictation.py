@@ -38,8 +38,8 @@ INTERRUPTED = "interrupted"
 """Reason for review: the device went down before the operator could be asked about the utterance."""
 
 
-def needs_review(utterance: Utterance, reading: Reading, verdict: Verdict, *, agreed: bool) -> bool:
-    """Whether an utterance of an earlier run needs a review by a person.
+def needs_review_after_restart(utterance: Utterance, reading: Reading, verdict: Verdict, *, agreed: bool) -> bool:
+    """Whether an utterance that an earlier run left without a verdict needs a review by a person.
 
     `agreed`: entries are agreed with the operator, who cannot object to this one any more.
     """
@@ -137,7 +137,9 @@ class Dictation:
             # Idempotent: `begin` returns the recording of a known utterance.
             evidence = await self._executor(partial(Journal.begin, utterance=utterance))
             began = time.perf_counter()
-            await self._resume_one(Attended(utterance, evidence, self._works.attention(utterance), began, live=False))
+            await self._decide_or_put_under_review(
+                Attended(utterance, evidence, self._works.attention(utterance), began, live=False)
+            )
         return len(ours)
 
     async def hear(self, sources: Iterable[Source]) -> None:
@@ -195,7 +197,7 @@ class Dictation:
             while (heard := await self._handed.get()) is not None:
                 if isinstance(heard, Attended):
                     self._concluding = True
-                    await self._process(heard)
+                    await self._read_decide_and_store(heard)
                     self._concluding = False
                     heard.concluded.set_result(None)
                 elif isinstance(heard, CaptureStopped):
@@ -210,7 +212,7 @@ class Dictation:
         finally:
             self._listening.stop()  # after an error too: the ear must not wait for a conclusion that never comes
 
-    async def _resume_one(self, heard: Attended) -> None:
+    async def _decide_or_put_under_review(self, heard: Attended) -> None:
         """Read and decide an utterance of an earlier run, or put it under review."""
         reading, known = await self._read(heard)
         verdict = decide(reading, heard.utterance.segment.closing, self._at.rules, known)
@@ -220,17 +222,19 @@ class Dictation:
             which = heard.utterance.utterance_id
             await self._executor(lambda journal: journal.put_under_review(which, reading, verdict, why))
         else:
-            row = await self._store(heard, reading, verdict, _make_draft(heard.utterance, reading, self._operator))
+            row = await self._store_verdict_or_entry(
+                heard, reading, verdict, _make_draft(heard.utterance, reading, self._operator)
+            )
         self._tell(Decided(heard.utterance, reading, verdict, row, time.perf_counter() - heard.closed_at))
 
     async def _find_review_reason(self, utterance: Utterance, reading: Reading, verdict: Verdict) -> str | None:
-        """The reason why an utterance of an earlier run needs a review; None where it needs none."""
+        """The reason to put an utterance of an earlier run under review; None where it is decided as usual."""
         kept = await self._executor(lambda journal: journal.queries.history(utterance.utterance_id))
         wanted = kept.decisions[-1] if kept.decisions else None
         if wanted is not None and wanted.reason == UNANSWERED:
             # The operator may have answered "no": a person's order to read it again does not confirm the reading.
             return UNANSWERED
-        if not needs_review(utterance, reading, verdict, agreed=self.converses):
+        if not needs_review_after_restart(utterance, reading, verdict, agreed=self.converses):
             return None
         return None if wanted is not None and verdict.outcome is Outcome.ACCEPT else INTERRUPTED
 
@@ -243,7 +247,7 @@ class Dictation:
         reading = await heard.attention.finish(heard.utterance)
         if converses:
             self._breaths.forget()  # the dialogue joins what follows itself
-        reading = self._torn.read(heard.utterance, reading, at.rules)
+        reading = self._torn.doubt_continued_number(heard.utterance, reading, at.rules)
         sound = None if heard.utterance.source in UNSPOKEN else measure_acoustics(heard.utterance.segment)
         # Without a dialogue, a question from the lists could not be answered, and would block the entry for ever.
         expected = self._expected() if converses else NOTHING_EXPECTED
@@ -254,8 +258,8 @@ class Dictation:
             recent = await self._executor(lambda journal: journal.queries.fields_of_standing(form, since))
         return reading, Circumstances(sound, recent, expected)
 
-    async def _move_to_present(self, heard: Attended) -> Attended:
-        """The utterance, moved to the form and language that became current while it was queued."""
+    async def _move_to_current_workplace(self, heard: Attended) -> Attended:
+        """Assign a queued live utterance to the form and language that have become current, in the journal too."""
         said, work = heard.utterance, self._works.present.work
         if not (heard.live and self.converses) or work == Work(said.form, said.language):
             return heard
@@ -263,19 +267,19 @@ class Dictation:
         moved = replace(said, form=str(work.form), language=work.language)
         return replace(heard, utterance=moved, attention=self._works.attention(moved))
 
-    async def _process(self, attended: Attended) -> None:
-        heard = await self._move_to_present(attended)
+    async def _read_decide_and_store(self, attended: Attended) -> None:
+        heard = await self._move_to_current_workplace(attended)
         reading, known = await self._read(heard)
         closing, row, replaces = heard.utterance.segment.closing, None, None
         if self._converse is not None and not self._alone and heard.live:
             which = heard.utterance.utterance_id
-            verdict = await self._converse(UtteranceHeard(which, reading, closing, known, *heard.spoken))
+            verdict = await self._converse(UtteranceHeard(which, reading, closing, known, *heard.speech_times_s))
         else:
             said, verdict = Breath(heard.utterance, reading), decide(reading, closing, self._at.rules, known)
             reading, verdict, draft = await self._read_with_breaths(heard, said, verdict, known)
-            row, replaces = await self._store(heard, reading, verdict, draft), draft.replaces
+            row, replaces = await self._store_verdict_or_entry(heard, reading, verdict, draft), draft.replaces
             if row is None:
-                self._breaths.remember(said, verdict, self._at.rules)
+                self._breaths.remember_if_unfinished(said, verdict, self._at.rules)
             else:
                 self._breaths.remember_entry(said, row.event_id, verdict, len(draft.support))
         self._typed.discard(heard.utterance.utterance_id)
@@ -285,10 +289,10 @@ class Dictation:
     async def _read_with_breaths(
         self, heard: Attended, said: Breath, verdict: Verdict, known: Circumstances
     ) -> tuple[Reading, Verdict, Draft]:
-        """Read the utterance together with earlier breaths where that makes an entry, else alone."""
+        """Read the utterance joined with earlier breaths where that makes an entry or amends theirs, else alone."""
         utterance, rules = heard.utterance, self._at.rules
         alone = _make_draft(utterance, said.reading, self._operator)
-        before = () if utterance.source in UNSPOKEN else self._breaths.before(said, verdict, rules)
+        before = () if utterance.source in UNSPOKEN else self._breaths.earlier_breaths_to_join(said, verdict, rules)
         if not before:
             return said.reading, verdict, alone
         whole = join_sound((*before, utterance))
@@ -306,24 +310,26 @@ class Dictation:
             draft = replace(draft, act=Act.AMEND, replaces=on_record.event_id)
         return reading, together, draft
 
-    async def _store(self, heard: Attended, reading: Reading, verdict: Verdict, draft: Draft) -> OutboxRow | None:
-        """Store the verdict, or commit the entry. On a full disk a live utterance waits for space."""
+    async def _store_verdict_or_entry(
+        self, heard: Attended, reading: Reading, verdict: Verdict, draft: Draft
+    ) -> OutboxRow | None:
+        """Store the verdict, or commit the entry and return its row. On a full disk live speech waits."""
 
-        def record(journal: Journal) -> OutboxRow | None:
+        def conclude_or_commit(journal: Journal) -> OutboxRow | None:
             if verdict.outcome is not Outcome.ACCEPT:
                 journal.conclude(heard.utterance.utterance_id, reading, verdict)
                 return None
             entry = journal.queries.entry_of(draft, verdict)
             return journal.commit(entry, verdict, lambda minted: self._render(entry, minted))
 
-        recorded = partial(self._executor, record)
+        recorded = partial(self._executor, conclude_or_commit)
         return await (self._retry_on_full_disk(recorded) if heard.live else recorded())
 
     async def _retry_on_full_disk(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do the work, if the disk is full once there is space; later utterances wait."""
-        return await self._executor.when_there_is_room(work, refused=self._on_disk_full)
+        return await self._executor.when_there_is_room(work, refused=self._stop_capture_on_full_disk)
 
-    def _on_disk_full(self, fault: DiskFull) -> None:
+    def _stop_capture_on_full_disk(self, fault: DiskFull) -> None:
         if self._listening.is_stopping:
             raise fault
         if self._listening.lacking != str(fault):

@@ -25,8 +25,13 @@ from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.mqtt import Connected, Session, SessionEvent
 from edge.agent.clock import Clock
 from edge.agent.parts import converses, list_forms_at_hand, load_named_form, make_witness
-from edge.agent.signed_inbox import load_operators, sign_on_words
-from edge.agent.site_catalogue import load_published, load_site_catalogue, override_files
+from edge.agent.site_publications import (
+    load_operators,
+    load_published,
+    load_site_catalogue,
+    override_files,
+    sign_on_words,
+)
 from edge.config import Engine, Settings
 from edge.hear.capture import microphone_labels
 from edge.hear.input_keys import NAMES, KeyDevice
@@ -241,7 +246,7 @@ def _check_own_words(settings: Settings, own: Language) -> Finding:
     whose = {name: one.name for one in crew for name in sign_on_words([one])}
     works = {name: form.name for form in forms for name in form.names(OWN_LANGUAGE)} if len(forms) > 1 else {}
     listed = [works, *(dict(english_words(form, catalogue)) for form in forms)]
-    knows = None if place is None else make_vocabulary_test(place)
+    knows = None if place is None else _make_vocabulary_test(place)
     commands = command_phrases(trailers=any(form.places_received for form in forms))
     wanted = dict.fromkeys([*_list_sign_on_names(settings), *(word for one in listed for word in one)])
     unheard = [one for one in (*wanted, *commands) if knows is not None and not knows(one.lower())]
@@ -267,7 +272,7 @@ def _list_sign_on_names(settings: Settings) -> list[str]:
 
 def _check_words_in(settings: Settings, what: str, language: Language, place: Path) -> Finding:
     """The finding for a language: meanings that cannot be said with words in the weights' vocabulary."""
-    knows, catalogue = make_vocabulary_test(place), Catalogue.load(settings.catalogue_directory)
+    knows, catalogue = _make_vocabulary_test(place), Catalogue.load(settings.catalogue_directory)
     ways: dict[str, list[str]] = {}
     for form in _load_forms(settings):
         for said, meant in form_words(form, catalogue, language):
@@ -284,7 +289,7 @@ def _check_words_in(settings: Settings, what: str, language: Language, place: Pa
     return Finding(what, Severity.WELL, f"{place.name} hears a way to say each of {len(ways)}{told}")
 
 
-def make_vocabulary_test(place: Path) -> Callable[[str], bool]:
+def _make_vocabulary_test(place: Path) -> Callable[[str], bool]:
     """A test whether vosk's weights know every word of a phrase; it reads their word list, where they have one."""
     listed = place / "graph" / "words.txt"
     if not listed.is_file():
@@ -327,7 +332,7 @@ async def _check_model(settings: Settings, one: _NamedModel, today: date) -> Ite
 
 
 def _find_last_day(told: date | None, known: tuple[Lifetime, Vendor] | None) -> tuple[date | None, str, str | None]:
-    """A model's last day, the source of it (empty: the service itself), and its successor."""
+    """A model's last day, the earlier of the service's and the vendor's; its source; the successor."""
     lifetime, vendor = known or (Lifetime(), None)
     if vendor is None or lifetime.ends is None or (told is not None and told <= lifetime.ends):
         return told, "", lifetime.successor
@@ -405,7 +410,7 @@ def broker_finding(where: str, exposed: str | None) -> Finding:
 
 
 def sqlite_finding(version: str) -> Finding:
-    """The finding for this version of SQLite."""
+    """The finding for this version of SQLite: a warning where its WAL-reset bug can damage the file."""
     first, last = _WAL_RESET_BUG
     if first <= _parse_version(version) <= last:
         todo = (
@@ -439,7 +444,7 @@ def _clock_finding(*, believed: bool) -> Finding:
 
 
 def waiting_finding(*, refused: int, dead: int, reviewed: int, flagged: int, deferred: int) -> Finding:
-    """The finding for the journal's counts of items that await a person or a model."""
+    """The finding for the journal: a warning with the number of items that await a person or a model."""
     letters = "dead letter" if dead == 1 else "dead letters"
     counts = {
         "refused": refused,

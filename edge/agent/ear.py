@@ -50,7 +50,7 @@ def listen(
                 yield from () if shut else endpointing.note_lost_samples(frame.start - following)
             shut = False
             following = frame.end
-            yield from endpointing.process(frame, scorer.is_speech(frame))
+            yield from endpointing.process_frame(frame, scorer.is_speech(frame))
     except DockvoiceError:
         yield from endpointing.end_source(Closing.BROKEN_OFF)
         raise
@@ -78,8 +78,8 @@ class Attended:
     concluded: Future[None] = field(default_factory=Future)  # Set once it is concluded.
 
     @property
-    def spoken(self) -> tuple[float, float]:
-        """When its speech began and ended, on the clock of `closed_at`; both are `closed_at` for typed input."""
+    def speech_times_s(self) -> tuple[float, float]:
+        """When its speech began and ended, in seconds of `closed_at`'s clock; for typed input, both `closed_at`."""
         if self.utterance.source in UNSPOKEN:
             return self.closed_at, self.closed_at
         said = self.utterance.segment
@@ -172,7 +172,7 @@ class Ear:
         paused, thought_s = 0, 0.0
         for event in listen(watched, self._scorer, endpointing, self._gate if source.live else None):
             if isinstance(event, Opened):
-                lacking = self._on_speech_began(source)
+                lacking = self._mark_open_and_find_obstacle(source)
                 work, attention = self._present_attention(work, attention)
             match event:
                 case Opened(pcm) | Continued(pcm):
@@ -202,8 +202,8 @@ class Ear:
         now = self._present()
         return (work, attention) if now is work else (now, now.readers.interpreter.attend())
 
-    def _on_speech_began(self, source: Source) -> str | None:
-        """Mark an utterance as open; the reason why it cannot be recorded, or None."""
+    def _mark_open_and_find_obstacle(self, source: Source) -> str | None:
+        """Mark an utterance as open and signal live speech; return why it cannot be recorded, or None."""
         self.is_open = True
         if not source.live:
             return None
@@ -211,7 +211,7 @@ class Ear:
         return self.lacking
 
     def _store_if_meant(self, said: _ClosedSegment, hand_over: _HandOver) -> None:
-        """Store an utterance without its wake phrase; one that is not meant for the device is dropped."""
+        """Store an utterance without its wake phrase and hand it over; one not meant for the device is dropped."""
         segment = said.segment
         meant = segment if self._meant is None or not said.source.live else self._meant(segment)
         if meant is None:

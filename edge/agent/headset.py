@@ -68,7 +68,7 @@ class Earshot:
 HeadsetTold = MicrophoneFault | Muted | Earshot  # What the headset publishes to its subscriber.
 
 
-def as_json(told: HeadsetTold) -> dict[str, Any]:
+def headset_event_as_json(told: HeadsetTold) -> dict[str, Any]:
     """The event as a JSON object, for programs."""
     if isinstance(told, Earshot):
         return {"speaker": "heard" if told.heard else "none"}
@@ -122,7 +122,7 @@ class Headset:
         return self._microphone is not None and await asyncio.to_thread(self._microphone.close_for_rescan, _BLINK_S)
 
     @property
-    def status(self) -> str:
+    def status_line(self) -> str:
         """The state in one line, for systemd."""
         if self._faults:
             return f"microphone: {'; '.join(f'{fault}: {what}' for fault, what in self._faults.items())}"
@@ -144,14 +144,14 @@ class Headset:
         return {"mode": self._mode.value, "muted": self.gate.muted, "faults": sorted(self._faults)}
 
     def carry_out(self, order: Order) -> None:
-        """Carry out an order: mute or unmute, begin or end talking."""
+        """Mute or unmute the microphone, or mark the talk key as down or up."""
         match order:
             case Order.MUTE | Order.UNMUTE:
-                self._mute(order is Order.MUTE)
+                self._set_muted(order is Order.MUTE)
             case Order.TALK | Order.DONE:
                 self.gate.talking = order is Order.TALK
 
-    def handle_key(self, key: str) -> None:
+    def toggle_by_key(self, key: str) -> None:
         """Handle a key of the terminal: `m` toggles mute, the space bar toggles talking.
 
         A terminal reports no key release, so each press toggles.
@@ -161,16 +161,16 @@ class Headset:
         elif key == " ":
             self.carry_out(Order.DONE if self.gate.talking else Order.TALK)
 
-    async def follow(self) -> None:
-        """Publish the microphone's events, and follow the talk key, until cancelled."""
+    async def follow_microphone_and_talk_key(self) -> None:
+        """Publish the microphone's faults, and apply the talk key to the gate, until cancelled."""
         self._loop = asyncio.get_running_loop()
         self._publish(self.state)
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._follow_key())
+            group.create_task(self._follow_talk_key())
             while True:
-                await self._on_microphone_event(await self._happened.get())
+                await self._publish_fault_and_run_command(await self._happened.get())
 
-    async def _follow_key(self) -> None:
+    async def _follow_talk_key(self) -> None:
         hear = self._settings.hear
         if self._mode is ListeningMode.PUSH_TO_TALK and hear.talk_key is not None:
             await follow_talk_key(
@@ -180,7 +180,7 @@ class Headset:
     def publish_earshot(self, heard: bool) -> None:
         """Publish that the operator can hear the device, or cannot any more."""
         self._unheard = not heard
-        self._notifier.status(self.status)
+        self._notifier.status(self.status_line)
         self._tell(Earshot(heard))
 
     def _queue_event(self, event: MicrophoneEvent) -> None:
@@ -188,7 +188,7 @@ class Headset:
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._happened.put_nowait, event)
 
-    async def _on_microphone_event(self, event: MicrophoneEvent) -> None:
+    async def _publish_fault_and_run_command(self, event: MicrophoneEvent) -> None:
         match event:
             case FaultBegan(fault, what):
                 self._faults[fault.value] = what
@@ -201,7 +201,7 @@ class Headset:
         if command := self._settings.watch.fault_command:
             await run_fault_command(command, "began" if isinstance(event, FaultBegan) else "over", event.fault.value)
 
-    def _mute(self, muted: bool) -> None:
+    def _set_muted(self, muted: bool) -> None:
         if self.gate.muted == muted:
             return
         self.gate.muted = muted
@@ -209,7 +209,7 @@ class Headset:
         self._announce(Muted(muted))
 
     def _announce(self, told: HeadsetTold) -> None:
-        self._notifier.status(self.status)
+        self._notifier.status(self.status_line)
         self._publish(self.state)
         self._tell(told)
 

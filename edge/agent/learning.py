@@ -63,7 +63,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class UnknownPhrase:
+class _UnknownPhrase:
     """A phrase that no word of the form explains, with its statistics."""
 
     phrase: str  # With # for numbers: `door #`.
@@ -107,7 +107,7 @@ class Change:
 _Found = tuple[ReadBefore, Rules, frozenset[str]]  # An utterance's readings, its rules, and the unexplained phrases.
 
 
-def unknown_phrases(past: Iterable[ReadBefore], rules_of: Callable[[ReadBefore], Rules | None]) -> list[UnknownPhrase]:
+def unknown_phrases(past: Iterable[ReadBefore], rules_of: Callable[[ReadBefore], Rules | None]) -> list[_UnknownPhrase]:
     """The phrases that were not understood, the most frequent first. `rules_of`: None skips an utterance."""
     ruled = ((one, rules_of(one)) for one in past)
     return _group_phrases((one, rules, _find_unexplained(one, rules)) for one, rules in ruled if rules is not None)
@@ -119,7 +119,7 @@ def _find_unexplained(one: ReadBefore, rules: Rules) -> frozenset[str]:
     return frozenset().union(*(unexplained_phrases(reading.words, *known) for reading in one.readings))
 
 
-def _group_phrases(past: Iterable[_Found]) -> list[UnknownPhrase]:
+def _group_phrases(past: Iterable[_Found]) -> list[_UnknownPhrase]:
     """Group by phrase, form and language, the most frequent first."""
     utterances: dict[tuple[str, str, str], list[ReadBefore]] = defaultdict(list)
     lacking: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
@@ -129,18 +129,20 @@ def _group_phrases(past: Iterable[_Found]) -> list[UnknownPhrase]:
             utterances[key].append(one)
             lacking[key].update(name for name in _required_names(rules.form) if name not in one.readings[0].fields)
     return sorted(
-        (_summary(*key, found, lacking[key]) for key, found in utterances.items()),
+        (_summarise_phrase(*key, found, lacking[key]) for key, found in utterances.items()),
         key=lambda one: (-one.times, one.form, one.phrase),
     )
 
 
-def _summary(phrase: str, form: str, language: str, found: list[ReadBefore], lacking: Counter[str]) -> UnknownPhrase:
+def _summarise_phrase(
+    phrase: str, form: str, language: str, found: list[ReadBefore], lacking: Counter[str]
+) -> _UnknownPhrase:
     recorded = sum(one.event_id is not None for one in found)
     examples = tuple(one.utterance_id for one in found[-_EXAMPLES:])
     names = tuple(name for name, _ in lacking.most_common())
     days = (to_utc(one.heard_at).date().isoformat() for one in found if one.heard_at is not None)
     last = max(days, default=None)
-    return UnknownPhrase(phrase, form, len(found), recorded, names, examples, language, last)
+    return _UnknownPhrase(phrase, form, len(found), recorded, names, examples, language, last)
 
 
 def _required_names(form: Form) -> Iterator[str]:
@@ -164,7 +166,10 @@ def form_with_word(file: Path, name: str, kind: Kind, phrase: str, language: str
 
 def try_words(past: Iterable[ReadBefore], before: Rules, after: Rules) -> list[Change]:
     """The changes that the new words make to recognised words, the most harmful first, then the latest."""
-    made = (_find_change(one, _decide_words(one, before), _decide_words(one, after), heard=False) for one in past)
+    made = (
+        _find_change(one, _decide_recognised_words(one, before), _decide_recognised_words(one, after), heard=False)
+        for one in past
+    )
     return _sort_by_harm(change for change in made if change is not None)
 
 
@@ -182,7 +187,7 @@ async def try_recordings(
     return _sort_by_harm(change for change in made if change is not None)
 
 
-def _decide_words(one: ReadBefore, rules: Rules) -> Verdict:
+def _decide_recognised_words(one: ReadBefore, rules: Rules) -> Verdict:
     """The verdict on an utterance's recognised words, read alone."""
     heard: Reading = one.readings[0]
     form, catalogue, language = rules.form, rules.catalogue, rules.language
@@ -239,18 +244,18 @@ class UnknownWords:
         await asyncio.sleep(_FIRST_S)
         while True:
             try:
-                await self.count()
+                await self.count_and_publish()
             except (StorageFailed, UnreadableInput) as fault:
                 log.warning("what no form knows is not counted this time: %s", fault)
             await asyncio.sleep(_EVERY_S)
 
-    async def count(self) -> None:
+    async def count_and_publish(self) -> None:
         """Read the utterances that are new since the last count, and publish the phrases where they have changed."""
         past = await asyncio.to_thread(self._load_past)
         found: list[_Found] = []
         looked: dict[tuple[str, int], tuple[Catalogue, frozenset[str]]] = {}
         for one in past:
-            if (rules := self._rules(one)) is None:
+            if (rules := self._find_rules(one)) is None:
                 continue
             key = one.utterance_id, len(one.readings)  # a late answer of a model invalidates the cache
             seen = self._looked.get(key)
@@ -271,7 +276,7 @@ class UnknownWords:
         with Journal.inspect(self._state) as journal:
             return list(journal.readings.read_since(datetime.now(UTC) - _LATELY))[-_MOST_LOOKED_AT:]
 
-    def _rules(self, one: ReadBefore) -> Rules | None:
+    def _find_rules(self, one: ReadBefore) -> Rules | None:
         rules = self._rules_of(one.form)
         if rules is None or one.language is None:
             return rules

@@ -29,9 +29,7 @@ from edge.agent.dialogue_driver import DialogueDriver
 from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
 from edge.agent.events import DictationEvent
-from edge.agent.particulars import ParticularsOf, make_particulars
-from edge.agent.signed_inbox import load_operators, sign_on_words
-from edge.agent.site_catalogue import load_site_catalogue, override_files
+from edge.agent.site_publications import load_operators, load_site_catalogue, override_files, sign_on_words
 from edge.agent.typed_input import Readers, scanner_format
 from edge.agent.voice_output import VoiceOutput
 from edge.agent.workplaces import AtFirstUse, Unheard, Workplace, Workplaces
@@ -39,9 +37,9 @@ from edge.agree.decide import Rules
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.agree.policy import POLICIES
 from edge.config import Engine, ListeningMode, Mode, Settings
-from edge.deliver.device_events import entry_event
+from edge.deliver.device_events import ParticularsOf, entry_event, make_particulars
 from edge.hear.endpointing import Gate, WakePhrase
-from edge.hear.vad import make_speech_scorer
+from edge.hear.speech_detection import make_speech_scorer
 from edge.keep.journal_thread import JournalThread
 from edge.keep.readings import store_reply
 from edge.ports import Interpreter, Source
@@ -90,7 +88,7 @@ class Parts:
     def workplaces(self) -> Workplaces:
         """The workplaces of one agent: all that depends on form and language."""
         readers = Readers(
-            self.rules, self.interpreter, typed_language(self.settings), scanner_format(self.settings.scan)
+            self.rules, self.interpreter, _typed_language(self.settings), scanner_format(self.settings.scan)
         )
         return Workplaces(Workplace(Work(self.form.name), readers, self.panel), self.make, self.at_hand)
 
@@ -109,7 +107,7 @@ def assemble(settings: Settings, form: str | None = None, *, live: bool = False)
     agrees = converses(settings, live=live)
     names = sign_on_words(load_operators(settings)) if agrees else ()
     making = _Making(settings, catalogue, in_files, at_hand, clients, Past(), names, closing, converses=agrees)
-    made, name = making.parts(chosen.name)
+    made, name = making.make_parts(chosen.name)
     if settings.understand.engine == "auto" and name.startswith(Engine.POCKETSPHINX):
         logger.warning(
             "%s stands in: the weights of vosk's %s are not in %s. It hears less well; run `dockvoice models get %s`",
@@ -132,30 +130,30 @@ class _Making:
     closing: Form | None
     converses: bool = field(kw_only=True)
 
-    def parts(self, named: str) -> tuple[Parts, str]:
-        """The parts that begin with the form of this name, and the name of the device's own recogniser."""
+    def make_parts(self, named: str) -> tuple[Parts, str]:
+        """Make the parts that begin with the form of this name; also returns the recogniser's name."""
         chosen = next(form for form in self.at_hand if form.name == named)
-        reader = self.recogniser(chosen)
-        begun = self.workplace(chosen, None, reader)
+        reader = self.make_recogniser_for(chosen)
+        begun = self.make_workplace(chosen, None, reader)
 
         @cache
         def own(another: Form) -> Interpreter:
-            return reader if another is chosen else AtFirstUse(reader.name, partial(self.recogniser, another))
+            return reader if another is chosen else AtFirstUse(reader.name, partial(self.make_recogniser_for, another))
 
         def make(another: Form, language: str | None) -> Workplace:
-            return self.workplace(another, language, own(another))
+            return self.make_workplace(another, language, own(another))
 
         def renew(published: tuple[MasterData, ...]) -> Parts:
             files = Catalogue.load(self.settings.catalogue_directory)
             catalogue = override_files(files, published, self.in_files)
             with_words = with_catalogue_words(self.in_files, catalogue)
-            return replace(self, catalogue=catalogue, at_hand=with_words).parts(named)[0]
+            return replace(self, catalogue=catalogue, at_hand=with_words).make_parts(named)[0]
 
         of_start = (chosen, self.catalogue, begun.readers.interpreter, begun.panel)
         made = Parts(self.settings, *of_start, self.clients, self.past, self.at_hand, make, self.closing, renew)
         return made, reader.name
 
-    def recogniser(self, form: Form, language: Language | None = None) -> Interpreter:
+    def make_recogniser_for(self, form: Form, language: Language | None = None) -> Interpreter:
         """The device's own recogniser for a form, or one for another language with installed weights."""
         # `awaited` is called in the ear's thread, concurrently with the dialogue: its data is immutable and replaced
         # as a whole, and a stale answer affects only how long a pause lasts, no value.
@@ -171,42 +169,42 @@ class _Making:
             language=language,
         )
 
-    def ear(self, form: Form, language: Language, own: Interpreter) -> Interpreter:
-        """The recogniser for a language: `own`, one loaded at first use, or `Unheard` without installed weights."""
+    def select_recogniser(self, form: Form, language: Language, own: Interpreter) -> Interpreter:
+        """The recogniser for a language: `own`, another created at first use, or `Unheard` without weights."""
         if language is own_language(self.settings):
             return own
         weights = find_weights(self.settings, language)
         if weights is None:
             return Unheard(form)
-        return AtFirstUse(f"{Engine.VOSK}/{weights.name}", partial(self.recogniser, form, language))
+        return AtFirstUse(f"{Engine.VOSK}/{weights.name}", partial(self.make_recogniser_for, form, language))
 
-    def workplace(self, form: Form, language: str | None, own: Interpreter) -> Workplace:
-        """The workplace of a form in a language; None: the device's own. `own` is its recogniser for the form.
+    def make_workplace(self, form: Form, language: str | None, own: Interpreter) -> Workplace:
+        """Make the workplace of a form in a language; None: the device's own. `own` is its recogniser for the form.
 
         In a language without a recogniser, typed and scanned input works, and sound is reported as not heard.
         """
         usual = make_rules(self.settings, form, self.catalogue)
         demands = usual if language is None else replace(usual, language=language_named(language))
-        interpreter, panel = self._make_reader(form, language, own, demands)
-        besides = typed_language(self.settings) if language is None else None
+        interpreter, panel = self._make_interpreter_and_panel(form, language, own, demands)
+        besides = _typed_language(self.settings) if language is None else None
         recogniser = own if language is None or demands.language is own_language(self.settings) else None
         readers = Readers(demands, interpreter, besides, scanner_format(self.settings.scan), recogniser)
         return Workplace(Work(form.name, language), readers, panel)
 
-    def _make_reader(
+    def _make_interpreter_and_panel(
         self, form: Form, language: str | None, own: Interpreter, demands: Rules
     ) -> tuple[Interpreter, Panel | None]:
         understand = self.settings.understand
         is_own = language is None or demands.language is language_named(_spoken_language(self.settings))
         asked = () if is_own else _remote_interpreters_of(self.settings, demands.language.code)
         if understand.mode is Mode.ON_DEVICE or not (is_own or asked):
-            return self.ear(form, demands.language, own), None
+            return self.select_recogniser(form, demands.language, own), None
         from edge.understand.factory import Surroundings, make_panel  # noqa: PLC0415 - without models the start is faster
 
         if not is_own:
             seats = {"mode": Mode.CLOUD_FIRST, "first": asked[0], "fallback": asked[1:], "second": None}
             understand = understand.model_copy(update=seats)
-            own = self.ear(form, demands.language, own)
+            own = self.select_recogniser(form, demands.language, own)
         settings = self.settings.model_copy(update={"understand": understand})
         keep = partial(store_reply, settings.state)
         surroundings = Surroundings(settings, form, self.catalogue, self.clients, self.past, keep)
@@ -221,15 +219,15 @@ def _remote_interpreters_of(settings: Settings, language: str) -> tuple[str, ...
     return tuple(name for name, one in listed if one.client is not None and one.language.split("-")[0] == language)
 
 
-def languages_of(settings: Settings) -> tuple[str, ...]:
-    """The languages with remote interpreters, except the one that operators speak."""
+def list_remote_languages(settings: Settings) -> tuple[str, ...]:
+    """The languages with remote interpreters, except the one that operators speak; none on-device."""
     if settings.understand.mode is Mode.ON_DEVICE:
         return ()
     others = (one for one in LANGUAGES if one != language_named(_spoken_language(settings)).code)
     return tuple(one for one in others if _remote_interpreters_of(settings, one))
 
 
-def typed_language(settings: Settings) -> Language:
+def _typed_language(settings: Settings) -> Language:
     """The device's own language, which typed text may use besides the spoken one."""
     return language_named(settings.speak.language.value)
 
@@ -328,7 +326,9 @@ def make_dictation(
         executor=executor,
         heartbeat=heartbeat,
         gate=gate,
-        meant=None if gate is None else wake_filter(settings, lambda: conversing is not None and conversing.awaits),
+        meant=None
+        if gate is None
+        else make_wake_filter(settings, lambda: conversing is not None and conversing.awaits),
         speaking=(lambda: None) if conversing is None else conversing.heard_speaking,
     )
     return Dictation(
@@ -336,17 +336,17 @@ def make_dictation(
         works=works,
         executor=executor,
         operator=settings.operator,
-        render=make_renderer(parts, clock or Clock(), works),
+        render=make_entry_renderer(parts, clock or Clock(), works),
         tell=tell,
         converse=None if conversing is None else conversing.hear,
         expected=expected,
     )
 
 
-def make_renderer(
+def make_entry_renderer(
     parts: Parts, clock: Clock, works: Workplaces | None = None
 ) -> Callable[[Entry, Minted], dict[str, Any]]:
-    """The function that makes an entry's event, which says whether the wall clock is trusted.
+    """Return the function that makes an entry's event, which says whether the wall clock is trusted.
 
     `works` are the agent's workplaces, whose catalogue may change; None: it never changes.
     """
@@ -357,20 +357,20 @@ def make_renderer(
     def beside(form: str, catalogue: Catalogue) -> ParticularsOf:
         return make_particulars(settings, known[form], catalogue) if form in known else lambda _: Particulars()
 
-    def render(entry: Entry, minted: Minted) -> dict[str, Any]:
+    def render_entry(entry: Entry, minted: Minted) -> dict[str, Any]:
         believed = clock.believed()
         named = {"site": settings.site, "device": settings.device}
         catalogue = parts.catalogue if works is None else works.present.rules.catalogue
         beyond = beside(entry.form, catalogue)(entry)
         return entry_event(entry, minted, **named, clock_believed=believed, particulars=beyond)
 
-    return render
+    return render_entry
 
 
-def wake_filter(
+def make_wake_filter(
     settings: Settings, awaits: Callable[[], bool] = lambda: False
 ) -> Callable[[Segment], Segment | None] | None:
-    """The filter that removes the wake phrase and drops utterances without it; None where none is configured.
+    """Return the filter that cuts the wake phrase off and drops utterances without it; None where none is set.
 
     While an answer is awaited (`awaits`), all utterances pass. Raises Misconfigured where vosk is not installed, or
     does not know the phrase's words.
@@ -403,7 +403,7 @@ async def run_panels(
     workplaces, whose panels all run.
     """
     alone = () if parts.panel is None else (parts.panel,)
-    panels = alone if works is None else tuple(works.panels(languages_of(parts.settings)))
+    panels = alone if works is None else tuple(works.panels(list_remote_languages(parts.settings)))
     try:
         async with AsyncExitStack() as at_work:
             for panel in panels:

@@ -12,16 +12,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.events import CLOCK
 from dockvoice_protocol.forms.model import Form, FormField
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
-from edge.agent.particulars import ParticularsOf
 from edge.agent.typed_input import typed_utterance
 from edge.agree.decide import Rules, decide
-from edge.deliver.device_events import entry_event, withheld_event
+from edge.deliver.device_events import ParticularsOf, entry_event, withheld_event
 from edge.keep.codec import parse_reading
 from edge.keep.evidence import another_id
 from edge.keep.journal import Journal
@@ -29,7 +28,7 @@ from edge.keep.outbox import HELD, OutboxState
 from edge.keep.queries import UtteranceHistory
 from edge.records import Closing, Draft, Entry, Minted, OutboxRow, Outcome, Particulars, Utterance, Verdict
 
-REENTERED, DISCARDED = "entered again", "discarded"
+_REENTERED, DISCARDED = "entered again", "discarded"
 """Reasons in the tombstone of an event that a person's decision withholds."""
 
 REVIEWED = "review"  # Prefix of the interpreter's name in a person's reading; the model's name may follow.
@@ -95,7 +94,7 @@ def accept(
     first = journal.queries.reading(found.utterance_id)
     later = [parse_reading(dict(answer.reading)) for answer in found.answers if answer.reading is not None]
     _refuse_correction(which, later[-1] if later else first)
-    reading = _person_reading(found, given, first, later)
+    reading = _make_person_reading(found, given, first, later)
     verdict = _decide_acceptance(which, reading, rules)
     for one in _list_same_entries(journal, found, verdict.fields, rules.form, since):
         logger.warning(
@@ -132,13 +131,15 @@ def _enter_again(
     *,
     anyway: bool,
 ) -> OutboxRow:
-    """Enter a held entry again under a new number. Idempotent after a crash."""
-    act, replaces = _find_target(origin, which, found, is_here=origin is journal)
+    """Commit a held entry again under a new number, and end the old one. Idempotent after a crash."""
+    act, replaces = _find_act_and_target(origin, which, found, is_here=origin is journal)
     is_there = journal.queries.kept(another_id(found.utterance_id, str(found.event_id))) is not None
     if not (anyway or is_there or act is Act.CANCEL):
-        _refuse_double_entry(journal, which, found, rules.form, 0 if origin is not journal else found.sequence or 0)
+        _refuse_entry_recorded_after(
+            journal, which, found, rules.form, 0 if origin is not journal else found.sequence or 0
+        )
     first = origin.queries.reading(found.utterance_id)
-    reading = _person_reading(found, given, first, ())
+    reading = _make_person_reading(found, given, first, ())
     verdict = Verdict(Outcome.ACCEPT, (), {}) if act is Act.CANCEL else _decide_acceptance(which, reading, rules)
     said = _copy_utterance(origin, found)
     recording = journal.store_copy(said)
@@ -163,21 +164,21 @@ def _enter_again(
 
     def note(owed: OutboxRow) -> None:
         origin.review.store_reentry(
-            found, owed.event_id, person.who, person.reason, partial(withheld_event, reason=REENTERED)
+            found, owed.event_id, person.who, person.reason, partial(withheld_event, reason=_REENTERED)
         )
 
     row = journal.reenter(said, recording, entry, verdict, render, note if origin is journal else lambda _: None)
     if found.review is not None:
         origin.review.discard(
-            which, person.who, f"{REENTERED} as {row.event_id}", partial(withheld_event, reason=REENTERED)
+            which, person.who, f"{_REENTERED} as {row.event_id}", partial(withheld_event, reason=_REENTERED)
         )
     elif origin is not journal:
-        origin.review.end(found, row.event_id, person.who, person.reason, partial(withheld_event, reason=REENTERED))
+        origin.review.end(found, row.event_id, person.who, person.reason, partial(withheld_event, reason=_REENTERED))
     return row
 
 
 def _copy_utterance(origin: Journal, found: UtteranceHistory) -> Utterance:
-    """The utterance under a new id; typed, with the entry's values, where its recording was removed."""
+    """The utterance under a new id; where its recording was removed, a typed one with the entry's values."""
     if found.audio_removed_at is None:
         return origin.copy_utterance(found)
     told = ", ".join(f"{name} {value}" for name, value in found.fields.items())
@@ -185,14 +186,16 @@ def _copy_utterance(origin: Journal, found: UtteranceHistory) -> Utterance:
     return replace(typed, utterance_id=another_id(found.utterance_id, str(found.event_id)))
 
 
-def _find_target(origin: Journal, which: str, found: UtteranceHistory, *, is_here: bool) -> tuple[Act, str | None]:
-    """The entry's act, and the event that it replaces, following discarded and re-entered events."""
+def _find_act_and_target(
+    origin: Journal, which: str, found: UtteranceHistory, *, is_here: bool
+) -> tuple[Act, str | None]:
+    """The act of a re-entered entry, and the current event that it replaces. Raises UnreadableInput."""
     if found.act is None or found.replaces is None:
         return Act.RECORD, None
-    replaces, moved = _find_current_event(origin, which, found.replaces)
+    replaces, is_reentered = _find_current_event(origin, which, found.replaces)
     if replaces is None and found.act is Act.CANCEL:
         raise UnreadableInput(f"{which}: the inventory has nothing of what it cancels; `dockvoice queue discard` it")
-    if replaces is not None and not moved and not is_here:
+    if replaces is not None and not is_reentered and not is_here:
         raise UnreadableInput(
             f"{which}: changes an entry that the inventory has under the former name; put that right in the inventory, "
             "then `dockvoice queue discard` this"
@@ -200,19 +203,26 @@ def _find_target(origin: Journal, which: str, found: UtteranceHistory, *, is_her
     return (Act.RECORD, None) if replaces is None else (found.act, replaces)
 
 
-def _find_current_event(origin: Journal, which: str, replaces: str) -> tuple[str | None, bool]:
-    """The event now in the place of `replaces`, or None; and whether it was entered again."""
+class _CurrentEvent(NamedTuple):
+    """The event now in the place of another; `event_id` is None where there is none."""
+
+    event_id: str | None
+    is_reentered: bool
+
+
+def _find_current_event(origin: Journal, which: str, replaces: str) -> _CurrentEvent:
+    """The event now in the place of `replaces`. Raises UnreadableInput where that is held."""
     named: str | None = replaces
     while named is not None:
         target = origin.queries.history(named)
         if target.state in HELD:
             raise UnreadableInput(f"{which}: changes entry {target.sequence}, which waits too; decide about that first")
         if target.state is not OutboxState.DISCARDED:
-            return named, False
+            return _CurrentEvent(named, is_reentered=False)
         if target.reentered is not None:
-            return target.reentered, True
+            return _CurrentEvent(target.reentered, is_reentered=True)
         named = target.replaces  # discarded, so its own target is still current
-    return None, False
+    return _CurrentEvent(None, is_reentered=False)
 
 
 def refuse_double_entry(journal: Journal, which: str, form: Form) -> None:
@@ -220,10 +230,11 @@ def refuse_double_entry(journal: Journal, which: str, form: Form) -> None:
     found = journal.queries.history(which)
     if found.review is None and found.state is not OutboxState.DEAD:
         return
-    _refuse_double_entry(journal, which, found, form, found.sequence or 0)
+    _refuse_entry_recorded_after(journal, which, found, form, found.sequence or 0)
 
 
-def _refuse_double_entry(journal: Journal, which: str, found: UtteranceHistory, form: Form, after: int) -> None:
+def _refuse_entry_recorded_after(journal: Journal, which: str, found: UtteranceHistory, form: Form, after: int) -> None:
+    """Raise UnreadableInput where an equal entry has a number above `after`."""
     same = _list_same_entries(journal, found, found.fields, form, datetime.fromisoformat(found.heard_at))
     if again := [number for number in same if number > after]:
         raise UnreadableInput(
@@ -302,7 +313,7 @@ def _refuse_correction(which: str, latest: Reading | None) -> None:
         )
 
 
-def _person_reading(
+def _make_person_reading(
     found: UtteranceHistory, given: Mapping[str, FieldValue], first: Reading | None, later: Sequence[Reading]
 ) -> Reading:
     """The person's reading: named after the latest interpreter, with all earlier readings as `opinions`."""

@@ -33,13 +33,12 @@ from dockvoice_protocol.records import Act
 from dockvoice_protocol.signed import DeclinedPosting, ReviewDecision
 from edge.agent.clock import Clock
 from edge.agent.dialogue_driver import DialogueDriver
-from edge.agent.particulars import make_particulars
 from edge.agent.parts import load_named_form, make_rules
 from edge.agent.review import DISCARDED, REVIEWED, DeviceIdentity, Person, accept, parse_assignments
-from edge.agent.site_catalogue import load_site_catalogue
+from edge.agent.site_publications import load_site_catalogue
 from edge.agree.dialogue.interface import OfficeDecided, OfficeDecision
 from edge.config import Settings
-from edge.deliver.device_events import withheld_event
+from edge.deliver.device_events import make_particulars, withheld_event
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.outbox import HELD
@@ -82,7 +81,7 @@ class Done:
 
 
 def carry_out(journal: Journal, settings: Settings, asked: Resolution, *, origin: Journal | None = None) -> Done:
-    """Carry out a decision. Raises as `review.accept` and `Review.discard` do: nothing was changed.
+    """Accept or discard an utterance or entry. Raises as `review.accept` and `Review.discard`: nothing was changed.
 
     `origin` is the journal where it is under review, if not this one.
     """
@@ -114,8 +113,8 @@ def carry_out(journal: Journal, settings: Settings, asked: Resolution, *, origin
     return Done(OfficeDecided(found.utterance_id, fate, fields, entry, held, found.form), row)
 
 
-def with_pending_notice(journal: Journal, work: Callable[[Journal], Done]) -> Done:
-    """Do `work` and mark its decision as to be announced, in one transaction."""
+def do_and_mark_unannounced(journal: Journal, work: Callable[[Journal], Done]) -> Done:
+    """Do `work` and mark its decision as not announced yet, in one transaction."""
     with journal.orders.transaction():
         done = work(journal)
         journal.review.mark_unannounced(done.told.utterance_id, done.told.journal_code)
@@ -129,7 +128,7 @@ class Late(UnreadableInput):
 DECLINED = "declined"  # The journal's name for it, among the persons' decisions.
 
 
-def _store_declined(journal: Journal, word: DeclinedPosting) -> Done:
+def _store_declined_posting(journal: Journal, word: DeclinedPosting) -> Done:
     """Store that another system declined an entry, which stays. Raises UnreadableInput; Late where it was replaced."""
     found = journal.queries.entry(word.entry)
     if found is None or found.act is Act.CANCEL:
@@ -148,8 +147,8 @@ def carry_out_signed(journal: Journal, settings: Settings, order: ReviewDecision
     Raises Late where it is not.
     """
     if isinstance(order, DeclinedPosting):
-        return _store_declined(journal, order)
-    if (done := _result_after_crash(journal, order)) is not None:
+        return _store_declined_posting(journal, order)
+    if (done := _complete_after_crash(journal, order)) is not None:
         return done
     if journal.review_log.open_event(order.utterance_id) != order.review:
         raise Late(f"{order.utterance_id}: was decided before, or has changed since; nothing is done")
@@ -181,7 +180,7 @@ class Decisions:
 
     async def decide(self, asked: Resolution) -> str:
         """Carry out a decision from the command line; the message for its user."""
-        done = await self._carry_out(partial(carry_out, settings=self._settings, asked=asked))
+        done = await self._carry_out_and_announce(partial(carry_out, settings=self._settings, asked=asked))
         return f"{done}, sent by the agent that runs" if done.row is not None else str(done)
 
     async def decide_signed(self, order: ReviewDecision | DeclinedPosting, signature: str) -> Done:
@@ -191,11 +190,11 @@ class Decisions:
             with journal.orders.carried_out(signature):
                 return carry_out_signed(journal, self._settings, order)
 
-        return await self._carry_out(work)
+        return await self._carry_out_and_announce(work)
 
-    async def _carry_out(self, work: Callable[[Journal], Done]) -> Done:
+    async def _carry_out_and_announce(self, work: Callable[[Journal], Done]) -> Done:
         talking = self._talking
-        owing = partial(with_pending_notice, work=work)
+        owing = partial(do_and_mark_unannounced, work=work)
         done = await (self._executor(work) if talking is None else talking.between_steps(owing, lambda done: done.told))
         if done.row is not None:
             self._written()
@@ -204,7 +203,7 @@ class Decisions:
         return done
 
 
-def _result_after_crash(journal: Journal, order: ReviewDecision) -> Done | None:
+def _complete_after_crash(journal: Journal, order: ReviewDecision) -> Done | None:
     """The result of a decision whose entry was logged before a crash, and restored at the start; else None.
 
     The log lacks the person and the reason, so they are stored now. The reading's name, REVIEWED, identifies a review.
@@ -264,11 +263,11 @@ async def _run_signed_decision(
 # The socket of the agent that has the journal locked.
 
 
-async def serve(directory: Path, decide: Callable[[Resolution], Awaitable[str]]) -> None:
+async def serve_decision_socket(directory: Path, decide: Callable[[Resolution], Awaitable[str]]) -> None:
     """Serve decisions on the socket until cancelled. Where the disk allows no sockets, log a warning and return."""
     with _bound_socket_path(directory) as path:
         try:
-            server = await asyncio.start_unix_server(partial(_handle_connection, decide), path)
+            server = await asyncio.start_unix_server(partial(_answer_request, decide), path)
         except OSError as fault:
             why = describe_os_error(fault)
             logger.warning("%s: takes no decisions while the agent runs (%s)", directory / SOCKET, why)
@@ -277,7 +276,7 @@ async def serve(directory: Path, decide: Callable[[Resolution], Awaitable[str]])
             await server.serve_forever()
 
 
-async def _handle_connection(
+async def _answer_request(
     decide: Callable[[Resolution], Awaitable[str]], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
     try:
@@ -295,11 +294,11 @@ async def _handle_connection(
         writer.close()
 
 
-FAULTS = {fault.__name__: fault for fault in (UnreadableInput, Misconfigured, StorageFailed, Unfinished)}
-"""Errors in an agent's answer, by name, as `ask_agent` raises them."""
+_FAULTS = {fault.__name__: fault for fault in (UnreadableInput, Misconfigured, StorageFailed, Unfinished)}
+"""Errors in an agent's answer, by name, as `send_to_agent` raises them."""
 
 
-def ask_agent(directory: Path, asked: Resolution, running: AlreadyRunning) -> str:
+def send_to_agent(directory: Path, asked: Resolution, running: AlreadyRunning) -> str:
     """Send a decision to the running agent, which has the journal locked; returns its message.
 
     Raises the agent's error, `running` where it serves no decisions, Unfinished where no answer comes in time.
@@ -323,7 +322,7 @@ def ask_agent(directory: Path, asked: Resolution, running: AlreadyRunning) -> st
         )
     answer = json.loads(line)
     if "fault" in answer:
-        raise FAULTS.get(answer["fault"], DockvoiceError)(answer["told"])
+        raise _FAULTS.get(answer["fault"], DockvoiceError)(answer["told"])
     return str(answer["done"])
 
 

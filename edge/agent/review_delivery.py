@@ -36,12 +36,12 @@ _WINDOW = 16  # Limit of unconfirmed events.
 logger = logging.getLogger(__name__)
 
 
-def make_renderer(
+def make_review_renderer(
     rules_of: Callable[[str], Rules | None], site: str, device: str
 ) -> Callable[[ReviewChange, Minted], dict[str, Any]]:
-    """The function that makes a change's event; it includes the doubts by the form's rules, if the form is loaded."""
+    """Return the function that makes a review change's event, with the form's doubts where it is loaded."""
 
-    def render(change: ReviewChange, minted: Minted) -> dict[str, Any]:
+    def render_change(change: ReviewChange, minted: Minted) -> dict[str, Any]:
         reading, rules = change.reading, rules_of(change.form)
         doubts = (
             ()
@@ -50,7 +50,7 @@ def make_renderer(
         )
         return review_event(change, minted, doubts, site=site, device=device)
 
-    return render
+    return render_change
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class ReviewDelivery:
         """Mark an event as confirmed by the inventory."""
         self._confirmed.add(event_id)
 
-    def acknowledged(self, event_id: str, reason_code: int) -> None:
+    def handle_puback(self, event_id: str, reason_code: int) -> None:
         """Apply the broker's PUBACK, which confirms the event where the inventory sends no receipts."""
         if reason_code >= FAILURE and not self._refused:
             self._refused = True
@@ -109,13 +109,13 @@ class ReviewDelivery:
         self._outbox.mark_unsent(event_id, now)
 
     async def poll(self, now: float, *, connected: bool) -> _Looked | None:
-        """Store confirmations and new changes; the events to publish now. None within LOOK_S and on a full disk."""
+        """Store confirmations and new changes; return what to publish. None within LOOK_S and on a full disk."""
         if now < self._next:
             return None
         self._next = now + LOOK_S
         confirmed, begins = frozenset(self._confirmed), self._begins and connected
 
-        def work(journal: Journal) -> tuple[int, list[OutboxRow], dict[str, int]]:
+        def settle_and_load(journal: Journal) -> tuple[int, list[OutboxRow], dict[str, int]]:
             if confirmed:
                 journal.review_log.settle(confirmed)
             if begins:
@@ -124,7 +124,7 @@ class ReviewDelivery:
             return journal.review.count_under_review(), journal.review_log.due(_WINDOW), journal.orders.not_done()
 
         try:
-            waiting, due, not_done = await self._desk(work)
+            waiting, due, not_done = await self._desk(settle_and_load)
         except DiskFull as fault:
             logger.warning("what waits for a person cannot be told, and is as soon as there is room: %s", fault)
             return None
@@ -134,7 +134,7 @@ class ReviewDelivery:
         return _Looked(waiting, tuple(going), not_done)
 
     def _take_due_rows(self, owed: Iterable[OutboxRow], now: float) -> Iterator[OutboxRow]:
-        """The pending rows to publish now; rows that are not pending any more leave the outbox."""
+        """Replace the outbox's rows by the journal's `owed` ones; return those to publish now."""
         rows = {row.event_id: row for row in owed}
         for one in self._outbox.pending:
             if one.key not in rows:
@@ -177,8 +177,8 @@ class DecisionInbox:
         read = read_declined if "declined" in parse_object(payload) else read_decision
         return read(payload, self._source, self._key)
 
-    async def receive(self, message: Delivered) -> None:
-        """Store a decision, or count its refusal. The caller acknowledges it afterwards: a crash before repeats it."""
+    async def verify_and_store(self, message: Delivered) -> None:
+        """Verify and store a decision, or count its refusal. The caller acknowledges it afterwards."""
         if (why := self._find_objection(message)) is not None:
             with suppress(DiskFull):  # the log has it
                 await self._desk(lambda journal: journal.orders.count(why))

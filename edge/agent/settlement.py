@@ -55,33 +55,33 @@ class Settlement:
         self.superseded: Misconfigured | None = None
         """The error for a journal that is an older copy, or used beside a copy: it must use no more numbers."""
 
-    async def refresh(self) -> None:
-        """Set `nothing_owed` if no event is pending."""
+    async def detect_nothing_owed(self) -> None:
+        """Set `nothing_owed` if no event is pending in the journal."""
         if await self._executor(lambda journal: journal.outbox.count_unsettled()) == 0:
             self.nothing_owed.set()
 
-    async def note(self, outcome: Outcome) -> None:
+    async def store_outcome(self, outcome: Outcome) -> None:
         """Store an outcome; on a full disk retry until there is space.
 
         The event stays pending and delivery is blocked meanwhile.
         """
         waits = "what became of an event cannot be noted, and is tried again"
-        await self._executor.when_there_is_room(lambda: self._note(outcome), waits, lambda _: self._heartbeat())
+        await self._executor.when_there_is_room(lambda: self._store(outcome), waits, lambda _: self._heartbeat())
 
-    async def _note(self, outcome: Outcome) -> None:
+    async def _store(self, outcome: Outcome) -> None:
         match outcome:
             case Sent(event_id):
                 if not await self._executor(lambda journal: journal.outbox.mark_sent(event_id)):
                     logger.info("the broker took %s, %s", event_id, _UNKNOWN)
             case Settle(event_id, receipt):
-                await self._settle(event_id, receipt)
+                await self._settle_and_report(event_id, receipt)
             case Reopen(sequence):
-                await self._reopen(sequence)
+                await self._reopen_from(sequence)
             case DeadLetter(event_id, reason):
-                await self._withhold(event_id, reason)
+                await self._set_aside_dead_letter(event_id, reason)
 
-    async def _settle(self, event_id: str, receipt: Receipt | None) -> None:
-        struck = await self._executor(lambda journal: _settle(journal, event_id, receipt))
+    async def _settle_and_report(self, event_id: str, receipt: Receipt | None) -> None:
+        struck = await self._executor(lambda journal: _settle_event(journal, event_id, receipt))
         if not struck.is_ours:
             logger.warning("a receipt came for %s, %s", event_id, _UNKNOWN)
         elif receipt is not None and receipt.turned_down:
@@ -92,9 +92,10 @@ class Settlement:
         if struck.unsettled == 0:
             self.nothing_owed.set()
         if struck.is_ours and receipt is not None and self.superseded is None:
-            await self._check_superseded(receipt, struck.newest)
+            await self._note_if_superseded(receipt, struck.newest)
 
-    async def _check_superseded(self, receipt: Receipt, newest: int) -> None:
+    async def _note_if_superseded(self, receipt: Receipt, newest: int) -> None:
+        """Set `superseded` where the receipt proves that another copy of the journal has gone on; else log it."""
         why = next((_OVERTAKEN[reason] for reason in receipt.reasons if reason in _OVERTAKEN), None)
         if receipt.handled > newest:
             why = f"the inventory has handled number {receipt.handled} of this device, and it ends at {newest}"
@@ -113,7 +114,8 @@ class Settlement:
                 why,
             )
 
-    async def _reopen(self, first: int) -> None:
+    async def _reopen_from(self, first: int) -> None:
+        """Make all events from the number `first` on pending again, and log how many."""
         self.nothing_owed.clear()
         forgotten = await self._executor(lambda journal: journal.trail.forgotten)
         if first <= forgotten:
@@ -135,7 +137,7 @@ class Settlement:
             *(first, reopened),
         )
 
-    async def _withhold(self, event_id: str, reason: str) -> None:
+    async def _set_aside_dead_letter(self, event_id: str, reason: str) -> None:
         def withhold(journal: Journal) -> bool:
             return journal.outbox.dead_letter(event_id, reason, partial(withheld_event, reason=reason))
 
@@ -161,7 +163,7 @@ class _Settled:
     newest: int  # The last number of the journal.
 
 
-def _settle(journal: Journal, event_id: str, receipt: Receipt | None) -> _Settled:
+def _settle_event(journal: Journal, event_id: str, receipt: Receipt | None) -> _Settled:
     was_owed = journal.outbox.is_event_pending(event_id)
     is_ours, newest = journal.outbox.settle(event_id, receipt), journal.outbox.last()
     return _Settled(was_owed, is_ours, journal.outbox.count_unsettled(), 0 if newest is None else newest.sequence)

@@ -31,7 +31,7 @@ KEYBOARD = "keyboard"  # The source of typed utterances in the journal.
 
 UNSPOKEN = frozenset({KEYBOARD, SCANNER})  # Sources without speech: their sound has no meaning.
 
-SILENCE = bytes(SAMPLE_RATE // 10 * SAMPLE_BYTES)
+_SILENCE = bytes(SAMPLE_RATE // 10 * SAMPLE_BYTES)
 
 LONGEST_LINE_BYTES = 64 * 1024
 """Limit of a typed line: far beyond any entry, and below 16 MiB, the limit of a FLAC metadata block."""
@@ -118,13 +118,13 @@ def words_for_key(asked: Act | Command, language: Language) -> str:
 def typed_utterance(
     form: str, text: str | None = None, closing: Closing = Closing.PAUSE, language: str | None = None
 ) -> Utterance:
-    """Make the utterance for typed text, which becomes its `typed`; None where its reading comes from elsewhere.
+    """Make the utterance for typed text, with silence as sound; None where its reading comes from elsewhere.
 
     Raises UnreadableInput for a line that is too long.
     """
-    samples = len(SILENCE) // SAMPLE_BYTES
-    segment = Segment(0, 0, samples, samples, closing, SILENCE)
-    kept = None if text is None else _to_valid_line(text)
+    samples = len(_SILENCE) // SAMPLE_BYTES
+    segment = Segment(0, 0, samples, samples, closing, _SILENCE)
+    kept = None if text is None else _to_valid_utf8(text)
     return Utterance(str(uuid_utils.uuid7()), form, KEYBOARD, datetime.now(UTC), segment, kept, language=language)
 
 
@@ -133,8 +133,8 @@ def scanned_utterance(form: str, scan: str, device: str, language: str | None = 
     return replace(typed_utterance(form, scan, language=language), source=SCANNER, device=device)
 
 
-def _to_valid_line(text: str) -> str:
-    """The line as valid UTF-8: lone surrogates and invalid bytes become U+FFFD. Raises UnreadableInput if too long."""
+def _to_valid_utf8(text: str) -> str:
+    """The line as valid UTF-8: lone surrogates become U+FFFD. Raises UnreadableInput if it is too long."""
     line = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if (found := len(line.encode())) > LONGEST_LINE_BYTES:
         raise UnreadableInput(

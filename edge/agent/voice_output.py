@@ -25,7 +25,7 @@ from edge.agree.dialogue.receipts import render_refusal
 from edge.agree.dialogue.review import render_declined
 from edge.audio.sound_server import playback_devices
 from edge.config import ReadBack, Speak, VoiceKind
-from edge.hear.echo import EchoDetector, EchoSuppressed
+from edge.hear.speech_detection import EchoDetector, EchoSuppressed
 from edge.ports import SpeechScorer
 from edge.records import Confirmation, Outcome, Verdict
 from edge.records.speech import Adjust, Earcon, Hush, Prompt, Say, Sound
@@ -143,14 +143,15 @@ class VoiceOutput:
         while not self._loudspeaker.is_open:
             await asyncio.sleep(LOOK_EVERY_S)
             if lookout.note_outputs_and_check_due(await asyncio.to_thread(playback_devices), time.monotonic()):
-                await self._try_to_open(lookout)
+                await self._open_or_rescan(lookout)
 
-    async def _try_to_open(self, lookout: ReopenSchedule) -> None:
-        if not await self._opens() and lookout.is_rescan_due(time.monotonic()) and await self._blink():
+    async def _open_or_rescan(self, lookout: ReopenSchedule) -> None:
+        """Try to open a speaker; where that fails and is due, rescan the sound cards and try again."""
+        if not await self._try_to_open() and lookout.is_rescan_due(time.monotonic()) and await self._blink():
             lookout.note_rescan(time.monotonic())
-            await self._opens()
+            await self._try_to_open()
 
-    async def _opens(self) -> bool:
+    async def _try_to_open(self) -> bool:
         try:
             await self._loudspeaker.open()
         except Unavailable as fault:
@@ -211,7 +212,7 @@ class VoiceOutput:
         self._told[told] = now
         return False
 
-    def take_up(self, form: Form, language: str | None) -> None:
+    def set_form_and_language(self, form: Form, language: str | None) -> None:
         """Switch prompts to this form and language; None: the language of the settings."""
         spoken = language or self._settings.language.value
         self._phrasing = Phrasing(form, spoken, self._forms)
@@ -289,7 +290,7 @@ _LOST = "speaker: there is none any more; what is asked is not heard, and goes t
 
 
 class AudibilityMonitor:
-    """Tracks whether the operator can hear the device, and begins the dialogue once he can. In the event loop only."""
+    """Tracks whether the operator can hear the device, and then begins the dialogue. Use it in the event loop only."""
 
     def __init__(
         self,
@@ -309,7 +310,7 @@ class AudibilityMonitor:
         self._heard = False
         self._since = 0.0
 
-    async def determine_at_start(self) -> None:
+    async def determine_audibility_at_start(self) -> None:
         """Determine audibility at the start; without it, suspend a dialogue that depends on it.
 
         The dialogue stays where the settings require a speaker and there is a voice.
@@ -324,7 +325,7 @@ class AudibilityMonitor:
         logger.warning(_UNHEARD, self._speaking.lack or _LACK, "" if self._dictation.converses else _ALONE)
 
     async def run(self) -> None:
-        """Publish changes and begin the dialogue once the device is audible, until cancelled."""
+        """Poll audibility, publish its changes, and begin the dialogue once audible, until cancelled."""
         seen, begun = self._heard, self._dictation.converses
         while True:
             await asyncio.sleep(LISTEN_FOR_SPEAKER_EVERY_S)
@@ -349,7 +350,7 @@ class AudibilityMonitor:
         return not self._dictation.attentive or time.monotonic() - self._since > _LONGEST_S
 
     async def _resume_dialogue(self) -> None:
-        """Resume the dialogue from the journal's current state, not the one at the agent's start."""
+        """Resume the dialogue from the journal's current state, and announce that the device listens."""
         if self._conversing is not None:
             await self._conversing.start()
         self._speaking.order(Sound(Earcon.HEARD))

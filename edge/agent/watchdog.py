@@ -71,8 +71,8 @@ class DiskWatch:
         self._thresholds = {DiskLevel.OUT: stop_free, DiskLevel.LOW: alarm_free}
         self.level = DiskLevel.AMPLE
 
-    def update(self, free: int) -> bool:
-        """Set the level from the free bytes, with hysteresis; return whether it changed."""
+    def update_level(self, free: int) -> bool:
+        """Set the level from the free bytes, with hysteresis; return whether the level changed."""
         before = self.level
         worse, better = self._level(free, 1), self._level(free, _RETURN)
         self.level = max(worse, min(before, better))
@@ -126,7 +126,7 @@ class Supervisor:
         keep = settings.keep
         self._disk = DiskWatch(alarm_free=keep.alarm_free_mb * MB, stop_free=keep.stop_free_mb * MB)
 
-    async def watch(self, is_deaf_rightly: Callable[[], bool], tell_locked: Callable[[bool], None]) -> None:
+    async def run_watchdog(self, is_deaf_rightly: Callable[[], bool], tell_locked: Callable[[bool], None]) -> None:
         """Ping systemd's watchdog only while every part beats, so that a deaf service is restarted.
 
         `is_deaf_rightly`: whether frames are not expected (before the first the microphone itself watches, after the
@@ -175,19 +175,19 @@ class Supervisor:
             await asyncio.sleep(_IN_PLACE_EVERY_S)
 
     async def manage_disk_space(self) -> None:
-        """Delete old data in time, stop recording before the disk is full, resume it once there is space."""
+        """Delete old data, stop recording before the disk is full, resume it once there is space; until cancelled."""
         while True:
             believed = self._clock.believed()
-            self._log_clock(believed=believed)
+            self._warn_if_long_doubted(believed=believed)
             free = await self._executor.tidy(believed=believed)
             self._has_free(free)
-            if self._disk.update(free):
-                self._log_disk_level(free)
+            if self._disk.update_level(free):
+                self._report_level_and_stop_if_full(free)
             if self._disk.level is not DiskLevel.OUT:
                 self._dictation.resume_capture()
             await asyncio.sleep(DISK_EVERY_S)
 
-    def _log_clock(self, *, believed: bool) -> None:
+    def _warn_if_long_doubted(self, *, believed: bool) -> None:
         if believed:
             self._doubted_since, self._age_waits = None, False
             return
@@ -197,7 +197,8 @@ class Supervisor:
             logger.warning("no recording is removed for its age while nobody vouches for the clock of this device")
             self._age_waits = True
 
-    def _log_disk_level(self, free: int) -> None:
+    def _report_level_and_stop_if_full(self, free: int) -> None:
+        """Log a new level of free space; at level OUT, stop recording."""
         keep = self._settings.keep
         left = f"{self._settings.state}: {free / MB:,.1f} MB left"
         match self._disk.level:
@@ -213,7 +214,7 @@ class Supervisor:
             case DiskLevel.AMPLE:
                 logger.warning("%s: enough again", left)
 
-    async def check(self) -> None:
+    async def check_journal(self) -> None:
         """Check the journal's integrity, if it was too large to be checked at the start."""
         if not await self._executor(lambda journal: journal.is_checked):
             await asyncio.to_thread(Journal.check, self._settings.state)

@@ -44,8 +44,8 @@ class AtFirstUse(Interpreter):
         self._making = Lock()
         self._made: Interpreter | None = None
 
-    def prepare(self) -> Interpreter:
-        """Create it, unless it exists. Raises Misconfigured where a word of the form is not in its vocabulary."""
+    def get_or_create(self) -> Interpreter:
+        """The recogniser, created at the first call. Raises Misconfigured where a word of the form is unknown to it."""
         with self._making:
             if self._made is None:
                 self._made = self._make()
@@ -53,7 +53,7 @@ class AtFirstUse(Interpreter):
 
     def attend(self) -> Attention:
         """Create it if necessary, and begin to listen."""
-        return self.prepare().attend()
+        return self.get_or_create().attend()
 
 
 class Unheard(Interpreter):
@@ -122,7 +122,7 @@ class Workplaces:
         """The rules of a loaded form; None for another."""
         return self.at(form).rules if form in self.forms else None
 
-    def take_up(self, work: Work) -> Workplace:
+    def make_current(self, work: Work) -> Workplace:
         """Make this the current workplace; without a form in `work`, the current form stays."""
         self._present = self.at(work.form or self._present.rules.form.name, work.language)
         return self._present
@@ -136,7 +136,7 @@ class Workplaces:
             if work.form is not None and isinstance(
                 reader := other.at(work.form, work.language).readers.recogniser, AtFirstUse
             ):
-                reader.prepare()
+                reader.get_or_create()
         return other
 
     def replace_with(self, other: Workplaces) -> None:
@@ -154,7 +154,7 @@ class Workplaces:
         """
         for form in self.forms:
             if isinstance(reader := self.at(form).readers.recogniser, AtFirstUse):
-                await asyncio.to_thread(reader.prepare)
+                await asyncio.to_thread(reader.get_or_create)
 
     def panels(self, languages: Iterable[str] = ()) -> Iterator[Panel]:
         """The panels of all loaded forms, in the device's own language and these further ones."""

@@ -46,19 +46,19 @@ class Framing:
         return self._convert(block.mean(axis=1, dtype=np.float32), last=False)
 
     def end(self) -> Iterator[Frame]:
-        """The remaining frame at the source's end, padded with silence."""
+        """Yield the remaining frames at the source's end, the last one padded with silence."""
         yield from self._convert(np.zeros(0, np.float32), last=True)
         if self._uncut:
             self._uncut.extend(bytes(FRAME_BYTES - len(self._uncut)))
-            yield from self._cut()
+            yield from self._cut_frames()
 
     def _convert(self, mono: npt.NDArray[np.float32], *, last: bool) -> Iterator[Frame]:
         sound = mono if self._resampler is None else self._resampler.resample_chunk(mono, last=last)
         scaled = np.clip(np.rint(sound * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1)
         self._uncut.extend(scaled.astype("<i2").tobytes())
-        return self._cut()
+        return self._cut_frames()
 
-    def _cut(self) -> Iterator[Frame]:
+    def _cut_frames(self) -> Iterator[Frame]:
         while len(self._uncut) >= FRAME_BYTES:
             yield Frame(self.position, bytes(self._uncut[:FRAME_BYTES]))
             del self._uncut[:FRAME_BYTES]
@@ -133,7 +133,7 @@ class NoiseFloor:
         return decibels(self._candidates[0][1])
 
 
-def is_narrow(pcm: bytes) -> bool:
+def is_telephone_band(pcm: bytes) -> bool:
     """Whether speech of half a second or more came through a telephone band: nothing above 4.2 kHz."""
     spectrum = np.abs(np.fft.rfft(np.frombuffer(pcm, "<i2") / FULL_SCALE)) ** 2
     frequencies = np.fft.rfftfreq(2 * (len(spectrum) - 1), 1 / SAMPLE_RATE)

@@ -114,7 +114,7 @@ def _alsa_error(name: str, *, playback: bool) -> str | None:
 
 
 def _set_pcm_parameters(alsa: Any, pcm: ctypes.c_void_p) -> int:
-    """Set the device's parameters as near to ours as possible: before that a sound server is not asked."""
+    """Set the PCM's parameters near 16 kHz mono; ALSA's status. Only this asks a sound server behind it."""
     parameters = ctypes.create_string_buffer(alsa.snd_pcm_hw_params_sizeof())
     rate, channels = ctypes.c_uint(SAMPLE_RATE), ctypes.c_uint(1)
     alsa.snd_pcm_hw_params_any(pcm, parameters)

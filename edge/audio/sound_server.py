@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 _logger = logging.getLogger(__name__)
 
@@ -117,7 +117,7 @@ class _Pactl:
             return None
         return done.stdout
 
-    def start(self) -> _Listing | None:
+    def start_query(self) -> _Listing | None:
         """Start a query without waiting; None where that fails."""
         if self._program is None:
             return None
@@ -155,22 +155,22 @@ class SoundServer:
         """Return a finished query's answer once, else None; start a query when one is due. `now`: monotonic seconds."""
         if self._question is None:
             if now - self._asked >= EVERY_S:
-                self._asked, self._question = now, self._pactl.start()
+                self._asked, self._question = now, self._pactl.start_query()
             return None
         if self._question.is_over(0):
-            return self._read(self._question)
+            return self._read_answer(self._question)
         if now - self._asked > _LATE_S:
             self.close()
         return None
 
     def query(self) -> Routing | ServerGone | None:
-        """Query and wait for the answer, for when no sound can be missed meanwhile."""
+        """Query the recording's route and wait for the answer, at most _ANSWER_S; None without one."""
         self.close()
-        self._question = self._pactl.start()
+        self._question = self._pactl.start_query()
         if self._question is None:
             return None
         if self._question.is_over(_ANSWER_S):
-            return self._read(self._question)
+            return self._read_answer(self._question)
         self.close()
         return None
 
@@ -188,7 +188,7 @@ class SoundServer:
             self._question.end()
         self._question = None
 
-    def _read(self, question: _Listing) -> Routing | ServerGone | None:
+    def _read_answer(self, question: _Listing) -> Routing | ServerGone | None:
         self._question = None
         if (listing := question.read()) is not None:
             found = self._pactl.parse(listing, parse_routing)
@@ -200,33 +200,39 @@ class SoundServer:
         return None
 
 
+class _Sinks(NamedTuple):
+    """The sinks of the server, by name."""
+
+    own: str | None  # The one that this process plays into; None where it plays nothing.
+    names: frozenset[str]  # All of them.
+
+
 class PlaybackSink:
     """The sink that this process plays into."""
 
     def __init__(self) -> None:
         self._pactl = _Pactl()
         self._sink: str | None = None
-        self._found: tuple[str | None, frozenset[str]] | None = None
+        self._found: _Sinks | None = None
         self._asked_at = float("-inf")
 
     def is_gone(self) -> bool:
-        """Whether the sink has vanished. A stream that a person moved while it existed stays there."""
-        found = self._query_sink()
+        """Whether the sink that this process played into has vanished; one that it was moved to counts."""
+        found = self._query_sinks()
         if found is None:
             return False
-        sink, sinks = found
-        if self._sink is None or self._sink in sinks:
-            self._sink = sink or self._sink
+        if self._sink is None or self._sink in found.names:
+            self._sink = found.own or self._sink
             return False
         return True
 
     def is_null_sink(self) -> bool:
         """Whether the server has no speaker, and discards the sound."""
-        found = self._found if time.monotonic() - self._asked_at < FRESH_S else self._query_sink()
-        return found is not None and found[0] == NULL_SINK
+        found = self._found if time.monotonic() - self._asked_at < FRESH_S else self._query_sinks()
+        return found is not None and found.own == NULL_SINK
 
-    def _query_sink(self) -> tuple[str | None, frozenset[str]] | None:
-        """The sink this process plays into, and all sinks; None without a server."""
+    def _query_sinks(self) -> _Sinks | None:
+        """Query the sinks and wait for the answer; None without a server."""
         listing = self._pactl.run(*_LIST)
         self._found = None if listing is None else self._pactl.parse(listing, _parse_sinks)
         self._asked_at = time.monotonic()
@@ -243,12 +249,12 @@ def capture_devices(cards: Path = _CARDS) -> frozenset[str]:
     return _list_devices("sources", "capture", cards)
 
 
-def _list_devices(server_has: str, card_does: str, cards: Path) -> frozenset[str]:
-    listed = (_Pactl().run("list", "short", server_has) or b"").decode("utf-8", "replace")
+def _list_devices(server_list: str, direction: str, cards: Path) -> frozenset[str]:
+    listed = (_Pactl().run("list", "short", server_list) or b"").decode("utf-8", "replace")
     # A number and a name: what follows changes whenever one falls asleep.
     found = frozenset(" ".join(line.split("\t")[:2]) for line in listed.splitlines())
     with suppress(OSError):  # no ALSA on this machine
-        return found | {line for line in cards.read_text("utf-8", "replace").splitlines() if card_does in line}
+        return found | {line for line in cards.read_text("utf-8", "replace").splitlines() if direction in line}
     return found
 
 
@@ -275,12 +281,12 @@ def parse_routing(listing: bytes, process: int) -> Routing:
     )
 
 
-def _parse_sinks(listing: bytes, process: int) -> tuple[str | None, frozenset[str]]:
-    """Parse the sink that `process` plays into, if any, and all sinks. Raises as `parse_routing`."""
+def _parse_sinks(listing: bytes, process: int) -> _Sinks:
+    """Parse the sinks from `pactl -f json list`. Raises as `parse_routing`."""
     told = json.loads(listing)
     sinks = {sink["index"]: sink["name"] for sink in told["sinks"]}
     stream = _stream_of_process(process, told["sink_inputs"])
-    return None if stream is None else sinks.get(stream["sink"]), frozenset(sinks.values())
+    return _Sinks(None if stream is None else sinks.get(stream["sink"]), frozenset(sinks.values()))
 
 
 def _stream_of_process(process: int, streams: list[Mapping[str, Any]]) -> Mapping[str, Any] | None:

@@ -40,7 +40,7 @@ from edge.hear.capture import DeviceNotOpened, InputDevice, find_device, list_in
 from edge.hear.endpointing import Closed, Endpointing
 from edge.hear.microphone import Microphone
 from edge.hear.microphone_health import FaultBegan, FaultKind, MicrophoneEvent
-from edge.hear.vad import make_speech_scorer
+from edge.hear.speech_detection import make_speech_scorer
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Frame, Segment, Utterance, Verdict
 from edge.records.speech import Earcon

@@ -21,7 +21,7 @@ from edge.agent.app import AgentTold
 from edge.agent.delivery import LinkChanged
 from edge.agent.dialogue_driver import Stands
 from edge.agent.events import AlreadyKept, CaptureResumed, CaptureStopped, Decided, SourceEnded
-from edge.agent.headset import as_json as headset_line
+from edge.agent.headset import headset_event_as_json as headset_line
 from edge.agree.decide import Rules
 from edge.agree.dialogue.questions import judge_draft
 from edge.cli.tables import OUTCOMES, STYLES, Tone, entry_json

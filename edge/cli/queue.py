@@ -159,7 +159,7 @@ def _queue_accept(
 
 def _resolve_here_or_by_agent(given: Settings, asked: Resolution, origin: Path | None = None) -> str:
     """Carry out a resolution here, or by the running agent that holds the journal; the result as text."""
-    from edge.agent.review_decisions import ask_agent, carry_out
+    from edge.agent.review_decisions import carry_out, send_to_agent
 
     with ExitStack() as opened:
         try:
@@ -167,7 +167,7 @@ def _resolve_here_or_by_agent(given: Settings, asked: Resolution, origin: Path |
         except AlreadyRunning as running:
             if origin is not None:
                 raise
-            return ask_agent(given.state, asked, running)
+            return send_to_agent(given.state, asked, running)
         former = None if origin is None else opened.enter_context(Journal.open(_demand_journal(origin)))
         done = carry_out(journal, given, asked, origin=former)
     return str(done) if done.row is None else f"{done}, sent at the agent's next start"

@@ -234,7 +234,7 @@ class LiveView:
         while True:
             match await self._pressed.get():
                 case Switch.MUTE | Switch.TALK as switch:
-                    agent.headset.handle_key(switch.value)
+                    agent.headset.toggle_by_key(switch.value)
                 case TypedSentence(text):
                     await agent.type(text)
                 case _ if not agent.converses:
@@ -317,7 +317,7 @@ def run(
 
 async def _run_with_keyboard(agent: Agent) -> None:
     """Run the agent until it is stopped; the terminal's keyboard mutes and stops it."""
-    with read_keys(sys.stdin.fileno(), agent.headset.handle_key):
+    with read_keys(sys.stdin.fileno(), agent.headset.toggle_by_key):
         await agent.run_until_stopped(agent.microphone(), settle_within_s=_DRAIN_ON_STOP_S)
 
 

@@ -64,7 +64,7 @@ class ClipRelay:
         return self._busy is not None
 
     def reset_in_flight(self) -> None:
-        """Clear what is in flight and offer each clip anew, at a new or a lost connection."""
+        """Forget what is in flight and each clip's progress: all are offered anew on the next connection."""
         self._busy = self._offering = None
         keys = [one.key for one in self._open.pending]
         self._open.clear()
@@ -131,8 +131,8 @@ class ClipRelay:
         elif offered is not None:
             offered.taken = True
 
-    def handle_answer(self, receipt: ClipReceipt, now: float) -> str | None:
-        """Process the inventory's answer; return the utterance whose clip is finished by it, if one is."""
+    def handle_answer_and_return_finished(self, receipt: ClipReceipt, now: float) -> str | None:
+        """Apply the inventory's answer to a clip; return the utterance whose clip it finishes, else None."""
         one = self._open.get(receipt.utterance_id)
         if one is None or not one.taken:
             return None

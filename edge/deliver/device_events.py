@@ -1,18 +1,77 @@
-"""Events that a device makes: of an entry, of a withheld entry, of an utterance under review. Pure."""
+"""Events that a device makes, and an entry's attributes beside the form's fields. Pure, but for the current time.
+
+The events: of an entry, of a withheld entry, of an utterance under review. The attributes: business day and shift,
+context, quantities in base units.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from dockvoice_protocol.events import AMENDED, CANCELLED, CLOCK, RECORDED, REVIEW, UNSYNCHRONISED, WITHHELD
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.hash_chain import INSTANCE
 from dockvoice_protocol.instants import timestamp
-from dockvoice_protocol.records import Act, Reading
+from dockvoice_protocol.records import Act, Converted, Reading
 from dockvoice_protocol.terminal.plain_text import spoken
-from edge.records import Because, Entry, Minted, Particulars, Recording, ReviewChange
+from edge.config import Settings
+from edge.records import Because, Entry, Minted, Particulars, Recording, ReviewChange, Shift, SiteTime
+
+ParticularsOf = Callable[[Entry], Particulars]
+
+
+def make_particulars(settings: Settings, form: Form, catalogue: Catalogue) -> ParticularsOf:
+    """Return the function that computes an entry's attributes beside the form's fields."""
+    clock = _make_site_time(settings)
+
+    def particulars_of(entry: Entry) -> Particulars:
+        return Particulars(
+            workday=None if clock is None else clock.at(entry.recorded_at),
+            context={name: entry.fields[name] for name in form.context if name in entry.fields},
+            converted=dict(_convert_quantities(entry, form, catalogue)),
+        )
+
+    return particulars_of
+
+
+def _make_site_time(settings: Settings) -> SiteTime | None:
+    """The site's business days and shifts; None where the settings have no time zone."""
+    workday = settings.workday
+    if workday.zone is None:
+        return None
+    shifts = {name: time.fromisoformat(begins) for name, begins in workday.shifts.items()}
+    return SiteTime(ZoneInfo(workday.zone), time.fromisoformat(workday.begins), shifts)
+
+
+def make_shift_lookup(settings: Settings) -> Callable[[], Shift | None]:
+    """Return the function for the site's current business day and shift; None without a time zone."""
+    clock = _make_site_time(settings)
+
+    def current_shift() -> Shift | None:
+        if clock is None:
+            return None
+        workday = clock.at(datetime.now(UTC))
+        return workday.business_day.isoformat(), workday.shift
+
+    return current_shift
+
+
+def _convert_quantities(entry: Entry, form: Form, catalogue: Catalogue) -> Iterator[tuple[str, Converted]]:
+    for unit in form.fields:
+        if unit.unit_of is None or unit.factors_by is None:
+            continue
+        quantity, item = entry.fields.get(unit.unit_of), form[unit.factors_by]
+        factor = catalogue.factor(item.catalogue, entry.fields.get(item.name), entry.fields.get(unit.name))
+        if factor is None or isinstance(quantity, bool) or not isinstance(quantity, int | float):
+            continue
+        if (converted := factor.times(quantity)) is not None:
+            yield unit.unit_of, converted
+
 
 _RECORDED_DATA = "urn:dockvoice:event:entry-recorded:1#data"
 """CloudEvents' `dataschema` of a recorded entry: the schema's own id, at the anchor of `data`."""
@@ -93,7 +152,7 @@ def _entry_data(entry: Entry, beside: Particulars) -> dict[str, Any]:
         **said,
         "fields": dict(entry.fields),
         **({"counted_first": dict(entry.counted)} if entry.counted else {}),
-        **_optional_members(beside),
+        **_particulars_members(beside),
         "reading": {
             "interpreter": reading.interpreter,
             "heard": {name: spoken(" ".join(field.words)) for name, field in reading.fields.items()},
@@ -102,8 +161,8 @@ def _entry_data(entry: Entry, beside: Particulars) -> dict[str, Any]:
     }
 
 
-def _optional_members(particulars: Particulars) -> dict[str, Any]:
-    """The optional fields, omitted where they are unset."""
+def _particulars_members(particulars: Particulars) -> dict[str, Any]:
+    """The event's members for business day, context and base units, omitted where unset."""
     said: dict[str, Any] = {}
     if (workday := particulars.workday) is not None:
         shift = {} if workday.shift is None else {"shift": workday.shift}
@@ -176,7 +235,7 @@ def _all_opinions(reading: Reading) -> tuple[Reading, ...]:
 
 
 def _candidate_values(reading: Reading) -> dict[str, Any]:
-    """The values that one interpreter read of each field, the likeliest first."""
+    """What one interpreter heard, and the values that it read for each field, the likeliest first."""
     given = {
         name: [one for one in dict.fromkeys((said.value, said.runner_up, *said.rivals)) if one is not None]
         for name, said in reading.fields.items()

@@ -61,13 +61,13 @@ class _GapRecovery:
         self._doubted_at = None
 
     def note_handled(self, sequence: int) -> None:
-        """The inventory has handled this number: earlier reports are stale."""
+        """Forget earlier reports of missing events: the inventory has handled this number."""
         self._doubted_at = None
         if sequence >= self._useful_from:
             self._reopenings = 0
 
     def choose_step(self, answer: Early, owed: Collection[int], now: float) -> _RecoveryStep:
-        """The recovery step for the inventory's report `answer`; `owed` are the first pending numbers."""
+        """Choose the step for the inventory's report of a missing event; `owed` are the scheduled numbers."""
         expected = answer.expected
         if not owed or expected > max(owed) or expected >= answer.sequence:
             return _RecoveryStep.NOTHING
@@ -129,7 +129,7 @@ class WantRows:
 
 @dataclass(frozen=True, slots=True)
 class WantLast:
-    """Read the last row of the journal, which is settled, and call `check_last_row` with it."""
+    """Read the last row of the journal, which is settled, and call `republish_last_row` with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,12 +209,12 @@ class _Refusals:
         self._alarmed: set[int] = set()
 
     def note_accepted(self) -> None:
-        """The broker accepted an event: later refusals raise a new alarm."""
+        """Count an accepted event: later refusals raise a new alarm."""
         self._taken += 1
         self._alarmed.clear()
 
     def raise_alarm_once(self, reason_code: int, meant: ReasonMeaning) -> list[Command]:
-        """The alarm for this answer, unless it was raised already."""
+        """The alarm for this reason code, unless it was raised since the last accepted event."""
         if reason_code in self._alarmed or not meant.alarm:
             return []
         self._alarmed.add(reason_code)
@@ -273,7 +273,7 @@ class Relay:
         return []
 
     def handle_new_row(self) -> list[Command]:
-        """Request the rows: the journal has a new one."""
+        """Request the pending rows, since the journal has a new one."""
         self._drained = False
         return self._request_rows()
 
@@ -291,15 +291,15 @@ class Relay:
             self._question.clear()
         return self.tick(now)
 
-    def check_last_row(self, last: OutboxRow | None, now: float) -> list[Command]:
-        """Publish the journal's last row again, as WantLast asked for it; None while there is none."""
+    def republish_last_row(self, last: OutboxRow | None, now: float) -> list[Command]:
+        """Publish the journal's last row again to compare both sides, as WantLast asked; None: there is none."""
         self._asked = True
         if last is not None and self._limit and not len(self._debts):
             self._question.add(PendingRow.from_row(last, now))
         return self.tick(now)
 
     def handle_puback(self, event_id: str, reason_code: int) -> list[Command]:
-        """Process the broker's PUBACK, by the meaning that `ANSWERS` gives its reason code."""
+        """Count the PUBACK, or settle the row by it where no receipts come; handle a refusal."""
         if reason_code >= FAILURE:
             return self._handle_refusal(event_id, reason_code)
         self._refusals.note_accepted()
@@ -327,8 +327,8 @@ class Relay:
             self._catching_up.note_handled(debt.order)
         return self._settle(receipt.event_id, receipt)
 
-    def handle_early(self, answer: Early, now: float) -> list[Command]:
-        """Publish or reopen the earlier event that the inventory reports missing. Nothing is settled."""
+    def handle_gap_report(self, answer: Early, now: float) -> list[Command]:
+        """Publish, reopen or set aside the event that the inventory reports missing. Nothing is settled."""
         owed = {debt.order: debt for debt in self._schedule.pending}
         match self._catching_up.choose_step(answer, owed, now):
             case _RecoveryStep.SEND_AGAIN:
@@ -351,7 +351,7 @@ class Relay:
                 return self._dead_letter(swallowed, NEVER_ARRIVES_REASON)
 
     def publish_all_pending(self, now: float) -> list[Command]:
-        """Publish all pending rows at once: an inventory came online."""
+        """Publish all pending rows at once, or the last row without any: an inventory came online."""
         if not (self._limit and self.waits_for_receipts):
             return []
         if not len(self._debts):
@@ -441,8 +441,8 @@ class DeliveryAlerts:
         self._taken: dict[str, int] = {}  # PUBACKs of each event since the last answer to any.
         self._told_unanswered = False
 
-    def check(self, trouble: str | None, now: float) -> list[str]:
-        """The new alerts; `trouble` is why there is no connection, None while there is one."""
+    def new_alerts(self, trouble: str | None, now: float) -> list[str]:
+        """The alerts that were not reported yet; `trouble` is why there is no connection, None while there is one."""
         if trouble is None:
             self._since = None
             self._told.clear()
@@ -454,11 +454,11 @@ class DeliveryAlerts:
         return [trouble]
 
     def note_puback(self, event_id: str) -> None:
-        """The broker acknowledged the event."""
+        """Count a PUBACK of the event."""
         self._taken[event_id] = self._taken.get(event_id, 0) + 1
 
     def note_answer(self) -> None:
-        """The inventory answered, whatever it said."""
+        """Restart the count of PUBACKs: the inventory answered."""
         self._taken.clear()
         self._told_unanswered = False
 

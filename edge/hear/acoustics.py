@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dockvoice_protocol.records import LOUD_DB, NOISY_DB, QUIET_DB
-from edge.audio.pcm import FULL_SCALE, is_narrow
+from edge.audio.pcm import FULL_SCALE, is_telephone_band
 from edge.records import SAMPLE_RATE, Acoustics, Segment
 
 _FRAME = SAMPLE_RATE // 50  # 20 ms: the slice whose loudness is measured.
@@ -44,10 +44,9 @@ _Floats = NDArray[np.float64]
 def measure_acoustics(segment: Segment) -> Acoustics:
     """Measure SNR, level, clipping, seconds of speech and the share of a second voice. Takes a few milliseconds."""
     sound = np.frombuffer(segment.pcm, np.int16).astype(np.float64)
-    speech = _slice_samples(sound, segment.speech_start - segment.start, segment.speech_end - segment.start)
-    around = np.concatenate(
-        (sound[: segment.speech_start - segment.start], sound[segment.speech_end - segment.start :])
-    )
+    start, end = segment.speech_start - segment.start, segment.speech_end - segment.start
+    speech = sound[max(0, start) : max(0, end)]
+    around = np.concatenate((sound[:start], sound[end:]))
     loud, quiet = _voice_power(speech), _background_power(around, speech)
     return Acoustics(
         snr_db=float(10 * np.log10(max(loud - quiet, _QUIETEST) / max(quiet, _QUIETEST))),
@@ -56,10 +55,6 @@ def measure_acoustics(segment: Segment) -> Acoustics:
         speech_seconds=len(speech) / SAMPLE_RATE,
         second_voice=_second_voice_share(speech),
     )
-
-
-def _slice_samples(sound: _Floats, start: int, end: int) -> _Floats:
-    return sound[max(0, start) : max(0, end)]
 
 
 def _frame_powers(sound: _Floats) -> _Floats:
@@ -118,7 +113,7 @@ def _pitches_hz(speech: _Floats) -> _Floats:
 
 
 def _first_peak_index(periodic: _Floats) -> NDArray[np.int64]:
-    """The first position near each row's maximum. Every multiple of a period is a peak too."""
+    """The index of each row's first peak near its maximum: multiples of the period are peaks too."""
     inner = periodic[:, 1:-1]
     peaks = (inner >= periodic[:, :-2]) & (inner >= periodic[:, 2:])
     high = peaks & (inner >= _PEAK_SHARE * periodic.max(axis=1, keepdims=True))
@@ -139,6 +134,9 @@ def measure_and_advise(segment: Segment) -> tuple[Acoustics, list[str]]:
         (heard.level_db < QUIET_DB, "very quiet: turn the gain up (`alsamixer`, F4; or `pactl set-source-volume`)"),
         (heard.snr_db < NOISY_DB, "drowned in noise: bring the microphone to the corner of the mouth, 2 cm away"),
         (heard.second_voice > _OTHERS, "another voice is heard too: turn the boom to the mouth, away from others"),
-        (is_narrow(segment.pcm), "a telephone band: pick a wideband profile (mSBC, not CVSD), or one with a dongle"),
+        (
+            is_telephone_band(segment.pcm),
+            "a telephone band: pick a wideband profile (mSBC, not CVSD), or one with a dongle",
+        ),
     )
     return heard, [sentence for holds, sentence in judged if holds]

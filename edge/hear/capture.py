@@ -44,7 +44,7 @@ class _HandOff:
         self._queue: queue.SimpleQueue[Piece | None] = queue.SimpleQueue()
 
     def put(self, piece: Piece | None) -> None:
-        """Append a piece; None makes the reader check whether to close."""
+        """Append a piece, dropping the oldest when full; None makes the reader check whether to close."""
         if self._queue.qsize() >= self._pieces:
             with suppress(queue.Empty):  # the other side has just taken it
                 self._queue.get_nowait()

@@ -123,7 +123,7 @@ class Endpointing:
         self._torn_until = 0
         """Speech that begins before this sample continues what was cut off."""
 
-    def process(self, frame: Frame, speech: bool) -> tuple[EarEvent, ...]:
+    def process_frame(self, frame: Frame, speech: bool) -> tuple[EarEvent, ...]:
         """Process one frame, scored as speech or not; return the events it causes."""
         if self._open is None:
             return self._await_speech(frame, speech)
@@ -158,7 +158,7 @@ class Endpointing:
         return self.end_source(Closing.BROKEN_OFF if speaking else Closing.PAUSE)
 
     def end_source(self, closing: Closing = Closing.SOURCE_ENDED) -> tuple[EarEvent, ...]:
-        """Close the open utterance at the source's end, and reset the state."""
+        """Close the open utterance for the reason `closing`, and reset the state."""
         events = () if self._open is None else self._close_utterance(self._open, closing)
         self._state, self._lost = _EndpointState.QUIET, False
         self._recent.clear()
@@ -281,8 +281,8 @@ class Gate:
         self._stuck = False
 
     def filter_frame(self, frame: Frame) -> list[Frame | GateShut]:
-        """Return the frames that pass, with those shortly before when the gate opens; `GateShut` when it closes."""
-        self._update_talk_key(frame)
+        """The frames that pass now: with those just before when the gate opens; `GateShut` when it closes."""
+        self._detect_stuck_key(frame)
         if self._update_state_and_is_open(frame):
             heard = [*self._recent, frame]
             self._recent.clear()
@@ -292,7 +292,8 @@ class Gate:
         self._keep_recent(frame)
         return [GateShut()] if was_open else []
 
-    def _update_talk_key(self, frame: Frame) -> None:
+    def _detect_stuck_key(self, frame: Frame) -> None:
+        """Report that the talk key has been down for longer than HELD_AT_MOST, or no longer is."""
         if not (self.talking and self._push_to_talk):
             self._held_since = None
         elif self._held_since is None:

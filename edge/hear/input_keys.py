@@ -269,7 +269,7 @@ class ScanParser:
                 self._handle_release(key)
 
     def flush(self) -> Iterator[str]:
-        """Yield the incomplete scan, if there is one, and reset: its end key did not come."""
+        """Yield the incomplete scan, if there is one, without END, and reset: its end key did not come."""
         if self._text:
             yield "".join(self._text)
             self._cut = True

@@ -145,7 +145,7 @@ class Microphone:
             self._open_or_wait()
             while not self._closing.is_set():
                 if self._stream is None:
-                    self._reopen()
+                    self._try_to_reopen()
                     continue
                 yield from self.stream_frames(self._stream)
                 self._close_stream()
@@ -175,7 +175,7 @@ class Microphone:
         return not given_up
 
     def stream_frames(self, stream: Stream) -> Iterator[Frame]:
-        """A stream's sound as frames, until no more comes."""
+        """Yield a stream's sound as frames until it must be closed; lost or unusable sound leaves a gap."""
         framing, watch, expected = Framing(stream.rate, start=self._position), LossWatch(stream.rate), 0
         unheard = 0
         self._health.note_opened(stream.rate)
@@ -206,7 +206,7 @@ class Microphone:
                 raise Unavailable(f"{self._label}: {not_opened_message(why)}") from None
             self._report_all(self._health.note_absent(not_opened_message(why)))
 
-    def _reopen(self) -> None:
+    def _try_to_reopen(self) -> None:
         self._heartbeat()
         with self._looking:
             if self._blinks.is_set():
@@ -220,12 +220,12 @@ class Microphone:
                 self._report_stop()
             self._closing.wait(REOPEN_EVERY_S)
             if self._came:
-                self._count_unheard(REOPEN_EVERY_S)
+                self._count_unheard_or_give_up(REOPEN_EVERY_S)
             else:
                 self._rescan_if_due(time.monotonic())
 
     def _rescan_if_due(self, now: float) -> None:
-        """Make PortAudio list devices again where inputs changed.
+        """Make PortAudio list devices again where inputs changed, every LOOK_EVERY_S seconds.
 
         Raises Unavailable for a new device where PortAudio cannot, as while the speaker is open: a restart is needed.
         """
@@ -282,12 +282,12 @@ class Microphone:
         """Yield the stream's pieces until it must be closed."""
         while self._health.is_usable:
             self._heartbeat()
-            self._check_routing()
+            self._report_routing_and_move_back()
             try:
                 piece = stream.hand_off.get(_SLICE_S)
             except queue.Empty:
                 self._report_all(self._health.note_wait(_SLICE_S))
-                self._count_unheard(_SLICE_S)
+                self._count_unheard_or_give_up(_SLICE_S)
                 continue
             if piece is None:
                 if self._must_close(stream):
@@ -307,7 +307,7 @@ class Microphone:
         """Report faults in this piece; False while it comes from another source or at a wrong rate."""
         self._report_all(self._health.note_sound(sound_level(piece.pcm), piece.end, piece.arrived, lost=lost))
         if not self._health.is_hearing:
-            self._count_unheard(piece.samples / stream.rate)
+            self._count_unheard_or_give_up(piece.samples / stream.rate)
             return False
         self._deaf_s = 0.0
         return True
@@ -331,7 +331,8 @@ class Microphone:
             raise Unavailable(f"{self._label}: gave nothing but zeros for {longest_s:g} s; is it muted or gone?")
         return any(before < patience_s + after <= self._silent_s for after in _ZEROS_REOPEN_S)
 
-    def _check_routing(self) -> None:
+    def _report_routing_and_move_back(self) -> None:
+        """Report a change of the recording's source; move the recording back to the wanted source."""
         found = self._server.poll(time.monotonic())
         if not isinstance(found, Routing):
             return
@@ -344,7 +345,7 @@ class Microphone:
         if found.source != wanted and wanted in found.sources and found.stream is not None:
             self._server.move(found.stream, wanted)
 
-    def _count_unheard(self, seconds: float) -> None:
+    def _count_unheard_or_give_up(self, seconds: float) -> None:
         """Add a time without usable sound. Raises Unavailable when it reaches `stall_s`."""
         self._deaf_s += seconds
         if self._deaf_s >= self._stall_s:

@@ -203,7 +203,7 @@ class MicrophoneHealth:
         return DEAF.isdisjoint(self.faults)
 
     def note_opened(self, rate: int) -> None:
-        """A stream was opened: counts restart. Faults end when the sound shows it."""
+        """Restart all counts for a new stream. Faults end only when its sound shows it."""
         self.is_usable = True
         """Whether to keep the stream open; else it must be reopened."""
         self._rate = rate
@@ -264,7 +264,7 @@ class MicrophoneHealth:
         return self._begin_fault(FaultKind.UNPLUGGED, f"{why}; it is waited for")
 
     def note_stopped(self, *, server_gone: bool) -> list[MicrophoneEvent]:
-        """Begin the fault UNPLUGGED or SERVER_GONE: PortAudio ended the stream, or refused to open it."""
+        """Begin the fault UNPLUGGED or SERVER_GONE: the stream ended, or could not be reopened."""
         self.zeros.reset_gate()
         if server_gone:
             return self._begin_fault(FaultKind.SERVER_GONE, "stopped: its sound server ended")

@@ -35,7 +35,7 @@ from edge.agent.parts import Parts, assemble, hear_all, make_dictation
 from edge.audio.pcm import FRAME_BYTES, FRAME_SAMPLES
 from edge.config import Settings, Vad, VadKind
 from edge.hear.recording import RecordedSource
-from edge.hear.vad import Gated
+from edge.hear.speech_detection import Gated
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Source

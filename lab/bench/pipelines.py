@@ -21,7 +21,7 @@ from edge.agent.ear import listen
 from edge.audio.pcm import FRAME_SAMPLES
 from edge.config import Settings
 from edge.hear.endpointing import Closed, Endpointing
-from edge.hear.vad import make_speech_scorer
+from edge.hear.speech_detection import make_speech_scorer
 from edge.ports import Source
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Frame
 from edge.understand.local.incremental import PIECE

@@ -13,9 +13,8 @@ from threading import Event
 from edge.agent import review_decisions, review_delivery
 from edge.agent.clock import Clock
 from edge.agent.delivery import DecisionStored, Delivery
-from edge.agent.dialogue_driver import DialogueDriver, Stands
-from edge.agent.dialogue_steps import dialogue_settings
-from edge.agent.parts import Parts, hear_all, make_dictation, make_renderer
+from edge.agent.dialogue_driver import DialogueDriver, Stands, dialogue_settings
+from edge.agent.parts import Parts, hear_all, make_dictation, make_entry_renderer
 from edge.agent.review_decisions import Decisions
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.table import State
@@ -104,13 +103,13 @@ class DemoDevice:
             settings,
             executor,
             lambda event: self._signed.set() if isinstance(event, DecisionStored) else None,
-            review=review_delivery.make_renderer(works.rules_of, settings.site, settings.device),
+            review=review_delivery.make_review_renderer(works.rules_of, settings.site, settings.device),
         )
         self._dialogue = Dialogue(parts.rules, dialogue_settings(settings, parts.closing))
         self._conversing = DialogueDriver(
             self._dialogue,
             executor,
-            make_renderer(parts, Clock(), works),
+            make_entry_renderer(parts, Clock(), works),
             order=lambda _: None,
             quiet=lambda: True,
             owed=lambda _: self._delivery.notify_pending(),

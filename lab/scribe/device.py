@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from dockvoice_protocol.records import FieldValue, Receipt
-from edge.agent.dialogue_steps import Stepped
+from edge.agent.dialogue_driver import Stepped
 from edge.agree.decide import Rules
 from edge.agree.dialogue.questions import Question
 from edge.agree.dialogue.session import DialogueSettings

@@ -12,7 +12,7 @@ from random import Random
 
 from dockvoice_protocol.forms.spoken.reader import transcript_words
 from dockvoice_protocol.records import Reading
-from edge.agent.dialogue_steps import Stepped
+from edge.agent.dialogue_driver import Stepped
 from edge.agree.decide import Rules
 from edge.understand.proposal import propose_reading
 from lab.scribe.wording import NUMBER_WORDS, TEENS_AND_TENS

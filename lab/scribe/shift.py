@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Protocol
 
-from edge.agent.dialogue_steps import Stepped
+from edge.agent.dialogue_driver import Stepped
 from edge.agree.decide import Rules
 from lab.scribe import wording
 from lab.scribe.device import PALLETS, Ledger, SpeechChannel, TypedDevice

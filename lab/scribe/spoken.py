@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from dockvoice_protocol.errors import UnreadableInput
-from edge.agent.dialogue_steps import Stepped
+from edge.agent.dialogue_driver import Stepped
 from edge.agent.events import Decided, DictationEvent
 from edge.agent.parts import Parts, assemble, hear_all, make_dictation
 from edge.agree.decide import Rules

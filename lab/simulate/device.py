@@ -182,7 +182,7 @@ class SimulatedDevice:
             self.faults[fault] += 1
         if answer.outcome == EARLY:
             early = Early(answer.event_id, answer.sequence, message["expected"])
-            return None, self._execute(self._relay.handle_early(early, now), now)
+            return None, self._execute(self._relay.handle_gap_report(early, now), now)
         if answer.outcome == UNTRUSTED:
             self.reasons[answer.reasons[0].partition(":")[0]] += 1
             return None, []
@@ -204,7 +204,7 @@ class SimulatedDevice:
                 case WantRows(at_most):
                     waiting.extend(self._relay.add_rows(self._oldest_pending(at_most), now))
                 case WantLast():
-                    waiting.extend(self._relay.check_last_row(self._last, now))
+                    waiting.extend(self._relay.republish_last_row(self._last, now))
                 case Settle(event_id):
                     self._owed.pop(event_id, None)
                 case Reopen() | DeadLetter() | Alarm() as trouble:

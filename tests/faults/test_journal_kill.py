@@ -30,7 +30,7 @@ from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.signed import ReviewDecision, read_decision, sign_decision
 from edge.agent.parts import load_named_form, make_rules
 from edge.agent.review_decisions import Decisions, run_signed_decisions
-from edge.agent.review_delivery import make_renderer
+from edge.agent.review_delivery import make_review_renderer
 from edge.config import Settings
 from edge.keep import audit
 from edge.keep.journal import Journal
@@ -90,7 +90,7 @@ def put_aside(directory: Path) -> str:
     demands = make_rules(
         settings, load_named_form(settings, "pallet-move"), Catalogue.load(settings.catalogue_directory)
     )
-    told = make_renderer(lambda _: demands, "site", "device")
+    told = make_review_renderer(lambda _: demands, "site", "device")
     with Journal.open(directory) as journal:
         journal.begin(said)
         journal.put_under_review(said.utterance_id, READ, ASK, "unanswered")

@@ -28,7 +28,7 @@ from dockvoice_protocol.records.site import Cells, MasterData
 from dockvoice_protocol.signed import sign_master
 from edge.agent.delivery import Delivery
 from edge.agent.parts import Parts, load_named_form
-from edge.agent.site_catalogue import Renewal, SiteCatalogue, load_site_catalogue, override_files
+from edge.agent.site_publications import Renewal, SiteCatalogue, load_site_catalogue, override_files
 from edge.config import Deliver, Settings
 from edge.keep import database as journal_database
 from edge.keep.database import JournalDatabase
@@ -75,7 +75,7 @@ def delivering(directory: Path, port: int, desk: JournalThread, forms: tuple[For
 
     def ready(catalogue: Catalogue) -> None:
         works_with[:] = [catalogue]
-        made.publish_versions()
+        made.publish_roster_and_catalogue_versions()
 
     renewal = Renewal(partial(override_files, Catalogue({}), forms=forms), ready, lambda: works_with[0].versions)
     made = Delivery(settings, desk, lambda _: None, renewal=renewal)
@@ -160,7 +160,7 @@ class Fleet:
         before = {device.name: device.status for device in self._devices}
         async with asyncio.TaskGroup() as group:
             for device in self._devices:
-                group.create_task(device.catalogue.inbox.receive(message))
+                group.create_task(device.catalogue.inbox.verify_and_store(message))
         for device in self._devices:
             if (said := device.status) != before[device.name]:
                 topic = Topics("dockvoice", "hall", device.name).status

@@ -24,7 +24,7 @@ from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.mqtt import Delivered, Session, SessionEvent
 from dockvoice_protocol.signed import ClipRequest, sign_clip_request
 from edge.agent.delivery import Delivery
-from edge.agent.review_delivery import make_renderer
+from edge.agent.review_delivery import make_review_renderer
 from edge.config import Deliver, Keep, Settings
 from edge.deliver.clip_relay import AHEAD
 from edge.deliver.device_events import entry_event
@@ -108,7 +108,7 @@ class Stage:
 
     def device(self, settings: Settings | None = None) -> Delivery:
         of = settings or self.settings()
-        review = make_renderer(lambda _: None, "hall", "dock-1")
+        review = make_review_renderer(lambda _: None, "hall", "dock-1")
         device = Delivery(of, self.desk, lambda _: None, review=review)
         self.written = device.notify_pending
         return device

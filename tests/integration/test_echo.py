@@ -15,7 +15,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.spoken.sentences import sample_value
 from dockvoice_protocol.languages import LANGUAGES
-from edge.hear.echo import EchoDetector, SampleClock
+from edge.hear.speech_detection import EchoDetector, SampleClock
 from edge.records import SAMPLE_RATE, Frame
 from edge.records.speech import Earcon, Prompt, Say
 from edge.speak.mixer import earcon
@@ -126,10 +126,10 @@ def test_with_a_played_sound_that_is_not_known_any_more_nothing_is_the_devices_o
     own = EchoDetector()
     loud = Frame(0, np.full(320, 1000, dtype=np.int16).tobytes())
     own.note_played(0.0, loud.pcm * 10)
-    assert own.learn_and_check_own(Frame(0, bytes(640)), 0.1)
-    assert not own.learn_and_check_own(loud, 60.0)
+    assert own.learn_and_is_own_voice(Frame(0, bytes(640)), 0.1)
+    assert not own.learn_and_is_own_voice(loud, 60.0)
     own.note_played(30.0, loud.pcm)
-    assert not own.learn_and_check_own(loud, 60.0)
+    assert not own.learn_and_is_own_voice(loud, 60.0)
 
 
 def test_a_stream_is_timed_by_what_came_soonest() -> None:

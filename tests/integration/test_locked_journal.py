@@ -103,7 +103,7 @@ def test_it_is_told_once_and_that_it_goes_on(tmp_path: Path, lock: sqlite3.Conne
         pulse = Heartbeats(dict.fromkeys(("loop", "journal", "relay", "ear"), 10.0))
         upkeep = Supervisor(Settings(), desk, pulse, Notifier.from_environment(), Clock(), Mock())
         async with asyncio.TaskGroup() as group:
-            watching = group.create_task(upkeep.watch(lambda: True, told.append))
+            watching = group.create_task(upkeep.run_watchdog(lambda: True, told.append))
             while len(told) < 2:
                 await asyncio.sleep(0.05)
                 if told == [True] and lock.in_transaction:

@@ -25,7 +25,7 @@ from dockvoice_protocol.errors import Unavailable
 from edge.hear.microphone import Microphone
 from edge.agent.ear import listen
 from edge.hear.endpointing import Closed, Endpointing
-from edge.hear.vad import make_speech_scorer
+from edge.hear.speech_detection import make_speech_scorer
 
 def say(**said):
     print(json.dumps(said), flush=True)

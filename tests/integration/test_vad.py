@@ -9,9 +9,9 @@ import pytest
 from dockvoice_protocol.errors import Misconfigured
 from edge.audio.pcm import Framing
 from edge.config import Vad, VadKind
-from edge.hear import vad
+from edge.hear import speech_detection
 from edge.hear.recording import RecordedSource
-from edge.hear.vad import HOLD_SAMPLES, LEAD_IN_WINDOWS, Gated, Silero, Webrtc, make_speech_scorer
+from edge.hear.speech_detection import HOLD_SAMPLES, LEAD_IN_WINDOWS, Gated, Silero, Webrtc, make_speech_scorer
 from edge.records import Frame
 from lab.noises import generate_noise
 
@@ -68,9 +68,9 @@ def test_the_network_of_arm_boxes_judges_as_the_other_does(
 ) -> None:
     sound = [*speech, *frames(generate_noise("forklift_engine", 2, seed=3))]
     scores = []
-    for name in vad.BUILDS:
+    for name in speech_detection.BUILDS:
         with monkeypatch.context() as only:
-            only.setattr(vad, "BUILDS", (name,))
+            only.setattr(speech_detection, "BUILDS", (name,))
             detector = Silero(0.5)
             scores.append([detector.is_speech(frame) for frame in sound])
     assert any(scores[0])
@@ -80,7 +80,7 @@ def test_the_network_of_arm_boxes_judges_as_the_other_does(
 
 
 def test_without_any_network_it_is_said_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vad, "BUILDS", ("silero_of_yesterday",))
+    monkeypatch.setattr(speech_detection, "BUILDS", ("silero_of_yesterday",))
     with pytest.raises(Misconfigured, match=r'none of silero_of_yesterday is installed; .*kind = "webrtc"'):
         Silero(0.5)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dockvoice_protocol.errors import Misconfigured
-from edge.agent.parts import wake_filter
+from edge.agent.parts import make_wake_filter
 from edge.config import Hear, ListeningMode, Settings
 from edge.records import SAMPLE_RATE, Closing, Segment
 from edge.speak.voices import EspeakVoice
@@ -43,16 +43,16 @@ def test_without_the_weights_it_says_how_to_get_them(tmp_path_factory: pytest.Te
         }
     )
     with pytest.raises(Misconfigured, match="run `dockvoice models get small-en-us`"):
-        wake_filter(nowhere)
+        make_wake_filter(nowhere)
 
 
 def test_an_open_microphone_needs_no_phrase() -> None:
-    assert wake_filter(Settings()) is None
+    assert make_wake_filter(Settings()) is None
 
 
 def test_only_what_begins_with_the_phrase_is_meant_for_the_device(weights_here: bool) -> None:
     assert weights_here, "dockvoice models get small-en-us, and name the directory in DOCKVOICE_TEST_MODELS"
-    meant = wake_filter(settings())
+    meant = make_wake_filter(settings())
     assert meant is not None
     for text in ("pallet seven four two", "hello", "hello everybody", "the warehouse is full", "yellow pallet"):
         assert meant(spoken(text)) is None, text
@@ -66,4 +66,4 @@ def test_only_what_begins_with_the_phrase_is_meant_for_the_device(weights_here: 
 def test_a_phrase_with_a_word_that_the_recogniser_does_not_know_is_refused(weights_here: bool) -> None:
     assert weights_here
     with pytest.raises(Misconfigured, match="does not know dockvoice; choose other words"):
-        wake_filter(settings("hello dockvoice"))
+        make_wake_filter(settings("hello dockvoice"))

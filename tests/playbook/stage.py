@@ -25,7 +25,7 @@ from dockvoice_protocol.records import (
     Word,
     make_operators,
 )
-from edge.agent.dialogue_steps import Stepped
+from edge.agent.dialogue_driver import Stepped
 from edge.agent.review import DeviceIdentity, Person, accept, parse_assignments
 from edge.agree.decide import Rules
 from edge.agree.dialogue.interface import (

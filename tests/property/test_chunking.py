@@ -24,7 +24,7 @@ from edge.hear.capture import Stream
 from edge.hear.endpointing import Closed, Continued, EarEvent, Endpointing, Opened
 from edge.hear.microphone import Microphone
 from edge.hear.recording import RecordedSource
-from edge.hear.vad import make_speech_scorer
+from edge.hear.speech_detection import make_speech_scorer
 from edge.ports import Source
 from edge.records import Frame
 from tests.tiers import examples
@@ -150,7 +150,7 @@ def test_utterances_are_unbroken_stretches_that_never_overlap(
 
 def _events(machine: Endpointing, scores: list[bool], sound: bytes) -> Iterator[EarEvent]:
     for number, speech in enumerate(scores):
-        yield from machine.process(Frame(number * 320, sound[number * 640 : (number + 1) * 640]), speech)
+        yield from machine.process_frame(Frame(number * 320, sound[number * 640 : (number + 1) * 640]), speech)
 
 
 @examples(2)

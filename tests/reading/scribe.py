@@ -36,7 +36,7 @@ from typing import Any
 from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.records import Act, FieldValue, Reading
-from edge.agent.dialogue_steps import Stepped
+from edge.agent.dialogue_driver import Stepped
 from edge.agent.typed_input import read_typed
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.session import DialogueSettings

@@ -106,7 +106,7 @@ class Line:
                 case WantRows(at_most):
                     self.carry_out(self.relay.add_rows(self.due(at_most), self.now))
                 case WantLast():
-                    self.carry_out(self.relay.check_last_row(self.last(), self.now))
+                    self.carry_out(self.relay.republish_last_row(self.last(), self.now))
                 case Publish(row):
                     self._publish(row)
                 case Settle() | Reopen() | DeadLetter():
@@ -198,7 +198,7 @@ class Line:
     def reach_the_device(self, index: int, doubled: bool) -> None:
         answer = taken(self.to_device, index, doubled)
         if isinstance(answer, Early):
-            self.carry_out(self.relay.handle_early(answer, self.now))
+            self.carry_out(self.relay.handle_gap_report(answer, self.now))
         else:
             self.carry_out(self.relay.handle_receipt(answer))
 

@@ -23,7 +23,7 @@ from dockvoice_protocol.records import FieldValue
 from edge.agent.clock import Clock
 from edge.agent.delivery import DecisionStored, Delivery
 from edge.agent.dialogue_driver import Audible, DialogueDriver, Stands
-from edge.agent.parts import assemble, hear_all, make_dictation, make_renderer
+from edge.agent.parts import assemble, hear_all, make_dictation, make_entry_renderer
 from edge.agent.review_decisions import Decisions, run_signed_decisions
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.session import DialogueSettings
@@ -148,7 +148,7 @@ class Device:
             driver = DialogueDriver(
                 Dialogue(self._parts.rules, DialogueSettings(undo_s=600, patience_s=600)),
                 desk,
-                make_renderer(self._parts, Clock()),
+                make_entry_renderer(self._parts, Clock()),
                 order=self._order,
                 quiet=lambda: True,
                 owed=self._owed,

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from edge.agent.ear import listen
 from edge.config import Endpoint, Vad
-from edge.hear.echo import EchoDetector, EchoSuppressed
 from edge.hear.endpointing import Closed, Endpointing
-from edge.hear.vad import make_speech_scorer
+from edge.hear.speech_detection import EchoDetector, EchoSuppressed, make_speech_scorer
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Frame, Segment
 from edge.speak.mixer import Mixer, Rank

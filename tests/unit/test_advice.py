@@ -12,7 +12,7 @@ from edge.config import Endpoint, Vad
 from edge.hear.acoustics import measure_and_advise
 from edge.hear.endpointing import Closed, Endpointing
 from edge.hear.recording import RecordedSource
-from edge.hear.vad import make_speech_scorer
+from edge.hear.speech_detection import make_speech_scorer
 from edge.records import Segment
 from tests.rows import each_of
 

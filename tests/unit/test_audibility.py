@@ -84,7 +84,7 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def play(floor: Floor, acted: Callable[[], Coroutine[Any, Any, None]]) -> None:
     async def played() -> None:
-        await floor.audience.determine_at_start()
+        await floor.audience.determine_audibility_at_start()
         async with asyncio.timeout(60), asyncio.TaskGroup() as group:
             running = group.create_task(floor.audience.run())
             await acted()

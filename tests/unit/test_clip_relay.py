@@ -33,7 +33,7 @@ class Clock:
         return step
 
     def answer(self, answer: Answer, have: int = 0, of: str = "a") -> str | None:
-        return self.relay.handle_answer(ClipReceipt(of, answer, have), self.s)
+        return self.relay.handle_answer_and_return_finished(ClipReceipt(of, answer, have), self.s)
 
     def all_steps(self) -> list[OfferClip | SendChunk]:
         return list(iter(self.step, None))

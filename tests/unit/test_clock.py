@@ -37,26 +37,26 @@ def test_at_first_it_is_what_the_system_says_unless_that_cannot_be(first: ClockR
 @each_of(("by", "noticed"), [(STEP_S * 0.9, False), (STEP_S * 1.1, True), (-86_400.0, True), (-0.4, False)])
 def test_a_step_is_told_once_and_what_a_daemon_adjusts_is_none(by: float, noticed: bool) -> None:
     watch = ClockWatch(at(0))
-    steps = [watch.update(at(1)), watch.update(at(2, ahead=by)), watch.update(at(3, ahead=by))]
+    steps = [watch.detect_step_s(at(1)), watch.detect_step_s(at(2, ahead=by)), watch.detect_step_s(at(3, ahead=by))]
     assert steps == [0.0, pytest.approx(by) if noticed else 0.0, 0.0]
     assert watch.believed is not noticed
 
 
 def test_after_a_step_it_is_believed_again_when_it_was_synchronised_again() -> None:
     watch = ClockWatch(at(0))
-    watch.update(at(1, ahead=60, vouched=False))
-    watch.update(at(2, ahead=60, vouched=False))
+    watch.detect_step_s(at(1, ahead=60, vouched=False))
+    watch.detect_step_s(at(2, ahead=60, vouched=False))
     assert not watch.believed
-    watch.update(at(3, ahead=60))
+    watch.detect_step_s(at(3, ahead=60))
     assert watch.believed
 
 
 def test_a_step_the_kernel_knew_nothing_of_is_doubted_until_a_daemon_must_have_looked() -> None:
     watch = ClockWatch(at(0))
-    watch.update(at(1, ahead=60))
-    watch.update(at(VOUCHED_S, ahead=60))
+    watch.detect_step_s(at(1, ahead=60))
+    watch.detect_step_s(at(VOUCHED_S, ahead=60))
     assert not watch.believed
-    watch.update(at(VOUCHED_S + 1, ahead=60))
+    watch.detect_step_s(at(VOUCHED_S + 1, ahead=60))
     assert watch.believed
 
 

@@ -79,7 +79,7 @@ async def commit(bench: Bench, text: str) -> str:
 async def take(desk: JournalThread, bench: Bench, word: DeclinedPosting, signer: Signer, state: Path) -> None:
     """As the agent does when the broker hands it over: kept, then carried out."""
     at = inbox(desk, signer)
-    await at.receive(Delivered("dockvoice/north/dock-3/decisions", message(word, signer), token=1))
+    await at.verify_and_store(Delivered("dockvoice/north/dock-3/decisions", message(word, signer), token=1))
     decisions = Decisions(Settings(state_directory=state), desk, bench.conversing, lambda: None)
     with suppress(TimeoutError):
         await asyncio.wait_for(run_signed_decisions(desk, asyncio.Event(), at.read, decisions.decide_signed), 0.3)

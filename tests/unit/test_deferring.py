@@ -16,7 +16,7 @@ from dockvoice_protocol.errors import Unavailable, UnreadableInput
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import NotUnderstood, Reading, Usage
-from edge.agent.deferred import LateReadings
+from edge.agent.second_opinions import LateReadings
 from edge.agent.typed_input import Readers
 from edge.agent.workplaces import Workplace, Workplaces
 from edge.agree.decide import Rules
@@ -119,10 +119,10 @@ class Bench:
             terms = PanelTerms(Mode.CLOUD_FIRST, 1.2, None, 0.9)
             panel = Panel(model, [Member(model)], None, terms, self.rules.form)
             beside = LateReadings(works or alone(self.rules, panel, panel), desk, per_minute=600)
-            async with asyncio.timeout(PATIENCE_S), panel.at_work(beside.note), asyncio.TaskGroup() as group:
+            async with asyncio.timeout(PATIENCE_S), panel.at_work(beside.queue_answer), asyncio.TaskGroup() as group:
                 working = [group.create_task(work) for work in (beside.keep_answers(), beside.read_deferred())]
                 for answer in answers:
-                    beside.note(answer)
+                    beside.queue_answer(answer)
                 await beside.finish()
                 while not await desk(until):
                     meanwhile(beside)
@@ -184,7 +184,7 @@ def test_a_model_that_answers_somebody_is_asked_again_at_once(bench: Bench) -> N
     model = Scripted(*[TryLater("openai", "busy")] * 7, SAID)
 
     def somebody_is_answered(beside: LateReadings) -> None:
-        beside.note(PanelAnswer(waiting, "gpt", Came.IN_TIME, None, Usage("openai", "gpt")))
+        beside.queue_answer(PanelAnswer(waiting, "gpt", Came.IN_TIME, None, Usage("openai", "gpt")))
 
     # Left alone, seven failures would make 2 + 4 + 8 + 16 + 30 + 30 + 30 s of waiting.
     bench.work(model, until=nothing_waits, meanwhile=somebody_is_answered)
@@ -314,14 +314,14 @@ def test_an_answer_that_comes_before_the_entry_is_committed_flags_it_then(
         async with at_work(bench, desk) as beside:
             answers = [late(said.utterance_id, INVENTED), late(said.utterance_id, SAID)]
             for answer in answers if before_the_verdict else ():
-                beside.note(answer)
+                beside.queue_answer(answer)
             await beside.finish()
             for verdict in first:
                 await desk(partial(Journal.conclude, utterance_id=said.utterance_id, reading=SAID, verdict=verdict))
                 beside.decided(said.utterance_id, verdict.outcome)
                 await beside.finish()
             for answer in () if before_the_verdict else answers:
-                beside.note(answer)
+                beside.queue_answer(answer)
             await beside.finish()
             row = await desk(lambda journal: journal.commit(entry(said, kept), ACCEPT, render))
             beside.committed(row)

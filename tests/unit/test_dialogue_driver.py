@@ -13,13 +13,12 @@ import pytest
 
 from dockvoice_protocol.records import Reading, Receipt, ReceiptOutcome, Word
 from edge.agent import dialogue_driver
-from edge.agent.dialogue_driver import Audible, DialogueDriver, Stands
-from edge.agent.dialogue_steps import to_inventory_answer
+from edge.agent.dialogue_driver import Audible, DialogueDriver, Stands, to_inventory_answer
 from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
 from edge.agent.events import Decided, DictationEvent
 from edge.agent.parts import hear_all
-from edge.agent.review_decisions import Done, Resolution, carry_out, with_pending_notice
+from edge.agent.review_decisions import Done, Resolution, carry_out, do_and_mark_unannounced
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.dialogue.interface import Deadline, Happening, Hardware, InventoryAnswered, Link, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
@@ -89,7 +88,7 @@ class Bench:
         reading = read(text, self.rules)
         known = Circumstances(PLAIN if aloud else None)
         heard = UtteranceHeard(said.utterance_id, reading, known=known, began=began, ended=ended)
-        return await self.conversing.happen(heard)
+        return await self.conversing.run_step(heard)
 
     @property
     def said(self) -> list[Prompt]:
@@ -211,7 +210,7 @@ def test_on_a_full_disk_the_conversation_waits_and_nothing_is_said_before_it_is_
         await desk(lambda journal: journal.begin(said))
         desk.full = True
         reading = read(WHOLE, rules)
-        await bench.conversing.happen(UtteranceHeard(said.utterance_id, reading))
+        await bench.conversing.run_step(UtteranceHeard(said.utterance_id, reading))
         assert desk.refused == 2
         assert bench.said == [Prompt.READBACK]
         assert (await desk(lambda journal: journal.dialogue.load_state())).draft is not None
@@ -238,7 +237,7 @@ def test_what_was_decided_is_done_where_a_full_disk_lets_nobody_be_told_and_the_
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(Journal, "turn", no_room)
             done = await bench.conversing.between_steps(
-                partial(with_pending_notice, work=discard), lambda done: done.told
+                partial(do_and_mark_unannounced, work=discard), lambda done: done.told
             )
         assert (str(done), bench.said) == ("given up", [])
 
@@ -337,17 +336,17 @@ def test_who_comes_to_be_heard_takes_back_what_was_recorded_meanwhile_and_nothin
 
 def test_what_is_at_hand_is_told_by_the_names_of_its_fields(tmp_path: Path, rules: Rules) -> None:
     async def play(bench: Bench) -> None:
-        assert bench.conversing.prompt_state() == PromptState()
+        assert bench.conversing.model_prompt_state() == PromptState()
         await bench.say("pallet seven four two twelve units")
-        assert bench.conversing.prompt_state() == PromptState(("pallet_id", "quantity"), "dock")
+        assert bench.conversing.model_prompt_state() == PromptState(("pallet_id", "quantity"), "dock")
         await bench.say("b")
-        assert bench.conversing.prompt_state() == PromptState(("pallet_id", "quantity", "dock"))
+        assert bench.conversing.model_prompt_state() == PromptState(("pallet_id", "quantity", "dock"))
         await bench.say("yes")
-        assert bench.conversing.prompt_state() == PromptState(last=True)
+        assert bench.conversing.model_prompt_state() == PromptState(last=True)
         await bench.say("cancel")
-        assert bench.conversing.prompt_state() == PromptState(confirming=True, last=True)
+        assert bench.conversing.model_prompt_state() == PromptState(confirming=True, last=True)
         await bench.say("yes")
-        assert bench.conversing.prompt_state() == PromptState()
+        assert bench.conversing.model_prompt_state() == PromptState()
 
     converse(tmp_path, rules, play, undo_s=20.0)
 
@@ -405,7 +404,7 @@ def settle(journal: Journal, event_id: str, *reasons: str) -> InventoryAnswered:
 
 async def turned_down_and_taken_after_all(bench: Bench, row: OutboxRow) -> None:
     """The inventory refuses it, is mended or restored, and asks for it again."""
-    await bench.conversing.happen(await bench.desk(lambda journal: settle(journal, row.event_id, "not_on_site")))
+    await bench.conversing.run_step(await bench.desk(lambda journal: settle(journal, row.event_id, "not_on_site")))
     await bench.say("how many waiting")
     assert bench.said[-1] is Prompt.WAITING_REFUSED
     await bench.desk(lambda journal: journal.outbox.reopen(row.sequence))
@@ -447,7 +446,7 @@ def test_what_was_refused_is_told_again_to_whoever_signs_on_until_it_is_put_righ
     async def refused(bench: Bench) -> None:
         await bench.say("sign on ana")
         row = await agreed(bench, WHOLE)
-        await bench.conversing.happen(await bench.desk(lambda journal: settle(journal, row.event_id, "not_on_site")))
+        await bench.conversing.run_step(await bench.desk(lambda journal: settle(journal, row.event_id, "not_on_site")))
 
     async def next_day(bench: Bench) -> None:
         assert bench.said == [Prompt.WAITING_REFUSED]
@@ -487,7 +486,7 @@ def test_what_the_device_says_over_a_yes_takes_nothing_from_it(
         await bench.say("blah blah")
         await bench.say("blah blah")
         asked = time.perf_counter()
-        await bench.conversing.happen(between)
+        await bench.conversing.run_step(between)
         assert len(bench.said) == 4
         assert await bench.say("yes", began=asked) is not None
 

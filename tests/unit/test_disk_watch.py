@@ -29,14 +29,14 @@ def watch() -> DiskWatch:
     ],
 )
 def test_the_thresholds(watch: DiskWatch, free: int, level: DiskLevel) -> None:
-    assert watch.update(free) is (level is not DiskLevel.AMPLE)
+    assert watch.update_level(free) is (level is not DiskLevel.AMPLE)
     assert watch.level is level
 
 
 def test_a_level_is_left_for_a_better_one_only_with_clearly_more_room(watch: DiskWatch) -> None:
     levels = []
     for free in (99, 100, 124, 125, 100, 99, 624, 625, 500, 499):
-        watch.update(free)
+        watch.update_level(free)
         levels.append(watch.level)
     out, low, ample = DiskLevel.OUT, DiskLevel.LOW, DiskLevel.AMPLE
     assert levels == [out, out, out, low, low, out, low, ample, ample, low]

@@ -11,7 +11,7 @@ from edge.agent.ear import listen
 from edge.config import Endpoint, Vad
 from edge.hear.endpointing import Closed, EarEvent, Endpointing, Gate
 from edge.hear.recording import RecordedSource
-from edge.hear.vad import make_speech_scorer
+from edge.hear.speech_detection import make_speech_scorer
 from edge.ports import Source, SpeechScorer
 from edge.records import Closing, Frame, Segment
 from tests.rows import each_of

@@ -25,7 +25,7 @@ def numbers(pcm: bytes) -> list[int]:
 
 def hear(line: str, *, end: bool = True, **settings: int) -> list[EarEvent]:
     machine = Endpointing(Endpoint(**(QUICK | settings)))
-    events = [event for i, sound in enumerate(line) for event in machine.process(frame(i), sound == "#")]
+    events = [event for i, sound in enumerate(line) for event in machine.process_frame(frame(i), sound == "#")]
     return [*events, *machine.end_source()] if end else events
 
 
@@ -107,12 +107,12 @@ def test_the_end_of_the_source_closes_what_is_open() -> None:
 def test_after_the_end_nothing_is_left_even_where_sound_goes_on_soon_after(before: str) -> None:
     machine = Endpointing(Endpoint(**QUICK))
     for number, sound in enumerate(before):
-        machine.process(frame(number), sound == "#")
+        machine.process_frame(frame(number), sound == "#")
     machine.end_source()
     assert machine.end_source() == ()
     first, second = frame(len(before) + 1), frame(len(before) + 2)
-    assert machine.process(first, speech=True) == ()
-    assert machine.process(second, speech=True) == (Opened(first.pcm + second.pcm),)
+    assert machine.process_frame(first, speech=True) == ()
+    assert machine.process_frame(second, speech=True) == (Opened(first.pcm + second.pcm),)
 
 
 def test_speech_without_end_is_closed_at_the_maximum_and_nothing_is_lost_between() -> None:
@@ -129,7 +129,7 @@ def expecting(line: str, expectation: Expectation, **settings: int) -> list[EarE
     machine = Endpointing(Endpoint(**(QUICK | {"hangover_ms": 500} | settings)))
     events: list[EarEvent] = []
     for number, sound in enumerate(line):
-        now = machine.process(frame(number), sound == "#")
+        now = machine.process_frame(frame(number), sound == "#")
         if Paused() in now:
             machine.set_expectation(expectation)
         events += now
@@ -151,7 +151,7 @@ def test_what_was_expected_of_one_pause_says_nothing_of_the_next() -> None:
     line = "####" + "." * 11 + "####" + "." * 24
     events: list[EarEvent] = []
     for number, sound in enumerate(line):
-        now = machine.process(frame(number), sound == "#")
+        now = machine.process_frame(frame(number), sound == "#")
         if Paused() in now and not events:
             machine.set_expectation(Expectation.FINISHED)
             events += now

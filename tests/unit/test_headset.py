@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dockvoice_protocol.systemd import Notifier
-from edge.agent.headset import Earshot, Headset, HeadsetTold, MicrophoneFault, Muted, Order, as_json
+from edge.agent.headset import Earshot, Headset, HeadsetTold, MicrophoneFault, Muted, Order, headset_event_as_json
 from edge.config import Hear, ListeningMode, Settings
 from edge.hear.microphone_health import FaultBegan, FaultEnded, FaultKind, MicrophoneEvent
 from tests.rows import each_of
@@ -27,7 +27,7 @@ class Seen:
 
     async def _attend(self, events: Sequence[MicrophoneEvent]) -> None:
         async with asyncio.timeout(30), asyncio.TaskGroup() as group:
-            attending = group.create_task(self.headset.follow())
+            attending = group.create_task(self.headset.follow_microphone_and_talk_key())
             await self._news.wait()
             for event in events:
                 self._news.clear()
@@ -45,7 +45,7 @@ def test_a_fault_is_told_once_when_it_begins_and_once_when_it_is_over() -> None:
     seen.attend(FaultBegan(FaultKind.STUCK, "gives no sound"), FaultEnded(FaultKind.STUCK))
     assert seen.told == [MicrophoneFault("stuck", "gives no sound"), MicrophoneFault("stuck", None)]
     assert [state["faults"] for state in seen.published] == [[], ["stuck"], []]
-    assert seen.headset.status == "listening"
+    assert seen.headset.status_line == "listening"
 
 
 def test_mute_is_announced_each_time_it_changes_and_only_then() -> None:
@@ -66,17 +66,17 @@ def test_mute_is_announced_each_time_it_changes_and_only_then() -> None:
 )
 def test_the_mode_is_part_of_the_state(mode: ListeningMode, status: str) -> None:
     seen = Seen(mode)
-    assert (seen.headset.status, seen.headset.state["mode"]) == (status, mode.value)
+    assert (seen.headset.status_line, seen.headset.state["mode"]) == (status, mode.value)
 
 
 def test_without_a_speaker_the_status_says_so_until_there_is_one() -> None:
     seen = Seen()
     seen.headset.publish_earshot(heard=False)
-    assert seen.headset.status == "no speaker, nothing is read back; listening"
+    assert seen.headset.status_line == "no speaker, nothing is read back; listening"
     seen.headset.publish_earshot(heard=True)
-    assert seen.headset.status == "listening"
+    assert seen.headset.status_line == "listening"
     assert seen.told == [Earshot(False), Earshot(True)]
-    assert [as_json(told) for told in seen.told] == [{"speaker": "none"}, {"speaker": "heard"}]
+    assert [headset_event_as_json(told) for told in seen.told] == [{"speaker": "none"}, {"speaker": "heard"}]
 
 
 def test_a_headset_that_nobody_listens_to_does_not_blink() -> None:
@@ -85,8 +85,8 @@ def test_a_headset_that_nobody_listens_to_does_not_blink() -> None:
 
 def test_the_space_bar_begins_and_ends_to_talk_and_other_keys_do_nothing() -> None:
     headset = Seen(ListeningMode.PUSH_TO_TALK).headset
-    headset.handle_key(" ")
-    headset.handle_key("x")
+    headset.toggle_by_key(" ")
+    headset.toggle_by_key("x")
     assert headset.gate.talking
-    headset.handle_key(" ")
+    headset.toggle_by_key(" ")
     assert not headset.gate.talking

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soxr
 
-from edge.audio.pcm import NoiseFloor, is_narrow, sound_level
+from edge.audio.pcm import NoiseFloor, is_telephone_band, sound_level
 
 CHANCE = np.random.default_rng(2)
 
@@ -26,5 +26,5 @@ def test_the_floor_is_what_surrounds_the_speech_and_rises_after_three_seconds() 
 def test_a_telephone_band_is_narrow_whatever_rate_it_claims() -> None:
     wide = CHANCE.normal(0, 3000, 32_000)
     narrow = soxr.resample(soxr.resample(wide, 16_000, 8_000), 8_000, 16_000)
-    assert is_narrow(narrow.astype("<i2").tobytes())
-    assert not is_narrow(wide.astype("<i2").tobytes())
+    assert is_telephone_band(narrow.astype("<i2").tobytes())
+    assert not is_telephone_band(wide.astype("<i2").tobytes())

@@ -181,7 +181,7 @@ def test_a_stream_that_takes_no_more_sound_is_opened_again(monkeypatch: pytest.M
 def test_what_a_server_puts_up_for_want_of_a_speaker_is_open_and_nobody_hears_it(
     sink: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(PlaybackSink, "_query_sink", lambda _: (sink, frozenset({sink})))
+    monkeypatch.setattr(PlaybackSink, "_query_sinks", lambda _: SimpleNamespace(own=sink, names={sink}))
 
     async def test(speaker: Loudspeaker) -> None:
         assert not await speaker.is_heard()

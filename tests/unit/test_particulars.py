@@ -18,9 +18,8 @@ from dockvoice_protocol.events import RECORDED, SCHEMAS, parse_event, to_json_by
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.records import Act, Factor, FieldValue, Reading
-from edge.agent.particulars import make_particulars
 from edge.config import Settings
-from edge.deliver.device_events import entry_event
+from edge.deliver.device_events import entry_event, make_particulars
 from edge.records import Entry, Minted, Particulars, SiteTime
 from tests.dictated import INSTANCE, seal
 from tests.rows import each_of

@@ -276,13 +276,13 @@ def test_what_was_lost_on_the_way_goes_again_at_once_with_all_that_follow() -> N
     machine = relay(window=5)
     machine.add_rows(rows(1, 2, 3, 4, 5), now=0)
     machine.handle_receipt(answer(1))
-    assert published(machine.handle_early(early(3, expected=2), now=1)) == [2, 3, 4, 5]
+    assert published(machine.handle_gap_report(early(3, expected=2), now=1)) == [2, 3, 4, 5]
 
 
 def test_sixteen_answers_that_lack_the_same_make_one_run() -> None:
     machine = relay(window=16)
     machine.add_rows(rows(*range(1, 17)), now=0)
-    runs = [machine.handle_early(early(sequence, expected=1), now=1) for sequence in range(2, 17)]
+    runs = [machine.handle_gap_report(early(sequence, expected=1), now=1) for sequence in range(2, 17)]
     assert published(runs[0]) == list(range(1, 17))
     assert runs[1:] == [[]] * 14
     assert machine.tick(1 + TIMEOUT_S - 0.1) == []
@@ -293,43 +293,43 @@ def test_an_inventory_that_contradicts_itself_starts_no_storm() -> None:
     machine = relay(window=5)
     machine.add_rows(rows(1, 2, 3, 4, 5), now=0)
     answers = [early(5, expected) for expected in (4, 2, 4, 1, 3, 4, 2, 1)]
-    assert sum(len(machine.handle_early(one, now=1)) for one in answers) == 2
+    assert sum(len(machine.handle_gap_report(one, now=1)) for one in answers) == 2
 
 
 @each_of("expected", [3, 4, 9])
 def test_an_answer_that_makes_no_sense_changes_nothing(expected: int) -> None:
     machine = relay()
     machine.add_rows(rows(1, 2, 3), now=0)
-    assert machine.handle_early(early(3, expected), now=1) == []
+    assert machine.handle_gap_report(early(3, expected), now=1) == []
 
 
 def test_an_inventory_that_lost_what_it_had_confirmed_gets_it_again_when_it_says_so_twice() -> None:
     machine = relay()
     machine.add_rows(rows(7, 8), now=0)
-    assert machine.handle_early(early(7, expected=3), now=1) == []
-    assert machine.handle_early(early(8, expected=3), now=1) == [], "a burst of old answers is one answer"
+    assert machine.handle_gap_report(early(7, expected=3), now=1) == []
+    assert machine.handle_gap_report(early(8, expected=3), now=1) == [], "a burst of old answers is one answer"
     assert published(machine.tick(TIMEOUT_S)) == [7, 8]
-    assert machine.handle_early(early(7, expected=3), now=TIMEOUT_S) == []
-    assert machine.handle_early(early(8, expected=3), now=TIMEOUT_S + 1) == [Reopen(3), WantRows(3)]
+    assert machine.handle_gap_report(early(7, expected=3), now=TIMEOUT_S) == []
+    assert machine.handle_gap_report(early(8, expected=3), now=TIMEOUT_S + 1) == [Reopen(3), WantRows(3)]
     assert published(machine.add_rows(rows(3, 4, 5), now=TIMEOUT_S + 1)) == [3, 4, 5]
 
 
 def test_a_receipt_in_between_shows_that_the_answer_was_old() -> None:
     machine = relay()
     machine.add_rows(rows(7, 8, 9), now=0)
-    machine.handle_early(early(7, expected=3), now=1)
+    machine.handle_gap_report(early(7, expected=3), now=1)
     machine.handle_receipt(answer(7))
-    assert machine.handle_early(early(8, expected=3), now=100) == []
+    assert machine.handle_gap_report(early(8, expected=3), now=100) == []
 
 
 def test_a_new_connection_doubts_anew() -> None:
     machine = relay()
     machine.add_rows(rows(7), now=0)
-    machine.handle_early(early(7, expected=3), now=1)
+    machine.handle_gap_report(early(7, expected=3), now=1)
     machine.handle_disconnect()
     machine.handle_connect(20)
     machine.add_rows(rows(7), now=90)
-    assert machine.handle_early(early(7, expected=3), now=100) == []
+    assert machine.handle_gap_report(early(7, expected=3), now=100) == []
 
 
 def test_an_inventory_that_forgets_all_it_confirms_is_sent_it_ever_more_rarely() -> None:
@@ -338,7 +338,7 @@ def test_an_inventory_that_forgets_all_it_confirms_is_sent_it_ever_more_rarely()
     while now < 24 * 3600:
         machine.handle_receipt(answer(1))
         machine.add_rows(rows(2), now=now)
-        if Reopen(1) in machine.handle_early(early(2, expected=1), now=now):
+        if Reopen(1) in machine.handle_gap_report(early(2, expected=1), now=now):
             reopened.append(now)
             machine.add_rows(rows(1, 2), now=now)
         now += 10
@@ -352,7 +352,7 @@ def test_when_nothing_is_owed_the_last_event_asks_whether_both_agree() -> None:
     machine = relay()
     assert machine.add_rows([], now=0) == [WantLast()]
     assert not machine.is_fully_answered
-    assert published(machine.check_last_row(row(9), now=0)) == [9]
+    assert published(machine.republish_last_row(row(9), now=0)) == [9]
     assert machine.due_in_s(0) is None, "once on a connection is enough"
     assert not machine.is_fully_answered
     machine.handle_puback("event-9", 0)
@@ -366,19 +366,19 @@ def test_when_nothing_is_owed_the_last_event_asks_whether_both_agree() -> None:
 def test_a_receipt_queued_since_an_earlier_connection_does_not_answer_for_a_new_inventory() -> None:
     machine = relay()
     machine.add_rows([], now=0)
-    assert published(machine.check_last_row(row(9), now=0)) == [9]
+    assert published(machine.republish_last_row(row(9), now=0)) == [9]
     assert machine.handle_receipt(answer(9)) == []
     assert not machine.is_fully_answered
     machine.handle_puback("event-9", 0)
     assert published(machine.tick(0.1)) == [9], "it may have been the answer all the same: the question is put again"
-    assert machine.handle_early(early(9, expected=1), now=0.2) == []
-    assert machine.handle_early(early(9, expected=1), now=0.2 + TIMEOUT_S) == [Reopen(1), WantRows(3)]
+    assert machine.handle_gap_report(early(9, expected=1), now=0.2) == []
+    assert machine.handle_gap_report(early(9, expected=1), now=0.2 + TIMEOUT_S) == [Reopen(1), WantRows(3)]
 
 
 def test_the_question_gives_way_to_what_is_owed() -> None:
     machine = relay(window=1)
     machine.add_rows([], now=0)
-    machine.check_last_row(row(9), now=0)
+    machine.republish_last_row(row(9), now=0)
     assert machine.handle_new_row() == [WantRows(1)]
     assert published(machine.add_rows(rows(10), now=1)) == [10]
 
@@ -396,12 +396,12 @@ def test_what_the_broker_takes_and_the_inventory_never_gets_is_set_aside() -> No
     machine = relay()
     machine.add_rows(rows(1, 2), now=0)
     machine.handle_puback("event-1", 0)
-    machine.handle_early(early(2, expected=1), now=0)
+    machine.handle_gap_report(early(2, expected=1), now=0)
     for _ in range(MOST_LOST_PUBLICATIONS - 1):
         machine.handle_puback("event-1", 0)
-        assert machine.handle_early(early(2, expected=1), now=0) == []
+        assert machine.handle_gap_report(early(2, expected=1), now=0) == []
     machine.handle_puback("event-1", 0)
-    assert machine.handle_early(early(2, expected=1), now=0) == [
+    assert machine.handle_gap_report(early(2, expected=1), now=0) == [
         DeadLetter("event-1", NEVER_ARRIVES_REASON),
         WantRows(3),
     ]
@@ -418,7 +418,7 @@ def test_an_inventory_that_comes_back_gets_what_is_owed_at_once() -> None:
 def test_one_that_may_have_been_restored_is_asked_again_where_nothing_is_owed() -> None:
     machine = relay()
     assert machine.add_rows([], now=0) == [WantLast()]
-    machine.check_last_row(row(7), now=0)
+    machine.republish_last_row(row(7), now=0)
     machine.handle_puback("event-7", 0)
     machine.handle_receipt(answer(7))
     assert machine.is_fully_answered
@@ -484,7 +484,7 @@ def test_an_answer_that_something_is_lacking_does_not_hurry_what_the_broker_hang
     machine.add_rows(rows(1, 2, 3), now=0)
     machine.handle_puback("event-1", TOO_LARGE)
     machine.handle_puback("event-2", 0)
-    assert published(machine.handle_early(early(2, expected=1), now=1)) == [2, 3]
+    assert published(machine.handle_gap_report(early(2, expected=1), now=1)) == [2, 3]
 
 
 def test_what_is_due_together_with_the_refused_goes_before_it() -> None:
@@ -497,17 +497,17 @@ def test_what_is_due_together_with_the_refused_goes_before_it() -> None:
 def test_a_second_loss_makes_a_second_run() -> None:
     machine = relay(window=5)
     machine.add_rows(rows(1, 2, 3, 4, 5), now=0)
-    machine.handle_early(early(3, expected=2), now=1)
+    machine.handle_gap_report(early(3, expected=2), now=1)
     for sequence in (1, 2, 3):
         machine.handle_receipt(answer(sequence))
-    assert published(machine.handle_early(early(5, expected=4), now=2)) == [4, 5]
+    assert published(machine.handle_gap_report(early(5, expected=4), now=2)) == [4, 5]
 
 
 def test_an_answer_to_what_is_settled_by_now_changes_nothing() -> None:
     machine = relay()
     machine.add_rows(rows(6), now=0)
     machine.handle_receipt(answer(6))
-    assert machine.handle_early(early(6, expected=5), now=100) == []
+    assert machine.handle_gap_report(early(6, expected=5), now=100) == []
 
 
 def test_what_helped_is_done_as_quickly_the_next_time() -> None:
@@ -515,8 +515,8 @@ def test_what_helped_is_done_as_quickly_the_next_time() -> None:
     for start in (0.0, 1000.0):
         machine.handle_connect(20)
         machine.add_rows(rows(3), now=start)
-        machine.handle_early(early(3, expected=1), now=start)
-        assert machine.handle_early(early(3, expected=1), now=start + TIMEOUT_S) == [Reopen(1), WantRows(3)]
+        machine.handle_gap_report(early(3, expected=1), now=start)
+        assert machine.handle_gap_report(early(3, expected=1), now=start + TIMEOUT_S) == [Reopen(1), WantRows(3)]
         machine.add_rows(rows(1, 2, 3), now=start)
         for sequence in (1, 2, 3):
             machine.handle_receipt(answer(sequence))
@@ -525,18 +525,18 @@ def test_what_helped_is_done_as_quickly_the_next_time() -> None:
 def test_a_journal_without_events_agrees_with_every_inventory() -> None:
     machine = relay()
     machine.add_rows([], now=0)
-    assert machine.check_last_row(None, now=0) == []
+    assert machine.republish_last_row(None, now=0) == []
     assert machine.is_fully_answered
 
 
 def test_by_the_question_an_inventory_gets_again_what_it_lost() -> None:
     machine = relay()
     machine.add_rows([], now=0)
-    machine.check_last_row(row(9), now=0)
-    assert machine.handle_early(early(9, expected=4), now=1) == []
+    machine.republish_last_row(row(9), now=0)
+    assert machine.handle_gap_report(early(9, expected=4), now=1) == []
     assert machine.due_in_s(1) == TIMEOUT_S
     assert published(machine.tick(1 + TIMEOUT_S)) == [9]
-    assert machine.handle_early(early(9, expected=4), now=2 + TIMEOUT_S) == [Reopen(4), WantRows(3)]
+    assert machine.handle_gap_report(early(9, expected=4), now=2 + TIMEOUT_S) == [Reopen(4), WantRows(3)]
     assert published(machine.add_rows(rows(4, 5, 6), now=30)) == [4, 5, 6]
 
 

@@ -29,7 +29,7 @@ from dockvoice_protocol.signed import DeclinedPosting, ReviewDecision
 from edge.agent.parts import load_named_form, make_rules
 from edge.agent.review import DeviceIdentity, Person, accept, parse_assignments
 from edge.agent.review_decisions import Done, Late, carry_out_signed, run_signed_decisions
-from edge.agent.review_delivery import make_renderer
+from edge.agent.review_delivery import make_review_renderer
 from edge.agree.decide import Rules
 from edge.agree.dialogue.interface import OfficeDecided, OfficeDecision
 from edge.cli.queue import commands
@@ -246,7 +246,7 @@ def test_the_command_says_what_it_made_and_the_audit_holds(state: Path, monkeypa
 
 def test_the_office_is_told_what_each_of_a_panel_read(tmp_path: Path, rules: Rules) -> None:
     panel = replace(HEARD, interpreter="panel", opinions=(HEARD, replace(READ, interpreter="vosk")))
-    told = make_renderer({rules.form.name: rules}.get, "north", "dock-b")
+    told = make_review_renderer({rules.form.name: rules}.get, "north", "dock-b")
     with Journal.open(tmp_path) as journal:
         said = utterance(0)
         journal.begin(said)
@@ -262,7 +262,7 @@ def test_a_signed_decision_is_carried_out_once_and_on_nothing_but_what_it_was_ma
     settings = Settings(state_directory=state)
     form = load_named_form(settings, "pallet-move")
     demands = make_rules(settings, form, Catalogue.load(settings.catalogue_directory))
-    told = make_renderer({form.name: demands}.get, "north", "dock-b")
+    told = make_review_renderer({form.name: demands}.get, "north", "dock-b")
     with Journal.open(state) as journal:
         assert journal.write_reviews(told) == 1
         (row,) = journal.review_log.due(9)

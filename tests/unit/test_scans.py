@@ -10,7 +10,7 @@ import pytest
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import SCANNER, ScanFault
-from edge.agent.dialogue_steps import Stepped
+from edge.agent.dialogue_driver import Stepped
 from edge.agent.dictation import INTERRUPTED
 from edge.agent.typed_input import scanned_utterance
 from edge.agree.decide import Rules

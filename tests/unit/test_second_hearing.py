@@ -12,7 +12,7 @@ import pytest
 
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.records import Word
-from edge.agent.second_hearing import MOST_FAILURES, SecondHearing
+from edge.agent.second_opinions import MOST_FAILURES, SecondHearing
 from edge.agree.decide import Rules
 from edge.agree.dialogue.interface import Contradicted
 from edge.agree.dialogue.table import State
@@ -76,8 +76,8 @@ class Desk:
         segment = Segment(0, 0, 1600, 1600, Closing.PAUSE, SOUND)
         utterance = Utterance(which, "pallet-move", "microphone", datetime.now(UTC), segment)
         draft = Draft(draft_of or which, "pallet-move", reading, None)
-        self.hearing.stands(state, draft)
-        self.hearing.decided(utterance, reading, state, draft)
+        self.hearing.cancel_if_not_held(state, draft)
+        self.hearing.queue_if_held(utterance, reading, state, draft)
 
 
 def play(witness: Scripted, rules: Rules, acted: Callable[[Desk], Awaitable[None]]) -> Desk:
@@ -125,8 +125,8 @@ def test_a_witness_that_is_late_is_ended_and_the_next_entry_is_heard(rules: Rule
     async def acted(desk: Desk) -> None:
         desk.hold("one")
         await a_while()
-        desk.hearing.stands(State.IDLE, None)  # committed
-        desk.hearing.stands(State.IDLE, None)
+        desk.hearing.cancel_if_not_held(State.IDLE, None)  # committed
+        desk.hearing.cancel_if_not_held(State.IDLE, None)
         await a_while()
         desk.hold("two")
         await desk.told()

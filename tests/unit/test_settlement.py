@@ -33,7 +33,7 @@ def desk(tmp_path: Path) -> Iterator[JournalThread]:
 
 
 def note(desk: JournalThread, outcome: Outcome) -> None:
-    asyncio.run(Settlement(desk, heartbeat=lambda: None, turned_down=TURNED_DOWN.append).note(outcome))
+    asyncio.run(Settlement(desk, heartbeat=lambda: None, turned_down=TURNED_DOWN.append).store_outcome(outcome))
 
 
 def commit(journal: Journal) -> str:
@@ -113,7 +113,7 @@ def test_a_receipt_that_shows_no_proof_ends_no_device(
         ),
     }
     settlement = Settlement(desk, heartbeat=lambda: None, turned_down=TURNED_DOWN.append)
-    asyncio.run(settlement.note(Settle(event_id, CLAIMS[claim](event_id, latest=shown[proof]))))
+    asyncio.run(settlement.store_outcome(Settle(event_id, CLAIMS[claim](event_id, latest=shown[proof]))))
     assert settlement.superseded is None
     assert "shows no event of this device that proves it" in caplog.text
     desk.now(lambda journal: journal.successor.demand_none())
@@ -132,5 +132,5 @@ def test_an_event_that_only_a_copy_can_have_signed_ends_the_device(
     if is_withheld:
         latest = sign_withheld(withheld_event(latest, "too large"), device_key.load(tmp_path))
     settlement = Settlement(desk, heartbeat=lambda: None, turned_down=TURNED_DOWN.append)
-    asyncio.run(settlement.note(Settle(event_id, CLAIMS[claim](event_id, latest=latest))))
+    asyncio.run(settlement.store_outcome(Settle(event_id, CLAIMS[claim](event_id, latest=latest))))
     assert settlement.superseded is not None

@@ -8,7 +8,7 @@ from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.spoken.language import ENGLISH
 from dockvoice_protocol.records import Operator
-from edge.agent.dialogue_steps import dialogue_settings
+from edge.agent.dialogue_driver import dialogue_settings
 from edge.agent.parts import load_named_form, make_rules
 from edge.config import Settings
 

@@ -20,7 +20,7 @@ from dockvoice_protocol.forms.spoken import read_transcript, sentences_with_furt
 from dockvoice_protocol.forms.taught import AlreadyKnown, add_word, with_published_words
 from dockvoice_protocol.records.site import MOST_WORDS, Cells, MasterData, word_faults
 from edge.agent.learning import UnknownWords
-from edge.agent.site_catalogue import override_files
+from edge.agent.site_publications import override_files
 from edge.agree.decide import Rules
 from edge.config import Settings
 from edge.understand.local.factory import find_unknown_words
@@ -191,7 +191,7 @@ def test_a_device_counts_what_it_does_not_understand_and_tells_no_more_of_it(tmp
     counts = UnknownWords(
         tmp_path, lambda form: current[0] if form == "pallet-move" else None, lambda: False, told.append
     )
-    asyncio.run(counts.count())
+    asyncio.run(counts.count_and_publish())
     (door,) = told[-1]
     assert {name: door[name] for name in ("said", "form", "language", "times", "recorded")} == {
         "said": "door #",
@@ -208,5 +208,5 @@ def test_a_device_counts_what_it_does_not_understand_and_tells_no_more_of_it(tmp
     assert parse_status(payload(said), Topics("dockvoice", "north", "dock-3"))["unknown_words"] == told[-1]
     form = with_published_words(rules.form, [DOOR_IS_DOCK], rules.catalogue)
     current[0] = replace(rules, form=form, catalogue=replace(rules.catalogue, words=(DOOR_IS_DOCK,)))
-    asyncio.run(counts.count())
+    asyncio.run(counts.count_and_publish())
     assert told[-1] == [], "once the word is known it is counted no more"

@@ -23,7 +23,7 @@ from edge.agent.dialogue_driver import Stands
 from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
 from edge.agent.events import Decided, DictationEvent
-from edge.agent.parts import Parts, assemble, hear_all, languages_of
+from edge.agent.parts import Parts, assemble, hear_all, list_remote_languages
 from edge.agent.typed_input import Readers, read_typed, typed_utterance
 from edge.agent.voice_output import VoiceOutput
 from edge.agent.workplaces import AtFirstUse, Unheard, Workplace, Workplaces
@@ -236,12 +236,12 @@ def test_one_running_agent_goes_from_english_to_german(tmp_path: Path) -> None:
 def test_the_voice_speaks_of_the_form_and_in_the_language_that_were_changed_to() -> None:
     voice = VoiceOutput(Settings().speak, MOVE, {}, forms={one.name: one for one in (MOVE, COUNT)})
     tell = Say(Prompt.READBACK, {"item": "B714", "quantity": 14})
-    voice.take_up(COUNT, "de")
+    voice.set_form_and_language(COUNT, "de")
     assert voice._phrasing.text(tell) == "Berta 7 1 4, 14 Stück, 1 4."
     assert voice._phrases._language == "de"
     moved = Say(Prompt.LAST_ENTRY, {"pallet_id": "742", "quantity": 12, "dock": "B"}, form="pallet-move")
     assert voice._phrasing.text(moved) == "Zuletzt: Palette 7 4 2, 12 Stück, Tor Berta."
-    voice.take_up(MOVE, None)
+    voice.set_form_and_language(MOVE, None)
     assert voice._phrases._language == "en"
 
 
@@ -259,7 +259,7 @@ def test_the_ear_listens_with_the_recogniser_of_the_form_that_is_filled_when_som
     def tell(told: DictationEvent) -> None:
         if isinstance(told, Decided):
             heard.append(told.utterance.form)
-            works.take_up(Work("stock-count"))
+            works.make_current(Work("stock-count"))
 
     with JournalThread(tmp_path) as desk:
         listening = Ear(present=lambda: works.present, endpoint=Endpoint(), scorer=LoudnessScorer(), executor=desk)
@@ -327,8 +327,8 @@ def test_a_model_that_is_set_up_for_a_language_hears_it_and_nobody_else_does() -
     assert (french.panel, type(french.readers.interpreter)) == (None, Unheard)
     assert isinstance(works.at("stock-count").readers.recogniser, AtFirstUse)
     assert works.at("pallet-move", "en").panel is not None, "it is the device's own language by its name"
-    assert languages_of(settings) == ("de",)
-    assert len(list(works.panels(languages_of(settings)))) == len(parts.at_hand) * len((None, "de"))
+    assert list_remote_languages(settings) == ("de",)
+    assert len(list(works.panels(list_remote_languages(settings)))) == len(parts.at_hand) * len((None, "de"))
     with pytest.raises(LookupError, match="not at hand"):
         works.at("temperature")
 

@@ -1,7 +1,7 @@
 """Receipts and news: the steps that count the inventory's receipts, and announce refusals.
 
 A receipt arrives from `agent/settlement.py`, through the news of `agent/app.py` and `to_inventory_answer` of
-`agent/dialogue_steps.py`; without a dialogue, `agent/voice_output.py` announces it.
+`agent/dialogue_driver.py`; without a dialogue, `agent/voice_output.py` announces it.
 """
 
 from __future__ import annotations

