@@ -22,7 +22,7 @@ from starlette.routing import Route
 
 from dockvoice_protocol.errors import Unavailable
 from inventory.api import devices, entries, expected, master, metrics, stock, tokens, trailers, waiting
-from inventory.api.authentication import Authentication, internal_error, not_found
+from inventory.api.authentication import Authentication, internal_error, not_found_or_wrong_method
 from inventory.api.context import Endpoint
 from inventory.api.document import build_document
 from inventory.api.models import HealthOut
@@ -31,7 +31,7 @@ from inventory.forms import load_forms
 from inventory.settings import InventorySettings
 from inventory.store.books import RequestDatabase
 from inventory.store.keys import KeyDirectory
-from inventory.web.resources import Resources, load_console_signer, open_database
+from inventory.web.resources import Resources, load_console_signer, open_database_with_tables
 from inventory.web.serving import LOOPBACK, SecurityHeaders, run_server, server_config
 
 log = logging.getLogger("api")
@@ -70,12 +70,16 @@ def create_app(resources: Resources, clock: Callable[[], float] = time.monotonic
             return Problem("away", "the database does not answer", headers={"Retry-After": "5"}).response()
         return Response(HealthOut(database="answers").model_dump_json(), media_type="application/json")
 
-    routes = [Route("/v1/openapi.json", describe), Route("/health", health), *map(authentication.route, ENDPOINTS)]
+    routes = [
+        Route("/v1/openapi.json", describe),
+        Route("/health", health),
+        *map(authentication.guarded_route, ENDPOINTS),
+    ]
     encrypted = (resources.settings.api.address or "").startswith("https:")
     return Starlette(
         routes=routes,
         middleware=[Middleware(SecurityHeaders, encrypted=encrypted)],
-        exception_handlers={HTTPException: not_found, Exception: internal_error},
+        exception_handlers={HTTPException: not_found_or_wrong_method, Exception: internal_error},
     )
 
 
@@ -104,6 +108,6 @@ def serve(settings: InventorySettings, port: int | None = None) -> None:
 @contextmanager
 def open_books(settings: InventorySettings) -> Iterator[RequestDatabase]:
     """The database, with the tables of the inventory, the console and the API."""
-    with open_database(settings) as opened:
+    with open_database_with_tables(settings) as opened:
         tokens.prepare(opened.engine)
         yield opened

@@ -145,11 +145,13 @@ def _parameters(one: Endpoint) -> list[dict[str, Any]]:
             **({"description": of.pop("description")} if "description" in of else {}),
             "schema": of,
         }
-        for name, of in ((name, _parameter(of)) for name, of in schema.get("properties", {}).items())
+        for name, of in (
+            (name, _parameter_schema_without_null(of)) for name, of in schema.get("properties", {}).items()
+        )
     ]
 
 
-def _parameter(schema: dict[str, Any]) -> dict[str, Any]:
+def _parameter_schema_without_null(schema: dict[str, Any]) -> dict[str, Any]:
     """A parameter's schema, without null: it is left out instead."""
     found = {key: one for key, one in schema.items() if key != "title"}
     if found.get("default", "") is None:

@@ -165,12 +165,12 @@ def _committed_horizon(context: ApiContext) -> int | None:
         if transaction.dialect.name != "postgresql":
             return None
         upto = _last_arrival_number(transaction)
-        before = _open_transactions(transaction)
+        before = _transactions_with_arrival_number(transaction)
     until = time.monotonic() + COMMIT_S
     while before and time.monotonic() < until:
         time.sleep(_POLL_S)
         with context.read_transaction() as transaction:
-            before &= _open_transactions(transaction)
+            before &= _transactions_with_arrival_number(transaction)
     return upto if not before else 0  # one is slow: nothing is returned now, so that nothing is skipped
 
 
@@ -180,7 +180,7 @@ def _last_arrival_number(transaction: Connection) -> int:
     return found
 
 
-def _open_transactions(transaction: Connection) -> set[str]:
+def _transactions_with_arrival_number(transaction: Connection) -> set[str]:
     """The transactions that hold a number and have not committed."""
     held = text(
         "SELECT virtualtransaction FROM pg_locks WHERE locktype = 'relation' AND relation = CAST(:name AS regclass) "

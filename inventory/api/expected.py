@@ -67,7 +67,7 @@ def _list_expected(context: ApiContext) -> Answer:
     return Answer(ListsOut(expected=[_list_out(one) for one in found]))
 
 
-def _get_list(context: ApiContext) -> Answer:
+def _get_expected_of_place(context: ApiContext) -> Answer:
     """Answer with the expected list of one place."""
     found = _load_list(context)
     if found is None:
@@ -77,7 +77,7 @@ def _get_list(context: ApiContext) -> Answer:
     return Answer(_list_out(found))
 
 
-def _replace_list(context: ApiContext) -> Answer:
+def _replace_expected_of_place(context: ApiContext) -> Answer:
     """Replace the expected list of a place."""
     given: ExpectedIn = context.body
     kind = context.parameters.kind
@@ -91,14 +91,14 @@ def _replace_list(context: ApiContext) -> Answer:
     found, faults = parse_rows(rows)
     if faults:
         raise Problem("breaks_rules", "lines must be put right; nothing was published", from_row_faults(faults))
-    return _publish(context, found[_place(context)], "expected_published")
+    return _store_and_publish_list(context, found[_place(context)], "expected_published")
 
 
-def _withdraw_list(context: ApiContext) -> Answer:
+def _withdraw_expected_of_place(context: ApiContext) -> Answer:
     """Withdraw the expected list of a place."""
     if (there := _load_list(context)) is None or not there.expected.lines:
         raise Problem("unknown", f"{context.parameters.kind}/{context.parameters.name}: nothing is expected there")
-    return _publish(context, (), "expected_withdrawn")
+    return _store_and_publish_list(context, (), "expected_withdrawn")
 
 
 def _place(context: ApiContext) -> ReceivingPlace:
@@ -114,7 +114,7 @@ def _find_list(transaction: Connection, context: ApiContext) -> StoredList | Non
     return next(iter(load_lists(transaction, context.parameters.site, _place(context))), None)
 
 
-def _publish(context: ApiContext, lines: Sequence[ExpectedLine], deed: str) -> Answer:
+def _store_and_publish_list(context: ApiContext, lines: Sequence[ExpectedLine], deed: str) -> Answer:
     """Store and publish the list; answer 200, or 202 if the broker has not confirmed it yet."""
     if (signer := context.resources.signer) is None:
         raise Problem("not_possible", "console.key is not set: devices take nothing unsigned; name a private key there")
@@ -183,7 +183,7 @@ ENDPOINTS = (
         "/v1/sites/{site}/expected/{kind}/{name}",
         "getExpected",
         "What is expected at a trailer or a door",
-        _get_list,
+        _get_expected_of_place,
         _ListQuery,
         ListOut,
         problems=("unknown",),
@@ -193,7 +193,7 @@ ENDPOINTS = (
         "/v1/sites/{site}/expected/{kind}/{name}",
         "announce",
         "Announce what is expected there, in the place of what was",
-        _replace_list,
+        _replace_expected_of_place,
         _ListQuery,
         ListOut,
         body=ExpectedIn,
@@ -207,7 +207,7 @@ ENDPOINTS = (
         "/v1/sites/{site}/expected/{kind}/{name}",
         "withdraw",
         "Withdraw what is expected there",
-        _withdraw_list,
+        _withdraw_expected_of_place,
         _ListQuery,
         ListOut,
         scope=Scope.WRITE,

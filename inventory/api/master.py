@@ -199,7 +199,7 @@ def _store_and_publish(
     with hold_publishing_lock():
         try:
             with context.transaction() as transaction:
-                _demand_site(context, transaction)
+                _demand_known_site(context, transaction)
                 before = _latest(versions(site, transaction), name)
                 made = make(versions(site, transaction), before)
                 if before is None or made.version != before.version:
@@ -222,7 +222,7 @@ def _store_and_publish(
         return latest, not waits
 
 
-def _demand_site(context: ApiContext, transaction: Connection) -> None:
+def _demand_known_site(context: ApiContext, transaction: Connection) -> None:
     """Raise Problem for a site that neither the token names nor a device has used."""
     if not context.token.names(context.parameters.site) and context.parameters.site not in fleet.load_sites(
         transaction

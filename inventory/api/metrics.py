@@ -19,7 +19,7 @@ class _NoQuery(Query):
     """No parameters."""
 
 
-def _get_metrics(context: ApiContext) -> Answer:
+def _get_outbox_metrics(context: ApiContext) -> Answer:
     """What is pending by kind, of the sites that the token may read; kinds without any are zero."""
     wanted = select(outbox.c.kind, func.count().label("number"), func.min(outbox.c.created_at).label("oldest"))
     wanted = wanted.where(outbox.c.due_at.is_not(None)).group_by(outbox.c.kind)
@@ -43,7 +43,7 @@ ENDPOINTS = (
         "/metrics",
         "getMetrics",
         "Metrics for Prometheus",
-        _get_metrics,
+        _get_outbox_metrics,
         _NoQuery,
         MEDIA_TYPE,
         description="What is pending in the outbox, by kind, and the age of the oldest.",

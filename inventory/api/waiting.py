@@ -79,7 +79,7 @@ def _list_flags(context: ApiContext) -> Answer:
     return Answer(FlagsOut(flags=page, next=following))
 
 
-def _list_refusals(context: ApiContext) -> Answer:
+def _list_refused_events(context: ApiContext) -> Answer:
     """Answer with refused events, the latest first."""
     asked: _PageQuery = context.parameters
     before = None if asked.cursor is None else tuple(decode_cursor(asked.cursor, _PLACE))
@@ -126,7 +126,7 @@ ENDPOINTS = (
         "/v1/refusals",
         "listRefusals",
         "Events that were refused, the latest first",
-        _list_refusals,
+        _list_refused_events,
         _PageQuery,
         RefusalsOut,
     ),

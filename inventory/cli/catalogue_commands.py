@@ -75,9 +75,9 @@ class _CataloguePublisher:
             then = f"dockvoice inventory catalogue publish {made.kind} --site {made.site} --sign FILE"
             say(f"no device has it yet: {then}")
         else:
-            self.publish([made.kind], sign)
+            self.publish_pending([made.kind], sign)
 
-    def publish(self, kinds: list[str], sign: Path | None) -> None:
+    def publish_pending(self, kinds: list[str], sign: Path | None) -> None:
         """Publish the current versions that are not published."""
         from inventory.site.catalogue_publishing import publish  # noqa: PLC0415 - `--help` must not import MQTT
 
@@ -212,7 +212,7 @@ def _catalogue_publish(
     with _open_catalogue(context, site, config, database, broker, sign) as desk:
         if kind is not None:
             desk.catalogue.current(kind)
-        desk.publish([] if kind is None else [kind], sign)
+        desk.publish_pending([] if kind is None else [kind], sign)
 
 
 @catalogue_commands.command("rollback", short_help="Go back to what an older version said.")

@@ -51,7 +51,7 @@ def _devices_retire(
         if not anyway:
             _require_nothing_unsent(store, found)
         for at in found:
-            _retire(store, keys, at)
+            _retire_and_revoke_keys(store, keys, at)
     say(
         f"retired: {', '.join('/'.join(at) for at in found[:SHOWN])}"
         if len(found) <= SHOWN
@@ -97,7 +97,7 @@ def _require_nothing_unsent(store: Store, found: list[At]) -> None:
         raise Unfinished(f"{told}: let it send them first, or say --anyway, and they are lost here; nobody is retired")
 
 
-def _retire(store: Store, keys: KeyDirectory, at: At) -> None:
+def _retire_and_revoke_keys(store: Store, keys: KeyDirectory, at: At) -> None:
     from datetime import UTC, datetime  # noqa: PLC0415
 
     from inventory.site import retiring  # noqa: PLC0415 - see above

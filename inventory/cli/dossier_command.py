@@ -125,15 +125,19 @@ def _find_visit(of: Gathered, named: str | None) -> Visit:
     if named is None:
         return latest
 
-    def days(one: Visit) -> tuple[str, str]:
+    def first_and_last_day(one: Visit) -> tuple[str, str]:
         times = [one.began.isoformat(), *(of.story.root(said).moment.isoformat() for said in one.said)]
         zone = next((said.data["workday"]["zone"] for said in one.said if "workday" in said.data), None)
         found = [local_day(time, zone) for time in times]
         return min(found), max(found)
 
-    found = [one for one in visits if named == str(one.number) or days(one)[0] <= named <= days(one)[1]]
+    found = [
+        one
+        for one in visits
+        if named == str(one.number) or first_and_last_day(one)[0] <= named <= first_and_last_day(one)[1]
+    ]
     if len(found) != 1:
-        there = "; ".join(f"{one.number}: {' to '.join(dict.fromkeys(days(one)))}" for one in visits)
+        there = "; ".join(f"{one.number}: {' to '.join(dict.fromkeys(first_and_last_day(one)))}" for one in visits)
         raise UnreadableInput(f"--visit {named}: is {len(found)} of the visits of {of.trailer}, which are {there}")
     return found[0]
 

@@ -77,12 +77,19 @@ def expect(
         if file is not None:
             announced = read_or_report(read_expected, file)
             where, signer = check_site(site), require_signer(sign)
-            _publish(settings, store, signer, partial(_replace_lists, where, announced))
+            _store_and_publish_lists(settings, store, signer, partial(_replace_lists, where, announced))
         elif withdraw is not None:
             where, signer = check_site(site), require_signer(sign)
-            _publish(settings, store, signer, partial(_replace_lists, where, {_find_place(store, where, withdraw): ()}))
+            _store_and_publish_lists(
+                settings,
+                store,
+                signer,
+                partial(_replace_lists, where, {_find_published_place(store, where, withdraw): ()}),
+            )
         elif received:
-            _publish(settings, store, require_signer(sign), partial(_mark_received, pallet_fields(settings.forms)))
+            _store_and_publish_lists(
+                settings, store, require_signer(sign), partial(_mark_received, pallet_fields(settings.forms))
+            )
         else:
             _print_lists(store.lists.all(), json_lines=json_lines)
 
@@ -107,7 +114,7 @@ def _mark_received(fields: Mapping[str, str], transaction: Connection, now: date
     return mark_received(transaction, fields, now)
 
 
-def _publish(settings: InventorySettings, store: Store, signer: Signer, make: Making) -> None:
+def _store_and_publish_lists(settings: InventorySettings, store: Store, signer: Signer, make: Making) -> None:
     """Store the lists and insert their messages in one transaction, then publish them."""
     from inventory.site.expected import enter_in_outbox  # noqa: PLC0415 - as above
     from inventory.site.sending import publish_rows  # noqa: PLC0415 - nor MQTT
@@ -128,7 +135,7 @@ def _summary(one: ExpectedList) -> str:
     return f"{many(len(one.lines), 'line')}, {there} received" if one.lines else "withdrawn"
 
 
-def _find_place(store: Store, site: str, named: str) -> ReceivingPlace:
+def _find_published_place(store: Store, site: str, named: str) -> ReceivingPlace:
     """The place whose list is withdrawn. Raises UnreadableInput."""
     known = [one.expected.place for one in store.lists.all() if one.expected.site == site and one.expected.lines]
     found = [place for place in known if str(place) == named]

@@ -429,7 +429,7 @@ def pending(
     with open_store(context, config, database) as store:
         found = store.outbox.pending()
         if drop is not None:
-            _drop_work(store, drop, found)
+            _confirm_and_drop_work(store, drop, found)
             return
     stuck = [one for one in found if one.is_stuck(datetime.now(UTC))]
     if json_lines:
@@ -447,7 +447,7 @@ def pending(
         raise typer.Exit(1)
 
 
-def _drop_work(store: Store, kind: _Work, found: list[PendingKind]) -> None:
+def _confirm_and_drop_work(store: Store, kind: _Work, found: list[PendingKind]) -> None:
     for one in found:
         if one.kind == kind:
             say(f"{kind}: {one.number:,}, the oldest since {timestamp(one.oldest)}; {one.error or 'no error'}")

@@ -73,7 +73,7 @@ def _add_decision_command(decision: str, short_help: str, told: str) -> None:
         config: Config = None,
         database: Database = None,
     ) -> None:
-        _decide(context, decision, utterance, (), sign, reason, broker, config, database)
+        _send_decision(context, decision, utterance, (), sign, reason, broker, config, database)
 
 
 _add_decision_command(
@@ -99,13 +99,13 @@ def _review_correct(
     database: Database = None,
 ) -> None:
     """Let the device record it with these values over what was understood; else as `accept`."""
-    _decide(context, "correct", utterance, field, sign, reason, broker, config, database)
+    _send_decision(context, "correct", utterance, field, sign, reason, broker, config, database)
 
 
 _add_decision_command("discard", "It is given up.", "Let the device give it up; else as `accept`.")
 
 
-def _decide(
+def _send_decision(
     context: typer.Context,
     decision: str,
     utterance: str,

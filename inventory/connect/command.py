@@ -33,7 +33,7 @@ from inventory.connect.ports import (
     PulledItem,
     TakenBack,
     Why,
-    left_out,
+    describe_omitted,
 )
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def _try_out(
     """
     with _open_desk(name, file, config, database) as at:
         connector = at.connector
-        say(connector.tells())
+        say(connector.describe_system())
         pulled = connector.pull()
         _print_pulled(pulled)
         if look_only:
@@ -141,10 +141,12 @@ def _try_out(
             for draft in connector.find(test) if connector.looks else ():
                 connector.reverse(test, draft, why)
             raise
-        _demand(connector.find(test) if connector.looks else [made], DocumentState.DONE, f"{made.number} is posted")
+        _require_state_and_print(
+            connector.find(test) if connector.looks else [made], DocumentState.DONE, f"{made.number} is posted"
+        )
         back = connector.reverse(test, made, why)
         there = connector.find(test) if connector.looks else [back]
-        _demand(there, DocumentState.REVERSED, f"{back.number} is taken back")
+        _require_state_and_print(there, DocumentState.REVERSED, f"{back.number} is taken back")
 
 
 @commands.command(short_help="What is there: open orders, items, operators.")
@@ -171,7 +173,7 @@ def pull(
         elif not at.settings.pull:
             raise Misconfigured("pull names nothing; name there what is published: expected, items, operators")
         else:
-            for message in at.pull() or ["nothing has changed"]:
+            for message in at.pull_and_publish() or ["nothing has changed"]:
                 say(message)
 
 
@@ -207,7 +209,7 @@ def status(
 
 
 def _print_status(name: str, ledger: Ledger, *, as_json: bool) -> None:
-    counts, found = ledger.counts(), ledger.open(SHOWN)
+    counts, found = ledger.count_by_state(), ledger.load_open(SHOWN)
     if as_json:
         shown = ("event_id", "site", "device", "sequence", "pallet", "state", "attempts", "why", "said", "number")
         rows = [
@@ -240,19 +242,19 @@ def _print_pulled(pulled: Pulled) -> None:
         say(many(len(pulled.items), "item"))
     if pulled.operators is not None:
         say(many(len(pulled.operators), "operator"))
-    for message in left_out(pulled.omitted):
+    for message in describe_omitted(pulled.omitted):
         say(message)
 
 
 def _print_planned(at: ConnectorDesk, pulled: Pulled) -> None:
-    for message in at.changes(pulled):
+    for message in at.describe_master_changes(pulled):
         say(f"with --publish: {message}")
     if "expected" not in at.settings.pull:
         return
-    plan = at.plan(pulled)
+    plan = at.plan_expected(pulled)
     for message in plan.summary() or ["no list that is published would change"]:
         say(f"with --publish: {message}" if plan.lists else message)
-    for message in left_out(plan.omitted):
+    for message in describe_omitted(plan.omitted):
         say(message)
 
 
@@ -293,7 +295,7 @@ def _test_posting(site: str, item: PulledItem, lot: str | None, place: str | Non
     )
 
 
-def _demand(found: Any, state: DocumentState, message: str) -> None:
+def _require_state_and_print(found: Any, state: DocumentState, message: str) -> None:
     documents: list[Document] = list(found)
     if [one.state for one in documents] != [state]:
         there = ", ".join(f"{one.number} {one.state}" for one in documents) or "nothing"
@@ -309,11 +311,11 @@ def _load_settings(
     from inventory.connect.settings import settings_of_kind  # noqa: PLC0415 - `--help` must not import the settings
 
     inventory = settings_of(config, database=database)
-    path = file or _settings_file(name, config)
+    path = file or _find_settings_file(name, config)
     return load_settings(settings_of_kind(_read_kind(path) or name, path), path), inventory, path
 
 
-def _settings_file(name: str, config: Path | None) -> Path:
+def _find_settings_file(name: str, config: Path | None) -> Path:
     places = [*([config.parent / "connect"] if config is not None else []), DIRECTORY]
     for directory in places:
         if (path := directory / f"{name}.toml").exists():

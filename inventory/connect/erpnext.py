@@ -19,7 +19,7 @@ from pydantic import Field, SecretStr
 
 from dockvoice_protocol.config import Place, Section
 from dockvoice_protocol.errors import Misconfigured
-from inventory.connect.mapping import OrderName, counted, place_of, possible_orders, unit_of
+from inventory.connect.mapping import OrderName, place_of, possible_orders, require_item_and_quantities, unit_of
 from inventory.connect.notices import describe
 from inventory.connect.ports import (
     Away,
@@ -138,7 +138,7 @@ class ErpNext:
 
     def find(self, posting: Posting) -> Sequence[Document]:
         """The purchase receipts that carry its reference."""
-        self._check_field()
+        self._check_reference_field()
         found = self._list(RECEIPT, [[self._ref, "=", posting.reference]], ["name", "docstatus"])
         return [_to_document(one) for one in found]
 
@@ -166,19 +166,19 @@ class ErpNext:
         return Away(f"{self._name}: {self._web.address} spoke of a purchase receipt {name}, and has none")
 
     def _insert_draft(self, posting: Posting) -> str:
-        self._check_field()
+        self._check_reference_field()
         receipt = self._build_receipt(posting)
         said = self._request("POST", _path(RECEIPT), receipt)
         return str(said["data"]["name"])
 
     def _build_receipt(self, posting: Posting) -> _Record:
         """The receipt as ERPNext makes it from the order, with the counted quantities."""
-        code, quantity, damaged = counted(posting)
+        code, quantity, damaged = require_item_and_quantities(posting)
         order = self._find_order(possible_orders(posting, self._settings.orders))
         made = self._request("POST", f"/api/method/{_MAKE}", {"source_name": order})["message"]
         lines = [one for one in made.get("items", []) if one.get("item_code") == code]
         if len(lines) != 1:
-            raise self._wrong_lines(order, code, several=bool(lines))
+            raise self._explain_not_one_line(order, code, several=bool(lines))
         item = self._load_item(code)
         factor = self._unit_factor(posting, item, lines[0])
         line = {
@@ -186,7 +186,7 @@ class ErpNext:
             "qty": _convert_exactly(quantity, factor),
             "rejected_qty": _convert_exactly(damaged, factor),
             "received_qty": _convert_exactly(quantity + damaged, factor),
-            **self._batch_fields(posting, item),
+            **self._find_or_create_batch_fields(posting, item),
         }
         line.pop("stock_qty", None)  # ERPNext calculates it, and the amounts, when it saves.
         if (place := place_of(posting, self._settings.places)) is not None:
@@ -202,7 +202,7 @@ class ErpNext:
             raise Declined(Why.ORDER_UNKNOWN, f"purchase order {' or '.join(called)} in ERPNext: {message}")
         return str(found[0]["name"])
 
-    def _wrong_lines(self, order: str, code: str, *, several: bool) -> Declined:
+    def _explain_not_one_line(self, order: str, code: str, *, several: bool) -> Declined:
         """The error for an order without exactly one line of the item."""
         if several:
             return Declined(
@@ -233,7 +233,7 @@ class ErpNext:
             raise Declined(Why.UNIT_UNKNOWN, f"{posting.item} has no conversion for {missing[0]!r} in ERPNext")
         return factors[said] / factors[ordered]
 
-    def _batch_fields(self, posting: Posting, item: _Record) -> _Record:
+    def _find_or_create_batch_fields(self, posting: Posting, item: _Record) -> _Record:
         """The receipt line's batch, created if ERPNext has none; without batches only remarks with the lot."""
         if not item.get("has_batch_no"):
             return {}
@@ -299,9 +299,9 @@ class ErpNext:
     def hand_over(self) -> None:
         """Does nothing: there is no batch."""
 
-    def tells(self) -> str:
+    def describe_system(self) -> str:
         """Describe the site's address and the user."""
-        self._check_field()
+        self._check_reference_field()
         user = self._request("GET", "/api/method/frappe.auth.get_logged_user")["message"]
         return f"ERPNext at {self._settings.url}, {user}"
 
@@ -311,7 +311,7 @@ class ErpNext:
 
     # REST
 
-    def _check_field(self) -> None:
+    def _check_reference_field(self) -> None:
         """Check that receipts have our field, unique. Raises Misconfigured."""
         if self._prepared:
             return

@@ -36,7 +36,7 @@ class DeclinedMessages:
     connector: str
     signer: Signer
 
-    def message(self, site: str, device: str, event_id: str, why: str, at: datetime) -> Message:
+    def signed_message(self, site: str, device: str, event_id: str, why: str, at: datetime) -> Message:
         """The message that this event's entry was declined, for its device. Deterministic."""
         topics = Topics(self.prefix, site, device)
         declined = DeclinedPosting(topics.source, event_id, why, self.connector)
@@ -106,14 +106,14 @@ class Ledger:
 
     # Due postings
 
-    def take_up(self) -> int:
+    def update_from_entries(self) -> int:
         """Insert rows for new entries, reopen changed ones, and enter due ones in the outbox; return their number."""
         now = self._now()
         every = self._all_at is None or now >= self._all_at
         with self._transaction() as transaction:
             lowest = 0 if every else _highest_arrival(transaction) - LATELY
-            changed = self._insert_new(transaction, lowest, now) + self._reopen(transaction, lowest, now)
-            changed += self._enter_work(transaction, now)
+            changed = self._insert_new(transaction, lowest, now) + self._reopen_changed(transaction, lowest, now)
+            changed += self._enter_due_in_outbox(transaction, now)
         if every and changed < _MOST_AT_ONCE:
             self._all_at = now + ALL_EVERY
         return changed
@@ -150,7 +150,7 @@ class Ledger:
             transaction.execute(insert(postings), rows)
         return len(rows)
 
-    def _reopen(self, transaction: Connection, lowest: int, now: datetime) -> int:
+    def _reopen_changed(self, transaction: Connection, lowest: int, now: datetime) -> int:
         """Reopen rows whose entry no longer counts, or counts again, or that a person has decided about."""
         struck = exists().where(flags.c.event_id == postings.c.event_id, flags.c.state == "struck")
         counts = and_(entries.c.state == "current", ~struck)
@@ -167,9 +167,9 @@ class Ledger:
             its = self._match_row(row.event_id)
             transaction.execute(update(postings).where(*its).values(**_as_due(now), why=None, stands=bool(row.counts)))
             self._leave_outbox(transaction, row)  # entered anew: without its failures and its wait
-        return len(found) + self._reopen_confirmed(transaction, now)
+        return len(found) + self._reopen_declined_but_confirmed(transaction, now)
 
-    def _reopen_confirmed(self, transaction: Connection, now: datetime) -> int:
+    def _reopen_declined_but_confirmed(self, transaction: Connection, now: datetime) -> int:
         """Reopen declined rows that a person has confirmed."""
         said = exists().where(
             flags.c.event_id == postings.c.event_id,
@@ -180,7 +180,7 @@ class Ledger:
         declined = (postings.c.connector == self.name, postings.c.state == PostingState.DECLINED.value)
         return transaction.execute(update(postings).where(*declined, said).values(**_as_due(now))).rowcount
 
-    def _enter_work(self, transaction: Connection, now: datetime) -> int:
+    def _enter_due_in_outbox(self, transaction: Connection, now: datetime) -> int:
         """Enter due postings in the outbox that are not there: new ones, and those of a restored or emptied table."""
         row = select(outbox_table.c.id).where(_WORK).correlate(postings).scalar_subquery()
         wanted = (
@@ -203,7 +203,7 @@ class Ledger:
         """The rule under which its refusals are flagged."""
         return f"{OF_SYSTEM}{self.name}"
 
-    def due(self, most: int = 100) -> list[Owed]:
+    def load_due(self, most: int = 100) -> list[Owed]:
         """The due rows, the oldest first. Of a pallet only the oldest, so that its postings stay in order.
 
         A replaced entry is reversed before its replacement is posted, even with another pallet or none.
@@ -226,18 +226,18 @@ class Ledger:
             return [self._to_owed(transaction, row) for row in transaction.execute(wanted).all()]
 
     def _to_owed(self, transaction: Connection, row: Row[Any]) -> Owed:
-        back = None if row.stands else _taken_back(transaction, row)
+        back = None if row.stands else _find_why_taken_back(transaction, row)
         values = {name: getattr(row, name) for name in Owed.__dataclass_fields__ if name != "taken_back"}
         return Owed(**values, taken_back=back)
 
     # Outcomes
 
-    def begins(self, event_id: str) -> None:
+    def record_call_begun(self, event_id: str) -> None:
         """Record the start of a call, whose effect is unknown until its outcome is recorded."""
         with self._transaction() as transaction:
             transaction.execute(update(postings).where(*self._match_row(event_id)).values(begun_at=self._now()))
 
-    def settled(self, owed: Owed, state: PostingState, document: Document | None) -> None:
+    def record_settled(self, owed: Owed, state: PostingState, document: Document | None) -> None:
         """Record the final state, and close the flag of a refusal."""
         now = self._now()
         posted = document is not None and state is PostingState.POSTED
@@ -251,7 +251,7 @@ class Ledger:
             word = {"state": "stands", "who": self.name, "why": f"{state.value} since", "decided_at": now}
             transaction.execute(update(flags).where(*its).values(word))
 
-    def failed(self, owed: Owed, said: str, asked_s: float = 0.0, *, settings: bool = False) -> float:
+    def record_failed(self, owed: Owed, said: str, asked_s: float = 0.0, *, settings: bool = False) -> float:
         """Record a failed try; return the seconds until the next one. `settings`: they lack a value."""
         wait = BACKOFF.wait_s(owed.attempts, asked_s)
         due_at = self._now() + timedelta(seconds=wait)
@@ -261,12 +261,12 @@ class Ledger:
             _schedule(transaction, owed, due_at=due_at, attempts=owed.attempts + 1, error=said[:_SHOWN])
         return wait
 
-    def postponed(self, owed: Owed, until: datetime) -> None:
+    def record_postponed(self, owed: Owed, until: datetime) -> None:
         """Set the time of the next try; no call was made."""
         with self._transaction() as transaction:
             _schedule(transaction, owed, due_at=until)
 
-    def declined(self, owed: Owed, why: Declined) -> None:
+    def record_declined(self, owed: Owed, why: Declined) -> None:
         """Flag the entry, and enter a message for its device in the outbox."""
         now, message = self._now(), str(why)[:_SHOWN]
         flag = {"event_id": owed.event_id, "rule": self.rule}
@@ -280,7 +280,7 @@ class Ledger:
             outbox.delete_confirmed(transaction, MessageKind.ERP_POSTING, owed.site, self.name, owed.event_id)
             if is_news and self._messages is not None:
                 its = (owed.site, owed.device, owed.event_id, why.why.value)
-                outbox.insert_messages(transaction, [self._messages.message(*its, now)], now)
+                outbox.insert_messages(transaction, [self._messages.signed_message(*its, now)], now)
             known = (flags.c.event_id == owed.event_id, flags.c.rule == self.rule)
             values = {**values, "decided_at": None}
             if not transaction.execute(update(flags).where(*known).values(values)).rowcount:
@@ -288,7 +288,7 @@ class Ledger:
 
     # For status displays
 
-    def counts(self) -> dict[str, int]:
+    def count_by_state(self) -> dict[str, int]:
         """The number of postings in each state."""
         wanted = (
             select(postings.c.state, func.count().label("number"))
@@ -299,7 +299,7 @@ class Ledger:
             found = {row.state: int(row.number) for row in transaction.execute(wanted)}
         return {state.value: found.get(state.value, 0) for state in PostingState}
 
-    def open(self, most: int) -> Sequence[Row[Any]]:
+    def load_open(self, most: int) -> Sequence[Row[Any]]:
         """The due and declined rows, the oldest first."""
         its = (
             postings.c[name] for name in ("event_id", "site", "device", "sequence", "pallet", "state", "why", "number")
@@ -347,7 +347,7 @@ def _recently_ended(transaction: Connection, lowest: int) -> list[str]:
     return [str(data.get("amends") or data.get("cancels")) for data in found]
 
 
-def _taken_back(transaction: Connection, row: Row[Any]) -> TakenBack:
+def _find_why_taken_back(transaction: Connection, row: Row[Any]) -> TakenBack:
     """The reason that an entry no longer counts: its replacement, the cancelling event, or a person's decision."""
     after = select(entries.c.event_id, entries.c.operator, entries.c.recorded_at)
     if (found := transaction.execute(after.where(entries.c.replaces == row.event_id)).first()) is not None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from inventory.connect.mapping import counted, possible_orders
+from inventory.connect.mapping import possible_orders, require_item_and_quantities
 from inventory.connect.notices import describe, reversal_reference
 from inventory.connect.odoo_rpc import (
     LINE,
@@ -80,14 +80,14 @@ class Odoo:
 
     def find(self, posting: Posting) -> Sequence[Document]:
         """The transfers that carry its reference."""
-        self._names.prepared()
-        found = self._rpc.found(PICKING, [[self._ref, "=", posting.reference]], _SHOWN)
+        self._names.demand_reference_field()
+        found = self._rpc.search_read(PICKING, [[self._ref, "=", posting.reference]], _SHOWN)
         back = self._find_returns(posting) if found else []
         return [self._to_document(one, reversed_by=back) for one in found]
 
     def _find_returns(self, posting: Posting) -> list[Record]:
         wanted = [[self._ref, "=", reversal_reference(posting)], ["state", "!=", CANCELLED]]
-        return self._rpc.found(PICKING, wanted, ["name", "state", "return_id"])
+        return self._rpc.search_read(PICKING, wanted, ["name", "state", "return_id"])
 
     def _to_document(self, picking: Record, reversed_by: Sequence[Record] = ()) -> Document:
         back = [one for one in reversed_by if id_of(one["return_id"]) == picking["id"] and one["state"] == DONE]
@@ -97,8 +97,8 @@ class Odoo:
             state = DocumentState.DONE if picking["state"] == DONE else DocumentState.DRAFT
         return Document(str(picking["id"]), str(picking["name"]), state)
 
-    def _reload(self, document_id: int) -> Record:
-        found = self._rpc.found(PICKING, [["id", "=", document_id]], _SHOWN)
+    def _load_transfer(self, document_id: int) -> Record:
+        found = self._rpc.search_read(PICKING, [["id", "=", document_id]], _SHOWN)
         if not found:
             raise Away(f"{self._name}: the transfer {document_id} is gone from Odoo")
         return found[0]
@@ -107,40 +107,46 @@ class Odoo:
 
     def post(self, posting: Posting, draft: Document | None) -> Document:
         """Write the received quantities into the order's open transfer, and validate it."""
-        picking = self._begin(posting) if draft is None else int(draft.id)
+        picking = self._write_into_transfer(posting) if draft is None else int(draft.id)
         try:
             self._validate(picking)
         except OdooRefused as refused:
             self._release(picking)
             raise Declined(_reason_code(str(refused)), str(refused)) from None
-        return self._to_document(self._reload(picking))
+        return self._to_document(self._load_transfer(picking))
 
-    def _begin(self, posting: Posting) -> int:
+    def _write_into_transfer(self, posting: Posting) -> int:
         """Write the reference and the lines of the transfer in one request, so all or nothing; its id."""
-        item, quantity, damaged = counted(posting)
+        item, quantity, damaged = require_item_and_quantities(posting)
         orders = possible_orders(posting, self._settings.orders)
-        product = self._names.product(item)
+        product = self._names.find_product(item)
         if product["tracking"] != "none" and posting.lot is None:
             raise Declined(Why.LOT_MISSING, f"{item} is kept by lots in Odoo, and none was said")
-        picking = self._find_open(orders, posting.reference)
+        picking = self._find_open_transfer(orders, posting.reference)
         move = self._find_move(picking, product)
         line = {
             "picking_id": picking["id"],
             "move_id": move["id"],
             "product_id": product["id"],
-            self._names.unit_field(): self._names.unit(posting),
-            "location_dest_id": self._names.place(posting, picking),
+            self._names.unit_field(): self._names.find_unit(posting),
+            "location_dest_id": self._names.find_location_of(posting, picking),
             "picked": True,
             **({} if posting.lot is None or product["tracking"] == "none" else {"lot_name": posting.lot}),
-            **({} if posting.pallet is None else {"result_package_id": self._names.package(posting.pallet)}),
-            **self._names.expiring(posting),
+            **(
+                {}
+                if posting.pallet is None
+                else {"result_package_id": self._names.find_or_create_package(posting.pallet)}
+            ),
+            **self._names.expiry_field(posting),
         }
         lines = [] if not quantity else [[0, 0, {**line, "quantity": float(quantity)}]]
         if damaged:
-            lines.append([0, 0, {**line, "quantity": float(damaged), "location_dest_id": self._names.for_damaged()}])
+            lines.append(
+                [0, 0, {**line, "quantity": float(damaged), "location_dest_id": self._names.find_damaged_location()}]
+            )
         # Odoo's own reservations for this product, and unfinished lines of its users, are replaced by the counted
         # quantities.
-        old = self._rpc.found(LINE, [["picking_id", "=", picking["id"]], ["move_id", "=", move["id"]]], ["id"])
+        old = self._rpc.search_read(LINE, [["picking_id", "=", picking["id"]], ["move_id", "=", move["id"]]], ["id"])
         values = {
             self._ref: posting.reference,
             "note": f"<p>{escape(describe(posting))}</p>",
@@ -152,7 +158,7 @@ class Odoo:
     def _validate(self, picking: int) -> None:
         """Validate the transfer, and confirm its wizard: the remaining quantity stays open as a backorder."""
         asked = self._rpc.call(PICKING, "button_validate", [picking])
-        if self._reload(picking)["state"] == DONE or not isinstance(asked, dict) or "res_model" not in asked:
+        if self._load_transfer(picking)["state"] == DONE or not isinstance(asked, dict) or "res_model" not in asked:
             return  # Done; or not, which `find` shows.
         if asked["res_model"] != BACKORDER:
             raise OdooRefused(
@@ -163,14 +169,14 @@ class Odoo:
         self._rpc.call(BACKORDER, "process", [wizard], context=context)
 
     def _release(self, picking: int) -> None:
-        """Undo `_begin` after a refusal: the transfer is open for other entries again."""
-        lines = self._rpc.found(LINE, [["picking_id", "=", picking], ["picked", "=", True]], ["id"])
+        """Undo `_write_into_transfer` after a refusal: the transfer is open for other entries again."""
+        lines = self._rpc.search_read(LINE, [["picking_id", "=", picking], ["picked", "=", True]], ["id"])
         values = {self._ref: False, "note": False, "move_line_ids": [[2, one["id"], 0] for one in lines]}
         self._rpc.call(PICKING, "write", [picking], values)
 
-    def _find_open(self, orders: Sequence[str], reference: str) -> Record:
+    def _find_open_transfer(self, orders: Sequence[str], reference: str) -> Record:
         wanted = [["origin", "in", list(orders)], ["picking_type_code", "=", "incoming"], ["return_id", "=", False]]
-        there = self._rpc.found(PICKING, wanted, [*_SHOWN, "origin", self._ref])
+        there = self._rpc.search_read(PICKING, wanted, [*_SHOWN, "origin", self._ref])
         named = " or ".join(orders)
         if not there:
             raise Declined(Why.ORDER_UNKNOWN, f"no transfer in Odoo has the source document {named}")
@@ -188,7 +194,7 @@ class Odoo:
 
     def _find_move(self, picking: Record, product: Record) -> Record:
         wanted = [["picking_id", "=", picking["id"]], ["product_id", "=", product["id"]], ["state", "!=", CANCELLED]]
-        found = self._rpc.found(MOVE, wanted, ["product_uom", "state"])
+        found = self._rpc.search_read(MOVE, wanted, ["product_uom", "state"])
         if len(found) != 1:
             message = "is on several lines of" if found else "is not, or no more, on"
             where = f"{picking['name']} of {picking['origin']}"
@@ -204,17 +210,17 @@ class Odoo:
             self._release(picking)
             return Document(document.id, document.number, DocumentState.REVERSED)
         back = [one for one in self._find_returns(posting) if id_of(one["return_id"]) == picking]
-        returned = int(back[0]["id"]) if back else self._find_return(posting, picking)
+        returned = int(back[0]["id"]) if back else self._find_or_create_return(posting, picking)
         try:
             self._validate(returned)
         except OdooRefused as refused:
             raise Declined(Why.OTHER, f"the return of {document.number}: {refused}") from None
-        return self._to_document(self._reload(picking), self._find_returns(posting))
+        return self._to_document(self._load_transfer(picking), self._find_returns(posting))
 
-    def _find_return(self, posting: Posting, picking: int) -> int:
+    def _find_or_create_return(self, posting: Posting, picking: int) -> int:
         """The transfer that returns it: one that an earlier call created, or a new one."""
         mine = [["return_id", "=", picking], ["state", "in", list(_OPEN)], [self._ref, "=", False]]
-        found = self._rpc.found(PICKING, [*mine, ["create_uid.login", "=", self._settings.user]], ["name"])
+        found = self._rpc.search_read(PICKING, [*mine, ["create_uid.login", "=", self._settings.user]], ["name"])
         if found:
             made = int(found[0]["id"])
         else:
@@ -231,7 +237,7 @@ class Odoo:
         """Items with their units. Transfers in Odoo name neither pallets nor trailers, so no list is made of them."""
         omitted: list[Omitted] = []
         codes = {name: code for code, name in self._settings.units.items() if " " not in code}  # names for every item
-        uoms = {one["id"]: one for one in self._rpc.found(UOM, [], self._uom_fields())}
+        uoms = {one["id"]: one for one in self._rpc.search_read(UOM, [], self._uom_fields())}
         items = []
         for product in self._load_products():
             base = codes.get(str(uoms[id_of(product["uom_id"])]["name"]))
@@ -252,7 +258,9 @@ class Odoo:
         found: list[Record] = []
         fields = ["default_code", "name", "tracking", "uom_id"]
         while len(
-            more := self._rpc.found(PRODUCT, [["default_code", "!=", False]], fields, limit=PAGE, offset=len(found))
+            more := self._rpc.search_read(
+                PRODUCT, [["default_code", "!=", False]], fields, limit=PAGE, offset=len(found)
+            )
         ):
             found += more
             if len(more) < PAGE:
@@ -262,9 +270,9 @@ class Odoo:
     def hand_over(self) -> None:
         """Does nothing: there is no batch."""
 
-    def tells(self) -> str:
+    def describe_system(self) -> str:
         """Describe the version, address, database and user."""
-        self._names.prepared()
+        self._names.demand_reference_field()
         return f"Odoo {self._rpc.version[1]} at {self._settings.url}, {self._settings.database}, {self._settings.user}"
 
     def close(self) -> None:

@@ -60,7 +60,7 @@ class OdooRpc:
         secret = self._key.get_secret_value()
         return self._call("object", "execute_kw", [self._database, self._user_id(), secret, model, method, args, named])
 
-    def found(self, model: str, domain: Sequence[Any], fields: Sequence[str], **named: Any) -> list[Record]:
+    def search_read(self, model: str, domain: Sequence[Any], fields: Sequence[str], **named: Any) -> list[Record]:
         """The records that match a domain, by their id. Raises as `call` does."""
         named.setdefault("order", "id")
         rows = self.call(model, "search_read", domain, fields=list(fields), **named)
@@ -89,10 +89,10 @@ class OdooRpc:
             where = f"{self._web.address}/jsonrpc"
             raise Away(f"{self._name}: {where} answered {answer.status} and no JSON-RPC: {answer.excerpt() or '-'}")
         if "error" in said:
-            raise self._fault(said["error"])
+            raise self._to_exception(said["error"])
         return said["result"]
 
-    def _fault(self, error: Any) -> Exception:
+    def _to_exception(self, error: Any) -> Exception:
         data = error.get("data", {}) if isinstance(error, dict) else {}
         exception = str(data.get("name", "")).rpartition(".")[2]
         message = shortened(str(data.get("message", ""))) or "it says no more"
@@ -136,7 +136,7 @@ class OdooNames:
         self._ref = settings.reference_field
         self._line_fields: Mapping[str, Record] | None = None
 
-    def prepared(self) -> None:
+    def demand_reference_field(self) -> None:
         """Check once that transfers have our field. Raises Misconfigured."""
         if self._line_fields is not None:
             return
@@ -150,39 +150,41 @@ class OdooNames:
         self._line_fields = self._rpc.call(LINE, "fields_get", [], attributes=["relation"])
 
     def _fields(self) -> Mapping[str, Record]:
-        self.prepared()
+        self.demand_reference_field()
         return self._line_fields or {}
 
     def unit_field(self) -> str:
         """The name of the unit field of a move line: `uom_id` in source newer than 19."""
         return "product_uom_id" if "product_uom_id" in self._fields() else "uom_id"
 
-    def _one(self, model: str, domain: Sequence[Any], fields: Sequence[str], none: Callable[[str], Declined]) -> Record:
-        found = self._rpc.found(model, domain, fields, limit=2)
+    def _find_one(
+        self, model: str, domain: Sequence[Any], fields: Sequence[str], none: Callable[[str], Declined]
+    ) -> Record:
+        found = self._rpc.search_read(model, domain, fields, limit=2)
         if len(found) != 1:
             raise none("is there twice in Odoo" if found else "is not known in Odoo")
         return found[0]
 
-    def product(self, item: str) -> Record:
+    def find_product(self, item: str) -> Record:
         """The product of that code. Raises Declined."""
         fields = ["default_code", "tracking", "uom_id"]
         none = lambda message: Declined(Why.ITEM_UNKNOWN, f"{item} {message}")  # noqa: E731
-        return self._one(PRODUCT, [["default_code", "=", item]], fields, none)
+        return self._find_one(PRODUCT, [["default_code", "=", item]], fields, none)
 
-    def unit(self, posting: Posting) -> int:
+    def find_unit(self, posting: Posting) -> int:
         """The id of the spoken unit. Raises Declined."""
         unit = unit_of(posting, self._settings.units)
         if unit is None:
             raise Declined(Why.UNIT_UNKNOWN, "no unit was said, and which one is meant is nobody's guess")
         none = lambda message: Unset(Why.UNIT_UNKNOWN, f"the unit {unit!r}, which units names, {message}")  # noqa: E731
-        return int(self._one(UOM, [["name", "=", unit]], ["name"], none)["id"])
+        return int(self._find_one(UOM, [["name", "=", unit]], ["name"], none)["id"])
 
-    def place(self, posting: Posting, picking: Record) -> int:
+    def find_location_of(self, posting: Posting, picking: Record) -> int:
         """The id of the door's location; without one, the transfer's. Raises Declined."""
         place = place_of(posting, self._settings.places)
         return id_of(picking["location_dest_id"]) if place is None else self._find_location(place)
 
-    def for_damaged(self) -> int:
+    def find_damaged_location(self) -> int:
         """The id of the location for damaged goods. Raises Declined."""
         if self._settings.damaged is None:
             raise Unset(Why.OTHER, "some came damaged, and damaged does not say where they go in Odoo")
@@ -190,15 +192,15 @@ class OdooNames:
 
     def _find_location(self, name: str) -> int:
         none = lambda message: Unset(Why.PLACE_UNKNOWN, f"the location {name!r}, which the settings name, {message}")  # noqa: E731
-        return int(self._one(_LOCATION, [["complete_name", "=", name]], ["complete_name"], none)["id"])
+        return int(self._find_one(_LOCATION, [["complete_name", "=", name]], ["complete_name"], none)["id"])
 
-    def package(self, pallet: str) -> int:
+    def find_or_create_package(self, pallet: str) -> int:
         """The id of the package of that name, created if there is none."""
         model = str(self._fields()["result_package_id"]["relation"])  # stock.quant.package, stock.package from 19 on
-        found = self._rpc.found(model, [["name", "=", pallet]], ["name"], limit=1)
+        found = self._rpc.search_read(model, [["name", "=", pallet]], ["name"], limit=1)
         return int(found[0]["id"]) if found else int(self._rpc.call(model, "create", {"name": pallet}))
 
-    def expiring(self, posting: Posting) -> Record:
+    def expiry_field(self, posting: Posting) -> Record:
         """The field with the lot's expiry date; empty if Odoo has no such field."""
         known = "expiration_date" in self._fields()  # added by the module product_expiry
         return {"expiration_date": f"{posting.expiry} 00:00:00"} if known and posting.expiry else {}

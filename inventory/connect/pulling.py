@@ -58,7 +58,9 @@ def source_of(name: str) -> str:
     return f"connect {name}"
 
 
-def planned(known: Iterable[StoredList], pulled: Mapping[ReceivingPlace, Sequence[ExpectedLine]], source: str) -> Plan:
+def plan_lists(
+    known: Iterable[StoredList], pulled: Mapping[ReceivingPlace, Sequence[ExpectedLine]], source: str
+) -> Plan:
     """The lists to publish, and the notices that this `source` has withdrawn.
 
     Notices of other sources stay: those of people, the API and other connectors.
@@ -124,12 +126,12 @@ class Publishing:
         self._source = source_of(name)
         self._site = site
 
-    def expected(self, pulled: Pulled) -> tuple[list[ExpectedList], Plan]:
-        """Publish the lists that differ; those that were published, and what was planned."""
+    def publish_expected(self, pulled: Pulled) -> tuple[list[ExpectedList], Plan]:
+        """Publish the lists that differ; those that were published, and what was plan_lists."""
         if pulled.expected is None:
             return [], Plan()
         with self._store.transaction() as transaction:
-            plan = planned(load_lists(transaction, self._site), pulled.expected, self._source)
+            plan = plan_lists(load_lists(transaction, self._site), pulled.expected, self._source)
             now = datetime.now(UTC)
             lists = [
                 replace_list(transaction, self._site, place, lines, now, plan.sources[place])
@@ -141,7 +143,7 @@ class Publishing:
         publish_rows(self._settings, f"connect-{self._name}", self._store.transaction, entered, retain=True)
         return [one for one in latest.values() if one.site == self._site], plan
 
-    def items(self, items: Sequence[PulledItem]) -> list[str]:
+    def publish_items(self, items: Sequence[PulledItem]) -> list[str]:
         """Publish the items and their units if they differ; a line for each new version. Raises FaultyRows."""
         catalogue = self._store.catalogue(self._site, self._settings.forms)
         message = self._store_versions(catalogue, changed_items(catalogue, items, self._source))
@@ -149,7 +151,7 @@ class Publishing:
             publish(self._settings, catalogue, self._signer, (ITEMS, UNITS))
         return message
 
-    def operators(self, operators: Sequence[Operator]) -> list[str]:
+    def publish_operators(self, operators: Sequence[Operator]) -> list[str]:
         """Publish a changed roster; each operator's forms stay. Raises FaultyRows."""
         versions = open_roster(self._settings, self._store, self._site)
         message = self._store_versions(versions, changed_operators(versions, operators, self._source))

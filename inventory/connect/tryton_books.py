@@ -98,7 +98,7 @@ class TrytonBooks:
         self._has_packages: bool | None = None
         self._of: _TrytonWarehouse | None = None
 
-    def demand(self) -> None:
+    def demand_known_names(self) -> None:
         """Raise Misconfigured with every name of the settings that Tryton does not have."""
         self.warehouse()
         given, there = self._settings, sorted(one.name for one in self.units())
@@ -123,15 +123,17 @@ class TrytonBooks:
         """The parties of that code, each with its supplier location."""
         return self._session.search("party.party", [["code", "=", code]], ("supplier_location",))
 
-    def line(self, posting: Posting) -> TrytonLine:
+    def translate_line(self, posting: Posting) -> TrytonLine:
         """The line of a posting. Raises Declined for a missing or unknown value."""
-        product = self.product(posting.item)
-        quantity = self._quantity(posting)
+        product = self.find_product(posting.item)
+        quantity = self._received_quantity(posting)
         unit = self._find_unit(posting, product)
-        lot = None if posting.lot is None else self._lot(product, posting.lot)  # Tryton checks whether a lot is needed
+        lot = (
+            None if posting.lot is None else self._find_or_create_lot(product, posting.lot)
+        )  # Tryton checks whether a lot is needed
         return TrytonLine(product, unit, float(quantity), lot, self._find_place(posting.place))
 
-    def _quantity(self, posting: Posting) -> Decimal:
+    def _received_quantity(self, posting: Posting) -> Decimal:
         quantity, policy = posting.quantity, self._settings.damaged
         if quantity is None or quantity < 0:
             raise Declined(Why.QUANTITY_WRONG, "says no quantity; correct the entry")
@@ -149,7 +151,7 @@ class TrytonBooks:
             raise Declined(Why.QUANTITY_WRONG, "nothing of it is to be received; strike the entry, or correct it")
         return quantity
 
-    def product(self, code: str | None) -> TrytonProduct:
+    def find_product(self, code: str | None) -> TrytonProduct:
         """The product of that code. Raises Declined."""
         if code is None:
             raise Declined(Why.ITEM_MISSING, "names no item, and none was announced for its pallet; correct the entry")
@@ -183,7 +185,7 @@ class TrytonBooks:
         found = self._session.search("product.uom", [], ("name", "category", "factor"))
         return [TrytonUnit(one["id"], one["name"], one["category"], one["factor"]) for one in found]
 
-    def _lot(self, product: TrytonProduct, number: str) -> int:
+    def _find_or_create_lot(self, product: TrytonProduct, number: str) -> int:
         found = self._session.search("stock.lot", [["number", "=", number], ["product", "=", product.id]], ("number",))
         if found:
             return int(found[0]["id"])
@@ -205,7 +207,7 @@ class TrytonBooks:
             raise Unset(Why.PLACE_UNKNOWN, f"location {code!r}, which [tryton] places names: {len(found)} there")
         return int(found[0]["id"])
 
-    def codes(self, item: str, units: Iterable[TrytonUnit]) -> Iterator[tuple[int, str]]:
+    def unit_codes(self, item: str, units: Iterable[TrytonUnit]) -> Iterator[tuple[int, str]]:
         """The code of each unit that the settings name for an item, by the unit's id."""
         by_name = {one.name: one.id for one in units}
         given = self._settings.units

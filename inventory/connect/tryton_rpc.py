@@ -65,7 +65,9 @@ class RpcSession:
 
     def version(self) -> str:
         """The server's version."""
-        return str(self._parse(self._post(f"{self._at}/rpc/", "common.server.version", []), "common.server.version"))
+        return str(
+            self._parse_answer(self._post(f"{self._at}/rpc/", "common.server.version", []), "common.server.version")
+        )
 
     def sign_on(self) -> None:
         """Begin a session. Raises Misconfigured for an unknown user or database, Away."""
@@ -74,10 +76,10 @@ class RpcSession:
             raise Misconfigured(f"{self.where}: does not let this user in; mend [tryton] user and password")
         if answer.status_code == HTTPStatus.NOT_FOUND:
             raise Misconfigured(f"{self.where}: has no such database; mend [tryton] database")
-        uid, token = self._parse(answer, _LOGIN)[:2]
+        uid, token = self._parse_answer(answer, _LOGIN)[:2]
         word = base64.b64encode(f"{self._user}:{uid}:{token}".encode()).decode()
         self._authorization = f"Session {word}"
-        preferences = self._called("model.res.user.get_preferences", [True, {}])
+        preferences = self._call_and_renew_session("model.res.user.get_preferences", [True, {}])
         self.context = {**preferences, "language": "en", "client": "dockvoice"}
         if not self.context.get("company"):
             raise Misconfigured(f"{self.where}: this user works for no company there; give it one")
@@ -86,7 +88,7 @@ class RpcSession:
         """The result of a model's method. Raises Away, Declined, Misconfigured."""
         if self._authorization is None:
             self.sign_on()
-        return self._called(f"model.{model}.{method}", [*arguments, {**self.context, **context}])
+        return self._call_and_renew_session(f"model.{model}.{method}", [*arguments, {**self.context, **context}])
 
     def search(self, model: str, domain: Sequence[Any], fields: Sequence[str]) -> list[Record]:
         """All records that match, the oldest first."""
@@ -101,19 +103,19 @@ class RpcSession:
         """The callable methods, which show the installed modules."""
         if self._authorization is None:
             self.sign_on()
-        return frozenset(self._called("system.listMethods", []))
+        return frozenset(self._call_and_renew_session("system.listMethods", []))
 
     @property
     def _rpc(self) -> str:
         return f"{self._at}/{self._database}/rpc/"
 
-    def _called(self, method: str, arguments: list[Any]) -> Any:
+    def _call_and_renew_session(self, method: str, arguments: list[Any]) -> Any:
         answer = self._post(self._rpc, method, arguments)
         if answer.status_code == HTTPStatus.UNAUTHORIZED:  # the session has expired
             self._authorization = None
             self.sign_on()
             answer = self._post(self._rpc, method, arguments)
-        return self._parse(answer, method)
+        return self._parse_answer(answer, method)
 
     def _post(self, url: str, method: str, arguments: list[Any]) -> httpx.Response:
         body = {"id": next(self._numbers), "method": method, "params": arguments}
@@ -133,7 +135,7 @@ class RpcSession:
             message = f"{type(fault).__name__}: {str(fault)[:_SHOWN]}"
             raise Away(f"{self._at}: {message}; is the server at [tryton] url, and does it run?") from None
 
-    def _parse(self, answer: httpx.Response, method: str) -> Any:
+    def _parse_answer(self, answer: httpx.Response, method: str) -> Any:
         message = f"{self._at}: {method}: HTTP {answer.status_code}"
         if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS or answer.is_server_error:
             raise Away(message, wait_s=_seconds(answer.headers.get("Retry-After")))

@@ -106,7 +106,7 @@ class Webhook:
     def hand_over(self) -> None:
         """Does nothing: there is no batch."""
 
-    def tells(self) -> str:
+    def describe_system(self) -> str:
         """The address; only the first message shows whether it answers."""
         return f"webhook {self._settings.url}, Standard Webhooks 1.0.0, taken over by {self._settings.proof}"
 

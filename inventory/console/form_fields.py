@@ -73,7 +73,7 @@ class FilledForm:
     rule: Mapping[str, str]  # By field the rule of the form that it breaks.
 
 
-def fill_form(form: Validator | None, known: Mapping[str, Any], typed: Mapping[str, str]) -> FilledForm:
+def check_typed_values(form: Validator | None, known: Mapping[str, Any], typed: Mapping[str, str]) -> FilledForm:
     """Validate the typed values."""
     fields = {one.name: one for one in form_fields(form)}
     given = {name: typed[name].strip() for name in fields if name in typed}

@@ -21,7 +21,7 @@ from inventory.forms import load_forms
 from inventory.settings import ConsoleSettings, InventorySettings
 from inventory.store.books import RequestDatabase
 from inventory.store.keys import KeyDirectory
-from inventory.web.resources import load_console_signer, open_database
+from inventory.web.resources import load_console_signer, open_database_with_tables
 from inventory.web.serving import LOOPBACK, run_server, server_config
 
 log = logging.getLogger("console")
@@ -36,8 +36,8 @@ def serve(settings: InventorySettings, port: int | None = None) -> None:
         log.warning("console.key is not set: nothing can be decided here; name a private key")
     if ours.host not in LOOPBACK and not (ours.address or "").startswith("https:"):
         log.warning("console.host is %s without https: passwords can be read on the way; use a proxy", ours.host)
-    with open_database(settings) as opened:
-        _warn_of_accounts(opened, ours)
+    with open_database_with_tables(settings) as opened:
+        _warn_of_accounts_unlike_settings(opened, ours)
         resources = ConsoleResources(
             settings,
             opened,
@@ -53,7 +53,7 @@ def serve(settings: InventorySettings, port: int | None = None) -> None:
         log.info("stopped")
 
 
-def _warn_of_accounts(books: RequestDatabase, ours: ConsoleSettings) -> None:
+def _warn_of_accounts_unlike_settings(books: RequestDatabase, ours: ConsoleSettings) -> None:
     """Log accounts that sign in otherwise than the settings suggest."""
     with books.read() as transaction:
         users = accounts.load_users(transaction)

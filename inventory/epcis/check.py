@@ -142,8 +142,8 @@ class Checker:
         before = known.get(str(event.get("eventID")))
         return None if before is None else before == _fingerprint(event)
 
-    def document(self, content: object) -> _Breaches:
-        """All breaches of a document, except references to unknown events: see `rest`."""
+    def check_document(self, content: object) -> _Breaches:
+        """All breaches of a document, except references to unknown events: see `unknown_references`."""
         if not isinstance(content, dict):
             yield Breach("", Rule.SHAPE, f"found {_type_name(content)}, an EPCIS document is an object")
             return
@@ -168,9 +168,9 @@ class Checker:
                     self.learn(event)
                 seen.add(told)
         for at, event in enumerate(events):
-            yield from self.event(event, f"/epcisBody/eventList/{at}", created, prefixes)
+            yield from self.check_event(event, f"/epcisBody/eventList/{at}", created, prefixes)
 
-    def event(
+    def check_event(
         self, event: object, at: str, created: datetime | None, prefixes: Collection[str] = _GLOBAL_PREFIXES
     ) -> _Breaches:
         """All breaches of one event, in a document of this date that declares these prefixes."""
@@ -186,14 +186,14 @@ class Checker:
         yield from _check_times(event, at, created)
         yield from self._check_offset(event, at)
         yield from _check_event_id(event, at)
-        yield from _check_business_step(event, at, kind)
+        yield from _check_action_step_disposition(event, at, kind)
         yield from _check_places(event, at)
         yield from _check_objects(event, at, kind)
         yield from _check_references(event, at, kind)
         if "errorDeclaration" in event:
-            yield from self._check_declared(event, at, created, prefixes)
+            yield from self._check_error_declaration(event, at, created, prefixes)
 
-    def rest(self) -> _Breaches:
+    def unknown_references(self) -> _Breaches:
         """Breaches for referenced correcting events that are unknown."""
         for name, at in self._right.items():
             if name not in self._known:
@@ -205,7 +205,7 @@ class Checker:
         if parts is None:
             yield _value_breach(at, event, "eventTimeZoneOffset", "+hh:mm or -hh:mm, up to 14:00", Rule.OFFSET)
             return
-        moment, zone = _parse_time(event.get("eventTime")), self._zone_of(event)
+        moment, zone = _parse_time(event.get("eventTime")), self._zone_of_place(event)
         if moment is None or zone is None:
             return
         sign, hours, minutes = parts[1], parts[2] or parts[4], parts[3] or parts[5]
@@ -216,7 +216,7 @@ class Checker:
         if (true := there.utcoffset()) != ahead:
             yield Breach(at, Rule.ZONE, f"found {found}, but clocks in {zone} were {_format_offset(true)} then")
 
-    def _zone_of(self, event: _Json) -> str | None:
+    def _zone_of_place(self, event: _Json) -> str | None:
         for member in ("readPoint", "bizLocation"):
             place = event.get(member)
             name = place.get("id") if isinstance(place, dict) else None
@@ -228,7 +228,9 @@ class Checker:
                 return self._zones[key]
         return self._zone
 
-    def _check_declared(self, event: _Json, at: str, created: datetime | None, prefixes: Collection[str]) -> _Breaches:
+    def _check_error_declaration(
+        self, event: _Json, at: str, created: datetime | None, prefixes: Collection[str]
+    ) -> _Breaches:
         at, error, name = f"{at}/errorDeclaration", event["errorDeclaration"], event.get("eventID")
         if not isinstance(error, dict):
             yield Breach(at, Rule.SHAPE, f"found {_type_name(error)}, an error declaration is an object")
@@ -237,7 +239,7 @@ class Checker:
         yield from _check_time(error, at, "declarationTime", created, needed=True)
         if "reason" in error:
             yield from _check_word(error["reason"], f"{at}/reason", vocabulary.ERROR_REASONS, "reasons of errors")
-        yield from self._check_corrective(error, f"{at}/correctiveEventIDs", name)
+        yield from self._check_corrective_ids(error, f"{at}/correctiveEventIDs", name)
         if not isinstance(name, str):
             yield Breach(at, Rule.DECLARATION, "an event without eventID cannot be declared wrong")
         elif name not in self._known:
@@ -246,7 +248,7 @@ class Checker:
             told = "differs from the event that it declares wrong, which it must repeat but for this and recordTime"
             yield Breach(at, Rule.DECLARATION, told)
 
-    def _check_corrective(self, error: _Json, at: str, own: object) -> _Breaches:
+    def _check_corrective_ids(self, error: _Json, at: str, own: object) -> _Breaches:
         right = error.get("correctiveEventIDs", [])
         if not isinstance(right, list):
             yield Breach(at, Rule.SHAPE, f"found {_type_name(right)}, a list is allowed")
@@ -329,7 +331,7 @@ def _is_event_id(name: str) -> bool:
     return _HASHED.fullmatch(name) is not None
 
 
-def _check_business_step(event: _Json, at: str, kind: str) -> _Breaches:
+def _check_action_step_disposition(event: _Json, at: str, kind: str) -> _Breaches:
     action = event.get("action")
     known = isinstance(action, str) and action in vocabulary.ACTIONS
     if "action" in _MEMBERS.get(kind, ()) and not known:
@@ -518,16 +520,18 @@ def _check_references(event: _Json, at: str, kind: str) -> _Breaches:
         return
     if "bizTransactionList" in event:
         of_type = (vocabulary.TRANSACTION_TYPES, "types of business transactions")
-        yield from _check_list(event, at, "bizTransactionList", "bizTransaction", of_type, _check_document_reference)
+        yield from _check_typed_list(
+            event, at, "bizTransactionList", "bizTransaction", of_type, _check_document_reference
+        )
     for member, name in (("sourceList", "source"), ("destinationList", "destination")):
         if member in event:
             of_type = (vocabulary.PARTY_TYPES, "types of sources and destinations")
-            yield from _check_list(event, at, member, name, of_type, _check_party)
+            yield from _check_typed_list(event, at, member, name, of_type, _check_party)
     if "sensorElementList" in event and not isinstance(event["sensorElementList"], list):
         yield Breach(f"{at}/sensorElementList", Rule.SHAPE, "a list is allowed")
 
 
-def _check_list(
+def _check_typed_list(
     event: _Json,
     at: str,
     member: str,

@@ -88,9 +88,9 @@ def export(
             f"found {site!r}, the mapping has {', '.join(sorted(names.sites))}", param_hint="--site"
         )
     refusals = _Refusals(as_json)
-    making = Export(names, load_roles(forms), datetime.now(UTC), refusals.count)
+    making = Export(names, load_roles(forms), datetime.now(UTC), refusals.count_or_print)
     for file in known or ():
-        making.learn(_read_events(file))
+        making.remember_earlier(_read_events(file))
     with open_read_only(settings.database_url) as engine, _open_output(out) as sink:
         for line in making.lines(load_events(engine, site)):
             sink.write(line)
@@ -143,13 +143,13 @@ def check(
     wrong = 0
     for file in files:
         content = _read_json(file)
-        breaches = [(one.at, str(one.rule), one.told) for one in checker.document(content)]
+        breaches = [(one.at, str(one.rule), one.told) for one in checker.check_document(content)]
         breaches += [] if by_schema is None else _schema_breaches(by_schema, content)
         _print_breaches(file, breaches, as_json=as_json)
         wrong += len(breaches)
         if not as_json and not breaches:
             _say(f"{file}: it holds, with {many(len(content['epcisBody']['eventList']), 'event')}")
-    left = [(one.at, str(one.rule), one.told) for one in checker.rest()]
+    left = [(one.at, str(one.rule), one.told) for one in checker.unknown_references()]
     _print_breaches(files[-1], left, as_json=as_json)
     if wrong or left:
         raise typer.Exit(1)
@@ -242,7 +242,7 @@ class _Refusals:
     found: Counter[str] = field(default_factory=Counter)
     first: dict[str, str] = field(default_factory=dict)
 
-    def count(self, one: StoredEvent, why: Unexported) -> None:
+    def count_or_print(self, one: StoredEvent, why: Unexported) -> None:
         """Count one reason of one entry."""
         if self.as_json:
             its = {"site": one.site, "device": one.device, "sequence": one.sequence, "event_id": one.event_id}

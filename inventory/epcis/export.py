@@ -50,7 +50,7 @@ class Export:
         self._now = now
         self._refused = refused
 
-    def learn(self, earlier: Iterable[EpcisEvent]) -> None:
+    def remember_earlier(self, earlier: Iterable[EpcisEvent]) -> None:
         """Remember the events of an earlier document."""
         for event in earlier:
             self._checker.learn(event)
@@ -107,7 +107,7 @@ class Export:
                 )
                 continue
             self._checker.learn(event)
-            for breach in self._checker.event(event, "", self._now):
+            for breach in self._checker.check_event(event, "", self._now):
                 yield Unexported(Lack.UNSOUND, str(breach))
 
 

@@ -57,7 +57,7 @@ class _TimedProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Start the timeout; abort the oldest unfinished connection beyond the limit."""
         super().connection_made(transport)
-        self._restart_timeout()
+        self._set_timeout_by_state()
         every = [one for one in self.connections if isinstance(one, _TimedProtocol)]
         coming = [one for one in every if one.awaited is not None and not one.transport.is_closing()]
         if len(coming) > most_connections() * _UNFINISHED:
@@ -66,17 +66,17 @@ class _TimedProtocol(H11Protocol):
     def handle_events(self) -> None:
         """Restart the timeout on data, or on the next pipelined request."""
         super().handle_events()
-        self._restart_timeout()
+        self._set_timeout_by_state()
 
     def pause_writing(self) -> None:
         """Start the timeout: the client does not read the answer."""
         super().pause_writing()
-        self._restart_timeout()
+        self._set_timeout_by_state()
 
     def resume_writing(self) -> None:
         """Restart the timeout: the client reads again."""
         super().resume_writing()
-        self._restart_timeout()
+        self._set_timeout_by_state()
 
     def shutdown(self) -> None:
         """Begin to shut down; abort unfinished connections after LAST_S."""
@@ -97,21 +97,21 @@ class _TimedProtocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Cancel the connection's timeout."""
-        self._set_timeout(None, 0)
+        self._set_timeout_unless_same(None, 0)
         super().connection_lost(exc)
 
-    def _restart_timeout(self) -> None:
+    def _set_timeout_by_state(self) -> None:
         theirs = self.conn.their_state
         if self.flow.write_paused:
-            self._set_timeout(("unread", self.cycle), UNREAD_S)
+            self._set_timeout_unless_same(("unread", self.cycle), UNREAD_S)
         elif theirs is h11.IDLE:
-            self._set_timeout((theirs, self.cycle), HEAD_S)
+            self._set_timeout_unless_same((theirs, self.cycle), HEAD_S)
         elif theirs is h11.SEND_BODY:
-            self._set_timeout((theirs, self.cycle), BODY_S)
+            self._set_timeout_unless_same((theirs, self.cycle), BODY_S)
         else:
-            self._set_timeout(None, 0)
+            self._set_timeout_unless_same(None, 0)
 
-    def _set_timeout(self, awaited: Any, seconds: float) -> None:
+    def _set_timeout_unless_same(self, awaited: Any, seconds: float) -> None:
         if awaited == self.awaited:
             return
         if self._deadline is not None:

@@ -124,7 +124,7 @@ def exported(
         lambda one, why: refused.append((one.sequence, why.code.value, why.told)),
     )
     for earlier in known:
-        making.learn(events(earlier))
+        making.remember_earlier(events(earlier))
     document: dict[str, Any] = json.loads("".join(making.lines(came)))
     return document, refused, making
 

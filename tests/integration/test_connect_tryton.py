@@ -84,7 +84,7 @@ def posting(item: str | None = "A100", **changed: Any) -> Posting:
 
 
 def test_who_answers_there_and_who_is_not_let_in(tryton: Tryton, connector: Connector) -> None:
-    told = connector.tells()
+    told = connector.describe_system()
     assert told.startswith("Tryton 8.2 at http://127.0.0.1:")
     assert told.endswith("as dockvoice, with packages")
     wrong_ones: list[tuple[dict[str, Any], type[Exception], str]] = [

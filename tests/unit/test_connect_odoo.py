@@ -285,6 +285,6 @@ def test_many_items_come_in_pages(other: OtherOdoo, monkeypatch: pytest.MonkeyPa
 
 
 def test_who_answers_is_told_without_the_key(other: OtherOdoo) -> None:
-    told = connected(other).tells()
+    told = connected(other).describe_system()
     assert told == f"Odoo {other.version} at http://odoo.example, wh, dock"
     assert KEY not in told

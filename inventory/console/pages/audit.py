@@ -20,7 +20,7 @@ def _page(context: RequestContext) -> Response:
     with context.read_transaction() as transaction:
         found = deeds.load_latest_actions(transaction, _MOST, parameters.number(context, "before"))
         broken = deeds.find_broken_among(transaction, _public_key(context), found)
-        verified = _verification_values(context, transaction, broken)
+        verified = _verify_more(context, transaction, broken)
     older = found[-1].number if len(found) == _MOST else None
     return context.render("audit.html", lines=found, older=older, **verified)
 
@@ -28,10 +28,10 @@ def _page(context: RequestContext) -> Response:
 def _verify_part(context: RequestContext) -> Response:
     """Verify more of the chain, and show the progress."""
     with context.read_transaction() as transaction:
-        return context.render("audit.html", block="live", **_verification_values(context, transaction))
+        return context.render("audit.html", block="live", **_verify_more(context, transaction))
 
 
-def _verification_values(context: RequestContext, transaction: Connection, broken: int | None = None) -> dict[str, Any]:
+def _verify_more(context: RequestContext, transaction: Connection, broken: int | None = None) -> dict[str, Any]:
     """How far the chain was verified, and its first broken line: there, or on the page."""
     resources = context.resources
     verified = resources.following.verify_next(transaction, _public_key(context), resources.now())

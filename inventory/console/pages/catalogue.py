@@ -76,7 +76,7 @@ def _kind_page(context: RequestContext, faults: tuple[str, ...] = ()) -> Respons
     )
 
 
-def _edit(context: RequestContext) -> Response:
+def _save_row_change(context: RequestContext) -> Response:
     """Change, add or remove a row."""
     kind, key = context.form.get("kind", ""), context.form.get("key", "")
     base = parameters.integer(context.form.get("base", ""))
@@ -112,7 +112,7 @@ def _roll_back(context: RequestContext) -> Response:
     )
 
 
-def _publish(context: RequestContext) -> Response:
+def _enter_latest_in_outbox(context: RequestContext) -> Response:
     """Sign the latest version and enter it in the outbox."""
     site, kind = context.form.get("site", ""), context.form.get("kind", "")
     if context.resources.signer is None:
@@ -155,9 +155,9 @@ def _redirect(context: RequestContext) -> Response:
 ROUTES = (
     Route("", _sites_page),
     Route("/go", _redirect),
-    Route("/edit", _edit, Role.ADMIN, changes=True),
+    Route("/edit", _save_row_change, Role.ADMIN, changes=True),
     Route("/file", _import_file, Role.ADMIN, changes=True, largest=_LARGEST),
     Route("/back", _roll_back, Role.ADMIN, changes=True),
-    Route("/publish", _publish, Role.ADMIN, changes=True),
+    Route("/publish", _enter_latest_in_outbox, Role.ADMIN, changes=True),
     Route("/{site}/{kind}", _kind_page),
 )

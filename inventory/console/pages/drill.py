@@ -47,7 +47,7 @@ class _Drill:
         return _DrillCounts(self.said or 0, 0, 0) == self.counts and self.said is not None
 
 
-def _count_entries(transaction: Connection, site: str, device: str) -> _DrillCounts:
+def _count_device_entries(transaction: Connection, site: str, device: str) -> _DrillCounts:
     """Count a device's entries, the repeated ones and the missing events."""
     its = (entries.c.site == site, entries.c.device == device, entries.c.replaces.is_(None))
     each = select(func.count(), func.count() - func.count(distinct(entries.c.utterance_id))).where(*its)
@@ -61,7 +61,7 @@ def _begin_drill(transaction: Connection, site: str, device: str, who: str, now:
     open_drill = (drills.c.site == site, drills.c.device == device, drills.c.ended_at.is_(None))
     if transaction.execute(select(drills.c.number).where(*open_drill)).first() is not None:
         return False
-    before = _count_entries(transaction, site, device)
+    before = _count_device_entries(transaction, site, device)
     counts = {"entries_before": before.came, "repeated_before": before.repeated}
     transaction.execute(insert(drills).values(site=site, device=device, who=who, began_at=now, **counts))
     return True
@@ -86,20 +86,20 @@ def _latest_drills(transaction: Connection, most: int, number: int | None = None
     for row in transaction.execute(wanted if number is None else wanted.where(drills.c.number == number)).all():
         counts = _DrillCounts(row.came, row.repeated, row.missing)
         if row.ended_at is None:
-            now = _count_entries(transaction, row.site, row.device)
+            now = _count_device_entries(transaction, row.site, row.device)
             counts = _DrillCounts(now.came - row.entries_before, now.repeated - row.repeated_before, now.missing)
         found.append(_Drill(row.number, row.site, row.device, row.who, row.began_at, row.ended_at, row.said, counts))
     return found
 
 
-def page(context: RequestContext) -> Response:
+def _page(context: RequestContext) -> Response:
     """Show the instructions and all drills."""
     with context.read_transaction() as transaction:
         known = listing.load_device_names(transaction)
     return context.render("drill.html", devices=known, **_drills_values(context))
 
 
-def part(context: RequestContext) -> Response:
+def _part(context: RequestContext) -> Response:
     """Show the list of drills alone, for htmx."""
     return context.render("drill.html", block="live", **_drills_values(context))
 
@@ -110,7 +110,7 @@ def _drills_values(context: RequestContext) -> dict[str, Any]:
     return {"going_on": [one for one in found if one.ended_at is None], "over": [one for one in found if one.ended_at]}
 
 
-def begin(context: RequestContext) -> Response:
+def _begin(context: RequestContext) -> Response:
     """Begin a drill of a device, if none is under way."""
     site, _, device = context.form.get("device", "").partition("/")
     with context.transaction() as transaction:
@@ -121,7 +121,7 @@ def begin(context: RequestContext) -> Response:
     return RedirectResponse("/drill", 303)
 
 
-def end(context: RequestContext) -> Response:
+def _end(context: RequestContext) -> Response:
     """End a drill with the number of entries that were made."""
     number, said = (parameters.integer(context.form.get(name, "")) for name in ("number", "said"))
     if number is None or said is None or said > _MOST_ENTRIES:
@@ -134,4 +134,9 @@ def end(context: RequestContext) -> Response:
     return RedirectResponse("/drill", 303)
 
 
-ROUTES = (Route("", page), Route("/part", part), Route("/begin", begin, changes=True), Route("/end", end, changes=True))
+ROUTES = (
+    Route("", _page),
+    Route("/part", _part),
+    Route("/begin", _begin, changes=True),
+    Route("/end", _end, changes=True),
+)

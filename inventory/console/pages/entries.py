@@ -51,12 +51,12 @@ def _list_values(context: RequestContext, transaction: Connection) -> dict[str, 
     return {
         "lines": lines,
         "seen": seen,
-        "older": _older_page(context, lines),
+        "older": _older_page_url(context, lines),
         "again": None if before is not None else f"/entries/part?{again}",
     }
 
 
-def _older_page(context: RequestContext, lines: list[listing.ListedEntry]) -> str | None:
+def _older_page_url(context: RequestContext, lines: list[listing.ListedEntry]) -> str | None:
     """The address of the next page; None where this one is not full."""
     if len(lines) < MOST:
         return None
@@ -112,7 +112,7 @@ def _search_page(context: RequestContext) -> Response:
         lines=lines,
         seen=None,
         again=None,
-        older=_older_page(context, lines),
+        older=_older_page_url(context, lines),
     )
 
 

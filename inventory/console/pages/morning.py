@@ -146,7 +146,7 @@ def _load_found_right(transaction: Connection, event_ids: Collection[str] | Sele
     return found
 
 
-def _is_change(transaction: Connection, event_id: str, *, right: bool) -> bool | None:
+def _changes_mark(transaction: Connection, event_id: str, *, right: bool) -> bool | None:
     """Whether marking this entry would change anything; None for an unknown entry."""
     known = select(entries.c.event_id).where(entries.c.event_id == event_id)
     if transaction.execute(known).one_or_none() is None:
@@ -154,7 +154,7 @@ def _is_change(transaction: Connection, event_id: str, *, right: bool) -> bool |
     return (event_id in _load_found_right(transaction, [event_id])) is not right
 
 
-def _page(context: RequestContext) -> Response:
+def _doubted_entries_page(context: RequestContext) -> Response:
     """Show the doubted entries of the last 24 hours, or of one day."""
     since, until = _parse_period(context)
     with context.read_transaction() as transaction:
@@ -182,11 +182,11 @@ def _parse_period(context: RequestContext) -> tuple[datetime, datetime]:
     return first, first + _DAY  # wall-clock arithmetic: such a day may have 23 or 25 hours
 
 
-def _mark(context: RequestContext) -> Response:
+def _mark_right_or_put_back(context: RequestContext) -> Response:
     """Record that an entry is right, or put it back on the list."""
     event_id, right = context.form.get("event", ""), context.form.get("right") == "yes"
     with context.transaction() as transaction:
-        changes = _is_change(transaction, event_id, right=right)
+        changes = _changes_mark(transaction, event_id, right=right)
         if changes is None:
             return context.refuse("entry.unknown", 404)
         if changes:
@@ -194,4 +194,4 @@ def _mark(context: RequestContext) -> Response:
     return RedirectResponse(local_path(context.form.get("back")), 303)
 
 
-ROUTES = (Route("", _page), Route("", _mark, Role.REVIEWER, changes=True))
+ROUTES = (Route("", _doubted_entries_page), Route("", _mark_right_or_put_back, Role.REVIEWER, changes=True))

@@ -75,7 +75,7 @@ def _site_page(context: RequestContext, faults: tuple[str, ...] = ()) -> Respons
     )
 
 
-def _edit(context: RequestContext) -> Response:
+def _save_operator_change(context: RequestContext) -> Response:
     """Change, add or remove an operator."""
     key, base = context.form.get("key", ""), parameters.integer(context.form.get("base", ""))
     cells = None if "remove" in context.form else _typed_operator(context)
@@ -133,7 +133,7 @@ def _withdraw(context: RequestContext) -> Response:
     return _save_version(context, lambda of, who, reason: of.withdraw(ROSTER, who, reason))
 
 
-def _publish(context: RequestContext) -> Response:
+def _enter_latest_in_outbox(context: RequestContext) -> Response:
     """Sign the latest version and enter it in the outbox."""
     site = context.form.get("site", "")
     if context.resources.signer is None:
@@ -174,11 +174,11 @@ def _roster_catalogue(context: RequestContext, site: str, transaction: Connectio
 
 ROUTES = (
     Route("", _sites_page),
-    Route("/edit", _edit, Role.ADMIN, changes=True),
+    Route("/edit", _save_operator_change, Role.ADMIN, changes=True),
     Route("/file", _import_file, Role.ADMIN, changes=True, largest=_LARGEST),
     Route("/take", _import_from_broker, Role.ADMIN, changes=True),
     Route("/back", _roll_back, Role.ADMIN, changes=True),
     Route("/withdraw", _withdraw, Role.ADMIN, changes=True),
-    Route("/publish", _publish, Role.ADMIN, changes=True),
+    Route("/publish", _enter_latest_in_outbox, Role.ADMIN, changes=True),
     Route("/{site}", _site_page),
 )
