@@ -21,12 +21,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dockvoice_protocol.errors import Unavailable
-from inventory.api import devices, entries, expected, master, metrics, stock, tokens, trailers, waiting
+from inventory.api import devices, entries, expected, master, stock, tokens, trailers, waiting
 from inventory.api.authentication import Authentication, internal_error, not_found_or_wrong_method
-from inventory.api.context import Endpoint
 from inventory.api.document import build_document
+from inventory.api.endpoint import Endpoint, Problem
 from inventory.api.models import HealthOut
-from inventory.api.problems import Problem
 from inventory.forms import load_forms
 from inventory.settings import InventorySettings
 from inventory.store.books import RequestDatabase
@@ -42,12 +41,12 @@ _GROUPS = {
     "Stock": (stock,),
     "Expected receipts": (expected,),
     "What waits for a person": (waiting,),
-    "Devices": (devices, metrics),
+    "Devices": (devices,),
     "Master data": (master,),
 }
-"""The tags of the OpenAPI document, each with its modules."""
+"""The tags of the OpenAPI document, each with its modules; an endpoint may name another tag."""
 ENDPOINTS: tuple[Endpoint, ...] = tuple(
-    replace(endpoint, group=group)
+    replace(endpoint, group=endpoint.group or group)
     for group, subjects in _GROUPS.items()
     for subject in subjects
     for endpoint in subject.ENDPOINTS

@@ -25,12 +25,22 @@ from dockvoice_protocol.errors import DockvoiceError, Unavailable
 from dockvoice_protocol.strict_json import DEEPEST, NotStrict, parse_strict
 from dockvoice_protocol.strict_json import Limits as JsonLimits
 from inventory.api import tokens
-from inventory.api.context import LARGEST, Answer, ApiContext, Endpoint, compute_etag, demand_scope, etag_matches
+from inventory.api.endpoint import (
+    LARGEST,
+    Answer,
+    ApiContext,
+    Endpoint,
+    Problem,
+    Wrong,
+    compute_etag,
+    demand_scope,
+    etag_matches,
+    from_validation_error,
+)
 from inventory.api.parameters import Body
-from inventory.api.problems import Problem, Wrong, from_validation_error
 from inventory.api.tokens import Scope, Token
-from inventory.web.proxy import client_address, rate_limit_key
 from inventory.web.resources import Resources
+from inventory.web.serving import client_address, rate_limit_key
 
 log = logging.getLogger("api")
 

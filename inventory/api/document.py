@@ -8,8 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from inventory.api.context import LARGEST, Endpoint
-from inventory.api.problems import KINDS, MEDIA_TYPE, ProblemDetails
+from inventory.api.endpoint import KINDS, LARGEST, MEDIA_TYPE, Endpoint, ProblemDetails
 from inventory.api.tokens import Scope
 
 _VERSION = "1.0.0"

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, column, select, table, text, tuple_
 
 from dockvoice_protocol.hash_chain import parsed
-from inventory.api.context import Answer, ApiContext, Endpoint, demand_scope
+from inventory.api.endpoint import Answer, ApiContext, Endpoint, Problem, demand_scope
 from inventory.api.models import ArrivalOut, EntriesOut, EntryOut, EventsOut, FlagOut, LifeOut, ProofOut, StepOut
 from inventory.api.parameters import (
     Cursor,
@@ -25,7 +25,6 @@ from inventory.api.parameters import (
     decode_cursor,
     encode_cursor,
 )
-from inventory.api.problems import Problem
 from inventory.api.tokens import Scope
 from inventory.queries import history, listing
 from inventory.queries.listing import EntryFilter, ListedEntry

@@ -14,10 +14,17 @@ from sqlalchemy import Connection
 
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace, format_number
-from inventory.api.context import Answer, ApiContext, Endpoint, demand_unchanged, hold_publishing_lock
+from inventory.api.endpoint import (
+    Answer,
+    ApiContext,
+    Endpoint,
+    Problem,
+    demand_unchanged,
+    from_row_faults,
+    hold_publishing_lock,
+)
 from inventory.api.models import LineOut, ListOut, ListsOut
 from inventory.api.parameters import Body, Query, Site
-from inventory.api.problems import Problem, from_row_faults
 from inventory.api.tokens import Scope
 from inventory.site.expected import StoredList, enter_in_outbox, load_lists, replace_list
 from inventory.site.expected_file import CODE, parse_rows

@@ -17,10 +17,18 @@ from sqlalchemy import Connection
 
 from dockvoice_protocol.errors import Unavailable, UnreadableInput
 from dockvoice_protocol.records.master import OF_RULES, OF_WORDS, Cells
-from inventory.api.context import Answer, ApiContext, Endpoint, demand_unchanged, hold_publishing_lock
+from inventory.api.endpoint import (
+    Answer,
+    ApiContext,
+    Endpoint,
+    Problem,
+    Wrong,
+    demand_unchanged,
+    from_row_faults,
+    hold_publishing_lock,
+)
 from inventory.api.models import KindsOut, MasterOut, OperatorOut, RosterOut
 from inventory.api.parameters import Body, Query, Site, Text
-from inventory.api.problems import Problem, Wrong, from_row_faults
 from inventory.api.tokens import Scope
 from inventory.queries import fleet
 from inventory.site import catalogue_publishing

@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dockvoice_protocol.errors import UnreadableInput
+from dockvoice_protocol.events import MalformedMessage, Topics
 from dockvoice_protocol.instants import timestamp
+from dockvoice_protocol.records import Roster
+from dockvoice_protocol.signed import read_roster
 from dockvoice_protocol.terminal.tables import many, render
 from inventory.cli.options import (
     BrokerAt,
@@ -24,26 +29,10 @@ from inventory.cli.options import (
     given_settings,
     narrow,
     open_store,
+    read_or_report,
     require_signer,
     say,
     user_name,
-)
-
-if TYPE_CHECKING:
-    from inventory.settings import InventorySettings
-    from inventory.site.catalogue import SiteCatalogue, Version
-
-
-from dataclasses import asdict
-from datetime import UTC, datetime
-from functools import partial
-from typing import TYPE_CHECKING
-
-from dockvoice_protocol.events import MalformedMessage, Topics
-from dockvoice_protocol.records import Roster
-from dockvoice_protocol.signed import read_roster
-from inventory.cli.options import (
-    read_or_report,
 )
 from inventory.forms import load_forms
 from inventory.site.roster import ROSTER, read_operators, read_signed
@@ -51,7 +40,7 @@ from inventory.site.roster import ROSTER, read_operators, read_signed
 if TYPE_CHECKING:
     from dockvoice_protocol.hash_chain import PublicKey
     from inventory.settings import InventorySettings
-
+    from inventory.site.catalogue import SiteCatalogue, Version
 
 catalogue_commands = typer.Typer(help="A site's docks, items, rules and words, for its devices.", no_args_is_help=True)
 

@@ -25,8 +25,6 @@ from inventory.audit import audit
 from inventory.cli.catalogue_commands import catalogue_commands, roster
 from inventory.cli.clip_commands import clip_commands
 from inventory.cli.device_commands import device_commands
-from inventory.cli.dossier_command import dossier
-from inventory.cli.expect_command import expect
 from inventory.cli.options import (
     Config,
     Database,
@@ -40,6 +38,7 @@ from inventory.cli.options import (
     user_name,
 )
 from inventory.cli.review_commands import flag_commands, review_commands
+from inventory.cli.trailer_commands import dossier, expect
 from inventory.settings import InventorySettings
 from inventory.store.keys import KeyDirectory, parse_device
 

@@ -28,9 +28,8 @@ from dockvoice_protocol.systemd_notify import Notifier
 from dockvoice_protocol.terminal.tables import many
 from inventory.audit.audit import load_signer
 from inventory.connect.engine import PostingLoop, Round
-from inventory.connect.ledger import DeclinedMessages, Ledger
+from inventory.connect.ledger import DeclinedMessages, Ledger, load_posting
 from inventory.connect.ports import Away, Connector, Declined, Posting, Pulled, describe_omitted
-from inventory.connect.postings import load_posting
 from inventory.connect.pulling import (
     Plan,
     Publishing,

@@ -32,16 +32,17 @@ from inventory.connect.ports import (
     Why,
 )
 from inventory.connect.settings import ConnectionSettings
-from inventory.connect.tryton_books import (
+from inventory.connect.tryton_rpc import (
     MOVE,
     SHIPMENT,
+    Record,
+    RpcSession,
     TrytonBooks,
     TrytonLine,
     TrytonProduct,
     TrytonSettings,
     TrytonUnit,
 )
-from inventory.connect.tryton_rpc import Record, RpcSession
 from inventory.site.roster import NUMBER
 
 _RETURN = "stock.shipment.in.return"

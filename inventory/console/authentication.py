@@ -19,7 +19,7 @@ from dockvoice_protocol.errors import Unavailable
 from inventory.audit import deeds
 from inventory.console import accounts
 from inventory.console.context import COOKIE, ConsoleResources, Page, RequestContext, Route, cookie_name
-from inventory.web.proxy import proxy_user
+from inventory.web.serving import proxy_user
 
 log = logging.getLogger("console")
 

@@ -46,7 +46,7 @@ def console(
     demand_extra()
     context.obj = Given(config, database)
     if context.invoked_subcommand is None:
-        from inventory.console.server import serve  # noqa: PLC0415 - `--help` waits for no web server
+        from inventory.console.app import serve  # noqa: PLC0415 - `--help` waits for no web server
 
         log_to(sys.stderr, logging.INFO, "%(asctime)s %(levelname)s %(message)s")
         serve(settings_of(config, broker=broker, database=database), port)

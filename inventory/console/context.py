@@ -18,8 +18,8 @@ from inventory.audit.deeds import ChainVerifier
 from inventory.console.accounts import Role, Session
 from inventory.console.rendering import format_time, language_names, negotiate_language, render
 from inventory.console.sounds import NoSounds, Sounds
-from inventory.web.proxy import client_address
 from inventory.web.resources import Resources
+from inventory.web.serving import client_address
 from inventory.words import texts
 
 COOKIE = "dockvoice"

@@ -24,8 +24,7 @@ from dockvoice_protocol.terminal.tables import many
 from inventory.cli.options import Config, Database, Given, Json, given_settings
 
 if TYPE_CHECKING:
-    from inventory.epcis.export import Tally
-    from inventory.epcis.history import StoredEvent
+    from inventory.epcis.export import StoredEvent, Tally
     from inventory.epcis.naming import Unexported
 
 commands = typer.Typer(no_args_is_help=True)
@@ -73,8 +72,11 @@ def export(
     What stays out is told on stderr, with what to add to the mapping; with --json one object a line and entry: site,
     device, sequence, event_id, code and told, and a last one with the counts. Exit code 1 if anything was refused.
     """
-    from inventory.epcis.export import Export  # noqa: PLC0415 - `dockvoice --help` must not import these
-    from inventory.epcis.history import load_events, open_read_only  # noqa: PLC0415
+    from inventory.epcis.export import (  # noqa: PLC0415
+        Export,
+        load_events,
+        open_read_only,
+    )
     from inventory.epcis.mapping import load_mapping  # noqa: PLC0415
     from inventory.forms import form_field_names, load_forms, load_roles  # noqa: PLC0415
 

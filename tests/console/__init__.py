@@ -19,9 +19,8 @@ from dockvoice_protocol.hash_chain import Signer
 from inventory.clips.clips import SignedSound
 from inventory.console import accounts
 from inventory.console.accounts import Role
-from inventory.console.app import create_app
+from inventory.console.app import Server, create_app
 from inventory.console.context import COOKIE, ConsoleResources
-from inventory.console.server import Server
 from inventory.console.sounds import NoSounds, Sounds
 from inventory.forms import load_forms
 from inventory.repository import Store

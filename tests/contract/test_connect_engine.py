@@ -18,9 +18,8 @@ from dockvoice_protocol.events import Topics
 from dockvoice_protocol.signed import read_declined
 from inventory.connect import ledger as ledgers
 from inventory.connect.engine import Post, PostingLoop, Reverse, Settled, next_step
-from inventory.connect.ledger import DeclinedMessages, Ledger
+from inventory.connect.ledger import DeclinedMessages, Ledger, load_posting
 from inventory.connect.ports import Document, DocumentState, Posting, Unset, Why
-from inventory.connect.postings import load_posting
 from inventory.connect.service import hold_lock
 from inventory.forms import load_forms, load_roles
 from inventory.ingest.validation import Valid, validate

@@ -10,8 +10,7 @@ from typing import Any
 
 from jsonschema import Draft7Validator, FormatChecker
 
-from inventory.epcis.export import Export
-from inventory.epcis.history import StoredEvent
+from inventory.epcis.export import Export, StoredEvent
 from inventory.epcis.mapping import EpcisMapping, load_mapping
 from inventory.forms import Roles, load_forms, load_roles
 from tests.dictated import identity, payload

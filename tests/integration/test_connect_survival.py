@@ -28,13 +28,11 @@ from standardwebhooks import Webhook as Receiver
 from inventory.connect.csv_folder import CsvFolder, CsvFolderSettings
 from inventory.connect.engine import PostingLoop, Round
 from inventory.connect.erpnext import ErpNext, ErpNextSettings
-from inventory.connect.ledger import Ledger
-from inventory.connect.odoo import Odoo
-from inventory.connect.odoo_rpc import OdooSettings
+from inventory.connect.ledger import Ledger, load_posting
+from inventory.connect.odoo import Odoo, OdooSettings
 from inventory.connect.ports import Away, Connector, Posting
-from inventory.connect.postings import load_posting
 from inventory.connect.tryton import Tryton as TrytonConnector
-from inventory.connect.tryton_books import TrytonSettings
+from inventory.connect.tryton_rpc import TrytonSettings
 from inventory.connect.webhook import Webhook, WebhookSettings
 from inventory.forms import load_forms, load_roles
 from inventory.ingest.validation import Valid, validate

@@ -19,7 +19,7 @@ from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.records import PlaceKind, ReceivingPlace
 from inventory.connect.ports import Away, Declined, DocumentState, Posting, TakenBack, Why
 from inventory.connect.tryton import Tryton as Connector
-from inventory.connect.tryton_books import TrytonSettings
+from inventory.connect.tryton_rpc import TrytonSettings
 from tests.erp.tryton import DOORS, LOT_NEEDED, NAME, PASSWORD, SUPPLIER, USER, Line, Tryton, tryton
 from tests.erp.tryton_dock import Dock
 from tests.erp.tryton_trailer import receive

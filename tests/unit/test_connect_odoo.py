@@ -9,8 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from dockvoice_protocol.errors import Misconfigured
-from inventory.connect.odoo import Odoo
-from inventory.connect.odoo_rpc import OdooSettings
+from inventory.connect.odoo import Odoo, OdooSettings
 from inventory.connect.ports import Away, Declined, DocumentState, Omitted, PulledItem, PulledUnit, Unset, Why
 from tests.erp.odoo_server import DAMAGED, INPUT, KEY, REFERENCE, STOCK, OtherOdoo
 from tests.erp.postings import because, posting

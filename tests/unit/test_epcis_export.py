@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from inventory.epcis.check import Checker, Rule
-from inventory.epcis.history import StoredEvent
+from inventory.epcis.export import StoredEvent
 from inventory.epcis.mapping import EpcisMapping
 from inventory.epcis.naming import Lack
 from tests.dictated import identity

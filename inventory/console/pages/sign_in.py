@@ -12,7 +12,7 @@ from inventory.console import accounts
 from inventory.console.accounts import Role
 from inventory.console.context import COOKIE, LANGUAGE, RequestContext, Route, cookie_name, local_path
 from inventory.console.rendering import language_names
-from inventory.web.proxy import rate_limit_key
+from inventory.web.serving import rate_limit_key
 
 _FORM = "dockvoice-form"
 """The cookie that must equal the form's token at sign-in, since without a session there is no CSRF token."""
