@@ -9,8 +9,8 @@ import typer
 from dockvoice_protocol.errors import Misconfigured, Unavailable, Unfinished, UnreadableInput
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.terminal.tables import many
-from inventory.cli.options import BrokerAt, Config, Database, given_settings, open_store, say
-from inventory.store.keys import KeyDirectory, parse_device
+from inventory.cli.options import BrokerAt, Config, Database, given_settings, open_store, parse_device_argument, say
+from inventory.store.keys import KeyDirectory
 
 if TYPE_CHECKING:
     from inventory.repository import Store
@@ -46,7 +46,7 @@ def _devices_retire(
     settings = given_settings(context, config, broker=broker, database=database)
     keys = KeyDirectory(settings.keys)
     with open_store(context, config, database) as store:
-        found = _find_unknown(store, keys) if unknown else [_parse_device(one) for one in device or ()]
+        found = _find_unknown(store, keys) if unknown else [parse_device_argument(one) for one in device or ()]
         _require_known(store, keys, found)
         if not anyway:
             _require_nothing_unsent(store, found)
@@ -61,13 +61,6 @@ def _devices_retire(
 
 
 SHOWN = 20  # Most devices named in a message.
-
-
-def _parse_device(given: str) -> At:
-    try:
-        return parse_device(given)
-    except ValueError as fault:
-        raise typer.BadParameter(str(fault), param_hint="SITE/DEVICE") from None
 
 
 def _find_unknown(store: Store, keys: KeyDirectory) -> list[At]:

@@ -33,6 +33,7 @@ from inventory.cli.options import (
     given_settings,
     narrow,
     open_store,
+    parse_device_argument,
     say,
     settings_of,
     user_name,
@@ -40,7 +41,7 @@ from inventory.cli.options import (
 from inventory.cli.review_commands import flag_commands, review_commands
 from inventory.cli.trailer_commands import dossier, expect
 from inventory.settings import InventorySettings
-from inventory.store.keys import KeyDirectory, parse_device
+from inventory.store.keys import KeyDirectory
 
 if TYPE_CHECKING:
     from inventory.records import DeviceBuffer, Progress, Row
@@ -280,7 +281,7 @@ def _keys_enrol(
     `dockvoice audit key` on the device prints its key and the key's id: compare the id with the one that is told here.
     """
     key = audit.read_key(file)
-    enrolled = _key_directory(context, config, directory).enrol(*_parse_device(device), key)
+    enrolled = _key_directory(context, config, directory).enrol(*parse_device_argument(device), key)
     say(f"{enrolled.site}/{enrolled.device}: enters with key {enrolled.keyid}")
     if floors := _load_published_versions(context, config, enrolled.site):
         named = ", ".join(f"{json.dumps(name) if '/' in name else name} = {one}" for name, one in floors.items())
@@ -328,7 +329,7 @@ def _keys_rotate(
     Let the device send what it owes first (`dockvoice queue unsettled`), then move its device.key away and start it.
     """
     key = audit.read_key(file)
-    site, name = _parse_device(device)
+    site, name = parse_device_argument(device)
     if upto is None:
         with open_store(context, config, database) as store:
             found = [of.handled for of in store.progress() if (of.site, of.device) == (site, name)]
@@ -351,7 +352,7 @@ def _keys_revoke(
 
     What was applied before stays, and its signatures can still be checked.
     """
-    gone = _key_directory(context, config, directory).revoke(*_parse_device(device), keyid)
+    gone = _key_directory(context, config, directory).revoke(*parse_device_argument(device), keyid)
     say(f"{device}: revoked {', '.join(one.keyid for one in gone) or 'before; nothing to do'}")
 
 
@@ -372,13 +373,6 @@ def _keys_list(
     for one in found:
         table.add_row(f"{one.site}/{one.device}", one.keyid, one.state)
     render(table)
-
-
-def _parse_device(given: str) -> tuple[str, str]:
-    try:
-        return parse_device(given)
-    except ValueError as fault:
-        raise typer.BadParameter(str(fault), param_hint="SITE/DEVICE") from None
 
 
 def _key_directory(context: typer.Context, config: Path | None, directory: Path | None) -> KeyDirectory:

@@ -113,16 +113,19 @@ class PostingLoop:
         A failure delays only its own posting; two in a row end the round, since then the other system is at fault.
         Raises Misconfigured where nothing can be posted at all.
         """
-        while self._ledger.update_from_entries():
-            pass
+        self._ledger.update_from_entries()
         settled = declined = failed = in_a_row = 0
         for owed in self._ledger.load_due(most):
             try:
                 settled += self._settle_or_postpone(owed)
                 in_a_row = 0
+            except Unset as why:
+                failed, in_a_row = failed + 1, 0
+                self._record_failure(owed, str(why), settings=True)
             except Declined as why:
-                waits = self._record_refusal(owed, why)
-                declined, failed, in_a_row = declined + (not waits), failed + waits, 0
+                declined, in_a_row = declined + 1, 0
+                self._ledger.record_declined(owed, why)
+                log.warning("%s: declined: %s", owed.event_id, why)
             except Away as fault:
                 failed, in_a_row = failed + 1, in_a_row + 1
                 self._record_failure(owed, str(fault), fault.wait_s or 0.0)
@@ -135,15 +138,6 @@ class PostingLoop:
                 failed += 1
                 self._record_failure(owed, f"{type(fault).__name__} in the connector; see its log")
         return Round(settled, declined, failed)
-
-    def _record_refusal(self, owed: Owed, why: Declined) -> bool:
-        """Record the refusal; True where it waits for the settings."""
-        if isinstance(why, Unset):
-            self._record_failure(owed, str(why), settings=True)
-            return True
-        self._ledger.record_declined(owed, why)
-        log.warning("%s: declined: %s", owed.event_id, why)
-        return False
 
     def _record_failure(self, owed: Owed, error: str, asked_s: float = 0.0, *, settings: bool = False) -> None:
         wait = self._ledger.record_failed(owed, error, asked_s, settings=settings)

@@ -112,8 +112,13 @@ class Ledger:
 
     # Due postings
 
-    def update_from_entries(self) -> int:
-        """Insert rows for new entries, reopen changed ones, and enter due ones in the outbox; return their number."""
+    def update_from_entries(self) -> None:
+        """Insert rows for new entries, reopen changed ones, and enter due ones in the outbox, a batch a transaction."""
+        while self._update_batch():
+            pass
+
+    def _update_batch(self) -> int:
+        """Update from one batch of entries; return how many rows changed, 0 where all are up to date."""
         now = self._now()
         every = self._all_at is None or now >= self._all_at
         with self._transaction() as transaction:
