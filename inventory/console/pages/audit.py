@@ -9,7 +9,6 @@ from starlette.responses import Response
 
 from dockvoice_protocol.hash_chain import PublicKey
 from inventory.audit import deeds
-from inventory.console import parameters
 from inventory.console.context import RequestContext, Route
 
 _MOST = 100  # Lines of one page.
@@ -18,7 +17,7 @@ _MOST = 100  # Lines of one page.
 def _page(context: RequestContext) -> Response:
     """Show the latest actions, or those before a number."""
     with context.read_transaction() as transaction:
-        found = deeds.load_latest_actions(transaction, _MOST, parameters.number(context, "before"))
+        found = deeds.load_latest_actions(transaction, _MOST, context.number_parameter("before"))
         broken = deeds.find_broken_among(transaction, _public_key(context), found)
         verified = _verify_more(context, transaction, broken)
     older = found[-1].number if len(found) == _MOST else None

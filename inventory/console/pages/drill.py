@@ -9,8 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, distinct, func, insert, select, update
 from starlette.responses import RedirectResponse, Response
 
-from inventory.console import parameters
-from inventory.console.context import RequestContext, Route
+from inventory.console.context import RequestContext, Route, parse_integer
 from inventory.queries import listing
 from inventory.store.console_tables import drills
 from inventory.store.tables import devices, entries
@@ -123,7 +122,7 @@ def _begin(context: RequestContext) -> Response:
 
 def _end(context: RequestContext) -> Response:
     """End a drill with the number of entries that were made."""
-    number, said = (parameters.integer(context.form.get(name, "")) for name in ("number", "said"))
+    number, said = (parse_integer(context.form.get(name, "")) for name in ("number", "said"))
     if number is None or said is None or said > _MOST_ENTRIES:
         return context.refuse("drill.no_number", 400)
     with context.transaction() as transaction:

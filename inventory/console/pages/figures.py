@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 from starlette.responses import Response
 
 from dockvoice_protocol.instants import to_utc, to_zone
-from inventory.console import parameters
 from inventory.console.context import RequestContext, Route
 from inventory.queries import figures, listing
 from inventory.queries.figures import EntryCounts, Figures
@@ -58,9 +57,9 @@ class Chart:
 
 def _page(context: RequestContext) -> Response:
     """Show the day or the week that ends today, or on the given day."""
-    span = parameters.text(context, "span")
+    span = context.text_parameter("span")
     days = _SPANS.get(span or "", 1)
-    day = to_zone(parameters.instant(context, "day") or context.resources.now(), context.resources.zone).date()
+    day = to_zone(context.instant_parameter("day") or context.resources.now(), context.resources.zone).date()
     first, end = (_midnight(day + timedelta(days=n), context.resources.zone) for n in (1 - days, 1))
     per_operator = context.resources.settings.console.per_operator
     with context.read_transaction() as transaction:
@@ -69,8 +68,8 @@ def _page(context: RequestContext) -> Response:
             first,
             round((end - first) / timedelta(hours=1)),  # 23 or 25 on the day of a clock change
             context.resources.zone,
-            form=parameters.text(context, "form"),
-            device=parameters.device(context),
+            form=context.text_parameter("form"),
+            device=context.device_parameter(),
             per_operator=per_operator,
         )
         devices = listing.load_device_names(transaction)

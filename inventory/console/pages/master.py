@@ -11,9 +11,8 @@ from starlette.responses import RedirectResponse, Response
 
 from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.languages import LANGUAGES
-from inventory.console import parameters
 from inventory.console.accounts import Role
-from inventory.console.context import RequestContext, Route
+from inventory.console.context import RequestContext, Route, parse_integer
 from inventory.queries import fleet
 from inventory.site import catalogue_publishing
 from inventory.site.catalogue import FaultyRows, SiteCatalogue, Version
@@ -60,7 +59,7 @@ def _kind_page(context: RequestContext, faults: tuple[str, ...] = ()) -> Respons
         devices = [one for one in fleet.load_devices(transaction, []) if one.site == site]
     latest = history[0] if history else None
     rows = {kind.known_by(one): one for one in latest.rows} if latest else {}
-    chosen = parameters.text(context, "row") or ""
+    chosen = context.text_parameter("row") or ""
     return context.render(
         "catalogue_kind.html",
         409 if faults else 200,
@@ -81,7 +80,7 @@ def _kind_page(context: RequestContext, faults: tuple[str, ...] = ()) -> Respons
 def _save_row_change(context: RequestContext) -> Response:
     """Change, add or remove a row."""
     kind, key = context.form.get("kind", ""), context.form.get("key", "")
-    base = parameters.integer(context.form.get("base", ""))
+    base = parse_integer(context.form.get("base", ""))
 
     def make(of: SiteCatalogue, who: str, reason: str) -> Version:
         columns = find_kind(kind).columns
@@ -108,7 +107,7 @@ def _import_kind_file(context: RequestContext) -> Response:
 
 def _roll_back_kind(context: RequestContext) -> Response:
     """Make a version with the rows of an older one."""
-    version = parameters.integer(context.form.get("version", "")) or 0
+    version = parse_integer(context.form.get("version", "")) or 0
     return _save_kind(context, lambda of, who, reason: of.rollback(context.form.get("kind", ""), version, who, reason))
 
 
@@ -148,7 +147,7 @@ def _save_kind(context: RequestContext, make: Callable[[SiteCatalogue, str, str]
 
 def _redirect(context: RequestContext) -> Response:
     """Redirect from the form with a site and a kind to its page."""
-    site, kind = parameters.text(context, "site") or "", parameters.text(context, "kind") or ""
+    site, kind = context.text_parameter("site") or "", context.text_parameter("kind") or ""
     return RedirectResponse(f"/catalogue/{quote(site, safe='')}/{quote(kind, safe='')}", 303)
 
 
@@ -195,7 +194,7 @@ def _site_page(context: RequestContext, faults: tuple[str, ...] = ()) -> Respons
         devices = [one for one in fleet.load_devices(transaction, []) if one.site == site]
     latest = history[0] if history else None
     rows = {one["name"]: one for one in latest.rows} if latest else {}
-    chosen = context.form.get("key", "") if faults else parameters.text(context, "row") or ""
+    chosen = context.form.get("key", "") if faults else context.text_parameter("row") or ""
     published = next((one.version for one in history if one.published_at), 0)
     return context.render(
         "roster_site.html",
@@ -218,7 +217,7 @@ def _site_page(context: RequestContext, faults: tuple[str, ...] = ()) -> Respons
 
 def _save_operator_change(context: RequestContext) -> Response:
     """Change, add or remove an operator."""
-    key, base = context.form.get("key", ""), parameters.integer(context.form.get("base", ""))
+    key, base = context.form.get("key", ""), parse_integer(context.form.get("base", ""))
     cells = None if "remove" in context.form else _typed_operator(context)
     return _save_roster(context, lambda of, who, reason: of.edit(ROSTER, key, cells, who, reason, base=base))
 
@@ -265,7 +264,7 @@ def _import_from_broker(context: RequestContext) -> Response:
 
 def _roll_back_roster(context: RequestContext) -> Response:
     """Make a version with the rows of an older one."""
-    version = parameters.integer(context.form.get("version", "")) or 0
+    version = parse_integer(context.form.get("version", "")) or 0
     return _save_roster(context, lambda of, who, reason: of.rollback(ROSTER, version, who, reason))
 
 

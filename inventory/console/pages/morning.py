@@ -18,7 +18,6 @@ from starlette.responses import RedirectResponse, Response
 from dockvoice_protocol.instants import to_zone
 from inventory.audit import deeds
 from inventory.audit.deeds import StoredAction
-from inventory.console import parameters
 from inventory.console.accounts import Role
 from inventory.console.context import RequestContext, Route, local_path
 from inventory.console.form_fields import input_text
@@ -158,9 +157,9 @@ def _doubted_entries_page(context: RequestContext) -> Response:
     """Show the doubted entries of the last 24 hours, or of one day."""
     since, until = _parse_period(context)
     with context.read_transaction() as transaction:
-        found = doubted_entries(transaction, since, until, parameters.device(context))
+        found = doubted_entries(transaction, since, until, context.device_parameter())
         known = listing.load_device_names(transaction)
-    query = parameters.query(context)
+    query = context.query_string()
     return context.render(
         "morning.html",
         lines=found.open[:_MOST],
@@ -175,7 +174,7 @@ def _doubted_entries_page(context: RequestContext) -> Response:
 
 
 def _parse_period(context: RequestContext) -> tuple[datetime, datetime]:
-    day, now = parameters.instant(context, "day"), context.resources.now()
+    day, now = context.instant_parameter("day"), context.resources.now()
     if day is None:
         return now - _DAY, now
     first = to_zone(day, context.resources.zone).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -16,9 +16,8 @@ from starlette.responses import RedirectResponse, Response
 
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from dockvoice_protocol.records.master import OF_WORDS, Cells, word_faults
-from inventory.console import parameters
 from inventory.console.accounts import Role
-from inventory.console.context import RequestContext, Route
+from inventory.console.context import RequestContext, Route, parse_integer
 from inventory.queries import fleet
 from inventory.records import data_of
 from inventory.reviews.reviews import Review
@@ -208,7 +207,7 @@ def _added_words(catalogue: SiteCatalogue) -> tuple[tuple[Cells, ...], int, bool
 
 def _word_page(context: RequestContext) -> Response:
     """Show the possible meanings of a word; with one chosen, what it would change."""
-    given = {name: parameters.text(context, name) or "" for name in _KEYS}
+    given = {name: context.text_parameter(name) or "" for name in _KEYS}
     proposal = _try_word(context, given)
     return proposal if isinstance(proposal, Response) else _proposal_page(context, given, proposal)
 
@@ -295,7 +294,7 @@ def _save_word(context: RequestContext) -> Response:
     if proposal.row is None or proposal.wrong or (proposal.changes(Effect.OTHER) and "anyway" not in context.form):
         return _proposal_page(context, given, proposal)
     site, reason = given["site"], context.form.get("reason", "")
-    base = parameters.integer(context.form.get("base", ""))
+    base = parse_integer(context.form.get("base", ""))
     try:
         with context.transaction() as transaction:
             catalogue = context.resources.catalogue(site, transaction)
