@@ -116,7 +116,7 @@ class Authentication:
         return Route(endpoint.path, respond, methods=[endpoint.method])
 
     def _authenticate_before_body(self, request: Request, endpoint: Endpoint) -> Token:
-        """The token, before any of the body is read. Raises Problem, Unavailable."""
+        """Authenticate before the body is read, which needs the scope at its site. Raises Problem, Unavailable."""
         token = self._authenticate_and_limit(request)
         if endpoint.body is not None and (site := request.path_params.get("site")) is not None:
             demand_scope(token, site, endpoint.scope)
@@ -129,6 +129,7 @@ class Authentication:
         return _response(request, endpoint, answer)
 
     def _authenticate_and_limit(self, request: Request) -> Token:
+        """The token of the request, counted in its rate limit; its use is recorded. Raises Problem without one."""
         line = rate_limit_key(client_address(self._resources.settings.console, request))
         kind, _, secret = request.headers.get("authorization", "").partition(" ")
         now = self._resources.now()

@@ -67,7 +67,7 @@ class _CataloguePublisher:
             self.publish_pending([made.kind], sign)
 
     def publish_pending(self, kinds: list[str], sign: Path | None) -> None:
-        """Publish the current versions that are not published."""
+        """Publish the current versions of these kinds that are not published, of all kinds if empty, and print them."""
         from inventory.site.catalogue_publishing import publish  # noqa: PLC0415 - `--help` must not import MQTT
 
         sent = publish(self.settings, self.catalogue, require_signer(sign), kinds)

@@ -128,7 +128,7 @@ class Incoming:
             self._move(file, "archive")
 
     def _store_from_private_copy(self, kind: str, file: Path) -> None:
-        """Read a private copy of the file, which cannot be exchanged meanwhile."""
+        """Validate and store the data of a private copy of the file, which cannot be exchanged meanwhile."""
         copy = self._own / f"{_COPY}{file.suffix.lower()}"
         try:
             _write_durably(copy, read_text(file, "utf-8-sig"))
@@ -154,7 +154,7 @@ class Incoming:
         return file.rename(self._in / to / f"{at}-{name}")
 
     def _validate_and_replace(self, kind: str, file: Path, read: Callable[[], Any]) -> None:
-        """Store a file that replaces the previous one of its kind."""
+        """Validate the file with `read`, then store it in place of the previous one of its kind."""
         read()
         suffix = file.suffix.lower()
         _write_durably(self._own / f"{kind}{suffix}", read_text(file))
@@ -167,7 +167,7 @@ class Incoming:
         return read(max(found, key=lambda path: path.stat().st_mtime)) if found else None
 
     def _load_standing_lines(self) -> _Lines | None:
-        """The expected lines announced and not withdrawn; None if none was ever announced here."""
+        """Load the expected lines announced and not withdrawn; None if none was ever announced here."""
         path = self._own / "expected.json"
         if not is_plain_file(path):
             return None

@@ -117,7 +117,7 @@ class Outgoing:
 
     @contextmanager
     def _batch_or_away(self) -> Iterator[list[_Row]]:
-        """The lines of the batch. After a disk error the batch is read again at the next call."""
+        """The lines of the batch. Raises Away without the folder or for a disk error, after which it is read again."""
         if not self._folder.is_dir():  # Never created here: without its mount it would lie on the wrong disk.
             self._batch = None
             raise Away(f"{self._name}: {self._folder} is not there; mount it, or make it")

@@ -234,7 +234,7 @@ class ErpNext:
         return factors[said] / factors[ordered]
 
     def _find_or_create_batch_fields(self, posting: Posting, item: _Record) -> _Record:
-        """The receipt line's batch, created if ERPNext has none; without batches only remarks with the lot."""
+        """The batch fields of the receipt's line, the batch created if missing; none for an item without batches."""
         if not item.get("has_batch_no"):
             return {}
         if posting.lot is None:

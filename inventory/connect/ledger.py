@@ -278,7 +278,7 @@ class Ledger:
             _schedule(transaction, owed, due_at=until)
 
     def record_declined(self, owed: Owed, why: Declined) -> None:
-        """Flag the entry, and enter a message for its device in the outbox."""
+        """Record the refusal, flag the entry, and enter a message for its device unless the reason is as before."""
         now, message = self._now(), str(why)[:_SHOWN]
         flag = {"event_id": owed.event_id, "rule": self.rule}
         values = {"reason": f"{why.why.value}:{message}", "flagged_at": now, "state": "open", "who": None, "why": None}

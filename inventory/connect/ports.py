@@ -165,7 +165,7 @@ class Omitted:
 
 
 def describe_omitted(omitted: Iterable[Omitted]) -> list[str]:
-    """One line for each reason, since one unit without a code may omit thousands of items."""
+    """One line for each reason, with the first things omitted for it: one missing unit may omit thousands of items."""
     by_why: dict[str, list[str]] = {}
     for one in omitted:
         by_why.setdefault(one.why, []).append(one.what)

@@ -127,7 +127,7 @@ class Publishing:
         self._site = site
 
     def publish_expected(self, pulled: Pulled) -> tuple[list[ExpectedList], Plan]:
-        """Publish the lists that differ; those that were published, and what was plan_lists."""
+        """Publish the lists that differ; return those published, and the plan."""
         if pulled.expected is None:
             return [], Plan()
         with self._store.transaction() as transaction:
@@ -176,7 +176,7 @@ def open_roster(settings: InventorySettings, store: Store, site: str) -> SiteCat
 
 
 def changed_items(catalogue: SiteCatalogue, items: Sequence[PulledItem], source: str) -> dict[str, list[Cells]]:
-    """The changed rows of items and units; rows of other sources stay. No items at all change nothing."""
+    """By kind, all rows of items and of units where any differs; rows of other sources stay. Empty for no items."""
     if not items:
         return {}
     history = catalogue.history(ITEMS)
@@ -194,7 +194,7 @@ def changed_items(catalogue: SiteCatalogue, items: Sequence[PulledItem], source:
 
 
 def changed_operators(versions: SiteCatalogue, operators: Sequence[Operator], source: str) -> dict[str, list[Cells]]:
-    """The changed rows of the roster; rows of other sources stay. No operators at all change nothing."""
+    """All rows of the roster where any differs; rows of other sources stay. Empty for no operators."""
     if not operators:
         return {}
     history = versions.history(ROSTER)

@@ -294,7 +294,7 @@ class TrytonBooks:
         return self._session.search("party.party", [["code", "=", code]], ("supplier_location",))
 
     def translate_line(self, posting: Posting) -> TrytonLine:
-        """The line of a posting. Raises Declined for a missing or unknown value."""
+        """The posting in Tryton's ids; creates a missing lot if the settings allow. Raises Declined otherwise."""
         product = self.find_product(posting.item)
         quantity = self._received_quantity(posting)
         unit = self._find_unit(posting, product)

@@ -58,7 +58,7 @@ class Broadcaster:
         self._closed = False
 
     async def run(self) -> None:
-        """Poll while any browser is subscribed."""
+        """Poll the database while any browser is subscribed, and publish the name of each change; never returns."""
         before: Mapping[str, tuple[object, ...]] | None = None
         while True:
             await self._subscribed.wait()

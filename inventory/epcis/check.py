@@ -143,7 +143,7 @@ class Checker:
         return None if before is None else before == _fingerprint(event)
 
     def check_document(self, content: object) -> _Breaches:
-        """All breaches of a document, except references to unknown events: see `unknown_references`."""
+        """Remember a document's events, and yield its breaches; for unknown corrections see `unknown_references`."""
         if not isinstance(content, dict):
             yield Breach("", Rule.SHAPE, f"found {_type_name(content)}, an EPCIS document is an object")
             return
@@ -194,7 +194,7 @@ class Checker:
             yield from self._check_error_declaration(event, at, created, prefixes)
 
     def unknown_references(self) -> _Breaches:
-        """Breaches for referenced correcting events that are unknown."""
+        """Breaches for correcting events that no document so far has."""
         for name, at in self._right.items():
             if name not in self._known:
                 yield Breach(at, Rule.NOT_KNOWN, f"{name} is no event of these files; name the one that has it")

@@ -245,7 +245,7 @@ class _Refusals:
     first: dict[str, str] = field(default_factory=dict)
 
     def count_or_print(self, one: StoredEvent, why: Unexported) -> None:
-        """Count one reason of one entry."""
+        """Print one reason of one entry as JSON, or count it."""
         if self.as_json:
             its = {"site": one.site, "device": one.device, "sequence": one.sequence, "event_id": one.event_id}
             typer.echo(json.dumps({**its, "code": why.code, "told": why.told}), err=True)

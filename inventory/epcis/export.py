@@ -269,7 +269,7 @@ class Export:
         self._refused = refused
 
     def remember_earlier(self, earlier: Iterable[EpcisEvent]) -> None:
-        """Remember the events of an earlier document."""
+        """Remember the events of an earlier document, which are neither repeated nor contradicted."""
         for event in earlier:
             self._checker.learn(event)
             if "errorDeclaration" not in event:

@@ -31,7 +31,7 @@ def _verify_part(context: RequestContext) -> Response:
 
 
 def _verify_more(context: RequestContext, transaction: Connection, broken: int | None = None) -> dict[str, Any]:
-    """How far the chain was verified, and its first broken line: there, or on the page."""
+    """Verify more of the chain; return how far it is verified, its length, and the first broken line, or `broken`."""
     resources = context.resources
     verified = resources.following.verify_next(transaction, _public_key(context), resources.now())
     faults = [one for one in (broken, verified.broken) if one is not None]

@@ -79,7 +79,7 @@ def _end_drill(transaction: Connection, number: int, said: int, now: datetime) -
 
 
 def _latest_drills(transaction: Connection, most: int, number: int | None = None) -> list[_Drill]:
-    """The latest first, or only the one of this number."""
+    """Load the latest drills, the latest first, or only the one of this number; an open one has the counts of now."""
     wanted = select(drills).order_by(drills.c.number.desc()).limit(most)
     found = []
     for row in transaction.execute(wanted if number is None else wanted.where(drills.c.number == number)).all():
