@@ -48,7 +48,7 @@ _JSON = "application/json"
 
 _DEEP = JsonLimits(depth=DEEPEST)
 
-UNKNOWN_PER_MINUTE, UNKNOWN_AT_ONCE = 2, 30
+_UNKNOWN_PER_MINUTE, _UNKNOWN_AT_ONCE = 2, 30
 """Rate limit of one address without a valid token: a whole office with an expired one may share the address."""
 
 _AT_ONCE = 60
@@ -90,7 +90,7 @@ class Authentication:
         """`clock` returns monotonic seconds."""
         self._resources = resources
         self._limits = _RateLimit(resources.settings.api.per_minute, _AT_ONCE, clock)
-        self._unknown = _RateLimit(UNKNOWN_PER_MINUTE, UNKNOWN_AT_ONCE, clock)
+        self._unknown = _RateLimit(_UNKNOWN_PER_MINUTE, _UNKNOWN_AT_ONCE, clock)
 
     def guarded_route(self, endpoint: Endpoint) -> Route:
         """Create a Starlette route that authenticates, limits and validates before calling the endpoint."""

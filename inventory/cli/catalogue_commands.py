@@ -44,10 +44,10 @@ if TYPE_CHECKING:
 
 catalogue_commands = typer.Typer(help="A site's docks, items, rules and words, for its devices.", no_args_is_help=True)
 
-Site = Annotated[str | None, typer.Option("--site", metavar="SITE", help="Whose they are.")]
-Kind = Annotated[str, typer.Argument(metavar="KIND", help="For example docks, items.units, rules or words.")]
-Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, in your words; kept with your name.")]
-Number = Annotated[int, typer.Argument(metavar="VERSION", min=1, help="Its number, as `history` shows it.")]
+_Site = Annotated[str | None, typer.Option("--site", metavar="SITE", help="Whose they are.")]
+_Kind = Annotated[str, typer.Argument(metavar="KIND", help="For example docks, items.units, rules or words.")]
+_Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, in your words; kept with your name.")]
+_Number = Annotated[int, typer.Argument(metavar="VERSION", min=1, help="Its number, as `history` shows it.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +96,10 @@ def _open_catalogue(
 @catalogue_commands.command("import", short_help="Take a file in the place of what there was.")
 def _catalogue_import(
     context: typer.Context,
-    kind: Kind,
+    kind: _Kind,
     file: Annotated[Path, typer.Argument(metavar="FILE", readable=False, help="Its rows, CSV or JSON.")],
-    reason: Why,
-    site: Site = None,
+    reason: _Why,
+    site: _Site = None,
     sign: Sign = None,
     broker: BrokerAt = None,
     config: Config = None,
@@ -133,7 +133,7 @@ def _catalogue_print_versions(
     kind: Annotated[
         str | None, typer.Argument(metavar="[KIND]", help="Its rows; unset: every kind, by version.")
     ] = None,
-    site: Site = None,
+    site: _Site = None,
     config: Config = None,
     database: Database = None,
     json_lines: Json = False,
@@ -152,8 +152,8 @@ def _catalogue_print_versions(
 @catalogue_commands.command("history", short_help="Every version of a kind: who, when, why, what.")
 def _catalogue_history(
     context: typer.Context,
-    kind: Kind,
-    site: Site = None,
+    kind: _Kind,
+    site: _Site = None,
     config: Config = None,
     database: Database = None,
     json_lines: Json = False,
@@ -168,10 +168,10 @@ def _catalogue_history(
 @catalogue_commands.command("diff", short_help="What one version says otherwise than another.")
 def _catalogue_diff(
     context: typer.Context,
-    kind: Kind,
+    kind: _Kind,
     before: Annotated[int, typer.Argument(metavar="A", min=1, help="The one version.")],
     after: Annotated[int, typer.Argument(metavar="B", min=1, help="The other.")],
-    site: Site = None,
+    site: _Site = None,
     config: Config = None,
     database: Database = None,
 ) -> None:
@@ -191,7 +191,7 @@ def _catalogue_publish(
     kind: Annotated[
         str | None, typer.Argument(metavar="[KIND]", help="Only this one; unset: all that changed.")
     ] = None,
-    site: Site = None,
+    site: _Site = None,
     sign: Sign = None,
     broker: BrokerAt = None,
     config: Config = None,
@@ -207,10 +207,10 @@ def _catalogue_publish(
 @catalogue_commands.command("rollback", short_help="Go back to what an older version said.")
 def _catalogue_rollback(
     context: typer.Context,
-    kind: Kind,
-    version: Number,
-    reason: Why,
-    site: Site = None,
+    kind: _Kind,
+    version: _Number,
+    reason: _Why,
+    site: _Site = None,
     sign: Sign = None,
     broker: BrokerAt = None,
     config: Config = None,
@@ -224,9 +224,9 @@ def _catalogue_rollback(
 @catalogue_commands.command("withdraw", short_help="Let devices go by their own files again.")
 def _catalogue_withdraw(
     context: typer.Context,
-    kind: Kind,
-    reason: Why,
-    site: Site = None,
+    kind: _Kind,
+    reason: _Why,
+    site: _Site = None,
     sign: Sign = None,
     broker: BrokerAt = None,
     config: Config = None,
@@ -240,7 +240,7 @@ def _catalogue_withdraw(
 @catalogue_commands.command("devices", short_help="Which version each device runs, or why it refused.")
 def _catalogue_devices(
     context: typer.Context,
-    site: Site = None,
+    site: _Site = None,
     broker: BrokerAt = None,
     config: Config = None,
     database: Database = None,
@@ -313,20 +313,20 @@ def _to_json(one: Version) -> dict[str, Any]:
     return {name: getattr(one, name) for name in ("site", "kind", "version", "who", "reason", "what")} | moments
 
 
-File = Annotated[
+_File = Annotated[
     Path | None,
     typer.Argument(metavar="FILE", readable=False, show_default=False, help="Who may sign on, CSV or JSON."),
 ]
 _RosterSite = Annotated[str | None, typer.Option("--site", metavar="SITE", help="Where they may.")]
-Withdraw = Annotated[bool, typer.Option("--withdraw", help="Let devices go by their own settings again.")]
+_Withdraw = Annotated[bool, typer.Option("--withdraw", help="Let devices go by their own settings again.")]
 
 
 def roster(
     context: typer.Context,
-    file: File = None,
+    file: _File = None,
     site: _RosterSite = None,
     sign: Sign = None,
-    withdraw: Withdraw = False,
+    withdraw: _Withdraw = False,
     broker: BrokerAt = None,
     config: Config = None,
     database: Database = None,

@@ -143,10 +143,10 @@ def count(context: typer.Context, config: Config = None, database: Database = No
         say(f"{'waiting':<10}{waiting.events:>8}  {of_whom}")
 
 
-Key = Annotated[
+_Key = Annotated[
     list[Path] | None, typer.Option("--key", metavar="FILE", help="A device's public key; may be given repeatedly.")
 ]
-Keys = Annotated[
+_Keys = Annotated[
     Path | None,
     typer.Option("--keys", metavar="DIR", help="All public keys, *.pem, in there; unset: those enrolled here."),
 ]
@@ -158,8 +158,8 @@ def _audit_verify(
     device: Annotated[
         str | None, typer.Option("--device", metavar="SITE/DEVICE", help="Only this one; without: all of them.")
     ] = None,
-    key: Key = None,
-    keys: Keys = None,
+    key: _Key = None,
+    keys: _Keys = None,
     acknowledged: Annotated[
         Path | None, typer.Option("--acknowledged", metavar="FILE", help="What is known to be wrong.")
     ] = None,
@@ -212,8 +212,8 @@ def audit_acknowledge(
     device: Annotated[str, typer.Option("--device", metavar="SITE/DEVICE", help="Of which device.")],
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, in your words; kept with your name.")],
     sign: Annotated[Path, typer.Option("--sign", metavar="FILE", help="Your private key: Ed25519, PEM.")],
-    key: Key = None,
-    keys: Keys = None,
+    key: _Key = None,
+    keys: _Keys = None,
     config: Config = None,
     database: Database = None,
 ) -> None:
@@ -262,11 +262,11 @@ def _audit_with_progress(
         return audit.audit_device(store, of, keys, tell, known=known)
 
 
-Directory = Annotated[
+_Directory = Annotated[
     Path | None,
     typer.Option("--directory", metavar="DIR", help="Where the keys are, over the settings."),
 ]
-Which = Annotated[str, typer.Argument(metavar="SITE/DEVICE", help="For example north/dock-3.")]
+_Which = Annotated[str, typer.Argument(metavar="SITE/DEVICE", help="For example north/dock-3.")]
 _KeyFile = Annotated[
     Path, typer.Argument(metavar="FILE", readable=False, help="What `dockvoice audit key` printed on the device.")
 ]
@@ -274,7 +274,7 @@ _KeyFile = Annotated[
 
 @_keys_commands.command("enrol", short_help="Let a device enter.")
 def _keys_enrol(
-    context: typer.Context, device: Which, file: _KeyFile, config: Config = None, directory: Directory = None
+    context: typer.Context, device: _Which, file: _KeyFile, config: Config = None, directory: _Directory = None
 ) -> None:
     """Take the events of a device that are signed with this key. Works beside a running inventory, at once.
 
@@ -308,7 +308,7 @@ def _load_published_versions(context: typer.Context, config: Path | None, site: 
 @_keys_commands.command("rotate", short_help="Take a new key in the place of a device's others.")
 def _keys_rotate(
     context: typer.Context,
-    device: Which,
+    device: _Which,
     file: _KeyFile,
     upto: Annotated[
         int | None,
@@ -322,7 +322,7 @@ def _keys_rotate(
     ] = None,
     config: Config = None,
     database: Database = None,
-    directory: Directory = None,
+    directory: _Directory = None,
 ) -> None:
     """Take a new key in the place of a device's others, which count for what they signed before and for nothing later.
 
@@ -343,10 +343,10 @@ def _keys_rotate(
 @_keys_commands.command("revoke", short_help="Let a device, or one of its keys, enter no more.")
 def _keys_revoke(
     context: typer.Context,
-    device: Which,
+    device: _Which,
     keyid: Annotated[str | None, typer.Option("--keyid", metavar="ID", help="This key; unset: all it has.")] = None,
     config: Config = None,
-    directory: Directory = None,
+    directory: _Directory = None,
 ) -> None:
     """Let nothing more enter that is signed with the key: it was stolen, or the device is gone. Takes effect at once.
 
@@ -358,7 +358,7 @@ def _keys_revoke(
 
 @_keys_commands.command("list", short_help="Which devices may enter, and with which keys.")
 def _keys_list(
-    context: typer.Context, config: Config = None, directory: Directory = None, json_lines: Json = False
+    context: typer.Context, config: Config = None, directory: _Directory = None, json_lines: Json = False
 ) -> None:
     """Show the keys that are enrolled. With --json one object a line: site, device, keyid, state and public_key."""
     found = _key_directory(context, config, directory).all()

@@ -46,24 +46,24 @@ if TYPE_CHECKING:
     from inventory.settings import InventorySettings
     from inventory.site.expected import StoredList
 
-File = Annotated[
+_File = Annotated[
     Path | None,
     typer.Argument(metavar="FILE", readable=False, show_default=False, help="What is expected, CSV or JSON."),
 ]
-Site = Annotated[str | None, typer.Option("--site", metavar="SITE", help="Where it is expected.")]
-Withdraw = Annotated[
+_Site = Annotated[str | None, typer.Option("--site", metavar="SITE", help="Where it is expected.")]
+_Withdraw = Annotated[
     str | None, typer.Option("--withdraw", metavar="PLACE", help="Nothing is expected there any more: trailer/5501.")
 ]
-Received = Annotated[bool, typer.Option("--received", help="Publish what was received meanwhile, by any device.")]
+_Received = Annotated[bool, typer.Option("--received", help="Publish what was received meanwhile, by any device.")]
 
 
 def expect(
     context: typer.Context,
-    file: File = None,
-    site: Site = None,
+    file: _File = None,
+    site: _Site = None,
     sign: Sign = None,
-    withdraw: Withdraw = None,
-    received: Received = False,
+    withdraw: _Withdraw = None,
+    received: _Received = False,
     broker: BrokerAt = None,
     config: Config = None,
     database: Database = None,
@@ -100,7 +100,7 @@ def expect(
             _print_lists(store.lists.all(), json_lines=json_lines)
 
 
-Making = Callable[["Connection", datetime], list[ExpectedList]]
+_Making = Callable[["Connection", datetime], list[ExpectedList]]
 
 
 def _replace_lists(
@@ -120,7 +120,7 @@ def _mark_received(fields: Mapping[str, str], transaction: Connection, now: date
     return mark_received(transaction, fields, now)
 
 
-def _store_and_publish_lists(settings: InventorySettings, store: Store, signer: Signer, make: Making) -> None:
+def _store_and_publish_lists(settings: InventorySettings, store: Store, signer: Signer, make: _Making) -> None:
     """Store the lists and insert their messages in one transaction, then publish them."""
     from inventory.site.expected import enter_in_outbox  # noqa: PLC0415 - as above
     from inventory.site.sending import publish_rows  # noqa: PLC0415 - nor MQTT
@@ -173,9 +173,9 @@ def _print_lists(found: list[StoredList], *, json_lines: bool) -> None:
     render(table)
 
 
-Trailer = Annotated[str, typer.Argument(metavar="TRAILER", help="Its number, as it was said: 5501.")]
-Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="The file to make; none may be there yet.")]
-Bundles = Annotated[
+_Trailer = Annotated[str, typer.Argument(metavar="TRAILER", help="Its number, as it was said: 5501.")]
+_Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="The file to make; none may be there yet.")]
+_Bundles = Annotated[
     list[Path] | None,
     typer.Option(
         "--bundle",
@@ -192,18 +192,18 @@ _DossierKey = Annotated[
     Path | None,
     typer.Option("--sign", metavar="FILE", readable=False, help="The inventory's private key; over dossier.key."),
 ]
-Language = Annotated[str | None, typer.Option("--language", metavar="CODE", help="What the page is in: en, de, fr ….")]
+_Language = Annotated[str | None, typer.Option("--language", metavar="CODE", help="What the page is in: en, de, fr ….")]
 
 
 def dossier(
     context: typer.Context,
-    trailer: Trailer,
-    out: Out = None,
-    bundle: Bundles = None,
+    trailer: _Trailer,
+    out: _Out = None,
+    bundle: _Bundles = None,
     visit: _Visit = None,
     site: _VisitSite = None,
     sign: _DossierKey = None,
-    language: Language = None,
+    language: _Language = None,
     config: Config = None,
     database: Database = None,
     as_json: Json = False,

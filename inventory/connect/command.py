@@ -42,9 +42,9 @@ if TYPE_CHECKING:
     from inventory.connect.settings import ConnectionSettings
     from inventory.settings import InventorySettings
 
-DIRECTORY = Path("/etc/dockvoice/connect")
-UNIT = "EA"  # Unit of a test item if the other system reports no items.
-SHOWN = 20  # Most postings that `status` lists, and lines of a list or items elsewhere.
+_DIRECTORY = Path("/etc/dockvoice/connect")
+_UNIT = "EA"  # Unit of a test item if the other system reports no items.
+_SHOWN = 20  # Most postings that `status` lists, and lines of a list or items elsewhere.
 
 _ASKED_FOR = {Why.LOT_MISSING: "--lot", Why.PLACE_UNKNOWN: "--place"}
 """The option that supplies what a test receipt was declined for, by the reason."""
@@ -61,14 +61,14 @@ class _Named(TyperGroup):
 
 commands = typer.Typer(cls=_Named, no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The connector: its file is NAME.toml.")]
-File = Annotated[
+_Name = Annotated[str, typer.Argument(metavar="NAME", help="The connector: its file is NAME.toml.")]
+_File = Annotated[
     Path | None,
     typer.Option(
         "--settings",
         metavar="FILE",
         readable=False,
-        help=f"The connector's settings; else NAME.toml in connect beside the inventory's, or in {DIRECTORY}.",
+        help=f"The connector's settings; else NAME.toml in connect beside the inventory's, or in {_DIRECTORY}.",
     ),
 ]
 
@@ -91,7 +91,7 @@ def connect() -> None:
 
 
 @commands.command(short_help="Post, until it is stopped.")
-def run(name: Name, file: File = None, config: Config = None, database: Database = None) -> None:
+def run(name: _Name, file: _File = None, config: Config = None, database: Database = None) -> None:
     """Post what is owed, and what comes, until it is told to stop (Ctrl-C, or SIGTERM). It can be killed at any moment.
 
     Before anything is posted it is looked whether it is there already, under the id of its event; afterwards whether it
@@ -108,8 +108,8 @@ def run(name: Name, file: File = None, config: Config = None, database: Database
 
 @commands.command("try", short_help="Who answers there; one test receipt, taken back.")
 def _try_out(
-    name: Name,
-    file: File = None,
+    name: _Name,
+    file: _File = None,
     config: Config = None,
     database: Database = None,
     item: Annotated[str | None, typer.Option("--item", metavar="CODE", help="Of what the test receipt is.")] = None,
@@ -151,8 +151,8 @@ def _try_out(
 
 @commands.command(short_help="What is there: open orders, items, operators.")
 def pull(
-    name: Name,
-    file: File = None,
+    name: _Name,
+    file: _File = None,
     config: Config = None,
     database: Database = None,
     publish: Annotated[
@@ -209,7 +209,7 @@ def status(
 
 
 def _print_status(name: str, ledger: Ledger, *, as_json: bool) -> None:
-    counts, found = ledger.count_by_state(), ledger.load_open(SHOWN)
+    counts, found = ledger.count_by_state(), ledger.load_open(_SHOWN)
     if as_json:
         shown = ("event_id", "site", "device", "sequence", "pallet", "state", "attempts", "why", "said", "number")
         rows = [
@@ -235,7 +235,7 @@ def _print_pulled(pulled: Pulled) -> None:
         say("no open order: nothing is expected")
     for place, lines in (pulled.expected or {}).items():
         say(f"{place}: {many(len(lines), 'line')} expected")
-        for line in lines[:SHOWN]:
+        for line in lines[:_SHOWN]:
             lot = ", needs a lot" if line.lot_needed else ""
             say(f"  pallet {line.pallet}: {line.quantity} {line.uom} of {line.item} ({line.notice}{lot})")
     if pulled.items is not None:
@@ -260,12 +260,12 @@ def _print_planned(at: ConnectorDesk, pulled: Pulled) -> None:
 
 def _choose_item(pulled: Pulled, given: str | None) -> PulledItem:
     if pulled.items is None and given is not None:  # A connector that pulls no items may still know this one.
-        return PulledItem(given, given, UNIT, (), lot_needed=False)
+        return PulledItem(given, given, _UNIT, (), lot_needed=False)
     items = pulled.items or ()
     found = [one for one in items if (one.code == given if given is not None else not one.lot_needed)]
     if not found:
         what = f"--item {given}: there is no such item" if given else "no item can be tried without a lot"
-        known = ", ".join(one.code for one in items[:SHOWN]) or "none; what was left out, and why, stands above"
+        known = ", ".join(one.code for one in items[:_SHOWN]) or "none; what was left out, and why, stands above"
         raise UnreadableInput(f"{what}; name one with --item{'' if given else ' and --lot'}, there are: {known}")
     return found[0]
 
@@ -316,7 +316,7 @@ def _load_settings(
 
 
 def _find_settings_file(name: str, config: Path | None) -> Path:
-    places = [*([config.parent / "connect"] if config is not None else []), DIRECTORY]
+    places = [*([config.parent / "connect"] if config is not None else []), _DIRECTORY]
     for directory in places:
         if (path := directory / f"{name}.toml").exists():
             return path

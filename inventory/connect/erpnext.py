@@ -38,14 +38,14 @@ from inventory.connect.ports import (
 from inventory.connect.settings import ConnectionSettings
 from inventory.connect.web import ANSWER_S, Address, HttpAnswer, Web, shortened
 
-RECEIPT, ORDER, ITEM, BATCH = "Purchase Receipt", "Purchase Order", "Item", "Batch"
+_RECEIPT, _ORDER, _ITEM, _BATCH = "Purchase Receipt", "Purchase Order", "Item", "Batch"
 _MAKE = "erpnext.buying.doctype.purchase_order.purchase_order.make_purchase_receipt"
 _CANCEL = "frappe.client.cancel"
 _META = "frappe.desk.form.load.getdoctype"  # Browsers load it, so every user may; DocField needs a manager.
 
-DRAFT, SUBMITTED = 0, 1  # Values of `docstatus`; 2 is cancelled.
+_DRAFT, _SUBMITTED = 0, 1  # Values of `docstatus`; 2 is cancelled.
 _SETTLED_STATES = frozenset({"Closed", "Completed", "Delivered", "Cancelled"})  # The order is finished.
-NOT_FOUND, CONFLICT, NOT_ALLOWED = 404, 409, frozenset({401, 403})
+_NOT_FOUND, _CONFLICT, _NOT_ALLOWED = 404, 409, frozenset({401, 403})
 PAGE = 500  # Items per request, so that an answer stays small.
 _MOST_PLACES = 6  # Most decimal places of a converted quantity: more mean that the conversion is not exact.
 
@@ -139,7 +139,7 @@ class ErpNext:
     def find(self, posting: Posting) -> Sequence[Document]:
         """The purchase receipts that carry its reference."""
         self._check_reference_field()
-        found = self._list(RECEIPT, [[self._ref, "=", posting.reference]], ["name", "docstatus"])
+        found = self._list(_RECEIPT, [[self._ref, "=", posting.reference]], ["name", "docstatus"])
         return [_to_document(one) for one in found]
 
     # Posting
@@ -148,7 +148,7 @@ class ErpNext:
         """Insert the receipt made from the order as a draft with our reference, and submit it."""
         name = self._insert_draft(posting) if draft is None else draft.id
         try:
-            self._request("PUT", _path(RECEIPT, name), {"docstatus": SUBMITTED})
+            self._request("PUT", _path(_RECEIPT, name), {"docstatus": _SUBMITTED})
         except _NotThere:
             raise self._missing_receipt(name) from None
         except Declined:
@@ -158,7 +158,7 @@ class ErpNext:
 
     def _load_receipt(self, name: str) -> Document:
         try:
-            return _to_document(self._get(RECEIPT, name))
+            return _to_document(self._get(_RECEIPT, name))
         except _NotThere:
             raise self._missing_receipt(name) from None
 
@@ -168,7 +168,7 @@ class ErpNext:
     def _insert_draft(self, posting: Posting) -> str:
         self._check_reference_field()
         receipt = self._build_receipt(posting)
-        said = self._request("POST", _path(RECEIPT), receipt)
+        said = self._request("POST", _path(_RECEIPT), receipt)
         return str(said["data"]["name"])
 
     def _build_receipt(self, posting: Posting) -> _Record:
@@ -196,7 +196,7 @@ class ErpNext:
         return {**made, "items": [line], self._ref: posting.reference, "remarks": describe(posting)}
 
     def _find_order(self, called: Sequence[str]) -> str:
-        found = self._list(ORDER, [["name", "in", list(called)]], ["name"])
+        found = self._list(_ORDER, [["name", "in", list(called)]], ["name"])
         if len(found) != 1:
             message = "which one is meant is nobody's guess" if found else "it has none of that name"
             raise Declined(Why.ORDER_UNKNOWN, f"purchase order {' or '.join(called)} in ERPNext: {message}")
@@ -208,7 +208,7 @@ class ErpNext:
             return Declined(
                 Why.OTHER, f"{code} is on several lines of {order}, and which one is meant is nobody's guess"
             )
-        found = self._get(ORDER, order)
+        found = self._get(_ORDER, order)
         if found.get("status") in _SETTLED_STATES:
             return Declined(Why.ORDER_CLOSED, f"{order} is {found['status']} in ERPNext")
         if any(one.get("item_code") == code for one in found.get("items", [])):
@@ -217,7 +217,7 @@ class ErpNext:
 
     def _load_item(self, code: str) -> _Record:
         try:
-            return self._get(ITEM, code)
+            return self._get(_ITEM, code)
         except _NotThere:
             raise Declined(Why.ITEM_UNKNOWN, f"ERPNext has no item {code}") from None
 
@@ -239,9 +239,9 @@ class ErpNext:
             return {}
         if posting.lot is None:
             raise Declined(Why.LOT_MISSING, f"{posting.item} is kept by batches in ERPNext, and no lot was said")
-        if not self._list(BATCH, [["name", "=", posting.lot], ["item", "=", posting.item]], ["name"]):
+        if not self._list(_BATCH, [["name", "=", posting.lot], ["item", "=", posting.item]], ["name"]):
             expiry = {"expiry_date": posting.expiry} if posting.expiry else {}
-            self._request("POST", _path(BATCH), {"batch_id": posting.lot, "item": posting.item, **expiry})
+            self._request("POST", _path(_BATCH), {"batch_id": posting.lot, "item": posting.item, **expiry})
         return {"batch_no": posting.lot, "use_serial_batch_fields": 1}
 
     def _damaged_warehouse(self) -> str:
@@ -257,7 +257,7 @@ class ErpNext:
             self._delete_draft(document.id)
             return Document(document.id, document.number, DocumentState.REVERSED)
         try:
-            self._request("POST", f"/api/method/{_CANCEL}", {"doctype": RECEIPT, "name": document.id})
+            self._request("POST", f"/api/method/{_CANCEL}", {"doctype": _RECEIPT, "name": document.id})
         except Declined:
             if self._load_receipt(document.id).state is not DocumentState.REVERSED:
                 raise  # Otherwise the call was a duplicate, and the receipt is cancelled already.
@@ -265,7 +265,7 @@ class ErpNext:
 
     def _delete_draft(self, name: str) -> None:
         try:
-            self._request("DELETE", _path(RECEIPT, name))
+            self._request("DELETE", _path(_RECEIPT, name))
         except _NotThere:
             return
 
@@ -275,8 +275,10 @@ class ErpNext:
         """Items with their units. Orders in ERPNext name neither pallets nor trailers, so no list is made of them."""
         codes = {name: code for code, name in self._settings.units.items() if " " not in code}  # names for every item
         items, omitted = [], []
-        for found in self._all_names(ITEM, [["disabled", "=", 0], ["is_stock_item", "=", 1], ["has_variants", "=", 0]]):
-            item = self._get(ITEM, found)
+        for found in self._all_names(
+            _ITEM, [["disabled", "=", 0], ["is_stock_item", "=", 1], ["has_variants", "=", 0]]
+        ):
+            item = self._get(_ITEM, found)
             if (base := codes.get(str(item.get("stock_uom")))) is None:
                 omitted.append(Omitted(f"item {found}", f"units does not name its unit {item.get('stock_uom')!r}"))
                 continue
@@ -315,8 +317,8 @@ class ErpNext:
         """Check that receipts have our field, unique. Raises Misconfigured."""
         if self._prepared:
             return
-        found = self._request("GET", f"/api/method/{_META}?{urlencode({'doctype': RECEIPT})}").get("docs", [])
-        fields = [field for one in found if one.get("name") == RECEIPT for field in one.get("fields", [])]
+        found = self._request("GET", f"/api/method/{_META}?{urlencode({'doctype': _RECEIPT})}").get("docs", [])
+        fields = [field for one in found if one.get("name") == _RECEIPT for field in one.get("fields", [])]
         if not any(one.get("fieldname") == self._ref and one.get("unique") for one in fields):
             raise Misconfigured(
                 f"{self._name}: purchase receipts in ERPNext have no unique field {self._ref}; add it once, as System "
@@ -348,15 +350,15 @@ class ErpNext:
     def _to_exception(self, answer: HttpAnswer, found: _Record) -> Exception:
         exception = str(found.get("exc_type", ""))
         message = _error_text(found) or answer.excerpt() or "it says no more"
-        if answer.status in NOT_ALLOWED:
+        if answer.status in _NOT_ALLOWED:
             return Misconfigured(
                 f"{self._name}: ERPNext does not let this key in, or to this ({answer.status}): {message}"
             )
         if not exception or exception in _TRY_AGAIN:  # a proxy's answer has no Frappe exception
             return Away(f"{self._name}: {self._web.address} answered {answer.status}: {message}")
-        if exception == "DoesNotExistError" or answer.status == NOT_FOUND:
+        if exception == "DoesNotExistError" or answer.status == _NOT_FOUND:
             return _NotThere(Why.OTHER, message)
-        if answer.status == CONFLICT or exception == "UniqueValidationError":
+        if answer.status == _CONFLICT or exception == "UniqueValidationError":
             # An earlier call created it and its answer was lost; `find` returns it.
             return Away(f"{self._name}: {self._web.address} has it already: {message}")
         if exception == _NAMES_NOTHING:
@@ -366,10 +368,10 @@ class ErpNext:
 
 def _to_document(receipt: _Record) -> Document:
     docstatus = receipt.get("docstatus")
-    if docstatus == DRAFT:
+    if docstatus == _DRAFT:
         state = DocumentState.DRAFT
     else:
-        state = DocumentState.DONE if docstatus == SUBMITTED else DocumentState.REVERSED
+        state = DocumentState.DONE if docstatus == _SUBMITTED else DocumentState.REVERSED
     return Document(str(receipt["name"]), str(receipt["name"]), state)
 
 

@@ -39,21 +39,21 @@ from inventory.connect.ports import (
 from inventory.connect.settings import ConnectionSettings
 from inventory.connect.web import ANSWER_S, Address, Web, shortened
 
-OLDEST, NEWEST = 17, 19
+_OLDEST, _NEWEST = 17, 19
 """Odoo 17 is the first whose move lines have `quantity` and `picked`; version 22 is to remove `/jsonrpc`."""
 
 _REFUSALS = frozenset({"UserError", "ValidationError", "RedirectWarning", "MissingError"})
 """Exceptions about the request itself, with a message for users."""
 _RIGHTS = frozenset({"AccessError", "AccessDenied"})
 
-Record = Mapping[str, Any]
+_Record = Mapping[str, Any]
 
 
-class OdooRefused(Declined):
+class _OdooRefused(Declined):
     """Odoo refused the request."""
 
 
-class OdooRpc:
+class _OdooRpc:
     """JSON-RPC calls to one Odoo database as one user. Used by one thread."""
 
     def __init__(self, name: str, web: Web, database: str, user: str, key: SecretStr) -> None:
@@ -69,21 +69,21 @@ class OdooRpc:
             found = self._call("common", "version", [])
             said = str(found.get("server_version", "")) if isinstance(found, Mapping) else ""
             number = re.search(r"\d+", said)
-            if number is None or not OLDEST <= int(number[0]) <= NEWEST:
+            if number is None or not _OLDEST <= int(number[0]) <= _NEWEST:
                 raise Misconfigured(
-                    f"{self._name}: {self._web.address} is Odoo {said or '?'}; {OLDEST} to {NEWEST} are known here"
+                    f"{self._name}: {self._web.address} is Odoo {said or '?'}; {_OLDEST} to {_NEWEST} are known here"
                 )
             self._version = int(number[0]), said
         return self._version
 
-    def call(self, model: str, method: str, *args: Any, context: Record | None = None, **named: Any) -> Any:
+    def call(self, model: str, method: str, *args: Any, context: _Record | None = None, **named: Any) -> Any:
         """The result of a model's method. Raises Away, Declined, Misconfigured."""
         if context is not None:
             named["context"] = context
         secret = self._key.get_secret_value()
         return self._call("object", "execute_kw", [self._database, self._user_id(), secret, model, method, args, named])
 
-    def search_read(self, model: str, domain: Sequence[Any], fields: Sequence[str], **named: Any) -> list[Record]:
+    def search_read(self, model: str, domain: Sequence[Any], fields: Sequence[str], **named: Any) -> list[_Record]:
         """The records that match a domain, by their id. Raises as `call` does."""
         named.setdefault("order", "id")
         rows = self.call(model, "search_read", domain, fields=list(fields), **named)
@@ -120,14 +120,14 @@ class OdooRpc:
         exception = str(data.get("name", "")).rpartition(".")[2]
         message = shortened(str(data.get("message", ""))) or "it says no more"
         if exception in _REFUSALS:
-            return OdooRefused(Why.OTHER, message)
+            return _OdooRefused(Why.OTHER, message)
         if exception in _RIGHTS:
             return Misconfigured(f"{self._name}: the user {self._user!r} may not do this in Odoo: {message}")
         # A serialisation conflict, a database being upgraded, or an internal error of Odoo.
         return Away(f"{self._name}: Odoo is in trouble ({exception or 'unknown'}): {message}")
 
 
-PICKING, MOVE, LINE, PRODUCT, UOM = "stock.picking", "stock.move", "stock.move.line", "product.product", "uom.uom"
+_PICKING, _MOVE, _LINE, _PRODUCT, _UOM = "stock.picking", "stock.move", "stock.move.line", "product.product", "uom.uom"
 _LOCATION = "stock.location"
 
 
@@ -151,28 +151,28 @@ class OdooSettings(Section):
     ca_file: Place | None = Field(None, description="whose certificates are trusted, PEM; unset: the system's")
 
 
-class OdooNames:
+class _OdooNames:
     """Looks up records by the names of the settings and entries. Used by one thread."""
 
-    def __init__(self, name: str, settings: OdooSettings, rpc: OdooRpc) -> None:
+    def __init__(self, name: str, settings: OdooSettings, rpc: _OdooRpc) -> None:
         self._name, self._settings, self._rpc = name, settings, rpc
         self._ref = settings.reference_field
-        self._line_fields: Mapping[str, Record] | None = None
+        self._line_fields: Mapping[str, _Record] | None = None
 
     def demand_reference_field(self) -> None:
         """Check once that transfers have our field. Raises Misconfigured."""
         if self._line_fields is not None:
             return
         _ = self._rpc.version
-        fields = self._rpc.call(PICKING, "fields_get", [self._ref], attributes=["type"])
+        fields = self._rpc.call(_PICKING, "fields_get", [self._ref], attributes=["type"])
         if self._ref not in fields or fields[self._ref].get("type") != "char":
             raise Misconfigured(
                 f"{self._name}: transfers in Odoo have no field {self._ref}; add it once, as administrator with the "
                 "developer mode: Settings, Technical, Fields: model stock.picking, type char, not copied"
             )
-        self._line_fields = self._rpc.call(LINE, "fields_get", [], attributes=["relation"])
+        self._line_fields = self._rpc.call(_LINE, "fields_get", [], attributes=["relation"])
 
-    def _fields(self) -> Mapping[str, Record]:
+    def _fields(self) -> Mapping[str, _Record]:
         self.demand_reference_field()
         return self._line_fields or {}
 
@@ -182,17 +182,17 @@ class OdooNames:
 
     def _find_one(
         self, model: str, domain: Sequence[Any], fields: Sequence[str], none: Callable[[str], Declined]
-    ) -> Record:
+    ) -> _Record:
         found = self._rpc.search_read(model, domain, fields, limit=2)
         if len(found) != 1:
             raise none("is there twice in Odoo" if found else "is not known in Odoo")
         return found[0]
 
-    def find_product(self, item: str) -> Record:
+    def find_product(self, item: str) -> _Record:
         """The product of that code. Raises Declined."""
         fields = ["default_code", "tracking", "uom_id"]
         none = lambda message: Declined(Why.ITEM_UNKNOWN, f"{item} {message}")  # noqa: E731
-        return self._find_one(PRODUCT, [["default_code", "=", item]], fields, none)
+        return self._find_one(_PRODUCT, [["default_code", "=", item]], fields, none)
 
     def find_unit(self, posting: Posting) -> int:
         """The id of the spoken unit. Raises Declined."""
@@ -200,12 +200,12 @@ class OdooNames:
         if unit is None:
             raise Declined(Why.UNIT_UNKNOWN, "no unit was said, and which one is meant is nobody's guess")
         none = lambda message: Unset(Why.UNIT_UNKNOWN, f"the unit {unit!r}, which units names, {message}")  # noqa: E731
-        return int(self._find_one(UOM, [["name", "=", unit]], ["name"], none)["id"])
+        return int(self._find_one(_UOM, [["name", "=", unit]], ["name"], none)["id"])
 
-    def find_location_of(self, posting: Posting, picking: Record) -> int:
+    def find_location_of(self, posting: Posting, picking: _Record) -> int:
         """The id of the door's location; without one, the transfer's. Raises Declined."""
         place = place_of(posting, self._settings.places)
-        return id_of(picking["location_dest_id"]) if place is None else self._find_location(place)
+        return _id_of(picking["location_dest_id"]) if place is None else self._find_location(place)
 
     def find_damaged_location(self) -> int:
         """The id of the location for damaged goods. Raises Declined."""
@@ -223,21 +223,21 @@ class OdooNames:
         found = self._rpc.search_read(model, [["name", "=", pallet]], ["name"], limit=1)
         return int(found[0]["id"]) if found else int(self._rpc.call(model, "create", {"name": pallet}))
 
-    def expiry_field(self, posting: Posting) -> Record:
+    def expiry_field(self, posting: Posting) -> _Record:
         """The field with the lot's expiry date; empty if Odoo has no such field."""
         known = "expiration_date" in self._fields()  # added by the module product_expiry
         return {"expiration_date": f"{posting.expiry} 00:00:00"} if known and posting.expiry else {}
 
 
-def id_of(value: Any) -> Any:
+def _id_of(value: Any) -> Any:
     """The id of a many2one value, which is [id, name] or False."""
     return value[0] if isinstance(value, list) and value else value
 
 
-RETURN, BACKORDER = "stock.return.picking", "stock.backorder.confirmation"
+_RETURN, _BACKORDER = "stock.return.picking", "stock.backorder.confirmation"
 
 _OPEN = ("draft", "waiting", "confirmed", "assigned")
-DONE, CANCELLED = "done", "cancel"
+_DONE, _CANCELLED = "done", "cancel"
 _SHOWN = ("name", "state", "location_dest_id")
 PAGE = 1000  # Products per request, so that an answer stays small.
 _RETURNS_ALL = 18  # From this version on `create_returns` sets no quantities; `action_create_returns_all` does.
@@ -261,33 +261,33 @@ class Odoo:
     def __init__(self, name: str, settings: OdooSettings, *, transport: httpx.BaseTransport | None = None) -> None:
         self._name, self._settings = name, settings
         self._web = Web(name, settings.url, ca_file=settings.ca_file, within_s=settings.answer_s, transport=transport)
-        self._rpc = OdooRpc(name, self._web, settings.database, settings.user, settings.key)
+        self._rpc = _OdooRpc(name, self._web, settings.database, settings.user, settings.key)
         self._ref = settings.reference_field
-        self._names = OdooNames(name, settings, self._rpc)
+        self._names = _OdooNames(name, settings, self._rpc)
 
     # Finding
 
     def find(self, posting: Posting) -> Sequence[Document]:
         """The transfers that carry its reference."""
         self._names.demand_reference_field()
-        found = self._rpc.search_read(PICKING, [[self._ref, "=", posting.reference]], _SHOWN)
+        found = self._rpc.search_read(_PICKING, [[self._ref, "=", posting.reference]], _SHOWN)
         back = self._find_returns(posting) if found else []
         return [self._to_document(one, reversed_by=back) for one in found]
 
-    def _find_returns(self, posting: Posting) -> list[Record]:
-        wanted = [[self._ref, "=", reversal_reference(posting)], ["state", "!=", CANCELLED]]
-        return self._rpc.search_read(PICKING, wanted, ["name", "state", "return_id"])
+    def _find_returns(self, posting: Posting) -> list[_Record]:
+        wanted = [[self._ref, "=", reversal_reference(posting)], ["state", "!=", _CANCELLED]]
+        return self._rpc.search_read(_PICKING, wanted, ["name", "state", "return_id"])
 
-    def _to_document(self, picking: Record, reversed_by: Sequence[Record] = ()) -> Document:
-        back = [one for one in reversed_by if id_of(one["return_id"]) == picking["id"] and one["state"] == DONE]
-        if back or picking["state"] == CANCELLED:
+    def _to_document(self, picking: _Record, reversed_by: Sequence[_Record] = ()) -> Document:
+        back = [one for one in reversed_by if _id_of(one["return_id"]) == picking["id"] and one["state"] == _DONE]
+        if back or picking["state"] == _CANCELLED:
             state = DocumentState.REVERSED
         else:
-            state = DocumentState.DONE if picking["state"] == DONE else DocumentState.DRAFT
+            state = DocumentState.DONE if picking["state"] == _DONE else DocumentState.DRAFT
         return Document(str(picking["id"]), str(picking["name"]), state)
 
-    def _load_transfer(self, document_id: int) -> Record:
-        found = self._rpc.search_read(PICKING, [["id", "=", document_id]], _SHOWN)
+    def _load_transfer(self, document_id: int) -> _Record:
+        found = self._rpc.search_read(_PICKING, [["id", "=", document_id]], _SHOWN)
         if not found:
             raise Away(f"{self._name}: the transfer {document_id} is gone from Odoo")
         return found[0]
@@ -299,7 +299,7 @@ class Odoo:
         picking = self._write_into_transfer(posting) if draft is None else int(draft.id)
         try:
             self._validate(picking)
-        except OdooRefused as refused:
+        except _OdooRefused as refused:
             self._release(picking)
             raise Declined(_reason_code(str(refused)), str(refused)) from None
         return self._to_document(self._load_transfer(picking))
@@ -335,37 +335,37 @@ class Odoo:
             )
         # Odoo's own reservations for this product, and unfinished lines of its users, are replaced by the counted
         # quantities.
-        old = self._rpc.search_read(LINE, [["picking_id", "=", picking["id"]], ["move_id", "=", move["id"]]], ["id"])
+        old = self._rpc.search_read(_LINE, [["picking_id", "=", picking["id"]], ["move_id", "=", move["id"]]], ["id"])
         values = {
             self._ref: posting.reference,
             "note": f"<p>{escape(describe(posting))}</p>",
             "move_line_ids": [*([2, one["id"], 0] for one in old), *lines],
         }
-        self._rpc.call(PICKING, "write", [picking["id"]], values)
+        self._rpc.call(_PICKING, "write", [picking["id"]], values)
         return int(picking["id"])
 
     def _validate(self, picking: int) -> None:
         """Validate the transfer, and confirm its wizard: the remaining quantity stays open as a backorder."""
-        asked = self._rpc.call(PICKING, "button_validate", [picking])
-        if self._load_transfer(picking)["state"] == DONE or not isinstance(asked, dict) or "res_model" not in asked:
+        asked = self._rpc.call(_PICKING, "button_validate", [picking])
+        if self._load_transfer(picking)["state"] == _DONE or not isinstance(asked, dict) or "res_model" not in asked:
             return  # Done; or not, which `find` shows.
-        if asked["res_model"] != BACKORDER:
-            raise OdooRefused(
+        if asked["res_model"] != _BACKORDER:
+            raise _OdooRefused(
                 Why.OTHER, f"Odoo asks {asked.get('name', '')!r} ({asked['res_model']}), which a person answers"
             )
         context = asked.get("context", {})
-        wizard = self._rpc.call(BACKORDER, "create", {}, context=context)
-        self._rpc.call(BACKORDER, "process", [wizard], context=context)
+        wizard = self._rpc.call(_BACKORDER, "create", {}, context=context)
+        self._rpc.call(_BACKORDER, "process", [wizard], context=context)
 
     def _release(self, picking: int) -> None:
         """Undo `_write_into_transfer` after a refusal: the transfer is open for other entries again."""
-        lines = self._rpc.search_read(LINE, [["picking_id", "=", picking], ["picked", "=", True]], ["id"])
+        lines = self._rpc.search_read(_LINE, [["picking_id", "=", picking], ["picked", "=", True]], ["id"])
         values = {self._ref: False, "note": False, "move_line_ids": [[2, one["id"], 0] for one in lines]}
-        self._rpc.call(PICKING, "write", [picking], values)
+        self._rpc.call(_PICKING, "write", [picking], values)
 
-    def _find_open_transfer(self, orders: Sequence[str], reference: str) -> Record:
+    def _find_open_transfer(self, orders: Sequence[str], reference: str) -> _Record:
         wanted = [["origin", "in", list(orders)], ["picking_type_code", "=", "incoming"], ["return_id", "=", False]]
-        there = self._rpc.search_read(PICKING, wanted, [*_SHOWN, "origin", self._ref])
+        there = self._rpc.search_read(_PICKING, wanted, [*_SHOWN, "origin", self._ref])
         named = " or ".join(orders)
         if not there:
             raise Declined(Why.ORDER_UNKNOWN, f"no transfer in Odoo has the source document {named}")
@@ -381,9 +381,9 @@ class Odoo:
             raise Away(f"{self._name}: {first['name']} of {first['origin']} {message}")
         return free[0]
 
-    def _find_move(self, picking: Record, product: Record) -> Record:
-        wanted = [["picking_id", "=", picking["id"]], ["product_id", "=", product["id"]], ["state", "!=", CANCELLED]]
-        found = self._rpc.search_read(MOVE, wanted, ["product_uom", "state"])
+    def _find_move(self, picking: _Record, product: _Record) -> _Record:
+        wanted = [["picking_id", "=", picking["id"]], ["product_id", "=", product["id"]], ["state", "!=", _CANCELLED]]
+        found = self._rpc.search_read(_MOVE, wanted, ["product_uom", "state"])
         if len(found) != 1:
             message = "is on several lines of" if found else "is not, or no more, on"
             where = f"{picking['name']} of {picking['origin']}"
@@ -398,26 +398,26 @@ class Odoo:
         if document.state is DocumentState.DRAFT:
             self._release(picking)
             return Document(document.id, document.number, DocumentState.REVERSED)
-        back = [one for one in self._find_returns(posting) if id_of(one["return_id"]) == picking]
+        back = [one for one in self._find_returns(posting) if _id_of(one["return_id"]) == picking]
         returned = int(back[0]["id"]) if back else self._find_or_create_return(posting, picking)
         try:
             self._validate(returned)
-        except OdooRefused as refused:
+        except _OdooRefused as refused:
             raise Declined(Why.OTHER, f"the return of {document.number}: {refused}") from None
         return self._to_document(self._load_transfer(picking), self._find_returns(posting))
 
     def _find_or_create_return(self, posting: Posting, picking: int) -> int:
         """The transfer that returns it: one that an earlier call created, or a new one."""
         mine = [["return_id", "=", picking], ["state", "in", list(_OPEN)], [self._ref, "=", False]]
-        found = self._rpc.search_read(PICKING, [*mine, ["create_uid.login", "=", self._settings.user]], ["name"])
+        found = self._rpc.search_read(_PICKING, [*mine, ["create_uid.login", "=", self._settings.user]], ["name"])
         if found:
             made = int(found[0]["id"])
         else:
-            context = {"active_model": PICKING, "active_id": picking, "active_ids": [picking]}
-            wizard = self._rpc.call(RETURN, "create", {"picking_id": picking}, context=context)
+            context = {"active_model": _PICKING, "active_id": picking, "active_ids": [picking]}
+            wizard = self._rpc.call(_RETURN, "create", {"picking_id": picking}, context=context)
             method = "action_create_returns_all" if self._rpc.version[0] >= _RETURNS_ALL else "create_returns"
-            made = int(self._rpc.call(RETURN, method, [wizard], context=context)["res_id"])
-        self._rpc.call(PICKING, "write", [made], {self._ref: reversal_reference(posting)})
+            made = int(self._rpc.call(_RETURN, method, [wizard], context=context)["res_id"])
+        self._rpc.call(_PICKING, "write", [made], {self._ref: reversal_reference(posting)})
         return made
 
     # Pulling
@@ -426,29 +426,29 @@ class Odoo:
         """Items with their units. Transfers in Odoo name neither pallets nor trailers, so no list is made of them."""
         omitted: list[Omitted] = []
         codes = {name: code for code, name in self._settings.units.items() if " " not in code}  # names for every item
-        uoms = {one["id"]: one for one in self._rpc.search_read(UOM, [], self._uom_fields())}
+        uoms = {one["id"]: one for one in self._rpc.search_read(_UOM, [], self._uom_fields())}
         items = []
         for product in self._load_products():
-            base = codes.get(str(uoms[id_of(product["uom_id"])]["name"]))
+            base = codes.get(str(uoms[_id_of(product["uom_id"])]["name"]))
             if base is None:
-                unit = uoms[id_of(product["uom_id"])]["name"]
+                unit = uoms[_id_of(product["uom_id"])]["name"]
                 omitted.append(Omitted(f"item {product['default_code']}", f"units does not name its unit {unit!r}"))
                 continue
-            others = tuple(_convertible_units(uoms[id_of(product["uom_id"])], uoms, codes))
+            others = tuple(_convertible_units(uoms[_id_of(product["uom_id"])], uoms, codes))
             lots = product["tracking"] != "none"
             items.append(PulledItem(product["default_code"], product["name"], base, others, lots))
         return Pulled(None, items, None, omitted)
 
     def _uom_fields(self) -> Sequence[str]:
-        known = self._rpc.call(UOM, "fields_get", [], attributes=["type"])
+        known = self._rpc.call(_UOM, "fields_get", [], attributes=["type"])
         return ["name", "factor", *(one for one in ("factor_inv", "category_id", "relative_uom_id") if one in known)]
 
-    def _load_products(self) -> Sequence[Record]:
-        found: list[Record] = []
+    def _load_products(self) -> Sequence[_Record]:
+        found: list[_Record] = []
         fields = ["default_code", "name", "tracking", "uom_id"]
         while len(
             more := self._rpc.search_read(
-                PRODUCT, [["default_code", "!=", False]], fields, limit=PAGE, offset=len(found)
+                _PRODUCT, [["default_code", "!=", False]], fields, limit=PAGE, offset=len(found)
             )
         ):
             found += more
@@ -469,23 +469,23 @@ class Odoo:
         self._web.close()
 
 
-def _convertible_units(base: Record, uoms: Mapping[int, Record], codes: Mapping[str, str]) -> Iterator[PulledUnit]:
+def _convertible_units(base: _Record, uoms: Mapping[int, _Record], codes: Mapping[str, str]) -> Iterator[PulledUnit]:
     """The units convertible into this one that have a code."""
     for one in uoms.values():
         if one["id"] != base["id"] and one["name"] in codes and _unit_root(one, uoms) == _unit_root(base, uoms):
             yield PulledUnit(codes[one["name"]], _unit_factor(one) / _unit_factor(base))
 
 
-def _unit_root(uom: Record, uoms: Mapping[int, Record]) -> Any:
+def _unit_root(uom: _Record, uoms: Mapping[int, _Record]) -> Any:
     """The root that convertible units share: the category until Odoo 18, later the top of `relative_uom_id`."""
     if "category_id" in uom:
-        return id_of(uom["category_id"])
+        return _id_of(uom["category_id"])
     while uom["relative_uom_id"]:
-        uom = uoms[id_of(uom["relative_uom_id"])]
+        uom = uoms[_id_of(uom["relative_uom_id"])]
     return uom["id"]
 
 
-def _unit_factor(uom: Record) -> Decimal:
+def _unit_factor(uom: _Record) -> Decimal:
     return Decimal(str(uom["factor_inv"] if "factor_inv" in uom else uom["factor"]))
 
 

@@ -28,7 +28,7 @@ from inventory.site.sending import publish_rows
 from inventory.site.table_file import Cells
 
 _REASON = "pulled from the other system"
-ITEMS, UNITS = "items", "items.units"
+_ITEMS, _UNITS = "items", "items.units"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ class Publishing:
         catalogue = self._store.catalogue(self._site, self._settings.forms)
         message = self._store_versions(catalogue, changed_items(catalogue, items, self._source))
         if message:
-            publish(self._settings, catalogue, self._signer, (ITEMS, UNITS))
+            publish(self._settings, catalogue, self._signer, (_ITEMS, _UNITS))
         return message
 
     def publish_operators(self, operators: Sequence[Operator]) -> list[str]:
@@ -179,7 +179,7 @@ def changed_items(catalogue: SiteCatalogue, items: Sequence[PulledItem], source:
     """By kind, all rows of items and of units where any differs; rows of other sources stay. Empty for no items."""
     if not items:
         return {}
-    history = catalogue.history(ITEMS)
+    history = catalogue.history(_ITEMS)
     known = {row["value"]: row for row in history[0].rows} if history else {}
     rows: list[Cells] = [{**known.get(one.code, {}), "value": one.code} for one in items]  # keep the names used here
     units: list[Cells] = [
@@ -188,9 +188,9 @@ def changed_items(catalogue: SiteCatalogue, items: Sequence[PulledItem], source:
         for unit in one.units
     ]
     rows += _rows_of_others(history, "value", rows, source)
-    there, units_before = {row["value"] for row in rows}, catalogue.history(UNITS)
+    there, units_before = {row["value"] for row in rows}, catalogue.history(_UNITS)
     units += [row for row in _rows_of_others(units_before, "value unit", units, source) if row["value"] in there]
-    return _changed_rows(history, ITEMS, rows) | _changed_rows(units_before, UNITS, units)
+    return _changed_rows(history, _ITEMS, rows) | _changed_rows(units_before, _UNITS, units)
 
 
 def changed_operators(versions: SiteCatalogue, operators: Sequence[Operator], source: str) -> dict[str, list[Cells]]:

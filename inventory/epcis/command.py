@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 commands = typer.Typer(no_args_is_help=True)
 
-MOST_LINES = 100  # Most lines of faults for people: more have a common cause.
+_MOST_LINES = 100  # Most lines of faults for people: more have a common cause.
 
 _MappingFile = Annotated[
     Path, typer.Option("--mapping", metavar="FILE", readable=False, help="What GS1 calls your places and items: TOML.")
 ]
-Known = Annotated[
+_Known = Annotated[
     list[Path] | None,
     typer.Option("--known", metavar="FILE", readable=False, help="What was exported before; may be given repeatedly."),
 ]
@@ -58,7 +58,7 @@ def export(
         Path | None,
         typer.Option("--out", metavar="FILE", help="The file to make; none may be there yet. Unset: stdout."),
     ] = None,
-    known: Known = None,
+    known: _Known = None,
     site: Annotated[str | None, typer.Option("--site", metavar="SITE", help="Only what was recorded there.")] = None,
     config: Config = None,
     database: Database = None,
@@ -108,7 +108,7 @@ def check(
         list[Path],
         typer.Argument(metavar="FILE...", readable=False, help="EPCIS 2.0 documents in JSON, in their order."),
     ],
-    known: Known = None,
+    known: _Known = None,
     mapping: Annotated[
         Path | None,
         typer.Option("--mapping", metavar="FILE", readable=False, help="Holds time zones to those of its places."),
@@ -166,10 +166,10 @@ def _print_breaches(file: Path, breaches: list[tuple[str, str, str]], *, as_json
         for at, rule, told in breaches:
             typer.echo(json.dumps({"file": str(file), "at": at, "rule": rule, "told": told}))
         return
-    for at, rule, told in breaches[:MOST_LINES]:
+    for at, rule, told in breaches[:_MOST_LINES]:
         _say(f"{file}: {at or '/'}: {told} ({rule})")
-    if len(breaches) > MOST_LINES:
-        _say(f"{file}: and {len(breaches) - MOST_LINES} more")
+    if len(breaches) > _MOST_LINES:
+        _say(f"{file}: and {len(breaches) - _MOST_LINES} more")
 
 
 def _read_json(file: Path) -> Any:
@@ -249,7 +249,7 @@ class _Refusals:
         if self.as_json:
             its = {"site": one.site, "device": one.device, "sequence": one.sequence, "event_id": one.event_id}
             typer.echo(json.dumps({**its, "code": why.code, "told": why.told}), err=True)
-        elif why.told in self.found or len(self.found) < MOST_LINES:
+        elif why.told in self.found or len(self.found) < _MOST_LINES:
             self.first.setdefault(why.told, f"{one.site}/{one.device} {one.sequence}")
             self.found[why.told] += 1
 
@@ -258,7 +258,7 @@ class _Refusals:
         for told, number in self.found.items():
             others = f", and {number - 1} more" if number > 1 else ""
             typer.echo(escape_line(f"refused: {self.first[told]}{others}: {told}"), err=True)
-        if len(self.found) == MOST_LINES:
+        if len(self.found) == _MOST_LINES:
             typer.echo("refused: there may be more; --json tells each", err=True)
 
 

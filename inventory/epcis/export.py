@@ -64,7 +64,7 @@ class StoredEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class Translation:
+class _Translation:
     """The EPCIS events made of one event of the inventory."""
 
     events: tuple[EpcisEvent, ...] = ()
@@ -81,7 +81,7 @@ class _ReplaceableEntry:
     parts: dict[str, EpcisEvent]
 
 
-class History:
+class _History:
     """Translates all events of a database, in the order of arrival."""
 
     def __init__(self, mapping: EpcisMapping, roles: Roles, told: Mapping[str, str]) -> None:
@@ -95,14 +95,14 @@ class History:
         self._told = told
         self._standing: dict[str, _ReplaceableEntry] = {}
 
-    def translate(self, one: StoredEvent) -> Translation:
+    def translate(self, one: StoredEvent) -> _Translation:
         """Translate one event to EPCIS events."""
         event = _parse_event(one)
         if event is None:
-            return Translation(refusals=(_ALTERED,))
+            return _Translation(refusals=(_ALTERED,))
         data = event["data"]
         if data["form"] in self._mapping.left_out:
-            return Translation(left_out=data["form"])
+            return _Translation(left_out=data["form"])
         when = Occasion(moment(event["time"]), one.received_at, event.get("clock") != "unsynchronised")
         if one.type == RECORDED:
             return self._translate_entry(one, data, when, None)
@@ -111,12 +111,12 @@ class History:
         if one.type == CANCELLED:
             old = self._standing.pop(str(data.get("cancels")), None)
             gone = old.parts.values() if old else ()
-            return Translation(tuple(_to_error_declaration(part, when, vocabulary.NEVER_HAPPENED) for part in gone))
-        return Translation(refusals=(Unexported(Lack.WITHHELD, _WITHHELD_TOLD),))
+            return _Translation(tuple(_to_error_declaration(part, when, vocabulary.NEVER_HAPPENED) for part in gone))
+        return _Translation(refusals=(Unexported(Lack.WITHHELD, _WITHHELD_TOLD),))
 
     def _translate_entry(
         self, one: StoredEvent, data: Mapping[str, Any], when: Occasion, old: _ReplaceableEntry | None
-    ) -> Translation:
+    ) -> _Translation:
         """The events of an entry, and declarations of those events of `old` that were wrong."""
         happened = when if old is None else old.when
         roles = self._roles.get(data["form"], {}).get("fields", {})
@@ -140,7 +140,7 @@ class History:
             events += [_to_error_declaration(part, decided, vocabulary.NEVER_HAPPENED) for part in parts.values()]
         elif one.replaced:
             self._standing[one.event_id] = _ReplaceableEntry(happened, parts)
-        return Translation(tuple(events), () if told else new.refusals, unchanged=bool(parts) and not events)
+        return _Translation(tuple(events), () if told else new.refusals, unchanged=bool(parts) and not events)
 
     def _earlier_events(self, one: StoredEvent) -> dict[str, EpcisEvent]:
         names = {part: event_identifier(one.event_id, part) for part in (MAIN, DAMAGED)}
@@ -263,7 +263,7 @@ class Export:
         """`refused` is called for each entry that is not exported."""
         self.tally = Tally()
         self._told: dict[str, str] = {}
-        self._history = History(mapping, roles, self._told)
+        self._history = _History(mapping, roles, self._told)
         self._checker = Checker(mapping.zones)
         self._now = now
         self._refused = refused
@@ -306,7 +306,7 @@ class Export:
             self.tally.declarations += sum("errorDeclaration" in event for event in new)
             yield from new
 
-    def _count(self, one: StoredEvent, became: Translation, reasons: list[Unexported]) -> None:
+    def _count(self, one: StoredEvent, became: _Translation, reasons: list[Unexported]) -> None:
         if became.left_out is not None:
             self.tally.left_out[became.left_out] += 1
         self.tally.unchanged += became.unchanged

@@ -39,7 +39,7 @@ _ASKED = 0.05  # For each answer to a question, from _OFTEN on.
 _UNSURE = 0.9  # Entries recorded without a question mostly have more confidence: below, a value was hard to hear.
 _OFTEN = 3  # One answer is usual, and so is one correction.
 
-RIGHT, AGAIN = "looked_right", "looked_again"
+_RIGHT, _AGAIN = "looked_right", "looked_again"
 """Actions of the audit log: an entry was found right, or put back on the list. The later one counts."""
 
 
@@ -137,8 +137,8 @@ def _load_corrections(
 def _load_found_right(transaction: Connection, event_ids: Collection[str] | Select[Any]) -> dict[str, StoredAction]:
     """By event, the line that found it right, unless a later one put it back."""
     found: dict[str, StoredAction] = {}
-    for one in deeds.load_actions_about(transaction, event_ids, (RIGHT, AGAIN)):
-        if one.deed.deed == RIGHT:
+    for one in deeds.load_actions_about(transaction, event_ids, (_RIGHT, _AGAIN)):
+        if one.deed.deed == _RIGHT:
             found[one.deed.about] = one
         else:
             found.pop(one.deed.about, None)
@@ -189,7 +189,7 @@ def _mark_right_or_put_back(context: RequestContext) -> Response:
         if changes is None:
             return context.refuse("entry.unknown", 404)
         if changes:
-            context.audit(transaction, RIGHT if right else AGAIN, event_id)
+            context.audit(transaction, _RIGHT if right else _AGAIN, event_id)
     return RedirectResponse(local_path(context.form.get("back")), 303)
 
 
