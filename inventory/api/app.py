@@ -20,17 +20,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dockvoice_protocol.errors import Unavailable
-from inventory.api import devices, entries, expected, master, metrics, stock, tokens, trailers, waiting
-from inventory.api.authentication import Authentication, internal_error, not_found
-from inventory.api.context import Endpoint
+from inventory.api import devices, entries, expected, master, stock, tokens, trailers, waiting
+from inventory.api.authentication import Authentication, internal_error, not_found_or_wrong_method
 from inventory.api.document import build_document
+from inventory.api.endpoint import Endpoint, Problem
 from inventory.api.models import HealthOut
-from inventory.api.problems import Problem
 from inventory.forms import load_forms
 from inventory.settings import InventorySettings
 from inventory.store.books import RequestDatabase
 from inventory.store.keys import KeyDirectory
-from inventory.web.resources import Resources, load_console_signer, open_database
+from inventory.web.resources import Resources, load_console_signer, open_database_with_tables
 from inventory.web.serving import LOOPBACK, SecurityHeaders, Server, run_server
 
 log = logging.getLogger("api")
@@ -41,12 +40,12 @@ _GROUPS = {
     "Stock": (stock,),
     "Expected receipts": (expected,),
     "What waits for a person": (waiting,),
-    "Devices": (devices, metrics),
+    "Devices": (devices,),
     "Master data": (master,),
 }
-"""The tags of the OpenAPI document, each with its modules."""
+"""The tags of the OpenAPI document, each with its modules; an endpoint may name another tag."""
 ENDPOINTS: tuple[Endpoint, ...] = tuple(
-    replace(endpoint, group=group)
+    replace(endpoint, group=endpoint.group or group)
     for group, subjects in _GROUPS.items()
     for subject in subjects
     for endpoint in subject.ENDPOINTS
@@ -69,12 +68,16 @@ def create_app(resources: Resources, clock: Callable[[], float] = time.monotonic
             return Problem("away", "the database does not answer", headers={"Retry-After": "5"}).response()
         return Response(HealthOut(database="answers").model_dump_json(), media_type="application/json")
 
-    routes = [Route("/v1/openapi.json", describe), Route("/health", health), *map(authentication.route, ENDPOINTS)]
+    routes = [
+        Route("/v1/openapi.json", describe),
+        Route("/health", health),
+        *map(authentication.guarded_route, ENDPOINTS),
+    ]
     encrypted = (resources.settings.api.address or "").startswith("https:")
     return Starlette(
         routes=routes,
         middleware=[Middleware(SecurityHeaders, encrypted=encrypted)],
-        exception_handlers={HTTPException: not_found, Exception: internal_error},
+        exception_handlers={HTTPException: not_found_or_wrong_method, Exception: internal_error},
     )
 
 
@@ -103,6 +106,6 @@ def serve(settings: InventorySettings, port: int | None = None) -> None:
 @contextmanager
 def open_books(settings: InventorySettings) -> Iterator[RequestDatabase]:
     """The database, with the tables of the inventory, the console and the API."""
-    with open_database(settings) as opened:
+    with open_database_with_tables(settings) as opened:
         tokens.prepare(opened.engine)
         yield opened

@@ -25,12 +25,22 @@ from dockvoice_protocol.errors import DockvoiceError, Unavailable
 from dockvoice_protocol.strict_json import DEEPEST, NotStrict, parse_strict
 from dockvoice_protocol.strict_json import Limits as JsonLimits
 from inventory.api import tokens
-from inventory.api.context import LARGEST, Answer, ApiContext, Endpoint, compute_etag, demand_scope, etag_matches
+from inventory.api.endpoint import (
+    LARGEST,
+    Answer,
+    ApiContext,
+    Endpoint,
+    Problem,
+    Wrong,
+    compute_etag,
+    demand_scope,
+    etag_matches,
+    from_validation_error,
+)
 from inventory.api.parameters import Body
-from inventory.api.problems import Problem, Wrong, from_validation_error
 from inventory.api.tokens import Scope, Token
-from inventory.web.proxy import client_address, rate_limit_key
 from inventory.web.resources import Resources
+from inventory.web.serving import client_address, rate_limit_key
 
 log = logging.getLogger("api")
 
@@ -38,7 +48,7 @@ _JSON = "application/json"
 
 _DEEP = JsonLimits(depth=DEEPEST)
 
-UNKNOWN_PER_MINUTE, UNKNOWN_AT_ONCE = 2, 30
+_UNKNOWN_PER_MINUTE, _UNKNOWN_AT_ONCE = 2, 30
 """Rate limit of one address without a valid token: a whole office with an expired one may share the address."""
 
 _AT_ONCE = 60
@@ -60,7 +70,7 @@ class _RateLimit:
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._lock = Lock()
 
-    def wait_s(self, client: str) -> float:
+    def count_request_or_wait_s(self, client: str) -> float:
         """Count a request of the client, or return how many seconds it must wait (0: counted)."""
         with self._lock:
             now = self._clock()
@@ -80,16 +90,16 @@ class Authentication:
         """`clock` returns monotonic seconds."""
         self._resources = resources
         self._limits = _RateLimit(resources.settings.api.per_minute, _AT_ONCE, clock)
-        self._unknown = _RateLimit(UNKNOWN_PER_MINUTE, UNKNOWN_AT_ONCE, clock)
+        self._unknown = _RateLimit(_UNKNOWN_PER_MINUTE, _UNKNOWN_AT_ONCE, clock)
 
-    def route(self, endpoint: Endpoint) -> Route:
+    def guarded_route(self, endpoint: Endpoint) -> Route:
         """Create a Starlette route that authenticates, limits and validates before calling the endpoint."""
 
         async def respond(request: Request) -> Response:
             try:
-                token = await run_in_threadpool(self._authenticate, request, endpoint)
+                token = await run_in_threadpool(self._authenticate_before_body, request, endpoint)
                 body = await _read_body(request) if endpoint.body is not None else b""
-                return await run_in_threadpool(self._respond, request, endpoint, body, token)
+                return await run_in_threadpool(self._call_endpoint, request, endpoint, body, token)
             except Problem as problem:
                 return problem.response()
             except ClientDisconnect:
@@ -105,20 +115,21 @@ class Authentication:
 
         return Route(endpoint.path, respond, methods=[endpoint.method])
 
-    def _authenticate(self, request: Request, endpoint: Endpoint) -> Token:
-        """The token, before any of the body is read. Raises Problem, Unavailable."""
-        token = self._token(request)
+    def _authenticate_before_body(self, request: Request, endpoint: Endpoint) -> Token:
+        """Authenticate before the body is read, which needs the scope at its site. Raises Problem, Unavailable."""
+        token = self._authenticate_and_limit(request)
         if endpoint.body is not None and (site := request.path_params.get("site")) is not None:
             demand_scope(token, site, endpoint.scope)
         return token
 
-    def _respond(self, request: Request, endpoint: Endpoint, body: bytes, token: Token) -> Response:
-        answer = endpoint.answer(self._context(request, endpoint, body, token))
+    def _call_endpoint(self, request: Request, endpoint: Endpoint, body: bytes, token: Token) -> Response:
+        answer = endpoint.answer(self._validate_request(request, endpoint, body, token))
         if endpoint.scope is Scope.WRITE:
             log.info("%s: %s %s: %s", token.who, request.method, request.url.path, answer.status)
         return _response(request, endpoint, answer)
 
-    def _token(self, request: Request) -> Token:
+    def _authenticate_and_limit(self, request: Request) -> Token:
+        """The token of the request, counted in its rate limit; its use is recorded. Raises Problem without one."""
         line = rate_limit_key(client_address(self._resources.settings.console, request))
         kind, _, secret = request.headers.get("authorization", "").partition(" ")
         now = self._resources.now()
@@ -128,18 +139,18 @@ class Authentication:
                 found = tokens.find_token(transaction, secret.strip(), now)
         if found is None:
             # Only requests without a valid token are limited by address: valid ones may come from the same proxy.
-            if (wait := self._unknown.wait_s(line)) > 0:
+            if (wait := self._unknown.count_request_or_wait_s(line)) > 0:
                 raise _too_many_requests("too many requests from this address without a token that holds", wait)
             detail = "give a token, `Authorization: Bearer dockvoice_…`; `dockvoice api token add` makes one"
             raise Problem("no_token", detail, headers={"WWW-Authenticate": 'Bearer realm="dockvoice"'})
-        if (wait := self._limits.wait_s(found.name)) > 0:
+        if (wait := self._limits.count_request_or_wait_s(found.name)) > 0:
             raise _too_many_requests(f"{found.name}: asks too often", wait)
         if tokens.is_use_outdated(found, now):
             with self._resources.transaction() as transaction:
                 tokens.record_use(transaction, found, now)
         return found
 
-    def _context(self, request: Request, endpoint: Endpoint, body: bytes, token: Token) -> ApiContext:
+    def _validate_request(self, request: Request, endpoint: Endpoint, body: bytes, token: Token) -> ApiContext:
         context = {"zone": self._resources.zone}
         query = _parse_query(request)
         try:
@@ -215,7 +226,7 @@ def _response(request: Request, endpoint: Endpoint, answer: Answer) -> Response:
     return Response(body, answer.status, headers, _JSON)
 
 
-async def not_found(request: Request, fault: Exception) -> Response:
+async def not_found_or_wrong_method(request: Request, fault: Exception) -> Response:
     """The response for an address or a method without an endpoint."""
     if isinstance(fault, HTTPException) and fault.status_code == 405:  # noqa: PLR2004 - Method Not Allowed
         # Each method is a route of its own, and Starlette lists only those of the first.

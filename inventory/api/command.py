@@ -64,20 +64,22 @@ def describe(context: typer.Context) -> None:
     say(json.dumps(build_document(ENDPOINTS, address), indent=2))
 
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Of the program, as it goes on record with what it does.")]
-Read = Annotated[
+_Name = Annotated[str, typer.Argument(metavar="NAME", help="Of the program, as it goes on record with what it does.")]
+_Read = Annotated[
     list[str] | None, typer.Option("--read", metavar="SITE", help="It may read there; may be given repeatedly.")
 ]
-Write = Annotated[
+_Write = Annotated[
     list[str] | None, typer.Option("--write", metavar="SITE", help="It may read and write there; likewise.")
 ]
-Days = Annotated[
+_Days = Annotated[
     int | None, typer.Option("--days", min=1, max=36_500, metavar="N", help="It ends after so many; unset: never.")
 ]
 
 
 @tokens.command("add", short_help="Let a program ask: shows its token, once.")
-def _token_add(context: typer.Context, name: Name, read: Read = None, write: Write = None, days: Days = None) -> None:
+def _token_add(
+    context: typer.Context, name: _Name, read: _Read = None, write: _Write = None, days: _Days = None
+) -> None:
     """Make a token and show it. It is kept nowhere: where it is lost, revoke it and make another one.
 
     '*' is every site. Reading shows what operators said, under their names: give programs no more sites than they need.
@@ -112,7 +114,7 @@ def _token_list(context: typer.Context) -> None:
 
 
 @tokens.command("revoke", short_help="Let a program ask no more.")
-def _token_revoke(context: typer.Context, name: Name) -> None:
+def _token_revoke(context: typer.Context, name: _Name) -> None:
     """Revoke a token, from the next request on."""
     from inventory.api.tokens import revoke_token  # noqa: PLC0415 - as above
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from inventory.api.context import Answer, ApiContext, Endpoint
+from inventory.api.endpoint import Answer, ApiContext, Endpoint
 from inventory.api.models import DeviceOut, DevicesOut, VersionOut
 from inventory.api.parameters import Query, Site
 from inventory.queries import fleet

@@ -8,8 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from inventory.api.context import LARGEST, Endpoint
-from inventory.api.problems import KINDS, MEDIA_TYPE, ProblemDetails
+from inventory.api.endpoint import KINDS, LARGEST, MEDIA_TYPE, Endpoint, ProblemDetails
 from inventory.api.tokens import Scope
 
 _VERSION = "1.0.0"
@@ -145,11 +144,13 @@ def _parameters(one: Endpoint) -> list[dict[str, Any]]:
             **({"description": of.pop("description")} if "description" in of else {}),
             "schema": of,
         }
-        for name, of in ((name, _parameter(of)) for name, of in schema.get("properties", {}).items())
+        for name, of in (
+            (name, _parameter_schema_without_null(of)) for name, of in schema.get("properties", {}).items()
+        )
     ]
 
 
-def _parameter(schema: dict[str, Any]) -> dict[str, Any]:
+def _parameter_schema_without_null(schema: dict[str, Any]) -> dict[str, Any]:
     """A parameter's schema, without null: it is left out instead."""
     found = {key: one for key, one in schema.items() if key != "title"}
     if found.get("default", "") is None:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, column, select, table, text, tuple_
 
 from dockvoice_protocol.hash_chain import parse_event_or_empty
-from inventory.api.context import Answer, ApiContext, Endpoint, demand_scope
+from inventory.api.endpoint import Answer, ApiContext, Endpoint, Problem, demand_scope
 from inventory.api.models import ArrivalOut, EntriesOut, EntryOut, EventsOut, FlagOut, LifeOut, ProofOut, StepOut
 from inventory.api.parameters import (
     Cursor,
@@ -25,7 +25,6 @@ from inventory.api.parameters import (
     decode_cursor,
     encode_cursor,
 )
-from inventory.api.problems import Problem
 from inventory.api.tokens import Scope
 from inventory.queries import history, listing
 from inventory.queries.listing import EntryFilter, ListedEntry
@@ -165,12 +164,12 @@ def _committed_horizon(context: ApiContext) -> int | None:
         if transaction.dialect.name != "postgresql":
             return None
         upto = _last_arrival_number(transaction)
-        before = _open_transactions(transaction)
+        before = _transactions_with_arrival_number(transaction)
     until = time.monotonic() + COMMIT_S
     while before and time.monotonic() < until:
         time.sleep(_POLL_S)
         with context.read_transaction() as transaction:
-            before &= _open_transactions(transaction)
+            before &= _transactions_with_arrival_number(transaction)
     return upto if not before else 0  # one is slow: nothing is returned now, so that nothing is skipped
 
 
@@ -180,7 +179,7 @@ def _last_arrival_number(transaction: Connection) -> int:
     return found
 
 
-def _open_transactions(transaction: Connection) -> set[str]:
+def _transactions_with_arrival_number(transaction: Connection) -> set[str]:
     """The transactions that hold a number and have not committed."""
     held = text(
         "SELECT virtualtransaction FROM pg_locks WHERE locktype = 'relation' AND relation = CAST(:name AS regclass) "

@@ -14,10 +14,17 @@ from sqlalchemy import Connection
 
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace, format_number
-from inventory.api.context import Answer, ApiContext, Endpoint, demand_unchanged, hold_publishing_lock
+from inventory.api.endpoint import (
+    Answer,
+    ApiContext,
+    Endpoint,
+    Problem,
+    demand_unchanged,
+    from_row_faults,
+    hold_publishing_lock,
+)
 from inventory.api.models import LineOut, ListOut, ListsOut
 from inventory.api.parameters import Body, Query, Site
-from inventory.api.problems import Problem, from_row_faults
 from inventory.api.tokens import Scope
 from inventory.site.expected import StoredList, enter_in_outbox, load_lists, replace_list
 from inventory.site.expected_file import CODE, parse_rows
@@ -67,7 +74,7 @@ def _list_expected(context: ApiContext) -> Answer:
     return Answer(ListsOut(expected=[_list_out(one) for one in found]))
 
 
-def _get_list(context: ApiContext) -> Answer:
+def _get_expected_of_place(context: ApiContext) -> Answer:
     """Answer with the expected list of one place."""
     found = _load_list(context)
     if found is None:
@@ -77,7 +84,7 @@ def _get_list(context: ApiContext) -> Answer:
     return Answer(_list_out(found))
 
 
-def _replace_list(context: ApiContext) -> Answer:
+def _replace_expected_of_place(context: ApiContext) -> Answer:
     """Replace the expected list of a place."""
     given: ExpectedIn = context.body
     kind = context.parameters.kind
@@ -91,14 +98,14 @@ def _replace_list(context: ApiContext) -> Answer:
     found, faults = parse_rows(rows)
     if faults:
         raise Problem("breaks_rules", "lines must be put right; nothing was published", from_row_faults(faults))
-    return _publish(context, found[_place(context)], "expected_published")
+    return _store_and_publish_list(context, found[_place(context)], "expected_published")
 
 
-def _withdraw_list(context: ApiContext) -> Answer:
+def _withdraw_expected_of_place(context: ApiContext) -> Answer:
     """Withdraw the expected list of a place."""
     if (there := _load_list(context)) is None or not there.expected.lines:
         raise Problem("unknown", f"{context.parameters.kind}/{context.parameters.name}: nothing is expected there")
-    return _publish(context, (), "expected_withdrawn")
+    return _store_and_publish_list(context, (), "expected_withdrawn")
 
 
 def _place(context: ApiContext) -> ReceivingPlace:
@@ -114,7 +121,7 @@ def _find_list(transaction: Connection, context: ApiContext) -> StoredList | Non
     return next(iter(load_lists(transaction, context.parameters.site, _place(context))), None)
 
 
-def _publish(context: ApiContext, lines: Sequence[ExpectedLine], deed: str) -> Answer:
+def _store_and_publish_list(context: ApiContext, lines: Sequence[ExpectedLine], deed: str) -> Answer:
     """Store and publish the list; answer 200, or 202 if the broker has not confirmed it yet."""
     if (signer := context.resources.signer) is None:
         raise Problem("not_possible", "console.key is not set: devices take nothing unsigned; name a private key there")
@@ -183,7 +190,7 @@ ENDPOINTS = (
         "/v1/sites/{site}/expected/{kind}/{name}",
         "getExpected",
         "What is expected at a trailer or a door",
-        _get_list,
+        _get_expected_of_place,
         _ListQuery,
         ListOut,
         problems=("unknown",),
@@ -193,7 +200,7 @@ ENDPOINTS = (
         "/v1/sites/{site}/expected/{kind}/{name}",
         "announce",
         "Announce what is expected there, in the place of what was",
-        _replace_list,
+        _replace_expected_of_place,
         _ListQuery,
         ListOut,
         body=ExpectedIn,
@@ -207,7 +214,7 @@ ENDPOINTS = (
         "/v1/sites/{site}/expected/{kind}/{name}",
         "withdraw",
         "Withdraw what is expected there",
-        _withdraw_list,
+        _withdraw_expected_of_place,
         _ListQuery,
         ListOut,
         scope=Scope.WRITE,

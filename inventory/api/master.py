@@ -8,19 +8,26 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
-from functools import partial
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import Field
 from sqlalchemy import Connection
 
 from dockvoice_protocol.errors import Unavailable, UnreadableInput
+from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.records.site import OF_RULES, OF_WORDS, Cells
-from inventory.api.context import Answer, ApiContext, Endpoint, demand_unchanged, hold_publishing_lock
+from inventory.api.endpoint import (
+    Answer,
+    ApiContext,
+    Endpoint,
+    Problem,
+    Wrong,
+    demand_unchanged,
+    from_row_faults,
+    hold_publishing_lock,
+)
 from inventory.api.models import KindsOut, MasterOut, OperatorOut, RosterOut
 from inventory.api.parameters import Body, Query, Site, Text
-from inventory.api.problems import Problem, Wrong, from_row_faults
 from inventory.api.tokens import Scope
 from inventory.queries import fleet
 from inventory.site import catalogue_publishing
@@ -115,37 +122,32 @@ def _replace_kind(context: ApiContext) -> Answer:
     rows = [(f"/rows/{at}", row) for at, row in enumerate(given.rows)]
     cells = tuple(kind.row(row) for row in given.rows)
 
-    def make(versions: SiteCatalogue, before: Version | None) -> Version:
+    def put_if_changed(versions: SiteCatalogue, before: Version | None) -> Version:
         demand_unchanged(context, None if before is None else _version_out(before))
         if before is not None and before.rows == cells:
             return before
         return versions.put(name, rows, context.token.who, given.reason, "API")
 
-    def publish() -> None:
-        if context.resources.signer is not None:
-            catalogue_publishing.publish(
-                context.resources.settings,
-                context.resources.catalogue(context.parameters.site),
-                context.resources.signer,
-                [name],
-            )
+    def publish(signer: Signer) -> None:
+        catalogue = context.resources.catalogue(context.parameters.site)
+        catalogue_publishing.publish(context.resources.settings, catalogue, signer, [name])
 
-    made, sent = _store_and_publish(
+    stored = _store_and_publish(
         context,
         context.resources.catalogue,
         name,
-        make,
+        put_if_changed,
         publish,
         "catalogue_changed",
         f"{context.parameters.site}/{name}",
     )
-    return Answer(_version_out(made), 200 if sent else 202)
+    return Answer(_version_out(stored.version), 200 if stored.confirmed else 202)
 
 
 def _get_roster(context: ApiContext) -> Answer:
     """Answer with the latest version of a site's operators."""
     with context.read_transaction() as transaction:
-        found = _latest(_roster_catalogue(context, context.parameters.site, transaction), ROSTER)
+        found = _latest(context.resources.roster(context.parameters.site, transaction), ROSTER)
     if found is None:
         raise Problem(
             "unknown",
@@ -163,24 +165,27 @@ def _replace_roster(context: ApiContext) -> Answer:
     ]
     cells = tuple(roster_kind(context.resources.forms).row(row) for _, row in rows)
 
-    def make(versions: SiteCatalogue, before: Version | None) -> Version:
+    def put_if_changed(versions: SiteCatalogue, before: Version | None) -> Version:
         demand_unchanged(context, None if before is None else _roster_out(context, before))
         if before is not None and before.rows == cells:
             return before
         return versions.put(ROSTER, rows, context.token.who, given.reason, "API")
 
-    def publish() -> None:
-        if context.resources.signer is not None:
-            catalogue_publishing.publish_roster(
-                context.resources.settings,
-                _roster_catalogue(context, context.parameters.site),
-                context.resources.signer,
-            )
+    def publish(signer: Signer) -> None:
+        versions = context.resources.roster(context.parameters.site)
+        catalogue_publishing.publish_roster(context.resources.settings, versions, signer)
 
-    made, sent = _store_and_publish(
-        context, partial(_roster_catalogue, context), ROSTER, make, publish, "roster_changed", context.parameters.site
+    stored = _store_and_publish(
+        context, context.resources.roster, ROSTER, put_if_changed, publish, "roster_changed", context.parameters.site
     )
-    return Answer(_roster_out(context, made), 200 if sent else 202)
+    return Answer(_roster_out(context, stored.version), 200 if stored.confirmed else 202)
+
+
+class _Stored(NamedTuple):
+    """The latest version, and whether the broker has confirmed it."""
+
+    version: Version
+    confirmed: bool
 
 
 def _store_and_publish(
@@ -188,18 +193,18 @@ def _store_and_publish(
     versions: Callable[[str, Connection], SiteCatalogue],
     name: str,
     make: Callable[[SiteCatalogue, Version | None], Version],
-    publish: Callable[[], None],
+    publish: Callable[[Signer], None],
     deed: str,
     about: str,
-) -> tuple[Version, bool]:
-    """Store a version if it differs and publish it; return it, and whether the broker has confirmed it."""
+) -> _Stored:
+    """Store the version of `make` if it differs from the latest, audit it, and publish it. Raises Problem."""
     site = context.parameters.site
-    if context.resources.signer is None:
+    if (signer := context.resources.signer) is None:
         raise Problem("not_possible", "console.key is not set: devices take nothing unsigned; name a private key there")
     with hold_publishing_lock():
         try:
             with context.transaction() as transaction:
-                _demand_site(context, transaction)
+                _demand_known_site(context, transaction)
                 before = _latest(versions(site, transaction), name)
                 made = make(versions(site, transaction), before)
                 if before is None or made.version != before.version:
@@ -209,7 +214,7 @@ def _store_and_publish(
             raise Problem("breaks_rules", told, from_row_faults(fault.faults)) from None
         if made.published_at is None:
             try:
-                publish()
+                publish(signer)
             except Unavailable as fault:
                 log.warning("%s: %s", about, fault)
             except RefusedByDevices as fault:
@@ -219,10 +224,10 @@ def _store_and_publish(
             if made.published_at is None and latest.published_at is not None:
                 context.audit(transaction, "published", about, version=made.version)
             waits = latest.published_at is None or versions(site, transaction).is_pending(name)
-        return latest, not waits
+        return _Stored(latest, confirmed=not waits)
 
 
-def _demand_site(context: ApiContext, transaction: Connection) -> None:
+def _demand_known_site(context: ApiContext, transaction: Connection) -> None:
     """Raise Problem for a site that neither the token names nor a device has used."""
     if not context.token.names(context.parameters.site) and context.parameters.site not in fleet.load_sites(
         transaction
@@ -230,11 +235,6 @@ def _demand_site(context: ApiContext, transaction: Connection) -> None:
         raise Problem(
             "unknown", f"{context.parameters.site}: no device of such a site was ever heard; name it in the token"
         )
-
-
-def _roster_catalogue(context: ApiContext, site: str, transaction: Connection | None = None) -> SiteCatalogue:
-    opens = context.resources.transaction if transaction is None else lambda: nullcontext(transaction)
-    return SiteCatalogue(site, opens, context.resources.now, of=lambda _: roster_kind(context.resources.forms))
 
 
 def _latest(versions: SiteCatalogue, name: str) -> Version | None:

@@ -9,23 +9,23 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from inventory.reviews.flags import FlagState
 
-Values = dict[str, Any]
+_Values = dict[str, Any]
 """By the name of the field, with the form's values."""
 
 
-class Reply(BaseModel):
+class _Reply(BaseModel):
     """A response or a part of one."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, from_attributes=True)
 
 
-class PageOut(Reply):
+class _PageOut(_Reply):
     """A page of a list."""
 
     next: str | None = Field(description="Where the next page is, from `/` on; null where this is the last.")
 
 
-class FlagOut(Reply):
+class FlagOut(_Reply):
     """What a rule of the site's says against an entry, and what a person decided about it."""
 
     event_id: str
@@ -41,14 +41,14 @@ class FlagOut(Reply):
     decided_at: datetime | None
 
 
-class EntryOut(Reply):
+class EntryOut(_Reply):
     """What an operator meant."""
 
     event_id: str
     site: str
     device: str
     form: str
-    fields: Values = Field(description="What was said, by field, as the form has them.")
+    fields: _Values = Field(description="What was said, by field, as the form has them.")
     operator: str | None
     recorded_at: datetime = Field(description="By the device's clock.")
     state: Literal["current", "amended", "cancelled"]
@@ -61,13 +61,13 @@ class EntryOut(Reply):
     flags: list[FlagOut]
 
 
-class EntriesOut(PageOut):
+class EntriesOut(_PageOut):
     """Entries, the latest first."""
 
     entries: list[EntryOut]
 
 
-class ProofOut(Reply):
+class ProofOut(_Reply):
     """What shows that an event is what its device wrote."""
 
     holds: bool
@@ -80,7 +80,7 @@ class ProofOut(Reply):
     signature: str
 
 
-class StepOut(Reply):
+class StepOut(_Reply):
     """One event in the life of an entry."""
 
     event_id: str
@@ -90,10 +90,10 @@ class StepOut(Reply):
     state: str | None = Field(description="Of its entry; null where it makes none.")
     reasons: list[str] = Field(description="Why it was refused.")
     proof: ProofOut
-    event: Values = Field(description="The whole event, a CloudEvent, as schemas/events has it.")
+    event: _Values = Field(description="The whole event, a CloudEvent, as schemas/events has it.")
 
 
-class LifeOut(Reply):
+class LifeOut(_Reply):
     """All events of one thing that was said, the first one first."""
 
     site: str
@@ -103,15 +103,15 @@ class LifeOut(Reply):
     flags: list[FlagOut] = Field(description="What rules say against the entry that was asked for.")
 
 
-class ArrivalOut(Reply):
+class ArrivalOut(_Reply):
     """An event, and its place in the order in which events were applied here."""
 
     arrival: int
     received_at: datetime
-    event: Values = Field(description="A CloudEvent, as schemas/events has it, as its device signed it.")
+    event: _Values = Field(description="A CloudEvent, as schemas/events has it, as its device signed it.")
 
 
-class EventsOut(Reply):
+class EventsOut(_Reply):
     """Events as they were applied, the first one first."""
 
     events: list[ArrivalOut]
@@ -119,7 +119,7 @@ class EventsOut(Reply):
     more: bool = Field(description="Whether there are more already.")
 
 
-class VersionOut(Reply):
+class VersionOut(_Reply):
     """Which version of one kind of master data a device runs."""
 
     kind: str
@@ -128,7 +128,7 @@ class VersionOut(Reply):
     declined: str | None = Field(description="Why it declined the last that came.")
 
 
-class DeviceOut(Reply):
+class DeviceOut(_Reply):
     """A device, as the inventory knows it."""
 
     site: str
@@ -149,13 +149,13 @@ class DeviceOut(Reply):
     catalogue: list[VersionOut]
 
 
-class DevicesOut(Reply):
+class DevicesOut(_Reply):
     """Every device, by site and name."""
 
     devices: list[DeviceOut]
 
 
-class RefusalOut(Reply):
+class RefusalOut(_Reply):
     """An event that was not applied, and never will be as it stands."""
 
     site: str
@@ -164,16 +164,16 @@ class RefusalOut(Reply):
     sequence: int
     reasons: list[str]
     received_at: datetime
-    said: Values = Field(description="Its data, as far as it is JSON: what was refused may have any shape.")
+    said: _Values = Field(description="Its data, as far as it is JSON: what was refused may have any shape.")
 
 
-class RefusalsOut(PageOut):
+class RefusalsOut(_PageOut):
     """Refusals, the latest first."""
 
     refusals: list[RefusalOut]
 
 
-class ReviewOut(Reply):
+class ReviewOut(_Reply):
     """What a device has put aside for a person, by its latest word."""
 
     site: str
@@ -187,25 +187,25 @@ class ReviewOut(Reply):
     reason: str | None
     decided_by: str | None
     entry: str | None = Field(description="The event of the entry that it became.")
-    fields: Values
+    fields: _Values
     doubtful: dict[str, str] = Field(description="By field, why it lacks a value or is in doubt.")
     audio_sha256: str
     told_at: datetime
 
 
-class ReviewsOut(PageOut):
+class ReviewsOut(_PageOut):
     """Reviews, the oldest first."""
 
     reviews: list[ReviewOut]
 
 
-class FlagsOut(PageOut):
+class FlagsOut(_PageOut):
     """Flags, the oldest first."""
 
     flags: list[FlagOut]
 
 
-class SumOut(Reply):
+class SumOut(_Reply):
     """What stands of one thing: null is what entries did not say."""
 
     pallet: str | None
@@ -216,13 +216,13 @@ class SumOut(Reply):
     quantity: int | float = Field(description="The sum, digit by digit.")
 
 
-class StockOut(PageOut):
+class StockOut(_PageOut):
     """Sums by pallet, item, unit, lot and location."""
 
     stock: list[SumOut]
 
 
-class TrailerOut(Reply):
+class TrailerOut(_Reply):
     """A trailer in a list."""
 
     site: str
@@ -236,13 +236,13 @@ class TrailerOut(Reply):
     last: datetime | None = Field(description="When it was heard of last, by the devices' clocks.")
 
 
-class TrailersOut(PageOut):
+class TrailersOut(_PageOut):
     """Trailers: on the first page those that are announced and not begun, then those heard of last."""
 
     trailers: list[TrailerOut]
 
 
-class VisitShortOut(Reply):
+class VisitShortOut(_Reply):
     """One visit of a trailer."""
 
     number: int
@@ -250,20 +250,20 @@ class VisitShortOut(Reply):
     closed: bool
 
 
-class VisitOut(Reply):
+class VisitOut(_Reply):
     """What a trailer was to bring and brought on one visit, as its dossier counts."""
 
     site: str
     trailer: str
-    visit: Values = Field(description="Its number, of how many, when it began, when it was closed.")
+    visit: _Values = Field(description="Its number, of how many, when it began, when it was closed.")
     as_of: str
-    lines: list[Values] = Field(description="By pallet and item, as schemas/dossier.schema.json has them.")
-    figures: Values = Field(description="What the lines come to.")
-    still_to_come: list[Values] = Field(description="Devices of which events are missing.")
+    lines: list[_Values] = Field(description="By pallet and item, as schemas/dossier.schema.json has them.")
+    figures: _Values = Field(description="What the lines come to.")
+    still_to_come: list[_Values] = Field(description="Devices of which events are missing.")
     visits: list[VisitShortOut]
 
 
-class LineOut(Reply):
+class LineOut(_Reply):
     """One item on one pallet."""
 
     notice: str
@@ -275,7 +275,7 @@ class LineOut(Reply):
     received: bool = Field(description="By any device, when the list was published last.")
 
 
-class ListOut(Reply):
+class ListOut(_Reply):
     """What is expected at a trailer or a door, as it was published last."""
 
     site: str
@@ -286,13 +286,13 @@ class ListOut(Reply):
     sent: bool = Field(description="Whether the broker has it; if not, send it once more.")
 
 
-class ListsOut(Reply):
+class ListsOut(_Reply):
     """What is expected at a site."""
 
     expected: list[ListOut]
 
 
-class MasterOut(Reply):
+class MasterOut(_Reply):
     """The latest version of one kind of master data."""
 
     site: str
@@ -308,13 +308,13 @@ class MasterOut(Reply):
     )
 
 
-class KindsOut(Reply):
+class KindsOut(_Reply):
     """Every kind of master data of a site, in its latest version."""
 
     kinds: list[MasterOut]
 
 
-class OperatorOut(Reply):
+class OperatorOut(_Reply):
     """Somebody who may sign on."""
 
     name: str
@@ -324,7 +324,7 @@ class OperatorOut(Reply):
     forms: list[str] | None = Field(description="Which he may fill; null: all.")
 
 
-class RosterOut(Reply):
+class RosterOut(_Reply):
     """Who may sign on at a site, in its latest version."""
 
     site: str
@@ -336,7 +336,7 @@ class RosterOut(Reply):
     published_at: datetime | None
 
 
-class HealthOut(Reply):
+class HealthOut(_Reply):
     """That the database answers."""
 
     database: Literal["answers"]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from inventory.api.context import Answer, ApiContext, Endpoint
+from inventory.api.endpoint import Answer, ApiContext, Endpoint, Problem, Wrong
 from inventory.api.models import StockOut, SumOut
 from inventory.api.parameters import Cursor, Forms, Limit, Query, Site, Text, Until, decode_cursor, encode_cursor
-from inventory.api.problems import Problem, Wrong
 from inventory.queries import stock
 from inventory.queries.stock import StockFilter, StockSum
 from inventory.store.stock import OF_WHAT

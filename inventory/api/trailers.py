@@ -9,10 +9,9 @@ from urllib.parse import quote
 
 from pydantic import AfterValidator, Field
 
-from inventory.api.context import Answer, ApiContext, Endpoint
+from inventory.api.endpoint import Answer, ApiContext, Endpoint, Problem
 from inventory.api.models import TrailerOut, TrailersOut, VisitOut, VisitShortOut
 from inventory.api.parameters import Cursor, Limit, Query, Site, Text, decode_cursor, encode_cursor
-from inventory.api.problems import Problem
 from inventory.api.tokens import Scope
 from inventory.audit.audit import load_signer
 from inventory.dossier import dossier, visits

@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dockvoice_protocol.errors import UnreadableInput
+from dockvoice_protocol.events import MalformedMessage, Topics
 from dockvoice_protocol.instants import timestamp
+from dockvoice_protocol.records import Roster
+from dockvoice_protocol.signed import read_roster
 from dockvoice_protocol.terminal.tables import many, render
 from inventory.cli.options import (
     BrokerAt,
@@ -24,26 +29,10 @@ from inventory.cli.options import (
     given_settings,
     narrow,
     open_store,
+    read_or_report,
     require_signer,
     say,
     user_name,
-)
-
-if TYPE_CHECKING:
-    from inventory.settings import InventorySettings
-    from inventory.site.catalogue import SiteCatalogue, Version
-
-
-from dataclasses import asdict
-from datetime import UTC, datetime
-from functools import partial
-from typing import TYPE_CHECKING
-
-from dockvoice_protocol.events import MalformedMessage, Topics
-from dockvoice_protocol.records import Roster
-from dockvoice_protocol.signed import read_roster
-from inventory.cli.options import (
-    read_or_report,
 )
 from inventory.forms import load_forms
 from inventory.site.roster import ROSTER, read_operators, read_signed
@@ -51,14 +40,14 @@ from inventory.site.roster import ROSTER, read_operators, read_signed
 if TYPE_CHECKING:
     from dockvoice_protocol.hash_chain import PublicKey
     from inventory.settings import InventorySettings
-
+    from inventory.site.catalogue import SiteCatalogue, Version
 
 catalogue_commands = typer.Typer(help="A site's docks, items, rules and words, for its devices.", no_args_is_help=True)
 
-Site = Annotated[str | None, typer.Option("--site", metavar="SITE", help="Whose they are.")]
-Kind = Annotated[str, typer.Argument(metavar="KIND", help="For example docks, items.units, rules or words.")]
-Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, in your words; kept with your name.")]
-Number = Annotated[int, typer.Argument(metavar="VERSION", min=1, help="Its number, as `history` shows it.")]
+_Site = Annotated[str | None, typer.Option("--site", metavar="SITE", help="Whose they are.")]
+_Kind = Annotated[str, typer.Argument(metavar="KIND", help="For example docks, items.units, rules or words.")]
+_Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, in your words; kept with your name.")]
+_Number = Annotated[int, typer.Argument(metavar="VERSION", min=1, help="Its number, as `history` shows it.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +64,10 @@ class _CataloguePublisher:
             then = f"dockvoice inventory catalogue publish {made.kind} --site {made.site} --sign FILE"
             say(f"no device has it yet: {then}")
         else:
-            self.publish([made.kind], sign)
+            self.publish_pending([made.kind], sign)
 
-    def publish(self, kinds: list[str], sign: Path | None) -> None:
-        """Publish the current versions that are not published."""
+    def publish_pending(self, kinds: list[str], sign: Path | None) -> None:
+        """Publish the current versions of these kinds that are not published, of all kinds if empty, and print them."""
         from inventory.site.catalogue_publishing import publish  # noqa: PLC0415 - `--help` must not import MQTT
 
         sent = publish(self.settings, self.catalogue, require_signer(sign), kinds)
@@ -107,10 +96,10 @@ def _open_catalogue(
 @catalogue_commands.command("import", short_help="Take a file in the place of what there was.")
 def _catalogue_import(
     context: typer.Context,
-    kind: Kind,
+    kind: _Kind,
     file: Annotated[Path, typer.Argument(metavar="FILE", readable=False, help="Its rows, CSV or JSON.")],
-    reason: Why,
-    site: Site = None,
+    reason: _Why,
+    site: _Site = None,
     sign: Sign = None,
     broker: BrokerAt = None,
     config: Config = None,
@@ -144,7 +133,7 @@ def _catalogue_print_versions(
     kind: Annotated[
         str | None, typer.Argument(metavar="[KIND]", help="Its rows; unset: every kind, by version.")
     ] = None,
-    site: Site = None,
+    site: _Site = None,
     config: Config = None,
     database: Database = None,
     json_lines: Json = False,
@@ -163,8 +152,8 @@ def _catalogue_print_versions(
 @catalogue_commands.command("history", short_help="Every version of a kind: who, when, why, what.")
 def _catalogue_history(
     context: typer.Context,
-    kind: Kind,
-    site: Site = None,
+    kind: _Kind,
+    site: _Site = None,
     config: Config = None,
     database: Database = None,
     json_lines: Json = False,
@@ -179,10 +168,10 @@ def _catalogue_history(
 @catalogue_commands.command("diff", short_help="What one version says otherwise than another.")
 def _catalogue_diff(
     context: typer.Context,
-    kind: Kind,
+    kind: _Kind,
     before: Annotated[int, typer.Argument(metavar="A", min=1, help="The one version.")],
     after: Annotated[int, typer.Argument(metavar="B", min=1, help="The other.")],
-    site: Site = None,
+    site: _Site = None,
     config: Config = None,
     database: Database = None,
 ) -> None:
@@ -202,7 +191,7 @@ def _catalogue_publish(
     kind: Annotated[
         str | None, typer.Argument(metavar="[KIND]", help="Only this one; unset: all that changed.")
     ] = None,
-    site: Site = None,
+    site: _Site = None,
     sign: Sign = None,
     broker: BrokerAt = None,
     config: Config = None,
@@ -212,16 +201,16 @@ def _catalogue_publish(
     with _open_catalogue(context, site, config, database, broker, sign) as desk:
         if kind is not None:
             desk.catalogue.current(kind)
-        desk.publish([] if kind is None else [kind], sign)
+        desk.publish_pending([] if kind is None else [kind], sign)
 
 
 @catalogue_commands.command("rollback", short_help="Go back to what an older version said.")
 def _catalogue_rollback(
     context: typer.Context,
-    kind: Kind,
-    version: Number,
-    reason: Why,
-    site: Site = None,
+    kind: _Kind,
+    version: _Number,
+    reason: _Why,
+    site: _Site = None,
     sign: Sign = None,
     broker: BrokerAt = None,
     config: Config = None,
@@ -235,9 +224,9 @@ def _catalogue_rollback(
 @catalogue_commands.command("withdraw", short_help="Let devices go by their own files again.")
 def _catalogue_withdraw(
     context: typer.Context,
-    kind: Kind,
-    reason: Why,
-    site: Site = None,
+    kind: _Kind,
+    reason: _Why,
+    site: _Site = None,
     sign: Sign = None,
     broker: BrokerAt = None,
     config: Config = None,
@@ -251,7 +240,7 @@ def _catalogue_withdraw(
 @catalogue_commands.command("devices", short_help="Which version each device runs, or why it refused.")
 def _catalogue_devices(
     context: typer.Context,
-    site: Site = None,
+    site: _Site = None,
     broker: BrokerAt = None,
     config: Config = None,
     database: Database = None,
@@ -324,20 +313,20 @@ def _to_json(one: Version) -> dict[str, Any]:
     return {name: getattr(one, name) for name in ("site", "kind", "version", "who", "reason", "what")} | moments
 
 
-File = Annotated[
+_File = Annotated[
     Path | None,
     typer.Argument(metavar="FILE", readable=False, show_default=False, help="Who may sign on, CSV or JSON."),
 ]
 _RosterSite = Annotated[str | None, typer.Option("--site", metavar="SITE", help="Where they may.")]
-Withdraw = Annotated[bool, typer.Option("--withdraw", help="Let devices go by their own settings again.")]
+_Withdraw = Annotated[bool, typer.Option("--withdraw", help="Let devices go by their own settings again.")]
 
 
 def roster(
     context: typer.Context,
-    file: File = None,
+    file: _File = None,
     site: _RosterSite = None,
     sign: Sign = None,
-    withdraw: Withdraw = False,
+    withdraw: _Withdraw = False,
     broker: BrokerAt = None,
     config: Config = None,
     database: Database = None,

@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 clip_commands = typer.Typer(help="Listen to what was said at the devices.", no_args_is_help=True)
 
-Which = Annotated[str, typer.Argument(metavar="ID", help="Of an entry's event, or of an utterance.")]
-Sign = Annotated[Path, typer.Option("--sign", metavar="FILE", readable=False, help="Your private key: Ed25519, PEM.")]
-Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, in your words; the operator may hear it.")]
+_Which = Annotated[str, typer.Argument(metavar="ID", help="Of an entry's event, or of an utterance.")]
+_Sign = Annotated[Path, typer.Option("--sign", metavar="FILE", readable=False, help="Your private key: Ed25519, PEM.")]
+_Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, in your words; the operator may hear it.")]
 
 
 @clip_commands.command("ask", short_help="Ask a device for the sound of what was said.")
 def _clips_ask(
     context: typer.Context,
-    which: Which,
-    sign: Sign,
-    reason: Why,
+    which: _Which,
+    sign: _Sign,
+    reason: _Why,
     broker: BrokerAt = None,
     config: Config = None,
     database: Database = None,
@@ -83,7 +83,7 @@ def _clips_list(
 @clip_commands.command("save", short_help="Put the sound of what was said into a file.")
 def clips_save(
     context: typer.Context,
-    which: Which,
+    which: _Which,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What is to be made: a FLAC file.")],
     config: Config = None,
     database: Database = None,
@@ -104,7 +104,7 @@ def clips_save(
 
 @clip_commands.command("who", short_help="Who asked to hear it, when and why.")
 def _clips_who(
-    context: typer.Context, which: Which, config: Config = None, database: Database = None, json_lines: Json = False
+    context: typer.Context, which: _Which, config: Config = None, database: Database = None, json_lines: Json = False
 ) -> None:
     """Show who asked to hear what was said, the newest first, and since when the device's journal knows of it."""
     with open_store(context, config, database) as store:

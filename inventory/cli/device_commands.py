@@ -9,8 +9,8 @@ import typer
 from dockvoice_protocol.errors import Misconfigured, Unavailable, Unfinished, UnreadableInput
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.terminal.tables import many
-from inventory.cli.options import BrokerAt, Config, Database, given_settings, open_store, say
-from inventory.store.keys import KeyDirectory, parse_device
+from inventory.cli.options import BrokerAt, Config, Database, given_settings, open_store, parse_device_argument, say
+from inventory.store.keys import KeyDirectory
 
 if TYPE_CHECKING:
     from inventory.repository import Store
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 device_commands = typer.Typer(help="Devices that are gone.", no_args_is_help=True)
 
-Which = Annotated[
+_Which = Annotated[
     list[str] | None, typer.Argument(metavar="SITE/DEVICE", help="For example north/dock-3; several too.")
 ]
 
@@ -27,7 +27,7 @@ Which = Annotated[
 @device_commands.command("retire", short_help="Forget how a device is: it is gone for good.")
 def _devices_retire(
     context: typer.Context,
-    device: Which = None,
+    device: _Which = None,
     unknown: Annotated[
         bool, typer.Option("--unknown", help="All that have no key and sent no event: who has no key is none of ours.")
     ] = False,
@@ -46,28 +46,21 @@ def _devices_retire(
     settings = given_settings(context, config, broker=broker, database=database)
     keys = KeyDirectory(settings.keys)
     with open_store(context, config, database) as store:
-        found = _find_unknown(store, keys) if unknown else [_parse_device(one) for one in device or ()]
+        found = _find_unknown(store, keys) if unknown else [parse_device_argument(one) for one in device or ()]
         _require_known(store, keys, found)
         if not anyway:
             _require_nothing_unsent(store, found)
         for at in found:
-            _retire(store, keys, at)
+            _retire_and_revoke_keys(store, keys, at)
     say(
-        f"retired: {', '.join('/'.join(at) for at in found[:SHOWN])}"
-        if len(found) <= SHOWN
+        f"retired: {', '.join('/'.join(at) for at in found[:_SHOWN])}"
+        if len(found) <= _SHOWN
         else f"retired: {many(len(found), 'device')}"
     )
     _clear_retained(settings, found)
 
 
-SHOWN = 20  # Most devices named in a message.
-
-
-def _parse_device(given: str) -> At:
-    try:
-        return parse_device(given)
-    except ValueError as fault:
-        raise typer.BadParameter(str(fault), param_hint="SITE/DEVICE") from None
+_SHOWN = 20  # Most devices named in a message.
 
 
 def _find_unknown(store: Store, keys: KeyDirectory) -> list[At]:
@@ -83,7 +76,7 @@ def _require_known(store: Store, keys: KeyDirectory, found: list[At]) -> None:
     with store.transaction() as transaction:
         lacking = ["/".join(at) for at in found if not (keys.keys_of(*at) or retiring.is_known(transaction, at))]
     if lacking:
-        told = f"{', '.join(lacking[:SHOWN])}: nothing is known of it"
+        told = f"{', '.join(lacking[:_SHOWN])}: nothing is known of it"
         raise UnreadableInput(f"{told}, and nobody is retired; `/v1/devices` and the console list them")
 
 
@@ -93,11 +86,11 @@ def _require_nothing_unsent(store: Store, found: list[At]) -> None:
     with store.transaction() as transaction:
         lost = [("/".join(at), owed) for at in found if (owed := retiring.find_unsent(transaction, at))]
     if lost:
-        told = "; ".join(f"{name}: {owed.summary}" for name, owed in lost[:SHOWN])
+        told = "; ".join(f"{name}: {owed.summary}" for name, owed in lost[:_SHOWN])
         raise Unfinished(f"{told}: let it send them first, or say --anyway, and they are lost here; nobody is retired")
 
 
-def _retire(store: Store, keys: KeyDirectory, at: At) -> None:
+def _retire_and_revoke_keys(store: Store, keys: KeyDirectory, at: At) -> None:
     from datetime import UTC, datetime  # noqa: PLC0415
 
     from inventory.site import retiring  # noqa: PLC0415 - see above

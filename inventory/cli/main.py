@@ -25,8 +25,6 @@ from inventory.audit import audit
 from inventory.cli.catalogue_commands import catalogue_commands, roster
 from inventory.cli.clip_commands import clip_commands
 from inventory.cli.device_commands import device_commands
-from inventory.cli.dossier_command import dossier
-from inventory.cli.expect_command import expect
 from inventory.cli.options import (
     Config,
     Database,
@@ -35,13 +33,15 @@ from inventory.cli.options import (
     given_settings,
     narrow,
     open_store,
+    parse_device_argument,
     say,
     settings_of,
     user_name,
 )
 from inventory.cli.review_commands import flag_commands, review_commands
+from inventory.cli.trailer_commands import dossier, expect
 from inventory.settings import InventorySettings
-from inventory.store.keys import KeyDirectory, parse_device
+from inventory.store.keys import KeyDirectory
 
 if TYPE_CHECKING:
     from inventory.records import DeviceBuffer, Progress, Row
@@ -143,10 +143,10 @@ def count(context: typer.Context, config: Config = None, database: Database = No
         say(f"{'waiting':<10}{waiting.events:>8}  {of_whom}")
 
 
-Key = Annotated[
+_Key = Annotated[
     list[Path] | None, typer.Option("--key", metavar="FILE", help="A device's public key; may be given repeatedly.")
 ]
-Keys = Annotated[
+_Keys = Annotated[
     Path | None,
     typer.Option("--keys", metavar="DIR", help="All public keys, *.pem, in there; unset: those enrolled here."),
 ]
@@ -158,8 +158,8 @@ def _audit_verify(
     device: Annotated[
         str | None, typer.Option("--device", metavar="SITE/DEVICE", help="Only this one; without: all of them.")
     ] = None,
-    key: Key = None,
-    keys: Keys = None,
+    key: _Key = None,
+    keys: _Keys = None,
     acknowledged: Annotated[
         Path | None, typer.Option("--acknowledged", metavar="FILE", help="What is known to be wrong.")
     ] = None,
@@ -212,8 +212,8 @@ def audit_acknowledge(
     device: Annotated[str, typer.Option("--device", metavar="SITE/DEVICE", help="Of which device.")],
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, in your words; kept with your name.")],
     sign: Annotated[Path, typer.Option("--sign", metavar="FILE", help="Your private key: Ed25519, PEM.")],
-    key: Key = None,
-    keys: Keys = None,
+    key: _Key = None,
+    keys: _Keys = None,
     config: Config = None,
     database: Database = None,
 ) -> None:
@@ -262,11 +262,11 @@ def _audit_with_progress(
         return audit.audit_device(store, of, keys, tell, known=known)
 
 
-Directory = Annotated[
+_Directory = Annotated[
     Path | None,
     typer.Option("--directory", metavar="DIR", help="Where the keys are, over the settings."),
 ]
-Which = Annotated[str, typer.Argument(metavar="SITE/DEVICE", help="For example north/dock-3.")]
+_Which = Annotated[str, typer.Argument(metavar="SITE/DEVICE", help="For example north/dock-3.")]
 _KeyFile = Annotated[
     Path, typer.Argument(metavar="FILE", readable=False, help="What `dockvoice audit key` printed on the device.")
 ]
@@ -274,14 +274,14 @@ _KeyFile = Annotated[
 
 @_keys_commands.command("enrol", short_help="Let a device enter.")
 def _keys_enrol(
-    context: typer.Context, device: Which, file: _KeyFile, config: Config = None, directory: Directory = None
+    context: typer.Context, device: _Which, file: _KeyFile, config: Config = None, directory: _Directory = None
 ) -> None:
     """Take the events of a device that are signed with this key. Works beside a running inventory, at once.
 
     `dockvoice audit key` on the device prints its key and the key's id: compare the id with the one that is told here.
     """
     key = audit.read_key(file)
-    enrolled = _key_directory(context, config, directory).enrol(*_parse_device(device), key)
+    enrolled = _key_directory(context, config, directory).enrol(*parse_device_argument(device), key)
     say(f"{enrolled.site}/{enrolled.device}: enters with key {enrolled.keyid}")
     if floors := _load_published_versions(context, config, enrolled.site):
         named = ", ".join(f"{json.dumps(name) if '/' in name else name} = {one}" for name, one in floors.items())
@@ -308,7 +308,7 @@ def _load_published_versions(context: typer.Context, config: Path | None, site: 
 @_keys_commands.command("rotate", short_help="Take a new key in the place of a device's others.")
 def _keys_rotate(
     context: typer.Context,
-    device: Which,
+    device: _Which,
     file: _KeyFile,
     upto: Annotated[
         int | None,
@@ -322,14 +322,14 @@ def _keys_rotate(
     ] = None,
     config: Config = None,
     database: Database = None,
-    directory: Directory = None,
+    directory: _Directory = None,
 ) -> None:
     """Take a new key in the place of a device's others, which count for what they signed before and for nothing later.
 
     Let the device send what it owes first (`dockvoice queue unsettled`), then move its device.key away and start it.
     """
     key = audit.read_key(file)
-    site, name = _parse_device(device)
+    site, name = parse_device_argument(device)
     if upto is None:
         with open_store(context, config, database) as store:
             found = [of.handled for of in store.progress() if (of.site, of.device) == (site, name)]
@@ -343,22 +343,22 @@ def _keys_rotate(
 @_keys_commands.command("revoke", short_help="Let a device, or one of its keys, enter no more.")
 def _keys_revoke(
     context: typer.Context,
-    device: Which,
+    device: _Which,
     keyid: Annotated[str | None, typer.Option("--keyid", metavar="ID", help="This key; unset: all it has.")] = None,
     config: Config = None,
-    directory: Directory = None,
+    directory: _Directory = None,
 ) -> None:
     """Let nothing more enter that is signed with the key: it was stolen, or the device is gone. Takes effect at once.
 
     What was applied before stays, and its signatures can still be checked.
     """
-    gone = _key_directory(context, config, directory).revoke(*_parse_device(device), keyid)
+    gone = _key_directory(context, config, directory).revoke(*parse_device_argument(device), keyid)
     say(f"{device}: revoked {', '.join(one.keyid for one in gone) or 'before; nothing to do'}")
 
 
 @_keys_commands.command("list", short_help="Which devices may enter, and with which keys.")
 def _keys_list(
-    context: typer.Context, config: Config = None, directory: Directory = None, json_lines: Json = False
+    context: typer.Context, config: Config = None, directory: _Directory = None, json_lines: Json = False
 ) -> None:
     """Show the keys that are enrolled. With --json one object a line: site, device, keyid, state and public_key."""
     found = _key_directory(context, config, directory).all()
@@ -373,13 +373,6 @@ def _keys_list(
     for one in found:
         table.add_row(f"{one.site}/{one.device}", one.keyid, one.state)
     render(table)
-
-
-def _parse_device(given: str) -> tuple[str, str]:
-    try:
-        return parse_device(given)
-    except ValueError as fault:
-        raise typer.BadParameter(str(fault), param_hint="SITE/DEVICE") from None
 
 
 def _key_directory(context: typer.Context, config: Path | None, directory: Path | None) -> KeyDirectory:
@@ -429,7 +422,7 @@ def pending(
     with open_store(context, config, database) as store:
         found = store.outbox.pending()
         if drop is not None:
-            _drop_work(store, drop, found)
+            _confirm_and_drop_work(store, drop, found)
             return
     stuck = [one for one in found if one.is_stuck(datetime.now(UTC))]
     if json_lines:
@@ -447,7 +440,7 @@ def pending(
         raise typer.Exit(1)
 
 
-def _drop_work(store: Store, kind: _Work, found: list[PendingKind]) -> None:
+def _confirm_and_drop_work(store: Store, kind: _Work, found: list[PendingKind]) -> None:
     for one in found:
         if one.kind == kind:
             say(f"{kind}: {one.number:,}, the oldest since {timestamp(one.oldest)}; {one.error or 'no error'}")

@@ -19,6 +19,7 @@ from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.terminal.plain_text import escape_lines
 from inventory.settings import InventorySettings
 from inventory.site.table_file import FaultyFile
+from inventory.store.keys import parse_device
 
 if TYPE_CHECKING:
     from dockvoice_protocol.hash_chain import Signer
@@ -110,6 +111,14 @@ def check_site(given: str | None) -> str:
     if given is None or not LEVEL.fullmatch(given):
         raise typer.BadParameter(f"found {given!r}, allowed is the name of the devices' site", param_hint="--site")
     return given
+
+
+def parse_device_argument(given: str) -> tuple[str, str]:
+    """Parse SITE/DEVICE. Raises typer.BadParameter."""
+    try:
+        return parse_device(given)
+    except ValueError as fault:
+        raise typer.BadParameter(str(fault), param_hint="SITE/DEVICE") from None
 
 
 def require_signer(given: Path | None) -> Signer:

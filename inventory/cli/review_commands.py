@@ -55,9 +55,9 @@ def _review_list(
     render(table)
 
 
-Utterance = Annotated[str, typer.Argument(metavar="UTTERANCE", help="Its id, as `review list` shows it.")]
-Sign = Annotated[Path, typer.Option("--sign", metavar="FILE", readable=False, help="Your private key: Ed25519, PEM.")]
-Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, in your words; kept with your name.")]
+_Utterance = Annotated[str, typer.Argument(metavar="UTTERANCE", help="Its id, as `review list` shows it.")]
+_Sign = Annotated[Path, typer.Option("--sign", metavar="FILE", readable=False, help="Your private key: Ed25519, PEM.")]
+_Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, in your words; kept with your name.")]
 
 
 def _add_decision_command(decision: str, short_help: str, told: str) -> None:
@@ -66,14 +66,14 @@ def _add_decision_command(decision: str, short_help: str, told: str) -> None:
     @review_commands.command(decision, short_help=short_help, help=told)
     def decide(
         context: typer.Context,
-        utterance: Utterance,
-        sign: Sign,
-        reason: Why,
+        utterance: _Utterance,
+        sign: _Sign,
+        reason: _Why,
         broker: BrokerAt = None,
         config: Config = None,
         database: Database = None,
     ) -> None:
-        _decide(context, decision, utterance, (), sign, reason, broker, config, database)
+        _send_decision(context, decision, utterance, (), sign, reason, broker, config, database)
 
 
 _add_decision_command(
@@ -90,22 +90,22 @@ _add_decision_command(
 @review_commands.command("correct", short_help="It is with these values.")
 def _review_correct(
     context: typer.Context,
-    utterance: Utterance,
+    utterance: _Utterance,
     field: Annotated[list[str], typer.Option(metavar="NAME=VALUE", help="What was said; repeatable.")],
-    sign: Sign,
-    reason: Why,
+    sign: _Sign,
+    reason: _Why,
     broker: BrokerAt = None,
     config: Config = None,
     database: Database = None,
 ) -> None:
     """Let the device record it with these values over what was understood; else as `accept`."""
-    _decide(context, "correct", utterance, field, sign, reason, broker, config, database)
+    _send_decision(context, "correct", utterance, field, sign, reason, broker, config, database)
 
 
 _add_decision_command("discard", "It is given up.", "Let the device give it up; else as `accept`.")
 
 
-def _decide(
+def _send_decision(
     context: typer.Context,
     decision: str,
     utterance: str,
@@ -139,7 +139,7 @@ def _decide(
 
 flag_commands = typer.Typer(help="Entries that a rule of the site's speaks against.", no_args_is_help=True)
 
-Event = Annotated[str, typer.Argument(metavar="EVENT", help="Its id, as `flags list` shows it.")]
+_Event = Annotated[str, typer.Argument(metavar="EVENT", help="Its id, as `flags list` shows it.")]
 
 
 @flag_commands.command("list", short_help="What nobody has decided about yet.")
@@ -172,7 +172,7 @@ def _flags_list(
 
 @flag_commands.command("keep", short_help="The entry stands.")
 def _flags_keep(
-    context: typer.Context, event: Event, reason: Why, config: Config = None, database: Database = None
+    context: typer.Context, event: _Event, reason: _Why, config: Config = None, database: Database = None
 ) -> None:
     """Say that the entry is right."""
     _decide_flag(context, event, "stands", reason, config, database)
@@ -180,7 +180,7 @@ def _flags_keep(
 
 @flag_commands.command("strike", short_help="The entry does not count.")
 def _flags_strike(
-    context: typer.Context, event: Event, reason: Why, config: Config = None, database: Database = None
+    context: typer.Context, event: _Event, reason: _Why, config: Config = None, database: Database = None
 ) -> None:
     """Say that the entry is not to be counted. It stays where it is, with your word beside it."""
     _decide_flag(context, event, "struck", reason, config, database)

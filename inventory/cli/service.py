@@ -53,7 +53,7 @@ def serve(settings: InventorySettings) -> None:
             manual_ack=True,
             at_once=settings.consumer.batch,
         )
-        dossiers = _dossiers(settings, store, forms, keys)
+        dossiers = _create_dossier_writer(settings, store, forms, keys)
         consumer = Consumer(
             session,
             store,
@@ -91,7 +91,9 @@ def _batch_settings(settings: InventorySettings, store: Store) -> BatchSettings:
     return BatchSettings(store.batches, ours.batch, None if ours.share is None else timedelta(seconds=ours.hold_s))
 
 
-def _dossiers(settings: InventorySettings, store: Store, forms: Forms, keys: KeyDirectory) -> DossierWriter | None:
+def _create_dossier_writer(
+    settings: InventorySettings, store: Store, forms: Forms, keys: KeyDirectory
+) -> DossierWriter | None:
     """Create the writer of dossiers; None without a folder. Raises UnreadableInput for an invalid key."""
     ours = settings.dossier
     if ours.folder is None or ours.key is None:

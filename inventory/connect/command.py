@@ -34,7 +34,7 @@ from inventory.connect.ports import (
     PulledItem,
     TakenBack,
     Why,
-    left_out,
+    describe_omitted,
 )
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ if TYPE_CHECKING:
     from inventory.connect.settings import ConnectionSettings
     from inventory.settings import InventorySettings
 
-DIRECTORY = Path("/etc/dockvoice/connect")
-UNIT = "EA"  # Unit of a test item if the other system reports no items.
-SHOWN = 20  # Most postings that `status` lists, and lines of a list or items elsewhere.
+_DIRECTORY = Path("/etc/dockvoice/connect")
+_UNIT = "EA"  # Unit of a test item if the other system reports no items.
+_SHOWN = 20  # Most postings that `status` lists, and lines of a list or items elsewhere.
 
 _ASKED_FOR = {Why.LOT_MISSING: "--lot", Why.PLACE_UNKNOWN: "--place"}
 """The option that supplies what a test receipt was declined for, by the reason."""
@@ -62,14 +62,14 @@ class _Named(TyperGroup):
 
 commands = typer.Typer(cls=_Named, no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The connector: its file is NAME.toml.")]
-File = Annotated[
+_Name = Annotated[str, typer.Argument(metavar="NAME", help="The connector: its file is NAME.toml.")]
+_File = Annotated[
     Path | None,
     typer.Option(
         "--settings",
         metavar="FILE",
         readable=False,
-        help=f"The connector's settings; else NAME.toml in connect beside the inventory's, or in {DIRECTORY}.",
+        help=f"The connector's settings; else NAME.toml in connect beside the inventory's, or in {_DIRECTORY}.",
     ),
 ]
 
@@ -92,7 +92,7 @@ def connect() -> None:
 
 
 @commands.command(short_help="Post, until it is stopped.")
-def run(name: Name, file: File = None, config: Config = None, database: Database = None) -> None:
+def run(name: _Name, file: _File = None, config: Config = None, database: Database = None) -> None:
     """Post what is owed, and what comes, until it is told to stop (Ctrl-C, or SIGTERM). It can be killed at any moment.
 
     Before anything is posted it is looked whether it is there already, under the id of its event; afterwards whether it
@@ -109,8 +109,8 @@ def run(name: Name, file: File = None, config: Config = None, database: Database
 
 @commands.command("try", short_help="Who answers there; one test receipt, taken back.")
 def _try_out(
-    name: Name,
-    file: File = None,
+    name: _Name,
+    file: _File = None,
     config: Config = None,
     database: Database = None,
     item: Annotated[str | None, typer.Option("--item", metavar="CODE", help="Of what the test receipt is.")] = None,
@@ -128,7 +128,7 @@ def _try_out(
     """
     with _open_desk(name, file, config, database) as at:
         connector = at.connector
-        say(connector.tells())
+        say(connector.describe_system())
         pulled = connector.pull()
         _print_pulled(pulled)
         if look_only:
@@ -142,16 +142,18 @@ def _try_out(
             for draft in connector.find(test) if connector.looks else ():
                 connector.reverse(test, draft, why)
             raise
-        _demand(connector.find(test) if connector.looks else [made], DocumentState.DONE, f"{made.number} is posted")
+        _require_state_and_print(
+            connector.find(test) if connector.looks else [made], DocumentState.DONE, f"{made.number} is posted"
+        )
         back = connector.reverse(test, made, why)
         there = connector.find(test) if connector.looks else [back]
-        _demand(there, DocumentState.REVERSED, f"{back.number} is taken back")
+        _require_state_and_print(there, DocumentState.REVERSED, f"{back.number} is taken back")
 
 
 @commands.command(short_help="What is there: open orders, items, operators.")
 def pull(
-    name: Name,
-    file: File = None,
+    name: _Name,
+    file: _File = None,
     config: Config = None,
     database: Database = None,
     publish: Annotated[
@@ -172,7 +174,7 @@ def pull(
         elif not at.settings.pull:
             raise Misconfigured("pull names nothing; name there what is published: expected, items, operators")
         else:
-            for message in at.pull() or ["nothing has changed"]:
+            for message in at.pull_and_publish() or ["nothing has changed"]:
                 say(message)
 
 
@@ -208,7 +210,7 @@ def status(
 
 
 def _print_status(name: str, ledger: Ledger, *, as_json: bool) -> None:
-    counts, found = ledger.counts(), ledger.open(SHOWN)
+    counts, found = ledger.count_by_state(), ledger.load_open(_SHOWN)
     if as_json:
         shown = ("event_id", "site", "device", "sequence", "pallet", "state", "attempts", "why", "said", "number")
         rows = [
@@ -234,37 +236,37 @@ def _print_pulled(pulled: Pulled) -> None:
         say("no open order: nothing is expected")
     for place, lines in (pulled.expected or {}).items():
         say(f"{place}: {many(len(lines), 'line')} expected")
-        for line in lines[:SHOWN]:
+        for line in lines[:_SHOWN]:
             lot = ", needs a lot" if line.lot_needed else ""
             say(f"  pallet {line.pallet}: {line.quantity} {line.uom} of {line.item} ({line.notice}{lot})")
     if pulled.items is not None:
         say(many(len(pulled.items), "item"))
     if pulled.operators is not None:
         say(many(len(pulled.operators), "operator"))
-    for message in left_out(pulled.omitted):
+    for message in describe_omitted(pulled.omitted):
         say(message)
 
 
 def _print_planned(at: ConnectorDesk, pulled: Pulled) -> None:
-    for message in at.changes(pulled):
+    for message in at.describe_master_changes(pulled):
         say(f"with --publish: {message}")
     if "expected" not in at.settings.pull:
         return
-    plan = at.plan(pulled)
+    plan = at.plan_expected(pulled)
     for message in plan.summary() or ["no list that is published would change"]:
         say(f"with --publish: {message}" if plan.lists else message)
-    for message in left_out(plan.omitted):
+    for message in describe_omitted(plan.omitted):
         say(message)
 
 
 def _choose_item(pulled: Pulled, given: str | None) -> PulledItem:
     if pulled.items is None and given is not None:  # A connector that pulls no items may still know this one.
-        return PulledItem(given, given, UNIT, (), lot_needed=False)
+        return PulledItem(given, given, _UNIT, (), lot_needed=False)
     items = pulled.items or ()
     found = [one for one in items if (one.code == given if given is not None else not one.lot_needed)]
     if not found:
         what = f"--item {given}: there is no such item" if given else "no item can be tried without a lot"
-        known = ", ".join(one.code for one in items[:SHOWN]) or "none; what was left out, and why, stands above"
+        known = ", ".join(one.code for one in items[:_SHOWN]) or "none; what was left out, and why, stands above"
         raise UnreadableInput(f"{what}; name one with --item{'' if given else ' and --lot'}, there are: {known}")
     return found[0]
 
@@ -294,7 +296,7 @@ def _test_posting(site: str, item: PulledItem, lot: str | None, place: str | Non
     )
 
 
-def _demand(found: Any, state: DocumentState, message: str) -> None:
+def _require_state_and_print(found: Any, state: DocumentState, message: str) -> None:
     documents: list[Document] = list(found)
     if [one.state for one in documents] != [state]:
         there = ", ".join(f"{one.number} {one.state}" for one in documents) or "nothing"
@@ -310,12 +312,12 @@ def _load_settings(
     from inventory.connect.settings import settings_of_kind  # noqa: PLC0415 - `--help` must not import the settings
 
     inventory = settings_of(config, database=database)
-    path = file or _settings_file(name, config)
+    path = file or _find_settings_file(name, config)
     return load_settings(settings_of_kind(_read_kind(path) or name, path), path), inventory, path
 
 
-def _settings_file(name: str, config: Path | None) -> Path:
-    places = [*([config.parent / "connect"] if config is not None else []), DIRECTORY]
+def _find_settings_file(name: str, config: Path | None) -> Path:
+    places = [*([config.parent / "connect"] if config is not None else []), _DIRECTORY]
     for directory in places:
         if (path := directory / f"{name}.toml").exists():
             return path

@@ -56,7 +56,7 @@ class CsvFolder:
     def __init__(self, name: str, settings: CsvFolderSettings, now: Callable[[], datetime] = _now) -> None:
         """Raises Misconfigured where a library is missing."""
         if settings.format is Format.XLSX:
-            _openpyxl(name)
+            _require_openpyxl(name)
         self._settings = settings
         self._out = Outgoing(
             name, settings.folder, settings.format, Closing(settings.batch_lines, settings.batch_s), now
@@ -92,7 +92,7 @@ class CsvFolder:
         """Close the batch if it is old enough, and move it into the folder."""
         self._out.close_batch(only_old=True)
 
-    def tells(self) -> str:
+    def describe_system(self) -> str:
         """Describe the folder and the file format."""
         return f"CSV folder {self._settings.folder}, {self._settings.format} files"
 
@@ -104,7 +104,7 @@ class CsvFolder:
             log.warning("%s; what waits is handed over by the next start", fault)
 
 
-def _openpyxl(name: str) -> None:
+def _require_openpyxl(name: str) -> None:
     try:
         import openpyxl  # noqa: F401, PLC0415 - an optional library, needed for xlsx alone
     except ModuleNotFoundError:

@@ -71,8 +71,10 @@ class Incoming:
         self._kinds: Mapping[str, Callable[[Path], None]] = {
             "expected": self._store_expected,
             "withdrawn": self._withdraw,
-            "items": lambda file: self._store_whole("items", file, lambda: _read_items(file)),
-            "operators": lambda file: self._store_whole("operators", file, lambda: read_operators(file, self._forms)),
+            "items": lambda file: self._validate_and_replace("items", file, lambda: _read_items(file)),
+            "operators": lambda file: self._validate_and_replace(
+                "operators", file, lambda: read_operators(file, self._forms)
+            ),
         }
 
     def pull(self) -> Pulled:
@@ -87,7 +89,7 @@ class Incoming:
                 create_folder(own, OWN)
             omitted = [one for file in self._list_dropped() for one in self._import_file(file)]
             return Pulled(
-                expected=self._standing(),
+                expected=self._load_standing_lines(),
                 items=self._load_latest("items", _read_items),
                 operators=self._load_latest("operators", lambda file: read_operators(file, self._forms)),
                 omitted=omitted,
@@ -113,7 +115,7 @@ class Incoming:
             if kind is None or file.suffix.lower() not in _SUFFIXES:
                 known = ", ".join(f"{one}*.csv" for one in self._kinds)
                 raise UnreadableInput(f"{file}: what is in it? Its name must be one of {known}, or the same with .json")
-            self._read(kind, file)
+            self._store_from_private_copy(kind, file)
         except UnreadableInput as fault:
             faults = [printable(one) for one in (fault.faults if isinstance(fault, FaultyFile) else (str(fault),))]
             moved = self._move(file, "refused")
@@ -125,12 +127,12 @@ class Incoming:
         else:
             self._move(file, "archive")
 
-    def _read(self, kind: str, file: Path) -> None:
-        """Read a private copy of the file, which cannot be exchanged meanwhile."""
+    def _store_from_private_copy(self, kind: str, file: Path) -> None:
+        """Validate and store the data of a private copy of the file, which cannot be exchanged meanwhile."""
         copy = self._own / f"{_COPY}{file.suffix.lower()}"
         try:
             _write_durably(copy, read_text(file, "utf-8-sig"))
-            _demand_columns(copy, _LAYOUTS[kind])
+            _demand_known_columns(copy, _LAYOUTS[kind])
             self._kinds[kind](copy)
         except (OSError, UnicodeDecodeError) as fault:
             if isinstance(fault, OSError) and fault.filename != str(file):
@@ -151,8 +153,8 @@ class Incoming:
         name = os.fsdecode(os.fsencode(file.name)[-_LONGEST_NAME:])
         return file.rename(self._in / to / f"{at}-{name}")
 
-    def _store_whole(self, kind: str, file: Path, read: Callable[[], Any]) -> None:
-        """Store a file that replaces the previous one of its kind."""
+    def _validate_and_replace(self, kind: str, file: Path, read: Callable[[], Any]) -> None:
+        """Validate the file with `read`, then store it in place of the previous one of its kind."""
         read()
         suffix = file.suffix.lower()
         _write_durably(self._own / f"{kind}{suffix}", read_text(file))
@@ -164,21 +166,23 @@ class Incoming:
         found = [path for suffix in _SUFFIXES if is_plain_file(path := self._own / f"{kind}{suffix}")]
         return read(max(found, key=lambda path: path.stat().st_mtime)) if found else None
 
-    def _standing(self) -> _Lines | None:
-        """The expected lines announced and not withdrawn; None if none was ever announced here."""
+    def _load_standing_lines(self) -> _Lines | None:
+        """Load the expected lines announced and not withdrawn; None if none was ever announced here."""
         path = self._own / "expected.json"
         if not is_plain_file(path):
             return None
         return read_expected(path) if read_text(path).strip() != "[]" else {}
 
     def _store_expected(self, file: Path) -> None:
-        self._announce(file, {**(self._standing() or {}), **read_expected(file)})
+        self._store_standing_lines(file, {**(self._load_standing_lines() or {}), **read_expected(file)})
 
     def _withdraw(self, file: Path) -> None:
         gone = _read_withdrawn(file)
-        self._announce(file, {place: lines for place, lines in (self._standing() or {}).items() if place not in gone})
+        self._store_standing_lines(
+            file, {place: lines for place, lines in (self._load_standing_lines() or {}).items() if place not in gone}
+        )
 
-    def _announce(self, file: Path, standing: _Lines) -> None:
+    def _store_standing_lines(self, file: Path, standing: _Lines) -> None:
         """Store these expected lines, all or nothing. Raises FaultyFile if two files contradict each other."""
         rows = []
         for place, lines in standing.items():
@@ -197,7 +201,7 @@ class Incoming:
         part.rename(path)
 
 
-def _demand_columns(path: Path, layout: Layout) -> None:
+def _demand_known_columns(path: Path, layout: Layout) -> None:
     """Raise UnreadableInput for unknown columns, without quoting them: it may be any file."""
     try:
         found = parse_strict(read_text(path)) if path.suffix == ".json" else [_read_header(path)]

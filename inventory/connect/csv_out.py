@@ -80,7 +80,7 @@ class Outgoing:
 
     def file_of(self, reference: str, posting: Posting) -> str | None:
         """The file that holds a reference belonging to the posting; _BATCH; or None. Raises Away."""
-        with self._open_batch() as batch:
+        with self._batch_or_away() as batch:
             if any(row["reference"] == reference for row in batch):
                 return _BATCH
             return self._files_of_day(format_time(posting.recorded_at)[:10]).get(reference)
@@ -88,7 +88,7 @@ class Outgoing:
     def append(self, notice: Notice) -> None:
         """Append a line durably, and close the batch if it is full. Raises Away, Declined."""
         row = _to_row(notice)
-        with self._open_batch() as batch:
+        with self._batch_or_away() as batch:
             if not batch:
                 self._began = self._now()
             _append_rows(self._batch_path, [row] if batch else [dict(zip(COLUMNS, COLUMNS, strict=True)), row])
@@ -98,14 +98,14 @@ class Outgoing:
 
     def close_batch(self, *, only_old: bool = False) -> None:
         """Hand over the batch; with `only_old` only if it is old enough. Raises Away."""
-        with self._open_batch() as batch:
+        with self._batch_or_away() as batch:
             old = (self._now() - self._began).total_seconds() >= self._closing.seconds
             if batch and (old or not only_old):
                 name = f"{batch[0]['at'].replace(':', '').replace('-', '')}-{batch[0]['reference']}.{self._form}"
                 self._record_files(name, batch)
                 self._store_batch(name, batch)
                 batch.clear()
-            self._hand_over()
+            self._move_files_to_out()
 
     @property
     def _batch_path(self) -> Path:
@@ -116,8 +116,8 @@ class Outgoing:
         return self._own / "put_by"
 
     @contextmanager
-    def _open_batch(self) -> Iterator[list[_Row]]:
-        """The lines of the batch. After a disk error the batch is read again at the next call."""
+    def _batch_or_away(self) -> Iterator[list[_Row]]:
+        """The lines of the batch. Raises Away without the folder or for a disk error, after which it is read again."""
         if not self._folder.is_dir():  # Never created here: without its mount it would lie on the wrong disk.
             self._batch = None
             raise Away(f"{self._name}: {self._folder} is not there; mount it, or make it")
@@ -127,13 +127,13 @@ class Outgoing:
                 for own in (self._own, self._own / "written", self._outbox_path):
                     create_folder(own, OWN)
                 self._notes.clear()
-                self._batch = self._read_batch()
+                self._batch = self._read_and_repair_batch()
             yield self._batch
         except OSError as fault:
             self._batch = None
             raise Away(f"{self._name}: {fault.filename or self._folder}: {describe_os_error(fault)}; mend it") from None
 
-    def _read_batch(self) -> list[_Row]:
+    def _read_and_repair_batch(self) -> list[_Row]:
         """The whole lines of a batch; a line left incomplete by a kill or a full disk is truncated."""
         for torn in self._outbox_path.glob("*.part"):
             torn.unlink()
@@ -180,7 +180,7 @@ class Outgoing:
         _fsync_folder(self._outbox_path)
         _fsync_folder(self._own)
 
-    def _hand_over(self) -> None:
+    def _move_files_to_out(self) -> None:
         for file in sorted(self._outbox_path.iterdir()):
             share_with_group(file)
             file.rename(self._out / file.name)
@@ -228,7 +228,7 @@ def _append_rows(path: Path, rows: Sequence[_Row]) -> None:
     with path.open("a+b") as file:
         before = file.seek(0, os.SEEK_END)
         try:
-            file.write(_line_break(file, before) + lines.getvalue().encode("utf-8"))
+            file.write(_missing_line_break(file, before) + lines.getvalue().encode("utf-8"))
             file.flush()
             os.fsync(file.fileno())
         except OSError:
@@ -238,7 +238,7 @@ def _append_rows(path: Path, rows: Sequence[_Row]) -> None:
         _fsync_folder(path.parent)
 
 
-def _line_break(file: BinaryIO, length: int) -> bytes:
+def _missing_line_break(file: BinaryIO, length: int) -> bytes:
     if not length:
         return b""
     file.seek(length - 1)

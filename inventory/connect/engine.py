@@ -107,22 +107,25 @@ class PostingLoop:
         self._left_alone = timedelta(seconds=left_alone_s)
         self._not_received = not_received
 
-    def round(self, most: int = 100) -> Round:
+    def run_round(self, most: int = 100) -> Round:
         """Process what is due, at most `most` postings. Raises Unavailable for our own database.
 
         A failure delays only its own posting; two in a row end the round, since then the other system is at fault.
         Raises Misconfigured where nothing can be posted at all.
         """
-        while self._ledger.take_up():
-            pass
+        self._ledger.update_from_entries()
         settled = declined = failed = in_a_row = 0
-        for owed in self._ledger.due(most):
+        for owed in self._ledger.load_due(most):
             try:
-                settled += self._run_steps(owed)
+                settled += self._settle_or_postpone(owed)
                 in_a_row = 0
+            except Unset as why:
+                failed, in_a_row = failed + 1, 0
+                self._record_failure(owed, str(why), settings=True)
             except Declined as why:
-                waits = self._record_refusal(owed, why)
-                declined, failed, in_a_row = declined + (not waits), failed + waits, 0
+                declined, in_a_row = declined + 1, 0
+                self._ledger.record_declined(owed, why)
+                log.warning("%s: declined: %s", owed.event_id, why)
             except Away as fault:
                 failed, in_a_row = failed + 1, in_a_row + 1
                 self._record_failure(owed, str(fault), fault.wait_s or 0.0)
@@ -136,43 +139,34 @@ class PostingLoop:
                 self._record_failure(owed, f"{type(fault).__name__} in the connector; see its log")
         return Round(settled, declined, failed)
 
-    def _record_refusal(self, owed: Owed, why: Declined) -> bool:
-        """Record the refusal; True where it waits for the settings."""
-        if isinstance(why, Unset):
-            self._record_failure(owed, str(why), settings=True)
-            return True
-        self._ledger.declined(owed, why)
-        log.warning("%s: declined: %s", owed.event_id, why)
-        return False
-
     def _record_failure(self, owed: Owed, error: str, asked_s: float = 0.0, *, settings: bool = False) -> None:
-        wait = self._ledger.failed(owed, error, asked_s, settings=settings)
+        wait = self._ledger.record_failed(owed, error, asked_s, settings=settings)
         log.warning("%s: try %d: %s; again in %.0f s", owed.event_id, owed.attempts + 1, error, wait)
 
-    def _run_steps(self, owed: Owed) -> bool:
+    def _settle_or_postpone(self, owed: Owed) -> bool:
         """Run steps until the posting is settled; False if a pending call postpones it."""
         if owed.begun_at is not None and (until := owed.begun_at + self._left_alone) > self._now():
-            self._ledger.postponed(owed, until)
+            self._ledger.record_postponed(owed, until)
             return False
         posting = self._posting(owed.event_id)
         stands = owed.stands and posting.exception not in self._not_received
-        found, done = self._find_documents(posting, owed), None
+        found, done = self._find_or_recall_documents(posting, owed), None
         for _ in range(_MOST_STEPS):
             step = next_step(found, stands=stands)
             if isinstance(step, Settled) and found is not _UNKNOWN:
-                self._ledger.settled(owed, step.state, step.document)
+                self._ledger.record_settled(owed, step.state, step.document)
                 return True
             if isinstance(step, Settled):
                 step = Post(None)
             if step == done:
                 raise _NoEffect(f"{_describe(step)}: the answer was that it is done, and it is not")
-            self._ledger.begins(owed.event_id)
-            answer, done = self._execute(posting, step, owed), step
+            self._ledger.record_call_begun(owed.event_id)
+            answer, done = self._post_or_reverse(posting, step, owed), step
             # Without `find` the answer is trusted: the other side drops duplicates.
             found = tuple(self._connector.find(posting)) if self._connector.looks else (answer,)
         raise _NoEffect(f"{posting.reference}: {_MOST_STEPS} steps were done, and it is not as it should be")
 
-    def _find_documents(self, posting: Posting, owed: Owed) -> Sequence[Document]:
+    def _find_or_recall_documents(self, posting: Posting, owed: Owed) -> Sequence[Document]:
         """The documents in the other system; if it cannot be queried, those that the ledger has."""
         if self._connector.looks:
             return tuple(self._connector.find(posting))
@@ -180,7 +174,7 @@ class PostingLoop:
             return (Document(owed.document, owed.number or owed.document, DocumentState.DONE),)
         return _UNKNOWN if owed.begun_at is not None and not owed.stands else ()
 
-    def _execute(self, posting: Posting, step: Post | Reverse, owed: Owed) -> Document:
+    def _post_or_reverse(self, posting: Posting, step: Post | Reverse, owed: Owed) -> Document:
         if isinstance(step, Post):
             return self._connector.post(posting, step.draft)
         twice = f"{posting.reference}:twice:{step.document.id}"

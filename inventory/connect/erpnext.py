@@ -19,7 +19,7 @@ from pydantic import Field, SecretStr
 
 from dockvoice_protocol.config import Place, Section
 from dockvoice_protocol.errors import Misconfigured
-from inventory.connect.mapping import OrderName, counted, place_of, possible_orders, unit_of
+from inventory.connect.mapping import OrderName, place_of, possible_orders, require_item_and_quantities, unit_of
 from inventory.connect.notices import describe
 from inventory.connect.ports import (
     Away,
@@ -38,14 +38,14 @@ from inventory.connect.ports import (
 from inventory.connect.settings import ConnectionSettings
 from inventory.connect.web import ANSWER_S, Address, HttpAnswer, Web, shortened
 
-RECEIPT, ORDER, ITEM, BATCH = "Purchase Receipt", "Purchase Order", "Item", "Batch"
+_RECEIPT, _ORDER, _ITEM, _BATCH = "Purchase Receipt", "Purchase Order", "Item", "Batch"
 _MAKE = "erpnext.buying.doctype.purchase_order.purchase_order.make_purchase_receipt"
 _CANCEL = "frappe.client.cancel"
 _META = "frappe.desk.form.load.getdoctype"  # Browsers load it, so every user may; DocField needs a manager.
 
-DRAFT, SUBMITTED = 0, 1  # Values of `docstatus`; 2 is cancelled.
+_DRAFT, _SUBMITTED = 0, 1  # Values of `docstatus`; 2 is cancelled.
 _SETTLED_STATES = frozenset({"Closed", "Completed", "Delivered", "Cancelled"})  # The order is finished.
-NOT_FOUND, CONFLICT, NOT_ALLOWED = 404, 409, frozenset({401, 403})
+_NOT_FOUND, _CONFLICT, _NOT_ALLOWED = 404, 409, frozenset({401, 403})
 PAGE = 500  # Items per request, so that an answer stays small.
 _MOST_PLACES = 6  # Most decimal places of a converted quantity: more mean that the conversion is not exact.
 
@@ -138,8 +138,8 @@ class ErpNext:
 
     def find(self, posting: Posting) -> Sequence[Document]:
         """The purchase receipts that carry its reference."""
-        self._check_field()
-        found = self._list(RECEIPT, [[self._ref, "=", posting.reference]], ["name", "docstatus"])
+        self._check_reference_field()
+        found = self._list(_RECEIPT, [[self._ref, "=", posting.reference]], ["name", "docstatus"])
         return [_to_document(one) for one in found]
 
     # Posting
@@ -148,7 +148,7 @@ class ErpNext:
         """Insert the receipt made from the order as a draft with our reference, and submit it."""
         name = self._insert_draft(posting) if draft is None else draft.id
         try:
-            self._request("PUT", _path(RECEIPT, name), {"docstatus": SUBMITTED})
+            self._request("PUT", _path(_RECEIPT, name), {"docstatus": _SUBMITTED})
         except _NotThere:
             raise self._missing_receipt(name) from None
         except Declined:
@@ -158,7 +158,7 @@ class ErpNext:
 
     def _load_receipt(self, name: str) -> Document:
         try:
-            return _to_document(self._get(RECEIPT, name))
+            return _to_document(self._get(_RECEIPT, name))
         except _NotThere:
             raise self._missing_receipt(name) from None
 
@@ -166,19 +166,19 @@ class ErpNext:
         return Away(f"{self._name}: {self._web.address} spoke of a purchase receipt {name}, and has none")
 
     def _insert_draft(self, posting: Posting) -> str:
-        self._check_field()
+        self._check_reference_field()
         receipt = self._build_receipt(posting)
-        said = self._request("POST", _path(RECEIPT), receipt)
+        said = self._request("POST", _path(_RECEIPT), receipt)
         return str(said["data"]["name"])
 
     def _build_receipt(self, posting: Posting) -> _Record:
         """The receipt as ERPNext makes it from the order, with the counted quantities."""
-        code, quantity, damaged = counted(posting)
+        code, quantity, damaged = require_item_and_quantities(posting)
         order = self._find_order(possible_orders(posting, self._settings.orders))
         made = self._request("POST", f"/api/method/{_MAKE}", {"source_name": order})["message"]
         lines = [one for one in made.get("items", []) if one.get("item_code") == code]
         if len(lines) != 1:
-            raise self._wrong_lines(order, code, several=bool(lines))
+            raise self._explain_not_one_line(order, code, several=bool(lines))
         item = self._load_item(code)
         factor = self._unit_factor(posting, item, lines[0])
         line = {
@@ -186,7 +186,7 @@ class ErpNext:
             "qty": _convert_exactly(quantity, factor),
             "rejected_qty": _convert_exactly(damaged, factor),
             "received_qty": _convert_exactly(quantity + damaged, factor),
-            **self._batch_fields(posting, item),
+            **self._find_or_create_batch_fields(posting, item),
         }
         line.pop("stock_qty", None)  # ERPNext calculates it, and the amounts, when it saves.
         if (place := place_of(posting, self._settings.places)) is not None:
@@ -196,19 +196,19 @@ class ErpNext:
         return {**made, "items": [line], self._ref: posting.reference, "remarks": describe(posting)}
 
     def _find_order(self, called: Sequence[str]) -> str:
-        found = self._list(ORDER, [["name", "in", list(called)]], ["name"])
+        found = self._list(_ORDER, [["name", "in", list(called)]], ["name"])
         if len(found) != 1:
             message = "which one is meant is nobody's guess" if found else "it has none of that name"
             raise Declined(Why.ORDER_UNKNOWN, f"purchase order {' or '.join(called)} in ERPNext: {message}")
         return str(found[0]["name"])
 
-    def _wrong_lines(self, order: str, code: str, *, several: bool) -> Declined:
+    def _explain_not_one_line(self, order: str, code: str, *, several: bool) -> Declined:
         """The error for an order without exactly one line of the item."""
         if several:
             return Declined(
                 Why.OTHER, f"{code} is on several lines of {order}, and which one is meant is nobody's guess"
             )
-        found = self._get(ORDER, order)
+        found = self._get(_ORDER, order)
         if found.get("status") in _SETTLED_STATES:
             return Declined(Why.ORDER_CLOSED, f"{order} is {found['status']} in ERPNext")
         if any(one.get("item_code") == code for one in found.get("items", [])):
@@ -217,7 +217,7 @@ class ErpNext:
 
     def _load_item(self, code: str) -> _Record:
         try:
-            return self._get(ITEM, code)
+            return self._get(_ITEM, code)
         except _NotThere:
             raise Declined(Why.ITEM_UNKNOWN, f"ERPNext has no item {code}") from None
 
@@ -233,15 +233,15 @@ class ErpNext:
             raise Declined(Why.UNIT_UNKNOWN, f"{posting.item} has no conversion for {missing[0]!r} in ERPNext")
         return factors[said] / factors[ordered]
 
-    def _batch_fields(self, posting: Posting, item: _Record) -> _Record:
-        """The receipt line's batch, created if ERPNext has none; without batches only remarks with the lot."""
+    def _find_or_create_batch_fields(self, posting: Posting, item: _Record) -> _Record:
+        """The batch fields of the receipt's line, the batch created if missing; none for an item without batches."""
         if not item.get("has_batch_no"):
             return {}
         if posting.lot is None:
             raise Declined(Why.LOT_MISSING, f"{posting.item} is kept by batches in ERPNext, and no lot was said")
-        if not self._list(BATCH, [["name", "=", posting.lot], ["item", "=", posting.item]], ["name"]):
+        if not self._list(_BATCH, [["name", "=", posting.lot], ["item", "=", posting.item]], ["name"]):
             expiry = {"expiry_date": posting.expiry} if posting.expiry else {}
-            self._request("POST", _path(BATCH), {"batch_id": posting.lot, "item": posting.item, **expiry})
+            self._request("POST", _path(_BATCH), {"batch_id": posting.lot, "item": posting.item, **expiry})
         return {"batch_no": posting.lot, "use_serial_batch_fields": 1}
 
     def _damaged_warehouse(self) -> str:
@@ -257,7 +257,7 @@ class ErpNext:
             self._delete_draft(document.id)
             return Document(document.id, document.number, DocumentState.REVERSED)
         try:
-            self._request("POST", f"/api/method/{_CANCEL}", {"doctype": RECEIPT, "name": document.id})
+            self._request("POST", f"/api/method/{_CANCEL}", {"doctype": _RECEIPT, "name": document.id})
         except Declined:
             if self._load_receipt(document.id).state is not DocumentState.REVERSED:
                 raise  # Otherwise the call was a duplicate, and the receipt is cancelled already.
@@ -265,7 +265,7 @@ class ErpNext:
 
     def _delete_draft(self, name: str) -> None:
         try:
-            self._request("DELETE", _path(RECEIPT, name))
+            self._request("DELETE", _path(_RECEIPT, name))
         except _NotThere:
             return
 
@@ -275,8 +275,10 @@ class ErpNext:
         """Items with their units. Orders in ERPNext name neither pallets nor trailers, so no list is made of them."""
         codes = {name: code for code, name in self._settings.units.items() if " " not in code}  # names for every item
         items, omitted = [], []
-        for found in self._all_names(ITEM, [["disabled", "=", 0], ["is_stock_item", "=", 1], ["has_variants", "=", 0]]):
-            item = self._get(ITEM, found)
+        for found in self._all_names(
+            _ITEM, [["disabled", "=", 0], ["is_stock_item", "=", 1], ["has_variants", "=", 0]]
+        ):
+            item = self._get(_ITEM, found)
             if (base := codes.get(str(item.get("stock_uom")))) is None:
                 omitted.append(Omitted(f"item {found}", f"units does not name its unit {item.get('stock_uom')!r}"))
                 continue
@@ -299,9 +301,9 @@ class ErpNext:
     def hand_over(self) -> None:
         """Does nothing: there is no batch."""
 
-    def tells(self) -> str:
+    def describe_system(self) -> str:
         """Describe the site's address and the user."""
-        self._check_field()
+        self._check_reference_field()
         user = self._request("GET", "/api/method/frappe.auth.get_logged_user")["message"]
         return f"ERPNext at {self._settings.url}, {user}"
 
@@ -311,12 +313,12 @@ class ErpNext:
 
     # REST
 
-    def _check_field(self) -> None:
+    def _check_reference_field(self) -> None:
         """Check that receipts have our field, unique. Raises Misconfigured."""
         if self._prepared:
             return
-        found = self._request("GET", f"/api/method/{_META}?{urlencode({'doctype': RECEIPT})}").get("docs", [])
-        fields = [field for one in found if one.get("name") == RECEIPT for field in one.get("fields", [])]
+        found = self._request("GET", f"/api/method/{_META}?{urlencode({'doctype': _RECEIPT})}").get("docs", [])
+        fields = [field for one in found if one.get("name") == _RECEIPT for field in one.get("fields", [])]
         if not any(one.get("fieldname") == self._ref and one.get("unique") for one in fields):
             raise Misconfigured(
                 f"{self._name}: purchase receipts in ERPNext have no unique field {self._ref}; add it once, as System "
@@ -348,15 +350,15 @@ class ErpNext:
     def _to_exception(self, answer: HttpAnswer, found: _Record) -> Exception:
         exception = str(found.get("exc_type", ""))
         message = _error_text(found) or answer.excerpt() or "it says no more"
-        if answer.status in NOT_ALLOWED:
+        if answer.status in _NOT_ALLOWED:
             return Misconfigured(
                 f"{self._name}: ERPNext does not let this key in, or to this ({answer.status}): {message}"
             )
         if not exception or exception in _TRY_AGAIN:  # a proxy's answer has no Frappe exception
             return Away(f"{self._name}: {self._web.address} answered {answer.status}: {message}")
-        if exception == "DoesNotExistError" or answer.status == NOT_FOUND:
+        if exception == "DoesNotExistError" or answer.status == _NOT_FOUND:
             return _NotThere(Why.OTHER, message)
-        if answer.status == CONFLICT or exception == "UniqueValidationError":
+        if answer.status == _CONFLICT or exception == "UniqueValidationError":
             # An earlier call created it and its answer was lost; `find` returns it.
             return Away(f"{self._name}: {self._web.address} has it already: {message}")
         if exception == _NAMES_NOTHING:
@@ -366,10 +368,10 @@ class ErpNext:
 
 def _to_document(receipt: _Record) -> Document:
     docstatus = receipt.get("docstatus")
-    if docstatus == DRAFT:
+    if docstatus == _DRAFT:
         state = DocumentState.DRAFT
     else:
-        state = DocumentState.DONE if docstatus == SUBMITTED else DocumentState.REVERSED
+        state = DocumentState.DONE if docstatus == _SUBMITTED else DocumentState.REVERSED
     return Document(str(receipt["name"]), str(receipt["name"]), state)
 
 

@@ -4,27 +4,33 @@ A due posting is also work in the outbox, which has when it is tried. What is du
 the ledger, not by a cursor: of two transactions the later may become visible first, and a cursor would skip the other.
 Every ten minutes all entries are compared, in between only recent ones, so that ten million entries cost nothing each
 second.
+
+A posting is read from its entry by the roles of the form's fields. Nothing is guessed. An entry without an item has the
+one announced for its pallet, if there is exactly one: the operator has counted that pallet against that list.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, FromClause, Row, and_, exists, func, insert, or_, select, update
 
 from dockvoice_protocol.events import AMENDED, CANCELLED, Topics, to_json_bytes
 from dockvoice_protocol.hash_chain import Signer
+from dockvoice_protocol.records import to_decimal
 from dockvoice_protocol.signed import DeclinedPosting, sign_declined
-from inventory.connect.ports import Declined, Document, TakenBack
+from inventory.connect.ports import Declined, Document, Posting, TakenBack
+from inventory.forms import Roles
 from inventory.records import LACKS_SETTINGS, PostingState, data_of
 from inventory.reviews.flags import OF_SYSTEM
 from inventory.store import outbox
 from inventory.store.outbox import BACKOFF, Message, MessageKind
-from inventory.store.tables import entries, events, flags, pallets, postings
+from inventory.store.tables import announced, entries, events, flags, pallets, postings
 from inventory.store.tables import outbox as outbox_table
 
 
@@ -36,7 +42,7 @@ class DeclinedMessages:
     connector: str
     signer: Signer
 
-    def message(self, site: str, device: str, event_id: str, why: str, at: datetime) -> Message:
+    def signed_message(self, site: str, device: str, event_id: str, why: str, at: datetime) -> Message:
         """The message that this event's entry was declined, for its device. Deterministic."""
         topics = Topics(self.prefix, site, device)
         declined = DeclinedPosting(topics.source, event_id, why, self.connector)
@@ -106,14 +112,19 @@ class Ledger:
 
     # Due postings
 
-    def take_up(self) -> int:
-        """Insert rows for new entries, reopen changed ones, and enter due ones in the outbox; return their number."""
+    def update_from_entries(self) -> None:
+        """Insert rows for new entries, reopen changed ones, and enter due ones in the outbox, a batch a transaction."""
+        while self._update_batch():
+            pass
+
+    def _update_batch(self) -> int:
+        """Update from one batch of entries; return how many rows changed, 0 where all are up to date."""
         now = self._now()
         every = self._all_at is None or now >= self._all_at
         with self._transaction() as transaction:
             lowest = 0 if every else _highest_arrival(transaction) - LATELY
-            changed = self._insert_new(transaction, lowest, now) + self._reopen(transaction, lowest, now)
-            changed += self._enter_work(transaction, now)
+            changed = self._insert_new(transaction, lowest, now) + self._reopen_changed(transaction, lowest, now)
+            changed += self._enter_due_in_outbox(transaction, now)
         if every and changed < _MOST_AT_ONCE:
             self._all_at = now + ALL_EVERY
         return changed
@@ -150,7 +161,7 @@ class Ledger:
             transaction.execute(insert(postings), rows)
         return len(rows)
 
-    def _reopen(self, transaction: Connection, lowest: int, now: datetime) -> int:
+    def _reopen_changed(self, transaction: Connection, lowest: int, now: datetime) -> int:
         """Reopen rows whose entry no longer counts, or counts again, or that a person has decided about."""
         struck = exists().where(flags.c.event_id == postings.c.event_id, flags.c.state == "struck")
         counts = and_(entries.c.state == "current", ~struck)
@@ -167,9 +178,9 @@ class Ledger:
             its = self._match_row(row.event_id)
             transaction.execute(update(postings).where(*its).values(**_as_due(now), why=None, stands=bool(row.counts)))
             self._leave_outbox(transaction, row)  # entered anew: without its failures and its wait
-        return len(found) + self._reopen_confirmed(transaction, now)
+        return len(found) + self._reopen_declined_but_confirmed(transaction, now)
 
-    def _reopen_confirmed(self, transaction: Connection, now: datetime) -> int:
+    def _reopen_declined_but_confirmed(self, transaction: Connection, now: datetime) -> int:
         """Reopen declined rows that a person has confirmed."""
         said = exists().where(
             flags.c.event_id == postings.c.event_id,
@@ -180,7 +191,7 @@ class Ledger:
         declined = (postings.c.connector == self.name, postings.c.state == PostingState.DECLINED.value)
         return transaction.execute(update(postings).where(*declined, said).values(**_as_due(now))).rowcount
 
-    def _enter_work(self, transaction: Connection, now: datetime) -> int:
+    def _enter_due_in_outbox(self, transaction: Connection, now: datetime) -> int:
         """Enter due postings in the outbox that are not there: new ones, and those of a restored or emptied table."""
         row = select(outbox_table.c.id).where(_WORK).correlate(postings).scalar_subquery()
         wanted = (
@@ -203,7 +214,7 @@ class Ledger:
         """The rule under which its refusals are flagged."""
         return f"{OF_SYSTEM}{self.name}"
 
-    def due(self, most: int = 100) -> list[Owed]:
+    def load_due(self, most: int = 100) -> list[Owed]:
         """The due rows, the oldest first. Of a pallet only the oldest, so that its postings stay in order.
 
         A replaced entry is reversed before its replacement is posted, even with another pallet or none.
@@ -226,18 +237,18 @@ class Ledger:
             return [self._to_owed(transaction, row) for row in transaction.execute(wanted).all()]
 
     def _to_owed(self, transaction: Connection, row: Row[Any]) -> Owed:
-        back = None if row.stands else _taken_back(transaction, row)
+        back = None if row.stands else _find_why_taken_back(transaction, row)
         values = {name: getattr(row, name) for name in Owed.__dataclass_fields__ if name != "taken_back"}
         return Owed(**values, taken_back=back)
 
     # Outcomes
 
-    def begins(self, event_id: str) -> None:
+    def record_call_begun(self, event_id: str) -> None:
         """Record the start of a call, whose effect is unknown until its outcome is recorded."""
         with self._transaction() as transaction:
             transaction.execute(update(postings).where(*self._match_row(event_id)).values(begun_at=self._now()))
 
-    def settled(self, owed: Owed, state: PostingState, document: Document | None) -> None:
+    def record_settled(self, owed: Owed, state: PostingState, document: Document | None) -> None:
         """Record the final state, and close the flag of a refusal."""
         now = self._now()
         posted = document is not None and state is PostingState.POSTED
@@ -251,7 +262,7 @@ class Ledger:
             word = {"state": "stands", "who": self.name, "why": f"{state.value} since", "decided_at": now}
             transaction.execute(update(flags).where(*its).values(word))
 
-    def failed(self, owed: Owed, said: str, asked_s: float = 0.0, *, settings: bool = False) -> float:
+    def record_failed(self, owed: Owed, said: str, asked_s: float = 0.0, *, settings: bool = False) -> float:
         """Record a failed try; return the seconds until the next one. `settings`: they lack a value."""
         wait = BACKOFF.wait_s(owed.attempts, asked_s)
         due_at = self._now() + timedelta(seconds=wait)
@@ -261,13 +272,13 @@ class Ledger:
             _schedule(transaction, owed, due_at=due_at, attempts=owed.attempts + 1, error=said[:_SHOWN])
         return wait
 
-    def postponed(self, owed: Owed, until: datetime) -> None:
+    def record_postponed(self, owed: Owed, until: datetime) -> None:
         """Set the time of the next try; no call was made."""
         with self._transaction() as transaction:
             _schedule(transaction, owed, due_at=until)
 
-    def declined(self, owed: Owed, why: Declined) -> None:
-        """Flag the entry, and enter a message for its device in the outbox."""
+    def record_declined(self, owed: Owed, why: Declined) -> None:
+        """Record the refusal, flag the entry, and enter a message for its device unless the reason is as before."""
         now, message = self._now(), str(why)[:_SHOWN]
         flag = {"event_id": owed.event_id, "rule": self.rule}
         values = {"reason": f"{why.why.value}:{message}", "flagged_at": now, "state": "open", "who": None, "why": None}
@@ -280,7 +291,7 @@ class Ledger:
             outbox.delete_confirmed(transaction, MessageKind.ERP_POSTING, owed.site, self.name, owed.event_id)
             if is_news and self._messages is not None:
                 its = (owed.site, owed.device, owed.event_id, why.why.value)
-                outbox.insert_messages(transaction, [self._messages.message(*its, now)], now)
+                outbox.insert_messages(transaction, [self._messages.signed_message(*its, now)], now)
             known = (flags.c.event_id == owed.event_id, flags.c.rule == self.rule)
             values = {**values, "decided_at": None}
             if not transaction.execute(update(flags).where(*known).values(values)).rowcount:
@@ -288,7 +299,7 @@ class Ledger:
 
     # For status displays
 
-    def counts(self) -> dict[str, int]:
+    def count_by_state(self) -> dict[str, int]:
         """The number of postings in each state."""
         wanted = (
             select(postings.c.state, func.count().label("number"))
@@ -299,7 +310,7 @@ class Ledger:
             found = {row.state: int(row.number) for row in transaction.execute(wanted)}
         return {state.value: found.get(state.value, 0) for state in PostingState}
 
-    def open(self, most: int) -> Sequence[Row[Any]]:
+    def load_open(self, most: int) -> Sequence[Row[Any]]:
         """The due and declined rows, the oldest first."""
         its = (
             postings.c[name] for name in ("event_id", "site", "device", "sequence", "pallet", "state", "why", "number")
@@ -347,7 +358,7 @@ def _recently_ended(transaction: Connection, lowest: int) -> list[str]:
     return [str(data.get("amends") or data.get("cancels")) for data in found]
 
 
-def _taken_back(transaction: Connection, row: Row[Any]) -> TakenBack:
+def _find_why_taken_back(transaction: Connection, row: Row[Any]) -> TakenBack:
     """The reason that an entry no longer counts: its replacement, the cancelling event, or a person's decision."""
     after = select(entries.c.event_id, entries.c.operator, entries.c.recorded_at)
     if (found := transaction.execute(after.where(entries.c.replaces == row.event_id)).first()) is not None:
@@ -367,3 +378,66 @@ def _taken_back(transaction: Connection, row: Row[Any]) -> TakenBack:
     if struck is None:
         return TakenBack(f"{row.event_id}:cancelled", False, None, row.changed_at)
     return TakenBack(f"{row.event_id}:struck", False, struck.who, struck.decided_at or row.changed_at)
+
+
+def load_posting(transaction: Connection, event_id: str, roles: Roles) -> Posting:
+    """The posting of an event's entry."""
+    row = transaction.execute(
+        select(entries, events.c.sequence)
+        .join(events, events.c.event_id == entries.c.event_id)
+        .where(entries.c.event_id == event_id)
+    ).one()
+    fields: Mapping[str, Any] = row.fields
+    named = roles.get(row.form, {}).get("fields", {})
+
+    def field(role: str) -> Any:
+        return fields.get(named.get(role))
+
+    pallet, trailer = _text(field("pallet")), _text(field("trailer"))
+    return Posting(
+        reference=row.event_id,
+        amends=row.replaces,
+        site=row.site,
+        device=row.device,
+        sequence=row.sequence,
+        operator=row.operator,
+        recorded_at=row.recorded_at,
+        form=row.form,
+        fields=fields,
+        pallet=pallet,
+        item=_text(field("item")) or _announced_item(transaction, row.site, pallet, trailer),
+        quantity=_number(field("quantity")),
+        unit=_text(field("uom")),
+        lot=_text(field("lot")),
+        expiry=_text(field("expiry")),
+        damaged=_number(field("damaged")),
+        exception=_text(field("exception")),
+        place=_text(field("door")) or _text(field("location")),
+        trailer=trailer,
+        order=_text(field("order")),
+    )
+
+
+def _announced_item(transaction: Connection, site: str, pallet: str | None, trailer: str | None) -> str | None:
+    """The one item that the latest list announces for the pallet, at its trailer if it names one; else None.
+
+    All published lists are searched: the latest may no longer name the pallet when its entry is posted.
+    """
+    if pallet is None:
+        return None
+    wanted = select(announced.c.place, announced.c.lines).where(announced.c.site == site)
+    if trailer is not None:
+        wanted = wanted.where(announced.c.place.in_((f"trailer/{trailer}",)) | announced.c.place.like("door/%"))
+    for row in transaction.execute(wanted.order_by(announced.c.written_at.desc(), announced.c.version.desc())):
+        items = {line["item"] for line in row.lines if line["pallet"] == pallet}
+        if items:
+            return str(items.pop()) if len(items) == 1 else None
+    return None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _number(value: object) -> Decimal | None:
+    return to_decimal(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

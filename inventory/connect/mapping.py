@@ -11,7 +11,7 @@ from pydantic import AfterValidator
 from inventory.connect.ports import Declined, Posting, Unset, Why
 
 
-def counted(posting: Posting) -> tuple[str, Decimal, Decimal]:
+def require_item_and_quantities(posting: Posting) -> tuple[str, Decimal, Decimal]:
     """The item, its good and its damaged quantity, 0 where none was said.
 
     Raises Declined where the item or the good quantity is missing, one quantity is negative, or both are zero.

@@ -125,7 +125,7 @@ class Connector(Protocol):
         """Called between two rounds, even if nothing is due: flush a batch that is old enough."""
         ...
 
-    def tells(self) -> str:
+    def describe_system(self) -> str:
         """One line about the other system: product, version, address, user. No secret."""
         ...
 
@@ -164,8 +164,8 @@ class Omitted:
     why: str
 
 
-def left_out(omitted: Iterable[Omitted]) -> list[str]:
-    """One line for each reason, since one unit without a code may omit thousands of items."""
+def describe_omitted(omitted: Iterable[Omitted]) -> list[str]:
+    """One line for each reason, with the first things omitted for it: one missing unit may omit thousands of items."""
     by_why: dict[str, list[str]] = {}
     for one in omitted:
         by_why.setdefault(one.why, []).append(one.what)

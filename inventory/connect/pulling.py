@@ -28,7 +28,7 @@ from inventory.site.sending import publish_rows
 from inventory.site.table_file import Cells
 
 _REASON = "pulled from the other system"
-ITEMS, UNITS = "items", "items.units"
+_ITEMS, _UNITS = "items", "items.units"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,9 @@ def source_of(name: str) -> str:
     return f"connect {name}"
 
 
-def planned(known: Iterable[StoredList], pulled: Mapping[ReceivingPlace, Sequence[ExpectedLine]], source: str) -> Plan:
+def plan_lists(
+    known: Iterable[StoredList], pulled: Mapping[ReceivingPlace, Sequence[ExpectedLine]], source: str
+) -> Plan:
     """The lists to publish, and the notices that this `source` has withdrawn.
 
     Notices of other sources stay: those of people, the API and other connectors.
@@ -124,12 +126,12 @@ class Publishing:
         self._source = source_of(name)
         self._site = site
 
-    def expected(self, pulled: Pulled) -> tuple[list[ExpectedList], Plan]:
-        """Publish the lists that differ; those that were published, and what was planned."""
+    def publish_expected(self, pulled: Pulled) -> tuple[list[ExpectedList], Plan]:
+        """Publish the lists that differ; return those published, and the plan."""
         if pulled.expected is None:
             return [], Plan()
         with self._store.transaction() as transaction:
-            plan = planned(load_lists(transaction, self._site), pulled.expected, self._source)
+            plan = plan_lists(load_lists(transaction, self._site), pulled.expected, self._source)
             now = datetime.now(UTC)
             lists = [
                 replace_list(transaction, self._site, place, lines, now, plan.sources[place])
@@ -141,15 +143,15 @@ class Publishing:
         publish_rows(self._settings, f"connect-{self._name}", self._store.transaction, entered, retain=True)
         return [one for one in latest.values() if one.site == self._site], plan
 
-    def items(self, items: Sequence[PulledItem]) -> list[str]:
+    def publish_items(self, items: Sequence[PulledItem]) -> list[str]:
         """Publish the items and their units if they differ; a line for each new version. Raises FaultyRows."""
         catalogue = self._store.catalogue(self._site, self._settings.forms)
         message = self._store_versions(catalogue, changed_items(catalogue, items, self._source))
         if message:
-            publish(self._settings, catalogue, self._signer, (ITEMS, UNITS))
+            publish(self._settings, catalogue, self._signer, (_ITEMS, _UNITS))
         return message
 
-    def operators(self, operators: Sequence[Operator]) -> list[str]:
+    def publish_operators(self, operators: Sequence[Operator]) -> list[str]:
         """Publish a changed roster; each operator's forms stay. Raises FaultyRows."""
         versions = open_roster(self._settings, self._store, self._site)
         message = self._store_versions(versions, changed_operators(versions, operators, self._source))
@@ -174,10 +176,10 @@ def open_roster(settings: InventorySettings, store: Store, site: str) -> SiteCat
 
 
 def changed_items(catalogue: SiteCatalogue, items: Sequence[PulledItem], source: str) -> dict[str, list[Cells]]:
-    """The changed rows of items and units; rows of other sources stay. No items at all change nothing."""
+    """By kind, all rows of items and of units where any differs; rows of other sources stay. Empty for no items."""
     if not items:
         return {}
-    history = catalogue.history(ITEMS)
+    history = catalogue.history(_ITEMS)
     known = {row["value"]: row for row in history[0].rows} if history else {}
     rows: list[Cells] = [{**known.get(one.code, {}), "value": one.code} for one in items]  # keep the names used here
     units: list[Cells] = [
@@ -186,13 +188,13 @@ def changed_items(catalogue: SiteCatalogue, items: Sequence[PulledItem], source:
         for unit in one.units
     ]
     rows += _rows_of_others(history, "value", rows, source)
-    there, units_before = {row["value"] for row in rows}, catalogue.history(UNITS)
+    there, units_before = {row["value"] for row in rows}, catalogue.history(_UNITS)
     units += [row for row in _rows_of_others(units_before, "value unit", units, source) if row["value"] in there]
-    return _changed_rows(history, ITEMS, rows) | _changed_rows(units_before, UNITS, units)
+    return _changed_rows(history, _ITEMS, rows) | _changed_rows(units_before, _UNITS, units)
 
 
 def changed_operators(versions: SiteCatalogue, operators: Sequence[Operator], source: str) -> dict[str, list[Cells]]:
-    """The changed rows of the roster; rows of other sources stay. No operators at all change nothing."""
+    """All rows of the roster where any differs; rows of other sources stay. Empty for no operators."""
     if not operators:
         return {}
     history = versions.history(ROSTER)

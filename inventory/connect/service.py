@@ -27,9 +27,8 @@ from dockvoice_protocol.systemd import Notifier, create_file
 from dockvoice_protocol.terminal.tables import many
 from inventory.audit.audit import load_signer
 from inventory.connect.engine import PostingLoop, Round
-from inventory.connect.ledger import DeclinedMessages, Ledger
-from inventory.connect.ports import Away, Connector, Declined, Posting, Pulled, left_out
-from inventory.connect.postings import load_posting
+from inventory.connect.ledger import DeclinedMessages, Ledger, load_posting
+from inventory.connect.ports import Away, Connector, Declined, Posting, Pulled, describe_omitted
 from inventory.connect.pulling import (
     Plan,
     Publishing,
@@ -37,7 +36,7 @@ from inventory.connect.pulling import (
     changed_operators,
     describe_changes,
     open_roster,
-    planned,
+    plan_lists,
     source_of,
 )
 from inventory.connect.settings import ConnectionSettings
@@ -60,7 +59,7 @@ class _Hold:
         self._message = message
         self._connection = connection
 
-    def demand(self) -> None:
+    def demand_held(self) -> None:
         """Raise Unavailable where the database session with the lock is gone."""
         if self._connection is None:
             return
@@ -125,7 +124,7 @@ class ConnectorDesk:
     connector: Connector
     signer: Signer | None
 
-    def engine(self, ledger: Ledger, now: Callable[[], datetime]) -> PostingLoop:
+    def posting_loop(self, ledger: Ledger, now: Callable[[], datetime]) -> PostingLoop:
         """The connector's posting loop."""
         of = load_roles(load_forms(self.inventory.forms), self.settings.forms)
         return PostingLoop(
@@ -148,7 +147,7 @@ class ConnectorDesk:
         its = self.settings
         return Ledger(self.name, its.site, its.forms, self.store.transaction, now, its.since, messages)
 
-    def pull(self) -> list[str]:
+    def pull_and_publish(self) -> list[str]:
         """Publish what the settings pull; a line for each change. Raises Away, Misconfigured, Unavailable."""
         if self.signer is None:
             raise Misconfigured("nothing is published without a signature: name a key, or [console] key")
@@ -157,27 +156,27 @@ class ConnectorDesk:
         message, wanted = [], self.settings.pull
         omitted = list(pulled.omitted)
         if "expected" in wanted:
-            lists, plan = publishing.expected(pulled)
+            lists, plan = publishing.publish_expected(pulled)
             omitted += plan.omitted
             message += [f"{one.place}: version {one.version}, {many(len(one.lines), 'line')}" for one in lists]
             for line in plan.withdrawals():
                 log.warning("%s, since %s has it no more", line, self.name)
         if "items" in wanted and pulled.items is not None:
-            message += _publish_or_log(partial(publishing.items, pulled.items))
+            message += _publish_or_log(partial(publishing.publish_items, pulled.items))
         if "operators" in wanted and pulled.operators is not None:
-            message += _publish_or_log(partial(publishing.operators, pulled.operators))
-        for line in left_out(omitted):
+            message += _publish_or_log(partial(publishing.publish_operators, pulled.operators))
+        for line in describe_omitted(omitted):
             log.info("%s", line)
         return message
 
-    def plan(self, pulled: Pulled) -> Plan:
+    def plan_expected(self, pulled: Pulled) -> Plan:
         """What publishing would change in expected lists; empty unless the settings pull them."""
         if "expected" not in self.settings.pull or pulled.expected is None:
             return Plan()
         known = [one for one in self.store.lists.all() if one.expected.site == self.settings.site]
-        return planned(known, pulled.expected, source_of(self.name))
+        return plan_lists(known, pulled.expected, source_of(self.name))
 
-    def changes(self, pulled: Pulled) -> list[str]:
+    def describe_master_changes(self, pulled: Pulled) -> list[str]:
         """What publishing would change in items, units and operators, a line each."""
         site, source, wanted, message = self.settings.site, source_of(self.name), self.settings.pull, []
         if "items" in wanted and pulled.items is not None:
@@ -228,16 +227,16 @@ class _Work:
         """Run until stopped. Raises AlreadyRunning, and Unavailable where the lock is lost."""
         at, notifier = self._desk, Notifier.from_environment()
         ledger = at.ledger(self._now)
-        engine = at.engine(ledger, self._now)
+        engine = at.posting_loop(ledger, self._now)
         if at.signer is None:
             log.warning("no key is named: operators hear of no refusal, and nothing is published to devices")
         with hold_lock(at.store.engine, at.name) as hold:
             notifier.ready(f"posts entries of {at.settings.site}")
             log.info("entries of %s are posted: %s", at.settings.site, ", ".join(at.settings.forms))
             while not self._stopped.is_set():
-                hold.demand()
+                hold.demand_held()
                 wait = self._run_round(engine, notifier)
-                self._sleep(wait, notifier)
+                self._sleep_with_keep_alives(wait, notifier)
             notifier.stopping()
         log.info("stopped")
 
@@ -245,26 +244,26 @@ class _Work:
         """Run one round; return the seconds to wait afterwards."""
         at = self._desk
         try:
-            done = engine.round()
+            done = engine.run_round()
             at.connector.hand_over()
             self._pull_if_due()
         except (Away, Misconfigured, Unavailable) as fault:
-            return self._report_failure(str(fault), notifier)
+            return self._report_and_back_off(str(fault), notifier)
         if done.away is not None:
-            return self._report_failure(done.away, notifier)
+            return self._report_and_back_off(done.away, notifier)
         self._failed = 0
         if done != Round():
             notifier.status(f"posted {done.settled}, declined {done.declined}, to be tried again {done.failed}")
         return 0.0 if done.settled + done.declined else at.settings.poll_s
 
-    def _report_failure(self, message: str, notifier: Notifier) -> float:
+    def _report_and_back_off(self, message: str, notifier: Notifier) -> float:
         wait = BACKOFF.wait_s(self._failed)
         self._failed += 1
         log.warning("%s; looked again in %.0f s", message, wait)
         notifier.status(f"waits: {message}"[:200])
         return wait
 
-    def _sleep(self, seconds: float, notifier: Notifier) -> None:
+    def _sleep_with_keep_alives(self, seconds: float, notifier: Notifier) -> None:
         """Wait, sending keep-alives to systemd's watchdog: another system's outage is no fault of this process."""
         until, period = monotonic() + seconds, notifier.period_s or seconds
         notifier.alive()
@@ -277,7 +276,7 @@ class _Work:
             return
         self._pull_at = monotonic() + at.settings.pull_minutes * 60
         try:
-            for message in at.pull():
+            for message in at.pull_and_publish():
                 log.info("%s", message)
         except (Away, Declined, Misconfigured, Unavailable) as fault:  # a failed pull does not stop posting
             log.warning("nothing was pulled: %s", fault)

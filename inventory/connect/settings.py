@@ -70,12 +70,12 @@ class ConnectionSettings(Layered):
         """The connector that these settings describe. Raises Misconfigured."""
 
 
-GROUP = "dockvoice.connectors"
+_GROUP = "dockvoice.connectors"
 
 
 def kinds() -> dict[str, EntryPoint]:
     """The installed kinds by name; none is imported."""
-    return {one.name: one for one in sorted(entry_points(group=GROUP))}
+    return {one.name: one for one in sorted(entry_points(group=_GROUP))}
 
 
 def settings_of_kind(kind: str, path: object) -> type[ConnectionSettings]:
@@ -86,6 +86,6 @@ def settings_of_kind(kind: str, path: object) -> type[ConnectionSettings]:
     try:
         found: type[ConnectionSettings] = installed[kind].load()
     except (ImportError, AttributeError) as fault:
-        named = f"{GROUP} {kind} = {installed[kind].value!r}"
+        named = f"{_GROUP} {kind} = {installed[kind].value!r}"
         raise Misconfigured(f"{path}: {named} cannot be loaded: {fault}; install its distribution again") from None
     return found

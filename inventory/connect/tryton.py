@@ -32,16 +32,17 @@ from inventory.connect.ports import (
     Why,
 )
 from inventory.connect.settings import ConnectionSettings
-from inventory.connect.tryton_books import (
+from inventory.connect.tryton_rpc import (
     MOVE,
     SHIPMENT,
+    Record,
+    RpcSession,
     TrytonBooks,
     TrytonLine,
     TrytonProduct,
     TrytonSettings,
     TrytonUnit,
 )
-from inventory.connect.tryton_rpc import Record, RpcSession
 from inventory.site.roster import NUMBER
 
 _RETURN = "stock.shipment.in.return"
@@ -84,11 +85,11 @@ class Tryton:
     def hand_over(self) -> None:
         """Does nothing: there is no batch."""
 
-    def tells(self) -> str:
+    def describe_system(self) -> str:
         """Version, address and user."""
         version = self._session.version()
         self._session.sign_on()
-        self._books.demand()
+        self._books.demand_known_names()
         packages = "with packages" if self._books.has_packages() else "without packages: no pallet is announced there"
         return f"Tryton {version} at {self._session.where}, {packages}"
 
@@ -115,9 +116,9 @@ class Tryton:
             raise self._with_reason(why, posting) from None
 
     def _create_shipment(self, posting: Posting) -> int:
-        line = self._books.line(posting)
+        line = self._books.translate_line(posting)
         values, warehouse = {"reference": posting.reference, "company": self._books.company}, self._books.warehouse()
-        announced = self._find_announced(posting, line.product)
+        announced = self._find_announcing_move(posting, line.product)
         at = {"warehouse": warehouse.id, "warehouse_input": warehouse.input, "warehouse_storage": warehouse.storage}
         if line.place is not None:  # goods unloaded to a configured place stay there: no put-away follows
             at |= {"warehouse_input": line.place, "warehouse_storage": line.place}
@@ -160,7 +161,7 @@ class Tryton:
     def _state(self, model: str, record: int) -> str:
         return str(self._books.read(model, record, "state")["state"])
 
-    def _find_announced(self, posting: Posting, product: TrytonProduct) -> Record | None:
+    def _find_announcing_move(self, posting: Posting, product: TrytonProduct) -> Record | None:
         """The stock move that announces the pallet, on a draft supplier shipment."""
         if posting.pallet is None or not self._books.has_packages():
             return None
@@ -208,7 +209,7 @@ class Tryton:
 
     def _with_reason(self, why: Declined, posting: Posting) -> Declined:
         """The error with a reason code: LOT_MISSING if the item needs a lot and the entry has none."""
-        if posting.lot is None and self._books.product(posting.item).lot_needed:
+        if posting.lot is None and self._books.find_product(posting.item).lot_needed:
             return Declined(Why.LOT_MISSING, str(why))
         return why
 
@@ -289,17 +290,17 @@ class _TrytonPull:
     def pull(self) -> Pulled:
         """Open supplier shipments by trailer, products with their units, employees."""
         omitted: list[Omitted] = []
-        items = list(self._items(omitted))
-        expected = self._expected(omitted) if self._books.has_packages() else None
-        return Pulled(expected, items, list(self._operators(omitted)), omitted)
+        items = list(self._load_items(omitted))
+        expected = self._load_expected(omitted) if self._books.has_packages() else None
+        return Pulled(expected, items, list(self._load_operators(omitted)), omitted)
 
-    def _items(self, omitted: list[Omitted]) -> Iterator[PulledItem]:
+    def _load_items(self, omitted: list[Omitted]) -> Iterator[PulledItem]:
         fields = ("code", "rec_name", "default_uom", "default_uom.category", "lot_required")
         units = self._books.units()
         by_id = {one.id: one for one in units}
         for one in self._session.search("product.product", [["type", "=", "goods"]], fields):
             code = one["code"] or ""
-            base, codes = by_id[one["default_uom"]], dict(self._books.codes(code, units))
+            base, codes = by_id[one["default_uom"]], dict(self._books.unit_codes(code, units))
             if not code or base.id not in codes:
                 why = "has no code" if not code else f'[tryton] units names no {base.name!r}; add CODE = "{base.name}"'
                 omitted.append(Omitted(f"item {code or one['rec_name']}", why))
@@ -311,7 +312,7 @@ class _TrytonPull:
             )
             yield PulledItem(code, one["rec_name"], codes[base.id], others, bool(one.get("lot_required")))
 
-    def _expected(self, omitted: list[Omitted]) -> dict[ReceivingPlace, list[ExpectedLine]]:
+    def _load_expected(self, omitted: list[Omitted]) -> dict[ReceivingPlace, list[ExpectedLine]]:
         units = self._books.units()
         domain = [["state", "=", "draft"], ["warehouse", "=", self._books.warehouse().id]]
         found: dict[ReceivingPlace, list[ExpectedLine]] = {}
@@ -333,7 +334,7 @@ class _TrytonPull:
 
     def _line_announced(self, move: Record, notice: str, units: Iterable[TrytonUnit]) -> ExpectedLine | str:
         pallet, item = (move.get("package.") or {}).get("number"), move["product."]["code"]
-        code = dict(self._books.codes(item or "", units)).get(move["unit"])
+        code = dict(self._books.unit_codes(item or "", units)).get(move["unit"])
         if not pallet:
             return f"{item}: is on no package, so no pallet is known by it"
         if not item:
@@ -344,7 +345,7 @@ class _TrytonPull:
         amount = int(quantity) if quantity == int(quantity) else quantity
         return ExpectedLine(notice, pallet, item, amount, code, bool(move["product."].get("lot_required")))
 
-    def _operators(self, omitted: list[Omitted]) -> Iterator[Operator]:
+    def _load_operators(self, omitted: list[Omitted]) -> Iterator[Operator]:
         domain = [["company", "=", self._books.company]]
         for one in self._session.search("company.employee", domain, ("party.name", "party.code")):
             name, number = one["party."]["name"], one["party."]["code"] or ""

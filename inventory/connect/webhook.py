@@ -27,7 +27,7 @@ from inventory.connect.settings import ConnectionSettings
 from inventory.connect.web import ANSWER_S, Address, HttpAnswer, Web, shortened
 
 _PREFIX = "whsec_"
-LEAST_SECRET, MOST_SECRET = 24, 64  # Bytes of a key, from the standard.
+_LEAST_SECRET, _MOST_SECRET = 24, 64  # Bytes of a key, from the standard.
 
 _GONE = 410  # The receiver accepts no further message.
 _REFUSED = 422  # The receiver declines this message.
@@ -106,7 +106,7 @@ class Webhook:
     def hand_over(self) -> None:
         """Does nothing: there is no batch."""
 
-    def tells(self) -> str:
+    def describe_system(self) -> str:
         """The address; only the first message shows whether it answers."""
         return f"webhook {self._settings.url}, Standard Webhooks 1.0.0, taken over by {self._settings.proof}"
 
@@ -168,9 +168,9 @@ def _signer(name: str, which: str, secret: str) -> Signer:
         key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
     except binascii.Error:
         key = b""
-    if not secret.startswith(_PREFIX) or not LEAST_SECRET <= len(key) <= MOST_SECRET:
+    if not secret.startswith(_PREFIX) or not _LEAST_SECRET <= len(key) <= _MOST_SECRET:
         raise Misconfigured(
-            f"{name}: {which}: is none; allowed is {_PREFIX} and {LEAST_SECRET} to {MOST_SECRET} bytes in base64: "
+            f"{name}: {which}: is none; allowed is {_PREFIX} and {_LEAST_SECRET} to {_MOST_SECRET} bytes in base64: "
             f'`echo "{_PREFIX}$(openssl rand -base64 32)"` makes one'
         )
     return Signer(key)

@@ -189,7 +189,7 @@ def register_attempt(
 
 
 def clear_attempts(transaction: Connection, name: str, address: str) -> None:
-    """Delete the counted attempts after a right password."""
+    """Delete the attempts counted for this name from this address, after a right password."""
     transaction.execute(delete(attempts).where(attempts.c.name == name, attempts.c.address == address))
 
 

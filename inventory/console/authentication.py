@@ -19,7 +19,7 @@ from dockvoice_protocol.errors import Unavailable
 from inventory.audit import deeds
 from inventory.console import accounts
 from inventory.console.context import COOKIE, ConsoleResources, Page, RequestContext, Route, cookie_name
-from inventory.web.proxy import proxy_user
+from inventory.web.serving import proxy_user
 
 log = logging.getLogger("console")
 
@@ -39,14 +39,14 @@ def guarded_route(resources: ConsoleResources, tabs: tuple[Page, ...], route: Ro
         context = RequestContext(resources, request, {}, {}, tabs=tabs)
         try:
             # Nothing is read of a request without a session, unless it is the sign-in.
-            if route.changes and (route.public or await run_in_threadpool(_may_post, context)):
+            if route.changes and (route.public or await run_in_threadpool(_has_session_or_no_database, context)):
                 await _read_form(context)
         except ClientDisconnect:
             log.info("%s: the browser went away before it had sent all", route.path)
             return Response(status_code=400)  # nothing receives it
         except UnicodeError:
             return Response("the form holds what is no text; our pages send it in UTF-8", 400)
-        return await run_in_threadpool(_respond, context, route)
+        return await run_in_threadpool(_authenticate_and_respond, context, route)
 
     return routing.Route(route.path, endpoint, methods=["POST"] if route.changes else ["GET"])
 
@@ -61,7 +61,7 @@ async def _read_form(context: RequestContext) -> None:
         raise UnicodeError
 
 
-def _may_post(context: RequestContext) -> bool:
+def _has_session_or_no_database(context: RequestContext) -> bool:
     """Whether the request has a session; True if the database is away, so that the form's values are kept."""
     try:
         with context.read_transaction() as transaction:
@@ -76,10 +76,10 @@ def _content_length(request: Request) -> int:
     return int(given) if given.isdecimal() and len(given) < 12 else -1  # noqa: PLR2004 - digits of a plausible length
 
 
-def _respond(context: RequestContext, route: Route) -> Response:
+def _authenticate_and_respond(context: RequestContext, route: Route) -> Response:
     try:
-        started = _authenticate(context)
-        response = _authorise(context, route)
+        started = _authenticate_or_begin_proxy_session(context)
+        response = _authorise_and_call_view(context, route)
         if started is not None:
             context.set_cookie(response, COOKIE, started)
     except Unavailable as fault:
@@ -88,7 +88,7 @@ def _respond(context: RequestContext, route: Route) -> Response:
     return response
 
 
-def _authorise(context: RequestContext, route: Route) -> Response:
+def _authorise_and_call_view(context: RequestContext, route: Route) -> Response:
     if route.public:
         foreign = route.changes and not _is_same_origin(context.request)
         return context.refuse("gate.not_ours", 403) if foreign else route.view(context)
@@ -103,7 +103,7 @@ def _authorise(context: RequestContext, route: Route) -> Response:
     return route.view(context)
 
 
-def _authenticate(context: RequestContext) -> str | None:
+def _authenticate_or_begin_proxy_session(context: RequestContext) -> str | None:
     """Set the user from the proxy or else the cookie; return the cookie of a session begun for the proxy's user."""
     resources, named = context.resources, _proxy_user(context)
     with context.read_transaction() as transaction:

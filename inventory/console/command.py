@@ -46,20 +46,20 @@ def console(
     demand_extra()
     context.obj = Given(config, database)
     if context.invoked_subcommand is None:
-        from inventory.console.server import serve  # noqa: PLC0415 - `--help` waits for no web server
+        from inventory.console.app import serve  # noqa: PLC0415 - `--help` waits for no web server
 
         log_to(sys.stderr, logging.INFO, "%(asctime)s %(levelname)s %(message)s")
         serve(settings_of(config, broker=broker, database=database), port)
 
 
-Who = Annotated[str, typer.Argument(metavar="NAME", help="As it goes on record with what is decided.")]
+_Who = Annotated[str, typer.Argument(metavar="NAME", help="As it goes on record with what is decided.")]
 _RoleNamed = Annotated[str, typer.Option("--role", metavar="ROLE", help="viewer, reviewer or admin.")]
 
 
 @users.command("add", short_help="Add a user.")
 def _user_add(
     context: typer.Context,
-    name: Who,
+    name: _Who,
     role: _RoleNamed = "viewer",
     *,
     by_proxy: Annotated[
@@ -95,7 +95,7 @@ def _user_list(context: typer.Context) -> None:
 
 
 @users.command("role", short_help="Change a user's role.")
-def _user_role(context: typer.Context, name: Who, role: _RoleNamed) -> None:
+def _user_role(context: typer.Context, name: _Who, role: _RoleNamed) -> None:
     """Change a user's role, from the next request on."""
     from inventory.console import accounts  # noqa: PLC0415 - as above
 
@@ -106,7 +106,7 @@ def _user_role(context: typer.Context, name: Who, role: _RoleNamed) -> None:
 
 
 @users.command("password", short_help="Change a user's password.")
-def _user_password(context: typer.Context, name: Who) -> None:
+def _user_password(context: typer.Context, name: _Who) -> None:
     """Change a user's password, read as by `add`; the user's sessions end."""
     from inventory.console import accounts  # noqa: PLC0415 - as above
 
@@ -117,7 +117,7 @@ def _user_password(context: typer.Context, name: Who) -> None:
 
 
 @users.command("remove", short_help="Remove a user.")
-def _user_remove(context: typer.Context, name: Who) -> None:
+def _user_remove(context: typer.Context, name: _Who) -> None:
     """Remove a user and end all sessions. The audit log keeps what the user did."""
     from inventory.console import accounts  # noqa: PLC0415 - as above
 
@@ -146,9 +146,9 @@ def _audit_deeds(
 
 
 def _books(settings: InventorySettings) -> AbstractContextManager[RequestDatabase]:
-    from inventory.web.resources import open_database  # noqa: PLC0415 - as above
+    from inventory.web.resources import open_database_with_tables  # noqa: PLC0415 - as above
 
-    return open_database(settings)
+    return open_database_with_tables(settings)
 
 
 def _prompt_password() -> str:

@@ -1,4 +1,4 @@
-"""The request context: one request, the user who makes it, and what a page needs to answer it."""
+"""The request context: one request, its user, its parsed query parameters, and what a page needs to answer it."""
 
 from __future__ import annotations
 
@@ -6,20 +6,24 @@ import secrets
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from dockvoice_protocol.instants import parse_iso
 from inventory.audit import deeds
 from inventory.audit.deeds import ChainVerifier
 from inventory.console.accounts import Role, Session
 from inventory.console.rendering import format_time, language_names, negotiate_language, render
 from inventory.console.sounds import NoSounds, Sounds
-from inventory.web.proxy import client_address
+from inventory.queries.listing import EntryFilter, Place
+from inventory.store.tables import SEARCHED
 from inventory.web.resources import Resources
+from inventory.web.serving import client_address
 from inventory.words import texts
 
 COOKIE = "dockvoice"
@@ -32,6 +36,10 @@ _SECRET = ("password", _CSRF)  # Form fields that are never put into a page agai
 
 _LARGEST = 100_000
 """Bytes of a form: a hundred fields of a thousand characters."""
+
+_STATES = ("current", "amended", "cancelled")
+
+_DIGITS = 18  # Of a number that fits every database's integer.
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,11 @@ def local_path(target: str | None) -> str:
     """The redirect target if it is on this console, else `/`."""
     is_path = target is not None and target.startswith("/") and not target.startswith("//")
     return target if is_path and target is not None and target.isprintable() and "\\" not in target else "/"
+
+
+def parse_integer(given: str) -> int | None:
+    """Parse a whole number from text; None if it is none."""
+    return int(given) if given.isascii() and given.isdecimal() and len(given) <= _DIGITS else None
 
 
 @dataclass
@@ -111,6 +124,55 @@ class RequestContext:
         """A text in the user's language, formatted."""
         found = texts(self.language)[key]
         return found.format(**values) if values else found
+
+    def text_parameter(self, name: str) -> str | None:
+        """Parse a text without control characters, no longer than the column; None if missing or unusable."""
+        given = self.request.query_params.get(name, "").strip()
+        usable = given and len(given) <= SEARCHED and "\0" not in given and given.isprintable()
+        return given if usable else None
+
+    def number_parameter(self, name: str) -> int | None:
+        """Parse a whole number; None if missing or unusable."""
+        return parse_integer(self.request.query_params.get(name, ""))
+
+    def instant_parameter(self, name: str) -> datetime | None:
+        """Parse a time on the site's clock; a date is its first moment; None if missing or unusable."""
+        given = self.text_parameter(name)
+        found = None if given is None else parse_iso(given, self.resources.zone)
+        if found is None or not 1970 < found.year < 9999:  # noqa: PLR2004 - what every database and time zone has
+            return None
+        return found
+
+    def device_parameter(self) -> tuple[str, str] | None:
+        """Parse `north/dock-3` into site and name; None without a slash."""
+        site, found, name = (self.text_parameter("device") or "").partition("/")
+        return (site, name) if found else None
+
+    def entry_filter(self) -> EntryFilter:
+        """Parse the filter of a list of entries; `until` a day is to its end."""
+        until = self.instant_parameter("until")
+        is_day = until is not None and len(self.text_parameter("until") or "") == len("2026-11-20")
+        state = self.text_parameter("state")
+        return EntryFilter(
+            form=self.text_parameter("form"),
+            device=self.device_parameter(),
+            operator=self.text_parameter("operator"),
+            trailer=self.text_parameter("trailer"),
+            pallet=self.text_parameter("pallet"),
+            state=state if state in _STATES else None,
+            since=self.instant_parameter("since"),
+            until=until + timedelta(days=1) if until is not None and is_day else until,
+        )
+
+    def entry_cursor(self) -> Place | None:
+        """Parse the place before which older entries are listed; None on the first page."""
+        arrival, event = self.number_parameter("before"), self.text_parameter("event")
+        return None if arrival is None or event is None else (arrival, event)
+
+    def query_string(self, *without: str, **also: object) -> str:
+        """The query string of this request, without some parameters and with others."""
+        given = {name: one for name, one in self.request.query_params.items() if name not in without and one}
+        return urlencode({**given, **{name: str(one) for name, one in also.items()}})
 
     def render(self, template: str, status: int = 200, /, *, block: str | None = None, **values: Any) -> Response:
         """Render a page; with `block` only this block of its template, for htmx."""

@@ -67,7 +67,9 @@ class _Outcome:
 def load_latest(transaction: Connection, found: Iterable[Review]) -> dict[str, Decision]:
     """The last decision about each of these reviews, by the review's event."""
     keys = [(one.site, one.device, one.event_id) for one in found]
-    wanted = _select_decisions().where(tuple_(decisions.c.site, decisions.c.device, decisions.c.review).in_(keys))
+    wanted = _select_decisions_with_outbox().where(
+        tuple_(decisions.c.site, decisions.c.device, decisions.c.review).in_(keys)
+    )
     return {
         row["review"]: _to_decision(row) for row in transaction.execute(wanted.order_by(decisions.c.turn)).mappings()
     }
@@ -76,7 +78,7 @@ def load_latest(transaction: Connection, found: Iterable[Review]) -> dict[str, D
 def load_decisions(transaction: Connection, site: str, device: str, utterance_id: str) -> list[Decision]:
     """Every decision about an utterance, the latest first."""
     its = (decisions.c.site == site, decisions.c.device == device, decisions.c.utterance_id == utterance_id)
-    wanted = _select_decisions().where(*its).order_by(decisions.c.decided_at.desc())
+    wanted = _select_decisions_with_outbox().where(*its).order_by(decisions.c.decided_at.desc())
     return [_to_decision(row) for row in transaction.execute(wanted).mappings()]
 
 
@@ -134,9 +136,9 @@ def load_open_page(transaction: Connection, after: str | None) -> tuple[list[Rev
     return found, None if last is None else f"{last.told_at.isoformat()}{_SEPARATOR}{last.event_id}"
 
 
-def load_outcomes(transaction: Connection) -> list[_Outcome]:
+def load_recent_outcomes(transaction: Connection) -> list[_Outcome]:
     """The latest decisions, each with its review's state."""
-    recent = _select_decisions().order_by(decisions.c.decided_at.desc()).limit(_RECENT)
+    recent = _select_decisions_with_outbox().order_by(decisions.c.decided_at.desc()).limit(_RECENT)
     decided = [_to_decision(row) for row in transaction.execute(recent).mappings()]
     keys = [(one.site, one.device, one.utterance_id) for one in decided]
     review = tuple_(reviews.c.site, reviews.c.device, reviews.c.utterance_id)
@@ -145,7 +147,7 @@ def load_outcomes(transaction: Connection) -> list[_Outcome]:
     return [_Outcome(one, *now.get(one.utterance_id, (None, None))) for one in decided]
 
 
-def _select_decisions() -> Select[Any]:
+def _select_decisions_with_outbox() -> Select[Any]:
     """Decisions joined with their outbox messages; a message that the device confirmed is deleted."""
     same = (outbox.c[name] == decisions.c[name] for name in ("site", "device"))
     its = and_(*same, outbox.c.kind == MessageKind.DECISION.value, outbox.c.key == decisions.c.review)

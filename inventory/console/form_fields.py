@@ -73,8 +73,8 @@ class FilledForm:
     rule: Mapping[str, str]  # By field the rule of the form that it breaks.
 
 
-def fill_form(form: Validator | None, known: Mapping[str, Any], typed: Mapping[str, str]) -> FilledForm:
-    """Validate the typed values."""
+def check_typed_values(form: Validator | None, known: Mapping[str, Any], typed: Mapping[str, str]) -> FilledForm:
+    """Find the typed values that differ from the known ones, what is wrong with each, and the rules that they break."""
     fields = {one.name: one for one in form_fields(form)}
     given = {name: typed[name].strip() for name in fields if name in typed}
     changed = {name: text for name, text in given.items() if text != input_text(known.get(name))}
@@ -152,7 +152,7 @@ class _ComparedField:
 
 
 def readings_of(review: Review) -> list[_Reading]:
-    """Every reading that the device has sent."""
+    """The readings that the device has sent; words that another reading does not share are marked."""
     sent = data_of(review.body).get("readings", [])
     words = [str(one["heard"]).split() for one in sent]
     return [

@@ -58,21 +58,21 @@ class Broadcaster:
         self._closed = False
 
     async def run(self) -> None:
-        """Poll while any browser is subscribed."""
+        """Poll the database while any browser is subscribed, and publish the name of each change; never returns."""
         before: Mapping[str, tuple[object, ...]] | None = None
         while True:
             await self._subscribed.wait()
             if not self._browsers:
                 self._subscribed.clear()
                 continue
-            now = await self._polled()
+            now = await self._poll_or_log()
             # The first poll sends every name: what changed between a page's request and its stream is in neither.
             for name in () if now is None else [one for one in now if before is None or now[one] != before.get(one)]:
                 self.publish(name)
             before = now or before
             await asyncio.sleep(self._poll_s)
 
-    async def _polled(self) -> Mapping[str, tuple[object, ...]] | None:
+    async def _poll_or_log(self) -> Mapping[str, tuple[object, ...]] | None:
         try:
             return await asyncio.to_thread(self._poll)
         except DockvoiceError as fault:  # the pages show it themselves
@@ -108,7 +108,7 @@ class Broadcaster:
         try:
             yield b"retry: 2000\n: here\n\n"
             while asyncio.get_running_loop().time() < until and not self._closed and browser in self._browsers:
-                names = await browser.get(_KEEP_ALIVE_S)
+                names = await browser.wait_for_names(_KEEP_ALIVE_S)
                 yield "".join(f"event: {name}\ndata: {name}\n\n" for name in names).encode() or b": here\n\n"
         finally:
             self._browsers.pop(browser, None)
@@ -125,7 +125,7 @@ class _Subscriber:
         self._pending[name] = None
         self._some.set()
 
-    async def get(self, timeout_s: float) -> list[str]:
+    async def wait_for_names(self, timeout_s: float) -> list[str]:
         try:
             async with asyncio.timeout(timeout_s):
                 await self._some.wait()

@@ -63,7 +63,7 @@ class Rule(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Breach:
+class _Breach:
     """A broken rule and its place."""
 
     at: str  # A JSON pointer.
@@ -74,11 +74,11 @@ class Breach:
         return f"{self.at or '/'}: {self.told} ({self.rule})"
 
 
-_Breaches = Iterator[Breach]
+_Breaches = Iterator[_Breach]
 _Zones = Mapping[Key, str]
 """The name of the time zone by place."""
 
-DOCUMENT = "EPCISDocument"
+_DOCUMENT = "EPCISDocument"
 _DOCUMENT_MEMBERS = frozenset(
     "@context id type schemaVersion creationDate instanceIdentifier sender receiver epcisHeader epcisBody".split()  # noqa: SIM905
 )
@@ -106,8 +106,8 @@ _A_KIND = frozenset({KeyKind.CLASS, KeyKind.LOT})
 _A_PLACE = frozenset({KeyKind.PLACE})
 
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})")
-OFFSET = re.compile(r"([+-])(?:(0[0-9]|1[0-3]):([0-5][0-9])|(14):(00))")
-ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>\"{}|\\^`]+")
+_OFFSET = re.compile(r"([+-])(?:(0[0-9]|1[0-3]):([0-5][0-9])|(14):(00))")
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>\"{}|\\^`]+")
 _COMPACT = re.compile(r"([A-Za-z_][\w.\-]*):[^/\s].*")
 _HASHED = re.compile(r"ni:///sha-256;[0-9a-f]{64}\?ver=CBV2\.[0-9]")
 _UOM = re.compile("[A-Z0-9]{2,3}")
@@ -142,10 +142,10 @@ class Checker:
         before = known.get(str(event.get("eventID")))
         return None if before is None else before == _fingerprint(event)
 
-    def document(self, content: object) -> _Breaches:
-        """All breaches of a document, except references to unknown events: see `rest`."""
+    def check_document(self, content: object) -> _Breaches:
+        """Remember a document's events, and yield its breaches; for unknown corrections see `unknown_references`."""
         if not isinstance(content, dict):
-            yield Breach("", Rule.SHAPE, f"found {_type_name(content)}, an EPCIS document is an object")
+            yield _Breach("", Rule.SHAPE, f"found {_type_name(content)}, an EPCIS document is an object")
             return
         yield from _check_header(content)
         body = content.get("epcisBody")
@@ -163,19 +163,19 @@ class Checker:
                 told = (name, "errorDeclaration" in event)
                 if told in seen or self.told_before(event) is False:
                     again = "; only its error declaration may have the same" if not told[1] else ""
-                    yield Breach(f"/epcisBody/eventList/{at}/eventID", Rule.TWICE, f"{name} is told twice{again}")
+                    yield _Breach(f"/epcisBody/eventList/{at}/eventID", Rule.TWICE, f"{name} is told twice{again}")
                 else:
                     self.learn(event)
                 seen.add(told)
         for at, event in enumerate(events):
-            yield from self.event(event, f"/epcisBody/eventList/{at}", created, prefixes)
+            yield from self.check_event(event, f"/epcisBody/eventList/{at}", created, prefixes)
 
-    def event(
+    def check_event(
         self, event: object, at: str, created: datetime | None, prefixes: Collection[str] = _GLOBAL_PREFIXES
     ) -> _Breaches:
         """All breaches of one event, in a document of this date that declares these prefixes."""
         if not isinstance(event, dict):
-            yield Breach(at, Rule.SHAPE, f"found {_type_name(event)}, an event is an object")
+            yield _Breach(at, Rule.SHAPE, f"found {_type_name(event)}, an event is an object")
             return
         kind = event.get("type")
         if not isinstance(kind, str) or (kind not in _MEMBERS and ":" not in kind):
@@ -186,26 +186,26 @@ class Checker:
         yield from _check_times(event, at, created)
         yield from self._check_offset(event, at)
         yield from _check_event_id(event, at)
-        yield from _check_business_step(event, at, kind)
+        yield from _check_action_step_disposition(event, at, kind)
         yield from _check_places(event, at)
         yield from _check_objects(event, at, kind)
         yield from _check_references(event, at, kind)
         if "errorDeclaration" in event:
-            yield from self._check_declared(event, at, created, prefixes)
+            yield from self._check_error_declaration(event, at, created, prefixes)
 
-    def rest(self) -> _Breaches:
-        """Breaches for referenced correcting events that are unknown."""
+    def unknown_references(self) -> _Breaches:
+        """Breaches for correcting events that no document so far has."""
         for name, at in self._right.items():
             if name not in self._known:
-                yield Breach(at, Rule.NOT_KNOWN, f"{name} is no event of these files; name the one that has it")
+                yield _Breach(at, Rule.NOT_KNOWN, f"{name} is no event of these files; name the one that has it")
 
     def _check_offset(self, event: _Json, at: str) -> _Breaches:
         at, found = f"{at}/eventTimeZoneOffset", event.get("eventTimeZoneOffset")
-        parts = OFFSET.fullmatch(found) if isinstance(found, str) else None
+        parts = _OFFSET.fullmatch(found) if isinstance(found, str) else None
         if parts is None:
             yield _value_breach(at, event, "eventTimeZoneOffset", "+hh:mm or -hh:mm, up to 14:00", Rule.OFFSET)
             return
-        moment, zone = _parse_time(event.get("eventTime")), self._zone_of(event)
+        moment, zone = _parse_time(event.get("eventTime")), self._zone_of_place(event)
         if moment is None or zone is None:
             return
         sign, hours, minutes = parts[1], parts[2] or parts[4], parts[3] or parts[5]
@@ -214,9 +214,9 @@ class Checker:
         if there.tzinfo is UTC:  # within hours of the years 1 and 9999 the time zone has no valid time
             return
         if (true := there.utcoffset()) != ahead:
-            yield Breach(at, Rule.ZONE, f"found {found}, but clocks in {zone} were {_format_offset(true)} then")
+            yield _Breach(at, Rule.ZONE, f"found {found}, but clocks in {zone} were {_format_offset(true)} then")
 
-    def _zone_of(self, event: _Json) -> str | None:
+    def _zone_of_place(self, event: _Json) -> str | None:
         for member in ("readPoint", "bizLocation"):
             place = event.get(member)
             name = place.get("id") if isinstance(place, dict) else None
@@ -228,46 +228,48 @@ class Checker:
                 return self._zones[key]
         return self._zone
 
-    def _check_declared(self, event: _Json, at: str, created: datetime | None, prefixes: Collection[str]) -> _Breaches:
+    def _check_error_declaration(
+        self, event: _Json, at: str, created: datetime | None, prefixes: Collection[str]
+    ) -> _Breaches:
         at, error, name = f"{at}/errorDeclaration", event["errorDeclaration"], event.get("eventID")
         if not isinstance(error, dict):
-            yield Breach(at, Rule.SHAPE, f"found {_type_name(error)}, an error declaration is an object")
+            yield _Breach(at, Rule.SHAPE, f"found {_type_name(error)}, an error declaration is an object")
             return
         yield from _check_members(error, at, {"declarationTime", "reason", "correctiveEventIDs"}, prefixes)
         yield from _check_time(error, at, "declarationTime", created, needed=True)
         if "reason" in error:
             yield from _check_word(error["reason"], f"{at}/reason", vocabulary.ERROR_REASONS, "reasons of errors")
-        yield from self._check_corrective(error, f"{at}/correctiveEventIDs", name)
+        yield from self._check_corrective_ids(error, f"{at}/correctiveEventIDs", name)
         if not isinstance(name, str):
-            yield Breach(at, Rule.DECLARATION, "an event without eventID cannot be declared wrong")
+            yield _Breach(at, Rule.DECLARATION, "an event without eventID cannot be declared wrong")
         elif name not in self._known:
-            yield Breach(at, Rule.NOT_KNOWN, f"{name} is no event of these files; name the one that has it")
+            yield _Breach(at, Rule.NOT_KNOWN, f"{name} is no event of these files; name the one that has it")
         elif self._known[name] != _fingerprint(_without_declaration(event)):
             told = "differs from the event that it declares wrong, which it must repeat but for this and recordTime"
-            yield Breach(at, Rule.DECLARATION, told)
+            yield _Breach(at, Rule.DECLARATION, told)
 
-    def _check_corrective(self, error: _Json, at: str, own: object) -> _Breaches:
+    def _check_corrective_ids(self, error: _Json, at: str, own: object) -> _Breaches:
         right = error.get("correctiveEventIDs", [])
         if not isinstance(right, list):
-            yield Breach(at, Rule.SHAPE, f"found {_type_name(right)}, a list is allowed")
+            yield _Breach(at, Rule.SHAPE, f"found {_type_name(right)}, a list is allowed")
             return
         named: set[str] = set()
         for number, name in enumerate(right):
             here = f"{at}/{number}"
             if not isinstance(name, str) or not _is_event_id(name):
-                yield Breach(here, Rule.EVENT_ID, f"found {_shorten(name)}, {_EVENT_IDS}")
+                yield _Breach(here, Rule.EVENT_ID, f"found {_shorten(name)}, {_EVENT_IDS}")
             elif name == own:
-                yield Breach(here, Rule.DECLARATION, "an event cannot tell itself right")
+                yield _Breach(here, Rule.DECLARATION, "an event cannot tell itself right")
             elif name in named:
-                yield Breach(here, Rule.TWICE, f"{name} is named twice")
+                yield _Breach(here, Rule.TWICE, f"{name} is named twice")
             else:
                 named.add(name)
                 self._right.setdefault(name, here)
 
 
 def _check_header(content: _Json) -> _Breaches:
-    if content.get("type") != DOCUMENT:
-        yield _value_breach("/type", content, "type", DOCUMENT)
+    if content.get("type") != _DOCUMENT:
+        yield _value_breach("/type", content, "type", _DOCUMENT)
     contexts = content.get("@context")
     named = contexts if isinstance(contexts, list) else [contexts]
     if not any(isinstance(one, str) and one.endswith("epcis-context.jsonld") for one in named):
@@ -286,11 +288,11 @@ def _check_members(found: _Json, at: str, allowed: Collection[str], prefixes: Co
         if name in allowed:
             continue
         compact, here = _COMPACT.fullmatch(name), f"{at}/{name[:_SHOWN]}"
-        if not ADDRESS.fullmatch(name):
+        if not _ADDRESS.fullmatch(name):
             told = f"is no member here; allowed are {', '.join(sorted(allowed))}, and addresses of your own"
-            yield Breach(here, Rule.UNKNOWN, told)
+            yield _Breach(here, Rule.UNKNOWN, told)
         elif compact and compact[1] not in {*prefixes, "urn"}:
-            yield Breach(here, Rule.CONTEXT, f"the prefix {compact[1][:_SHOWN]} is not declared in @context")
+            yield _Breach(here, Rule.CONTEXT, f"the prefix {compact[1][:_SHOWN]} is not declared in @context")
 
 
 def _check_times(event: _Json, at: str, created: datetime | None) -> _Breaches:
@@ -306,7 +308,9 @@ def _check_time(found: _Json, at: str, member: str, created: datetime | None, *,
         allowed = "a moment with its offset, such as 2026-11-20T07:15:02.417Z"
         yield _value_breach(f"{at}/{member}", found, member, allowed, Rule.TIME)
     elif created is not None and moment > created:
-        yield Breach(f"{at}/{member}", Rule.FUTURE, f"{found[member]} is later than the document, which cannot know it")
+        yield _Breach(
+            f"{at}/{member}", Rule.FUTURE, f"{found[member]} is later than the document, which cannot know it"
+        )
 
 
 _EVENT_IDS = "allowed are urn:uuid:… and ni:///sha-256;…?ver=CBV2.0"
@@ -329,7 +333,7 @@ def _is_event_id(name: str) -> bool:
     return _HASHED.fullmatch(name) is not None
 
 
-def _check_business_step(event: _Json, at: str, kind: str) -> _Breaches:
+def _check_action_step_disposition(event: _Json, at: str, kind: str) -> _Breaches:
     action = event.get("action")
     known = isinstance(action, str) and action in vocabulary.ACTIONS
     if "action" in _MEMBERS.get(kind, ()) and not known:
@@ -343,16 +347,16 @@ def _check_business_step(event: _Json, at: str, kind: str) -> _Breaches:
     if "persistentDisposition" in event:
         yield from _check_persistent_disposition(event["persistentDisposition"], f"{at}/persistentDisposition")
     if "ilmd" in event and known and action != "ADD":
-        yield Breach(f"{at}/ilmd", Rule.ACTION, "what is told of new objects goes with the action ADD only")
+        yield _Breach(f"{at}/ilmd", Rule.ACTION, "what is told of new objects goes with the action ADD only")
 
 
 def _check_persistent_disposition(found: object, at: str) -> _Breaches:
     if not isinstance(found, dict) or not {*found} or not {*found} <= {"set", "unset"}:
-        yield Breach(at, Rule.SHAPE, f"found {_type_name(found)}, allowed is an object with set, unset or both")
+        yield _Breach(at, Rule.SHAPE, f"found {_type_name(found)}, allowed is an object with set, unset or both")
         return
     for member, words in found.items():
         if not isinstance(words, list) or not words:
-            yield Breach(f"{at}/{member}", Rule.SHAPE, f"found {_type_name(words)}, allowed is a list of dispositions")
+            yield _Breach(f"{at}/{member}", Rule.SHAPE, f"found {_type_name(words)}, allowed is a list of dispositions")
             continue
         for number, word in enumerate(words):
             yield from _check_word(word, f"{at}/{member}/{number}", vocabulary.DISPOSITIONS, "dispositions")
@@ -361,9 +365,9 @@ def _check_persistent_disposition(found: object, at: str) -> _Breaches:
 def _check_word(found: object, at: str, words: frozenset[str], called: str) -> _Breaches:
     """Check a CBV word: a known bare name, or a URI of another vocabulary."""
     if isinstance(found, str) and found.startswith(vocabulary.OLD_WORDS):
-        yield Breach(at, Rule.WORD, f"found {found!r}; JSON of EPCIS 2.0 has the bare name")
-    elif not isinstance(found, str) or (found not in words and not ADDRESS.fullmatch(found)):
-        yield Breach(
+        yield _Breach(at, Rule.WORD, f"found {found!r}; JSON of EPCIS 2.0 has the bare name")
+    elif not isinstance(found, str) or (found not in words and not _ADDRESS.fullmatch(found)):
+        yield _Breach(
             at, Rule.WORD, f"found {_shorten(found)}, allowed are CBV 2.0's {called} and addresses of your own"
         )
 
@@ -374,23 +378,23 @@ def _check_places(event: _Json, at: str) -> _Breaches:
             continue
         here, place = f"{at}/{member}", event[member]
         if not isinstance(place, dict):
-            yield Breach(here, Rule.SHAPE, f'found {_type_name(place)}, allowed is {{"id": "…"}}')
+            yield _Breach(here, Rule.SHAPE, f'found {_type_name(place)}, allowed is {{"id": "…"}}')
         else:
             yield from _check_identifier(place.get("id"), f"{here}/id", _A_PLACE, "a place")
 
 
 def _check_identifier(found: object, at: str, allowed: Collection[KeyKind], called: str) -> _Breaches:
     """Check an identifier; a GS1 key must be valid, and of an allowed kind."""
-    if not isinstance(found, str) or not ADDRESS.fullmatch(found):
-        yield Breach(at, Rule.ADDRESS, f"found {_shorten(found)}, {called} is named by an address")
+    if not isinstance(found, str) or not _ADDRESS.fullmatch(found):
+        yield _Breach(at, Rule.ADDRESS, f"found {_shorten(found)}, {called} is named by an address")
         return
     try:
         key = parse_key(found)
     except InvalidKey as fault:
-        yield Breach(at, Rule.KEY, str(fault))
+        yield _Breach(at, Rule.KEY, str(fault))
         return
     if key is not None and key.kind not in allowed:
-        yield Breach(at, Rule.LEVEL, f"{found} is a key of the kind {key.kind}; {called} must stand here")
+        yield _Breach(at, Rule.LEVEL, f"{found} is a key of the kind {key.kind}; {called} must stand here")
 
 
 def _check_objects(event: _Json, at: str, kind: str) -> _Breaches:
@@ -405,7 +409,7 @@ def _check_objects(event: _Json, at: str, kind: str) -> _Breaches:
         yield from _check_identifier(event["parentID"], f"{at}/parentID", _ONE_THING | _A_PLACE, "one thing")
         children = event.get("childEPCs")
         if isinstance(children, list) and event["parentID"] in children:
-            yield Breach(f"{at}/parentID", Rule.PARENT, "it is among its own children")
+            yield _Breach(f"{at}/parentID", Rule.PARENT, "it is among its own children")
     yield from _check_names_object(event, at, kind)
 
 
@@ -419,27 +423,27 @@ def _check_names_object(event: _Json, at: str, kind: str) -> _Breaches:
 def _check_object_event(has: set[str], at: str, _: object) -> _Breaches:
     sensed = "sensorElementList" in has and has & {"readPoint", "bizLocation"}
     if not has & {"epcList", "quantityList"} and not sensed:
-        yield Breach(at, Rule.NOTHING, "names no object: epcList or quantityList must have one")
+        yield _Breach(at, Rule.NOTHING, "names no object: epcList or quantityList must have one")
 
 
 def _check_children(has: set[str], at: str, action: object, *, always: bool = False) -> _Breaches:
     if "parentID" not in has and (action != "OBSERVE" or always):
-        yield Breach(f"{at}/parentID", Rule.PARENT, f"must be given with {action}")
+        yield _Breach(f"{at}/parentID", Rule.PARENT, f"must be given with {action}")
     if not has & {"childEPCs", "childQuantityList"} and action != "DELETE":
-        yield Breach(at, Rule.NOTHING, "names no child: childEPCs or childQuantityList must have one")
+        yield _Breach(at, Rule.NOTHING, "names no child: childEPCs or childQuantityList must have one")
 
 
 def _check_transaction(has: set[str], at: str, action: object) -> _Breaches:
     if "bizTransactionList" not in has:
-        yield Breach(f"{at}/bizTransactionList", Rule.MISSING, "must be given, with one at the least")
+        yield _Breach(f"{at}/bizTransactionList", Rule.MISSING, "must be given, with one at the least")
     if not has & {"epcList", "quantityList", "parentID"} and action != "DELETE":
-        yield Breach(at, Rule.NOTHING, "names no object")
+        yield _Breach(at, Rule.NOTHING, "names no object")
 
 
 def _check_transformation(has: set[str], at: str, _: object) -> _Breaches:
     came, went = has & {"inputEPCList", "inputQuantityList"}, has & {"outputEPCList", "outputQuantityList"}
     if not (came and went) and not ("transformationID" in has and (came or went)):
-        yield Breach(at, Rule.NOTHING, "names no input and output, and no transformationID with one of them")
+        yield _Breach(at, Rule.NOTHING, "names no input and output, and no transformationID with one of them")
 
 
 _ABOUT: Mapping[str, Callable[[set[str], str, object], _Breaches]] = {
@@ -453,28 +457,28 @@ _ABOUT: Mapping[str, Callable[[set[str], str, object], _Breaches]] = {
 
 def _check_epc_list(found: object, at: str) -> _Breaches:
     if not isinstance(found, list):
-        yield Breach(at, Rule.SHAPE, f"found {_type_name(found)}, a list is allowed")
+        yield _Breach(at, Rule.SHAPE, f"found {_type_name(found)}, a list is allowed")
         return
     named: set[str] = set()  # A set, since a list may have a hundred thousand.
     for number, one in enumerate(found):
         yield from _check_identifier(one, f"{at}/{number}", _ONE_THING, "one thing")
         if isinstance(one, str):
             if one in named:
-                yield Breach(f"{at}/{number}", Rule.TWICE, f"{_shorten(one)} is named twice")
+                yield _Breach(f"{at}/{number}", Rule.TWICE, f"{_shorten(one)} is named twice")
             named.add(one)
 
 
 def _check_quantity_list(found: object, at: str) -> _Breaches:
     if not isinstance(found, list):
-        yield Breach(at, Rule.SHAPE, f"found {_type_name(found)}, a list is allowed")
+        yield _Breach(at, Rule.SHAPE, f"found {_type_name(found)}, a list is allowed")
         return
     for number, one in enumerate(found):
         here = f"{at}/{number}"
         if not isinstance(one, dict):
-            yield Breach(here, Rule.SHAPE, f"found {_type_name(one)}, allowed is an object with epcClass and quantity")
+            yield _Breach(here, Rule.SHAPE, f"found {_type_name(one)}, allowed is an object with epcClass and quantity")
             continue
         for name in sorted({*one} - {"epcClass", "quantity", "uom"}):
-            yield Breach(f"{here}/{name}", Rule.UNKNOWN, "is no member here; allowed are epcClass, quantity and uom")
+            yield _Breach(f"{here}/{name}", Rule.UNKNOWN, "is no member here; allowed are epcClass, quantity and uom")
         yield from _check_identifier(one.get("epcClass"), f"{here}/epcClass", _A_KIND, "a kind of things")
         yield from _check_quantity(one, here)
 
@@ -483,21 +487,21 @@ def _check_quantity(one: _Json, at: str) -> _Breaches:
     """Check a QuantityElement: a count is whole without unit, a measure has one; both are positive."""
     quantity, uom = one.get("quantity"), one.get("uom")
     if "quantity" in one and not _is_positive(quantity):
-        yield Breach(f"{at}/quantity", Rule.QUANTITY, f"found {_shorten(quantity)}, a positive number is allowed")
+        yield _Breach(f"{at}/quantity", Rule.QUANTITY, f"found {_shorten(quantity)}, a positive number is allowed")
         return
     if "uom" in one:
         if not isinstance(uom, str) or uom not in vocabulary.MEASURES:
             told = "allowed is a code of UN/ECE Recommendation 20 that measures, such as KGM or LTR"
-            yield Breach(f"{at}/uom", Rule.UNIT, f"found {_shorten(uom)}, {told}; what is counted has none")
+            yield _Breach(f"{at}/uom", Rule.UNIT, f"found {_shorten(uom)}, {told}; what is counted has none")
         elif "quantity" not in one:
-            yield Breach(f"{at}/uom", Rule.UNIT, "stands without a quantity")
+            yield _Breach(f"{at}/uom", Rule.UNIT, "stands without a quantity")
     elif quantity is not None and quantity != int(quantity):
-        yield Breach(f"{at}/quantity", Rule.QUANTITY, f"found {quantity} without uom; what is counted is whole")
+        yield _Breach(f"{at}/quantity", Rule.QUANTITY, f"found {quantity} without uom; what is counted is whole")
     measured = _is_measured(one.get("epcClass"))
     if measured is True and "uom" not in one and "quantity" in one:
-        yield Breach(f"{at}/uom", Rule.UNIT, "must be given: the GTIN begins with 9, and such items are measured")
+        yield _Breach(f"{at}/uom", Rule.UNIT, "must be given: the GTIN begins with 9, and such items are measured")
     if measured is False and "uom" in one:
-        yield Breach(f"{at}/uom", Rule.UNIT, "may not stand here: the GTIN is of a case or the like, which is counted")
+        yield _Breach(f"{at}/uom", Rule.UNIT, "may not stand here: the GTIN is of a case or the like, which is counted")
 
 
 def _is_positive(found: object) -> bool:
@@ -518,16 +522,18 @@ def _check_references(event: _Json, at: str, kind: str) -> _Breaches:
         return
     if "bizTransactionList" in event:
         of_type = (vocabulary.TRANSACTION_TYPES, "types of business transactions")
-        yield from _check_list(event, at, "bizTransactionList", "bizTransaction", of_type, _check_document_reference)
+        yield from _check_typed_list(
+            event, at, "bizTransactionList", "bizTransaction", of_type, _check_document_reference
+        )
     for member, name in (("sourceList", "source"), ("destinationList", "destination")):
         if member in event:
             of_type = (vocabulary.PARTY_TYPES, "types of sources and destinations")
-            yield from _check_list(event, at, member, name, of_type, _check_party)
+            yield from _check_typed_list(event, at, member, name, of_type, _check_party)
     if "sensorElementList" in event and not isinstance(event["sensorElementList"], list):
-        yield Breach(f"{at}/sensorElementList", Rule.SHAPE, "a list is allowed")
+        yield _Breach(f"{at}/sensorElementList", Rule.SHAPE, "a list is allowed")
 
 
-def _check_list(
+def _check_typed_list(
     event: _Json,
     at: str,
     member: str,
@@ -537,23 +543,23 @@ def _check_list(
 ) -> _Breaches:
     found, at = event[member], f"{at}/{member}"
     if not isinstance(found, list) or not found:
-        yield Breach(at, Rule.SHAPE, f"found {_type_name(found)}, allowed is a list with one at the least")
+        yield _Breach(at, Rule.SHAPE, f"found {_type_name(found)}, allowed is a list with one at the least")
         return
     for number, one in enumerate(found):
         here = f"{at}/{number}"
         if not isinstance(one, dict):
-            yield Breach(here, Rule.SHAPE, f"found {_type_name(one)}, an object is allowed")
+            yield _Breach(here, Rule.SHAPE, f"found {_type_name(one)}, an object is allowed")
             continue
         for other in sorted({*one} - {"type", name}):
-            yield Breach(f"{here}/{other}", Rule.UNKNOWN, f"is no member here; allowed are type and {name}")
+            yield _Breach(f"{here}/{other}", Rule.UNKNOWN, f"is no member here; allowed are type and {name}")
         if "type" in one or name != "bizTransaction":
             yield from _check_word(one.get("type"), f"{here}/type", *of_type)
         yield from look(one.get(name), f"{here}/{name}")
 
 
 def _check_document_reference(found: object, at: str) -> _Breaches:
-    if not isinstance(found, str) or not ADDRESS.fullmatch(found):
-        yield Breach(at, Rule.ADDRESS, f"found {_shorten(found)}, a document is named by an address")
+    if not isinstance(found, str) or not _ADDRESS.fullmatch(found):
+        yield _Breach(at, Rule.ADDRESS, f"found {_shorten(found)}, a document is named by an address")
     elif found.startswith("urn:epcglobal:cbv:bt:"):
         parts = _DOCUMENT_NUMBER.fullmatch(found)
         try:
@@ -561,17 +567,17 @@ def _check_document_reference(found: object, at: str) -> _Breaches:
                 raise InvalidKey(f"found {found!r}")
             check_key_digits(parts[1], GLN, "GLN")
         except InvalidKey as fault:
-            yield Breach(at, Rule.DOCUMENT, f"{fault}; allowed is urn:epcglobal:cbv:bt:GLN:NUMBER")
+            yield _Breach(at, Rule.DOCUMENT, f"{fault}; allowed is urn:epcglobal:cbv:bt:GLN:NUMBER")
 
 
 def _check_party(found: object, at: str) -> _Breaches:
     return _check_identifier(found, at, _A_PLACE, "a party or a place")
 
 
-def _value_breach(at: str, of: _Json, member: str, allowed: str, rule: Rule = Rule.SHAPE) -> Breach:
+def _value_breach(at: str, of: _Json, member: str, allowed: str, rule: Rule = Rule.SHAPE) -> _Breach:
     if member not in of:
-        return Breach(at, Rule.MISSING, f"must be given: {allowed}")
-    return Breach(at, rule, f"found {_shorten(of[member])}, allowed is {allowed}")
+        return _Breach(at, Rule.MISSING, f"must be given: {allowed}")
+    return _Breach(at, rule, f"found {_shorten(of[member])}, allowed is {allowed}")
 
 
 def _declared_prefixes(of: _Json) -> frozenset[str]:

@@ -24,18 +24,17 @@ from dockvoice_protocol.terminal.tables import many
 from inventory.cli.options import Config, Database, Given, Json, given_settings
 
 if TYPE_CHECKING:
-    from inventory.epcis.export import Tally
-    from inventory.epcis.history import StoredEvent
+    from inventory.epcis.export import StoredEvent, Tally
     from inventory.epcis.naming import Unexported
 
 commands = typer.Typer(no_args_is_help=True)
 
-MOST_LINES = 100  # Most lines of faults for people: more have a common cause.
+_MOST_LINES = 100  # Most lines of faults for people: more have a common cause.
 
 _MappingFile = Annotated[
     Path, typer.Option("--mapping", metavar="FILE", readable=False, help="What GS1 calls your places and items: TOML.")
 ]
-Known = Annotated[
+_Known = Annotated[
     list[Path] | None,
     typer.Option("--known", metavar="FILE", readable=False, help="What was exported before; may be given repeatedly."),
 ]
@@ -59,7 +58,7 @@ def export(
         Path | None,
         typer.Option("--out", metavar="FILE", help="The file to make; none may be there yet. Unset: stdout."),
     ] = None,
-    known: Known = None,
+    known: _Known = None,
     site: Annotated[str | None, typer.Option("--site", metavar="SITE", help="Only what was recorded there.")] = None,
     config: Config = None,
     database: Database = None,
@@ -73,8 +72,11 @@ def export(
     What stays out is told on stderr, with what to add to the mapping; with --json one object a line and entry: site,
     device, sequence, event_id, code and told, and a last one with the counts. Exit code 1 if anything was refused.
     """
-    from inventory.epcis.export import Export  # noqa: PLC0415 - `dockvoice --help` must not import these
-    from inventory.epcis.history import load_events, open_read_only  # noqa: PLC0415
+    from inventory.epcis.export import (  # noqa: PLC0415
+        Export,
+        load_events,
+        open_read_only,
+    )
     from inventory.epcis.mapping import load_mapping  # noqa: PLC0415
     from inventory.forms import form_field_names, load_forms, load_roles  # noqa: PLC0415
 
@@ -88,9 +90,9 @@ def export(
             f"found {site!r}, the mapping has {', '.join(sorted(names.sites))}", param_hint="--site"
         )
     refusals = _Refusals(as_json)
-    making = Export(names, load_roles(forms), datetime.now(UTC), refusals.count)
+    making = Export(names, load_roles(forms), datetime.now(UTC), refusals.count_or_print)
     for file in known or ():
-        making.learn(_read_events(file))
+        making.remember_earlier(_read_events(file))
     with open_read_only(settings.database_url) as engine, _open_output(out) as sink:
         for line in making.lines(load_events(engine, site)):
             sink.write(line)
@@ -106,7 +108,7 @@ def check(
         list[Path],
         typer.Argument(metavar="FILE...", readable=False, help="EPCIS 2.0 documents in JSON, in their order."),
     ],
-    known: Known = None,
+    known: _Known = None,
     mapping: Annotated[
         Path | None,
         typer.Option("--mapping", metavar="FILE", readable=False, help="Holds time zones to those of its places."),
@@ -143,13 +145,13 @@ def check(
     wrong = 0
     for file in files:
         content = _read_json(file)
-        breaches = [(one.at, str(one.rule), one.told) for one in checker.document(content)]
+        breaches = [(one.at, str(one.rule), one.told) for one in checker.check_document(content)]
         breaches += [] if by_schema is None else _schema_breaches(by_schema, content)
         _print_breaches(file, breaches, as_json=as_json)
         wrong += len(breaches)
         if not as_json and not breaches:
             _say(f"{file}: it holds, with {many(len(content['epcisBody']['eventList']), 'event')}")
-    left = [(one.at, str(one.rule), one.told) for one in checker.rest()]
+    left = [(one.at, str(one.rule), one.told) for one in checker.unknown_references()]
     _print_breaches(files[-1], left, as_json=as_json)
     if wrong or left:
         raise typer.Exit(1)
@@ -164,10 +166,10 @@ def _print_breaches(file: Path, breaches: list[tuple[str, str, str]], *, as_json
         for at, rule, told in breaches:
             typer.echo(json.dumps({"file": str(file), "at": at, "rule": rule, "told": told}))
         return
-    for at, rule, told in breaches[:MOST_LINES]:
+    for at, rule, told in breaches[:_MOST_LINES]:
         _say(f"{file}: {at or '/'}: {told} ({rule})")
-    if len(breaches) > MOST_LINES:
-        _say(f"{file}: and {len(breaches) - MOST_LINES} more")
+    if len(breaches) > _MOST_LINES:
+        _say(f"{file}: and {len(breaches) - _MOST_LINES} more")
 
 
 def _read_json(file: Path) -> Any:
@@ -242,12 +244,12 @@ class _Refusals:
     found: Counter[str] = field(default_factory=Counter)
     first: dict[str, str] = field(default_factory=dict)
 
-    def count(self, one: StoredEvent, why: Unexported) -> None:
-        """Count one reason of one entry."""
+    def count_or_print(self, one: StoredEvent, why: Unexported) -> None:
+        """Print one reason of one entry as JSON, or count it."""
         if self.as_json:
             its = {"site": one.site, "device": one.device, "sequence": one.sequence, "event_id": one.event_id}
             typer.echo(json.dumps({**its, "code": why.code, "told": why.told}), err=True)
-        elif why.told in self.found or len(self.found) < MOST_LINES:
+        elif why.told in self.found or len(self.found) < _MOST_LINES:
             self.first.setdefault(why.told, f"{one.site}/{one.device} {one.sequence}")
             self.found[why.told] += 1
 
@@ -256,7 +258,7 @@ class _Refusals:
         for told, number in self.found.items():
             others = f", and {number - 1} more" if number > 1 else ""
             typer.echo(escape_line(f"refused: {self.first[told]}{others}: {told}"), err=True)
-        if len(self.found) == MOST_LINES:
+        if len(self.found) == _MOST_LINES:
             typer.echo("refused: there may be more; --json tells each", err=True)
 
 

@@ -17,7 +17,7 @@ from enum import StrEnum
 from functools import lru_cache
 from urllib.parse import quote, unquote
 
-SSCC, GTIN, GLN = 18, 14, 13
+SSCC, _GTIN, GLN = 18, 14, 13
 """Digits of a key, the check digit included. A GTIN of 8, 12 or 13 digits is padded with zeros."""
 
 _SHORT_GTINS = (8, 12, 13)  # Digits of shorter GTINs on labels and in lists.
@@ -92,8 +92,8 @@ def check_key_digits(digits: str, length: int, called: str) -> str:
 def to_gtin14(digits: str) -> str:
     """Pad a GTIN of 8, 12, 13 or 14 digits to the 14 of EPCIS. Raises InvalidKey."""
     if len(digits) in _SHORT_GTINS and digits.isdigit():
-        digits = digits.zfill(GTIN)
-    return check_key_digits(digits, GTIN, "GTIN")
+        digits = digits.zfill(_GTIN)
+    return check_key_digits(digits, _GTIN, "GTIN")
 
 
 def check_lot_or_extension(text: str, called: str) -> str:
@@ -147,7 +147,7 @@ def to_urn(key: Key, prefixes: tuple[str, ...]) -> str:
 
 
 _LINK = re.compile(r"https?://[^/?#\s]+(?:/[^?#\s]*?)?/(?P<ai>00|01|414)/(?P<digits>[^/?#\s]*)(?P<tail>[^?#\s]*)")
-_LENGTHS = {"00": SSCC, "01": GTIN, "414": GLN}
+_LENGTHS = {"00": SSCC, "01": _GTIN, "414": GLN}
 _OTHER_KEYS = re.compile(f"{_RESOLVER}/(253|255|401|402|417|8003|8004|8006|8010|8013|8017|8018)/[^?#]+")
 """GS1 keys that no dock counts: documents, coupons, shipments, parties, assets, services."""
 _QUALIFIERS: Mapping[str, Mapping[str, KeyKind]] = {
@@ -183,7 +183,7 @@ def _parse_link(ai: str, digits: str, tail: str) -> Key:
     if ai == "00":
         _require_no_tail(tail, "an SSCC")
         return Key(KeyKind.UNIT, check_key_digits(digits, SSCC, "SSCC"))
-    digits = check_key_digits(digits, GTIN, "GTIN") if ai == "01" else check_key_digits(digits, GLN, "GLN")
+    digits = check_key_digits(digits, _GTIN, "GTIN") if ai == "01" else check_key_digits(digits, GLN, "GLN")
     if not tail:
         return Key(KeyKind.CLASS if ai == "01" else KeyKind.PLACE, digits)
     _, qualifier, more, *rest = [*tail.split("/"), ""]
@@ -203,9 +203,9 @@ def _require_no_tail(tail: str, called: str) -> None:
 _PARTS: dict[KeyKind, tuple[int, Callable[[str, str], str]]] = {
     # The number of digits of prefix and rest, and the function that joins them without the check digit.
     KeyKind.UNIT: (SSCC - 1, lambda prefix, rest: rest[:1] + prefix + rest[1:]),
-    KeyKind.CLASS: (GTIN - 1, lambda prefix, rest: rest[:1] + prefix + rest[1:]),
-    KeyKind.LOT: (GTIN - 1, lambda prefix, rest: rest[:1] + prefix + rest[1:]),
-    KeyKind.ITEM: (GTIN - 1, lambda prefix, rest: rest[:1] + prefix + rest[1:]),
+    KeyKind.CLASS: (_GTIN - 1, lambda prefix, rest: rest[:1] + prefix + rest[1:]),
+    KeyKind.LOT: (_GTIN - 1, lambda prefix, rest: rest[:1] + prefix + rest[1:]),
+    KeyKind.ITEM: (_GTIN - 1, lambda prefix, rest: rest[:1] + prefix + rest[1:]),
     KeyKind.PLACE: (GLN - 1, lambda prefix, rest: prefix + rest),
 }
 

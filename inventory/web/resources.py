@@ -16,6 +16,7 @@ from inventory.audit.audit import load_signer
 from inventory.forms import Forms, Roles, load_roles
 from inventory.settings import InventorySettings
 from inventory.site.catalogue import SiteCatalogue
+from inventory.site.roster import roster_kind
 from inventory.store import console_tables, database
 from inventory.store.books import RequestDatabase
 from inventory.store.keys import KeyDirectory
@@ -42,8 +43,14 @@ class Resources:
 
     def catalogue(self, site: str, transaction: Connection | None = None) -> SiteCatalogue:
         """The master data of a site, used within this transaction, or each call in its own."""
-        opens = self.transaction if transaction is None else lambda: nullcontext(transaction)
-        return SiteCatalogue(site, opens, self.now, self.settings.forms)
+        return SiteCatalogue(site, self._opens(transaction), self.now, self.settings.forms)
+
+    def roster(self, site: str, transaction: Connection | None = None) -> SiteCatalogue:
+        """The versions of a site's roster, used within this transaction, or each call in its own."""
+        return SiteCatalogue(site, self._opens(transaction), self.now, of=lambda _: roster_kind(self.forms))
+
+    def _opens(self, transaction: Connection | None) -> Callable[[], AbstractContextManager[Connection]]:
+        return self.transaction if transaction is None else lambda: nullcontext(transaction)
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -57,7 +64,7 @@ class Resources:
 
 
 @contextmanager
-def open_database(settings: InventorySettings) -> Iterator[RequestDatabase]:
+def open_database_with_tables(settings: InventorySettings) -> Iterator[RequestDatabase]:
     """Open the database, with the tables of the inventory and of the console."""
     engine = database.connect(database.parse_url(settings.database_url))
     try:

@@ -1,28 +1,33 @@
-"""Serving the console and the API: uvicorn with limits on slow clients, and security headers.
+"""Serving the console and the API: uvicorn with limits on slow clients, security headers, the reverse proxy's headers.
 
 A client can leave a request unfinished, or an answer unread, at no cost (slowloris). Such connections are limited in
-number, where the oldest is closed, and in time: an ordinary request arrives within milliseconds.
+number, where the oldest is closed, and in time: an ordinary request arrives within milliseconds. The proxy's user and
+client headers are trusted only from its own address.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import resource
 import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
 import h11
 import uvicorn
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from dockvoice_protocol.errors import Unavailable
+from inventory.settings import ConsoleSettings
 
 _ENDING_S = 5  # Timeout of open requests at shutdown.
 
@@ -58,7 +63,7 @@ class _TimedProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Start the timeout; abort the oldest unfinished connection beyond the limit."""
         super().connection_made(transport)
-        self._restart_timeout()
+        self._set_timeout_by_state()
         every = [one for one in self.connections if isinstance(one, _TimedProtocol)]
         coming = [one for one in every if one.awaited is not None and not one.transport.is_closing()]
         if len(coming) > most_connections() * _UNFINISHED:
@@ -67,17 +72,17 @@ class _TimedProtocol(H11Protocol):
     def handle_events(self) -> None:
         """Restart the timeout on data, or on the next pipelined request."""
         super().handle_events()
-        self._restart_timeout()
+        self._set_timeout_by_state()
 
     def pause_writing(self) -> None:
         """Start the timeout: the client does not read the answer."""
         super().pause_writing()
-        self._restart_timeout()
+        self._set_timeout_by_state()
 
     def resume_writing(self) -> None:
         """Restart the timeout: the client reads again."""
         super().resume_writing()
-        self._restart_timeout()
+        self._set_timeout_by_state()
 
     def shutdown(self) -> None:
         """Begin to shut down; abort unfinished connections after LAST_S."""
@@ -98,21 +103,21 @@ class _TimedProtocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Cancel the connection's timeout."""
-        self._set_timeout(None, 0)
+        self._set_timeout_unless_same(None, 0)
         super().connection_lost(exc)
 
-    def _restart_timeout(self) -> None:
+    def _set_timeout_by_state(self) -> None:
         theirs = self.conn.their_state
         if self.flow.write_paused:
-            self._set_timeout(("unread", self.cycle), UNREAD_S)
+            self._set_timeout_unless_same(("unread", self.cycle), UNREAD_S)
         elif theirs is h11.IDLE:
-            self._set_timeout((theirs, self.cycle), HEAD_S)
+            self._set_timeout_unless_same((theirs, self.cycle), HEAD_S)
         elif theirs is h11.SEND_BODY:
-            self._set_timeout((theirs, self.cycle), BODY_S)
+            self._set_timeout_unless_same((theirs, self.cycle), BODY_S)
         else:
-            self._set_timeout(None, 0)
+            self._set_timeout_unless_same(None, 0)
 
-    def _set_timeout(self, awaited: Any, seconds: float) -> None:
+    def _set_timeout_unless_same(self, awaited: Any, seconds: float) -> None:
         if awaited == self.awaited:
             return
         if self._deadline is not None:
@@ -142,7 +147,7 @@ def _config(app: Starlette, host: str, port: int) -> uvicorn.Config:
         app,
         host=host,
         port=port,
-        proxy_headers=False,  # web/proxy.py decides which headers are trusted
+        proxy_headers=False,  # client_address and proxy_user decide which are trusted
         server_header=False,
         log_config=None,
         access_log=False,
@@ -217,3 +222,52 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, with_headers)
+
+
+_WITH_PORT = re.compile(r"\[(?P<six>[^\]]+)\](?::[0-9]+)?|(?P<four>[0-9.]+):[0-9]+")
+"""Some proxies write an address with its port, which differs for each connection."""
+
+_NETWORK_BITS = 64  # Of an IPv6 address: the others are chosen by the customer (RFC 6177).
+
+
+def _normalise(address: str) -> str:
+    """The canonical form of an address without its port; anything else unchanged."""
+    found = _WITH_PORT.fullmatch(address)
+    bare = address if found is None else found["six"] or found["four"]
+    try:
+        known = ip_address(bare)
+    except ValueError:
+        return address
+    return str(known.ipv4_mapped or known) if isinstance(known, IPv6Address) else str(known)
+
+
+def rate_limit_key(address: str) -> str:
+    """The key of rate limits: an IPv6 address's /64, since one customer has all addresses of it; else the address."""
+    try:
+        six = IPv6Address(address.partition("%")[0])
+    except ValueError:
+        return address
+    return str(ip_network((six, _NETWORK_BITS), strict=False))
+
+
+def _is_proxy(settings: ConsoleSettings, request: Request) -> bool:
+    """Whether the client is the proxy of the settings."""
+    here = None if request.client is None else _normalise(request.client.host)
+    return settings.proxy is not None and here == _normalise(settings.proxy)
+
+
+def proxy_user(settings: ConsoleSettings, request: Request) -> str | None:
+    """The user whom the proxy has authenticated; None without its header, or if the client is not the proxy."""
+    if settings.proxy_header is None or not _is_proxy(settings, request):
+        return None
+    given = request.headers.getlist(settings.proxy_header)
+    return given[0] if len(given) == 1 and given[0] else None  # of two headers one is the browser's own
+
+
+def client_address(settings: ConsoleSettings, request: Request) -> str:
+    """The client's address; behind the proxy, the one that the proxy saw."""
+    here = _normalise(request.client.host) if request.client is not None else "unknown"
+    if not _is_proxy(settings, request):
+        return here
+    forwarded = ",".join(request.headers.getlist("x-forwarded-for"))  # some proxies add a line of their own
+    return _normalise(forwarded.rpartition(",")[2].strip()[:64]) or here  # only the last one was added by the proxy

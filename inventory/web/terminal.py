@@ -26,7 +26,7 @@ EXTRA = ("argon2", "jinja2", "multipart", "starlette", "uvicorn")  # Installed b
 
 
 def demand_extra() -> None:
-    """Raise Misconfigured without the extra."""
+    """Raise Misconfigured unless the packages of the extra [console] are installed."""
     if missing := [name for name in EXTRA if find_spec(name) is None]:
         raise Misconfigured(f"{', '.join(missing)}: not installed; pip install 'dockvoice-inventory[console]'")
 

@@ -20,9 +20,8 @@ from dockvoice_protocol.plain_file import shipped_directory
 from inventory.clips.clips import SignedSound
 from inventory.console import accounts
 from inventory.console.accounts import Role
-from inventory.console.app import create_app
+from inventory.console.app import ConsoleServer, create_app
 from inventory.console.context import COOKIE, ConsoleResources
-from inventory.console.server import ConsoleServer
 from inventory.console.sounds import NoSounds, Sounds
 from inventory.forms import load_forms
 from inventory.repository import Store

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from inventory.console.context import COOKIE
+from tests.console.dock import Dock
+from tests.sharing import ROOT
 
 CHROMIUM = "/usr/bin/chromium"
 
@@ -55,3 +58,21 @@ def barriers(page: Page) -> list[str]:
         if one["impact"] in SERIOUS
         for node in one["nodes"]
     ]
+
+
+def without_barriers(page: Page) -> None:
+    """Assert that axe-core finds nothing serious on the page."""
+    assert barriers(page) == [], page.url
+
+
+def go_to(page: Page, name: str) -> None:
+    """Open the page of this name by its link in the navigation."""
+    page.get_by_role("navigation").get_by_role("link", name=name, exact=True).press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text(name)
+
+
+def walks() -> list[Callable[[Page, Dock], None]]:
+    """The `walk` of each test file of the console that has one: it does every action of its page, from any page on."""
+    files = sorted((ROOT / "tests" / "integration").glob("test_console_*.py"))
+    modules = [import_module(f"tests.integration.{file.stem}") for file in files if "\ndef walk(" in file.read_text()]
+    return [module.walk for module in modules]

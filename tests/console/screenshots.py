@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from inventory.console.accounts import Role
 from inventory.console.app import PAGES
 from tests.console import Console, Folder, console, served
-from tests.console.browser import CHROMIUM, tab
+from tests.console.browser import CHROMIUM, tab, walks
 from tests.console.dock import morning
 from tests.console.story import doubtful, received
 from tests.dictated import identity
@@ -89,11 +89,9 @@ def _lists(dark: Path | None) -> None:
         dock = morning(site)
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = tab(browser, address, site.signed_in("ana", Role.ADMIN), viewport=TABLET)
-        page.goto("/drill")
-        page.get_by_role("button", name="Note the counts").click()
-        dock.says("dock-3", "ben", "receive-notice", 0, pallet_id="760", quantity=7, uom="CS")
-        page.get_by_label("Entries made").fill("1")
-        page.get_by_role("button", name="Compare").click()
+        page.goto("/")
+        for walk in walks():
+            walk(page, dock)
         for name, path in LISTS.items():
             take(page, name, path)
             if name == "entries":  # of a list that goes on, the beginning

@@ -18,9 +18,8 @@ from dockvoice_protocol.events import Topics
 from dockvoice_protocol.signed import read_declined
 from inventory.connect import ledger as ledgers
 from inventory.connect.engine import Post, PostingLoop, Reverse, Settled, next_step
-from inventory.connect.ledger import DeclinedMessages, Ledger
+from inventory.connect.ledger import DeclinedMessages, Ledger, load_posting
 from inventory.connect.ports import Document, DocumentState, Posting, Unset, Why
-from inventory.connect.postings import load_posting
 from inventory.connect.service import hold_lock
 from inventory.forms import load_forms, load_roles
 from inventory.ingest.validation import Valid, validate
@@ -95,11 +94,11 @@ class Dock:
     def until_settled(self, tries: int = 60) -> None:
         """Rounds, with whatever waits between them, until nothing is due."""
         for _ in range(tries):
-            self.engine().round()
-            if not self.ledger.counts()["due"]:
+            self.engine().run_round()
+            if not self.ledger.count_by_state()["due"]:
                 return
             self.clock.moves(BACKOFF.wait_s(99))
-        raise AssertionError(self.ledger.open(9))
+        raise AssertionError(self.ledger.load_open(9))
 
 
 @pytest.fixture
@@ -127,27 +126,27 @@ def test_a_kill_at_any_moment_posts_once(dock: Dock, deed: str, where: str) -> N
     dock.says(recorded(1))
     setattr(dock.other, where, raising(Killed(), deed))
     with pytest.raises(Killed):
-        dock.engine().round()
+        dock.engine().run_round()
     dock.again()
     dock.until_settled()
     assert len(dock.books.standing(identity(1, 1))) == 1
-    assert dock.ledger.counts()["posted"] == 1
+    assert dock.ledger.count_by_state()["posted"] == 1
 
 
 def test_what_may_still_be_at_work_over_there_is_left_alone(dock: Dock) -> None:
     dock.says(recorded(1))
     dock.other.before = raising(Killed(), "post")
     with pytest.raises(Killed):
-        dock.engine().round()
+        dock.engine().run_round()
     dock.again()
     calls = len(dock.books.calls)
     dock.clock.moves(LEFT_ALONE_S - 1)
-    dock.engine().round()
+    dock.engine().run_round()
     assert len(dock.books.calls) == calls  # not even looked at: what is found now may not be all
     # Only now the other system is done with what the dead process asked for.
     dock.other.put(dock.posting(identity(1, 1)), None)
     dock.clock.moves(2)
-    dock.engine().round()
+    dock.engine().run_round()
     assert len(dock.books.standing(identity(1, 1))) == 1
 
 
@@ -160,9 +159,9 @@ def test_it_answered_that_it_is_done_and_did_nothing(dock: Dock) -> None:
         return 0 if deed == "post" and lies[0] >= 0 else 1
 
     dock.other.does = does
-    done = dock.engine().round()
+    done = dock.engine().run_round()
     assert (done.settled, done.failed) == (0, 1)
-    (row,) = dock.ledger.open(9)
+    (row,) = dock.ledger.load_open(9)
     assert "the answer was that it is done, and it is not" in row.said
     dock.until_settled()
     assert len(dock.books.standing(identity(1, 1))) == 1
@@ -201,14 +200,14 @@ def test_a_cancellation_takes_back_what_was_or_may_have_been_posted(dock: Dock, 
     elif before == "killed":
         dock.other.after = raising(Killed(), "post")
         with pytest.raises(Killed):
-            dock.engine().round()
+            dock.engine().run_round()
     dock.says(cancelled(2, 1))
     dock.again()
     dock.until_settled()
     assert dock.books.stock == {}
     assert len(dock.books.documents) == (before != "new")
     none = {"due": 0, "posted": 0, "declined": 0, "reversed": 0, "void": 0}
-    assert dock.ledger.counts() == none | {state: 1}
+    assert dock.ledger.count_by_state() == none | {state: 1}
 
 
 def test_what_one_declines_holds_up_no_other_and_is_flagged_once(dock: Dock) -> None:
@@ -221,8 +220,8 @@ def test_what_one_declines_holds_up_no_other_and_is_flagged_once(dock: Dock) -> 
             raise Declined(Why.LOT_MISSING, "Lot is required")
 
     dock.other.before = hook
-    dock.engine().round()
-    assert dock.ledger.counts() | {"posted": 9, "declined": 1} == dock.ledger.counts()
+    dock.engine().run_round()
+    assert dock.ledger.count_by_state() | {"posted": 9, "declined": 1} == dock.ledger.count_by_state()
     (flag,) = dock.store.flags.all()
     assert (flag.event_id, flag.rule, flag.reason) == (refused, "connect:other", "lot_missing:Lot is required")
     (told,) = drained(dock.store)
@@ -230,20 +229,20 @@ def test_what_one_declines_holds_up_no_other_and_is_flagged_once(dock: Dock) -> 
     assert (word.entry, word.why) == (refused, "lot_missing")
     dock.clock.moves(3600)
     calls = len(dock.books.calls)
-    dock.engine().round()
+    dock.engine().run_round()
     assert len(dock.books.calls) == calls  # nobody asks again by himself
 
     dock.store.flags.decide(refused, FlagState.STANDS, "ann", "I have entered the lot")
     dock.clock.moves(1)
-    dock.engine().round()  # and it is declined once more, for the same reason
+    dock.engine().run_round()  # and it is declined once more, for the same reason
     assert drained(dock.store) == []
     assert dock.store.flags.all() != []
     dock.other.before = lambda _deed, _posting: None
     dock.clock.moves(1)
     dock.store.flags.decide(refused, FlagState.STANDS, "ann", "now it is there")
     dock.clock.moves(1)
-    dock.engine().round()
-    assert dock.ledger.counts()["posted"] == 10
+    dock.engine().run_round()
+    assert dock.ledger.count_by_state()["posted"] == 10
     assert dock.store.flags.all() == []
 
 
@@ -267,11 +266,11 @@ def test_a_declined_entry_that_is_corrected_is_posted_as_it_is_now(dock: Dock) -
     dock.other.before = lambda deed, said: (
         (_ for _ in ()).throw(Declined(Why.QUANTITY_WRONG, "no")) if deed == "post" and said.quantity == 12 else None
     )
-    dock.engine().round()
+    dock.engine().run_round()
     dock.says(amended(2, 1, quantity=13))
     dock.until_settled()
     assert dock.books.stock == {"0742": Decimal(13)}
-    assert dock.ledger.counts() == {"due": 0, "posted": 1, "declined": 0, "reversed": 0, "void": 1}
+    assert dock.ledger.count_by_state() == {"due": 0, "posted": 1, "declined": 0, "reversed": 0, "void": 1}
     assert first not in {flag.event_id for flag in dock.store.flags.all()}
 
 
@@ -282,7 +281,7 @@ def test_an_hour_away_costs_few_calls_and_loses_nothing(dock: Dock) -> None:
     until = dock.clock.now + timedelta(hours=1)
     rounds = 0
     while dock.clock.now < until:
-        done = dock.engine().round()
+        done = dock.engine().run_round()
         rounds += 1
         assert done.settled == 0
         dock.clock.moves(BACKOFF.wait_s(rounds) if done.away else 1.0)
@@ -305,10 +304,10 @@ def test_one_that_always_fails_holds_up_no_other(dock: Dock) -> None:
 
     dock.other.before = hook
     for _ in range(3):
-        dock.engine().round()
+        dock.engine().run_round()
         dock.clock.moves(BACKOFF.wait_s(99))
-    assert dock.ledger.counts()["posted"] == 3
-    said = {row.event_id: row.said for row in dock.ledger.open(9)}
+    assert dock.ledger.count_by_state()["posted"] == 3
+    said = {row.event_id: row.said for row in dock.ledger.load_open(9)}
     assert said[identity(1, 1)] == "HTTP 500"
     assert "KeyError" in said[identity(1, 2)]
 
@@ -318,7 +317,7 @@ def test_what_is_said_of_one_pallet_is_posted_in_its_order(dock: Dock) -> None:
     dock.says(recorded(2, quantity=2))  # the same pallet
     dock.says(recorded(3, pallet_id="0900"))
     dock.other.before = raising(Away("HTTP 500"), "post")
-    dock.engine().round()
+    dock.engine().run_round()
     assert [one for one in dock.books.calls if one[0] == "post"] == [("post", identity(1, 1)), ("post", identity(1, 3))]
     dock.until_settled()
     posts = [reference for deed, reference in dock.books.calls if deed == "post"]
@@ -331,7 +330,7 @@ def test_what_an_entry_replaces_is_taken_back_before_it_though_it_named_another_
     dock.until_settled()
     dock.says(amended(4, 2, pallet_id="0999"))
     dock.other.before = raising(Away("HTTP 500"), "reverse")
-    dock.engine().round()
+    dock.engine().run_round()
     assert not dock.books.standing(identity(1, 4))
     dock.until_settled()
     assert dock.books.calls[-2:] == [("post", identity(1, 4)), ("find", identity(1, 4))]
@@ -343,7 +342,7 @@ def test_a_fault_in_the_settings_ends_the_round_and_keeps_all_of_it_due(dock: Do
     dock.says(recorded(2, pallet_id="0900"))
     dock.other.before = raising(Misconfigured("no such warehouse"), "post")
     with pytest.raises(Misconfigured):
-        dock.engine().round()
+        dock.engine().run_round()
     dock.until_settled()
     assert len(dock.books.stock) == 2
 
@@ -353,7 +352,7 @@ def test_who_cannot_be_asked_is_told_the_same_again_and_again_under_one_referenc
     dock.says(recorded(1))
     dock.other.after = raising(Killed(), "post")
     with pytest.raises(Killed):
-        dock.engine().round()
+        dock.engine().run_round()
     dock.again()
     dock.until_settled()
     posts = [reference for deed, reference in dock.books.calls if deed == "post"]
@@ -367,7 +366,7 @@ def test_who_cannot_be_asked_and_may_have_it_gets_it_before_it_is_taken_back(doc
     dock.other.looks = False
     dock.says(recorded(1))
     dock.other.before = raising(Away("gave no answer in time"), "post")
-    dock.engine().round()
+    dock.engine().run_round()
     dock.says(cancelled(2, 1))
     dock.until_settled()
     assert [deed for deed, _ in dock.books.calls] == ["post", "post", "reverse"]
@@ -397,10 +396,10 @@ def test_far_behind_the_latest_it_is_found_by_the_look_at_all(dock: Dock, monkey
     dock.until_settled()
     with dock.store.transaction() as transaction:
         transaction.execute(update(entries).where(entries.c.event_id == first).values(form="pallet-move"))
-    dock.engine().round()
+    dock.engine().run_round()
     assert len(dock.books.stock) == 10
     dock.clock.moves(ledgers.ALL_EVERY.total_seconds() + 1)
-    dock.engine().round()
+    dock.engine().run_round()
     assert len(dock.books.stock) == 11
 
 
@@ -411,7 +410,7 @@ def test_of_two_processes_one_works(url: str, store: Store) -> None:
         with hold_lock(second.engine, "another"):
             pass
     with closing(Store.open(url)) as second, hold_lock(second.engine, "other") as hold:
-        hold.demand()
+        hold.demand_held()
 
 
 SEEDS = range(sized(test=2, nightly=6))
@@ -461,7 +460,7 @@ def test_whatever_happens_the_books_are_those_of_the_dock_in_the_end(dock: Dock,
         for _ in range(chance.randrange(4)):
             said.something()
         try:
-            dock.engine().round()
+            dock.engine().run_round()
         except Killed:
             dock.again()
         dock.clock.moves(chance.choice((1, 40, 700)))
@@ -470,7 +469,7 @@ def test_whatever_happens_the_books_are_those_of_the_dock_in_the_end(dock: Dock,
     dock.other.does = lambda *_: 1
     dock.until_settled()
     assert dock.books.stock == {f"{pallet:04}": Decimal(which) for which, pallet in standing.items()}
-    assert dock.ledger.counts()["posted"] == len(standing)
+    assert dock.ledger.count_by_state()["posted"] == len(standing)
 
 
 def test_the_item_is_what_was_announced_for_the_pallet_and_nothing_where_that_is_in_doubt(
@@ -524,10 +523,10 @@ def test_what_is_done_next_is_decided_by_what_stands_there() -> None:
 def test_what_is_owed_is_pending_in_the_outbox_and_found_again_when_it_is_dropped(dock: Dock) -> None:
     dock.says(recorded(1))
     dock.other.before = raising(Away("HTTP 500", wait_s=60), "find")
-    dock.engine().round()
+    dock.engine().run_round()
     assert BACKOFF.wait_s(0, 10**9) == BACKOFF.wait_s(99)
     dock.clock.moves(59)  # as it asked
-    dock.engine().round()
+    dock.engine().run_round()
     assert len(dock.books.calls) == 1
     (waits,) = dock.store.outbox.pending()
     assert (waits.kind, waits.number, waits.attempts, waits.error) == ("erp_posting", 1, 1, "HTTP 500")
@@ -552,9 +551,9 @@ def test_what_the_settings_do_not_say_waits_for_them_and_lands_in_no_inbox(dock:
             raise lacking
 
     dock.other.before = hook
-    dock.engine().round()
-    assert dock.ledger.counts() | {"posted": 1, "due": 1, "declined": 0} == dock.ledger.counts()
-    (row,) = dock.ledger.open(9)
+    dock.engine().run_round()
+    assert dock.ledger.count_by_state() | {"posted": 1, "due": 1, "declined": 0} == dock.ledger.count_by_state()
+    (row,) = dock.ledger.load_open(9)
     assert (row.event_id, row.why, row.said) == (first, "settings", str(lacking))
     assert dock.store.flags.all() == []  # of the supervisor
     assert drained(dock.store) == []  # and of the operator
@@ -566,6 +565,6 @@ def test_what_the_settings_do_not_say_waits_for_them_and_lands_in_no_inbox(dock:
     dock.other.before = lambda _deed, _posting: None  # the settings say it now, and it was started again
     dock.again()
     dock.until_settled()
-    assert dock.ledger.counts()["posted"] == 2
+    assert dock.ledger.count_by_state()["posted"] == 2
     with dock.store.transaction() as transaction:
         assert load_missing_settings(transaction) == []

@@ -84,7 +84,7 @@ def test_of_many_who_decide_at_once_one_has_decided_and_the_others_are_told_who(
     with ThreadPoolExecutor(AT_ONCE) as people:
         told = set(people.map(decide, range(AT_ONCE)))
     with site.place.transaction() as transaction:
-        kept = [one.decided.who for one in decisions.load_outcomes(transaction)]
+        kept = [one.decided.who for one in decisions.load_recent_outcomes(transaction)]
         assert (len(kept), told) == (1, {*kept})
         assert deeds.find_broken(transaction, KEY.public) is None
 

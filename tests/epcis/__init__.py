@@ -10,8 +10,7 @@ from typing import Any
 
 from jsonschema import Draft7Validator, FormatChecker
 
-from inventory.epcis.export import Export
-from inventory.epcis.history import StoredEvent
+from inventory.epcis.export import Export, StoredEvent
 from inventory.epcis.mapping import EpcisMapping, load_mapping
 from inventory.forms import Roles, load_forms, load_roles
 from tests.dictated import identity, payload
@@ -124,7 +123,7 @@ def exported(
         lambda one, why: refused.append((one.sequence, why.code.value, why.told)),
     )
     for earlier in known:
-        making.learn(events(earlier))
+        making.remember_earlier(events(earlier))
     document: dict[str, Any] = json.loads("".join(making.lines(came)))
     return document, refused, making
 

@@ -78,7 +78,7 @@ class Other:
     def pull(self) -> Pulled:
         return Pulled(None, None, None)
 
-    def tells(self) -> str:
+    def describe_system(self) -> str:
         return "other"
 
     def hand_over(self) -> None: ...

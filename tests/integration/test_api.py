@@ -21,9 +21,9 @@ from dockvoice_protocol.signed import parse_expected_topic, read_expected, read_
 from inventory.api import tokens
 from inventory.api.app import ENDPOINTS, create_app
 from inventory.api.command import commands
-from inventory.api.metrics import MEDIA_TYPE
 from inventory.api.parameters import encode_cursor
 from inventory.api.tokens import Scope
+from inventory.api.waiting import MEDIA_TYPE
 from inventory.audit import deeds
 from inventory.site.sending import read_all_retained
 from inventory.store.outbox import Message, MessageKind, insert_messages

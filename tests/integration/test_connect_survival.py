@@ -28,13 +28,11 @@ from standardwebhooks import Webhook as Receiver
 from inventory.connect.csv_folder import CsvFolder, CsvFolderSettings
 from inventory.connect.engine import PostingLoop, Round
 from inventory.connect.erpnext import ErpNext, ErpNextSettings
-from inventory.connect.ledger import Ledger
-from inventory.connect.odoo import Odoo
-from inventory.connect.odoo_rpc import OdooSettings
+from inventory.connect.ledger import Ledger, load_posting
+from inventory.connect.odoo import Odoo, OdooSettings
 from inventory.connect.ports import Away, Connector, Posting
-from inventory.connect.postings import load_posting
 from inventory.connect.tryton import Tryton as TrytonConnector
-from inventory.connect.tryton_books import TrytonSettings
+from inventory.connect.tryton_rpc import TrytonSettings
 from inventory.connect.webhook import Webhook, WebhookSettings
 from inventory.forms import load_forms, load_roles
 from inventory.ingest.validation import Valid, validate
@@ -167,16 +165,16 @@ class Posted:
                 self.kills += 1
             else:
                 return
-        raise AssertionError(f"it goes on for ever: {self.ledger.counts()}, {self.ledger.open(3)}")
+        raise AssertionError(f"it goes on for ever: {self.ledger.count_by_state()}, {self.ledger.load_open(3)}")
 
     def _turns(self, engine: PostingLoop, connector: Connector) -> None:
         while self.rounds < MOST_ROUNDS:
             self.rounds += 1
-            done = engine.round()
+            done = engine.run_round()
             with suppress(Away):  # as the service does: it looks again
                 connector.hand_over()
             if done == Round():
-                waiting = [row.due_at for row in self.ledger.open(100) if row.state == "due"]
+                waiting = [row.due_at for row in self.ledger.load_open(100) if row.state == "due"]
                 if not waiting:
                     return
                 # One may be due long since, and wait for another of its pallet.
@@ -374,7 +372,7 @@ def all_that_is_said(dock: Dock, posted: Posted, pallets: int = PALLETS) -> None
 
 def counted_there(dock: Dock, posted: Posted, other: Other, *, declined: int = 0) -> None:
     assert other.stands(dock) == Counter(dock.truth.values())
-    counts = posted.ledger.counts()
+    counts = posted.ledger.count_by_state()
     assert counts["due"] == 0
     assert counts["declined"] == declined
     assert counts["posted"] == len(dock.truth)
@@ -415,7 +413,7 @@ def test_one_that_is_refused_holds_up_no_other(
     posted = Posted(dock, other, clock)
     posted.until_nothing_is_due()
     counted_there(dock, posted, other, declined=1)
-    (told,) = posted.ledger.open(5)
+    (told,) = posted.ledger.load_open(5)
     assert (told.event_id, told.why) == (refused, REFUSED.get(name, "order_unknown"))
 
 

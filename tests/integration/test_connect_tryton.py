@@ -19,7 +19,7 @@ from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.records import PlaceKind, ReceivingPlace
 from inventory.connect.ports import Away, Declined, DocumentState, Posting, TakenBack, Why
 from inventory.connect.tryton import Tryton as Connector
-from inventory.connect.tryton_books import TrytonSettings
+from inventory.connect.tryton_rpc import TrytonSettings
 from tests.erp.tryton import DOORS, LOT_NEEDED, NAME, PASSWORD, SUPPLIER, USER, Line, Tryton, tryton
 from tests.erp.tryton_dock import Dock
 from tests.erp.tryton_trailer import receive
@@ -84,7 +84,7 @@ def posting(item: str | None = "A100", **changed: Any) -> Posting:
 
 
 def test_who_answers_there_and_who_is_not_let_in(tryton: Tryton, connector: Connector) -> None:
-    told = connector.tells()
+    told = connector.describe_system()
     assert told.startswith("Tryton 8.2 at http://127.0.0.1:")
     assert told.endswith("as dockvoice, with packages")
     wrong_ones: list[tuple[dict[str, Any], type[Exception], str]] = [

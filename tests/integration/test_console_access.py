@@ -18,9 +18,8 @@ from dockvoice_protocol.errors import Misconfigured, Unavailable
 from inventory.audit import deeds
 from inventory.console import accounts
 from inventory.console.accounts import Role
-from inventory.console.app import create_app
+from inventory.console.app import create_app, serve
 from inventory.console.context import COOKIE
-from inventory.console.server import serve
 from inventory.settings import InventorySettings
 from tests.console import PASSWORD, Console, console, send
 from tests.dictated import KEY
@@ -320,7 +319,7 @@ def test_who_cannot_sign_in_as_the_settings_suggest_is_told_at_the_start(
     with console(tmp_path, proxy="10.0.0.1", proxy_header=header) as site:
         add(site, "ana")
         add(site, "ben", password=None)
-        monkeypatch.setattr("inventory.console.server.run_server", lambda _: None)
+        monkeypatch.setattr("inventory.console.app.run_server", lambda _: None)
         serve(site.place.settings)
     assert told in caplog.text
     assert len([one for one in caplog.records if "proxy_header" in one.message or "X-Remote" in one.message]) == 1

@@ -25,8 +25,8 @@ from inventory.reviews.reviews import read_review
 from inventory.settings import DossierSettings
 from inventory.words import texts
 from tests.console import PASSWORD, Console, Folder, console, served
-from tests.console.browser import barriers, browser, tab
-from tests.console.dock import Dock, morning
+from tests.console.browser import browser, go_to, tab, walks, without_barriers
+from tests.console.dock import morning
 from tests.console.story import DEVICE
 from tests.dictated import identity, reviewed, signed
 from tests.servers.mosquitto import Mosquitto
@@ -89,7 +89,8 @@ def test_every_page_is_walked_and_every_action_done(
         _change_the_catalogue(page, tmp_path)
         _give_a_word_its_meaning(page)
         _say_who_may_sign_on(page, tmp_path, site)
-        _drill(page, dock)
+        for walk in walks():
+            walk(page, dock)
         _let_people_in_and_go(page)
         page.get_by_role("link", name="Audit").click()
         expect(page.get_by_role("row").nth(1)).to_contain_text("boss")
@@ -102,15 +103,6 @@ def test_every_page_is_walked_and_every_action_done(
     # Parts come by themselves where something has changed meanwhile, and so does a recording that is still on its way:
     # the tests of what arrives by itself wait for them.
     assert left == {("GET", f"/sounds{recordings.ONE}")}
-
-
-def without_barriers(page: Page) -> None:
-    assert barriers(page) == [], page.url
-
-
-def go_to(page: Page, name: str) -> None:
-    page.get_by_role("navigation").get_by_role("link", name=name, exact=True).press("Enter")
-    expect(page.get_by_role("heading", level=1)).to_contain_text(name)
 
 
 def _sign_in_with_the_keyboard(page: Page) -> None:
@@ -276,20 +268,6 @@ def _change_the_catalogue(page: Page, directory: Path) -> None:
     without_barriers(page)
     page.get_by_role("button", name="Publish to the devices").press("Enter")
     expect(page.get_by_text("The latest version is not published")).to_have_count(0)
-
-
-def _drill(page: Page, dock: Dock) -> None:
-    go_to(page, "Drill")
-    page.get_by_label("Device").select_option("north/dock-3")
-    page.get_by_role("button", name="Note the counts").press("Enter")
-    said = page.get_by_label("Entries made at north/dock-3")
-    expect(said).to_be_visible()
-    without_barriers(page)
-    dock.says("dock-3", "ben", "receive-notice", 0, pallet_id="748", quantity=3, uom="CS", trailer="5502")
-    said.fill("1")
-    page.get_by_role("button", name="Compare").press("Enter")
-    expect(page.get_by_text("nothing lost, nothing twice")).to_be_visible()
-    without_barriers(page)
 
 
 def _let_people_in_and_go(page: Page) -> None:

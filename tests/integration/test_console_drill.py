@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Page, expect
 
 from inventory.console.accounts import Role
 from tests.console import Console, console, send
+from tests.console.browser import go_to, without_barriers
+from tests.console.dock import Dock
 from tests.dictated import amended, recorded
 from tests.store import Read, reader
 
@@ -56,3 +59,18 @@ def test_what_is_lost_or_doubled_shows(site: Console, event: Read) -> None:
         send(browser, "/drill/begin", device="north/dock-3")
         send(browser, "/drill/end", number="2", said="1")
         assert row(browser) == ["1", "0", "0", "0", "differs"]
+
+
+def walk(page: Page, dock: Dock) -> None:
+    """Begin a drill, make an entry and end it; called by the test that does every action, and for the pictures."""
+    go_to(page, "Drill")
+    page.get_by_label("Device").select_option("north/dock-3")
+    page.get_by_role("button", name="Note the counts").press("Enter")
+    said = page.get_by_label("Entries made at north/dock-3")
+    expect(said).to_be_visible()
+    without_barriers(page)
+    dock.says("dock-3", "ben", "receive-notice", 0, pallet_id="748", quantity=3, uom="CS", trailer="5502")
+    said.fill("1")
+    page.get_by_role("button", name="Compare").press("Enter")
+    expect(page.get_by_text("nothing lost, nothing twice")).to_be_visible()
+    without_barriers(page)

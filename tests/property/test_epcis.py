@@ -39,7 +39,7 @@ def said(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
 
 def held(document: dict[str, Any]) -> list[str]:
     checker = Checker(ZONES)
-    return [str(one) for one in (*checker.document(document), *checker.rest())]
+    return [str(one) for one in (*checker.check_document(document), *checker.unknown_references())]
 
 
 @given(said(), moments, st.booleans(), st.sampled_from([mapping(), with_urns()]))

@@ -230,6 +230,6 @@ def test_items_come_with_their_units(other: OtherErpNext, monkeypatch: pytest.Mo
 
 
 def test_who_answers_is_told_without_the_secret(other: OtherErpNext) -> None:
-    told = connected(other).tells()
+    told = connected(other).describe_system()
     assert told == "ERPNext at http://erp.example, dock@example.com"
     assert SECRET not in told

@@ -9,8 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from dockvoice_protocol.errors import Misconfigured
-from inventory.connect.odoo import Odoo
-from inventory.connect.odoo_rpc import OdooSettings
+from inventory.connect.odoo import Odoo, OdooSettings
 from inventory.connect.ports import Away, Declined, DocumentState, Omitted, PulledItem, PulledUnit, Unset, Why
 from tests.erp.odoo_server import DAMAGED, INPUT, KEY, REFERENCE, STOCK, OtherOdoo
 from tests.erp.postings import because, posting
@@ -285,6 +284,6 @@ def test_many_items_come_in_pages(other: OtherOdoo, monkeypatch: pytest.MonkeyPa
 
 
 def test_who_answers_is_told_without_the_key(other: OtherOdoo) -> None:
-    told = connected(other).tells()
+    told = connected(other).describe_system()
     assert told == f"Odoo {other.version} at http://odoo.example, wh, dock"
     assert KEY not in told

@@ -146,4 +146,4 @@ def test_a_secret_that_is_none_is_refused_and_not_told(secret: str) -> None:
 
 def test_no_secret_is_told() -> None:
     sender = hook(Other())
-    assert SECRET not in repr(sender.__dict__) + sender.tells()
+    assert SECRET not in repr(sender.__dict__) + sender.describe_system()

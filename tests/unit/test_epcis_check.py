@@ -12,7 +12,7 @@ ZONES = mapping().zones
 
 def found(document: object) -> list[tuple[str, str]]:
     checker = Checker(ZONES)
-    return [(one.rule.value, str(one)) for one in (*checker.document(document), *checker.rest())]
+    return [(one.rule.value, str(one)) for one in (*checker.check_document(document), *checker.unknown_references())]
 
 
 def test_a_whole_document_breaks_no_rule() -> None:
@@ -76,15 +76,15 @@ def test_events_that_another_file_told_are_known() -> None:
     earlier = {**document, "epcisBody": {"eventList": [one for one in events if one not in declared]}}
     later = {**document, "epcisBody": {"eventList": declared}}
     alone, both = Checker(), Checker()
-    assert {one.rule for one in alone.document(later)} == {Rule.NOT_KNOWN}
-    assert [*both.document(earlier), *both.document(later), *both.rest()] == []
+    assert {one.rule for one in alone.check_document(later)} == {Rule.NOT_KNOWN}
+    assert [*both.check_document(earlier), *both.check_document(later), *both.unknown_references()] == []
 
 
 def test_a_file_that_tells_the_same_again_breaks_no_rule_and_one_that_tells_otherwise_does() -> None:
     checker, document = Checker(), whole()
-    assert [*checker.document(document), *checker.document(document)] == []
+    assert [*checker.check_document(document), *checker.check_document(document)] == []
     document["epcisBody"]["eventList"][0]["bizStep"] = "storing"
-    assert {one.rule for one in checker.document(document)} == {Rule.TWICE}
+    assert {one.rule for one in checker.check_document(document)} == {Rule.TWICE}
 
 
 def test_a_long_list_is_looked_at_once_and_a_number_that_no_double_holds_is_one() -> None:

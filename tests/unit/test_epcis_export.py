@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from inventory.epcis.check import Checker, Rule
-from inventory.epcis.history import StoredEvent
+from inventory.epcis.export import StoredEvent
 from inventory.epcis.mapping import EpcisMapping
 from inventory.epcis.naming import Lack
 from tests.dictated import identity
@@ -111,7 +111,7 @@ def test_each_form_becomes_what_the_mapping_says(names: EpcisMapping) -> None:
     for form, fields in SAID.items():
         document, refused, _ = exported([happened(1, form=form, fields=fields)], names)
         assert refused == [], form
-        assert [*Checker().document(document)] == []
+        assert [*Checker().check_document(document)] == []
         found[form] = [(one["type"], one["bizStep"], one.get("disposition")) for one in events(document)]
     assert found == {
         "receive": [("AggregationEvent", "receiving", "in_progress"), ("AggregationEvent", "receiving", "damaged")],
@@ -168,8 +168,8 @@ def test_the_offset_is_that_of_the_sites_zone_at_that_moment() -> None:
         document, refused, _ = exported([happened(1, time=time)], mapped(sites=sites))
         assert refused == []
         assert events(document)[0]["eventTimeZoneOffset"] == ahead
-        assert [*Checker(zone=zone).document(document)] == []
-        assert [one.rule for one in Checker(zone="Indian/Chagos").document(document)] == ["zone"]
+        assert [*Checker(zone=zone).check_document(document)] == []
+        assert [one.rule for one in Checker(zone="Indian/Chagos").check_document(document)] == ["zone"]
 
     every(OFFSETS, look)
 
@@ -249,7 +249,7 @@ def test_a_correction_of_a_correction_is_at_the_time_of_the_first_word() -> None
         (at, "2026-11-20T10:00:00.000Z"),
         (at, None),
     ]
-    assert [*Checker().document(document)] == []
+    assert [*Checker().check_document(document)] == []
 
 
 def test_a_correction_to_what_has_no_name_still_declares_what_was_wrong() -> None:
@@ -315,13 +315,15 @@ def test_what_is_corrected_between_two_exports_is_declared_in_the_second() -> No
     assert refused == []
     assert declared["errorDeclaration"]["correctiveEventIDs"] == [right["eventID"]]
     assert held(first, document) == []
-    assert {one.rule for one in Checker().document(document)} == {"unknown_event"}
+    assert {one.rule for one in Checker().check_document(document)} == {"unknown_event"}
 
 
 def held(*documents: dict[str, Any]) -> list[str]:
     """What is wrong with documents that are told one after the other."""
     checker = Checker(mapping().zones)
-    return [str(one) for document in documents for one in checker.document(document)] + [*map(str, checker.rest())]
+    return [str(one) for document in documents for one in checker.check_document(document)] + [
+        *map(str, checker.unknown_references())
+    ]
 
 
 OTHER_ITEMS = {"A100": {"CS": "09521321001008"}}

@@ -9,7 +9,6 @@ from starlette.responses import Response
 
 from dockvoice_protocol.hash_chain import PublicKey
 from inventory.audit import deeds
-from inventory.console import parameters
 from inventory.console.context import RequestContext, Route
 
 _MOST = 100  # Lines of one page.
@@ -18,9 +17,9 @@ _MOST = 100  # Lines of one page.
 def _page(context: RequestContext) -> Response:
     """Show the latest actions, or those before a number."""
     with context.read_transaction() as transaction:
-        found = deeds.load_latest_actions(transaction, _MOST, parameters.number(context, "before"))
+        found = deeds.load_latest_actions(transaction, _MOST, context.number_parameter("before"))
         broken = deeds.find_broken_among(transaction, _public_key(context), found)
-        verified = _verification_values(context, transaction, broken)
+        verified = _verify_more(context, transaction, broken)
     older = found[-1].number if len(found) == _MOST else None
     return context.render("audit.html", lines=found, older=older, **verified)
 
@@ -28,11 +27,11 @@ def _page(context: RequestContext) -> Response:
 def _verify_part(context: RequestContext) -> Response:
     """Verify more of the chain, and show the progress."""
     with context.read_transaction() as transaction:
-        return context.render("audit.html", block="live", **_verification_values(context, transaction))
+        return context.render("audit.html", block="live", **_verify_more(context, transaction))
 
 
-def _verification_values(context: RequestContext, transaction: Connection, broken: int | None = None) -> dict[str, Any]:
-    """How far the chain was verified, and its first broken line: there, or on the page."""
+def _verify_more(context: RequestContext, transaction: Connection, broken: int | None = None) -> dict[str, Any]:
+    """Verify more of the chain; return how far it is verified, its length, and the first broken line, or `broken`."""
     resources = context.resources
     verified = resources.following.verify_next(transaction, _public_key(context), resources.now())
     faults = [one for one in (broken, verified.broken) if one is not None]

@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import Connection
 from starlette.responses import Response
 
-from inventory.console import parameters
 from inventory.console.accounts import Role
 from inventory.console.context import RequestContext, Route
 from inventory.queries import fleet, refusals
@@ -53,12 +52,12 @@ def _alarms_part(context: RequestContext) -> Response:
 
 
 def _alarms_values(context: RequestContext) -> dict[str, Any]:
-    came, event = parameters.instant(context, "came"), parameters.text(context, "event")
+    came, event = context.instant_parameter("came"), context.text_parameter("event")
     now = context.resources.now()
     with context.read_transaction() as transaction:
         devices = [(one, alarms) for one, alarms in _with_alarms(context, transaction) if alarms]
         refused = refusals.load_refusals(transaction, _MOST, None if came is None or event is None else (came, event))
-        rejected = refusals.load_rejections(transaction, _MOST, parameters.number(context, "before"))
+        rejected = refusals.load_rejections(transaction, _MOST, context.number_parameter("before"))
         stuck = [one for one in outbox.load_pending_kinds(transaction) if one.is_stuck(now)]
         unset = refusals.load_missing_settings(transaction) if context.may(Role.ADMIN) else []
     last = refused[-1] if len(refused) == _MOST else None
@@ -68,8 +67,8 @@ def _alarms_values(context: RequestContext) -> dict[str, Any]:
         "unset": unset,
         "refused": refused,
         "aside": rejected,
-        "older": last and parameters.query(context, came=last.received_at.isoformat(), event=last.event_id),
-        "older_aside": parameters.query(context, before=rejected[-1].id) if len(rejected) == _MOST else None,
+        "older": last and context.query_string(came=last.received_at.isoformat(), event=last.event_id),
+        "older_aside": context.query_string(before=rejected[-1].id) if len(rejected) == _MOST else None,
     }
 
 

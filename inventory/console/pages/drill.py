@@ -9,8 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, distinct, func, insert, select, update
 from starlette.responses import RedirectResponse, Response
 
-from inventory.console import parameters
-from inventory.console.context import RequestContext, Route
+from inventory.console.context import RequestContext, Route, parse_integer
 from inventory.queries import listing
 from inventory.store.console_tables import drills
 from inventory.store.tables import devices, entries
@@ -47,7 +46,7 @@ class _Drill:
         return _DrillCounts(self.said or 0, 0, 0) == self.counts and self.said is not None
 
 
-def _count_entries(transaction: Connection, site: str, device: str) -> _DrillCounts:
+def _count_device_entries(transaction: Connection, site: str, device: str) -> _DrillCounts:
     """Count a device's entries, the repeated ones and the missing events."""
     its = (entries.c.site == site, entries.c.device == device, entries.c.replaces.is_(None))
     each = select(func.count(), func.count() - func.count(distinct(entries.c.utterance_id))).where(*its)
@@ -61,7 +60,7 @@ def _begin_drill(transaction: Connection, site: str, device: str, who: str, now:
     open_drill = (drills.c.site == site, drills.c.device == device, drills.c.ended_at.is_(None))
     if transaction.execute(select(drills.c.number).where(*open_drill)).first() is not None:
         return False
-    before = _count_entries(transaction, site, device)
+    before = _count_device_entries(transaction, site, device)
     counts = {"entries_before": before.came, "repeated_before": before.repeated}
     transaction.execute(insert(drills).values(site=site, device=device, who=who, began_at=now, **counts))
     return True
@@ -80,26 +79,26 @@ def _end_drill(transaction: Connection, number: int, said: int, now: datetime) -
 
 
 def _latest_drills(transaction: Connection, most: int, number: int | None = None) -> list[_Drill]:
-    """The latest first, or only the one of this number."""
+    """Load the latest drills, the latest first, or only the one of this number; an open one has the counts of now."""
     wanted = select(drills).order_by(drills.c.number.desc()).limit(most)
     found = []
     for row in transaction.execute(wanted if number is None else wanted.where(drills.c.number == number)).all():
         counts = _DrillCounts(row.came, row.repeated, row.missing)
         if row.ended_at is None:
-            now = _count_entries(transaction, row.site, row.device)
+            now = _count_device_entries(transaction, row.site, row.device)
             counts = _DrillCounts(now.came - row.entries_before, now.repeated - row.repeated_before, now.missing)
         found.append(_Drill(row.number, row.site, row.device, row.who, row.began_at, row.ended_at, row.said, counts))
     return found
 
 
-def page(context: RequestContext) -> Response:
+def _page(context: RequestContext) -> Response:
     """Show the instructions and all drills."""
     with context.read_transaction() as transaction:
         known = listing.load_device_names(transaction)
     return context.render("drill.html", devices=known, **_drills_values(context))
 
 
-def part(context: RequestContext) -> Response:
+def _part(context: RequestContext) -> Response:
     """Show the list of drills alone, for htmx."""
     return context.render("drill.html", block="live", **_drills_values(context))
 
@@ -110,7 +109,7 @@ def _drills_values(context: RequestContext) -> dict[str, Any]:
     return {"going_on": [one for one in found if one.ended_at is None], "over": [one for one in found if one.ended_at]}
 
 
-def begin(context: RequestContext) -> Response:
+def _begin(context: RequestContext) -> Response:
     """Begin a drill of a device, if none is under way."""
     site, _, device = context.form.get("device", "").partition("/")
     with context.transaction() as transaction:
@@ -121,9 +120,9 @@ def begin(context: RequestContext) -> Response:
     return RedirectResponse("/drill", 303)
 
 
-def end(context: RequestContext) -> Response:
+def _end(context: RequestContext) -> Response:
     """End a drill with the number of entries that were made."""
-    number, said = (parameters.integer(context.form.get(name, "")) for name in ("number", "said"))
+    number, said = (parse_integer(context.form.get(name, "")) for name in ("number", "said"))
     if number is None or said is None or said > _MOST_ENTRIES:
         return context.refuse("drill.no_number", 400)
     with context.transaction() as transaction:
@@ -134,4 +133,9 @@ def end(context: RequestContext) -> Response:
     return RedirectResponse("/drill", 303)
 
 
-ROUTES = (Route("", page), Route("/part", part), Route("/begin", begin, changes=True), Route("/end", end, changes=True))
+ROUTES = (
+    Route("", _page),
+    Route("/part", _part),
+    Route("/begin", _begin, changes=True),
+    Route("/end", _end, changes=True),
+)

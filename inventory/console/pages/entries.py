@@ -10,7 +10,6 @@ from starlette.responses import Response
 
 from dockvoice_protocol.instants import parse_iso
 from inventory.audit import deeds
-from inventory.console import parameters
 from inventory.console.accounts import Role
 from inventory.console.context import RequestContext, Route
 from inventory.console.decisions import load_decisions
@@ -42,26 +41,26 @@ def _list_part(context: RequestContext) -> Response:
 
 
 def _list_values(context: RequestContext, transaction: Connection) -> dict[str, Any]:
-    before = parameters.cursor(context)
+    before = context.entry_cursor()
     roles = context.resources.roles
-    lines = listing.load_entries(transaction, parameters.entry_filter(context), roles, MOST, before)
-    seen = parameters.number(context, "seen")
+    lines = listing.load_entries(transaction, context.entry_filter(), roles, MOST, before)
+    seen = context.number_parameter("seen")
     newest = lines[0].arrival if lines else seen or 0
-    again = parameters.query(context, "seen", seen=newest)
+    again = context.query_string("seen", seen=newest)
     return {
         "lines": lines,
         "seen": seen,
-        "older": _older_page(context, lines),
+        "older": _older_page_url(context, lines),
         "again": None if before is not None else f"/entries/part?{again}",
     }
 
 
-def _older_page(context: RequestContext, lines: list[listing.ListedEntry]) -> str | None:
+def _older_page_url(context: RequestContext, lines: list[listing.ListedEntry]) -> str | None:
     """The address of the next page; None where this one is not full."""
     if len(lines) < MOST:
         return None
     last = lines[-1]
-    query = parameters.query(context, "before", "event", "seen", before=last.arrival, event=last.event_id)
+    query = context.query_string("before", "event", "seen", before=last.arrival, event=last.event_id)
     return f"/{context.request.url.path.split('/')[1]}?{query}"
 
 
@@ -96,14 +95,14 @@ def _entry_page(context: RequestContext) -> Response:
 def _search_page(context: RequestContext) -> Response:
     """Show the search form, and the results once a filter is given."""
     given = context.request.query_params
-    wanted = parameters.entry_filter(context)
+    wanted = context.entry_filter()
     invalid = [
-        name for name in ("since", "until") if given.get(name, "").strip() and not parameters.instant(context, name)
+        name for name in ("since", "until") if given.get(name, "").strip() and not context.instant_parameter(name)
     ]
     lines = []
     if wanted != EntryFilter() and not invalid:
         with context.read_transaction() as transaction:
-            lines = listing.load_entries(transaction, wanted, context.resources.roles, MOST, parameters.cursor(context))
+            lines = listing.load_entries(transaction, wanted, context.resources.roles, MOST, context.entry_cursor())
     return context.render(
         "search.html",
         asked=given,
@@ -112,7 +111,7 @@ def _search_page(context: RequestContext) -> Response:
         lines=lines,
         seen=None,
         again=None,
-        older=_older_page(context, lines),
+        older=_older_page_url(context, lines),
     )
 
 

@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 from starlette.responses import Response
 
 from dockvoice_protocol.instants import to_utc, to_zone
-from inventory.console import parameters
 from inventory.console.context import RequestContext, Route
 from inventory.queries import figures, listing
 from inventory.queries.figures import EntryCounts, Figures
@@ -19,8 +18,8 @@ from inventory.queries.figures import EntryCounts, Figures
 _SPANS = {"day": 1, "week": 7}
 """By the value of the parameter, the number of days."""
 
-WIDTH, HEIGHT = 960, 220  # Of a chart, in SVG units: the page scales it.
-LEFT, ABOVE, BELOW = 56, 12, 28  # Margins for the labels of the axes.
+_WIDTH, _HEIGHT = 960, 220  # Of a chart, in SVG units: the page scales it.
+_LEFT, _ABOVE, _BELOW = 56, 12, 28  # Margins for the labels of the axes.
 
 _PARTS = 4  # Most intervals of the vertical axis: as many as are read at a glance.
 _HOURS = 3  # Between two labels under a chart of one day; longer charts label each midnight.
@@ -47,7 +46,7 @@ class _Tick:
 
 
 @dataclass(frozen=True, slots=True)
-class Chart:
+class _Chart:
     """A bar chart with one value for each hour."""
 
     name: str
@@ -58,9 +57,9 @@ class Chart:
 
 def _page(context: RequestContext) -> Response:
     """Show the day or the week that ends today, or on the given day."""
-    span = parameters.text(context, "span")
+    span = context.text_parameter("span")
     days = _SPANS.get(span or "", 1)
-    day = to_zone(parameters.instant(context, "day") or context.resources.now(), context.resources.zone).date()
+    day = to_zone(context.instant_parameter("day") or context.resources.now(), context.resources.zone).date()
     first, end = (_midnight(day + timedelta(days=n), context.resources.zone) for n in (1 - days, 1))
     per_operator = context.resources.settings.console.per_operator
     with context.read_transaction() as transaction:
@@ -69,8 +68,8 @@ def _page(context: RequestContext) -> Response:
             first,
             round((end - first) / timedelta(hours=1)),  # 23 or 25 on the day of a clock change
             context.resources.zone,
-            form=parameters.text(context, "form"),
-            device=parameters.device(context),
+            form=context.text_parameter("form"),
+            device=context.device_parameter(),
             per_operator=per_operator,
         )
         devices = listing.load_device_names(transaction)
@@ -84,10 +83,10 @@ def _page(context: RequestContext) -> Response:
         forms=sorted(context.resources.forms),
         devices=devices,
         smallest=figures.SMALLEST,
-        width=WIDTH,
-        height=HEIGHT,
-        left=LEFT,
-        foot=HEIGHT - BELOW,
+        width=_WIDTH,
+        height=_HEIGHT,
+        left=_LEFT,
+        foot=_HEIGHT - _BELOW,
     )
 
 
@@ -95,7 +94,7 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
     return to_utc(datetime.combine(day, time(), zone))
 
 
-def _build_charts(of: Figures) -> list[Chart]:
+def _build_charts(of: Figures) -> list[_Chart]:
     return [
         _build_chart("entries", of, lambda one: one.entries, "{:g}", least=1.0),  # no half entries
         _build_chart("asked", of, lambda one: one.asked, "{:.4g}"),
@@ -103,25 +102,27 @@ def _build_charts(of: Figures) -> list[Chart]:
     ]
 
 
-def _build_chart(name: str, of: Figures, value: Callable[[EntryCounts], float], text: str, least: float = 0.0) -> Chart:
+def _build_chart(
+    name: str, of: Figures, value: Callable[[EntryCounts], float], text: str, least: float = 0.0
+) -> _Chart:
     values = [float(value(one)) for _, one in of.hours]
     steps = round_steps(max(values, default=0.0), least)
-    wide, high = (WIDTH - LEFT) / max(len(values), 1), (HEIGHT - ABOVE - BELOW) / steps[-1]
+    wide, high = (_WIDTH - _LEFT) / max(len(values), 1), (_HEIGHT - _ABOVE - _BELOW) / steps[-1]
 
     def place(one: float) -> float:
-        return HEIGHT - BELOW - one * high
+        return _HEIGHT - _BELOW - one * high
 
     bars = [
-        _Bar(LEFT + (n + 0.1) * wide, place(one), wide * 0.8, one * high, hour, text.format(one))
+        _Bar(_LEFT + (n + 0.1) * wide, place(one), wide * 0.8, one * high, hour, text.format(one))
         for n, ((hour, _), one) in enumerate(zip(of.hours, values, strict=True))
     ]
     is_day = len(values) <= 25  # noqa: PLR2004 - hours of the day on which clocks are put back
     along = [
-        _Tick(LEFT + n * wide, f"{hour:%H:%M}" if is_day else f"{hour:%m-%d}")
+        _Tick(_LEFT + n * wide, f"{hour:%H:%M}" if is_day else f"{hour:%m-%d}")
         for n, (hour, _) in enumerate(of.hours)
         if hour.hour % (_HOURS if is_day else 24) == 0
     ]
-    return Chart(name, bars, [_Tick(place(one), text.format(one)) for one in steps], along)
+    return _Chart(name, bars, [_Tick(place(one), text.format(one)) for one in steps], along)
 
 
 def round_steps(most: float, least: float = 0.0) -> list[float]:

@@ -18,7 +18,6 @@ from starlette.responses import RedirectResponse, Response
 from dockvoice_protocol.instants import to_zone
 from inventory.audit import deeds
 from inventory.audit.deeds import StoredAction
-from inventory.console import parameters
 from inventory.console.accounts import Role
 from inventory.console.context import RequestContext, Route, local_path
 from inventory.console.form_fields import input_text
@@ -40,7 +39,7 @@ _ASKED = 0.05  # For each answer to a question, from _OFTEN on.
 _UNSURE = 0.9  # Entries recorded without a question mostly have more confidence: below, a value was hard to hear.
 _OFTEN = 3  # One answer is usual, and so is one correction.
 
-RIGHT, AGAIN = "looked_right", "looked_again"
+_RIGHT, _AGAIN = "looked_right", "looked_again"
 """Actions of the audit log: an entry was found right, or put back on the list. The later one counts."""
 
 
@@ -138,15 +137,15 @@ def _load_corrections(
 def _load_found_right(transaction: Connection, event_ids: Collection[str] | Select[Any]) -> dict[str, StoredAction]:
     """By event, the line that found it right, unless a later one put it back."""
     found: dict[str, StoredAction] = {}
-    for one in deeds.load_actions_about(transaction, event_ids, (RIGHT, AGAIN)):
-        if one.deed.deed == RIGHT:
+    for one in deeds.load_actions_about(transaction, event_ids, (_RIGHT, _AGAIN)):
+        if one.deed.deed == _RIGHT:
             found[one.deed.about] = one
         else:
             found.pop(one.deed.about, None)
     return found
 
 
-def _is_change(transaction: Connection, event_id: str, *, right: bool) -> bool | None:
+def _changes_mark(transaction: Connection, event_id: str, *, right: bool) -> bool | None:
     """Whether marking this entry would change anything; None for an unknown entry."""
     known = select(entries.c.event_id).where(entries.c.event_id == event_id)
     if transaction.execute(known).one_or_none() is None:
@@ -154,13 +153,13 @@ def _is_change(transaction: Connection, event_id: str, *, right: bool) -> bool |
     return (event_id in _load_found_right(transaction, [event_id])) is not right
 
 
-def _page(context: RequestContext) -> Response:
+def _doubted_entries_page(context: RequestContext) -> Response:
     """Show the doubted entries of the last 24 hours, or of one day."""
     since, until = _parse_period(context)
     with context.read_transaction() as transaction:
-        found = doubted_entries(transaction, since, until, parameters.device(context))
+        found = doubted_entries(transaction, since, until, context.device_parameter())
         known = listing.load_device_names(transaction)
-    query = parameters.query(context)
+    query = context.query_string()
     return context.render(
         "morning.html",
         lines=found.open[:_MOST],
@@ -175,23 +174,23 @@ def _page(context: RequestContext) -> Response:
 
 
 def _parse_period(context: RequestContext) -> tuple[datetime, datetime]:
-    day, now = parameters.instant(context, "day"), context.resources.now()
+    day, now = context.instant_parameter("day"), context.resources.now()
     if day is None:
         return now - _DAY, now
     first = to_zone(day, context.resources.zone).replace(hour=0, minute=0, second=0, microsecond=0)
     return first, first + _DAY  # wall-clock arithmetic: such a day may have 23 or 25 hours
 
 
-def _mark(context: RequestContext) -> Response:
+def _mark_right_or_put_back(context: RequestContext) -> Response:
     """Record that an entry is right, or put it back on the list."""
     event_id, right = context.form.get("event", ""), context.form.get("right") == "yes"
     with context.transaction() as transaction:
-        changes = _is_change(transaction, event_id, right=right)
+        changes = _changes_mark(transaction, event_id, right=right)
         if changes is None:
             return context.refuse("entry.unknown", 404)
         if changes:
-            context.audit(transaction, RIGHT if right else AGAIN, event_id)
+            context.audit(transaction, _RIGHT if right else _AGAIN, event_id)
     return RedirectResponse(local_path(context.form.get("back")), 303)
 
 
-ROUTES = (Route("", _page), Route("", _mark, Role.REVIEWER, changes=True))
+ROUTES = (Route("", _doubted_entries_page), Route("", _mark_right_or_put_back, Role.REVIEWER, changes=True))

@@ -16,7 +16,7 @@ _UTTERANCE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LONGEST_REASON = 200  # Characters: the device reads it to an operator who asks who listened.
 
 
-def _give_reason(context: RequestContext) -> Response:
+def _record_reason_and_request(context: RequestContext) -> Response:
     """Record the listener and the reason; request the recording if it is not here."""
     recorded, reason = _find_recording(context), context.form.get("reason", "").strip()
     if recorded is None or context.user is None:
@@ -85,4 +85,8 @@ def _event_id(context: RequestContext) -> str | None:
 
 
 ONE = "/{site}/{device}/{utterance}"
-ROUTES = (Route(ONE, _give_reason, changes=True), Route(ONE, _show_player), Route(f"{ONE}/flac", _send_recording))
+ROUTES = (
+    Route(ONE, _record_reason_and_request, changes=True),
+    Route(ONE, _show_player),
+    Route(f"{ONE}/flac", _send_recording),
+)

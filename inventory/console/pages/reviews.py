@@ -11,7 +11,14 @@ from inventory.console import decisions
 from inventory.console.accounts import Role
 from inventory.console.context import RequestContext, Route
 from inventory.console.decisions import AlreadyDecided, Decision
-from inventory.console.form_fields import FilledForm, compare_readings, fill_form, form_fields, input_text, readings_of
+from inventory.console.form_fields import (
+    FilledForm,
+    check_typed_values,
+    compare_readings,
+    form_fields,
+    input_text,
+    readings_of,
+)
 from inventory.console.recordings import recording_of_review
 from inventory.reviews.reviews import Review, decision_message, load_review
 
@@ -37,7 +44,7 @@ def _queue_values(context: RequestContext) -> dict[str, Any]:
             "more": more,
             "count": decisions.count_open(transaction),
             "decided": decisions.load_latest(transaction, waiting),
-            "lately": decisions.load_outcomes(transaction),
+            "lately": decisions.load_recent_outcomes(transaction),
         }
 
 
@@ -47,7 +54,7 @@ def _review_page(context: RequestContext) -> Response:
     return context.refuse("reviews.unknown", 404) if found is None else _render_review(context, found)
 
 
-def _review_part(context: RequestContext) -> Response:
+def _review_state_part(context: RequestContext) -> Response:
     """Show the state of one review."""
     found = _load_review(context)
     if found is None:
@@ -66,7 +73,7 @@ def _decide(context: RequestContext) -> Response:
         return context.refuse("reviews.unknown", 404)
     decision, reason = context.form.get("decision", ""), context.form.get("reason", "").strip()
     typed = _typed_fields(context) if decision != "discard" else {}
-    form = fill_form(resources.forms.get(found.form), found.fields, typed)
+    form = check_typed_values(resources.forms.get(found.form), found.fields, typed)
     if (why := _find_objection(context, found, decision, reason, form)) is not None:
         return _render_review(context, found, 409 if why in {"reviews.answered", "reviews.changed"} else 422, why, form)
     if signer is None or not user:
@@ -152,6 +159,6 @@ ROUTES = (
     Route("", _queue_page),
     Route("/part", _queue_part),
     Route(_ONE, _review_page),
-    Route(f"{_ONE}/part", _review_part),
+    Route(f"{_ONE}/part", _review_state_part),
     Route(_ONE, _decide, Role.REVIEWER, changes=True),
 )

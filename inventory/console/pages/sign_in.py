@@ -12,7 +12,7 @@ from inventory.console import accounts
 from inventory.console.accounts import Role
 from inventory.console.context import COOKIE, LANGUAGE, RequestContext, Route, cookie_name, local_path
 from inventory.console.rendering import language_names
-from inventory.web.proxy import rate_limit_key
+from inventory.web.serving import rate_limit_key
 
 _FORM = "dockvoice-form"
 """The cookie that must equal the form's token at sign-in, since without a session there is no CSRF token."""
@@ -24,7 +24,11 @@ _FORM_S = 3600
 def _page(context: RequestContext) -> Response:
     """Show the sign-in form."""
     target = context.request.query_params.get("next", "")
-    return RedirectResponse(local_path(target), 303) if context.user is not None else _form(context, 200, "", target)
+    return (
+        RedirectResponse(local_path(target), 303)
+        if context.user is not None
+        else _render_form(context, 200, "", target)
+    )
 
 
 def _sign_in(context: RequestContext) -> Response:
@@ -33,18 +37,18 @@ def _sign_in(context: RequestContext) -> Response:
     now, signer = resources.now, resources.signer
     cookie = context.request.cookies.get(cookie_name(resources, _FORM), "")
     if not cookie or not secrets.compare_digest(cookie.encode(), context.form.get("form", "").encode()):
-        return _form(context, 403, context.text("sign_in.again"), target, name)
+        return _render_form(context, 403, context.text("sign_in.again"), target, name)
     network = rate_limit_key(context.address)
     with context.transaction() as transaction:
         known = network in map(rate_limit_key, load_sign_in_addresses(transaction, name))
         if wait := accounts.register_attempt(transaction, name, network, now(), known_there=known):
             record_action(transaction, UserAction(name, context.address, "sign_in_held_up", name), now(), signer)
-            return _form(context, 429, _wait_text(context, wait), target, name)
+            return _render_form(context, 429, _wait_text(context, wait), target, name)
         kept = accounts.password_hash(transaction, name)
     if not accounts.verify_password(kept, context.form.get("password", "")):
         with context.transaction() as transaction:
             record_action(transaction, UserAction(name, context.address, "sign_in_failed", name), now(), signer)
-        return _form(context, 401, context.text("sign_in.wrong"), target, name)
+        return _render_form(context, 401, context.text("sign_in.wrong"), target, name)
     with context.transaction() as transaction:
         accounts.clear_attempts(transaction, name, network)
         started = accounts.begin_session(transaction, name, now(), context.session_length)
@@ -79,7 +83,7 @@ def _wait_text(context: RequestContext, wait: timedelta) -> str:
     return context.text("sign_in.too_often", minutes=int(wait.total_seconds() // 60))
 
 
-def _form(context: RequestContext, status: int, message: str, target: str, name: str = "") -> Response:
+def _render_form(context: RequestContext, status: int, message: str, target: str, name: str = "") -> Response:
     form = secrets.token_urlsafe(16)
     response = context.render("sign_in.html", status, message=message, there=target, name=name, form=form)
     context.set_cookie(response, _FORM, form, _FORM_S)

@@ -10,9 +10,8 @@ from urllib.parse import quote, urlencode
 from starlette.responses import Response
 
 from inventory.audit.audit import load_signer
-from inventory.console import parameters
 from inventory.console.accounts import Role
-from inventory.console.context import RequestContext, Route
+from inventory.console.context import RequestContext, Route, parse_integer
 from inventory.dossier import dossier, visits
 from inventory.dossier.issues import store_version
 from inventory.dossier.visits import Gathered, Visit
@@ -36,7 +35,7 @@ def _list_part(context: RequestContext) -> Response:
 
 
 def _list_values(context: RequestContext) -> dict[str, Any]:
-    named, place = parameters.text(context, "trailer"), parameters.cursor(context)
+    named, place = context.text_parameter("trailer"), context.entry_cursor()
     site, found, name = (place[1] if place else "").partition("/")
     before = (place[0], (site, name)) if place and found else None
     roles = context.resources.roles
@@ -45,7 +44,7 @@ def _list_values(context: RequestContext) -> dict[str, Any]:
         lines = trailers.load_trailers(transaction, roles, _MOST, before, named)
     last = lines[-1] if len(lines) == _MOST else None
     older = last and urlencode({"before": last.arrival, "event": f"{last.site}/{last.name}"})
-    again = None if before else f"/trailers/part?{parameters.query(context)}"
+    again = None if before else f"/trailers/part?{context.query_string()}"
     return {"lines": [*awaited, *lines], "older": older and f"/trailers?{older}", "again": again}
 
 
@@ -53,7 +52,7 @@ def _trailer_page(context: RequestContext) -> Response:
     """Show one visit, and the trailer's other visits."""
     site, name = context.request.path_params["site"], context.request.path_params["trailer"]
     gathered, found = _load_visits(context, site, name, to_look_at=True)
-    chosen = None if gathered is None else visits.choose_visit(found, gathered, parameters.number(context, "visit"))
+    chosen = None if gathered is None else visits.choose_visit(found, gathered, context.number_parameter("visit"))
     if gathered is None or chosen is None:
         return context.refuse("trailers.unknown", 404, trailer=name)
     content, _ = dossier.collect_content(chosen, gathered, context.resources.keys.all(), context.language)
@@ -76,7 +75,7 @@ def _make_dossier(context: RequestContext) -> Response:
     if key is None:
         return context.refuse("trailers.no_key", 409)
     gathered, found = _load_visits(context, site, name)
-    chosen = None if gathered is None else visits.choose_visit(found, gathered, parameters.integer(number))
+    chosen = None if gathered is None else visits.choose_visit(found, gathered, parse_integer(number))
     if gathered is None or chosen is None:
         return context.refuse("trailers.unknown", 404, trailer=name)
     with context.transaction() as transaction:

@@ -16,9 +16,8 @@ from starlette.responses import RedirectResponse, Response
 
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from dockvoice_protocol.records.site import OF_WORDS, Cells, word_faults
-from inventory.console import parameters
 from inventory.console.accounts import Role
-from inventory.console.context import RequestContext, Route
+from inventory.console.context import RequestContext, Route, parse_integer
 from inventory.queries import fleet
 from inventory.records import data_of
 from inventory.reviews.reviews import Review
@@ -77,7 +76,7 @@ class _Group:
         return without_numbers(self.said)
 
 
-def _unknown_phrases(
+def _group_unknown_phrases(
     devices: Mapping[str, Status], waiting: Sequence[Review], forms: SpokenForms, words: Iterable[Cells]
 ) -> list[_Group]:
     """Unknown phrases by frequency. Reads sentences, which takes time: call it outside of a transaction."""
@@ -91,7 +90,7 @@ def _unknown_phrases(
             group.last = max(group.last, counted["last"])
             group.devices.append(name)
     for review in waiting:
-        _add_example(found, forms, review, devices.get(review.device))
+        _add_review_as_example(found, forms, review, devices.get(review.device))
     added = {(one["form"], one["language"], one["word"]) for one in words}
     for group in found.values():
         group.added = (group.form, group.language, group.word) in added
@@ -102,7 +101,7 @@ def _group_of(found: dict[tuple[str, str, str], _Group], phrase: str, form: str,
     return found.setdefault((phrase, form, language), _Group(phrase, form, language))
 
 
-def _add_example(
+def _add_review_as_example(
     found: dict[tuple[str, str, str], _Group], forms: SpokenForms, review: Review, device: Status | None
 ) -> None:
     # A review does not name its language: that of the device now stands for it.
@@ -167,7 +166,7 @@ def _recorded_values(transaction: Connection, site: str, fields: Collection[str]
     return found
 
 
-def page(context: RequestContext) -> Response:
+def _sites_page(context: RequestContext) -> Response:
     """Show the unknown phrases and the added words of each site."""
     with context.read_transaction() as transaction:
         sites = fleet.load_sites(transaction)
@@ -183,7 +182,7 @@ def _site_values(context: RequestContext, site: str) -> dict[str, Any]:
         forms = _load_spoken_forms(context, transaction, catalogue)
     values = {"name": site, "rows": rows, "waits": waits, "forms": [], "groups": []}
     if isinstance(forms, SpokenForms):
-        groups = _unknown_phrases(devices, waiting, forms, rows)
+        groups = _group_unknown_phrases(devices, waiting, forms, rows)
         return values | {"fault": "", "groups": groups, "forms": sorted(forms.plain)}
     return values | {"fault": str(forms)}
 
@@ -208,9 +207,9 @@ def _added_words(catalogue: SiteCatalogue) -> tuple[tuple[Cells, ...], int, bool
 
 def _word_page(context: RequestContext) -> Response:
     """Show the possible meanings of a word; with one chosen, what it would change."""
-    given = {name: parameters.text(context, name) or "" for name in _KEYS}
+    given = {name: context.text_parameter(name) or "" for name in _KEYS}
     proposal = _try_word(context, given)
-    return proposal if isinstance(proposal, Response) else _page(context, given, proposal)
+    return proposal if isinstance(proposal, Response) else _proposal_page(context, given, proposal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +250,9 @@ def _try_word(context: RequestContext, given: dict[str, str]) -> _Proposal | Res
     return _Proposal(forms, version, row, wrong, forms.trial(row, stored) if row is not None and not wrong else None)
 
 
-def _page(context: RequestContext, given: dict[str, str], proposal: _Proposal, faults: Sequence[str] = ()) -> Response:
+def _proposal_page(
+    context: RequestContext, given: dict[str, str], proposal: _Proposal, faults: Sequence[str] = ()
+) -> Response:
     wrong = [*faults, *proposal.wrong]
     return context.render(
         "word.html",
@@ -284,16 +285,16 @@ def _find_faults(forms: SpokenForms, row: Cells) -> list[str]:
     return found or forms.faults(row)
 
 
-def _add(context: RequestContext) -> Response:
+def _save_word(context: RequestContext) -> Response:
     """Add a word to the site's words, if it changes no entry or the user accepts that."""
     given = {name: context.form.get(name, "").strip() for name in _KEYS}
     proposal = _try_word(context, given)
     if isinstance(proposal, Response):
         return proposal
     if proposal.row is None or proposal.wrong or (proposal.changes(Effect.OTHER) and "anyway" not in context.form):
-        return _page(context, given, proposal)
+        return _proposal_page(context, given, proposal)
     site, reason = given["site"], context.form.get("reason", "")
-    base = parameters.integer(context.form.get("base", ""))
+    base = parse_integer(context.form.get("base", ""))
     try:
         with context.transaction() as transaction:
             catalogue = context.resources.catalogue(site, transaction)
@@ -302,8 +303,8 @@ def _add(context: RequestContext) -> Response:
             context.audit(transaction, "catalogue_changed", about, version=made.version, what=made.what)
     except UnreadableInput as fault:
         faults = fault.faults if isinstance(fault, FaultyRows) else [str(fault)]
-        return _page(context, given, proposal, faults)
+        return _proposal_page(context, given, proposal, faults)
     return RedirectResponse(f"/catalogue/{quote(site)}/{OF_WORDS}", 303)
 
 
-ROUTES = (Route("", page), Route("/one", _word_page), Route("/add", _add, Role.ADMIN, changes=True))
+ROUTES = (Route("", _sites_page), Route("/one", _word_page), Route("/add", _save_word, Role.ADMIN, changes=True))
