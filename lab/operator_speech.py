@@ -155,14 +155,14 @@ class OperatorWords:
         fields = (field for field in self._form.fields if field.name in self._truth)
         return OperatorUtterance(UtteranceReason.AGAIN, ", ".join(self._word_field(field) for field in fields))
 
-    def correction(self, told: Mapping[str, FieldValue]) -> OperatorUtterance | None:
+    def word_correction(self, read_back: Mapping[str, FieldValue]) -> OperatorUtterance | None:
         """Word a correction of the first field that was read back wrong, "no, fifteen units"; None if all are right."""
         for field in self._form.fields:
-            if field.name in self._truth and told.get(field.name) != self._truth[field.name]:
+            if field.name in self._truth and read_back.get(field.name) != self._truth[field.name]:
                 return OperatorUtterance(UtteranceReason.CORRECTION, f"no, {self._word_field(field)}", field.name)
         return None
 
-    def answer(self, asked: Question) -> OperatorUtterance:
+    def word_answer(self, asked: Question) -> OperatorUtterance:
         """Word the answer to a question; a correction if the question offers an unintended value."""
         match asked.about:
             case About.ENTRY_RIGHT:
@@ -178,7 +178,7 @@ class OperatorWords:
                 return self.whole_entry()
 
     def _confirm_or_correct(self, told: Mapping[str, FieldValue]) -> OperatorUtterance:
-        return self.correction(told) or OperatorUtterance(UtteranceReason.ANSWER, "yes")
+        return self.word_correction(told) or OperatorUtterance(UtteranceReason.ANSWER, "yes")
 
     def _word_check_digits(self, name: str, number: int) -> str:
         """Word the check digits of the intended location; "no" after they were all used."""

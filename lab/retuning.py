@@ -85,14 +85,14 @@ class KeptClip:
 Marks = Sequence[tuple[KeptClip, Mark]]
 
 
-def drop_audio(scored: ScoredClip, name: str) -> KeptClip:
+def drop_audio(scored: ScoredClip, set_name: str) -> KeptClip:
     """The clip's recognition results without the audio, for the cache."""
     decided = []
     for one in scored.result.heard:
         segment = one.utterance.segment
         quiet = replace(one.utterance, segment=replace(segment, pcm=b""))
         decided.append((replace(one, utterance=quiet), measure_acoustics(segment)))
-    return KeptClip(scored.result.clip, name, scored.wording, tuple(decided))
+    return KeptClip(scored.result.clip, set_name, scored.wording, tuple(decided))
 
 
 def extract_field_samples(

@@ -52,7 +52,7 @@ class FabricationResult:
     asked: int
 
 
-def with_standin(url: str, mode: Mode, models: Path | None = None) -> Settings:
+def settings_with_standin(url: str, mode: Mode, models: Path | None = None) -> Settings:
     """The default settings with the stand-in at `url` as the model."""
     understand: dict[str, Any] = {
         "mode": mode,
@@ -70,13 +70,15 @@ def with_standin(url: str, mode: Mode, models: Path | None = None) -> Settings:
 def measure_modes(url: str, clips: Sequence[Clip], share: float, seed: int) -> Iterator[FabricationResult]:
     """Evaluate the clips honestly, then in each mode with inventions in `share` % of the answers."""
     _post_order(url, "reset", {})
-    honest = [_read_identifiers(result) for result in evaluate_results(with_standin(url, Mode.CLOUD_FIRST), clips)]
+    honest = [
+        _read_identifiers(result) for result in evaluate_results(settings_with_standin(url, Mode.CLOUD_FIRST), clips)
+    ]
     for mode in (Mode.CLOUD_FIRST, Mode.PANEL):
         _post_order(url, "reset", {})
         _post_order(
             url, "behave", {"path": "/v1/chat/completions", "answer": "fabricate", "share": share, "seed": seed}
         )
-        yield _count_fabrications(mode, honest, evaluate_results(with_standin(url, mode), clips))
+        yield _count_fabrications(mode, honest, evaluate_results(settings_with_standin(url, mode), clips))
 
 
 def evaluate_results(asked: Settings, clips: Sequence[Clip]) -> tuple[Result, ...]:

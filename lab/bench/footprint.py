@@ -173,22 +173,22 @@ def main() -> None:
     parts = assemble(settings, live=bool(asked.forms))
     asyncio.run(parts.workplaces().prepare())
     loaded = _resident_mb()
-    most = [loaded]
+    resident_mb = [loaded]
     clips = [RecordedSource(clip.audio) for clip in read_manifest(asked.manifest)[:: asked.every]]
     made = [_NoiseSource(kind, to_pcm16(generate_noise(kind, asked.seconds, seed=0))) for kind in _NOISES]
     silence = _NoiseSource("silence", bytes(int(len(_NOISES) * asked.seconds * SAMPLE_RATE) * 2))
     kinds: Mapping[str, Sequence[Source]] = {"silence": [silence], "noise": made, "speech": clips}
-    heard = [_measure_hearing(parts, name, sources, most) for name, sources in kinds.items()]
-    memory = Memory(started, loaded, max(most))
+    heard = [_measure_hearing(parts, name, sources, resident_mb) for name, sources in kinds.items()]
+    memory = Memory(started, loaded, max(resident_mb))
     speculation = parts.interpreter.speculation if isinstance(parts.interpreter, VoskInterpreter) else Speculation()
     if asked.beside:
-        floor = BaselineRecogniser(settings, parts.form, parts.catalogue)
+        baseline = BaselineRecogniser(settings, parts.form, parts.catalogue)
         bare = settings.model_copy(
             update={"hear": settings.hear.model_copy(update={"vad": Vad(kind=VadKind.SILERO)})},
         )
         others = [FixedPause(bare, _LEAST_PAUSE_MS), *(made() for made in installed_pipelines())]
         heard += [
-            asyncio.run(_measure_pipeline(pipeline, floor, name, sources))
+            asyncio.run(_measure_other_pipeline(pipeline, baseline, name, sources))
             for pipeline in others
             for name, sources in kinds.items()
         ]
@@ -198,8 +198,8 @@ def main() -> None:
         _print_figures(parts, memory, heard, speculation)
 
 
-def _measure_hearing(parts: Parts, name: str, sources: Sequence[Source], most: list[float]) -> HearingCost:
-    """Recognise the sources as in production, measuring CPU time; `most` collects the peak memory."""
+def _measure_hearing(parts: Parts, name: str, sources: Sequence[Source], resident_mb: list[float]) -> HearingCost:
+    """Recognise the sources as in production, measuring CPU time; `resident_mb` collects its memory at each event."""
     utterances = 0
     samples = 0
 
@@ -207,7 +207,7 @@ def _measure_hearing(parts: Parts, name: str, sources: Sequence[Source], most: l
         nonlocal utterances, samples
         utterances += isinstance(what, Decided)
         samples += what.samples if isinstance(what, SourceEnded) else 0
-        most.append(_resident_mb())
+        resident_mb.append(_resident_mb())
 
     watch = PartTimer()
     with (
@@ -225,18 +225,18 @@ def _measure_hearing(parts: Parts, name: str, sources: Sequence[Source], most: l
     )
 
 
-async def _measure_pipeline(
-    pipeline: TurnPipeline, floor: BaselineRecogniser, name: str, sources: Sequence[Source]
+async def _measure_other_pipeline(
+    pipeline: TurnPipeline, baseline: BaselineRecogniser, name: str, sources: Sequence[Source]
 ) -> HearingCost:
     """Recognise the same sources with another pipeline, each turn once."""
-    recogniser = TurnRecogniser(floor)
+    recogniser = TurnRecogniser(baseline)
     samples = turns = 0
     began = time.process_time()
     for source in sources:
         frames = list(source.frames())
         samples += sum(frame.samples for frame in frames)
-        for turn in await pipeline.turns(source):
-            recogniser.hear(frames, turn)
+        for turn in await pipeline.detect_turns(source):
+            recogniser.recognise_turn(frames, turn)
             turns += 1
     seconds = samples / SAMPLE_RATE
     return HearingCost(f"{pipeline.name}: {name}", seconds, turns, (time.process_time() - began) / seconds)

@@ -19,7 +19,7 @@ import httpx
 
 from edge.config import Mode, Settings
 from edge.records import Outcome
-from lab.bench.fabrication import evaluate_results, run_standin, with_standin
+from lab.bench.fabrication import evaluate_results, run_standin, settings_with_standin
 from lab.scoring import Clip, read_manifest
 
 _MODES = (Mode.ON_DEVICE, Mode.CLOUD_FIRST, Mode.PANEL)
@@ -54,26 +54,26 @@ def _measure_waits(url: str, clips: Sequence[Clip], least: int, deadline_ms: int
     The first pass is without delay and not measured: the stand-in caches each sound's transcript.
     """
     _set_behaviours(url)
-    _evaluate_once(with_standin(url, Mode.CLOUD_FIRST), clips)
+    _decision_waits(settings_with_standin(url, Mode.CLOUD_FIRST), clips)
     for mode in _MODES:
         _set_behaviours(url, {"path": "/v1/chat/completions", "latency": "published", "seed": seed})
-        wanted = with_standin(url, mode)
+        wanted = settings_with_standin(url, mode)
         limited = wanted.understand.model_copy(update={"deadline_ms": deadline_ms})
-        yield _measure_mode(mode, wanted.model_copy(update={"understand": limited}), clips, least)
+        yield _measure_waits_in_mode(mode, wanted.model_copy(update={"understand": limited}), clips, least)
 
 
-def _measure_mode(mode: Mode, settings: Settings, clips: Sequence[Clip], least: int) -> _WaitTimes:
+def _measure_waits_in_mode(mode: Mode, settings: Settings, clips: Sequence[Clip], least: int) -> _WaitTimes:
     ms: list[float] = []
     alone = accepted = 0
     while len(ms) < least:
-        for took_ms, was_alone, was_accepted in _evaluate_once(settings, clips):
+        for took_ms, was_alone, was_accepted in _decision_waits(settings, clips):
             ms.append(took_ms)
             alone += was_alone
             accepted += was_accepted
     return _WaitTimes(mode, sorted(ms), alone, accepted)
 
 
-def _evaluate_once(settings: Settings, clips: Sequence[Clip]) -> list[tuple[float, bool, bool]]:
+def _decision_waits(settings: Settings, clips: Sequence[Clip]) -> list[tuple[float, bool, bool]]:
     return [
         (one.compute_s * 1000, one.reading.deferrable, one.verdict.outcome is Outcome.ACCEPT)
         for one in itertools.chain.from_iterable(result.heard for result in evaluate_results(settings, clips))
@@ -86,7 +86,7 @@ def _set_behaviours(url: str, *orders: dict[str, object]) -> None:
         httpx.post(f"{url}/standin/behave", json=order).raise_for_status()
 
 
-def _plot_waits(measured: Sequence[_WaitTimes], deadline_ms: int) -> str:
+def _draw_waits_svg(measured: Sequence[_WaitTimes], deadline_ms: int) -> str:
     """SVG of the share of utterances decided within a time, one line for each mode."""
     width, height, left, below = 720, 360, 60, 40
     longest = max(deadline_ms * 1.5, *(one.ms[-1] for one in measured))
@@ -136,7 +136,7 @@ def main() -> None:
         with run_standin() as url:
             measured = list(_measure_waits(url, *asked))
     if options.plot:
-        options.plot.write_text(_plot_waits(measured, options.deadline_ms), encoding="utf-8")
+        options.plot.write_text(_draw_waits_svg(measured, options.deadline_ms), encoding="utf-8")
     if options.json:
         print(json.dumps([asdict(one) for one in measured]))
         return

@@ -48,7 +48,7 @@ class _ConditionTally:
     """For each complete reading, its lowest confidence and whether it is exact."""
     clips: int = 0
 
-    def line(self) -> str:
+    def format_shares(self) -> str:
         """Share of clips, %, with right and with wrong complete readings at each threshold."""
         shares = []
         for demand in DEMANDS:
@@ -85,17 +85,17 @@ def main() -> None:
     print(f"work: {work / sound:.3f} s per second of sound; {_resident_mb() - before:.0f} MB at the end")
     print(f"{'complete, right/wrong in % of the clips':49}  " + "  ".join(f">={demand:8}" for demand in DEMANDS))
     for name, tally in tallies.items():
-        print(f"{name:43}  {tally.line()}")
+        print(f"{name:43}  {tally.format_shares()}")
 
 
-def _build_recogniser(settings: Settings, form: Form, catalogue: Catalogue, count: int) -> Interpreter:
+def _build_recogniser(settings: Settings, form: Form, catalogue: Catalogue, sentences: int) -> Interpreter:
     """The interpreter of the settings; of vosk's grammar, only the number of sentences is not a setting."""
     if settings.understand.engine is not Engine.VOSK:
         return make_recogniser(settings, form, catalogue)
-    if count == 0:
+    if sentences == 0:
         return UnmeasuredVosk(locate_vosk_weights(settings), form, catalogue, own_language(settings))
     return VoskInterpreter(
-        locate_vosk_weights(settings), form, catalogue, sample_sentences(form, catalogue, count=count)
+        locate_vosk_weights(settings), form, catalogue, sample_sentences(form, catalogue, count=sentences)
     )
 
 

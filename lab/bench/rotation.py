@@ -104,7 +104,7 @@ def cross_validate_groups(
     key: Callable[[KeptClip], str | None],
     standing: Mapping[str, Rules],
     *,
-    demand: bool = False,
+    fit_threshold: bool = False,
 ) -> list[tuple[KeptClip, Mark]]:
     """The marks of each group's clips, by curves fitted on all other groups (cross-validation)."""
     forms = {name: one.form for name, one in standing.items()}
@@ -113,7 +113,7 @@ def cross_validate_groups(
     for name in sorted({group for one in every if (group := key(one)) is not None}):
         by = fit_curves([read for group, read in readings if group != name])
         there = standing
-        if demand:
+        if fit_threshold:
             least = _find_lowest_threshold([one for one in every if key(one) != name], by, standing)
             there = {form: with_minimum_confidence(one, least) for form, one in standing.items()}
         told += [(one, mark_with_curves(one, by, there[one.clip.form])) for one in every if key(one) == name]
@@ -135,7 +135,7 @@ def tabulate_fits(ways: Mapping[str, Marks], title: str) -> Table:
                 if one.clip.fields is not None and condition in {None, one.clip.condition}
             ]
             if some:
-                rows.append((f"{condition or 'together'}: {way}", *_fit_cells(some)))
+                rows.append((f"{condition or 'together'}: {way}", *_right_wrong_and_speaker_cells(some)))
     note = (
         f"Speakers with at least {LEAST} dictated clips of the condition. In brackets: 95 % intervals, Wilson's; the "
         "quartile's by drawing the speakers anew."
@@ -143,7 +143,7 @@ def tabulate_fits(ways: Mapping[str, Marks], title: str) -> Table:
     return Table(title, _COLUMNS, tuple(rows), note)
 
 
-def _fit_cells(some: Marks) -> Iterator[str]:
+def _right_wrong_and_speaker_cells(some: Marks) -> Iterator[str]:
     right, wrong = (sum(became is kind for _, became in some) for kind in (Mark.RIGHT, Mark.WRONG))
     yield str(len(some))
     yield format_percent(wilson_interval(right, len(some)))
@@ -206,7 +206,7 @@ def main() -> None:
         if len({key(one) for one in every} - {None}) > 1:
             ways[f"other {name}s"] = cross_validate_groups(every, key, standing)
             told.append(f"Other {name}s: {judge_drop(ways['all of it'], ways[f'other {name}s'])}.")
-    ways["other speakers, demand too"] = cross_validate_groups(every, GROUPS["speaker"], standing, demand=True)
+    ways["other speakers, demand too"] = cross_validate_groups(every, GROUPS["speaker"], standing, fit_threshold=True)
     told.append(f"The demand too: {judge_drop(ways['all of it'], ways['other speakers, demand too'])}.")
     wrong = sum(not one.right for one in readings)
     print(to_markdown(tabulate_fits(ways, "Tuned on other speakers, wordings, noises and sets")))

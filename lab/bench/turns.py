@@ -136,16 +136,16 @@ def _product_turn_end(result: Result) -> _TurnEnd:
 
 
 async def measure_pipeline(
-    pipeline: TurnPipeline, floor: BaselineRecogniser, rules: Rules, clips: Sequence[Clip]
+    pipeline: TurnPipeline, baseline: BaselineRecogniser, rules: Rules, clips: Sequence[Clip]
 ) -> list[_TurnEnd]:
     """How another pipeline ended the turn of each clip, with the product's recogniser."""
-    recogniser = TurnRecogniser(floor)
+    recogniser = TurnRecogniser(baseline)
     found = []
     with show_progress(pipeline.name, len(clips)) as tick:
         for clip in clips:
-            turns = await pipeline.turns(padded_source(clip))
+            turns = await pipeline.detect_turns(padded_source(clip))
             frames = list(padded_source(clip).frames())
-            heard = [(turn, recogniser.hear(frames, turn)) for turn in turns]
+            heard = [(turn, recogniser.recognise_turn(frames, turn)) for turn in turns]
             found.append(pipeline_turn_end(pipeline.name, clip, heard, rules))
             tick()
     return found
@@ -263,11 +263,11 @@ def select_clips(manifests: Sequence[Path], every: int) -> dict[str, list[Clip]]
 async def measure_all(settings: Settings, clips: Sequence[Clip]) -> dict[str, list[_TurnEnd]]:
     """Turn ends of all pipelines over the same clips, the product's first."""
     parts = assemble(settings, clips[0].form)
-    floor = BaselineRecogniser(settings, parts.form, parts.catalogue)
+    baseline = BaselineRecogniser(settings, parts.form, parts.catalogue)
     pipelines = [*(made() for made in installed_pipelines()), *(FixedPause(settings, pause) for pause in _PAUSES_MS)]
     found = {_OURS: await _measure_product(settings, clips)}
     for pipeline in pipelines:
-        found[pipeline.name] = await measure_pipeline(pipeline, floor, parts.rules, clips)
+        found[pipeline.name] = await measure_pipeline(pipeline, baseline, parts.rules, clips)
     return found
 
 

@@ -126,7 +126,7 @@ def _is_asked_or_missed(one: ClipLine) -> bool:
 
 
 def _is_complete(one: ClipLine) -> bool:
-    return one.complete is not None
+    return one.lowest_confidence_if_complete is not None
 
 
 _WAYS: Mapping[str, Callable[[ClipLine], bool]] = {

@@ -151,7 +151,7 @@ class ClipLine(_LenientModel):
         return max(known, key=lambda one: sum(read.value is not None for read in one.readings.values()), default=None)
 
     @property
-    def complete(self) -> float | None:
+    def lowest_confidence_if_complete(self) -> float | None:
         """Lowest confidence of its fields, if one utterance gives each field exactly one value; else None."""
         best = self.proposed
         if best is None or any(read.value is None or read.rivals for read in best.readings.values()):

@@ -161,7 +161,7 @@ def risk_coverage_curve(lines: Iterable[ClipLine]) -> list[tuple[float, float]]:
     every = list(lines)
     taken = wrong = 0
     points = []
-    levels = group_lines(every, lambda one: one.complete)
+    levels = group_lines(every, lambda one: one.lowest_confidence_if_complete)
     for _, some in sorted(levels.items(), reverse=True):
         taken += len(some)
         wrong += sum(not one.would_be_right for one in some)

@@ -64,7 +64,7 @@ class TurnClock:
         self._rate = rate
         self._known: dict[str, float] = {}
 
-    def spent(self, turns: Iterable[Turn]) -> TimeSpent:
+    def time_turns(self, turns: Iterable[Turn]) -> TimeSpent:
         """Total time of the turns of a trailer."""
         seconds = last = told = 0.0  # The device's speech since the operator's last words: answered, or heard.
         words = 0

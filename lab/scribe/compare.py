@@ -117,7 +117,7 @@ def _measure_dockvoice(
             ear = NoisyChannel(with_, day.noise, _seeded_random(f"{seed} ear"))
             device = TypedDevice(with_, Path(kept) / "device", ear, with_closing_form(settings))
             total.add(NoticeReceiver(device, Path(kept), _seeded_random(seed), day.exceptions).unload(day.pallets))
-        trailers.append(_per_pallet(clock.spent(_to_timed_turns(device.turns, phrasing)), day))
+        trailers.append(_per_pallet(clock.time_turns(_to_timed_turns(device.turns, phrasing)), day))
     return _MethodResult(name, total, tuple(trailers))
 
 
@@ -142,7 +142,7 @@ def _measure_prompted(name: str, settings: PromptSettings, day: _Conditions, clo
         coming = generate_arrival(day.pallets, _seeded_random(seed), day.exceptions)
         other = PromptedReceiving(coming, settings, day.noise, _seeded_random(f"{seed} prompted"))
         total.add(other.unload())
-        trailers.append(_per_pallet(clock.spent(other.turns), day))
+        trailers.append(_per_pallet(clock.time_turns(other.turns), day))
     return _MethodResult(name, total, tuple(trailers))
 
 

@@ -155,7 +155,7 @@ class TypedDevice:
 
     def start(self) -> None:
         """Start the device."""
-        self.hear(self._talk.start())
+        self.note_prompts(self._talk.start())
 
     def say(self, line: str, kind: str, is_needed_question: Callable[[Question], bool] = lambda _: False) -> None:
         """Send a line; a question in reply counts as needless unless `is_needed_question` accepts it."""
@@ -167,7 +167,7 @@ class TypedDevice:
         before = self.question
         self.misheard = False
         for stepped in self._mouth.send(self._talk, line, kind, self._about, self.said.append):
-            self.hear(stepped)
+            self.note_prompts(stepped)
         after = self.question
         if after is not None and after is not before:
             self.ledger.questions += 1
@@ -178,7 +178,7 @@ class TypedDevice:
         """Let the dialogue's timeout expire, if one is running."""
         if self._is_timeout_running:
             self.said.append("> /wait")
-            self.hear(self._talk.expire())
+            self.note_prompts(self._talk.expire())
 
     def expire_timeouts(self) -> None:
         """Let timeouts expire until none is running."""
@@ -189,9 +189,9 @@ class TypedDevice:
 
     def answer(self, receipt: Receipt) -> None:
         """Pass the inventory's receipt to the device."""
-        self.hear(self._talk.answer(receipt))
+        self.note_prompts(self._talk.answer(receipt))
 
-    def hear(self, stepped: Stepped) -> None:
+    def note_prompts(self, stepped: Stepped) -> None:
         """Process the device's prompts: log them and count questions."""
         for order in stepped.orders:
             if not isinstance(order, Say):

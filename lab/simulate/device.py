@@ -178,7 +178,7 @@ class SimulatedDevice:
         except (ValueError, KeyError, TypeError):
             self.faults["unreadable answer"] += 1
             return None, []
-        if fault := self.ledger.record_answer(answer, now):
+        if fault := self.ledger.record_and_check_answer(answer, now):
             self.faults[fault] += 1
         if answer.outcome == EARLY:
             early = Early(answer.event_id, answer.sequence, message["expected"])
@@ -202,7 +202,7 @@ class SimulatedDevice:
                 case Publish(row):
                     rows.append(row)
                 case WantRows(at_most):
-                    waiting.extend(self._relay.add_rows(self._oldest_pending(at_most), now))
+                    waiting.extend(self._relay.add_rows(self._build_oldest_pending(at_most), now))
                 case WantLast():
                     waiting.extend(self._relay.check_last_row(self._last, now))
                 case Settle(event_id):
@@ -213,7 +213,7 @@ class SimulatedDevice:
                     pass
         return rows
 
-    def _oldest_pending(self, at_most: int) -> list[OutboxRow]:
+    def _build_oldest_pending(self, at_most: int) -> list[OutboxRow]:
         while len(self._owed) < at_most and self._made < len(self.ledger):
             row = self._last = self._build_row(self._made + 1)
             self._owed[row.event_id] = row

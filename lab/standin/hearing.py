@@ -136,9 +136,9 @@ class TranscriptCorrector:
 
     def correct(self, said: str) -> str:
         """Replace near misses in the transcript by the form's words."""
-        return _WORD.sub(self._nearest, _HESITATION.sub("uh", _RUN.sub(_normalise_commas, said)))
+        return _WORD.sub(self._nearest_known_word, _HESITATION.sub("uh", _RUN.sub(_normalise_commas, said)))
 
-    def _nearest(self, found: re.Match[str]) -> str:
+    def _nearest_known_word(self, found: re.Match[str]) -> str:
         word, following = found[0].lower(), found[1].lower()
         if word in self._known:
             return found[0]

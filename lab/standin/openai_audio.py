@@ -47,7 +47,7 @@ async def transcribe(request: Request) -> Response:
     house: StandinState = request.app.state.house
     async with request.form() as form:
         name = request.path_params.get("deployment") or form.get("model")
-        model = house.model(name, Modality.TRANSCRIBES, request.url.path)
+        model = house.find_model(name, Modality.TRANSCRIBES, request.url.path)
         vendor = settle_vendor(request, model)
         if model.whose is not ClientKind.SELF_HOSTED:
             check_form(form, MISTRAL_TRANSCRIPTION if vendor is Vendor.MISTRAL else TRANSCRIPTION, vendor)
@@ -172,7 +172,7 @@ async def synthesise_speech(request: Request) -> Response:
     """`POST …/audio/speech`: synthesise a text."""
     house: StandinState = request.app.state.house
     body = await read_json(request)
-    house.model(request.path_params.get("deployment") or body.get("model"), Modality.SPEAKS, request.url.path)
+    house.find_model(request.path_params.get("deployment") or body.get("model"), Modality.SPEAKS, request.url.path)
     check_json(body, SPEECH, request_vendor(request))
     text, voice, container = body.get("input"), body.get("voice"), body.get("response_format", "mp3")
     if not isinstance(text, str) or not 0 < len(text) <= _LONGEST_TEXT:

@@ -77,14 +77,16 @@ class BehaviourMiddleware:
             await _sleep_until(due)
             _reset_connection(scope)
             return
-        await self._answer(
+        await self._respond_as_ordered(
             request,
             _replay_body(body),
             _cut_response(scope, _with_request_id(scope, _delay_until(send, due)), cut),
             behaviours,
         )
 
-    async def _answer(self, request: Request, receive: Receive, send: Send, behaviours: list[Behaviour]) -> None:
+    async def _respond_as_ordered(
+        self, request: Request, receive: Receive, send: Send, behaviours: list[Behaviour]
+    ) -> None:
         try:
             ordered = next((answer for answer in map(_ordered_response(request), behaviours) if answer), None)
             await (ordered or self._inner)(request.scope, receive, send)
@@ -164,20 +166,20 @@ def _cut_response(scope: Scope, send: Send, cut: ConnectionCut | None) -> Send:
     async def sending(message: Message) -> None:
         kept.append(message)
         if message["type"] == "http.response.body" and not message.get("more_body"):
-            await _send_half(kept, send, whole_headers_only=cut is ConnectionCut.AFTER_HEADERS)
+            await _send_headers_and_half_body(kept, send, headers_only=cut is ConnectionCut.AFTER_HEADERS)
             _reset_connection(scope) if cut is ConnectionCut.AFTER_HEADERS else _close_connection(scope)
             raise _ConnectionCutError
 
     return sending
 
 
-async def _send_half(kept: list[Message], send: Send, *, whole_headers_only: bool) -> None:
+async def _send_headers_and_half_body(kept: list[Message], send: Send, *, headers_only: bool) -> None:
     start, *bodies = kept
     content = b"".join(body.get("body", b"") for body in bodies)
     await send(start)
     # An empty piece makes uvicorn send the headers now.
     await send({"type": "http.response.body", "body": b"", "more_body": True})
-    if not whole_headers_only:
+    if not headers_only:
         await send({"type": "http.response.body", "body": content[: len(content) // 2], "more_body": True})
 
 
