@@ -86,7 +86,7 @@ class _AnswerRecogniser:
     def recognise_answer(self, word: str, voice: str) -> Act | None:
         """Recognise the word in this voice; return the yes or no understood, or None."""
         pcm, _ = soundfile.read(cached_recording(voice, word), dtype="int16")
-        reading, _, _ = asyncio.run(read_clip(self.interpreter, self.form, pcm.tobytes()))
+        reading = asyncio.run(read_clip(self.interpreter, self.form, pcm.tobytes())).reading
         heeded = reading.act in ANSWERS.values() and all(one.confidence >= self.sure for one in reading.words)
         return reading.act if heeded else None
 
