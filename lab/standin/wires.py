@@ -88,7 +88,8 @@ class BehaviourMiddleware:
         self, request: Request, receive: Receive, send: Send, behaviours: list[Behaviour]
     ) -> None:
         try:
-            ordered = next((answer for answer in map(_ordered_response(request), behaviours) if answer), None)
+            responses = (_ordered_response(behaviour, request) for behaviour in behaviours)
+            ordered = next((response for response in responses if response), None)
             await (ordered or self._inner)(request.scope, receive, send)
         except _ConnectionCutError:
             return
@@ -99,21 +100,15 @@ def _log_request(request: Request, body: bytes) -> LoggedRequest:
     return LoggedRequest(request.method, request.url.path, dict(request.query_params), headers, body)
 
 
-def _ordered_response(request: Request) -> Callable[[Behaviour], Response | None]:
-    """Return a function that gives the response a behaviour orders in place of the application's, if any."""
-
-    def answer(behaviour: Behaviour) -> Response | None:
-        if behaviour.body is not None:
-            headers = {**behaviour.headers, "content-type": behaviour.content_type}
-            return Response(behaviour.body.encode(), behaviour.status or 200, headers)
-        if behaviour.status is None or behaviour.status < 400:  # noqa: PLR2004 - from here on, HTTP calls it an error
-            return None
-        message = MESSAGES.get(behaviour.status, "The request could not be processed.")
-        return refusal_response(
-            Refusal(behaviour.status, message, headers=behaviour.headers), vendor_of(request.url.path)
-        )
-
-    return answer
+def _ordered_response(behaviour: Behaviour, request: Request) -> Response | None:
+    """The body or error that a behaviour orders in place of the application's response; None if it orders neither."""
+    if behaviour.body is not None:
+        headers = {**behaviour.headers, "content-type": behaviour.content_type}
+        return Response(behaviour.body.encode(), behaviour.status or 200, headers)
+    if behaviour.status is None or behaviour.status < 400:  # noqa: PLR2004 - from here on, HTTP calls it an error
+        return None
+    message = MESSAGES.get(behaviour.status, "The request could not be processed.")
+    return refusal_response(Refusal(behaviour.status, message, headers=behaviour.headers), vendor_of(request.url.path))
 
 
 def _replay_body(body: bytes) -> Receive:
