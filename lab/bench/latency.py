@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import quantiles
-
-import httpx
+from typing import NamedTuple
 
 from edge.config import Mode, Settings
 from edge.records import Outcome
-from lab.bench.fabrication import evaluate_results, run_standin, settings_with_standin
+from lab.bench.fabrication import evaluate_results, run_standin, set_behaviour, settings_with_standin
 from lab.scoring import Clip, read_manifest
 
 _MODES = (Mode.ON_DEVICE, Mode.CLOUD_FIRST, Mode.PANEL)
@@ -53,37 +51,38 @@ def _measure_waits(url: str, clips: Sequence[Clip], least: int, deadline_ms: int
 
     The first pass is without delay and not measured: the stand-in caches each sound's transcript.
     """
-    _set_behaviours(url)
+    set_behaviour(url, None)
     _decision_waits(settings_with_standin(url, Mode.CLOUD_FIRST), clips)
     for mode in _MODES:
-        _set_behaviours(url, {"path": "/v1/chat/completions", "latency": "published", "seed": seed})
+        set_behaviour(url, {"path": "/v1/chat/completions", "latency": "published", "seed": seed})
         wanted = settings_with_standin(url, mode)
         limited = wanted.understand.model_copy(update={"deadline_ms": deadline_ms})
         yield _measure_waits_in_mode(mode, wanted.model_copy(update={"understand": limited}), clips, least)
 
 
 def _measure_waits_in_mode(mode: Mode, settings: Settings, clips: Sequence[Clip], least: int) -> _WaitTimes:
-    ms: list[float] = []
-    alone = accepted = 0
-    while len(ms) < least:
-        for took_ms, was_alone, was_accepted in _decision_waits(settings, clips):
-            ms.append(took_ms)
-            alone += was_alone
-            accepted += was_accepted
-    return _WaitTimes(mode, sorted(ms), alone, accepted)
+    """Evaluate the clips again and again until at least `least` utterances were decided."""
+    waits: list[_DecisionWait] = []
+    while len(waits) < least:
+        waits += _decision_waits(settings, clips)
+    alone, accepted = sum(one.alone for one in waits), sum(one.accepted for one in waits)
+    return _WaitTimes(mode, sorted(one.ms for one in waits), alone, accepted)
 
 
-def _decision_waits(settings: Settings, clips: Sequence[Clip]) -> list[tuple[float, bool, bool]]:
+class _DecisionWait(NamedTuple):
+    """The time of one decision, and how it was made."""
+
+    ms: float
+    alone: bool  # Without a model's answer.
+    accepted: bool
+
+
+def _decision_waits(settings: Settings, clips: Sequence[Clip]) -> list[_DecisionWait]:
+    """Evaluate the clips once; return the wait of each utterance."""
     return [
-        (one.compute_s * 1000, one.reading.deferrable, one.verdict.outcome is Outcome.ACCEPT)
+        _DecisionWait(one.compute_s * 1000, one.reading.deferrable, one.verdict.outcome is Outcome.ACCEPT)
         for one in itertools.chain.from_iterable(result.heard for result in evaluate_results(settings, clips))
     ]
-
-
-def _set_behaviours(url: str, *orders: dict[str, object]) -> None:
-    httpx.post(f"{url}/standin/reset", json={}).raise_for_status()
-    for order in orders:
-        httpx.post(f"{url}/standin/behave", json=order).raise_for_status()
 
 
 def _draw_waits_svg(measured: Sequence[_WaitTimes], deadline_ms: int) -> str:
@@ -124,22 +123,13 @@ def main() -> None:
     parser.add_argument("--utterances", type=int, default=200, help="decided in each mode, at least")
     parser.add_argument("--deadline-ms", type=int, default=1200)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--url", help="a stand-in that runs already; unset: one is started")
     parser.add_argument("--plot", type=Path, help="write the picture to this file, as SVG")
-    parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     clips = read_manifest(options.manifest)
-    asked = (clips, options.utterances, options.deadline_ms, options.seed)
-    if options.url:
-        measured = list(_measure_waits(options.url, *asked))
-    else:
-        with run_standin() as url:
-            measured = list(_measure_waits(url, *asked))
+    with run_standin() as url:
+        measured = list(_measure_waits(url, clips, options.utterances, options.deadline_ms, options.seed))
     if options.plot:
         options.plot.write_text(_draw_waits_svg(measured, options.deadline_ms), encoding="utf-8")
-    if options.json:
-        print(json.dumps([asdict(one) for one in measured]))
-        return
     print(
         f"{'mode':<12} {'n':>5} {'p50':>6} {'p95':>6} {'p99':>6} {'longest':>8} {'past deadline':>14} {'recorded':>9}"
     )

@@ -1,4 +1,4 @@
-"""Measures recognition of the library's forms: `python -m lab.bench.library [--form NAME] [--noise-only] [--json]`.
+"""Measures recognition of the library's forms: `python -m lab.bench.library [--form NAME] [--noise-only]`.
 
 Synthetic voices speak the sentences of `tests/data/speech/library/sentences.toml` in turn; each clip is evaluated clean
 and in generated noise at 20 dB. Recordings are cached in `.cache/library`. Needs flite, festival and
@@ -22,7 +22,6 @@ from itertools import cycle
 from pathlib import Path
 from random import Random
 from tempfile import NamedTemporaryFile
-from typing import Any
 
 import numpy as np
 import soundfile
@@ -212,18 +211,6 @@ def describe_failures(lines: Sequence[ClipLine]) -> Iterator[str]:
                 yield f"    { ({name: (read.value, read.confidence) for name, read in each.readings.items()}) }"
 
 
-def _counts_by_form(lines: Sequence[ClipLine]) -> Mapping[str, Any]:
-    return {
-        form: {condition: _counts(condition, some) for condition, some in group_by_condition(of_form).items()}
-        for form, of_form in group_lines(lines, lambda one: one.form).items()
-    }
-
-
-def _counts(condition: str, lines: Sequence[ClipLine]) -> Mapping[str, Any]:
-    counted = count_marks(lines)
-    return {"n": len(lines), **{mark.value: counted[mark] for mark in Mark}, "met": meets_goal(condition, lines)}
-
-
 def main() -> None:
     """Evaluate the forms; print figures, and on standard error each clip that was not right."""
     said = load_sentences()
@@ -234,7 +221,6 @@ def main() -> None:
     parser.add_argument("--noise-only", action="store_true", help="not clean: half the time")
     parser.add_argument("--voices", action="store_true", help="not the library: each voice that was tried")
     parser.add_argument("--others", action="store_true", help="the second set, by other voices")
-    parser.add_argument("--json", action="store_true", help="counts as JSON")
     parser.add_argument("--details", type=Path, metavar="FILE", help="a JSON line for each clip")
     asked = parser.parse_args()
     settings = load_settings(Settings, None)
@@ -251,13 +237,8 @@ def main() -> None:
         print(f"{form}: right of {len(said[form])}: {right}", file=sys.stderr, flush=True)
     if asked.details is not None:
         write_lines(asked.details, lines)
-    if asked.json:
-        print(json.dumps(_counts_by_form(lines), indent=2))
-    else:
-        print(
-            "\n".join(map(to_markdown, (tabulate_by_form(lines), tabulate_by_voice(lines), tabulate_shortfall(lines))))
-        )
-        print("\n".join(describe_failures(lines)), file=sys.stderr)
+    print("\n".join(map(to_markdown, (tabulate_by_form(lines), tabulate_by_voice(lines), tabulate_shortfall(lines)))))
+    print("\n".join(describe_failures(lines)), file=sys.stderr)
 
 
 if __name__ == "__main__":
