@@ -157,8 +157,8 @@ def _tabulate_tried(ways: Sequence[TriedTuning]) -> Table:
 
 def _format_row(one: TriedTuning) -> tuple[str, str, str, str]:
     speakers = {clip.clip.speaker for clip, _ in one.marks}
-    his = {who: [became for clip, became in one.marks if clip.clip.speaker == who] for who in speakers}
-    worst = min(sum(became is Mark.RIGHT for became in some) / len(some) for some in his.values())
+    by_speaker = {who: [became for clip, became in one.marks if clip.clip.speaker == who] for who in speakers}
+    worst = min(sum(became is Mark.RIGHT for became in some) / len(some) for some in by_speaker.values())
     wrong = one.share(Mark.WRONG, Mark.INVENTED)
     return (
         format_percent(one.share(Mark.RIGHT)),

@@ -16,6 +16,7 @@ import asyncio
 import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -33,12 +34,12 @@ from lab.report.comparing import NONE, Table, format_percent, to_markdown
 from lab.report.goals import GOALS
 from lab.report.statistics import wilson_interval
 from lab.retuning import (
-    DEMANDS,
     Curves,
     KeptClip,
     Marks,
     drop_audio,
     extract_field_samples,
+    find_lowest_threshold,
     fit_curves,
     group_marks,
     is_within_wrong_limit,
@@ -78,25 +79,15 @@ def _evaluate_clips_cached(settings: Settings, manifest: Path, kept: Path) -> tu
     return found
 
 
-def with_minimum_confidence(standing: Rules, minimum: float) -> Rules:
-    """The rules with another confidence threshold."""
+def _mark_with_threshold(
+    every: Sequence[KeptClip], by: Curves, standing: Mapping[str, Rules], minimum: float
+) -> list[tuple[KeptClip, Mark]]:
+    """Decide the clips with these curves and another confidence threshold; return their marks."""
     poor = min(0.99, minimum + BALANCED.poor - BALANCED.minimum)
-    policy = replace(standing.policy, minimum=minimum, poor=poor)
-    return replace(standing, policy=policy)
-
-
-def _find_lowest_threshold(every: Sequence[KeptClip], by: Curves, standing: Mapping[str, Rules]) -> float:
-    """The lowest threshold of DEMANDS that keeps wrong records within the limit of each condition; else the highest."""
-    for minimum in DEMANDS:
-        told = [
-            (one, mark_with_curves(one, by, with_minimum_confidence(standing[one.clip.form], minimum))) for one in every
-        ]
-        if all(
-            is_within_wrong_limit(condition, some)
-            for condition, some in group_marks(told, lambda one: one.clip.condition).items()
-        ):
-            return minimum
-    return DEMANDS[-1]
+    rules = {
+        form: replace(one, policy=replace(one.policy, minimum=minimum, poor=poor)) for form, one in standing.items()
+    }
+    return [(one, mark_with_curves(one, by, rules[one.clip.form])) for one in every]
 
 
 def cross_validate_groups(
@@ -106,17 +97,22 @@ def cross_validate_groups(
     *,
     fit_threshold: bool = False,
 ) -> list[tuple[KeptClip, Mark]]:
-    """The marks of each group's clips, by curves fitted on all other groups (cross-validation)."""
+    """The marks of each group's clips, by curves fitted on all other groups (cross-validation).
+
+    With `fit_threshold` the confidence threshold is fitted on them too.
+    """
     forms = {name: one.form for name, one in standing.items()}
     readings = [(key(one), read) for one, read in extract_field_samples(every, forms)]
     told = []
     for name in sorted({group for one in every if (group := key(one)) is not None}):
         by = fit_curves([read for group, read in readings if group != name])
-        there = standing
+        some = [one for one in every if key(one) == name]
         if fit_threshold:
-            least = _find_lowest_threshold([one for one in every if key(one) != name], by, standing)
-            there = {form: with_minimum_confidence(one, least) for form, one in standing.items()}
-        told += [(one, mark_with_curves(one, by, there[one.clip.form])) for one in every if key(one) == name]
+            rest = [one for one in every if key(one) != name]
+            least = find_lowest_threshold(partial(_mark_with_threshold, rest, by, standing))
+            told += _mark_with_threshold(some, by, standing, least)
+        else:
+            told += [(one, mark_with_curves(one, by, standing[one.clip.form])) for one in some]
     return told
 
 
