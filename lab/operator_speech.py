@@ -21,11 +21,11 @@ from dockvoice_protocol.forms.spoken import in_words
 from dockvoice_protocol.forms.spoken.sentences import sample_words
 from dockvoice_protocol.records import FieldValue
 from edge.agree.dialogue.questions import About, Question
-from edge.audio.pcm import Framing, to_floats
+from edge.audio.pcm import to_floats
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Frame
 from edge.speak.voices import EspeakVoice, words_per_minute_of
-from lab.noises import Sound, active_rms, limit_peak
+from lab.noises import Sound, active_rms, limit_peak, to_frames
 from lab.scoring import Result
 
 BEFORE_S, AFTER_S = 0.4, 1.6
@@ -65,9 +65,7 @@ class SyntheticSpeech(Source):
 
     def frames(self) -> Iterator[Frame]:
         """The sound in frames of 20 ms."""
-        framing = Framing(SAMPLE_RATE)
-        yield from framing.push(self._sound.astype(np.float32)[:, np.newaxis])
-        yield from framing.end()
+        return to_frames(self._sound)
 
 
 async def synthesise(text: str, speaker: str, seed: int) -> Sound:
@@ -82,7 +80,7 @@ def require_espeak() -> None:
     try:
         EspeakVoice()
     except Misconfigured as fault:
-        raise Misconfigured(f"--operator: he answers with {fault}") from None
+        raise Misconfigured(f"--operator: the simulated operator answers with {fault}") from None
 
 
 def _choose_voice(speaker: str, seed: int) -> EspeakVoice:

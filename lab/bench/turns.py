@@ -1,12 +1,10 @@
-"""From the last word to the decision, beside what others would use: `python -m lab.bench.turns [MANIFEST...]`.
+"""Compares the wait from last word to decision with other pipelines: `python -m lab.bench.turns [MANIFEST...]`.
 
-Clean dictated clips are heard by the product the production way, and by the others (`lab/bench/pipelines.py`), which
-are given the product's recogniser with its grammar, heard once, and its reader of words; whatever that makes whole is
-recorded. All in one run, each clip followed by the same silence. What is waited for is time of the sound; what is
-computed is processor time, which a busy machine stretches least, and stands for one that does nothing else. Only the
-product's has its record on disk in it; of nobody's are transports in it. Others' recogniser reads a turn when it is
-over, as in a pipeline of segments; beside it stands what it takes if it is fed while the sound comes. Their end-of-turn
-model computes beside it, not before it.
+Clean dictated clips run through the product as in production, and through the others (`lab/bench/pipelines.py`) with
+the product's recogniser, grammar and parser in one pass; their complete readings are recorded. All in one run, each
+clip followed by the same silence. Waits are time of the sound; computing is CPU time, which load on the machine changes
+least. Only the product's includes its record on disk; no transport is included. The others' recogniser reads a turn
+when it is over, and for comparison as the sound arrives; their end-of-turn model runs concurrently with it.
 """
 
 from __future__ import annotations

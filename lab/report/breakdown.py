@@ -8,7 +8,7 @@ from statistics import quantiles
 
 from lab.report.comparing import Table, format_percent
 from lab.report.lines import ClipLine
-from lab.report.measures import count_marks, group_by_condition, group_lines
+from lab.report.measures import count_marks, group_by_condition_with_total, group_lines
 from lab.report.statistics import Interval, mcnemar_p_value, wilson_interval
 from lab.scoring import Mark
 
@@ -24,14 +24,11 @@ BY: Mapping[str, Callable[[ClipLine], str | None]] = {
     "noise": lambda one: one.noise,
 }
 
-_TOGETHER = "together"
-
 
 def tabulate_spread(lines: Sequence[ClipLine]) -> Table:
     """Dictated clips by speaker, wording and noise: the groups' lower quartile, and the worst group."""
     dictated = [one for one in lines if one.truth is not None]
-    conditions = group_by_condition(dictated)
-    every = {**conditions, _TOGETHER: dictated} if len(conditions) > 1 else conditions
+    every = group_by_condition_with_total(dictated)
     rows = tuple(
         (f"{name}: {condition}", *_spread_cells(groups))
         for name, key in BY.items()
@@ -81,10 +78,8 @@ def _quartile(shares: Sequence[float]) -> float:
 
 def tabulate_baseline(lines: Sequence[ClipLine]) -> Table:
     """Marks of dictated clips by the product and by the baseline on the same sound."""
-    both = [one for one in lines if one.floor is not None]
-    conditions = group_by_condition(both)
-    every = {**conditions, _TOGETHER: both} if len(conditions) > 1 else conditions
-    rows = tuple((name, *_baseline_cells(some)) for name, some in every.items())
+    groups = group_by_condition_with_total(one for one in lines if one.floor is not None)
+    rows = tuple((name, *_baseline_cells(some)) for name, some in groups.items())
     columns = ("condition", "n", "right %", "floor: right %", "wrong %", "floor: wrong %", "p")
     note = (
         "The floor: one hearing by the same weights with the form's sentences as grammar, a plain parser, every "

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lab.report.comparing import NONE, Table, format_decision_ms, format_percent
 from lab.report.lines import ClipLine, SpeculationTimes
-from lab.report.measures import count_marks, group_by_condition, percentile
+from lab.report.measures import count_marks, group_by_condition, group_by_condition_with_total, percentile
 from lab.report.statistics import wilson_interval
 from lab.scoring import Mark
 
@@ -149,7 +149,9 @@ class FixedPauseRun:
 def tabulate_fixed_pause(lines: Sequence[ClipLine], fixed: FixedPauseRun | None) -> Table:
     """The dictated clips with endpointing by meaning, beside the same clips with a fixed pause."""
     ways = {} if fixed is None else {"by meaning": lines, f"fixed {fixed.pause_ms} ms": fixed.lines}
-    groups = {way: _dictated_by_condition(some) for way, some in ways.items()}
+    groups = {
+        way: group_by_condition_with_total(one for one in some if one.truth is not None) for way, some in ways.items()
+    }
     rows = tuple(
         (f"{condition}: {way}", *_pause_cells(of_way[condition]))
         for condition in next(iter(groups.values()), {})
@@ -162,15 +164,6 @@ def tabulate_fixed_pause(lines: Sequence[ClipLine], fixed: FixedPauseRun | None)
         "ended. Both read at pauses; only how long a pause ends the turn differs."
     )
     return Table("End of the turn", columns, rows, note)
-
-
-def _dictated_by_condition(lines: Sequence[ClipLine]) -> Mapping[str, Sequence[ClipLine]]:
-    return _by_condition_with_total([one for one in lines if one.truth is not None])
-
-
-def _by_condition_with_total(lines: Sequence[ClipLine]) -> Mapping[str, Sequence[ClipLine]]:
-    groups = group_by_condition(lines)
-    return {**groups, "together": lines} if len(groups) > 1 else groups
 
 
 def _pause_cells(lines: Sequence[ClipLine]) -> tuple[str, ...]:
@@ -187,8 +180,8 @@ def _pause_cells(lines: Sequence[ClipLine]) -> tuple[str, ...]:
 
 def tabulate_speculation(lines: Sequence[ClipLine]) -> Table:
     """The CPU cost of recognising at pauses in advance, by condition."""
-    heard = [one for one in lines if one.ahead is not None and one.ahead.made]
-    rows = tuple((name, *_speculation_cells(some)) for name, some in _by_condition_with_total(heard).items())
+    groups = group_by_condition_with_total(one for one in lines if one.ahead is not None and one.ahead.made)
+    rows = tuple((name, *_speculation_cells(some)) for name, some in groups.items())
     columns = ("condition", "utterances", "readings", "thrown away", "away each", "wasted ms each", "wasted %")
     note = (
         "Each: an utterance. Wasted: processor time of readings thrown away, since speech went on, and of hearing "

@@ -86,6 +86,13 @@ def group_by_condition(lines: Iterable[ClipLine]) -> dict[str, list[ClipLine]]:
     return group_lines(lines, lambda one: one.condition)
 
 
+def group_by_condition_with_total(lines: Iterable[ClipLine]) -> dict[str, list[ClipLine]]:
+    """Group the lines by condition; if there are several conditions, all lines follow as "together"."""
+    every = list(lines)
+    groups = group_by_condition(every)
+    return {**groups, "together": every} if len(groups) > 1 else groups
+
+
 def count_marks(lines: Iterable[ClipLine]) -> Counter[Mark]:
     """The number of clips by mark."""
     return Counter(one.mark for one in lines)

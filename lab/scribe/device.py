@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -56,16 +56,8 @@ class Ledger:
 
     def add(self, other: Ledger) -> None:
         """Add the other ledger's counts."""
-        self.meant += other.meant
-        self.right += other.right
-        self.wrong += other.wrong
-        self.lost += other.lost
-        self.aside += other.aside
-        self.given_up += other.given_up
-        self.questions += other.questions
-        self.needless += other.needless
-        self.lines += other.lines
-        self.words += other.words
+        for one in fields(self):
+            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +184,7 @@ class TypedDevice:
         self.note_prompts(self._talk.answer(receipt))
 
     def note_prompts(self, stepped: Stepped) -> None:
-        """Process the device's prompts: log them and count questions."""
+        """Log the device's prompts; note what was read back, told, parked or not understood."""
         for order in stepped.orders:
             if not isinstance(order, Say):
                 continue
