@@ -47,7 +47,7 @@ from lab.simulated_operator import OperatorHabits
 
 _TENTHS = 10  # A line for each, where there is no terminal for a bar.
 
-ModeName = Annotated[Mode | None, typer.Option("--mode", help="Whose reading counts, over the settings file's.")]
+_ModeName = Annotated[Mode | None, typer.Option("--mode", help="Whose reading counts, over the settings file's.")]
 Interpreters = Annotated[
     str | None, typer.Option(metavar="NAME[,NAME]", help="Which is asked first, and its fallbacks, over the file's.")
 ]
@@ -105,7 +105,7 @@ def evaluate(
     policy: Annotated[
         PolicyName | None, typer.Option(help="How questions weigh against errors, over the file's.")
     ] = None,
-    mode: ModeName = None,
+    mode: _ModeName = None,
     interpreters: Interpreters = None,
     second: Second = None,
 ) -> None:

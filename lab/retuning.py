@@ -187,11 +187,11 @@ def group_marks(told: Marks, key: Callable[[KeptClip], Key | None]) -> dict[Key,
     return groups
 
 
-LEAST_SPEAKERS = 4
+_LEAST_SPEAKERS = 4
 """With fewer, a fit on the others has only one or two voices."""
 _LEAST_EACH = 15
 """Minimum sayings of a speaker: with fewer, one saying is more than six points of the result."""
-LEAST_SAYINGS = 200
+_LEAST_SAYINGS = 200
 """Minimum sayings in all: with none wrong, the upper 95 % bound of the share of wrong is 1.9 %."""
 
 _WORTH = 5
@@ -252,13 +252,13 @@ def describe_missing_recordings(every: Sequence[KeptClip]) -> str | None:
     sayings = {(one.clip.speaker, one.clip.text or repr(one.clip.fields)) for one in every if one.clip.speaker}
     each = Counter(speaker for speaker, _ in sayings)
     enough = [speaker for speaker, n in each.items() if n >= _LEAST_EACH]
-    if len(enough) >= LEAST_SPEAKERS and len(sayings) >= LEAST_SAYINGS:
+    if len(enough) >= _LEAST_SPEAKERS and len(sayings) >= _LEAST_SAYINGS:
         return None
-    more = max(LEAST_SAYINGS - len(sayings), _LEAST_EACH * (LEAST_SPEAKERS - len(enough)))
+    more = max(_LEAST_SAYINGS - len(sayings), _LEAST_EACH * (_LEAST_SPEAKERS - len(enough)))
     return (
-        f"{len(sayings)} sayings of {len(each)} speakers; it takes {LEAST_SAYINGS}, and {LEAST_SPEAKERS} speakers with "
-        f"{_LEAST_EACH} each, to fit on some and try on others: record {more} more, new speakers among them: "
-        f"{max(0, LEAST_SPEAKERS - len(each))}"
+        f"{len(sayings)} sayings of {len(each)} speakers; it takes {_LEAST_SAYINGS}, and {_LEAST_SPEAKERS} "
+        f"speakers with {_LEAST_EACH} each, to fit on some and try on others: record {more} more, new "
+        f"speakers among them: {max(0, _LEAST_SPEAKERS - len(each))}"
     )
 
 

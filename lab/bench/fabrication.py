@@ -21,7 +21,7 @@ from typing import Any
 import httpx
 
 from dockvoice_protocol.config import load_settings
-from dockvoice_protocol.records import FieldValue, Reading
+from dockvoice_protocol.records import FieldValue
 from edge.config import Mode, Settings
 from edge.records import Outcome
 from lab.evaluate import evaluate, load_clip_sources
@@ -109,16 +109,13 @@ def _is_recorded(lies: Sequence[tuple[str, FieldValue]], result: Result) -> bool
 
 
 def _read_identifiers(result: Result) -> list[_Ids]:
-    """The identifiers that the model read, for each utterance of the clip."""
-    return [_string_fields(opinion) for one in result.heard for opinion in _model_readings(one.reading)]
-
-
-def _model_readings(reading: Reading) -> list[Reading]:
-    return [opinion for opinion in (reading, *reading.opinions) if opinion.interpreter.startswith("standin/")]
-
-
-def _string_fields(reading: Reading) -> _Ids:
-    return {name: one.value for name, one in reading.fields.items() if isinstance(one.value, str)}
+    """The identifiers that the model read, for each utterance of the clip and each answer."""
+    return [
+        {name: field.value for name, field in reading.fields.items() if isinstance(field.value, str)}
+        for one in result.heard
+        for reading in (one.reading, *one.reading.opinions)
+        if reading.interpreter.startswith("standin/")
+    ]
 
 
 def set_behaviour(url: str, behaviour: Mapping[str, Any] | None) -> None:

@@ -24,10 +24,10 @@ _MODES = (Mode.ON_DEVICE, Mode.CLOUD_FIRST, Mode.PANEL)
 
 _HUNDREDTHS = 100
 
-ALLOWED_MS = 50
+_ALLOWED_MS = 50
 """Allowance beyond the deadline: for the decision and the record on disk."""
 
-COLOURS = {Mode.ON_DEVICE: "#2a9d8f", Mode.CLOUD_FIRST: "#e9a23b", Mode.PANEL: "#264653"}
+_COLOURS = {Mode.ON_DEVICE: "#2a9d8f", Mode.CLOUD_FIRST: "#e9a23b", Mode.PANEL: "#264653"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +106,9 @@ def _draw_waits_svg(measured: Sequence[_WaitTimes], deadline_ms: int) -> str:
     lines.append(f'<text x="{x(deadline_ms) + 4:.1f}" y="{y(0.03):.1f}" fill="#c1121f">deadline</text>')
     for number, one in enumerate(measured):
         points = " ".join(f"{x(ms):.1f},{y((at + 1) / len(one.ms)):.1f}" for at, ms in enumerate(one.ms))
-        lines.append(f'<polyline points="{points}" fill="none" stroke="{COLOURS[one.mode]}" stroke-width="2"/>')
+        lines.append(f'<polyline points="{points}" fill="none" stroke="{_COLOURS[one.mode]}" stroke-width="2"/>')
         lines.append(
-            f'<text x="{width - 140}" y="{y(0.4) + 18 * number:.1f}" fill="{COLOURS[one.mode]}">{one.mode}</text>'
+            f'<text x="{width - 140}" y="{y(0.4) + 18 * number:.1f}" fill="{_COLOURS[one.mode]}">{one.mode}</text>'
         )
     body = "\n".join(lines)
     letters = 'font-family="sans-serif" font-size="12"'
@@ -137,7 +137,9 @@ def main() -> None:
         figures = " ".join(f"{one.percentile(percent):>6.0f}" for percent in (50, 95, 99))
         print(f"{one.mode:<12} {len(one.ms):>5} {figures} {one.ms[-1]:>8.0f} {one.decided_alone:>14} {one.accepted:>9}")
     worst = max(one.percentile(95) for one in measured)
-    print(f"p95 is {'within' if worst <= options.deadline_ms + ALLOWED_MS else 'PAST'} the deadline + {ALLOWED_MS} ms")
+    print(
+        f"p95 is {'within' if worst <= options.deadline_ms + _ALLOWED_MS else 'PAST'} the deadline + {_ALLOWED_MS} ms"
+    )
 
 
 if __name__ == "__main__":

@@ -126,7 +126,7 @@ def _read_pcm(path: Path) -> bytes:
     return bytes(samples.tobytes())
 
 
-class TimedReading(NamedTuple):
+class _TimedReading(NamedTuple):
     """A reading, and wall-clock seconds."""
 
     reading: Reading
@@ -134,7 +134,7 @@ class TimedReading(NamedTuple):
     total_s: float
 
 
-async def read_clip(reader: Interpreter, form: str, pcm: bytes) -> TimedReading:
+async def read_clip(reader: Interpreter, form: str, pcm: bytes) -> _TimedReading:
     """Recognise a whole clip, fed as fast as it is taken."""
     segment = Segment(0, 0, len(pcm) // SAMPLE_BYTES, len(pcm) // SAMPLE_BYTES, Closing.SOURCE_ENDED, pcm)
     utterance = Utterance("lab.bench", form, "lab.bench", datetime.now(UTC), segment)
@@ -144,7 +144,7 @@ async def read_clip(reader: Interpreter, form: str, pcm: bytes) -> TimedReading:
         attention.hear(pcm[at : at + FRAME])
     heard = time.perf_counter()
     reading = await attention.finish(utterance)
-    return TimedReading(reading, time.perf_counter() - heard, time.perf_counter() - began)
+    return _TimedReading(reading, time.perf_counter() - heard, time.perf_counter() - began)
 
 
 def _add_clip(tally: _ConditionTally, form: Form, clip: Mapping[str, Any], reading: Reading, details: bool) -> None:

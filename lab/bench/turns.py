@@ -133,7 +133,7 @@ def _product_turn_end(result: Result) -> _TurnEnd:
     return _TurnEnd(_OURS, result.decision_ms - computed, computed, computed, cut, result.mark)
 
 
-async def measure_pipeline(
+async def _measure_pipeline(
     pipeline: TurnPipeline, baseline: BaselineRecogniser, rules: Rules, clips: Sequence[Clip]
 ) -> list[_TurnEnd]:
     """How another pipeline ended the turn of each clip, with the product's recogniser."""
@@ -265,7 +265,7 @@ async def measure_all(settings: Settings, clips: Sequence[Clip]) -> dict[str, li
     pipelines = [*(made() for made in installed_pipelines()), *(FixedPause(settings, pause) for pause in _PAUSES_MS)]
     found = {_OURS: await _measure_product(settings, clips)}
     for pipeline in pipelines:
-        found[pipeline.name] = await measure_pipeline(pipeline, baseline, parts.rules, clips)
+        found[pipeline.name] = await _measure_pipeline(pipeline, baseline, parts.rules, clips)
     return found
 
 

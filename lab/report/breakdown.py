@@ -33,7 +33,7 @@ def tabulate_spread(lines: Sequence[ClipLine]) -> Table:
         (f"{name}: {condition}", *_spread_cells(groups))
         for name, key in BY.items()
         for condition, some in every.items()
-        if len(groups := _drop_small_groups(group_lines(some, key))) > 1
+        if len(groups := {group: few for group, few in group_lines(some, key).items() if len(few) >= LEAST}) > 1
     )
     columns = ("by: condition", "groups", "lower quartile right %", "worst", "right %", "most wrong", "wrong %")
     note = (
@@ -41,10 +41,6 @@ def tabulate_spread(lines: Sequence[ClipLine]) -> Table:
         "the groups anew. Of the worst of many, chance explains a part."
     )
     return Table("Spread", columns, rows, note)
-
-
-def _drop_small_groups(groups: Mapping[str, list[ClipLine]]) -> dict[str, list[ClipLine]]:
-    return {name: some for name, some in groups.items() if len(some) >= LEAST}
 
 
 def _spread_cells(groups: Mapping[str, Sequence[ClipLine]]) -> tuple[str, ...]:

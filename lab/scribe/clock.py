@@ -51,9 +51,6 @@ class TimeSpent:
     """Of these, the device's speech after the last words about a pallet, when the operator may walk on."""
     words: int = 0
 
-    def __add__(self, other: TimeSpent) -> TimeSpent:
-        return TimeSpent(self.seconds + other.seconds, self.last_told + other.last_told, self.words + other.words)
-
 
 class TurnClock:
     """Computes the duration of turns with espeak-ng, without playing sound."""

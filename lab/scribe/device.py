@@ -16,7 +16,7 @@ from edge.agree.decide import Rules
 from edge.agree.dialogue.questions import Question
 from edge.agree.dialogue.session import DialogueSettings
 from edge.agree.dialogue.table import State
-from edge.agree.expectations import NOTHING_EXPECTED, Expectations
+from edge.agree.expectations import NOTHING_EXPECTED
 from edge.deliver.device_events import entry_event
 from edge.keep.journal import Journal
 from edge.records.speech import Prompt, Say
@@ -216,8 +216,5 @@ class TypedDevice:
     def _open_conversation(self) -> tuple[Journal, TypedConversation]:
         journal = Journal.open(self._directory)
         return journal, TypedConversation(
-            self._rules, journal, self._render, lambda: 0.0, self._settings, expected=self._current_lists
+            self._rules, journal, self._render, lambda: 0.0, self._settings, expected=lambda: self.expected
         )
-
-    def _current_lists(self) -> Expectations:
-        return self.expected

@@ -114,7 +114,9 @@ class PromptedReceiving:
         count = 0
         for _ in range(PATIENCE):
             count = wording.parse_number(self._ask_value(unit, wording.word_number(said)))
-            if (self._settings.confirms or announced is None) and not self._confirm_count(count, believed):
+            if (self._settings.confirms or announced is None) and not self._ask_yes_no(
+                f"{count}, correct?", right=count == believed
+            ):
                 said = believed
                 continue
             said = believed = load.quantity  # After the device's objection, whatever it is, the operator counts again.
@@ -128,9 +130,6 @@ class PromptedReceiving:
             before.add(count)
             unit = "Count again."
         return count
-
-    def _confirm_count(self, count: int, believed: int) -> bool:
-        return self._ask_yes_no(f"{count}, correct?", right=count == believed)
 
     def _name_exception_at_count(self, load: Pallet) -> tuple[int | None, str | None]:
         """Ask for an exception in place of the count: number damaged and reason."""

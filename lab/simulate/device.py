@@ -43,7 +43,9 @@ READING = Reading(
 )
 """The reading in each event, so that events are as large as real ones."""
 
-READING_TEXT = json.dumps({"interpreter": READING.interpreter})  # The reading as a device would store it, for its hash.
+_READING_TEXT = json.dumps(
+    {"interpreter": READING.interpreter}
+)  # The reading as a device would store it, for its hash.
 
 REOPENED = "answered, and asked for again"
 """Fault counted when the inventory asks again for an event that it has answered, as after a loss of its data."""
@@ -240,7 +242,7 @@ class SimulatedDevice:
         )
         minted = Minted(said.event_id, sequence, self._link, self._instance)
         event = entry_event(entry, minted, site=self.topics.site, device=self.name)
-        whole = sealed(event, self._link, sound, READING_TEXT, self.signer)
+        whole = sealed(event, self._link, sound, _READING_TEXT, self.signer)
         self._link = whole[CHAIN]
         return OutboxRow(said.event_id, sequence, to_json_bytes(whole).decode())
 

@@ -238,11 +238,10 @@ def _is_readable_as(text: str, kind: str) -> bool:
 
 
 def _json_type_name(value: object) -> str:
-    return next((f"{_article(kind)} {kind}" for kind in _OF_JSON if _has_json_type(value, kind)), "something else")
-
-
-def _article(kind: str) -> str:
-    return "an" if kind[0] in "aio" else "a"
+    return next(
+        (f"{'an' if kind[0] in 'aio' else 'a'} {kind}" for kind in _OF_JSON if _has_json_type(value, kind)),
+        "something else",
+    )
 
 
 def _to_camel_case(name: str) -> str:

@@ -36,7 +36,7 @@ _MOST_BIAS = 100
 _LONGEST_TEXT = 4096
 """Maximum characters per speech request."""
 
-MEDIA_TYPES = {"wav": "audio/wav", "mp3": "audio/mpeg", "flac": "audio/flac", "pcm": "audio/pcm"}
+_MEDIA_TYPES = {"wav": "audio/wav", "mp3": "audio/mpeg", "flac": "audio/flac", "pcm": "audio/pcm"}
 
 _AS_SURE_AS_USUAL = -0.2
 """The mean log probability of a segment: the recogniser gives none, and this is Whisper's for clear speech."""
@@ -179,9 +179,11 @@ async def synthesise_speech(request: Request) -> Response:
         raise Refusal(400, f"'input' must be a string of 1 to {_LONGEST_TEXT} characters.", "invalid_value", "input")
     if voice not in VOICES:
         raise Refusal(400, f"Invalid value: 'voice' is one of {sorted(VOICES)}.", "invalid_value", "voice")
-    if container not in MEDIA_TYPES:
-        raise Refusal(400, f"Here 'response_format' is one of {list(MEDIA_TYPES)}.", "invalid_value", "response_format")
-    return Response(encode_sound(await house.speak(text), container, SPEECH_RATE), media_type=MEDIA_TYPES[container])
+    if container not in _MEDIA_TYPES:
+        raise Refusal(
+            400, f"Here 'response_format' is one of {list(_MEDIA_TYPES)}.", "invalid_value", "response_format"
+        )
+    return Response(encode_sound(await house.speak(text), container, SPEECH_RATE), media_type=_MEDIA_TYPES[container])
 
 
 def _check_response_format(shape: str, allowed: list[str]) -> None:

@@ -48,7 +48,7 @@ def _derive_form(name: str, schema: str) -> Form | None:
         "x-voice": {
             "name": words.replace(" ", "-"),
             "spoken_name": words,
-            "readback": ", ".join(map(_placeholder, fields)),
+            "readback": ", ".join(f"{{{field}}}" for field in fields),
             "identifies": list(fields)[:1],  # A tool says nothing of it, and nothing is corrected here.
         },
     }
@@ -66,10 +66,6 @@ def value_schema(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     """The schema of the value itself, where a field is an object that wraps it."""
     held: Mapping[str, Any] = schema.get("properties", {}).get("value", schema)
     return held
-
-
-def _placeholder(name: str) -> str:
-    return f"{{{name}}}"
 
 
 def _json_types(schema: Mapping[str, Any]) -> set[str]:
