@@ -102,8 +102,8 @@ Each row is an event, each column a state. In brackets: where it may lead, if no
 
 def render_page() -> str:
     """The page as Markdown."""
-    introduction = _INTRODUCTION.replace("{claims}", "\n".join(_claim_lines()))
-    return "\n".join([introduction + _TABLE, *_table_rows(), ""])
+    introduction = _INTRODUCTION.replace("{claims}", "\n".join(_relation_rows()))
+    return "\n".join([introduction + _TABLE, *_step_rows(), ""])
 
 
 RELATIONS: Mapping[Relation, tuple[str, str]] = {
@@ -131,21 +131,21 @@ RELATIONS: Mapping[Relation, tuple[str, str]] = {
 """By an utterance's relation to the claim: the action while a readback is held, and while a question is open."""
 
 
-def _claim_lines() -> Iterator[str]:
+def _relation_rows() -> Iterator[str]:
     yield "| what was said | read back and held | a question is open |"
     yield "|---|---|---|"
     for relation, (held, asked) in RELATIONS.items():
         yield f"| **{relation}** | {held} | {asked} |"
 
 
-def _table_rows() -> Iterator[str]:
+def _step_rows() -> Iterator[str]:
     yield f"| | {' | '.join(State)} |"
     yield f"|---|{'---|' * len(State)}"
     for event in Event:
-        yield f"| **{event}** | {' | '.join(_cell(state, event) for state in State)} |"
+        yield f"| **{event}** | {' | '.join(_step_cell(state, event) for state in State)} |"
 
 
-def _cell(state: State, event: Event) -> str:
+def _step_cell(state: State, event: Event) -> str:
     step = TABLE[state][event]
     if step is Step.NOTHING:
         return ""

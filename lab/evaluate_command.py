@@ -47,7 +47,7 @@ from lab.simulated_operator import OperatorHabits
 
 _TENTHS = 10  # A line for each, where there is no terminal for a bar.
 
-ModeName = Annotated[Mode | None, typer.Option("--mode", help="Whose reading counts, over the settings file's.")]
+_ModeName = Annotated[Mode | None, typer.Option("--mode", help="Whose reading counts, over the settings file's.")]
 Interpreters = Annotated[
     str | None, typer.Option(metavar="NAME[,NAME]", help="Which is asked first, and its fallbacks, over the file's.")
 ]
@@ -105,7 +105,7 @@ def evaluate(
     policy: Annotated[
         PolicyName | None, typer.Option(help="How questions weigh against errors, over the file's.")
     ] = None,
-    mode: ModeName = None,
+    mode: _ModeName = None,
     interpreters: Interpreters = None,
     second: Second = None,
 ) -> None:
@@ -141,13 +141,13 @@ def evaluate(
     if details is not None:
         write_lines(details, lines)
     if report is not None:
-        page.write_report(report, _report_run(manifest, asked, scored, lines, fixed))
+        page.write_report(report, _build_report_input(manifest, asked, scored, lines, fixed))
     if as_markdown:
         line(made_with.describe_run(asked, lines) + "\n")
         for table in figures.all_tables(lines, fixed):
             line(to_markdown(table))
     else:
-        _print(scored, lines, fixed, as_json=as_json)
+        _print_results(scored, lines, fixed, as_json=as_json)
 
 
 def _check_writable_and_voice(*files: Path | None, voice: bool) -> None:
@@ -180,7 +180,7 @@ def _evaluate(
         return asyncio.run(evaluated(asked, sounds, advance, habits, floor=floor))
 
 
-def _print(
+def _print_results(
     scored: Sequence[ScoredClip], lines: Sequence[ClipLine], fixed: FixedPauseRun | None, *, as_json: bool
 ) -> None:
     by_condition, overall = tally_by_condition(one.result for one in scored)
@@ -188,7 +188,7 @@ def _print(
         told: dict[str, Any] = {"conditions": {name: one.as_json() for name, one in by_condition.items()}}
         still = measure_silence(lines)
         without = {} if still is None else {"without_speech": still.as_json()}
-        line(json.dumps({**told, "overall": overall.as_json(), **without, **_as_json(lines, fixed)}, indent=2))
+        line(json.dumps({**told, "overall": overall.as_json(), **without, **_tables_as_json(lines, fixed)}, indent=2))
     else:
         render(printed.render_evaluation(by_condition, overall))
         for one in _additional_tables(lines, fixed).values():
@@ -208,7 +208,7 @@ def _additional_tables(lines: Sequence[ClipLine], fixed: FixedPauseRun | None) -
     return {name: table for name, table in every.items() if table.rows}
 
 
-def _as_json(lines: Sequence[ClipLine], fixed: FixedPauseRun | None) -> dict[str, Any]:
+def _tables_as_json(lines: Sequence[ClipLine], fixed: FixedPauseRun | None) -> dict[str, Any]:
     return {
         name: {row[0]: dict(zip(table.columns[1:], row[1:], strict=True)) for row in table.rows}
         for name, table in _additional_tables(lines, fixed).items()
@@ -224,7 +224,7 @@ def _compare(first: Path, second: Path, *, as_json: bool) -> None:
         render(printed.render_comparison(found))
 
 
-def _report_run(
+def _build_report_input(
     manifest: Path,
     asked: Settings,
     scored: Sequence[ScoredClip],

@@ -7,7 +7,7 @@ product is worth its distance from it, in right and in wrong.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,6 @@ from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form, FormField
 from dockvoice_protocol.forms.spoken.language import CODE_WORDS, ENGLISH
-from dockvoice_protocol.forms.spoken.numerals import Count
 from dockvoice_protocol.records import FieldValue, Word
 from edge.config import Engine, Settings
 from edge.ports import Source
@@ -117,25 +116,18 @@ def _find_numbers_with_units(words: _Words, form: Form) -> Iterator[tuple[int, i
 
 
 def _parse_value(words: _Words, field: FormField, catalogue: Catalogue) -> FieldValue | None:
+    """The catalogue's value named last, the first number, or all digits and letters joined; None if there is none."""
     if field.catalogue is not None:
         return _last_named_value(words, catalogue.values(field.catalogue), catalogue.spoken(field.catalogue))
     if field.kind == "integer":
-        counts = [
-            max(found, key=lambda one: one.end)
-            for found in _counts_at_each_word(words, ENGLISH.numerals.counts)
-            if found
-        ]
-        return counts[0].value if counts else None
+        counts = (ENGLISH.numerals.counts(words, at) for at in range(len(words)))
+        return next((max(found, key=lambda one: one.end).value for found in counts if found), None)
     digits, at = "", 0
     while at < len(words):
         group = max(ENGLISH.numerals.groups(words, at), key=lambda one: (-one.cost, one.end), default=None)
         digits += "" if group is None else group.text
         at = at + 1 if group is None else group.end
     return digits or None
-
-
-def _counts_at_each_word(words: _Words, found: Callable[[_Words, int], list[Count]]) -> Iterator[list[Count]]:
-    return (found(words, at) for at in range(len(words)))
 
 
 def _last_named_value(words: _Words, values: Sequence[str], spoken: Mapping[str, str]) -> str | None:

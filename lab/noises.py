@@ -208,9 +208,7 @@ class GeneratedNoise(Source):
 
     def frames(self) -> Iterator[Frame]:
         """The sound in frames of 20 ms."""
-        framing = Framing(RATE)
-        yield from framing.push(self.sound().astype(np.float32)[:, np.newaxis])
-        yield from framing.end()
+        return to_frames(self.sound())
 
 
 class NoisyRecording(Source):
@@ -230,9 +228,14 @@ class NoisyRecording(Source):
         """The mixture in frames of 20 ms."""
         speech = read_all_samples(self._recording)
         under = generate_noise(self._kind, len(speech) / RATE, int(self.name[-8:], 16))
-        framing = Framing(RATE)
-        yield from framing.push(mix_at_snr(speech, under, self._snr_db).astype(np.float32)[:, np.newaxis])
-        yield from framing.end()
+        return to_frames(mix_at_snr(speech, under, self._snr_db))
+
+
+def to_frames(sound: Sound) -> Iterator[Frame]:
+    """Convert samples to frames of 20 ms, the last one padded."""
+    framing = Framing(RATE)
+    yield from framing.push(sound.astype(np.float32)[:, np.newaxis])
+    yield from framing.end()
 
 
 def read_all_samples(source: Source) -> Sound:

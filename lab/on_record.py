@@ -11,51 +11,23 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
 
-from dockvoice_protocol.records import Act, FieldValue
+from dockvoice_protocol.records import Act
 from edge.agent.events import Decided
 from edge.agent.typed_input import UNSPOKEN
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.hear.acoustics import measure_acoustics
 from edge.keep.journal import JournalReader
+from edge.keep.queries import UtteranceHistory
 from edge.ports import Interpreter
 from lab.retuning import ON_RECORD, KeptClip
 from lab.scoring import Clip
 
 
-class _JournalEntry(Protocol):
-    """The journal's entry, as far as it is used here."""
-
-    @property
-    def utterance_id(self) -> str:
-        """The utterance that opened or requested it."""
-
-    @property
-    def event_id(self) -> str | None:
-        """Id of the event that the entry was committed as."""
-
-    @property
-    def act(self) -> Act | None:
-        """Whether it records, amends or cancels."""
-
-    @property
-    def replaces(self) -> str | None:
-        """The event of the entry that it amends or cancels."""
-
-    @property
-    def operator(self) -> str | None:
-        """The operator of the utterance."""
-
-    @property
-    def fields(self) -> Mapping[str, FieldValue]:
-        """The entry's values; empty for a cancellation."""
-
-
-def final_entries_by_utterance(entries: Iterable[_JournalEntry]) -> dict[str, _JournalEntry]:
+def final_entries_by_utterance(entries: Iterable[UtteranceHistory]) -> dict[str, UtteranceHistory]:
     """Map each opening utterance's id to its entry's final version, oldest first, without cancelled ones."""
     began: dict[str | None, str] = {}
-    found: dict[str, _JournalEntry] = {}
+    found: dict[str, UtteranceHistory] = {}
     for one in entries:
         of = one.utterance_id if one.act is Act.RECORD else began.pop(one.replaces, None)
         if of is None:
@@ -68,7 +40,7 @@ def final_entries_by_utterance(entries: Iterable[_JournalEntry]) -> dict[str, _J
 
 
 def recognise_recorded_utterances(
-    journal: JournalReader, since: datetime, reads: Interpreter, rules: Rules, entries: Mapping[str, _JournalEntry]
+    journal: JournalReader, since: datetime, reads: Interpreter, rules: Rules, entries: Mapping[str, UtteranceHistory]
 ) -> Iterator[KeptClip]:
     """Recognise again the utterances since `since` that opened an entry, with its values as truth."""
     for heard in journal.readings.utterances_since(since, rules.form.name):

@@ -21,11 +21,11 @@ from dockvoice_protocol.forms.spoken import in_words
 from dockvoice_protocol.forms.spoken.sentences import sample_words
 from dockvoice_protocol.records import FieldValue
 from edge.agree.dialogue.questions import About, Question
-from edge.audio.pcm import Framing, to_floats
+from edge.audio.pcm import to_floats
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Frame
 from edge.speak.voices import EspeakVoice, words_per_minute_of
-from lab.noises import Sound, active_rms, limit_peak
+from lab.noises import Sound, active_rms, limit_peak, to_frames
 from lab.scoring import Result
 
 BEFORE_S, AFTER_S = 0.4, 1.6
@@ -65,9 +65,7 @@ class SyntheticSpeech(Source):
 
     def frames(self) -> Iterator[Frame]:
         """The sound in frames of 20 ms."""
-        framing = Framing(SAMPLE_RATE)
-        yield from framing.push(self._sound.astype(np.float32)[:, np.newaxis])
-        yield from framing.end()
+        return to_frames(self._sound)
 
 
 async def synthesise(text: str, speaker: str, seed: int) -> Sound:
@@ -82,7 +80,7 @@ def require_espeak() -> None:
     try:
         EspeakVoice()
     except Misconfigured as fault:
-        raise Misconfigured(f"--operator: he answers with {fault}") from None
+        raise Misconfigured(f"--operator: the simulated operator answers with {fault}") from None
 
 
 def _choose_voice(speaker: str, seed: int) -> EspeakVoice:
@@ -155,14 +153,14 @@ class OperatorWords:
         fields = (field for field in self._form.fields if field.name in self._truth)
         return OperatorUtterance(UtteranceReason.AGAIN, ", ".join(self._word_field(field) for field in fields))
 
-    def correction(self, told: Mapping[str, FieldValue]) -> OperatorUtterance | None:
+    def word_correction(self, read_back: Mapping[str, FieldValue]) -> OperatorUtterance | None:
         """Word a correction of the first field that was read back wrong, "no, fifteen units"; None if all are right."""
         for field in self._form.fields:
-            if field.name in self._truth and told.get(field.name) != self._truth[field.name]:
+            if field.name in self._truth and read_back.get(field.name) != self._truth[field.name]:
                 return OperatorUtterance(UtteranceReason.CORRECTION, f"no, {self._word_field(field)}", field.name)
         return None
 
-    def answer(self, asked: Question) -> OperatorUtterance:
+    def word_answer(self, asked: Question) -> OperatorUtterance:
         """Word the answer to a question; a correction if the question offers an unintended value."""
         match asked.about:
             case About.ENTRY_RIGHT:
@@ -178,7 +176,7 @@ class OperatorWords:
                 return self.whole_entry()
 
     def _confirm_or_correct(self, told: Mapping[str, FieldValue]) -> OperatorUtterance:
-        return self.correction(told) or OperatorUtterance(UtteranceReason.ANSWER, "yes")
+        return self.word_correction(told) or OperatorUtterance(UtteranceReason.ANSWER, "yes")
 
     def _word_check_digits(self, name: str, number: int) -> str:
         """Word the check digits of the intended location; "no" after they were all used."""

@@ -36,7 +36,7 @@ class _WrongPlay(ValueError):
     """Invalid JSON line of a play; the message gives the value found and the values allowed."""
 
 
-def answer_plays(
+def run_plays(
     lines: Iterable[bytes], usual: Play, forms: Mapping[str, Form], render: Render, settings: DialogueSettings
 ) -> Iterator[_JsonLine]:
     """Run each JSON line as a play; yield its result, or an object with `error` for an invalid line.
@@ -49,7 +49,7 @@ def answer_plays(
         stage = _PlaySession(usual, forms, lambda play: Rehearsal(play, fresh(), render, settings))
         for number, line in enumerate(lines, start=1):
             try:
-                yield stage.answer(line)
+                yield stage.run_line(line)
             except (_WrongPlay, WrongStep) as fault:
                 yield {"error": f"line {number}: {fault}"}
         stage.close()
@@ -64,7 +64,7 @@ class _PlaySession:
         self._made = rehearsal
         self._held: Rehearsal | None = None
 
-    def answer(self, typed: bytes) -> _JsonLine:
+    def run_line(self, typed: bytes) -> _JsonLine:
         """Execute one JSON line; return its result. Raises _WrongPlay, WrongStep."""
         match row := _parse_line(typed):
             case {"begin": dict(keys)}:

@@ -104,9 +104,9 @@ class Rehearsal:
 
     def begin(self) -> _Json:
         """Start the device; return its first prompts."""
-        return self._play_turn("", self._start())
+        return self._record_turn("", self._open_conversation())
 
-    def _start(self) -> Stepped:
+    def _open_conversation(self) -> Stepped:
         self._journal = Journal.open(self.directory)
         self._talk = TypedConversation(
             *(self.play.rules, self._journal, self.render, time.monotonic, self.settings),
@@ -129,14 +129,14 @@ class Rehearsal:
             if does is None:
                 raise WrongStep(f"found the step {word!r}, allowed are {'; '.join(_STEPS)}")
             try:
-                return self._play_turn(line, *does(rest.strip()))
+                return self._record_turn(line, *does(rest.strip()))
             except (ValueError, IndexError, KeyError, UnreadableInput) as fault:
                 raise WrongStep(f"{line!r:.120}: {fault}; allowed are {'; '.join(_STEPS)}") from fault
         if self.play.sending is not None and line.startswith(SCANNED):
-            return self._play_turn(line, *self._do_scan(line))
+            return self._record_turn(line, *self._do_scan(line))
         stepped = self._talk.say(line)
         self._lines[self._talk.latest] = line
-        return self._play_turn(line, stepped)
+        return self._record_turn(line, stepped)
 
     def result(self) -> _Json:
         """The result of the whole conversation, as JSON: events, entries, reviews, prompts."""
@@ -237,7 +237,7 @@ class Rehearsal:
 
     def _do_cut(self, _: str) -> Sequence[Stepped]:
         self.close()
-        return [self._start()]
+        return [self._open_conversation()]
 
     def _do_lost(self, _: str) -> Sequence[Stepped]:
         return [self._talk.handle(Link(up=False))]
@@ -264,7 +264,7 @@ class Rehearsal:
 
     # The result of the line.
 
-    def _play_turn(self, line: str, *steps: Stepped) -> _Json:
+    def _record_turn(self, line: str, *steps: Stepped) -> _Json:
         before, first = len(self._events), len(self.said)
         for stepped in steps:
             self.said += self._texts(stepped)

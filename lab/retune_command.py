@@ -30,7 +30,6 @@ from lab.evaluate import evaluate, load_clip_sources
 from lab.evaluate_command import show_progress
 from lab.on_record import final_entries_by_utterance, recognise_recorded_utterances
 from lab.report.comparing import Table, format_percent
-from lab.report.statistics import Interval
 from lab.retuning import (
     DEMANDS,
     KeptClip,
@@ -101,7 +100,8 @@ def retune(
         return
     line(f"Better: {best.name}.")
     if write is not None:
-        of = f"the record since {since}" if manifest is None else f"a set with the SHA-256 {_digest(manifest)}"
+        digest = None if manifest is None else sha256(manifest.read_bytes()).hexdigest()[:16]
+        of = f"the record since {since}" if digest is None else f"a set with the SHA-256 {digest}"
         _write_settings(write, config, best, ways[0], of, weights=asked.understand.model)
         line(f"Written: {write}, for --config.")
 
@@ -133,10 +133,6 @@ def _recognise_recorded(asked: Settings, since: datetime) -> tuple[KeptClip, ...
     return every
 
 
-def _digest(manifest: Path) -> str:
-    return sha256(manifest.read_bytes()).hexdigest()[:16]
-
-
 def _tabulate_thresholds(every: Sequence[KeptClip], standing: Mapping[str, Rules]) -> Table:
     """One row for each confidence threshold: its result over the whole set with the shipped curves."""
     said = [one for one in every if one.clip.fields is not None]
@@ -157,19 +153,15 @@ def _tabulate_tried(ways: Sequence[TriedTuning]) -> Table:
 
 def _format_row(one: TriedTuning) -> tuple[str, str, str, str]:
     speakers = {clip.clip.speaker for clip, _ in one.marks}
-    his = {who: [became for clip, became in one.marks if clip.clip.speaker == who] for who in speakers}
-    worst = min(sum(became is Mark.RIGHT for became in some) / len(some) for some in his.values())
+    by_speaker = {who: [became for clip, became in one.marks if clip.clip.speaker == who] for who in speakers}
+    worst = min(sum(became is Mark.RIGHT for became in some) / len(some) for some in by_speaker.values())
     wrong = one.share(Mark.WRONG, Mark.INVENTED)
     return (
         format_percent(one.share(Mark.RIGHT)),
-        format_percent(_asked_share(one)),
+        format_percent(one.share(Mark.ASKED, Mark.MISSED)),
         format_percent(wrong),
         f"{100 * worst:.0f}",
     )
-
-
-def _asked_share(one: TriedTuning) -> Interval:
-    return one.share(Mark.ASKED, Mark.MISSED)
 
 
 def _write_settings(

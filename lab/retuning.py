@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +23,7 @@ from edge.records import Acoustics, Outcome
 from edge.understand.local.confidence import VOSK, Curve, log_odds
 from lab.evaluate import ScoredClip
 from lab.report.measures import Key
-from lab.report.statistics import Interval, wilson_interval
+from lab.report.statistics import Half, Interval, speaker_half, wilson_interval
 from lab.scoring import Clip, Mark, score_clip
 
 SHARE_ITSELF = Curve(0.0, 1.0)
@@ -69,7 +68,7 @@ class FieldSample:
     @property
     def is_fitted(self) -> bool:
         """Whether its speaker belongs to the half that curves are fitted on."""
-        return sha256(self.speaker.encode()).digest()[0] % 2 == 0
+        return speaker_half(self.speaker) is Half.TRAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +84,14 @@ class KeptClip:
 Marks = Sequence[tuple[KeptClip, Mark]]
 
 
-def drop_audio(scored: ScoredClip, name: str) -> KeptClip:
+def drop_audio(scored: ScoredClip, set_name: str) -> KeptClip:
     """The clip's recognition results without the audio, for the cache."""
     decided = []
     for one in scored.result.heard:
         segment = one.utterance.segment
         quiet = replace(one.utterance, segment=replace(segment, pcm=b""))
         decided.append((replace(one, utterance=quiet), measure_acoustics(segment)))
-    return KeptClip(scored.result.clip, name, scored.wording, tuple(decided))
+    return KeptClip(scored.result.clip, set_name, scored.wording, tuple(decided))
 
 
 def extract_field_samples(
@@ -149,11 +148,9 @@ def fit_by_kind(reads: Sequence[FieldSample], pooled: Curve, kind: Callable[[Fie
 
 
 def fit_logistic_curve(reads: Sequence[FieldSample], drawn_to: Curve, pull: float) -> Curve:
-    """Fit a logistic curve (probability right against vote share), shrunk towards `drawn_to`.
+    """Fit a logistic curve (probability right against vote share), shrunk towards `drawn_to` with strength `pull`.
 
-    Ridge regression by Newton's method.
-
-    A step that overshoots is halved until it improves.
+    Ridge regression by Newton's method; a step that overshoots is halved until it improves.
     """
     odds = np.array([[1.0, log_odds(one.share)] for one in reads])
     right = np.array([one.right for one in reads], float)
@@ -190,11 +187,11 @@ def group_marks(told: Marks, key: Callable[[KeptClip], Key | None]) -> dict[Key,
     return groups
 
 
-LEAST_SPEAKERS = 4
+_LEAST_SPEAKERS = 4
 """With fewer, a fit on the others has only one or two voices."""
 _LEAST_EACH = 15
 """Minimum sayings of a speaker: with fewer, one saying is more than six points of the result."""
-LEAST_SAYINGS = 200
+_LEAST_SAYINGS = 200
 """Minimum sayings in all: with none wrong, the upper 95 % bound of the share of wrong is 1.9 %."""
 
 _WORTH = 5
@@ -255,13 +252,13 @@ def describe_missing_recordings(every: Sequence[KeptClip]) -> str | None:
     sayings = {(one.clip.speaker, one.clip.text or repr(one.clip.fields)) for one in every if one.clip.speaker}
     each = Counter(speaker for speaker, _ in sayings)
     enough = [speaker for speaker, n in each.items() if n >= _LEAST_EACH]
-    if len(enough) >= LEAST_SPEAKERS and len(sayings) >= LEAST_SAYINGS:
+    if len(enough) >= _LEAST_SPEAKERS and len(sayings) >= _LEAST_SAYINGS:
         return None
-    more = max(LEAST_SAYINGS - len(sayings), _LEAST_EACH * (LEAST_SPEAKERS - len(enough)))
+    more = max(_LEAST_SAYINGS - len(sayings), _LEAST_EACH * (_LEAST_SPEAKERS - len(enough)))
     return (
-        f"{len(sayings)} sayings of {len(each)} speakers; it takes {LEAST_SAYINGS}, and {LEAST_SPEAKERS} speakers with "
-        f"{_LEAST_EACH} each, to fit on some and try on others: record {more} more, new speakers among them: "
-        f"{max(0, LEAST_SPEAKERS - len(each))}"
+        f"{len(sayings)} sayings of {len(each)} speakers; it takes {_LEAST_SAYINGS}, and {_LEAST_SPEAKERS} "
+        f"speakers with {_LEAST_EACH} each, to fit on some and try on others: record {more} more, new "
+        f"speakers among them: {max(0, _LEAST_SPEAKERS - len(each))}"
     )
 
 
@@ -274,7 +271,12 @@ def cross_validate(every: Sequence[KeptClip], standing: Mapping[str, Rules]) -> 
     def fitted(some: Sequence[KeptClip], *, curved: bool, demanding: bool) -> Tuning:
         kept = {id(one) for one in some}
         own = _fit_near_shipped([read for one, read in readings if id(one) in kept]) if curved else None
-        return Tuning(own, find_lowest_threshold(some, own, standing) if demanding else None)
+        dictated = [one for one in some if one.clip.fields is not None]
+
+        def mark_all(minimum: float) -> Marks:
+            return [(one, Tuning(own, minimum).mark_clip(one, standing)) for one in dictated]
+
+        return Tuning(own, find_lowest_threshold(mark_all) if demanding else None)
 
     ways = {
         "as shipped": (False, False),
@@ -285,9 +287,9 @@ def cross_validate(every: Sequence[KeptClip], standing: Mapping[str, Rules]) -> 
     found = []
     for name, (curved, demanding) in ways.items():
         marks: list[tuple[KeptClip, Mark]] = []
-        for speaker, his in group_marks([(one, Mark.ASKED) for one in said], lambda one: one.clip.speaker).items():
+        for speaker in dict.fromkeys(one.clip.speaker for one in said):
             way = fitted([one for one in every if one.clip.speaker != speaker], curved=curved, demanding=demanding)
-            marks += [(one, way.mark_clip(one, standing)) for one, _ in his]
+            marks += [(one, way.mark_clip(one, standing)) for one in said if one.clip.speaker == speaker]
         found.append(TriedTuning(name, marks, fitted(every, curved=curved, demanding=demanding)))
     return tuple(found)
 
@@ -321,14 +323,13 @@ def _fit_near_shipped(some: Sequence[FieldSample]) -> Curves:
     }
 
 
-def find_lowest_threshold(some: Sequence[KeptClip], own: Curves | None, standing: Mapping[str, Rules]) -> float:
-    """The lowest threshold of DEMANDS that keeps wrong records within the limit of each condition; else the highest."""
+def find_lowest_threshold(mark_all: Callable[[float], Marks]) -> float:
+    """The lowest threshold of DEMANDS that keeps wrong records within the limit of each condition; else the highest.
+
+    `mark_all` decides all clips with a threshold, and returns their marks.
+    """
     for minimum in DEMANDS:
-        way = Tuning(own, minimum)
-        told = [(one, way.mark_clip(one, standing)) for one in some if one.clip.fields is not None]
-        if all(
-            is_within_wrong_limit(condition, few)
-            for condition, few in group_marks(told, lambda one: one.clip.condition).items()
-        ):
+        groups = group_marks(mark_all(minimum), lambda one: one.clip.condition)
+        if all(is_within_wrong_limit(condition, some) for condition, some in groups.items()):
             return minimum
     return DEMANDS[-1]

@@ -75,26 +75,26 @@ class _DeviceConversation:
         """Whether an entry was read back and will be committed unless an utterance objects to it."""
         return self._dialogue.state is State.HELD
 
-    def hear(self, heard: Decided) -> None:
+    def handle_decided(self, heard: Decided) -> None:
         """Pass a decided utterance to the dialogue and carry out its orders."""
         segment = heard.utterance.segment
         known = Circumstances(measure_acoustics(segment))
         self.parked = self.parked or heard.verdict.outcome is Outcome.DEFER
-        self._handle(UtteranceHeard(heard.utterance.utterance_id, heard.reading, segment.closing, known))
+        self._handle_and_execute(UtteranceHeard(heard.utterance.utterance_id, heard.reading, segment.closing, known))
 
     def commit_held_entry(self) -> None:
         """Commit the held entry at once, as the next sentence would, without waiting for its timeout."""
         told_s = self.told_s
-        self._handle(Deadline())
+        self._handle_and_execute(Deadline())
         self.told_s = told_s
 
-    def _handle(self, happening: Happening) -> None:
+    def _handle_and_execute(self, happening: Happening) -> None:
         orders = self._dialogue.handle(happening)
         self.told_s += self._prompt_seconds(orders)
         for order in orders:
             match order:
                 case Commit(draft, verdict):
-                    self._commit(draft, verdict.fields)
+                    self._apply_commit(draft, verdict.fields)
                 case Park():
                     self.parked = True
                 case Say(prompt, fields) if prompt in _READBACKS:
@@ -102,7 +102,7 @@ class _DeviceConversation:
                 case _:
                     pass
 
-    def _commit(self, draft: Draft, fields: Mapping[str, FieldValue]) -> None:
+    def _apply_commit(self, draft: Draft, fields: Mapping[str, FieldValue]) -> None:
         if draft.act is not Act.RECORD:
             self.entries.pop()
         if draft.act is not Act.CANCEL:
@@ -156,10 +156,10 @@ class SimulatedOperator:
         words = OperatorWords(self._parts.form, self._parts.catalogue, truth, random)
         exchange = _DeviceConversation(Dialogue(self._parts.rules, self._signed_on_settings()), self._phrasing)
         for heard in result.heard:
-            exchange.hear(heard)
+            exchange.handle_decided(heard)
         turns: list[Turn] = []
         while (says := self._choose_reaction(exchange, words, random)) is not None and len(turns) < _MOST_TURNS:
-            turns.append(await self._play_turn(exchange, says, result, clip, len(turns)))
+            turns.append(await self._answer_device(exchange, says, result, clip, len(turns)))
         if says is None and exchange.has_held_entry:
             exchange.commit_held_entry()
         end = "parked" if says is not None else _classify_end(exchange.entries, truth)
@@ -178,13 +178,13 @@ class SimulatedOperator:
         asked = exchange.question
         if asked is not None:
             blind = asked.about is About.ENTRY_RIGHT and random.random() >= self._habits.attentive
-            return OperatorUtterance(UtteranceReason.ANSWER, "yes") if blind else words.answer(asked)
+            return OperatorUtterance(UtteranceReason.ANSWER, "yes") if blind else words.word_answer(asked)
         if exchange.has_held_entry:
-            wrong = words.correction(exchange.read_back)
+            wrong = words.word_correction(exchange.read_back)
             return wrong if wrong is not None and random.random() < self._habits.attentive else None
         return None if exchange.entries or exchange.parked else words.whole_entry()
 
-    async def _play_turn(
+    async def _answer_device(
         self,
         exchange: _DeviceConversation,
         says: OperatorUtterance,
@@ -195,7 +195,7 @@ class SimulatedOperator:
         source = await self._synthesise(says, result, clip, number)
         heard = await self._recognise(source)
         for one in heard:
-            exchange.hear(one)
+            exchange.handle_decided(one)
         transcript = " / ".join(one.reading.transcript for one in heard)
         return Turn(
             why=says.why,

@@ -39,7 +39,7 @@ from edge.keep.journal import Journal
 from edge.records import Work
 from edge.records.speech import Adjust, Hush, Say, Sound
 from edge.speak.wording import Phrasing
-from lab.plays import answer_plays
+from lab.plays import run_plays
 from lab.rehearsal import WAIT, Play
 from lab.typed_conversation import SCANNED, TypedConversation, to_scanner_characters
 
@@ -130,7 +130,7 @@ def _print_play_results(
             lines = sys.stdin.buffer if plays == _STDIN else opened.enter_context(plays.open("rb"))
         except OSError as fault:
             raise UnreadableInput(f"{plays}: {fault.strerror}; name a file of plays, or - for standard input") from None
-        for told in answer_plays(lines, usual, forms, render, dialogue_settings):
+        for told in run_plays(lines, usual, forms, render, dialogue_settings):
             wrong |= "error" in told
             line(json.dumps(told, ensure_ascii=False))
             sys.stdout.flush()

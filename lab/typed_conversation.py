@@ -108,20 +108,20 @@ class TypedConversation:
         for utterance in list(self._journal.queries.unread_utterances()):
             rules = self._dialogue.rules_of(utterance.form)
             if utterance.typed is not None and rules is not None:
-                self._conclude_interrupted(utterance, rules)
+                self._conclude_or_review_interrupted(utterance, rules)
         return self._apply_timers(self._conversation.start(self._journal))
 
     def say(self, text: str) -> Stepped:
         """Store the text as an utterance, then parse and handle it. Raises UnreadableInput if it is too long."""
         utterance = typed_utterance(self.rules.form.name, text)
         self._journal.begin(utterance)
-        return self._hear(utterance, self._read(utterance, self.rules))
+        return self._handle_heard(utterance, self._read(utterance, self.rules))
 
     def scan(self, scan: str) -> Stepped:
         """Store the scanned characters as an utterance, then handle them."""
         utterance = scanned_utterance(self.rules.form.name, scan, _TYPED_SCANNER)
         self._journal.begin(utterance)
-        return self._hear(utterance, self._read(utterance, self.rules))
+        return self._handle_heard(utterance, self._read(utterance, self.rules))
 
     def _read(self, utterance: Utterance, rules: Rules) -> Reading:
         if utterance.source == SCANNER:
@@ -132,9 +132,9 @@ class TypedConversation:
         """Handle an utterance that already has a reading; `acoustics` if it was recorded."""
         utterance = typed_utterance(self.rules.form.name, closing=closing)
         self._journal.begin(utterance)
-        return self._hear(utterance, reading, acoustics)
+        return self._handle_heard(utterance, reading, acoustics)
 
-    def _hear(self, utterance: Utterance, reading: Reading, acoustics: Acoustics | None = None) -> Stepped:
+    def _handle_heard(self, utterance: Utterance, reading: Reading, acoustics: Acoustics | None = None) -> Stepped:
         since = utterance.heard_at - timedelta(minutes=self.rules.demands.double_count_minutes)
         recent = self._journal.queries.fields_of_standing(self.rules.form.name, since)
         known = Circumstances(acoustics, recent, self._expected())
@@ -143,7 +143,7 @@ class TypedConversation:
         began = self._clock() if reading.scanned else None
         return self.handle(UtteranceHeard(utterance.utterance_id, reading, closing, known, began))
 
-    def _conclude_interrupted(self, utterance: Utterance, rules: Rules) -> None:
+    def _conclude_or_review_interrupted(self, utterance: Utterance, rules: Rules) -> None:
         """Conclude a stored utterance that was typed before the program was killed."""
         reading = self._read(utterance, rules)
         verdict = decide(reading, utterance.segment.closing, rules)

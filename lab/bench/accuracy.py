@@ -33,17 +33,17 @@ def main() -> None:
         sys.exit(f"{asked.figures}: holds no table; give it what `dockvoice evaluate --markdown` printed")
     if asked.of not in {place["set"] for place in _PLACE.finditer(page)}:
         sys.exit(f"{asked.page}: has no line '<!-- figures of {asked.of} -->' with a line '<!-- end -->' after it")
-    asked.page.write_text(_insert_figures(page, asked.of, figures), encoding="utf-8")
+    asked.page.write_text(_replace_tables(page, asked.of, figures), encoding="utf-8")
     print(f"{asked.page}: {len(_TABLE.findall(figures))} tables of {asked.of}")
 
 
-def _insert_figures(page: str, of: str, figures: str) -> str:
+def _replace_tables(page: str, set_name: str, figures: str) -> str:
     """Replace the page's tables of one set by new ones."""
     above, *parts = _TABLE.split(figures)
     tables = {title: f"### {title}\n\n{body.strip()}\n" for title, body in zip(parts[::2], parts[1::2], strict=True)}
-    placed = {title for place in _PLACE.finditer(page) if place["set"] == of for title in _table_titles(place)}
+    placed = {title for place in _PLACE.finditer(page) if place["set"] == set_name for title in _table_titles(place)}
     rest = "\n".join([f"{above.strip()}\n", *(text for title, text in tables.items() if title not in placed)])
-    return _PLACE.sub(lambda place: _fill_place(place, tables, rest) if place["set"] == of else place[0], page)
+    return _PLACE.sub(lambda place: _fill_place(place, tables, rest) if place["set"] == set_name else place[0], page)
 
 
 def _table_titles(place: re.Match[str]) -> list[str]:

@@ -45,7 +45,7 @@ def main() -> None:
     for name, half in (("speakers of the fit", fitted), ("other speakers", others)):
         print(f"\n{name}: {len({one.speaker for one in half})}; fields: {len(half)}, wrong: {_count_wrong(half)}")
         _print_reliability(half)
-    _print_curves(fitted, others)
+    _print_curves_and_losses(fitted, others)
 
 
 def _vosk_field_samples(lines: Iterable[ClipLine], forms: Mapping[str, Form]) -> Iterator[FieldSample]:
@@ -81,7 +81,7 @@ def _print_reliability(reads: Sequence[FieldSample]) -> None:
             )
 
 
-def _print_curves(fitted: Sequence[FieldSample], others: Sequence[FieldSample]) -> None:
+def _print_curves_and_losses(fitted: Sequence[FieldSample], others: Sequence[FieldSample]) -> None:
     """Print the curve for all samples, for each kind of field and of rival, and which fit the other speakers better."""
     pooled = fit_logistic_curve(fitted, SHARE_ITSELF, PULL)
     of_kinds = fit_by_kind(fitted, pooled, lambda one: one.kind)

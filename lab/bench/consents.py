@@ -50,7 +50,12 @@ def main() -> None:
     parts = assemble(settings, live=False)
     chosen = [*dict.fromkeys([*_ALIKE, *_sample_common_words(given.words, given.seed)])]
     ear = _AnswerRecogniser(parts.interpreter, parts.form.name, parts.rules.demands.uncalibrated)
-    taken = [(word, voice, act) for word in chosen for voice in _VOICES if (act := ear.answer(word, voice)) is not None]
+    taken = [
+        (word, voice, act)
+        for word in chosen
+        for voice in _VOICES
+        if (act := ear.recognise_answer(word, voice)) is not None
+    ]
     for word, voice, act in taken:
         print(f"{word!r} by {voice}: {act}")
     said = len(chosen) * len(_VOICES)
@@ -59,7 +64,7 @@ def main() -> None:
         f"{format_percent(wilson_interval(len(taken), said))} %"
     )
     for answer, act in ANSWERS.items():
-        heard = [voice for voice in _VOICES if ear.answer(answer, voice) is act]
+        heard = [voice for voice in _VOICES if ear.recognise_answer(answer, voice) is act]
         print(f"{answer!r} was understood of {len(heard)} of {len(_VOICES)} voices: {', '.join(heard) or 'none'}")
 
 
@@ -78,10 +83,10 @@ class _AnswerRecogniser:
     form: str
     sure: float  # Least confidence of each word of an answer.
 
-    def answer(self, word: str, voice: str) -> Act | None:
+    def recognise_answer(self, word: str, voice: str) -> Act | None:
         """Recognise the word in this voice; return the yes or no understood, or None."""
         pcm, _ = soundfile.read(cached_recording(voice, word), dtype="int16")
-        reading, _, _ = asyncio.run(read_clip(self.interpreter, self.form, pcm.tobytes()))
+        reading = asyncio.run(read_clip(self.interpreter, self.form, pcm.tobytes())).reading
         heeded = reading.act in ANSWERS.values() and all(one.confidence >= self.sure for one in reading.words)
         return reading.act if heeded else None
 

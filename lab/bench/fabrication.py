@@ -9,20 +9,19 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from dockvoice_protocol.config import load_settings
-from dockvoice_protocol.records import FieldValue, Reading
+from dockvoice_protocol.records import FieldValue
 from edge.config import Mode, Settings
 from edge.records import Outcome
 from lab.evaluate import evaluate, load_clip_sources
@@ -52,7 +51,7 @@ class FabricationResult:
     asked: int
 
 
-def with_standin(url: str, mode: Mode, models: Path | None = None) -> Settings:
+def settings_with_standin(url: str, mode: Mode, models: Path | None = None) -> Settings:
     """The default settings with the stand-in at `url` as the model."""
     understand: dict[str, Any] = {
         "mode": mode,
@@ -69,14 +68,13 @@ def with_standin(url: str, mode: Mode, models: Path | None = None) -> Settings:
 
 def measure_modes(url: str, clips: Sequence[Clip], share: float, seed: int) -> Iterator[FabricationResult]:
     """Evaluate the clips honestly, then in each mode with inventions in `share` % of the answers."""
-    _post_order(url, "reset", {})
-    honest = [_read_identifiers(result) for result in evaluate_results(with_standin(url, Mode.CLOUD_FIRST), clips)]
+    set_behaviour(url, None)
+    honest = [
+        _read_identifiers(result) for result in evaluate_results(settings_with_standin(url, Mode.CLOUD_FIRST), clips)
+    ]
     for mode in (Mode.CLOUD_FIRST, Mode.PANEL):
-        _post_order(url, "reset", {})
-        _post_order(
-            url, "behave", {"path": "/v1/chat/completions", "answer": "fabricate", "share": share, "seed": seed}
-        )
-        yield _count_fabrications(mode, honest, evaluate_results(with_standin(url, mode), clips))
+        set_behaviour(url, {"path": "/v1/chat/completions", "answer": "fabricate", "share": share, "seed": seed})
+        yield _count_fabrications(mode, honest, evaluate_results(settings_with_standin(url, mode), clips))
 
 
 def evaluate_results(asked: Settings, clips: Sequence[Clip]) -> tuple[Result, ...]:
@@ -85,6 +83,7 @@ def evaluate_results(asked: Settings, clips: Sequence[Clip]) -> tuple[Result, ..
 
 
 def _count_fabrications(mode: Mode, honest: Sequence[list[_Ids]], results: Sequence[Result]) -> FabricationResult:
+    """Count the clips with invented identifiers, those recorded with them, and all by mark."""
     marks = [result.mark for result in results]
     lies = [_invented_identifiers(before, result) for before, result in zip(honest, results, strict=True)]
     return FabricationResult(
@@ -110,20 +109,20 @@ def _is_recorded(lies: Sequence[tuple[str, FieldValue]], result: Result) -> bool
 
 
 def _read_identifiers(result: Result) -> list[_Ids]:
-    """The identifiers that the model read, for each utterance of the clip."""
-    return [_string_fields(opinion) for one in result.heard for opinion in _model_readings(one.reading)]
+    """The identifiers that the model read, for each utterance of the clip and each answer."""
+    return [
+        {name: field.value for name, field in reading.fields.items() if isinstance(field.value, str)}
+        for one in result.heard
+        for reading in (one.reading, *one.reading.opinions)
+        if reading.interpreter.startswith("standin/")
+    ]
 
 
-def _model_readings(reading: Reading) -> list[Reading]:
-    return [opinion for opinion in (reading, *reading.opinions) if opinion.interpreter.startswith("standin/")]
-
-
-def _string_fields(reading: Reading) -> _Ids:
-    return {name: one.value for name, one in reading.fields.items() if isinstance(one.value, str)}
-
-
-def _post_order(url: str, what: str, order: Mapping[str, Any]) -> None:
-    httpx.post(f"{url}/standin/{what}", json=order).raise_for_status()
+def set_behaviour(url: str, behaviour: Mapping[str, Any] | None) -> None:
+    """Remove the stand-in's added behaviours, then add this one unless it is None."""
+    httpx.post(f"{url}/standin/reset", json={}).raise_for_status()
+    if behaviour is not None:
+        httpx.post(f"{url}/standin/behave", json=behaviour).raise_for_status()
 
 
 @contextmanager
@@ -148,18 +147,10 @@ def main() -> None:
     parser.add_argument("manifest", type=Path)
     parser.add_argument("--share", type=float, default=8.0, help="answers with an invented identifier, %%")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--url", help="a stand-in that runs already; unset: one is started")
-    parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     clips = read_manifest(options.manifest)
-    if options.url:
-        counts = list(measure_modes(options.url, clips, options.share, options.seed))
-    else:
-        with run_standin() as url:
-            counts = list(measure_modes(url, clips, options.share, options.seed))
-    if options.json:
-        print(json.dumps([asdict(count) for count in counts], indent=2))
-        return
+    with run_standin() as url:
+        counts = list(measure_modes(url, clips, options.share, options.seed))
     print(f"{'mode':<12} {'clips':>5} {'invented':>9} {'accepted':>9} {'right':>6} {'wrong':>6} {'asked':>6}")
     for one in counts:
         figures = f"{one.clips:>5} {one.invented:>9} {one.accepted:>9} {one.right:>6} {one.wrong:>6} {one.asked:>6}"

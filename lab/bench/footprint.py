@@ -1,31 +1,28 @@
-"""What the agent takes of a machine that hears by itself: `python -m lab.bench.footprint [MANIFEST]`.
+"""Measures CPU time and memory of on-device recognition: `python -m lab.bench.footprint [MANIFEST]`.
 
-Processor seconds are told for an hour of sound, and which part takes them. Beside it, with `--beside`, what others'
-pipelines take that are installed here (`lab/bench/pipelines.py`): turns found, and each heard once by the same weights
-with the same sentences; the least that anybody could do is Silero and that.
+CPU time is given in seconds per hour of sound, in all and by part. `--beside` measures the installed third-party
+pipelines too (`lab/bench/pipelines.py`), each turn recognised once with the same weights and sentences; the minimum for
+any pipeline is Silero and that.
 
-Memory is what the kernel counts as resident, before the recogniser is loaded, after, and at most. The share of the
-processor is that of one core, if the same were heard at the pace of real time: sound is fed as fast as it is taken,
-and the processor time of all threads divided by the length of the sound. The journal is on disk as in production;
-delivery is left out, which sleeps but for the moments in which it sends.
+Memory is the resident set size before the recogniser is loaded, after, and at most. The share of one core is the CPU
+time of all threads divided by the duration of the sound, which is fed as fast as it is taken. The journal is on disk as
+in production; delivery, which mostly sleeps, is left out.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import psutil
 from vosk import KaldiRecognizer
 
 from dockvoice_protocol.config import load_settings
@@ -45,6 +42,7 @@ from edge.understand.local.incremental import Speculation
 from edge.understand.local.vosk import VoskInterpreter
 from edge.understand.nearness import Loudness
 from lab.bench.pipelines import FixedPause, TurnPipeline, TurnRecogniser, installed_pipelines
+from lab.bench.recogniser import resident_mb
 from lab.floor import BaselineRecogniser
 from lab.noises import generate_noise, to_pcm16
 from lab.scoring import read_manifest
@@ -54,8 +52,6 @@ _CLIPS = Path(__file__).parents[2] / "tests/data/speech/set/manifest.jsonl"
 
 _NOISES = ("forklift_engine", "wind", "reversing_beeper", "clang")
 """Heard one after the other as "noise"."""
-
-_MB = 1_000_000
 
 _LEAST_PAUSE_MS = 500
 """Pause of the simplest endpointing compared, a common value."""
@@ -69,7 +65,9 @@ SPEECH_BAR, MEMORY_BAR = 140, 300
 PARTS: Mapping[str, tuple[tuple[object, str], ...]] = {
     "voice activity": ((Gated, "is_speech"),),
     "recogniser": tuple((KaldiRecognizer, name) for name in ("AcceptWaveform", "PartialResult", "FinalResult")),
-    "reader": tuple((vosk, name) for name in ("most_likely", "read_without_breath", "understood", "proposed")),
+    "reader": tuple(
+        (vosk, name) for name in ("find_likeliest", "read_without_breath", "read_meaning", "build_reading")
+    ),
     "measures of the sound": ((Loudness, "accept"), (concluding, "measure_acoustics")),
     "journal": tuple((Journal, name) for name in ("begin", "conclude", "commit")),
 }
@@ -166,40 +164,36 @@ def main() -> None:
     parser.add_argument("--forms", nargs="*", default=[], help="further forms at hand, which are made ready too")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only every Nth clip")
     parser.add_argument("--beside", action="store_true", help="Silero and one hearing beside it, and what is installed")
-    parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     settings = load_settings(Settings, None, forms={"at_hand": asked.forms})
-    started = _resident_mb()
+    started = resident_mb()
     parts = assemble(settings, live=bool(asked.forms))
     asyncio.run(parts.workplaces().prepare())
-    loaded = _resident_mb()
-    most = [loaded]
+    loaded = resident_mb()
+    memory_mb = [loaded]
     clips = [RecordedSource(clip.audio) for clip in read_manifest(asked.manifest)[:: asked.every]]
     made = [_NoiseSource(kind, to_pcm16(generate_noise(kind, asked.seconds, seed=0))) for kind in _NOISES]
     silence = _NoiseSource("silence", bytes(int(len(_NOISES) * asked.seconds * SAMPLE_RATE) * 2))
     kinds: Mapping[str, Sequence[Source]] = {"silence": [silence], "noise": made, "speech": clips}
-    heard = [_measure_hearing(parts, name, sources, most) for name, sources in kinds.items()]
-    memory = Memory(started, loaded, max(most))
+    heard = [_measure_hearing(parts, name, sources, memory_mb) for name, sources in kinds.items()]
+    memory = Memory(started, loaded, max(memory_mb))
     speculation = parts.interpreter.speculation if isinstance(parts.interpreter, VoskInterpreter) else Speculation()
     if asked.beside:
-        floor = BaselineRecogniser(settings, parts.form, parts.catalogue)
+        baseline = BaselineRecogniser(settings, parts.form, parts.catalogue)
         bare = settings.model_copy(
             update={"hear": settings.hear.model_copy(update={"vad": Vad(kind=VadKind.SILERO)})},
         )
         others = [FixedPause(bare, _LEAST_PAUSE_MS), *(made() for made in installed_pipelines())]
         heard += [
-            asyncio.run(_measure_pipeline(pipeline, floor, name, sources))
+            asyncio.run(_measure_other_pipeline(pipeline, baseline, name, sources))
             for pipeline in others
             for name, sources in kinds.items()
         ]
-    if asked.json:
-        print(json.dumps(as_json(parts, memory, heard, speculation), indent=2))
-    else:
-        _print_figures(parts, memory, heard, speculation)
+    _print_figures(parts, memory, heard, speculation)
 
 
-def _measure_hearing(parts: Parts, name: str, sources: Sequence[Source], most: list[float]) -> HearingCost:
-    """Recognise the sources as in production, measuring CPU time; `most` collects the peak memory."""
+def _measure_hearing(parts: Parts, name: str, sources: Sequence[Source], memory_mb: list[float]) -> HearingCost:
+    """Recognise the sources as in production; return the CPU cost. `memory_mb` gets the memory at each event, MB."""
     utterances = 0
     samples = 0
 
@@ -207,7 +201,7 @@ def _measure_hearing(parts: Parts, name: str, sources: Sequence[Source], most: l
         nonlocal utterances, samples
         utterances += isinstance(what, Decided)
         samples += what.samples if isinstance(what, SourceEnded) else 0
-        most.append(_resident_mb())
+        memory_mb.append(resident_mb())
 
     watch = PartTimer()
     with (
@@ -225,37 +219,21 @@ def _measure_hearing(parts: Parts, name: str, sources: Sequence[Source], most: l
     )
 
 
-async def _measure_pipeline(
-    pipeline: TurnPipeline, floor: BaselineRecogniser, name: str, sources: Sequence[Source]
+async def _measure_other_pipeline(
+    pipeline: TurnPipeline, baseline: BaselineRecogniser, name: str, sources: Sequence[Source]
 ) -> HearingCost:
-    """Recognise the same sources with another pipeline, each turn once."""
-    recogniser = TurnRecogniser(floor)
+    """Detect turns with another pipeline and recognise each once; return the CPU cost."""
+    recogniser = TurnRecogniser(baseline)
     samples = turns = 0
     began = time.process_time()
     for source in sources:
         frames = list(source.frames())
         samples += sum(frame.samples for frame in frames)
-        for turn in await pipeline.turns(source):
-            recogniser.hear(frames, turn)
+        for turn in await pipeline.detect_turns(source):
+            recogniser.recognise_turn(frames, turn)
             turns += 1
     seconds = samples / SAMPLE_RATE
     return HearingCost(f"{pipeline.name}: {name}", seconds, turns, (time.process_time() - began) / seconds)
-
-
-def _resident_mb() -> float:
-    """Resident memory of this process, MB."""
-    return float(psutil.Process().memory_info().rss) / _MB
-
-
-def as_json(parts: Parts, memory: Memory, heard: Sequence[HearingCost], speculation: Speculation) -> dict[str, object]:
-    """The figures by name; memory in MB, times in seconds."""
-    counted = asdict(speculation) | {"thrown_away": speculation.thrown_away, "share": round(speculation.share, 4)}
-    return {
-        "interpreter": parts.interpreter.name,
-        "memory_mb": asdict(memory),
-        "heard": [asdict(one) for one in heard],
-        "speculation": counted,
-    }
 
 
 def _print_figures(parts: Parts, memory: Memory, heard: Sequence[HearingCost], speculation: Speculation) -> None:

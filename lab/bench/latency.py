@@ -9,27 +9,25 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import quantiles
-
-import httpx
+from typing import NamedTuple
 
 from edge.config import Mode, Settings
 from edge.records import Outcome
-from lab.bench.fabrication import evaluate_results, run_standin, with_standin
+from lab.bench.fabrication import evaluate_results, run_standin, set_behaviour, settings_with_standin
 from lab.scoring import Clip, read_manifest
 
 _MODES = (Mode.ON_DEVICE, Mode.CLOUD_FIRST, Mode.PANEL)
 
 _HUNDREDTHS = 100
 
-ALLOWED_MS = 50
+_ALLOWED_MS = 50
 """Allowance beyond the deadline: for the decision and the record on disk."""
 
-COLOURS = {Mode.ON_DEVICE: "#2a9d8f", Mode.CLOUD_FIRST: "#e9a23b", Mode.PANEL: "#264653"}
+_COLOURS = {Mode.ON_DEVICE: "#2a9d8f", Mode.CLOUD_FIRST: "#e9a23b", Mode.PANEL: "#264653"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,40 +51,41 @@ def _measure_waits(url: str, clips: Sequence[Clip], least: int, deadline_ms: int
 
     The first pass is without delay and not measured: the stand-in caches each sound's transcript.
     """
-    _set_behaviours(url)
-    _evaluate_once(with_standin(url, Mode.CLOUD_FIRST), clips)
+    set_behaviour(url, None)
+    _decision_waits(settings_with_standin(url, Mode.CLOUD_FIRST), clips)
     for mode in _MODES:
-        _set_behaviours(url, {"path": "/v1/chat/completions", "latency": "published", "seed": seed})
-        wanted = with_standin(url, mode)
+        set_behaviour(url, {"path": "/v1/chat/completions", "latency": "published", "seed": seed})
+        wanted = settings_with_standin(url, mode)
         limited = wanted.understand.model_copy(update={"deadline_ms": deadline_ms})
-        yield _measure_mode(mode, wanted.model_copy(update={"understand": limited}), clips, least)
+        yield _measure_waits_in_mode(mode, wanted.model_copy(update={"understand": limited}), clips, least)
 
 
-def _measure_mode(mode: Mode, settings: Settings, clips: Sequence[Clip], least: int) -> _WaitTimes:
-    ms: list[float] = []
-    alone = accepted = 0
-    while len(ms) < least:
-        for took_ms, was_alone, was_accepted in _evaluate_once(settings, clips):
-            ms.append(took_ms)
-            alone += was_alone
-            accepted += was_accepted
-    return _WaitTimes(mode, sorted(ms), alone, accepted)
+def _measure_waits_in_mode(mode: Mode, settings: Settings, clips: Sequence[Clip], least: int) -> _WaitTimes:
+    """Evaluate the clips again and again until at least `least` utterances were decided."""
+    waits: list[_DecisionWait] = []
+    while len(waits) < least:
+        waits += _decision_waits(settings, clips)
+    alone, accepted = sum(one.alone for one in waits), sum(one.accepted for one in waits)
+    return _WaitTimes(mode, sorted(one.ms for one in waits), alone, accepted)
 
 
-def _evaluate_once(settings: Settings, clips: Sequence[Clip]) -> list[tuple[float, bool, bool]]:
+class _DecisionWait(NamedTuple):
+    """The time of one decision, and how it was made."""
+
+    ms: float
+    alone: bool  # Without a model's answer.
+    accepted: bool
+
+
+def _decision_waits(settings: Settings, clips: Sequence[Clip]) -> list[_DecisionWait]:
+    """Evaluate the clips once; return the wait of each utterance."""
     return [
-        (one.compute_s * 1000, one.reading.deferrable, one.verdict.outcome is Outcome.ACCEPT)
+        _DecisionWait(one.compute_s * 1000, one.reading.deferrable, one.verdict.outcome is Outcome.ACCEPT)
         for one in itertools.chain.from_iterable(result.heard for result in evaluate_results(settings, clips))
     ]
 
 
-def _set_behaviours(url: str, *orders: dict[str, object]) -> None:
-    httpx.post(f"{url}/standin/reset", json={}).raise_for_status()
-    for order in orders:
-        httpx.post(f"{url}/standin/behave", json=order).raise_for_status()
-
-
-def _plot_waits(measured: Sequence[_WaitTimes], deadline_ms: int) -> str:
+def _draw_waits_svg(measured: Sequence[_WaitTimes], deadline_ms: int) -> str:
     """SVG of the share of utterances decided within a time, one line for each mode."""
     width, height, left, below = 720, 360, 60, 40
     longest = max(deadline_ms * 1.5, *(one.ms[-1] for one in measured))
@@ -107,9 +106,9 @@ def _plot_waits(measured: Sequence[_WaitTimes], deadline_ms: int) -> str:
     lines.append(f'<text x="{x(deadline_ms) + 4:.1f}" y="{y(0.03):.1f}" fill="#c1121f">deadline</text>')
     for number, one in enumerate(measured):
         points = " ".join(f"{x(ms):.1f},{y((at + 1) / len(one.ms)):.1f}" for at, ms in enumerate(one.ms))
-        lines.append(f'<polyline points="{points}" fill="none" stroke="{COLOURS[one.mode]}" stroke-width="2"/>')
+        lines.append(f'<polyline points="{points}" fill="none" stroke="{_COLOURS[one.mode]}" stroke-width="2"/>')
         lines.append(
-            f'<text x="{width - 140}" y="{y(0.4) + 18 * number:.1f}" fill="{COLOURS[one.mode]}">{one.mode}</text>'
+            f'<text x="{width - 140}" y="{y(0.4) + 18 * number:.1f}" fill="{_COLOURS[one.mode]}">{one.mode}</text>'
         )
     body = "\n".join(lines)
     letters = 'font-family="sans-serif" font-size="12"'
@@ -124,22 +123,13 @@ def main() -> None:
     parser.add_argument("--utterances", type=int, default=200, help="decided in each mode, at least")
     parser.add_argument("--deadline-ms", type=int, default=1200)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--url", help="a stand-in that runs already; unset: one is started")
     parser.add_argument("--plot", type=Path, help="write the picture to this file, as SVG")
-    parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     clips = read_manifest(options.manifest)
-    asked = (clips, options.utterances, options.deadline_ms, options.seed)
-    if options.url:
-        measured = list(_measure_waits(options.url, *asked))
-    else:
-        with run_standin() as url:
-            measured = list(_measure_waits(url, *asked))
+    with run_standin() as url:
+        measured = list(_measure_waits(url, clips, options.utterances, options.deadline_ms, options.seed))
     if options.plot:
-        options.plot.write_text(_plot_waits(measured, options.deadline_ms), encoding="utf-8")
-    if options.json:
-        print(json.dumps([asdict(one) for one in measured]))
-        return
+        options.plot.write_text(_draw_waits_svg(measured, options.deadline_ms), encoding="utf-8")
     print(
         f"{'mode':<12} {'n':>5} {'p50':>6} {'p95':>6} {'p99':>6} {'longest':>8} {'past deadline':>14} {'recorded':>9}"
     )
@@ -147,7 +137,9 @@ def main() -> None:
         figures = " ".join(f"{one.percentile(percent):>6.0f}" for percent in (50, 95, 99))
         print(f"{one.mode:<12} {len(one.ms):>5} {figures} {one.ms[-1]:>8.0f} {one.decided_alone:>14} {one.accepted:>9}")
     worst = max(one.percentile(95) for one in measured)
-    print(f"p95 is {'within' if worst <= options.deadline_ms + ALLOWED_MS else 'PAST'} the deadline + {ALLOWED_MS} ms")
+    print(
+        f"p95 is {'within' if worst <= options.deadline_ms + _ALLOWED_MS else 'PAST'} the deadline + {_ALLOWED_MS} ms"
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Measures recognition of the library's forms: `python -m lab.bench.library [--form NAME] [--noise-only] [--json]`.
+"""Measures recognition of the library's forms: `python -m lab.bench.library [--form NAME] [--noise-only]`.
 
 Synthetic voices speak the sentences of `tests/data/speech/library/sentences.toml` in turn; each clip is evaluated clean
 and in generated noise at 20 dB. Recordings are cached in `.cache/library`. Needs flite, festival and
@@ -22,7 +22,6 @@ from itertools import cycle
 from pathlib import Path
 from random import Random
 from tempfile import NamedTemporaryFile
-from typing import Any
 
 import numpy as np
 import soundfile
@@ -110,7 +109,7 @@ AUDITION, SEED = 14, 3
 """Sentences for each candidate voice, and the seed that chooses them."""
 
 
-def _audition_clips() -> tuple[Clip, ...]:
+def _clips_in_each_voice() -> tuple[Clip, ...]:
     """Plain sentences of the pallet-move set, each in every candidate voice."""
     lines = (_SET / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
     plain = [one for one in map(json.loads, lines) if one["kind"] == "plain"]
@@ -171,7 +170,7 @@ def evaluate_clips(settings: Settings, clean: Sequence[Clip], *, noise_only: boo
 def tabulate_by_form(lines: Sequence[ClipLine]) -> Table:
     """A row for each form and condition, compared with the goal."""
     rows = (
-        _row(f"{form}: {condition}", condition, some)
+        _outcome_row(f"{form}: {condition}", condition, some)
         for form, of_form in group_lines(lines, lambda one: one.form).items()
         for condition, some in group_by_condition(of_form).items()
     )
@@ -182,12 +181,12 @@ def tabulate_by_form(lines: Sequence[ClipLine]) -> Table:
 def tabulate_by_voice(lines: Sequence[ClipLine]) -> Table:
     """Recognition results, a row for each voice and condition."""
     voices = group_lines(lines, lambda one: f"{one.speaker}: {one.condition}")
-    rows = (_row(voice, None, some) for voice, some in voices.items())
+    rows = (_outcome_row(voice, None, some) for voice, some in voices.items())
     columns = ("voice: condition", "n", "right", "asked", "wrong", "right %", "wrong %")
     return Table("The library by voice", columns, tuple(rows))
 
 
-def _row(name: str, condition: str | None, lines: Sequence[ClipLine]) -> tuple[str, ...]:
+def _outcome_row(name: str, condition: str | None, lines: Sequence[ClipLine]) -> tuple[str, ...]:
     counted = count_marks(lines)
     right, wrong = counted[Mark.RIGHT], counted[Mark.WRONG]
     shares = format_percent(wilson_interval(right, len(lines))), format_percent(wilson_interval(wrong, len(lines)))
@@ -212,18 +211,6 @@ def describe_failures(lines: Sequence[ClipLine]) -> Iterator[str]:
                 yield f"    { ({name: (read.value, read.confidence) for name, read in each.readings.items()}) }"
 
 
-def _as_json(lines: Sequence[ClipLine]) -> Mapping[str, Any]:
-    return {
-        form: {condition: _counts(condition, some) for condition, some in group_by_condition(of_form).items()}
-        for form, of_form in group_lines(lines, lambda one: one.form).items()
-    }
-
-
-def _counts(condition: str, lines: Sequence[ClipLine]) -> Mapping[str, Any]:
-    counted = count_marks(lines)
-    return {"n": len(lines), **{mark.value: counted[mark] for mark in Mark}, "met": meets_goal(condition, lines)}
-
-
 def main() -> None:
     """Evaluate the forms; print figures, and on standard error each clip that was not right."""
     said = load_sentences()
@@ -234,12 +221,11 @@ def main() -> None:
     parser.add_argument("--noise-only", action="store_true", help="not clean: half the time")
     parser.add_argument("--voices", action="store_true", help="not the library: each voice that was tried")
     parser.add_argument("--others", action="store_true", help="the second set, by other voices")
-    parser.add_argument("--json", action="store_true", help="counts as JSON")
     parser.add_argument("--details", type=Path, metavar="FILE", help="a JSON line for each clip")
     asked = parser.parse_args()
     settings = load_settings(Settings, None)
     if asked.voices:
-        print(to_markdown(tabulate_by_voice(evaluate_clips(settings, _audition_clips()))))
+        print(to_markdown(tabulate_by_voice(evaluate_clips(settings, _clips_in_each_voice()))))
         return
     lines: list[ClipLine] = []
     said, voices = (load_sentences(OTHERS), _OTHER_VOICES) if asked.others else (said, VOICES)
@@ -251,13 +237,8 @@ def main() -> None:
         print(f"{form}: right of {len(said[form])}: {right}", file=sys.stderr, flush=True)
     if asked.details is not None:
         write_lines(asked.details, lines)
-    if asked.json:
-        print(json.dumps(_as_json(lines), indent=2))
-    else:
-        print(
-            "\n".join(map(to_markdown, (tabulate_by_form(lines), tabulate_by_voice(lines), tabulate_shortfall(lines))))
-        )
-        print("\n".join(describe_failures(lines)), file=sys.stderr)
+    print("\n".join(map(to_markdown, (tabulate_by_form(lines), tabulate_by_voice(lines), tabulate_shortfall(lines)))))
+    print("\n".join(describe_failures(lines)), file=sys.stderr)
 
 
 if __name__ == "__main__":

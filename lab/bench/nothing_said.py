@@ -15,7 +15,7 @@ import math
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -159,9 +159,6 @@ def _measure_kind(settings: Settings, kind: str, some: Sequence[ClipSource]) -> 
 
 def tabulate_kinds(found: Sequence[SilenceTotals]) -> Table:
     """Detections without dictation, a row for each kind of sound, and a total."""
-    together = SilenceTotals(
-        "together", *(sum(column) for column in zip(*(_summable_counts(one) for one in found), strict=True))
-    )
     rows = tuple(
         (
             one.kind,
@@ -172,7 +169,7 @@ def tabulate_kinds(found: Sequence[SilenceTotals]) -> Table:
             f"{poisson_upper_bound(one.recorded) / one.hours:.1f}",
             f"{one.processor_s / one.hours:.0f}",
         )
-        for one in (*found, together)
+        for one in (*found, _sum_totals(found))
     )
     columns = ("sound", "hours", "utterances", "asked", "recorded", "recorded an hour, at most", "processor s an hour")
     return Table(
@@ -180,8 +177,11 @@ def tabulate_kinds(found: Sequence[SilenceTotals]) -> Table:
     )
 
 
-def _summable_counts(one: SilenceTotals) -> tuple[float, int, int, int, float]:
-    return one.hours, one.utterances, one.asked, one.recorded, one.processor_s
+def _sum_totals(found: Sequence[SilenceTotals]) -> SilenceTotals:
+    """The totals of all kinds of sound."""
+    return SilenceTotals(
+        "together", *(sum(column) for column in zip(*(astuple(one)[1:] for one in found), strict=True))
+    )
 
 
 def summarise_tally(tally: Path) -> str:
@@ -215,17 +215,15 @@ def main() -> None:
     print(to_markdown(tabulate_kinds(found)))
     if asked.tally:
         with asked.tally.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"seed": asked.seed, **_sum_totals(found)}) + "\n")
+            every = _sum_totals(found)
+            told = {
+                "hours": round(every.hours, 4),
+                "recorded": every.recorded,
+                "processor_s": round(every.processor_s, 1),
+            }
+            file.write(json.dumps({"seed": asked.seed, **told}) + "\n")
         print(summarise_tally(asked.tally))
     sys.exit(1 if any(one.recorded for one in found) else 0)
-
-
-def _sum_totals(found: Sequence[SilenceTotals]) -> dict[str, float]:
-    return {
-        "hours": round(sum(one.hours for one in found), 4),
-        "recorded": sum(one.recorded for one in found),
-        "processor_s": round(sum(one.processor_s for one in found), 1),
-    }
 
 
 if __name__ == "__main__":

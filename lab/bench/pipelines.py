@@ -47,7 +47,7 @@ class TurnPipeline(Protocol):
 
     name: str
 
-    async def turns(self, source: Source) -> list[DetectedTurn]:
+    async def detect_turns(self, source: Source) -> list[DetectedTurn]:
         """Detect the turns of one source, which ends with silence."""
         ...
 
@@ -59,7 +59,7 @@ class FixedPause:
         self.name = f"fixed pause, {pause_ms} ms"
         self._settings = with_fixed_pause(settings, pause_ms).hear
 
-    async def turns(self, source: Source) -> list[DetectedTurn]:
+    async def detect_turns(self, source: Source) -> list[DetectedTurn]:
         """Detect the turns of one source."""
         heard = listen(source, make_speech_scorer(self._settings.vad), Endpointing(self._settings.endpoint))
         segments = [event.segment for event in heard if isinstance(event, Closed)]
@@ -104,12 +104,12 @@ class _Pipecat:
             each.set_sample_rate(SAMPLE_RATE)
         self._speaking = False
 
-    async def turns(self, source: Source) -> list[DetectedTurn]:
+    async def detect_turns(self, source: Source) -> list[DetectedTurn]:
         """Detect the turns of one source."""
         found: list[DetectedTurn] = []
         before, begin = 0, None
         for frame in source.frames():
-            over, thought_s = await self._process(frame)
+            over, thought_s = await self._detect_turn_end(frame)
             if self._speaking and begin is None:
                 # Its `SegmentedSTTService` keeps the last second of sound before the VAD was sure.
                 begin = max(before, frame.end - SAMPLE_RATE)
@@ -118,7 +118,7 @@ class _Pipecat:
                 before, begin = frame.end, None
         return found
 
-    async def _process(self, frame: Frame) -> tuple[bool, float]:
+    async def _detect_turn_end(self, frame: Frame) -> tuple[bool, float]:
         """Process a frame; return whether the turn ends with it, and the processor time of the decision."""
         self._clock.samples += frame.samples
         complete: Any = import_module("pipecat.audio.turn.base_turn_analyzer").EndOfTurnState.COMPLETE
@@ -147,7 +147,7 @@ class _Livekit:
         self._rtc: Any = import_module("livekit.rtc")
         self._vad: Any = import_module("livekit.plugins.silero").VAD.load()
 
-    async def turns(self, source: Source) -> list[DetectedTurn]:
+    async def detect_turns(self, source: Source) -> list[DetectedTurn]:
         """Detect the turns of one source."""
         stream = self._vad.stream()
         for frame in source.frames():
@@ -190,12 +190,12 @@ class TurnTranscript:
 class TurnRecogniser:
     """The product's weights and grammar in a single pass, first hypothesis only."""
 
-    def __init__(self, floor: BaselineRecogniser) -> None:
-        self._floor = floor
+    def __init__(self, baseline: BaselineRecogniser) -> None:
+        self._baseline = baseline
 
-    def hear(self, frames: Iterable[Frame], turn: DetectedTurn) -> TurnTranscript:
+    def recognise_turn(self, frames: Iterable[Frame], turn: DetectedTurn) -> TurnTranscript:
         """Recognise a turn; word times count from the clip's first sample. Creating the recogniser is not timed."""
-        kaldi: Any = self._floor.make_recogniser()
+        kaldi: Any = self._baseline.make_recogniser()
         pcm = b"".join(frame.pcm for frame in frames)[turn.begin * SAMPLE_BYTES : turn.end * SAMPLE_BYTES]
         began = last = time.process_time()
         found: list[Any] = []

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import psutil
@@ -48,7 +48,7 @@ class _ConditionTally:
     """For each complete reading, its lowest confidence and whether it is exact."""
     clips: int = 0
 
-    def line(self) -> str:
+    def format_shares(self) -> str:
         """Share of clips, %, with right and with wrong complete readings at each threshold."""
         shares = []
         for demand in DEMANDS:
@@ -64,11 +64,9 @@ def main() -> None:
     settings = load_settings(Settings, None, understand={"engine": options.engine})
     form = load_forms(settings.forms_directory)["pallet-move"]
     catalogue = Catalogue.load(settings.catalogue_directory)
-    before = _resident_mb()
+    before = resident_mb()
     reader, seconds = _time_call(lambda: _build_recogniser(settings, form, catalogue, options.phrases))
-    print(
-        f"{reader.name}: made in {seconds * 1000:.0f} ms, {_resident_mb() - before:.0f} MB, {options.phrases} phrases"
-    )
+    print(f"{reader.name}: made in {seconds * 1000:.0f} ms, {resident_mb() - before:.0f} MB, {options.phrases} phrases")
     _, seconds = _time_call(reader.attend)
     print(f"one attention made in {seconds * 1000:.1f} ms")
     tallies: defaultdict[str, _ConditionTally] = defaultdict(_ConditionTally)
@@ -82,20 +80,20 @@ def main() -> None:
     if not waits:
         raise SystemExit(f"{options.manifest}: no clip of these kinds and conditions")
     print(f"after the last frame: p50 {np.median(waits) * 1000:.0f} ms, p95 {np.quantile(waits, 0.95) * 1000:.0f} ms")
-    print(f"work: {work / sound:.3f} s per second of sound; {_resident_mb() - before:.0f} MB at the end")
+    print(f"work: {work / sound:.3f} s per second of sound; {resident_mb() - before:.0f} MB at the end")
     print(f"{'complete, right/wrong in % of the clips':49}  " + "  ".join(f">={demand:8}" for demand in DEMANDS))
     for name, tally in tallies.items():
-        print(f"{name:43}  {tally.line()}")
+        print(f"{name:43}  {tally.format_shares()}")
 
 
-def _build_recogniser(settings: Settings, form: Form, catalogue: Catalogue, count: int) -> Interpreter:
+def _build_recogniser(settings: Settings, form: Form, catalogue: Catalogue, sentences: int) -> Interpreter:
     """The interpreter of the settings; of vosk's grammar, only the number of sentences is not a setting."""
     if settings.understand.engine is not Engine.VOSK:
         return make_recogniser(settings, form, catalogue)
-    if count == 0:
+    if sentences == 0:
         return UnmeasuredVosk(locate_vosk_weights(settings), form, catalogue, own_language(settings))
     return VoskInterpreter(
-        locate_vosk_weights(settings), form, catalogue, sample_sentences(form, catalogue, count=count)
+        locate_vosk_weights(settings), form, catalogue, sample_sentences(form, catalogue, count=sentences)
     )
 
 
@@ -128,8 +126,16 @@ def _read_pcm(path: Path) -> bytes:
     return bytes(samples.tobytes())
 
 
-async def read_clip(reader: Interpreter, form: str, pcm: bytes) -> tuple[Reading, float, float]:
-    """Recognise a clip; return the reading, the seconds after the last frame, and the seconds in all."""
+class _TimedReading(NamedTuple):
+    """A reading, and wall-clock seconds."""
+
+    reading: Reading
+    wait_s: float  # After the last frame.
+    total_s: float
+
+
+async def read_clip(reader: Interpreter, form: str, pcm: bytes) -> _TimedReading:
+    """Recognise a whole clip, fed as fast as it is taken."""
     segment = Segment(0, 0, len(pcm) // SAMPLE_BYTES, len(pcm) // SAMPLE_BYTES, Closing.SOURCE_ENDED, pcm)
     utterance = Utterance("lab.bench", form, "lab.bench", datetime.now(UTC), segment)
     attention = reader.attend()
@@ -138,10 +144,11 @@ async def read_clip(reader: Interpreter, form: str, pcm: bytes) -> tuple[Reading
         attention.hear(pcm[at : at + FRAME])
     heard = time.perf_counter()
     reading = await attention.finish(utterance)
-    return reading, time.perf_counter() - heard, time.perf_counter() - began
+    return _TimedReading(reading, time.perf_counter() - heard, time.perf_counter() - began)
 
 
 def _add_clip(tally: _ConditionTally, form: Form, clip: Mapping[str, Any], reading: Reading, details: bool) -> None:
+    """Count a clip's reading; with `details`, print it unless it is exact."""
     fields = {name: one.value for name, one in reading.fields.items() if not one.rivals}
     exact = fields == clip["fields"]
     tally.clips += 1
@@ -160,7 +167,8 @@ def _time_call(make: Any) -> tuple[Any, float]:
     return make(), time.perf_counter() - began
 
 
-def _resident_mb() -> float:
+def resident_mb() -> float:
+    """Resident memory of this process, MB."""
     return float(psutil.Process().memory_info().rss) / 1e6
 
 

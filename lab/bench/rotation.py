@@ -16,6 +16,7 @@ import asyncio
 import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -33,12 +34,12 @@ from lab.report.comparing import NONE, Table, format_percent, to_markdown
 from lab.report.goals import GOALS
 from lab.report.statistics import wilson_interval
 from lab.retuning import (
-    DEMANDS,
     Curves,
     KeptClip,
     Marks,
     drop_audio,
     extract_field_samples,
+    find_lowest_threshold,
     fit_curves,
     group_marks,
     is_within_wrong_limit,
@@ -78,25 +79,15 @@ def _evaluate_clips_cached(settings: Settings, manifest: Path, kept: Path) -> tu
     return found
 
 
-def with_minimum_confidence(standing: Rules, minimum: float) -> Rules:
-    """The rules with another confidence threshold."""
+def _mark_with_threshold(
+    every: Sequence[KeptClip], by: Curves, standing: Mapping[str, Rules], minimum: float
+) -> list[tuple[KeptClip, Mark]]:
+    """Decide the clips with these curves and another confidence threshold; return their marks."""
     poor = min(0.99, minimum + BALANCED.poor - BALANCED.minimum)
-    policy = replace(standing.policy, minimum=minimum, poor=poor)
-    return replace(standing, policy=policy)
-
-
-def _find_lowest_threshold(every: Sequence[KeptClip], by: Curves, standing: Mapping[str, Rules]) -> float:
-    """The lowest threshold of DEMANDS that keeps wrong records within the limit of each condition; else the highest."""
-    for minimum in DEMANDS:
-        told = [
-            (one, mark_with_curves(one, by, with_minimum_confidence(standing[one.clip.form], minimum))) for one in every
-        ]
-        if all(
-            is_within_wrong_limit(condition, some)
-            for condition, some in group_marks(told, lambda one: one.clip.condition).items()
-        ):
-            return minimum
-    return DEMANDS[-1]
+    rules = {
+        form: replace(one, policy=replace(one.policy, minimum=minimum, poor=poor)) for form, one in standing.items()
+    }
+    return [(one, mark_with_curves(one, by, rules[one.clip.form])) for one in every]
 
 
 def cross_validate_groups(
@@ -104,19 +95,24 @@ def cross_validate_groups(
     key: Callable[[KeptClip], str | None],
     standing: Mapping[str, Rules],
     *,
-    demand: bool = False,
+    fit_threshold: bool = False,
 ) -> list[tuple[KeptClip, Mark]]:
-    """The marks of each group's clips, by curves fitted on all other groups (cross-validation)."""
+    """The marks of each group's clips, by curves fitted on all other groups (cross-validation).
+
+    With `fit_threshold` the confidence threshold is fitted on them too.
+    """
     forms = {name: one.form for name, one in standing.items()}
     readings = [(key(one), read) for one, read in extract_field_samples(every, forms)]
     told = []
     for name in sorted({group for one in every if (group := key(one)) is not None}):
         by = fit_curves([read for group, read in readings if group != name])
-        there = standing
-        if demand:
-            least = _find_lowest_threshold([one for one in every if key(one) != name], by, standing)
-            there = {form: with_minimum_confidence(one, least) for form, one in standing.items()}
-        told += [(one, mark_with_curves(one, by, there[one.clip.form])) for one in every if key(one) == name]
+        some = [one for one in every if key(one) == name]
+        if fit_threshold:
+            rest = [one for one in every if key(one) != name]
+            least = find_lowest_threshold(partial(_mark_with_threshold, rest, by, standing))
+            told += _mark_with_threshold(some, by, standing, least)
+        else:
+            told += [(one, mark_with_curves(one, by, standing[one.clip.form])) for one in some]
     return told
 
 
@@ -135,7 +131,7 @@ def tabulate_fits(ways: Mapping[str, Marks], title: str) -> Table:
                 if one.clip.fields is not None and condition in {None, one.clip.condition}
             ]
             if some:
-                rows.append((f"{condition or 'together'}: {way}", *_fit_cells(some)))
+                rows.append((f"{condition or 'together'}: {way}", *_right_wrong_and_speaker_cells(some)))
     note = (
         f"Speakers with at least {LEAST} dictated clips of the condition. In brackets: 95 % intervals, Wilson's; the "
         "quartile's by drawing the speakers anew."
@@ -143,7 +139,7 @@ def tabulate_fits(ways: Mapping[str, Marks], title: str) -> Table:
     return Table(title, _COLUMNS, tuple(rows), note)
 
 
-def _fit_cells(some: Marks) -> Iterator[str]:
+def _right_wrong_and_speaker_cells(some: Marks) -> Iterator[str]:
     right, wrong = (sum(became is kind for _, became in some) for kind in (Mark.RIGHT, Mark.WRONG))
     yield str(len(some))
     yield format_percent(wilson_interval(right, len(some)))
@@ -206,7 +202,7 @@ def main() -> None:
         if len({key(one) for one in every} - {None}) > 1:
             ways[f"other {name}s"] = cross_validate_groups(every, key, standing)
             told.append(f"Other {name}s: {judge_drop(ways['all of it'], ways[f'other {name}s'])}.")
-    ways["other speakers, demand too"] = cross_validate_groups(every, GROUPS["speaker"], standing, demand=True)
+    ways["other speakers, demand too"] = cross_validate_groups(every, GROUPS["speaker"], standing, fit_threshold=True)
     told.append(f"The demand too: {judge_drop(ways['all of it'], ways['other speakers, demand too'])}.")
     wrong = sum(not one.right for one in readings)
     print(to_markdown(tabulate_fits(ways, "Tuned on other speakers, wordings, noises and sets")))

@@ -1,12 +1,10 @@
-"""From the last word to the decision, beside what others would use: `python -m lab.bench.turns [MANIFEST...]`.
+"""Compares the wait from last word to decision with other pipelines: `python -m lab.bench.turns [MANIFEST...]`.
 
-Clean dictated clips are heard by the product the production way, and by the others (`lab/bench/pipelines.py`), which
-are given the product's recogniser with its grammar, heard once, and its reader of words; whatever that makes whole is
-recorded. All in one run, each clip followed by the same silence. What is waited for is time of the sound; what is
-computed is processor time, which a busy machine stretches least, and stands for one that does nothing else. Only the
-product's has its record on disk in it; of nobody's are transports in it. Others' recogniser reads a turn when it is
-over, as in a pipeline of segments; beside it stands what it takes if it is fed while the sound comes. Their end-of-turn
-model computes beside it, not before it.
+Clean dictated clips run through the product as in production, and through the others (`lab/bench/pipelines.py`) with
+the product's recogniser, grammar and parser in one pass; their complete readings are recorded. All in one run, each
+clip followed by the same silence. Waits are time of the sound; computing is CPU time, which load on the machine changes
+least. Only the product's includes its record on disk; no transport is included. The others' recogniser reads a turn
+when it is over, and for comparison as the sound arrives; their end-of-turn model runs concurrently with it.
 """
 
 from __future__ import annotations
@@ -135,17 +133,17 @@ def _product_turn_end(result: Result) -> _TurnEnd:
     return _TurnEnd(_OURS, result.decision_ms - computed, computed, computed, cut, result.mark)
 
 
-async def measure_pipeline(
-    pipeline: TurnPipeline, floor: BaselineRecogniser, rules: Rules, clips: Sequence[Clip]
+async def _measure_pipeline(
+    pipeline: TurnPipeline, baseline: BaselineRecogniser, rules: Rules, clips: Sequence[Clip]
 ) -> list[_TurnEnd]:
     """How another pipeline ended the turn of each clip, with the product's recogniser."""
-    recogniser = TurnRecogniser(floor)
+    recogniser = TurnRecogniser(baseline)
     found = []
     with show_progress(pipeline.name, len(clips)) as tick:
         for clip in clips:
-            turns = await pipeline.turns(padded_source(clip))
+            turns = await pipeline.detect_turns(padded_source(clip))
             frames = list(padded_source(clip).frames())
-            heard = [(turn, recogniser.hear(frames, turn)) for turn in turns]
+            heard = [(turn, recogniser.recognise_turn(frames, turn)) for turn in turns]
             found.append(pipeline_turn_end(pipeline.name, clip, heard, rules))
             tick()
     return found
@@ -263,11 +261,11 @@ def select_clips(manifests: Sequence[Path], every: int) -> dict[str, list[Clip]]
 async def measure_all(settings: Settings, clips: Sequence[Clip]) -> dict[str, list[_TurnEnd]]:
     """Turn ends of all pipelines over the same clips, the product's first."""
     parts = assemble(settings, clips[0].form)
-    floor = BaselineRecogniser(settings, parts.form, parts.catalogue)
+    baseline = BaselineRecogniser(settings, parts.form, parts.catalogue)
     pipelines = [*(made() for made in installed_pipelines()), *(FixedPause(settings, pause) for pause in _PAUSES_MS)]
     found = {_OURS: await _measure_product(settings, clips)}
     for pipeline in pipelines:
-        found[pipeline.name] = await measure_pipeline(pipeline, floor, parts.rules, clips)
+        found[pipeline.name] = await _measure_pipeline(pipeline, baseline, parts.rules, clips)
     return found
 
 

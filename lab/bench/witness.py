@@ -44,7 +44,7 @@ class _WitnessedEntry:
     """Whether the values it offers instead are the true ones."""
 
 
-async def _measure_entries(settings: Settings, clips: Sequence[Clip]) -> tuple[list[_WitnessedEntry], float]:
+async def _judge_entries_and_peak_mb(settings: Settings, clips: Sequence[Clip]) -> tuple[list[_WitnessedEntry], float]:
     """Every entry recorded of the clips by product and baseline, and the second recogniser's peak memory, MB."""
     parts, witness = assemble(settings, clips[0].form), WitnessProcess()
     floor = BaselineRecogniser(settings, parts.form, parts.catalogue)
@@ -96,12 +96,14 @@ def _tabulate_entries(found: Sequence[_WitnessedEntry]) -> Table:
         groups[one.whose, one.condition].append(one)
     for whose in _WHOSE:
         groups[whose, "together"] = [one for one in found if one.whose == whose]
-    rows = tuple((f"{whose}: {name}", *_entry_cells(some)) for (whose, name), some in sorted(groups.items()) if some)
+    rows = tuple(
+        (f"{whose}: {name}", *_doubted_share_cells(some)) for (whose, name), some in sorted(groups.items()) if some
+    )
     columns = ("entries", "wrong", "of these asked %", "the true value offered", "right", "asked in vain %")
     return Table("A witness in the undo window", columns, rows, "In brackets: 95 % intervals (Wilson).")
 
 
-def _entry_cells(some: Sequence[_WitnessedEntry]) -> Iterator[str]:
+def _doubted_share_cells(some: Sequence[_WitnessedEntry]) -> Iterator[str]:
     for right in (False, True):
         of = [one for one in some if one.right is right]
         asked = [one for one in of if one.doubted]
@@ -124,7 +126,7 @@ def main() -> None:
         for manifest in asked.manifests
         for clip in [one for one in read_manifest(manifest) if one.fields is not None][:: asked.every]
     ]
-    found, memory_mb = asyncio.run(_measure_entries(load_settings(Settings, None), clips))
+    found, memory_mb = asyncio.run(_judge_entries_and_peak_mb(load_settings(Settings, None), clips))
     print(to_markdown(_tabulate_entries(found)))
     spent = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu_s = (spent.ru_utime + spent.ru_stime) / max(1, len(found))

@@ -76,8 +76,8 @@ class RecordCount:
         return f"recorded {self.recorded}, lost {self.lost}, doubled {self.doubled}"
 
 
-@commands.command(epilog=EXIT_CODES)
-def demo(
+@commands.command("demo", epilog=EXIT_CODES)
+def demonstrate_receiving(
     using: Annotated[
         BrokerKind, typer.Option("--with", help="The broker: auto takes mosquitto if it is installed.")
     ] = BrokerKind.AUTO,
@@ -147,7 +147,7 @@ class _Demo:
             if self._stands_in:
                 show(_STANDS_IN, style="yellow", soft_wrap=True)
             show(f"A notice announces trailer {TRAILER}: {_NOTICE.count('5501')} pallets.\n", style="dim")
-            return asyncio.run(self._receive(parts))
+            return asyncio.run(self._receive_trailer(parts))
 
     def _start_inventory_and_console(self, running: ExitStack) -> None:
         """Start the inventory, which announces the trailer, and then the console."""
@@ -160,16 +160,16 @@ class _Demo:
         self._inventory.expect(notice)
         running.enter_context(self._office)
 
-    async def _receive(self, parts: Parts) -> bool:
+    async def _receive_trailer(self, parts: Parts) -> bool:
         with JournalThread(self._state, parts.settings.keep) as executor:
             door = DemoDevice(parts, executor, partial(self._print_step, Phrasing(parts.form, "en")))
             async with door.open():
                 await door.wait_until_announced()
-                for clip in _load_utterances(short=self._stands_in):
+                for clip in _load_story_utterances(short=self._stands_in):
                     await self._play_event_before(clip, door)
                     who = "colleague" if clip.by_colleague else "operator"
                     self._console.print(f"{who:>9}  {clip.text}", style="bold" if who == "operator" else "dim")
-                    await door.hear(clip.audio)
+                    await door.play_until_handled(clip.audio)
                 await door.wait_until_recorded()
                 await door.settle(_SETTLE_WITHIN_S)
                 holds = await asyncio.to_thread(self._make_and_verify_dossier)
@@ -202,7 +202,7 @@ class _Demo:
         with ThreadPoolExecutor(1) as beside:
             rows = beside.submit(self._inventory.rows)
             run_dockvoice("audit", "export", "--trailer", TRAILER, str(bundle), "--state", str(self._state))
-            figures = self._inventory.dossier(TRAILER, dossier, bundle)
+            figures = self._inventory.make_dossier(TRAILER, dossier, bundle)
             checked = verify_dossier(dossier, self._inventory.key.keyid)
         counted = compare_records(self._owed, rows.result())
         self._console.print(f"\nDossier: {checked[-1]}", style="green" if checked[-1] == _HOLDS else "red")
@@ -232,7 +232,7 @@ class _Demo:
     def _remake_changed_dossier(self) -> None:
         """If a review changed the trailer's totals, make the dossier's next version and print them."""
         dossier = self._scratch / "5501.v2.zip"
-        content = self._inventory.dossier(TRAILER, dossier, self._scratch / "demo.zip")
+        content = self._inventory.make_dossier(TRAILER, dossier, self._scratch / "demo.zip")
         if content["issue"]["version"] == 1:
             return
         checked = verify_dossier(dossier, self._inventory.key.keyid)
@@ -298,7 +298,7 @@ class _DemoUtterance:
     before: str  # The event before the utterance.
 
 
-def _load_utterances(*, short: bool) -> list[_DemoUtterance]:
+def _load_story_utterances(*, short: bool) -> list[_DemoUtterance]:
     """The packaged recordings of a story, in order; events before a recording that it leaves out still happen."""
     manifest = (HERE if HERE.is_dir() else TREE) / "manifest.jsonl"
     told: list[_DemoUtterance] = []

@@ -148,7 +148,7 @@ class DemoDevice:
         read, carry_out = self._delivery.decisions.read, self._decisions.decide_signed
         await review_decisions.run_signed_decisions(self._executor, self._signed, read, carry_out)
 
-    async def hear(self, recording: Path) -> None:
+    async def play_until_handled(self, recording: Path) -> None:
         """Play a recording; return when its result is on disk."""
         before, calm = self._noted, 0
         self._headset.play(recording)

@@ -42,7 +42,7 @@ class DemoConsole:
 
     def __enter__(self) -> Self:
         """Start the console in the background."""
-        self._opening = self._opener.submit(self._open)
+        self._opening = self._opener.submit(self._add_reviewer_and_start)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -71,7 +71,7 @@ class DemoConsole:
         if _DECIDES not in page:
             raise Unavailable(f"the console: {self.address(case)}: {answer.status_code}, and nothing to decide there")
 
-    def _open(self) -> None:
+    def _add_reviewer_and_start(self) -> None:
         let_in = ("user", "add", self.reviewer, "--role", "reviewer")
         here = self._inventory.place
         run_dockvoice("console", *here, *let_in, environment=self._inventory.environment, typed=f"{self.password}\n")

@@ -155,9 +155,9 @@ class DemoInventory:
         found = run_dockvoice("inventory", "rows", *self._database, "--json")
         return [json.loads(line) for line in found.splitlines()]
 
-    def dossier(self, trailer: str, out: Path, bundle: Path) -> dict[str, Any]:
+    def make_dossier(self, trailer: str, out: Path, device_bundle: Path) -> dict[str, Any]:
         """Make a trailer's dossier with the recordings of a device's bundle; return its content."""
-        make = ("inventory", "dossier", trailer, "--out", str(out), "--bundle", str(bundle))
+        make = ("inventory", "dossier", trailer, "--out", str(out), "--bundle", str(device_bundle))
         run_dockvoice(*make, *self._database, *self._sign, environment=self.environment)
         with zipfile.ZipFile(out) as made:
             content: dict[str, Any] = json.loads(made.read("dossier.json"))

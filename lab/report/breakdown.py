@@ -8,7 +8,7 @@ from statistics import quantiles
 
 from lab.report.comparing import Table, format_percent
 from lab.report.lines import ClipLine
-from lab.report.measures import count_marks, group_by_condition, group_lines
+from lab.report.measures import count_marks, group_by_condition_with_total, group_lines
 from lab.report.statistics import Interval, mcnemar_p_value, wilson_interval
 from lab.scoring import Mark
 
@@ -24,19 +24,16 @@ BY: Mapping[str, Callable[[ClipLine], str | None]] = {
     "noise": lambda one: one.noise,
 }
 
-_TOGETHER = "together"
-
 
 def tabulate_spread(lines: Sequence[ClipLine]) -> Table:
     """Dictated clips by speaker, wording and noise: the groups' lower quartile, and the worst group."""
     dictated = [one for one in lines if one.truth is not None]
-    conditions = group_by_condition(dictated)
-    every = {**conditions, _TOGETHER: dictated} if len(conditions) > 1 else conditions
+    every = group_by_condition_with_total(dictated)
     rows = tuple(
         (f"{name}: {condition}", *_spread_cells(groups))
         for name, key in BY.items()
         for condition, some in every.items()
-        if len(groups := _drop_small_groups(group_lines(some, key))) > 1
+        if len(groups := {group: few for group, few in group_lines(some, key).items() if len(few) >= LEAST}) > 1
     )
     columns = ("by: condition", "groups", "lower quartile right %", "worst", "right %", "most wrong", "wrong %")
     note = (
@@ -44,10 +41,6 @@ def tabulate_spread(lines: Sequence[ClipLine]) -> Table:
         "the groups anew. Of the worst of many, chance explains a part."
     )
     return Table("Spread", columns, rows, note)
-
-
-def _drop_small_groups(groups: Mapping[str, list[ClipLine]]) -> dict[str, list[ClipLine]]:
-    return {name: some for name, some in groups.items() if len(some) >= LEAST}
 
 
 def _spread_cells(groups: Mapping[str, Sequence[ClipLine]]) -> tuple[str, ...]:
@@ -81,10 +74,8 @@ def _quartile(shares: Sequence[float]) -> float:
 
 def tabulate_baseline(lines: Sequence[ClipLine]) -> Table:
     """Marks of dictated clips by the product and by the baseline on the same sound."""
-    both = [one for one in lines if one.floor is not None]
-    conditions = group_by_condition(both)
-    every = {**conditions, _TOGETHER: both} if len(conditions) > 1 else conditions
-    rows = tuple((name, *_baseline_cells(some)) for name, some in every.items())
+    groups = group_by_condition_with_total(one for one in lines if one.floor is not None)
+    rows = tuple((name, *_baseline_cells(some)) for name, some in groups.items())
     columns = ("condition", "n", "right %", "floor: right %", "wrong %", "floor: wrong %", "p")
     note = (
         "The floor: one hearing by the same weights with the form's sentences as grammar, a plain parser, every "

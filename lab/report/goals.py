@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lab.report.comparing import NONE, Table, format_decision_ms, format_percent
-from lab.report.lines import ClipLine, SpeculationTimes
-from lab.report.measures import count_marks, group_by_condition, percentile
+from lab.report.lines import ClipLine
+from lab.report.measures import count_marks, group_by_condition, group_by_condition_with_total, percentile
 from lab.report.statistics import wilson_interval
 from lab.scoring import Mark
 
@@ -108,7 +108,7 @@ def _ended_wrong(one: ClipLine) -> bool:
 def tabulate_shortfall(lines: Sequence[ClipLine]) -> Table:
     """Dictated clips that were not right at once, by condition and cause."""
     groups = group_by_condition(one for one in lines if one.truth is not None)
-    rows = tuple((name, *_cause_counts(some)) for name, some in groups.items())
+    rows = tuple((name, *(str(sum(map(why, some))) for why in _WAYS.values())) for name, some in groups.items())
     columns = ("condition", *_WAYS)
     note = (
         "Unsure: every field was read as it was said, and the policy demands more. Misread: a field was read as "
@@ -117,23 +117,15 @@ def tabulate_shortfall(lines: Sequence[ClipLine]) -> Table:
     return Table("What kept clips from being right at once", columns, rows, note)
 
 
-def _cause_counts(lines: Sequence[ClipLine]) -> Iterator[str]:
-    return (str(sum(map(why, lines))) for why in _WAYS.values())
-
-
 def _is_asked_or_missed(one: ClipLine) -> bool:
     return one.mark in {Mark.ASKED, Mark.MISSED}
 
 
-def _is_complete(one: ClipLine) -> bool:
-    return one.complete is not None
-
-
 _WAYS: Mapping[str, Callable[[ClipLine], bool]] = {
     "right": lambda one: one.mark is Mark.RIGHT,
-    "unsure": lambda one: _is_asked_or_missed(one) and _is_complete(one) and one.would_be_right,
-    "misread": lambda one: _is_asked_or_missed(one) and _is_complete(one) and not one.would_be_right,
-    "incomplete": lambda one: _is_asked_or_missed(one) and not _is_complete(one),
+    "unsure": lambda one: _is_asked_or_missed(one) and one.is_complete and one.would_be_right,
+    "misread": lambda one: _is_asked_or_missed(one) and one.is_complete and not one.would_be_right,
+    "incomplete": lambda one: _is_asked_or_missed(one) and not one.is_complete,
     "wrong": lambda one: one.mark is Mark.WRONG,
 }
 
@@ -149,7 +141,9 @@ class FixedPauseRun:
 def tabulate_fixed_pause(lines: Sequence[ClipLine], fixed: FixedPauseRun | None) -> Table:
     """The dictated clips with endpointing by meaning, beside the same clips with a fixed pause."""
     ways = {} if fixed is None else {"by meaning": lines, f"fixed {fixed.pause_ms} ms": fixed.lines}
-    groups = {way: _dictated_by_condition(some) for way, some in ways.items()}
+    groups = {
+        way: group_by_condition_with_total(one for one in some if one.truth is not None) for way, some in ways.items()
+    }
     rows = tuple(
         (f"{condition}: {way}", *_pause_cells(of_way[condition]))
         for condition in next(iter(groups.values()), {})
@@ -162,15 +156,6 @@ def tabulate_fixed_pause(lines: Sequence[ClipLine], fixed: FixedPauseRun | None)
         "ended. Both read at pauses; only how long a pause ends the turn differs."
     )
     return Table("End of the turn", columns, rows, note)
-
-
-def _dictated_by_condition(lines: Sequence[ClipLine]) -> Mapping[str, Sequence[ClipLine]]:
-    return _by_condition_with_total([one for one in lines if one.truth is not None])
-
-
-def _by_condition_with_total(lines: Sequence[ClipLine]) -> Mapping[str, Sequence[ClipLine]]:
-    groups = group_by_condition(lines)
-    return {**groups, "together": lines} if len(groups) > 1 else groups
 
 
 def _pause_cells(lines: Sequence[ClipLine]) -> tuple[str, ...]:
@@ -187,8 +172,8 @@ def _pause_cells(lines: Sequence[ClipLine]) -> tuple[str, ...]:
 
 def tabulate_speculation(lines: Sequence[ClipLine]) -> Table:
     """The CPU cost of recognising at pauses in advance, by condition."""
-    heard = [one for one in lines if one.ahead is not None and one.ahead.made]
-    rows = tuple((name, *_speculation_cells(some)) for name, some in _by_condition_with_total(heard).items())
+    groups = group_by_condition_with_total(one for one in lines if one.ahead is not None and one.ahead.made)
+    rows = tuple((name, *_speculation_cells(some)) for name, some in groups.items())
     columns = ("condition", "utterances", "readings", "thrown away", "away each", "wasted ms each", "wasted %")
     note = (
         "Each: an utterance. Wasted: processor time of readings thrown away, since speech went on, and of hearing "
@@ -200,7 +185,7 @@ def tabulate_speculation(lines: Sequence[ClipLine]) -> Table:
 def _speculation_cells(lines: Sequence[ClipLine]) -> tuple[str, ...]:
     spent = [one.ahead for one in lines if one.ahead is not None]
     utterances, made = sum(one.utterances for one in lines), sum(one.made for one in spent)
-    away, wasted_s = made - sum(one.used for one in spent), sum(map(_wasted_s, spent))
+    away, wasted_s = made - sum(one.used for one in spent), sum(one.made_s - one.used_s + one.again_s for one in spent)
     total_s = sum(one.ahead_s + one.after_s for one in spent)
     return (
         str(utterances),
@@ -210,7 +195,3 @@ def _speculation_cells(lines: Sequence[ClipLine]) -> tuple[str, ...]:
         f"{1000 * wasted_s / utterances:.0f}" if utterances else NONE,
         f"{100 * wasted_s / total_s:.0f}" if total_s else NONE,
     )
-
-
-def _wasted_s(spent: SpeculationTimes) -> float:
-    return spent.made_s - spent.used_s + spent.again_s

@@ -13,7 +13,6 @@ from dockvoice_protocol.errors import UnreadableInput, describe_os_error
 from dockvoice_protocol.records import FieldReading, FieldValue, Reading
 from edge.agent.events import Decided
 from edge.records import SAMPLE_RATE, Outcome
-from edge.understand.local.incremental import Speculation
 from lab.scoring import Mark, Result, are_fields_equal, format_validation_error
 
 
@@ -151,7 +150,7 @@ class ClipLine(_LenientModel):
         return max(known, key=lambda one: sum(read.value is not None for read in one.readings.values()), default=None)
 
     @property
-    def complete(self) -> float | None:
+    def lowest_confidence_if_complete(self) -> float | None:
         """Lowest confidence of its fields, if one utterance gives each field exactly one value; else None."""
         best = self.proposed
         if best is None or any(read.value is None or read.rivals for read in best.readings.values()):
@@ -159,6 +158,11 @@ class ClipLine(_LenientModel):
         if self.truth is not None and set(best.readings) != set(self.truth):
             return None
         return min(read.confidence for read in best.readings.values())
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether one utterance gives each field exactly one value."""
+        return self.lowest_confidence_if_complete is not None
 
     @property
     def would_be_right(self) -> bool:
@@ -193,14 +197,12 @@ def build_line(
         decision_ms=None if result.decision_ms is None else round(result.decision_ms, 1),
         audio_s=round(result.audio_s, 3),
         wall_s=round(result.wall_s, 3),
-        ahead=None if result.ahead is None else SpeculationTimes.model_validate(_round_speculation(result.ahead)),
+        ahead=None
+        if result.ahead is None
+        else SpeculationTimes(**{name: round(value, 4) for name, value in asdict(result.ahead).items()}),
         conversation=conversation,
         floor=floor,
     )
-
-
-def _round_speculation(spent: Speculation) -> dict[str, float]:
-    return {name: round(value, 4) for name, value in asdict(spent).items()}
 
 
 def _build_utterance(one: Decided) -> HeardUtterance:

@@ -86,6 +86,13 @@ def group_by_condition(lines: Iterable[ClipLine]) -> dict[str, list[ClipLine]]:
     return group_lines(lines, lambda one: one.condition)
 
 
+def group_by_condition_with_total(lines: Iterable[ClipLine]) -> dict[str, list[ClipLine]]:
+    """Group the lines by condition; if there are several conditions, all lines follow as "together"."""
+    every = list(lines)
+    groups = group_by_condition(every)
+    return {**groups, "together": every} if len(groups) > 1 else groups
+
+
 def count_marks(lines: Iterable[ClipLine]) -> Counter[Mark]:
     """The number of clips by mark."""
     return Counter(one.mark for one in lines)
@@ -161,7 +168,7 @@ def risk_coverage_curve(lines: Iterable[ClipLine]) -> list[tuple[float, float]]:
     every = list(lines)
     taken = wrong = 0
     points = []
-    levels = group_lines(every, lambda one: one.complete)
+    levels = group_lines(every, lambda one: one.lowest_confidence_if_complete)
     for _, some in sorted(levels.items(), reverse=True):
         taken += len(some)
         wrong += sum(not one.would_be_right for one in some)

@@ -153,7 +153,7 @@ def _is_bad(one: ClipLine) -> bool:
 
 def _badness_key(one: ClipLine) -> tuple[bool, int, float]:
     ended_wrong = one.conversation is not None and one.conversation.end == "wrong"
-    return not ended_wrong, ORDER.index(one.mark), -(one.complete or 0.0)
+    return not ended_wrong, ORDER.index(one.mark), -(one.lowest_confidence_if_complete or 0.0)
 
 
 def _clip_block(one: ClipLine, sound: bytes) -> Element:

@@ -13,7 +13,6 @@ from xml.etree import ElementTree as ET
 
 from lab.report.lines import ClipLine
 from lab.report.measures import (
-    ConfidenceBin,
     Pair,
     bin_by_confidence,
     count_field_confusions,
@@ -153,7 +152,8 @@ def _curve_plot(title: str, across: _Axis, up: _Axis, lines: Sequence[_Curve], d
             x, y = place(point)
             append(plot, element("circle", cx=x, cy=y, r=3, class_=f"dot dot-{number % _COLOURS}"))
             if line.intervals:
-                (_, low), (_, high) = (place((point[0], end)) for end in _interval_ends(line.intervals[index]))
+                reach = line.intervals[index]
+                low, high = (place((point[0], end))[1] for end in (reach.least, reach.most))
                 append(plot, element("path", d=f"M{x:.1f} {low:.1f}V{high:.1f}", class_=style))
         y = HEIGHT + _LEGEND * number + 4
         append(plot, element("path", d=f"M{LEFT} {y}h22", class_=style))
@@ -163,10 +163,6 @@ def _curve_plot(title: str, across: _Axis, up: _Axis, lines: Sequence[_Curve], d
 
 _COLOURS = 6
 """Number of distinct line colours; more lines reuse them."""
-
-
-def _interval_ends(interval: Interval) -> _Point:
-    return interval.least, interval.most
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +283,8 @@ def plot_curves(lines: Sequence[ClipLine]) -> Iterator[_CaptionedPlot]:
     dictated = group_by_condition(one for one in lines if one.truth is not None)
     if dictated:
         yield _risk_plot(dictated), "Risk against coverage: as if everything complete were accepted, surest first."
-    timed = {name: times for name, some in dictated.items() if (times := _decision_times(some))}
+    every = {name: [one.decision_ms for one in some if one.decision_ms is not None] for name, some in dictated.items()}
+    timed = {name: times for name, times in every.items() if times}
     if timed:
         yield _latency_plot(timed), "Share of decisions made within a time, from the last word to the record on disk."
     read = list(field_results(lines))
@@ -296,20 +293,17 @@ def plot_curves(lines: Sequence[ClipLine]) -> Iterator[_CaptionedPlot]:
             "Confidence against the share that is right: on the dashed line it keeps what it promises. Bars: 95 %; "
             f"of {_FEWEST} values and more."
         )
+        by_name = {name: [one for one in read if one.name == name] for name in dict.fromkeys(one.name for one in read)}
         shown = [
             _Curve(name, [(one.confidence, one.right.share) for one in bins], True, False, [one.right for one in bins])
-            for name in dict.fromkeys(one.name for one in read)
-            if (bins := _bins_with_enough_values(bin_by_confidence([one for one in read if one.name == name])))
+            for name in by_name
+            if (bins := [one for one in bin_by_confidence(by_name[name]) if one.count >= _FEWEST])
         ]
         yield _curve_plot("Reliability", _share_axis("confidence"), _share_axis("right"), shown, diagonal=True), told
 
 
 _FEWEST = 5
 """Minimum values of a bin: with fewer, the interval spans the whole axis."""
-
-
-def _bins_with_enough_values(bins: Sequence[ConfidenceBin]) -> list[ConfidenceBin]:
-    return [one for one in bins if one.count >= _FEWEST]
 
 
 def _risk_plot(groups: dict[str, list[ClipLine]]) -> Element:
@@ -333,10 +327,6 @@ def _latency_plot(times: dict[str, list[float]]) -> Element:
 def _cumulative_steps(times: Sequence[float]) -> list[tuple[float, float]]:
     ordered = sorted(times)
     return [(0.0, 0.0), *((value, (number + 1) / len(ordered)) for number, value in enumerate(ordered))]
-
-
-def _decision_times(lines: Sequence[ClipLine]) -> list[float]:
-    return [one.decision_ms for one in lines if one.decision_ms is not None]
 
 
 def _share_axis(name: str) -> _Axis:

@@ -51,9 +51,6 @@ class TimeSpent:
     """Of these, the device's speech after the last words about a pallet, when the operator may walk on."""
     words: int = 0
 
-    def __add__(self, other: TimeSpent) -> TimeSpent:
-        return TimeSpent(self.seconds + other.seconds, self.last_told + other.last_told, self.words + other.words)
-
 
 class TurnClock:
     """Computes the duration of turns with espeak-ng, without playing sound."""
@@ -64,7 +61,7 @@ class TurnClock:
         self._rate = rate
         self._known: dict[str, float] = {}
 
-    def spent(self, turns: Iterable[Turn]) -> TimeSpent:
+    def time_turns(self, turns: Iterable[Turn]) -> TimeSpent:
         """Total time of the turns of a trailer."""
         seconds = last = told = 0.0  # The device's speech since the operator's last words: answered, or heard.
         words = 0

@@ -7,10 +7,9 @@ others are small models of vendors' descriptions (docs/rivals.md).
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from math import sqrt
 from pathlib import Path
 from random import Random
@@ -117,7 +116,7 @@ def _measure_dockvoice(
             ear = NoisyChannel(with_, day.noise, _seeded_random(f"{seed} ear"))
             device = TypedDevice(with_, Path(kept) / "device", ear, with_closing_form(settings))
             total.add(NoticeReceiver(device, Path(kept), _seeded_random(seed), day.exceptions).unload(day.pallets))
-        trailers.append(_per_pallet(clock.spent(_to_timed_turns(device.turns, phrasing)), day))
+        trailers.append(_per_pallet(clock.time_turns(_to_timed_turns(device.turns, phrasing)), day))
     return _MethodResult(name, total, tuple(trailers))
 
 
@@ -142,7 +141,7 @@ def _measure_prompted(name: str, settings: PromptSettings, day: _Conditions, clo
         coming = generate_arrival(day.pallets, _seeded_random(seed), day.exceptions)
         other = PromptedReceiving(coming, settings, day.noise, _seeded_random(f"{seed} prompted"))
         total.add(other.unload())
-        trailers.append(_per_pallet(clock.spent(other.turns), day))
+        trailers.append(_per_pallet(clock.time_turns(other.turns), day))
     return _MethodResult(name, total, tuple(trailers))
 
 
@@ -172,7 +171,7 @@ def measure_all(day: _Conditions, with_: Rules, clock: TurnClock) -> list[_Metho
 
 
 COLUMNS = (
-    "a pallet", "seconds", "to his last word", "his words", "right", "wrong", "lost", "put aside", "needless questions",
+    "a pallet", "seconds", "to the last word", "words", "right", "wrong", "lost", "put aside", "needless questions",
 )  # fmt: skip
 
 
@@ -245,7 +244,6 @@ def main(
     seed: Annotated[int, typer.Option(help="Of the trailers; 0: a new one.")] = 0,
     noise: Annotated[str, typer.Option(help=f"One of {', '.join(NOISES)}.")] = "none",
     sensitive: Annotated[bool, typer.Option("--sensitivity", help="By rate, noise and exceptions too.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
     plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw it into this file, as SVG.")] = None,
 ) -> None:
     """Receive the same trailers in each way; print seconds and words a pallet, and what ended wrong or lost."""
@@ -258,9 +256,6 @@ def main(
         tried = measure_all(day, with_, TurnClock(runner, RATE))
         if plot is not None:
             plot.write_text(_bar_chart_svg([one.figures for one in tried]), encoding="utf-8")
-        if as_json:
-            typer.echo(json.dumps([asdict(one.figures) for one in tried]))
-            return
         typer.echo("\n".join(_to_markdown_rows(tried)))
         if sensitive:
             typer.echo("\n" + "\n".join(_tabulate_sensitivity(day, with_, runner)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from edge.agree.decide import Rules
 from edge.agree.dialogue.questions import Question
 from edge.agree.dialogue.session import DialogueSettings
 from edge.agree.dialogue.table import State
-from edge.agree.expectations import NOTHING_EXPECTED, Expectations
+from edge.agree.expectations import NOTHING_EXPECTED
 from edge.deliver.device_events import entry_event
 from edge.keep.journal import Journal
 from edge.records.speech import Prompt, Say
@@ -56,16 +56,8 @@ class Ledger:
 
     def add(self, other: Ledger) -> None:
         """Add the other ledger's counts."""
-        self.meant += other.meant
-        self.right += other.right
-        self.wrong += other.wrong
-        self.lost += other.lost
-        self.aside += other.aside
-        self.given_up += other.given_up
-        self.questions += other.questions
-        self.needless += other.needless
-        self.lines += other.lines
-        self.words += other.words
+        for one in fields(self):
+            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +147,7 @@ class TypedDevice:
 
     def start(self) -> None:
         """Start the device."""
-        self.hear(self._talk.start())
+        self.note_prompts(self._talk.start())
 
     def say(self, line: str, kind: str, is_needed_question: Callable[[Question], bool] = lambda _: False) -> None:
         """Send a line; a question in reply counts as needless unless `is_needed_question` accepts it."""
@@ -167,7 +159,7 @@ class TypedDevice:
         before = self.question
         self.misheard = False
         for stepped in self._mouth.send(self._talk, line, kind, self._about, self.said.append):
-            self.hear(stepped)
+            self.note_prompts(stepped)
         after = self.question
         if after is not None and after is not before:
             self.ledger.questions += 1
@@ -178,7 +170,7 @@ class TypedDevice:
         """Let the dialogue's timeout expire, if one is running."""
         if self._is_timeout_running:
             self.said.append("> /wait")
-            self.hear(self._talk.expire())
+            self.note_prompts(self._talk.expire())
 
     def expire_timeouts(self) -> None:
         """Let timeouts expire until none is running."""
@@ -189,10 +181,10 @@ class TypedDevice:
 
     def answer(self, receipt: Receipt) -> None:
         """Pass the inventory's receipt to the device."""
-        self.hear(self._talk.answer(receipt))
+        self.note_prompts(self._talk.answer(receipt))
 
-    def hear(self, stepped: Stepped) -> None:
-        """Process the device's prompts: log them and count questions."""
+    def note_prompts(self, stepped: Stepped) -> None:
+        """Log the device's prompts; note what was read back, told, parked or not understood."""
         for order in stepped.orders:
             if not isinstance(order, Say):
                 continue
@@ -224,8 +216,5 @@ class TypedDevice:
     def _open_conversation(self) -> tuple[Journal, TypedConversation]:
         journal = Journal.open(self._directory)
         return journal, TypedConversation(
-            self._rules, journal, self._render, lambda: 0.0, self._settings, expected=self._current_lists
+            self._rules, journal, self._render, lambda: 0.0, self._settings, expected=lambda: self.expected
         )
-
-    def _current_lists(self) -> Expectations:
-        return self.expected

@@ -57,7 +57,7 @@ class _HeardLine:
         return " ".join(self.words)
 
 
-def recognise(line: str, noise: NumberErrorRates, random: Random) -> _HeardLine:
+def simulate_recognition(line: str, noise: NumberErrorRates, random: Random) -> _HeardLine:
     """Simulate a recogniser: mishear and doubt numbers of the line at the rates of `noise`."""
     words, doubted = line.split(), set[int]()
     for number in list(_number_positions(words)) if noise != NumberErrorRates() else ():
@@ -112,7 +112,7 @@ class NoisyChannel:
         self, talk: TypedConversation, line: str, _kind: str, _about: str, note: Callable[[str], None]
     ) -> Iterator[Stepped]:
         """Send the line with simulated recognition errors."""
-        taken = recognise(line, self._noise, self._random)
+        taken = simulate_recognition(line, self._noise, self._random)
         if taken.text != line or taken.doubted:
             note(f"    heard: {taken.text}{' ?' if taken.doubted else ''}")
         yield talk.hear(self._reading(taken))

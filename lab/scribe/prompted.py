@@ -15,7 +15,7 @@ from lab.scribe import wording
 from lab.scribe.arrivals import MISTAKES, Arrival, Case, Pallet
 from lab.scribe.clock import DeviceTurn, OperatorTurn, Turn
 from lab.scribe.device import PATIENCE, Ledger
-from lab.scribe.mishearing import NumberErrorRates, recognise
+from lab.scribe.mishearing import NumberErrorRates, simulate_recognition
 from lab.scribe.receiving import SAID
 
 
@@ -67,13 +67,13 @@ class PromptedReceiving:
         return self.ledger
 
     def _receive(self, load: Pallet) -> None:
-        number = self._ask_pallet(load)
+        number = self._ask_pallet_number(load)
         if number is None:
             return
         line = self._here.get(number) or self._elsewhere.get(number)
         uom = load.uom if line is None else line.uom
         unit = "Quantity?" if line is None else {"CS": "Cases?", "EA": "Pieces?"}[uom]
-        damaged, exception = (None, None) if self._settings.asks_condition else self._ask_exception(load)
+        damaged, exception = (None, None) if self._settings.asks_condition else self._name_exception_at_count(load)
         announced = None if line is None else int(line.quantity)
         quantity = self._ask_count(load, unit, announced, damaged or 0)
         if line is None:
@@ -87,7 +87,7 @@ class PromptedReceiving:
 
     # -- value by value
 
-    def _ask_pallet(self, load: Pallet) -> str | None:
+    def _ask_pallet_number(self, load: Pallet) -> str | None:
         """Ask for the pallet's number; None if the host says it was received already."""
         for attempt in range(PATIENCE):
             spelt = wording.spell_digits(load.pallet)
@@ -114,7 +114,9 @@ class PromptedReceiving:
         count = 0
         for _ in range(PATIENCE):
             count = wording.parse_number(self._ask_value(unit, wording.word_number(said)))
-            if (self._settings.confirms or announced is None) and not self._confirm_count(count, believed):
+            if (self._settings.confirms or announced is None) and not self._ask_yes_no(
+                f"{count}, correct?", right=count == believed
+            ):
                 said = believed
                 continue
             said = believed = load.quantity  # After the device's objection, whatever it is, the operator counts again.
@@ -129,10 +131,7 @@ class PromptedReceiving:
             unit = "Count again."
         return count
 
-    def _confirm_count(self, count: int, believed: int) -> bool:
-        return self._ask_yes_no(f"{count}, correct?", right=count == believed)
-
-    def _ask_exception(self, load: Pallet) -> tuple[int | None, str | None]:
+    def _name_exception_at_count(self, load: Pallet) -> tuple[int | None, str | None]:
         """Ask for an exception in place of the count: number damaged and reason."""
         if load.damaged is not None:
             self._ask_value("Cases?", "damaged", number=False)
@@ -167,12 +166,12 @@ class PromptedReceiving:
         if prompt is not None:
             self._reply(prompt)
         self._say(said, routine=prompt is not None, first=prompt is None)
-        taken = recognise(answer, self._noise, self._random)
+        taken = simulate_recognition(answer, self._noise, self._random)
         while taken.doubted:
             self.ledger.questions += 1
             self._reply("Say again.")
             self._say(said)
-            taken = recognise(answer, self._noise, self._random)
+            taken = simulate_recognition(answer, self._noise, self._random)
         return taken.text
 
     def _ask_yes_no(self, question: str, *, right: bool) -> bool:

@@ -187,7 +187,7 @@ class NoticeReceiver(Operator[Pallet]):
         """Unload all pallets. The inventory's final rows are compared with the intended entries."""
         coming = generate_arrival(pallets, self._random, self._exceptions)
         self._tables.announce(coming.announced)
-        self._tables.receive_elsewhere(one.fields() for one in coming.pallets if one.case is Case.RECEIVED)
+        self._tables.store_from_other_device(one.fields() for one in coming.pallets if one.case is Case.RECEIVED)
         self.device.start()
         meant: list[Pallet] = []
         whole: set[str] = set()

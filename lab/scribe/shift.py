@@ -123,7 +123,7 @@ class TrailerUnloading(Operator[Load]):
     def _dictate(self, load: Load) -> bool:
         """Dictate one pallet to its end; return whether the operator believes it accepted."""
         self.device.set_pallet(load.pallet)
-        slip = self._slip(load)
+        slip = self._misread_one_value(load)
         match self._draw(self._voice.ways):
             case "whole":
                 self._say(self._words.sentence(load), "plain")
@@ -140,7 +140,7 @@ class TrailerUnloading(Operator[Load]):
                     self._say(self._words.labelled(name, load), "part")
         return self._answer_until_settled(load)
 
-    def _slip(self, load: Load) -> Load:
+    def _misread_one_value(self, load: Load) -> Load:
         """The load with one value misread."""
         match self._random.choice(("quantity", "dock")):
             case "quantity":

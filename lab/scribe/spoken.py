@@ -96,7 +96,7 @@ class _DeviceHearing:
         """Synthesise the text with espeak-ng in this speaker's voice."""
         return self._runner.run(synthesise(text, voice, seed=0))
 
-    def hear(self, sound: Sound, told: str) -> list[Decided]:
+    def recognise(self, sound: Sound, told: str) -> list[Decided]:
         """Recognise a sound; return the decisions. `told` distinguishes it from the same sound at another time."""
         self._heard = []
         self._runner.run(
@@ -149,7 +149,9 @@ class SpeakingOperator:
     ) -> Iterator[Stepped]:
         """Send the line as sound in noise; it may be recognised in pieces, or not at all."""
         self._number += 1
-        for heard in self._hearing.hear(self._utterance_sound(line, kind, about, note), f"{self._name} {self._number}"):
+        for heard in self._hearing.recognise(
+            self._utterance_sound(line, kind, about, note), f"{self._name} {self._number}"
+        ):
             segment = heard.utterance.segment
             note(f"    heard: {heard.reading.transcript}")
             yield talk.hear(heard.reading, segment.closing, measure_acoustics(segment))

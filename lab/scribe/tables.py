@@ -49,7 +49,7 @@ class LocalInventory:
         self._store.lists.replace(SITE, announced)
         self._publish()
 
-    def receive_elsewhere(self, entries: Iterable[Mapping[str, FieldValue]]) -> None:
+    def store_from_other_device(self, entries: Iterable[Mapping[str, FieldValue]]) -> None:
         """Store entries of another device."""
         for number, fields in enumerate(entries, 1):
             name, now = str(uuid.uuid4()), datetime.now(UTC)

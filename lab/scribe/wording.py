@@ -127,7 +127,7 @@ def word_value(field: str, load: Load, random: Random) -> str:
     """Word the value of a field alone."""
     return {
         "pallet_id": lambda: _word_identifier(load.pallet, random),
-        "quantity": lambda: _number(load.quantity),
+        "quantity": lambda: word_number(load.quantity),
         "dock": lambda: _word_dock(load.dock, random),
     }[field]()
 
@@ -180,7 +180,7 @@ def word_received_field(field: str, pallet: Pallet, random: Random) -> str:
         "quantity": lambda: f"{_figures_or_words(pallet.quantity, random)} {_unit_word(pallet)}",
         "uom": lambda: _unit_word(pallet),
         "lot": lambda: f"lot {_word_identifier(str(pallet.lot), random)}",
-        "damaged": lambda: f"{_number(pallet.damaged or 0)} damaged",
+        "damaged": lambda: f"{word_number(pallet.damaged or 0)} damaged",
         "exception": lambda: str(pallet.exception),
         "trailer": lambda: f"trailer {_word_identifier(pallet.trailer, random)}",
         "door": lambda: f"door {_figures_or_words(int(pallet.door), random)}",
@@ -191,11 +191,11 @@ def word_received_value(field: str, pallet: Pallet, random: Random) -> str:
     """Word the value of a received pallet's field alone."""
     return {
         "pallet_id": lambda: _word_identifier(pallet.pallet, random),
-        "quantity": lambda: _number(pallet.quantity),
+        "quantity": lambda: word_number(pallet.quantity),
         "lot": lambda: _word_identifier(str(pallet.lot), random),
-        "damaged": lambda: _number(pallet.damaged or 0),
+        "damaged": lambda: word_number(pallet.damaged or 0),
         "trailer": lambda: _word_identifier(pallet.trailer, random),
-        "door": lambda: _number(int(pallet.door)),
+        "door": lambda: word_number(int(pallet.door)),
     }.get(field, lambda: word_received_field(field, pallet, random))()
 
 
@@ -218,11 +218,6 @@ def parse_digits(said: str) -> str:
     return "".join(word if word.isdigit() else str(_FIGURES[word]) for word in said.split())
 
 
-def word_number(quantity: int) -> str:
-    """Word a number without a unit."""
-    return _number(quantity)
-
-
 def parse_number(said: str) -> int:
     """Convert number words to an integer; impossible ones, such as "forty twelve", are summed."""
     total = 0
@@ -237,14 +232,15 @@ def _unit_word(pallet: Pallet) -> str:
 
 
 def _figures_or_words(number: int, random: Random) -> str:
-    return str(number) if random.random() < FIGURES else _number(number)
+    return str(number) if random.random() < FIGURES else word_number(number)
 
 
-def _number(number: int) -> str:
+def word_number(number: int) -> str:
+    """Word a number below 1,000: "one hundred and twelve"."""
     if number < len(_ONES):
         return _ONES[number]
     hundreds, below = divmod(number, 100)
     if hundreds:
-        return f"{_ONES[hundreds]} hundred" + (f" and {_number(below)}" if below else "")
+        return f"{_ONES[hundreds]} hundred" + (f" and {word_number(below)}" if below else "")
     tens, ones = divmod(number, 10)
     return _TENS[tens] + (f" {_ONES[ones]}" if ones else "")

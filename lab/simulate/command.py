@@ -155,7 +155,9 @@ def _run_and_report(
         result = asyncio.run(fleet.run())
         if database is not None:
             tell("comparing with the database")
-            result = replace(result, database=compare_with_table(database, wanted.site, wanted.run, fleet.expected()))
+            result = replace(
+                result, database=compare_with_table(database, wanted.site, wanted.run, fleet.expected_rows())
+            )
     if as_json:
         line(json.dumps(result.as_json()))
     else:

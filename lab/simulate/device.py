@@ -43,7 +43,9 @@ READING = Reading(
 )
 """The reading in each event, so that events are as large as real ones."""
 
-READING_TEXT = json.dumps({"interpreter": READING.interpreter})  # The reading as a device would store it, for its hash.
+_READING_TEXT = json.dumps(
+    {"interpreter": READING.interpreter}
+)  # The reading as a device would store it, for its hash.
 
 REOPENED = "answered, and asked for again"
 """Fault counted when the inventory asks again for an event that it has answered, as after a loss of its data."""
@@ -178,7 +180,7 @@ class SimulatedDevice:
         except (ValueError, KeyError, TypeError):
             self.faults["unreadable answer"] += 1
             return None, []
-        if fault := self.ledger.record_answer(answer, now):
+        if fault := self.ledger.record_and_check_answer(answer, now):
             self.faults[fault] += 1
         if answer.outcome == EARLY:
             early = Early(answer.event_id, answer.sequence, message["expected"])
@@ -202,7 +204,7 @@ class SimulatedDevice:
                 case Publish(row):
                     rows.append(row)
                 case WantRows(at_most):
-                    waiting.extend(self._relay.add_rows(self._oldest_pending(at_most), now))
+                    waiting.extend(self._relay.add_rows(self._build_oldest_pending(at_most), now))
                 case WantLast():
                     waiting.extend(self._relay.republish_last_row(self._last, now))
                 case Settle(event_id):
@@ -213,7 +215,7 @@ class SimulatedDevice:
                     pass
         return rows
 
-    def _oldest_pending(self, at_most: int) -> list[OutboxRow]:
+    def _build_oldest_pending(self, at_most: int) -> list[OutboxRow]:
         while len(self._owed) < at_most and self._made < len(self.ledger):
             row = self._last = self._build_row(self._made + 1)
             self._owed[row.event_id] = row
@@ -240,7 +242,7 @@ class SimulatedDevice:
         )
         minted = Minted(said.event_id, sequence, self._link, self._instance)
         event = entry_event(entry, minted, site=self.topics.site, device=self.name)
-        whole = sealed(event, self._link, sound, READING_TEXT, self.signer)
+        whole = sealed(event, self._link, sound, _READING_TEXT, self.signer)
         self._link = whole[CHAIN]
         return OutboxRow(said.event_id, sequence, to_json_bytes(whole).decode())
 

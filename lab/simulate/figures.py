@@ -14,10 +14,10 @@ from rich.table import Table
 from lab.simulate.device import REOPENED
 from lab.simulate.ledger import SaidEntry
 
-WORST = frozenset({"stray", "twice", "contradicted", REOPENED})
+_WORST = frozenset({"stray", "twice", "contradicted", REOPENED})
 """Faults that no network or broker failure explains."""
 
-SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+_SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
 class Durations:
@@ -38,7 +38,7 @@ class Durations:
         if not self._all:
             return {}
         ordered = sorted(self._all)
-        shares = {name: ordered[min(len(ordered) - 1, int(len(ordered) * share))] for name, share in SHARES.items()}
+        shares = {name: ordered[min(len(ordered) - 1, int(len(ordered) * share))] for name, share in _SHARES.items()}
         return {name: round(seconds * 1000, 1) for name, seconds in {**shares, "max": ordered[-1]}.items()}
 
 
@@ -124,7 +124,7 @@ class LoadResult:
     @property
     def complete(self) -> bool:
         """Whether each entry has one final receipt, and the table agrees."""
-        bad = WORST & {name for name, count in self.faults.items() if count}
+        bad = _WORST & {name for name, count in self.faults.items() if count}
         return not (self.lost or self.twice or bad) and (self.database is None or self.database.agrees)
 
     def as_json(self) -> dict[str, Any]:

@@ -78,7 +78,7 @@ class _ConnectedDevice:
         self.device = device
         self.asked_at: float | None = None
         """The start of a connection attempt that is still open."""
-        self.link = fleet.link(device, self)
+        self.link = fleet.create_link(device, self)
         self.waits = ReconnectBackoff(fleet.wanted.deliver.mqtt.reconnect_maximum_s)
         self._fleet = fleet
         self._met = False
@@ -104,7 +104,7 @@ class _ConnectedDevice:
         if tag != _STATUS:
             self.publish(self.device.handle_puback(tag, reason_code, time.monotonic()))
 
-    def on_message(self, topic: str, payload: bytes, *, retained: bool) -> None:
+    def on_receipt_or_presence(self, topic: str, payload: bytes, *, retained: bool) -> None:
         """Handle a message: a receipt, or an inventory's announcement that it is online."""
         now = time.monotonic()
         if topic == self.device.topics.receipts:
@@ -174,7 +174,7 @@ class Fleet:
         self._leaving = self._stopped = False
         self._all_gone = asyncio.Event()
 
-    def link(self, device: SimulatedDevice, station: _ConnectedDevice) -> MqttLink:
+    def create_link(self, device: SimulatedDevice, station: _ConnectedDevice) -> MqttLink:
         """Create a device's MQTT link."""
         topics = device.topics
         return MqttLink(
@@ -186,9 +186,9 @@ class Fleet:
             tls=self._tls,
         )
 
-    def expected(self) -> Iterator[ExpectedRow]:
+    def expected_rows(self) -> Iterator[ExpectedRow]:
         """The rows that the inventory's table must have, of all devices."""
-        return (row for station in self.stations for row in station.device.ledger.expected())
+        return (row for station in self.stations for row in station.device.ledger.expected_rows())
 
     # Callbacks of stations.
 
@@ -225,7 +225,11 @@ class Fleet:
             async with asyncio.TaskGroup() as group:
                 beside = [
                     group.create_task(work())
-                    for work in (*[self._open_connections] * _CONNECTING_TASKS, self._maintain_links, self._keep_alive)
+                    for work in (
+                        *[self._open_queued_connections] * _CONNECTING_TASKS,
+                        self._retransmit_and_report_progress,
+                        self._keep_alive,
+                    )
                 ]
                 connect = await self._connect()
                 cutting = group.create_task(self._cut_links())
@@ -237,7 +241,7 @@ class Fleet:
                 await self._disconnect_all()
                 for one in beside:
                     one.cancel()
-        return self._result(connect, processes)
+        return self._build_result(connect, processes)
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:
@@ -295,7 +299,7 @@ class Fleet:
             "trouble": None if len(self._up) == len(self.stations) else self._trouble,
         }
 
-    async def _open_connections(self) -> None:
+    async def _open_queued_connections(self) -> None:
         """Open queued connections, one after another; several such tasks run concurrently."""
         while True:
             station = await self._to_open.get()
@@ -367,7 +371,7 @@ class Fleet:
             async with asyncio.timeout(_FAREWELL_S):
                 await self._all_gone.wait()
 
-    async def _maintain_links(self) -> None:
+    async def _retransmit_and_report_progress(self) -> None:
         """Retransmit what is due, close failed connections, and report progress."""
         looked_at = 0.0
         while True:
@@ -375,11 +379,11 @@ class Fleet:
             if now - looked_at >= _WAITS_S:
                 looked_at = now
                 self._processes.sample()
-                self._retransmit_due(now)
+                self._retransmit_due_and_cut_unconnected(now)
             self._tell(self._progress())
             await asyncio.sleep(_LOOK_S)
 
-    def _retransmit_due(self, now: float) -> None:
+    def _retransmit_due_and_cut_unconnected(self, now: float) -> None:
         for station in [one for one in self.owing if one in self._up]:
             station.publish(station.device.tick(now))
             if not station.device.has_pending_rows:
@@ -406,7 +410,7 @@ class Fleet:
         answered = self._backlog.answered + self._live.answered
         return Progress(self._phase, len(self._up), said, answered, self._counts["cuts"], self._trouble)
 
-    def _result(self, connect: Mapping[str, Any], processes: Mapping[str, Mapping[str, float]]) -> LoadResult:
+    def _build_result(self, connect: Mapping[str, Any], processes: Mapping[str, Mapping[str, float]]) -> LoadResult:
         outcomes: Counter[str] = Counter()
         reasons: Counter[str] = Counter()
         faults: Counter[str] = Counter()

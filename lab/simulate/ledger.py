@@ -83,7 +83,7 @@ class DeviceLedger:
         dock = DOCKS[self._device % len(DOCKS)]
         return {"pallet_id": f"{self._device:06d}{first:06d}", "quantity": self.entry(sequence).quantity, "dock": dock}
 
-    def record_answer(self, answer: ReceivedAnswer, now: float) -> str | None:
+    def record_and_check_answer(self, answer: ReceivedAnswer, now: float) -> str | None:
         """Record an answer; return its fault, if any: `stray`, `twice` or `contradicted`."""
         if not (0 < answer.sequence <= len(self.said)):
             return "stray"
@@ -111,7 +111,7 @@ class DeviceLedger:
         """Number of entries by first final outcome."""
         return Counter(one.outcome for one in self.said if one.outcome)
 
-    def expected(self) -> Iterator[ExpectedRow]:
+    def expected_rows(self) -> Iterator[ExpectedRow]:
         """The rows that the inventory's table must have of this device: of all entries answered and not rejected."""
         ended: dict[int, str] = {}
         for one in self.said:

@@ -28,7 +28,7 @@ class _LinkListener(Protocol):
     def on_puback(self, tag: str, reason_code: int) -> None:
         """Called on the PUBACK for the publication with this tag."""
 
-    def on_message(self, topic: str, payload: bytes, *, retained: bool) -> None:
+    def on_receipt_or_presence(self, topic: str, payload: bytes, *, retained: bool) -> None:
         """Called for a message; it is acknowledged to the broker afterwards."""
 
 
@@ -106,13 +106,13 @@ class MqttLink:
         self._flush()
 
     def _on_readable(self) -> None:
-        self._call_client(self._client.loop_read)
+        self._call_client_without_flush(self._client.loop_read)
         # `select` does not show data that TLS has already decrypted.
         while isinstance(connection := self._client.socket(), ssl.SSLSocket) and connection.pending():
-            self._call_client(self._client.loop_read)
+            self._call_client_without_flush(self._client.loop_read)
         self._flush()
 
-    def _call_client(self, step: Callable[[], object]) -> None:
+    def _call_client_without_flush(self, step: Callable[[], object]) -> None:
         self._inside = True
         try:
             step()
@@ -127,7 +127,7 @@ class MqttLink:
         if self._inside:
             return
         if self._client.want_write():
-            self._call_client(self._client.loop_write)
+            self._call_client_without_flush(self._client.loop_write)
         connection, wanted = self._client.socket(), self._client.want_write()
         if self._loop is None or connection is None or wanted == self._writing:
             return
@@ -163,7 +163,7 @@ class MqttLink:
             self._listener.on_puback(tag, reason.value)
 
     def _on_message(self, client: Any, _userdata: object, message: Any) -> None:
-        self._listener.on_message(message.topic, bytes(message.payload), retained=message.retain)
+        self._listener.on_receipt_or_presence(message.topic, bytes(message.payload), retained=message.retain)
         client.ack(message.mid, message.qos)
 
     def _on_disconnect(

@@ -48,12 +48,12 @@ class ProcessMonitor:
     def sample_connected(self) -> None:
         """Take the sample with all devices connected, from which the memory per device follows."""
         for one in self._seen.values():
-            one.connected = self._memory(one)
+            one.connected = self._sample_memory_and_cpu(one)
 
     def sample(self) -> None:
         """Sample the memory of each process and note the maximum."""
         for one in self._seen.values():
-            one.most = max(one.most, self._memory(one))
+            one.most = max(one.most, self._sample_memory_and_cpu(one))
 
     def as_json(self, devices: int, now: float) -> dict[str, dict[str, float]]:
         """All figures by process: MB, kB a device, cores, CPU seconds."""
@@ -72,7 +72,7 @@ class ProcessMonitor:
             }
         return told
 
-    def _memory(self, one: _ProcessSamples) -> float:
+    def _sample_memory_and_cpu(self, one: _ProcessSamples) -> float:
         """Memory of the process and its children; shared memory is divided among them where the kernel reports it."""
         total = 0.0
         try:

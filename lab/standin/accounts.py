@@ -133,7 +133,7 @@ class Accounts:
         """The live models by name."""
         return {name: model for name, model in (_MODELS | self.also).items() if not model.retired}
 
-    def model(self, name: str, takes: Modality, vendor: Vendor) -> Model:
+    def find_model(self, name: str, takes: Modality, vendor: Vendor) -> Model:
         """Look up a model. Raises Refusal: 404 unknown, 410 (Azure) or 404 retired, 400 for another modality."""
         model = (_MODELS | self.also).get(name)
         if model is None:
@@ -145,7 +145,7 @@ class Accounts:
             raise Refusal(400, f"The model `{name}` does not support this operation.", "model_not_supported", "model")
         return model
 
-    def check(self, headers: Headers, query: QueryParams, vendor: Vendor) -> None:
+    def check_key(self, headers: Headers, query: QueryParams, vendor: Vendor) -> None:
         """Check the key where this vendor sends it. Raises Refusal: 401, or 403 for _FORBIDDEN."""
         given = _sent_key(headers, query, vendor)
         if vendor is Vendor.WHISPER_CPP or (given and hmac.compare_digest(given, self.key)):

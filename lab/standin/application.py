@@ -45,12 +45,12 @@ def _build_application(house: StandinState) -> ASGIApp:
         Route("/standin/requests", _list_requests),
     ]
     faults: dict[Any, Any] = {Refusal: _handle_refusal, HTTPException: _handle_not_found}
-    inner = Starlette(routes=[*routes, *_vendor_routes(), *control], exception_handlers=faults)
+    inner = Starlette(routes=[*routes, *_routes_beside_openai(), *control], exception_handlers=faults)
     inner.state.house = house
     return BehaviourMiddleware(inner, house)
 
 
-def _vendor_routes() -> list[Route]:
+def _routes_beside_openai() -> list[Route]:
     google = "/projects/{project}/locations/{location}"
     return [
         *(_get(f"{place}/models", models.list_openai_models) for place in ("/v1", "/openai/v1", "/openai")),
@@ -86,7 +86,7 @@ def _require_key(endpoint: Endpoint) -> Endpoint:
         house: StandinState = request.app.state.house
         if "x-goog-api-key" in request.headers and request.url.path.startswith("/v1/models"):
             request.scope["state"]["vendor"] = Vendor.GEMINI  # whose newer paths begin as OpenAI's do
-        house.accounts.check(request.headers, request.query_params, request_vendor(request))
+        house.accounts.check_key(request.headers, request.query_params, request_vendor(request))
         return await endpoint(request)
 
     return checked

@@ -53,7 +53,7 @@ def standin(
     (429, half a stream, prose) are ordered by POST /standin/behave while it runs: docs/standin.md. Needs the extra: pip
     install 'dockvoice-lab[standin]'.
     """
-    settings, behaviours = load_settings(Settings, config), _behaviours(latency, fabricate, seed)
+    settings, behaviours = load_settings(Settings, config), _standing_behaviours(latency, fabricate, seed)
     try:
         from lab.standin.application import StandinArguments, serve_forever  # noqa: PLC0415 - `dockvoice --help` works without the extra
 
@@ -66,7 +66,7 @@ def standin(
         ) from None
 
 
-def _behaviours(latency: str | None, fabricate: float, seed: int) -> tuple[Behaviour, ...]:
+def _standing_behaviours(latency: str | None, fabricate: float, seed: int) -> tuple[Behaviour, ...]:
     orders = []
     if latency == "published":
         orders.append(Behaviour(latency="published", seed=seed))

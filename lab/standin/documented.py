@@ -13,213 +13,131 @@ from starlette.datastructures import FormData, Headers, UploadFile
 
 from lab.standin.behaviour import Refusal, Vendor
 
-CHAT = {
-    "messages": "array",
-    "model": "string",
-    "audio": "object",
-    "frequency_penalty": "number",
-    "function_call": "string or object",
-    "functions": "array",
-    "logit_bias": "object",
-    "logprobs": "boolean",
-    "max_completion_tokens": "integer",
-    "max_tokens": "integer",
-    "metadata": "object",
-    "modalities": "array",
-    "moderation": "object",
-    "n": "integer",
-    "parallel_tool_calls": "boolean",
-    "prediction": "object",
-    "presence_penalty": "number",
-    "prompt_cache_key": "string",
-    "prompt_cache_options": "object",
-    "prompt_cache_retention": "string",
-    "reasoning_effort": "string",
-    "response_format": "object",
-    "safety_identifier": "string",
-    "seed": "integer",
-    "service_tier": "string",
-    "stop": "string or array",
-    "store": "boolean",
-    "stream": "boolean",
-    "stream_options": "object",
-    "temperature": "number",
-    "tool_choice": "string or object",
-    "tools": "array",
-    "top_logprobs": "integer",
-    "top_p": "number",
-    "user": "string",
-    "verbosity": "string",
-    "web_search_options": "object",
-}
+
+def _table(**keys_by_type: str) -> dict[str, str]:
+    """By key its JSON type, from the keys of each type; `string_or_array` allows both."""
+    return {key: kind.replace("_", " ") for kind, keys in keys_by_type.items() for key in keys.split()}
+
+
+CHAT = _table(
+    array="messages functions modalities tools",
+    string=(
+        "model prompt_cache_key prompt_cache_retention reasoning_effort safety_identifier service_tier user verbosity"
+    ),
+    object=(
+        "audio logit_bias metadata moderation prediction prompt_cache_options response_format stream_options "
+        "web_search_options"
+    ),
+    number="frequency_penalty presence_penalty temperature top_p",
+    string_or_object="function_call tool_choice",
+    boolean="logprobs parallel_tool_calls store stream",
+    integer="max_completion_tokens max_tokens n seed top_logprobs",
+    string_or_array="stop",
+)
 """OpenAI's Chat Completions (openai 3.52.0, completion_create_params.py)."""
 
-SPEECH = {
-    "input": "string",
-    "model": "string",
-    "voice": "string or object",
-    "instructions": "string",
-    "response_format": "string",
-    "speed": "number",
-    "stream_format": "string",
-}
+SPEECH = _table(
+    string="input model instructions response_format stream_format",
+    string_or_object="voice",
+    number="speed",
+)
 """OpenAI's speech (speech_create_params.py)."""
 
-TRANSCRIPTION = {
-    "file": "file",
-    "model": "string",
-    "chunking_strategy": "string",
-    "include": "list",
-    "keywords": "list",
-    "known_speaker_names": "list",
-    "known_speaker_references": "list",
-    "language": "string",
-    "languages": "list",
-    "prompt": "string",
-    "response_format": "string",
-    "stream": "boolean",
-    "temperature": "number",
-    "timestamp_granularities": "list",
-}
+TRANSCRIPTION = _table(
+    file="file",
+    string="model chunking_strategy language prompt response_format",
+    list="include keywords known_speaker_names known_speaker_references languages timestamp_granularities",
+    boolean="stream",
+    number="temperature",
+)
 """OpenAI's transcriptions, a form (transcription_create_params.py)."""
 
-MISTRAL_CHAT = {
-    "model": "string",
-    "messages": "array",
-    "temperature": "number",
-    "top_p": "number",
-    "max_tokens": "integer",
-    "stream": "boolean",
-    "stop": "string or array",
-    "random_seed": "integer",
-    "metadata": "object",
-    "response_format": "object",
-    "tools": "array",
-    "tool_choice": "string or object",
-    "presence_penalty": "number",
-    "frequency_penalty": "number",
-    "min_tokens": "integer",
-    "repetition_penalty": "number",
-    "top_k": "integer",
-    "logprobs": "boolean",
-    "top_logprobs": "integer",
-    "prompt_logprobs": "boolean",
-    "top_prompt_logprobs": "integer",
-    "n": "integer",
-    "prediction": "object",
-    "parallel_tool_calls": "boolean",
-    "reasoning_effort": "string",
-    "prompt_mode": "string",
-    "guardrails": "array",
-    "prompt_cache_key": "string",
-    "service_tier": "string",
-    "safe_prompt": "boolean",
-}
+MISTRAL_CHAT = _table(
+    string="model reasoning_effort prompt_mode prompt_cache_key service_tier",
+    array="messages tools guardrails",
+    number="temperature top_p presence_penalty frequency_penalty repetition_penalty",
+    integer="max_tokens random_seed min_tokens top_k top_logprobs top_prompt_logprobs n",
+    boolean="stream logprobs prompt_logprobs parallel_tool_calls safe_prompt",
+    string_or_array="stop",
+    object="metadata response_format prediction",
+    string_or_object="tool_choice",
+)
 """Mistral's chat (mistralai 3.7.0, chatcompletionrequest.py)."""
 
-MISTRAL_TRANSCRIPTION = {
-    "model": "string",
-    "file": "file",
-    "file_url": "string",
-    "file_id": "string",
-    "language": "string",
-    "temperature": "number",
-    "stream": "boolean",
-    "diarize": "boolean",
-    "context_bias": "list",
-    "speaker_references": "string",
-    "timestamp_granularities": "list",
-}
+MISTRAL_TRANSCRIPTION = _table(
+    string="model file_url file_id language speaker_references",
+    file="file",
+    number="temperature",
+    boolean="stream diarize",
+    list="context_bias timestamp_granularities",
+)
 """Mistral's transcriptions, a form (audiotranscriptionrequest.py)."""
 
-GENERATE = {
-    "contents": "array",
-    "systemInstruction": "object",
-    "tools": "array",
-    "toolConfig": "object",
-    "generationConfig": "object",
-    "safetySettings": "array",
-    "cachedContent": "string",
-    "labels": "object",
-}
+GENERATE = _table(
+    array="contents tools safetySettings",
+    object="systemInstruction toolConfig generationConfig labels",
+    string="cachedContent",
+)
 """Google's generateContent (https://ai.google.dev/api/generate-content, `labels` on Vertex AI)."""
 
-GENERATION = {
-    "audioTimestamp": "boolean",
-    "candidateCount": "integer",
-    "enableAffectiveDialog": "boolean",
-    "frequencyPenalty": "number",
-    "logprobs": "integer",
-    "maxOutputTokens": "integer",
-    "mediaResolution": "string",
-    "presencePenalty": "number",
-    "responseJsonSchema": "object",
-    "responseLogprobs": "boolean",
-    "responseMimeType": "string",
-    "responseModalities": "array",
-    "responseSchema": "object",
-    "seed": "integer",
-    "speechConfig": "object",
-    "stopSequences": "array",
-    "temperature": "number",
-    "thinkingConfig": "object",
-    "topK": "number",
-    "topP": "number",
-}
+GENERATION = _table(
+    boolean="audioTimestamp enableAffectiveDialog responseLogprobs",
+    integer="candidateCount logprobs maxOutputTokens seed",
+    number="frequencyPenalty presencePenalty temperature topK topP",
+    string="mediaResolution responseMimeType",
+    object="responseJsonSchema responseSchema speechConfig thinkingConfig",
+    array="responseModalities stopSequences",
+)
 """Its `generationConfig` (google-genai 3.4.0, types.GenerationConfig), without the keys of newer services."""
 
-RECOGNIZE = {"config": "object", "configMask": "string", "content": "string", "uri": "string"}
-RECOGNITION = {
-    "autoDecodingConfig": "object",
-    "explicitDecodingConfig": "object",
-    "model": "string",
-    "languageCodes": "array",
-    "features": "object",
-    "adaptation": "object",
-    "transcriptNormalization": "object",
-    "translationConfig": "object",
-    "denoiserConfig": "object",
-}
+RECOGNIZE = _table(
+    object="config",
+    string="configMask content uri",
+)
+RECOGNITION = _table(
+    object=(
+        "autoDecodingConfig explicitDecodingConfig features adaptation transcriptNormalization "
+        "translationConfig denoiserConfig"
+    ),
+    string="model",
+    array="languageCodes",
+)
 """Google Speech v2 and its `config` (RecognizeRequest and RecognitionConfig of google-cloud-speech 2.41.0)."""
 
-SCRIBE = {
-    **dict.fromkeys(
-        ("model_id", "language_code", "timestamps_granularity", "file_format", "cloud_storage_url"), "string"
+SCRIBE = _table(
+    string=(
+        "model_id language_code timestamps_granularity file_format cloud_storage_url source_url webhook_id "
+        "webhook_metadata multichannel_output_style entity_redaction_mode numbers_format transcript_edit "
+        "additional_formats"
     ),
-    **dict.fromkeys(("source_url", "webhook_id", "webhook_metadata", "multichannel_output_style"), "string"),
-    **dict.fromkeys(("entity_redaction_mode", "numbers_format", "transcript_edit"), "string"),
-    **dict.fromkeys(("tag_audio_events", "diarize", "webhook", "use_multi_channel", "no_verbatim"), "boolean"),
-    **dict.fromkeys(("use_speaker_library", "detect_speaker_roles"), "boolean"),
-    **dict.fromkeys(("temperature", "num_speakers", "diarization_threshold", "seed"), "number"),
-    **dict.fromkeys(("keyterms", "secondary_language_codes", "entity_detection", "entity_redaction"), "list"),
-    "additional_formats": "string",
-    "file": "file",
-}
+    boolean="tag_audio_events diarize webhook use_multi_channel no_verbatim use_speaker_library detect_speaker_roles",
+    number="temperature num_speakers diarization_threshold seed",
+    list="keyterms secondary_language_codes entity_detection entity_redaction",
+    file="file",
+)
 """ElevenLabs' speech to text, a form (elevenlabs 2.78.0, SpeechToTextClient.convert)."""
 
-SPEAKING = {
-    **dict.fromkeys(("text", "model_id", "language_code", "previous_text", "next_text"), "string"),
-    "apply_text_normalization": "string",
-    "voice_settings": "object",
-    "audio_effects": "object",
-    "seed": "integer",
-    **dict.fromkeys(("use_pvc_as_ivc", "apply_language_text_normalization"), "boolean"),
-    **dict.fromkeys(("pronunciation_dictionary_locators", "previous_request_ids", "next_request_ids"), "array"),
-}
+SPEAKING = _table(
+    string="text model_id language_code previous_text next_text apply_text_normalization",
+    object="voice_settings audio_effects",
+    integer="seed",
+    boolean="use_pvc_as_ivc apply_language_text_normalization",
+    array="pronunciation_dictionary_locators previous_request_ids next_request_ids",
+)
 """ElevenLabs' text to speech (TextToSpeechClient.convert)."""
 
-LISTEN = {
-    **dict.fromkeys(
-        ("callback", "callback_method", "custom_topic_mode", "custom_intent_mode", "diarize_model"), "string"
+LISTEN = _table(
+    string=(
+        "callback callback_method custom_topic_mode custom_intent_mode diarize_model encoding language model "
+        "version summarize"
     ),
-    **dict.fromkeys(("encoding", "language", "model", "version", "summarize"), "string"),
-    **dict.fromkeys(("sentiment", "topics", "intents", "detect_entities", "detect_language", "diarize"), "boolean"),
-    **dict.fromkeys(("dictation", "filler_words", "measurements", "multichannel", "numerals", "paragraphs"), "boolean"),
-    **dict.fromkeys(("profanity_filter", "punctuate", "smart_format", "utterances", "mip_opt_out"), "boolean"),
-    **dict.fromkeys(("extra", "tag", "custom_topic", "custom_intent", "keyterm", "keywords", "language_hint"), "list"),
-    **dict.fromkeys(("redact", "replace", "search"), "list"),
-    "utt_split": "number",
-}
+    boolean=(
+        "sentiment topics intents detect_entities detect_language diarize dictation filler_words measurements "
+        "multichannel numerals paragraphs profanity_filter punctuate smart_format utterances mip_opt_out"
+    ),
+    list="extra tag custom_topic custom_intent keyterm keywords language_hint redact replace search",
+    number="utt_split",
+)
 """Deepgram's query (deepgram-sdk 7.17.0, MediaClient.transcribe_file)."""
 
 _OF_JSON = {
@@ -320,11 +238,10 @@ def _is_readable_as(text: str, kind: str) -> bool:
 
 
 def _json_type_name(value: object) -> str:
-    return next((f"{_article(kind)} {kind}" for kind in _OF_JSON if _has_json_type(value, kind)), "something else")
-
-
-def _article(kind: str) -> str:
-    return "an" if kind[0] in "aio" else "a"
+    return next(
+        (f"{'an' if kind[0] in 'aio' else 'a'} {kind}" for kind in _OF_JSON if _has_json_type(value, kind)),
+        "something else",
+    )
 
 
 def _to_camel_case(name: str) -> str:

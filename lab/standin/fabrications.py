@@ -109,14 +109,14 @@ def _malformed_call(how: WrongAnswer, honest: Answer) -> Call:
         return Call("update_inventory", arguments)
     if how is WrongAnswer.EXTRA_FIELDS:
         return Call(name, {**arguments, "confidence": "high", "supervisor_override": True})
-    return Call(name, _wrong_types(arguments))
+    return Call(name, _convert_to_wrong_types(arguments))
 
 
-def _wrong_types(value: Any) -> Any:
+def _convert_to_wrong_types(value: Any) -> Any:
     """Convert identifiers to numbers (losing zeros), and numbers to words."""
     match value:
         case dict():
-            return {name: inner if name == "heard" else _wrong_types(inner) for name, inner in value.items()}
+            return {name: inner if name == "heard" else _convert_to_wrong_types(inner) for name, inner in value.items()}
         case str() if value.isdigit():
             return int(value)
         case bool() | None:

@@ -35,11 +35,11 @@ class _GenerateRequest:
 async def generate(request: Request) -> Response:
     """`POST …/models/{model}:generateContent` and `:streamGenerateContent`."""
     house: StandinState = request.app.state.house
-    model = house.model(request.path_params["model"], Modality.SOUND, request.url.path)
+    model = house.find_model(request.path_params["model"], Modality.SOUND, request.url.path)
     body = await read_json(request)
     asking = _parse_request(body)
     said = " ".join([await house.ear.hear(sound) for sound in asking.sounds]) if asking.sounds else asking.text
-    answer = house.answer(said, asking.tools, request, asking.prompt, must_call=asking.must_call)
+    answer = house.answer_as_ordered(said, asking.tools, request, asking.prompt, must_call=asking.must_call)
     whole = {
         "candidates": [_build_candidate(answer)],
         "usageMetadata": _count_usage(asking, answer, body),

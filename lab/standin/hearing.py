@@ -136,9 +136,9 @@ class TranscriptCorrector:
 
     def correct(self, said: str) -> str:
         """Replace near misses in the transcript by the form's words."""
-        return _WORD.sub(self._nearest, _HESITATION.sub("uh", _RUN.sub(_normalise_commas, said)))
+        return _WORD.sub(self._nearest_known_word, _HESITATION.sub("uh", _RUN.sub(_normalise_commas, said)))
 
-    def _nearest(self, found: re.Match[str]) -> str:
+    def _nearest_known_word(self, found: re.Match[str]) -> str:
         word, following = found[0].lower(), found[1].lower()
         if word in self._known:
             return found[0]
@@ -160,7 +160,7 @@ _LOUD = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class TimedWord:
+class _TimedWord:
     """A word with start and end in seconds."""
 
     text: str
@@ -168,7 +168,7 @@ class TimedWord:
     end: float
 
 
-def time_words(text: str, sound: DecodedSound) -> list[TimedWord]:
+def time_words(text: str, sound: DecodedSound) -> list[_TimedWord]:
     """Estimate the times of a transcript's words, spread over the loud part of the sound."""
     words = text.split()
     loud = np.flatnonzero(np.abs(sound.samples) > _LOUD * np.abs(sound.samples).max())
@@ -177,7 +177,9 @@ def time_words(text: str, sound: DecodedSound) -> list[TimedWord]:
     first, last = loud[0] / RATE, loud[-1] / RATE
     ends = np.cumsum([len(word) + 1 for word in words])
     marks = [first, *(first + (last - first) * ends / ends[-1])]
-    return [TimedWord(*told) for told in zip(words, _round_seconds(marks[:-1]), _round_seconds(marks[1:]), strict=True)]
+    return [
+        _TimedWord(*told) for told in zip(words, _round_seconds(marks[:-1]), _round_seconds(marks[1:]), strict=True)
+    ]
 
 
 def _round_seconds(marks: list[float]) -> list[float]:

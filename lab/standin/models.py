@@ -26,7 +26,7 @@ async def list_openai_models(request: Request) -> Response:
 async def get_openai_model(request: Request) -> Response:
     """`GET /v1/models/{id}`: one model in OpenAI's format."""
     house: StandinState = request.app.state.house
-    return JSONResponse(_to_openai_json(house.model(request.path_params["model"], EVERYTHING, request.url.path)))
+    return JSONResponse(_to_openai_json(house.find_model(request.path_params["model"], EVERYTHING, request.url.path)))
 
 
 async def list_gemini_models(request: Request) -> Response:
@@ -39,7 +39,9 @@ async def list_gemini_models(request: Request) -> Response:
 async def get_gemini_model(request: Request) -> Response:
     """`GET /v1beta/models/{id}`: one model in Gemini's format."""
     house: StandinState = request.app.state.house
-    return JSONResponse(_to_gemini_json(house.model(request.path_params["model"], Modality.SOUND, request.url.path)))
+    return JSONResponse(
+        _to_gemini_json(house.find_model(request.path_params["model"], Modality.SOUND, request.url.path))
+    )
 
 
 def _to_openai_json(model: Model) -> dict[str, Any]:

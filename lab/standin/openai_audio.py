@@ -36,7 +36,7 @@ _MOST_BIAS = 100
 _LONGEST_TEXT = 4096
 """Maximum characters per speech request."""
 
-MEDIA_TYPES = {"wav": "audio/wav", "mp3": "audio/mpeg", "flac": "audio/flac", "pcm": "audio/pcm"}
+_MEDIA_TYPES = {"wav": "audio/wav", "mp3": "audio/mpeg", "flac": "audio/flac", "pcm": "audio/pcm"}
 
 _AS_SURE_AS_USUAL = -0.2
 """The mean log probability of a segment: the recogniser gives none, and this is Whisper's for clear speech."""
@@ -47,7 +47,7 @@ async def transcribe(request: Request) -> Response:
     house: StandinState = request.app.state.house
     async with request.form() as form:
         name = request.path_params.get("deployment") or form.get("model")
-        model = house.model(name, Modality.TRANSCRIBES, request.url.path)
+        model = house.find_model(name, Modality.TRANSCRIBES, request.url.path)
         vendor = settle_vendor(request, model)
         if model.whose is not ClientKind.SELF_HOSTED:
             check_form(form, MISTRAL_TRANSCRIPTION if vendor is Vendor.MISTRAL else TRANSCRIPTION, vendor)
@@ -172,16 +172,18 @@ async def synthesise_speech(request: Request) -> Response:
     """`POST …/audio/speech`: synthesise a text."""
     house: StandinState = request.app.state.house
     body = await read_json(request)
-    house.model(request.path_params.get("deployment") or body.get("model"), Modality.SPEAKS, request.url.path)
+    house.find_model(request.path_params.get("deployment") or body.get("model"), Modality.SPEAKS, request.url.path)
     check_json(body, SPEECH, request_vendor(request))
     text, voice, container = body.get("input"), body.get("voice"), body.get("response_format", "mp3")
     if not isinstance(text, str) or not 0 < len(text) <= _LONGEST_TEXT:
         raise Refusal(400, f"'input' must be a string of 1 to {_LONGEST_TEXT} characters.", "invalid_value", "input")
     if voice not in VOICES:
         raise Refusal(400, f"Invalid value: 'voice' is one of {sorted(VOICES)}.", "invalid_value", "voice")
-    if container not in MEDIA_TYPES:
-        raise Refusal(400, f"Here 'response_format' is one of {list(MEDIA_TYPES)}.", "invalid_value", "response_format")
-    return Response(encode_sound(await house.speak(text), container, SPEECH_RATE), media_type=MEDIA_TYPES[container])
+    if container not in _MEDIA_TYPES:
+        raise Refusal(
+            400, f"Here 'response_format' is one of {list(_MEDIA_TYPES)}.", "invalid_value", "response_format"
+        )
+    return Response(encode_sound(await house.speak(text), container, SPEECH_RATE), media_type=_MEDIA_TYPES[container])
 
 
 def _check_response_format(shape: str, allowed: list[str]) -> None:

@@ -149,7 +149,7 @@ async def complete_chat(request: Request) -> Response:
         if asking.sounds
         else _extract_transcript(asking.text)
     )
-    answer = house.answer(said, asking.tools, request, asking.prompt, must_call=asking.must_call)
+    answer = house.answer_as_ordered(said, asking.tools, request, asking.prompt, must_call=asking.must_call)
     message = await _build_message(house, answer, asking)
     usage = _count_usage(asking, answer, message)
     azure = vendor_of(request.url.path) is Vendor.AZURE
@@ -162,7 +162,7 @@ async def complete_chat(request: Request) -> Response:
 
 def _parse_request(house: StandinState, body: Mapping[str, Any], request: Request) -> _ChatRequest:
     name = request.path_params.get("deployment") or body.get("model")
-    model = house.model(name, Modality.TEXT | Modality.SOUND, request.url.path)
+    model = house.find_model(name, Modality.TEXT | Modality.SOUND, request.url.path)
     vendor = settle_vendor(request, model)
     if model.whose is not ClientKind.SELF_HOSTED:
         check_json(body, MISTRAL_CHAT if vendor is Vendor.MISTRAL else CHAT, vendor)

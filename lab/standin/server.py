@@ -65,18 +65,20 @@ class StandinState:
     voice: EspeakVoice = field(default_factory=EspeakVoice)
     asked: deque[LoggedRequest] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
 
-    def model(self, name: object, takes: Modality, path: str) -> Model:
+    def find_model(self, name: object, takes: Modality, path: str) -> Model:
         """The model that a request names. Raises Refusal."""
         if not isinstance(name, str) or not name:
             raise Refusal(400, "you must provide a model parameter", param="model")
-        return self.accounts.model(name, takes, vendor_of(path))
+        return self.accounts.find_model(name, takes, vendor_of(path))
 
     async def speak(self, text: str) -> np.ndarray[Any, np.dtype[np.int16]]:
         """Synthesise the text: 16 kHz mono samples."""
         pieces = [piece async for piece in self.voice.say(text, "en", _SPOKEN_WITHIN_S)]
         return np.frombuffer(b"".join(pieces), dtype=np.int16)
 
-    def answer(self, said: str, tools: Sequence[Tool], request: Request, prompt: str, *, must_call: bool) -> Answer:
+    def answer_as_ordered(
+        self, said: str, tools: Sequence[Tool], request: Request, prompt: str, *, must_call: bool
+    ) -> Answer:
         """The model's answer, or the wrong one that was ordered."""
         honest = self.mind.answer(said, tools, must_call=must_call)
         behaviours: list[Behaviour] = request.scope["state"]["behaviours"]

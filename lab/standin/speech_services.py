@@ -55,7 +55,7 @@ async def google_recognise(request: Request) -> Response:
     check_json(body, RECOGNIZE, Vendor.GOOGLE_SPEECH)
     config = body.get("config") or {}
     check_json(config, RECOGNITION, Vendor.GOOGLE_SPEECH, "config.")
-    model = house.model(config.get("model"), Modality.TRANSCRIBES, request.url.path)
+    model = house.find_model(config.get("model"), Modality.TRANSCRIBES, request.url.path)
     location = request.path_params["location"]
     if location not in _PLACES.get(model.name, {location}):
         raise Refusal(400, f'The model "{model.name}" does not exist in the location named "{location}".')
@@ -102,7 +102,7 @@ async def elevenlabs_transcribe(request: Request) -> Response:
     async with request.form() as form:
         if "model_id" not in form:
             raise missing_key_refusal("model_id", Vendor.ELEVENLABS)
-        house.model(form.get("model_id"), Modality.TRANSCRIBES, request.url.path)
+        house.find_model(form.get("model_id"), Modality.TRANSCRIBES, request.url.path)
         check_form(form, SCRIBE, Vendor.ELEVENLABS)
         _check_keyterms([str(term) for term in form.getlist("keyterms")])
         file = form.get("file")
@@ -130,7 +130,7 @@ async def deepgram_transcribe(request: Request) -> Response:
     house: StandinState = request.app.state.house
     query = request.query_params
     check_query(query.multi_items(), LISTEN, Vendor.DEEPGRAM)
-    model = house.model(query.get("model"), Modality.TRANSCRIBES, request.url.path)
+    model = house.find_model(query.get("model"), Modality.TRANSCRIBES, request.url.path)
     if "keyterm" in query and not model.name.startswith("nova-3"):
         raise Refusal(400, "Bad Request: Keyterm is only available with Nova-3 and Flux models.")
     check_media(request.headers, ("audio/", "video/", "application/octet-stream"), Vendor.DEEPGRAM)
@@ -160,7 +160,7 @@ async def elevenlabs_speak(request: Request) -> Response:
     house: StandinState = request.app.state.house
     body = await read_json(request)
     check_json(body, SPEAKING, Vendor.ELEVENLABS)
-    house.model(body.get("model_id", "eleven_multilingual_v2"), Modality.SPEAKS, request.url.path)
+    house.find_model(body.get("model_id", "eleven_multilingual_v2"), Modality.SPEAKS, request.url.path)
     container, _, rate = request.query_params.get("output_format", "mp3_44100_128").partition("_")
     if container not in {"mp3", "pcm", "wav"} or not body.get("text"):
         raise Refusal(400, "text is empty, or output_format is none of mp3_…, pcm_…, wav_….", "invalid_parameters")

@@ -36,7 +36,7 @@ def derive_form(name: str, schema: Mapping[str, Any]) -> Form | None:
 
 @lru_cache(maxsize=100)
 def _derive_form(name: str, schema: str) -> Form | None:
-    fields = dict(_fields(json.loads(schema)))
+    fields = dict(_field_schemas(json.loads(schema)))
     words = " ".join(re.findall("[a-z]+", name.lower())) or "form"
     form = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -48,7 +48,7 @@ def _derive_form(name: str, schema: str) -> Form | None:
         "x-voice": {
             "name": words.replace(" ", "-"),
             "spoken_name": words,
-            "readback": ", ".join(map(_placeholder, fields)),
+            "readback": ", ".join(f"{{{field}}}" for field in fields),
             "identifies": list(fields)[:1],  # A tool says nothing of it, and nothing is corrected here.
         },
     }
@@ -68,10 +68,6 @@ def value_schema(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     return held
 
 
-def _placeholder(name: str) -> str:
-    return f"{{{name}}}"
-
-
 def _json_types(schema: Mapping[str, Any]) -> set[str]:
     """The JSON types that a schema allows, in lower case, from a name, a list or `anyOf`."""
     given = schema.get("type", ())
@@ -80,15 +76,15 @@ def _json_types(schema: Mapping[str, Any]) -> set[str]:
     return {kind.lower() for kind in kinds} | either
 
 
-def _fields(schema: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _field_schemas(schema: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, described in schema.get("properties", {}).items():
         if name not in _NO_FIELDS and _json_types(value_schema(described)) & {"string", "integer", "number"}:
-            yield name, _field(name, described)
+            yield name, _field_schema(name, described)
 
 
-def _field(name: str, described: Mapping[str, Any]) -> dict[str, Any]:
+def _field_schema(name: str, described: Mapping[str, Any]) -> dict[str, Any]:
     value = value_schema(described)
-    labels = _labels(name, described)
+    labels = _spoken_labels(name, described)
     if _json_types(value) & {"integer", "number"}:
         limits = {keyword: value[keyword] for keyword in ("minimum", "maximum") if keyword in value}
         voice = {"labels": labels, "spoken": "cardinal", "ask": name, "readback": "{value}"}
@@ -112,7 +108,7 @@ def _spelling_of_pattern(pattern: str | None) -> str:
     return "digits" if all(character.isdigit() for character in shape.characters) else "alphanumeric"
 
 
-def _labels(name: str, described: Mapping[str, Any]) -> list[str]:
+def _spoken_labels(name: str, described: Mapping[str, Any]) -> list[str]:
     texts = [described, *described.get("properties", {}).values()]
     quoted = [words for text in texts for words in _QUOTED.findall(str(text.get("description", "")))]
     own = " ".join(part for part in name.split("_") if part not in _NOT_NAMES)

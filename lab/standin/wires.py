@@ -77,16 +77,19 @@ class BehaviourMiddleware:
             await _sleep_until(due)
             _reset_connection(scope)
             return
-        await self._answer(
+        await self._respond_as_ordered(
             request,
             _replay_body(body),
             _cut_response(scope, _with_request_id(scope, _delay_until(send, due)), cut),
             behaviours,
         )
 
-    async def _answer(self, request: Request, receive: Receive, send: Send, behaviours: list[Behaviour]) -> None:
+    async def _respond_as_ordered(
+        self, request: Request, receive: Receive, send: Send, behaviours: list[Behaviour]
+    ) -> None:
         try:
-            ordered = next((answer for answer in map(_ordered_response(request), behaviours) if answer), None)
+            responses = (_ordered_response(behaviour, request) for behaviour in behaviours)
+            ordered = next((response for response in responses if response), None)
             await (ordered or self._inner)(request.scope, receive, send)
         except _ConnectionCutError:
             return
@@ -97,21 +100,15 @@ def _log_request(request: Request, body: bytes) -> LoggedRequest:
     return LoggedRequest(request.method, request.url.path, dict(request.query_params), headers, body)
 
 
-def _ordered_response(request: Request) -> Callable[[Behaviour], Response | None]:
-    """Return a function that gives the response a behaviour orders in place of the application's, if any."""
-
-    def answer(behaviour: Behaviour) -> Response | None:
-        if behaviour.body is not None:
-            headers = {**behaviour.headers, "content-type": behaviour.content_type}
-            return Response(behaviour.body.encode(), behaviour.status or 200, headers)
-        if behaviour.status is None or behaviour.status < 400:  # noqa: PLR2004 - from here on, HTTP calls it an error
-            return None
-        message = MESSAGES.get(behaviour.status, "The request could not be processed.")
-        return refusal_response(
-            Refusal(behaviour.status, message, headers=behaviour.headers), vendor_of(request.url.path)
-        )
-
-    return answer
+def _ordered_response(behaviour: Behaviour, request: Request) -> Response | None:
+    """The body or error that a behaviour orders in place of the application's response; None if it orders neither."""
+    if behaviour.body is not None:
+        headers = {**behaviour.headers, "content-type": behaviour.content_type}
+        return Response(behaviour.body.encode(), behaviour.status or 200, headers)
+    if behaviour.status is None or behaviour.status < 400:  # noqa: PLR2004 - from here on, HTTP calls it an error
+        return None
+    message = MESSAGES.get(behaviour.status, "The request could not be processed.")
+    return refusal_response(Refusal(behaviour.status, message, headers=behaviour.headers), vendor_of(request.url.path))
 
 
 def _replay_body(body: bytes) -> Receive:
@@ -164,20 +161,20 @@ def _cut_response(scope: Scope, send: Send, cut: ConnectionCut | None) -> Send:
     async def sending(message: Message) -> None:
         kept.append(message)
         if message["type"] == "http.response.body" and not message.get("more_body"):
-            await _send_half(kept, send, whole_headers_only=cut is ConnectionCut.AFTER_HEADERS)
+            await _send_headers_and_half_body(kept, send, headers_only=cut is ConnectionCut.AFTER_HEADERS)
             _reset_connection(scope) if cut is ConnectionCut.AFTER_HEADERS else _close_connection(scope)
             raise _ConnectionCutError
 
     return sending
 
 
-async def _send_half(kept: list[Message], send: Send, *, whole_headers_only: bool) -> None:
+async def _send_headers_and_half_body(kept: list[Message], send: Send, *, headers_only: bool) -> None:
     start, *bodies = kept
     content = b"".join(body.get("body", b"") for body in bodies)
     await send(start)
     # An empty piece makes uvicorn send the headers now.
     await send({"type": "http.response.body", "body": b"", "more_body": True})
-    if not whole_headers_only:
+    if not headers_only:
         await send({"type": "http.response.body", "body": content[: len(content) // 2], "more_body": True})
 
 

@@ -83,7 +83,7 @@ class Cutting:
     def on_puback(self, tag: str, reason_code: int) -> None:
         assert (tag, reason_code) == ("1", 0)
 
-    def on_message(self, topic: str, payload: bytes, *, retained: bool) -> None:
+    def on_receipt_or_presence(self, topic: str, payload: bytes, *, retained: bool) -> None:
         assert (topic, payload, retained) == ("echo", b"hello", False)
         self.link.cut()
         for _ in range(3):

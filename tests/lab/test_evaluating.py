@@ -64,7 +64,8 @@ def test_an_operator_without_a_voice_is_told_of_before_anything_is_heard(
     ended = called("evaluate", str(few), "--operator", capfd=capfd)
     assert (ended.returncode, ended.stdout) == (78, "")
     assert ended.stderr == (
-        "dockvoice: --operator: he answers with espeak-ng: espeakng-loader is missing; pip install 'dockvoice[voice]'\n"
+        "dockvoice: --operator: the simulated operator answers with espeak-ng: espeakng-loader is missing; "
+        "pip install 'dockvoice[voice]'\n"
     )
 
 

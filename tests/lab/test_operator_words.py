@@ -33,21 +33,21 @@ def words(form: Form, repository: Path) -> OperatorWords:
     ],
 )
 def test_yes_is_said_to_the_truth_alone(words: OperatorWords, asked: Question, said: str) -> None:
-    answer = words.answer(asked)
+    answer = words.word_answer(asked)
     assert answer.text == said
     assert (answer.about is None) == (said == "yes")  # a recording of the field would be no yes
 
 
 @pytest.mark.parametrize("asked", [Question(About.FIELD, "quantity"), Question(About.CHOICE, "quantity", (50, 15))])
 def test_a_field_is_answered_with_its_value_bare_or_with_its_unit(words: OperatorWords, asked: Question) -> None:
-    said = {words.answer(asked).text for _ in range(20)}
+    said = {words.word_answer(asked).text for _ in range(20)}
     assert said == {"fifteen", "fifteen units"}
 
 
 def test_a_question_about_everything_is_answered_with_everything(
     words: OperatorWords, form: Form, repository: Path
 ) -> None:
-    said = words.answer(Question(About.WRONG, fields={}))
+    said = words.word_answer(Question(About.WRONG, fields={}))
     read = read_transcript(said.text, form, Catalogue.load(repository / "config/catalogue"))
     assert {name: one.value for name, one in read.items()} == TRUTH
     assert (said.why, said.about) == (UtteranceReason.AGAIN, None)

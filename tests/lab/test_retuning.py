@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -94,7 +95,7 @@ class Entry:
 
 
 def test_an_entry_is_what_its_operator_made_of_it_in_the_end() -> None:
-    entries = [
+    entries: list[Any] = [
         Entry("u1", "e1", Act.RECORD, None, {"dock": "B"}),
         Entry("u2", "e2", Act.RECORD, None, {"dock": "C"}),
         Entry("u3", "e3", Act.AMEND, "e1", {"dock": "D"}),

@@ -14,7 +14,7 @@ from edge.agree.dialogue.session import DialogueSettings
 from lab.scribe.arrivals import EXCEPTIONS, MISTAKES, Arrival, Case, generate_arrival
 from lab.scribe.clock import LATENCY_S, REACTION_S, ROUTINE_S, DeviceTurn, OperatorTurn, Turn, TurnClock
 from lab.scribe.device import TypedDevice
-from lab.scribe.mishearing import NoisyChannel, NumberErrorRates, recognise
+from lab.scribe.mishearing import NoisyChannel, NumberErrorRates, simulate_recognition
 from lab.scribe.prompted import SHORTEST, USUAL, PromptedReceiving, PromptSettings
 from lab.scribe.receiving import NoticeReceiver, receiving_rules, with_closing_form
 from tests.rows import each_of
@@ -34,7 +34,7 @@ LINE = "pallet seven four two, one hundred and sixteen cases, lot 20418"
 def test_a_number_is_heard_otherwise_as_often_as_the_noise_has_it(
     noise: NumberErrorRates, changed: bool, doubted: set[int]
 ) -> None:
-    taken = recognise(LINE, noise, Random(3))
+    taken = simulate_recognition(LINE, noise, Random(3))
     said = LINE.split()
     assert taken.doubted == doubted
     differing = [at for at, (one, other) in enumerate(zip(said, taken.words, strict=True)) if one != other]
@@ -77,7 +77,7 @@ def test_a_conversation_takes_what_is_said_and_what_is_waited(
 ) -> None:
     breath = 0.03 * sum(isinstance(one, DeviceTurn) for one in turns)
     with asyncio.Runner() as runner:
-        spent = SteadyClock(runner, 165).spent(turns)
+        spent = SteadyClock(runner, 165).time_turns(turns)
     routine = any(isinstance(one, OperatorTurn) and one.routine for one in turns)
     assert spent.seconds == pytest.approx(seconds - breath * (not routine))
     assert spent.last_told == pytest.approx(last - breath * bool(last))

@@ -26,9 +26,9 @@ def test_each_pipeline_that_is_here_ends_one_turn_behind_the_last_word_and_a_fix
     fixed = partial(FixedPause, Settings(), PAUSE_MS)
     others: tuple[Callable[[], TurnPipeline], ...] = (fixed, *installed_pipelines())
     for made in others:
-        *_, last = asyncio.run(made().turns(padded_source(clip)))
+        *_, last = asyncio.run(made().detect_turns(padded_source(clip)))
         assert said < last.closed < said + 3.5 * SAMPLE_RATE
-    (turn,) = asyncio.run(fixed().turns(padded_source(clip)))
+    (turn,) = asyncio.run(fixed().detect_turns(padded_source(clip)))
     assert turn.closed - turn.end == (PAUSE_MS - TAIL_MS) * SAMPLE_RATE // 1000
 
 

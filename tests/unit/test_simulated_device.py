@@ -167,7 +167,7 @@ def table(stored: tuple[SimulatedDevice, str], *changes: str) -> dict[str, int]:
         for change in changes:
             transaction.execute(text(change))
     engine.dispose()
-    found = compare_with_table(url, "simulated", "run", one.ledger.expected())
+    found = compare_with_table(url, "simulated", "run", one.ledger.expected_rows())
     assert found.agrees is not any(value for name, value in vars_of(found).items() if name != "rows")
     return {name: value for name, value in vars_of(found).items() if value and name != "rows"}
 
@@ -198,7 +198,7 @@ def test_what_was_refused_and_what_it_would_have_changed_is_not_expected(up: Sim
     up.handle_receipt(answer(first), 0.1)
     [correction] = said(up, CORRECTS)
     up.handle_receipt(answer(correction, ReceiptOutcome.REFUSED, "already_cancelled"), 0.2)
-    [row] = up.ledger.expected()
+    [row] = up.ledger.expected_rows()
     assert (row.event_id, row.state) == (first.event_id, "current")
     assert up.reasons == {"already_cancelled": 1}
 
