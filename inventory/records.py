@@ -158,7 +158,7 @@ class Counts:
     rejected: int  # Messages that could not be answered.
 
 
-def data_of(body: str | bytes) -> Mapping[str, Any]:
+def event_data_or_empty(body: str | bytes) -> Mapping[str, Any]:
     """The data of a stored event; empty if the row was altered and is no event.
 
     Four times as fast as `parse_event_or_empty`, for pages that read thousands: duplicate names are rejected by

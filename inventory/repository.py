@@ -19,7 +19,7 @@ from inventory.ingest.batch import BatchApplier
 from inventory.queries.trail import StrayRows, TrailEvent, count_strays, load_device_names, load_trail
 from inventory.records import Applied, Applying, Counts, Duplicate, Event, InvalidEvent, Progress, Row
 from inventory.reviews.flags import Flags
-from inventory.reviews.reviews import Review, load_reviews, store_review
+from inventory.reviews.reviews import Review, load_reviews, store_review_if_newer
 from inventory.site.catalogue import SiteCatalogue
 from inventory.site.expected import ExpectedLists
 from inventory.store.database import begin, connect, format_url, parse_url, prepare, read_only_engine, translated_errors
@@ -114,7 +114,7 @@ class Store:
     def review(self, review: Review) -> Applied | Duplicate:
         """Store a device's message about an utterance under review. Raises Unavailable."""
         with translated_errors(self.engine.url), self.engine.begin() as transaction:
-            return store_review(transaction, review, self._now())
+            return store_review_if_newer(transaction, review, self._now())
 
     def reviews(self, *, every: bool = False) -> list[Review]:
         """Open reviews, the oldest first; with `every`, decided ones too."""

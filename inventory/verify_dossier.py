@@ -95,7 +95,7 @@ def pack(files: Mapping[str, bytes]) -> bytes:
     return bytes(body + directory + end)
 
 
-def _up_to(size: int, file: BinaryIO) -> bytes:
+def _read_up_to(size: int, file: BinaryIO) -> bytes:
     """At most `size` bytes of the file, read in pieces, since `read(size)` would allocate all of the buffer."""
     found = bytearray()
     while len(found) < size and (more := file.read(min(_PIECE, size - len(found)))):
@@ -108,7 +108,7 @@ def unpack(data: bytes) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as bundle:
             members = bundle.infolist()
-            _demand_plain(members, len(data))
+            _refuse_unsafe_members(members, len(data))
             files = {one.filename: bundle.read(one) for one in members}
         as_packed = pack(files)
     except (
@@ -126,7 +126,7 @@ def unpack(data: bytes) -> dict[str, bytes]:
     return files
 
 
-def _demand_plain(members: list[zipfile.ZipInfo], size: int) -> None:
+def _refuse_unsafe_members(members: list[zipfile.ZipInfo], size: int) -> None:
     seen: set[str] = set()
     for one in members:
         if one.filename in seen:
@@ -492,7 +492,7 @@ class ReceiptTotals:
 
     def as_json(self) -> Json:
         """The lines and the figures, as in dossier.json."""
-        return {"lines": [_line_json(line) for line in self.count.lines], "figures": self._figures()}
+        return {"lines": [_line_json(line) for line in self.count.lines], "figures": self._check_figures()}
 
     def _announced(self) -> list[Json] | None:
         """The lines of the list that receipts are compared with: the latest one; None without a list.
@@ -503,18 +503,18 @@ class ReceiptTotals:
         for one in self.lists:
             if one["lines"]:
                 latest = one["lines"]
-            elif latest is not None and not self._begun(latest, moment(one["time"])):
+            elif latest is not None and not self._received_any_by(latest, moment(one["time"])):
                 latest = None
         return latest
 
-    def _begun(self, lines: list[Json], by: datetime) -> bool:
+    def _received_any_by(self, lines: list[Json], by: datetime) -> bool:
         pallets = {str(line["pallet"]) for line in lines}
         receipts = (one for one in self.standing if self.story.kind(one) == "receipt")
         return any(
             str(self.story.value(one, "pallet")) in pallets and self.story.root(one).said_at <= by for one in receipts
         )
 
-    def _figures(self) -> Json:
+    def _check_figures(self) -> Json:
         lines = self.count.lines
 
         def total(name: str, *statuses: str) -> Json:
@@ -657,7 +657,7 @@ class Check:
                 f"trailer: it is of {printable(found)}, not of {printable(trailer)}: another one's dossier"
             )
 
-    def check_as_late(self, wanted: datetime) -> None:
+    def check_not_before(self, wanted: datetime) -> None:
         """Add a fault if it ends before this moment."""
         found = str(self.dossier.get("as_of"))
         try:
@@ -682,7 +682,7 @@ class Check:
         self._check_lists(keys)
         self._check_clips(events)
         self._check_visit(events)
-        self._figures()
+        self._check_figures()
         self._check_version()
 
     def _check_signature(self) -> None:
@@ -802,7 +802,7 @@ class Check:
                 self.faults.append(f"{_name_of(one)}: is of another visit of the trailer")
         times = {one["file"]: moment(str(parsed(self._files[one["file"]])["time"])) for one in self.dossier["lists"]}
         self.faults += [f"{name}: is of another visit" for name, at in times.items() if not bounds.hold_moment(at)]
-        self._check_others(story, trailer, site)
+        self._check_refused_and_reviews(story, trailer, site)
         closed = None if visit["closed_at"] is None else moment(str(visit["closed_at"]))
         if closed != (None if bounds.closing is None else bounds.closing.in_force_at):
             self.faults.append("visit: it was closed at another moment than it says")
@@ -811,7 +811,7 @@ class Check:
         if moment(self.dossier["as_of"]) != max([*came, *times.values()], default=min(aside, default=None)):
             self.faults.append(f"{CONTENT}: says that it rests on what came up to another moment than its events did")
 
-    def _check_others(self, story: EntryHistory, trailer: str, site: str) -> None:
+    def _check_refused_and_reviews(self, story: EntryHistory, trailer: str, site: str) -> None:
         """Check that refused events and reviews are of the trailer."""
         for one in self.dossier["refused"]:
             if story.trailer(Said(parsed(self._files[one["file"]]), str(one["received_at"]))) != trailer:
@@ -827,7 +827,7 @@ class Check:
             ):
                 self.faults.append(f"{one['file']}: is of another trailer")
 
-    def _figures(self) -> None:
+    def _check_figures(self) -> None:
         counted = ReceiptTotals.from_dossier(self.dossier, self._files).as_json()
         wrong = [fault for part in ("figures", "lines") for fault in _compare(part, self.dossier[part], counted[part])]
         self.faults += wrong
@@ -940,7 +940,7 @@ def main(arguments: list[str]) -> int:
         sys.stdout.reconfigure(errors="replace")  # a terminal may lack some of its characters
     try:
         with given.dossier.open("rb") as file:
-            data = _up_to(_LARGEST + 1, file)
+            data = _read_up_to(_LARGEST + 1, file)
     except OSError as fault:
         print(f"{given.dossier}: {fault.strerror}")  # noqa: T201
         return 1
@@ -951,7 +951,7 @@ def main(arguments: list[str]) -> int:
     if given.trailer is not None:
         found.check_trailer(given.trailer)
     if given.not_before is not None:
-        found.check_as_late(given.not_before)
+        found.check_not_before(given.not_before)
     shown = [*found.told, *(f"WRONG {fault}" for fault in found.faults)]
     shown += ["IT DOES NOT HOLD"] if found.faults else [*summary(found.dossier), "it holds"]
     print("\n".join(map(printable, shown)))  # noqa: T201

@@ -114,13 +114,13 @@ class TypedConversation:
     def say(self, text: str) -> Stepped:
         """Store the text as an utterance, then parse and handle it. Raises UnreadableInput if it is too long."""
         utterance = typed_utterance(self.rules.form.name, text)
-        self._journal.begin(utterance)
+        self._journal.store_utterance(utterance)
         return self._handle_heard(utterance, self._read(utterance, self.rules))
 
     def scan(self, scan: str) -> Stepped:
         """Store the scanned characters as an utterance, then handle them."""
         utterance = scanned_utterance(self.rules.form.name, scan, _TYPED_SCANNER)
-        self._journal.begin(utterance)
+        self._journal.store_utterance(utterance)
         return self._handle_heard(utterance, self._read(utterance, self.rules))
 
     def _read(self, utterance: Utterance, rules: Rules) -> Reading:
@@ -131,7 +131,7 @@ class TypedConversation:
     def hear(self, reading: Reading, closing: Closing = Closing.PAUSE, acoustics: Acoustics | None = None) -> Stepped:
         """Handle an utterance that already has a reading; `acoustics` if it was recorded."""
         utterance = typed_utterance(self.rules.form.name, closing=closing)
-        self._journal.begin(utterance)
+        self._journal.store_utterance(utterance)
         return self._handle_heard(utterance, reading, acoustics)
 
     def _handle_heard(self, utterance: Utterance, reading: Reading, acoustics: Acoustics | None = None) -> Stepped:

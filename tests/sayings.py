@@ -71,4 +71,4 @@ def render(minted: Minted) -> dict[str, Any]:
 
 def committed(journal: Journal, said: Utterance) -> OutboxRow:
     """The event of `said`, heard and accepted."""
-    return journal.commit(entry(said, journal.begin(said)), ACCEPT, render)
+    return journal.commit(entry(said, journal.store_utterance(said)), ACCEPT, render)

@@ -199,7 +199,7 @@ class DialogueSteps:
                     heard.append(order)
         if mended := planned.refused - self._dialogue.recorded.refused:
             # After a crash before this line they stay under review, where the later entries are shown too.
-            journal.review.end_repeated(mended, partial(withheld_event, reason=PUT_RIGHT))
+            journal.review.discard_held_entries(mended, partial(withheld_event, reason=PUT_RIGHT))
         return Stepped(tuple(heard), row)
 
     def _fill_from_journal(self, journal: Journal, say: Say) -> list[Say]:

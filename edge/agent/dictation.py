@@ -135,7 +135,7 @@ class Dictation:
             )
         for utterance in ours:
             # Idempotent: `begin` returns the recording of a known utterance.
-            evidence = await self._executor(partial(Journal.begin, utterance=utterance))
+            evidence = await self._executor(partial(Journal.store_utterance, utterance=utterance))
             began = time.perf_counter()
             await self._decide_or_put_under_review(
                 Attended(utterance, evidence, self._works.attention(utterance), began, live=False)
@@ -185,7 +185,7 @@ class Dictation:
         self._typed.add(utterance.utterance_id)  # before it is stored, so that `resume` skips it
         began = time.perf_counter()
         try:
-            evidence = await self._executor(partial(Journal.begin, utterance=utterance))
+            evidence = await self._executor(partial(Journal.store_utterance, utterance=utterance))
         except DiskFull as fault:
             self.stop_capture(str(fault))
         else:

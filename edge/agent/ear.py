@@ -236,7 +236,7 @@ class Ear:
         which, form, language = str(uuid_utils.uuid7()), work.rules.form.name, work.work.language
         utterance = Utterance(which, form, source.name, datetime.now(UTC), segment, language=language)
         try:
-            evidence = self._executor.begin(utterance)
+            evidence = self._executor.store_utterance(utterance)
         except DiskFull as fault:
             if not source.live:
                 raise

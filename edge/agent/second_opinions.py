@@ -123,7 +123,9 @@ class LateReadings:
         while True:
             await self._wait_for_pacing()
             self._wake.clear()  # before the query: an utterance deferred from here on sets it again
-            utterance = await self._executor(lambda journal: journal.readings.oldest_deferred(self._works.forms))
+            utterance = await self._executor(
+                lambda journal: journal.readings.take_oldest_readable_deferred(self._works.forms)
+            )
             if utterance is None:
                 continue
             self._wake.set()

@@ -231,7 +231,7 @@ def open_for_reading(path: Path) -> JournalDatabase:
             raise
 
 
-def check_at_work(path: Path) -> None:
+def check_beside_writer(path: Path) -> None:
     """Check the journal at `path` beside the process that writes it.
 
     Raises Damaged, after marking the journal for the next opening; StorageFailed where it cannot be read.

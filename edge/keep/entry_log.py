@@ -24,6 +24,7 @@ import os
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from edge.keep.codec import to_json
 from edge.keep.database import JournalDatabase, Row
@@ -55,6 +56,14 @@ _ON_CONFLICT = {
 }
 
 _log = logging.getLogger(__name__)
+
+
+class _Line(NamedTuple):
+    """A whole line of the log."""
+
+    start: int  # Offset in bytes.
+    end: int
+    rows: Rows | None  # None: the log has no whole line.
 
 
 class EntryLog:
@@ -170,17 +179,16 @@ class EntryLog:
             written += os.pwrite(self._descriptor, line[written:], start + written)
         os.ftruncate(self._descriptor, start + len(line))
 
-    def _find_last_line(self) -> tuple[int, int, Rows | None]:
-        """Offsets and content of the last whole line. A partial line after a crash is ignored."""
+    def _find_last_line(self) -> _Line:
+        """The last whole line. A partial line after a crash is ignored."""
         size = os.fstat(self._descriptor).st_size
         read = 0
         while read < size:
             read = min(size, read * 2 or _BLOCK)
             before = size - read
             if (found := _last_line(os.pread(self._descriptor, read, before))) is not None:
-                start, end, entry = found
-                return before + start, before + end, entry
-        return 0, 0, None
+                return _Line(before + found.start, before + found.end, found.rows)
+        return _Line(0, 0, None)
 
 
 def read_log(path: Path) -> Iterator[Rows]:
@@ -229,8 +237,8 @@ def can_punch_holes(descriptor: int) -> bool:
 
 def _punch_hole(descriptor: int, start: int, length: int) -> None:
     if _fallocate(descriptor, _KEEP_SIZE | _PUNCH_HOLE, start, length) != 0:
-        sequence_of = ctypes.get_errno()
-        raise OSError(sequence_of, os.strerror(sequence_of))
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
 
 
 def _first_data(descriptor: int) -> int:
@@ -243,12 +251,12 @@ def _first_data(descriptor: int) -> int:
         return os.fstat(descriptor).st_size
 
 
-def _last_line(chunk: bytes) -> tuple[int, int, Rows] | None:
+def _last_line(chunk: bytes) -> _Line | None:
     end = chunk.rfind(b"\n") + 1
     while end:
         start = chunk.rfind(b"\n", 0, end - 1) + 1
         if (entry := _parse_line(chunk[start:end])) is not None:
-            return end - len(chunk[start:end].lstrip(_HOLE)), end, entry
+            return _Line(end - len(chunk[start:end].lstrip(_HOLE)), end, entry)
         end = start
     return None
 

@@ -29,7 +29,7 @@ from dockvoice_protocol.records import Reading, Shifted
 from dockvoice_protocol.systemd import is_service_directory, refuse_root_for_others
 from edge.keep import device_key, evidence
 from edge.keep.audit import AuditTrail
-from edge.keep.database import CHECKED_AT_ONCE, JOURNAL, JournalDatabase, check_at_work, open_for_reading
+from edge.keep.database import CHECKED_AT_ONCE, JOURNAL, JournalDatabase, check_beside_writer, open_for_reading
 from edge.keep.device_key import KEY
 from edge.keep.dialogue import DialogueRecord, Shifts
 from edge.keep.entries import Entries
@@ -214,7 +214,7 @@ class Journal(JournalReader):
 
         Raises StorageFailed: a damaged one is rebuilt at the next opening.
         """
-        check_at_work(directory / JOURNAL)
+        check_beside_writer(directory / JOURNAL)
 
     @classmethod
     def inspect(cls, directory: Path) -> JournalReader:
@@ -232,7 +232,7 @@ class Journal(JournalReader):
         """The key that verifies this device's signatures."""
         return self._key.public
 
-    def begin(self, utterance: Utterance, *, waited_for: bool = True) -> Evidence:
+    def store_utterance(self, utterance: Utterance, *, waited_for: bool = True) -> Evidence:
         """Store an utterance before it is read: the recording first, then its row.
 
         Idempotent. Raises StorageFailed: it is not safe; but if the recording was written and the row failed, the next

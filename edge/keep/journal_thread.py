@@ -69,12 +69,12 @@ class JournalThread:
         """Run `work` from another thread than the loop's, and wait for it."""
         return self._thread.submit(self._run_until_unlocked, lambda: work(self._journal)).result()
 
-    def begin(self, utterance: Utterance) -> Evidence:
+    def store_utterance(self, utterance: Utterance) -> Evidence:
         """Store an utterance, from another thread than the loop's; while the journal is locked, its row follows later.
 
         Raises DiskFull also where the recordings without a row reach the size of the reserve.
         """
-        row = self._thread.submit(self._run_until_unlocked, lambda: self._journal.begin(utterance))
+        row = self._thread.submit(self._run_until_unlocked, lambda: self._journal.store_utterance(utterance))
         while not wait((row,), timeout=_LOOK_S).done:
             if self.locked is None:
                 continue
@@ -92,7 +92,9 @@ class JournalThread:
             recording.path.unlink()
             raise DiskFull(f"{locked}; what was said since is as much as keep.reserve_mb, and no more is recorded")
         self._put_by += size
-        row = self._thread.submit(self._run_until_unlocked, lambda: self._journal.begin(utterance, waited_for=False))
+        row = self._thread.submit(
+            self._run_until_unlocked, lambda: self._journal.store_utterance(utterance, waited_for=False)
+        )
         row.add_done_callback(self._note_row_result)
         return recording
 

@@ -250,7 +250,7 @@ class ModelReadings:
         with self._db.writing():
             self._db.execute("UPDATE utterances SET flag = ? WHERE utterance_id = ?", [why, utterance_id])
 
-    def oldest_deferred(self, forms: Iterable[str]) -> Utterance | None:
+    def take_oldest_readable_deferred(self, forms: Iterable[str]) -> Utterance | None:
         """The utterance of these forms that is deferred longest, with its sound; None without any.
 
         One with an unreadable recording goes to review: it must not block later ones.

@@ -126,7 +126,7 @@ class Review:
 
         Raises Unfinished for a dead letter with a pending tombstone: until that is settled, the letter may arrive too.
         """
-        found = self._find_under_review(which)
+        found = self._find_held_or_under_review(which)
         _demand_tombstone_settled(which, found)
         return found
 
@@ -136,7 +136,7 @@ class Review:
         Raises UnreadableInput for what is not under review, Unfinished for a letter with a pending tombstone: its
         receipt could be mistaken for the letter's.
         """
-        found = self._find_under_review(which)
+        found = self._find_held_or_under_review(which)
         if found.state is OutboxState.REFUSED:
             raise UnreadableInput(
                 f"{which}: was refused, and is again however often it comes; `dockvoice queue accept` enters it once "
@@ -160,7 +160,7 @@ class Review:
 
         `withhold` makes the tombstone. Raises UnreadableInput for what is not under review.
         """
-        found = self._find_under_review(which)
+        found = self._find_held_or_under_review(which)
         with self._db.writing():
             self.store_decision(found, "discard", who, reason)
             if found.review:
@@ -173,7 +173,7 @@ class Review:
                 self._end_review(found, withhold, None)
         return found
 
-    def end_repeated(self, event_ids: Iterable[str], withhold: Withhold) -> None:
+    def discard_held_entries(self, event_ids: Iterable[str], withhold: Withhold) -> None:
         """End the review of entries that the operator repeated or gave up."""
         with self._db.writing():
             for event_id in event_ids:
@@ -237,7 +237,7 @@ class Review:
             {"subject": found.utterance_id, "decision": decision, "who": who, "reason": reason, "decided_at": now()},
         )
 
-    def _find_under_review(self, which: str) -> UtteranceHistory:
+    def _find_held_or_under_review(self, which: str) -> UtteranceHistory:
         found = self._queries.history(which)
         if found.state not in HELD and found.review is None:
             state = found.state or found.outcome or "not read yet"

@@ -112,7 +112,7 @@ class Wearer:
         self._loudness = loudness
         self._level = sum(loudest) / len(loudest) if loudest else BOTTOM_DB
 
-    def own_words(self, words: Sequence[Word]) -> tuple[Word, ...]:
+    def drop_or_mask_other_voices(self, words: Sequence[Word]) -> tuple[Word, ...]:
         """The words without those of other voices; fainter ones that could change the meaning become UNKNOWN."""
         fainter = self._measure_attenuation(words)
         said = list(words)
@@ -129,7 +129,7 @@ class Wearer:
                     said[at] = replace(said[at], text=UNKNOWN) if ENGLISH.in_id(said[at].text) else said[at]
         return tuple(said)
 
-    def own_stretch(
+    def find_entry_between_other_voices(
         self,
         words: Sequence[Word],
         read: Callable[[Sequence[Word]], Mapping[str, FieldReading]],
@@ -155,7 +155,7 @@ class Wearer:
                     return words[begin].start, words[end - 1].end
         return None
 
-    def keep_stretch(self, words: Sequence[Word], stretch: _Stretch) -> tuple[Word, ...]:
+    def cut_and_mask_faint_numbers(self, words: Sequence[Word], stretch: _Stretch) -> tuple[Word, ...]:
         """The words within a span; a number fainter than both neighbours becomes UNKNOWN."""
         begin, end = stretch
         said = [word for word in words if begin <= (word.start + word.end) / 2 <= end]

@@ -241,7 +241,7 @@ class Panel(Interpreter):
     def _may_spend(self) -> bool:
         if not self._budget.is_spent(self._today()):
             return True
-        if told := self._budget.take_alarm():
+        if told := self._budget.take_daily_alarm():
             logger.error("%s", told)
         return False
 

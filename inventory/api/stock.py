@@ -41,7 +41,7 @@ def _list_stock(context: ApiContext) -> Answer:
     )
     behind = None if asked.cursor is None else tuple(decode_cursor(asked.cursor, _PLACE))
     with context.read_transaction() as transaction:
-        found = stock.load_sums(transaction, wanted, asked.limit + 1, behind)
+        found = stock.load_stock_sums(transaction, wanted, asked.limit + 1, behind)
     if found is None:
         wrong = Wrong(detail="is no place at this site; ask without it", parameter="cursor")
         raise Problem("invalid_request", "the address says what cannot be", [wrong])

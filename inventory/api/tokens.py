@@ -14,7 +14,7 @@ from sqlalchemy import Column, Connection, Engine, Integer, MetaData, Row, Table
 from dockvoice_protocol.config import LEVEL
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from inventory.audit.deeds import NAME
-from inventory.store.books import create_tables
+from inventory.store.books import create_or_check_tables
 from inventory.store.tables import Json, Moment
 
 _BEGINS = "dockvoice_"
@@ -47,7 +47,7 @@ _table = Table(
 
 def prepare(engine: Engine) -> None:
     """Create the table if it is missing. Raises Misconfigured for another version, Unavailable."""
-    create_tables(engine, _versions, _VERSION, "API")
+    create_or_check_tables(engine, _versions, _VERSION, "API")
 
 
 class Scope(IntEnum):

@@ -130,7 +130,7 @@ def audit_device(
     `keys` are the keys that may have signed, by key id; None leaves the signatures unchecked. `tell` is called after
     each event with the number of valid ones. Raises Unavailable.
     """
-    return _Audit(store, of, keys, known or KnownFaults((), {})).build_report(tell)
+    return _Audit(store, of, keys, known or KnownFaults((), {})).verify_and_report(tell)
 
 
 class _Audit:
@@ -154,7 +154,7 @@ class _Audit:
         self._refused: list[int] = []
         self._found: str | None = None
 
-    def build_report(self, tell: Callable[[int], None]) -> Report:
+    def verify_and_report(self, tell: Callable[[int], None]) -> Report:
         """Audit the device's events; return the report."""
         broken = None
         for came in self._store.load_trail(self._of.site, self._of.device, self._of.handled):
@@ -162,9 +162,10 @@ class _Audit:
                 break
             tell(self._links.last)
         if broken is None:
-            broken = next((one for one in self._find_final_faults() if not self._is_acknowledged(*one)), (None, None))[
-                0
-            ]
+            broken = next(
+                (one for one in self._find_final_faults() if not self._check_acknowledged_and_note_hash(*one)),
+                (None, None),
+            )[0]
         known = (self._of.site, self._of.device) in {(of.site, of.device) for of in self._store.progress()}
         beside = self._store.count_strays(self._of.site, self._of.device, self._of.handled if known else 0)
         return Report(
@@ -189,12 +190,12 @@ class _Audit:
         chained = _as_chained(came, self._links.link)
         while wrong := self._links.next_fault(chained) or self._find_stored_fault(came, chained.event):
             broken = Broken(self._links.last + 1, wrong)
-            if not self._is_acknowledged(broken, _evidence_hash(came, self._links.link, wrong)):
+            if not self._check_acknowledged_and_note_hash(broken, _evidence_hash(came, self._links.link, wrong)):
                 return broken
             if not self._links.skip_acknowledged(wrong, chained):
                 self._collect(came)
                 return None
-        if came.withheld and not self._is_acknowledged(
+        if came.withheld and not self._check_acknowledged_and_note_hash(
             Broken(came.sequence, Wrong.WITHHELD), _evidence_hash(came, chained.previous)
         ):
             self._withheld.append(came.sequence)
@@ -215,7 +216,7 @@ class _Audit:
         for sequence, told in self._states.find_faults():
             yield Broken(sequence, Wrong.STATE_ALTERED), sha256(told)
 
-    def _is_acknowledged(self, broken: Broken, found: str) -> bool:
+    def _check_acknowledged_and_note_hash(self, broken: Broken, found: str) -> bool:
         known = self._known.excuse_if_acknowledged(broken, lambda: found)
         if not known and (self._found is None or broken.wrong is not Wrong.WITHHELD):
             self._found = found  # of the fault that ends the audit, else of the first one withheld
@@ -296,7 +297,7 @@ def _stock_added(came: TrailEvent) -> Move | None:
 
     event = parse_event_or_empty(came.body)
     said = _data(event) if came.applied and not came.withheld else {}
-    its = stock.counted_quantity(said["fields"]) if "fields" in said else None
+    its = stock.quantity_with_columns(said["fields"]) if "fields" in said else None
     if its is None:
         return None
     site, device = event["source"].split("/")[2::2]

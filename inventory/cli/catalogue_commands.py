@@ -35,7 +35,7 @@ from inventory.cli.options import (
     user_name,
 )
 from inventory.forms import load_forms
-from inventory.site.roster import ROSTER, read_operators, read_signed
+from inventory.site.roster import ROSTER, parse_signed_roster, read_operators
 
 if TYPE_CHECKING:
     from dockvoice_protocol.hash_chain import PublicKey
@@ -357,12 +357,12 @@ def roster(
 
     now, before = datetime.now(UTC), None
     with open_store(context, config, database) as store:
-        before = read_signed(
+        before = parse_signed_roster(
             read_retained(settings, "roster", Topics.roster(settings.prefix, where)), where, signer.public
         )
         above = 0 if before is None else before.version
         with store.transaction() as transaction:
-            version = numbering.number_sent(transaction, where, ROSTER, user_name(), above, now)
+            version = numbering.record_sent_version(transaction, where, ROSTER, user_name(), above, now)
             message = roster_message(settings.prefix, Roster(where, version, operators), signer, now)
             entered = outbox.insert_messages(transaction, [message], now, held=outbox.HELD)
         publish_rows(settings, "roster", store.transaction, entered, retain=True)

@@ -97,7 +97,7 @@ def _retire_and_revoke_keys(store: Store, keys: KeyDirectory, at: At) -> None:
 
     enrolled = bool(keys.keys_of(*at))
     with store.transaction() as transaction:
-        retiring.retire(transaction, at, datetime.now(UTC), enrolled=enrolled)
+        retiring.delete_and_mark_retired(transaction, at, datetime.now(UTC), enrolled=enrolled)
     if enrolled:  # after the transaction: a status that arrives in between is not stored once the keys are revoked
         keys.revoke(*at, None)
 

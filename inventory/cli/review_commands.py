@@ -116,7 +116,7 @@ def _send_decision(
     config: Path | None,
     database: str | None,
 ) -> None:
-    from inventory.reviews.reviews import decision_message  # noqa: PLC0415 - `--help` must not import SQLAlchemy
+    from inventory.reviews.reviews import build_decision_message  # noqa: PLC0415 - `--help` must not import SQLAlchemy
     from inventory.site.sending import publish_rows  # noqa: PLC0415 - nor MQTT
     from inventory.store import outbox  # noqa: PLC0415 - as above
 
@@ -130,7 +130,7 @@ def _send_decision(
         if not found:
             raise UnreadableInput(f"{utterance}: waits on no device; `dockvoice inventory review list` shows what does")
         (review,) = found
-        decided = decision_message(review, decision, values, user_name(), reason, signer, settings.prefix, now)
+        decided = build_decision_message(review, decision, values, user_name(), reason, signer, settings.prefix, now)
         with store.transaction() as transaction:
             entered = outbox.insert_messages(transaction, [decided], now, held=outbox.HELD)
         publish_rows(settings, "review", store.transaction, entered)

@@ -59,7 +59,7 @@ class ClipReceiver:
                 return format_clip_receipt(self._clips.mark_gone(sender.site, sender.device, said), self._now())
             case _:
                 answer = self._store_clip(sender, said)
-                self._clean_up(sender, answer)
+                self._expire_or_remove_rejected(sender, answer)
                 return format_clip_receipt(answer, self._now())
 
     def beat(self) -> None:
@@ -97,7 +97,7 @@ class ClipReceiver:
         self._told = True
         return ClipReceipt(utterance_id, Answer.LATER)
 
-    def _clean_up(self, sender: Topics, answer: ClipReceipt) -> None:
+    def _expire_or_remove_rejected(self, sender: Topics, answer: ClipReceipt) -> None:
         if answer.answer is Answer.HERE:
             log.info("%s of %s: its sound is here", answer.utterance_id, sender.source)
             self._remove_expired()

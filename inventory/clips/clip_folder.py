@@ -35,7 +35,7 @@ class ClipFolder:
         self._make()
         return max(0, size + self._free - shutil.disk_usage(self.folder).free)
 
-    def append(self, sound: SignedSound, offset: int, data: bytes) -> bool:
+    def append_unless_shorter(self, sound: SignedSound, offset: int, data: bytes) -> bool:
         """Write bytes after the first `offset`, durably; False if the file has fewer.
 
         Bytes after the offset, left by an interrupted attempt, are truncated. Raises OSError.

@@ -91,7 +91,7 @@ class ListeningRequest:
 class _ClipFiles(Protocol):
     """Port: the storage of the audio files."""
 
-    def append(self, sound: SignedSound, offset: int, data: bytes) -> bool:
+    def append_unless_shorter(self, sound: SignedSound, offset: int, data: bytes) -> bool:
         """Write bytes after the first `offset`; False if there are fewer."""
         ...
 
@@ -223,7 +223,7 @@ def _store_chunk(
     kept = row["kept"] + len(said.data)
     if row["audio_sha256"] != said.audio_sha256 or kept > row["bytes"]:
         return _reject(transaction, sound, row, now)
-    if not files.append(sound, row["kept"], said.data):
+    if not files.append_unless_shorter(sound, row["kept"], said.data):
         _save_row(transaction, sound, row, {"have": 0, "kept": 0}, now)  # the file was lost: start again
         return ClipReceipt(said.utterance_id, Answer.WANTED, 0)
     whole = said.number == row["chunks"]
@@ -326,7 +326,7 @@ class ClipStore:
             return _load_requests(transaction, sound)
 
     def record_request(
-        self, sound: SignedSound, signed: Callable[..., tuple[ClipRequest, Message]], held: timedelta
+        self, sound: SignedSound, signed: Callable[..., tuple[ClipRequest, Message]], publish_after: timedelta
     ) -> tuple[Clip, list[int]]:
         """Record a request to listen; `signed` makes the request, with `wanted` if the device must send the audio.
 
@@ -336,7 +336,7 @@ class ClipStore:
             now = self._now()
             request, sending = signed(wanted=_mark_asked_if_missing(transaction, sound, now))
             _record_request(transaction, sound, request, now)
-            entered = outbox.insert_messages(transaction, [sending], now, held=held)
+            entered = outbox.insert_messages(transaction, [sending], now, held=publish_after)
             asked = _load_clip(transaction, sound)
         if asked is None:
             raise LookupError(f"{sound.utterance_id}: was not kept")

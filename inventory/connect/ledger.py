@@ -26,7 +26,7 @@ from dockvoice_protocol.records import to_decimal
 from dockvoice_protocol.signed import DeclinedPosting, sign_declined
 from inventory.connect.ports import Declined, Document, Posting, TakenBack
 from inventory.forms import Roles
-from inventory.records import LACKS_SETTINGS, PostingState, data_of
+from inventory.records import LACKS_SETTINGS, PostingState, event_data_or_empty
 from inventory.reviews.flags import OF_SYSTEM
 from inventory.store import outbox
 from inventory.store.outbox import BACKOFF, Message, MessageKind
@@ -201,7 +201,7 @@ class Ledger:
             .limit(_MOST_AT_ONCE)
         )
         missing = [tuple(row) for row in transaction.execute(wanted)]
-        outbox.enter_work(transaction, MessageKind.ERP_POSTING, missing, now)
+        outbox.insert_work(transaction, MessageKind.ERP_POSTING, missing, now)
         return len(missing)
 
     def _leave_outbox(self, transaction: Connection, of: Owed | Row[Any]) -> None:
@@ -354,7 +354,7 @@ def _highest_arrival(transaction: Connection) -> int:
 def _recently_ended(transaction: Connection, lowest: int) -> list[str]:
     """The entries that recent events amend or cancel."""
     wanted = select(events.c.body).where(events.c.arrival >= lowest, events.c.type.in_((AMENDED, CANCELLED)))
-    found = (data_of(body) for body in transaction.execute(wanted).scalars())
+    found = (event_data_or_empty(body) for body in transaction.execute(wanted).scalars())
     return [str(data.get("amends") or data.get("cancels")) for data in found]
 
 
@@ -370,7 +370,7 @@ def _find_why_taken_back(transaction: Connection, row: Row[Any]) -> TakenBack:
         .order_by(events.c.sequence)
     )
     for event in transaction.execute(wanted):
-        data = data_of(event.body)
+        data = event_data_or_empty(event.body)
         if data.get("cancels") == row.event_id:
             return TakenBack(event.event_id, False, data.get("operator"), event.received_at)
     its = (flags.c.event_id == row.event_id, flags.c.state == "struck")

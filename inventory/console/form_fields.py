@@ -12,7 +12,7 @@ from jsonschema.protocols import Validator
 
 from dockvoice_protocol.terminal.plain_text import is_plain
 from inventory.forms import find_faults
-from inventory.records import data_of
+from inventory.records import event_data_or_empty
 from inventory.reviews.reviews import Review
 
 _NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
@@ -153,7 +153,7 @@ class _ComparedField:
 
 def readings_of(review: Review) -> list[_Reading]:
     """The readings that the device has sent; words that another reading does not share are marked."""
-    sent = data_of(review.body).get("readings", [])
+    sent = event_data_or_empty(review.body).get("readings", [])
     words = [str(one["heard"]).split() for one in sent]
     return [
         _Reading(
@@ -176,7 +176,7 @@ def _mark_differences(mine: Sequence[str], others: Sequence[Sequence[str]]) -> t
 
 def compare_readings(review: Review, readings: Sequence[_Reading]) -> list[_ComparedField]:
     """Compare the readings field by field, for all fields that any of them has."""
-    heard: Mapping[str, Any] = data_of(review.body).get("heard", {})
+    heard: Mapping[str, Any] = event_data_or_empty(review.body).get("heard", {})
     read = (name for one in readings for name in one.fields)
     found = []
     for name in dict.fromkeys((*review.fields, *review.doubtful, *heard, *read)):

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 from inventory.clips.clips import SignedSound
 from inventory.console.accounts import Role
 from inventory.console.context import RequestContext
-from inventory.records import data_of
+from inventory.records import event_data_or_empty
 from inventory.reviews.reviews import Review
 from inventory.store.console_tables import deeds
 from inventory.store.tables import events, reviews
@@ -46,7 +46,7 @@ class _Playable:
 
 def recording_of_review(context: RequestContext, review: Review) -> _Playable:
     """The recording of an utterance under review."""
-    utterance = data_of(review.body).get("utterance", {})
+    utterance = event_data_or_empty(review.body).get("utterance", {})
     return build_playable(context, _to_sound(review.site, review.device, utterance))
 
 
@@ -79,7 +79,7 @@ def find_recording(
     event = select(events.c.body).where(events.c.event_id == event_id)
     table, wanted = (reviews, review) if event_id is None else (events, event)
     row = transaction.execute(wanted.where(table.c.site == site, table.c.device == device)).first()
-    data = {} if row is None else data_of(row.body)
+    data = {} if row is None else event_data_or_empty(row.body)
     for utterance in (data.get("utterance", {}), *data.get("support", [])):
         if utterance.get("id") == utterance_id:
             return _to_sound(site, device, utterance)

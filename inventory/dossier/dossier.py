@@ -208,7 +208,7 @@ def read_clips(bundles: Iterable[Path], needed: Collection[str]) -> Clips:
         try:
             with ZipFile(path) as bundle:
                 for member in bundle.infolist():
-                    _read_member(bundle, member, path, needed, given, named)
+                    _read_recording_or_named_hashes(bundle, member, path, needed, given, named)
         except OSError as fault:
             raise UnreadableInput(
                 f"--bundle {path}: {describe_os_error(fault)}; name what `dockvoice audit export` made"
@@ -218,7 +218,7 @@ def read_clips(bundles: Iterable[Path], needed: Collection[str]) -> Clips:
     return Clips(given, frozenset((named & {*needed}) - {*given}))
 
 
-def _read_member(
+def _read_recording_or_named_hashes(
     bundle: ZipFile,
     member: ZipInfo,
     path: Path,

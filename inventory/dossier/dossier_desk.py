@@ -53,7 +53,9 @@ class DossierStore:
 
         `named`: trailers with changed reviews; `waiting`: also check those that had open reviews.
         """
-        found, arrival = (None, 0) if named is None else self.issues.enter(self.roles, named, waiting=waiting)
+        found, arrival = (
+            (None, 0) if named is None else self.issues.enter_changed_in_outbox(self.roles, named, waiting=waiting)
+        )
         written: set[At] = set()
         while due := self.outbox.take_due((MessageKind.DOSSIER,)):
             for row in due:
@@ -69,7 +71,7 @@ class DossierStore:
     def _try_write(self, site: str, trailer: str) -> str | None:
         """Write the trailer's dossiers; return the error, if any."""
         try:
-            self._write_all(site, trailer)
+            self._write_closed_visits(site, trailer)
         except OSError as fault:
             return f"{self.folder}: {describe_os_error(fault)}"
         except DockvoiceError as fault:
@@ -79,28 +81,30 @@ class DossierStore:
             return type(fault).__name__
         return None
 
-    def _write_all(self, site: str, trailer: str) -> None:
+    def _write_closed_visits(self, site: str, trailer: str) -> None:
         gathered, keys = self.issues.gather(site, trailer, self.roles), self.keys.all()
         for visit in gathered.visits():
             if visit.closing is None:
                 continue
-            if not self.issues.is_filed(visit, *collect_content(visit, gathered, keys, self.language)):
-                self._write(gathered, visit, visit.closing.id)
+            if not self.issues.is_current_version_written(
+                visit, *collect_content(visit, gathered, keys, self.language)
+            ):
+                self._write_version(gathered, visit, visit.closing.id)
 
-    def _write(self, gathered: Gathered, visit: Visit, closing: str) -> None:
+    def _write_version(self, gathered: Gathered, visit: Visit, closing: str) -> None:
         site, trailer = gathered.site, gathered.trailer
         issue = partial(self.issues.store, site, trailer, visit)
         dossier = build(visit, gathered, self.keys.all(), self.signer, self.language, issue=issue)
         version = int(dossier.content["issue"]["version"])
         later = "" if version == 1 else f".v{version}"
         path = self.folder / f"{site}.{quote(trailer, safe='')[:_SHOWN]}.{visit.number}.{closing}{later}.zip"
-        _write_file(path, dossier.file)
+        _write_atomically(path, dossier.file)
         sha256 = hashlib.sha256(dossier.file).hexdigest()
         self.issues.written(closing, path.name, sha256, version)
         log.info("dossier of trailer %s, visit %d, version %d: %s", trailer, visit.number, version, path)
 
 
-def _write_file(path: Path, content: bytes) -> None:
+def _write_atomically(path: Path, content: bytes) -> None:
     """Write the file atomically and durably, readable by its owner only."""
     partial = path.with_name(f".{path.name}.partial")  # no *.zip, so a partial file is never read
     try:
@@ -156,7 +160,7 @@ class DossierWriter:
         if self._writing is not None:
             if not self._writing.done():
                 return
-            self._finish_writing(self._writing)
+            self._schedule_retry_if_failed(self._writing)
             self._writing = None
         if self._clock() >= self._turn_at:
             self._turn_at = self._clock() + LOOK_S
@@ -168,7 +172,7 @@ class DossierWriter:
         """Start no further write; a running one is finished."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def _finish_writing(self, done: Future[None]) -> None:
+    def _schedule_retry_if_failed(self, done: Future[None]) -> None:
         try:
             done.result()
             self._failed = 0

@@ -77,8 +77,8 @@ class _Page:
 
     def render(self) -> str:
         title = self._text("title", trailer=self._of["trailer"])
-        parts = [self._head(), *self._notes(), self._figures(), self._lines(), self._entries()]
-        parts += [self._reviews(), self._refused(), self._lists(), self._key_table()]
+        parts = [self._head(), *self._notes(), self._figures_table(), self._pallet_table(), self._entries()]
+        parts += [self._reviews_table(), self._refused_table(), self._lists_table(), self._key_table()]
         policy = "default-src 'none'; style-src 'unsafe-inline'; media-src 'self' file:"
         return (
             f'<!doctype html>\n<html lang="{escape(self._of["language"])}">\n<head>\n<meta charset="utf-8">\n'
@@ -100,7 +100,7 @@ class _Page:
             "visit": words("visit_of", number=visit["number"], of=visit["of"]),
             "began": self._time(visit["began"]),
             "closed": closed,
-            **_version_texts(self._of, self._words),
+            **_dossier_version_texts(self._of, self._words),
             "as_of": self._time(self._of["as_of"]),
             "notices": escape(", ".join(notices)) or words("none"),
             "key": f"<code>{escape(self._keyid)}</code>",
@@ -112,7 +112,7 @@ class _Page:
     def _notes(self) -> Iterator[str]:
         figures = self._of["figures"]
         notes = [] if self._of["visit"]["closing"] else [self._text("open_note")]
-        notes += map(escape, _change_lines(self._of, self._words))
+        notes += map(escape, _changes_since_last_version(self._of, self._words))
         if figures["reviews"]["open"]:
             notes.append(self._text("review_note", count=figures["reviews"]["open"]))
         notes += [
@@ -125,7 +125,7 @@ class _Page:
             notes.append(self._text("withdrawn_note"))
         return (f'<p class="note">{note}</p>' for note in notes)
 
-    def _figures(self) -> str:
+    def _figures_table(self) -> str:
         figures = self._of["figures"]
         shown = [name for name in (*_FIGURES, *_BESIDE) if name in _FIGURES or figures[name]]
         rows = [(self._text("pallets"), self._text("pallets_told", **figures["pallets"]))]
@@ -133,7 +133,7 @@ class _Page:
         body = [f'<tr><th scope="row">{name}</th><td>{told}</td></tr>' for name, told in rows]
         return self._table("figures", ("what", "quantity"), body)
 
-    def _lines(self) -> str:
+    def _pallet_table(self) -> str:
         rows = []
         for line in self._of["lines"]:
             details = [self._text(role, value=one) for role in DETAILS for one in line["details"].get(role, ())]
@@ -219,7 +219,7 @@ class _Page:
             told.append(self._text("amends" if "fields" in one.data else "cancels", number=before))
         return "<br>".join(told)
 
-    def _reviews(self) -> str:
+    def _reviews_table(self) -> str:
         rows = []
         for listed in self._of["reviews"]:
             event = parsed(self._files[listed["file"]])
@@ -237,7 +237,7 @@ class _Page:
             )
         return self._table("reviews", ("time", "who", "record", "reason", "recording", "state", "proof"), rows)
 
-    def _refused(self) -> str:
+    def _refused_table(self) -> str:
         rows = []
         for listed in self._of["refused"]:
             one = Said(parsed(self._files[listed["file"]]), listed["received_at"])
@@ -247,7 +247,7 @@ class _Page:
             rows.append(f"<tr><td>{self._time(one.event['time'])}</td>{row}</tr>")
         return self._table("turned_down", ("time", "who", "record", "reason"), rows)
 
-    def _lists(self) -> str:
+    def _lists_table(self) -> str:
         rows = []
         for message in self._announcements():
             key = self._keys.get((None, message.get("keyid")))
@@ -328,7 +328,7 @@ def escape(text: str) -> str:
     return in_html(escape_line(text))
 
 
-def _version_texts(content: Json, words: Mapping[str, str]) -> dict[str, str]:
+def _dossier_version_texts(content: Json, words: Mapping[str, str]) -> dict[str, str]:
     if (issue := content.get("issue")) is None:
         return {}
     version = issue["version"]
@@ -336,7 +336,7 @@ def _version_texts(content: Json, words: Mapping[str, str]) -> dict[str, str]:
     return {"issue": "1" if version == 1 else later}
 
 
-def _change_lines(content: Json, words: Mapping[str, str]) -> Iterator[str]:
+def _changes_since_last_version(content: Json, words: Mapping[str, str]) -> Iterator[str]:
     """A line about changed figures and added events since the previous version."""
     issue = content.get("issue")
     if issue is None or issue["changed"] is None:

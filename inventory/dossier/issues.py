@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, Row, func, insert, select, update
 
 from inventory.dossier.visits import Gathered, Visit, find_unwritten, gather, sites
 from inventory.forms import Roles, fields_with
-from inventory.records import data_of
+from inventory.records import event_data_or_empty
 from inventory.store import outbox
 from inventory.store.database import begin, read_only_engine
 from inventory.store.outbox import MessageKind
@@ -67,14 +67,14 @@ def _next_version(before: Row[Any] | None, content: Json, files: Mapping[str, by
     return {"version": before.version + 1, "basis": basis, "replaces": told["basis"], "changed": changed}
 
 
-def _named_since(transaction: Connection, roles: Roles, arrival: int) -> set[At]:
+def _load_trailers_named_since(transaction: Connection, roles: Roles, arrival: int) -> set[At]:
     """The trailers named by later events, and by the entries that those amend or cancel."""
     names = fields_with(roles, "trailer")
     found: set[At] = set()
     replaced: set[str] = set()
     since = select(events.c.site, events.c.event_id, events.c.body).where(events.c.arrival > arrival)
     for row in transaction.execute(since):
-        data = data_of(row.body)
+        data = event_data_or_empty(row.body)
         for part in (data.get("fields"), data.get("context")):
             of = part if isinstance(part, dict) else {}
             found |= {(row.site, str(of[name])) for name in names if of.get(name) is not None}
@@ -111,7 +111,7 @@ class Issues:
         with self._transaction() as transaction:
             transaction.execute(update(dossiers).where(dossiers.c.event_id == event_id).values(values))
 
-    def enter(self, roles: Roles, named: Iterable[At], *, waiting: bool) -> tuple[set[At], int]:
+    def enter_changed_in_outbox(self, roles: Roles, named: Iterable[At], *, waiting: bool) -> tuple[set[At], int]:
         """Enter in the outbox the trailers whose dossiers are not written or may have changed.
 
         Those may that new events or `named` name; with `waiting`, also those whose dossier had open reviews. Returns
@@ -122,14 +122,14 @@ class Issues:
             before = transaction.execute(select(dossiers_looked.c.arrival)).scalar()
             found = {*named}
             if before is not None and before < newest:
-                found |= _named_since(transaction, roles, before)
+                found |= _load_trailers_named_since(transaction, roles, before)
             has_one = select(dossiers.c.site, dossiers.c.trailer, func.max(dossiers.c.waits).label("waits"))
             has_one = has_one.group_by(dossiers.c.site, dossiers.c.trailer)
             has_one = has_one if waiting else has_one.where(dossiers.c.trailer.in_({name for _, name in found}))
             known = [((row.site, row.trailer), row.waits) for row in transaction.execute(has_one)]
             due = {at for at, waits in known if at in found or (waiting and waits)} | find_unwritten(transaction, roles)
             work = [(site, "", trailer) for site, trailer in sorted(due)]
-            outbox.enter_work(transaction, MessageKind.DOSSIER, work, self._now())
+            outbox.insert_work(transaction, MessageKind.DOSSIER, work, self._now())
         return due, newest
 
     def note_looked(self, arrival: int) -> None:
@@ -138,7 +138,7 @@ class Issues:
             if not transaction.execute(update(dossiers_looked).values(arrival=arrival)).rowcount:
                 transaction.execute(insert(dossiers_looked).values(what="events", arrival=arrival))
 
-    def is_filed(self, visit: Visit, content: Json, files: Mapping[str, bytes]) -> bool:
+    def is_current_version_written(self, visit: Visit, content: Json, files: Mapping[str, bytes]) -> bool:
         """Whether a closed visit's current version was written."""
         with self._transaction() as transaction:
             before = _load_latest(transaction, visit)

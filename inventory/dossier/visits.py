@@ -19,7 +19,7 @@ from dockvoice_protocol.signed import unsigned_list
 from inventory.forms import Roles, fields_with
 from inventory.records import Progress
 from inventory.reviews.reviews import Review, load_reviews
-from inventory.site.expected import PublishedList, load_published_at
+from inventory.site.expected import PublishedList, load_published_lists
 from inventory.store.tables import announced, devices, dossiers, entries, events, refused
 from inventory.store.tables import said as texts
 from inventory.verify_dossier import EntryHistory, Said, heard_at, moment, part_of
@@ -157,10 +157,12 @@ def gather(transaction: Connection, site: str, trailer: str, roles: Roles, *, to
     instead of reading every entry.
     """
     is_said = entries.c.event_id.in_(_select_naming({trailer}, roles).where(texts.c.site == site))
-    rows = _load_rows(transaction, site, is_said if to_look_at else (entries.c.site == site) & _matches(trailer, roles))
+    rows = _load_trailer_events(
+        transaction, site, is_said if to_look_at else (entries.c.site == site) & _matches(trailer, roles)
+    )
     every = EntryHistory([_to_said(row, site) for row in rows], roles)
     story = EntryHistory(every.of_trailer(trailer), roles)
-    lists = _lists_of(transaction, [(site, trailer)])[site, trailer]
+    lists = _load_lists(transaction, [(site, trailer)])[site, trailer]
     late = select(devices).where(devices.c.site == site, devices.c.highest > devices.c.handled)
     known = [
         Progress(**{name: row[name] for name in Progress.__dataclass_fields__})
@@ -181,8 +183,8 @@ def gather_many(
 
     Without reviews, refused events and gaps; found by the search index.
     """
-    rows = _rows_of(transaction, {name for _, name in places}, roles)
-    lists = _lists_of(transaction, places)
+    rows = _load_rows_with_versions(transaction, {name for _, name in places}, roles)
+    lists = _load_lists(transaction, places)
     found = {}
     for site in {site for site, _ in places}:
         every = EntryHistory([_to_said(row, site) for row in rows if row.site == site], roles)
@@ -198,7 +200,7 @@ def gather_many(
     return found
 
 
-def _rows_of(transaction: Connection, trailers: Collection[str], roles: Roles) -> list[Any]:
+def _load_rows_with_versions(transaction: Connection, trailers: Collection[str], roles: Roles) -> list[Any]:
     """The events of entries that name one of these, with their earlier and later versions."""
     wanted = _EVENT.add_columns(entries.c.state, entries.c.replaces).join(
         entries, entries.c.event_id == events.c.event_id
@@ -222,10 +224,10 @@ def _rows_of(transaction: Connection, trailers: Collection[str], roles: Roles) -
     return sorted(found.values(), key=lambda row: (row.arrival, row.event_id))
 
 
-def _lists_of(transaction: Connection, places: Collection[tuple[str, str]]) -> dict[tuple[str, str], list[Listed]]:
+def _load_lists(transaction: Connection, places: Collection[tuple[str, str]]) -> dict[tuple[str, str], list[Listed]]:
     found: dict[tuple[str, str], list[Listed]] = {at: [] for at in places}
     each = {(site, str(ReceivingPlace(PlaceKind.TRAILER, name))): (site, name) for site, name in places}
-    for one in load_published_at(transaction, each):
+    for one in load_published_lists(transaction, each):
         found[each[one.expected.site, str(one.expected.place)]].append(_to_listed(one))
     return found
 
@@ -251,14 +253,14 @@ def _select_naming(trailers: Collection[str], roles: Roles) -> Select[Any]:
     return select(texts.c.event_id).where(*its)
 
 
-def _load_rows(transaction: Connection, site: str, names: Any) -> list[Any]:
+def _load_trailer_events(transaction: Connection, site: str, names_trailer: Any) -> list[Any]:
     """The events that name the trailer, those that they amend, and those that amend or cancel them; by arrival."""
     wanted = _EVENT.join(entries, entries.c.event_id == events.c.event_id)
-    found = {row.event_id: row for row in transaction.execute(wanted.where(names))}
+    found = {row.event_id: row for row in transaction.execute(wanted.where(names_trailer))}
     new = list(found.values())
     while new:
         named = {replaced for row in new if (replaced := _replaces(row.body)) is not None}
-        new = _new(transaction, site, named, found) if named else []
+        new = _load_missing_events(transaction, site, named, found) if named else []
     first: dict[str, int] = {}
     for row in found.values():
         first[row.device] = min(row.sequence, first.get(row.device, row.sequence))
@@ -271,7 +273,7 @@ def _load_rows(transaction: Connection, site: str, names: Any) -> list[Any]:
     return sorted(found.values(), key=lambda row: (row.arrival, row.event_id))
 
 
-def _new(transaction: Connection, site: str, named: set[str], found: dict[str, Any]) -> list[Any]:
+def _load_missing_events(transaction: Connection, site: str, named: set[str], found: dict[str, Any]) -> list[Any]:
     # The site is compared here: in the query SQLite would read every event of the site.
     rows = transaction.execute(_EVENT.where(events.c.event_id.in_(named)))
     new = [row for row in rows if row.site == site and row.event_id not in found]
@@ -281,7 +283,7 @@ def _new(transaction: Connection, site: str, named: set[str], found: dict[str, A
 
 def _to_said(row: Any, site: str) -> Said:
     event = parse_event_or_empty(row.body)
-    if not _is_whole(event):
+    if not _is_well_formed(event):
         raise UnreadableInput(
             f"event {row.sequence} of {site}/{row.device}: is none any more; it was altered in the database, as "
             "`dockvoice inventory audit verify` tells: put it back from a copy"
@@ -310,12 +312,12 @@ def _load_refused(transaction: Connection, site: str, trailer: str, roles: Roles
             continue
         event, nobody = parse_event_or_empty(row.body), EntryHistory((), roles)
         said = Said(event, timestamp(row.received_at))
-        if _is_whole(event) and nobody.trailer(said) == trailer:
+        if _is_well_formed(event) and nobody.trailer(said) == trailer:
             found.append(_TurnedDown(said, row.device, row.body, tuple(row.reasons)))
     return found
 
 
-def _is_whole(event: dict[str, Any]) -> bool:
+def _is_well_formed(event: dict[str, Any]) -> bool:
     """Whether it has the members shown: a refused event may have any shape."""
     data = event.get("data")
     if not (isinstance(data, dict) and isinstance(data.get("form"), str)):

@@ -45,7 +45,7 @@ def handle_event(transaction: Connection, event: Event | InvalidEvent, clock: Ca
     """Apply or refuse `event` if it is the device's next; else return its earlier outcome, or the expected number."""
     device = _lock_device(transaction, event, clock)
     now = clock()  # Read after the lock, so that the order of handling is that of receipt.
-    before = _earlier_outcome(transaction, event)
+    before = _load_earlier_outcome(transaction, event)
     decision = decide_change(event, device, before)
     became = _apply_in_savepoint(transaction, event, decision, now) if isinstance(decision, Apply) else decision
     if isinstance(became, Refused) and before is None and device.advances(event):
@@ -56,18 +56,20 @@ def handle_event(transaction: Connection, event: Event | InvalidEvent, clock: Ca
         continuity.flag_broken_chain(transaction, event, device.handled, now)
         device.advance(event)
     elif isinstance(became, Refused) and is_out_of_turn(became.reasons):
-        _store_rejected_copy(transaction, event, became, now)
+        _store_rejected_copy_once(transaction, event, became, now)
     if continuity.is_jump(event, device.handled):
         continuity.flag_jump(transaction, event, device.handled, now)
     _save_device(transaction, event, device, now)
     if isinstance(became, Early):
         return became
     is_late = device.handled > event.sequence or (isinstance(became, Refused) and is_out_of_turn(became.reasons))
-    latest = _load_latest_body(transaction, event, device.handled) if is_late else None
+    latest = _load_last_handled_event(transaction, event, device.handled) if is_late else None
     return replace(became, handled=device.handled, latest=latest)
 
 
-def _load_latest_body(transaction: Connection, event: Event | InvalidEvent, handled: int) -> dict[str, Any] | None:
+def _load_last_handled_event(
+    transaction: Connection, event: Event | InvalidEvent, handled: int
+) -> dict[str, Any] | None:
     """The last handled event of the device, which proves to the device how far it was handled."""
     for table in (events, refused):
         its = select(table.c.body).where(*_match_device(table, event), table.c.sequence == handled)
@@ -96,7 +98,7 @@ def _save_device(transaction: Connection, event: Event | InvalidEvent, device: D
     transaction.execute(its.values(values))
 
 
-def _earlier_outcome(transaction: Connection, event: Event | InvalidEvent) -> AppliedBefore | Refused | None:
+def _load_earlier_outcome(transaction: Connection, event: Event | InvalidEvent) -> AppliedBefore | Refused | None:
     applied = select(events.c.type, events.c.body).where(*_match_event(events, event))
     if (found := transaction.execute(applied).one_or_none()) is not None:
         return AppliedBefore(found.type, found.body)
@@ -119,7 +121,7 @@ def _apply_in_savepoint(
         else:
             filled = update(events).where(*_match_event(events, event))
             transaction.execute(filled.values(type=event.type, body=event.body.decode()))
-        _write_entry(transaction, event, now)
+        _write_entry_and_stock_moves(transaction, event, now)
         if transaction.dialect.name == "postgresql":
             transaction.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))  # the site's can be deferred
     except DBAPIError as fault:
@@ -158,7 +160,7 @@ def event_row(event: Event, arrival: int | ColumnElement[int], now: datetime) ->
     }
 
 
-def _write_entry(transaction: Connection, event: Event, now: datetime) -> None:
+def _write_entry_and_stock_moves(transaction: Connection, event: Event, now: datetime) -> None:
     arrival = transaction.execute(select(events.c.arrival).where(events.c.event_id == event.event_id)).scalar_one()
     if event.replaces is not None:
         _end_entry(transaction, event, event.replaces)
@@ -166,7 +168,7 @@ def _write_entry(transaction: Connection, event: Event, now: datetime) -> None:
         transaction.execute(insert(entries).values(entry_row(event, event.fields, arrival)))
         if texts := text_rows(event, event.fields, arrival):
             transaction.execute(insert(said), texts)
-    stock.insert_moves(transaction, event, now, arrival)
+    stock.insert_added_and_reversed_moves(transaction, event, now, arrival)
 
 
 def _end_entry(transaction: Connection, event: Event, named: str) -> None:
@@ -216,7 +218,9 @@ def refused_row(event: Event | InvalidEvent, refusal: Refused, now: datetime) ->
     }
 
 
-def _store_rejected_copy(transaction: Connection, event: Event | InvalidEvent, refusal: Refused, now: datetime) -> None:
+def _store_rejected_copy_once(
+    transaction: Connection, event: Event | InvalidEvent, refusal: Refused, now: datetime
+) -> None:
     """Store a copy of an event refused out of turn, once."""
     topic, reason = f"{event.site}/{event.device}", f"refused: {', '.join(refusal.reasons)}"
     is_there = exists().where(rejected.c.topic == topic, rejected.c.payload == event.body)

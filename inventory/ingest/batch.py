@@ -102,7 +102,7 @@ class BatchApplier:
         self._reads = read_only_engine(engine)
         self._now = now
 
-    def apply_all(self, given: Sequence[Event | InvalidEvent], *, hold: bool = False) -> list[EventOutcome] | None:
+    def try_apply_all(self, given: Sequence[Event | InvalidEvent], *, hold: bool = False) -> list[EventOutcome] | None:
         """Apply or refuse these events; their outcomes in order.
 
         None, with nothing changed, if one of them or a trigger of the site's causes an error: then the caller applies
@@ -113,16 +113,16 @@ class BatchApplier:
             with translated_errors(self._engine.url):
                 try:
                     with self._engine.begin() as transaction:
-                        return _apply_all(transaction, given, self._now, hold=hold)
+                        return _try_apply_all(transaction, given, self._now, hold=hold)
                 except (DataError, IntegrityError, PydanticSerializationError, *UNSTORABLE):
                     return None
         except SiteFault:
             return None
 
-    def release_overdue(self, patience: timedelta) -> list[EventOutcome]:
+    def drop_expired_and_apply_due(self, patience: timedelta) -> list[EventOutcome]:
         """Remove events buffered longer than `patience`, with outcome `early`; apply those whose turn has come."""
         with translated_errors(self._engine.url), self._engine.begin() as transaction:
-            return _release_overdue(transaction, self._now, patience)
+            return _drop_expired_and_apply_due(transaction, self._now, patience)
 
     def count_waiting(self) -> BufferSize:
         """The size and age of the reorder buffer."""
@@ -135,7 +135,7 @@ class BatchApplier:
             return reorder_buffer.count_buffered_by_device(transaction)
 
 
-def _apply_all(
+def _try_apply_all(
     transaction: Connection, given: Sequence[Event | InvalidEvent], clock: Callable[[], datetime], *, hold: bool
 ) -> list[EventOutcome]:
     """The outcomes of these events in order; with `hold`, then those of buffered events that became due.
@@ -148,9 +148,9 @@ def _apply_all(
 
 
 def _run_batch(batch: _Batch) -> list[EventOutcome]:
-    batch.decide()
+    batch.decide_outcomes()
     batch.write()
-    batch.apply_singly()
+    batch.apply_undecided_singly()
     batch.check_constraints()
     return [(one.event, one.became) for one in batch.every if one.became is not None]
 
@@ -176,12 +176,12 @@ class _Batch:
             self._devices[one.at].held += 1
         self._applied, self._refused = _load_outcomes(transaction, self.every)
         self._named = _load_named_entries(transaction, self.every)
-        self._load_links()
+        self._load_last_links()
         self._ruled = {site for site in _sites_of_events(self.every) if flags.has_active_rule(transaction, site)}
         self._written = _PendingWrites()
         self._proofs: list[tuple[_BatchEvent, int]] = []
 
-    def _load_links(self) -> None:
+    def _load_last_links(self) -> None:
         """Load the link that each device's next event continues, if that event is in the batch."""
         turn = {one.at for one in self.every if one.event.sequence == self._devices[one.at].handled + 1}
         found = continuity.load_links(self._transaction, [(*at, self._devices[at].handled) for at in turn])
@@ -194,7 +194,7 @@ class _Batch:
         runs = {at: count(device.handled + 1) for at, device in self._devices.items()}
         return {at: next(number for number in run if (*at, number) not in there) for at, run in runs.items()}
 
-    def decide(self) -> None:
+    def decide_outcomes(self) -> None:
         """Decide the outcome of each event, those of a device in the order of their numbers."""
         queues: dict[At, list[_BatchEvent]] = defaultdict(list)
         for one in self.every:
@@ -205,25 +205,29 @@ class _Batch:
                 # A buffered event comes after the one that it waited for.
                 one.place = place = max(place, -1.0 if one.was_held else one.place)
                 if not device.singly:
-                    one.became = self._decide_plain(one, device)
+                    one.became = self._decide_from_loaded_rows(one, device)
                     device.singly = one.became is None
                 if not continuity.is_jump(one.event, device.handled):
                     device.highest = max(device.highest, one.event.sequence)
 
-    def _decide_plain(self, one: _BatchEvent, device: _Device) -> Applying | Buffered | None:
+    def _decide_from_loaded_rows(self, one: _BatchEvent, device: _Device) -> Applying | Buffered | None:
         """Decide the outcome of an event from the loaded rows; None if it needs `applying.handle_event`."""
         event, before = one.event, self._earlier_outcome(one)
         if event.event_id in self._applied and before is None:
             return None  # Another device's event has its id.
         decision = decide_change(event, device, before)
         if before is not None:
-            return self._answer_repeated(one, device, decision)
+            return self._answer_repeated_without_writing(one, device, decision)
         match decision:
             case Early() if not continuity.is_jump(event, device.handled):
                 return self._hold_or_return_early(one, device)
             case Apply() | Refused() if device.advances(event):
                 seal = continuity.read_links(event.body)
-                return self._apply_in_turn(one, device, decision, seal) if self._is_plain(event, device, seal) else None
+                return (
+                    self._queue_applied_or_refused(one, device, decision, seal)
+                    if self._continues_chain_and_has_no_rule(event, device, seal)
+                    else None
+                )
             case _:
                 return None
 
@@ -231,18 +235,18 @@ class _Batch:
         of, before = self._applied.get(one.event.event_id, (one.at, None))
         return before if before is not None and of == one.at else self._refused.get((*one.at, one.event.event_id))
 
-    def _is_plain(self, event: Event | InvalidEvent, device: _Device, seal: Links) -> bool:
+    def _continues_chain_and_has_no_rule(self, event: Event | InvalidEvent, device: _Device, seal: Links) -> bool:
         """Whether the event continues its device's hash chain, and no pallet rule needs the current tables."""
         ruled = (
             isinstance(event, Event) and event.site in self._ruled and flags.pallet_row(event, self._now) is not None
         )
         return continuity.continues_chain(device.link, seal) and not ruled
 
-    def _apply_in_turn(
+    def _queue_applied_or_refused(
         self, one: _BatchEvent, device: _Device, decision: Apply | Refused, seal: Links
     ) -> Applied | Refused:
         event = one.event
-        refusal = decision if isinstance(decision, Refused) else self._register_change(one)
+        refusal = decision if isinstance(decision, Refused) else self._register_entry_changes(one)
         device.advance(event)
         device.link = seal.link
         if refusal is not None:
@@ -254,7 +258,7 @@ class _Batch:
         self._applied[event.event_id] = one.at, AppliedBefore(event.type, event.body.decode())
         return Applied(device.handled)
 
-    def _answer_repeated(
+    def _answer_repeated_without_writing(
         self, one: _BatchEvent, device: _Device, decision: Apply | Duplicate | Refused | Early
     ) -> Applying | None:
         """The outcome of a repeated event; None if something must be written as well."""
@@ -276,7 +280,7 @@ class _Batch:
         self._written.held.append(one)
         return Buffered()
 
-    def _register_change(self, one: _BatchEvent) -> Refused | None:
+    def _register_entry_changes(self, one: _BatchEvent) -> Refused | None:
         """Record the entry that the event ends and the one that it creates; a Refused if it cannot."""
         event = one.event
         assert isinstance(event, Event)  # noqa: S101 - the rule refuses what is unfit
@@ -309,18 +313,18 @@ class _Batch:
                 transaction, refused, [refused_row(one.event, became, self._now) for one, became in written.refused]
             )
             many.update_rows(transaction, entries, ["event_id"], [row for row in ended if row["event_id"] in made])
-            self._update_held()
+            self._insert_and_delete_buffered()
             many.update_rows(
                 transaction, devices, ["site", "device"], [self._device_row(at) for at in sorted(self._devices)]
             )
-        self._attach_latest_events()
+        self._attach_latest_events_to_outcomes()
 
     def _device_row(self, at: At) -> dict[str, Any]:
         device = self._devices[at]
         its = {"handled": device.handled, "highest": device.highest, "instance": device.instance}
         return {"site": at[0], "device": at[1], **its, "heard_at": self._now}
 
-    def _update_held(self) -> None:
+    def _insert_and_delete_buffered(self) -> None:
         reorder_buffer.insert_buffered(self._transaction, (one.event for one in self._written.held), self._now)
         done = (one for one in self.every if one.was_held and not isinstance(one.became, Buffered | None))
         reorder_buffer.delete_buffered(self._transaction, (one.event for one in done))
@@ -328,7 +332,7 @@ class _Batch:
             if one.was_held and one.became == Buffered():
                 one.became = None  # still buffered: no answer
 
-    def _attach_latest_events(self) -> None:
+    def _attach_latest_events_to_outcomes(self) -> None:
         """Attach the last handled event to the outcomes of devices that are behind it."""
         bodies = {(*one.at, one.event.sequence): one.event.body for one, _ in self._written.refused}
         bodies |= {(*one.at, one.event.sequence): one.event.body for one in self._written.applied}
@@ -345,7 +349,7 @@ class _Batch:
             if isinstance(one.became, Duplicate | Refused):
                 one.became = replace(one.became, latest=latest)
 
-    def apply_singly(self) -> None:
+    def apply_undecided_singly(self) -> None:
         """Handle the events that the batch could not decide."""
         for one in sorted((one for one in self.every if self._devices[one.at].singly), key=attrgetter("place")):
             if one.became is None and not (one.was_held and self._must_wait(one)):
@@ -457,7 +461,9 @@ def _draw_arrivals(transaction: Connection, number: int) -> list[int]:
     return [highest + one for one in range(1, number + 1)]
 
 
-def _release_overdue(transaction: Connection, clock: Callable[[], datetime], patience: timedelta) -> list[EventOutcome]:
+def _drop_expired_and_apply_due(
+    transaction: Connection, clock: Callable[[], datetime], patience: timedelta
+) -> list[EventOutcome]:
     """Remove events buffered longer than `patience`, with outcome `early`; apply those whose turn has come."""
     gone = reorder_buffer.load_expired(transaction, clock(), patience)
     reorder_buffer.delete_buffered(transaction, gone)

@@ -41,7 +41,7 @@ class ClipMessageQueue:
         if self._desk is not None:
             self._desk.beat()
 
-    def answer(self, message: Delivered) -> tuple[str, bytes, str] | None:
+    def store_and_answer(self, message: Delivered) -> tuple[str, bytes, str] | None:
         """Store a message; its answer's topic, payload, tag. Raises MalformedMessage, SiteFault, Unavailable."""
         sender = Topics.parse(self._prefix, message.topic)
         if len(message.payload) > self._largest:

@@ -27,7 +27,7 @@ from inventory.ingest.clip_news import ClipMessageQueue
 from inventory.ingest.hearing import StatusQueue
 from inventory.ingest.ports import Broker, ClipMessageHandler, Dossiers, EventStore, ReviewStore, StatusStore
 from inventory.ingest.publisher import Publisher
-from inventory.ingest.receipts import PRESENCE, log_denied, outcome_text, receipt_for
+from inventory.ingest.receipts import PRESENCE, build_receipt, log_denied_publication, outcome_text
 from inventory.ingest.reorder_buffer import BatchSettings, ReorderBuffer
 from inventory.ingest.validation import LARGEST, DeadLetter, Invalid, Valid, Validated, validate
 from inventory.ingest.watchdog import Watchdog
@@ -131,7 +131,7 @@ class Consumer:
         self._room = 0 if batching is None else batching.most
         """Receipts that may remain unsent while more events are applied."""
         self._clip_messages = ClipMessageQueue(clips, prefix, largest)
-        self._publisher = Publisher(broker, outbox, clock, partial(log_denied, prefix, client_id))
+        self._publisher = Publisher(broker, outbox, clock, partial(log_denied_publication, prefix, client_id))
         self._mistrusted: set[tuple[str, str, str]] = set()
         self._clock = clock
         self._now = now
@@ -157,8 +157,8 @@ class Consumer:
         try:
             while not self._stopping:
                 self._listen()
-                self._work()
-                self._maintain()
+                self._send_and_settle()
+                self._beat_watchdog_buffer_and_dossiers()
         finally:
             self._systemd.stopping()
             if self._broker.connected:
@@ -217,7 +217,7 @@ class Consumer:
             case Wake():
                 return
 
-    def _work(self) -> None:
+    def _send_and_settle(self) -> None:
         """Send receipts and settle messages; postpone both while the broker or the database cannot take them."""
         self._send_receipts()
         if self._stopping or len(self._unsent) > self._room or self._clock() < self._retry_at:
@@ -233,7 +233,7 @@ class Consumer:
                 for heard in self._statuses.store_batch():
                     self._broker.acknowledge(heard)
             elif self._waiting:
-                self._settle_first()
+                self._settle_first_or_batch()
             else:
                 self._statuses.mark_missing_offline()
                 self._handle_clip_message()
@@ -251,7 +251,7 @@ class Consumer:
         """Whether to store status messages: if no entry waits, or entries have gone first for _HEARS_S."""
         return self._statuses.has_messages and not (self._waiting and self._clock() < self._heard_at + _HEARS_S)
 
-    def _settle_first(self) -> None:
+    def _settle_first_or_batch(self) -> None:
         """Settle the first queued message, with the entries behind it in one batch. Raises Unavailable."""
         batching, entries = self._batching, list[Delivered]()
         if batching is not None:
@@ -269,7 +269,7 @@ class Consumer:
         if not sound:
             return
         given = [judged.event for _, judged in sound]
-        became = batching.store.apply_all(given, hold=batching.holds_early)
+        became = batching.store.try_apply_all(given, hold=batching.holds_early)
         if became is None:
             log.warning("%d events are applied one by one: one of them cannot be applied with others", len(sound))
             for message, _ in sound:
@@ -278,7 +278,9 @@ class Consumer:
             return
         for number, (event, said) in enumerate(became):
             # Events released from the reorder buffer follow; they were acknowledged to the broker on arrival.
-            self._handle_outcome(sound[number][0] if number < len(sound) else None, event, said, logging.DEBUG)
+            self._queue_receipt_and_notify_dossiers(
+                sound[number][0] if number < len(sound) else None, event, said, logging.DEBUG
+            )
         for _ in sound:
             self._waiting.popleft()
         counted = Counter(type(one).__name__.lower() for _, one in became)
@@ -305,7 +307,7 @@ class Consumer:
             return
         answer: tuple[str, bytes, str] | None = None
         try:
-            answer = self._clip_messages.answer(message)
+            answer = self._clip_messages.store_and_answer(message)
         except MalformedMessage as fault:
             self._keep_rejected(message, str(fault))
         except SiteFault as fault:  # the device resends the recording
@@ -368,9 +370,9 @@ class Consumer:
                 if stranger := self._check_trust(judged.event):
                     self._reject_untrusted(message, judged, stranger)
                 else:
-                    self._handle_outcome(message, judged.event, self._store.apply(judged.event))
+                    self._queue_receipt_and_notify_dossiers(message, judged.event, self._store.apply(judged.event))
 
-    def _handle_outcome(
+    def _queue_receipt_and_notify_dossiers(
         self,
         message: Delivered | None,
         event: Event | InvalidEvent,
@@ -436,7 +438,7 @@ class Consumer:
     ) -> None:
         what = f"{event.event_id}, number {event.sequence} of {event.site}/{event.device}"
         log.log(logging.WARNING if isinstance(became, Refused) else level, "%s: %s", what, outcome_text(became))
-        answer = to_json_bytes(receipt_for(event, became, self._now()))
+        answer = to_json_bytes(build_receipt(event, became, self._now()))
         topic = Topics(self._prefix, event.site, event.device).receipts
         self._unsent.append(_Receipt(message, topic, answer, event.event_id))
 
@@ -450,7 +452,7 @@ class Consumer:
                 self._broker.acknowledge(answer.to)
             self._unsent.popleft()
 
-    def _maintain(self) -> None:
+    def _beat_watchdog_buffer_and_dossiers(self) -> None:
         if not (self._was_connected or self._broker.welcomed) and self._clock() - self._started > FIRST_CONNECTION_S:
             raise Unavailable(
                 f"{self._broker.trouble or 'the broker does not answer'}; given up after {FIRST_CONNECTION_S:g} s: "
@@ -458,7 +460,7 @@ class Consumer:
             )
         self._watchdog.beat()
         if self._reorder_buffer is not None and self._broker.connected:
-            for event, said in self._reorder_buffer.release_overdue(self._now):
-                self._handle_outcome(None, event, said)
+            for event, said in self._reorder_buffer.drop_expired_and_apply_due(self._now):
+                self._queue_receipt_and_notify_dossiers(None, event, said)
         if self._dossiers is not None:
             self._dossiers.beat()

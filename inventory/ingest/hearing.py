@@ -101,7 +101,9 @@ class StatusQueue:
         not enrolled are dropped.
         """
         messages = list(islice(self._unkept, _AT_ONCE))
-        words = self._of_enrolled_devices([word for message in messages if (word := self._parse(message)) is not None])
+        words = self._keep_enrolled_and_log_others(
+            [word for message in messages if (word := self._parse(message)) is not None]
+        )
         if self._statuses is not None and words:
             try:
                 self._statuses.record(words)
@@ -112,7 +114,7 @@ class StatusQueue:
             self._unkept.popleft()
         return messages
 
-    def _of_enrolled_devices(self, words: list[StatusMessage]) -> list[StatusMessage]:
+    def _keep_enrolled_and_log_others(self, words: list[StatusMessage]) -> list[StatusMessage]:
         """The messages of enrolled devices; others are counted, each device once."""
         ours = [
             word

@@ -115,11 +115,11 @@ class EventStore(Protocol):
 class BatchStore(Protocol):
     """The part of the store that a consumer needs to apply events in batches."""
 
-    def apply_all(self, given: Sequence[Event | InvalidEvent], *, hold: bool) -> list[EventOutcome] | None:
+    def try_apply_all(self, given: Sequence[Event | InvalidEvent], *, hold: bool) -> list[EventOutcome] | None:
         """The outcomes of these, then those of buffered events; None: apply one by one. Raises Unavailable."""
         ...
 
-    def release_overdue(self, patience: timedelta) -> list[EventOutcome]:
+    def drop_expired_and_apply_due(self, patience: timedelta) -> list[EventOutcome]:
         """The outcomes of events that left the reorder buffer. Raises Unavailable."""
         ...
 

@@ -64,7 +64,7 @@ class Publisher:
             self._barred_until = self._clock() + _ALARM_S
 
     def _process(self, rows: OutboxTable) -> None:
-        self._record_answers(rows)
+        self._record_pubacks(rows)
         if self._clock() >= self._alarm_at:
             self._log_stuck(rows.stuck())
             self._alarm_at = self._clock() + _ALARM_S
@@ -72,7 +72,7 @@ class Publisher:
             self._publish_due(rows)
             self._next = self._clock() + _LOOK_S
 
-    def _record_answers(self, rows: OutboxTable) -> None:
+    def _record_pubacks(self, rows: OutboxTable) -> None:
         if self._taken:
             rows.mark_accepted(self._taken)
             self._taken = []

@@ -16,7 +16,7 @@ PRESENCE = "presence"  # Tag of our presence message: no event id looks like it.
 CLIP = "clip "  # Tag prefix of messages about recordings.
 
 
-def log_denied(prefix: str, client_id: str, tag: str, reason_code: int) -> None:
+def log_denied_publication(prefix: str, client_id: str, tag: str, reason_code: int) -> None:
     """Log which access rule the broker lacks for a denied publication."""
     every = Topics.every(prefix)
     if tag == PRESENCE:
@@ -37,7 +37,7 @@ def log_denied(prefix: str, client_id: str, tag: str, reason_code: int) -> None:
         )
 
 
-def receipt_for(event: Event | InvalidEvent, became: Applying, now: datetime) -> dict[str, Any]:
+def build_receipt(event: Event | InvalidEvent, became: Applying, now: datetime) -> dict[str, Any]:
     """Build the receipt for an event with this outcome."""
     match became:
         case Applied(handled, latest):

@@ -140,18 +140,18 @@ class ReorderBuffer:
         self._systemd = systemd
         self._check_at = self._report_at = clock()
 
-    def release_overdue(self, now: Callable[[], datetime]) -> Iterator[EventOutcome]:
+    def drop_expired_and_apply_due(self, now: Callable[[], datetime]) -> Iterator[EventOutcome]:
         """Yield released events with their outcomes. Called at every turn; an unavailable database is logged."""
         if self._batching.patience is None or self._clock() < self._check_at:
             return
         self._check_at = self._clock() + _CHECK_S
         try:
-            yield from self._batching.store.release_overdue(self._batching.patience)
-            self._report(now())
+            yield from self._batching.store.drop_expired_and_apply_due(self._batching.patience)
+            self._log_size(now())
         except Unavailable as fault:
             log.warning("not looked at what waits for its turn: %s", fault)
 
-    def _report(self, now: datetime) -> None:
+    def _log_size(self, now: datetime) -> None:
         waiting = self._batching.store.count_waiting()
         if waiting.since is not None and self._clock() >= self._report_at:
             self._report_at = self._clock() + _REPORT_S

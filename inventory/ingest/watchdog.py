@@ -30,11 +30,11 @@ class Watchdog:
         if self._systemd.period_s is None or self._clock() < self._next:
             return
         self._next = self._clock() + self._systemd.period_s
-        self._probe()
+        self._probe_broker_and_database()
         if self._clock() - min(self._broker_seen, self._store_seen) < PATIENCE_S:
             self._systemd.alive()
 
-    def _probe(self) -> None:
+    def _probe_broker_and_database(self) -> None:
         if self._broker.connected:
             self._broker_seen = self._clock()
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
 
@@ -22,6 +22,15 @@ _BACKLOG = timedelta(minutes=10)
 """Entries pending for longer at an online device raise an alarm; a restart of the inventory takes less."""
 
 _QUIET = frozenset({"muted"})  # Microphone faults that the operator causes on purpose.
+
+
+class KindVersions(NamedTuple):
+    """The versions of one kind of master data at a device."""
+
+    kind: str
+    running: int | None
+    published: int | None
+    declined: str | None  # Why the last published one was declined, as a code.
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +76,12 @@ class Device:
         return self.said.get("hearing", {}) if self.linked else {}
 
     @property
-    def above(self) -> int | None:
+    def snr_db(self) -> int | None:
         """Signal-to-noise ratio in dB; None: not known."""
         return None if self.level is None or self.noise is None else self.level - self.noise
 
     @property
-    def heard_how(self) -> str | None:
+    def speech_quality(self) -> str | None:
         """Quality of the wearer's recorded speech as a code; None: not known."""
         if self.level is None:
             return None
@@ -80,7 +89,7 @@ class Device:
             return "too_quiet"
         if self.level > LOUD_DB:
             return "too_loud"
-        return "loud_hall" if self.above is not None and self.above < NOISY_DB else "well"
+        return "loud_hall" if self.snr_db is not None and self.snr_db < NOISY_DB else "well"
 
     @property
     def backlog(self) -> int | None:
@@ -95,12 +104,14 @@ class Device:
         return None if told is None else parse_iso(told)
 
     @property
-    def versions(self) -> list[tuple[str, int | None, int | None, str | None]]:
+    def versions(self) -> list[KindVersions]:
         """For each kind of master data: the running version, the published one, and why it was declined."""
         told: Mapping[str, Mapping[str, Any]] = self.said.get("catalogue", {})
         refused = {kind: one["refused"] for kind, one in told.items() if "refused" in one}
         return [
-            (kind, told.get(kind, {}).get("version"), self.wanted.get(kind), refused.get(kind, {}).get("reason"))
+            KindVersions(
+                kind, told.get(kind, {}).get("version"), self.wanted.get(kind), refused.get(kind, {}).get("reason")
+            )
             for kind in sorted({*told, *self.wanted} - RESERVED)
         ]
 
@@ -128,7 +139,7 @@ class Device:
             "backlog": self.linked and waits is not None and now - waits > _BACKLOG,
             "no_key": not self.keys,
             "fault": self.linked and bool(set(self.faults) - _QUIET),
-            "unheard": self.heard_how not in {None, "well"},
+            "unheard": self.speech_quality not in {None, "well"},
             "declined": declined,
             "not_done": bool(self.said.get("decisions_not_done")),
         }

@@ -52,7 +52,7 @@ class _MissingSetting:
     number: int
 
 
-def load_missing_settings(transaction: Connection) -> list[_MissingSetting]:
+def load_missing_connector_settings(transaction: Connection) -> list[_MissingSetting]:
     """The values missing in the settings of all connectors."""
     waits = (postings.c.state == PostingState.DUE.value, postings.c.why == LACKS_SETTINGS)
     by = (postings.c.connector, outbox_table.c.error)
@@ -75,7 +75,15 @@ def load_refusals(
     if sites is not None:
         query = query.where(refused.c.site.in_(sites))
     return [
-        _Refusal(row.site, row.device, row.event_id, row.sequence, tuple(row.reasons), row.received_at, _data(row.body))
+        _Refusal(
+            row.site,
+            row.device,
+            row.event_id,
+            row.sequence,
+            tuple(row.reasons),
+            row.received_at,
+            _event_data_or_empty(row.body),
+        )
         for row in transaction.execute(query)
     ]
 
@@ -89,7 +97,7 @@ def load_rejections(transaction: Connection, most: int, before: int | None = Non
     return [_Rejection(*row) for row in transaction.execute(query.order_by(rejected.c.id.desc()).limit(most))]
 
 
-def _data(body: bytes) -> Mapping[str, Any]:
+def _event_data_or_empty(body: bytes) -> Mapping[str, Any]:
     data = cut_nesting(parse_event_or_empty(body)).get("data")
     if not isinstance(data, dict):
         return {}

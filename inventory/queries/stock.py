@@ -40,8 +40,8 @@ class StockFilter:
     until: datetime | None = None  # Moves before then.
 
 
-def load_sums(
-    transaction: Connection, wanted: StockFilter, most: int, behind: _Place | None = None
+def load_stock_sums(
+    transaction: Connection, wanted: StockFilter, most: int, after: _Place | None = None
 ) -> list[StockSum] | None:
     """At most `most` sums other than zero, after a cursor; None if no row of the site matches the cursor.
 
@@ -53,9 +53,9 @@ def load_sums(
     total, one_of_it = exactly(rows.c.quantity), func.min(rows.c.event_id + cast(rows.c.line, Text))
     order = [one.nulls_first() for one in columns]
     query = select(*columns, total.label("quantity"), one_of_it.label("place")).group_by(*columns).order_by(*order)
-    if behind is not None:
-        line = literal(behind[1], BigInteger)  # a client may send a number larger than any line's
-        its = stock_moves.c.site == wanted.site, stock_moves.c.event_id == behind[0], stock_moves.c.line == line
+    if after is not None:
+        line = literal(after[1], BigInteger)  # a client may send a number larger than any line's
+        its = stock_moves.c.site == wanted.site, stock_moves.c.event_id == after[0], stock_moves.c.line == line
         there = transaction.execute(
             select(*_null_first([stock_moves.c[name] for name in OF_WHAT])).where(*its)
         ).one_or_none()

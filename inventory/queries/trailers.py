@@ -62,7 +62,7 @@ def load_trailers(
         behind = or_(said.c.site > site, and_(said.c.site == site, said.c.value > name))
         query = query.having(or_(last < arrival, and_(last == arrival, behind)))
     found = {(row.site, row.value): Trailer(*row) for row in transaction.execute(query.limit(most))}
-    _count_visits(transaction, found, roles)
+    _fill_in_visit_counts(transaction, found, roles)
     return list(found.values())
 
 
@@ -76,7 +76,7 @@ def load_announced(transaction: Connection, roles: Roles, named: str | None = No
         if named in {None, name}:
             found[row.site, name] = Trailer(row.site, name, last=row.since)
     _drop_begun_trailers(transaction, found, roles)
-    _add_announced(transaction, found)  # after the filter: the lines are by far the largest part
+    _fill_in_announced_pallets(transaction, found)  # after the filter: the lines are by far the largest part
     return [one for one in found.values() if one.announced]
 
 
@@ -98,14 +98,14 @@ def _drop_begun_trailers(transaction: Connection, of: dict[_At, Trailer], roles:
             of[at].visit = found[-1].number
 
 
-def _add_announced(transaction: Connection, of: dict[_At, Trailer]) -> None:
+def _fill_in_announced_pallets(transaction: Connection, of: dict[_At, Trailer]) -> None:
     places = {f"{PlaceKind.TRAILER}/{name}": name for _, name in of}
     for row in transaction.execute(select(expected).where(expected.c.place.in_(places))):
         if (one := of.get((row.site, places[row.place]))) is not None:
             one.announced = one.missing = {str(line["pallet"]) for line in row.lines or ()}
 
 
-def _count_visits(transaction: Connection, of: dict[_At, Trailer], roles: Roles) -> None:
+def _fill_in_visit_counts(transaction: Connection, of: dict[_At, Trailer], roles: Roles) -> None:
     """Fill in the counts of the visit that each trailer's page shows."""
     for at, gathered in gather_many(transaction, of, roles).items():
         visit = choose_visit(gathered.visits(), gathered)

@@ -73,7 +73,7 @@ def read_review(payload: bytes, sender: Topics) -> Review:
     )
 
 
-def store_review(transaction: Connection, review: Review, now: datetime) -> Applied | Duplicate:
+def store_review_if_newer(transaction: Connection, review: Review, now: datetime) -> Applied | Duplicate:
     """Store the message if it is the latest; delete the confirmed decision from the outbox, or repeat a lost one."""
     its = (
         reviews.c.site == review.site,
@@ -122,7 +122,7 @@ def to_json(review: Review) -> dict[str, Any]:
     return json.loads(json.dumps(told, default=lambda moment: moment.isoformat()))  # type: ignore[no-any-return]
 
 
-def decision_message(
+def build_decision_message(
     review: Review,
     decision: str,
     values: Mapping[str, str],

@@ -107,9 +107,9 @@ class SiteCatalogue:
     def kinds(self) -> list[Version]:
         """The current version of every kind of master data, by name, with its rows."""
         with self.transaction() as transaction:
-            return self._kinds(transaction)
+            return self._load_current_versions(transaction)
 
-    def _kinds(self, transaction: Connection) -> list[Version]:
+    def _load_current_versions(self, transaction: Connection) -> list[Version]:
         latest = (
             select(catalogue.c.kind, func.max(catalogue.c.version).label("version"))
             .where(catalogue.c.site == self.site)
@@ -124,7 +124,7 @@ class SiteCatalogue:
     def current(self, kind: str) -> Version:
         """The latest version of a kind. Raises UnreadableInput if there is none."""
         with self.transaction() as transaction:
-            return self._current(transaction, kind)
+            return self._load_current(transaction, kind)
 
     def published(self, kind: str) -> Version | None:
         """The latest published version; None if none was published."""
@@ -136,7 +136,7 @@ class SiteCatalogue:
     def at(self, kind: str, version: int) -> Version:
         """One version of a kind. Raises UnreadableInput for an unknown number."""
         with self.transaction() as transaction:
-            return self._at(transaction, kind, version)
+            return self._load_version(transaction, kind, version)
 
     def history(self, kind: str) -> list[Version]:
         """Every version of a kind, the newest first."""
@@ -155,7 +155,7 @@ class SiteCatalogue:
         """
         of = self._of_name(kind)
         with self.transaction() as transaction:
-            return self._put(transaction, of, rows, who, reason, f"imported {source}", above=above)
+            return self._check_and_insert_version(transaction, of, rows, who, reason, f"imported {source}", above=above)
 
     def edit(
         self, kind: str, key: str, cells: Mapping[str, str] | None, who: str, reason: str, *, base: int | None = None
@@ -167,7 +167,7 @@ class SiteCatalogue:
         """
         of = self._of_name(kind)
         with self.transaction() as transaction:
-            before = self._current(transaction, kind, missing_ok=not key)
+            before = self._load_current(transaction, kind, missing_ok=not key)
             if base is not None and before.version != base:
                 raise EditConflict(
                     f"{kind}: {before.who} has made version {before.version} since; look at it, and go on"
@@ -179,21 +179,25 @@ class SiteCatalogue:
             edited = without if cells is None else _replace_row(of, rows, key, cells)
             listed = [(f"row {name!r}", one) for name, one in edited]
             what = f"removed {key}" if cells is None else f"{'changed' if key else 'added'} {of.known_by(cells)}"
-            return self._put(transaction, of, listed, who, reason, what)
+            return self._check_and_insert_version(transaction, of, listed, who, reason, what)
 
     def rollback(self, kind: str, version: int, who: str, reason: str) -> Version:
         """Make a version with the rows of an older one. Raises UnreadableInput."""
         of = self._of_name(kind)
         with self.transaction() as transaction:
-            again = self._at(transaction, kind, version)
+            again = self._load_version(transaction, kind, version)
             rows = [(f"row {of.known_by(one)!r}", one) for one in again.rows]
-            return self._put(transaction, of, rows, who, reason, f"back to version {version}", empty_ok=True)
+            return self._check_and_insert_version(
+                transaction, of, rows, who, reason, f"back to version {version}", empty_ok=True
+            )
 
     def withdraw(self, kind: str, who: str, reason: str) -> Version:
         """Make a version without rows: once published, devices use their own files again."""
         with self.transaction() as transaction:
-            self._current(transaction, kind)
-            return self._put(transaction, self._of_name(kind), [], who, reason, "withdrawn", empty_ok=True)
+            self._load_current(transaction, kind)
+            return self._check_and_insert_version(
+                transaction, self._of_name(kind), [], who, reason, "withdrawn", empty_ok=True
+            )
 
     def publish(
         self, versions: Collection[Version], signed: Callable[[Version, datetime], Message], held: timedelta
@@ -224,7 +228,7 @@ class SiteCatalogue:
         its = select(catalogue).where(catalogue.c.site == self.site, catalogue.c.kind == kind)
         return its.order_by(catalogue.c.version.desc())
 
-    def _current(self, transaction: Connection, kind: str, *, missing_ok: bool = False) -> Version:
+    def _load_current(self, transaction: Connection, kind: str, *, missing_ok: bool = False) -> Version:
         found = transaction.execute(self._select(kind).limit(1).with_for_update()).one_or_none()
         if found is None and not missing_ok:
             ours = (catalogue.c.site == self.site, catalogue.c.kind.not_in(RESERVED))
@@ -237,14 +241,14 @@ class SiteCatalogue:
             else _to_version(found)
         )
 
-    def _at(self, transaction: Connection, kind: str, version: int) -> Version:
+    def _load_version(self, transaction: Connection, kind: str, version: int) -> Version:
         found = transaction.execute(self._select(kind).where(catalogue.c.version == version)).one_or_none()
         if found is None:
-            self._current(transaction, kind)
+            self._load_current(transaction, kind)
             raise UnreadableInput(f"{kind}: there is no version {version} at {self.site}; the history has them all")
         return _to_version(found)
 
-    def _put(
+    def _check_and_insert_version(
         self,
         transaction: Connection,
         kind: Kind,
@@ -258,14 +262,14 @@ class SiteCatalogue:
     ) -> Version:
         if not reason.strip():
             raise UnreadableInput(f"{kind.name}: no reason is given; say why, for whoever reads the history")
-        before = self._current(transaction, kind.name, missing_ok=True)
+        before = self._load_current(transaction, kind.name, missing_ok=True)
         known = None
         if kind.listed_in is not None:
-            listed = self._current(transaction, kind.listed_in, missing_ok=True)
+            listed = self._load_current(transaction, kind.listed_in, missing_ok=True)
             known = {one["value"] for one in listed.rows} or None  # None: the list is a file on the devices
         if (rows or not empty_ok) and (faults := find_row_faults(kind, rows, known)):
             raise FaultyRows(kind.name, faults)
-        if faults := _find_faults(self.forms, kind, rows, lambda: self._kinds(transaction)):
+        if faults := _find_faults(self.forms, kind, rows, lambda: self._load_current_versions(transaction)):
             raise FaultyRows(kind.name, faults)
         cells = tuple(kind.row(one) for _, one in rows)
         told = f"{what}: {compare_rows(kind, before.rows, cells).summary}"

@@ -14,7 +14,7 @@ from dockvoice_protocol.records import Roster
 from dockvoice_protocol.signed import sign_master, sign_roster
 from inventory.settings import InventorySettings
 from inventory.site.catalogue import FaultyRows, SiteCatalogue, Version, find_unfit_rows
-from inventory.site.roster import ROSTER, read_signed, to_operators
+from inventory.site.roster import ROSTER, parse_signed_roster, to_operators
 from inventory.site.sending import publish_rows, read_all_retained, read_retained
 from inventory.store.outbox import HELD, Message, MessageKind
 
@@ -103,7 +103,7 @@ def enter_roster(
     if latest.published_at is not None:
         return [], []
     topic = Topics.roster(settings.prefix, versions.site)
-    there = read_signed(read_retained(settings, ROSTER, topic), versions.site, signer.public)
+    there = parse_signed_roster(read_retained(settings, ROSTER, topic), versions.site, signer.public)
     ours = next((one.version for one in before if one.published_at is not None), 0)
     if there is not None and there.version > ours and not _is_taken_over(there, [latest, *before]):
         raise UnreadableInput(
@@ -132,7 +132,7 @@ def _is_taken_over(there: Roster, history: list[Version]) -> bool:
 def read_roster_from_broker(settings: InventorySettings, site: str, key: PublicKey) -> Roster:
     """The roster retained at the broker. Raises UnreadableInput if none is signed with this key; Unavailable."""
     topic = Topics.roster(settings.prefix, site)
-    found = read_signed(read_retained(settings, ROSTER, topic), site, key)
+    found = parse_signed_roster(read_retained(settings, ROSTER, topic), site, key)
     if found is None or not found.operators:
         raise UnreadableInput(f"{topic}: the broker has no roster there that is signed with this console's key")
     return found

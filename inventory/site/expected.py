@@ -105,7 +105,7 @@ def mark_received(transaction: Connection, fields: Mapping[str, str], now: datet
     found: list[ExpectedList] = []
     for row in transaction.execute(select(expected).order_by(expected.c.site, expected.c.place).with_for_update()):
         before = _to_list(row)
-        there = _find_received(transaction, before, fields, row.since)
+        there = _find_received_pallets(transaction, before, fields, row.since)
         lines = tuple(replace(line, received=line.pallet in there) for line in before.lines)
         if lines != before.lines:
             after = ExpectedList(before.site, before.place, _next_version(row, now), lines)
@@ -132,7 +132,7 @@ def _note_signed(transaction: Connection, one: ExpectedList, body: bytes, key: P
     transaction.execute(update(announced).where(*its, announced.c.body.is_(None)).values(said))
 
 
-def load_published_at(transaction: Connection, places: Collection[tuple[str, str]]) -> list[PublishedList]:
+def load_published_lists(transaction: Connection, places: Collection[tuple[str, str]]) -> list[PublishedList]:
     """Every published list of these places, each with its site, the oldest first."""
     sites, names = {site for site, _ in places}, {name for _, name in places}
     wanted = select(announced).where(announced.c.site.in_(sites), announced.c.place.in_(names))
@@ -144,7 +144,9 @@ def load_published_at(transaction: Connection, places: Collection[tuple[str, str
     ]
 
 
-def _find_received(transaction: Connection, of: ExpectedList, fields: Mapping[str, str], since: datetime) -> set[str]:
+def _find_received_pallets(
+    transaction: Connection, of: ExpectedList, fields: Mapping[str, str], since: datetime
+) -> set[str]:
     """The pallets of a list with a current entry received since its first publication, from any device."""
     pallets = sorted({line.pallet for line in of.lines})
     found: set[str] = set()

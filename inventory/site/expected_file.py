@@ -52,7 +52,7 @@ def read_expected(path: Path) -> Mapping[ReceivingPlace, tuple[ExpectedLine, ...
 def parse_rows(rows: Sequence[Row]) -> tuple[Mapping[ReceivingPlace, tuple[ExpectedLine, ...]], list[str]]:
     """Parse rows into expected lists by trailer or door; also return all faults, a line each."""
     faults: list[str] = []
-    checked = [line for where, cells in rows for line in _check_line(where, cells, faults)]
+    checked = [line for where, cells in rows for line in _parse_valid_line(where, cells, faults)]
     faults += _find_contradictions(checked)
     if not rows:
         faults.append("holds no line; give one for each item on each pallet")
@@ -62,7 +62,7 @@ def parse_rows(rows: Sequence[Row]) -> tuple[Mapping[ReceivingPlace, tuple[Expec
     return {place: tuple(lines) for place, lines in found.items()}, faults
 
 
-def _format_cell(name: str, value: Any) -> Any:
+def _json_to_csv_cell(name: str, value: Any) -> Any:
     """Convert a JSON value to CSV text. A pallet's number that is no text is a fault: its zeros may be lost already."""
     if name == "lot_needed" and isinstance(value, bool):
         return "yes" if value else "no"
@@ -71,10 +71,12 @@ def _format_cell(name: str, value: Any) -> Any:
     return "" if value is None else value
 
 
-LAYOUT = Layout(_COLUMNS, _MUST_HAVE, " once, and trailer or door", "one for each item on each pallet", _format_cell)
+LAYOUT = Layout(
+    _COLUMNS, _MUST_HAVE, " once, and trailer or door", "one for each item on each pallet", _json_to_csv_cell
+)
 
 
-def _check_line(where: str, cells: Cells, faults: list[str]) -> Iterator[_ValidLine]:
+def _parse_valid_line(where: str, cells: Cells, faults: list[str]) -> Iterator[_ValidLine]:
     found = list(_find_faults(where, cells))
     faults += found
     if found:

@@ -42,7 +42,7 @@ def next_version(transaction: Connection, site: str, kind: str, now: datetime) -
     return max(int(now.timestamp()), highest + 1, there + 1 if there <= _FARTHEST else 0)
 
 
-def number_sent(transaction: Connection, site: str, kind: str, who: str, above: int, now: datetime) -> int:
+def record_sent_version(transaction: Connection, site: str, kind: str, who: str, above: int, now: datetime) -> int:
     """Number a version that is published without being stored; record the number, higher than `above`.
 
     Raises RefusedByDevices.

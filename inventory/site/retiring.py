@@ -55,7 +55,7 @@ def is_known(transaction: Connection, at: At) -> bool:
     return any(transaction.execute(select(one)).scalar_one() for one in every)
 
 
-def retire(transaction: Connection, at: At, now: object, *, enrolled: bool) -> None:
+def delete_and_mark_retired(transaction: Connection, at: At, now: object, *, enrolled: bool) -> None:
     """Delete its status, buffered events, outbox rows and open reviews.
 
     If it was `enrolled`, or sent events, a row records that it was retired.

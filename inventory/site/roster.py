@@ -80,7 +80,7 @@ def to_rows(roster: Roster) -> list[Row]:
     return [(f"row {one['name']!r}", one) for one in cells]
 
 
-def read_signed(payload: bytes | None, site: str, key: PublicKey) -> Roster | None:
+def parse_signed_roster(payload: bytes | None, site: str, key: PublicKey) -> Roster | None:
     """Parse a retained roster; None if there is none or its signature is not by `key`."""
     try:
         return None if not payload else read_roster(payload, site, key)

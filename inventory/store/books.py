@@ -18,7 +18,7 @@ def take_advisory_lock(transaction: Connection, key: int) -> None:
         transaction.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
 
 
-def create_tables(engine: Engine, versions: Table, version: int, whose: str) -> None:
+def create_or_check_tables(engine: Engine, versions: Table, version: int, whose: str) -> None:
     """Create the tables of the metadata of `versions`, the table with their version, if missing.
 
     Raises Misconfigured for tables of another version, Unavailable.
@@ -51,17 +51,17 @@ class RequestDatabase:
 
         Must not be nested: SQLite has one connection, so the inner one would wait for the outer one for ever.
         """
-        with self._alone(self.engine) as transaction:
+        with self._begin_unnested(self.engine) as transaction:
             yield transaction
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A read-only transaction, which blocks no writer. Raises Unavailable."""
-        with self._alone(self._reads) as transaction:
+        with self._begin_unnested(self._reads) as transaction:
             yield transaction
 
     @contextmanager
-    def _alone(self, engine: Engine) -> Iterator[Connection]:
+    def _begin_unnested(self, engine: Engine) -> Iterator[Connection]:
         if getattr(self._mine, "is_open", False):
             raise RuntimeError("a transaction within a transaction: hand the outer one on")
         self._mine.is_open = True

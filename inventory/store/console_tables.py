@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Engine, ForeignKey, Index, Integer, MetaData, Table, Text
 
-from inventory.store.books import create_tables
+from inventory.store.books import create_or_check_tables
 from inventory.store.tables import Json, Moment
 
 _VERSION = 1
@@ -98,4 +98,4 @@ Index("dockvoice_console_decided", decisions.c.utterance_id)
 
 def prepare(engine: Engine) -> None:
     """Create the console's tables if missing. Raises Misconfigured for another version's, Unavailable."""
-    create_tables(engine, _versions, _VERSION, "console")
+    create_or_check_tables(engine, _versions, _VERSION, "console")

@@ -90,7 +90,7 @@ def _sqlite_engine(url: URL) -> Engine:
     engine = create_engine(url, pool_size=1, max_overflow=0, connect_args={"timeout": _BUSY_S})
 
     @event.listens_for(engine, "connect")
-    def _durable(connection: Any, _record: Any) -> None:
+    def _set_connection_options(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # so that sqlite3 issues no BEGIN of its own
         _set_wal_mode(connection, engine.dialect.loaded_dbapi.OperationalError)
         for setting in ("synchronous=FULL", "foreign_keys=ON"):
@@ -158,7 +158,7 @@ def _postgresql_engine(url: URL) -> Engine:
     engine = create_engine(url, pool_pre_ping=True, connect_args=own)
 
     @event.listens_for(engine, "connect")
-    def _durable(connection: Any, _record: Any) -> None:
+    def _set_connection_options(connection: Any, _record: Any) -> None:
         # A receipt promises durability, also on a server configured with synchronous_commit = off.
         connection.execute(
             "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
@@ -177,17 +177,17 @@ def prepare(engine: Engine, *, create: bool) -> None:
     StorageFailed if the file's directory cannot be created, Unavailable.
     """
     if engine.dialect.name == "sqlite":
-        _check_file(Path(str(engine.url.database)), create=create)
+        _prepare_file(Path(str(engine.url.database)), create=create)
     with translated_errors(engine.url), engine.begin() as transaction:
         if engine.dialect.name == "postgresql":
             transaction.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": CREATING})
         if inspect(transaction).has_table(versions.name):
-            _check_version(transaction, engine.url, create=create)
+            _migrate_or_check_version(transaction, engine.url, create=create)
         else:
             _create_tables(transaction, engine.url, create=create)
 
 
-def _check_file(path: Path, *, create: bool) -> None:
+def _prepare_file(path: Path, *, create: bool) -> None:
     if not create and not path.exists():
         raise UnreadableInput(f"{path}: no such database; `dockvoice inventory` makes it, or name another one")
     try:
@@ -203,7 +203,7 @@ def _check_file(path: Path, *, create: bool) -> None:
         ) from None
 
 
-def _check_version(transaction: Connection, url: URL, *, create: bool) -> None:
+def _migrate_or_check_version(transaction: Connection, url: URL, *, create: bool) -> None:
     version = int(transaction.execute(select(versions.c.version)).scalar() or 0)
     outdated = FIRST <= version < VERSION
     if outdated and create:

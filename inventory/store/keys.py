@@ -104,7 +104,7 @@ class KeyDirectory:
             )
         enrolled = EnrolledKey(site, device, key.keyid, None, revoked=False, key=key)
         if known is None:
-            self._write(enrolled)
+            self._write_key_file(enrolled)
         return enrolled
 
     def rotate(self, site: str, device: str, key: PublicKey, last: int) -> EnrolledKey:
@@ -112,26 +112,26 @@ class KeyDirectory:
 
         Repeated with a higher number, that becomes the limit of the previous key: the device had signed more with it.
         """
-        others = [one for one in self._demanded(site, device) if one.keyid != key.keyid and not one.revoked]
+        others = [one for one in self._keys_or_raise(site, device) if one.keyid != key.keyid and not one.revoked]
         enrolled = self.enrol(site, device, key)
         before = [one for one in others if one.last is None]
         newest = max((one.last for one in others if one.last is not None), default=last)
         for one in before or [one for one in others if one.last == newest < last]:
-            self._rename(one, EnrolledKey(site, device, one.keyid, last, revoked=False, key=one.key))
+            self._rename_key_file(one, EnrolledKey(site, device, one.keyid, last, revoked=False, key=one.key))
         return enrolled
 
     def revoke(self, site: str, device: str, keyid: str | None) -> list[EnrolledKey]:
         """Reject everything signed with this key of the device, or with any of its keys if `keyid` is None."""
-        found = [one for one in self._demanded(site, device) if keyid in {None, one.keyid}]
+        found = [one for one in self._keys_or_raise(site, device) if keyid in {None, one.keyid}]
         if not found:
             known = ", ".join(self.keys_of(site, device))
             raise UnreadableInput(f"--keyid {keyid}: no key of {site}/{device}; its keys are {known}")
         gone = [one for one in found if not one.revoked]
         for one in gone:
-            self._rename(one, EnrolledKey(site, device, one.keyid, None, revoked=True, key=one.key))
+            self._rename_key_file(one, EnrolledKey(site, device, one.keyid, None, revoked=True, key=one.key))
         return gone
 
-    def _demanded(self, site: str, device: str) -> list[EnrolledKey]:
+    def _keys_or_raise(self, site: str, device: str) -> list[EnrolledKey]:
         if found := list(self.keys_of(site, device).values()):
             return found
         known = ", ".join(sorted({f"{one.site}/{one.device}" for one in self.all()})) or "none"
@@ -157,15 +157,15 @@ class KeyDirectory:
         for name in sorted(names - self._places.keys()):
             if self._bad.get(name) == changed:
                 continue
-            if (enrolled := self._read(self.path / name)) is None:
+            if (enrolled := self._read_key_file(self.path / name)) is None:
                 self._bad[name] = changed
                 continue
             self._places[name] = place = (enrolled.site, enrolled.device)
             self._devices.setdefault(place, {})[name] = enrolled
-            self._hold(enrolled)
+            self._add_holder_and_warn_of_copies(enrolled)
         self._changed = changed if abs(time.time_ns() - changed) > _TICK_NS else None
 
-    def _hold(self, enrolled: EnrolledKey) -> None:
+    def _add_holder_and_warn_of_copies(self, enrolled: EnrolledKey) -> None:
         holders, place = self._holders.setdefault(enrolled.keyid, set()), (enrolled.site, enrolled.device)
         if holders - {place} and place not in holders:
             others = ", ".join("/".join(one) for one in sorted(holders))
@@ -176,7 +176,7 @@ class KeyDirectory:
             )
         holders.add(place)
 
-    def _read(self, path: Path) -> EnrolledKey | None:
+    def _read_key_file(self, path: Path) -> EnrolledKey | None:
         named = NAME.fullmatch(path.name)
         try:
             key = PublicKey.from_pem(plain_file.read_regular(path))
@@ -190,7 +190,7 @@ class KeyDirectory:
         last = None if named["last"] is None else int(named["last"])
         return EnrolledKey(named["site"], named["device"], key.keyid, last, named["revoked"] is not None, key)
 
-    def _write(self, enrolled: EnrolledKey) -> None:
+    def _write_key_file(self, enrolled: EnrolledKey) -> None:
         path = self.path / enrolled.file
         partial = path.with_suffix(".partial")  # no *.pem, so a partial file is never read
         try:
@@ -204,7 +204,7 @@ class KeyDirectory:
             ) from None
         self._changed = None
 
-    def _rename(self, before: EnrolledKey, after: EnrolledKey) -> None:
+    def _rename_key_file(self, before: EnrolledKey, after: EnrolledKey) -> None:
         try:
             (self.path / before.file).replace(self.path / after.file)
         except OSError as fault:

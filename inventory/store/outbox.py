@@ -131,7 +131,7 @@ def insert_messages(
     return ids
 
 
-def enter_work(
+def insert_work(
     transaction: Connection, kind: MessageKind, these: Iterable[tuple[str, str, str]], now: datetime
 ) -> None:
     """Insert work by site, device and key; what is pending already stays as it is."""

@@ -40,12 +40,12 @@ Move = dict[str, Any]
 
 def move_added(event: Event, now: datetime, arrival: int | None) -> Move | None:
     """The stock move that an entry adds; None without a quantity, or if the pallet was refused."""
-    if (its := counted_quantity(event.fields or {})) is None:
+    if (its := quantity_with_columns(event.fields or {})) is None:
         return None
     return {**_event_columns(event, now, arrival), "line": ADDS, "entry": event.event_id, "form": event.form, **its}
 
 
-def counted_quantity(fields: Mapping[str, FieldValue]) -> Move | None:
+def quantity_with_columns(fields: Mapping[str, FieldValue]) -> Move | None:
     """Quantity and columns of an entry with these values; None without a quantity, or if it was refused."""
     number = fields.get(_COUNTED)
     if isinstance(number, bool) or not isinstance(number, int | float) or fields.get("exception") == REFUSED:
@@ -58,7 +58,7 @@ def move_reversing(before: Mapping[str, Any], event: Event, now: datetime, arriv
     return {**before, **_event_columns(event, now, arrival), "line": TAKES_BACK, "quantity": -before["quantity"]}
 
 
-def insert_moves(transaction: Connection, event: Event, now: datetime, arrival: int) -> None:
+def insert_added_and_reversed_moves(transaction: Connection, event: Event, now: datetime, arrival: int) -> None:
     """Insert the stock moves of one applied event."""
     if event.replaces is not None:
         its = stock_moves.c.event_id == event.replaces, stock_moves.c.line == ADDS

@@ -434,7 +434,7 @@ evenly."""
 
 
 @event.listens_for(stock_moves, "after_create")
-def _partition(_table: Table, connection: Connection, **_options: object) -> None:
+def _create_partitions(_table: Table, connection: Connection, **_options: object) -> None:
     """Create the partitions, without which the table takes no rows."""
     if connection.dialect.name == "postgresql":
         for number in range(_PARTITIONS):

@@ -69,7 +69,7 @@ PARTS: Mapping[str, tuple[tuple[object, str], ...]] = {
         (vosk, name) for name in ("find_likeliest", "read_without_breath", "read_meaning", "build_reading")
     ),
     "measures of the sound": ((Loudness, "accept"), (concluding, "measure_acoustics")),
-    "journal": tuple((Journal, name) for name in ("begin", "conclude", "commit")),
+    "journal": tuple((Journal, name) for name in ("store_utterance", "conclude", "commit")),
 }
 """Functions timed for each part; nested calls count for the outermost."""
 

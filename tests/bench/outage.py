@@ -243,7 +243,7 @@ async def device(directory: Path, port: int, outage: Outage) -> None:
 def kept(journal: Journal, number: int) -> None:
     """What was heard, and the entry made of it."""
     said = utterance(number)
-    meant = entry(said, journal.begin(said))
+    meant = entry(said, journal.store_utterance(said))
     journal.commit(meant, ACCEPT, as_said(meant))
 
 

@@ -78,7 +78,7 @@ def made(rows: int, key: Signer) -> Iterator[Rows]:
     """Entries as a real one is kept, but for their identities, and signed: the inventory takes no other."""
     with TemporaryDirectory() as scratch, Journal.open(Path(scratch)) as journal:
         said = utterance()
-        meant = entry(said, journal.begin(said))
+        meant = entry(said, journal.store_utterance(said))
         journal.commit(meant, ACCEPT, as_said(meant))
         pattern = json.dumps(entry_rows(journal._db, 1))
     event_id = json.loads(pattern)["entries"]["event_id"]
@@ -125,7 +125,7 @@ def working(*journals: Journal) -> list[dict[str, float]]:
     for number in range(COMMITS):
         for journal, took in zip(journals, commits, strict=True):
             said = utterance(number)
-            meant = entry(said, journal.begin(said))
+            meant = entry(said, journal.store_utterance(said))
             took.append(timed(partial(journal.commit, meant, ACCEPT, as_said(meant))))
     return [
         {"commit p50, ms": median(took) * 1000, "commit p95, ms": quantiles(took, n=20)[-1] * 1000, **asking(journal)}

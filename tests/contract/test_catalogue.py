@@ -16,7 +16,7 @@ from dockvoice_protocol.records.site import Row
 from inventory.repository import Store
 from inventory.settings import InventorySettings
 from inventory.site.catalogue import EditConflict, FaultyRows, SiteCatalogue
-from inventory.site.numbering import RefusedByDevices, last_published_versions, number_sent
+from inventory.site.numbering import RefusedByDevices, last_published_versions, record_sent_version
 from inventory.store.statuses import StatusMessage
 from tests.dictated import ANOTHER, KEY, payload
 from tests.store import drained, publish
@@ -141,7 +141,7 @@ def test_versions_count_on_from_what_was_sent_and_from_what_devices_have(url: st
 
         def sent(above: int = 0, site: str = "north") -> int:
             with store.transaction() as transaction:
-                return number_sent(transaction, site, "roster", "ben", above, now[0])
+                return record_sent_version(transaction, site, "roster", "ben", above, now[0])
 
         ahead = sent()
         now[0] = NOW
@@ -164,7 +164,7 @@ def test_what_a_later_one_was_sent_of_is_not_published_without_a_word(url: str) 
         north = store.catalogue("north")
         made = north.put("docks", [("line 2", {"value": "A"})], "ben", "begun", "x.csv")
         with store.transaction() as transaction:
-            later = number_sent(transaction, "north", "docks", "ben", 0, NOW)
+            later = record_sent_version(transaction, "north", "docks", "ben", 0, NOW)
         with pytest.raises(RefusedByDevices, match=f"version {later} was sent since"):
             publish(north, made)
         publish(north, north.rollback("docks", made.version, "ben", "a later one was sent"))

@@ -23,7 +23,7 @@ from inventory.connect.ports import Document, DocumentState, Posting, Unset, Why
 from inventory.connect.service import hold_lock
 from inventory.forms import load_forms, load_roles
 from inventory.ingest.validation import Valid, validate
-from inventory.queries.refusals import load_missing_settings
+from inventory.queries.refusals import load_missing_connector_settings
 from inventory.records import Applied, PostingState
 from inventory.repository import Store
 from inventory.reviews.flags import FlagState
@@ -559,7 +559,7 @@ def test_what_the_settings_do_not_say_waits_for_them_and_lands_in_no_inbox(dock:
     assert drained(dock.store) == []  # and of the operator
     assert dock.books.standing(other)
     with dock.store.transaction() as transaction:
-        assert [(one.connector, one.said, one.number) for one in load_missing_settings(transaction)] == [
+        assert [(one.connector, one.said, one.number) for one in load_missing_connector_settings(transaction)] == [
             ("other", str(lacking), 1)
         ]
     dock.other.before = lambda _deed, _posting: None  # the settings say it now, and it was started again
@@ -567,4 +567,4 @@ def test_what_the_settings_do_not_say_waits_for_them_and_lands_in_no_inbox(dock:
     dock.until_settled()
     assert dock.ledger.count_by_state()["posted"] == 2
     with dock.store.transaction() as transaction:
-        assert load_missing_settings(transaction) == []
+        assert load_missing_connector_settings(transaction) == []

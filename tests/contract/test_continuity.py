@@ -28,7 +28,7 @@ def one_by_one(store: Store, said: Sequence[Event]) -> list[Applying]:
 
 
 def at_once(store: Store, said: Sequence[Event]) -> list[Applying]:
-    became = store.batches.apply_all(said)
+    became = store.batches.try_apply_all(said)
     assert became is not None
     return [one for _, one in became if not isinstance(one, Buffered)]
 

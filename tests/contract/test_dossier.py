@@ -155,7 +155,7 @@ def test_a_dossier_is_owed_for_each_closing_once(dock: Dock) -> None:
     dock.hear(taken_back, two.cancel(taken_back), one.record("close-trailer", trailer="77"))
 
     def owed() -> list[str]:
-        dock.store.issues.enter(dock.roles, (), waiting=False)
+        dock.store.issues.enter_changed_in_outbox(dock.roles, (), waiting=False)
         rows = dock.store.outbox.take_due((MessageKind.DOSSIER,))
         dock.store.outbox.mark_accepted([row.id for row in rows])
         return [row.subject for row in rows]

@@ -97,8 +97,8 @@ def test_of_a_device_that_is_retired_nothing_is_told_until_it_is_enrolled_again(
             [ghost],
             "",
         ]
-        retiring.retire(transaction, at, NOON, enrolled=True)
-        retiring.retire(transaction, ghost, NOON, enrolled=False)
+        retiring.delete_and_mark_retired(transaction, at, NOON, enrolled=True)
+        retiring.delete_and_mark_retired(transaction, ghost, NOON, enrolled=False)
         assert fleet.load_devices(transaction, []) == []
         assert retiring.find_unknown_devices(transaction) == []
         (back,) = fleet.load_devices(transaction, [at])
@@ -120,5 +120,5 @@ def test_what_a_device_still_has_is_known_before_it_is_retired(store: Store, eve
     assert found == retiring.UnsentData(missing=4, backlog=7, reviews=1)
     assert found.summary == "4 events are missing, 7 entries wait on it, 1 of its utterances wait for a person"
     with store.transaction() as transaction:
-        retiring.retire(transaction, ("north", "dock-3"), NOON, enrolled=True)
+        retiring.delete_and_mark_retired(transaction, ("north", "dock-3"), NOON, enrolled=True)
     assert store.reviews() == []

@@ -128,7 +128,7 @@ def test_a_batch_becomes_what_its_events_become_one_by_one(url: str, tmp_path: P
         for _ in range(12):
             batch = sayings.batch()
             expected: list[EventOutcome] = [(one, reference.apply(one)) for one in batch]
-            became = store.batches.apply_all(batch)
+            became = store.batches.try_apply_all(batch)
             if became is None:  # the id of another device's event
                 became = [(one, store.apply(one)) for one in batch]
             assert told(became) == told(expected)
@@ -153,10 +153,10 @@ def test_one_that_cannot_be_stored_lets_nothing_be_done_at_once(store: Store, ev
     theirs = replace(event(recorded(1, at=AT[1])), event_id=identity(1, 1))
     store.apply(event(recorded(1)))
     before = tables(store)
-    became = store.batches.apply_all([theirs])
+    became = store.batches.try_apply_all([theirs])
     assert became is None or outcomes(became) == [Refused(("conflicting_event",))]
     if bad is not None:
-        assert store.batches.apply_all([bad, *plain(event, [3])]) is None
+        assert store.batches.try_apply_all([bad, *plain(event, [3])]) is None
         assert store.apply(bad) == Refused(("unstorable",))
         assert store.count().rows == 1
     assert before["entries"] == tables(store)["entries"]
@@ -182,9 +182,9 @@ def test_a_sites_trigger_lets_nothing_be_done_at_once(store: Store, event: Read)
                 text("CREATE TRIGGER watch BEFORE INSERT ON entries FOR EACH ROW EXECUTE FUNCTION watch()")
             )
     before = tables(store)
-    assert store.batches.apply_all([*plain(event, [1]), *plain(event, [1], AT[1])]) is None
+    assert store.batches.try_apply_all([*plain(event, [1]), *plain(event, [1], AT[1])]) is None
     assert tables(store) == before
-    assert outcomes(store.batches.apply_all(plain(event, [1]))) == [Applied()]
+    assert outcomes(store.batches.try_apply_all(plain(event, [1]))) == [Applied()]
 
 
 def test_two_consumers_with_the_same_devices_wait_for_nobody_for_ever(url: str, store: Store, event: Read) -> None:
@@ -199,7 +199,7 @@ def test_two_consumers_with_the_same_devices_wait_for_nobody_for_ever(url: str, 
                 chance.shuffle(mixed)
                 early = True
                 while early:  # another one has not yet come so far
-                    became = outcomes(own.batches.apply_all(mixed))
+                    became = outcomes(own.batches.try_apply_all(mixed))
                     applied += sum(isinstance(said, Applied) for said in became)
                     early = any(isinstance(said, Early) for said in became)
         return applied
@@ -234,11 +234,11 @@ def shared(url: str, clock: Clock) -> Iterator[Store]:
 
 
 def test_what_comes_before_its_turn_is_held_and_follows_the_one_it_waited_for(shared: Store, event: Read) -> None:
-    assert outcomes(shared.batches.apply_all(plain(event, [3, 4, 2]), hold=True)) == [Buffered()] * 3
+    assert outcomes(shared.batches.try_apply_all(plain(event, [3, 4, 2]), hold=True)) == [Buffered()] * 3
     waiting = shared.batches.count_waiting()
     assert (waiting.events, waiting.devices, waiting.since) == (3, 1, NOON)
     assert shared.progress()[0].missing == (1, 4)
-    became = shared.batches.apply_all(plain(event, [1, 6]), hold=True)
+    became = shared.batches.try_apply_all(plain(event, [1, 6]), hold=True)
     assert became is not None
     assert [(one.sequence, said) for one, said in became] == [
         (1, Applied()),
@@ -251,46 +251,49 @@ def test_what_comes_before_its_turn_is_held_and_follows_the_one_it_waited_for(sh
 
 def test_a_correction_that_comes_before_its_entry_waits_for_it(shared: Store, event: Read) -> None:
     early: list[Event | InvalidEvent] = [event(cancelled(3, 2)), event(amended(2, 1, quantity=7))]
-    assert outcomes(shared.batches.apply_all(early, hold=True)) == [Buffered(), Buffered()]
-    assert outcomes(shared.batches.apply_all(plain(event, [1]), hold=True)) == [Applied()] * 3
+    assert outcomes(shared.batches.try_apply_all(early, hold=True)) == [Buffered(), Buffered()]
+    assert outcomes(shared.batches.try_apply_all(plain(event, [1]), hold=True)) == [Applied()] * 3
     assert shared.count().rows == 0
     assert stock(shared) == {"0742": 0}
 
 
 def test_what_broke_its_form_waits_too(shared: Store, event: Read) -> None:
     unfit = InvalidEvent(identity(1, 2), *AT[0], 2, b"\xff{}", ("malformed:x",))
-    assert outcomes(shared.batches.apply_all([unfit], hold=True)) == [Buffered()]
-    assert outcomes(shared.batches.apply_all(plain(event, [1]), hold=True)) == [Applied(), Refused(("malformed:x",))]
+    assert outcomes(shared.batches.try_apply_all([unfit], hold=True)) == [Buffered()]
+    assert outcomes(shared.batches.try_apply_all(plain(event, [1]), hold=True)) == [
+        Applied(),
+        Refused(("malformed:x",)),
+    ]
 
 
 def test_what_waits_in_vain_is_told_as_early_and_forgotten(shared: Store, event: Read, clock: Clock) -> None:
-    shared.batches.apply_all(plain(event, [3]), hold=True)
-    assert shared.batches.release_overdue(timedelta(seconds=5)) == []
+    shared.batches.try_apply_all(plain(event, [3]), hold=True)
+    assert shared.batches.drop_expired_and_apply_due(timedelta(seconds=5)) == []
     clock.now += timedelta(seconds=6)
-    ((one, said),) = shared.batches.release_overdue(timedelta(seconds=5))
+    ((one, said),) = shared.batches.drop_expired_and_apply_due(timedelta(seconds=5))
     assert (one.sequence, said) == (3, Early(expected=1))
     assert shared.batches.count_waiting().events == 0
 
 
 def test_what_waits_is_not_forgotten_where_the_one_before_it_was_applied_by_itself(shared: Store, event: Read) -> None:
-    shared.batches.apply_all(plain(event, [2]), hold=True)
+    shared.batches.try_apply_all(plain(event, [2]), hold=True)
     assert shared.apply(event(recorded(1))) == Applied()
-    ((one, said),) = shared.batches.release_overdue(timedelta(seconds=5))
+    ((one, said),) = shared.batches.drop_expired_and_apply_due(timedelta(seconds=5))
     assert (one.sequence, said) == (2, Applied())
-    assert shared.batches.release_overdue(timedelta(0)) == []
+    assert shared.batches.drop_expired_and_apply_due(timedelta(0)) == []
 
 
 def test_the_same_held_twice_is_held_once(shared: Store, event: Read) -> None:
-    shared.batches.apply_all(plain(event, [2, 2]), hold=True)
-    shared.batches.apply_all(plain(event, [2]), hold=True)
+    shared.batches.try_apply_all(plain(event, [2, 2]), hold=True)
+    shared.batches.try_apply_all(plain(event, [2]), hold=True)
     assert shared.batches.count_waiting().events == 1
-    assert outcomes(shared.batches.apply_all(plain(event, [1, 2]), hold=True)) == [Applied(), Applied()]
-    assert outcomes(shared.batches.release_overdue(timedelta(seconds=5))) == [Duplicate()]
+    assert outcomes(shared.batches.try_apply_all(plain(event, [1, 2]), hold=True)) == [Applied(), Applied()]
+    assert outcomes(shared.batches.drop_expired_and_apply_due(timedelta(seconds=5))) == [Duplicate()]
     assert shared.batches.count_waiting().events == 0
 
 
 def test_a_device_that_has_gone_far_ahead_is_told_where_to_begin(shared: Store, event: Read) -> None:
-    assert outcomes(shared.batches.apply_all(plain(event, [5000]), hold=True)) == [Early(expected=1)]
+    assert outcomes(shared.batches.try_apply_all(plain(event, [5000]), hold=True)) == [Early(expected=1)]
     assert shared.batches.count_waiting().events == 0
 
 
@@ -315,7 +318,7 @@ def test_moves_sum_up_to_what_stands(store: Store, event: Read, at_once: bool) -
     ]
     every: list[Event | InvalidEvent] = [event(one) for one in said]
     if at_once:
-        store.batches.apply_all(every)
+        store.batches.try_apply_all(every)
     else:
         for one in every:
             store.apply(one)

@@ -80,11 +80,11 @@ def test_a_connection_lost_in_a_batch_applies_nothing_and_is_the_databases_fault
             site.execute(text(DIES))
         for _ in range(2):
             with pytest.raises(Unavailable, match="inventory"):
-                store.batches.apply_all(given)
+                store.batches.try_apply_all(given)
         with store.engine.begin() as site:
             site.execute(text("DROP TRIGGER dies ON stock_moves"))
         assert store.count().events == 0
-        assert store.batches.apply_all(given) == [(one, Applied(one.sequence)) for one in given]
+        assert store.batches.try_apply_all(given) == [(one, Applied(one.sequence)) for one in given]
 
 
 def test_after_an_outage_the_same_store_goes_on(event: Read) -> None:

@@ -68,10 +68,10 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Device:
     with Journal.open(directory) as journal:
         for number in range(ENTRIES):
             said = utterance(number)
-            rows.append(journal.commit(entry(said, journal.begin(said)), ACCEPT, render))
+            rows.append(journal.commit(entry(said, journal.store_utterance(said)), ACCEPT, render))
         for number in range(ENTRIES, ENTRIES + 5):
             said = utterance(number)
-            journal.begin(said)
+            journal.store_utterance(said)
             journal.conclude(said.utterance_id, READ, ASK)
             asked.add(said.utterance_id)
         for row in rows[:SETTLED]:
@@ -145,7 +145,7 @@ def test_every_entry_keeps_its_event_and_its_number_and_nothing_is_read_as_if_it
         assert {one.utterance_id for one in journal.review.under_review()} <= device.asked
 
         said = utterance(ENTRIES + 5)
-        following = journal.commit(entry(said, journal.begin(said)), ACCEPT, render)
+        following = journal.commit(entry(said, journal.store_utterance(said)), ACCEPT, render)
         assert following.sequence == ENTRIES + 1
         assert audit.verify(journal.trail).broken is None
     assert "a new one was made of what is known" in caplog.text
@@ -190,9 +190,9 @@ class TestTheLogOfSqliteIsGone:
         with Journal.open(device.directory) as journal:
             for number in range(100, 103):
                 said = utterance(number)
-                device.rows.append(journal.commit(entry(said, journal.begin(said)), ACCEPT, render))
+                device.rows.append(journal.commit(entry(said, journal.store_utterance(said)), ACCEPT, render))
             said = utterance(103)
-            journal.begin(said)
+            journal.store_utterance(said)
             journal.conclude(said.utterance_id, READ, ASK)
             device.asked.add(said.utterance_id)
         shutil.copy(before, device.journal)
@@ -219,7 +219,7 @@ def test_a_kill_between_the_second_copy_and_the_commit_enters_the_entry_once(dev
     shutil.copy(device.journal, before)
     with Journal.open(device.directory) as journal:
         said = utterance(100)
-        row = journal.commit(entry(said, kept := journal.begin(said)), ACCEPT, render)
+        row = journal.commit(entry(said, kept := journal.store_utterance(said)), ACCEPT, render)
     shutil.copy(before, device.journal)
     kept.path.rename(device.directory / "evidence" / "new" / kept.path.name)
     with Journal.open(device.directory) as journal:
@@ -265,7 +265,7 @@ class TestTheSecondCopy:
         other = tmp_path_factory.mktemp("other")
         with Journal.open(other) as journal:
             said = utterance()
-            journal.commit(entry(said, journal.begin(said)), ACCEPT, render)
+            journal.commit(entry(said, journal.store_utterance(said)), ACCEPT, render)
         shutil.copy(other / entry_log.ENTRIES, device.directory)
         with pytest.raises(StorageFailed, match=r"entry 1 is another one than in .*entries\.log"):
             Journal.open(device.directory)

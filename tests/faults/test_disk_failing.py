@@ -74,10 +74,14 @@ def live(directory: Path) -> None:
         try:
             with Journal.open(directory) as journal:
                 for said in journal.queries.unread_utterances():
-                    done += acknowledged(journal.commit(entry(said, journal.begin(said)), ACCEPT, render).body)
+                    done += acknowledged(
+                        journal.commit(entry(said, journal.store_utterance(said)), ACCEPT, render).body
+                    )
                 while done < LEAST:
                     said = utterance(next(numbers))
-                    done += acknowledged(journal.commit(entry(said, journal.begin(said)), ACCEPT, render).body)
+                    done += acknowledged(
+                        journal.commit(entry(said, journal.store_utterance(said)), ACCEPT, render).body
+                    )
         except StorageFailed as fault:
             refused += 1
             tell("refused", str(fault))

@@ -71,7 +71,7 @@ def test_a_disk_full_at_once_is_met_without_a_word_lost_or_doubled(tmp_path: Pat
 
 def dictated(desk: JournalThread, number: int) -> OutboxRow:
     said = utterance(number, samples=UTTERANCE_SAMPLES)
-    recording = desk.now(lambda journal: journal.begin(said))
+    recording = desk.now(lambda journal: journal.store_utterance(said))
     return desk.now(lambda journal: journal.commit(entry(said, recording), ACCEPT, render))
 
 
@@ -130,7 +130,8 @@ def offered(desk: JournalThread, number: int) -> OutboxRow | None:
 def concluded(journal: Journal) -> list[OutboxRow]:
     """What was begun on the full disk and refused at its commit."""
     return [
-        journal.commit(entry(said, journal.begin(said)), ACCEPT, render) for said in journal.queries.unread_utterances()
+        journal.commit(entry(said, journal.store_utterance(said)), ACCEPT, render)
+        for said in journal.queries.unread_utterances()
     ]
 
 

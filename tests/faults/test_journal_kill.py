@@ -54,10 +54,10 @@ def live(directory: Path) -> None:
     acknowledge("awake", str(os.getpid()))
     with Journal.open(directory) as journal:
         for said in journal.queries.unread_utterances():
-            acknowledge("committed", journal.commit(entry(said, journal.begin(said)), ACCEPT, render).body)
+            acknowledge("committed", journal.commit(entry(said, journal.store_utterance(said)), ACCEPT, render).body)
         for number in count():
             said = utterance(number)
-            kept = journal.begin(said)
+            kept = journal.store_utterance(said)
             acknowledge("begun", said.utterance_id)
             acknowledge("committed", journal.commit(entry(said, kept), ACCEPT, render).body)
 
@@ -71,11 +71,11 @@ def fill(directory: Path) -> None:
     with Journal.open(directory) as journal:
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
         try:
-            journal.begin(utterance(0, samples=200_000))
+            journal.store_utterance(utterance(0, samples=200_000))
         except StorageFailed as fault:
             acknowledge("refused", str(fault))
         said = utterance(1)
-        journal.begin(said)
+        journal.store_utterance(said)
         acknowledge("begun", said.utterance_id)
 
 
@@ -92,7 +92,7 @@ def put_aside(directory: Path) -> str:
     )
     told = make_review_renderer(lambda _: demands, "site", "device")
     with Journal.open(directory) as journal:
-        journal.begin(said)
+        journal.store_utterance(said)
         journal.put_under_review(said.utterance_id, READ, ASK, "unanswered")
         journal.write_reviews(told)
         opened = str(journal.review_log.open_event(said.utterance_id))

@@ -180,7 +180,7 @@ def committed(directory: Path, count: int) -> list[str]:
     """A journal with so many entries, left as a power cut leaves it; the ids of the events."""
     with Journal.open(directory / "living") as journal:
         said = [utterance(number) for number in range(count)]
-        rows = [journal.commit(entry(one, journal.begin(one)), ACCEPT, render) for one in said]
+        rows = [journal.commit(entry(one, journal.store_utterance(one)), ACCEPT, render) for one in said]
         shutil.copytree(directory / "living", directory / "state")
     return [row.event_id for row in rows]
 
@@ -206,7 +206,7 @@ def test_a_write_torn_by_a_power_cut_leaves_the_queue_readable(tmp_path: Path, t
     with Journal.open(state) as journal:
         assert [row.event_id for row in journal.outbox.due(100)] == event_ids
         said = utterance(5)
-        assert journal.commit(entry(said, journal.begin(said)), ACCEPT, render).sequence == 6
+        assert journal.commit(entry(said, journal.store_utterance(said)), ACCEPT, render).sequence == 6
 
 
 def test_one_poisonous_item_does_not_block_the_queue(scene: Scene) -> None:
@@ -234,7 +234,7 @@ def test_the_same_tool_call_twice_makes_one_record(tmp_path: Path) -> None:
     """livekit/agents#3702: a tool that was run twice for one sentence made two identical records."""
     with Journal.open(tmp_path / "state") as journal:
         said = utterance()
-        meant = entry(said, journal.begin(said))
+        meant = entry(said, journal.store_utterance(said))
         minted: list[Minted] = []
 
         def rendered(identity: Minted) -> dict[str, object]:

@@ -25,7 +25,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
     with Journal.open(tmp_path) as opened:
         for number in range(3):
             said = utterance(number)
-            opened.commit(entry(said, opened.begin(said)), ACCEPT, render)
+            opened.commit(entry(said, opened.store_utterance(said)), ACCEPT, render)
         yield opened
 
 

@@ -39,7 +39,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 def commit(journal: Journal, number: int, **beside: object) -> None:
     said = utterance(number)
-    meant: Entry = entry(said, journal.begin(said))
+    meant: Entry = entry(said, journal.store_utterance(said))
 
     def with_its_utterance(minted: Minted) -> dict[str, object]:
         data = {
@@ -226,7 +226,7 @@ def test_the_recordings_of_answers_are_in_it_and_are_checked(
     journal: Journal, keyid: str, check: Check, tmp_path: Path
 ) -> None:
     answer = utterance(7)
-    kept = journal.begin(answer)
+    kept = journal.store_utterance(answer)
     commit(journal, 8, support=[{"id": answer.utterance_id, "audio_sha256": kept.sha256, "audio_seconds": 1.0}])
     path = tmp_path / "answered.zip"
     export(journal.trail, list(journal.trail.events())[-1:], path)

@@ -117,7 +117,7 @@ class Stage:
         said = utterance(samples=samples)
 
         def work(journal: Journal) -> OutboxRow:
-            meant = entry(said, journal.begin(said))
+            meant = entry(said, journal.store_utterance(said))
             return journal.commit(meant, ACCEPT, lambda minted: render(meant, minted))
 
         row = self.desk.now(work)
@@ -382,7 +382,7 @@ def parked(stage: Stage) -> str:
     said = utterance()
 
     def work(journal: Journal) -> str:
-        journal.begin(said)
+        journal.store_utterance(said)
         journal.put_under_review(said.utterance_id, READ, ASK, "unanswered")
         return said.utterance_id
 
@@ -421,7 +421,7 @@ def deliver_until_killed(state: Path, port: int, key: Path) -> None:
             said = utterance(samples=20 * SECOND)
 
             def work(journal: Journal) -> OutboxRow:
-                meant = entry(said, journal.begin(said))
+                meant = entry(said, journal.store_utterance(said))
                 return journal.commit(meant, ACCEPT, lambda minted: render(meant, minted))
 
             desk.now(work)

@@ -131,7 +131,7 @@ def test_how_the_wearer_is_heard_is_judged_by_level_and_by_what_surrounds_him(si
         say(site, **told)
         with site.place.transaction() as transaction:
             (found,) = [one for one in fleet.load_devices(transaction, [("north", "dock-3")]) if one.name == "dock-3"]
-        assert found.heard_how == wanted
+        assert found.speech_quality == wanted
         assert ("unheard" in found.alarms(site.place.now(), timedelta(minutes=30))) == (wanted not in {None, "well"})
 
     every(

@@ -101,7 +101,7 @@ def committed(desk: JournalThread, number: int = 0) -> OutboxRow:
     said = utterance(number)
 
     def work(journal: Journal) -> OutboxRow:
-        meant = entry(said, journal.begin(said))
+        meant = entry(said, journal.store_utterance(said))
         return journal.commit(meant, ACCEPT, lambda minted: render(meant, minted))
 
     return desk.now(work)
@@ -472,19 +472,3 @@ def test_a_refusal_settles_and_its_reason_is_kept(desk: JournalThread, broker: M
     delivering(delivery(desk, broker), meanwhile)
     (kept,) = desk.now(lambda journal: journal.queries.entries(1))
     assert (kept.state, kept.reasons) == ("refused", ("unknown_pallet",))
-
-
-def test_a_refusal_is_told_once_however_often_its_receipt_comes(
-    desk: JournalThread, broker: Mosquitto, far_end: FarEnd
-) -> None:
-    refusing, row = committed(desk), committed(desk, 1)
-    published: list[DeliveryEvent] = []
-
-    def meanwhile() -> None:
-        far_end.wait_for_entries(2)
-        for _ in range(2):
-            far_end.say(answer(refusing, ReceiptOutcome.REFUSED, ("unknown_pallet", "too_many")))
-        far_end.say(answer(row))
-
-    delivering(delivery(desk, broker, publish=published.append), meanwhile)
-    assert refused(published) == [Receipt(refusing.event_id, ReceiptOutcome.REFUSED, ("unknown_pallet", "too_many"))]

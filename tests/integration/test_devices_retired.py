@@ -18,7 +18,7 @@ from edge.config import Deliver
 from inventory.cli.main import commands
 from inventory.queries import fleet
 from inventory.repository import Store
-from inventory.site.numbering import number_sent
+from inventory.site.numbering import record_sent_version
 from inventory.store.keys import KeyDirectory
 from inventory.store.statuses import StatusMessage
 from tests.dictated import ANOTHER, KEY, payload, recorded
@@ -121,7 +121,7 @@ def test_who_is_enrolled_is_told_below_which_versions_nothing_is_to_be_taken(
     docks = north.put("docks", [("line 2", {"value": "A"})], "ben", "begun", "docks.csv")
     publish(north, docks)
     with store.transaction() as transaction:
-        roster = number_sent(transaction, "north", "roster", "ben", docks.version, datetime.now(UTC))
+        roster = record_sent_version(transaction, "north", "roster", "ben", docks.version, datetime.now(UTC))
     (tmp_path / "dock-4.pem").write_bytes(ANOTHER.public.pem)
     ended = CliRunner().invoke(commands, ["keys", "enrol", "north/dock-4", str(tmp_path / "dock-4.pem")])
     told = ended.stdout.splitlines()[1]

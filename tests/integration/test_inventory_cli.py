@@ -112,7 +112,7 @@ def test_what_is_pending_is_listed_and_a_script_sees_that_it_is_stuck(database: 
 
 def test_work_is_dropped_when_a_person_says_so(database: str) -> None:
     with closing(Store.open(database)) as store, store.transaction() as transaction:
-        outbox.enter_work(transaction, MessageKind.ERP_POSTING, [("north", "tryton", "1")], datetime.now(UTC))
+        outbox.insert_work(transaction, MessageKind.ERP_POSTING, [("north", "tryton", "1")], datetime.now(UTC))
     arguments = ["pending", "--drop", "erp_posting", "--database", database]
     for answer, number in (("n\n", 1), ("y\n", 0)):
         told = CliRunner().invoke(commands, arguments, input=answer)
@@ -127,7 +127,7 @@ def held(database: str, repository: Path) -> str:
     moments = iter([datetime(2026, 11, 22, 8, 0, n, tzinfo=UTC) for n in range(20)])
     with closing(Store.open(database, now=lambda: next(moments))) as store:
         for one in (recorded(6), recorded(5), recorded(2, at=("north", "dock-4"))):
-            assert [became for _, became in store.batches.apply_all([read(one)], hold=True) or ()] == [Buffered()]
+            assert [became for _, became in store.batches.try_apply_all([read(one)], hold=True) or ()] == [Buffered()]
     return database
 
 
@@ -151,7 +151,7 @@ def test_gaps_tell_what_is_held_behind_them(held: str) -> None:
 
 def test_what_was_held_and_given_up_waits_no_more(held: str) -> None:
     with closing(Store.open(held, now=lambda: datetime(2026, 11, 22, 9, tzinfo=UTC))) as store:
-        assert len(store.batches.release_overdue(timedelta(minutes=1))) == 3
+        assert len(store.batches.drop_expired_and_apply_due(timedelta(minutes=1))) == 3
     assert json.loads(run("count", "--json", "--database", held).stdout)["waiting"]["events"] == 0
     assert "waiting" not in run("count", "--database", held).stdout
     lines = [json.loads(line) for line in run("gaps", "--json", "--database", held).stdout.splitlines()]

@@ -45,7 +45,7 @@ def test_what_is_said_meanwhile_is_on_the_disk_and_becomes_entries_when_it_is_fr
     with JournalThread(tmp_path, Keep()) as desk:
         lock.execute("BEGIN IMMEDIATE")
         said = [utterance(number) for number in range(5)]
-        kept = [desk.begin(one) for one in said]
+        kept = [desk.store_utterance(one) for one in said]
         assert all(one.path.parent.name == "new" and one.path.exists() for one in kept)
         assert desk.locked is not None
         lock.execute("ROLLBACK")
@@ -61,7 +61,7 @@ def test_what_is_said_meanwhile_is_on_the_disk_and_becomes_entries_when_it_is_fr
 def test_a_power_cut_meanwhile_loses_none_of_it(tmp_path: Path, lock: sqlite3.Connection) -> None:
     with JournalThread(tmp_path, Keep()) as desk:
         lock.execute("BEGIN IMMEDIATE")
-        said = [desk.begin(utterance(number)).path.stem for number in range(3)]
+        said = [desk.store_utterance(utterance(number)).path.stem for number in range(3)]
         with pytest.raises(StorageFailed, match="database is locked"):
             _killed(desk)
         lock.execute("ROLLBACK")
@@ -71,7 +71,7 @@ def test_a_power_cut_meanwhile_loses_none_of_it(tmp_path: Path, lock: sqlite3.Co
 
 def _killed(desk: JournalThread) -> None:
     desk._closing = True
-    desk.now(lambda journal: journal.retention.evidence_bytes() or journal.begin(utterance(9)))
+    desk.now(lambda journal: journal.retention.evidence_bytes() or journal.store_utterance(utterance(9)))
 
 
 def test_no_more_than_the_reserve_is_kept_aside(tmp_path: Path, lock: sqlite3.Connection) -> None:
@@ -79,10 +79,10 @@ def test_no_more_than_the_reserve_is_kept_aside(tmp_path: Path, lock: sqlite3.Co
         lock.execute("BEGIN IMMEDIATE")
         long = [utterance(number, samples=16_000 * 9) for number in range(6)]
         with pytest.raises(DiskFull, match=r"as much as keep\.reserve_mb"):
-            [desk.begin(one) for one in long]
+            [desk.store_utterance(one) for one in long]
         lock.execute("ROLLBACK")
         until(lambda: desk.locked is None, "it never goes on")
-        desk.begin(utterance(9))
+        desk.store_utterance(utterance(9))
 
 
 def test_a_start_that_has_something_to_write_waits_too(
@@ -112,7 +112,7 @@ def test_it_is_told_once_and_that_it_goes_on(tmp_path: Path, lock: sqlite3.Conne
 
     with JournalThread(tmp_path, Keep()) as desk, ThreadPoolExecutor(1) as somebody:
         lock.execute("BEGIN IMMEDIATE")
-        heard = somebody.submit(desk.begin, utterance(0))  # only what is written meets the lock
+        heard = somebody.submit(desk.store_utterance, utterance(0))  # only what is written meets the lock
         asyncio.run(asyncio.wait_for(watched(desk), 60))
         heard.result()
     assert told == [True, False]

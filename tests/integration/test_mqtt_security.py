@@ -149,7 +149,7 @@ def commit(desk: JournalThread, entries: int) -> None:
 
     def one(journal: Journal, number: int) -> None:
         said = utterance(number)
-        meant = entry(said, journal.begin(said))
+        meant = entry(said, journal.store_utterance(said))
         journal.commit(meant, ACCEPT, lambda minted: render(meant, minted))
 
     for number in range(entries):

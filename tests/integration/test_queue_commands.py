@@ -29,10 +29,10 @@ def state(tmp_path: Path) -> Path:
         rows = []
         for number in range(3):
             said = utterance(number)
-            rows.append(journal.commit(entry(said, journal.begin(said)), ACCEPT, render))
+            rows.append(journal.commit(entry(said, journal.store_utterance(said)), ACCEPT, render))
         journal.outbox.dead_letter(rows[1].event_id, "packet_too_large", lambda event: {"id": event["id"]})
         journal.outbox.settle(rows[1].event_id, Receipt(rows[1].event_id, ReceiptOutcome.APPLIED))
-        journal.begin(utterance(3))
+        journal.store_utterance(utterance(3))
     with closing(sqlite3.connect(directory / "journal.db")) as db, db:
         db.execute("UPDATE utterances SET review = 'journal_lost' WHERE outcome IS NULL")
     return directory
@@ -99,10 +99,10 @@ def test_the_newest_come_first_and_one_is_shown(state: Path) -> None:
 def test_what_was_recorded_once_more_is_not_sent_without_a_word(state: Path) -> None:
     with Journal.open(state) as journal:
         again = utterance(5)
-        said = replace(entry(again, journal.begin(again)), recorded_at=again.heard_at)
+        said = replace(entry(again, journal.store_utterance(again)), recorded_at=again.heard_at)
         journal.commit(said, ACCEPT, render)
         waiting = utterance(4)
-        journal.begin(waiting)
+        journal.store_utterance(waiting)
         journal.put_under_review(waiting.utterance_id, READ, replace(ACCEPT, outcome=Outcome.HOLD), "interrupted")
     for which in ("2", waiting.utterance_id):
         refused = run(state, "retry", which)
@@ -115,7 +115,9 @@ def test_what_was_recorded_once_more_is_not_sent_without_a_word(state: Path) -> 
 def test_what_was_recorded_before_it_holds_no_letter_up(state: Path) -> None:
     with Journal.open(state) as journal:
         said = utterance(6)
-        row = journal.commit(replace(entry(said, journal.begin(said)), recorded_at=said.heard_at), ACCEPT, render)
+        row = journal.commit(
+            replace(entry(said, journal.store_utterance(said)), recorded_at=said.heard_at), ACCEPT, render
+        )
         journal.outbox.dead_letter(row.event_id, "packet_too_large", lambda event: {"id": event["id"]})
         journal.outbox.settle(row.event_id, Receipt(row.event_id, ReceiptOutcome.APPLIED))
     assert run(state, "retry", "4").exit_code == 0
@@ -158,7 +160,7 @@ def test_what_models_leave_behind_waits_for_a_person_too(state: Path) -> None:
     with Journal.open(state) as journal:
         for number, why in ((10, None), (11, "deferred")):
             said = utterance(number)
-            journal.begin(said)
+            journal.store_utterance(said)
             journal.conclude(said.utterance_id, READ, DEFER)
             if why is not None:
                 journal.readings.send_to_review(said.utterance_id, ACCEPT, why)

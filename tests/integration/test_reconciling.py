@@ -48,7 +48,7 @@ def commit(desk: JournalThread, count: int, operator: str = "op-17") -> None:
 
     def work(number: int, journal: Journal) -> None:
         said = utterance(number)
-        meant = replace(entry(said, journal.begin(said)), operator=operator)
+        meant = replace(entry(said, journal.store_utterance(said)), operator=operator)
         journal.commit(meant, ACCEPT, lambda minted: render(meant, minted))
 
     for number in range(count):

@@ -80,7 +80,7 @@ def test_the_journal_of_another_device_is_left_alone(tmp_path: Path, monkeypatch
 def test_what_was_typed_and_not_concluded_goes_to_a_person_and_a_yes_to_nobody(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
         for text in ("pallet 742, 12 units, dock b", "yes"):
-            journal.begin(typed_utterance("pallet-move", text))
+            journal.store_utterance(typed_utterance("pallet-move", text))
     for _ in range(2):
         assert "device" not in typed(state=tmp_path).stdout
     with Journal.inspect(tmp_path) as journal:

@@ -39,7 +39,7 @@ class ForgettingMachine(RuleBasedStateMachine):
     @rule()
     def commit(self) -> None:
         said = utterance(len(self.event_ids))
-        meant = entry(said, self.journal.begin(said))
+        meant = entry(said, self.journal.store_utterance(said))
         row = self.journal.commit(meant, ACCEPT, partial(entry_event, meant, site="hall", device="dock-1"))
         self.event_ids.append(row.event_id)
         assert row.sequence == len(self.event_ids)

@@ -46,11 +46,11 @@ class JournalMachine(RuleBasedStateMachine):
     def begin(self) -> Said:
         said = utterance(len(self.heard))
         self.heard[said.utterance_id] = said
-        return said, self.journal.begin(said)
+        return said, self.journal.store_utterance(said)
 
     @rule(saying=sayings)
     def begin_again(self, saying: Said) -> None:
-        assert self.journal.begin(saying[0]) == saying[1]
+        assert self.journal.store_utterance(saying[0]) == saying[1]
 
     @rule(saying=sayings, verdict=st.sampled_from([ASK, REPEAT, IGNORE]))
     def conclude(self, saying: Said, verdict: Verdict) -> None:

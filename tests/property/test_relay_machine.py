@@ -46,7 +46,7 @@ class JournalledLine(Line):
 
     def minted(self, sequence: int) -> OutboxRow:
         said = utterance(sequence)
-        return self.journal.commit(entry(said, self.journal.begin(said)), ACCEPT, render)
+        return self.journal.commit(entry(said, self.journal.store_utterance(said)), ACCEPT, render)
 
     def note(self, change: Settle | Reopen | DeadLetter) -> None:
         super().note(change)

@@ -16,7 +16,7 @@ from dockvoice_protocol.forms.spoken import vocabulary
 from dockvoice_protocol.records import FieldReading, Reading
 from edge.config import Settings
 from edge.understand.stt.hallucinations import detect_hallucination
-from edge.understand.stt.transcript_reader import bare_words, correct_labels, keep_borne_out
+from edge.understand.stt.transcript_reader import bare_words, correct_labels, drop_values_not_in_transcript
 from tests.shipped import form
 
 SAID = (
@@ -60,7 +60,7 @@ def test_mending_twice_is_mending_once(text: str) -> None:
 @given(TEXTS, TEXTS, st.sampled_from(["742", "0391", 12, None]))
 def test_a_value_stands_only_on_words_that_were_written(transcript: str, words: str, value: str | int | None) -> None:
     read = Reading("model", "pallet-move", (), {"pallet_id": FieldReading(value, tuple(words.split()), 0.9)})
-    kept = keep_borne_out(read, (transcript,), {}).fields["pallet_id"]
+    kept = drop_values_not_in_transcript(read, (transcript,), {}).fields["pallet_id"]
     written = words != "" and f" {words} " in f" {transcript} "
     assert kept.value == (value if written else None)
 

@@ -253,7 +253,7 @@ class RealOutbox:
         if (kept := journal.queries.kept(said.utterance_id)) is not None and kept.event_id is not None:
             return
         self._disk.demand_room()
-        meant = replace(entry(said, journal.begin(said)), fields=saying.fields, operator=saying.operator)
+        meant = replace(entry(said, journal.store_utterance(said)), fields=saying.fields, operator=saying.operator)
         site, device = AT
 
         def render(minted: Minted) -> dict[str, Any]:

@@ -155,7 +155,7 @@ class Receiver:
         self._inbox.put(Wake())
         try:
             self._consumer._listen()
-            self._consumer._work()
+            self._consumer._send_and_settle()
         except Crash:
             self._die()
             return

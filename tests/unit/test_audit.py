@@ -54,10 +54,10 @@ def journal(committed: Path, tmp_path: Path) -> Iterator[Journal]:
 def commit(journal: Journal, count: int) -> None:
     for number in range(count):
         said, answer = utterance(2 * number), utterance(2 * number + 1)
-        answered = journal.begin(answer)
+        answered = journal.store_utterance(answer)
         journal.conclude(answer.utterance_id, READ, ASK)
         support = Recording(answer.utterance_id, answered.sha256, answered.seconds)
-        meant = replace(entry(said, journal.begin(said)), support=(support,))
+        meant = replace(entry(said, journal.store_utterance(said)), support=(support,))
         journal.commit(meant, ACCEPT, partial(entry_event, meant, site="hall", device="dock-1"))
 
 
@@ -304,7 +304,7 @@ def reviewed(journal: Journal) -> None:
     told = partial(review_event, doubts=(), site="hall", device="dock-1")
     for number in range(100, 103):
         said = utterance(number)
-        journal.begin(said)
+        journal.store_utterance(said)
         journal.put_under_review(said.utterance_id, READ, ASK, "unanswered")
     journal.write_reviews(told)
     journal.review.discard(

@@ -41,7 +41,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 class TestConcluding:
     def test_accepting_needs_a_commit(self, journal: Journal) -> None:
         said = utterance()
-        journal.begin(said)
+        journal.store_utterance(said)
         with pytest.raises(ValueError, match="committed, not concluded"):
             journal.conclude(said.utterance_id, READ, ACCEPT)
 
@@ -54,7 +54,7 @@ class TestConcluding:
 
     def test_the_verdict_is_kept_whole(self, journal: Journal) -> None:
         said = utterance()
-        journal.begin(said)
+        journal.store_utterance(said)
         journal.conclude(said.utterance_id, MUMBLED, REPEAT)
         journal.conclude(said.utterance_id, READ, ASK)
         kept = journal.queries.kept(said.utterance_id)
@@ -67,7 +67,7 @@ class TestConcluding:
 class TestCommitting:
     def test_a_full_disk_commits_nothing_and_uses_up_no_number(self, journal: Journal, tmp_path: Path) -> None:
         sayings = [utterance(number) for number in range(60)]
-        kept = [journal.begin(said) for said in sayings]
+        kept = [journal.store_utterance(said) for said in sayings]
         done: list[OutboxRow] = []
         refused: list[tuple[Utterance, evidence.Evidence]] = []
         message = ""
@@ -90,7 +90,7 @@ class TestCommitting:
 
     def test_a_disk_gone_read_only(self, journal: Journal) -> None:
         said = utterance()
-        kept = journal.begin(said)
+        kept = journal.store_utterance(said)
         database(journal).execute("PRAGMA query_only = 1")
         with pytest.raises(StorageFailed, match=r"readonly.*right to write"):
             journal.commit(entry(said, kept), ACCEPT, render)
@@ -103,7 +103,7 @@ class TestCommitting:
             return {"when": NOON}
 
         said = utterance()
-        kept = journal.begin(said)
+        kept = journal.store_utterance(said)
         for fault, rendering in ((KeyError, broken), (ValueError, unwritable)):
             with pytest.raises(fault):
                 journal.commit(entry(said, kept), ACCEPT, rendering)
@@ -112,15 +112,15 @@ class TestCommitting:
 
     def test_the_recording_of_another_utterance_is_no_evidence(self, journal: Journal) -> None:
         said, other = utterance(0), utterance(1)
-        journal.begin(said)
+        journal.store_utterance(said)
         with pytest.raises(ValueError, match="another recording"):
-            journal.commit(entry(said, journal.begin(other)), ACCEPT, render)
+            journal.commit(entry(said, journal.store_utterance(other)), ACCEPT, render)
         assert len(list(journal.queries.unread_utterances())) == 2
 
     def test_what_is_not_accepted(self, journal: Journal) -> None:
         said = utterance()
         with pytest.raises(ValueError, match="must be accepted, not ask"):
-            journal.commit(entry(said, journal.begin(said)), ASK, render)
+            journal.commit(entry(said, journal.store_utterance(said)), ASK, render)
 
     def test_twice_gives_the_first_event_and_renders_once(self, journal: Journal) -> None:
         seen: list[Minted] = []
@@ -130,7 +130,7 @@ class TestCommitting:
             return render(minted)
 
         said = utterance()
-        meant: Entry = entry(said, journal.begin(said))
+        meant: Entry = entry(said, journal.store_utterance(said))
         first = journal.commit(meant, ACCEPT, counted)
         assert journal.commit(meant, ACCEPT, counted) == first
         assert len(seen) == 1
@@ -146,7 +146,7 @@ class TestCommitting:
         for number in range(4):
             with Journal.open(tmp_path) as journal:
                 said = utterance(number)
-                written.append(journal.commit(entry(said, journal.begin(said)), ACCEPT, noted))
+                written.append(journal.commit(entry(said, journal.store_utterance(said)), ACCEPT, noted))
         assert [row.sequence for row in written] == [1, 2, 3, 4]
         assert [row.event_id[14] for row in written] == ["7"] * 4
         assert len({row.event_id for row in written}) == 4

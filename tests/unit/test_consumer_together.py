@@ -82,7 +82,7 @@ class World(Broker, EventStore, BatchStore, StatusStore):
             raise SiteFault("not on my watch")
         return self._said(event)
 
-    def apply_all(self, given: Sequence[Event | InvalidEvent], *, hold: bool) -> list[EventOutcome] | None:
+    def try_apply_all(self, given: Sequence[Event | InvalidEvent], *, hold: bool) -> list[EventOutcome] | None:
         self.deeds.append(("together", [one.sequence for one in given], hold))
         if self.faults:
             raise self.faults.pop(0)
@@ -115,7 +115,7 @@ class World(Broker, EventStore, BatchStore, StatusStore):
 
     def ping(self) -> None: ...
 
-    def release_overdue(self, patience: timedelta) -> list[EventOutcome]:
+    def drop_expired_and_apply_due(self, patience: timedelta) -> list[EventOutcome]:
         if self.faults:
             raise self.faults.pop(0)
         return [self.late.pop() for _ in self.late[:]]
@@ -154,8 +154,8 @@ class Loop:
         for one in (*news, Wake()):
             self.inbox.put(one)
         self.consumer._listen()
-        self.consumer._work()
-        self.consumer._maintain()
+        self.consumer._send_and_settle()
+        self.consumer._beat_watchdog_buffer_and_dossiers()
 
 
 @pytest.fixture

@@ -101,7 +101,7 @@ class Bench:
         with Journal.open(self.directory) as journal:
             said = [replace(utterance(number), form=form) for number in numbers]
             for one in said:
-                journal.begin(one)
+                journal.store_utterance(one)
                 journal.conclude(one.utterance_id, reading(FIELDS), DEFER)
         return [one.utterance_id for one in said]
 
@@ -239,7 +239,7 @@ def test_what_was_deferred_is_read_as_the_form_and_in_the_language_in_which_it_w
     with Journal.open(bench.directory) as journal:
         for number, (form, spoken) in enumerate(said):
             one = replace(utterance(number), form=form, language=spoken)
-            journal.begin(one)
+            journal.store_utterance(one)
             journal.conclude(one.utterance_id, reading(FIELDS), DEFER)
 
     works = Workplaces(make(bench.rules.form, None), make, [counting])
@@ -270,7 +270,7 @@ def late(utterance_id: str, read: Reading) -> PanelAnswer:
 def accepted(bench: Bench) -> str:
     said = utterance()
     with Journal.open(bench.directory) as journal:
-        journal.commit(entry(said, journal.begin(said)), ACCEPT, render)
+        journal.commit(entry(said, journal.store_utterance(said)), ACCEPT, render)
     return said.utterance_id
 
 
@@ -308,7 +308,7 @@ def test_an_answer_that_comes_before_the_entry_is_committed_flags_it_then(
 ) -> None:
     said = utterance()
     with Journal.open(bench.directory) as opened:
-        kept = opened.begin(said)
+        kept = opened.store_utterance(said)
 
     async def main(desk: JournalThread) -> None:
         async with at_work(bench, desk) as beside:
@@ -399,7 +399,7 @@ def test_a_late_answer_that_agrees_is_kept_as_evidence(bench: Bench, accepted: s
 def test_what_was_taken_back_is_no_entry_to_flag(bench: Bench) -> None:
     said = utterance()
     with Journal.open(bench.directory) as opened:
-        opened.begin(said)
+        opened.store_utterance(said)
         opened.conclude(said.utterance_id, SAID, HELD)
         opened.conclude(said.utterance_id, SAID, replace(HELD, outcome=Outcome.CANCEL))
     bench.work(Scripted(SAID), late(said.utterance_id, INVENTED), until=lambda _: True)

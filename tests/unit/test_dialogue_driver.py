@@ -84,7 +84,7 @@ class Bench:
         self, text: str, began: float | None = None, ended: float | None = None, *, aloud: bool = False
     ) -> OutboxRow | None:
         said = utterance(0)
-        await self.desk(lambda journal: journal.begin(said))
+        await self.desk(lambda journal: journal.store_utterance(said))
         reading = read(text, self.rules)
         known = Circumstances(PLAIN if aloud else None)
         heard = UtteranceHeard(said.utterance_id, reading, known=known, began=began, ended=ended)
@@ -207,7 +207,7 @@ def test_on_a_full_disk_the_conversation_waits_and_nothing_is_said_before_it_is_
         bench = Bench(desk, rules, undo_s=60)
         await bench.conversing.start()
         said = utterance(0)
-        await desk(lambda journal: journal.begin(said))
+        await desk(lambda journal: journal.store_utterance(said))
         desk.full = True
         reading = read(WHOLE, rules)
         await bench.conversing.run_step(UtteranceHeard(said.utterance_id, reading))
@@ -231,7 +231,7 @@ def test_what_was_decided_is_done_where_a_full_disk_lets_nobody_be_told_and_the_
     async def full(desk: JournalThread) -> None:
         bench = Bench(desk, rules)
         await bench.conversing.start()
-        await desk(lambda journal: journal.begin(said))
+        await desk(lambda journal: journal.store_utterance(said))
         await desk(lambda journal: journal.put_under_review(said.utterance_id, read(WHOLE, rules), verdict, "a test"))
         bench.conversing.stop()
         with pytest.MonkeyPatch.context() as patched:

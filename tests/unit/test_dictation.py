@@ -141,7 +141,7 @@ def test_what_was_kept_for_another_form_waits_for_that_form(
     bench: Bench, unread: Callable[[], list[Utterance]], caplog: pytest.LogCaptureFixture
 ) -> None:
     with Journal.open(bench.directory) as journal:
-        journal.begin(replace(utterance(), form="stock-count"))
+        journal.store_utterance(replace(utterance(), form="stock-count"))
     assert bench.resume() == 0
     assert len(unread()) == 1
     assert "--form stock-count" in caplog.text
@@ -151,7 +151,7 @@ def heard_before_a_crash(bench: Bench) -> Utterance:
     said = utterance(samples=32_000)  # long enough to hold what is read of it
     said = replace(said, segment=replace(said.segment, pcm=SPEECH * 100))
     with Journal.open(bench.directory) as journal:
-        journal.begin(said)
+        journal.store_utterance(said)
     return said
 
 
@@ -235,7 +235,7 @@ def refuse(*_: object, **__: object) -> None:
 def test_a_recording_that_the_disk_has_no_room_for_ends_the_replay(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Journal, "begin", refuse)
+    monkeypatch.setattr(Journal, "store_utterance", refuse)
     with pytest.raises(ExceptionGroup) as fault:
         bench.hear(ScriptedSource(UTTERANCE), reads=ScriptedInterpreter())
     assert fault.group_contains(DiskFull, match="free space")
@@ -244,7 +244,7 @@ def test_a_recording_that_the_disk_has_no_room_for_ends_the_replay(
 def test_what_a_microphone_hears_without_room_is_told_each_time_and_it_listens_on(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Journal, "begin", refuse)
+    monkeypatch.setattr(Journal, "store_utterance", refuse)
     bench.hear(ScriptedSource(UTTERANCE * 3, name="microphone", live=True), reads=ScriptedInterpreter())
     stopped = [one for one in bench.told if isinstance(one, CaptureStopped)]
     assert len(stopped) == 3

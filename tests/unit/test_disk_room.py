@@ -41,20 +41,20 @@ def settled(journal: Journal, number: int, outcome: ReceiptOutcome = ReceiptOutc
 
 def owed(journal: Journal, number: int) -> Utterance:
     said = utterance(number)
-    journal.commit(entry(said, journal.begin(said)), ACCEPT, render)
+    journal.commit(entry(said, journal.store_utterance(said)), ACCEPT, render)
     return said
 
 
 def asked(journal: Journal, number: int) -> Utterance:
     said = utterance(number)
-    journal.begin(said)
+    journal.store_utterance(said)
     journal.conclude(said.utterance_id, READ, ASK)
     return said
 
 
 def unread(journal: Journal, number: int) -> Utterance:
     said = utterance(number)
-    journal.begin(said)
+    journal.store_utterance(said)
     return said
 
 
@@ -98,7 +98,7 @@ def test_what_is_owed_or_undecided_is_never_removed(journal: Journal, disk: Disk
 def test_what_is_owed_again_or_decided_anew_is_needed_again(journal: Journal, disk: Disk) -> None:
     again, answered = settled(journal, 0), asked(journal, 1)
     journal.outbox.reopen(1)
-    recording = journal.begin(answered)
+    recording = journal.store_utterance(answered)
     journal.commit(entry(answered, recording), ACCEPT, render)
     disk.free = WANTING
     disk.tidy(journal)

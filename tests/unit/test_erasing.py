@@ -55,11 +55,11 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 def dictate(journal: Journal, number: int, operator: str) -> OutboxRow:
     said, answer = utterance(2 * number), utterance(2 * number + 1)
-    answered = journal.begin(answer)
+    answered = journal.store_utterance(answer)
     mine = operator == NAME
     journal.conclude(answer.utterance_id, SPOKEN if mine else READ, replace(ASK, fields=FIELDS) if mine else ASK)
     rests_on = (Recording(answer.utterance_id, answered.sha256, answered.seconds),)
-    plain = entry(said, journal.begin(said))
+    plain = entry(said, journal.store_utterance(said))
     meant = replace(plain, operator=operator, support=rests_on)
     if mine:
         meant = replace(meant, fields=FIELDS, reading=SPOKEN)
@@ -110,10 +110,10 @@ def test_nothing_of_an_operator_is_left_in_any_file_and_the_chain_holds(journal:
 def test_all_before_a_day_also_what_led_to_no_entry(journal: Journal, tmp_path: Path) -> None:
     journal.outbox.settle(str(journal.outbox.last().event_id), None)  # type: ignore[union-attr]
     said = utterance(30)
-    journal.begin(said)
+    journal.store_utterance(said)
     journal.conclude(said.utterance_id, SPOKEN, replace(IGNORE, fields=FIELDS))
     later: Utterance = replace(utterance(31), heard_at=datetime(2027, 1, 1, tzinfo=UTC))
-    journal.begin(later)
+    journal.store_utterance(later)
     journal.conclude(later.utterance_id, READ, ASK)
     with database(journal).writing():
         journal.shifts.store_change(Shifted("op-17", ShiftChange.ON))

@@ -38,7 +38,7 @@ def commit(journal: Journal, count: int, *, source: str = "microphone") -> list[
     ids = []
     for _ in range(count):
         said = utterance(journal.trail.last_sequence(), source=source)
-        meant = entry(said, journal.begin(said))
+        meant = entry(said, journal.store_utterance(said))
         ids.append(journal.commit(meant, ACCEPT, partial(render, meant)).event_id)
     return ids
 
@@ -125,10 +125,10 @@ def test_what_was_said_to_no_effect_goes_with_what_was_said_after_it_and_a_recor
 ) -> None:
     mumbled = [utterance(0), replace(utterance(9), heard_at=datetime(2027, 1, 1, tzinfo=UTC))]
     for said in mumbled:
-        journal.begin(said)
+        journal.store_utterance(said)
         journal.conclude(said.utterance_id, MUMBLED, ASK)
     played = utterance(1, source="sha256:f00d")
-    meant = entry(played, journal.begin(played))
+    meant = entry(played, journal.store_utterance(played))
     journal.outbox.settle(journal.commit(meant, ACCEPT, partial(render, meant)).event_id, None)
     settled(journal, 2)
     assert journal.retention.forget(100) == 2

@@ -48,7 +48,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 def dictate(journal: Journal, number: int = 0, *, at: str = "dock-b", **changed: Any) -> OutboxRow:
     said = utterance(number)
-    meant = replace(entry(said, journal.begin(said)), **changed)
+    meant = replace(entry(said, journal.store_utterance(said)), **changed)
     verdict = replace(ACCEPT, fields=meant.fields)
     return journal.commit(meant, verdict, lambda minted: entry_event(meant, minted, site="north", device=at))
 
@@ -162,7 +162,7 @@ class TestEnteredOnceMore:
         self, journal: Journal, rules: Rules
     ) -> None:
         said = utterance(0)
-        meant = entry(said, journal.begin(said))
+        meant = entry(said, journal.store_utterance(said))
         old = journal.commit(
             meant, ACCEPT, lambda minted: entry_event(meant, minted, site="n", device="d", clock_believed=False)
         )
@@ -237,7 +237,7 @@ class TestUnderANewName:
         self, journal: Journal, tmp_path: Path, rules: Rules
     ) -> None:
         said = utterance(7)
-        journal.begin(said)
+        journal.store_utterance(said)
         journal.successor.note("it ends at 4")
         journal.close()
         with Journal.open(journal.directory) as former, Journal.open(tmp_path / "new") as new:

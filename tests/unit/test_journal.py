@@ -34,7 +34,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 def begun(journal: Journal, said: Utterance) -> bool:
     try:
-        journal.begin(said)
+        journal.store_utterance(said)
     except StorageFailed:
         return False
     return True
@@ -114,7 +114,7 @@ class TestHearing:
         (tmp_path / "state" / "evidence").write_text("in the way")
         said = utterance()
         with pytest.raises(StorageFailed, match=r"evidence.*move it away"):
-            journal.begin(said)
+            journal.store_utterance(said)
         assert journal.queries.kept(said.utterance_id) is None
 
     def test_a_recording_without_a_row_is_adopted_at_the_next_start(self, tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ class TestHearing:
 
     def test_a_kill_between_the_row_and_the_moving_of_its_recording(self, tmp_path: Path) -> None:
         with Journal.open(tmp_path) as journal:
-            kept = journal.begin(said := utterance())
+            kept = journal.store_utterance(said := utterance())
         kept.path.rename(tmp_path / "evidence" / "new" / kept.path.name)
         with Journal.open(tmp_path) as journal:
             assert list(journal.queries.unread_utterances()) == [said]
@@ -143,7 +143,7 @@ class TestHearing:
 
     def test_a_copy_of_a_recording_is_not_a_second_utterance(self, tmp_path: Path) -> None:
         with Journal.open(tmp_path) as journal:
-            kept = journal.begin(utterance())
+            kept = journal.store_utterance(utterance())
         (tmp_path / "evidence" / "new" / "copy of it.flac").write_bytes(kept.path.read_bytes())
         with Journal.open(tmp_path) as journal:
             assert journal.queries.counts().heard == 1
@@ -152,7 +152,7 @@ class TestHearing:
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         with Journal.open(tmp_path) as journal:
-            journal.begin(utterance())
+            journal.store_utterance(utterance())
         foreign = tmp_path / "evidence" / "new" / "foreign.flac"
         soundfile.write(foreign, [0.0] * 100, 16_000)
         broken = foreign.with_name("broken.flac")
@@ -168,17 +168,17 @@ class TestHearing:
         self, journal: Journal, caplog: pytest.LogCaptureFixture
     ) -> None:
         lost, changed, good = utterance(0), utterance(1), utterance(2)
-        journal.begin(lost).path.unlink()
-        path = journal.begin(changed).path
+        journal.store_utterance(lost).path.unlink()
+        path = journal.store_utterance(changed).path
         path.write_bytes(path.read_bytes() + b"!")
-        journal.begin(good)
+        journal.store_utterance(good)
         assert list(journal.queries.unread_utterances()) == [good]
         assert f"{lost.utterance_id}.flac: No such file" in caplog.text
         assert f"{changed.utterance_id}.flac: is not the recording that was written" in caplog.text
 
     def test_what_a_crash_left_half_written_is_removed(self, tmp_path: Path) -> None:
         with Journal.open(tmp_path) as journal:
-            journal.begin(utterance())
+            journal.store_utterance(utterance())
         leftover = tmp_path / "evidence" / "new" / "half.flac.partial"
         leftover.write_bytes(b"fLaC")
         with Journal.open(tmp_path) as journal:
@@ -187,13 +187,13 @@ class TestHearing:
 
     def test_beginning_twice_changes_nothing(self, journal: Journal) -> None:
         said = utterance()
-        assert journal.begin(said) == journal.begin(said)
+        assert journal.store_utterance(said) == journal.store_utterance(said)
         assert journal.queries.counts().heard == 1
 
     def test_unread_comes_with_its_sound_and_first_begun_first_whatever_the_clock_said(self, journal: Journal) -> None:
         first, second = utterance(5), utterance(3)  # between the two, the clock was set back
-        journal.begin(first)
-        journal.begin(second)
+        journal.store_utterance(first)
+        journal.store_utterance(second)
         assert list(journal.queries.unread_utterances()) == [first, second]
 
 
@@ -201,7 +201,7 @@ class TestKnowing:
     @pytest.fixture
     def said(self, journal: Journal) -> Utterance:
         said = utterance(1, source=RECORDING)
-        journal.begin(said)
+        journal.store_utterance(said)
         return said
 
     @pytest.mark.parametrize(
@@ -227,16 +227,16 @@ class TestKnowing:
 
     def test_another_recording_and_a_microphone_are_new(self, journal: Journal, said: Utterance) -> None:
         live = utterance(1)
-        journal.begin(live)
+        journal.store_utterance(live)
         assert journal.queries.find_utterance("sha256:" + "b" * 64, said.segment) is None
         assert journal.queries.find_utterance("microphone", live.segment) is None
 
     def test_counts(self, journal: Journal) -> None:
         for number, verdict in enumerate([ASK, ASK, REPEAT, IGNORE]):
             said = utterance(number)
-            journal.begin(said)
+            journal.store_utterance(said)
             journal.conclude(said.utterance_id, None, verdict)
-        journal.begin(utterance(9))
+        journal.store_utterance(utterance(9))
         rows = [committed(journal, utterance(number)) for number in range(10, 15)]
         for row, outcome in zip(rows, [*ReceiptOutcome, None], strict=False):
             journal.outbox.settle(row.event_id, outcome and Receipt(row.event_id, outcome))
@@ -269,7 +269,7 @@ def test_each_life_that_writes_is_another_instance_of_the_journal_and_an_older_c
     def life(directory: Path) -> str:
         with Journal.open(directory) as journal:
             said = utterance()
-            meant = entry(said, journal.begin(said))
+            meant = entry(said, journal.store_utterance(said))
             row = journal.commit(meant, ACCEPT, lambda minted: entry_event(meant, minted, site="s", device="d"))
             return str(json.loads(row.body)["instance"])
 

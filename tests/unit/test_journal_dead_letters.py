@@ -22,7 +22,7 @@ TOO_LARGE = "packet_too_large"
 @pytest.fixture
 def rows(journal: Journal) -> list[OutboxRow]:
     def commit(said: Utterance) -> OutboxRow:
-        return journal.commit(entry(said, journal.begin(said)), ACCEPT, render)
+        return journal.commit(entry(said, journal.store_utterance(said)), ACCEPT, render)
 
     return [commit(utterance(number)) for number in range(3)]
 
@@ -115,7 +115,7 @@ class TestUnderReview:
     @pytest.fixture
     def said(self, journal: Journal) -> Utterance:
         said = utterance(7)
-        journal.begin(said)
+        journal.store_utterance(said)
         database(journal).execute("UPDATE utterances SET review = 'journal_lost'")
         return said
 
@@ -137,7 +137,7 @@ class TestUnderReview:
 
 def test_every_entry_has_a_dossier_in_order(journal: Journal, rows: list[OutboxRow]) -> None:
     asked = utterance(9)
-    journal.begin(asked)
+    journal.store_utterance(asked)
     journal.conclude(asked.utterance_id, READ, ASK)
     applied(journal, rows[2])
     found = list(journal.queries.histories())

@@ -52,7 +52,7 @@ def draft(said: Utterance, *support: Utterance, act: Act = Act.RECORD, replaces:
 
 def said(journal: Journal, number: int) -> Utterance:
     one = utterance(number)
-    journal.begin(one)
+    journal.store_utterance(one)
     return one
 
 

@@ -37,7 +37,7 @@ def spoken(directory: Path, rules: Rules, said: Sequence[str | tuple[str, dict[s
         for number, one in enumerate(said):
             text, fields = (one, None) if isinstance(one, str) else one
             reading, heard = read_typed(text, rules), utterance(number)
-            kept = journal.begin(heard)
+            kept = journal.store_utterance(heard)
             verdict = decide(reading, Closing.PAUSE, rules)
             if fields is None and verdict.outcome is Outcome.ACCEPT:
                 fields = dict(verdict.fields)

@@ -54,7 +54,7 @@ def test_a_later_change_is_applied_to_a_journal_that_has_entries(
 ) -> None:
     with Journal.open(tmp_path) as journal:
         said = utterance(0)
-        committed = journal.commit(entry(said, journal.begin(said)), ACCEPT, render)
+        committed = journal.commit(entry(said, journal.store_utterance(said)), ACCEPT, render)
     later = tmp_path / "02_moods.sql"
     later.write_text(
         "ALTER TABLE entries ADD COLUMN mood TEXT; -- a comment; with a semicolon\nCREATE TABLE moods (one);"
@@ -97,9 +97,12 @@ def rows(path: Path, view: str) -> list[dict[str, object]]:
 
 def test_whoever_opens_the_journal_finds_entries_with_what_became_of_them(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
-        made = [journal.commit(entry(said, journal.begin(said)), ACCEPT, render) for said in map(utterance, range(3))]
+        made = [
+            journal.commit(entry(said, journal.store_utterance(said)), ACCEPT, render)
+            for said in map(utterance, range(3))
+        ]
         journal.outbox.settle(made[-1].event_id, None)
-        journal.begin(utterance(3))
+        journal.store_utterance(utterance(3))
     found = rows(tmp_path / "journal.db", "v_entries")
     assert [one["number"] for one in found] == [3, 2, 1]
     assert [one["fate"] for one in found] == ["settled", "waiting", "waiting"]

@@ -88,15 +88,17 @@ def state(tmp_path: Path) -> Path:
     with Journal.open(tmp_path) as journal:
         for number in range(3):
             said = utterance(number)
-            meant = replace(entry(said, journal.begin(said)), fields=MOVE, reading=read(0.9))
+            meant = replace(entry(said, journal.store_utterance(said)), fields=MOVE, reading=read(0.9))
             if number == 1:
                 more = utterance(10)
-                kept = journal.begin(more)
+                kept = journal.store_utterance(more)
                 meant = replace(meant, support=(Recording(more.utterance_id, kept.sha256, kept.seconds),))
             journal.commit(meant, replace(ACCEPT, fields=MOVE), render)
         said = utterance(5)
         latest = journal.queries.entries(1)[0]
-        again = replace(entry(said, journal.begin(said)), act=Act.AMEND, replaces=latest.event_id, reading=read(0.9))
+        again = replace(
+            entry(said, journal.store_utterance(said)), act=Act.AMEND, replaces=latest.event_id, reading=read(0.9)
+        )
         journal.commit(again, replace(ACCEPT, fields=FIELDS), render)
     return tmp_path
 

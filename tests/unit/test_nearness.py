@@ -73,7 +73,7 @@ def said(text: str) -> tuple[tuple[Word, ...], Loudness]:
 )
 def test_words_are_the_wearers_by_how_loud_they_are(heard: str, own: str) -> None:
     words, loudness = said(heard)
-    assert " ".join(word.text for word in Wearer(words, loudness).own_words(words)) == own
+    assert " ".join(word.text for word in Wearer(words, loudness).drop_or_mask_other_voices(words)) == own
 
 
 WHOLE = "pallet seven four two twelve units dock-2 b-4"
@@ -122,5 +122,7 @@ WHOLE = "pallet seven four two twelve units dock-2 b-4"
 def test_a_whole_entry_is_told_from_what_others_say_before_and_behind_it(heard: str, left: str | None) -> None:
     words, loudness = said(heard)
     wearer = Wearer(words, loudness)
-    stretch = wearer.own_stretch(words, lambda some: read(some, shipped.form(), shipped.catalogue()), NEEDED)
-    assert (stretch and " ".join(word.text for word in wearer.keep_stretch(words, stretch))) == left
+    stretch = wearer.find_entry_between_other_voices(
+        words, lambda some: read(some, shipped.form(), shipped.catalogue()), NEEDED
+    )
+    assert (stretch and " ".join(word.text for word in wearer.cut_and_mask_faint_numbers(words, stretch))) == left

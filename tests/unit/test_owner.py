@@ -18,7 +18,7 @@ OWNER = Topics("dockvoice", "hall", "dock-1").source
 
 def commit(journal: Journal) -> str:
     said = utterance(journal.trail.last_sequence())
-    meant = entry(said, journal.begin(said))
+    meant = entry(said, journal.store_utterance(said))
     return journal.commit(meant, ACCEPT, partial(entry_event, meant, site="hall", device="dock-1")).event_id
 
 

@@ -10,7 +10,7 @@ from tests.sayings import ACCEPT, entry, render, utterance
 
 def committed(journal: Journal, count: int) -> list[OutboxRow]:
     said = [utterance(number) for number in range(count)]
-    return [journal.commit(entry(one, journal.begin(one)), ACCEPT, render) for one in said]
+    return [journal.commit(entry(one, journal.store_utterance(one)), ACCEPT, render) for one in said]
 
 
 def settled(journal: Journal, row: OutboxRow, outcome: ReceiptOutcome = ReceiptOutcome.APPLIED) -> None:

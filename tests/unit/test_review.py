@@ -59,8 +59,8 @@ def state(tmp_path: Path) -> Path:
 def reviewed(state: Path, later: Reading | None, verdict: Verdict | None) -> str:
     with Journal.open(state) as journal:
         first, said = utterance(0), utterance(1)
-        journal.commit(entry(first, journal.begin(first)), ACCEPT, render)
-        journal.begin(said)
+        journal.commit(entry(first, journal.store_utterance(first)), ACCEPT, render)
+        journal.store_utterance(said)
         journal.conclude(said.utterance_id, READ, DEFER)
         if later is not None:
             journal.readings.store_answer(said.utterance_id, later.interpreter, "deferred", later, None)
@@ -249,7 +249,7 @@ def test_the_office_is_told_what_each_of_a_panel_read(tmp_path: Path, rules: Rul
     told = make_review_renderer({rules.form.name: rules}.get, "north", "dock-b")
     with Journal.open(tmp_path) as journal:
         said = utterance(0)
-        journal.begin(said)
+        journal.store_utterance(said)
         journal.put_under_review(said.utterance_id, panel, ASK, "unanswered")
         assert journal.write_reviews(told) == 1
         (row,) = journal.review_log.due(9)

@@ -287,7 +287,7 @@ def bench(tmp_path: Path, rules: Rules) -> Bench:
 
 def test_a_scan_is_on_disk_key_by_key_before_anything_reads_it(journal: Journal, tmp_path: Path) -> None:
     sent = f"{PALLET}37024\x1d"
-    journal.begin(scanned_utterance("pallet-move", sent, "Tester 1900"))
+    journal.store_utterance(scanned_utterance("pallet-move", sent, "Tester 1900"))
     [unread] = journal.queries.unread_utterances()
     assert (unread.source, unread.typed, unread.device) == (SCANNER, sent, "Tester 1900")
     assert sent not in repr(unread)
@@ -298,7 +298,7 @@ def test_a_scan_is_on_disk_key_by_key_before_anything_reads_it(journal: Journal,
 
 def test_a_scan_that_a_crash_overtook_goes_to_a_person_once(bench: Bench) -> None:
     with JournalThread(bench.directory) as desk:
-        desk.begin(scanned_utterance("pallet-move", f"{PALLET}\n", "Tester 1900"))
+        desk.store_utterance(scanned_utterance("pallet-move", f"{PALLET}\n", "Tester 1900"))
     assert [bench.resume(converse=nobody_is_there) for _ in range(2)] == [1, 0]
     [one] = on_record(bench)
     assert (one.review, one.event_id) == (INTERRUPTED, None)
@@ -306,7 +306,7 @@ def test_a_scan_that_a_crash_overtook_goes_to_a_person_once(bench: Bench) -> Non
 
 
 def test_a_desk_that_was_killed_takes_up_what_was_scanned(journal: Journal) -> None:
-    journal.begin(scanned_utterance("pallet-move", f"{PALLET}\n", "Tester 1900"))
+    journal.store_utterance(scanned_utterance("pallet-move", f"{PALLET}\n", "Tester 1900"))
     desk = Desk(journal, shipped.form())
     assert (desk.parked, desk.events) == (1, [])
     assert Prompt.SCAN_FAULT not in {one.prompt for one in desk.orders if isinstance(one, Say)}

@@ -38,7 +38,7 @@ def note(desk: JournalThread, outcome: Outcome) -> None:
 
 def commit(journal: Journal) -> str:
     said = utterance(journal.trail.last_sequence())
-    meant = entry(said, journal.begin(said))
+    meant = entry(said, journal.store_utterance(said))
     return journal.commit(meant, ACCEPT, partial(render, meant)).event_id
 
 

@@ -183,7 +183,7 @@ def test_after_a_restart_the_form_is_filled_that_was_changed_to_and_what_was_ope
 def test_what_was_typed_in_another_form_before_a_crash_is_read_in_its_own(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
         for form, text in (("stock-count", COUNTED), ("temperature", "trailer 5501")):
-            journal.begin(typed_utterance(form, text))
+            journal.store_utterance(typed_utterance(form, text))
 
     async def play(device: Device) -> None:
         assert [(one.utterance.form, one.reading.form) for one in device.decided] == [("stock-count", "stock-count")]

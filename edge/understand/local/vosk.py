@@ -114,12 +114,12 @@ class VoskInterpreter(OnDeviceInterpreter):
         """The reading of the wearer's words, without those of other voices."""
         likeliest, explained = hearings[0][0].words, Explained()
         wearer = Wearer(likeliest, loudness)
-        words = wearer.own_words(likeliest)
-        stretch = wearer.own_stretch(words, lambda some: self._read(some, explained), self._needed)
+        words = wearer.drop_or_mask_other_voices(likeliest)
+        stretch = wearer.find_entry_between_other_voices(words, lambda some: self._read(some, explained), self._needed)
 
         def own(words: Sequence[Word]) -> tuple[Word, ...]:
-            near = wearer.own_words(words)
-            return near if stretch is None else wearer.keep_stretch(near, stretch)
+            near = wearer.drop_or_mask_other_voices(words)
+            return near if stretch is None else wearer.cut_and_mask_faint_numbers(near, stretch)
 
         alone = [[replace(one, words=own(one.words)) for one in hearing] for hearing in hearings]
         return self._propose(alone, explained)

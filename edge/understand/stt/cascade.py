@@ -19,7 +19,12 @@ from edge.config import InterpreterSettings, Parser
 from edge.ports import Attention, Interpreter, Transcriber, WholeUtterance
 from edge.records import Utterance
 from edge.understand.prices import with_cost
-from edge.understand.stt.transcript_reader import DICTATED, TranscriptReader, keep_borne_out, limit_by_words
+from edge.understand.stt.transcript_reader import (
+    DICTATED,
+    TranscriptReader,
+    drop_values_not_in_transcript,
+    limit_by_words,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +100,7 @@ class Cascade(Interpreter):
     def _drop_values_not_in_transcript(self, read: Reading, parsed: Reading, transcript: Transcript) -> Reading:
         """The model's reading, without values whose words are not in the transcript."""
         spellings = (transcript.text, self._parser.correct_labels(transcript.text))
-        borne = keep_borne_out(read, spellings, parsed.fields)
+        borne = drop_values_not_in_transcript(read, spellings, parsed.fields)
         sure = self._settings.confidence if transcript.confidence is None else transcript.confidence
         return replace(
             borne,

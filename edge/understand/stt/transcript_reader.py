@@ -165,7 +165,9 @@ DICTATED = frozenset({Act.RECORD, Act.AMEND})
 """Acts whose fields carry the words; the words of any other stand in the reading itself."""
 
 
-def keep_borne_out(read: Reading, transcripts: Sequence[str], parsed: Mapping[str, FieldReading]) -> Reading:
+def drop_values_not_in_transcript(
+    read: Reading, transcripts: Sequence[str], parsed: Mapping[str, FieldReading]
+) -> Reading:
     """The reading without values whose words are not in the transcript; an act without its words is not understood.
 
     `transcripts`: the transcript in all allowed spellings, as written and with labels corrected. `parsed`: the form's

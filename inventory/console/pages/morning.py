@@ -23,7 +23,7 @@ from inventory.console.context import RequestContext, Route, local_path
 from inventory.console.form_fields import input_text
 from inventory.queries import listing
 from inventory.queries.listing import COLUMNS, ListedEntry
-from inventory.records import data_of
+from inventory.records import event_data_or_empty
 from inventory.reviews.flags import Flag, FlagState, load_flags
 from inventory.store.tables import entries, events
 
@@ -108,7 +108,7 @@ def _doubts(
         if flag.state is FlagState.OPEN:
             code = "declined" if flag.system else "flagged"
             yield _Doubt(code, _FLAGGED, flag.system, flag.reason)
-    data = data_of(row["body"])
+    data = event_data_or_empty(row["body"])
     for name, first in data.get("counted_first", {}).items():
         if first != row["fields"].get(name):
             yield _Doubt("recounted", _RECOUNTED, name, input_text(first))

@@ -20,7 +20,7 @@ from inventory.console.form_fields import (
     readings_of,
 )
 from inventory.console.recordings import recording_of_review
-from inventory.reviews.reviews import Review, decision_message, load_review
+from inventory.reviews.reviews import Review, build_decision_message, load_review
 
 _DECISIONS = ("accept", "correct", "discard")
 _LONGEST_REASON = 200  # Characters: the device may read it to the operator.
@@ -79,7 +79,9 @@ def _decide(context: RequestContext) -> Response:
     if signer is None or not user:
         return _render_review(context, found, 409, "reviews.no_key", form)
     values = form.changed if decision == "correct" else {}
-    body = decision_message(found, decision, values, user, reason, signer, resources.settings.prefix, resources.now())
+    body = build_decision_message(
+        found, decision, values, user, reason, signer, resources.settings.prefix, resources.now()
+    )
     try:
         with context.transaction() as transaction:
             decisions.record_decision(transaction, found, decision, values, user, reason, body, resources.now())

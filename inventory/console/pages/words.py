@@ -19,7 +19,7 @@ from dockvoice_protocol.records.site import OF_WORDS, Cells, word_faults
 from inventory.console.accounts import Role
 from inventory.console.context import RequestContext, Route, parse_integer
 from inventory.queries import fleet
-from inventory.records import data_of
+from inventory.records import event_data_or_empty
 from inventory.reviews.reviews import Review
 from inventory.site.catalogue import FaultyRows, SiteCatalogue
 from inventory.site.site_words import (
@@ -126,7 +126,7 @@ def _review_path(review: Review) -> str:
 
 def _transcripts_of(review: Review) -> list[str]:
     """The transcript of each interpreter, without repeats."""
-    readings = data_of(review.body).get("readings", [])
+    readings = event_data_or_empty(review.body).get("readings", [])
     return list(dict.fromkeys(str(one["heard"]) for one in readings if one.get("heard")))
 
 
@@ -150,7 +150,7 @@ def _entry_phrases(transaction: Connection, site: str, form: str) -> Iterator[Tr
     wanted = select(entries.c.event_id, events.c.body)
     wanted = wanted.join(events, events.c.event_id == entries.c.event_id).where(*its)
     for row in transaction.execute(wanted.order_by(entries.c.arrival.desc()).limit(_MOST_ENTRIES)).all():
-        data = data_of(row.body)
+        data = event_data_or_empty(row.body)
         fields = data.get("fields", {})
         for name, words in data.get("reading", {}).get("heard", {}).items():
             if words and name in fields:

@@ -56,8 +56,8 @@ class WitnessedDesk(JournalThread):
 
     begun = 0
 
-    def begin(self, utterance: Utterance) -> Evidence:
-        kept = super().begin(utterance)
+    def store_utterance(self, utterance: Utterance) -> Evidence:
+        kept = super().store_utterance(utterance)
         self.begun += 1
         return kept
 
