@@ -146,7 +146,7 @@ def test_a_disk_that_refuses_costs_it_its_turn_and_nothing_else(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(ClipFolder, "append", full)
+        patched.setattr(ClipFolder, "append_unless_shorter", full)
         assert office.said(chunk(sound, 3)) == "later"
     assert office.said(offer(sound)) == "wanted 2"
     assert office.come(sound) == "here"
