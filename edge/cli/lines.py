@@ -46,12 +46,12 @@ def make_event_printer(
 ) -> _EventPrinter:
     """Make the function that prints events: as JSON lines, or as text. `names` gives a source's file name."""
     forms = known or {form.name: form}
-    return wrap_with_dialogue_verdicts(
+    return replace_by_dialogue_verdicts(
         (lambda told: print_line(_event_line(told, names))) if as_json else _make_text_printer(forms, names)
     )
 
 
-def wrap_with_dialogue_verdicts(show: _EventPrinter) -> _EventPrinter:
+def replace_by_dialogue_verdicts(show: _EventPrinter) -> _EventPrinter:
     """Wrap a printer: in the place of the recogniser's verdict it gets the dialogue's, where "yes" is an answer."""
     noted: dict[str, Verdict] = {}
 
@@ -89,7 +89,7 @@ def make_event_logger() -> _EventPrinter:
             case _:  # of the headset, the log has a line of its own
                 pass
 
-    return wrap_with_dialogue_verdicts(log_event)
+    return replace_by_dialogue_verdicts(log_event)
 
 
 def _link_text(changed: LinkChanged) -> str:
@@ -186,7 +186,7 @@ def _event_form(row: OutboxRow) -> str:
 
 
 def _event_line(told: AgentTold, names: Mapping[str, str]) -> JsonLine | None:
-    """The line for something that happened; None where there is none. `names` gives a source's file name."""
+    """The JSON line for an event; None if it has none. `names` gives a source's file name."""
     match told:
         case Decided():
             return _decided_line(told, names)

@@ -39,7 +39,7 @@ from edge.cli.lines import (
     make_event_logger,
     make_event_printer,
     print_line,
-    wrap_with_dialogue_verdicts,
+    replace_by_dialogue_verdicts,
 )
 from edge.cli.tables import counts_line
 from edge.cli.terminal import can_be_drawn_on, capture_stderr, ignore_hang_up, leave_screen, read_keys
@@ -155,7 +155,7 @@ class LiveView:
         self._paused = False
         self._viewer: Viewer | None = None
         self._now: JsonLine = {}
-        self.tell = wrap_with_dialogue_verdicts(self._show_event)  # Something happened to the agent.
+        self.tell = replace_by_dialogue_verdicts(self._show_event)  # Something happened to the agent.
 
     def _show_event(self, told: AgentTold) -> None:
         if isinstance(told, Stands):
@@ -329,7 +329,7 @@ async def _run_as_json(parts: Parts, executor: JournalThread) -> None:
         for one in lines.event_lines(told):
             tell(one)
 
-    agent = Agent(parts, executor, wrap_with_dialogue_verdicts(tell_event), live=True)
+    agent = Agent(parts, executor, replace_by_dialogue_verdicts(tell_event), live=True)
     tell(lines.started_line())
     async with asyncio.TaskGroup() as group:
         changes = group.create_task(print_changes(lines, agent, executor, tell))

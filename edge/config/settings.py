@@ -60,14 +60,14 @@ class Settings(Layered):
         seats = [("first", understand.first), ("second", understand.second)]
         for seat, taken_by in (*seats, *(("fallback", one) for one in understand.fallback)):
             yield from _missing_table_faults(("understand", seat), taken_by, understand.interpreters)
-        yield from _cascade_mode_faults(understand)
+        yield from _first_is_no_cascade_fault(understand)
         yield from _missing_table_faults(("speak", "client"), self.speak.client, understand.clients)
         for name, interpreter in understand.interpreters.items():
             here = ("understand", "interpreters", name)
             yield from _missing_table_faults((*here, "client"), interpreter.client, understand.clients)
             yield from _missing_table_faults((*here, "transcriber"), interpreter.transcriber, understand.transcribers)
             yield from (((*here, key), f"must be given for kind {interpreter.kind}") for key in interpreter.unset_keys)
-            yield from _client_kind_faults(
+            yield from _client_kind_mismatch(
                 (*here, "kind"), interpreter, understand.clients.get(interpreter.client or "")
             )
         for name, transcriber in understand.transcribers.items():
@@ -110,7 +110,7 @@ class Settings(Layered):
         return self.forms.catalogue or shipped_directory("config") / "catalogue"
 
 
-def _cascade_mode_faults(understand: Understand) -> Iterator[tuple[Key, str]]:
+def _first_is_no_cascade_fault(understand: Understand) -> Iterator[tuple[Key, str]]:
     """The fault of mode `cascade` where the first interpreter is no cascade."""
     first = understand.interpreters.get(understand.first or "")
     if understand.mode is Mode.CASCADE and first is not None and first.kind is not InterpreterKind.CASCADE:
@@ -120,7 +120,7 @@ def _cascade_mode_faults(understand: Understand) -> Iterator[tuple[Key, str]]:
         yield ("understand", "first"), told
 
 
-def _client_kind_faults(
+def _client_kind_mismatch(
     key: Key, interpreter: InterpreterSettings, client: ClientSettings | None
 ) -> Iterator[tuple[Key, str]]:
     """The fault of an audio model whose kind does not fit its client's API."""

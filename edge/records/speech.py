@@ -176,7 +176,7 @@ CONFIRMING = frozenset({Prompt.CONFIRM_FIELD, Prompt.CONFIRM_WITHOUT})
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The operator's own terms in a readback."""
+    """How a readback words values: the units as dictated, and the fields of which only the end is told."""
 
     units: Mapping[str, Mapping[FieldValue, str]] = field(default_factory=dict, repr=False)
     """By field and value, the dictated unit: "cases"."""

@@ -84,7 +84,7 @@ class PartTimer:
         self._within = threading.local()
 
     @contextmanager
-    def measuring(self) -> Iterator[None]:
+    def timing_all_parts(self) -> Iterator[None]:
         """Measure while the block lasts."""
         with ExitStack() as restored:
             for part, places in PARTS.items():
@@ -145,7 +145,7 @@ class HearingCost:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Resident memory of the process, MB."""
+    """Resident memory before loading, after, and at most, MB."""
 
     started: float
     loaded: float
@@ -207,7 +207,7 @@ def _measure_hearing(parts: Parts, name: str, sources: Sequence[Source], memory_
     with (
         TemporaryDirectory(prefix="dockvoice-footprint-") as scratch,
         JournalThread(Path(scratch)) as executor,
-        watch.measuring(),
+        watch.timing_all_parts(),
     ):
         began = time.process_time()
         asyncio.run(hear_all(make_dictation(parts, executor, count_event), sources))

@@ -37,7 +37,7 @@ from lab.evaluate import evaluate, load_clip_sources, mix_clips_with_noise
 from lab.noises import Sound
 from lab.operator_speech import AFTER_S, BEFORE_S, LANGUAGE, SAY_WITHIN_S
 from lab.report.comparing import Table, format_percent, to_markdown
-from lab.report.goals import GOALS, tabulate_shortfall
+from lab.report.goals import GOALS, tabulate_causes_of_not_right
 from lab.report.lines import ClipLine, build_line, write_lines
 from lab.report.measures import count_marks, group_by_condition, group_lines
 from lab.report.statistics import wilson_interval
@@ -237,7 +237,11 @@ def main() -> None:
         print(f"{form}: right of {len(said[form])}: {right}", file=sys.stderr, flush=True)
     if asked.details is not None:
         write_lines(asked.details, lines)
-    print("\n".join(map(to_markdown, (tabulate_by_form(lines), tabulate_by_voice(lines), tabulate_shortfall(lines)))))
+    print(
+        "\n".join(
+            map(to_markdown, (tabulate_by_form(lines), tabulate_by_voice(lines), tabulate_causes_of_not_right(lines)))
+        )
+    )
     print("\n".join(describe_failures(lines)), file=sys.stderr)
 
 

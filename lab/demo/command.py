@@ -227,9 +227,9 @@ class _Demo:
         if sys.stdin.isatty() and sys.stdout.isatty():
             self._console.print("The device stays on the line, and does what is decided. Enter ends it.", style="dim")
             await _wait_for_enter()
-            await asyncio.to_thread(self._remake_changed_dossier)
+            await asyncio.to_thread(self._remake_dossier_after_review)
 
-    def _remake_changed_dossier(self) -> None:
+    def _remake_dossier_after_review(self) -> None:
         """If a review changed the trailer's totals, make the dossier's next version and print them."""
         dossier = self._scratch / "5501.v2.zip"
         content = self._inventory.make_dossier(TRAILER, dossier, self._scratch / "demo.zip")

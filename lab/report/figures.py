@@ -172,7 +172,7 @@ def all_tables(lines: Sequence[ClipLine], fixed: goals.FixedPauseRun | None = No
             "In brackets: 95 % intervals (Wilson).",
         ),
         breakdown.tabulate_baseline(lines),
-        goals.tabulate_shortfall(lines),
+        goals.tabulate_causes_of_not_right(lines),
         breakdown.tabulate_spread(lines),
         tabulate_conversations(lines),
         tabulate_silence(lines),

@@ -105,7 +105,7 @@ def _ended_wrong(one: ClipLine) -> bool:
     return one.conversation is not None and one.conversation.end == "wrong"
 
 
-def tabulate_shortfall(lines: Sequence[ClipLine]) -> Table:
+def tabulate_causes_of_not_right(lines: Sequence[ClipLine]) -> Table:
     """Dictated clips that were not right at once, by condition and cause."""
     groups = group_by_condition(one for one in lines if one.truth is not None)
     rows = tuple((name, *(str(sum(map(why, some))) for why in _WAYS.values())) for name, some in groups.items())

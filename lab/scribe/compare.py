@@ -121,7 +121,7 @@ def _measure_dockvoice(
 
 
 def _to_timed_turns(turns: Iterable[OperatorLine | Say], phrasing: Phrasing) -> Iterator[Turn]:
-    """Convert prompts and lines to turns with a duration; pauses are left out."""
+    """Convert prompts and lines to the turns to be timed, without chat, thanks, and pause or resume."""
     for turn in turns:
         if isinstance(turn, Say):
             if turn.prompt not in _PAUSES:

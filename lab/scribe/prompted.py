@@ -67,7 +67,7 @@ class PromptedReceiving:
         return self.ledger
 
     def _receive(self, load: Pallet) -> None:
-        number = self._ask_pallet_number(load)
+        number = self._ask_pallet_number_or_give_up(load)
         if number is None:
             return
         line = self._here.get(number) or self._elsewhere.get(number)
@@ -87,8 +87,8 @@ class PromptedReceiving:
 
     # -- value by value
 
-    def _ask_pallet_number(self, load: Pallet) -> str | None:
-        """Ask for the pallet's number; None if the host says it was received already."""
+    def _ask_pallet_number_or_give_up(self, load: Pallet) -> str | None:
+        """Ask for the pallet's number; None if it was received already, or after PATIENCE attempts."""
         for attempt in range(PATIENCE):
             spelt = wording.spell_digits(load.pallet)
             number = wording.parse_digits(self._ask_value(None if attempt == 0 else "Pallet?", spelt))

@@ -135,7 +135,7 @@ class LoadResult:
 
 def render_result(result: LoadResult) -> Group:
     """Render the result as tables for the terminal."""
-    parts = [_connections_table(result), _entries_table(result), _outcomes_table(result)]
+    parts = [_connections_table(result), _counts_and_latencies_table(result), _outcomes_table(result)]
     if result.processes:
         parts.append(_processes_table(result.processes))
     verdict = "Nothing lost, nothing twice." if result.complete else "NOT WHOLE: see above."
@@ -154,7 +154,7 @@ def _connections_table(result: LoadResult) -> Table:
     return table
 
 
-def _entries_table(result: LoadResult) -> Table:
+def _counts_and_latencies_table(result: LoadResult) -> Table:
     names = [name for name in ("backlog", "live") if getattr(result, name) is not None]
     table = _new_table("entries", *("owed at the start" if name == "backlog" else "said live" for name in names))
     parts: list[Mapping[str, Any]] = [getattr(result, name) for name in names]

@@ -43,8 +43,8 @@ def _fabricate_identifiers(honest: Answer, mind: SimulatedModel, tools: Sequence
 
     For silence, a whole record is invented, as models do from silence and noise.
     """
-    tool = next((tool for tool in tools if mind.form_of(tool)), None)
-    form = mind.form_of(tool) if tool else None
+    tool = next((tool for tool in tools if mind.known_or_derived_form(tool)), None)
+    form = mind.known_or_derived_form(tool) if tool else None
     if tool is None or form is None:
         return honest
     said = _fields_from_arguments(honest)
@@ -66,7 +66,8 @@ def _fabricate_field(field: FormField, said: FieldReading | None, catalogue: Cat
 def _different_value(field: FormField, said: FieldValue | None, catalogue: Catalogue, random: Random) -> FieldValue:
     """A plausible value that was not spoken: of the same length, from the catalogue if there is one."""
     if field.kind == "integer":
-        return random.randint(max(int(field.least or 1), 1), 40)
+        drawn = random.randint(max(int(field.least or 1), 1), 40)
+        return drawn + (drawn == said)
     known = catalogue.values(field.catalogue) if field.catalogue else field.choices
     if others := [value for value in known if value != said]:
         return random.choice(others)

@@ -72,7 +72,7 @@ class SimulatedModel:
         plain = " ".join(re.findall(r"[\w']+", said.lower()))
         if plain and (call := _spoken_act(plain, offered)):
             return Answer((call,))
-        recording = [tool for tool in tools if self.form_of(tool)]
+        recording = [tool for tool in tools if self.known_or_derived_form(tool)]
         for tool in recording:
             if plain and (fields := self._read_fields(said, tool)):
                 return self._call_with_record(tool, fields, plain, offered)
@@ -83,7 +83,7 @@ class SimulatedModel:
             return Answer((Call(recording[0].name, build_arguments(recording[0].schema, {}, plain, [])),))
         return Answer(text=f"I heard: {said}" if said else "I could not hear any words in the recording.")
 
-    def form_of(self, tool: Tool) -> Form | None:
+    def known_or_derived_form(self, tool: Tool) -> Form | None:
         """The form that a tool fills: the known one of its name, else one derived from its schema."""
         if not tool.name.startswith(("record", "log", "add", "enter", "save")):
             return None
@@ -94,7 +94,7 @@ class SimulatedModel:
 
     def _read_fields(self, said: str, tool: Tool) -> Mapping[str, FieldReading]:
         """The reading of each field of the tool's form."""
-        form = self.form_of(tool)
+        form = self.known_or_derived_form(tool)
         if form is None:
             return {}
         if form not in self._correctors:
@@ -106,7 +106,10 @@ class SimulatedModel:
     ) -> Answer:
         amending = offered.get("amend_entry") if CORRECTION.match(plain) else None
         chosen = amending or tool
-        return Answer((Call(chosen.name, build_arguments(chosen.schema, fields, plain, [])),), form=self.form_of(tool))
+        return Answer(
+            (Call(chosen.name, build_arguments(chosen.schema, fields, plain, [])),),
+            form=self.known_or_derived_form(tool),
+        )
 
 
 _TOOLS = {Act.CANCEL: "cancel_entry", Act.YES: "answer", Act.NO: "answer", Act.COMMAND: "device_command"}

@@ -116,7 +116,7 @@ class Factors:
         found = self._known.get((item, unit), set())
         return next(iter(found)) if len(found) == 1 else None
 
-    def in_base(self, item: str | None, units: Units) -> Units:
+    def sum_in_base_or_empty(self, item: str | None, units: Units) -> Units:
         """The sum in the base unit; empty if a factor is unknown."""
         found = [None if item is None else self.factor(item, unit) for unit in units]
         known = [one for one in found if one is not None]
@@ -129,7 +129,7 @@ class Factors:
         if present and {*present} == {*expected} and len(expected) == 1 and "" not in expected:
             ((unit, announced),) = expected.items()
             return {unit: present[unit] - announced}
-        ours, theirs = self.in_base(item, present), self.in_base(item, expected)
+        ours, theirs = self.sum_in_base_or_empty(item, present), self.sum_in_base_or_empty(item, expected)
         if not ours or {*ours} != {*theirs}:
             return {}
         ((base, quantity),) = ours.items()
@@ -238,7 +238,7 @@ class TrailerCount:
             self._factors.learn(line.item, str(unit), str(known["uom"]), factor)
 
     def _set_status_and_difference(self, line: Line, *, is_missing: bool) -> None:
-        line.base = self._factors.in_base(line.item, line.present)
+        line.base = self._factors.sum_in_base_or_empty(line.item, line.present)
         if line.expected and line.entries:
             found = self._factors.difference(line.item, line.present, line.expected)
         else:

@@ -23,7 +23,7 @@ def test_processor_time_counts_for_the_part_that_was_called_first_and_nothing_is
     monkeypatch.setattr(footprint, "PARTS", {"first": ((Busy, "outer"),), "within": ((Busy, "inner"),)})
     plain = Busy.inner
     watch = footprint.PartTimer()
-    with watch.measuring():
+    with watch.timing_all_parts():
         Busy().outer()
         assert set(watch.spent) == {"first"}
         Busy().inner()

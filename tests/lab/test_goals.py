@@ -45,7 +45,7 @@ def test_what_stood_in_the_way_is_told_apart() -> None:
         line(Mark.MISSED),
         line(Mark.WRONG, heard(dock="D")),
     ]
-    table = goals.tabulate_shortfall(lines)
+    table = goals.tabulate_causes_of_not_right(lines)
     assert dict(zip(table.columns, table.rows[0], strict=True)) == {
         "condition": "clean", "right": "1", "unsure": "1", "misread": "1", "incomplete": "2", "wrong": "1",
     }  # fmt: skip

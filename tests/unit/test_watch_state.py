@@ -16,7 +16,7 @@ from edge.agree.dialogue.interface import Deadline, Happening, Started, Utteranc
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.questions import About
 from edge.agree.dialogue.session import DialogueSettings
-from edge.cli.lines import AgentLines, JournalState, wrap_with_dialogue_verdicts
+from edge.cli.lines import AgentLines, JournalState, replace_by_dialogue_verdicts
 from edge.cli.tables import MODES, OUTCOMES, QUESTIONS, REASONS
 from edge.cli.watch.layout import Picture
 from edge.cli.watch.state import View
@@ -37,7 +37,7 @@ class Desk:
         self.rules = rules
         self.lines = AgentLines(settings or Settings(agree=Agree(conversation=converses)), rules)
         self.view = View()
-        self._tell = wrap_with_dialogue_verdicts(lambda told: self.take(*self.lines.event_lines(told)))
+        self._tell = replace_by_dialogue_verdicts(lambda told: self.take(*self.lines.event_lines(told)))
         self.take(self.lines.started_line())
         self._dialogue = Dialogue(rules, DialogueSettings()) if converses else None
         if converses:

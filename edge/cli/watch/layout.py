@@ -67,7 +67,7 @@ class Badge:
 
 @dataclass(frozen=True, slots=True)
 class LastUtterance:
-    """The last utterance, and its result."""
+    """What the screen shows of the last utterance: its words, how it came, and its result."""
 
     words: tuple[tuple[str, bool], ...]  # Each with whether it was heard surely.
     how: str  # "heard", "typed" or "scanned".

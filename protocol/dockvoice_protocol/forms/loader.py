@@ -253,7 +253,7 @@ def _contradictions(fields: Mapping[str, Any], schema: Mapping[str, Any], expect
     yield from role_faults(schema)
     yield from _no_identifier_faults(fields, schema)
     yield from _shared_word_faults(fields)
-    yield from _opening_faults(fields, schema)
+    yield from _ambiguous_opening_faults(fields, schema)
     yield from _shared_bare_word_faults(fields)
     yield from _scan_faults(fields)
     for field, keywords in fields.items():
@@ -506,7 +506,7 @@ def _is_reserved(language: Language, word: str, *, spells: bool) -> bool:
     return word in language.hesitations or (word,) in language.cues or language.in_id(word)
 
 
-def _opening_faults(fields: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
+def _ambiguous_opening_faults(fields: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
     """Faults of the form's openings: of each that holds words with another meaning, or is a command."""
     voice, others = schema.get("x-voice"), schema.get("x-languages")
     listed = {OWN_LANGUAGE: ("#/x-voice/openings", voice)}

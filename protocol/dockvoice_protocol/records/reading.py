@@ -18,7 +18,7 @@ class Trait(Flag):
 
 
 class _Lists(NamedTuple):
-    """Further lists of a language's `[commands]` that ask a command; "" where it has none."""
+    """Names of a command's further wording lists in a language's `[commands]`; "" for none."""
 
     more: str = ""  # Whole utterances that no recogniser is told to expect.
     named: str = ""  # What is said before the entry, the trailer or the place that is asked about.

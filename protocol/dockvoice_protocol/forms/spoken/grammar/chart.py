@@ -207,11 +207,11 @@ class _AnswerCheck:
         behind = (*_CORRECTING, *_BEHIND, *(_CHOICE if end < size else ()))
         return (
             again
-            or not self._is_concatenation(start, event.start, before, event.cue)
-            or not self._is_concatenation(event.end, clause, behind, event.cue)
+            or not self._are_all_cues_or_phrases(start, event.start, before, event.cue)
+            or not self._are_all_cues_or_phrases(event.end, clause, behind, event.cue)
         )
 
-    def _is_concatenation(self, start: int, end: int, roles: tuple[str, ...], cue: tuple[int, int]) -> bool:
+    def _are_all_cues_or_phrases(self, start: int, end: int, roles: tuple[str, ...], cue: tuple[int, int]) -> bool:
         """Whether the words between two tokens are a concatenation of cue words and phrases of these roles."""
         phrases, longest = _phrases_of_roles(self._language, roles)
         texts = tuple(token.text for token in self._tokens[start:end])
