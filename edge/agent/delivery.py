@@ -398,7 +398,7 @@ class Delivery:
                 self._publish(LinkChanged(False, why))
                 return self._relay.handle_disconnect()
             case Acknowledged(tag, reason_code):
-                return self._handle_puback(tag, reason_code)
+                return self._dispatch_puback(tag, reason_code)
             case Delivered(topic) if any(inbox.carries(topic) for inbox in self._inboxes) or (
                 self.decisions.open and topic == self._topics.decisions
             ):
@@ -408,7 +408,8 @@ class Delivery:
                 self._session.acknowledge(news)
                 return commands
 
-    def _handle_puback(self, tag: str, reason_code: int) -> list[Command]:
+    def _dispatch_puback(self, tag: str, reason_code: int) -> list[Command]:
+        """Pass a PUBACK to the part whose message has the tag."""
         if self._clips.handle_puback(tag, reason_code) or self._status.handle_puback(tag, reason_code):
             return []
         if self._reviews is not None and self._reviews.carries(tag):

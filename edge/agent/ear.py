@@ -172,7 +172,7 @@ class Ear:
         paused, thought_s = 0, 0.0
         for event in listen(watched, self._scorer, endpointing, self._gate if source.live else None):
             if isinstance(event, Opened):
-                lacking = self._mark_open_and_find_obstacle(source)
+                lacking = self._begin_utterance_and_find_obstacle(source)
                 work, attention = self._present_attention(work, attention)
             match event:
                 case Opened(pcm) | Continued(pcm):
@@ -202,7 +202,7 @@ class Ear:
         now = self._present()
         return (work, attention) if now is work else (now, now.readers.interpreter.attend())
 
-    def _mark_open_and_find_obstacle(self, source: Source) -> str | None:
+    def _begin_utterance_and_find_obstacle(self, source: Source) -> str | None:
         """Mark an utterance as open and signal live speech; return why it cannot be recorded, or None."""
         self.is_open = True
         if not source.live:

@@ -41,7 +41,7 @@ from edge.deliver.device_events import ParticularsOf, entry_event, make_particul
 from edge.hear.endpointing import Gate, WakePhrase
 from edge.hear.speech_detection import make_speech_scorer
 from edge.keep.journal_thread import JournalThread
-from edge.keep.readings import store_reply
+from edge.keep.readings import keep_reply_for_diagnosis
 from edge.ports import Interpreter, Source
 from edge.records import Entry, Minted, Particulars, Segment, Work
 from edge.understand.llm.prompt import Past
@@ -206,7 +206,7 @@ class _Making:
             understand = understand.model_copy(update=seats)
             own = self.select_recogniser(form, demands.language, own)
         settings = self.settings.model_copy(update={"understand": understand})
-        keep = partial(store_reply, settings.state)
+        keep = partial(keep_reply_for_diagnosis, settings.state)
         surroundings = Surroundings(settings, form, self.catalogue, self.clients, self.past, keep)
         asking = make_panel(surroundings, own, demands.demands.uncalibrated)
         return asking, asking

@@ -50,7 +50,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class DeviceIdentity:
-    """The device as named in events."""
+    """What events say of the device: site, device, operator, clock."""
 
     site: str
     device: str

@@ -65,7 +65,7 @@ class Unheard(Interpreter):
         self._form = form
 
     def attend(self) -> Attention:
-        """An attention that ignores sound."""
+        """Read no sound; each utterance is answered with UNHEARD_LANGUAGE."""
         return WholeUtterance(self._read)
 
     async def _read(self, _: Utterance) -> Reading:

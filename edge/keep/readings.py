@@ -135,12 +135,12 @@ class ModelReadings:
     def __init__(self, db: JournalDatabase) -> None:
         self._db = db
 
-    def late_readings(self, which: str) -> list[LateReading]:
+    def late_readings(self, utterance_or_event_id: str) -> list[LateReading]:
         """The late readings of an utterance, by its id or its entry's event id, in the order of arrival."""
         found = self._db.rows(
             "SELECT utterance_id, interpreter, reading FROM answers WHERE came = 'late' AND reading IS NOT NULL "
             "AND utterance_id = coalesce((SELECT utterance_id FROM entries WHERE event_id = ?), ?) ORDER BY id",
-            *(which, which),
+            *(utterance_or_event_id, utterance_or_event_id),
         )
         return [LateReading(**{**row, "reading": parse_reading(json.loads(row["reading"]))}) for row in found]
 
@@ -284,7 +284,7 @@ class ModelReadings:
             return bool(changed.rowcount)
 
 
-def store_reply(state: Path, utterance_id: str, wav: bytes) -> None:
+def keep_reply_for_diagnosis(state: Path, utterance_id: str, wav: bytes) -> None:
     """Store a model's spoken reply below the state directory; a disk error loses only the reply.
 
     It is for diagnosis: operators hear replies made from the entry (`speak/wording.py`).

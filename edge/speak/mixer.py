@@ -132,7 +132,7 @@ class Mixer:
     """Mixes earcons and speech into one stream of samples."""
 
     def __init__(self, volume_db: float = 0.0) -> None:
-        """`volume_db` is relative to the level of the sound, limited to a bearable range."""
+        """Make an idle mixer. `volume_db` is relative to the level of the sound, limited to a bearable range."""
         self.position = 0
         """Rendered samples."""
         self.volume_db = min(max(volume_db, SOFTEST_DB), LOUDEST_DB)

@@ -245,7 +245,7 @@ def resolve_homophones(words: Sequence[Word], labels: Collection[str] = ()) -> t
 
     `labels`: the first words of the form's labels.
     """
-    told = [_to_digit_if_drawn_out(words, at, labels) for at in range(len(words))]
+    told = [_preposition_to_digit(words, at, labels) for at in range(len(words))]
     lengths = [
         _relative_length(words, at) if _precedes_label(words, at, labels) else _UNHURRIED for at in range(len(words))
     ]
@@ -277,7 +277,8 @@ def _as_preposition(word: Word, length: float) -> Word:
     return replace(word, text="for", end=min(word.end, word.start + BRIEF) if length < _HURRIED else word.end)
 
 
-def _to_digit_if_drawn_out(words: Sequence[Word], at: int, labels: Collection[str]) -> Word:
+def _preposition_to_digit(words: Sequence[Word], at: int, labels: Collection[str]) -> Word:
+    """Replace "to" or "for" behind a digit by 2 or 4 if it is drawn out or ends the clause."""
     word = words[at]
     if not at or word.text not in _PREPOSITIONS or word.start - words[at - 1].end >= _PAUSE:
         return word

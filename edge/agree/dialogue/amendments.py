@@ -22,7 +22,7 @@ from edge.records.speech import Prompt
 def begin_or_replace_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Begin an entry with a complete sentence while nothing is open; after a correcting word replace the last."""
     if not is_correction(heard.reading.words, session.rules.language):
-        return drafting.begin_entry(session, heard, alone=True)
+        return drafting.begin_entry(session, heard, may_commit_at_once=True)
     last, named = session.recorded.last, session.find_named_entry(heard.reading)
     if named is None and session.is_recorded_or_in_review(heard.reading):
         return _tell_not_recorded(session, heard)
@@ -30,7 +30,7 @@ def begin_or_replace_last(session: DialogueSession, heard: UtteranceHeard) -> li
         # Values inherited from the current context do not apply to an earlier entry.
         return correct_named_or_last(session, replace(heard, reading=without_inherited(heard.reading)))
     if last is None or session.settings.is_closing(last.draft):
-        return drafting.begin_entry(session, heard, alone=True)
+        return drafting.begin_entry(session, heard, may_commit_at_once=True)
     draft = _draft_replacement_of_last(
         session, last, replace(drafting.read_with_acoustic_doubts(session, heard), act=Act.RECORD), heard
     )

@@ -107,10 +107,10 @@ def build_draft(session: DialogueSession, heard: UtteranceHeard) -> Draft:
     return Draft(heard.utterance_id, session.rules.form.name, reading, session.recording_operator, stands=stands)
 
 
-def begin_entry(session: DialogueSession, heard: UtteranceHeard, *, alone: bool = False) -> list[Order]:
+def begin_entry(session: DialogueSession, heard: UtteranceHeard, *, may_commit_at_once: bool = False) -> list[Order]:
     """Begin an entry, with the standing context filled in.
 
-    It is held; only with `alone` it may be committed at once, since a step commits one entry.
+    It is held, unless it `may_commit_at_once`: a step commits one entry.
     """
     draft, verdict = build_draft(session, heard), heard.verdict
     draft = replace(
@@ -123,7 +123,7 @@ def begin_entry(session: DialogueSession, heard: UtteranceHeard, *, alone: bool 
         return apart
     named = replace(draft.reading, fields={**session.named_again, **draft.reading.fields})
     draft = _drop_stale_identifier(session, replace(draft, reading=context.fill_new_entry_from_context(session, named)))
-    if verdict.outcome is Outcome.ACCEPT and not alone:
+    if verdict.outcome is Outcome.ACCEPT and not may_commit_at_once:
         verdict = replace(verdict, confirm=Confirmation.READBACK)
     if draft.reading.fields.keys() != heard.reading.fields.keys() or heard.reading.act is not Act.RECORD:
         verdict = judge_after_utterance(session, draft, heard, aloud=True)

@@ -138,7 +138,7 @@ class Contradicted:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """A commit that the dialogue ordered is on disk."""
+    """Input to the dialogue: a commit that it ordered is on disk."""
 
     entry: LastEntry
 

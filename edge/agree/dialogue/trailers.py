@@ -197,7 +197,7 @@ def _say_count_and_numbers(session: DialogueSession, few: Prompt, many: Prompt, 
 def _say_where_pallet_is(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
     """Say where a pallet goes, or is: the named one, else that of the open or last entry."""
     named = session.identifiers_of(values_of(heard.reading)) or _identifiers_at_hand(session)
-    return [_say_what_is_known(session, named, Prompt.NOTHING_KNOWN) if named else Say(Prompt.NO_ENTRY)]
+    return [_say_status_of_named_thing(session, named, Prompt.NOTHING_KNOWN) if named else Say(Prompt.NO_ENTRY)]
 
 
 @status.answers_command(Command.LAST_ENTRY)
@@ -205,7 +205,9 @@ def say_named_or_last_entry(session: DialogueSession, heard: UtteranceHeard) -> 
     """Read out the named entry, else the last one."""
     named = session.identifiers_of(values_of(heard.reading))
     return (
-        [_say_what_is_known(session, named, Prompt.NOT_RECORDED)] if named else status.say_last_entries(session, heard)
+        [_say_status_of_named_thing(session, named, Prompt.NOT_RECORDED)]
+        if named
+        else status.say_last_entries(session, heard)
     )
 
 
@@ -216,7 +218,7 @@ def _identifiers_at_hand(session: DialogueSession) -> dict[str, FieldValue]:
     return {} if last is None else session.identifiers_of(last.fields)
 
 
-def _say_what_is_known(session: DialogueSession, named: Mapping[str, FieldValue], unknown: Prompt) -> Say:
+def _say_status_of_named_thing(session: DialogueSession, named: Mapping[str, FieldValue], unknown: Prompt) -> Say:
     """Say what this device knows of one thing: from its records, from review, or from the expected receipts."""
     form, meant = session.rules.form, dict(named)
     name, said = next(iter(named.items()))

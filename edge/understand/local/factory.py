@@ -185,7 +185,7 @@ def load_sentences(
     Cached in `directory`. Raises Misconfigured where the form or its catalogue has a value that cannot be spoken.
     """
     kept = directory / _cache_name(form, catalogue, names, works)
-    if (found := _read_cached(kept)) is not None:
+    if (found := _read_cached_sentences(kept)) is not None:
         return found
     made = (*sample_sentences(form, catalogue), *(() if names is None else replies(form, catalogue, names, works)))
     _write_cached(kept, made)
@@ -200,7 +200,7 @@ def _cache_name(*ingredients: object) -> str:
     return digest.hexdigest()
 
 
-def _read_cached(path: Path) -> tuple[str, ...] | None:
+def _read_cached_sentences(path: Path) -> tuple[str, ...] | None:
     try:
         digest, _, content = path.read_bytes().partition(b"\n")
     except FileNotFoundError:

@@ -43,7 +43,7 @@ def model_family(model: str) -> str:
 
 
 class Answerer:
-    """The name of the model that answered, which may differ from the one asked for."""
+    """Decides under which model name an answer is recorded; warns once where another model answered than was asked."""
 
     def __init__(self, client: str, kind: ClientKind, asked: str) -> None:
         self._client = client
