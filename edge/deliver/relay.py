@@ -259,7 +259,10 @@ class Relay:
         self._settle_by = config.SettleBy.RECEIPT
 
     def handle_connect(self, receive_maximum: int) -> list[Command]:
-        """Forget the schedule and ask the journal for all unsettled rows, to publish them; the broker accepts `receive_maximum` unacknowledged messages."""
+        """Forget the schedule and ask the journal for all unsettled rows, to publish them.
+
+        `receive_maximum` is how many unacknowledged messages the broker accepts.
+        """
         self._clear_schedule()
         self._limit = min(self._settings.window, receive_maximum)
         self._asked = not self.waits_for_receipts

@@ -29,7 +29,7 @@ from inventory.forms import load_forms
 from inventory.settings import InventorySettings
 from inventory.store.books import RequestDatabase
 from inventory.store.keys import KeyDirectory
-from inventory.web.resources import Resources, load_console_signer, open_database_with_tables
+from inventory.web.resources import Resources, load_console_signer, open_database_creating_tables
 from inventory.web.serving import LOOPBACK, SecurityHeaders, Server, run_server
 
 log = logging.getLogger("api")
@@ -106,6 +106,6 @@ def serve(settings: InventorySettings, port: int | None = None) -> None:
 @contextmanager
 def open_books(settings: InventorySettings) -> Iterator[RequestDatabase]:
     """The database, with the tables of the inventory, the console and the API."""
-    with open_database_with_tables(settings) as opened:
+    with open_database_creating_tables(settings) as opened:
         tokens.prepare(opened.engine)
         yield opened

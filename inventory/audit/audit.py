@@ -328,7 +328,7 @@ def find_devices(store: Store, name: str | None) -> list[Progress]:
 
 @dataclass(frozen=True, slots=True)
 class TrustedKeys:
-    """The keys that may have signed."""
+    """The public keys, enrolled or given as files, that may have signed devices' events."""
 
     enrolled: Mapping[tuple[str, str], Mapping[str, PublicKey]]
     """By site and device, then by key id: a file named as enrolled ones are counts for its device alone."""
@@ -433,16 +433,18 @@ def _find_entry_fault(came: TrailEvent) -> Wrong | None:
     site, device = event["source"].split("/")[2::2]
     expected = (site, device, said["form"], said["operator"], said["utterance"]["id"], said.get("amends"))
     found = (made.site, made.device, made.form, made.operator, made.utterance_id, made.replaces)
-    same = expected == found and _normalise(said["fields"]) == _normalise(parse_event_or_empty(made.fields))
+    same = expected == found and _tell_booleans_from_numbers(said["fields"]) == _tell_booleans_from_numbers(
+        parse_event_or_empty(made.fields)
+    )
     return None if same and parse_iso(event["time"]) == parse_iso(made.recorded_at) else Wrong.ENTRY_ALTERED
 
 
-def _normalise(value: Any) -> Any:
+def _tell_booleans_from_numbers(value: Any) -> Any:
     """A value for comparison: a database may return 2.0 as 2, but true is not 1."""
     if isinstance(value, dict):
-        return {name: _normalise(one) for name, one in value.items()}
+        return {name: _tell_booleans_from_numbers(one) for name, one in value.items()}
     if isinstance(value, list):
-        return [_normalise(one) for one in value]
+        return [_tell_booleans_from_numbers(one) for one in value]
     return (isinstance(value, bool), value)
 
 

@@ -142,7 +142,7 @@ def _summary(one: ExpectedList) -> str:
 
 
 def _find_published_place(store: Store, site: str, named: str) -> ReceivingPlace:
-    """The place whose list is withdrawn. Raises UnreadableInput."""
+    """Find the named place among the site's published lists. Raises UnreadableInput if it has none."""
     known = [one.expected.place for one in store.lists.all() if one.expected.site == site and one.expected.lines]
     found = [place for place in known if str(place) == named]
     if not found:

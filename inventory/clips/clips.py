@@ -144,8 +144,8 @@ def _load_requests(transaction: Connection, sound: SignedSound) -> list[Listenin
     return [ListeningRequest(**{name: row[name] for name in ListeningRequest.__dataclass_fields__}) for row in rows]
 
 
-def _mark_asked_if_missing(transaction: Connection, sound: SignedSound, now: datetime) -> bool:
-    """Mark the recording as requested if it is neither stored nor in transfer; return whether it was."""
+def _mark_asked_unless_here_or_coming(transaction: Connection, sound: SignedSound, now: datetime) -> bool:
+    """Mark the recording as requested if it is neither stored nor in transfer; whether the device must send it."""
     row = _lock_row(transaction, sound)
     if row is not None and row["audio_sha256"] == sound.audio_sha256:
         if row["state"] == ClipState.HERE:
@@ -334,7 +334,7 @@ class ClipStore:
         """
         with translated_errors(self._engine.url), self._engine.begin() as transaction:
             now = self._now()
-            request, sending = signed(wanted=_mark_asked_if_missing(transaction, sound, now))
+            request, sending = signed(wanted=_mark_asked_unless_here_or_coming(transaction, sound, now))
             _record_request(transaction, sound, request, now)
             entered = outbox.insert_messages(transaction, [sending], now, held=publish_after)
             asked = _load_clip(transaction, sound)

@@ -83,7 +83,7 @@ class Outgoing:
         with self._batch_or_away() as batch:
             if any(row["reference"] == reference for row in batch):
                 return _BATCH
-            return self._files_of_day(format_time(posting.recorded_at)[:10]).get(reference)
+            return self._files_by_reference(format_time(posting.recorded_at)[:10]).get(reference)
 
     def append(self, notice: Notice) -> None:
         """Append a line durably, and close the batch if it is full. Raises Away, Declined."""
@@ -150,7 +150,7 @@ class Outgoing:
         self._began = self._now()
         return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
 
-    def _files_of_day(self, day: str) -> dict[str, str]:
+    def _files_by_reference(self, day: str) -> dict[str, str]:
         """The file of each reference whose posting was recorded on that day."""
         if day not in self._notes:
             if len(self._notes) > _MOST_DAYS:
@@ -166,7 +166,7 @@ class Outgoing:
             days.setdefault(row["recorded_at"][:10], []).append({"reference": row["reference"], "file": name})
         for day, notes in days.items():
             _append_rows(self._own / "written" / f"{day}.csv", notes)
-            self._files_of_day(day).update({note["reference"]: name for note in notes})
+            self._files_by_reference(day).update({note["reference"]: name for note in notes})
 
     def _store_batch(self, name: str, batch: Sequence[_Row]) -> None:
         """Store the batch under its final name; the batch is empty afterwards."""

@@ -126,7 +126,7 @@ class Publishing:
         self._source = source_of(name)
         self._site = site
 
-    def publish_expected(self, pulled: Pulled) -> tuple[list[ExpectedList], Plan]:
+    def publish_changed_lists(self, pulled: Pulled) -> tuple[list[ExpectedList], Plan]:
         """Publish the lists that differ; return those published, and the plan."""
         if pulled.expected is None:
             return [], Plan()

@@ -156,7 +156,7 @@ class ConnectorDesk:
         message, wanted = [], self.settings.pull
         omitted = list(pulled.omitted)
         if "expected" in wanted:
-            lists, plan = publishing.publish_expected(pulled)
+            lists, plan = publishing.publish_changed_lists(pulled)
             omitted += plan.omitted
             message += [f"{one.place}: version {one.version}, {many(len(one.lines), 'line')}" for one in lists]
             for line in plan.withdrawals():

@@ -47,7 +47,7 @@ from inventory.forms import load_forms
 from inventory.settings import ConsoleSettings, InventorySettings
 from inventory.store.books import RequestDatabase
 from inventory.store.keys import KeyDirectory
-from inventory.web.resources import load_console_signer, open_database_with_tables
+from inventory.web.resources import load_console_signer, open_database_creating_tables
 from inventory.web.serving import LOOPBACK, SecurityHeaders, Server, run_server
 
 _STATIC = Path(__file__).with_name("static")
@@ -121,7 +121,7 @@ def serve(settings: InventorySettings, port: int | None = None) -> None:
         log.warning("console.key is not set: nothing can be decided here; name a private key")
     if ours.host not in LOOPBACK and not (ours.address or "").startswith("https:"):
         log.warning("console.host is %s without https: passwords can be read on the way; use a proxy", ours.host)
-    with open_database_with_tables(settings) as opened:
+    with open_database_creating_tables(settings) as opened:
         _warn_of_accounts_unlike_settings(opened, ours)
         resources = ConsoleResources(
             settings,

@@ -146,9 +146,9 @@ def _audit_deeds(
 
 
 def _books(settings: InventorySettings) -> AbstractContextManager[RequestDatabase]:
-    from inventory.web.resources import open_database_with_tables  # noqa: PLC0415 - as above
+    from inventory.web.resources import open_database_creating_tables  # noqa: PLC0415 - as above
 
-    return open_database_with_tables(settings)
+    return open_database_creating_tables(settings)
 
 
 def _prompt_password() -> str:

@@ -36,7 +36,7 @@ class NoSounds:
     """A source without recordings, which stay on the devices."""
 
     def request(self, recording: SignedSound, user: str, reason: str) -> None:
-        """Does nothing."""
+        """Ask no device: this source has no recordings."""
 
     def state(self, recording: SignedSound) -> str:
         """Always `absent`."""

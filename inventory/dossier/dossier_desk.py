@@ -141,7 +141,7 @@ class DossierWriter:
         self._writing: Future[None] | None = None
 
     def applied(self, form: str) -> None:
-        """Schedule a turn after an event of this form."""
+        """Schedule the next look for dossiers: at once after a closing form, else within LOOK_S."""
         self._schedule(set(), 0 if form in self._closing else LOOK_S)
 
     def reviewed(self, review: Review) -> None:

@@ -59,7 +59,7 @@ class Visit:
 
     @property
     def began(self) -> datetime:
-        """The time of the announcement or of the first entry."""
+        """The earliest time of its lists, entries, refused events and reviews."""
         times = [*(one.said_at for one in self.said), *(one.time for one in self.lists)]
         times += [*(one.said.said_at for one in self.refused), *map(_put_aside_at, self.reviews)]
         return min(times)
@@ -201,7 +201,7 @@ def gather_many(
 
 
 def _load_rows_with_versions(transaction: Connection, trailers: Collection[str], roles: Roles) -> list[Any]:
-    """The events of entries that name one of these, with their earlier and later versions."""
+    """The events of entries that name one of these trailers, with their earlier and later versions."""
     wanted = _EVENT.add_columns(entries.c.state, entries.c.replaces).join(
         entries, entries.c.event_id == events.c.event_id
     )

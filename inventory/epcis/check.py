@@ -184,7 +184,7 @@ class Checker:
         prefixes = {*prefixes, *_declared_prefixes(event)}
         yield from _check_members(event, at, _COMMON | _MEMBERS.get(kind, frozenset()), prefixes)
         yield from _check_times(event, at, created)
-        yield from self._check_offset(event, at)
+        yield from self._check_offset_against_zone(event, at)
         yield from _check_event_id(event, at)
         yield from _check_action_step_disposition(event, at, kind)
         yield from _check_places(event, at)
@@ -199,7 +199,7 @@ class Checker:
             if name not in self._known:
                 yield _Breach(at, Rule.NOT_KNOWN, f"{name} is no event of these files; name the one that has it")
 
-    def _check_offset(self, event: _Json, at: str) -> _Breaches:
+    def _check_offset_against_zone(self, event: _Json, at: str) -> _Breaches:
         at, found = f"{at}/eventTimeZoneOffset", event.get("eventTimeZoneOffset")
         parts = _OFFSET.fullmatch(found) if isinstance(found, str) else None
         if parts is None:

@@ -65,7 +65,7 @@ class StoredEvent:
 
 @dataclass(frozen=True, slots=True)
 class _Translation:
-    """The EPCIS events made of one event of the inventory."""
+    """The result of translating one inventory event: its EPCIS events, or why there are none."""
 
     events: tuple[EpcisEvent, ...] = ()
     refusals: tuple[Unexported, ...] = ()

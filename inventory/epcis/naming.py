@@ -112,7 +112,7 @@ def to_epcis_events(said: EntrySaid, mapping: EpcisMapping) -> _NamedEntry:
         except _NotExportable as fault:
             refusals.append(fault.refusal)
     try:
-        what = _observed_objects(said, mapping, form)
+        what = _object_members_by_part(said, mapping, form)
     except _NotExportable as fault:
         refusals.append(fault.refusal)
     if refusals:
@@ -235,7 +235,7 @@ def _escape_document_number(field: str, number: str) -> str:
     return re.sub(r'["%&/<>?#]', lambda sign: f"%{ord(sign[0]):02X}", told)
 
 
-def _observed_objects(said: EntrySaid, mapping: EpcisMapping, form: FormNamed) -> dict[str, EpcisEvent]:
+def _object_members_by_part(said: EntrySaid, mapping: EpcisMapping, form: FormNamed) -> dict[str, EpcisEvent]:
     """The observed objects, by part."""
     if form.kind == "pallet":
         return {MAIN: {"type": "ObjectEvent", "epcList": [_pallet_identifier(said, mapping)]}}

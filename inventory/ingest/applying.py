@@ -59,7 +59,7 @@ def handle_event(transaction: Connection, event: Event | InvalidEvent, clock: Ca
         _store_rejected_copy_once(transaction, event, became, now)
     if continuity.is_jump(event, device.handled):
         continuity.flag_jump(transaction, event, device.handled, now)
-    _save_device(transaction, event, device, now)
+    _update_device_progress(transaction, event, device, now)
     if isinstance(became, Early):
         return became
     is_late = device.handled > event.sequence or (isinstance(became, Refused) and is_out_of_turn(became.reasons))
@@ -90,7 +90,9 @@ def _lock_device(transaction: Connection, event: Event | InvalidEvent, clock: Ca
     return DeviceState(int(found.handled), found.instance)
 
 
-def _save_device(transaction: Connection, event: Event | InvalidEvent, device: DeviceState, now: datetime) -> None:
+def _update_device_progress(
+    transaction: Connection, event: Event | InvalidEvent, device: DeviceState, now: datetime
+) -> None:
     come = 0 if continuity.is_jump(event, device.handled) else event.sequence
     highest = case((devices.c.highest < come, come), else_=devices.c.highest)
     its = update(devices).where(*_match_device(devices, event))

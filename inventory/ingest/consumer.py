@@ -78,7 +78,7 @@ class _Receipt:
 
 @dataclass(slots=True)
 class _PostponedEvent:
-    """An event that a trigger or constraint of the site's rejects.
+    """A message to retry later: a trigger or constraint of the site's rejects its event.
 
     Later events of its device wait, other devices' do not.
     """
@@ -91,7 +91,7 @@ class _PostponedEvent:
 
 
 class Consumer:
-    """The consumer's loop. All methods but `stop` belong to one thread."""
+    """Receives devices' messages, applies their events and answers with receipts."""
 
     def __init__(
         self,
@@ -213,7 +213,7 @@ class Consumer:
                 log.warning("broker lost: %s; trying again", news.why)
                 self._systemd.status(f"broker lost: {news.why}")
             case Acknowledged():
-                self._publisher.acknowledged(news)
+                self._publisher.queue_acknowledgement(news)
             case Wake():
                 return
 

@@ -42,7 +42,7 @@ class Publisher:
         """Handle a new connection: messages in flight on the old one may be lost."""
         self._is_new, self._next = True, 0.0
 
-    def acknowledged(self, news: Acknowledged) -> None:
+    def queue_acknowledgement(self, news: Acknowledged) -> None:
         """Queue the broker's PUBACK; `work` updates the table."""
         is_row, refuses = news.tag.startswith(_TAG), news.reason_code >= FAILURE
         row = int(news.tag.removeprefix(_TAG)) if is_row else 0

@@ -72,7 +72,7 @@ def load_figures(
     device: tuple[str, str] | None = None,
     per_operator: bool = False,
 ) -> Figures:
-    """The figures of this many hours from `since`."""
+    """Entry counts by hour and operator, and delays, of this many hours; withheld if operators are few."""
     until = since + timedelta(hours=hours)
     wanted: list[ColumnElement[bool]] = [entries.c.recorded_at >= since, entries.c.recorded_at < until]
     if form is not None:

@@ -110,11 +110,11 @@ def _conditions(transaction: Connection, wanted: EntryFilter) -> list[ColumnElem
         # Without an index: none has the order too, and a site has a large share of all entries.
         found.append(func.coalesce(entries.c.site, "").in_(wanted.sites))
     if wanted.since is not None or wanted.until is not None:
-        found += _period_conditions(transaction, wanted.since, wanted.until)
+        found += _recorded_within(transaction, wanted.since, wanted.until)
     return found
 
 
-def _period_conditions(
+def _recorded_within(
     transaction: Connection, since: datetime | None, until: datetime | None
 ) -> list[ColumnElement[bool]]:
     """Conditions for a period, with the range of arrivals, so that an old hour needs no scan of all later entries."""

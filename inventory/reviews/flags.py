@@ -140,14 +140,14 @@ def pallet_row(event: Event, now: datetime) -> dict[str, Any] | None:
 
 def has_active_rule(transaction: Connection, site: str) -> bool:
     """Whether any rule of the site is on."""
-    return any(rule.on for rule in _load_rules(transaction, site).values())
+    return any(rule.on for rule in _load_published_rules(transaction, site).values())
 
 
 def _broken_rules(
     transaction: Connection, event: Event, pallet: str, trailer: str | None, now: datetime
 ) -> Iterator[tuple[str, str, str | None]]:
     """The broken rules, each with the reason and the other entry."""
-    on = _load_rules(transaction, event.site)
+    on = _load_published_rules(transaction, event.site)
     receive = (on.get(DUPLICATE) or _Rule(False, 0, ())).forms or RECEIVE
     its = _latest_entry_with(event, pallet)
     if (rule := on.get(DUPLICATE)) is not None and rule.on and event.form in receive:
@@ -175,7 +175,7 @@ class _Rule:
         return now - timedelta(hours=self.hours)
 
 
-def _load_rules(transaction: Connection, site: str) -> dict[str, _Rule]:
+def _load_published_rules(transaction: Connection, site: str) -> dict[str, _Rule]:
     """The published rules of a site; empty without any."""
     its = (catalogue.c.site == site, catalogue.c.kind == OF_RULES, catalogue.c.published_at.is_not(None))
     rows = transaction.execute(

@@ -19,7 +19,7 @@ from sqlalchemy import Row as Found
 from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.records.site import OF_WORDS, Cells, MasterData, Row
 from inventory.site.master_kinds import RESERVED, Kind, find_kind, find_row_faults
-from inventory.site.numbering import ROSTER, check_not_refused, next_version
+from inventory.site.numbering import ROSTER, check_not_older_than_on_devices, next_version
 from inventory.store.outbox import Message, MessageKind, insert_messages, is_pending
 from inventory.store.tables import catalogue
 
@@ -53,7 +53,7 @@ class Version:
 
     @property
     def data(self) -> MasterData:
-        """The master data that devices receive."""
+        """This version as the master data that devices receive."""
         return MasterData(self.site, self.kind, self.version, self.rows)
 
 
@@ -210,7 +210,7 @@ class SiteCatalogue:
         with self.transaction() as transaction:
             messages = []
             for one in versions:
-                check_not_refused(transaction, self.site, one.kind, one.version)
+                check_not_older_than_on_devices(transaction, self.site, one.kind, one.version)
                 message = signed(one, now)
                 said = {"body": message.body.decode(), "public_key": message.signed_by.raw.hex(), "published_at": now}
                 transaction.execute(update(catalogue).where(*_match_version(one)).values(said))

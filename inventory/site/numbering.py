@@ -48,14 +48,14 @@ def record_sent_version(transaction: Connection, site: str, kind: str, who: str,
     Raises RefusedByDevices.
     """
     version = max(next_version(transaction, site, kind, now), above + 1)
-    check_not_refused(transaction, site, kind, version)
+    check_not_older_than_on_devices(transaction, site, kind, version)
     said = {"site": site, "kind": kind + _SENT, "version": version, "rows": [], "who": who, "reason": ""}
     said |= {"what": "sent by the command", "made_at": now, "published_at": now}
     transaction.execute(insert(catalogue).values(said))
     return version
 
 
-def check_not_refused(transaction: Connection, site: str, kind: str, version: int) -> None:
+def check_not_older_than_on_devices(transaction: Connection, site: str, kind: str, version: int) -> None:
     """Check that no device would refuse this version as older than its own. Raises RefusedByDevices.
 
     An impossible version is logged and ignored.

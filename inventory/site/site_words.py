@@ -95,7 +95,7 @@ class SpokenForms:
         """
         self.plain = _spoken_forms(directory)
         self._words = tuple(lists.get(OF_WORDS, ()))
-        self.catalogue = _parse_catalogue(_to_cache_key(self.plain, lists, entered or {}))
+        self.catalogue = _parse_catalogue(_lists_as_cache_key(self.plain, lists, entered or {}))
         self._lists = frozenset(lists)
         self.forms = {name: _form_with_words(form, self._words, self.catalogue) for name, form in self.plain.items()}
 
@@ -153,7 +153,7 @@ class SpokenForms:
 
 
 def find_word_faults(rows: Sequence[Row], directory: Path, lists: Mapping[str, Sequence[Cells]]) -> list[str]:
-    """The faults of a site's words, checked against their forms and the existing values."""
+    """The faults of the spoken words that a site adds, checked against their forms and the values of its lists."""
     forms, words = _spoken_forms(directory), [cells for _, cells in rows]
     there = ", ".join(forms)
     found = [
@@ -161,7 +161,7 @@ def find_word_faults(rows: Sequence[Row], directory: Path, lists: Mapping[str, S
         for where, cells in rows
         if cells["form"] not in forms
     ]
-    catalogue = _parse_catalogue(_to_cache_key(forms, lists, {}))
+    catalogue = _parse_catalogue(_lists_as_cache_key(forms, lists, {}))
     for name in dict.fromkeys(cells["form"] for cells in words):
         found += _find_faults(forms[name], words, catalogue) if name in forms else []
     return found
@@ -205,7 +205,7 @@ def _load_forms(files: tuple[tuple[str, Path, int], ...]) -> Mapping[str, Form]:
     return found
 
 
-def _to_cache_key(
+def _lists_as_cache_key(
     forms: Mapping[str, Form], lists: Mapping[str, Sequence[Cells]], entered: Mapping[str, Iterable[str]]
 ) -> str:
     """The lists of values for forms as one text, a cache key."""

@@ -64,7 +64,7 @@ class Resources:
 
 
 @contextmanager
-def open_database_with_tables(settings: InventorySettings) -> Iterator[RequestDatabase]:
+def open_database_creating_tables(settings: InventorySettings) -> Iterator[RequestDatabase]:
     """Open the database, with the tables of the inventory and of the console."""
     engine = database.connect(database.parse_url(settings.database_url))
     try:

@@ -56,7 +56,7 @@ class Site:
         self.published.clear()
         self.publisher.work()
         for _, _, tag in () if code is None else tuple(self.published):
-            self.publisher.acknowledged(Acknowledged(tag, code or 0))
+            self.publisher.queue_acknowledgement(Acknowledged(tag, code or 0))
         self.publisher.work()
         return [body for _, body, _ in self.published]
 
@@ -87,7 +87,7 @@ def test_a_later_message_stays_though_the_broker_takes_the_one_before(site: Site
     assert site.bodies(code=None) == [b"1"]
     taken = site.published[0][2]
     site.enter(replace(LIST, body=b"2"))
-    site.publisher.acknowledged(Acknowledged(taken, 0))
+    site.publisher.queue_acknowledgement(Acknowledged(taken, 0))
     assert site.bodies() == [b"2"]
 
 

@@ -27,7 +27,7 @@ def take_scan(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         return [heard.note_as_heeded()]
     session.scanned = heard.reading.words, heard.began
     if session.state is State.IDLE:
-        return drafting.begin_entry(session, heard, alone=True)
+        return drafting.begin_entry(session, heard, may_commit_at_once=True)
     match session.about:
         case About.CANCEL | About.CLOSE:  # the last entry stays, or the trailer open
             return [*corrections.drop_open_question(session), *drafting.begin_entry(session, heard)]

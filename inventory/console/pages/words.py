@@ -190,7 +190,7 @@ def _site_values(context: RequestContext, site: str) -> dict[str, Any]:
 def _load_spoken_forms(
     context: RequestContext, transaction: Connection, catalogue: SiteCatalogue
 ) -> SpokenForms | Misconfigured:
-    """The spoken forms with the latest version of the site's lists, or the error."""
+    """The entry forms as they are spoken, with the values of the site's latest lists; or the error."""
     forms = context.resources.settings.forms
     try:
         lists = {one.kind: one.rows for one in catalogue.kinds() if one.rows}
@@ -208,7 +208,7 @@ def _added_words(catalogue: SiteCatalogue) -> tuple[tuple[Cells, ...], int, bool
 def _word_page(context: RequestContext) -> Response:
     """Show the possible meanings of a word; with one chosen, what it would change."""
     given = {name: context.text_parameter(name) or "" for name in _KEYS}
-    proposal = _try_word(context, given)
+    proposal = _try_word_on_stored_sentences(context, given)
     return proposal if isinstance(proposal, Response) else _proposal_page(context, given, proposal)
 
 
@@ -228,7 +228,7 @@ class _Proposal:
         return [one for one in changes if one.becomes is what]
 
 
-def _try_word(context: RequestContext, given: dict[str, str]) -> _Proposal | Response:
+def _try_word_on_stored_sentences(context: RequestContext, given: dict[str, str]) -> _Proposal | Response:
     """Try the word on everything that is stored; or the error page."""
     site, form = given["site"], given["form"]
     with context.read_transaction() as transaction:
@@ -288,7 +288,7 @@ def _find_faults(forms: SpokenForms, row: Cells) -> list[str]:
 def _save_word(context: RequestContext) -> Response:
     """Add a word to the site's words, if it changes no entry or the user accepts that."""
     given = {name: context.form.get(name, "").strip() for name in _KEYS}
-    proposal = _try_word(context, given)
+    proposal = _try_word_on_stored_sentences(context, given)
     if isinstance(proposal, Response):
         return proposal
     if proposal.row is None or proposal.wrong or (proposal.changes(Effect.OTHER) and "anyway" not in context.form):
