@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test logic ready nightly oracle soak mutation accuracy library beside count verifier style check format system-demo system-test system-office system-debian debian models clean
+.PHONY: help demo quick test ready nightly oracle soak mutation accuracy library beside count verifier style check format system-demo system-test system-office system-debian debian models clean
 
 # What of the tests runs side by side: logic alone keeps a processor busy, but for a few tests that wait; what has servers
 # and sound mostly waits.
@@ -28,9 +28,8 @@ WAITING  := 4
 BUSY     := 3
 # Files in which one program at a time hears and speaks; one with several programs at work has the machine for itself.
 SOUNDING := 2
-# The folders of tests that compute, and those that start servers.
+# The folders of tests that compute; the others start servers.
 LOGIC   := $(addprefix tests/,unit playbook property conversations docklife)
-SERVERS := $(addprefix tests/,lab contract integration faults)
 # Of a class that runs only where nothing else wants the processor.
 GIVING_WAY := $(shell chrt --idle 0 true 2> /dev/null && echo chrt --idle 0 || echo nice -n 19)
 # More for pytest: make quick ARGS='-k relay'
@@ -48,16 +47,14 @@ quick: style  ## Tests, while working: style, logic, plays, a few examples of ea
 
 test: ready  ## Tests, before sharing; what CI runs: every check, real servers and sound, a short form of each fault; ten minutes
 	@$(MAKE) style
-	TIER=test SOUND=none $(PYTEST) -n $(WAITING) $(SERVERS) $(ARGS)
-# Sound keeps a third of two processors busy: what computes runs beside it, and gives way to it at once.
-	@$(GIVING_WAY) $(MAKE) logic > $(CACHE)/logic.txt 2>&1 & logic=$$!; \
-	( set -x; TIER=test SOUND=many $(PYTEST) $(ARGS) && TIER=test SOUND=one $(PYTEST) -n $(SOUNDING) $(ARGS) ); sound=$$?; \
-	wait $$logic; logic=$$?; cat $(CACHE)/logic.txt; [ $$sound$$logic = 00 ]
-
-logic:
-	$(BIN)/lint-imports
-	$(BIN)/mypy
-	TIER=test SOUND=none $(PYTEST) -n $(THINKING) $(LOGIC) $(ARGS)
+	TIER=test SOUND=none $(PYTEST) -n $(WAITING) $(addprefix --ignore=,$(LOGIC))
+# Sound keeps a third of two processors busy: what computes runs beside it, and gives way to it at once. A session of its
+# own, so that whoever breaks this off ends that too.
+	@trap 'kill -- -$$logic 2> /dev/null' EXIT INT TERM; \
+	setsid $(GIVING_WAY) sh -c '$(BIN)/lint-imports; imports=$$?; $(BIN)/mypy; types=$$?; \
+		TIER=test SOUND=none $(PYTEST) -n $(THINKING) $(LOGIC); [ $$imports$$types$$? = 000 ]' > $(CACHE)/logic.txt 2>&1 & logic=$$!; \
+	( set -x; TIER=test SOUND=many $(PYTEST) && TIER=test SOUND=one $(PYTEST) -n $(SOUNDING) ); sound=$$?; \
+	wait $$logic; ended=$$?; cat $(CACHE)/logic.txt; [ $$sound$$ended = 00 ]
 
 # What has to be fetched is fetched side by side, Debian's packages, Python's and Node's; what fails is told, and ends it all.
 ready:

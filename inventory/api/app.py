@@ -43,9 +43,9 @@ _GROUPS = {
     "Devices": (devices,),
     "Master data": (master,),
 }
-"""The tags of the OpenAPI document, each with its modules; an endpoint may name another tag."""
+"""The tags of the OpenAPI document, each with its modules."""
 ENDPOINTS: tuple[Endpoint, ...] = tuple(
-    replace(endpoint, group=endpoint.group or group)
+    replace(endpoint, group=group)
     for group, subjects in _GROUPS.items()
     for subject in subjects
     for endpoint in subject.ENDPOINTS

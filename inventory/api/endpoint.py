@@ -212,7 +212,7 @@ class Endpoint:
     scope: Scope = Scope.READ
     statuses: Mapping[int, str] = field(default_factory=dict)  # Other statuses with the same response.
     problems: tuple[str, ...] = ()  # In addition to those of every endpoint.
-    group: str = ""  # The tag of the OpenAPI document; empty: that of its module in app._GROUPS.
+    group: str = ""  # The tag of the OpenAPI document, set by app._GROUPS.
 
 
 def compute_etag(body: bytes) -> str:

@@ -1,14 +1,11 @@
-"""What waits: reviews, flags and refused events for a person, and metrics of what is pending in the outbox.
-
-Read-only: people decide elsewhere. Metrics are in Prometheus' text format.
-"""
+"""What waits for a person: reviews, flags and refused events. Read-only: people decide elsewhere."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Select, func, select, tuple_
+from sqlalchemy import Select, select, tuple_
 
 from inventory.api.endpoint import Answer, ApiContext, Endpoint
 from inventory.api.models import FlagOut, FlagsOut, RefusalOut, RefusalsOut, ReviewOut, ReviewsOut
@@ -16,20 +13,12 @@ from inventory.api.parameters import Cursor, Limit, Query, Site, decode_cursor, 
 from inventory.queries import refusals as turned_down
 from inventory.reviews.flags import needs_decision
 from inventory.reviews.reviews import Review
-from inventory.store.outbox import MessageKind
 from inventory.store.tables import entries as meant
 from inventory.store.tables import flags as spoken
-from inventory.store.tables import outbox
 from inventory.store.tables import reviews as put_aside
 
 _PLACE = (datetime, str)  # Cursor: a time and an event.
 _FLAG_PLACE = (datetime, str, str)  # Cursor: a time, an event and a rule.
-
-
-MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-
-_PENDING = "dockvoice_outbox_pending"
-_OLDEST = "dockvoice_outbox_oldest_age_seconds"
 
 
 class _PageQuery(Query):
@@ -111,28 +100,6 @@ def _filter_sites(wanted: Select[Any], site: Any, context: ApiContext) -> Select
     return wanted if sites is None else wanted.where(site.in_(sites))
 
 
-class _NoQuery(Query):
-    """No parameters."""
-
-
-def _get_outbox_metrics(context: ApiContext) -> Answer:
-    """What is pending by kind, of the sites that the token may read; kinds without any are zero."""
-    wanted = select(outbox.c.kind, func.count().label("number"), func.min(outbox.c.created_at).label("oldest"))
-    wanted = wanted.where(outbox.c.due_at.is_not(None)).group_by(outbox.c.kind)
-    if (sites := context.sites(None)) is not None:
-        wanted = wanted.where(outbox.c.site.in_(sites))
-    with context.read_transaction() as transaction:
-        found = {row.kind: row for row in transaction.execute(wanted)}
-    now = context.resources.now()
-    pending = {kind: found[kind].number if kind in found else 0 for kind in MessageKind}
-    ages = {kind: (now - found[kind].oldest).total_seconds() if kind in found else 0 for kind in MessageKind}
-    lines = [f"# HELP {_PENDING} What is not published, posted or confirmed yet.", f"# TYPE {_PENDING} gauge"]
-    lines += [f'{_PENDING}{{kind="{kind}"}} {number}' for kind, number in pending.items()]
-    lines += [f"# HELP {_OLDEST} Age of the oldest of them.", f"# TYPE {_OLDEST} gauge"]
-    lines += [f'{_OLDEST}{{kind="{kind}"}} {age:g}' for kind, age in ages.items()]
-    return Answer("".join(f"{line}\n" for line in lines).encode())
-
-
 ENDPOINTS = (
     Endpoint(
         "GET",
@@ -162,16 +129,5 @@ ENDPOINTS = (
         _list_refused_events,
         _PageQuery,
         RefusalsOut,
-    ),
-    Endpoint(
-        "GET",
-        "/metrics",
-        "getMetrics",
-        "Metrics for Prometheus",
-        _get_outbox_metrics,
-        _NoQuery,
-        MEDIA_TYPE,
-        group="Devices",
-        description="What is pending in the outbox, by kind, and the age of the oldest.",
     ),
 )

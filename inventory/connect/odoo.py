@@ -2,7 +2,8 @@
 
 Written from Odoo's published source (addons/stock) and its External API; not tested against a running Odoo. A transfer
 carries the reference of the one entry that it was validated for, in a custom field that backorders do not copy. So a
-transfer that was begun and not validated is found and completed.
+transfer that was begun and not validated is found and completed. The client of its API, JSON-RPC, and the lookup of
+products and units by name are here too.
 """
 
 from __future__ import annotations

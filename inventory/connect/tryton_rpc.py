@@ -1,4 +1,7 @@
-"""Tryton's JSON-RPC client, and the lookup of products, units, lots and locations by name; its errors become ours."""
+"""Tryton's JSON-RPC client, and the lookup of products, units, lots and locations by name; its errors become ours.
+
+Nothing is guessed: a name that the settings or Tryton lack is declined with the reason.
+"""
 
 from __future__ import annotations
 

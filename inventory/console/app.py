@@ -50,6 +50,8 @@ from inventory.store.keys import KeyDirectory
 from inventory.web.resources import load_console_signer, open_database_creating_tables
 from inventory.web.serving import LOOPBACK, SecurityHeaders, Server, run_server
 
+log = logging.getLogger("console")
+
 _STATIC = Path(__file__).with_name("static")
 
 PAGES = (
@@ -62,7 +64,7 @@ PAGES = (
     Page("alarms", Role.VIEWER, devices.ALARM_ROUTES),
     Page("search", Role.VIEWER, entries.SEARCH_ROUTES),
     Page("figures", Role.VIEWER, figures.ROUTES),
-    Page("catalogue", Role.VIEWER, master.ROUTES),
+    Page("catalogue", Role.VIEWER, master.CATALOGUE_ROUTES),
     Page("words", Role.REVIEWER, words.ROUTES),
     Page("roster", Role.VIEWER, master.ROSTER_ROUTES),
     Page("drill", Role.REVIEWER, drill.ROUTES),
@@ -109,9 +111,6 @@ def create_app(resources: ConsoleResources, poll_s: float = live.POLL_S) -> Star
     return app
 
 
-log = logging.getLogger("console")
-
-
 def serve(settings: InventorySettings, port: int | None = None) -> None:
     """Serve pages. Raises Misconfigured, Unavailable or StorageFailed where it cannot start."""
     settings.demand_owner()
@@ -155,7 +154,7 @@ class ConsoleServer(Server):
     """A server that closes the event streams before it waits for open requests."""
 
     def __init__(self, app: Starlette, host: str, port: int) -> None:
-        """`app` is that of `create`; with port 0 the system chooses one."""
+        """`app` is that of `create_app`; with port 0 the system chooses one."""
         self._broadcaster: Broadcaster = app.state.broadcaster
         super().__init__(app, host, port)
 

@@ -72,7 +72,7 @@ def export(
     What stays out is told on stderr, with what to add to the mapping; with --json one object a line and entry: site,
     device, sequence, event_id, code and told, and a last one with the counts. Exit code 1 if anything was refused.
     """
-    from inventory.epcis.export import (  # noqa: PLC0415
+    from inventory.epcis.export import (  # noqa: PLC0415 - `dockvoice --help` must not import these
         Export,
         load_events,
         open_read_only,

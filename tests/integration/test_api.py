@@ -21,9 +21,9 @@ from dockvoice_protocol.signed import parse_expected_topic, read_expected, read_
 from inventory.api import tokens
 from inventory.api.app import ENDPOINTS, create_app
 from inventory.api.command import commands
+from inventory.api.devices import METRICS_TYPE
 from inventory.api.parameters import encode_cursor
 from inventory.api.tokens import Scope
-from inventory.api.waiting import MEDIA_TYPE
 from inventory.audit import deeds
 from inventory.site.sending import read_all_retained
 from inventory.store.outbox import Message, MessageKind, insert_messages
@@ -603,7 +603,7 @@ def test_metrics_count_what_is_pending_at_the_sites_of_the_token(site: Console) 
 
     def lines(sent: Program) -> list[str]:
         answer = sent.request("GET", "/metrics")
-        assert (answer.status_code, answer.headers["content-type"]) == (200, MEDIA_TYPE)
+        assert (answer.status_code, answer.headers["content-type"]) == (200, METRICS_TYPE)
         return [line for line in answer.text.splitlines() if not line.startswith("#")]
 
     mine = lines(program(site, "prometheus", north=Scope.READ))

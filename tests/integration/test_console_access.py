@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -414,12 +413,6 @@ def test_a_port_that_somebody_else_listens_on_is_told(tmp_path: Path) -> None:
         settings = InventorySettings(database=f"sqlite:///{tmp_path / 'inventory.db'}")
         with pytest.raises(Unavailable, match=f"127.0.0.1:{port}: cannot be listened on"):
             serve(settings, port)
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Console]:
-    with console(tmp_path) as found:
-        yield found
 
 
 def test_one_address_cannot_try_name_after_name(site: Console) -> None:

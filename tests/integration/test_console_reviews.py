@@ -260,7 +260,6 @@ def test_an_address_that_names_nothing_leads_nowhere(site: Console) -> None:
 
     every([f"/reviews/north/dock-3/{one}" for one in odd], leads_nowhere)
     every([f"/sounds/north/dock-3/{one}/flac" for one in odd], leads_nowhere)
-    every([f"{SOUND}/flac?event={one}" for one in odd], leads_nowhere)
     every(
         [f"/reviews/north/dock-3/{identity(2, 1)}/..%2F..%2Fsounds", "/static/../app.py", "/static/..%2fapp.py"],
         leads_nowhere,
@@ -268,7 +267,8 @@ def test_an_address_that_names_nothing_leads_nowhere(site: Console) -> None:
     every([f"/entries/{one}" for one in odd], leads_nowhere)
     with site.client("ana", Role.REVIEWER) as browser:
         assert browser.get(f"/reviews?after={odd[0]}").status_code == 200
-        assert browser.get("/audit?before=1%20OR%201=1").status_code == 403
+    with site.client("ben", Role.ADMIN) as browser:
+        assert browser.get("/audit?before=1%20OR%201=1").status_code == 200
 
 
 def test_where_the_database_goes_away_a_decision_is_not_lost_from_the_page(site: Console) -> None:

@@ -424,12 +424,6 @@ def test_a_device_that_is_not_enrolled_keeps_its_events_and_says_what_to_do(
     assert desk.now(lambda journal: journal.outbox.count_unsettled()) == 0
 
 
-@pytest.fixture
-def broker(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Mosquitto]:
-    with Mosquitto(tmp_path / "broker", free_port()) as running:
-        yield running
-
-
 @pytest.mark.parametrize(
     "noise",
     [b"", b"{", b"null", b'{"event_id": "x"}', "é".encode("latin-1")],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -338,12 +337,6 @@ def test_what_stands_goes_with_the_name_of_whoever_said_it(journal: Journal) -> 
     assert (erased.utterances, erased.entries, erased.waiting) == (2, 1, ())
     kept = journal.dialogue.load_state()
     assert (kept.operator, kept.context) == (None, NOTHING_STANDS)
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    with Journal.open(tmp_path) as opened:
-        yield opened
 
 
 def test_nothing_is_open_in_a_new_journal(journal: Journal) -> None:

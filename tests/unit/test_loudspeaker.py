@@ -192,7 +192,7 @@ def test_what_a_server_puts_up_for_want_of_a_speaker_is_open_and_nobody_hears_it
 
 
 @each_of(("rate", "channels"), [(16_000, 2), (44_100, 1), (48_000, 2)])
-def test_a_device_of_another_rate_or_with_two_channels_is_server_config_it_wants(rate: int, channels: int) -> None:
+def test_a_device_of_another_rate_or_with_two_channels_gets_what_it_wants(rate: int, channels: int) -> None:
     card = Card(rate, channels)
 
     async def test(speaker: Loudspeaker) -> None:

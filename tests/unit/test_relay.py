@@ -427,9 +427,6 @@ def test_one_that_may_have_been_restored_is_asked_again_where_nothing_is_owed() 
     assert machine.add_rows([], now=9.0) == [WantLast()]
 
 
-PACKET_TOO_LARGE = 149
-
-
 def test_another_alarm_comes_after_a_success_in_between() -> None:
     machine = relay()
     assert machine.handle_puback("event-1", 135) != []
@@ -553,5 +550,5 @@ def test_without_a_connection_or_receipts_it_is_no_news(made: Relay) -> None:
 def test_a_suspect_keeps_to_its_waits_when_an_inventory_comes_back() -> None:
     machine = relay()
     machine.add_rows(rows(1, 2), now=0)
-    machine.handle_puback("event-1", PACKET_TOO_LARGE)
+    machine.handle_puback("event-1", TOO_LARGE)
     assert published(machine.publish_all_pending(1.0)) == [2]

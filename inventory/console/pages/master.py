@@ -145,15 +145,15 @@ def _save_kind(context: RequestContext, make: Callable[[SiteCatalogue, str, str]
     return RedirectResponse(f"/catalogue/{quote(site)}/{quote(kind)}", 303)
 
 
-def _redirect(context: RequestContext) -> Response:
+def _redirect_to_kind(context: RequestContext) -> Response:
     """Redirect from the form with a site and a kind to its page."""
     site, kind = context.text_parameter("site") or "", context.text_parameter("kind") or ""
     return RedirectResponse(f"/catalogue/{quote(site, safe='')}/{quote(kind, safe='')}", 303)
 
 
-ROUTES = (
+CATALOGUE_ROUTES = (
     Route("", _catalogue_page),
-    Route("/go", _redirect),
+    Route("/go", _redirect_to_kind),
     Route("/edit", _save_row_change, Role.ADMIN, changes=True),
     Route("/file", _import_kind_file, Role.ADMIN, changes=True, largest=_LARGEST_KIND),
     Route("/back", _roll_back_kind, Role.ADMIN, changes=True),
@@ -184,7 +184,7 @@ def _count_running_roster(site: str, devices: list[fleet.Device]) -> tuple[int, 
     return sum(runs is not None and runs == wanted for runs, wanted, _ in rosters), len(rosters)
 
 
-def _site_page(context: RequestContext, faults: tuple[str, ...] = ()) -> Response:
+def _roster_site_page(context: RequestContext, faults: tuple[str, ...] = ()) -> Response:
     """Show a site's operators, the form to change one, history, and the version that each device runs."""
     site = (context.request.path_params or context.form).get("site", "")
     with context.transaction() as transaction:
@@ -242,7 +242,7 @@ def _import_roster_file(context: RequestContext) -> Response:
     return _save_roster(context, make)
 
 
-def _import_from_broker(context: RequestContext) -> Response:
+def _import_roster_from_broker(context: RequestContext) -> Response:
     """Make a version of the broker's retained roster, published by the command or lost here."""
     if context.resources.signer is None:
         return context.refuse("catalogue.no_key", 409)
@@ -253,7 +253,7 @@ def _import_from_broker(context: RequestContext) -> Response:
     try:
         there = catalogue_publishing.read_roster_from_broker(context.resources.settings, site, key)
     except UnreadableInput as fault:
-        return _site_page(context, (str(fault),))
+        return _roster_site_page(context, (str(fault),))
     source = f"what the broker had, version {there.version}"
 
     def make(of: SiteCatalogue, who: str, reason: str) -> Version:
@@ -282,7 +282,7 @@ def _enter_roster_in_outbox(context: RequestContext) -> Response:
     try:
         sent, _ = catalogue_publishing.enter_roster(context.resources.settings, of, context.resources.signer)
     except UnreadableInput as fault:
-        return _site_page(context, (str(fault),))
+        return _roster_site_page(context, (str(fault),))
     with context.transaction() as transaction:
         for one in sent:
             context.audit(transaction, "published", f"{site}/{ROSTER}", version=one.version)
@@ -299,7 +299,7 @@ def _save_roster(context: RequestContext, make: Callable[[SiteCatalogue, str, st
             made = make(context.resources.roster(site, transaction), who, reason)
             context.audit(transaction, "roster_changed", site, version=made.version, what=made.what)
     except UnreadableInput as fault:
-        return _site_page(context, fault.faults if isinstance(fault, FaultyRows) else (str(fault),))
+        return _roster_site_page(context, fault.faults if isinstance(fault, FaultyRows) else (str(fault),))
     return RedirectResponse(f"/roster/{quote(site)}", 303)
 
 
@@ -307,9 +307,9 @@ ROSTER_ROUTES = (
     Route("", _roster_sites_page),
     Route("/edit", _save_operator_change, Role.ADMIN, changes=True),
     Route("/file", _import_roster_file, Role.ADMIN, changes=True, largest=_LARGEST_ROSTER),
-    Route("/take", _import_from_broker, Role.ADMIN, changes=True),
+    Route("/take", _import_roster_from_broker, Role.ADMIN, changes=True),
     Route("/back", _roll_back_roster, Role.ADMIN, changes=True),
     Route("/withdraw", _withdraw_roster, Role.ADMIN, changes=True),
     Route("/publish", _enter_roster_in_outbox, Role.ADMIN, changes=True),
-    Route("/{site}", _site_page),
+    Route("/{site}", _roster_site_page),
 )
