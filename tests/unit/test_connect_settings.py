@@ -94,13 +94,15 @@ def test_a_name_without_a_file_and_a_kind_that_there_is_not_are_told(tmp_path: P
 def test_a_kind_of_another_distribution_that_cannot_be_loaded_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    about = tmp_path / "acme-1.dist-info"
+    about = tmp_path / "elsewhere-1.dist-info"
     about.mkdir()
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1\n")
-    (about / "entry_points.txt").write_text("[dockvoice.connectors]\nacme = acme_connector:Settings\n")
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: elsewhere\nVersion: 1\n")
+    (about / "entry_points.txt").write_text("[dockvoice.connectors]\nelsewhere = elsewhere_connector:Settings\n")
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(Misconfigured, match=r"acme = 'acme_connector:Settings' cannot be loaded: No module named"):
-        settings_of_kind("acme", "acme.toml")
+    with pytest.raises(
+        Misconfigured, match=r"elsewhere = 'elsewhere_connector:Settings' cannot be loaded: No module named"
+    ):
+        settings_of_kind("elsewhere", "elsewhere.toml")
 
 
 def test_status_of_nothing_says_so_and_of_no_database_too(tmp_path: Path) -> None:
