@@ -19,7 +19,7 @@ from typing import Any
 from dockvoice_protocol.errors import Unfinished
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.records import Operator, Receipt
-from dockvoice_protocol.records.site import MasterData
+from dockvoice_protocol.records.master import MasterData
 from dockvoice_protocol.systemd import Notifier
 from edge.agent import review_decisions, review_delivery
 from edge.agent.clock import Clock
@@ -37,6 +37,7 @@ from edge.agent.dialogue_driver import STEPS, DialogueDriver, Stands, dialogue_s
 from edge.agent.dictation import Dictation
 from edge.agent.events import Decided, DictationEvent
 from edge.agent.headset import Earshot, Headset, HeadsetTold, MicrophoneFault, Order
+from edge.agent.later_readings import LateReadings, SecondHearing
 from edge.agent.learning import UnknownWords
 from edge.agent.parts import (
     Parts,
@@ -49,7 +50,6 @@ from edge.agent.parts import (
     run_panels,
 )
 from edge.agent.review_decisions import Decisions
-from edge.agent.second_opinions import LateReadings, SecondHearing
 from edge.agent.site_publications import Renewal
 from edge.agent.voice_output import AudibilityMonitor, VoiceOutput
 from edge.agent.watchdog import LATE_S, Heartbeats, Supervisor

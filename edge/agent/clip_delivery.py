@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from functools import partial
 
 from dockvoice_protocol.events import (
-    CHUNK,
-    Answer,
+    CLIP_CHUNK_BYTES,
+    ClipAnswer,
     ClipChunk,
     ClipGone,
     ClipMessage,
     ClipOffered,
+    ClipUnsent,
     MalformedMessage,
     RequestNoted,
     Topics,
-    Unsent,
     count_chunks,
     format_clip_message,
     parse_clip_receipt,
@@ -138,7 +138,7 @@ class ClipDelivery:
             return
         if (ended := self._relay.handle_answer_and_return_finished(receipt, now)) is not None:
             self._ended[ended] = self._gone.pop(ended, receipt.answer.value)
-            if receipt.answer is Answer.REJECTED:
+            if receipt.answer is ClipAnswer.REJECTED:
                 logger.error("%s: the inventory takes what it got of the clip for another recording", ended)
 
     def handle_puback(self, tag: str, reason_code: int) -> bool:
@@ -192,18 +192,21 @@ class ClipDelivery:
     def _make_message(self, journal: Journal, step: OfferClip | SendChunk) -> ClipMessage:
         utterance_id = step.utterance_id
         if self._policy is ClipPolicy.NEVER or not self._keeps_sound:
-            return ClipGone(utterance_id, Unsent.NEVER if self._keeps_sound else Unsent.NO_AUDIO)
+            return ClipGone(utterance_id, ClipUnsent.NEVER if self._keeps_sound else ClipUnsent.NO_AUDIO)
         if isinstance(step, OfferClip):
             found, number = journal.clips.read_whole(utterance_id), None
         else:
-            found, number = journal.clips.read_part(utterance_id, (step.number - 1) * CHUNK, CHUNK), step.number
+            found, number = (
+                journal.clips.read_part(utterance_id, (step.number - 1) * CLIP_CHUNK_BYTES, CLIP_CHUNK_BYTES),
+                step.number,
+            )
         match found:
             case RecordingBytes(sha256, size) if number is None:
                 return ClipOffered(utterance_id, sha256, size, count_chunks(size))
             case RecordingBytes(sha256, size, data) if number is not None:
                 return ClipChunk(utterance_id, sha256, count_chunks(size), number, data)
             case why:
-                return ClipGone(utterance_id, Unsent(str(why)))
+                return ClipGone(utterance_id, ClipUnsent(str(why)))
 
     async def _store_results_and_load_due_clips(self, now: float) -> None:
         """Store the results of ended clips, and load the due ones every _LOOK_S seconds; on a full disk later."""

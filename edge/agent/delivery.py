@@ -423,7 +423,7 @@ class Delivery:
         if message.topic == self._topics.receipts:
             return self._handle_inventory_answer(message.payload)
         if message.topic == self._topics.control:
-            return self._publish_control_order(message)
+            return self._handle_control_order(message)
         if message.topic == self._topics.clip_receipts:
             self._clips.handle_receipt(message.payload, self._now)
             return []
@@ -431,7 +431,7 @@ class Delivery:
             return []  # the broker still has the subscription from when the settings had a key
         return self._handle_presence(message.payload, retained=message.retained)
 
-    def _publish_control_order(self, message: Delivered) -> list[Command]:
+    def _handle_control_order(self, message: Delivered) -> list[Command]:
         if message.retained:
             # The broker sends a retained order at every connection, when it may be obsolete.
             logger.warning(

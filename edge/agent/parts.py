@@ -23,7 +23,7 @@ from dockvoice_protocol.forms.spoken.language import Language, language_named
 from dockvoice_protocol.forms.taught import with_catalogue_words, with_published_words
 from dockvoice_protocol.instants import to_zone
 from dockvoice_protocol.languages import LANGUAGES
-from dockvoice_protocol.records.site import MasterData
+from dockvoice_protocol.records.master import MasterData
 from edge.agent.clock import Clock
 from edge.agent.dialogue_driver import DialogueDriver
 from edge.agent.dictation import Dictation
@@ -146,8 +146,8 @@ class _Making:
         def renew(published: tuple[MasterData, ...]) -> Parts:
             files = Catalogue.load(self.settings.catalogue_directory)
             catalogue = override_files(files, published, self.in_files)
-            with_words = with_catalogue_words(self.in_files, catalogue)
-            return replace(self, catalogue=catalogue, at_hand=with_words).make_parts(named)[0]
+            forms = with_catalogue_words(self.in_files, catalogue)
+            return replace(self, catalogue=catalogue, at_hand=forms).make_parts(named)[0]
 
         of_start = (chosen, self.catalogue, begun.readers.interpreter, begun.panel)
         made = Parts(self.settings, *of_start, self.clients, self.past, self.at_hand, make, self.closing, renew)

@@ -22,7 +22,7 @@ from dockvoice_protocol.forms.taught import with_catalogue_words
 from dockvoice_protocol.hash_chain import PublicKey
 from dockvoice_protocol.mqtt import Delivered
 from dockvoice_protocol.records import ExpectedList, Operator, PlaceKind, ReceivingPlace, Roster, make_operators
-from dockvoice_protocol.records.site import MOST_WORDS, OF_WORDS, MasterData
+from dockvoice_protocol.records.master import MOST_WORDS, OF_WORDS, MasterData
 from dockvoice_protocol.signed import (
     LARGEST,
     Forged,
@@ -64,7 +64,7 @@ _Publication = TypeVar("_Publication", bound=_Versioned)
 
 
 @dataclass(frozen=True, slots=True)
-class _Published(Generic[_Publication]):
+class _PublicationKind(Generic[_Publication]):
     """One kind of signed publication: its topics, parser and table."""
 
     kind: str  # Its name in the log.
@@ -102,7 +102,7 @@ class _SignedInbox(Generic[_Publication]):
 
     def __init__(
         self,
-        published: _Published[_Publication],
+        published: _PublicationKind[_Publication],
         site: str,
         key: PublicKey | None,
         executor: JournalThread,
@@ -227,7 +227,7 @@ class ExpectedReceipts:
             kind, _, name = about.partition("/")
             return read_expected(payload, site, ReceivingPlace(PlaceKind(kind), name), signed_by)
 
-        lists = _Published(
+        lists = _PublicationKind(
             "list of expected receipts",
             Topics.expected(prefix, site),
             # A device named "expected" has topics with the same prefix: one level shorter, or those of its clips.
@@ -264,7 +264,7 @@ class SiteCrew:
     ) -> None:
         """`changed` is called with the new operators."""
         topic, site = Topics.roster(settings.deliver.prefix, settings.site), settings.site
-        roster = _Published(
+        roster = _PublicationKind(
             _ROSTER,
             topic,
             carries=lambda named: named == topic,
@@ -361,7 +361,7 @@ class SiteCatalogue(Generic[_Made]):
         """Parameters as of _SignedInbox; `renewal` activates new data."""
         prefix, site = settings.deliver.prefix, settings.site
         root = Topics.catalogue(prefix, site, "")[: -len("/latest")]
-        published = _Published(
+        published = _PublicationKind(
             "catalogue",
             Topics.catalogue(prefix, site),
             # A device named "catalogue" has topics with the same prefix, one level shorter.

@@ -1,4 +1,4 @@
-"""The agent's commands: each module has one, or a group of them. Options that several share are here."""
+"""The agent's commands: each module has one, or a group of them. Here: what several share, options, settings, user."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def decide_saying(saying: _Saying) -> _JsonLine:
     if asked is not None and (given := read_as_answer_to(asked, reading, rules)).fields:
         return _decide_answer(given, asked, saying)
     if reading.act in _ORDERS:
-        return _decide_order(reading, held, saying)
+        return _decide_named_command(reading, held, saying)
     if held is not None and asked is None:
         return _decide_after_readback(reading, held, saying)
     if asked is not None and not reading.fields:
@@ -92,7 +92,7 @@ def decide_saying(saying: _Saying) -> _JsonLine:
     return _verdict_json(verdict, rules, why=_reasons(verdict, reading, saying))
 
 
-def _decide_order(reading: Reading, held: Mapping[str, FieldValue] | None, saying: _Saying) -> _JsonLine:
+def _decide_named_command(reading: Reading, held: Mapping[str, FieldValue] | None, saying: _Saying) -> _JsonLine:
     """The decision on a command that names an entry: "delete pallet 742"; REPEAT where another was read back."""
     rules = saying.rules
     if reading.act is Act.CANCEL and held is not None and reading.fields:
@@ -113,7 +113,7 @@ def _decide_answer(given: Reading, asked: str, saying: _Saying) -> _JsonLine:
     ):
         verdict = decide(given, Closing.PAUSE, rules)
         if verdict.outcome is not Outcome.ACCEPT:
-            return _ask_confirmation_json("instead", given, saying)
+            return _decide_to_ask("instead", given, saying)
         return _verdict_json(verdict, rules, why=_reasons(verdict, given, saying))
     if held is None:
         verdict = decide(given, Closing.PAUSE, _rules_demanding(rules, frozenset({*given.fields, asked})))
@@ -150,9 +150,9 @@ def _decide_after_readback(reading: Reading, held: Mapping[str, FieldValue], say
     takes_back = reading.act is Act.AMEND or is_correction(reading.words, rules.language)
     strange = begins_with_foreign_words(reading, rules) or not (takes_back or has_only_fields(reading, rules))
     if not whole and (strange or find_fields_worded_as_talk(reading, rules, held=held)):
-        return _ask_confirmation_json("entry right", reading, saying)
+        return _decide_to_ask("entry right", reading, saying)
     if not whole and not takes_back and find_differing_identifiers(before, reading, rules.identifying_fields):
-        return _ask_confirmation_json("instead", reading, saying)
+        return _decide_to_ask("instead", reading, saying)
     return _decide_correction(reading, saying)
 
 
@@ -178,7 +178,7 @@ def _command_json(command: Act | Command, rules: Rules) -> _JsonLine:
     return _verdict_json(Verdict(Outcome.HEED, (), {}), rules, command=str(command), why=[REASONS[Reason.COMMAND]])
 
 
-def _ask_confirmation_json(question: str, reading: Reading, saying: _Saying) -> _JsonLine:
+def _decide_to_ask(question: str, reading: Reading, saying: _Saying) -> _JsonLine:
     """The decision on the answer to a question about no single field."""
     why = [f"to be asked: {QUESTIONS[question]}", *_not_understood_texts(reading, saying)]
     return _verdict_json(Verdict(Outcome.ASK, (), {}), saying.rules, why=why)

@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from dockvoice_protocol.events import ENDING, Answer, ClipReceipt
+from dockvoice_protocol.events import FINAL_CLIP_ANSWERS, ClipAnswer, ClipReceipt
 from dockvoice_protocol.outbox import CHUNKS, FAILURE, Backoff, Outbox, Pending
 
 AHEAD = 8  # Chunks in flight before the inventory's answer to the first of them.
@@ -137,10 +137,10 @@ class ClipRelay:
         if one is None or not one.taken:
             return None
         match receipt.answer:
-            case ending if ending in ENDING:
+            case ending if ending in FINAL_CLIP_ANSWERS:
                 self._open.remove_confirmed(receipt.utterance_id)
                 return receipt.utterance_id
-            case Answer.WANTED if one.chunks is not None:
+            case ClipAnswer.WANTED if one.chunks is not None:
                 if not one.agreed:
                     one.agreed, one.sent, one.have = True, receipt.have, receipt.have
                     one.due = now + self._backoff.first_s

@@ -1,7 +1,7 @@
 """Events that a device makes, and an entry's attributes beside the form's fields. Pure, but for the current time.
 
-The events: of an entry, of a withheld entry, of an utterance under review. The attributes: business day and shift,
-context, quantities in base units.
+The events: of an entry, of a withheld entry, of an utterance under review. The attributes: business day and shift
+(which the dialogue looks up, too), context, quantities in base units.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from dockvoice_protocol.errors import Unavailable, UnreadableInput
 from dockvoice_protocol.hash_chain import Signer
-from dockvoice_protocol.records.site import OF_RULES, OF_WORDS, Cells
+from dockvoice_protocol.records.master import OF_RULES, OF_WORDS, Cells
 from inventory.api.endpoint import (
     Answer,
     ApiContext,

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from dockvoice_protocol.errors import describe_os_error
 from dockvoice_protocol.events import (
-    Answer,
+    ClipAnswer,
     ClipChunk,
     ClipGone,
     ClipOffered,
@@ -95,13 +95,13 @@ class ClipReceiver:
         if not self._told:
             log.warning("%s: no clip can be kept: %s; devices offer theirs again", self._folder.folder, why)
         self._told = True
-        return ClipReceipt(utterance_id, Answer.LATER)
+        return ClipReceipt(utterance_id, ClipAnswer.LATER)
 
     def _expire_or_remove_rejected(self, sender: Topics, answer: ClipReceipt) -> None:
-        if answer.answer is Answer.HERE:
+        if answer.answer is ClipAnswer.HERE:
             log.info("%s of %s: its sound is here", answer.utterance_id, sender.source)
             self._remove_expired()
-        elif answer.answer is Answer.REJECTED:
+        elif answer.answer is ClipAnswer.REJECTED:
             log.error("%s of %s: rejected: what came is not what it signed", answer.utterance_id, sender.source)
             self._remove_files([SignedSound(sender.site, sender.device, answer.utterance_id, "")])
 

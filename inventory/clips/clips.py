@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine, RowMapping, insert, select, update
 
-from dockvoice_protocol.events import Answer, ClipChunk, ClipGone, ClipOffered, ClipReceipt
+from dockvoice_protocol.events import ClipAnswer, ClipChunk, ClipGone, ClipOffered, ClipReceipt
 from dockvoice_protocol.signed import ClipRequest
 from inventory.store import outbox
 from inventory.store.database import translated_errors
@@ -178,7 +178,7 @@ def _mark_gone(transaction: Connection, site: str, device: str, said: ClipGone, 
     row = _lock_row(transaction, sound)
     if row is not None and row["state"] in _COMING:
         _save_row(transaction, sound, row, {"state": ClipState.GONE.value, "why": said.why.value}, now)
-    return ClipReceipt(said.utterance_id, Answer.NOTED)
+    return ClipReceipt(said.utterance_id, ClipAnswer.NOTED)
 
 
 def _handle_offer(transaction: Connection, site: str, device: str, said: ClipOffered, now: datetime) -> ClipReceipt:
@@ -187,26 +187,26 @@ def _handle_offer(transaction: Connection, site: str, device: str, said: ClipOff
     row = _lock_row(transaction, sound)
     match _find_objection(transaction, sound, row):
         case None if row is not None and (row["chunks"], row["bytes"]) == (said.chunks, said.bytes):
-            return ClipReceipt(said.utterance_id, Answer.WANTED, row["have"])
+            return ClipReceipt(said.utterance_id, ClipAnswer.WANTED, row["have"])
         case None:
             sized = {"chunks": said.chunks, "bytes": said.bytes, "have": 0, "kept": 0}
             _save_row(transaction, sound, row, {**sized, "state": ClipState.ARRIVING.value, "why": None}, now)
-            return ClipReceipt(said.utterance_id, Answer.WANTED, 0)
-        case Answer.REJECTED:
+            return ClipReceipt(said.utterance_id, ClipAnswer.WANTED, 0)
+        case ClipAnswer.REJECTED:
             return _reject(transaction, sound, row, now)
         case answer:
             return ClipReceipt(said.utterance_id, answer)
 
 
-def _find_objection(transaction: Connection, sound: SignedSound, row: RowMapping | None) -> Answer | None:
+def _find_objection(transaction: Connection, sound: SignedSound, row: RowMapping | None) -> ClipAnswer | None:
     """The answer that rejects further chunks; None if the next one is wanted."""
     if row is None:
         signed = {one.audio_sha256 for one in _find_sounds_of(transaction, sound)}
-        return None if sound.audio_sha256 in signed else Answer.REJECTED if signed else Answer.LATER
+        return None if sound.audio_sha256 in signed else ClipAnswer.REJECTED if signed else ClipAnswer.LATER
     same = row["audio_sha256"] == sound.audio_sha256
     if row["state"] in _COMING:
-        return None if same else Answer.REJECTED
-    return Answer.HERE if same and row["state"] == ClipState.HERE else Answer.UNWANTED
+        return None if same else ClipAnswer.REJECTED
+    return ClipAnswer.HERE if same and row["state"] == ClipState.HERE else ClipAnswer.UNWANTED
 
 
 def _store_chunk(
@@ -217,21 +217,21 @@ def _store_chunk(
     row = _lock_row(transaction, sound)
     if row is None or row["state"] != ClipState.ARRIVING or row["chunks"] != said.chunks:
         objection = _find_objection(transaction, sound, row)
-        return ClipReceipt(said.utterance_id, objection or Answer.LATER)  # it must be offered first
+        return ClipReceipt(said.utterance_id, objection or ClipAnswer.LATER)  # it must be offered first
     if said.number != row["have"] + 1:
-        return ClipReceipt(said.utterance_id, Answer.WANTED, row["have"])
+        return ClipReceipt(said.utterance_id, ClipAnswer.WANTED, row["have"])
     kept = row["kept"] + len(said.data)
     if row["audio_sha256"] != said.audio_sha256 or kept > row["bytes"]:
         return _reject(transaction, sound, row, now)
     if not files.append_unless_shorter(sound, row["kept"], said.data):
         _save_row(transaction, sound, row, {"have": 0, "kept": 0}, now)  # the file was lost: start again
-        return ClipReceipt(said.utterance_id, Answer.WANTED, 0)
+        return ClipReceipt(said.utterance_id, ClipAnswer.WANTED, 0)
     whole = said.number == row["chunks"]
     if whole and not files.is_as_signed(sound):
         return _reject(transaction, sound, row, now)
     state = ClipState.HERE if whole else ClipState.ARRIVING
     _save_row(transaction, sound, row, {"have": said.number, "kept": kept, "state": state.value}, now)
-    return ClipReceipt(said.utterance_id, Answer.HERE if whole else Answer.WANTED, said.number)
+    return ClipReceipt(said.utterance_id, ClipAnswer.HERE if whole else ClipAnswer.WANTED, said.number)
 
 
 def _mark_removed(transaction: Connection, sound: SignedSound, why: str, now: datetime) -> None:
@@ -259,7 +259,7 @@ def _mark_expired(transaction: Connection, now: datetime, kept: timedelta, budge
 
 def _reject(transaction: Connection, sound: SignedSound, row: RowMapping | None, now: datetime) -> ClipReceipt:
     _save_row(transaction, sound, row, {"state": ClipState.REJECTED.value, "why": _HASH_DIFFERS}, now)
-    return ClipReceipt(sound.utterance_id, Answer.REJECTED)
+    return ClipReceipt(sound.utterance_id, ClipAnswer.REJECTED)
 
 
 def _find_sounds_of(transaction: Connection, sound: SignedSound) -> Sequence[SignedSound]:

@@ -21,7 +21,7 @@ from dockvoice_protocol import plain_file
 from dockvoice_protocol.config import LEVEL
 from dockvoice_protocol.errors import UnreadableInput, describe_os_error
 from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace
-from dockvoice_protocol.records.site import CODE, FACTOR
+from dockvoice_protocol.records.master import CODE, FACTOR
 from dockvoice_protocol.strict_json import NotStrict, parse_strict
 from dockvoice_protocol.terminal.plain_text import printable
 from inventory.connect.ports import Away, Omitted, Pulled, PulledItem, PulledUnit

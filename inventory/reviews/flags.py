@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, insert, select, update
 
 from dockvoice_protocol.errors import UnreadableInput
-from dockvoice_protocol.records.site import OF_RULES, split_alternatives
+from dockvoice_protocol.records.master import OF_RULES, split_alternatives
 from inventory.records import Event
 from inventory.reviews.continuity import OF_DEVICE
 from inventory.site.master_kinds import DUPLICATE, STOCK

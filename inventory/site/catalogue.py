@@ -17,7 +17,7 @@ from sqlalchemy import Connection, func, insert, literal, select, update
 from sqlalchemy import Row as Found
 
 from dockvoice_protocol.errors import UnreadableInput
-from dockvoice_protocol.records.site import OF_WORDS, Cells, MasterData, Row
+from dockvoice_protocol.records.master import OF_WORDS, Cells, MasterData, Row
 from inventory.site.master_kinds import RESERVED, Kind, find_kind, find_row_faults
 from inventory.site.numbering import ROSTER, check_not_older_than_on_devices, next_version
 from inventory.store.outbox import Message, MessageKind, insert_messages, is_pending

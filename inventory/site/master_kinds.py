@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dockvoice_protocol.config import LEVEL
 from dockvoice_protocol.errors import UnreadableInput
-from dockvoice_protocol.records.site import (
+from dockvoice_protocol.records.master import (
     KIND,
     LIST,
     OF_RULES,

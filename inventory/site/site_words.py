@@ -25,7 +25,7 @@ from dockvoice_protocol.forms.spoken.sentences import value_faults
 from dockvoice_protocol.forms.taught import AlreadyKnown, add_word, with_published_words
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import Word
-from dockvoice_protocol.records.site import LABEL, OF_RULES, OF_WORDS, UNIT, Cells, Row
+from dockvoice_protocol.records.master import LABEL, OF_RULES, OF_WORDS, UNIT, Cells, Row
 
 SPOKEN_IN = LANGUAGES  # Languages of words: the codes of those that devices read.
 

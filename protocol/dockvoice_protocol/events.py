@@ -437,7 +437,7 @@ def _violation_text(fault: ValidationError) -> str:
     return f"{pointer}: found {type(fault.instance).__name__}, which breaks the rule {fault.validator}: {rule}"
 
 
-CHUNK = 6_144
+CLIP_CHUNK_BYTES = 6_144
 """Bytes of a recording in one message, of some 8.6 kB then: half a second on a link of 128 kbit/s, and an entry waits
 for no more than one. Brokers take a message of 64 KiB, and far more as a rule."""
 
@@ -445,7 +445,7 @@ _LARGEST_CLIP = 10_000_000
 """Bytes of a recording, at most. An utterance of 90 s, the longest that settings allow, takes 2.9 MB uncompressed."""
 
 
-class Unsent(StrEnum):
+class ClipUnsent(StrEnum):
     """Why a device sends no recording for a request."""
 
     REMOVED = "removed"  # The device has removed the recording, and signed that it did.
@@ -456,7 +456,7 @@ class Unsent(StrEnum):
     NEVER = "never"  # Forbidden by the device's settings.
 
 
-class Answer(StrEnum):
+class ClipAnswer(StrEnum):
     """The inventory's answer to a clip message."""
 
     WANTED = "wanted"  # The first `have` chunks are stored: continue behind them.
@@ -467,7 +467,7 @@ class Answer(StrEnum):
     REJECTED = "rejected"  # The content is not what the device signed.
 
 
-ENDING = frozenset({Answer.HERE, Answer.NOTED, Answer.UNWANTED, Answer.REJECTED})
+FINAL_CLIP_ANSWERS = frozenset({ClipAnswer.HERE, ClipAnswer.NOTED, ClipAnswer.UNWANTED, ClipAnswer.REJECTED})
 """The final answers: the device drops the clip."""
 
 
@@ -505,7 +505,7 @@ class ClipGone:
     """The device cannot send the recording, and why."""
 
     utterance_id: str
-    why: Unsent
+    why: ClipUnsent
 
 
 ClipMessage = RequestNoted | ClipOffered | ClipChunk | ClipGone
@@ -516,13 +516,13 @@ class ClipReceipt:
     """The inventory's answer to a clip message."""
 
     utterance_id: str
-    answer: Answer
+    answer: ClipAnswer
     have: int = 0  # How many leading chunks are stored; for WANTED.
 
 
 def count_chunks(size: int) -> int:
     """The number of chunks of a recording of `size` bytes."""
-    return -(-size // CHUNK)
+    return -(-size // CLIP_CHUNK_BYTES)
 
 
 def format_clip_message(said: ClipMessage, source: str) -> bytes:
@@ -563,12 +563,12 @@ def parse_clip_message(payload: bytes, sender: Topics) -> ClipMessage:
                 raise MalformedMessage("/data: is no base64") from None
             return ClipChunk(utterance_id, message["audio_sha256"], message["chunks"], message["number"], data)
         case _:
-            return ClipGone(utterance_id, Unsent(message["reason"]))
+            return ClipGone(utterance_id, ClipUnsent(message["reason"]))
 
 
 def format_clip_receipt(receipt: ClipReceipt, time: datetime) -> bytes:
     """Encode the inventory's answer."""
-    have = {"have": receipt.have} if receipt.answer is Answer.WANTED else {}
+    have = {"have": receipt.have} if receipt.answer is ClipAnswer.WANTED else {}
     said = {"utterance_id": receipt.utterance_id, "answer": receipt.answer.value, **have}
     return to_json_bytes({**said, "time": timestamp(time)})
 
@@ -577,4 +577,4 @@ def parse_clip_receipt(payload: bytes) -> ClipReceipt:
     """Parse the inventory's answer to a clip message. Raises MalformedMessage."""
     message = parse_object(payload)
     validate_message(message, "clip-receipt.schema.json")
-    return ClipReceipt(message["utterance_id"], Answer(message["answer"]), message.get("have", 0))
+    return ClipReceipt(message["utterance_id"], ClipAnswer(message["answer"]), message.get("have", 0))

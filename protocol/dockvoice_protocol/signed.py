@@ -27,7 +27,7 @@ from dockvoice_protocol.events import (
 from dockvoice_protocol.hash_chain import KEYID, SIGNATURE, PublicKey, Signer, canonical_bytes
 from dockvoice_protocol.instants import timestamp
 from dockvoice_protocol.records import ExpectedLine, ExpectedList, Operator, PlaceKind, ReceivingPlace, Roster
-from dockvoice_protocol.records.site import KIND, Cells, MasterData
+from dockvoice_protocol.records.master import KIND, Cells, MasterData
 
 LARGEST = 128_000  # Bytes of one message: what brokers in the cloud take.
 

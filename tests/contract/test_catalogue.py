@@ -12,7 +12,7 @@ import pytest
 from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.events import Topics, make_status
 from dockvoice_protocol.hash_chain import PublicKey
-from dockvoice_protocol.records.site import Row
+from dockvoice_protocol.records.master import Row
 from inventory.repository import Store
 from inventory.settings import InventorySettings
 from inventory.site.catalogue import EditConflict, FaultyRows, SiteCatalogue

@@ -14,14 +14,14 @@ import pytest
 
 from dockvoice_protocol.errors import Unavailable, UnreadableInput
 from dockvoice_protocol.events import (
-    CHUNK,
+    CLIP_CHUNK_BYTES,
     ClipChunk,
     ClipGone,
     ClipMessage,
     ClipOffered,
+    ClipUnsent,
     MalformedMessage,
     Topics,
-    Unsent,
     count_chunks,
     format_clip_message,
 )
@@ -92,7 +92,7 @@ def offer(sound: SignedSound, size: int = len(DATA)) -> ClipOffered:
 
 
 def chunk(sound: SignedSound, number: int, data: bytes = DATA) -> ClipChunk:
-    piece = data[(number - 1) * CHUNK : number * CHUNK]
+    piece = data[(number - 1) * CLIP_CHUNK_BYTES : number * CLIP_CHUNK_BYTES]
     return ClipChunk(sound.utterance_id, sound.audio_sha256, CHUNKS, number, piece)
 
 
@@ -196,7 +196,7 @@ def test_recordings_are_kept_for_their_time_and_within_their_room(office: Office
     ("lie", "answer"),
     [
         (lambda sound: replace(chunk(sound, CHUNKS), data=b"x" * len(chunk(sound, CHUNKS).data)), "rejected"),
-        (lambda sound: replace(chunk(sound, CHUNKS), data=b"x" * CHUNK), "rejected"),
+        (lambda sound: replace(chunk(sound, CHUNKS), data=b"x" * CLIP_CHUNK_BYTES), "rejected"),
         (lambda sound: replace(chunk(sound, CHUNKS), audio_sha256="1" * 64), "rejected"),
         (lambda sound: replace(offer(sound), audio_sha256="1" * 64), "rejected"),
         (lambda sound: replace(chunk(sound, CHUNKS), chunks=CHUNKS + 1), "later"),
@@ -231,7 +231,7 @@ def test_why_none_comes_is_kept_and_what_is_here_stays(office: Office) -> None:
     office.asked(here)
     office.come(here)
     office.asked(gone)
-    assert [office.said(ClipGone(one.utterance_id, Unsent.REMOVED)) for one in (here, gone)] == ["noted", "noted"]
+    assert [office.said(ClipGone(one.utterance_id, ClipUnsent.REMOVED)) for one in (here, gone)] == ["noted", "noted"]
     assert [office.state(one) for one in (here, gone)] == ["here", "gone removed"]
     assert office.asked(gone), "a recording may be put back from a copy"
 

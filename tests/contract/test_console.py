@@ -16,7 +16,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.exc import DBAPIError
 
 from dockvoice_protocol.events import (
-    CHUNK,
+    CLIP_CHUNK_BYTES,
     ClipChunk,
     ClipMessage,
     ClipOffered,
@@ -204,7 +204,7 @@ def test_a_recording_is_asked_of_its_device_with_the_reason_and_plays_when_it_ha
         request = read_clip_request(asked.body, sender.source, KEY.public)
         assert (request.who, request.reason, request.utterance_id) == ("ana", "a claim", utterance)
         chunks = count_chunks(len(FLAC))
-        pieces = [FLAC[at : at + CHUNK] for at in range(0, len(FLAC), CHUNK)]
+        pieces = [FLAC[at : at + CLIP_CHUNK_BYTES] for at in range(0, len(FLAC), CLIP_CHUNK_BYTES)]
         messages: list[ClipMessage] = [ClipOffered(utterance, sha256, len(FLAC), chunks)]
         messages += [ClipChunk(utterance, sha256, chunks, number, data) for number, data in enumerate(pieces, 1)]
         for message in messages:

@@ -24,7 +24,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.hash_chain import PublicKey, Signer
 from dockvoice_protocol.mqtt import Delivered, Session
-from dockvoice_protocol.records.site import Cells, MasterData
+from dockvoice_protocol.records.master import Cells, MasterData
 from dockvoice_protocol.signed import sign_master
 from edge.agent.delivery import Delivery
 from edge.agent.parts import Parts, load_named_form

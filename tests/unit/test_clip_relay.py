@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dockvoice_protocol.events import Answer, ClipReceipt
+from dockvoice_protocol.events import ClipAnswer, ClipReceipt
 from edge.deliver.clip_relay import AHEAD, ClipRelay, OfferClip, SendChunk
 
 PATIENCE_S = 10.0
@@ -32,7 +32,7 @@ class Clock:
         self.relay.handle_puback(tag, reason_code)
         return step
 
-    def answer(self, answer: Answer, have: int = 0, of: str = "a") -> str | None:
+    def answer(self, answer: ClipAnswer, have: int = 0, of: str = "a") -> str | None:
         return self.relay.handle_answer_and_return_finished(ClipReceipt(of, answer, have), self.s)
 
     def all_steps(self) -> list[OfferClip | SendChunk]:
@@ -43,13 +43,13 @@ def test_a_clip_is_offered_then_goes_chunk_by_chunk_and_no_further_ahead_than_it
     clock = Clock()
     clock.relay.replace_pending(["a", "b"])
     assert clock.step() == OfferClip("a")
-    clock.answer(Answer.WANTED, 3)
+    clock.answer(ClipAnswer.WANTED, 3)
     assert clock.all_steps() == [SendChunk("a", number) for number in range(4, 4 + AHEAD)]
-    clock.answer(Answer.WANTED, 5)
+    clock.answer(ClipAnswer.WANTED, 5)
     assert clock.all_steps() == [SendChunk("a", 12), SendChunk("a", 13)]
-    clock.answer(Answer.WANTED, 13)
+    clock.answer(ClipAnswer.WANTED, 13)
     assert clock.all_steps() == [SendChunk("a", number) for number in range(14, 21)]
-    assert clock.answer(Answer.HERE) == "a"
+    assert clock.answer(ClipAnswer.HERE) == "a"
     clock.relay.replace_pending(["b"])
     assert clock.step() == OfferClip("b")
 
@@ -68,13 +68,13 @@ def test_where_chunks_are_lost_it_goes_on_behind_what_has_come() -> None:
     clock = Clock()
     clock.relay.replace_pending(["a"])
     clock.step()
-    clock.answer(Answer.WANTED, 0)
+    clock.answer(ClipAnswer.WANTED, 0)
     assert len(clock.all_steps()) == AHEAD
-    clock.answer(Answer.WANTED, 2)  # and the third was lost
+    clock.answer(ClipAnswer.WANTED, 2)  # and the third was lost
     clock.all_steps()
     clock.s = PATIENCE_S
     assert clock.step() == OfferClip("a")
-    clock.answer(Answer.WANTED, 2)
+    clock.answer(ClipAnswer.WANTED, 2)
     assert clock.step() == SendChunk("a", 3)
 
 
@@ -82,14 +82,14 @@ def test_another_connection_forgets_what_was_on_the_way_and_asks_how_much_has_co
     clock = Clock()
     clock.relay.replace_pending(["a"])
     clock.step()
-    clock.answer(Answer.WANTED, 0)
+    clock.answer(ClipAnswer.WANTED, 0)
     step = clock.relay.next_message(0.0)
     assert step == SendChunk("a", 1)
     clock.relay.mark_chunk_sent("a", "1", 1)
     clock.relay.reset_in_flight()
     assert not clock.relay.is_in_flight
     assert clock.step() == OfferClip("a")
-    clock.answer(Answer.WANTED, 1)
+    clock.answer(ClipAnswer.WANTED, 1)
     assert clock.step() == SendChunk("a", 2)
 
 
@@ -98,7 +98,7 @@ def test_what_the_broker_refuses_and_what_cannot_be_kept_waits_its_time() -> Non
         clock.relay.replace_pending(["a"])
         assert clock.step(refuse) == OfferClip("a")
         if not refuse:
-            clock.answer(Answer.LATER)
+            clock.answer(ClipAnswer.LATER)
         assert clock.step() is None
         clock.s = 2 * PATIENCE_S
         assert clock.step() == OfferClip("a")
@@ -108,21 +108,21 @@ def test_an_answer_from_an_earlier_connection_ends_nothing() -> None:
     """It may be the answer to somebody else's chunks, which the broker kept while this device was away."""
     clock = Clock()
     clock.relay.replace_pending(["a"])
-    assert clock.answer(Answer.REJECTED) is None
+    assert clock.answer(ClipAnswer.REJECTED) is None
     assert clock.relay.next_message(0.0) == OfferClip("a")
     clock.relay.mark_offered("a", "1", 20)
-    assert clock.answer(Answer.REJECTED) is None  # it was on its way before the broker had the offer
+    assert clock.answer(ClipAnswer.REJECTED) is None  # it was on its way before the broker had the offer
     clock.relay.handle_puback("1", 0)
-    clock.answer(Answer.WANTED, 0)
+    clock.answer(ClipAnswer.WANTED, 0)
     assert clock.step() == SendChunk("a", 1)
 
 
 def test_strangers_answers_and_late_ones_change_nothing() -> None:
     clock = Clock()
     clock.relay.replace_pending(["a"])
-    assert clock.answer(Answer.HERE, of="b") is None
+    assert clock.answer(ClipAnswer.HERE, of="b") is None
     clock.step()
-    clock.answer(Answer.WANTED, 4)
-    clock.answer(Answer.WANTED, 2)
+    clock.answer(ClipAnswer.WANTED, 4)
+    clock.answer(ClipAnswer.WANTED, 2)
     assert clock.step() == SendChunk("a", 5)
-    assert [clock.answer(ending) for ending in (Answer.REJECTED, Answer.UNWANTED)] == ["a", None]
+    assert [clock.answer(ending) for ending in (ClipAnswer.REJECTED, ClipAnswer.UNWANTED)] == ["a", None]

@@ -16,7 +16,7 @@ from dockvoice_protocol.errors import Unavailable, UnreadableInput
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import NotUnderstood, Reading, Usage
-from edge.agent.second_opinions import LateReadings
+from edge.agent.later_readings import LateReadings
 from edge.agent.typed_input import Readers
 from edge.agent.workplaces import Workplace, Workplaces
 from edge.agree.decide import Rules

@@ -13,8 +13,8 @@ import pytest
 from typer.testing import CliRunner
 
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstood, Reading, Usage
-from edge.cli import reports
-from edge.cli.reports import commands
+from edge.cli import morning
+from edge.cli.morning import commands
 from edge.config import Settings
 from edge.keep.journal import Journal
 from edge.records import Recording
@@ -110,17 +110,17 @@ def settings(state: Path, **understand: Any) -> Settings:
     return Settings.model_validate({"state_directory": state, "understand": asked})
 
 
-def again(state: Path, reads: ScriptedInterpreter, most_usd: float = 1.0) -> reports.MorningList:
+def again(state: Path, reads: ScriptedInterpreter, most_usd: float = 1.0) -> morning.MorningList:
     with Journal.inspect(state) as journal, pytest.MonkeyPatch.context() as patched:
-        patched.setattr("edge.understand.factory.make_interpreter", lambda *_: reads)
-        found = reports.rank_entries(journal.readings, NOON)
-        asyncio.run(reports.read_again_and_rank(settings(state), "best", journal.readings, found, most_usd))
+        patched.setattr("edge.cli.morning.make_interpreter", lambda *_: reads)
+        found = morning.rank_entries(journal.readings, NOON)
+        asyncio.run(morning.read_again_and_rank(settings(state), "best", journal.readings, found, most_usd))
     return found
 
 
 def test_the_entry_that_the_model_hears_otherwise_comes_first(state: Path) -> None:
     with Journal.inspect(state) as journal:
-        assert [one.entry.sequence for one in reports.rank_entries(journal.readings, NOON).entries] == [1, 2, 4]
+        assert [one.entry.sequence for one in morning.rank_entries(journal.readings, NOON).entries] == [1, 2, 4]
     reads = ScriptedInterpreter(read(0.95), read(0.95, quantity=13), read(0.95), read(0.95))
     found = again(state, reads)
     assert found.entries[0].entry.sequence == 2
@@ -141,14 +141,14 @@ def test_no_model_is_asked_for_more_than_may_be_spent_nor_for_what_is_no_more(st
 
 def test_the_command_tells_people_and_programs(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reads = ScriptedInterpreter(read(0.95, "best"), read(0.95, "best", quantity=13), *[read(0.95, "best")] * 2)
-    monkeypatch.setattr("edge.understand.factory.make_interpreter", lambda *_: reads)
-    monkeypatch.setattr("edge.cli.reports.settings", lambda *_, **__: settings(state, morning="best"))
-    since = ["morning", "--since", "2026-11-20T00:00"]
+    monkeypatch.setattr("edge.cli.morning.make_interpreter", lambda *_: reads)
+    monkeypatch.setattr("edge.cli.morning.settings", lambda *_, **__: settings(state, morning="best"))
+    since = ["--since", "2026-11-20T00:00"]
     told = CliRunner().invoke(commands, [*since, "--json", "--limit", "1"])
     assert told.exit_code == 0, told.output
     line = json.loads(told.stdout.splitlines()[-1])
     assert (line["sequence"], line["fields"], line["otherwise"][0]["heard"]) == (2, MOVE, 13)
-    monkeypatch.setattr("edge.cli.reports.settings", lambda *_, **__: settings(state))
+    monkeypatch.setattr("edge.cli.morning.settings", lambda *_, **__: settings(state))
     shown = CliRunner().invoke(commands, since)
     assert "nothing was read again: understand.morning names no model" in shown.stdout
     assert "3 of 3 entries" in shown.stdout

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from dockvoice_protocol.errors import Misconfigured
-from dockvoice_protocol.records.site import MasterData
+from dockvoice_protocol.records.master import MasterData
 from edge.agent.parts import assemble, converses
 from edge.config import Settings
 from tests.rows import each_of

@@ -59,7 +59,7 @@ def test_what_is_written_is_for_its_owner_alone(tmp_path: Path, how: str) -> Non
 
 EXPORTS = {
     "edge/cli/queue.py": "_write_file",
-    "edge/cli/audio.py": "_write_wav",
+    "edge/cli/speak.py": "_write_wav",
     "edge/keep/readings.py": "keep_reply_for_diagnosis",
     "inventory/cli/main.py": "audit_acknowledge",
     "inventory/cli/clip_commands.py": "clips_save",

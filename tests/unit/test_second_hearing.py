@@ -12,7 +12,7 @@ import pytest
 
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.records import Word
-from edge.agent.second_opinions import MOST_FAILURES, SecondHearing
+from edge.agent.later_readings import MOST_FAILURES, SecondHearing
 from edge.agree.decide import Rules
 from edge.agree.dialogue.interface import Contradicted
 from edge.agree.dialogue.table import State

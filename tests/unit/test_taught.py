@@ -18,7 +18,7 @@ from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import read_transcript, sentences_with_further_words
 from dockvoice_protocol.forms.taught import AlreadyKnown, add_word, with_published_words
-from dockvoice_protocol.records.site import MOST_WORDS, Cells, MasterData, word_faults
+from dockvoice_protocol.records.master import MOST_WORDS, Cells, MasterData, word_faults
 from edge.agent.learning import UnknownWords
 from edge.agent.site_publications import override_files
 from edge.agree.decide import Rules

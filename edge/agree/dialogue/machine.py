@@ -531,7 +531,7 @@ def _is_early(session: DialogueSession, heard: UtteranceHeard) -> bool:
 
 
 def _prepend_earcon(session: DialogueSession, orders: list[Order], event: Event, *, changed: bool) -> None:
-    """Prepend the earcon of an utterance to the orders; none for noise, or after that for not understood."""
+    """Prepend the earcon of an utterance to the orders; none for noise, or where they have that for not understood."""
     if event is not Event.NOISE and Sound(Earcon.NOT_UNDERSTOOD) not in orders:
         spoken = session.question is None or not session.question.unspoken
         asks = changed and spoken and (session.state in QUESTIONS or session.state is State.IDENTIFYING)

@@ -1,4 +1,4 @@
-"""Trailers: the steps that tell what was received, what is missing and where a pallet goes, and close a trailer.
+"""Trailers: the steps that tell what was received, what is missing and where a pallet goes, and close or reopen one.
 
 All of it is from this device's data. A closing is an entry, too.
 """

@@ -28,7 +28,7 @@ from dockvoice_protocol.forms.spoken import (
 )
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language, language_named
 from dockvoice_protocol.forms.spoken.sentences import replies
-from dockvoice_protocol.records.site import Cells
+from dockvoice_protocol.records.master import Cells
 from edge.config import Engine, Settings
 from edge.ports import Interpreter
 from edge.understand.local.confidence import curves_for

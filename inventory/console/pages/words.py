@@ -15,7 +15,7 @@ from sqlalchemy import Connection, select
 from starlette.responses import RedirectResponse, Response
 
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
-from dockvoice_protocol.records.site import OF_WORDS, Cells, word_faults
+from dockvoice_protocol.records.master import OF_WORDS, Cells, word_faults
 from inventory.console.accounts import Role
 from inventory.console.context import RequestContext, Route, parse_integer
 from inventory.queries import fleet

@@ -22,7 +22,7 @@ from types import MappingProxyType
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import Misconfigured, describe_os_error
 from dockvoice_protocol.records import Factor, FieldValue
-from dockvoice_protocol.records.site import (
+from dockvoice_protocol.records.master import (
     LIST,
     OF_RULES,
     OF_UNITS,

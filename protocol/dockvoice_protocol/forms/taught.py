@@ -22,7 +22,7 @@ from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.forms.spoken.reader import lexicon_of
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import Word
-from dockvoice_protocol.records.site import UNIT, WORDS, Cells
+from dockvoice_protocol.records.master import UNIT, WORDS, Cells
 
 _OF_LANGUAGE = frozenset(
     {

@@ -1,6 +1,7 @@
 """Records that both sides share, by subject: readings, sites, receipts. All are frozen values."""
 
 from dockvoice_protocol.hash_chain import INSTANCE
+from dockvoice_protocol.records.master import Converted, Factor
 from dockvoice_protocol.records.reading import (
     DECIMAL_DIGITS,
     SCANNER,
@@ -25,9 +26,7 @@ from dockvoice_protocol.records.site import (
     LOUD_DB,
     NOISY_DB,
     QUIET_DB,
-    Converted,
     ExpectedList,
-    Factor,
     Operator,
     PlaceKind,
     Receipt,

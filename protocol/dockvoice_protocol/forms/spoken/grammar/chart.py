@@ -6,7 +6,7 @@ best, and for each state only the cheapest. Unexplained words are not skipped: e
 In an answer, and beside a value without label or unit, only a few words are valid: "twelve please" is an answer,
 "twelve of us", "at twelve" and "thanks, Charlie" are not.
 
-The steps let many words pass between values: openings, links, remarks, cues. `_UnexplainedWords` checks that each of
+The steps let many words pass between values: openings, links, remarks, cues. `_ExplanationCheck` checks that each of
 them is harmless where it stands. A word is explained if it belongs to an event (a value, a label, a unit, a
 correction's cue) or to a phrase known as a whole in this place: before an entry, between two values, or behind.
 Between two pauses one phrase of each kind may stand, beside particles ("and", "please"): two harmless phrases can have
@@ -267,7 +267,7 @@ def _announcing_roles(*mentions: ExplanationEvent) -> frozenset[Role]:
     return frozenset[Role]().union(*(_OF_MARK.get(mark, ()) for one in mentions for mark in one.marks))
 
 
-class _UnexplainedWords:
+class _ExplanationCheck:
     """Finds the words of one utterance that an explanation lets go, though they are not harmless where they stand."""
 
     def __init__(self, spans: Spans, remarks: Remarks, held: Iterable[str], *, answers: bool) -> None:
@@ -511,7 +511,7 @@ class _Growth:
         self._unmatched = _UnmatchedWords(spans, self._queue, self._remarks)
         answers = asked is not None or bool(held) or correcting
         self._answers = _AnswerCheck(spans, answers=answers)
-        self._unexplained = _UnexplainedWords(spans, self._remarks, held, answers=answers)
+        self._unexplained = _ExplanationCheck(spans, self._remarks, held, answers=answers)
         self._ends: list[Path] = []
         self.left = weights.MOST
         """Remaining number of partial explanations that may grow; below 0, the search has failed for good."""

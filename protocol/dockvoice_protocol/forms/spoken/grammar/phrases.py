@@ -235,7 +235,7 @@ class SmallWords:
         self._mentions = mentions
         self._asked = asked
         self._links = _Links(spans, counts)
-        self._right = _Corrections(spans, queue)
+        self._corrections = _Corrections(spans, queue)
         self._tokens, self._words, self._fields = spans.tokens, spans.words, spans.fields
         self._language = spans.language
 
@@ -245,7 +245,7 @@ class SmallWords:
             if (step := self._STEPS.get(match.role)) is not None:
                 step(self, self._with_hedged_label(path, match, at), match, at)
             elif match.role in _SETTING:
-                self._right.step_over_correction(self._with_hedged_label(path, match, at), match, at)
+                self._corrections.step_over_correction(self._with_hedged_label(path, match, at), match, at)
 
     def _with_hedged_label(self, path: Path, match: Match, at: int) -> Path:
         """The path, with a hedge where small words behind a label hold a digit or are a letter: "pallet A 742"."""
@@ -329,7 +329,7 @@ class SmallWords:
 
     def _step_over_link(self, path: Path, match: Match, at: int) -> None:
         """Step over a small word between two values, which may be a digit or a letter of the first."""
-        if self._right.leads_to_new_value(path, at, match.end):
+        if self._corrections.leads_to_new_value(path, at, match.end):
             return
         several = path.field is not None and self._fields[path.field].many is not None
         labelled = path.state is Place.LABELLED
@@ -442,7 +442,7 @@ class SmallWords:
             self._queue.continue_with(opened, event, weights.HEDGE, state=Place.BETWEEN, pending=pending)
 
     def _step_over_choice(self, path: Path, match: Match, at: int) -> None:
-        if path.state is not Place.SAID or self._right.leads_to_new_value(path, at, match.end):
+        if path.state is not Place.SAID or self._corrections.leads_to_new_value(path, at, match.end):
             return
         if not (path.pending and self._spans.may_be_letter(str(path.field), at, match.end)):
             other = self._words[at] in self._language.separators or self._hedges_next(path, match, at)

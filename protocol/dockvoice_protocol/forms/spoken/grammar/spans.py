@@ -1,4 +1,4 @@
-"""The possible meanings of spans of one utterance, independent of the path that reaches them.
+"""The possible meanings of spans of one utterance, independent of the path that reaches them; remarks among them.
 
 Many paths reach the same word, so that results are cached.
 """

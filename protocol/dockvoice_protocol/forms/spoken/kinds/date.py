@@ -166,7 +166,7 @@ def readings(
     found = [
         *reader.dates_with_day_first(at),
         *reader.dates_with_month_first(at),
-        *reader.month_ends(at),
+        *reader.dates_with_month_alone(at),
         *reader.dates_in_label_digits(at),
         *reader.dates_in_three_numbers(at),
     ]
@@ -210,7 +210,7 @@ class _Reader:
                     if after >= full:
                         yield from self._with_year(after, month, day, cost + more)
 
-    def month_ends(self, at: int) -> Iterator[_Found]:
+    def dates_with_month_alone(self, at: int) -> Iterator[_Found]:
         """A month without a day, for its last day: "end of June", "March twenty twenty-seven"."""
         if self._label.partial is not Partial.END:
             return

@@ -1,4 +1,4 @@
-"""Second opinions: readings besides the one that made the entry, which make and change no entry themselves.
+"""Later readings of an utterance: they make and change no entry themselves.
 
 While an entry is held, a second recogniser (the witness) reads its sound and may contradict it. It is cancelled when
 the undo window ends or the operator goes on; after a crash or a timeout the entry is recorded as it would be without
