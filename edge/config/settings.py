@@ -55,7 +55,7 @@ class Settings(Layered):
     )
 
     def contradictions(self) -> Iterator[tuple[Key, str]]:
-        """References to clients, interpreters and transcribers that do not exist or do not fit."""
+        """Faulty keys with their faults: references that do not exist or do not fit, required ones that are unset."""
         understand = self.understand
         seats = [("first", understand.first), ("second", understand.second)]
         for seat, taken_by in (*seats, *(("fallback", one) for one in understand.fallback)):

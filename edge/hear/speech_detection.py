@@ -341,7 +341,10 @@ class EchoSuppressed(SpeechScorer):
         self._speech = 0
 
     def is_speech(self, frame: Frame) -> bool:
-        """Whether the next frame is speech and not the device's own voice; `spoken_over` is called at the ONSET-th."""
+        """Whether the next frame is speech and not the device's own voice.
+
+        Calls `spoken_over` at the ONSET-th such frame in a row, also while the device is silent.
+        """
         speech = self._scorer.is_speech(frame)  # asked of every frame: its windows must have no gaps
         own = self._own.learn_and_is_own_voice(frame, self._clocked.at(frame.end, self._clock()))
         self._speech = self._speech + 1 if speech and not own else 0

@@ -353,7 +353,7 @@ class ClipStore:
             return _mark_gone(transaction, site, device, said, self._now())
 
     def handle_offer(self, site: str, device: str, said: ClipOffered) -> ClipReceipt:
-        """Answer an offer with the number of chunks stored. Raises Unavailable."""
+        """Begin or resume a transfer; answer the number of chunks stored, or why none is wanted. Raises Unavailable."""
         with translated_errors(self._engine.url), self._engine.begin() as transaction:
             return _handle_offer(transaction, site, device, said, self._now())
 

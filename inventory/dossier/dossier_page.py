@@ -324,7 +324,7 @@ class _Page:
 
 
 def escape(text: str) -> str:
-    """Text escaped for HTML, without characters that are invisible or change its direction."""
+    """Text escaped for HTML; line breaks, invisible characters and those that change direction are shown escaped."""
     return in_html(escape_line(text))
 
 

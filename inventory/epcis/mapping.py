@@ -165,7 +165,7 @@ class EpcisMapping(Section):
         return {place: site.zone for _, site, place in self._places()}
 
     def unknown_fields(self, forms: Mapping[str, Collection[str]]) -> Iterator[str]:
-        """Fields that the mapping names and no form has: a misspelt field would be left out of the export unnoticed.
+        """A fault line for each field that the mapping names and no form has: it would be left out of the export.
 
         `forms` has the fields of each known form.
         """

@@ -62,12 +62,12 @@ class Device:
 
     @property
     def level(self) -> int | None:
-        """Level of the wearer's speech, dB below full scale; None: not known."""
+        """Level of the wearer's speech in dBFS, 0 or negative; None: not known."""
         return self._hearing.get("level_db")
 
     @property
     def noise(self) -> int | None:
-        """Level of the noise around it, dB below full scale; None: not known."""
+        """Level of the noise around it in dBFS, 0 or negative; None: not known."""
         return self._hearing.get("noise_db")
 
     @property

@@ -90,7 +90,7 @@ def update_rows(transaction: Connection, table: Table, keys: Sequence[str], rows
 
 
 def delete_rows(transaction: Connection, table: Table, rows: Sequence[_Row]) -> None:
-    """Delete the rows that have these values."""
+    """Delete the rows that have these values, at least one row."""
     names = tuple(rows[0])
     if transaction.dialect.name == "postgresql":
         gone = tuple_(*(table.c[name] for name in names)).in_(select(*_json_source(table, names).c))

@@ -85,7 +85,7 @@ class SilenceTotals:
 
 
 def mix_talkers(sayings: Sequence[Sound], seed: int) -> Sound:
-    """Mix a minute of two talkers with random pauses, partly overlapping; the seed sets the loudness."""
+    """Mix a minute of two talkers, partly overlapping; the seed draws sentences, pauses and loudness."""
     random = Random(seed)  # noqa: S311 - chance, not secrecy
     sound = np.zeros(round(MADE_S * RATE))
     for loudness_db in (0.0, -random.uniform(*_FAINTER_DB)):

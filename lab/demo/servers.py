@@ -81,7 +81,7 @@ class DemoBroker:
             self._running = starting.pop_all()
 
     def kill(self) -> None:
-        """Kill the broker, with all its sessions and retained messages."""
+        """Stop the broker (SIGTERM, then SIGKILL); its sessions and retained messages are lost."""
         self._running.close()
 
 

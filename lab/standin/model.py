@@ -157,7 +157,7 @@ def _choose_enum_value(name: str, schema: Mapping[str, Any], said: str, choices:
 
 
 def argument_value(argument: Any) -> FieldValue | None:
-    """The value of an argument, bare or wrapped with its evidence."""
+    """The value of an argument, bare or wrapped with its evidence, unchecked; None where there is none."""
     value: FieldValue | None = argument.get("value") if isinstance(argument, Mapping) else argument
     return value
 

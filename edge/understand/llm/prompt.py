@@ -46,7 +46,7 @@ class PromptState:
     standing: tuple[str, ...] = ()  # The fields whose values apply to all following entries.
 
     def awaited(self, form: Form) -> tuple[str, ...]:
-        """The fields that the utterance may hold: the one asked for, else all missing required ones."""
+        """The fields that may come: the one asked for, none for a yes or no alone, else the missing required ones."""
         if self.asked is not None or self.confirming:
             return () if self.asked is None else (self.asked,)
         known = {*self.pending, *self.standing}

@@ -126,7 +126,10 @@ def _build_chart(
 
 
 def round_steps(most: float, least: float = 0.0) -> list[float]:
-    """Axis labels from 0 to at least `most`: _PARTS intervals at most, each of 1, 2 or 5 times a power of ten."""
+    """Axis labels from 0 to at least `most`: _PARTS intervals at most, each 1, 2 or 5 times a power of ten.
+
+    `least`: the smallest interval.
+    """
     rough = max(most / _PARTS, least) or 1.0
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(one * power for one in (1, 2, 5, 10) if one * power >= rough * (1 - 1e-9))
