@@ -50,8 +50,8 @@ class Attention(Protocol):
         """Take the next piece of sound of the utterance, any length, pre-roll first."""
         ...
 
-    def expect(self) -> Expectation:
-        """What to expect now that the operator pauses: read what was heard as if it were all.
+    def judge_pause(self) -> Expectation:
+        """Read what was heard as if it were all, now that the operator pauses, and judge whether more follows.
 
         May take as long as a reading does. If nothing follows, `finish` has its reading at once. An interpreter that
         takes utterances only as a whole has nothing to tell.

@@ -19,10 +19,18 @@ from inventory.ingest.batch import BatchApplier
 from inventory.queries.trail import StrayRows, TrailEvent, count_strays, load_device_names, load_trail
 from inventory.records import Applied, Applying, Counts, Duplicate, Event, InvalidEvent, Progress, Row
 from inventory.reviews.flags import Flags
-from inventory.reviews.reviews import Review, load_reviews, store_review_if_newer
+from inventory.reviews.reviews import Review, load_reviews, store_review_and_settle_decision
 from inventory.site.catalogue import SiteCatalogue
 from inventory.site.expected import ExpectedLists
-from inventory.store.database import begin, connect, format_url, parse_url, prepare, read_only_engine, translated_errors
+from inventory.store.database import (
+    begin,
+    connect,
+    create_migrate_or_check,
+    format_url,
+    parse_url,
+    read_only_engine,
+    translated_errors,
+)
 from inventory.store.outbox import OutboxTable
 from inventory.store.statuses import Statuses
 from inventory.store.tables import devices, entries, events, refused, rejected
@@ -82,7 +90,7 @@ class Store:
         """
         engine = connect(parse_url(url))
         try:
-            prepare(engine, create=create)
+            create_migrate_or_check(engine, create=create)
         except BaseException:
             engine.dispose()
             raise
@@ -114,7 +122,7 @@ class Store:
     def review(self, review: Review) -> Applied | Duplicate:
         """Store a device's message about an utterance under review. Raises Unavailable."""
         with translated_errors(self.engine.url), self.engine.begin() as transaction:
-            return store_review_if_newer(transaction, review, self._now())
+            return store_review_and_settle_decision(transaction, review, self._now())
 
     def reviews(self, *, every: bool = False) -> list[Review]:
         """Open reviews, the oldest first; with `every`, decided ones too."""

@@ -40,7 +40,7 @@ from dockvoice_protocol.trailer_count import (
     Units,
     as_number,
     is_exact_number,
-    sum_units,
+    sum_by_unit,
 )
 
 FORMAT = "dockvoice.dossier.v1"
@@ -518,11 +518,11 @@ class ReceiptTotals:
         lines = self.count.lines
 
         def total(name: str, *statuses: str) -> Json:
-            return _as_json(sum_units(getattr(line, name) for line in lines if line.status in (statuses or STATUSES)))
+            return _as_json(sum_by_unit(getattr(line, name) for line in lines if line.status in (statuses or STATUSES)))
 
         def differing(status: str) -> Json:
             found = (line.difference for line in lines if line.status == status)
-            return _as_json(sum_units({unit: abs(more) for unit, more in one.items()} for one in found))
+            return _as_json(sum_by_unit({unit: abs(more) for unit, more in one.items()} for one in found))
 
         beyond = (line for line in lines if line.status == "not_announced")
         is_open = [one["data"]["state"] == "open" for one in self.reviews]
@@ -542,7 +542,7 @@ class ReceiptTotals:
             "over": differing("over"),
             "short": differing("short"),
             "missing": total("expected", "missing"),
-            "not_announced": _as_json(sum_units(line.present for line in beyond)),
+            "not_announced": _as_json(sum_by_unit(line.present for line in beyond)),
             "entries": {
                 "standing": len(self.standing),
                 "amended": sum("amends" in one.data for one in self.current),

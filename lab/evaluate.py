@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from dockvoice_protocol.errors import UnreadableInput
 from edge.agent.events import AlreadyKept, CaptureResumed, CaptureStopped, Decided, DictationEvent, SourceEnded
-from edge.agent.parts import Parts, assemble, hear_all, make_dictation, run_panels
+from edge.agent.parts import Parts, assemble_interpretation, hear_all, make_dictation, run_panels
 from edge.config import Settings
 from edge.hear.recording import RecordedSource
 from edge.keep.journal_thread import JournalThread
@@ -118,7 +118,7 @@ async def evaluate(
     scored: list[ScoredClip] = []
     with TemporaryDirectory(prefix="dockvoice-evaluate-") as scratch, JournalThread(Path(scratch)) as executor:
         for form, of_form in groupby(sounds, key=lambda sound: sound.clip.form):
-            parts = assemble(settings, form)
+            parts = assemble_interpretation(settings, form)
             operator = None if habits is None else SimulatedOperator(parts, executor, habits)
             plain = BaselineRecogniser(settings, parts.form, parts.catalogue) if floor else None
             some = list(of_form)

@@ -18,7 +18,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.terminal import EXIT_CODES, line, log_warnings_to_stderr
 from dockvoice_protocol.terminal.tables import render
-from edge.agent.parts import assemble, load_named_form, make_rules
+from edge.agent.parts import assemble_interpretation, load_named_form, make_rules
 from edge.agree.decide import Rules
 from edge.cli import Config, State, settings
 from edge.cli.reports import parse_moment
@@ -90,7 +90,9 @@ def retune(
     )
     forms = load_forms(shipped.forms_directory)
     names = sorted({one.clip.form for one in every})
-    standing = {name: make_rules(shipped, forms[name], assemble(shipped, name).catalogue) for name in names}
+    standing = {
+        name: make_rules(shipped, forms[name], assemble_interpretation(shipped, name).catalogue) for name in names
+    }
     render(printed.render_figures(_tabulate_thresholds(every, standing)))
     ways = cross_validate(every, standing)
     render(printed.render_figures(_tabulate_tried(ways)))

@@ -66,7 +66,7 @@ def publish(of: SiteCatalogue, *versions: Version, key: PublicKey = KEY.public) 
 def drained(store: Store) -> list[DueRow]:
     """What is due, which the broker takes."""
     rows = store.outbox.take_due()
-    store.outbox.mark_accepted([row.id for row in rows])
+    store.outbox.delete_or_await_confirmation([row.id for row in rows])
     return rows
 
 
@@ -79,7 +79,7 @@ def service(store: Store, settings: InventorySettings) -> Iterator[None]:
         while not stopped.wait(0.1):
             for row in store.outbox.take_due():
                 publish_messages(settings, "service", {row.topic: row.body}, retain=row.retain)
-                store.outbox.mark_accepted([row.id])
+                store.outbox.delete_or_await_confirmation([row.id])
 
     with ThreadPoolExecutor(1) as running:
         ended = running.submit(work)

@@ -192,7 +192,9 @@ class Agent:
         )
         """The voice output; None for recordings and where it is disabled."""
         self._conversing = (
-            self._make_dialogue_driver(parts, executor) if live and converses(parts.settings, live=live) else None
+            self._make_dialogue_driver(parts, executor)
+            if live and converses(parts.settings, operator_present=live)
+            else None
         )
         self._news = _OperatorNews(executor, self._conversing, self.speaking)
         self._conditions = Conditions()
@@ -385,7 +387,7 @@ class Agent:
     async def _dictate(self, sources: Iterable[Source]) -> None:
         if self._audience is not None:
             await self._audience.determine_audibility_at_start()
-        await self._dictation.resume()
+        await self._dictation.decide_unread()
         # Also without an audible operator: an open question is asked again, and goes to review when it times out.
         if self._conversing is not None:
             self._conversing.set_operators(self._delivery.roster.operators())

@@ -185,7 +185,7 @@ class ClipDelivery:
                 self._noted.popleft()
                 self._relay.mark_other_sent(out.tag)
             case OfferClip(utterance_id):
-                self._relay.mark_offered(utterance_id, out.tag, out.chunks)
+                self._relay.mark_offer_published(utterance_id, out.tag, out.chunks)
             case SendChunk(utterance_id, number):
                 self._relay.mark_chunk_sent(utterance_id, out.tag, number)
 

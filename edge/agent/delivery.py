@@ -296,7 +296,7 @@ class Delivery:
                 await self._send_clip()
                 for obstacle in self._obstacles.new_alerts(self._session.trouble, self._now):
                     logger.error("not delivered, and kept until this is mended: %s", obstacle)
-                if self._relay.is_fully_answered and self._notes.superseded is None:
+                if self._relay.has_inventory_answered_all and self._notes.superseded is None:
                     self._agreed.set()
                 self._raise_if_superseded()
                 self._beat()
@@ -379,7 +379,7 @@ class Delivery:
         with suppress(TimeoutError):
             async with asyncio.timeout(_IDLE_S if wait_s is None else min(wait_s, _IDLE_S)):
                 made = self._handle_session_event(await self._news.get())
-        return [*made, *self._relay.tick(self._now)]
+        return [*made, *self._relay.publish_due(self._now)]
 
     def _handle_session_event(self, news: SessionEvent | None) -> Sequence[Command | Delivered]:
         match news:

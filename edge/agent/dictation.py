@@ -1,7 +1,7 @@
 """From sound to a stored entry: hear, understand, agree, keep.
 
 The ear listens in its own thread and stores each utterance before it hands it over; utterances that an earlier run left
-without a verdict are read again at the start (`resume`).
+without a verdict are read again at the start (`decide_unread`).
 """
 
 from __future__ import annotations
@@ -114,12 +114,12 @@ class Dictation:
         self._tell(CaptureStopped(reason))
 
     def resume_capture(self) -> None:
-        """Record again, if that was stopped."""
+        """Record again after `stop_capture`, and tell CaptureResumed; else do nothing."""
         if self._listening.lacking is not None:
             self._listening.lacking = None
             self._tell(CaptureResumed())
 
-    async def resume(self) -> int:
+    async def decide_unread(self) -> int:
         """Read and decide the utterances that an earlier run left without a verdict; returns how many.
 
         The operator is not there for a question or a readback: an utterance that needs a question goes to review, and
@@ -170,8 +170,8 @@ class Dictation:
     async def type(self, text: str) -> None:
         """Queue typed text, which is processed like speech. It is stored when this returns.
 
-        Allowed at any time: `resume` skips text typed before it, and text typed after `process_queue` ends is read at
-        the next start. Raises UnreadableInput where it is too long.
+        Allowed at any time: `decide_unread` skips what was typed before it; what is typed after `process_queue` ends is
+        read at the next start. Raises UnreadableInput where it is too long.
         """
         at = self._works.present
         await self._store_and_queue(typed_utterance(at.rules.form.name, text, language=at.work.language))
@@ -182,7 +182,7 @@ class Dictation:
         await self._store_and_queue(scanned_utterance(at.rules.form.name, scan, device, at.work.language))
 
     async def _store_and_queue(self, utterance: Utterance) -> None:
-        self._typed.add(utterance.utterance_id)  # before it is stored, so that `resume` skips it
+        self._typed.add(utterance.utterance_id)  # before it is stored, so that `decide_unread` skips it
         began = time.perf_counter()
         try:
             evidence = await self._executor(partial(Journal.store_utterance, utterance=utterance))

@@ -18,7 +18,7 @@ from dockvoice_protocol.errors import DockvoiceError, Misconfigured, Unavailable
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import OWN_LANGUAGE, Form
-from dockvoice_protocol.forms.spoken import command_phrases, confusable_pairs, english_words
+from dockvoice_protocol.forms.spoken import command_phrases, confusable_pairs, english_words_with_meaning
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language, language_named
 from dockvoice_protocol.forms.spoken.rough import commands_by_name, form_words
 from dockvoice_protocol.languages import LANGUAGES
@@ -245,7 +245,7 @@ def _check_own_words(settings: Settings, own: Language) -> Finding:
     crew = load_operators(settings) or ()
     whose = {name: one.name for one in crew for name in sign_on_words([one])}
     works = {name: form.name for form in forms for name in form.names(OWN_LANGUAGE)} if len(forms) > 1 else {}
-    listed = [works, *(dict(english_words(form, catalogue)) for form in forms)]
+    listed = [works, *(dict(english_words_with_meaning(form, catalogue)) for form in forms)]
     knows = None if place is None else _make_vocabulary_test(place)
     commands = command_phrases(trailers=any(form.places_received for form in forms))
     wanted = dict.fromkeys([*_list_sign_on_names(settings), *(word for one in listed for word in one)])
@@ -313,7 +313,7 @@ async def _check_recogniser(settings: Settings) -> Iterable[Finding]:
 
 
 async def _check_second_recogniser(settings: Settings) -> Iterable[Finding]:
-    if not converses(settings, live=True) or settings.understand.witness is False:
+    if not converses(settings, operator_present=True) or settings.understand.witness is False:
         return [Finding("witness", Severity.WELL, "off")]
     if make_witness(settings) is not None:
         return [Finding("witness", Severity.WELL, "moonshine hears again what is held")]
@@ -363,7 +363,7 @@ async def _check_journal(settings: Settings) -> Iterable[Finding]:
                 flagged=len(journal.review.flagged()),
                 deferred=len(journal.readings.deferred()),
             ),
-            *not_done_findings(journal.orders.not_done(since=to_time(datetime.now(UTC) - _LATELY))),
+            *not_done_findings(journal.orders.count_not_done(since=to_time(datetime.now(UTC) - _LATELY))),
         ]
 
 
@@ -396,12 +396,12 @@ async def _check_broker(settings: Settings) -> Iterable[Finding]:
     trouble = session.trouble or f"{where}: no answer within {_PATIENCE_S:g} s"
     await asyncio.to_thread(session.stop)
     if connected.is_set():
-        return [broker_finding(where, mqtt.exposed)]
+        return [reachable_broker_finding(where, mqtt.exposed)]
     todo = "look at deliver.mqtt, the network and the broker; entries are kept until it answers"
     return [Finding("broker", Severity.FAILED, trouble, todo)]
 
 
-def broker_finding(where: str, exposed: str | None) -> Finding:
+def reachable_broker_finding(where: str, exposed: str | None) -> Finding:
     """The finding for a broker that answers; a warning where the connection is not encrypted (`exposed`)."""
     if exposed is None:
         return Finding("broker", Severity.WELL, f"{where} answers")
@@ -460,7 +460,7 @@ def waiting_finding(*, refused: int, dead: int, reviewed: int, flagged: int, def
 
 
 def not_done_findings(counts: Mapping[str, int]) -> list[Finding]:
-    """The finding for the inventory's decisions that were not done, counted by reason; none where all were."""
+    """The finding for the inventory's decisions that were ever not done, by reason; none where `counts` is empty."""
     if not counts:
         return []
     found = "not done: " + ", ".join(f"{count} {why}" for why, count in counts.items())

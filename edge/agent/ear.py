@@ -179,13 +179,13 @@ class Ear:
                     attention.hear(pcm)
                 case Paused():
                     paused, thinks = watched.samples, time.perf_counter()
-                    endpointing.set_expectation(attention.expect())
+                    endpointing.set_expectation(attention.judge_pause())
                     thought_s = time.perf_counter() - thinks
                 case Closed() if lacking is not None:
                     hand_over(CaptureStopped(lacking))
                     attention = work.readers.interpreter.attend()
                 case Closed(segment):
-                    # Frames queued up while `expect` ran in the pause: this one was read late by so much.
+                    # Frames queued up while `judge_pause` ran in the pause: this one was read late by so much.
                     late_s = max(0.0, thought_s - (segment.closed - paused) / SAMPLE_RATE)
                     said = _ClosedSegment(source, segment, work, attention, time.perf_counter() - late_s)
                     self._store_if_meant(said, hand_over)

@@ -93,18 +93,18 @@ class Parts:
         return Workplaces(Workplace(Work(self.form.name), readers, self.panel), self.make, self.at_hand)
 
 
-def assemble(settings: Settings, form: str | None = None, *, live: bool = False) -> Parts:
+def assemble_interpretation(settings: Settings, form: str | None = None, *, operator_present: bool = False) -> Parts:
     """Load the form (by default the active one), the catalogue and the interpreter.
 
-    `live`: an operator can answer; false for recordings. Raises Misconfigured with the faulty setting.
+    `operator_present`: one can answer, which no recording has. Raises Misconfigured with the faulty setting.
     """
     chosen = load_named_form(settings, form or settings.forms.active)
-    at_hand = list_forms_at_hand(settings, chosen) if live else (chosen,)
-    closing = closing_form(settings.forms_directory) if live else None
+    at_hand = list_forms_at_hand(settings, chosen) if operator_present else (chosen,)
+    closing = closing_form(settings.forms_directory) if operator_present else None
     catalogue = load_site_catalogue(settings, at_hand)
     in_files, at_hand = at_hand, with_catalogue_words(at_hand, catalogue)
     clients = Clients(settings.understand.clients)
-    agrees = converses(settings, live=live)
+    agrees = converses(settings, operator_present=operator_present)
     names = sign_on_words(load_operators(settings)) if agrees else ()
     making = _Making(settings, catalogue, in_files, at_hand, clients, Past(), names, closing, converses=agrees)
     made, name = making.make_parts(chosen.name)
@@ -252,10 +252,10 @@ def list_forms_at_hand(settings: Settings, active: Form) -> tuple[Form, ...]:
     return forms
 
 
-def converses(settings: Settings, *, live: bool) -> bool:
+def converses(settings: Settings, *, operator_present: bool) -> bool:
     """Whether entries are agreed with the operator, provided that he hears the device."""
     wanted = settings.agree.conversation
-    return live and settings.speak.enabled is not False if wanted == "auto" else wanted
+    return operator_present and settings.speak.enabled is not False if wanted == "auto" else wanted
 
 
 def make_witness(settings: Settings) -> WitnessProcess | None:

@@ -121,7 +121,11 @@ class ReviewDelivery:
             if begins:
                 journal.review_log.mark_open_reviews_pending()
             journal.write_reviews(self._render)
-            return journal.review.count_under_review(), journal.review_log.due(_WINDOW), journal.orders.not_done()
+            return (
+                journal.review.count_under_review(),
+                journal.review_log.due(_WINDOW),
+                journal.orders.count_not_done(),
+            )
 
         try:
             waiting, due, not_done = await self._desk(settle_and_load)
@@ -181,7 +185,7 @@ class DecisionInbox:
         """Verify and store a decision, or count its refusal. The caller acknowledges it afterwards."""
         if (why := self._find_objection(message)) is not None:
             with suppress(DiskFull):  # the log has it
-                await self._desk(lambda journal: journal.orders.count(why))
+                await self._desk(lambda journal: journal.orders.count_not_stored(why))
             return
         signature, body = str(parse_object(message.payload)[SIGNATURE]), message.payload.decode()
         keep = partial(self._desk, lambda journal: journal.orders.store(signature, body))

@@ -18,7 +18,7 @@ from dockvoice_protocol.forms.scanned import AS_DELIVERED, ScannerFormat, read_s
 from dockvoice_protocol.forms.spoken import begins_with_cancellation, is_correction, is_murmur
 from dockvoice_protocol.forms.spoken.commands import ParsedCommand, wording
 from dockvoice_protocol.forms.spoken.language import Language
-from dockvoice_protocol.forms.spoken.reader import transcript_words
+from dockvoice_protocol.forms.spoken.reader import make_timed_words
 from dockvoice_protocol.instants import to_zone
 from dockvoice_protocol.records import SCANNER, Act, Command, NotUnderstood, Reading
 from edge.agree.decide import Rules
@@ -91,7 +91,7 @@ def read_typed(text: str, rules: Rules, besides: Language | None = None) -> Read
 
 def _read_in_language(text: str, rules: Rules, language: Language) -> Reading:
     form, catalogue = rules.form, rules.catalogue
-    words = transcript_words(text, form, catalogue, language)
+    words = make_timed_words(text, form, catalogue, language)
     reading = propose_reading(KEYBOARD, words, form, catalogue, language, noise_s=0.0)
     # Typed text is always meant for the device: only a line without any content is talk.
     talk = reading.not_understood is NotUnderstood.TALK and not is_murmur(words, language)

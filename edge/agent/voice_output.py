@@ -23,7 +23,7 @@ from edge.agree.dialogue.interface import Hardware, InventoryAnswered, OfficeDec
 from edge.agree.dialogue.questions import build_field_question, render_question
 from edge.agree.dialogue.receipts import render_refusal
 from edge.agree.dialogue.review import render_declined
-from edge.audio.sound_server import playback_devices
+from edge.audio.sound_server import snapshot_playback_devices
 from edge.config import ReadBack, Speak, VoiceKind
 from edge.hear.speech_detection import EchoDetector, EchoSuppressed
 from edge.ports import SpeechScorer
@@ -124,7 +124,7 @@ class VoiceOutput:
 
     async def run(self) -> None:
         """Speak until cancelled, whenever there is a speaker."""
-        lookout = ReopenSchedule(await asyncio.to_thread(playback_devices))  # before PortAudio lists devices
+        lookout = ReopenSchedule(await asyncio.to_thread(snapshot_playback_devices))  # before PortAudio lists devices
         try:
             await self._loudspeaker.open()
         except Unavailable as fault:
@@ -142,7 +142,7 @@ class VoiceOutput:
         """Try to open a speaker until one is open."""
         while not self._loudspeaker.is_open:
             await asyncio.sleep(LOOK_EVERY_S)
-            if lookout.note_outputs_and_check_due(await asyncio.to_thread(playback_devices), time.monotonic()):
+            if lookout.note_outputs_and_check_due(await asyncio.to_thread(snapshot_playback_devices), time.monotonic()):
                 await self._open_or_rescan(lookout)
 
     async def _open_or_rescan(self, lookout: ReopenSchedule) -> None:

@@ -138,7 +138,7 @@ def _judge_reading(reading: Reading, closing: Closing, rules: Rules, known: Circ
     demands = {
         field.name: find_highest_demand(field, said, known.acoustics, policy)
         for field in rules.form.fields
-        if (said := reading.fields.get(field.name)) is not None and said.value is not None and not said.is_taken
+        if (said := reading.fields.get(field.name)) is not None and said.value is not None and not said.is_inherited
     }
     doubts = tuple(_find_doubts(reading.fields, demands, policy, rules, known))
     doubted = {doubt.field for doubt in doubts}
@@ -261,7 +261,7 @@ def _find_confidence_doubt(said: FieldReading, demand: Demand) -> Reason | None:
 
 
 def _find_unusual_value(field: FormField, said: FieldReading, policy: Policy) -> Reason | None:
-    if not policy.asks_unusual or said.value is None or said.is_taken:
+    if not policy.asks_unusual or said.value is None or said.is_inherited:
         return None
     return None if field.is_usual(said.value) else Reason.UNUSUAL
 

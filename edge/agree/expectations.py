@@ -21,7 +21,7 @@ from dockvoice_protocol.trailer_count import (
     as_number,
     entry_item,
     find_missing,
-    sum_units,
+    sum_by_unit,
 )
 from edge.records import Reason, StandingEntry
 
@@ -221,7 +221,7 @@ def _total_by_unit(
     codes = [form.unit_in(main.name, fields) or "" for fields in group]
     named = {} if item is None else {form.expects[FieldRole.ITEM]: item}
     totals = {
-        one.name: sum_units(
+        one.name: sum_by_unit(
             {str(code): count}
             for code, fields in zip(codes, group, strict=True)
             if (count := as_fraction(fields.get(one.name))) is not None

@@ -71,7 +71,7 @@ def _choose_best_split(parted: Iterator[_Two], rules: Rules) -> _Two | None:
 def _surely_named(part: Reading, identifies: Sequence[str]) -> bool:
     """Whether it surely names one thing, and has more fields."""
     named = [part.fields[name] for name in identifies if name in part.fields]
-    said = [one for one in part.fields.values() if not one.is_taken]
+    said = [one for one in part.fields.values() if not one.is_inherited]
     return 0 < len(named) < len(said) and all(one.value is not None and not one.rivals for one in named)
 
 

@@ -24,7 +24,7 @@ def likely_values(reading: Reading) -> dict[str, FieldValue]:
 
 def without_inherited(reading: Reading) -> Reading:
     """The reading without the fields inherited from the context."""
-    return replace(reading, fields={name: one for name, one in reading.fields.items() if not one.is_taken})
+    return replace(reading, fields={name: one for name, one in reading.fields.items() if not one.is_inherited})
 
 
 def possible_values(said: FieldReading | None) -> tuple[FieldValue, ...]:
@@ -84,7 +84,7 @@ def without_joining_and(said: Reading, claim: Reading, rules: Rules) -> Reading:
 
 def read_part(said: Reading, words: Sequence[Word], rules: Rules) -> Reading:
     """The reading of some of its words; inherited fields belong to each part."""
-    stands = {name: one for name, one in said.fields.items() if one.is_taken}
+    stands = {name: one for name, one in said.fields.items() if one.is_inherited}
     meant = read_meaning(words, rules.form, rules.catalogue, rules.language)
     fields = {**stands, **meant.fields}
     # A field that was doubtful as heard is doubtful in each part.

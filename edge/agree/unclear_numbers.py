@@ -56,8 +56,8 @@ def is_long_number(value: FieldValue | None) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and len(written(value)) >= SHORTEST_NAME
 
 
-def mark_unexplained_digits_as_identifier(said: Reading, utterance_id: str, rules: Rules) -> Reading:
-    """The reading with values but no identifier, in which unexplained digits become one without a value.
+def add_valueless_identifier(said: Reading, utterance_id: str, rules: Rules) -> Reading:
+    """The reading; if it has values but no identifier, unexplained digits become the words of one without a value.
 
     After "we got seven four six with, let me see, eighteen cases" another number is another thing.
     """

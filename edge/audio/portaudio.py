@@ -81,7 +81,7 @@ def _close(stream: Any) -> None:
     _started.remove(stream)
 
 
-def rescan_devices() -> bool:
+def restart_portaudio() -> bool:
     """Restart PortAudio, which lists devices only when it starts; False while a stream is open.
 
     Raises Unavailable where it does not start again; then no device can be opened in this process.

@@ -142,7 +142,7 @@ class _Pactl:
 class SoundServer:
     """Polls the sound server for the recording's source, without blocking.
 
-    Used by one thread; `close` ends a running query.
+    Used by one thread; `kill_query` ends a running query.
     """
 
     def __init__(self) -> None:
@@ -160,18 +160,18 @@ class SoundServer:
         if self._question.is_over(0):
             return self._read_answer(self._question)
         if now - self._asked > _LATE_S:
-            self.close()
+            self.kill_query()
         return None
 
-    def query(self) -> Routing | ServerGone | None:
-        """Query the recording's route and wait for the answer, at most _ANSWER_S; None without one."""
-        self.close()
+    def query_and_wait(self) -> Routing | ServerGone | None:
+        """Query the route and wait, at most _ANSWER_S; without an answer ServerGone if one came earlier, else None."""
+        self.kill_query()
         self._question = self._pactl.start_query()
         if self._question is None:
             return None
         if self._question.is_over(_ANSWER_S):
             return self._read_answer(self._question)
-        self.close()
+        self.kill_query()
         return None
 
     def move(self, stream: int, source: str) -> None:
@@ -182,8 +182,8 @@ class SoundServer:
         """Wake a suspended source."""
         self._pactl.run("suspend-source", source, "0", complain=logging.INFO)
 
-    def close(self) -> None:
-        """Kill a running query."""
+    def kill_query(self) -> None:
+        """Kill a running query; others may be started afterwards."""
         if self._question is not None:
             self._question.end()
         self._question = None
@@ -239,13 +239,13 @@ class PlaybackSink:
         return self._found
 
 
-def playback_devices(cards: Path = _CARDS) -> frozenset[str]:
-    """The outputs of ALSA and of the sound server, without opening any; to be compared with an earlier call."""
+def snapshot_playback_devices(cards: Path = _CARDS) -> frozenset[str]:
+    """Lines on the outputs of ALSA and of the sound server, none opened; only to be compared with an earlier call."""
     return _list_devices("sinks", "playback", cards)
 
 
-def capture_devices(cards: Path = _CARDS) -> frozenset[str]:
-    """The inputs of ALSA and of the sound server, to be compared with an earlier call."""
+def snapshot_capture_devices(cards: Path = _CARDS) -> frozenset[str]:
+    """Lines on the inputs of ALSA and of the sound server, only to be compared with an earlier call."""
     return _list_devices("sources", "capture", cards)
 
 

@@ -24,7 +24,7 @@ from dockvoice_protocol.records import Reading
 from dockvoice_protocol.terminal import EXIT_CODES, line
 from dockvoice_protocol.terminal.tables import render
 from edge.agent.ear import listen
-from edge.agent.parts import Parts, assemble, run_panels
+from edge.agent.parts import Parts, assemble_interpretation, run_panels
 from edge.agree.decide import decide
 from edge.audio.pcm import BOTTOM_DB, NoiseFloor, SoundLevel, sound_level
 from edge.audio.portaudio import portaudio
@@ -197,7 +197,7 @@ def _self_test(
 
     Nothing is recorded or delivered.
     """
-    parts = assemble(settings(config, form=form), live=True)
+    parts = assemble_interpretation(settings(config, form=form), operator_present=True)
     faults: list[str] = []
     microphone = _make_microphone(
         parts.settings, lambda event: faults.append(event.what) if isinstance(event, FaultBegan) else None
@@ -306,7 +306,7 @@ def _chosen_device_text(wanted: str | int | None, chosen: int | None, found: lis
 
 def _sound_server_sources() -> list[str]:
     """The sound server's sources, without monitors."""
-    told = SoundServer().query()
+    told = SoundServer().query_and_wait()
     return sorted(name for name in told.sources if not name.endswith(".monitor")) if isinstance(told, Routing) else []
 
 

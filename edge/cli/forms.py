@@ -27,7 +27,7 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import check as check_sayable
 from dockvoice_protocol.forms.spoken import read, sentences
 from dockvoice_protocol.forms.spoken.language import language_named
-from dockvoice_protocol.forms.spoken.reader import transcript_words
+from dockvoice_protocol.forms.spoken.reader import make_timed_words
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import FieldReading, FieldValue, written
 from dockvoice_protocol.terminal import EXIT_CODES, line, log_warnings_to_stderr
@@ -246,7 +246,7 @@ def _forms_read(
     if lines:
         _answer_stdin(replace(make_rules(chosen, filled, catalogue), language=spoken), forms)
         return
-    words = transcript_words(text or "", filled, catalogue, spoken)
+    words = make_timed_words(text or "", filled, catalogue, spoken)
     readings = read(words, filled, catalogue, spoken)
     told: dict[str, Any] = {
         name: {"value": reading.value, "rivals": reading.rivals, "words": reading.words}

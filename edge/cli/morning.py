@@ -110,7 +110,7 @@ class MorningList:
     unread: int = 0  # Those it has not: no recording, no answer, no money.
     spent_usd: float = 0.0
 
-    def sort(self) -> None:
+    def sort_by_doubt(self) -> None:
         """Sort the entries: the most doubtful first, of equal ones the oldest."""
         self.entries.sort(key=lambda one: (-one.doubt.measure, one.entry.sequence))
 
@@ -118,7 +118,7 @@ class MorningList:
 def rank_entries(readings: ModelReadings, since: datetime) -> MorningList:
     """The entries since then, the most doubtful by their readings so far first."""
     found = MorningList([_to_doubtful(one, tuple(map(_to_said_for, one.said))) for one in readings.standing(since)])
-    found.sort()
+    found.sort_by_doubt()
     return found
 
 
@@ -156,7 +156,7 @@ async def read_again_and_rank(
                 said.append(saying if reading is None else saying.read_by(reading))
             found.entries[at] = _to_doubtful(one.entry, tuple(said))
             tell()
-    found.sort()
+    found.sort_by_doubt()
 
 
 def _to_doubtful(entry: StandingRecord, said: tuple[SaidFor, ...]) -> _DoubtfulEntry:

@@ -27,7 +27,7 @@ from dockvoice_protocol.terminal import EXIT_CODES, aside, line, log_warnings_to
 from edge.agent.app import Agent, AgentTold
 from edge.agent.app import replay as replayed
 from edge.agent.dialogue_driver import STEPS, Stands
-from edge.agent.parts import Parts, assemble
+from edge.agent.parts import Parts, assemble_interpretation
 from edge.agent.typed_input import words_for_key
 from edge.agree.dialogue.table import State as DialogueState
 from edge.cli import AsJson, Broker, Config, FormName, State, Trace, Wait, settings
@@ -297,7 +297,7 @@ def run(
     step of the dialogue besides, and no word of what was said.
     """
     log_warnings_to_stderr(*((STEPS,) if trace else ()))
-    parts = assemble(settings(config, broker, state, form), live=True)
+    parts = assemble_interpretation(settings(config, broker, state, form), operator_present=True)
     with _device_name_lock(parts.settings), JournalThread(parts.settings.state, parts.settings.keep) as executor:
         if not (plain or as_json) and can_be_drawn_on(sys.stdout):
             view = LiveView(parts)
@@ -367,7 +367,7 @@ def replay(
     log_warnings_to_stderr()
     chosen = settings(config, broker, state, form)
     recordings = [RecordedSource(file) for file in files]  # a wrong one is told before a recogniser is made
-    parts = assemble(chosen)
+    parts = assemble_interpretation(chosen)
     names = {recording.name: str(recording.path) for recording in recordings}
     tell = make_event_printer(parts.form, names, as_json=as_json)
     asyncio.run(replayed(parts, recordings, tell, settle_within_s=wait))

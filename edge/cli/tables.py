@@ -142,10 +142,10 @@ def result_text(outcome: Outcome, reasons: Iterable[str], labels: Mapping[str, s
     return Worded(f"{known.words}: {why}" if why else known.words, known.meaning)
 
 
-def state_text(state: OutboxState, attempts: int, reasons: Iterable[str]) -> Worded:
-    """The words for an entry's state."""
+def state_text(state: OutboxState, reasons: Iterable[str], *, sent: bool) -> Worded:
+    """The words for an entry's state; `sent`: it was published at least once."""
     if state is OutboxState.WAITING:
-        return _SENT if attempts else _WAITING
+        return _SENT if sent else _WAITING
     known, why = _STATES[state], ", ".join(code.replace("_", " ") for code in reasons)
     return Worded(f"{known.words}: {why}" if why else known.words, known.meaning)
 

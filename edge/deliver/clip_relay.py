@@ -100,10 +100,10 @@ class ClipRelay:
         """Take back the attempt of an offer that could not be published."""
         self._open.mark_unsent(utterance_id, now)
 
-    def mark_offered(self, utterance_id: str, tag: str, chunks: int | None) -> None:
-        """Record that the offer was published under this tag; `chunks` is None for a clip that does not come."""
+    def mark_offer_published(self, utterance_id: str, tag: str, chunk_count: int | None) -> None:
+        """Record that the offer was published under this tag; `chunk_count` is None for a clip that does not come."""
         if (one := self._open.get(utterance_id)) is not None:
-            one.chunks, one.agreed = chunks, False
+            one.chunks, one.agreed = chunk_count, False
         self._busy, self._offering = tag, utterance_id
 
     def mark_chunk_sent(self, utterance_id: str, tag: str, number: int) -> None:

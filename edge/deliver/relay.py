@@ -245,8 +245,8 @@ class Relay:
         self._refusals = _Refusals()
 
     @property
-    def is_fully_answered(self) -> bool:
-        """Whether the inventory has answered, on this connection, for all rows of the journal."""
+    def has_inventory_answered_all(self) -> bool:
+        """Whether the inventory, or the broker where PUBACKs settle, has answered for all rows on this connection."""
         return self._limit > 0 and self._asked and self._drained and not len(self._schedule)
 
     @property
@@ -292,14 +292,14 @@ class Relay:
         if len(self._debts):
             self._asked = True
             self._question.clear()
-        return self.tick(now)
+        return self.publish_due(now)
 
     def republish_last_row(self, last: OutboxRow | None, now: float) -> list[Command]:
         """Publish the journal's last row again to compare both sides, as WantLast asked; None: there is none."""
         self._asked = True
         if last is not None and self._limit and not len(self._debts):
             self._question.add(PendingRow.from_row(last, now))
-        return self.tick(now)
+        return self.publish_due(now)
 
     def handle_puback(self, event_id: str, reason_code: int) -> list[Command]:
         """Count the PUBACK, or settle the row by it where no receipts come; handle a refusal."""
@@ -339,7 +339,7 @@ class Relay:
                     # A suspect keeps to its waits: the broker may hang up over it, and all the others with it.
                     if sequence >= answer.expected and not debt.refusals:
                         debt.due, debt.attempts, debt.taken = now, 0, 0
-                return self.tick(now)
+                return self.publish_due(now)
             case _RecoveryStep.ASK:
                 oldest = owed[min(owed)]
                 oldest.due = min(oldest.due, now + self._catching_up.wait_s)
@@ -364,9 +364,9 @@ class Relay:
         for debt in self._debts.pending:
             if not debt.refusals:
                 debt.due, debt.attempts = now, 0
-        return self.tick(now)
+        return self.publish_due(now)
 
-    def tick(self, now: float) -> list[Command]:
+    def publish_due(self, now: float) -> list[Command]:
         """Publish what is due, in the order of sequence.
 
         Rows that the broker refused for their content go last: it may accept only one at a time.
@@ -378,7 +378,7 @@ class Relay:
         self._schedule.mark_unsent(event_id, now)
 
     def due_in_s(self, now: float) -> float | None:
-        """Seconds until `tick` has work; None while nothing is in flight."""
+        """Seconds until `publish_due` has work; None while nothing is in flight."""
         return self._schedule.due_in_s(now)
 
     @property

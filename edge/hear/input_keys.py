@@ -321,8 +321,11 @@ class ScanParser:
         return chr(int(number)) if number and ord(" ") <= int(number) <= ord("~") else UNREADABLE
 
 
-async def follow_scanner(device: Path, separator: str, take: Callable[[str, str], Awaitable[None]]) -> None:
-    """Call `take` with each scan and the scanner's name, until cancelled. A vanished device is searched again."""
+async def follow_scanner(device: Path, separator_key: str, take_scan: Callable[[str, str], Awaitable[None]]) -> None:
+    """Call `take_scan` with each scan and the scanner's name, until cancelled. A vanished device is searched again.
+
+    `separator_key`: what the scanner types for GS, one of `_SEPARATORS`.
+    """
     missed = ""
     while True:
         try:
@@ -330,7 +333,7 @@ async def follow_scanner(device: Path, separator: str, take: Callable[[str, str]
                 found.grab()
                 _logger.info("the scanner is %s", found.name)
                 missed = ""
-                await _forward_scans(found, separator, take)
+                await _forward_scans(found, separator_key, take_scan)
         except OSError as fault:
             told = fault.strerror or str(fault)
             if told != missed:
@@ -339,14 +342,16 @@ async def follow_scanner(device: Path, separator: str, take: Callable[[str, str]
             await asyncio.sleep(LOOK_EVERY_S)
 
 
-async def _forward_scans(found: KeyDevice, separator: str, take: Callable[[str, str], Awaitable[None]]) -> None:
-    keys = ScanParser(separator)
+async def _forward_scans(
+    found: KeyDevice, separator_key: str, take_scan: Callable[[str, str], Awaitable[None]]
+) -> None:
+    keys = ScanParser(separator_key)
     try:
         while True:
             records = await found.read(IDLE_S if keys.is_open else None)
             for scan in keys.feed(records) if records else keys.flush():
-                await take(scan, found.name)
+                await take_scan(scan, found.name)
     except OSError:
         for scan in keys.flush():
-            await take(scan, found.name)
+            await take_scan(scan, found.name)
         raise

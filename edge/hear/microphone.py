@@ -16,8 +16,8 @@ from typing import Protocol
 
 from dockvoice_protocol.errors import Unavailable
 from edge.audio.pcm import FRAME_SAMPLES, Framing, sound_level, to_floats
-from edge.audio.portaudio import rescan_devices
-from edge.audio.sound_server import Routing, ServerGone, SoundServer, capture_devices
+from edge.audio.portaudio import restart_portaudio
+from edge.audio.sound_server import Routing, ServerGone, SoundServer, snapshot_capture_devices
 from edge.hear.capture import DeviceNotOpened, LossWatch, Piece, Stream, find_device, not_opened_message
 from edge.hear.device_lock import is_card, microphone_lock, source_lock
 from edge.hear.microphone_health import FaultKind, MicrophoneEvent, MicrophoneHealth
@@ -60,8 +60,8 @@ class _Server(Protocol):
         """The routing of the recording, if a new answer has come. Never blocks."""
         ...
 
-    def query(self) -> Routing | ServerGone | None:
-        """The routing; waits for the answer."""
+    def query_and_wait(self) -> Routing | ServerGone | None:
+        """Query the routing and wait; None without an answer."""
         ...
 
     def move(self, stream: int, source: str) -> None:
@@ -72,8 +72,8 @@ class _Server(Protocol):
         """Wake a source."""
         ...
 
-    def close(self) -> None:
-        """End all queries."""
+    def kill_query(self) -> None:
+        """Kill a running query; others may be started afterwards."""
         ...
 
 
@@ -139,7 +139,7 @@ class Microphone:
         no sound came for `stall_s`, AlreadyRunning when another process uses it.
         """
         with self._locks:
-            self._locks.callback(self._server.close)
+            self._locks.callback(self._server.kill_query)
             self._locks.callback(self._close_stream)
             self._locks.callback(self._blinked.set)
             self._open_or_wait()
@@ -198,7 +198,7 @@ class Microphone:
 
     def _open_or_wait(self) -> None:
         """Open the device. A missing one is reported and waited for, or raises Unavailable unless `patient`."""
-        self._there, self._searched = capture_devices(), time.monotonic()  # before PortAudio is loaded, and looks
+        self._there, self._searched = snapshot_capture_devices(), time.monotonic()  # before PortAudio looks
         try:
             self._open_device()
         except DeviceNotOpened as why:
@@ -231,14 +231,14 @@ class Microphone:
         """
         if now - self._looked < LOOK_EVERY_S:
             return
-        before, self._there, self._looked = self._there, capture_devices(), now
+        before, self._there, self._looked = self._there, snapshot_capture_devices(), now
         still = {name: since for name, since in self._unseen.items() if name in self._there}
         self._unseen = dict.fromkeys(self._there - before, now) | still
         changed = self._there != before or now - self._searched >= _LOOK_ANYHOW_S
         if not changed and not self._unseen:
             return
         self._searched = now
-        if rescan_devices():
+        if restart_portaudio():
             self._unseen = {}
         elif any(now - since >= UNSEEN_S for since in self._unseen.values()):
             raise Unavailable(f"{self._label}: a microphone has come that can be opened only after a fresh start")
@@ -266,7 +266,7 @@ class Microphone:
         self._locks.enter_context(source_lock(name))
 
     def _do_requested_rescan(self) -> None:
-        rescan_devices()
+        restart_portaudio()
         self._position += BLINK
         if isinstance(self._device, int) and self._name:
             self._device = self._name  # its number may be another's now
@@ -315,7 +315,9 @@ class Microphone:
     def _report_stop(self) -> None:
         if not (self._closing.is_set() or self._blinks.is_set()):
             self._silent_s = 0.0  # whatever is plugged in next has not been silent yet
-            self._report_all(self._health.note_stopped(server_gone=isinstance(self._server.query(), ServerGone)))
+            self._report_all(
+                self._health.note_stopped(server_gone=isinstance(self._server.query_and_wait(), ServerGone))
+            )
 
     def _count_zeros_and_must_reopen(self, piece: Piece, rate: int) -> bool:
         """Whether so many zeros came in a row that the device must be reopened.

@@ -24,7 +24,7 @@ from dockvoice_protocol.hash_chain import Acknowledgement, Broken, Chain, Chaine
 from edge.keep import device_key
 from edge.keep.codec import to_json
 from edge.keep.database import JournalDatabase, Row
-from edge.keep.device_key import Anchor, erasure_statement, removal_statement
+from edge.keep.device_key import Anchor, erasure_digest, removal_digest
 from edge.keep.entry_log import ENTRIES, Rows, read_log, sequence_of
 from edge.keep.evidence import EVIDENCE, NEW
 from edge.keep.review import verify_reviews
@@ -223,7 +223,7 @@ def verify(
     reviews, review_broken = trail.verify_review_events(trail.keys_with_current() if keys is None else keys)
     keys = trail.keys() if keys is None else keys
     anchor = Anchor.read(trail.directory)
-    if wrong := anchor.wrong(keys):
+    if wrong := anchor.find_fault(keys):
         return AuditReport(0, 0, Broken(anchor.sequence, wrong), ())
     made = _AuditRun(trail, keys, anchor).run_audit(tell)
     return replace(made, reviews=reviews, review_broken=review_broken)
@@ -311,8 +311,8 @@ class _AuditRun:
         told, row = trailed.event[ERASED], trailed.row
         emptied = (row["fields"], row["operator"], row["reading"]) == ("{}", None, None)
         key = self._keys.get(str(told.get("keyid")))
-        statement = erasure_statement(trailed.sequence, trailed.link, str(told.get("at")), str(told.get("by")))
-        signed = key is not None and key.verify(statement, str(told.get("signature")))
+        digest = erasure_digest(trailed.sequence, trailed.link, str(told.get("at")), str(told.get("by")))
+        signed = key is not None and key.verify(digest, str(told.get("signature")))
         return None if emptied and signed else Wrong.ERASURE_FORGED
 
     def _recordings_fault(self, trailed: TrailEvent) -> Wrong | None:
@@ -340,8 +340,8 @@ class _AuditRun:
     def _is_removal_signed(self, row: Row, audio_sha256: str) -> bool:
         """Whether the device signed this removal; after a crash the file may still exist."""
         key = self._keys.get(str(row["removed_by"]))
-        statement = removal_statement(row["utterance_id"], audio_sha256, str(row["removed_at"]))
-        signed = key is not None and key.verify(statement, str(row["removal"]))
+        digest = removal_digest(row["utterance_id"], audio_sha256, str(row["removed_at"]))
+        signed = key is not None and key.verify(digest, str(row["removal"]))
         return signed and row["removed_at"] == row["audio_removed_at"]
 
     def _fault_content_hash(self, trailed: TrailEvent, wrong: Wrong) -> str:

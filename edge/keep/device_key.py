@@ -85,7 +85,7 @@ class Anchor:
     def signed(cls, sequence: int, link: str, signer: Signer) -> Self:
         """Make a signed anchor: the device removed everything up to this event."""
         removed_at = now()
-        signature = signer.sign(_removal_statement(sequence, link, removed_at))
+        signature = signer.sign(_cleanup_digest(sequence, link, removed_at))
         return cls(sequence, link, removed_at, signer.public.keyid, signature)
 
     @classmethod
@@ -107,31 +107,31 @@ class Anchor:
         with translated_errors(path), atomic_write(path) as file:
             file.write(json.dumps(asdict(self)).encode())
 
-    def wrong(self, keys: Mapping[str, PublicKey]) -> Wrong | None:
+    def find_fault(self, keys: Mapping[str, PublicKey]) -> Wrong | None:
         """The anchor's fault with these keys; None without one."""
         if not self.sequence:
             return None
         key = keys.get(str(self.keyid))
         if key is None:
             return Wrong.UNKNOWN_KEY
-        statement = _removal_statement(self.sequence, self.link, str(self.removed_at))
-        return None if key.verify(statement, str(self.signature)) else Wrong.FORGED
+        digest = _cleanup_digest(self.sequence, self.link, str(self.removed_at))
+        return None if key.verify(digest, str(self.signature)) else Wrong.FORGED
 
 
-def removal_statement(utterance_id: str, audio_sha256: str, removed_at: str) -> str:
-    """The text that the device signs when it removes a recording."""
+def removal_digest(utterance_id: str, audio_sha256: str, removed_at: str) -> str:
+    """The SHA-256, in hex, of the statement that a recording was removed; the device signs it."""
     return hash_chain.sha256(f"removed recording\n{utterance_id}\n{audio_sha256}\n{removed_at}\n")
 
 
-def erasure_statement(sequence: int, link: str, erased_at: str, who: str) -> str:
-    """The text that the device signs when a person erases an event."""
+def erasure_digest(sequence: int, link: str, erased_at: str, who: str) -> str:
+    """The SHA-256, in hex, of the statement that a person erased an event; the device signs it."""
     return hash_chain.sha256(f"erased\n{sequence}\n{link}\n{erased_at}\n{who}\n")
 
 
-def review_removal_statement(sequence: int, link: str) -> str:
-    """The text that the device signs when it removes a review event."""
+def review_removal_digest(sequence: int, link: str) -> str:
+    """The SHA-256, in hex, of the statement that a review event was removed; the device signs it."""
     return hash_chain.sha256(f"removed review\n{sequence}\n{link}\n")
 
 
-def _removal_statement(sequence: int, link: str, removed_at: str) -> str:
+def _cleanup_digest(sequence: int, link: str, removed_at: str) -> str:
     return hash_chain.sha256(f"removed up to\n{sequence}\n{link}\n{removed_at}\n")

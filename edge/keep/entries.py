@@ -62,7 +62,7 @@ class Entries:
         self._entry_log.append(entry_rows(self._db, owed.sequence))
         return owed
 
-    def instance(self) -> str:
+    def opening_id(self) -> str:
         """The id of this opening of the journal: one more than that in the newest event, and a random part."""
         if self._instance is None:
             newest = self._outbox.last()
@@ -99,7 +99,7 @@ class Entries:
     def _mint(self) -> Minted:
         last = self._db.rows("SELECT sequence, link FROM audit ORDER BY sequence DESC LIMIT 1")
         sequence, link = (last[0]["sequence"], last[0]["link"]) if last else (0, hash_chain.GENESIS)
-        return Minted(event_id=str(uuid_utils.uuid7()), sequence=sequence + 1, chain=link, instance=self.instance())
+        return Minted(event_id=str(uuid_utils.uuid7()), sequence=sequence + 1, chain=link, instance=self.opening_id())
 
     def _insert_entry(self, entry: Entry, event: dict[str, Any], owed: OutboxRow) -> None:
         identity = {"event_id": owed.event_id, "sequence": owed.sequence}

@@ -24,7 +24,7 @@ from dockvoice_protocol.hash_chain import Signer
 from edge.keep.audit import ERASED
 from edge.keep.codec import now, to_json, to_time
 from edge.keep.database import JournalDatabase
-from edge.keep.device_key import erasure_statement
+from edge.keep.device_key import erasure_digest
 from edge.keep.entry_log import EntryLog, entry_rows
 from edge.keep.outbox import Withhold
 from edge.keep.readings import REPLIES
@@ -98,12 +98,12 @@ class Erasing:
         if not self._marker_path.exists():
             return
         try:
-            self.finish()
+            self.purge_erased_content()
         except (DiskFull, Unfinished) as fault:  # must not block new utterances
             _log.warning("what was erased is not gone from every file yet: %s", fault)
 
-    def finish(self) -> None:
-        """Remove the erased content from all other files. Raises StorageFailed, Unfinished."""
+    def purge_erased_content(self) -> None:
+        """Last step of every erasure: rewrite the entry log, compact the database. Raises StorageFailed, Unfinished."""
         lines = {}
         for row in self._db.rows(_ERASED_EVENTS):
             line = lines[row["sequence"]] = entry_rows(self._db, row["sequence"])
@@ -146,7 +146,7 @@ class Erasing:
             if name is not None and not waiting:
                 self._db.execute("UPDATE conversation SET operator = NULL WHERE operator = ?", [name])
                 self._db.execute("UPDATE decisions SET who = ? WHERE who = ?", [_NOBODY, name])
-        self.finish()
+        self.purge_erased_content()
         left = tuple(sorted(path.name for path in self._directory.glob("journal.broken-*")))
         return _Erased(len(utterances), len(numbers), waiting, left)
 
@@ -160,7 +160,7 @@ class Erasing:
             "at": at,
             "by": who,
             "keyid": self._signer.public.keyid,
-            "signature": self._signer.sign(erasure_statement(sequence, event[hash_chain.CHAIN], at, who)),
+            "signature": self._signer.sign(erasure_digest(sequence, event[hash_chain.CHAIN], at, who)),
         }
         sealed = (*_STAYS, *hash_chain.UNHASHED)
         stays = {name: event[name] for name in event if name in sealed}

@@ -372,7 +372,7 @@ class Journal(JournalReader):
 
     def write_reviews(self, render: Callable[[ReviewChange, Minted], dict[str, Any]]) -> int:
         """Store the changes of reviews, numbered and signed; how many."""
-        return self.review_log.write(render, self._entries.instance(), self._key)
+        return self.review_log.write(render, self._entries.opening_id(), self._key)
 
     def _log_new_key(self) -> None:
         last = self._db.rows("SELECT public_key FROM audit ORDER BY sequence DESC LIMIT 1")

@@ -149,5 +149,5 @@ class Outbox:
     def _parse_row(self, row: Row) -> OutboxRow:
         body = row["body"] if row["tombstone"] is None else row["tombstone"]
         if row["tombstone"] is not None and self._signer is not None:
-            body = to_json(hash_chain.sign_withheld(json.loads(body), self._signer))
+            body = to_json(hash_chain.sign_withheld_replacement(json.loads(body), self._signer))
         return OutboxRow(row["event_id"], row["sequence"], body)

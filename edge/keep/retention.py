@@ -31,7 +31,7 @@ from edge.config import Keep
 from edge.keep import evidence
 from edge.keep.codec import now, to_json, to_time
 from edge.keep.database import JournalDatabase
-from edge.keep.device_key import Anchor, removal_statement
+from edge.keep.device_key import Anchor, removal_digest
 from edge.keep.entry_log import EntryLog
 from edge.keep.review import sign_review_removals
 from edge.keep.storage import DiskFull, free_bytes, sync_directory, translated_errors
@@ -263,7 +263,7 @@ class Retention:
                     [removed_at, spare.utterance_id],
                 )
                 if marked.rowcount:
-                    signature = self._signer.sign(removal_statement(spare.utterance_id, spare.audio_sha256, removed_at))
+                    signature = self._signer.sign(removal_digest(spare.utterance_id, spare.audio_sha256, removed_at))
                     self._db.insert(
                         "removals",
                         {

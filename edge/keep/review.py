@@ -24,7 +24,7 @@ from dockvoice_protocol.hash_chain import Broken, Chain, Chained, PublicKey, Sig
 from dockvoice_protocol.records import Act, FieldValue
 from edge.keep.codec import now, parse_draft, parse_fields, parse_reading, to_json
 from edge.keep.database import JournalDatabase, Row
-from edge.keep.device_key import review_removal_statement
+from edge.keep.device_key import review_removal_digest
 from edge.keep.outbox import HELD, OutboxState, Withhold
 from edge.keep.queries import (
     ENTRY,
@@ -359,7 +359,7 @@ def sign_review_removals(db: JournalDatabase, utterances: str, signer: Signer) -
     """Sign the removal of these utterances' review events (a JSON list). Call in the same transaction."""
     told = "SELECT sequence, link FROM reviews WHERE utterance_id IN (SELECT value FROM json_each(?)) AND body <> '{}'"
     for row in db.rows(told, utterances):
-        signature = signer.sign(review_removal_statement(row["sequence"], row["link"]))
+        signature = signer.sign(review_removal_digest(row["sequence"], row["link"]))
         db.insert("reviews_removed", {**row, "keyid": signer.public.keyid, "signature": signature})
 
 
@@ -410,7 +410,7 @@ def verify_reviews(db: JournalDatabase, keys: Mapping[str, PublicKey]) -> tuple[
 
 def _verify_removal(row: Row, chain: Chain, keys: Mapping[str, PublicKey]) -> Wrong | None:
     key, sequence = keys.get(str(row["keyid"])), row["sequence"]
-    if key is None or not key.verify(review_removal_statement(sequence, row["gone"]), str(row["signature"])):
+    if key is None or not key.verify(review_removal_digest(sequence, row["gone"]), str(row["signature"])):
         return Wrong.ERASURE_FORGED
     if sequence != chain.last + 1:
         return Wrong.MISSING

@@ -71,13 +71,13 @@ class Orders:
             self._end(signature)
             self._count(why)
 
-    def count(self, why: DecisionFailure) -> None:
+    def count_not_stored(self, why: DecisionFailure) -> None:
         """Count a decision that was not stored."""
         with self._db.writing():
             self._count(why)
 
-    def not_done(self, since: str = "") -> dict[str, int]:
-        """The number of decisions not carried out since then, by reason."""
+    def count_not_done(self, since: str = "") -> dict[str, int]:
+        """By reason, how many decisions were ever not carried out; only reasons that occurred at or after `since`."""
         found = self._db.rows("SELECT reason, times FROM orders_not_done WHERE last_at >= ? ORDER BY reason", since)
         return {row["reason"]: row["times"] for row in found}
 

@@ -158,12 +158,12 @@ class Readback:
         named = field.wording(self._language.code)
         return _question_beside(named.ask_beside, known) or named.ask or f"{self._label(field)}?"
 
-    def called(self, form: Form) -> str:
+    def form_name(self, form: Form) -> str:
         """The form's name as it is spoken."""
         return self._capitalised(form.names(self._language.code)[0])
 
     def describe_unusual(self, name: str, value: FieldValue) -> str:
-        """Words for what is unusual about a value: `Only 2 digits`."""
+        """Words for an unusual value: `Only 2 digits`, `Very high`; `Unusual` where no limit tells why."""
         field, names = self._form[name], words_for_codes("odd", self._language.code)
         side = "other" if field.usual is None else _side_of_limits(value, field.usual.least, field.usual.most)
         if side == "other" or not isinstance(value, str):
@@ -461,7 +461,7 @@ class Phrasing:
     def _form_names(self, slot: str, forms: Sequence[str]) -> str:
         """The forms' names, of all or the first or the others: `receiving, put away or counting`."""
         part = forms[:1] if slot.lower() == "work" else forms[slot == "others" :]
-        *most, last = (self.readback.called(self._forms[name]) for name in part)
+        *most, last = (self.readback.form_name(self._forms[name]) for name in part)
         told = f"{', '.join(most)} {self._or} {last}" if most else last
         return told[:1].upper() + told[1:] if slot[0].isupper() else told
 

@@ -266,9 +266,9 @@ class _Listening(Attention):
         for ear in self._ears.values():
             ear.hear(pcm)
 
-    def expect(self) -> Expectation:
+    def judge_pause(self) -> Expectation:
         """The expectation of the device's recogniser, if it listens: models do not read before the utterance ends."""
-        told = [ear.expect() for ear in self._ears.values()]
+        told = [ear.judge_pause() for ear in self._ears.values()]
         return next((one for one in told if one is not Expectation.EITHER), Expectation.EITHER)
 
     async def finish(self, utterance: Utterance) -> Reading:

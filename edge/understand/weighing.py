@@ -313,7 +313,7 @@ def measure_doubt(fields: Mapping[str, FieldValue], said: Sequence[SaidFor]) -> 
     for name in names:
         where = _find_last_utterance(name, fields.get(name), said)
         known = _recorded_fields(where).get(name)
-        if known is not None and known.is_taken:
+        if known is not None and known.is_inherited:
             continue  # it was said once for many entries, and is doubted where that was said
         sure = unsure if name not in fields else 1.0 if known is None else known.confidence
         heard = [*_other_readings(name, where)]

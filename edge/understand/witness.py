@@ -16,7 +16,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import read, vocabulary
 from dockvoice_protocol.forms.spoken.language import CODE_WORDS, ENGLISH, LETTERS
-from dockvoice_protocol.forms.spoken.reader import BRIEF, transcript_words
+from dockvoice_protocol.forms.spoken.reader import BRIEF, make_timed_words
 from dockvoice_protocol.records import FieldReading, FieldValue, Word
 from edge.understand.stt.transcript_reader import correct_labels
 
@@ -53,7 +53,7 @@ def find_contradictions(
     first = read(words, form, catalogue)
     found: dict[str, tuple[FieldValue, FieldValue]] = {}
     text = correct_labels(_split_letters_off_labels(heard, form), form, vocabulary(form, catalogue))
-    witness = transcript_words(text, form, catalogue, ENGLISH)
+    witness = make_timed_words(text, form, catalogue, ENGLISH)
     for changed in _substitute(words, witness):
         other = read(changed, form, catalogue)
         for name, said in first.items():

@@ -107,5 +107,5 @@ def serve(settings: InventorySettings, port: int | None = None) -> None:
 def open_books(settings: InventorySettings) -> Iterator[RequestDatabase]:
     """The database, with the tables of the inventory, the console and the API."""
     with open_database_creating_tables(settings) as opened:
-        tokens.prepare(opened.engine)
+        tokens.create_or_check(opened.engine)
         yield opened

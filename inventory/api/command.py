@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dockvoice_protocol.terminal.tables import log_to, many, render
-from inventory.cli.options import BrokerAt, Config, Database, Given, narrow, say, settings_of, user_name
+from inventory.cli.options import BrokerAt, Config, Database, Given, echo, narrow_table, settings_of, user_name
 from inventory.web.terminal import audited, demand_extra, open_transaction
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def describe(context: typer.Context) -> None:
 
     given = context.find_object(Given) or Given()
     address = settings_of(given.config, database=given.database).api.address
-    say(json.dumps(build_document(ENDPOINTS, address), indent=2))
+    echo(json.dumps(build_document(ENDPOINTS, address), indent=2))
 
 
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="Of the program, as it goes on record with what it does.")]
@@ -93,7 +93,7 @@ def _token_add(
         ends_at = None if days is None else now + timedelta(days=days)
         secret = add_token(transaction, name, grants, user_name(), now, ends_at)
     typer.echo(f"{name}: this is its token; it is shown this once", err=True)
-    say(secret)
+    echo(secret)
 
 
 @tokens.command("list", short_help="Which programs may ask.")
@@ -103,7 +103,7 @@ def _token_list(context: typer.Context) -> None:
 
     with open_transaction(context, _books, reads=True) as transaction:
         found = load_tokens(transaction)
-    table = narrow(many(len(found), "token"))
+    table = narrow_table(many(len(found), "token"))
     for heading in ("name", "may", "made by", "made, UTC", "ends, UTC", "last used, UTC"):
         table.add_column(heading)
     for one in found:
@@ -120,7 +120,7 @@ def _token_revoke(context: typer.Context, name: _Name) -> None:
 
     with audited(context, _books, "token_revoked", name) as transaction:
         revoke_token(transaction, name)
-    say(f"{name}: may ask no more")
+    echo(f"{name}: may ask no more")
 
 
 def _books(settings: InventorySettings) -> AbstractContextManager[RequestDatabase]:

@@ -89,7 +89,7 @@ def _get_entry(context: ApiContext) -> Answer:
     """Answer with one entry, or a refused event, and its history."""
     event_id = context.parameters.event_id
     with context.read_transaction() as transaction:
-        steps = history.load_history(transaction, context.resources.keys, event_id)
+        steps = history.load_amendment_chain(transaction, context.resources.keys, event_id)
         found = next((one for one in steps if one.event_id == event_id), None)
         against = load_flags(transaction, [event_id]).get(event_id, [])
     if found is None or not context.token.may(found.site, Scope.READ):  # a token for another site learns nothing

@@ -120,7 +120,7 @@ def _replace_kind(context: ApiContext) -> Answer:
         wrong = [Wrong(detail=f"is not known; allowed are {known}", pointer=f"/rows/{at}/{cell}") for at, cell in odd]
         raise Problem("breaks_rules", f"{name}: holds columns that are not known; nothing was changed", wrong[:100])
     rows = [(f"/rows/{at}", row) for at, row in enumerate(given.rows)]
-    cells = tuple(kind.row(row) for row in given.rows)
+    cells = tuple(kind.stored_cells(row) for row in given.rows)
 
     def put_if_changed(versions: SiteCatalogue, before: Version | None) -> Version:
         demand_unchanged(context, None if before is None else _version_out(before))
@@ -163,7 +163,7 @@ def _replace_roster(context: ApiContext) -> Answer:
         (f"/operators/{at}", {name: LAYOUT.cell(name, getattr(one, name)) for name in COLUMNS})
         for at, one in enumerate(given.operators)
     ]
-    cells = tuple(roster_kind(context.resources.forms).row(row) for _, row in rows)
+    cells = tuple(roster_kind(context.resources.forms).stored_cells(row) for _, row in rows)
 
     def put_if_changed(versions: SiteCatalogue, before: Version | None) -> Version:
         demand_unchanged(context, None if before is None else _roster_out(context, before))

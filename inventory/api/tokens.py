@@ -45,7 +45,7 @@ _table = Table(
 )
 
 
-def prepare(engine: Engine) -> None:
+def create_or_check(engine: Engine) -> None:
     """Create the table if it is missing. Raises Misconfigured for another version, Unavailable."""
     create_or_check_tables(engine, _versions, _VERSION, "API")
 

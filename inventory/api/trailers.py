@@ -106,7 +106,7 @@ def _load_visits(context: ApiContext, *, to_look_at: bool = False) -> tuple[Gath
 
 def _choose_visit(context: ApiContext, gathered: Gathered, found: list[Visit]) -> Visit:
     asked: _TrailerQuery = context.parameters
-    if (chosen := visits.choose_visit(found, gathered, asked.visit)) is None:
+    if (chosen := visits.find_visit_or_default(found, gathered, asked.visit)) is None:
         raise Problem("unknown", f"{asked.trailer}: no list and no entry of {asked.site} names this trailer or visit")
     return chosen
 

@@ -73,7 +73,7 @@ class Report:
 
     @property
     def is_whole(self) -> bool:
-        """Whether there are events, all were checked, and every fault is acknowledged."""
+        """Whether there are events, all checked, none out of turn, no stray rows, and every fault is acknowledged."""
         amiss = self.broken or self.withheld or self.stray_entries or self.stray_moves or self.out_of_turn
         return self.checked and self.known and not amiss and bool(self.events or self.acknowledged)
 
@@ -340,8 +340,8 @@ class TrustedKeys:
         return {**self.anyones, **self.enrolled.get((site, device), {})}
 
 
-def load_trusted_keys(files: Iterable[Path], directory: Path | None, ours: Path) -> TrustedKeys | None:
-    """The public keys in these files and in the directory's *.pem; without any, those enrolled in `ours`.
+def load_trusted_keys(files: Iterable[Path], directory: Path | None, enrolled_folder: Path) -> TrustedKeys | None:
+    """The public keys in these files and in the directory's *.pem; without any, those in `enrolled_folder`.
 
     None if there is no key there either. Raises UnreadableInput.
     """
@@ -350,7 +350,7 @@ def load_trusted_keys(files: Iterable[Path], directory: Path | None, ours: Path)
         raise UnreadableInput(f"{directory}: holds no {_KEY_FILES}; `dockvoice audit key` on a device prints its key")
     enrolled: dict[tuple[str, str], dict[str, PublicKey]] = {}
     anyones, awaited = dict[str, PublicKey](), set[str]()
-    for path in given or sorted(ours.glob(_KEY_FILES)):
+    for path in given or sorted(enrolled_folder.glob(_KEY_FILES)):
         key, named = read_key(path), NAME.fullmatch(path.name)
         if named is None or named["keyid"] != key.keyid:
             anyones[key.keyid] = key

@@ -98,8 +98,8 @@ def load_actions_about(
     return _load_actions(transaction, wanted.where(deeds.c.deed.in_(only)) if only else wanted)
 
 
-def load_sign_in_addresses(transaction: Connection, name: str) -> list[str]:
-    """The addresses of the latest sign-ins under a name."""
+def load_latest_sign_in_addresses(transaction: Connection, name: str) -> list[str]:
+    """The addresses of the latest sign-ins under a name, at most _SIGN_INS."""
     wanted = _NOTED.where(deeds.c.about == name, deeds.c.deed == SIGNED_IN).order_by(deeds.c.number.desc())
     return [one.deed.address for one in _load_actions(transaction, wanted.limit(_SIGN_INS))]
 

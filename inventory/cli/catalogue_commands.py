@@ -26,12 +26,12 @@ from inventory.cli.options import (
     Json,
     Sign,
     check_site,
+    echo,
     given_settings,
-    narrow,
+    narrow_table,
     open_store,
-    read_or_report,
+    read_or_print_faults,
     require_signer,
-    say,
     user_name,
 )
 from inventory.forms import load_forms
@@ -59,10 +59,10 @@ class _CataloguePublisher:
 
     def publish_if_signed(self, made: Version, sign: Path | None) -> None:
         """Publish the new version, if a key is given, and print the result."""
-        say(f"{made.site} {made.kind}: version {made.version}, {made.what}")
+        echo(f"{made.site} {made.kind}: version {made.version}, {made.what}")
         if sign is None:
             then = f"dockvoice inventory catalogue publish {made.kind} --site {made.site} --sign FILE"
-            say(f"no device has it yet: {then}")
+            echo(f"no device has it yet: {then}")
         else:
             self.publish_pending([made.kind], sign)
 
@@ -72,9 +72,9 @@ class _CataloguePublisher:
 
         sent = publish(self.settings, self.catalogue, require_signer(sign), kinds)
         for one in sent:
-            say(f"{one.site} {one.kind}: version {one.version} published, {_row_count(one)}")
+            echo(f"{one.site} {one.kind}: version {one.version} published, {_row_count(one)}")
         if not sent:
-            say("nothing is to be published: the broker has taken every current version")
+            echo("nothing is to be published: the broker has taken every current version")
 
 
 @contextmanager
@@ -123,7 +123,7 @@ def _catalogue_import(
             desk.publish_if_signed(made, sign)
     except (FaultyRows, FaultyFile) as found:
         for fault in found.faults:
-            say(fault if isinstance(found, FaultyFile) else f"{file}: {fault}")
+            echo(fault if isinstance(found, FaultyFile) else f"{file}: {fault}")
         raise UnreadableInput(f"{file}: {many(len(found.faults), 'fault')}; nothing was changed") from None
 
 
@@ -144,7 +144,7 @@ def _catalogue_print_versions(
     if kind is None:
         _print_versions(found, json_lines=json_lines)
     elif json_lines:
-        say(json.dumps({**_to_json(found[0]), "rows": found[0].rows}, ensure_ascii=False))
+        echo(json.dumps({**_to_json(found[0]), "rows": found[0].rows}, ensure_ascii=False))
     else:
         _print_rows(found[0])
 
@@ -181,8 +181,8 @@ def _catalogue_diff(
     lines = [("-", one) for one in found.removed.values()] + [("+", one) for one in found.added.values()]
     lines += [line for old, new in found.changed.values() for line in (("-", old), ("+", new))]
     for sign, cells in lines:
-        say(f"{sign} {_cells_text(cells)}")
-    say(found.summary)
+        echo(f"{sign} {_cells_text(cells)}")
+    echo(found.summary)
 
 
 @catalogue_commands.command("publish", short_help="Send the devices what was changed.")
@@ -258,10 +258,10 @@ def _catalogue_devices(
                 kind: {"reason": of.reason, "version": of.version, "told": of.told} for kind, of in one.declined.items()
             }
             told = {"device": one.device, "online": one.online, "versions": dict(one.versions), "refused": declined}
-            say(json.dumps({**told, "lacks": one.lacks(wanted)}, ensure_ascii=False))
+            echo(json.dumps({**told, "lacks": one.lacks(wanted)}, ensure_ascii=False))
         return
     behind = [one for one in found if one.lacks(wanted)]
-    table = narrow(f"{many(len(found), 'device')}, {len(behind)} behind")
+    table = narrow_table(f"{many(len(found), 'device')}, {len(behind)} behind")
     for heading in ("device", "state", "runs", "lacks", "refused"):
         table.add_column(heading)
     for one in found:
@@ -275,9 +275,9 @@ def _catalogue_devices(
 def _print_versions(found: list[Version], *, json_lines: bool) -> None:
     if json_lines:
         for one in found:
-            say(json.dumps(_to_json(one), ensure_ascii=False))
+            echo(json.dumps(_to_json(one), ensure_ascii=False))
         return
-    table = narrow(many(len(found), "version"))
+    table = narrow_table(many(len(found), "version"))
     for heading in ("kind", "version", "rows", "by", "made, UTC", "what", "why", "published"):
         table.add_column(heading)
     for one in found:
@@ -291,7 +291,7 @@ def _print_versions(found: list[Version], *, json_lines: bool) -> None:
 def _print_rows(one: Version) -> None:
     from inventory.site.master_kinds import find_kind  # noqa: PLC0415 - `--help` must not import SQLAlchemy
 
-    table = narrow(f"{one.kind}: version {one.version}, {_row_count(one)}")
+    table = narrow_table(f"{one.kind}: version {one.version}, {_row_count(one)}")
     columns = find_kind(one.kind).columns
     for column in columns:
         table.add_column(column)
@@ -348,7 +348,9 @@ def roster(
         return
     if file is not None and withdraw:
         raise typer.BadParameter("give FILE or --withdraw, not both")
-    operators = () if file is None else read_or_report(partial(read_operators, forms=load_forms(settings.forms)), file)
+    operators = (
+        () if file is None else read_or_print_faults(partial(read_operators, forms=load_forms(settings.forms)), file)
+    )
     signer = require_signer(sign)
     from inventory.site import numbering  # noqa: PLC0415 - `--help` must not import SQLAlchemy
     from inventory.site.catalogue_publishing import roster_message  # noqa: PLC0415 - as above
@@ -366,7 +368,7 @@ def roster(
             message = roster_message(settings.prefix, Roster(where, version, operators), signer, now)
             entered = outbox.insert_messages(transaction, [message], now, held=outbox.HELD)
         publish_rows(settings, "roster", store.transaction, entered, retain=True)
-    say(f"{where}: version {version}, {many(len(operators), 'operator') if operators else 'withdrawn'}")
+    echo(f"{where}: version {version}, {many(len(operators), 'operator') if operators else 'withdrawn'}")
 
 
 def _print_roster(settings: InventorySettings, site: str, key: PublicKey | None, *, json_lines: bool) -> None:
@@ -374,7 +376,7 @@ def _print_roster(settings: InventorySettings, site: str, key: PublicKey | None,
 
     payload = read_retained(settings, "roster", Topics.roster(settings.prefix, site))
     if not payload:
-        say(f"{site}: no roster is published")
+        echo(f"{site}: no roster is published")
         return
     if key is None:
         raise typer.BadParameter("must be given: without your key nobody knows whose roster it is", param_hint="--sign")
@@ -385,9 +387,9 @@ def _print_roster(settings: InventorySettings, site: str, key: PublicKey | None,
             f"{Topics.roster(settings.prefix, site)}: devices do not take what is there: {fault}"
         ) from None
     if json_lines:
-        say(json.dumps(asdict(found), ensure_ascii=False))
+        echo(json.dumps(asdict(found), ensure_ascii=False))
         return
-    table = narrow(f"{site}: version {found.version}, {many(len(found.operators), 'operator')}")
+    table = narrow_table(f"{site}: version {found.version}, {many(len(found.operators), 'operator')}")
     for heading in ("name", "number", "spoken", "language", "forms"):
         table.add_column(heading)
     for one in found.operators:

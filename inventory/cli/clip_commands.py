@@ -14,7 +14,17 @@ from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import StorageFailed, UnreadableInput, describe_os_error
 from dockvoice_protocol.instants import timestamp
 from dockvoice_protocol.terminal.tables import many, render
-from inventory.cli.options import BrokerAt, Config, Database, Json, given_settings, narrow, open_store, say, user_name
+from inventory.cli.options import (
+    BrokerAt,
+    Config,
+    Database,
+    Json,
+    echo,
+    given_settings,
+    narrow_table,
+    open_store,
+    user_name,
+)
 
 if TYPE_CHECKING:
     from inventory.clips.clips import SignedSound
@@ -52,7 +62,7 @@ def _clips_ask(
         for sound in _find_recordings(store, which):
             publish = partial(publish_rows, settings, "clips", store.transaction)
             clip = request_clip(store.clips, publish, signer, settings.prefix, sound, who, reason)
-            say(f"{sound.utterance_id}: {clip.state}; `clips list` shows how far it has come")
+            echo(f"{sound.utterance_id}: {clip.state}; `clips list` shows how far it has come")
 
 
 @clip_commands.command("list", short_help="Which recordings came, or are to come.")
@@ -68,9 +78,9 @@ def _clips_list(
         found = store.clips.load_clips()
     if json_lines:
         for one in found:
-            say(json.dumps({**asdict(one), "changed_at": timestamp(one.changed_at)}))
+            echo(json.dumps({**asdict(one), "changed_at": timestamp(one.changed_at)}))
         return
-    table = narrow(many(len(found), "recording"))
+    table = narrow_table(many(len(found), "recording"))
     for heading in ("device", "since, UTC", "state", "chunks", "utterance"):
         table.add_column(heading)
     for one in found:
@@ -113,9 +123,9 @@ def _clips_who(
         for sound, one in found:
             noted = None if one.noted_at is None else timestamp(one.noted_at)
             told = {"who": one.who, "reason": one.reason, "asked_at": timestamp(one.asked_at), "noted_at": noted}
-            say(json.dumps({"utterance_id": sound.utterance_id, "request": one.request, **told}, ensure_ascii=False))
+            echo(json.dumps({"utterance_id": sound.utterance_id, "request": one.request, **told}, ensure_ascii=False))
         return
-    table = narrow(many(len(found), "time", "times"))
+    table = narrow_table(many(len(found), "time", "times"))
     for heading in ("who", "asked, UTC", "the device knows", "reason"):
         table.add_column(heading)
     for _, one in found:

@@ -9,7 +9,7 @@ import typer
 from dockvoice_protocol.errors import Misconfigured, Unavailable, Unfinished, UnreadableInput
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.terminal.tables import many
-from inventory.cli.options import BrokerAt, Config, Database, given_settings, open_store, parse_device_argument, say
+from inventory.cli.options import BrokerAt, Config, Database, echo, given_settings, open_store, parse_device_argument
 from inventory.store.keys import KeyDirectory
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _devices_retire(
             _require_nothing_unsent(store, found)
         for at in found:
             _retire_and_revoke_keys(store, keys, at)
-    say(
+    echo(
         f"retired: {', '.join('/'.join(at) for at in found[:_SHOWN])}"
         if len(found) <= _SHOWN
         else f"retired: {many(len(found), 'device')}"
@@ -110,4 +110,4 @@ def _clear_retained(settings: InventorySettings, found: list[At]) -> None:
     try:
         publish_messages(settings, "retire", topics, retain=True)
     except (Unavailable, Misconfigured) as fault:
-        say(f"its status stays at the broker, and nobody here believes it: {fault}" if found else str(fault))
+        echo(f"its status stays at the broker, and nobody here believes it: {fault}" if found else str(fault))

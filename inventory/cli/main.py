@@ -30,11 +30,11 @@ from inventory.cli.options import (
     Database,
     Given,
     Json,
+    echo,
     given_settings,
-    narrow,
+    narrow_table,
     open_store,
     parse_device_argument,
-    say,
     settings_of,
     user_name,
 )
@@ -116,7 +116,7 @@ def rows(
         found = store.rows(limit)
     if json_lines:
         for row in found:
-            say(json.dumps(_to_json(row), ensure_ascii=False))
+            echo(json.dumps(_to_json(row), ensure_ascii=False))
     else:
         render(_entries_table(found))
 
@@ -134,13 +134,13 @@ def count(context: typer.Context, config: Config = None, database: Database = No
         counts, waiting = asdict(store.count()), store.batches.count_waiting()
     if as_json:
         since = None if waiting.since is None else timestamp(waiting.since)
-        say(json.dumps({**counts, "waiting": {**asdict(waiting), "since": since}}))
+        echo(json.dumps({**counts, "waiting": {**asdict(waiting), "since": since}}))
         return
     for name, number in counts.items():
-        say(f"{name:<10}{number:>8}")
+        echo(f"{name:<10}{number:>8}")
     if waiting.since is not None:
         of_whom = f"of {many(waiting.devices, 'device')}, since {waiting.since:%Y-%m-%d %H:%M:%S} UTC"
-        say(f"{'waiting':<10}{waiting.events:>8}  {of_whom}")
+        echo(f"{'waiting':<10}{waiting.events:>8}  {of_whom}")
 
 
 _Key = Annotated[
@@ -190,15 +190,15 @@ def _audit_verify(
             for of in audit.find_devices(store, device)
         ]
     for report in reports:
-        say(json.dumps(report.as_json()) if as_json else "\n".join(report.text_lines()))
+        echo(json.dumps(report.as_json()) if as_json else "\n".join(report.text_lines()))
     signed = {span.keyid for report in reports for span in report.spans}
     looked_at_all = not device and not any(report.broken for report in reports)
     idle = sorted(known.awaited - signed) if known is not None and looked_at_all else []
     for keyid in idle:
         nothing = {"whole": False, "keyid": keyid, "events": 0}
-        say(json.dumps(nothing) if as_json else f"{keyid}: NO EVENT is signed with this key")
+        echo(json.dumps(nothing) if as_json else f"{keyid}: NO EVENT is signed with this key")
     if not reports and not as_json:
-        say("NO EVENT of any device is here")
+        echo("NO EVENT of any device is here")
     if idle or not reports or not all(report.is_whole for report in reports):
         raise typer.Exit(1)
 
@@ -282,10 +282,10 @@ def _keys_enrol(
     """
     key = audit.read_key(file)
     enrolled = _key_directory(context, config, directory).enrol(*parse_device_argument(device), key)
-    say(f"{enrolled.site}/{enrolled.device}: enters with key {enrolled.keyid}")
+    echo(f"{enrolled.site}/{enrolled.device}: enters with key {enrolled.keyid}")
     if floors := _load_published_versions(context, config, enrolled.site):
         named = ", ".join(f"{json.dumps(name) if '/' in name else name} = {one}" for name, one in floors.items())
-        say(f"for [deliver] of its settings, so that it takes nothing older: floors = {{ {named} }}")
+        echo(f"for [deliver] of its settings, so that it takes nothing older: floors = {{ {named} }}")
 
 
 def _load_published_versions(context: typer.Context, config: Path | None, site: str) -> dict[str, int]:
@@ -337,7 +337,7 @@ def _keys_rotate(
     keys = _key_directory(context, config, directory)
     enrolled = keys.rotate(site, name, key, upto)
     upto = max((one.last for one in keys.keys_of(site, name).values() if one.last is not None), default=upto)
-    say(f"{device}: enters with key {enrolled.keyid}; its keys before count up to number {upto}")
+    echo(f"{device}: enters with key {enrolled.keyid}; its keys before count up to number {upto}")
 
 
 @_keys_commands.command("revoke", short_help="Let a device, or one of its keys, enter no more.")
@@ -353,7 +353,7 @@ def _keys_revoke(
     What was applied before stays, and its signatures can still be checked.
     """
     gone = _key_directory(context, config, directory).revoke(*parse_device_argument(device), keyid)
-    say(f"{device}: revoked {', '.join(one.keyid for one in gone) or 'before; nothing to do'}")
+    echo(f"{device}: revoked {', '.join(one.keyid for one in gone) or 'before; nothing to do'}")
 
 
 @_keys_commands.command("list", short_help="Which devices may enter, and with which keys.")
@@ -365,9 +365,9 @@ def _keys_list(
     if json_lines:
         for one in found:
             told = {name: getattr(one, name) for name in ("site", "device", "keyid", "state")}
-            say(json.dumps({**told, "public_key": one.key.pem.decode("ascii")}))
+            echo(json.dumps({**told, "public_key": one.key.pem.decode("ascii")}))
         return
-    table = narrow(many(len(found), "key"))
+    table = narrow_table(many(len(found), "key"))
     for heading in ("device", "key", "state"):
         table.add_column(heading)
     for one in found:
@@ -395,7 +395,7 @@ def gaps(context: typer.Context, config: Config = None, database: Database = Non
         for progress in found:
             waits = held.get((progress.site, progress.device))
             told = {**asdict(progress), "missing": progress.missing, "heard_at": timestamp(progress.heard_at)}
-            say(json.dumps({**told, "held": waits and {**asdict(waits), "since": timestamp(waits.since)}}))
+            echo(json.dumps({**told, "held": waits and {**asdict(waits), "since": timestamp(waits.since)}}))
     else:
         render(_gaps_table(found, held))
 
@@ -427,9 +427,11 @@ def pending(
     stuck = [one for one in found if one.is_stuck(datetime.now(UTC))]
     if json_lines:
         for one in found:
-            say(json.dumps({**asdict(one), "oldest": timestamp(one.oldest), "stuck": one in stuck}, ensure_ascii=False))
+            echo(
+                json.dumps({**asdict(one), "oldest": timestamp(one.oldest), "stuck": one in stuck}, ensure_ascii=False)
+            )
     else:
-        table = narrow(f"{sum(one.number for one in found):,} pending")
+        table = narrow_table(f"{sum(one.number for one in found):,} pending")
         for heading in ("kind", "number", "since, UTC", "attempts", "error"):
             table.add_column(heading)
         for one in found:
@@ -443,9 +445,9 @@ def pending(
 def _confirm_and_drop_work(store: Store, kind: _Work, found: list[PendingKind]) -> None:
     for one in found:
         if one.kind == kind:
-            say(f"{kind}: {one.number:,}, the oldest since {timestamp(one.oldest)}; {one.error or 'no error'}")
+            echo(f"{kind}: {one.number:,}, the oldest since {timestamp(one.oldest)}; {one.error or 'no error'}")
     typer.confirm("Delete these rows? What is still to be done is found again when its program next runs", abort=True)
-    say(f"dropped: {store.outbox.drop(kind):,}")
+    echo(f"dropped: {store.outbox.drop(kind):,}")
 
 
 def _consume(settings: InventorySettings) -> None:
@@ -460,7 +462,7 @@ def _to_json(row: Row) -> dict[str, object]:
 
 
 def _entries_table(found: list[Row]) -> Table:
-    table = narrow(many(len(found), "entry", "entries"))
+    table = narrow_table(many(len(found), "entry", "entries"))
     signed = any(row.operator for row in found)  # without signed-on operators the column is left out
     for heading in ("device", "number", "recorded, UTC", "entry", *(["operator"] if signed else []), "state"):
         table.add_column(heading)
@@ -479,7 +481,7 @@ def _entries_table(found: list[Row]) -> Table:
 
 def _gaps_table(found: list[Progress], held: Mapping[tuple[str, str], DeviceBuffer]) -> Table:
     lacking = sum(progress.missing is not None for progress in found)
-    table = narrow(f"{many(len(found), 'device')}, {lacking} with a gap")
+    table = narrow_table(f"{many(len(found), 'device')}, {lacking} with a gap")
     for heading in ("device", "handled up to", "missing", *(["held of these, UTC"] if held else []), "last heard, UTC"):
         table.add_column(heading)
     for progress in found:

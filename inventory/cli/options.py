@@ -89,12 +89,12 @@ def settings_of(config: Path | None, *, broker: str | None = None, database: str
     return load_settings(InventorySettings, config, **overrides)
 
 
-def say(told: str) -> None:
-    """Print a line with control characters escaped."""
+def echo(told: str) -> None:
+    """Print to stdout as `typer.echo` does, with control characters escaped."""
     typer.echo(escape_lines(told))
 
 
-def narrow(title: str) -> Table:
+def narrow_table(title: str) -> Table:
     """A compact table, without edges and with one blank between columns, for terminals of 60 or 80 columns."""
     return Table(
         title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0)
@@ -130,13 +130,13 @@ def require_signer(given: Path | None) -> Signer:
     return load_signer(given)
 
 
-def read_or_report(read: Callable[[Path], T], file: Path) -> T:
-    """The content of a file without faults; otherwise print a line for each fault and raise UnreadableInput."""
+def read_or_print_faults(read: Callable[[Path], T], file: Path) -> T:
+    """The content of a file; of a FaultyFile with several faults print a line each, and raise UnreadableInput."""
     try:
         return read(file)
     except FaultyFile as found:
         if len(found.faults) == 1:
             raise
         for fault in found.faults:
-            say(fault)
+            echo(fault)
         raise UnreadableInput(f"{file}: {len(found.faults)} faults; nothing was published") from None

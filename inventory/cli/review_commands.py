@@ -14,7 +14,17 @@ from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.instants import timestamp
 from dockvoice_protocol.terminal.tables import many, render
 from inventory.audit import audit
-from inventory.cli.options import BrokerAt, Config, Database, Json, given_settings, narrow, open_store, say, user_name
+from inventory.cli.options import (
+    BrokerAt,
+    Config,
+    Database,
+    Json,
+    echo,
+    given_settings,
+    narrow_table,
+    open_store,
+    user_name,
+)
 
 review_commands = typer.Typer(help="What waits for a person on the devices.", no_args_is_help=True)
 
@@ -38,9 +48,9 @@ def _review_list(
         found = store.reviews(every=every)
     if json_lines:
         for one in found:
-            say(json.dumps(to_json(one), ensure_ascii=False))
+            echo(json.dumps(to_json(one), ensure_ascii=False))
         return
-    table = narrow(many(len(found), "review"))
+    table = narrow_table(many(len(found), "review"))
     for heading in ("device", "told, UTC", "state", "known", "doubtful", "utterance"):
         table.add_column(heading)
     for one in found:
@@ -134,7 +144,7 @@ def _send_decision(
         with store.transaction() as transaction:
             entered = outbox.insert_messages(transaction, [decided], now, held=outbox.HELD)
         publish_rows(settings, "review", store.transaction, entered)
-    say(f"{utterance}: sent to {review.site}/{review.device}; `review list --all` shows what became of it")
+    echo(f"{utterance}: sent to {review.site}/{review.device}; `review list --all` shows what became of it")
 
 
 flag_commands = typer.Typer(help="Entries that a rule of the site's speaks against.", no_args_is_help=True)
@@ -157,9 +167,9 @@ def _flags_list(
         for one in found:
             told: dict[str, Any] = {name: getattr(one, name) for name in type(one).__dataclass_fields__}
             moments = {name: told[name] and timestamp(told[name]) for name in ("flagged_at", "decided_at")}
-            say(json.dumps({**told, **moments}, ensure_ascii=False))
+            echo(json.dumps({**told, **moments}, ensure_ascii=False))
         return
-    table = narrow(many(len(found), "flag"))
+    table = narrow_table(many(len(found), "flag"))
     for heading in ("device", "flagged, UTC", "reason", "state", "event"):
         table.add_column(heading)
     for one in found:
@@ -193,4 +203,4 @@ def _decide_flag(
 
     with open_store(context, config, database) as store:
         for one in store.flags.decide(event, FlagState(state), user_name(), reason):
-            say(f"{one.event_id}: {one.reason}: {one.state}")
+            echo(f"{one.event_id}: {one.reason}: {one.state}")

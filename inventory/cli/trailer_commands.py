@@ -25,12 +25,12 @@ from inventory.cli.options import (
     Json,
     Sign,
     check_site,
+    echo,
     given_settings,
-    narrow,
+    narrow_table,
     open_store,
-    read_or_report,
+    read_or_print_faults,
     require_signer,
-    say,
 )
 from inventory.forms import load_forms, pallet_fields
 from inventory.site.expected_file import read_expected
@@ -81,7 +81,7 @@ def expect(
         raise typer.BadParameter("give FILE, --withdraw or --received, one of them")
     with open_store(context, config, database) as store:
         if file is not None:
-            announced = read_or_report(read_expected, file)
+            announced = read_or_print_faults(read_expected, file)
             where, signer = check_site(site), require_signer(sign)
             _store_and_publish_lists(settings, store, signer, partial(_replace_lists, where, announced))
         elif withdraw is not None:
@@ -115,9 +115,9 @@ def _replace_lists(
 
 
 def _mark_received(fields: Mapping[str, str], transaction: Connection, now: datetime) -> list[ExpectedList]:
-    from inventory.site.expected import mark_received  # noqa: PLC0415 - as above
+    from inventory.site.expected import mark_received_lines  # noqa: PLC0415 - as above
 
-    return mark_received(transaction, fields, now)
+    return mark_received_lines(transaction, fields, now)
 
 
 def _store_and_publish_lists(settings: InventorySettings, store: Store, signer: Signer, make: _Making) -> None:
@@ -131,9 +131,9 @@ def _store_and_publish_lists(settings: InventorySettings, store: Store, signer: 
         entered = enter_in_outbox(transaction, settings.prefix, lists, signer, now)
     publish_rows(settings, "expect", store.transaction, entered, retain=True)
     for one in lists:
-        say(f"{one.site} {one.place}: version {one.version}, {_summary(one)}")
+        echo(f"{one.site} {one.place}: version {one.version}, {_summary(one)}")
     if not lists:
-        say("nothing has changed")
+        echo("nothing has changed")
 
 
 def _summary(one: ExpectedList) -> str:
@@ -155,9 +155,9 @@ def _print_lists(found: list[StoredList], *, json_lines: bool) -> None:
     if json_lines:
         for one in found:
             told = {**asdict(one.expected), "place": str(one.expected.place), "sent": one.sent, "by": dict(one.sources)}
-            say(json.dumps(told, ensure_ascii=False))
+            echo(json.dumps(told, ensure_ascii=False))
         return
-    table = narrow(many(len(found), "place"))
+    table = narrow_table(many(len(found), "place"))
     for heading in ("site", "place", "version", "lines", "sent", "by"):
         table.add_column(heading)
     for one in found:
@@ -244,14 +244,14 @@ def dossier(
         _write_private(out, file)
         made = {"file": str(out), "sha256": hashlib.sha256(file).hexdigest(), "keyid": signer.public.keyid}
     if as_json:
-        say(json.dumps({**content, **made}, ensure_ascii=False))
+        echo(json.dumps({**content, **made}, ensure_ascii=False))
         return
     for line in summary(content):
-        say(line)
+        echo(line)
     if out is not None:
         states = [*content["clips"].values()]
-        say(f"signed with the key {made['keyid']}: tell this id to whoever is to check it")
-        say(f"{out}: written, as of {content['as_of']}, with {states.count('given')} of {len(states)} recordings")
+        echo(f"signed with the key {made['keyid']}: tell this id to whoever is to check it")
+        echo(f"{out}: written, as of {content['as_of']}, with {states.count('given')} of {len(states)} recordings")
 
 
 def _find_site(store: Store, trailer: str, of: Roles, given: str | None) -> str:
@@ -270,10 +270,10 @@ def _find_site(store: Store, trailer: str, of: Roles, given: str | None) -> str:
 def _find_visit(of: Gathered, named: str | None) -> Visit:
     """The visit of this number or date; by default the latest with a current entry, else the latest."""
     from inventory.dossier.dossier_page import local_day  # noqa: PLC0415
-    from inventory.dossier.visits import choose_visit  # noqa: PLC0415
+    from inventory.dossier.visits import find_visit_or_default  # noqa: PLC0415
 
     visits = of.visits()
-    latest = choose_visit(visits, of)
+    latest = find_visit_or_default(visits, of)
     if latest is None:
         raise UnreadableInput(f"{of.trailer}: nothing of this trailer is known at {of.site}")
     if named is None:

@@ -47,8 +47,8 @@ class ClipReceiver:
         self._tidied: datetime | None = None
         self._told = False
 
-    def receive(self, payload: bytes, sender: Topics) -> bytes | None:
-        """Store a device's message; the answer. Raises MalformedMessage, Unavailable."""
+    def handle_message(self, payload: bytes, sender: Topics) -> bytes | None:
+        """Store a device's message; the receipt, None for RequestNoted. Raises MalformedMessage, Unavailable."""
         said = parse_clip_message(payload, sender)
         match said:
             case RequestNoted(_, request):
@@ -62,8 +62,8 @@ class ClipReceiver:
                 self._expire_or_remove_rejected(sender, answer)
                 return format_clip_receipt(answer, self._now())
 
-    def beat(self) -> None:
-        """Called periodically: remove expired clips. Raises Unavailable."""
+    def expire_due_clips(self) -> None:
+        """Remove expired clips, every _TIDY_S; at the first call, files without a row too. Raises Unavailable."""
         if self._tidied is None:
             self._remove_orphans()
         if self._tidied is None or self._now() - self._tidied >= _TIDY_S:
@@ -72,7 +72,7 @@ class ClipReceiver:
     def _store_clip(self, sender: Topics, said: ClipOffered | ClipChunk) -> ClipReceipt:
         try:
             size = said.bytes if isinstance(said, ClipOffered) else len(said.data)
-            if (lacks := self._folder.lacks(size)) and not self._make_room(lacks, size):
+            if (lacks := self._folder.bytes_to_free(size)) and not self._make_room(lacks, size):
                 return self._answer_later(said.utterance_id, f"less than {self._settings.free_mb:g} MB are free")
             if isinstance(said, ClipOffered):
                 answer = self._clips.handle_offer(sender.site, sender.device, said)
@@ -89,7 +89,7 @@ class ClipReceiver:
         if here < lacks:
             return False
         self._remove_expired(budget=here - lacks)
-        return not self._folder.lacks(size)
+        return not self._folder.bytes_to_free(size)
 
     def _answer_later(self, utterance_id: str, why: str) -> ClipReceipt:
         if not self._told:
@@ -114,7 +114,7 @@ class ClipReceiver:
         """Remove files that a crash left without a row."""
         here = self._clips.load_clips(ClipState.HERE)
         try:
-            self._folder.sweep([one.sound for one in (*here, *self._clips.load_clips(ClipState.ARRIVING))])
+            self._folder.remove_except([one.sound for one in (*here, *self._clips.load_clips(ClipState.ARRIVING))])
         except OSError as fault:
             log.warning("%s: %s", self._folder.folder, describe_os_error(fault))
 

@@ -30,7 +30,7 @@ class ClipFolder:
         self.folder = folder
         self._free = int(free_mb * MB)
 
-    def lacks(self, size: int) -> int:
+    def bytes_to_free(self, size: int) -> int:
         """Bytes to free before `size` more can be stored. Raises OSError."""
         self._make()
         return max(0, size + self._free - shutil.disk_usage(self.folder).free)
@@ -68,8 +68,8 @@ class ClipFolder:
         """Delete the file, if any. Raises OSError."""
         self._path(sound).unlink(missing_ok=True)
 
-    def read(self, clip: Clip) -> bytes:
-        """The recording as FLAC bytes, hash checked. Raises NoSound."""
+    def read_verified(self, clip: Clip) -> bytes:
+        """The recording as FLAC bytes. Raises NoSound: not here, unreadable, or not what the device signed."""
         if clip.state is not ClipState.HERE:
             why = f", {clip.why}" if clip.why else ""
             raise NoSound(f"{clip.utterance_id}: is not here ({clip.state}{why})")
@@ -82,7 +82,7 @@ class ClipFolder:
             raise NoSound(f"{path}: is not what the device sent; ask for it once more")
         return sound
 
-    def sweep(self, wanted: Collection[SignedSound]) -> None:
+    def remove_except(self, wanted: Collection[SignedSound]) -> None:
         """Delete all files except those of `wanted`. Raises OSError."""
         names = {self._path(sound).name for sound in wanted}
         for path in self.folder.glob(f"*{_SUFFIX}"):

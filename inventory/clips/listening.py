@@ -68,7 +68,7 @@ def load_sound(clips: ClipStore, folder: ClipFolder, sound: SignedSound) -> byte
     if clip is None:
         raise NoSound(f"{sound.utterance_id}: nobody has asked for it")
     try:
-        return folder.read(clip)
+        return folder.read_verified(clip)
     except NoSound:
         if clip.state is ClipState.HERE:
             clips.mark_removed(sound, LOST)

@@ -22,7 +22,7 @@ from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured, Unfinished, UnreadableInput
 from dockvoice_protocol.plain_file import shipped_directory
 from dockvoice_protocol.terminal.tables import log_to, many, render
-from inventory.cli.options import Config, Database, Json, narrow, say, settings_of
+from inventory.cli.options import Config, Database, Json, echo, narrow_table, settings_of
 from inventory.connect.ports import (
     TEST,
     Away,
@@ -128,25 +128,25 @@ def _try_out(
     """
     with _open_desk(name, file, config, database) as at:
         connector = at.connector
-        say(connector.describe_system())
+        echo(connector.describe_system())
         pulled = connector.pull()
         _print_pulled(pulled)
         if look_only:
             return
         test = _test_posting(at.settings.site, _choose_item(pulled, item), lot, place, order)
-        say(f"test receipt: 1 {test.unit} of {test.item}, reference {test.reference}")
+        echo(f"test receipt: 1 {test.unit} of {test.item}, reference {test.reference}")
         why = TakenBack(f"{test.reference}:test", False, None, test.recorded_at)
         try:
             made = connector.post(test, None)
         except Declined:
-            for draft in connector.find(test) if connector.looks else ():
+            for draft in connector.find(test) if connector.can_find else ():
                 connector.reverse(test, draft, why)
             raise
         _require_state_and_print(
-            connector.find(test) if connector.looks else [made], DocumentState.DONE, f"{made.number} is posted"
+            connector.find(test) if connector.can_find else [made], DocumentState.DONE, f"{made.number} is posted"
         )
         back = connector.reverse(test, made, why)
-        there = connector.find(test) if connector.looks else [back]
+        there = connector.find(test) if connector.can_find else [back]
         _require_state_and_print(there, DocumentState.REVERSED, f"{back.number} is taken back")
 
 
@@ -175,7 +175,7 @@ def pull(
             raise Misconfigured("pull names nothing; name there what is published: expected, items, operators")
         else:
             for message in at.pull_and_publish() or ["nothing has changed"]:
-                say(message)
+                echo(message)
 
 
 @commands.command(short_help="What is posted, what waits, what was refused.")
@@ -204,7 +204,7 @@ def status(
         for one in [name] if name is not None else there:
             _print_status(one, Ledger(one, "", (), store.transaction, lambda: datetime.now(UTC)), as_json=as_json)
         if not there and not as_json:
-            say("no connector has posted anything yet")
+            echo("no connector has posted anything yet")
     finally:
         store.close()
 
@@ -217,12 +217,12 @@ def _print_status(name: str, ledger: Ledger, *, as_json: bool) -> None:
             {**{key: getattr(row, key) for key in shown}, "next_at": row.due_at and row.due_at.isoformat()}
             for row in found
         ]
-        say(json.dumps({"connector": name, **counts, "open": rows}, ensure_ascii=False))
+        echo(json.dumps({"connector": name, **counts, "open": rows}, ensure_ascii=False))
         return
-    say(f"{name}: {', '.join(f'{number} {state}' for state, number in counts.items())}")
+    echo(f"{name}: {', '.join(f'{number} {state}' for state, number in counts.items())}")
     if not found:
         return
-    table = narrow(many(len(found), "posting") + " open")
+    table = narrow_table(many(len(found), "posting") + " open")
     for heading in ("device", "number", "pallet", "state", "tries", "what was said"):
         table.add_column(heading)
     for row in found:
@@ -233,30 +233,30 @@ def _print_status(name: str, ledger: Ledger, *, as_json: bool) -> None:
 
 def _print_pulled(pulled: Pulled) -> None:
     if pulled.expected is not None and not pulled.expected:
-        say("no open order: nothing is expected")
+        echo("no open order: nothing is expected")
     for place, lines in (pulled.expected or {}).items():
-        say(f"{place}: {many(len(lines), 'line')} expected")
+        echo(f"{place}: {many(len(lines), 'line')} expected")
         for line in lines[:_SHOWN]:
             lot = ", needs a lot" if line.lot_needed else ""
-            say(f"  pallet {line.pallet}: {line.quantity} {line.uom} of {line.item} ({line.notice}{lot})")
+            echo(f"  pallet {line.pallet}: {line.quantity} {line.uom} of {line.item} ({line.notice}{lot})")
     if pulled.items is not None:
-        say(many(len(pulled.items), "item"))
+        echo(many(len(pulled.items), "item"))
     if pulled.operators is not None:
-        say(many(len(pulled.operators), "operator"))
+        echo(many(len(pulled.operators), "operator"))
     for message in describe_omitted(pulled.omitted):
-        say(message)
+        echo(message)
 
 
 def _print_planned(at: ConnectorDesk, pulled: Pulled) -> None:
     for message in at.describe_master_changes(pulled):
-        say(f"with --publish: {message}")
+        echo(f"with --publish: {message}")
     if "expected" not in at.settings.pull:
         return
     plan = at.plan_expected(pulled)
-    for message in plan.summary() or ["no list that is published would change"]:
-        say(f"with --publish: {message}" if plan.lists else message)
+    for message in plan.summary_lines() or ["no list that is published would change"]:
+        echo(f"with --publish: {message}" if plan.lists else message)
     for message in describe_omitted(plan.omitted):
-        say(message)
+        echo(message)
 
 
 def _choose_item(pulled: Pulled, given: str | None) -> PulledItem:
@@ -303,7 +303,7 @@ def _require_state_and_print(found: Any, state: DocumentState, message: str) -> 
         raise Unfinished(
             f"it should say that {message}, and there is {there}; look there before anything else is posted"
         )
-    say(message)
+    echo(message)
 
 
 def _load_settings(

@@ -51,7 +51,7 @@ def _now() -> datetime:
 class CsvFolder:
     """Connector to a system that reads and writes files in a shared folder."""
 
-    looks = True
+    can_find = True
 
     def __init__(self, name: str, settings: CsvFolderSettings, now: Callable[[], datetime] = _now) -> None:
         """Raises Misconfigured where a library is missing."""
@@ -88,7 +88,7 @@ class CsvFolder:
         """Import the dropped files; the current lists, items and operators."""
         return self._in.pull()
 
-    def hand_over(self) -> None:
+    def flush_old_batch(self) -> None:
         """Close the batch if it is old enough, and move it into the folder."""
         self._out.close_batch(only_old=True)
 

@@ -36,8 +36,8 @@ from inventory.site.table_file import (
     Cells,
     FaultyFile,
     Layout,
-    find_structure_faults,
-    is_named,
+    find_column_and_type_faults,
+    is_valid_name,
     read_rows,
 )
 
@@ -225,7 +225,7 @@ def _read_withdrawn(path: Path) -> Collection[ReceivingPlace]:
     faults: list[str] = []
     found = []
     for where, cells in read_rows(path, _WITHDRAWN):
-        odd = list(find_structure_faults(where, cells, _WITHDRAWN))
+        odd = list(find_column_and_type_faults(where, cells, _WITHDRAWN))
         places = [] if odd else [(kind, cells[kind]) for kind in PlaceKind if cells.get(kind)]
         if not odd and (len(places) != 1 or not LEVEL.fullmatch(places[0][1])):
             odd = [f"{where}, columns trailer and door: name one trailer, or one door, as the notice did"]
@@ -243,7 +243,7 @@ def _read_items(path: Path) -> Sequence[PulledItem]:
     first: dict[str, tuple[str, Cells]] = {}
     units: dict[str, dict[str, Decimal]] = {}
     for where, cells in rows:
-        odd = list(find_structure_faults(where, cells, _ITEMS)) or list(_item_faults(where, cells, first, units))
+        odd = list(find_column_and_type_faults(where, cells, _ITEMS)) or list(_item_faults(where, cells, first, units))
         faults += odd
         if not odd:
             first.setdefault(cells["item"], (where, cells))
@@ -275,7 +275,7 @@ class _Allowed:
 
 
 _CODE = _Allowed(CODE.fullmatch, "allowed is a code of one to three capitals and digits: CS")
-_NAME = _Allowed(is_named, NAMED)
+_NAME = _Allowed(is_valid_name, NAMED)
 _ALLOWED = {
     "item": _NAME,
     "title": _NAME,

@@ -163,12 +163,12 @@ class PostingLoop:
             self._ledger.record_call_begun(owed.event_id)
             answer, done = self._post_or_reverse(posting, step, owed), step
             # Without `find` the answer is trusted: the other side drops duplicates.
-            found = tuple(self._connector.find(posting)) if self._connector.looks else (answer,)
+            found = tuple(self._connector.find(posting)) if self._connector.can_find else (answer,)
         raise _NoEffect(f"{posting.reference}: {_MOST_STEPS} steps were done, and it is not as it should be")
 
     def _find_or_recall_documents(self, posting: Posting, owed: Owed) -> Sequence[Document]:
         """The documents in the other system; if it cannot be queried, those that the ledger has."""
-        if self._connector.looks:
+        if self._connector.can_find:
             return tuple(self._connector.find(posting))
         if owed.document is not None:
             return (Document(owed.document, owed.number or owed.document, DocumentState.DONE),)

@@ -19,7 +19,7 @@ from pydantic import Field, SecretStr
 
 from dockvoice_protocol.config import Place, Section
 from dockvoice_protocol.errors import Misconfigured
-from inventory.connect.mapping import OrderName, place_of, possible_orders, require_item_and_quantities, unit_of
+from inventory.connect.mapping import OrderName, format_order_names, place_of, require_item_and_quantities, unit_of
 from inventory.connect.notices import describe
 from inventory.connect.ports import (
     Away,
@@ -116,7 +116,7 @@ class _NotThere(Declined):
 class ErpNext:
     """Connector to an ERPNext site."""
 
-    looks = True
+    can_find = True
 
     def __init__(self, name: str, settings: ErpNextSettings, *, transport: httpx.BaseTransport | None = None) -> None:
         self._name, self._settings, self._ref = name, settings, settings.reference_field
@@ -174,7 +174,7 @@ class ErpNext:
     def _build_receipt(self, posting: Posting) -> _Record:
         """The receipt as ERPNext makes it from the order, with the counted quantities."""
         code, quantity, damaged = require_item_and_quantities(posting)
-        order = self._find_order(possible_orders(posting, self._settings.orders))
+        order = self._find_order(format_order_names(posting, self._settings.orders))
         made = self._request("POST", f"/api/method/{_MAKE}", {"source_name": order})["message"]
         lines = [one for one in made.get("items", []) if one.get("item_code") == code]
         if len(lines) != 1:
@@ -298,7 +298,7 @@ class ErpNext:
                 break
         return found
 
-    def hand_over(self) -> None:
+    def flush_old_batch(self) -> None:
         """Does nothing: there is no batch."""
 
     def describe_system(self) -> str:

@@ -59,8 +59,8 @@ OrderName = Annotated[str, AfterValidator(_check_order_name)]
 """An order's name in the other system, if operators say only its digits: `P{}`, `PUR-ORD-2026-{}`."""
 
 
-def possible_orders(posting: Posting, called: Sequence[str]) -> list[str]:
-    """The possible names of the posting's order in the other system. Raises Declined without an order."""
+def format_order_names(posting: Posting, patterns: Sequence[str]) -> list[str]:
+    """Put the order said into each pattern: its possible names in the other system. Raises Declined without one."""
     if posting.order is None:
         raise Declined(Why.ORDER_UNKNOWN, "no order was said, and there is nothing to receive it for")
-    return [name.replace(_SAID, posting.order) for name in called]
+    return [name.replace(_SAID, posting.order) for name in patterns]

@@ -21,7 +21,7 @@ from pydantic import Field, SecretStr
 
 from dockvoice_protocol.config import Place, Section
 from dockvoice_protocol.errors import Misconfigured
-from inventory.connect.mapping import OrderName, place_of, possible_orders, require_item_and_quantities, unit_of
+from inventory.connect.mapping import OrderName, format_order_names, place_of, require_item_and_quantities, unit_of
 from inventory.connect.notices import describe, reversal_reference
 from inventory.connect.ports import (
     Away,
@@ -257,7 +257,7 @@ class OdooConnection(ConnectionSettings):
 class Odoo:
     """Connector to one Odoo database."""
 
-    looks = True
+    can_find = True
 
     def __init__(self, name: str, settings: OdooSettings, *, transport: httpx.BaseTransport | None = None) -> None:
         self._name, self._settings = name, settings
@@ -308,7 +308,7 @@ class Odoo:
     def _write_into_transfer(self, posting: Posting) -> int:
         """Write the reference and the lines of the transfer in one request, so all or nothing; its id."""
         item, quantity, damaged = require_item_and_quantities(posting)
-        orders = possible_orders(posting, self._settings.orders)
+        orders = format_order_names(posting, self._settings.orders)
         product = self._names.find_product(item)
         if product["tracking"] != "none" and posting.lot is None:
             raise Declined(Why.LOT_MISSING, f"{item} is kept by lots in Odoo, and none was said")
@@ -457,7 +457,7 @@ class Odoo:
                 break
         return found
 
-    def hand_over(self) -> None:
+    def flush_old_batch(self) -> None:
         """Does nothing: there is no batch."""
 
     def describe_system(self) -> str:

@@ -94,7 +94,7 @@ class Connector(Protocol):
     """
 
     @property
-    def looks(self) -> bool:
+    def can_find(self) -> bool:
         """Whether `find` works. If not, the other side must itself drop a second message with the same reference."""
         ...
 
@@ -118,11 +118,11 @@ class Connector(Protocol):
         ...
 
     def pull(self) -> Pulled:
-        """Open orders, items and operators. Changes nothing."""
+        """Open orders, items and operators. Changes nothing in the other system; imported files are moved."""
         ...
 
-    def hand_over(self) -> None:
-        """Called between two rounds, even if nothing is due: flush a batch that is old enough."""
+    def flush_old_batch(self) -> None:
+        """Flush a batch that is old enough; called between two rounds, even if nothing is due."""
         ...
 
     def describe_system(self) -> str:

@@ -20,7 +20,7 @@ from inventory.repository import Store
 from inventory.settings import InventorySettings
 from inventory.site.catalogue import SiteCatalogue, Version, compare_rows
 from inventory.site.catalogue_publishing import publish, publish_roster
-from inventory.site.expected import StoredList, enter_in_outbox, load_lists, mark_received, replace_list
+from inventory.site.expected import StoredList, enter_in_outbox, load_lists, mark_received_lines, replace_list
 from inventory.site.expected_file import CODE
 from inventory.site.master_kinds import Kind
 from inventory.site.roster import ROSTER, roster_kind
@@ -40,12 +40,12 @@ class Plan:
     withdrawn: Mapping[ReceivingPlace, Sequence[str]] = field(default_factory=dict)  # The withdrawn notices by place.
     omitted: Sequence[Omitted] = ()
 
-    def summary(self) -> list[str]:
+    def summary_lines(self) -> list[str]:
         """A line for each list published, then for each withdrawn."""
         lists = [f"{place}: {many(len(lines), 'line')}" for place, lines in self.lists.items() if lines]
-        return lists + self.withdrawals()
+        return lists + self.withdrawal_lines()
 
-    def withdrawals(self) -> list[str]:
+    def withdrawal_lines(self) -> list[str]:
         """A line for each place with withdrawn notices."""
         return [
             f"{place}: withdrawn: {'notice' if len(notices) == 1 else 'notices'} {', '.join(notices)}"
@@ -137,7 +137,7 @@ class Publishing:
                 replace_list(transaction, self._site, place, lines, now, plan.sources[place])
                 for place, lines in plan.lists.items()
             ]
-            received = mark_received(transaction, pallet_fields(self._settings.forms), now)
+            received = mark_received_lines(transaction, pallet_fields(self._settings.forms), now)
             latest = {(one.site, one.place): one for one in (*lists, *received)}
             entered = enter_in_outbox(transaction, self._settings.prefix, latest.values(), self._signer, now)
         publish_rows(self._settings, f"connect-{self._name}", self._store.transaction, entered, retain=True)

@@ -159,7 +159,7 @@ class ConnectorDesk:
             lists, plan = publishing.publish_changed_lists(pulled)
             omitted += plan.omitted
             message += [f"{one.place}: version {one.version}, {many(len(one.lines), 'line')}" for one in lists]
-            for line in plan.withdrawals():
+            for line in plan.withdrawal_lines():
                 log.warning("%s, since %s has it no more", line, self.name)
         if "items" in wanted and pulled.items is not None:
             message += _publish_or_log(partial(publishing.publish_items, pulled.items))
@@ -245,7 +245,7 @@ class _Work:
         at = self._desk
         try:
             done = engine.run_round()
-            at.connector.hand_over()
+            at.connector.flush_old_batch()
             self._pull_if_due()
         except (Away, Misconfigured, Unavailable) as fault:
             return self._report_and_back_off(str(fault), notifier)

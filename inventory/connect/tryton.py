@@ -68,7 +68,7 @@ class TrytonConnection(ConnectionSettings):
 class Tryton:
     """Connector to one Tryton database."""
 
-    looks = True
+    can_find = True
 
     def __init__(self, settings: TrytonSettings, transport: httpx.BaseTransport | None = None) -> None:
         """Makes no request yet."""
@@ -82,11 +82,11 @@ class Tryton:
         """Close the connection."""
         self._session.close()
 
-    def hand_over(self) -> None:
+    def flush_old_batch(self) -> None:
         """Does nothing: there is no batch."""
 
     def describe_system(self) -> str:
-        """Version, address and user."""
+        """Version, address and packages; signs on and checks the known names. Raises Misconfigured, Away."""
         version = self._session.version()
         self._session.sign_on()
         self._books.demand_known_names()

@@ -66,7 +66,7 @@ class WebhookConnection(ConnectionSettings):
 class Webhook:
     """Connector that sends each notice as an HTTP request."""
 
-    looks = False
+    can_find = False
 
     def __init__(
         self,
@@ -103,7 +103,7 @@ class Webhook:
         """No data: messages go one way."""
         return Pulled(None, None, None)
 
-    def hand_over(self) -> None:
+    def flush_old_batch(self) -> None:
         """Does nothing: there is no batch."""
 
     def describe_system(self) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dockvoice_protocol.terminal.tables import log_to, many, render
-from inventory.cli.options import BrokerAt, Config, Database, Given, narrow, say, settings_of
+from inventory.cli.options import BrokerAt, Config, Database, Given, echo, narrow_table, settings_of
 from inventory.web.terminal import audited, demand_extra, open_transaction
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _user_add(
     password = None if by_proxy else _prompt_password()
     with audited(context, _books, "added", name, role=str(given)) as transaction:
         accounts.add_user(transaction, name, given, password, datetime.now(UTC))
-    say(f"{name}: may sign in as {given}")
+    echo(f"{name}: may sign in as {given}")
 
 
 @users.command("list", short_help="Who may sign in.")
@@ -86,7 +86,7 @@ def _user_list(context: typer.Context) -> None:
 
     with open_transaction(context, _books) as transaction:
         found = accounts.load_users(transaction)
-    table = narrow(many(len(found), "person", "people"))
+    table = narrow_table(many(len(found), "person", "people"))
     for heading in ("name", "role", "signs in"):
         table.add_column(heading)
     for one in found:
@@ -102,7 +102,7 @@ def _user_role(context: typer.Context, name: _Who, role: _RoleNamed) -> None:
     given = accounts.Role.named(role)
     with audited(context, _books, "role_changed", name, role=str(given)) as transaction:
         accounts.change_role(transaction, name, given)
-    say(f"{name}: is {given}")
+    echo(f"{name}: is {given}")
 
 
 @users.command("password", short_help="Change a user's password.")
@@ -113,7 +113,7 @@ def _user_password(context: typer.Context, name: _Who) -> None:
     password = _prompt_password()
     with audited(context, _books, "password_changed", name) as transaction:
         accounts.change_password(transaction, name, password)
-    say(f"{name}: has another password")
+    echo(f"{name}: has another password")
 
 
 @users.command("remove", short_help="Remove a user.")
@@ -123,7 +123,7 @@ def _user_remove(context: typer.Context, name: _Who) -> None:
 
     with audited(context, _books, "removed", name) as transaction:
         accounts.remove_user(transaction, name)
-    say(f"{name}: may sign in no more")
+    echo(f"{name}: may sign in no more")
 
 
 @commands.command("audit", short_help="Is what was done here as it was written?")
@@ -140,9 +140,9 @@ def _audit_deeds(
     with open_transaction(context, _books, reads=True) as transaction:
         broken, latest = deeds.find_broken(transaction, public), deeds.load_latest_actions(transaction, 1)
     if broken is not None:
-        say(f"BROKEN at {broken}: it was changed, removed or put in past the console")
+        echo(f"BROKEN at {broken}: it was changed, removed or put in past the console")
         raise typer.Exit(1)
-    say(f"whole: {latest[0].number if latest else 0} deeds hold")
+    echo(f"whole: {latest[0].number if latest else 0} deeds hold")
 
 
 def _books(settings: InventorySettings) -> AbstractContextManager[RequestDatabase]:

@@ -65,14 +65,14 @@ def cookie_name(resources: ConsoleResources, name: str) -> str:
     return f"__Host-{name}" if resources.encrypted else name
 
 
-def local_path(target: str | None) -> str:
+def local_path_or_root(target: str | None) -> str:
     """The redirect target if it is on this console, else `/`."""
     is_path = target is not None and target.startswith("/") and not target.startswith("//")
     return target if is_path and target is not None and target.isprintable() and "\\" not in target else "/"
 
 
 def parse_integer(given: str) -> int | None:
-    """Parse a whole number from text; None if it is none."""
+    """Parse an unsigned decimal number of at most _DIGITS digits; None for anything else."""
     return int(given) if given.isascii() and given.isdecimal() and len(given) <= _DIGITS else None
 
 
@@ -204,9 +204,9 @@ class RequestContext:
         given = self.form.get(_CSRF) or self.request.headers.get("x-csrf", "")
         return self.user is not None and secrets.compare_digest(given.encode(), self.user.csrf.encode())
 
-    def set_cookie(self, response: Response, name: str, value: str, seconds: int | None = None) -> None:
-        """Set a cookie that neither scripts nor other sites can read; without `seconds` it lasts as the session."""
-        age = int(self.session_length.total_seconds()) if seconds is None else seconds
+    def set_cookie(self, response: Response, name: str, value: str, max_age_s: int | None = None) -> None:
+        """Set a cookie that neither scripts nor other sites can read; without `max_age_s` it lasts as a session."""
+        age = int(self.session_length.total_seconds()) if max_age_s is None else max_age_s
         secure = self.resources.encrypted
         named = cookie_name(self.resources, name)
         response.set_cookie(named, value, age, path="/", secure=secure, httponly=True, samesite="lax")

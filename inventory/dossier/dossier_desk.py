@@ -48,23 +48,25 @@ class DossierStore:
     folder: Path
     language: str
 
-    def write_pending(self, named: Iterable[At] | None = (), *, waiting: bool = False) -> None:
-        """Write what is due; before, find what is not written or has changed evidence, unless `named` is None.
+    def write_pending(self, reviewed: Iterable[At] | None = (), *, check_open_reviews: bool = False) -> None:
+        """Write what is due; before, find what is not written or has changed evidence, unless `reviewed` is None.
 
-        `named`: trailers with changed reviews; `waiting`: also check those that had open reviews.
+        `reviewed`: trailers with changed reviews; `check_open_reviews`: also check those that had open reviews.
         """
         found, arrival = (
-            (None, 0) if named is None else self.issues.enter_changed_in_outbox(self.roles, named, waiting=waiting)
+            (None, 0)
+            if reviewed is None
+            else self.issues.enter_due_in_outbox(self.roles, reviewed, check_open_reviews=check_open_reviews)
         )
         written: set[At] = set()
         while due := self.outbox.take_due((MessageKind.DOSSIER,)):
             for row in due:
                 if (error := self._try_write(row.site, row.subject)) is None:
-                    self.outbox.mark_accepted([row.id])
+                    self.outbox.delete_or_await_confirmation([row.id])
                     written.add((row.site, row.subject))
                 else:
                     log.warning("dossier of trailer %s: %s", row.subject, error)
-                    self.outbox.failed([row.id], error)
+                    self.outbox.record_failure([row.id], error)
         if found is not None and found <= written:
             self.issues.note_looked(arrival)
 
@@ -100,7 +102,7 @@ class DossierStore:
         path = self.folder / f"{site}.{quote(trailer, safe='')[:_SHOWN]}.{visit.number}.{closing}{later}.zip"
         _write_atomically(path, dossier.file)
         sha256 = hashlib.sha256(dossier.file).hexdigest()
-        self.issues.written(closing, path.name, sha256, version)
+        self.issues.mark_written(closing, path.name, sha256, version)
         log.info("dossier of trailer %s, visit %d, version %d: %s", trailer, visit.number, version, path)
 
 
@@ -140,11 +142,11 @@ class DossierWriter:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="dossiers")
         self._writing: Future[None] | None = None
 
-    def applied(self, form: str) -> None:
+    def note_applied(self, form: str) -> None:
         """Schedule the next look for dossiers: at once after a closing form, else within LOOK_S."""
         self._schedule(set(), 0 if form in self._closing else LOOK_S)
 
-    def reviewed(self, review: Review) -> None:
+    def note_reviewed(self, review: Review) -> None:
         """Schedule a turn after a changed review."""
         names = fields_with(self._desk.roles, "trailer")
         self._schedule({(review.site, str(review.fields[name])) for name in names if name in review.fields}, LOOK_S)
@@ -155,8 +157,8 @@ class DossierWriter:
             self._turn_at = self._clock() + within_s
         self._named = named | (self._named or set())
 
-    def beat(self) -> None:
-        """Called at every turn: never waits."""
+    def start_due_writing(self) -> None:
+        """Start writing in the thread, if due and none is running; called at every turn, never waits."""
         if self._writing is not None:
             if not self._writing.done():
                 return
@@ -166,7 +168,7 @@ class DossierWriter:
             self._turn_at = self._clock() + LOOK_S
             named, decided = self._begun = self._named, self._decided
             self._named, self._decided = None, False
-            self._writing = self._thread.submit(self._desk.write_pending, named, waiting=decided)
+            self._writing = self._thread.submit(self._desk.write_pending, named, check_open_reviews=decided)
 
     def stop(self) -> None:
         """Start no further write; a running one is finished."""

@@ -105,29 +105,35 @@ class Issues:
         with self._look() as transaction:
             return gather(transaction, site, trailer, roles)
 
-    def written(self, event_id: str, file: str, sha256: str, version: int) -> None:
+    def mark_written(self, event_id: str, file: str, sha256: str, version: int) -> None:
         """Record that this version of this closing's dossier was written; another consumer may have done so first."""
         values = {"file": file, "sha256": sha256, "filed": version, "written_at": self._now()}
         with self._transaction() as transaction:
             transaction.execute(update(dossiers).where(dossiers.c.event_id == event_id).values(values))
 
-    def enter_changed_in_outbox(self, roles: Roles, named: Iterable[At], *, waiting: bool) -> tuple[set[At], int]:
+    def enter_due_in_outbox(
+        self, roles: Roles, reviewed: Iterable[At], *, check_open_reviews: bool
+    ) -> tuple[set[At], int]:
         """Enter in the outbox the trailers whose dossiers are not written or may have changed.
 
-        Those may that new events or `named` name; with `waiting`, also those whose dossier had open reviews. Returns
-        the trailers and the arrival of the last event.
+        Those may that new events or `reviewed` name; with `check_open_reviews`, also those whose dossier had open
+        reviews. No content is compared. Returns the trailers and the arrival of the last event.
         """
         with self._transaction() as transaction:
             newest = int(transaction.execute(select(func.max(events.c.arrival))).scalar() or 0)
             before = transaction.execute(select(dossiers_looked.c.arrival)).scalar()
-            found = {*named}
+            found = {*reviewed}
             if before is not None and before < newest:
                 found |= _load_trailers_named_since(transaction, roles, before)
             has_one = select(dossiers.c.site, dossiers.c.trailer, func.max(dossiers.c.waits).label("waits"))
             has_one = has_one.group_by(dossiers.c.site, dossiers.c.trailer)
-            has_one = has_one if waiting else has_one.where(dossiers.c.trailer.in_({name for _, name in found}))
+            has_one = (
+                has_one if check_open_reviews else has_one.where(dossiers.c.trailer.in_({name for _, name in found}))
+            )
             known = [((row.site, row.trailer), row.waits) for row in transaction.execute(has_one)]
-            due = {at for at, waits in known if at in found or (waiting and waits)} | find_unwritten(transaction, roles)
+            due = {at for at, waits in known if at in found or (check_open_reviews and waits)} | find_unwritten(
+                transaction, roles
+            )
             work = [(site, "", trailer) for site, trailer in sorted(due)]
             outbox.insert_work(transaction, MessageKind.DOSSIER, work, self._now())
         return due, newest

@@ -122,8 +122,8 @@ class Gathered:
         return visits
 
 
-def choose_visit(found: list[Visit], of: Gathered, number: int | None = None) -> Visit | None:
-    """The visit of this number; without one, the latest with a current entry, else with any entry, else the latest."""
+def find_visit_or_default(found: list[Visit], of: Gathered, number: int | None = None) -> Visit | None:
+    """The visit of this number; without one, the latest with a current entry, else with any, else the latest visit."""
     if number is not None:
         return next((one for one in found if one.number == number), None)
     story = of.story

@@ -150,14 +150,14 @@ def check(
         _print_breaches(file, breaches, as_json=as_json)
         wrong += len(breaches)
         if not as_json and not breaches:
-            _say(f"{file}: it holds, with {many(len(content['epcisBody']['eventList']), 'event')}")
+            _echo(f"{file}: it holds, with {many(len(content['epcisBody']['eventList']), 'event')}")
     left = [(one.at, str(one.rule), one.told) for one in checker.unknown_references()]
     _print_breaches(files[-1], left, as_json=as_json)
     if wrong or left:
         raise typer.Exit(1)
 
 
-def _say(told: str) -> None:
+def _echo(told: str) -> None:
     typer.echo(escape_line(told))
 
 
@@ -167,9 +167,9 @@ def _print_breaches(file: Path, breaches: list[tuple[str, str, str]], *, as_json
             typer.echo(json.dumps({"file": str(file), "at": at, "rule": rule, "told": told}))
         return
     for at, rule, told in breaches[:_MOST_LINES]:
-        _say(f"{file}: {at or '/'}: {told} ({rule})")
+        _echo(f"{file}: {at or '/'}: {told} ({rule})")
     if len(breaches) > _MOST_LINES:
-        _say(f"{file}: and {len(breaches) - _MOST_LINES} more")
+        _echo(f"{file}: and {len(breaches) - _MOST_LINES} more")
 
 
 def _read_json(file: Path) -> Any:

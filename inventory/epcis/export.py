@@ -41,7 +41,7 @@ from inventory.epcis.naming import (
 )
 from inventory.forms import Roles
 from inventory.reviews.flags import FlagState
-from inventory.store.database import connect, parse_url, prepare, read_only_engine, translated_errors
+from inventory.store.database import connect, create_migrate_or_check, parse_url, read_only_engine, translated_errors
 from inventory.store.tables import entries, events, flags
 from inventory.verify_dossier import moment
 
@@ -196,7 +196,7 @@ def open_read_only(url: str) -> Iterator[Engine]:
     """Open the database for read-only transactions. Raises what Store.open raises."""
     engine = connect(parse_url(url))
     try:
-        prepare(engine, create=False)
+        create_migrate_or_check(engine, create=False)
         yield read_only_engine(engine)
     finally:
         engine.dispose()

@@ -58,7 +58,7 @@ def handle_event(transaction: Connection, event: Event | InvalidEvent, clock: Ca
     elif isinstance(became, Refused) and is_out_of_turn(became.reasons):
         _store_rejected_copy_once(transaction, event, became, now)
     if continuity.is_jump(event, device.handled):
-        continuity.flag_jump(transaction, event, device.handled, now)
+        continuity.insert_jump_flag_unless_open(transaction, event, device.handled, now)
     _update_device_progress(transaction, event, device, now)
     if isinstance(became, Early):
         return became

@@ -36,15 +36,15 @@ class ClipMessageQueue:
         """Clear the queue: after a lost connection the broker sends all of it again."""
         self._came.clear()
 
-    def beat(self) -> None:
-        """Remove expired recordings. Raises Unavailable."""
+    def expire_due_clips(self) -> None:
+        """Remove expired recordings, where their interval is over. Raises Unavailable."""
         if self._desk is not None:
-            self._desk.beat()
+            self._desk.expire_due_clips()
 
     def store_and_answer(self, message: Delivered) -> tuple[str, bytes, str] | None:
         """Store a message; its answer's topic, payload, tag. Raises MalformedMessage, SiteFault, Unavailable."""
         sender = Topics.parse(self._prefix, message.topic)
         if len(message.payload) > self._largest:
             raise MalformedMessage(f"message: found {len(message.payload):,} bytes, allowed are {self._largest:,}")
-        said = None if self._desk is None else self._desk.receive(message.payload, sender)
+        said = None if self._desk is None else self._desk.handle_message(message.payload, sender)
         return None if said is None else (sender.clip_receipts, said, f"{CLIP}{sender.source}")

@@ -201,7 +201,7 @@ class Consumer:
                 )
                 self._systemd.ready("connected")
                 self._publish_presence("online")
-                self._publisher.connected()
+                self._publisher.handle_connect()
                 self._statuses.note_connected()
             case Disconnected():
                 # The next connection redelivers them with new packet ids: these can no longer be acknowledged.
@@ -213,7 +213,7 @@ class Consumer:
                 log.warning("broker lost: %s; trying again", news.why)
                 self._systemd.status(f"broker lost: {news.why}")
             case Acknowledged():
-                self._publisher.queue_acknowledgement(news)
+                self._publisher.queue_puback(news)
             case Wake():
                 return
 
@@ -226,7 +226,7 @@ class Consumer:
         if len(self._unsent) > self._room:
             return
         try:
-            self._publisher.work()
+            self._publisher.record_pubacks_and_publish()
             self._statuses.enrol_new_devices()
             if self._is_status_due():
                 self._heard_at = self._clock()  # also after an error, so that entries go first again
@@ -302,7 +302,7 @@ class Consumer:
 
     def _handle_clip_message(self) -> None:
         """Settle one message about a recording. Called when no other message waits. Raises Unavailable."""
-        self._clip_messages.beat()
+        self._clip_messages.expire_due_clips()
         if (message := self._clip_messages.first) is None:
             return
         answer: tuple[str, bytes, str] | None = None
@@ -385,7 +385,7 @@ class Consumer:
         elif message is not None:
             self._broker.acknowledge(message)
         if self._dossiers is not None and isinstance(event, Event) and isinstance(became, Applied):
-            self._dossiers.applied(event.form)
+            self._dossiers.note_applied(event.form)
 
     def _validate(self, message: Delivered) -> Validated:
         return validate(message.payload, message.topic, self._prefix, self._forms, self._largest)
@@ -410,7 +410,7 @@ class Consumer:
             became = store.review(review)
             self._queue_receipt(message, judged.event, became)
             if self._dossiers is not None and isinstance(became, Applied):
-                self._dossiers.reviewed(review)
+                self._dossiers.note_reviewed(review)
 
     def _check_trust(self, event: Event | InvalidEvent) -> Untrusted | None:
         return find_distrust(event, self._keys.keys_of(event.site, event.device))
@@ -463,4 +463,4 @@ class Consumer:
             for event, said in self._reorder_buffer.drop_expired_and_apply_due(self._now):
                 self._queue_receipt_and_notify_dossiers(None, event, said)
         if self._dossiers is not None:
-            self._dossiers.beat()
+            self._dossiers.start_due_writing()

@@ -71,28 +71,28 @@ class StatusStore(Protocol):
 class ClipMessageHandler(Protocol):
     """Stores recordings that devices send."""
 
-    def receive(self, payload: bytes, sender: Topics) -> bytes | None:
-        """Store a message; the answer, if any. Raises MalformedMessage, Unavailable."""
+    def handle_message(self, payload: bytes, sender: Topics) -> bytes | None:
+        """Store a message; the receipt, None where none is due. Raises MalformedMessage, Unavailable."""
         ...
 
-    def beat(self) -> None:
-        """Called periodically. Raises Unavailable."""
+    def expire_due_clips(self) -> None:
+        """Remove expired clips; called at every turn of the loop. Raises Unavailable."""
         ...
 
 
 class Dossiers(Protocol):
     """Writes a trailer's dossier when it is closed, and again when its data changes."""
 
-    def applied(self, form: str) -> None:
+    def note_applied(self, form: str) -> None:
         """Called when an event of this form was applied."""
         ...
 
-    def reviewed(self, review: Review) -> None:
+    def note_reviewed(self, review: Review) -> None:
         """Called when a device's review was stored."""
         ...
 
-    def beat(self) -> None:
-        """Called at every turn of the loop; must not block or raise."""
+    def start_due_writing(self) -> None:
+        """Start writing what is due; called at every turn of the loop. Must not block or raise."""
         ...
 
 

@@ -38,22 +38,22 @@ class Publisher:
         self._next = self._alarm_at = self._barred_until = 0.0
         self._alarmed: set[str] = set()  # Kinds logged as stuck.
 
-    def connected(self) -> None:
+    def handle_connect(self) -> None:
         """Handle a new connection: messages in flight on the old one may be lost."""
         self._is_new, self._next = True, 0.0
 
-    def queue_acknowledgement(self, news: Acknowledged) -> None:
-        """Queue the broker's PUBACK; `work` updates the table."""
-        is_row, refuses = news.tag.startswith(_TAG), news.reason_code >= FAILURE
-        row = int(news.tag.removeprefix(_TAG)) if is_row else 0
+    def queue_puback(self, puback: Acknowledged) -> None:
+        """Queue the broker's PUBACK for `record_pubacks_and_publish`; refusals of other messages go to `denied`."""
+        is_row, refuses = puback.tag.startswith(_TAG), puback.reason_code >= FAILURE
+        row = int(puback.tag.removeprefix(_TAG)) if is_row else 0
         if is_row and refuses:
-            self._refused.append((row, f"the broker refuses it: {meaning(news.reason_code).name}"))
+            self._refused.append((row, f"the broker refuses it: {meaning(puback.reason_code).name}"))
         elif is_row:
             self._taken.append(row)
         elif refuses:
-            self._denied(news.tag, news.reason_code)
+            self._denied(puback.tag, puback.reason_code)
 
-    def work(self) -> None:
+    def record_pubacks_and_publish(self) -> None:
         """Record the broker's answers, and publish the due rows. Raises Unavailable: call it again."""
         if self._rows is None or self._clock() < self._barred_until:
             return
@@ -74,16 +74,16 @@ class Publisher:
 
     def _record_pubacks(self, rows: OutboxTable) -> None:
         if self._taken:
-            rows.mark_accepted(self._taken)
+            rows.delete_or_await_confirmation(self._taken)
             self._taken = []
         for row, why in self._refused:
             log.warning("row %d of the outbox: %s", row, why)
-            rows.failed([row], why)
+            rows.record_failure([row], why)
         self._refused = []
 
     def _publish_due(self, rows: OutboxTable) -> None:
         if self._is_new:
-            rows.connected()
+            rows.handle_connect()
             self._is_new = False
         for one in rows.take_due():
             # Without room at the broker the row waits for its retry, like a lost message.

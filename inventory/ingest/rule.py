@@ -29,7 +29,7 @@ class DeviceState:
 
     def advances(self, event: Event | InvalidEvent) -> bool:
         """Whether `event` is the device's next one."""
-        return event.sequence == self.handled + 1 and not is_superseded(event.instance, self.instance)
+        return event.sequence == self.handled + 1 and not is_older_or_forked_instance(event.instance, self.instance)
 
     def advance(self, event: Event | InvalidEvent) -> None:
         """Record that `event` was handled."""
@@ -62,7 +62,7 @@ def decide_change(
         return before
     if event.sequence <= device.handled:
         return Refused(("sequence_reused",))
-    if is_superseded(event.instance, device.instance):
+    if is_older_or_forked_instance(event.instance, device.instance):
         return Refused(("another_instance",))
     if event.sequence > device.handled + 1:
         return Early(expected=device.handled + 1)
@@ -94,7 +94,7 @@ def is_out_of_turn(reasons: Collection[str]) -> bool:
     return not _OUT_OF_TURN.isdisjoint(reasons)
 
 
-def is_superseded(instance: str | None, known: str | None) -> bool:
+def is_older_or_forked_instance(instance: str | None, known: str | None) -> bool:
     """Whether `instance` cannot follow `known`: it is older, or another one of the same age.
 
     A journal gets a new instance, numbered after the last, each time that it is opened for writing. So the first event

@@ -89,8 +89,8 @@ def _load_refused(transaction: Connection, keys: KeyDirectory, event_id: str) ->
     return Step(*at, "refused", None, cut_nesting(said), row.received_at, tuple(row.reasons), proof)
 
 
-def load_history(transaction: Connection, keys: KeyDirectory, event_id: str) -> list[Step]:
-    """All events about this event's entry, oldest first; empty for an unknown id."""
+def load_amendment_chain(transaction: Connection, keys: KeyDirectory, event_id: str) -> list[Step]:
+    """The events that made, amended and cancelled the entry, oldest first, with checked signatures; none if unknown."""
     here = _load_step(transaction, keys, event_id)
     if here is None:
         return []

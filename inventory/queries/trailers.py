@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, func, or_, select
 
 from dockvoice_protocol.records import PlaceKind
-from inventory.dossier.visits import choose_visit, gather_many
+from inventory.dossier.visits import find_visit_or_default, gather_many
 from inventory.forms import Roles, fields_with
 from inventory.store.tables import events, expected, said
 from inventory.verify_dossier import EntryHistory, ReceiptTotals, parsed
@@ -108,7 +108,7 @@ def _fill_in_announced_pallets(transaction: Connection, of: dict[_At, Trailer]) 
 def _fill_in_visit_counts(transaction: Connection, of: dict[_At, Trailer], roles: Roles) -> None:
     """Fill in the counts of the visit that each trailer's page shows."""
     for at, gathered in gather_many(transaction, of, roles).items():
-        visit = choose_visit(gathered.visits(), gathered)
+        visit = find_visit_or_default(gathered.visits(), gathered)
         if visit is None:
             continue
         one, lists = of[at], (parsed(listed.body) for listed in visit.lists)

@@ -62,7 +62,10 @@ _Number = tuple[str, str, int]
 
 
 def load_links(transaction: Connection, of: Collection[_Number]) -> dict[_Number, str | None]:
-    """Load the chain links of these events, applied or refused; number 0 has the genesis link."""
+    """Load the chain links of these events, applied or refused; number 0 has the genesis link.
+
+    Unknown events are left out; None: an event without a link.
+    """
     found: dict[_Number, str | None] = {one: GENESIS for one in of if one[2] == 0}
     lacking = {*of} - found.keys()
     for table in (events, refused):
@@ -94,8 +97,10 @@ def is_jump(event: Event | InvalidEvent, handled: int) -> bool:
     return event.sequence > handled + _FAR
 
 
-def flag_jump(transaction: Connection, event: Event | InvalidEvent, handled: int, now: datetime) -> None:
-    """Flag an event whose number jumps; at most one open flag for each device."""
+def insert_jump_flag_unless_open(
+    transaction: Connection, event: Event | InvalidEvent, handled: int, now: datetime
+) -> None:
+    """Flag and log an event that `is_jump`, unless such a flag of its device is open."""
     its = (flags.c.site == event.site, flags.c.device == event.device, flags.c.state == "open")
     if transaction.execute(select(exists().where(*its, flags.c.rule == NUMBER_JUMPS))).scalar_one():
         return

@@ -73,7 +73,7 @@ def read_review(payload: bytes, sender: Topics) -> Review:
     )
 
 
-def store_review_if_newer(transaction: Connection, review: Review, now: datetime) -> Applied | Duplicate:
+def store_review_and_settle_decision(transaction: Connection, review: Review, now: datetime) -> Applied | Duplicate:
     """Store the message if it is the latest; delete the confirmed decision from the outbox, or repeat a lost one."""
     its = (
         reviews.c.site == review.site,
@@ -90,7 +90,9 @@ def store_review_if_newer(transaction: Connection, review: Review, now: datetime
         if (known.life, known.sequence) == (review.life, review.sequence):
             # A device repeats its open reviews at each connection, so it lacks the decision that the broker
             # acknowledged.
-            outbox.make_due_again(transaction, MessageKind.DECISION, review.site, review.device, review.event_id, now)
+            outbox.schedule_republish(
+                transaction, MessageKind.DECISION, review.site, review.device, review.event_id, now
+            )
         return Duplicate()
     else:
         transaction.execute(update(reviews).where(*its).values(row))

@@ -20,7 +20,7 @@ from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.records.master import OF_WORDS, Cells, MasterData, Row
 from inventory.site.master_kinds import RESERVED, Kind, find_kind, find_row_faults
 from inventory.site.numbering import ROSTER, check_not_older_than_on_devices, next_version
-from inventory.store.outbox import Message, MessageKind, insert_messages, is_pending
+from inventory.store.outbox import Message, MessageKind, insert_messages, is_pending_for_site
 from inventory.store.tables import catalogue
 
 
@@ -74,7 +74,7 @@ class _Difference:
 
 def compare_rows(kind: Kind, before: Collection[Cells], after: Collection[Cells]) -> _Difference:
     """Compare two versions' rows by key."""
-    old, new = ({kind.known_by(one): one for one in rows} for rows in (before, after))
+    old, new = ({kind.key_text(one): one for one in rows} for rows in (before, after))
     return _Difference(
         {key: one for key, one in new.items() if key not in old},
         {key: one for key, one in old.items() if key not in new},
@@ -172,13 +172,13 @@ class SiteCatalogue:
                 raise EditConflict(
                     f"{kind}: {before.who} has made version {before.version} since; look at it, and go on"
                 )
-            rows = {of.known_by(one): one for one in before.rows}
+            rows = {of.key_text(one): one for one in before.rows}
             if key and key not in rows:
                 raise UnreadableInput(f"{kind}: {key!r} is not in version {before.version}; nothing was changed")
             without = [(name, one) for name, one in rows.items() if name != key]
             edited = without if cells is None else _replace_row(of, rows, key, cells)
             listed = [(f"row {name!r}", one) for name, one in edited]
-            what = f"removed {key}" if cells is None else f"{'changed' if key else 'added'} {of.known_by(cells)}"
+            what = f"removed {key}" if cells is None else f"{'changed' if key else 'added'} {of.key_text(cells)}"
             return self._check_and_insert_version(transaction, of, listed, who, reason, what)
 
     def rollback(self, kind: str, version: int, who: str, reason: str) -> Version:
@@ -186,7 +186,7 @@ class SiteCatalogue:
         of = self._of_name(kind)
         with self.transaction() as transaction:
             again = self._load_version(transaction, kind, version)
-            rows = [(f"row {of.known_by(one)!r}", one) for one in again.rows]
+            rows = [(f"row {of.key_text(one)!r}", one) for one in again.rows]
             return self._check_and_insert_version(
                 transaction, of, rows, who, reason, f"back to version {version}", empty_ok=True
             )
@@ -222,7 +222,9 @@ class SiteCatalogue:
         """Whether the broker has not acknowledged the last published version of this kind."""
         of = MessageKind.ROSTER if kind == ROSTER else MessageKind.CATALOGUE
         with self.transaction() as transaction:
-            return bool(transaction.execute(select(is_pending(of, literal(self.site), literal(kind)))).scalar())
+            return bool(
+                transaction.execute(select(is_pending_for_site(of, literal(self.site), literal(kind)))).scalar()
+            )
 
     def _select(self, kind: str) -> Any:
         its = select(catalogue).where(catalogue.c.site == self.site, catalogue.c.kind == kind)
@@ -264,14 +266,14 @@ class SiteCatalogue:
             raise UnreadableInput(f"{kind.name}: no reason is given; say why, for whoever reads the history")
         before = self._load_current(transaction, kind.name, missing_ok=True)
         known = None
-        if kind.listed_in is not None:
-            listed = self._load_current(transaction, kind.listed_in, missing_ok=True)
+        if kind.parent_list is not None:
+            listed = self._load_current(transaction, kind.parent_list, missing_ok=True)
             known = {one["value"] for one in listed.rows} or None  # None: the list is a file on the devices
         if (rows or not empty_ok) and (faults := find_row_faults(kind, rows, known)):
             raise FaultyRows(kind.name, faults)
         if faults := _find_faults(self.forms, kind, rows, lambda: self._load_current_versions(transaction)):
             raise FaultyRows(kind.name, faults)
-        cells = tuple(kind.row(one) for _, one in rows)
+        cells = tuple(kind.stored_cells(one) for _, one in rows)
         told = f"{what}: {compare_rows(kind, before.rows, cells).summary}"
         now = self._now()
         version = max(next_version(transaction, self.site, kind.name, now), above + 1)
@@ -284,7 +286,7 @@ class SiteCatalogue:
 def find_unfit_rows(catalogue: SiteCatalogue, one: Version) -> list[str]:
     """The rows of a version that devices would refuse, since they do not fit their forms; a line each."""
     kind = find_kind(one.kind)
-    rows = [(f"row {kind.known_by(cells)!r}", cells) for cells in one.rows]
+    rows = [(f"row {kind.key_text(cells)!r}", cells) for cells in one.rows]
     return _find_faults(catalogue.forms, kind, rows, catalogue.kinds)
 
 
@@ -309,10 +311,10 @@ def _find_faults(
 
 def _replace_row(kind: Kind, rows: Mapping[str, Cells], key: str, cells: Mapping[str, str]) -> list[tuple[str, Cells]]:
     """The rows with one replaced by its key, or appended."""
-    one = kind.row(cells)
+    one = kind.stored_cells(cells)
     if not key:
-        return [*rows.items(), (kind.known_by(one), one)]
-    return [(kind.known_by(one), one) if name == key else (name, row) for name, row in rows.items()]
+        return [*rows.items(), (kind.key_text(one), one)]
+    return [(kind.key_text(one), one) if name == key else (name, row) for name, row in rows.items()]
 
 
 def _match_version(one: Version) -> tuple[Any, ...]:

@@ -63,10 +63,10 @@ class ExpectedLists:
         with self._look() as transaction:
             return load_lists(transaction)
 
-    def mark_received(self, fields: Mapping[str, str]) -> list[ExpectedList]:
-        """Mark received lines; the lists to publish. `fields`: each form's pallet field."""
+    def mark_received_lines(self, pallet_fields: Mapping[str, str]) -> list[ExpectedList]:
+        """Mark the lines, in every list, whose pallet has an entry; the lists to publish. `pallet_fields`: by form."""
         with self._transaction() as transaction:
-            return mark_received(transaction, fields, self._now())
+            return mark_received_lines(transaction, pallet_fields, self._now())
 
     def note_signed(self, one: ExpectedList, body: bytes, key: PublicKey) -> None:
         """Store the signed list, for dossiers."""
@@ -100,12 +100,12 @@ def replace_list(
     return made
 
 
-def mark_received(transaction: Connection, fields: Mapping[str, str], now: datetime) -> list[ExpectedList]:
-    """Mark received lines; store and return the lists that changed."""
+def mark_received_lines(transaction: Connection, pallet_fields: Mapping[str, str], now: datetime) -> list[ExpectedList]:
+    """Mark the lines, in every list, whose pallet has an entry; store and return the lists that changed."""
     found: list[ExpectedList] = []
     for row in transaction.execute(select(expected).order_by(expected.c.site, expected.c.place).with_for_update()):
         before = _to_list(row)
-        there = _find_received_pallets(transaction, before, fields, row.since)
+        there = _find_received_pallets(transaction, before, pallet_fields, row.since)
         lines = tuple(replace(line, received=line.pallet in there) for line in before.lines)
         if lines != before.lines:
             after = ExpectedList(before.site, before.place, _next_version(row, now), lines)
@@ -117,7 +117,7 @@ def load_lists(
     transaction: Connection, site: str | None = None, place: ReceivingPlace | None = None
 ) -> list[StoredList]:
     """Every list, or those of a site or a place, by site and place; those without lines are withdrawn."""
-    waits = outbox.is_pending(MessageKind.EXPECTED, expected.c.site, expected.c.place)
+    waits = outbox.is_pending_for_site(MessageKind.EXPECTED, expected.c.site, expected.c.place)
     wanted = select(expected, waits.label("waits")).order_by(expected.c.site, expected.c.place)
     wanted = wanted if site is None else wanted.where(expected.c.site == site)
     wanted = wanted if place is None else wanted.where(expected.c.place == str(place))

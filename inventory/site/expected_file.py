@@ -19,8 +19,8 @@ from inventory.site.table_file import (
     FaultyFile,
     Layout,
     Row,
-    find_structure_faults,
-    is_named,
+    find_column_and_type_faults,
+    is_valid_name,
     read_rows,
 )
 
@@ -95,7 +95,7 @@ def _parse_valid_line(where: str, cells: Cells, faults: list[str]) -> Iterator[_
 
 
 def _find_faults(where: str, cells: Cells) -> Iterator[str]:
-    yield from find_structure_faults(where, cells, LAYOUT)
+    yield from find_column_and_type_faults(where, cells, LAYOUT)
     if any(not isinstance(cell, str) for cell in cells.values()):
         return
     for column in _MUST_HAVE:
@@ -114,9 +114,9 @@ def _find_faults(where: str, cells: Cells) -> Iterator[str]:
 
 _TOLD = f"{NAMED}; give the number or code of the label"
 _ALLOWED: Mapping[str, Callable[[str], object]] = {
-    "notice": is_named,
-    "pallet": is_named,
-    "item": is_named,
+    "notice": is_valid_name,
+    "pallet": is_valid_name,
+    "item": is_valid_name,
     "quantity": lambda found: _COUNT.fullmatch(found) and Decimal(found),
     "uom": CODE.fullmatch,
     "lot_needed": _YES_NO.__contains__,

@@ -27,7 +27,7 @@ from dockvoice_protocol.records.master import (
     word_faults,
 )
 from dockvoice_protocol.signed import LARGEST, MOST_ROWS, size_of_master
-from inventory.site.table_file import LONGEST, FaultyFile, Layout, find_structure_faults, read_rows
+from inventory.site.table_file import LONGEST, FaultyFile, Layout, find_column_and_type_faults, read_rows
 
 RESERVED = frozenset({"roster", "roster.sent"})
 """Names of kinds for operators, which have their own messages: `inventory/site/roster.py`."""
@@ -54,8 +54,8 @@ class Kind:
     """Replaces all validation of a kind that is no master data: the faults, a line each."""
 
     @property
-    def listed_in(self) -> str | None:
-        """For units, the name of the list of values that they belong to."""
+    def parent_list(self) -> str | None:
+        """For units, the name of their list of values; None for other kinds."""
         return self.name.removesuffix(OF_UNITS) if self.name.endswith(OF_UNITS) else None
 
     @property
@@ -63,12 +63,12 @@ class Kind:
         """Whether it is a list of values for fields of forms."""
         return self.columns == LIST
 
-    def known_by(self, cells: Cells) -> str:
+    def key_text(self, cells: Cells) -> str:
         """The row's key as text: `A`, `A100 CS`."""
         return " ".join(cells.get(column, "") for column in self.key)
 
-    def row(self, cells: Mapping[str, str]) -> Cells:
-        """The row in the columns' order, without empty cells."""
+    def stored_cells(self, cells: Mapping[str, str]) -> Cells:
+        """The cells to store: in the columns' order, without empty and unknown ones; not validated."""
         return {column: cells[column] for column in self.columns if cells.get(column)}
 
 
@@ -94,17 +94,17 @@ def read_kind(kind: Kind, path: Path) -> list[Row]:
     """Read the rows of a file, validating only the columns. Raises FaultyFile, UnreadableInput."""
     layout = Layout(kind.columns, kind.must_have, " once", kind.each, lambda _, value: "" if value is None else value)
     rows = read_rows(path, layout)
-    if odd := [fault for where, cells in rows for fault in find_structure_faults(where, cells, layout)]:
+    if odd := [fault for where, cells in rows for fault in find_column_and_type_faults(where, cells, layout)]:
         raise FaultyFile(path, odd)
     return rows
 
 
-def find_row_faults(kind: Kind, rows: Sequence[Row], known: Collection[str] | None) -> list[str]:
-    """All faults of a kind's rows, a line each; `known` are the values allowed for units."""
+def find_row_faults(kind: Kind, rows: Sequence[Row], listed_values: Collection[str] | None) -> list[str]:
+    """All faults of a kind's rows, a line each; `listed_values` are the values allowed for units."""
     if kind.whole is not None:
         return kind.whole(rows)
-    found = [f"{where}, column {column}: {told}" for where, column, told in kind.faults(rows, known)]
-    cells = [kind.row(one) for _, one in rows]
+    found = [f"{where}, column {column}: {told}" for where, column, told in kind.faults(rows, listed_values)]
+    cells = [kind.stored_cells(one) for _, one in rows]
     if not rows:
         found.append("holds no row; give one, or withdraw what is published")
     if len(rows) > MOST_ROWS or size_of_master(cells) > LARGEST:
@@ -116,8 +116,8 @@ def find_row_faults(kind: Kind, rows: Sequence[Row], known: Collection[str] | No
     return found
 
 
-def _unit_faults(rows: Sequence[Row], known: Collection[str] | None) -> Iterator[Fault]:
-    return unit_faults(rows, known, "the list")
+def _unit_faults(rows: Sequence[Row], listed_values: Collection[str] | None) -> Iterator[Fault]:
+    return unit_faults(rows, listed_values, "the list")
 
 
 def _rule_faults(rows: Sequence[Row], _: Collection[str] | None) -> Iterator[Fault]:

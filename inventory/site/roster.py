@@ -24,8 +24,8 @@ from inventory.site.table_file import (
     FaultyFile,
     Layout,
     Row,
-    find_structure_faults,
-    is_named,
+    find_column_and_type_faults,
+    is_valid_name,
     read_rows,
 )
 
@@ -125,7 +125,7 @@ def _split_cell(cells: Cells, column: str) -> tuple[str, ...]:
 
 
 def _find_faults(where: str, cells: Cells, forms: Collection[str]) -> Iterator[str]:
-    yield from find_structure_faults(where, cells, LAYOUT)
+    yield from find_column_and_type_faults(where, cells, LAYOUT)
     if any(not isinstance(cell, str) for cell in cells.values()):
         return
     for column, found, told in (*_identity_faults(cells), *_rights_faults(cells, forms)):
@@ -137,12 +137,12 @@ def _find_faults(where: str, cells: Cells, forms: Collection[str]) -> Iterator[s
 def _identity_faults(cells: Cells) -> Iterator[tuple[str, str, str]]:
     """Faults of name, number and spoken names: the column, what was found, what is allowed and what to do."""
     name, number, spoken = cells.get("name", ""), cells.get("number", ""), _split_cell(cells, "spoken")
-    if not is_named(name):
+    if not is_valid_name(name):
         yield "name", name, f"{NAMED}; give what goes on record"
     if number and not NUMBER.fullmatch(number):
         yield "number", number, "allowed are two to six digits; give another one"
     for one in spoken:
-        if not is_named(one) or any(character.isdigit() for character in one):
+        if not is_valid_name(one) or any(character.isdigit() for character in one):
             yield "spoken", one, f"{NAMED}, and no digit; give the name as it is said, and a number in its own column"
     if len(spoken) > _MOST_SPOKEN:
         yield "spoken", cells["spoken"], f"allowed are {_MOST_SPOKEN} names; leave out the rare ones"

@@ -76,7 +76,7 @@ def publish_rows(
             outbox.record_failure(writes, ids, str(fault), datetime.now(UTC))
         raise type(fault)(f"{fault}; it is kept, and `dockvoice inventory` publishes it by itself") from None
     with transaction() as writes:
-        outbox.mark_accepted(writes, ids, datetime.now(UTC))
+        outbox.delete_or_await_confirmation(writes, ids, datetime.now(UTC))
 
 
 def read_retained(settings: InventorySettings, name: str, topic: str) -> bytes | None:

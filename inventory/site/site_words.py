@@ -20,7 +20,7 @@ from dockvoice_protocol.forms.loader import form_files, load_form
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.grammar.tokens import token_texts
 from dockvoice_protocol.forms.spoken.language import Language, language_named
-from dockvoice_protocol.forms.spoken.reader import FIGURE, read, transcript_words, unexplained_phrases
+from dockvoice_protocol.forms.spoken.reader import FIGURE, make_timed_words, read, unexplained_phrases
 from dockvoice_protocol.forms.spoken.sentences import value_faults
 from dockvoice_protocol.forms.taught import AlreadyKnown, add_word, with_published_words
 from dockvoice_protocol.languages import LANGUAGES
@@ -249,7 +249,7 @@ def _find_faults(form: Form, words: Sequence[Cells], catalogue: Catalogue) -> li
 @lru_cache(maxsize=4096)
 def _find_unexplained(said: str, form: Form, catalogue: Catalogue, code: str) -> frozenset[str]:
     language = language_named(code)
-    return unexplained_phrases(transcript_words(said, form, catalogue, language), form, catalogue, language)
+    return unexplained_phrases(make_timed_words(said, form, catalogue, language), form, catalogue, language)
 
 
 def without_numbers(said: str) -> str:
@@ -269,7 +269,7 @@ def _contains(words: Sequence[str], wanted: Sequence[str]) -> bool:
 def _parse_fields(said: str, form: Form, catalogue: Catalogue, code: str) -> dict[str, Any]:
     """Parse the words; return each field with one value."""
     language = language_named(code)
-    fields = read(transcript_words(said, form, catalogue, language), form, catalogue, language)
+    fields = read(make_timed_words(said, form, catalogue, language), form, catalogue, language)
     return {name: _to_json_value(one.value) for name, one in fields.items() if one.value is not None}
 
 

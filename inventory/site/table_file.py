@@ -51,7 +51,7 @@ def read_rows(path: Path, layout: Layout) -> list[Row]:
     return _read_json(path, layout) if path.suffix == ".json" else _read_csv(path, layout)
 
 
-def find_structure_faults(where: str, cells: Cells, layout: Layout) -> Iterator[str]:
+def find_column_and_type_faults(where: str, cells: Cells, layout: Layout) -> Iterator[str]:
     """Faults for unknown columns, and for the first cell that is no text."""
     for unknown in [name for name in cells if name not in layout.columns]:
         yield f"{where}: column {unknown[:LONGEST]!r} is not known; allowed are {', '.join(layout.columns)}"
@@ -60,8 +60,8 @@ def find_structure_faults(where: str, cells: Cells, layout: Layout) -> Iterator[
         yield f"{where}, column {odd[0]}: found {found}; allowed is text, in quotes, so that 007 stays 007"
 
 
-def is_named(found: str) -> bool:
-    """Whether it is a valid name, number or code."""
+def is_valid_name(found: str) -> bool:
+    """Whether it can be a name, number or code: 1 to LONGEST visible characters."""
     return 0 < len(found) <= LONGEST and is_plain(found)
 
 

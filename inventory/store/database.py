@@ -170,8 +170,8 @@ def _postgresql_engine(url: URL) -> Engine:
     return engine
 
 
-def prepare(engine: Engine, *, create: bool) -> None:
-    """Create or migrate the tables if `create`; else check that they exist and are ours.
+def create_migrate_or_check(engine: Engine, *, create: bool) -> None:
+    """Create or migrate the tables if `create`; else check that they exist, are ours and current.
 
     Raises UnreadableInput for a missing file, Misconfigured for tables that are missing, foreign or of another version,
     StorageFailed if the file's directory cannot be created, Unavailable.

@@ -147,7 +147,7 @@ def load_messages(transaction: Connection, ids: Sequence[int]) -> dict[str, byte
     return {row.topic: row.body for row in transaction.execute(wanted)}
 
 
-def mark_accepted(transaction: Connection, ids: Sequence[int], now: datetime) -> None:
+def delete_or_await_confirmation(transaction: Connection, ids: Sequence[int], now: datetime) -> None:
     """Record the broker's PUBACKs, or that work is done: delete the rows, except those that the device confirms."""
     its = outbox.c.id.in_(ids)
     confirms = outbox.c.kind.in_([kind.value for kind in _CONFIRMED_BY_DEVICE])
@@ -172,14 +172,16 @@ def delete_pending(transaction: Connection, kind: MessageKind, site: str, key: s
     transaction.execute(delete(outbox).where(*its))
 
 
-def make_due_again(transaction: Connection, kind: MessageKind, site: str, device: str, key: str, now: datetime) -> None:
-    """Make a published message due again, unless the device confirms it within UNDER_WAY."""
+def schedule_republish(
+    transaction: Connection, kind: MessageKind, site: str, device: str, key: str, now: datetime
+) -> None:
+    """Make a published message due again after UNDER_WAY, so that a confirmation under way comes first."""
     lost = (*match_row(kind, site, device, key), outbox.c.due_at.is_(None))
     transaction.execute(update(outbox).where(*lost).values(due_at=now + UNDER_WAY))
 
 
-def is_pending(kind: MessageKind, site: ColumnElement[str], key: ColumnElement[str]) -> ColumnElement[bool]:
-    """A query condition: a message for all devices of a site is pending."""
+def is_pending_for_site(kind: MessageKind, site: ColumnElement[str], key: ColumnElement[str]) -> ColumnElement[bool]:
+    """A query condition: a message of this kind and key for all devices of a site is pending."""
     return exists().where(*match_row(kind, site, "", key))
 
 
@@ -207,7 +209,7 @@ class OutboxTable:
         self._transaction = partial(begin, engine)
         self._now = now
 
-    def connected(self) -> None:
+    def handle_connect(self) -> None:
         """Handle a new connection to the broker: make pending messages due, and possibly lost requests pending."""
         now = self._now()
         is_message = outbox.c.kind.in_(_MESSAGES)
@@ -235,12 +237,12 @@ class OutboxTable:
                 transaction.execute(update(outbox).where(outbox.c.id == one.id).values(values))
         return going
 
-    def mark_accepted(self, ids: Sequence[int]) -> None:
-        """Record the broker's PUBACKs, or that work is done."""
+    def delete_or_await_confirmation(self, ids: Sequence[int]) -> None:
+        """Delete the rows that the broker took, or whose work is done, except those that the device confirms."""
         with self._transaction() as transaction:
-            mark_accepted(transaction, ids, self._now())
+            delete_or_await_confirmation(transaction, ids, self._now())
 
-    def failed(self, ids: Sequence[int], why: str) -> None:
+    def record_failure(self, ids: Sequence[int], why: str) -> None:
         """Record the broker's refusals, or the error of work."""
         with self._transaction() as transaction:
             record_failure(transaction, ids, why)

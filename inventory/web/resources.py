@@ -65,11 +65,11 @@ class Resources:
 
 @contextmanager
 def open_database_creating_tables(settings: InventorySettings) -> Iterator[RequestDatabase]:
-    """Open the database, with the tables of the inventory and of the console."""
+    """Open the database, creating or migrating all tables. Raises as `create_migrate_or_check` does."""
     engine = database.connect(database.parse_url(settings.database_url))
     try:
-        database.prepare(engine, create=True)
-        console_tables.prepare(engine)
+        database.create_migrate_or_check(engine, create=True)
+        console_tables.create_or_check(engine)
         yield RequestDatabase(engine)
     finally:
         engine.dispose()

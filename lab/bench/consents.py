@@ -18,7 +18,7 @@ import soundfile
 
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.records import Act
-from edge.agent.parts import assemble
+from edge.agent.parts import assemble_interpretation
 from edge.config import Settings
 from edge.ports import Interpreter
 from lab.bench.library import REPOSITORY, cached_recording
@@ -41,13 +41,13 @@ _VOICES = ("flite-slt", "flite-awb", "flite-rms", "flite-kal", "flite-kal16")
 
 
 def main() -> None:
-    """Synthesise the words, and print which were recognised as answers."""
+    """Synthesise words that are no answer; print those recognised as yes or no, and how often yes and no are."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--words", type=int, default=200, help="so many common words, besides those that sound alike")
     parser.add_argument("--seed", type=int, default=7, help="by which they are chosen")
     given = parser.parse_args()
     settings = load_settings(Settings, None, agree={"conversation": True})
-    parts = assemble(settings, live=False)
+    parts = assemble_interpretation(settings, operator_present=False)
     chosen = [*dict.fromkeys([*_ALIKE, *_sample_common_words(given.words, given.seed)])]
     ear = _AnswerRecogniser(parts.interpreter, parts.form.name, parts.rules.demands.uncalibrated)
     taken = [

@@ -28,7 +28,7 @@ from vosk import KaldiRecognizer
 from dockvoice_protocol.config import load_settings
 from edge.agent import dictation as concluding
 from edge.agent.events import Decided, DictationEvent, SourceEnded
-from edge.agent.parts import Parts, assemble, hear_all, make_dictation
+from edge.agent.parts import Parts, assemble_interpretation, hear_all, make_dictation
 from edge.audio.pcm import FRAME_BYTES, FRAME_SAMPLES
 from edge.config import Settings, Vad, VadKind
 from edge.hear.recording import RecordedSource
@@ -167,7 +167,7 @@ def main() -> None:
     asked = parser.parse_args()
     settings = load_settings(Settings, None, forms={"at_hand": asked.forms})
     started = resident_mb()
-    parts = assemble(settings, live=bool(asked.forms))
+    parts = assemble_interpretation(settings, operator_present=bool(asked.forms))
     asyncio.run(parts.workplaces().prepare())
     loaded = resident_mb()
     memory_mb = [loaded]

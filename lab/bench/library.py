@@ -120,10 +120,10 @@ def _clips_in_each_voice() -> tuple[Clip, ...]:
     )
 
 
-def sentence_clips(
+def one_clip_per_sentence(
     form: str, said: Mapping[str, Mapping[str, FieldValue]], voices: Sequence[str] = VOICES
 ) -> tuple[Clip, ...]:
-    """The sentences of a form as clips, in the voices by turn."""
+    """A clip of each sentence of a form; the voices take turns."""
     return tuple(
         _sentence_clip(form, text, fields, voice)
         for (text, fields), voice in zip(said.items(), cycle(voices), strict=False)
@@ -231,7 +231,9 @@ def main() -> None:
     said, voices = (load_sentences(OTHERS), _OTHER_VOICES) if asked.others else (said, VOICES)
     for form in asked.form or said:
         lines += (
-            found := evaluate_clips(settings, sentence_clips(form, said[form], voices), noise_only=asked.noise_only)
+            found := evaluate_clips(
+                settings, one_clip_per_sentence(form, said[form], voices), noise_only=asked.noise_only
+            )
         )
         right = {name: count_marks(some)[Mark.RIGHT] for name, some in group_by_condition(found).items()}
         print(f"{form}: right of {len(said[form])}: {right}", file=sys.stderr, flush=True)

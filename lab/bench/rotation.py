@@ -22,7 +22,7 @@ from pathlib import Path
 
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.forms.loader import load_forms
-from edge.agent.parts import assemble, make_rules
+from edge.agent.parts import assemble_interpretation, make_rules
 from edge.agree.decide import Rules
 from edge.agree.policy import BALANCED
 from edge.config import Settings
@@ -190,7 +190,9 @@ def main() -> None:
     every = [one for manifest in asked.manifests for one in _evaluate_clips_cached(settings, manifest, asked.kept)]
     forms = load_forms(settings.forms_directory)
     names = sorted({one.clip.form for one in every})
-    standing = {name: make_rules(settings, forms[name], assemble(settings, name).catalogue) for name in names}
+    standing = {
+        name: make_rules(settings, forms[name], assemble_interpretation(settings, name).catalogue) for name in names
+    }
     readings = [read for _, read in extract_field_samples(every, forms)]
     all_in = fit_curves(readings)
     ways: dict[str, Marks] = {

@@ -24,7 +24,7 @@ from types import SimpleNamespace
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.records import FieldValue, Word
 from edge.agent import dictation, ear
-from edge.agent.parts import assemble
+from edge.agent.parts import assemble_interpretation
 from edge.agree.decide import Rules
 from edge.audio.pcm import FRAME_SAMPLES
 from edge.config import Settings
@@ -101,8 +101,8 @@ class _PaddedSource(Source):
             end += FRAME_SAMPLES
 
 
-def padded_source(clip: Clip) -> _PaddedSource:
-    """The clip's recording followed by silence."""
+def source_with_trailing_silence(clip: Clip) -> _PaddedSource:
+    """The clip's recording, then _SILENCE_S of silence: its times stay valid."""
     return _PaddedSource(RecordedSource(clip.audio))
 
 
@@ -119,7 +119,9 @@ def _use_processor_time() -> Iterator[None]:
 async def _measure_product(settings: Settings, clips: Sequence[Clip]) -> list[_TurnEnd]:
     """How the product's endpointing ended the turn of each clip, and when."""
     with _use_processor_time(), show_progress(_OURS, len(clips)) as tick:
-        heard = await evaluate(settings, [ClipSource(clip, partial(padded_source, clip)) for clip in clips], tick)
+        heard = await evaluate(
+            settings, [ClipSource(clip, partial(source_with_trailing_silence, clip)) for clip in clips], tick
+        )
     return [_product_turn_end(one.result) for one in heard]
 
 
@@ -141,8 +143,8 @@ async def _measure_pipeline(
     found = []
     with show_progress(pipeline.name, len(clips)) as tick:
         for clip in clips:
-            turns = await pipeline.detect_turns(padded_source(clip))
-            frames = list(padded_source(clip).frames())
+            turns = await pipeline.detect_turns(source_with_trailing_silence(clip))
+            frames = list(source_with_trailing_silence(clip).frames())
             heard = [(turn, recogniser.recognise_turn(frames, turn)) for turn in turns]
             found.append(pipeline_turn_end(pipeline.name, clip, heard, rules))
             tick()
@@ -246,7 +248,10 @@ def _compare_with_fastest(found: Mapping[str, Sequence[_TurnEnd]]) -> str:
 
 
 def select_clips(manifests: Sequence[Path], every: int) -> dict[str, list[Clip]]:
-    """Of each manifest, every `every`-th clean dictated clip of the first one's form."""
+    """By manifest, every `every`-th clean dictated clip with a known end of speech; of these only the first one's form.
+
+    A manifest without any is left out.
+    """
     clips = {
         str(manifest): [
             clip
@@ -260,7 +265,7 @@ def select_clips(manifests: Sequence[Path], every: int) -> dict[str, list[Clip]]
 
 async def measure_all(settings: Settings, clips: Sequence[Clip]) -> dict[str, list[_TurnEnd]]:
     """Turn ends of all pipelines over the same clips, the product's first."""
-    parts = assemble(settings, clips[0].form)
+    parts = assemble_interpretation(settings, clips[0].form)
     baseline = BaselineRecogniser(settings, parts.form, parts.catalogue)
     pipelines = [*(made() for made in installed_pipelines()), *(FixedPause(settings, pause) for pause in _PAUSES_MS)]
     found = {_OURS: await _measure_product(settings, clips)}

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.records import FieldValue
-from edge.agent.parts import assemble
+from edge.agent.parts import assemble_interpretation
 from edge.config import Settings
 from edge.hear.recording import RecordedSource
 from edge.records import Outcome
@@ -46,7 +46,7 @@ class _WitnessedEntry:
 
 async def _judge_entries_and_peak_mb(settings: Settings, clips: Sequence[Clip]) -> tuple[list[_WitnessedEntry], float]:
     """Every entry recorded of the clips by product and baseline, and the second recogniser's peak memory, MB."""
-    parts, witness = assemble(settings, clips[0].form), WitnessProcess()
+    parts, witness = assemble_interpretation(settings, clips[0].form), WitnessProcess()
     floor = BaselineRecogniser(settings, parts.form, parts.catalogue)
     found: list[_WitnessedEntry] = []
     with show_progress("hearing", 2 * len(clips)) as tick:

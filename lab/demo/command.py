@@ -25,7 +25,7 @@ from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr
 from dockvoice_protocol.terminal.tables import SafeConsole, many
 from edge.agent.dialogue_driver import Stands
-from edge.agent.parts import Parts, assemble
+from edge.agent.parts import Parts, assemble_interpretation
 from edge.config import Settings
 from edge.keep.journal_thread import JournalThread
 from edge.records.speech import Say
@@ -141,7 +141,9 @@ class _Demo:
             running.enter_context(self._broker)
             beside = running.enter_context(ThreadPoolExecutor(1))
             opening = beside.submit(self._start_inventory_and_console, running)
-            parts = assemble(self._settings, live=True)  # the recogniser's weights take seconds
+            parts = assemble_interpretation(
+                self._settings, operator_present=True
+            )  # the recogniser's weights take seconds
             show(f"Broker: {self._broker.name}\nRecogniser: {parts.interpreter.name}\n", style="dim")
             opening.result()
             if self._stands_in:
@@ -312,6 +314,6 @@ def _load_story_utterances(*, short: bool) -> list[_DemoUtterance]:
 
 
 def compare_records(owed: Mapping[str, Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]) -> RecordCount:
-    """Compare the fields that the device recorded, by event id, with the table's rows."""
+    """Compare the recorded fields, by event id, with the rows; one with other fields counts as lost and as doubled."""
     found = {row["event_id"] for row in rows if owed.get(row["event_id"]) == row["fields"]}
     return RecordCount(len(owed), len(owed) - len(found), len(rows) - len(found))

@@ -130,7 +130,7 @@ class DemoDevice:
     async def open(self) -> AsyncIterator[None]:
         """Run dialogue and delivery while the block lasts."""
         async with asyncio.TaskGroup() as group:
-            await self._dictation.resume()
+            await self._dictation.decide_unread()
             await self._conversing.start()
             working = (self._delivery.run(), self._conversing.run(), self._apply_signed_decisions())
             beside = [group.create_task(work) for work in working]

@@ -91,7 +91,7 @@ class SpeechChannel(Protocol):
     ) -> Iterator[Stepped]:
         """Send a line about a pallet to the device; `note` receives lines to print."""
 
-    def is_misheard(self, pallet: str) -> bool:
+    def is_nonexistent_pallet(self, pallet: str) -> bool:
         """Whether the operator can tell that the pallet read back does not exist."""
 
 
@@ -197,7 +197,7 @@ class TypedDevice:
             self.misheard |= order.prompt is Prompt.REPEAT
             if order.prompt in {Prompt.PARKED, Prompt.PARKED_ENTRY, Prompt.DEFERRED}:
                 named = str(order.fields.get("pallet_id", self._about))
-                self.aside.add(self._about if self._mouth.is_misheard(named) else named)
+                self.aside.add(self._about if self._mouth.is_nonexistent_pallet(named) else named)
         if stepped.row is not None:
             self.said.append(f"    event {stepped.row.sequence}")
 

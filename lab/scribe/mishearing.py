@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
-from dockvoice_protocol.forms.spoken.reader import transcript_words
+from dockvoice_protocol.forms.spoken.reader import make_timed_words
 from dockvoice_protocol.records import Reading
 from edge.agent.dialogue_driver import Stepped
 from edge.agree.decide import Rules
@@ -117,13 +117,13 @@ class NoisyChannel:
             note(f"    heard: {taken.text}{' ?' if taken.doubted else ''}")
         yield talk.hear(self._reading(taken))
 
-    def is_misheard(self, _pallet: str) -> bool:
+    def is_nonexistent_pallet(self, _pallet: str) -> bool:
         """Always False: a misheard number may be another pallet's."""
         return False
 
     def _reading(self, taken: _HeardLine) -> Reading:
         rules = self._rules
-        plain = transcript_words(taken.text, rules.form, rules.catalogue, rules.language)
+        plain = make_timed_words(taken.text, rules.form, rules.catalogue, rules.language)
         words = tuple(
             replace(word, confidence=IN_DOUBT if at in taken.doubted else SURE) for at, word in enumerate(plain)
         )

@@ -53,7 +53,7 @@ class TypedChannel:
         """Type the line to the device, unchanged."""
         yield talk.say(line)
 
-    def is_misheard(self, _pallet: str) -> bool:
+    def is_nonexistent_pallet(self, _pallet: str) -> bool:
         """Always False: a typed line is never misheard."""
         return False
 

@@ -20,7 +20,7 @@ import numpy as np
 from dockvoice_protocol.errors import UnreadableInput
 from edge.agent.dialogue_driver import Stepped
 from edge.agent.events import Decided, DictationEvent
-from edge.agent.parts import Parts, assemble, hear_all, make_dictation
+from edge.agent.parts import Parts, assemble_interpretation, hear_all, make_dictation
 from edge.agree.decide import Rules
 from edge.config import Settings
 from edge.hear.acoustics import measure_acoustics
@@ -118,7 +118,7 @@ def open_hearing(settings: Settings) -> Iterator[_DeviceHearing]:
         JournalThread(Path(scratch)) as executor,
         asyncio.Runner() as runner,
     ):
-        yield _DeviceHearing(assemble(settings.model_copy(update={"agree": agree})), executor, runner)
+        yield _DeviceHearing(assemble_interpretation(settings.model_copy(update={"agree": agree})), executor, runner)
 
 
 class SpeakingOperator:
@@ -156,7 +156,7 @@ class SpeakingOperator:
             note(f"    heard: {heard.reading.transcript}")
             yield talk.hear(heard.reading, segment.closing, measure_acoustics(segment))
 
-    def is_misheard(self, pallet: str) -> bool:
+    def is_nonexistent_pallet(self, pallet: str) -> bool:
         """Whether the trailer has no such pallet, so that the line is about the intended one."""
         return pallet not in self._sentences
 

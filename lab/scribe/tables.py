@@ -88,5 +88,5 @@ class LocalInventory:
 
     def _publish(self) -> None:
         """Give the current lists to the device."""
-        self._store.lists.mark_received({self._form: "pallet_id"})
+        self._store.lists.mark_received_lines({self._form: "pallet_id"})
         self._device.expected = Expectations(one.expected for one in self._store.lists.all())

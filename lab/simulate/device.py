@@ -140,10 +140,10 @@ class SimulatedDevice:
         """Process an inventory's announcement that it is online; return the pending rows to publish."""
         return self._execute(self._relay.publish_all_pending(now), now)
 
-    def tick(self, now: float) -> list[OutboxRow]:
+    def retransmit_due(self, now: float) -> list[OutboxRow]:
         """Process the passing of time; return the rows to retransmit."""
         due = self._relay.due_in_s(now)
-        return self._execute(self._relay.tick(now), now) if due is not None and due <= 0 else []
+        return self._execute(self._relay.publish_due(now), now) if due is not None and due <= 0 else []
 
     def mark_unsent(self, row: OutboxRow, now: float) -> None:
         """Mark a row as not sent, since the session's receive window was full."""

@@ -385,7 +385,7 @@ class Fleet:
 
     def _retransmit_due_and_cut_unconnected(self, now: float) -> None:
         for station in [one for one in self.owing if one in self._up]:
-            station.publish(station.device.tick(now))
+            station.publish(station.device.retransmit_due(now))
             if not station.device.has_pending_rows:
                 self.owing.discard(station)
         for station in self.stations:

@@ -47,8 +47,8 @@ class Model:
         return told[0].ends if told else None
 
     @property
-    def is_audio(self) -> bool:
-        """Whether it requires sound, and refuses structured outputs."""
+    def is_audio_chat(self) -> bool:
+        """Whether it is a chat model with sound (gpt-audio), which refuses structured outputs."""
         return Modality.SOUND in self.takes
 
 
@@ -129,7 +129,7 @@ class Accounts:
         known = _MODELS.get(name)
         self.also[name] = Model(name, known.takes, known.whose) if known else Model(name, EVERYTHING)
 
-    def all(self) -> dict[str, Model]:
+    def live_models(self) -> dict[str, Model]:
         """The live models by name."""
         return {name: model for name, model in (_MODELS | self.also).items() if not model.retired}
 

@@ -20,7 +20,9 @@ async def list_openai_models(request: Request) -> Response:
     house: StandinState = request.app.state.house
     if request_vendor(request) is Vendor.GEMINI:
         return await list_gemini_models(request)
-    return JSONResponse({"object": "list", "data": [_to_openai_json(model) for model in house.accounts.all().values()]})
+    return JSONResponse(
+        {"object": "list", "data": [_to_openai_json(model) for model in house.accounts.live_models().values()]}
+    )
 
 
 async def get_openai_model(request: Request) -> Response:
@@ -32,7 +34,7 @@ async def get_openai_model(request: Request) -> Response:
 async def list_gemini_models(request: Request) -> Response:
     """`GET /v1beta/models`: list the models in Gemini's format."""
     house: StandinState = request.app.state.house
-    named = [model for model in house.accounts.all().values() if model.name.startswith("gemini")]
+    named = [model for model in house.accounts.live_models().values() if model.name.startswith("gemini")]
     return JSONResponse({"models": [_to_gemini_json(model) for model in named]})
 
 

@@ -248,12 +248,12 @@ def _check_parameters(model: Model, body: Mapping[str, Any], *, has_sound: bool,
     speaks = "audio" in (body.get("modalities") or ())
     if body.get("tool_choice") == "required" and not body.get("tools"):
         raise Refusal(400, "'tool_choice' is only allowed when 'tools' are specified.", None, "tool_choice")
-    if model.is_audio and (body.get("response_format") or {}).get("type") == "json_schema":
+    if model.is_audio_chat and (body.get("response_format") or {}).get("type") == "json_schema":
         raise Refusal(
             400, "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model.",
             None, "response_format",
         )  # fmt: skip
-    if has_sound and not model.is_audio:
+    if has_sound and not model.is_audio_chat:
         raise Refusal(400, "Invalid content type. 'input_audio' is not supported by this model.", "invalid_value")
     if Modality.TEXT not in model.takes and not has_sound and not speaks:
         raise Refusal(
@@ -280,7 +280,7 @@ def _check_limits(model: Model, body: Mapping[str, Any]) -> None:
 
 def _check_speech_output(model: Model, body: Mapping[str, Any]) -> None:
     given = body.get("audio") or {}
-    if not model.is_audio:
+    if not model.is_audio_chat:
         raise Refusal(400, "This model does not support audio output.", "invalid_value", "modalities")
     if given.get("voice") not in VOICES:
         raise Refusal(400, f"Invalid value: 'audio.voice' is one of {sorted(VOICES)}.", "invalid_value", "audio.voice")

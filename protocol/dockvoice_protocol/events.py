@@ -212,13 +212,13 @@ def make_receipt(
     reasons: Iterable[str],
     sequence: int,
     time: datetime,
-    handled: int = 0,
+    last_handled: int = 0,
     latest: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The inventory's answer to one event. A refusal needs at least one reason.
 
-    `handled` is the last number of the device that the inventory has handled; 0 omits it. `latest` is the event of that
-    number, as a proof for the device.
+    `last_handled` is the last number of the device that the inventory has handled; 0 omits it. `latest` is the
+    event of that number, as a proof for the device.
     """
     return {
         "event_id": event_id,
@@ -226,7 +226,7 @@ def make_receipt(
         "reasons": list(reasons),
         "sequence": sequence,
         "time": timestamp(time),
-        **({"handled": handled} if handled else {}),
+        **({"handled": last_handled} if last_handled else {}),
         **({} if latest is None else {"latest": latest}),
     }
 

@@ -340,7 +340,7 @@ A match inside a string costs time and no more.
 
 
 def canonical_bytes(event: Mapping[str, Any]) -> bytes:
-    """The event in RFC 8785 form, which is hashed.
+    """The event without UNHASHED (its chain value and signature), in RFC 8785 form, which is hashed.
 
     Raises ValueError for NaN, lone surrogates, integers beyond 2^53 - 1, and too deep nesting.
     """
@@ -387,15 +387,15 @@ def sealed(event: Mapping[str, Any], previous: str, audio_sha256: str, reading: 
     return {**tied, CHAIN: own, SIGNATURE: signer.sign(own)}
 
 
-def withheld_statement(event: Mapping[str, Any]) -> str:
+def withheld_statement(replacement: Mapping[str, Any]) -> str:
     """The text that a device signs for a withheld event's replacement: all of it, with its seal."""
-    said = {name: value for name, value in event.items() if name != WITHHELD_SIGNATURE}
-    return f"{event.get(CHAIN)} {hashlib.sha256(canonical_bytes(said)).hexdigest()}"
+    said = {name: value for name, value in replacement.items() if name != WITHHELD_SIGNATURE}
+    return f"{replacement.get(CHAIN)} {hashlib.sha256(canonical_bytes(said)).hexdigest()}"
 
 
-def sign_withheld(event: Mapping[str, Any], signer: Signer) -> dict[str, Any]:
+def sign_withheld_replacement(replacement: Mapping[str, Any], signer: Signer) -> dict[str, Any]:
     """Add the device's signature to a withheld event's replacement."""
-    return {**event, WITHHELD_SIGNATURE: signer.sign(withheld_statement(event))}
+    return {**replacement, WITHHELD_SIGNATURE: signer.sign(withheld_statement(replacement))}
 
 
 def is_signed_whole(event: Mapping[str, Any], key: PublicKey, vouching: Iterable[PublicKey], *, withheld: bool) -> bool:

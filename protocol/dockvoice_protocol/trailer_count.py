@@ -72,8 +72,8 @@ def is_exact_number(value: Fraction) -> bool:
     return Fraction(quotient) == value and len(quotient.normalize().as_tuple().digits) <= _DIGITS
 
 
-def sum_units(parts: Iterable[Units]) -> Units:
-    """Add up quantities by unit."""
+def sum_by_unit(parts: Iterable[Units]) -> Units:
+    """The sum of these quantities, separately for each unit."""
     total: Units = {}
     for part in parts:
         for unit, quantity in part.items():
@@ -89,7 +89,7 @@ def entry_item(named: object, announced: Collection[str]) -> str | None:
 
 
 def find_missing(announced: Iterable[ExpectedLine], named: Collection[tuple[str, str | None]]) -> list[ExpectedLine]:
-    """The announced lines that are missing: entries do not name their pallet, or only with another item.
+    """The lines that are missing: not marked as received, and no entry names their pallet, or only with another item.
 
     `named`: pallet and item of each entry; an item of None stands for all items of the pallet.
     """
@@ -122,7 +122,7 @@ class Factors:
         known = [one for one in found if one is not None]
         if len(known) < len(found) or len({base for base, _ in known}) != 1:
             return {}
-        return sum_units({base: size * units[unit]} for unit, (base, size) in zip(units, known, strict=True))
+        return sum_by_unit({base: size * units[unit]} for unit, (base, size) in zip(units, known, strict=True))
 
     def difference(self, item: str | None, present: Units, expected: Units) -> Units:
         """Received minus announced, in the announced unit if possible; empty: not comparable."""
@@ -167,11 +167,11 @@ class Line:
     @property
     def present(self) -> Units:
         """All received quantities, in any condition."""
-        return sum_units([self.good, self.damaged, self.refused])
+        return sum_by_unit([self.good, self.damaged, self.refused])
 
     def add(self, name: str, units: Units) -> None:
         """Add to one of the quantities."""
-        setattr(self, name, sum_units([getattr(self, name), units]))
+        setattr(self, name, sum_by_unit([getattr(self, name), units]))
 
 
 class TrailerCount:

@@ -49,7 +49,7 @@ class Broker:
         """Take what is due now."""
         for row in () if self.away else store.outbox.take_due():
             self.taken.append((row.topic, row.body))
-            store.outbox.mark_accepted([row.id])
+            store.outbox.delete_or_await_confirmation([row.id])
 
 
 class Folder:
@@ -116,8 +116,8 @@ def console(
     given = InventorySettings(database=url, mqtt=mqtt or Mqtt(), console=settings)
     engine = database.connect(database.parse_url(given.database_url))
     try:
-        database.prepare(engine, create=True)
-        tables.prepare(engine)
+        database.create_migrate_or_check(engine, create=True)
+        tables.create_or_check(engine)
         of: list[Console] = []
         now = lambda: datetime(2026, 11, 22, 8, 0, tzinfo=UTC) + of[0].later  # noqa: E731
         forms = load_forms(shipped_directory("schemas") / "forms")

@@ -66,7 +66,7 @@ class Office:
 
     def said(self, said: ClipMessage, sender: Topics = SENDER) -> str | None:
         """What is answered to it, with how many chunks are here."""
-        answer = self.desk.receive(format_clip_message(said, sender.source), sender)
+        answer = self.desk.handle_message(format_clip_message(said, sender.source), sender)
         told = None if answer is None else json.loads(answer)
         return told and f"{told['answer']} {told.get('have', '')}".strip()
 
@@ -165,12 +165,12 @@ def test_where_room_is_wanting_the_oldest_go_and_where_that_is_not_enough_it_wai
     def lacking(*_: object) -> int:
         return lacks.pop() if lacks else 0
 
-    monkeypatch.setattr(ClipFolder, "lacks", lacking)
+    monkeypatch.setattr(ClipFolder, "bytes_to_free", lacking)
     office.now += timedelta(minutes=1)
     office.asked(sounds[2])
     assert office.said(offer(sounds[2])) == "wanted 0"
     assert [office.state(one) for one in sounds] == ["removed made_room", "here", "arriving"]
-    monkeypatch.setattr(ClipFolder, "lacks", lambda *_: 10**9)
+    monkeypatch.setattr(ClipFolder, "bytes_to_free", lambda *_: 10**9)
     assert office.said(chunk(sounds[2], 1)) == "later"
     assert office.state(sounds[1]) == "here"
 
@@ -182,11 +182,11 @@ def test_recordings_are_kept_for_their_time_and_within_their_room(office: Office
         office.asked(sound)
         office.come(sound)
         office.now += timedelta(days=1, minutes=1)
-    office.desk.beat()
+    office.desk.expire_due_clips()
     assert [office.state(one) for one in sounds] == ["removed outlived", "here"]
     assert len(list(office.folder.folder.iterdir())) == 1
     (office.folder.folder / "left-by-a-crash.flac").write_bytes(b"x")
-    office.desk.beat()
+    office.desk.expire_due_clips()
     assert len(list(office.folder.folder.iterdir())) == 1
     assert office.said(offer(sounds[0])) == "unwanted"
     assert office.asked(sounds[0])
@@ -223,7 +223,7 @@ def test_nothing_is_taken_of_what_no_device_has_signed_nor_from_another_device(o
     assert office.said(offer(sound), other) == "later"
     assert office.said(replace(offer(sound), audio_sha256="1" * 64)) == "rejected"
     with pytest.raises(MalformedMessage, match="/source: names another device"):
-        office.desk.receive(format_clip_message(offer(sound), other.source), SENDER)
+        office.desk.handle_message(format_clip_message(offer(sound), other.source), SENDER)
 
 
 def test_why_none_comes_is_kept_and_what_is_here_stays(office: Office) -> None:
@@ -247,14 +247,14 @@ def test_a_request_that_no_broker_took_goes_out_later_and_one_that_nobody_noted_
     (unsent,) = drained(office.store)
     assert unsent.topic == SENDER.clip_requests
     assert drained(office.store) == []
-    office.store.outbox.connected()
+    office.store.outbox.handle_connect()
     assert [one.id for one in drained(office.store)] == [unsent.id]
     (asked,) = office.store.clips.load_requests(sound)
     office.store.clips.mark_request_noted("north", "dock-4", asked.request)
-    office.store.outbox.connected()
+    office.store.outbox.handle_connect()
     assert [one.id for one in drained(office.store)] == [unsent.id], "another device cannot say so"
     office.store.clips.mark_request_noted("north", "dock-3", asked.request)
-    office.store.outbox.connected()
+    office.store.outbox.handle_connect()
     assert drained(office.store) == []
     office.now += timedelta(minutes=11)
     assert office.asked(sound, "ben"), "the device may have sent it to tables that were lost since"

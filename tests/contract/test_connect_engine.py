@@ -348,7 +348,7 @@ def test_a_fault_in_the_settings_ends_the_round_and_keeps_all_of_it_due(dock: Do
 
 
 def test_who_cannot_be_asked_is_told_the_same_again_and_again_under_one_reference(dock: Dock) -> None:
-    dock.other.looks = False
+    dock.other.can_find = False
     dock.says(recorded(1))
     dock.other.after = raising(Killed(), "post")
     with pytest.raises(Killed):
@@ -363,7 +363,7 @@ def test_who_cannot_be_asked_is_told_the_same_again_and_again_under_one_referenc
 
 
 def test_who_cannot_be_asked_and_may_have_it_gets_it_before_it_is_taken_back(dock: Dock) -> None:
-    dock.other.looks = False
+    dock.other.can_find = False
     dock.says(recorded(1))
     dock.other.before = raising(Away("gave no answer in time"), "post")
     dock.engine().run_round()

@@ -209,6 +209,6 @@ def test_a_recording_is_asked_of_its_device_with_the_reason_and_plays_when_it_ha
         messages += [ClipChunk(utterance, sha256, chunks, number, data) for number, data in enumerate(pieces, 1)]
         for message in messages:
             assert browser.get(f"{sound}/flac{of}").status_code == 404
-            desk.receive(format_clip_message(message, sender.source), sender)
+            desk.handle_message(format_clip_message(message, sender.source), sender)
         assert browser.get(f"{sound}/flac{of}").content == FLAC
         assert "<audio" in browser.get(f"{sound}{of}").text

@@ -125,7 +125,7 @@ def test_a_review_counts_for_its_trailer_its_entry_or_an_announced_pallet(dock: 
 
 def test_each_list_is_kept_as_it_was_signed_first(dock: Dock) -> None:
     dock.announce(line("1"), line("2"))
-    dock.store.lists.mark_received({"receive-notice": "pallet_id"})
+    dock.store.lists.mark_received_lines({"receive-notice": "pallet_id"})
     dock.announce(line("1"), line("2", 5))
     with dock.store.engine.begin() as transaction:
         rows = transaction.execute(announced.select().order_by(announced.c.version)).all()
@@ -155,9 +155,9 @@ def test_a_dossier_is_owed_for_each_closing_once(dock: Dock) -> None:
     dock.hear(taken_back, two.cancel(taken_back), one.record("close-trailer", trailer="77"))
 
     def owed() -> list[str]:
-        dock.store.issues.enter_changed_in_outbox(dock.roles, (), waiting=False)
+        dock.store.issues.enter_due_in_outbox(dock.roles, (), check_open_reviews=False)
         rows = dock.store.outbox.take_due((MessageKind.DOSSIER,))
-        dock.store.outbox.mark_accepted([row.id for row in rows])
+        dock.store.outbox.delete_or_await_confirmation([row.id for row in rows])
         return [row.subject for row in rows]
 
     assert owed() == ["5501", "77"]
@@ -167,7 +167,7 @@ def test_a_dossier_is_owed_for_each_closing_once(dock: Dock) -> None:
     assert owed() == ["5501", "77"]
     assert visit.closing is not None
     for _ in range(2):  # another consumer may have written it
-        dock.store.issues.written(visit.closing.id, "a.zip", "0" * 64, 1)
+        dock.store.issues.mark_written(visit.closing.id, "a.zip", "0" * 64, 1)
     assert owed() == ["77"]
     with dock.store.engine.begin() as transaction:
         transaction.execute(delete(dossiers))

@@ -39,7 +39,7 @@ class Site:
 
     def service(self) -> Publisher:
         made = Publisher(self, self.store.outbox, lambda: self.passed / timedelta(seconds=1), lambda *_: None)  # type: ignore[arg-type]
-        made.connected()
+        made.handle_connect()
         return made
 
     def publish(self, topic: str, payload: bytes, *, tag: str, retain: bool = False) -> bool:
@@ -54,10 +54,10 @@ class Site:
         """What is published when so long has passed; the broker answers with this code, or not."""
         self.passed += timedelta(seconds=seconds)
         self.published.clear()
-        self.publisher.work()
+        self.publisher.record_pubacks_and_publish()
         for _, _, tag in () if code is None else tuple(self.published):
-            self.publisher.queue_acknowledgement(Acknowledged(tag, code or 0))
-        self.publisher.work()
+            self.publisher.queue_puback(Acknowledged(tag, code or 0))
+        self.publisher.record_pubacks_and_publish()
         return [body for _, body, _ in self.published]
 
 
@@ -87,7 +87,7 @@ def test_a_later_message_stays_though_the_broker_takes_the_one_before(site: Site
     assert site.bodies(code=None) == [b"1"]
     taken = site.published[0][2]
     site.enter(replace(LIST, body=b"2"))
-    site.publisher.queue_acknowledgement(Acknowledged(taken, 0))
+    site.publisher.queue_puback(Acknowledged(taken, 0))
     assert site.bodies() == [b"2"]
 
 
@@ -107,7 +107,7 @@ def test_what_the_broker_refuses_waits_longer_and_longer_and_a_person_sees_it(si
 def test_a_connection_that_was_lost_and_a_service_that_was_killed_lose_nothing(site: Site) -> None:
     site.enter(LIST, DECISION)
     assert site.bodies(code=None) == [b"1", b"yes"]
-    site.publisher.connected()
+    site.publisher.handle_connect()
     assert site.bodies(code=None) == [b"1", b"yes"]
     site.publisher = site.service()
     assert site.bodies() == [b"1", b"yes"]
@@ -118,12 +118,12 @@ def test_a_broker_that_hangs_up_over_a_message_is_not_given_it_at_each_connectio
     site.enter(LIST)
     published = 0
     for _ in range(20):
-        site.publisher.connected()
+        site.publisher.handle_connect()
         published += len(site.bodies(1, code=None))
     assert published == 4
     site.enter(replace(LIST, body=b"2"))
     assert site.bodies(code=149) == [b"2"]
-    site.publisher.connected()
+    site.publisher.handle_connect()
     assert site.bodies(code=149) == []
 
 
@@ -151,11 +151,11 @@ def test_what_a_device_lacks_is_published_again_unless_it_confirms(site: Site) -
     site.enter(DECISION)
     assert site.bodies() == [b"yes"]
     with site.store.transaction() as transaction:
-        outbox.make_due_again(transaction, *its, NOON + site.passed)
+        outbox.schedule_republish(transaction, *its, NOON + site.passed)
     assert site.bodies() == [], "the broker may just be handing it over"
     assert site.bodies(UNDER_WAY.total_seconds()) == [b"yes"]
     with site.store.transaction() as transaction:
-        outbox.make_due_again(transaction, *its, NOON + site.passed)
+        outbox.schedule_republish(transaction, *its, NOON + site.passed)
         outbox.delete_confirmed(transaction, *its)
     assert site.bodies(3600) == []
 

@@ -58,28 +58,28 @@ def test_a_list_of_expected_receipts_is_replaced_marked_and_withdrawn(url: str, 
         (first,) = lists.replace("north", {place: [mine, next_one]})
         assert first == ExpectedList("north", place, int(now.timestamp()), (mine, next_one))
         assert lists.replace("south", {place: [mine]})[0].site == "south"
-        assert lists.mark_received(fields) == []
+        assert lists.mark_received_lines(fields) == []
 
         now += timedelta(hours=1)
         store.apply(event(recorded(2)))
-        (marked,) = lists.mark_received(fields)
+        (marked,) = lists.mark_received_lines(fields)
         assert (marked.site, marked.version) == ("north", first.version + 1 * 3600 * 2 - 3600)
         assert [line.received for line in marked.lines] == [True, False]
-        assert lists.mark_received({}) != []  # no form says so any more
-        (marked,) = lists.mark_received(fields)
+        assert lists.mark_received_lines({}) != []  # no form says so any more
+        (marked,) = lists.mark_received_lines(fields)
         assert [line.received for line in marked.lines] == [True, False]
 
         (again,) = lists.replace("north", {place: [mine, replace(next_one, quantity=2.5)]})  # the same notice, mended
         assert [line.received for line in again.lines] == [True, False]
         assert again.version > marked.version
         store.apply(event(cancelled(3, 2)))
-        undone = lists.mark_received(fields)
+        undone = lists.mark_received_lines(fields)
         assert [line.received for line in undone[0].lines] == [False, False]
 
         (withdrawn,) = lists.replace("north", {place: []})
         assert (withdrawn.lines, withdrawn.version > undone[0].version) == ((), True)
         (back,) = lists.replace("north", {place: [replace(mine, notice="4550013")]})  # another trailer of that number
-        assert (back.version > withdrawn.version, lists.mark_received(fields)) == (True, [])
+        assert (back.version > withdrawn.version, lists.mark_received_lines(fields)) == (True, [])
         assert lists.replace("north", {other: [mine]})[0].place == other
 
 

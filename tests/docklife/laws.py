@@ -45,10 +45,10 @@ def _was_confirmed(life: Life, own: Thing, value: Value, record: Mapping[str, An
     named = [record[name] for name in own.key if record is not None and name in record]
     words = WORDS[life.begin["language"]]
 
-    def is_named(text: str) -> bool:
+    def is_valid_name(text: str) -> bool:
         return bool(named) and all(spells(text, words.get(str(one), one)) for one in named)
 
-    return _was_agreed(life, lambda text: (spells_all(text, own) or is_named(text)) and _tells(text, value, life))
+    return _was_agreed(life, lambda text: (spells_all(text, own) or is_valid_name(text)) and _tells(text, value, life))
 
 
 def _was_agreed_to_be(life: Life, fields: Mapping[str, Any]) -> bool:

@@ -24,7 +24,7 @@ class Listener:
 
     def answer(self, text: str, made: Thing, at: int) -> Line | None:
         """What he says of the thing that he is at, when he hears this; None where nothing is to be said."""
-        whole = Line(made.whole, at, names=is_named(made, made.whole))
+        whole = Line(made.whole, at, names=is_valid_name(made, made.whole))
         if not text.endswith("?"):
             if self._hears("again", text) and not re.search(r"\d", text):
                 return whole
@@ -85,7 +85,7 @@ class Listener:
         return None
 
 
-def is_named(made: Thing, said: str) -> bool:
+def is_valid_name(made: Thing, said: str) -> bool:
     """Does a line say all that the thing is known by?"""
     if "pallet_id" in made.key:
         return made.name in said

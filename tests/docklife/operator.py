@@ -7,7 +7,7 @@ from random import Random
 
 from tests.docklife.device import Device
 from tests.docklife.life import OF_TRAILER, Life, Line, held
-from tests.docklife.listener import Listener, is_named, numbers_in
+from tests.docklife.listener import Listener, is_valid_name, numbers_in
 from tests.docklife.speech import TAGS, Speech
 from tests.docklife.things import Dock, Thing
 
@@ -101,13 +101,13 @@ class Operator:
 
     def _whole(self, made: Thing, at: int) -> Iterator[Line]:
         tag = f", {self._random.choice(TAGS[self._speech.code])}" if self._chance(0.1) else ""
-        yield Line(made.whole + tag, at, names=is_named(made, made.whole))
+        yield Line(made.whole + tag, at, names=is_valid_name(made, made.whole))
 
     def _in_breaths(self, made: Thing, at: int) -> Iterator[Line]:
         if not made.parts:
             yield from self._whole(made, at)
             return
-        yield Line(made.name, at, names=is_named(made, made.name))
+        yield Line(made.name, at, names=is_valid_name(made, made.name))
         if self._chance(0.2):
             yield Line("/wait")
         yield Line(", ".join(made.parts), at, names=False)
@@ -119,7 +119,7 @@ class Operator:
         parts = [*made.parts]
         forgotten = parts.pop(self._random.randrange(len(parts)))
         said = ", ".join((made.name, *parts))
-        yield Line(said, at, names=is_named(made, said))
+        yield Line(said, at, names=is_valid_name(made, said))
         if not self._listens:
             yield Line(forgotten, at)
 
@@ -127,12 +127,12 @@ class Operator:
         words = made.whole.split()
         where = self._random.randrange(1, len(words))
         words.insert(where, self._speech["uh"])
-        yield Line(" ".join(words), at, names=is_named(made, made.whole))
+        yield Line(" ".join(words), at, names=is_valid_name(made, made.whole))
 
     def _restarted(self, made: Thing, at: int) -> Iterator[Line]:
         begun = " ".join(made.name.split()[: max(1, len(made.name.split()) - 1)])
         said = f"{begun}, {made.whole}"
-        yield Line(said, at, names=is_named(made, said))
+        yield Line(said, at, names=is_valid_name(made, said))
 
     def _misheard(self, made: Thing, at: int) -> Iterator[Line]:
         """The device hears another number, in what he said whole; the readback tells him."""

@@ -7,15 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from inventory.connect.ports import (
-    Away,
-    Declined,
-    Document,
-    DocumentState,
-    Posting,
-    Pulled,
-    TakenBack,
-)
+from inventory.connect.ports import Away, Declined, Document, DocumentState, Posting, Pulled, TakenBack
 
 
 class Killed(BaseException):
@@ -52,7 +44,7 @@ class Other:
     before: Callable[[str, Posting], None] = lambda _deed, _posting: None
     after: Callable[[str, Posting], None] = lambda _deed, _posting: None
     does: Callable[[str, Posting], int] = lambda _deed, _posting: 1  # How often it does what it was told.
-    looks: bool = True
+    can_find: bool = True
     leaves_drafts: bool = False
 
     def find(self, posting: Posting) -> Sequence[Document]:
@@ -81,7 +73,7 @@ class Other:
     def describe_system(self) -> str:
         return "other"
 
-    def hand_over(self) -> None: ...
+    def flush_old_batch(self) -> None: ...
 
     def close(self) -> None: ...
 

@@ -144,7 +144,7 @@ def test_a_decision_that_was_taken_is_carried_out_once_wherever_the_agent_is_kil
         (entered,) = journal.queries.entries(9)
         assert (entered.fields["pallet_id"], entered.fields["quantity"]) == ("0042", 13)
         assert len(journal.queries.history("1").decisions) == 1
-        assert (journal.orders.due(), journal.orders.not_done(), journal.review.under_review()) == ([], {}, [])
+        assert (journal.orders.due(), journal.orders.count_not_done(), journal.review.under_review()) == ([], {}, [])
 
 
 def start(life: str, directory: Path, *more: str) -> subprocess.Popen[str]:

@@ -79,8 +79,8 @@ class StaysInFlight(Relay):
     """What was sent once is on the way for ever."""
 
     @override
-    def tick(self, now: float) -> list[Command]:
-        sent = super().tick(now)
+    def publish_due(self, now: float) -> list[Command]:
+        sent = super().publish_due(now)
         for command in sent:
             if isinstance(command, Publish) and (debt := self._debts.get(command.row.event_id)) is not None:
                 debt.due = math.inf

@@ -127,7 +127,7 @@ def test_a_token_that_is_made_or_revoked_at_a_terminal_is_on_record(tmp_path: Pa
 
 
 def test_a_token_holds_until_its_day(site: Console) -> None:
-    tokens.prepare(site.engine)
+    tokens.create_or_check(site.engine)
     with site.place.transaction() as transaction:
         now = site.place.now()
         secret = tokens.add_token(transaction, "day", {"*": Scope.READ}, "ana", now, now + timedelta(days=1))

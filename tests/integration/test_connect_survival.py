@@ -40,16 +40,7 @@ from inventory.repository import Store
 from inventory.settings import InventorySettings
 from tests.dictated import amended, cancelled, identity, payload, recorded
 from tests.erp.erpnext_server import KEY, SECRET, OtherErpNext
-from tests.erp.faults import (
-    Answers500,
-    DiesBeforeTheAnswer,
-    DoesNothing,
-    Doubles,
-    DownForAnHour,
-    Fault,
-    Killed,
-    Slow,
-)
+from tests.erp.faults import Answers500, DiesBeforeTheAnswer, DoesNothing, Doubles, DownForAnHour, Fault, Killed, Slow
 from tests.erp.odoo_server import KEY as ODOO_KEY
 from tests.erp.odoo_server import REFERENCE, OtherOdoo
 from tests.erp.tryton import NAME, PASSWORD, SUPPLIER, USER, Tryton, tryton
@@ -172,7 +163,7 @@ class Posted:
             self.rounds += 1
             done = engine.run_round()
             with suppress(Away):  # as the service does: it looks again
-                connector.hand_over()
+                connector.flush_old_batch()
             if done == Round():
                 waiting = [row.due_at for row in self.ledger.load_open(100) if row.state == "due"]
                 if not waiting:

@@ -375,7 +375,7 @@ def test_a_decision_is_taken_that_is_signed_with_the_pinned_key_for_this_device_
 
     delivering(taking, meanwhile)
     assert desk.now(lambda journal: journal.orders.due()) == []
-    counted = desk.now(lambda journal: journal.orders.not_done())
+    counted = desk.now(lambda journal: journal.orders.count_not_done())
     assert counted == {"forged": 2, "late": 1, "malformed": 1, "repeated": 1, "retained": 1}
 
 
@@ -404,7 +404,7 @@ def test_a_decision_that_is_not_on_the_disk_yet_comes_again(
         asyncio.run(cut_off())
     again = Delivery(settings, desk, lambda _: None)
     delivering(again, lambda: until(lambda: bool(desk.now(lambda journal: journal.orders.due())), "it is lost"))
-    assert desk.now(lambda journal: journal.orders.not_done()) == {}
+    assert desk.now(lambda journal: journal.orders.count_not_done()) == {}
 
 
 def test_a_device_that_is_not_enrolled_keeps_its_events_and_says_what_to_do(

@@ -139,10 +139,10 @@ def settled(writer: DossierWriter) -> None:
     """Beat until nothing is being written."""
 
     def idle() -> bool:
-        writer.beat()
+        writer.start_due_writing()
         return writer._writing is None
 
-    writer.beat()
+    writer.start_due_writing()
     until(idle, "it is still being written")
 
 
@@ -180,10 +180,10 @@ def test_what_fails_is_told_and_tried_again_and_holds_up_nothing_else(
         wrong = events.c.event_id == one.said[0]["id"]
         transaction.execute(update(events).where(wrong).values(body="gone"))
     assert "event 1 of north/dock-3: is none any more" in str(run(dock, "5501").exception)
-    writer.applied("receive-notice")
+    writer.note_applied("receive-notice")
     settled(writer)
     assert not desk.folder.exists()
-    writer.applied("close-trailer")
+    writer.note_applied("close-trailer")
     caplog.set_level(logging.INFO)
     settled(writer)
     (path,) = desk.folder.iterdir()
@@ -292,7 +292,7 @@ def test_what_comes_of_a_closed_visit_later_is_in_another_version_that_says_what
     assert "changed: missing: CS 30; now nothing" in shown
 
     dock.hear(dock.boxes[0].cancel(said))
-    writer.applied("receive-notice")
+    writer.note_applied("receive-notice")
     settled(writer)
     assert len(list(desk.folder.iterdir())) == 2  # more may come at once: it is one version
     now[0] += LOOK_S

@@ -18,7 +18,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.records import FieldValue, Reading
 from edge.agent.events import Decided, DictationEvent
-from edge.agent.parts import assemble, hear_all, make_dictation
+from edge.agent.parts import assemble_interpretation, hear_all, make_dictation
 from edge.agree.decide import Rules, decide
 from edge.config import Settings
 from edge.hear.recording import RecordedSource
@@ -220,7 +220,10 @@ def test_an_entry_said_in_several_breaths_is_heard_as_one_sound(
     settings = load_settings(Settings, None)
     with JournalThread(tmp_path / "state") as desk:
         asyncio.run(
-            hear_all(make_dictation(assemble(settings, "pallet-move"), desk, told.append), [RecordedSource(thinks)])
+            hear_all(
+                make_dictation(assemble_interpretation(settings, "pallet-move"), desk, told.append),
+                [RecordedSource(thinks)],
+            )
         )
     decided = [one.verdict for one in told if isinstance(one, Decided)]
     assert [one.outcome for one in decided] == [Outcome.ASK, Outcome.ASK, Outcome.ACCEPT]

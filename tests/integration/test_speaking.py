@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.records import FieldValue
-from edge.agent.parts import assemble
+from edge.agent.parts import assemble_interpretation
 from edge.config import Settings
 from edge.ports import Interpreter
 from edge.records import SAMPLE_RATE, Closing, Segment, Utterance
@@ -148,7 +148,10 @@ def read(interpreter: Interpreter, sound: NDArray[np.int16]) -> dict[str, FieldV
 
 
 def test_an_earcon_and_a_readback_come_out_of_the_earpiece_and_say_the_entry(worn: Headset) -> None:
-    right, interpreter = 0, assemble(load_settings(Settings, None, understand={"engine": "vosk"})).interpreter
+    right, interpreter = (
+        0,
+        assemble_interpretation(load_settings(Settings, None, understand={"engine": "vosk"})).interpreter,
+    )
     begun = []
     with earpiece(worn) as listening, speaker(worn) as child:
         for entry in TOLD:

@@ -39,7 +39,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Console]:
 @contextmanager
 def asked(site: Console) -> Iterator[str]:
     """The API: its address."""
-    tokens.prepare(site.engine)
+    tokens.create_or_check(site.engine)
     server = Server(create_app(site.place), "127.0.0.1", 0)
     with ThreadPoolExecutor(1) as running:
         ended = running.submit(server.run)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dockvoice_protocol.config import Mqtt
-from edge.agent.parts import assemble
+from edge.agent.parts import assemble_interpretation
 from edge.keep import device_key
 from tests.console import console, send
 from tests.integration.test_business_replies import Shift, shift
@@ -81,7 +81,7 @@ def test_a_word_that_was_put_aside_is_understood_once_it_is_published_and_no_mor
         site.place = replace(site.place, settings=reached)
         docks = [("", {"value": value}) for value in "ABCD"]
         site.store.catalogue("hall").put("docks", docks, "ana", "the hall", "docks.csv")
-        live: Callable[[Any], Any] = partial(assemble, live=True)
+        live: Callable[[Any], Any] = partial(assemble_interpretation, operator_present=True)
         with site.client("ana") as browser:
             shift(tmp_path / "state", broker.port, play, decisions_key=pinned, made_of=live)
         (row,) = inventory.rows()

@@ -12,7 +12,7 @@ from edge.agree.decide import Rules
 from edge.config import Settings
 from edge.records import SAMPLE_RATE
 from lab.bench.pipelines import DetectedTurn, FixedPause, TurnPipeline, TurnTranscript, installed_pipelines
-from lab.bench.turns import CLIPS, padded_source, pipeline_turn_end, select_clips
+from lab.bench.turns import CLIPS, pipeline_turn_end, select_clips, source_with_trailing_silence
 from lab.scoring import Clip, Mark
 from tests.rows import each_of
 
@@ -26,9 +26,9 @@ def test_each_pipeline_that_is_here_ends_one_turn_behind_the_last_word_and_a_fix
     fixed = partial(FixedPause, Settings(), PAUSE_MS)
     others: tuple[Callable[[], TurnPipeline], ...] = (fixed, *installed_pipelines())
     for made in others:
-        *_, last = asyncio.run(made().detect_turns(padded_source(clip)))
+        *_, last = asyncio.run(made().detect_turns(source_with_trailing_silence(clip)))
         assert said < last.closed < said + 3.5 * SAMPLE_RATE
-    (turn,) = asyncio.run(fixed().detect_turns(padded_source(clip)))
+    (turn,) = asyncio.run(fixed().detect_turns(source_with_trailing_silence(clip)))
     assert turn.closed - turn.end == (PAUSE_MS - TAIL_MS) * SAMPLE_RATE // 1000
 
 

@@ -9,7 +9,7 @@ import pytest
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.records import FieldValue
 from edge.config import Settings
-from lab.bench.library import describe_failures, evaluate_clips, load_sentences, sentence_clips
+from lab.bench.library import describe_failures, evaluate_clips, load_sentences, one_clip_per_sentence
 from lab.report.measures import count_marks
 from lab.scoring import Mark
 from tests.tiers import SEED
@@ -24,7 +24,7 @@ NIGHTS = 3
 
 @pytest.mark.parametrize(("form", "said"), list(load_sentences().items())[SEED % NIGHTS :: NIGHTS])
 def test_a_form_of_the_library_is_heard(form: str, said: Mapping[str, Mapping[str, FieldValue]]) -> None:
-    lines = evaluate_clips(load_settings(Settings, None), sentence_clips(form, said), noise_only=True)
+    lines = evaluate_clips(load_settings(Settings, None), one_clip_per_sentence(form, said), noise_only=True)
     found = count_marks(lines)
     assert found[Mark.RIGHT] >= RIGHT * len(lines), "\n".join(describe_failures(lines))
     assert found[Mark.WRONG] <= WRONG, "\n".join(describe_failures(lines))

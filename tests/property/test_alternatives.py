@@ -14,7 +14,7 @@ import pytest
 from dockvoice_protocol.forms.spoken.grammar.meaning import Meaning
 from dockvoice_protocol.forms.spoken.language import Language, language_named
 from dockvoice_protocol.forms.spoken.numerals import Numerals
-from dockvoice_protocol.forms.spoken.reader import read_meaning, transcript_words
+from dockvoice_protocol.forms.spoken.reader import make_timed_words, read_meaning
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import Word
 from tests.reading.scribe import rules, sayings
@@ -33,7 +33,7 @@ SHIFTS = (0.0, 0.0, 0.01, 0.03, 0.1, 0.3, 0.6)
 def alternatives(text: str, form: str, language: Language, random: Random) -> Iterator[tuple[Word, ...]]:
     """Guesses at what was said: words are others, there twice or not at all, longer or shorter, or come later."""
     under = rules(form, language.code)
-    best = transcript_words(text, under.form, under.catalogue, language)
+    best = make_timed_words(text, under.form, under.catalogue, language)
     yield best
     for _ in range(ALTERNATIVES - 1):
         yield tuple(guess(best, random))

@@ -204,7 +204,7 @@ class Line:
 
     def wait(self, seconds: float) -> None:
         self.now += seconds
-        self.carry_out(self.relay.tick(self.now))
+        self.carry_out(self.relay.publish_due(self.now))
 
     def flow(self) -> None:
         """Everything under way arrives, in order."""

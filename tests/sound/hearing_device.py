@@ -23,7 +23,7 @@ from dockvoice_protocol.records import FieldValue
 from edge.agent.clock import Clock
 from edge.agent.delivery import DecisionStored, Delivery
 from edge.agent.dialogue_driver import Audible, DialogueDriver, Stands
-from edge.agent.parts import assemble, hear_all, make_dictation, make_entry_renderer
+from edge.agent.parts import assemble_interpretation, hear_all, make_dictation, make_entry_renderer
 from edge.agent.review_decisions import Decisions, run_signed_decisions
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.session import DialogueSettings
@@ -99,7 +99,7 @@ class Device:
             understand={"engine": "vosk"},
             deliver={"decisions_key": key, "mqtt": {"host": "127.0.0.1", "port": broker, "reconnect_maximum_s": 1}},
         )
-        self._parts = assemble(self._settings, FORM, live=True)
+        self._parts = assemble_interpretation(self._settings, FORM, operator_present=True)
         self._air = Air()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._running: Future[None] | None = None

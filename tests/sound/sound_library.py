@@ -102,7 +102,7 @@ class FakeServer:
     def poll(self, _now: float) -> Routing | ServerGone | None:
         return self.says.pop(0) if self.says else None
 
-    def query(self) -> Routing | ServerGone | None:
+    def query_and_wait(self) -> Routing | ServerGone | None:
         return self.poll(0)
 
     def move(self, stream: int, source: str) -> None:
@@ -111,7 +111,7 @@ class FakeServer:
     def resume(self, source: str) -> None:
         self.resumed.append(source)
 
-    def close(self) -> None:
+    def kill_query(self) -> None:
         pass
 
 

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dockvoice_protocol.errors import DockvoiceError, Misconfigured, UnreadableInput
-from dockvoice_protocol.hash_chain import sign_withheld
+from dockvoice_protocol.hash_chain import sign_withheld_replacement
 from edge.deliver.device_events import withheld_event
 from inventory.cli.main import commands
 from inventory.ingest.admission import find_distrust
@@ -63,10 +63,10 @@ STRANGE: dict[str, tuple[bytes, str]] = {
     "one member twice": (b'{"sequence":"57",' + GOOD[1:], "forged"),
     "a seal that says withheld": (altered(GOOD, type="dockvoice.entry.withheld.v1"), f"forged:{OURS}"),
     "withheld under another number": (
-        altered(payload(sign_withheld(tombstone(), KEY)), sequence="58", id=identity(1, 58)),
+        altered(payload(sign_withheld_replacement(tombstone(), KEY)), sequence="58", id=identity(1, 58)),
         f"forged:{OURS}",
     ),
-    "withheld in another's word": (payload(sign_withheld(tombstone(), ANOTHER)), f"forged:{OURS}"),
+    "withheld in another's word": (payload(sign_withheld_replacement(tombstone(), ANOTHER)), f"forged:{OURS}"),
     "withheld without a word": (payload(tombstone()), f"forged:{OURS}"),
     "a keyid of 5 MB": (altered(GOOD, keyid="a" * 5_000_000), "unsigned"),
     "a chain that is no text": (altered(GOOD, chain=7), f"forged:{OURS}"),
@@ -80,7 +80,9 @@ def test_a_stranger_does_not_enter(keys: KeyDirectory, attack: str) -> None:
     assert why(keys, body) == reason
 
 
-@pytest.mark.parametrize("body", [GOOD, payload(sign_withheld(tombstone(), KEY))], ids=["recorded", "withheld"])
+@pytest.mark.parametrize(
+    "body", [GOOD, payload(sign_withheld_replacement(tombstone(), KEY))], ids=["recorded", "withheld"]
+)
 def test_the_devices_own_word_enters(keys: KeyDirectory, body: bytes) -> None:
     assert why(keys, body) is None
 

@@ -19,7 +19,7 @@ from dockvoice_protocol.records import ShiftChange, Shifted
 from edge.deliver.device_events import entry_event, review_event, withheld_event
 from edge.keep import audit, device_key, entry_log
 from edge.keep.codec import to_json
-from edge.keep.device_key import KEY, erasure_statement, removal_statement, review_removal_statement
+from edge.keep.device_key import KEY, erasure_digest, removal_digest, review_removal_digest
 from edge.keep.journal import Journal
 from edge.keep.review import sign_review_removals
 from edge.keep.signed import ClipAsked, DecisionFailure
@@ -163,7 +163,7 @@ def a_strangers_removal(journal: Journal) -> None:
     stranger, at = device_key.load_or_create(journal.directory / "evidence"), "2026-11-21T00:00:00.000000+00:00"
     recording(journal).unlink()
     utterance_of(f"audio_removed_at = '{at}'")(journal)
-    signature = stranger.sign(removal_statement(trailed.row["utterance_id"], trailed.audio_sha256, at))
+    signature = stranger.sign(removal_digest(trailed.row["utterance_id"], trailed.audio_sha256, at))
     row = {"utterance_id": trailed.row["utterance_id"], "removed_at": at, "keyid": stranger.public.keyid}
     database(journal).insert("removals", {**row, "signature": signature})
 
@@ -174,7 +174,7 @@ def a_strangers_erasure(journal: Journal) -> None:
     stranger = device_key.load_or_create(journal.directory / "evidence")
     stub = {name: value for name, value in trailed.event.items() if name != "data"}
     told = {"event_sha256": hash_chain.event_sha256(trailed.event), "at": "now", "by": "nobody"}
-    signature = stranger.sign(erasure_statement(AT, trailed.link, "now", "nobody"))
+    signature = stranger.sign(erasure_digest(AT, trailed.link, "now", "nobody"))
     stub["erased"] = {**told, "keyid": stranger.public.keyid, "signature": signature}
     database(journal).execute("UPDATE outbox SET body = ? WHERE sequence = ?", [json.dumps(stub), AT])
     database(journal).execute("UPDATE entries SET fields = '{}', operator = NULL WHERE sequence = ?", [AT])
@@ -328,7 +328,7 @@ def stranger_tells(journal: Journal) -> None:
 def stranger_removes(journal: Journal) -> None:
     """Somebody deletes what was told, and signs for it with a key of his own."""
     (row,) = database(journal).rows("SELECT sequence, link FROM reviews WHERE sequence = 3")
-    signature = ANOTHER.sign(review_removal_statement(3, row["link"]))
+    signature = ANOTHER.sign(review_removal_digest(3, row["link"]))
     database(journal).insert("reviews_removed", {**row, "keyid": ANOTHER.public.keyid, "signature": signature})
     database(journal).execute("DELETE FROM reviews WHERE sequence = 3")
 
@@ -419,7 +419,7 @@ def one_row_each(journal: Journal) -> None:
     journal.readings.store_answer(which.utterance_id, "a model", "late", READ, None)
     journal.review.store_decision(which, "stand", "a clerk", None)
     journal.orders.store("a signature", "{}")
-    journal.orders.count(DecisionFailure.LATE)
+    journal.orders.count_not_stored(DecisionFailure.LATE)
     journal.clips.store(ClipAsked("r", which.utterance_id, "0" * 64, True, "ana", "pallet 742", "then", "{}"))
     journal.expected.store("north", "door/12", 1, "{}")
     database(journal).execute("INSERT INTO rests_on VALUES ('another utterance', 2)")

@@ -23,7 +23,7 @@ def anew(portaudio: FakePortAudio, monkeypatch: pytest.MonkeyPatch) -> list[bool
         looked.append(portaudio.closed)
         portaudio.closed = False
 
-    monkeypatch.setattr(microphone, "rescan_devices", look_anew)
+    monkeypatch.setattr(microphone, "restart_portaudio", look_anew)
     return looked
 
 

@@ -64,14 +64,14 @@ def test_a_device_that_comes_late_is_waited_for_and_seen_as_soon_as_something_ch
 ) -> None:
     told: list[MicrophoneEvent] = []
     there = iter([frozenset(), frozenset(), frozenset({"a card"})])
-    monkeypatch.setattr(microphone, "capture_devices", lambda: next(there))
+    monkeypatch.setattr(microphone, "snapshot_capture_devices", lambda: next(there))
     monkeypatch.setattr(microphone, "LOOK_EVERY_S", 0)
 
     def look_anew() -> bool:
         portaudio.present = True
         return True
 
-    monkeypatch.setattr(microphone, "rescan_devices", look_anew)
+    monkeypatch.setattr(microphone, "restart_portaudio", look_anew)
     portaudio.present, portaudio.play = False, bringing(np.full(320, 5))
     worn = listening("headset", 0.001, tell=told.append, patient=True)  # it is given up as absent after no time at all
     assert next(worn.frames()).pcm[0] == 5
@@ -85,8 +85,8 @@ def test_a_device_that_only_a_fresh_start_can_open_is_a_reason_for_one(
     portaudio: FakePortAudio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there = chain([frozenset()], repeat(frozenset({"a card"})))
-    monkeypatch.setattr(microphone, "capture_devices", lambda: next(there))
-    monkeypatch.setattr(microphone, "rescan_devices", lambda: False)  # the speaker is open
+    monkeypatch.setattr(microphone, "snapshot_capture_devices", lambda: next(there))
+    monkeypatch.setattr(microphone, "restart_portaudio", lambda: False)  # the speaker is open
     monkeypatch.setattr(microphone, "LOOK_EVERY_S", 0)
     monkeypatch.setattr(microphone, "UNSEEN_S", 0.1)
     portaudio.present = False
@@ -104,8 +104,8 @@ def test_a_device_that_came_and_went_again_is_no_reason_for_a_fresh_start(
             portaudio.present = True
         return frozenset({"a card"}) if look == 1 else frozenset()
 
-    monkeypatch.setattr(microphone, "capture_devices", there)
-    monkeypatch.setattr(microphone, "rescan_devices", lambda: False)  # the speaker is open
+    monkeypatch.setattr(microphone, "snapshot_capture_devices", there)
+    monkeypatch.setattr(microphone, "restart_portaudio", lambda: False)  # the speaker is open
     monkeypatch.setattr(microphone, "LOOK_EVERY_S", 0)
     monkeypatch.setattr(microphone, "UNSEEN_S", 0.1)
     portaudio.present, portaudio.play = False, bringing(np.full(320, 5))
@@ -122,8 +122,8 @@ def test_a_device_that_opens_a_moment_after_it_came_is_no_reason_for_a_fresh_sta
         portaudio.present = True  # for the next try to open it
         return False
 
-    monkeypatch.setattr(microphone, "capture_devices", lambda: next(there))
-    monkeypatch.setattr(microphone, "rescan_devices", look_anew)
+    monkeypatch.setattr(microphone, "snapshot_capture_devices", lambda: next(there))
+    monkeypatch.setattr(microphone, "restart_portaudio", look_anew)
     portaudio.present, portaudio.play = False, bringing(np.full(320, 5))
     assert next(listening("headset", 30, patient=True).frames()).pcm[0] == 5
 

@@ -17,8 +17,8 @@ from edge.agree.dialogue.claims import (
     OpenClaims,
     Relation,
     UtteranceFacts,
-    audit,
     collect_open_claims,
+    park_lawbreaking_claims,
     relate_claims,
     sounds_like,
 )
@@ -138,7 +138,7 @@ def audited(
 ) -> AuditResult:
     """A step; `now` is what was said, in the utterance u2."""
     spoken = None if now is None else UtteranceFacts("u2", said(now), corrects, corrects, True)
-    return audit(open_now(*before), open_now(*after), orders, spoken, asked or AskedFor(), IDENTIFIES)
+    return park_lawbreaking_claims(open_now(*before), open_now(*after), orders, spoken, asked or AskedFor(), IDENTIFIES)
 
 
 def test_what_was_said_of_a_thing_is_given_up_aloud_or_is_a_breach() -> None:
@@ -303,4 +303,4 @@ def test_a_claim_that_waited_for_a_person_before_its_turn_waits_on_where_it_woul
 def test_what_waits_for_its_turn_waits_for_a_person_also_where_nothing_is_at_hand() -> None:
     before = collect_open_claims((None, None, FIRST), (), None)
     assert (before.claims, {*before.waiting}) == ((FIRST,), {"u1"})
-    assert audit(before, open_now(), (), None, AskedFor(), IDENTIFIES) == AuditResult([])
+    assert park_lawbreaking_claims(before, open_now(), (), None, AskedFor(), IDENTIFIES) == AuditResult([])

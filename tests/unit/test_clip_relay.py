@@ -22,7 +22,7 @@ class Clock:
         tag = str(step)
         match step:
             case OfferClip(name):
-                self.relay.mark_offered(name, tag, self.chunks)
+                self.relay.mark_offer_published(name, tag, self.chunks)
             case SendChunk(name, number):
                 self.relay.mark_chunk_sent(name, tag, number)
             case None:
@@ -110,7 +110,7 @@ def test_an_answer_from_an_earlier_connection_ends_nothing() -> None:
     clock.relay.replace_pending(["a"])
     assert clock.answer(ClipAnswer.REJECTED) is None
     assert clock.relay.next_message(0.0) == OfferClip("a")
-    clock.relay.mark_offered("a", "1", 20)
+    clock.relay.mark_offer_published("a", "1", 20)
     assert clock.answer(ClipAnswer.REJECTED) is None  # it was on its way before the broker had the offer
     clock.relay.handle_puback("1", 0)
     clock.answer(ClipAnswer.WANTED, 0)

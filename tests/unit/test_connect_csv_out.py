@@ -68,10 +68,10 @@ def test_what_was_told_is_in_a_file_a_minute_later_though_nothing_else_comes(tmp
     files = opened(tmp_path, clock, batch_s=60)
     files.post(posting(), None)
     clock.now += timedelta(seconds=59)
-    files.hand_over()
+    files.flush_old_batch()
     assert references(tmp_path) == []
     clock.now += timedelta(seconds=1)
-    files.hand_over()
+    files.flush_old_batch()
     assert references(tmp_path) == [posting().reference]
 
 

@@ -34,7 +34,7 @@ def test_what_others_announced_is_never_withdrawn() -> None:
     plan = plan_lists(known, {at("700123"): [line("SH2", "9")]}, OURS)
     assert plan.lists == {at("700123"): [line("SH2", "9")], at("5505"): []}
     assert plan.sources == {at("700123"): {"SH2": OURS}, at("5505"): {}}
-    assert plan.summary() == ["trailer/700123: 1 line", "trailer/5505: withdrawn: notice SH1"]
+    assert plan.summary_lines() == ["trailer/700123: 1 line", "trailer/5505: withdrawn: notice SH1"]
     assert plan.omitted == []
 
 

@@ -114,7 +114,7 @@ class World(Broker, EventStore, ReviewStore, ClipMessageHandler):
         self.deeds.append(("review", review.event_id))
         return Applied()
 
-    def receive(self, payload: bytes, sender: Topics) -> bytes | None:
+    def handle_message(self, payload: bytes, sender: Topics) -> bytes | None:
         """Answer what devices say of recordings; the second recording ends it."""
         self.deeds.append(("clip", payload))
         if payload == b"two":
@@ -125,8 +125,8 @@ class World(Broker, EventStore, ReviewStore, ClipMessageHandler):
             raise SiteFault("a trigger of the site's own")
         return to_json_bytes({"event_id": f"clip {sender.source}", "outcome": "here"})
 
-    def beat(self) -> None:
-        self.deeds.append(("beat",))
+    def expire_due_clips(self) -> None:
+        self.deeds.append(("expire_due_clips",))
 
 
 class ScriptedInbox(Inbox):
@@ -433,7 +433,11 @@ def test_entries_go_before_recordings_and_what_is_no_word_about_one_is_put_aside
     consumer = Consumer(world, world, forms, inbox, prefix="dockvoice", keys=keys, clips=world, clock=lambda: world.s)
     world.end = consumer.stop
     consumer.run()
-    told = [deed[:2] if deed[0] in {"clip", "keep"} else deed[0] for deed in world.deeds[1:] if deed[0] != "beat"]
+    told = [
+        deed[:2] if deed[0] in {"clip", "keep"} else deed[0]
+        for deed in world.deeds[1:]
+        if deed[0] != "expire_due_clips"
+    ]
     entry = ["apply", "receipt", "acknowledge"]
     assert told[:-1] == [
         *(*entry, *entry, ("clip", b"one"), "receipt", "acknowledge"),

@@ -107,7 +107,7 @@ def test_it_is_heard_when_nothing_is_open_and_once_however_often_it_comes(
         assert bench.heard[at - 1] == Sound(Earcon.REFUSED)
         await take(desk, bench, word, signer, tmp_path)
         assert len(told(bench)) == 1
-        assert await desk(lambda journal: journal.orders.not_done()) == {"repeated": 1}
+        assert await desk(lambda journal: journal.orders.count_not_done()) == {"repeated": 1}
         assert await desk(lambda journal: journal.outbox.count_unsettled()) == 2  # the entry stands
 
     with JournalThread(tmp_path) as desk:

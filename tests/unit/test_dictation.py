@@ -95,7 +95,7 @@ class Bench:
 
     def resume(self, *reads: Reading, converse: Converse | None = None) -> int:
         with JournalThread(self.directory) as desk:
-            return asyncio.run(self.dictation(ScriptedInterpreter(*reads), desk, converse=converse).resume())
+            return asyncio.run(self.dictation(ScriptedInterpreter(*reads), desk, converse=converse).decide_unread())
 
     @property
     def decided(self) -> list[Decided]:
@@ -531,7 +531,7 @@ def test_everything_is_told_in_order_and_every_frame_beats(bench: Bench) -> None
 
 def test_the_time_that_was_thought_about_a_pause_beyond_it_is_counted(bench: Bench) -> None:
     class Slow(_BreathsAttention):
-        def expect(self) -> Expectation:
+        def judge_pause(self) -> Expectation:
             time.sleep(0.1)
             return Expectation.FINISHED
 

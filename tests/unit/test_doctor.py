@@ -17,7 +17,16 @@ from dockvoice_protocol.forms.spoken import command_phrases
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.forms.spoken.rough import commands_by_name, form_words
 from edge.agent import doctor
-from edge.agent.doctor import Check, Finding, ModelSeen, Severity, broker_finding, find_worst, make_checks, run_checks
+from edge.agent.doctor import (
+    Check,
+    Finding,
+    ModelSeen,
+    Severity,
+    find_worst,
+    make_checks,
+    reachable_broker_finding,
+    run_checks,
+)
 from edge.config import Deliver, Settings
 from edge.keep.journal import Journal
 from edge.understand.local import factory
@@ -155,8 +164,8 @@ def test_a_link_that_others_can_read_is_refused_and_where_the_settings_allow_it_
         Severity.FAILED,
         "mqtt.tls: is false, and all that is said goes to 10.0.0.7 in the clear",
     )
-    assert broker_finding("broker 10.0.0.7:1883", open_link.exposed).level is Severity.WARNING
-    assert broker_finding("broker localhost:1883", Mqtt().exposed).level is Severity.WELL
+    assert reachable_broker_finding("broker 10.0.0.7:1883", open_link.exposed).level is Severity.WARNING
+    assert reachable_broker_finding("broker localhost:1883", Mqtt().exposed).level is Severity.WELL
 
 
 KNOWN = "pallet number quantity units cases boxes pieces cartons dock ana anna ben"

@@ -229,18 +229,18 @@ SIGNED: dict[str, tuple[Change, str]] = {
 
 
 def test_whatever_is_altered_without_the_key_is_named(whole: bytes) -> None:
-    def is_named(row: tuple[Change, str]) -> None:
+    def is_valid_name(row: tuple[Change, str]) -> None:
         change, told = row
         files = unpack(whole)
         change(files)
         faults = Check(pack(files), KEYID).faults
         assert any(told in fault for fault in faults), faults
 
-    every(ALTERED, is_named)
+    every(ALTERED, is_valid_name)
 
 
 def test_what_its_own_maker_altered_is_named(whole: bytes) -> None:
-    def is_named(row: tuple[Change, str]) -> None:
+    def is_valid_name(row: tuple[Change, str]) -> None:
         change, told = row
         files = unpack(whole)
         change(files)
@@ -248,7 +248,7 @@ def test_what_its_own_maker_altered_is_named(whole: bytes) -> None:
         assert any(told in fault for fault in faults), faults
         assert not any("SIGNATURE" in fault for fault in faults)
 
-    every(SIGNED, is_named)
+    every(SIGNED, is_valid_name)
 
 
 def zipped(files: Files, *beside: tuple[str, bytes], how: int = zipfile.ZIP_STORED, comment: bytes = b"") -> bytes:
@@ -295,12 +295,12 @@ def test_the_tricks_of_zip_files_are_named(whole: bytes) -> None:
     if many:
         tricks["more members than a dossier counts"] = (zipped(many), "is no whole ZIP file")
 
-    def is_named(row: tuple[bytes, str]) -> None:
+    def is_valid_name(row: tuple[bytes, str]) -> None:
         data, told = row
         (fault,) = Check(data, KEYID).faults
         assert told in fault, fault
 
-    every(tricks, is_named)
+    every(tricks, is_valid_name)
 
 
 def test_a_terminal_without_its_letters_is_told_that_it_holds(

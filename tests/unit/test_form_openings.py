@@ -15,7 +15,7 @@ from dockvoice_protocol.forms.loader import form_from_schema, load_form
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import jsgf, sentences, vocabulary
 from dockvoice_protocol.forms.spoken.language import language_named
-from dockvoice_protocol.forms.spoken.reader import transcript_words
+from dockvoice_protocol.forms.spoken.reader import make_timed_words
 from dockvoice_protocol.forms.spoken.rough import rough_sentences
 from dockvoice_protocol.records import FieldValue
 from edge.agree.decide import Rules, decide
@@ -49,7 +49,7 @@ def with_table(schema: dict[str, Any]) -> dict[str, Any]:
 
 def decided(text: str, form: Form, language: str = "en") -> tuple[Outcome, dict[str, FieldValue]]:
     spoken = language_named(language)
-    words = transcript_words(text, form, NO_CATALOGUE, spoken)
+    words = make_timed_words(text, form, NO_CATALOGUE, spoken)
     reading = propose_reading("test", words, form, NO_CATALOGUE, spoken)
     verdict = decide(reading, Closing.PAUSE, Rules(form, NO_CATALOGUE, 0.5, language=spoken))
     return verdict.outcome, dict(verdict.fields)

@@ -19,7 +19,7 @@ from edge.keep import evidence
 from edge.keep.journal import Journal
 from edge.keep.queries import Counts
 from edge.records import Segment, Utterance
-from inventory.ingest.rule import is_superseded
+from inventory.ingest.rule import is_older_or_forked_instance
 from tests.sayings import ACCEPT, ASK, IGNORE, REPEAT, committed, database, entry, utterance
 from tests.servers.small_disk import full
 
@@ -278,9 +278,9 @@ def test_each_life_that_writes_is_another_instance_of_the_journal_and_an_older_c
     Journal.open(tmp_path / "state").close()  # nothing was written: no new one
     second, other = life(tmp_path / "state"), life(tmp_path / "copy")
     assert [int(one.partition("-")[0]) for one in (first, second, other)] == [1, 2, 2]
-    assert not is_superseded(second, first)
-    assert is_superseded(other, second)
-    assert is_superseded(first, second)
+    assert not is_older_or_forked_instance(second, first)
+    assert is_older_or_forked_instance(other, second)
+    assert is_older_or_forked_instance(first, second)
 
 
 def test_a_journal_that_was_overtaken_says_so_whenever_it_is_opened(tmp_path: Path) -> None:

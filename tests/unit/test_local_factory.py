@@ -118,7 +118,7 @@ def test_the_recogniser_takes_the_utterance_once_and_whole() -> None:
 def test_what_was_foreseen_at_a_pause_is_the_reading_if_nothing_follows() -> None:
     ahead, pcm = Ahead(), ticking(1.1)
     ahead.attention.hear(pcm)
-    assert ahead.attention.expect() is Expectation.FINISHED
+    assert ahead.attention.judge_pause() is Expectation.FINISHED
     assert ahead.taken == pcm
     assert ahead.finish(pcm) is ahead.judged[0]
 
@@ -127,7 +127,7 @@ def test_what_surely_is_not_all_is_not_read_in_vain_and_goes_on_with_the_same_re
     ahead, pcm = Ahead(), ticking(2.1)
     ahead.attention.hear(pcm[:32_000])
     ahead.made[0].begun = True
-    assert ahead.attention.expect() is Expectation.MORE
+    assert ahead.attention.judge_pause() is Expectation.MORE
     ahead.attention.hear(pcm[32_000:])
     ahead.finish(pcm)
     assert (len(ahead.made), len(ahead.judged), ahead.speculation.made) == (1, 0, 0)
@@ -140,7 +140,7 @@ def test_what_reading_at_pauses_was_for_is_counted() -> None:
     assert ahead.speculation.share == 0.0
     for part in (pcm[:32_000], pcm[32_000:]):
         ahead.attention.hear(part)
-        ahead.attention.expect()
+        ahead.attention.judge_pause()
     ahead.finish(pcm)
     counted = ahead.speculation
     assert (counted.made, counted.used, counted.thrown_away) == (2, 1, 1)
@@ -154,7 +154,7 @@ def test_when_sound_is_cut_off_again_the_recogniser_begins_anew(kept: float, pau
     ahead = Ahead()
     ahead.attention.hear(ticking(2))
     if paused:
-        ahead.attention.expect()
+        ahead.attention.judge_pause()
     ahead.finish(ticking(kept))
     assert ahead.taken == ticking(kept)
     assert len(ahead.made) == 2

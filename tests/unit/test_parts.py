@@ -7,7 +7,7 @@ import pytest
 
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.records.master import MasterData
-from edge.agent.parts import assemble, converses
+from edge.agent.parts import assemble_interpretation, converses
 from edge.config import Settings
 from tests.rows import each_of
 
@@ -29,13 +29,13 @@ def test_entries_are_agreed_where_somebody_can_hear_the_device(
     conversation: Any, enabled: Any, live: bool, expected: bool
 ) -> None:
     settings = Settings(agree={"conversation": conversation}, speak={"enabled": enabled})
-    assert converses(settings, live=live) is expected
+    assert converses(settings, operator_present=live) is expected
 
 
 @pytest.mark.usefixtures("pocketsphinx")
 def test_parts_are_made_anew_of_what_is_published_and_not_of_what_a_form_cannot_be_filled_with(tmp_path: Path) -> None:
     settings = Settings(state_directory=tmp_path, understand={"engine": "pocketsphinx"})
-    begun = assemble(settings)
+    begun = assemble_interpretation(settings)
     assert begun.renew is not None
     assert begun.catalogue.values("docks") == tuple("ABCDEFGH")
     made = begun.renew((MasterData("site", "docks", 5, ({"value": "K"},)),))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge.audio import sound_server
-from edge.audio.sound_server import NULL_SINK, PlaybackSink, playback_devices
+from edge.audio.sound_server import NULL_SINK, PlaybackSink, snapshot_playback_devices
 
 
 def listing(*sinks: str, into: str | None) -> bytes:
@@ -92,11 +92,11 @@ def test_what_sound_can_go_into_is_the_cards_and_the_sinks_however_they_fare(ser
     cards = tmp_path / "pcm"
     cards.write_text("00-00: USB Audio : USB Audio : playback 1 : capture 1\n01-00: Webcam : : capture 1\n")
     server.says(b"1\tearpiece\tmodule-null-sink.c\ts16le\tRUNNING\n")
-    there = playback_devices(cards)
+    there = snapshot_playback_devices(cards)
     assert len(there) == 2
     server.says(b"1\tearpiece\tmodule-null-sink.c\ts16le\tSUSPENDED\n")
-    assert playback_devices(cards) == there
+    assert snapshot_playback_devices(cards) == there
     server.says(b"")
-    assert playback_devices(cards) < there
+    assert snapshot_playback_devices(cards) < there
     cards.unlink()
-    assert playback_devices(cards) == frozenset()
+    assert snapshot_playback_devices(cards) == frozenset()

@@ -94,9 +94,9 @@ def test_a_refused_publication_alarms_once_and_is_tried_again_after_growing_wait
         wait = machine.due_in_s(now)
         assert wait is not None
         waits.append(wait)
-        assert machine.tick(now + wait - 0.001) == []
+        assert machine.publish_due(now + wait - 0.001) == []
         now += wait
-        assert published(machine.tick(now)) == [1]
+        assert published(machine.publish_due(now)) == [1]
         assert Alarm(code, meaning(code)) not in machine.handle_puback("event-1", code)
     assert waits == [20, 40, 80, 160, 160, 160]
 
@@ -106,9 +106,9 @@ def test_what_is_not_answered_in_time_goes_again() -> None:
     assert published(machine.add_rows(rows(1, 2), now=5)) == [1, 2]
     machine.handle_puback("event-1", 0)
     assert machine.due_in_s(5) == TIMEOUT_S
-    assert machine.tick(5 + TIMEOUT_S - 0.1) == []
+    assert machine.publish_due(5 + TIMEOUT_S - 0.1) == []
     machine.handle_receipt(answer(2))
-    assert published(machine.tick(5 + TIMEOUT_S)) == [1]
+    assert published(machine.publish_due(5 + TIMEOUT_S)) == [1]
 
 
 def test_everything_unsettled_goes_again_after_a_reconnect() -> None:
@@ -117,7 +117,7 @@ def test_everything_unsettled_goes_again_after_a_reconnect() -> None:
     machine.handle_puback("event-1", 0)
     assert machine.handle_disconnect() == []
     assert machine.due_in_s(0) is None
-    assert machine.tick(1000) == []
+    assert machine.publish_due(1000) == []
     assert machine.handle_connect(20) == [WantRows(3)]
     assert published(machine.add_rows(rows(1, 2), now=1)) == [1, 2]
 
@@ -226,7 +226,7 @@ def test_what_a_broker_hangs_up_over_again_and_again_is_set_aside() -> None:
         machine.add_rows(rows(1, 2), now)
         machine.handle_puback("event-2", 0)
         now += machine.due_in_s(now) or 0
-        machine.tick(now)
+        machine.publish_due(now)
     assert DeadLetter("event-1", meaning(TOO_LARGE).name) in hung_up_over(machine, "event-1")
 
 
@@ -243,10 +243,10 @@ def test_what_finds_no_room_at_the_broker_is_tried_again_soon_and_that_was_no_tr
     machine.add_rows(rows(1, 2), now=0)
     machine.mark_unsent("event-2", now=0)
     assert machine.due_in_s(0) == ROOM_S
-    assert published(machine.tick(ROOM_S)) == [2]
+    assert published(machine.publish_due(ROOM_S)) == [2]
     assert machine.due_in_s(ROOM_S) == TIMEOUT_S - ROOM_S
-    assert published(machine.tick(TIMEOUT_S)) == [1]
-    assert published(machine.tick(ROOM_S + TIMEOUT_S)) == [2], "after the first wait, not the second"
+    assert published(machine.publish_due(TIMEOUT_S)) == [1]
+    assert published(machine.publish_due(ROOM_S + TIMEOUT_S)) == [2], "after the first wait, not the second"
 
 
 def all_refused(machine: Relay, count: int) -> None:
@@ -285,8 +285,8 @@ def test_sixteen_answers_that_lack_the_same_make_one_run() -> None:
     runs = [machine.handle_gap_report(early(sequence, expected=1), now=1) for sequence in range(2, 17)]
     assert published(runs[0]) == list(range(1, 17))
     assert runs[1:] == [[]] * 14
-    assert machine.tick(1 + TIMEOUT_S - 0.1) == []
-    assert published(machine.tick(1 + TIMEOUT_S)) == list(range(1, 17)), "lost again: after the usual wait"
+    assert machine.publish_due(1 + TIMEOUT_S - 0.1) == []
+    assert published(machine.publish_due(1 + TIMEOUT_S)) == list(range(1, 17)), "lost again: after the usual wait"
 
 
 def test_an_inventory_that_contradicts_itself_starts_no_storm() -> None:
@@ -308,7 +308,7 @@ def test_an_inventory_that_lost_what_it_had_confirmed_gets_it_again_when_it_says
     machine.add_rows(rows(7, 8), now=0)
     assert machine.handle_gap_report(early(7, expected=3), now=1) == []
     assert machine.handle_gap_report(early(8, expected=3), now=1) == [], "a burst of old answers is one answer"
-    assert published(machine.tick(TIMEOUT_S)) == [7, 8]
+    assert published(machine.publish_due(TIMEOUT_S)) == [7, 8]
     assert machine.handle_gap_report(early(7, expected=3), now=TIMEOUT_S) == []
     assert machine.handle_gap_report(early(8, expected=3), now=TIMEOUT_S + 1) == [Reopen(3), WantRows(3)]
     assert published(machine.add_rows(rows(3, 4, 5), now=TIMEOUT_S + 1)) == [3, 4, 5]
@@ -342,7 +342,7 @@ def test_an_inventory_that_forgets_all_it_confirms_is_sent_it_ever_more_rarely()
             reopened.append(now)
             machine.add_rows(rows(1, 2), now=now)
         now += 10
-        machine.tick(now)
+        machine.publish_due(now)
     gaps = [later - sooner for sooner, later in pairwise(reopened)]
     assert len(reopened) < 30, "in a whole day"
     assert gaps == sorted(gaps)
@@ -351,15 +351,15 @@ def test_an_inventory_that_forgets_all_it_confirms_is_sent_it_ever_more_rarely()
 def test_when_nothing_is_owed_the_last_event_asks_whether_both_agree() -> None:
     machine = relay()
     assert machine.add_rows([], now=0) == [WantLast()]
-    assert not machine.is_fully_answered
+    assert not machine.has_inventory_answered_all
     assert published(machine.republish_last_row(row(9), now=0)) == [9]
     assert machine.due_in_s(0) is None, "once on a connection is enough"
-    assert not machine.is_fully_answered
+    assert not machine.has_inventory_answered_all
     machine.handle_puback("event-9", 0)
     assert machine.handle_receipt(answer(9, ReceiptOutcome.DUPLICATE))[0] == Settle(
         "event-9", answer(9, ReceiptOutcome.DUPLICATE)
     )
-    assert machine.is_fully_answered
+    assert machine.has_inventory_answered_all
     assert machine.add_rows([], now=1) == []
 
 
@@ -368,9 +368,11 @@ def test_a_receipt_queued_since_an_earlier_connection_does_not_answer_for_a_new_
     machine.add_rows([], now=0)
     assert published(machine.republish_last_row(row(9), now=0)) == [9]
     assert machine.handle_receipt(answer(9)) == []
-    assert not machine.is_fully_answered
+    assert not machine.has_inventory_answered_all
     machine.handle_puback("event-9", 0)
-    assert published(machine.tick(0.1)) == [9], "it may have been the answer all the same: the question is put again"
+    assert published(machine.publish_due(0.1)) == [9], (
+        "it may have been the answer all the same: the question is put again"
+    )
     assert machine.handle_gap_report(early(9, expected=1), now=0.2) == []
     assert machine.handle_gap_report(early(9, expected=1), now=0.2 + TIMEOUT_S) == [Reopen(1), WantRows(3)]
 
@@ -410,7 +412,7 @@ def test_what_the_broker_takes_and_the_inventory_never_gets_is_set_aside() -> No
 def test_an_inventory_that_comes_back_gets_what_is_owed_at_once() -> None:
     machine = relay()
     machine.add_rows(rows(1, 2), now=0)
-    assert machine.tick(5.0) == []
+    assert machine.publish_due(5.0) == []
     assert published(machine.publish_all_pending(5.0)) == [1, 2]
     assert machine.due_in_s(5.0) == TIMEOUT_S, "and the waits begin anew"
 
@@ -421,9 +423,9 @@ def test_one_that_may_have_been_restored_is_asked_again_where_nothing_is_owed() 
     machine.republish_last_row(row(7), now=0)
     machine.handle_puback("event-7", 0)
     machine.handle_receipt(answer(7))
-    assert machine.is_fully_answered
+    assert machine.has_inventory_answered_all
     assert machine.publish_all_pending(9.0) == [WantRows(3)]
-    assert not machine.is_fully_answered
+    assert not machine.has_inventory_answered_all
     assert machine.add_rows([], now=9.0) == [WantLast()]
 
 
@@ -439,7 +441,7 @@ def test_nothing_is_published_without_a_connection() -> None:
     machine = relay(receive_maximum=None)
     assert machine.handle_new_row() == []
     assert machine.add_rows(rows(1, 2), now=0) == []
-    assert machine.tick(1000) == []
+    assert machine.publish_due(1000) == []
     assert machine.due_in_s(0) is None
 
 
@@ -453,7 +455,7 @@ def test_a_second_connection_without_a_farewell_to_the_first_starts_anew_too() -
 def test_rows_go_in_the_order_of_their_sequence() -> None:
     machine = relay(window=9)
     assert published(machine.add_rows(rows(3, 1, 2), now=0)) == [1, 2, 3]
-    assert published(machine.tick(TIMEOUT_S)) == [1, 2, 3]
+    assert published(machine.publish_due(TIMEOUT_S)) == [1, 2, 3]
 
 
 def test_a_receipt_that_comes_while_away_settles_all_the_same() -> None:
@@ -488,7 +490,7 @@ def test_what_is_due_together_with_the_refused_goes_before_it() -> None:
     machine = relay(window=2)
     machine.add_rows(rows(1, 2), now=0)
     machine.handle_puback("event-1", TOO_LARGE)
-    assert published(machine.tick(TIMEOUT_S)) == [2, 1], "a broker may take one at a time"
+    assert published(machine.publish_due(TIMEOUT_S)) == [2, 1], "a broker may take one at a time"
 
 
 def test_a_second_loss_makes_a_second_run() -> None:
@@ -523,7 +525,7 @@ def test_a_journal_without_events_agrees_with_every_inventory() -> None:
     machine = relay()
     machine.add_rows([], now=0)
     assert machine.republish_last_row(None, now=0) == []
-    assert machine.is_fully_answered
+    assert machine.has_inventory_answered_all
 
 
 def test_by_the_question_an_inventory_gets_again_what_it_lost() -> None:
@@ -532,7 +534,7 @@ def test_by_the_question_an_inventory_gets_again_what_it_lost() -> None:
     machine.republish_last_row(row(9), now=0)
     assert machine.handle_gap_report(early(9, expected=4), now=1) == []
     assert machine.due_in_s(1) == TIMEOUT_S
-    assert published(machine.tick(1 + TIMEOUT_S)) == [9]
+    assert published(machine.publish_due(1 + TIMEOUT_S)) == [9]
     assert machine.handle_gap_report(early(9, expected=4), now=2 + TIMEOUT_S) == [Reopen(4), WantRows(3)]
     assert published(machine.add_rows(rows(4, 5, 6), now=30)) == [4, 5, 6]
 

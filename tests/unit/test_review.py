@@ -329,7 +329,7 @@ def test_no_signed_decision_ends_the_agent_and_what_is_not_done_is_counted(
     with caplog.at_level("INFO"), pytest.MonkeyPatch.context() as patched, JournalThread(tmp_path) as desk:
         patched.setattr("edge.keep.journal_thread.RETRY_S", 0.01)
         asyncio.run(play(desk))
-        assert desk.now(lambda journal: journal.orders.not_done()) == {FAULTS[fault]: 1}
+        assert desk.now(lambda journal: journal.orders.count_not_done()) == {FAULTS[fault]: 1}
     assert [record.getMessage() for record in caplog.records] == [
         "what the inventory's side decided waits: no space left",
         "ann decided, and it was not done: the form is gone",

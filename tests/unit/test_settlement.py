@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dockvoice_protocol.hash_chain import sealed, sign_withheld
+from dockvoice_protocol.hash_chain import sealed, sign_withheld_replacement
 from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from edge.agent.settlement import Outcome, Settlement
 from edge.deliver.device_events import entry_event, withheld_event
@@ -130,7 +130,7 @@ def test_an_event_that_only_a_copy_can_have_signed_ends_the_device(
     event_id = desk.now(commit)
     latest = said_by(tmp_path / "copy", 2)[at]
     if is_withheld:
-        latest = sign_withheld(withheld_event(latest, "too large"), device_key.load(tmp_path))
+        latest = sign_withheld_replacement(withheld_event(latest, "too large"), device_key.load(tmp_path))
     settlement = Settlement(desk, heartbeat=lambda: None, turned_down=TURNED_DOWN.append)
     asyncio.run(settlement.store_outcome(Settle(event_id, CLAIMS[claim](event_id, latest=latest))))
     assert settlement.superseded is not None

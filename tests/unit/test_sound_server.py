@@ -79,9 +79,9 @@ def test_the_answer_comes_later_and_the_next_question_not_at_once(pactl: FakePac
 def test_a_server_that_answered_before_and_does_not_any_more_is_gone_until_it_is_back(pactl: FakePactl) -> None:
     pactl.lists(OURS)
     server = SoundServer()
-    assert isinstance(server.query(), Routing)
+    assert isinstance(server.query_and_wait(), Routing)
     pactl.does("exit 1")
-    assert server.query() is ServerGone.GONE
+    assert server.query_and_wait() is ServerGone.GONE
     assert answered(server, 10) is ServerGone.GONE
     pactl.lists(OURS)
     assert isinstance(answered(server, 20), Routing)

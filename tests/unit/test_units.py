@@ -20,7 +20,7 @@ from inventory.connect.service import hold_lock
 from inventory.connect.settings import ConnectionSettings
 from inventory.connect.tryton import TrytonConnection
 from inventory.settings import InventorySettings
-from inventory.store.database import connect, parse_url, prepare
+from inventory.store.database import connect, create_migrate_or_check, parse_url
 from inventory.store.keys import KeyDirectory
 
 NOBODY = 65534
@@ -131,7 +131,7 @@ def test_under_systemd_the_secrets_are_those_that_it_hands_over(
 
 def test_what_root_makes_in_a_services_directory_is_the_services(services: Path) -> None:
     engine = connect(parse_url(f"sqlite:///{services / 'inventory.db'}"))
-    prepare(engine, create=True)
+    create_migrate_or_check(engine, create=True)
     with hold_lock(engine, "tryton"):
         pass
     engine.dispose()

@@ -30,7 +30,9 @@ class Plug:
         self.tries = 0
         self.blinks = 0
         monkeypatch.setattr(voice_output, "LOOK_EVERY_S", 0.01)
-        monkeypatch.setattr(voice_output, "playback_devices", lambda: frozenset({"card"} if self.there else ()))
+        monkeypatch.setattr(
+            voice_output, "snapshot_playback_devices", lambda: frozenset({"card"} if self.there else ())
+        )
         plug = self
 
         async def opened(loudspeaker: Loudspeaker) -> None:

@@ -23,7 +23,7 @@ from edge.agent.dialogue_driver import Stands
 from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
 from edge.agent.events import Decided, DictationEvent
-from edge.agent.parts import Parts, assemble, hear_all, list_remote_languages
+from edge.agent.parts import Parts, assemble_interpretation, hear_all, list_remote_languages
 from edge.agent.typed_input import Readers, read_typed, typed_utterance
 from edge.agent.voice_output import VoiceOutput
 from edge.agent.workplaces import AtFirstUse, Unheard, Workplace, Workplaces
@@ -318,7 +318,7 @@ def test_a_model_that_is_set_up_for_a_language_hears_it_and_nobody_else_does() -
     }
     forms = {"active": "pallet-move", "at_hand": ["pallet-move", "stock-count"]}
     settings = load_settings(Settings, None, understand=understand, forms=forms, speak={"enabled": True})
-    parts = assemble(settings, live=True)
+    parts = assemble_interpretation(settings, operator_present=True)
     works = parts.workplaces()
     german, french = works.at("stock-count", "de"), works.at("stock-count", "fr")
     assert german.panel is not None
@@ -340,7 +340,9 @@ def test_two_forms_of_one_name_are_not_at_hand_together(tmp_path: Path) -> None:
         (tmp_path / f"{name}.schema.json").write_text(json.dumps(one))
     forms = {"directory": tmp_path, "active": "load", "at_hand": ["load", "reload"]}
     with pytest.raises(Misconfigured, match=r"'load' and 'reload' are both called 'loading' \(en\)"):
-        assemble(load_settings(Settings, None, forms=forms, understand={"engine": "pocketsphinx"}), live=True)
+        assemble_interpretation(
+            load_settings(Settings, None, forms=forms, understand={"engine": "pocketsphinx"}), operator_present=True
+        )
 
 
 @pytest.mark.usefixtures("pocketsphinx")
@@ -348,7 +350,7 @@ def test_a_language_is_heard_on_the_device_where_weights_for_it_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = load_settings(Settings, None, understand={"engine": "pocketsphinx", "models_directory": tmp_path})
-    parts = assemble(settings)
+    parts = assemble_interpretation(settings)
     assert parts.make is not None
     assert isinstance(parts.make(MOVE, "de").readers.interpreter, Unheard)
     monkeypatch.setattr(factory, "locate", lambda model, _: tmp_path / "small-de" if model.hears("de") else None)

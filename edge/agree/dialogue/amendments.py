@@ -23,7 +23,7 @@ def begin_or_replace_last(session: DialogueSession, heard: UtteranceHeard) -> li
     """Begin an entry with a complete sentence while nothing is open; after a correcting word replace the last."""
     if not is_correction(heard.reading.words, session.rules.language):
         return drafting.begin_entry(session, heard, may_commit_at_once=True)
-    last, named = session.recorded.last, session.find_named_entry(heard.reading)
+    last, named = session.recorded.last, session.find_own_entry_by_identifiers(heard.reading)
     if named is None and session.is_recorded_or_in_review(heard.reading):
         return _tell_not_recorded(session, heard)
     if named is not None and drafting.is_sure_correction(session, heard):
@@ -44,7 +44,7 @@ def begin_or_replace_last(session: DialogueSession, heard: UtteranceHeard) -> li
 def correct_named_or_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Correct the entry that is named, else the last one, while nothing is open; a refused one is recorded anew."""
     said = drafting.read_with_acoustic_doubts(session, heard)
-    named = session.find_named_entry(said)
+    named = session.find_own_entry_by_identifiers(said)
     if named is None and session.is_recorded_or_in_review(said):
         return _tell_not_recorded(session, heard)
     last = named or session.recorded.last
@@ -93,7 +93,7 @@ def ask_what_is_wrong_with_last(
 def ask_to_cancel_named_or_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Ask whether to cancel the last entry, or the named one; one that the inventory refused is given up at once."""
     recorded, named = session.recorded, session.identifiers_of(values_of(heard.reading))
-    last = session.find_named_entry(heard.reading) if named else recorded.last
+    last = session.find_own_entry_by_identifiers(heard.reading) if named else recorded.last
     if last is None:
         if not named and (elsewhere := works.tell_last_is_of_other_form(session)):
             return [heard.note_as_heeded(), *elsewhere]

@@ -199,7 +199,7 @@ def _rename_or_ask_or_begin_next(
     if (
         relation is Relation.NAME
         and drafting.is_sure_correction(session, heard)
-        and corrections.may_rename_open_claim(session, said)
+        and corrections.may_rename_open_claim_unasked(session, said)
     ):
         return drafting.revise_draft(session, heard, with_fields(draft, said.fields, heard.utterance_id))
     named = session.identifiers_of(values_of(said)).items()
@@ -427,7 +427,7 @@ def handle_cancel_over_open(session: DialogueSession, heard: UtteranceHeard) -> 
             taken = next_or_instead.begin_as_next(session, heard, other, left=[Drop(session.open_draft)])
             return [heard.note_as_heeded(), session.say(Prompt.DROPPED), *taken]
         dropped = Drop(other)  # the latest one
-        return [heard.note_as_heeded(), dropped, session.say(Prompt.DROPPED), *session.ask(session.is_entry_right)]
+        return [heard.note_as_heeded(), dropped, session.say(Prompt.DROPPED), *session.ask(session.entry_question)]
     if session.about is About.CLOSE and session.identifiers_of(values_of(heard.reading)):
         return [*drafting.drop_closing(session), *amendments.ask_to_cancel_named_or_last(session, heard)]
     if session.about is About.CLOSE:
@@ -449,7 +449,7 @@ def handle_never_mind(session: DialogueSession, heard: UtteranceHeard) -> list[O
             return take_no(session, heard)
         case About.WRONG | About.INSTEAD | About.NEXT_OR_INSTEAD:
             return drafting.reject_answer(session, heard)
-        case _ if session.recorded.in_review(session.open_draft):
+        case _ if session.recorded.is_in_review(session.open_draft):
             return [heard.note_as_heeded(), *drafting.park_draft(session)]
         case _:
             return handle_cancel_over_open(session, heard)

@@ -45,7 +45,7 @@ def relate_claims(claim: Reading, said: Reading, identifies: Sequence[str], need
     the claim has none and different values; and where the values differ and it repeats only some of the `needed`
     identifiers: "item A100, 26 pieces" over a count elsewhere.
     """
-    own = {name: one for name, one in said.fields.items() if not one.is_taken}
+    own = {name: one for name, one in said.fields.items() if not one.is_inherited}
     named = [name for name in identifies if name in own]
     more = own.keys() - set(identifies)
     if find_differing_identifiers(claim, said, named):
@@ -63,9 +63,9 @@ def relate_claims(claim: Reading, said: Reading, identifies: Sequence[str], need
 
 
 def is_partly_named(claim: Reading, said: Reading, needed: Iterable[str]) -> bool:
-    """Whether `said` repeats some of the claim's `needed` identifiers and leaves out the rest."""
+    """Whether `said` repeats some of the claim's `needed` identifiers, leaves out the rest, and has another field."""
     known = {name for name in needed if possible_values(claim.fields.get(name))}
-    own = {name for name, one in said.fields.items() if not one.is_taken}
+    own = {name for name, one in said.fields.items() if not one.is_inherited}
     return bool(known & own) and not known <= own and not own <= known
 
 
@@ -85,7 +85,11 @@ def may_rename(claim: Reading, said: Reading, identifies: Sequence[str]) -> bool
     With other values it may describe another thing, so a question names both.
     """
     before, now = (
-        {name: possible_values(one) for name, one in of.fields.items() if not one.is_taken and name not in identifies}
+        {
+            name: possible_values(one)
+            for name, one in of.fields.items()
+            if not one.is_inherited and name not in identifies
+        }
         for of in (claim, said)
     )
     denied = {str(value) for name in identifies if name in said.fields for value in said.fields[name].denied}
@@ -174,7 +178,7 @@ def collect_open_claims(drafts: Sequence[Draft | None], aside: Iterable[Draft], 
     )
 
 
-def audit(
+def park_lawbreaking_claims(
     before: OpenClaims,
     after: OpenClaims,
     orders: Sequence[Order],

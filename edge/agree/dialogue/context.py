@@ -114,7 +114,7 @@ def _moves_elsewhere(session: DialogueSession, draft: Draft, said: Reading) -> b
         draft.act is not Act.RECORD or said.fields.keys() <= set(session.rules.identifying_fields)
     ):
         return False
-    stood = all(own[name].is_taken if name in own else name in stands for name in said.fields)
+    stood = all(own[name].is_inherited if name in own else name in stands for name in said.fields)
     moves = stood and any(name in stands and one.value != stands[name].value for name, one in said.fields.items())
     return moves and said.act is Act.RECORD and not is_correction(said.words, session.rules.language)
 
@@ -154,7 +154,7 @@ def drop_fields_of_old_trailer(session: DialogueSession, said: Reading) -> Readi
     now = said.fields.get(head)
     if before is None or now is None or before.value == now.value:
         return said
-    left = {name: one for name, one in said.fields.items() if name not in others or not one.is_taken}
+    left = {name: one for name, one in said.fields.items() if name not in others or not one.is_inherited}
     return replace(said, fields=left)
 
 
@@ -166,7 +166,7 @@ def begins_with_unknown_words(said: Reading, rules: Rules) -> bool:
 
 def has_unheard_inherited_values(session: DialogueSession, said: Reading) -> bool:
     """Whether it inherits values that no readback has included yet."""
-    return any(one.is_taken and name in _context_after_commit(session).untold for name, one in said.fields.items())
+    return any(one.is_inherited and name in _context_after_commit(session).untold for name, one in said.fields.items())
 
 
 def is_between_entries(session: DialogueSession) -> bool:
@@ -227,7 +227,7 @@ def build_readback(session: DialogueSession) -> Say:
         if name in values and name not in own
     }
     stands, untold = standing_fields(session), session.context.untold
-    taken = {name: one.value for name, one in draft.reading.fields.items() if one.is_taken and name not in untold}
+    taken = {name: one.value for name, one in draft.reading.fields.items() if one.is_inherited and name not in untold}
     heard_before = {name for name, value in taken.items() if name in stands and stands[name].value == value}
     known = set() if session.rules.form.context_identifies else heard_before
     if draft.act is not Act.RECORD:
@@ -296,12 +296,12 @@ def find_fields_becoming_context(session: DialogueSession, draft: Draft) -> dict
     said_to: dict[str, tuple[str, ...]] = {name: (by,) for name, by in draft.stands}
     form, recorded = session.rules.form, session.recorded
     dictated = draft.act is Act.RECORD and draft.form == form.name and not form.context_identifies
-    if not dictated or recorded.in_review(draft) or recorded.replaces_recorded_entry(draft):
+    if not dictated or recorded.is_in_review(draft) or recorded.replaces_recorded_entry(draft):
         return said_to
     by, fields = (draft.utterance_id, *draft.support), draft.reading.fields
     # An identifying field always does: an entry on another trailer means that the operator has moved there.
     begins = form.said_once if not session.context else tuple(one for one in form.said_once if one in form.identifies)
-    own = (name for name in begins if name in fields and not fields[name].is_taken)
+    own = (name for name in begins if name in fields and not fields[name].is_inherited)
     # A label's values apply to its pallet only.
     return {name: by for name in own if not fields[name].scanned} | said_to
 
@@ -346,7 +346,7 @@ def update_after_commit(session: DialogueSession, draft: Draft) -> None:
     begun = find_fields_becoming_context(session, draft)
     differs = not begun and _has_own_context_value(session, draft)
     session.context = after = _context_with_draft(session, draft)
-    told = {name for name, one in draft.reading.fields.items() if one.is_taken}
+    told = {name for name, one in draft.reading.fields.items() if one.is_inherited}
     # Announce again what applies again after an exception, and what no readback has included.
     said = dict(draft.stands) if session.state is not State.HELD else begun
     anew = [*after.fields] if differs else [name for name in begun if name not in said]
@@ -392,7 +392,7 @@ def mark_answer_as_lasting(session: DialogueSession, draft: Draft, heard: Uttera
         and name not in session.context.fields
     )
     if name not in heard.stands and (
-        not first or session.recorded.in_review(draft) or _is_of_other_trailer(session, draft)
+        not first or session.recorded.is_in_review(draft) or _is_of_other_trailer(session, draft)
     ):
         return draft
     others = tuple(one for one in draft.stands if one[0] != name)
@@ -421,7 +421,7 @@ def forget_named_identifiers(session: DialogueSession, said: Reading) -> None:
     So "rear, minus nine", after a trailer that was not understood, does not go to the old one.
     """
     named = {
-        name for name in session.rules.identifying_fields if name in said.fields and not said.fields[name].is_taken
+        name for name in session.rules.identifying_fields if name in said.fields and not said.fields[name].is_inherited
     }
     stands = session.context.fields
     if left := named & stands.keys():

@@ -46,7 +46,7 @@ def begin_next_or_correct_held(session: DialogueSession, heard: UtteranceHeard) 
     if drafting.is_sure_correction(session, heard):
         return correct_recorded_entry_if_named(session, heard) or (
             _drop_and_begin(session, heard)
-            if may_rename_open_claim(session, heard.reading, whole=True)
+            if may_rename_open_claim_unasked(session, heard.reading, complete_sentence=True)
             else ask_if_replaces_open(session, heard)
         )
     if is_correction(heard.reading.words, session.rules.language):
@@ -118,7 +118,7 @@ def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     return revised
 
 
-def may_rename_open_claim(session: DialogueSession, said: Reading, *, whole: bool = False) -> bool:
+def may_rename_open_claim_unasked(session: DialogueSession, said: Reading, *, complete_sentence: bool = False) -> bool:
     """Whether a correction may rename the open claim without a question; True without a claim.
 
     Never where the claim replaces an entry on record, or to a thing that was recorded or parked. A complete sentence
@@ -127,7 +127,7 @@ def may_rename_open_claim(session: DialogueSession, said: Reading, *, whole: boo
     draft = session.draft
     if draft is None or session.recorded.replaces_recorded_entry(draft) or session.is_recorded_or_in_review(said):
         return draft is None
-    alike = whole and next_or_instead.may_correct_identifier(session, said)
+    alike = complete_sentence and next_or_instead.may_correct_identifier(session, said)
     return alike or claims.may_rename(draft.reading, said, session.rules.identifying_fields)
 
 
@@ -137,7 +137,10 @@ def correct_recorded_entry_if_named(session: DialogueSession, heard: UtteranceHe
     It does not object to the open entry. Over a question the correction is committed with its readback and the question
     is repeated, since the next utterance answers that.
     """
-    another, named = session.relate_to_claim(heard.reading) is Relation.ANOTHER, session.find_named_entry(heard.reading)
+    another, named = (
+        session.relate_to_claim(heard.reading) is Relation.ANOTHER,
+        session.find_own_entry_by_identifiers(heard.reading),
+    )
     if not (another and drafting.is_sure_correction(session, heard)) or named is None:
         return []
     correction = replace(heard, reading=without_inherited(heard.reading))
@@ -168,7 +171,7 @@ def correct_recorded_entry_if_named(session: DialogueSession, heard: UtteranceHe
 def _ask_if_renamed(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
     """Ask whether a correction with another identifier renames the open entry; empty where it need not be asked."""
     differs = session.relate_to_claim(said) in {Relation.ANOTHER, Relation.NAME}
-    return ask_if_replaces_open(session, heard) if differs and not may_rename_open_claim(session, said) else []
+    return ask_if_replaces_open(session, heard) if differs and not may_rename_open_claim_unasked(session, said) else []
 
 
 def _merge_correction(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
@@ -198,7 +201,7 @@ def _merge_correction(session: DialogueSession, heard: UtteranceHeard, said: Rea
     if not goes_on or session.state is not State.HELD:
         return revised
     session.doubted = session.doubted_number = True
-    return [heard.note_as_heeded(), *session.ask(session.is_entry_right)]
+    return [heard.note_as_heeded(), *session.ask(session.entry_question)]
 
 
 def _changes_several_fields(session: DialogueSession, said: Reading) -> bool:
@@ -258,7 +261,7 @@ def mark_correction_of_known(session: DialogueSession, said: Reading) -> Reading
     named = keep_identifying_fields(session, said)
     more = said.unrecorded.keys() - named.fields.keys()
     is_open = session.draft is not None and session.relate_to_claim(named) is Relation.SAME
-    if not (named.fields and more) or not (is_open or session.find_named_entry(named)):
+    if not (named.fields and more) or not (is_open or session.find_own_entry_by_identifiers(named)):
         return said
     asked = [name for name in more if session.rules.form[name].unit_of not in more]
     return with_unconfirmed(
@@ -268,7 +271,7 @@ def mark_correction_of_known(session: DialogueSession, said: Reading) -> Reading
 
 def mark_correction_of_recorded(session: DialogueSession, said: Reading) -> Reading:
     """The reading, as a correction where it only adds fields to an entry on record: "pallet 742, two damaged"."""
-    last, form = session.find_named_entry(said), session.rules.form.name
+    last, form = session.find_own_entry_by_identifiers(said), session.rules.form.name
     if last is None or last.refused or last.draft.form != form or session.draft is not None:
         return said
     if any(last.fields.get(name) != one.value for name, one in context.standing_fields(session).items()):
@@ -360,7 +363,7 @@ def _replace_open_draft(session: DialogueSession, heard: UtteranceHeard) -> list
     """Replace the open draft by a complete sentence; sure values of other fields stay: "two damaged"."""
     draft, said = session.open_draft, drafting.read_with_acoustic_doubts(session, heard)
     sure = {name: one for name, one in draft.reading.fields.items() if one.value is not None and not one.rivals}
-    anew = {name: one for name, one in said.fields.items() if not (one.is_taken and name in sure)}
+    anew = {name: one for name, one in said.fields.items() if not (one.is_inherited and name in sure)}
     whole = with_reading(draft, replace(said, fields={**sure, **anew}), heard.utterance_id)
     return drafting.revise_draft(session, heard, whole)
 
@@ -406,7 +409,7 @@ def handle_other_than_yes_or_no(session: DialogueSession, heard: UtteranceHeard)
         return [heard.note_as_heeded(), *amendments.ask_if_replaces_last(session, changed, verdict, said)]
     if relation is Relation.UNCLEAR and not (takes_back or whole):
         return reject_or_park_unclear_identifier(session, heard, said)
-    is_asked = not may_rename_open_claim(session, said) if takes_back else session.about is About.WRONG
+    is_asked = not may_rename_open_claim_unasked(session, said) if takes_back else session.about is About.WRONG
     if differs and is_asked and (not whole or (takes_back and session.recorded.replaces_recorded_entry(draft))):
         return ask_if_replaces_open(session, heard)
     if not differs or (takes_back and not whole):
@@ -460,7 +463,11 @@ def park_and_repeat_question(session: DialogueSession, heard: UtteranceHeard, sa
 
 
 def handle_neither_yes_nor_no_to_replacement(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-    """Handle an utterance that is neither yes nor no to whether another thing replaces the open one."""
+    """Handle an utterance that is neither yes nor no to whether another thing replaces the open one.
+
+    A third thing becomes the next entry, the open thing said anew replaces the open entry, values of the other thing
+    are added to it and the question is asked again; all else is rejected as an answer.
+    """
     said, other = drafting.read_with_acoustic_doubts(session, heard), session.asked.other
     if other is None or not said.fields or begins_with_foreign_words(said, session.rules):
         return drafting.reject_answer(session, heard)
@@ -486,7 +493,7 @@ def begin_next_instead_of_answer(session: DialogueSession, heard: UtteranceHeard
 
     A word of correction that takes the open one back drops it. An open correction of an entry on record is left.
     """
-    takes_back = drafting.is_sure_correction(session, heard) and may_rename_open_claim(session, heard.reading)
+    takes_back = drafting.is_sure_correction(session, heard) and may_rename_open_claim_unasked(session, heard.reading)
     if takes_back and session.about is not About.INSTEAD:
         return _drop_and_begin(session, heard)
     return [*_queue_or_park_asked(session), *drafting.begin_entry(session, heard)]
@@ -506,7 +513,7 @@ def continue_without_cancelling_or_closing(session: DialogueSession, heard: Utte
         return (
             drafting.reject_answer(session, heard) if entry is None else park_and_repeat_question(session, heard, entry)
         )
-    named, recorded = session.identifiers_of(values_of(said)), session.find_named_entry(said)
+    named, recorded = session.identifiers_of(values_of(said)), session.find_own_entry_by_identifiers(said)
     corrected = is_correction(said.words, session.rules.language)
     if session.about is About.CLOSE and corrected and named and recorded is None:
         return [*drop_open_question(session), *_begin_entry_after_no_to_closing(session, heard)]
@@ -561,4 +568,4 @@ def enter_separately(session: DialogueSession, other: Draft, heard: UtteranceHea
         session, other, drafting.judge_after_utterance(session, other, heard, aloud=True), None
     )
     # The "no" may have rejected all of it, so silence must not commit it.
-    return session.ask(session.is_entry_right) if session.state is State.HELD else orders
+    return session.ask(session.entry_question) if session.state is State.HELD else orders

@@ -22,7 +22,7 @@ from edge.agree.off_talk import has_correcting_word
 from edge.agree.one_breath import list_several_identifiers, split_things_that_share, split_two_things
 from edge.agree.readings import likely_values, possible_values, values_of
 from edge.agree.terms import find_spoken_units
-from edge.agree.unclear_numbers import SHORTEST_NAME, complete_cut_number, mark_unexplained_digits_as_identifier
+from edge.agree.unclear_numbers import SHORTEST_NAME, add_valueless_identifier, complete_cut_number
 from edge.records import Because, Commit, Confirmation, Draft, Drop, LastEntry, Note, Outcome, Park, Reason, Verdict
 from edge.records.speech import Earcon, Prompt, Say, Sound, Terms
 
@@ -113,10 +113,8 @@ def begin_entry(session: DialogueSession, heard: UtteranceHeard, *, may_commit_a
     It is held, unless it `may_commit_at_once`: a step commits one entry.
     """
     draft, verdict = build_draft(session, heard), heard.verdict
-    draft = replace(
-        draft, reading=mark_unexplained_digits_as_identifier(draft.reading, draft.utterance_id, session.rules)
-    )
-    understood = any(possible_values(one) for one in draft.reading.fields.values() if not one.is_taken)
+    draft = replace(draft, reading=add_valueless_identifier(draft.reading, draft.utterance_id, session.rules))
+    understood = any(possible_values(one) for one in draft.reading.fields.values() if not one.is_inherited)
     if not understood and split_things_that_share(draft.reading, session.rules) is None:
         return ask_to_repeat(session, heard)
     if apart := _park_several_things(session, draft, verdict):
@@ -153,7 +151,7 @@ def _park_several_things(session: DialogueSession, draft: Draft, verdict: Verdic
 def _drop_stale_identifier(session: DialogueSession, draft: Draft) -> Draft:
     """The draft, without an identifier from the context if another thing was named since; it then needs a yes."""
     fields = draft.reading.fields
-    taken = {name for name in session.rules.identifying_fields if name in fields and fields[name].is_taken}
+    taken = {name for name in session.rules.identifying_fields if name in fields and fields[name].is_inherited}
     if not (taken and session.recorded.left_since):
         return draft
     session.needs_yes.add(draft.utterance_id)
@@ -189,7 +187,7 @@ def ask_or_hold_or_commit(
     if question is not None:
         return session.ask(question)
     if draft.utterance_id in session.needs_yes:
-        return session.ask(session.is_entry_right)
+        return session.ask(session.entry_question)
     sure = verdict.confirm is Confirmation.EARCON and draft.act is not Act.CONTEXT
     told = (
         session.settings.holds_sure
@@ -229,7 +227,7 @@ def _build_reopen_question(session: DialogueSession, draft: Draft, verdict: Verd
     """The question whether to reopen the entry's trailer; None where it is open, or the draft was in review before."""
     name = session.rules.form.roles.get(FieldRole.TRAILER)
     trailer = None if name is None else verdict.fields.get(name)
-    if name is None or trailer is None or draft.act is not Act.RECORD or session.recorded.in_review(draft):
+    if name is None or trailer is None or draft.act is not Act.RECORD or session.recorded.is_in_review(draft):
         return None
     if (
         agreement_mark(REOPENED, trailer) in draft.agreed
@@ -426,13 +424,13 @@ def commit_on_yes(session: DialogueSession, heard: UtteranceHeard) -> list[Order
     """Commit the held entry on a yes; after a doubt ask first, since the yes may answer "say again"."""
     return [
         heard.note_as_heeded(),
-        *(session.ask(session.is_entry_right) if session.doubted else commit_draft(session)),
+        *(session.ask(session.entry_question) if session.doubted else commit_draft(session)),
     ]
 
 
 def end_undo_window(session: DialogueSession, _: object) -> list[Order]:
     """Commit when the undo window ends; after a doubt ask, since the words that were not understood may be a "no"."""
-    return session.ask(session.is_entry_right) if session.doubted else commit_draft(session)
+    return session.ask(session.entry_question) if session.doubted else commit_draft(session)
 
 
 def doubt_until_model_answers(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -459,7 +457,7 @@ def ask_to_repeat_possible_no(session: DialogueSession, heard: UtteranceHeard) -
     if not session.doubted:
         session.doubted = True
         return ask_to_repeat(session, heard)
-    again = session.ask(session.is_entry_right)
+    again = session.ask(session.entry_question)
     return [heard.note_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), *again]
 
 
@@ -516,7 +514,7 @@ def keep_until_model_answers(session: DialogueSession, heard: UtteranceHeard) ->
 def reject_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Repeat the question after an utterance that does not answer it; a value or number in it was not understood.
 
-    A draft that it may object to then needs a yes. An utterance that names a thing is parked by `claims.audit`.
+    A draft that it may object to then needs a yes. What names a thing is parked by `claims.park_lawbreaking_claims`.
     """
     said, rules, draft = heard.reading, session.rules, session.open_draft
     context.forget_named_identifiers(session, said)

@@ -126,7 +126,7 @@ OTHER_STEPS: Mapping[Step, Callable[[DialogueSession, Any], list[Order]]] = {
     Step.COUNT: receipts.count_receipt,
     Step.NEWS: receipts.queue_refusal_or_link_news,
     Step.DECIDED: review.apply_office_decision,
-    Step.ALARM: status.announce_fault,
+    Step.ALARM: status.announce_fault_or_end,
     Step.NEW_SHIFT: context.end_context_with_shift,
     Step.UNUSED: shifts.sign_off_after_idle_timeout,
     Step.NOBODY: shifts.abandon_sign_on,
@@ -288,7 +288,7 @@ class Dialogue:
     @crew.setter
     def crew(self, operators: tuple[Operator, ...] | None) -> None:
         self._session.settings = replace(self._session.settings, operators=operators)
-        self._session.state = self._session.resting_state
+        self._session.state = self._session.state_without_open_entry
 
     def mark_prompted(self, at: float) -> None:
         """Record when the current question began to be spoken, in the driver's clock; a repeat keeps the first time."""
@@ -392,7 +392,7 @@ def _audit_input(session: DialogueSession, happening: Happening, event: Event) -
     said, language = happening.reading, session.rules.language
     counts = event in {Event.ENTRY, Event.PART, Event.SCANNED, Event.CORRECTION, Event.UNCLEAR}
     amends = said.act is not Act.RECORD or is_correction(said.words, language)
-    renames = amends and corrections.may_rename_open_claim(session, said)
+    renames = amends and corrections.may_rename_open_claim_unasked(session, said)
     return claims.UtteranceFacts(happening.utterance_id, said, amends, renames, counts)
 
 
@@ -404,7 +404,7 @@ def _audit_step(
     heard: claims.UtteranceFacts | None,
 ) -> claims.AuditResult:
     """The orders after the audit of claims; closes the claims that it parked."""
-    audited = claims.audit(
+    audited = claims.park_lawbreaking_claims(
         before, _collect_open_claims(session), orders, heard, asked, session.rules.identifying_fields
     )
     if session.draft is not None and session.draft.utterance_id in audited.closed:
@@ -497,7 +497,7 @@ def _surely_cancels(session: DialogueSession, said: Reading) -> bool:
 
 def _classify_sign_on_or_form(session: DialogueSession, heard: UtteranceHeard, event: Event) -> Event | None:
     """The row of a sign-on, a change of form, or talk about a named thing; None for any other utterance."""
-    if event is Event.UNCLEAR and shifts.may_sign_on(session, heard):
+    if event is Event.UNCLEAR and shifts.has_sign_on_candidates(session, heard):
         return Event.DOUBTED_SIGN_ON
     if event is Event.UNCLEAR and session.state is State.SIGNED_OFF and shifts.names_operator(session, heard):
         return Event.ASKED

@@ -266,7 +266,7 @@ def _find_unproved_field(draft: Draft, verdict: Verdict, rules: Rules) -> FormFi
         if one.catalogue is None or value is None or agreement_mark(one.name, value) in draft.proved:
             continue
         checks, said = rules.catalogue.checks_of(one.catalogue, str(value)), draft.reading.fields.get(one.name)
-        known = said is not None and (said.is_taken or contains_check(said.words, checks, rules.language))
+        known = said is not None and (said.is_inherited or contains_check(said.words, checks, rules.language))
         if checks and not known:
             return one
     return None

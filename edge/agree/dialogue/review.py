@@ -70,7 +70,7 @@ def _ask_about(session: DialogueSession, draft: Draft, *, agreed: bool = False) 
     verdict = replace(judge_draft(draft, rules, known), confirm=Confirmation.READBACK)
     orders = drafting.ask_or_hold_or_commit(session, draft, verdict, None)
     if session.state is State.HELD and not agreed:  # silence must not commit a draft from review
-        orders = session.ask(session.is_entry_right)
+        orders = session.ask(session.entry_question)
     told = drafting.name_unfinished_draft(session, draft)
     # A question that reads the entry back needs no introduction.
     spoken = session.asked.fields or any(session.asked.field in one.fields for one in told)
@@ -140,6 +140,6 @@ def _close_decided(session: DialogueSession, utterance_id: str) -> list[Order]:
     if draft is None or asked is None or asked.other is None or asked.other.utterance_id != utterance_id:
         return []
     if state is State.PAUSED:
-        session.question = session.is_entry_right
+        session.question = session.entry_question
         return []
-    return session.ask(session.is_entry_right)
+    return session.ask(session.entry_question)

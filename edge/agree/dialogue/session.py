@@ -139,7 +139,7 @@ class Recorded:
             event_id = self.turned_down[event_id]
         return event_id
 
-    def in_review(self, draft: Draft) -> bool:
+    def is_in_review(self, draft: Draft) -> bool:
         """Whether the draft is already in review."""
         return any(one.utterance_id == draft.utterance_id for one in self.aside.drafts)
 
@@ -268,11 +268,11 @@ class DialogueSession:
     timer: _Timer = field(default_factory=_Timer)
 
     def __post_init__(self) -> None:
-        self.state = self.resting_state
+        self.state = self.state_without_open_entry
 
     @property
-    def resting_state(self) -> State:
-        """The state with no open entry."""
+    def state_without_open_entry(self) -> State:
+        """The state with no open entry: SIGNED_OFF, CHOOSING_WORK or IDLE."""
         if self.settings.operators and not self.operator:
             return State.SIGNED_OFF
         return State.IDLE if self.works.chosen else State.CHOOSING_WORK
@@ -298,7 +298,7 @@ class DialogueSession:
         )
         return entry if entry is not None and known and entry.draft.operator == self.recording_operator else None
 
-    def find_named_entry(self, said: Reading) -> LastEntry | None:
+    def find_own_entry_by_identifiers(self, said: Reading) -> LastEntry | None:
         """The operator's entry with all identifiers in `said`: a standing one, else a refused one; None: none."""
         named = self.identifiers_of(values_of(said))
         refused = (one for one in reversed(self.recorded.entries) if one.event_id in self.recorded.refused)
@@ -358,14 +358,14 @@ class DialogueSession:
         return self.verdict.fields if self.verdict else {}
 
     @property
-    def is_entry_right(self) -> Question:
+    def entry_question(self) -> Question:
         """The question about the draft as a whole."""
         return Question(About.ENTRY_RIGHT, fields=self.values)
 
     @property
     def asked(self) -> Question:
         """The open question; while an entry is held, whether it is right."""
-        return self.question or self.is_entry_right
+        return self.question or self.entry_question
 
     @property
     def about(self) -> About | None:

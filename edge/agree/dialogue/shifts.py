@@ -151,8 +151,8 @@ def announce_refused_events(session: DialogueSession) -> list[Order]:
 # Doubtful sign-ons.
 
 
-def may_sign_on(session: DialogueSession, heard: UtteranceHeard) -> bool:
-    """Whether a doubtful sign-on names someone on the roster, while nothing is open."""
+def has_sign_on_candidates(session: DialogueSession, heard: UtteranceHeard) -> bool:
+    """Whether an unclear utterance is a sign-on that may mean someone on the roster, while nothing is open."""
     said = heard.reading
     if said.command is not Command.SIGN_ON or said.not_understood is not None or session.draft is not None:
         return False
@@ -195,7 +195,7 @@ def sign_on_candidate(session: DialogueSession, heard: UtteranceHeard) -> list[O
     """Sign on the candidate, after a yes."""
     asked, session.identifying = _open_sign_on_question(session), None
     if (told := _reject_without_rights(session, asked.candidates[:1])) is not None:
-        session.state = session.resting_state if asked.back is State.SIGNED_OFF else asked.back
+        session.state = session.state_without_open_entry if asked.back is State.SIGNED_OFF else asked.back
         return [heard.note_as_heeded(), told]
     return [heard.note_as_heeded(), *_begin_operator_shift(session, asked.candidates[0], asked.form)]
 
@@ -223,7 +223,7 @@ def ask_who_again(session: DialogueSession, heard: UtteranceHeard) -> list[Order
 def abandon_sign_on(session: DialogueSession, _: object) -> list[Order]:
     """Return to the state before the question, with no sign-on."""
     back, session.identifying = _open_sign_on_question(session).back, None
-    session.state = session.resting_state if back is State.SIGNED_OFF else back
+    session.state = session.state_without_open_entry if back is State.SIGNED_OFF else back
     return [session.say(Prompt.HELP_SIGNED_OFF if session.state is State.SIGNED_OFF else Prompt.KEPT_AS_IT_IS)]
 
 
@@ -315,7 +315,7 @@ def tell_review_count(session: DialogueSession, *more: Order) -> list[Say]:
 def replace_roster(session: DialogueSession, taken: RosterChanged) -> list[Order]:
     """Replace the roster. `apply_roster` signs off an operator whom it lacks; an empty one needs no sign-on."""
     session.settings = replace(session.settings, operators=taken.operators)
-    session.state = session.resting_state if session.state is State.SIGNED_OFF else session.state
+    session.state = session.state_without_open_entry if session.state is State.SIGNED_OFF else session.state
     return []
 
 

@@ -82,7 +82,7 @@ def _set_over_question(session: DialogueSession, heard: UtteranceHeard) -> list[
     asks = (
         [session.say_question(session.asked)]
         if session.state is not State.HELD
-        else session.ask(session.is_entry_right)
+        else session.ask(session.entry_question)
     )
     if not sure or next_question(draft, verdict, session.rules, session.challenges, ended=True) is not None:
         return [heard.note_as_not_understood(), session.say(Prompt.REPEAT), *asks]
@@ -111,7 +111,7 @@ def _queue_or_reject(session: DialogueSession, heard: UtteranceHeard) -> list[Or
     if _accepts_open_context(session, heard) and not is_correction(heard.reading.words, session.rules.language):
         return [*drafting.commit_draft(session), *drafting.begin_entry(session, heard)]
     waits = drafting.queue_utterance(session, heard, heard.reading)
-    return [*waits, *(session.ask(session.is_entry_right) if is_held else [session.say_question(session.asked)])]
+    return [*waits, *(session.ask(session.entry_question) if is_held else [session.say_question(session.asked)])]
 
 
 def _accepts_open_context(session: DialogueSession, heard: UtteranceHeard) -> bool:

@@ -147,7 +147,7 @@ def stop_speaking(session: DialogueSession, _: object) -> list[Order]:
 # Faults.
 
 
-def announce_fault(session: DialogueSession, hardware: Hardware) -> list[Order]:
+def announce_fault_or_end(session: DialogueSession, hardware: Hardware) -> list[Order]:
     """Announce a fault of the headset, or its end. "Say again" does not repeat it.
 
     The operator may not have heard the readback of a held entry: ask whether it is right.
@@ -155,7 +155,7 @@ def announce_fault(session: DialogueSession, hardware: Hardware) -> list[Order]:
     slots = {"fault": hardware.fault}
     if hardware.healed:
         return [Say(Prompt.HEALED, slots=slots)]
-    asked = session.ask(session.is_entry_right) if session.state is State.HELD else []
+    asked = session.ask(session.entry_question) if session.state is State.HELD else []
     return [Sound(Earcon.FAULT), Say(Prompt.FAULT, slots=slots, priority=True), *asked]
 
 
@@ -182,7 +182,7 @@ def begin_pause(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         return record_utterance(session, heard)
     orders: list[Order] = []
     if session.state is State.HELD and session.doubted:
-        session.question = session.is_entry_right
+        session.question = session.entry_question
     elif session.state is State.HELD:
         orders = drafting.commit_draft(session)
     if session.draft is not None and (session.draft.act is Act.CANCEL or session.settings.is_closing(session.draft)):
@@ -195,7 +195,7 @@ def end_pause(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """End the pause; repeat the question that was open before it."""
     noted = [heard.note_as_heeded(Reason.COMMAND), *shifts.end_break(session)]
     if session.draft is None or session.question is None:
-        session.state = session.resting_state
+        session.state = session.state_without_open_entry
         asked = [] if session.works.chosen else [works.ask_which_form(session)]
         return [*noted, session.say(Prompt.RESUMED), *asked]
     return [*noted, Say(Prompt.RESUMED), *session.ask(session.question)]
@@ -217,7 +217,7 @@ def restore_after_restart(session: DialogueSession, started: Started) -> list[Or
     session.operator, session.shift, recorded.owed = started.operator, started.shift, started.owed
     recorded.last = session.own_entry_or_none(started.last)
     session.works.allowed = shifts.find_allowed_forms(session)
-    session.state = session.resting_state
+    session.state = session.state_without_open_entry
     recorded.turned_down |= started.turned_down
     recorded.refused |= started.held
     recorded.entries.extend(started.entries)
@@ -257,7 +257,7 @@ def _ask_about_restored_draft(session: DialogueSession, draft: Draft) -> list[Or
     if session.state is not State.HELD:
         return orders
     session.needs_yes.add(draft.utterance_id)
-    return session.ask(replace(session.is_entry_right, prompt=Prompt.RESTORED))
+    return session.ask(replace(session.entry_question, prompt=Prompt.RESTORED))
 
 
 def _ask_cancel_or_close_again(session: DialogueSession, draft: Draft) -> list[Order]:
@@ -278,5 +278,5 @@ def _park_of_another_form(session: DialogueSession, draft: Draft) -> list[Order]
     """Park a draft of another form, since the current form cannot ask about its fields."""
     session.draft, session.verdict = draft, Verdict(Outcome.HOLD, (), values_of(draft.reading))
     orders = drafting.park_draft(session)
-    session.state = session.resting_state
+    session.state = session.state_without_open_entry
     return orders

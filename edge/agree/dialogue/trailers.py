@@ -352,7 +352,7 @@ def ask_open_question_before_closing(session: DialogueSession, heard: UtteranceH
     asked = (
         [session.say_question(session.question)]
         if session.question is not None
-        else session.ask(session.is_entry_right)
+        else session.ask(session.entry_question)
     )
     if session.settings.is_closing(draft) or draft.act is Act.CANCEL:
         return [noted, *asked]

@@ -91,7 +91,7 @@ def set_form_and_language(session: DialogueSession, work: Work) -> list[Order]:
     if form is not before:
         recorded.last = session.own_entry_or_none(recorded.left.pop(form.name, None))
         recorded.mark_last_if_refused()
-    session.state = session.resting_state
+    session.state = session.state_without_open_entry
     return [work]
 
 

@@ -274,7 +274,7 @@ class View:
         for number, one in self._entries.items():
             replaced = numbers.get(one["replaces"])
             named = "an earlier one" if replaced is None else f"number {replaced}"
-            state = state_text(OutboxState(one["state"]), one["attempts"], one["reasons"])
+            state = state_text(OutboxState(one["state"]), one["reasons"], sent=bool(one["attempts"]))
             yield QueueRow(number, amendment_text(one["told"], Act(one["act"]), named), state)
 
     def _current_faults(self) -> Iterator[str]:

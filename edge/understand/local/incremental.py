@@ -113,8 +113,8 @@ class ListeningAhead:
         self._accept_pieces(self._heard)
         self._speculation.ahead_s += thread_time() - began
 
-    def expect(self) -> Expectation:
-        """Read the sound so far as if it were complete, unless it surely is not, and judge what may follow."""
+    def judge_pause(self) -> Expectation:
+        """Read the sound so far as if it were complete, unless it surely is not; return whether more may follow."""
         began = thread_time()
         if self._foreseen is None and self._recogniser.is_unfinished_entry():
             self._speculation.ahead_s += thread_time() - began

@@ -14,7 +14,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import read_meaning, vocabulary
 from dockvoice_protocol.forms.spoken.language import language_named
-from dockvoice_protocol.forms.spoken.reader import transcript_words
+from dockvoice_protocol.forms.spoken.reader import make_timed_words
 from dockvoice_protocol.records import Act, FieldReading, Hallucination, NotUnderstood, Reading, Transcript, Word
 from edge.understand.proposal import build_reading
 from edge.understand.stt.transcriber import spread_words
@@ -129,7 +129,7 @@ class TranscriptReader:
             return Reading(transcript.transcriber, self._form.name, words, {}, reason, usage=transcript.usage)
         text = self.correct_labels(transcript.text)
         language, known = language_named(self._language), (self._form, self._catalogue)
-        said = read_meaning(transcript_words(text, *known, language, sure), *known, language)
+        said = read_meaning(make_timed_words(text, *known, language, sure), *known, language)
         fields = {name: limit_by_words(field, transcript.words) for name, field in said.fields.items()}
         before, meant = said.preface_words(), read_meaning(words, *known, language)
         reading = build_reading(transcript.transcriber, *known, words, fields, language, preface=before, meant=meant)

@@ -15,7 +15,7 @@ from inventory.console.context import RequestContext, Route
 from inventory.console.decisions import load_decisions
 from inventory.console.recordings import recordings_of_event
 from inventory.queries import listing
-from inventory.queries.history import load_history
+from inventory.queries.history import load_amendment_chain
 from inventory.queries.listing import EntryFilter
 from inventory.reviews.flags import load_flags
 
@@ -68,7 +68,7 @@ def _entry_page(context: RequestContext) -> Response:
     """Show the entry of an event, or the refused event, with history, recordings and decisions."""
     event_id = context.request.path_params["event_id"]
     with context.read_transaction() as transaction:
-        steps = load_history(transaction, context.resources.keys, event_id)
+        steps = load_amendment_chain(transaction, context.resources.keys, event_id)
         found = next((one for one in steps if one.event_id == event_id), None)
         if found is None:
             return context.refuse("entry.unknown", 404)

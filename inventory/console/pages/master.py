@@ -58,7 +58,7 @@ def _kind_page(context: RequestContext, faults: tuple[str, ...] = ()) -> Respons
         history = context.resources.catalogue(site, transaction).history(name)
         devices = [one for one in fleet.load_devices(transaction, []) if one.site == site]
     latest = history[0] if history else None
-    rows = {kind.known_by(one): one for one in latest.rows} if latest else {}
+    rows = {kind.key_text(one): one for one in latest.rows} if latest else {}
     chosen = context.text_parameter("row") or ""
     return context.render(
         "catalogue_kind.html",

@@ -19,7 +19,7 @@ from dockvoice_protocol.instants import to_zone
 from inventory.audit import deeds
 from inventory.audit.deeds import StoredAction
 from inventory.console.accounts import Role
-from inventory.console.context import RequestContext, Route, local_path
+from inventory.console.context import RequestContext, Route, local_path_or_root
 from inventory.console.form_fields import input_text
 from inventory.queries import listing
 from inventory.queries.listing import COLUMNS, ListedEntry
@@ -190,7 +190,7 @@ def _mark_right_or_put_back(context: RequestContext) -> Response:
             return context.refuse("entry.unknown", 404)
         if changes:
             context.audit(transaction, _RIGHT if right else _AGAIN, event_id)
-    return RedirectResponse(local_path(context.form.get("back")), 303)
+    return RedirectResponse(local_path_or_root(context.form.get("back")), 303)
 
 
 ROUTES = (Route("", _doubted_entries_page), Route("", _mark_right_or_put_back, Role.REVIEWER, changes=True))

@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from dockvoice_protocol.errors import DockvoiceError, Unavailable
 from dockvoice_protocol.terminal.plain_text import is_plain
 from inventory.clips.clips import SignedSound
-from inventory.console.context import RequestContext, Route, local_path
+from inventory.console.context import RequestContext, Route, local_path_or_root
 from inventory.console.recordings import LISTENED, build_playable, find_recording, reason_given
 
 _UTTERANCE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -33,7 +33,7 @@ def _record_reason_and_request(context: RequestContext) -> Response:
         return context.refuse("sounds.not_asked", 409, why=str(fault))
     if "hx-request" in context.request.headers:
         return _show_player(context)
-    return RedirectResponse(local_path(context.form.get("back")), 303)
+    return RedirectResponse(local_path_or_root(context.form.get("back")), 303)
 
 
 def _show_player(context: RequestContext) -> Response:

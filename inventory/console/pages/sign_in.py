@@ -7,10 +7,10 @@ from datetime import timedelta
 
 from starlette.responses import RedirectResponse, Response
 
-from inventory.audit.deeds import SIGNED_IN, UserAction, load_sign_in_addresses, record_action
+from inventory.audit.deeds import SIGNED_IN, UserAction, load_latest_sign_in_addresses, record_action
 from inventory.console import accounts
 from inventory.console.accounts import Role
-from inventory.console.context import COOKIE, LANGUAGE, RequestContext, Route, cookie_name, local_path
+from inventory.console.context import COOKIE, LANGUAGE, RequestContext, Route, cookie_name, local_path_or_root
 from inventory.console.rendering import language_names
 from inventory.web.serving import rate_limit_key
 
@@ -25,7 +25,7 @@ def _page(context: RequestContext) -> Response:
     """Show the sign-in form."""
     target = context.request.query_params.get("next", "")
     return (
-        RedirectResponse(local_path(target), 303)
+        RedirectResponse(local_path_or_root(target), 303)
         if context.user is not None
         else _render_form(context, 200, "", target)
     )
@@ -40,7 +40,7 @@ def _sign_in(context: RequestContext) -> Response:
         return _render_form(context, 403, context.text("sign_in.again"), target, name)
     network = rate_limit_key(context.address)
     with context.transaction() as transaction:
-        known = network in map(rate_limit_key, load_sign_in_addresses(transaction, name))
+        known = network in map(rate_limit_key, load_latest_sign_in_addresses(transaction, name))
         if wait := accounts.register_attempt(transaction, name, network, now(), known_there=known):
             record_action(transaction, UserAction(name, context.address, "sign_in_held_up", name), now(), signer)
             return _render_form(context, 429, _wait_text(context, wait), target, name)
@@ -53,7 +53,7 @@ def _sign_in(context: RequestContext) -> Response:
         accounts.clear_attempts(transaction, name, network)
         started = accounts.begin_session(transaction, name, now(), context.session_length)
         record_action(transaction, UserAction(name, context.address, SIGNED_IN, name), now(), signer)
-    response = RedirectResponse(local_path(target), 303)
+    response = RedirectResponse(local_path_or_root(target), 303)
     context.set_cookie(response, COOKIE, started)
     return response
 
@@ -71,7 +71,7 @@ def _sign_out(context: RequestContext) -> Response:
 
 def _choose_language(context: RequestContext) -> Response:
     """Store the language in a cookie."""
-    response = RedirectResponse(local_path(context.form.get("next")), 303)
+    response = RedirectResponse(local_path_or_root(context.form.get("next")), 303)
     if (wanted := context.form.get("language")) in language_names():
         context.set_cookie(response, LANGUAGE, str(wanted), _YEAR_S)
     return response

@@ -52,7 +52,9 @@ def _trailer_page(context: RequestContext) -> Response:
     """Show one visit, and the trailer's other visits."""
     site, name = context.request.path_params["site"], context.request.path_params["trailer"]
     gathered, found = _load_visits(context, site, name, to_look_at=True)
-    chosen = None if gathered is None else visits.choose_visit(found, gathered, context.number_parameter("visit"))
+    chosen = (
+        None if gathered is None else visits.find_visit_or_default(found, gathered, context.number_parameter("visit"))
+    )
     if gathered is None or chosen is None:
         return context.refuse("trailers.unknown", 404, trailer=name)
     content, _ = dossier.collect_content(chosen, gathered, context.resources.keys.all(), context.language)
@@ -75,7 +77,7 @@ def _make_dossier(context: RequestContext) -> Response:
     if key is None:
         return context.refuse("trailers.no_key", 409)
     gathered, found = _load_visits(context, site, name)
-    chosen = None if gathered is None else visits.choose_visit(found, gathered, parse_integer(number))
+    chosen = None if gathered is None else visits.find_visit_or_default(found, gathered, parse_integer(number))
     if gathered is None or chosen is None:
         return context.refuse("trailers.unknown", 404, trailer=name)
     with context.transaction() as transaction:

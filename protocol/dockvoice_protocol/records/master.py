@@ -121,13 +121,16 @@ def _value_faults(value: str, cells: Cells) -> Iterator[tuple[str, str]]:
         yield "check", f"{check!r} must be one word in small letters, or digits; several: w|w"
 
 
-def unit_faults(rows: Sequence[Row], known: Collection[str] | None, listed_in: str) -> Iterator[Fault]:
-    """Validate the units of the values of a list; None: the list is missing, which is reported elsewhere."""
+def unit_faults(rows: Sequence[Row], listed_values: Collection[str] | None, listed_in: str) -> Iterator[Fault]:
+    """Validate a list of units: each is of one of `listed_values`, with a valid factor, once, and a value has one base.
+
+    None skips the comparison with the list: it is missing, or comes later. `listed_in`: its name, in messages.
+    """
     bases: dict[str, tuple[str, str]] = {}
     seen: dict[tuple[str, str], str] = {}
     for where, cells in rows:
         value, unit, base = (cells.get(column, "") for column in ("value", "unit", "base"))
-        if known is not None and value not in known:
+        if listed_values is not None and value not in listed_values:
             yield where, "value", f"{value!r} is not in {listed_in}; add it there"
         yield from ((where, column, told) for column, told in _factor_faults(unit, cells.get("factor", ""), base))
         if seen.setdefault((value, unit), where) != where:

@@ -232,8 +232,8 @@ class FieldReading:
     """The words beside it that mean nothing for the form, for which the value is in doubt: "leaking"."""
 
     @property
-    def is_taken(self) -> bool:
-        """Whether it comes from the standing context alone."""
+    def is_inherited(self) -> bool:
+        """Whether it comes from the standing context alone: said earlier, with no words in this utterance."""
         return bool(self.said_in) and not self.words
 
 

@@ -43,7 +43,7 @@ from dockvoice_protocol.forms.spoken.pauses import are_one_number, expect_more, 
 from dockvoice_protocol.forms.spoken.reader import read, read_meaning, read_transcript
 from dockvoice_protocol.forms.spoken.sentences import (
     check,
-    english_words,
+    english_words_with_meaning,
     jsgf,
     sample_sentences,
     sentences,

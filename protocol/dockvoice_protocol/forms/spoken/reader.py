@@ -192,14 +192,14 @@ def read_transcript(
         ValueError: The language is not supported.
     """
     spoken = language_named(language)
-    words = transcript_words(text, form, catalogue, spoken, confidence)
+    words = make_timed_words(text, form, catalogue, spoken, confidence)
     return read(words, form, catalogue, spoken, asked=asked, held=held)
 
 
-def transcript_words(
+def make_timed_words(
     text: str, form: Form, catalogue: Catalogue, language: Language, confidence: float = 1.0
 ) -> tuple[Word, ...]:
-    """The words of a transcript, with times in place of the punctuation."""
+    """The words of a transcript, in lower case, with invented times: each punctuation mark becomes a pause."""
     known = lexicon_of(form, catalogue, language)
     return tuple(_time_words(list(_split_transcript(text, language, known)), language, known, confidence))
 

@@ -80,8 +80,8 @@ def check(form: Form, catalogue: Catalogue) -> None:
         raise ManyFaults(f"form {form.name!r}: {'; '.join(faults)}", faults)
 
 
-def english_words(form: Form, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
-    """The words of a form in English, each with its meaning: labels, units, catalogued values."""
+def english_words_with_meaning(form: Form, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    """Each label, unit and catalogued value of a form in English, with what it means: `the unit of 'quantity'`."""
     for field in form.fields:
         yield from ((label, f"the field {field.name!r}") for label in field.labels)
         yield from ((unit, f"the unit of {field.name!r}") for unit in field.units)

@@ -520,7 +520,7 @@ class _Growth:
     def explanations_within(self, budget: float) -> list[Path]:
         """The complete explanations within the budget, the cheapest first; the budget must never shrink."""
         self._queue.budget = budget
-        for at in self._queue.due():
+        for at in self._queue.tokens_within_budget():
             growing = self._paths_growing_at(at)
             self.left -= len(growing)
             if self.left < 0:
@@ -535,7 +535,7 @@ class _Growth:
     def _paths_growing_at(self, at: int) -> list[Path]:
         """The paths at a token that grow now, including those whose spelt value ends here."""
         if ends_word(self._tokens, at):
-            for path in self._queue.spelling_paths(at):
+            for path in self._queue.admit_and_list_spelling_paths(at):
                 for closed in self._mentions.finish_spelling(path, at):
                     self._queue.add(at, closed)
         return self._queue.take_growing_paths(at)
@@ -561,7 +561,7 @@ class _Growth:
         if path.spelling is not None:
             return None
         if path.state is Place.LABELLED:
-            if self._spans.is_only_value_from(str(path.field), path.since):
+            if self._spans.is_rest_bare_value(str(path.field), path.since):
                 return None  # "Sealed" at the end is a value, and no label without one.
             # No cost of a false start in addition: its value may follow in the next utterance.
             path = self._queue.with_label_closed(path)._replace(cost=path.cost + weights.LAST_LABEL)

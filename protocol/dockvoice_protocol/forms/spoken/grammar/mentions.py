@@ -427,7 +427,9 @@ class Mentions:
     def add_named(self, path: Path, at: int, end: int, name: str, value: FieldValue, cost: float) -> None:
         """Add a mention of a value with its own words, doubtful where they describe something else: "light broken"."""
         behind = path.last.end if path.last is not None else 0
-        marks = "s" if self._spans.follows_adjective(behind, at) or self._spans.tells_of_next(at, end) else ""
+        marks = (
+            "s" if self._spans.follows_adjective(behind, at) or self._spans.is_adjective_of_next_label(at, end) else ""
+        )
         self.add(path, at, end, name, value, cost + weights.ASKED, marks)
 
     def _step_over_negative(self, path: Path, at: int) -> None:

@@ -240,13 +240,13 @@ class PathQueue:
         column.cheapest = min(column.cheapest, cost)
         column.dearest = min(column.dearest, cost + weights.HORIZON)
 
-    def due(self) -> Iterator[int]:
-        """The tokens with paths within the budget, in order; each is yielded after all earlier ones were processed."""
+    def tokens_within_budget(self) -> Iterator[int]:
+        """The tokens whose cheapest path is within the budget, in order; each once all earlier ones were processed."""
         for at, column in enumerate(self._columns):
             if column.cheapest <= self.budget:
                 yield at
 
-    def spelling_paths(self, at: int) -> list[Path]:
+    def admit_and_list_spelling_paths(self, at: int) -> list[Path]:
         """Take the postponed steps that the budget now allows; return the paths at a token inside a spelt value."""
         column = self._columns[at]
         budget, later, column.later = self.budget, column.later, []
@@ -298,11 +298,13 @@ class PathQueue:
             column.cheapest = min(column.cheapest, cost)
 
     def with_label_closed(self, path: Path, cost: float = weights.FALSE_START) -> Path:
-        """The path, whose open label without a value, if any, becomes a LABEL event at this cost."""
+        """The path, whose open label without a value, if any, becomes a LABEL event at this cost.
+
+        Behind an unexplained word, its value, without the cost; a misheard label costs UNMATCHED besides.
+        """
         if path.state is not Place.LABELLED:
             return path
         event = ExplanationEvent(Happens.LABEL, path.field, start=path.since, end=path.since + 1)
-        # Without the cost: an unexplained word was its value.
         unread = bool(path.events) and path.events[-1][:2] == (Happens.UNMATCHED, path.field)
         path = path.adding(event)
         # A word that only sounds like a label is one only before a value.

@@ -268,7 +268,7 @@ class Spans:
         said = (tuple(self.words[start : at + 1]) for start in range(first, at))
         return any(one in self.language.words["pointers"] for one in said)
 
-    def tells_of_next(self, at: int, end: int) -> bool:
+    def is_adjective_of_next_label(self, at: int, end: int) -> bool:
         """Whether the words are an adjective of a directly following label: "full pallet 742"."""
         follows = self.goes_straight_on(end) and any(match.role is Role.LABEL for match in self.matches[end])
         return follows and tuple(self.words[at:end]) in self.language.words["adjectives"]
@@ -336,8 +336,8 @@ class Spans:
             True for field in self.form.fields if field.spoken.measures for _ in self.below_zero(at)
         )
 
-    def is_only_value_from(self, name: str, at: int) -> bool:
-        """Whether all words from a token on, except a final remark, are a value of a field without its label."""
+    def is_rest_bare_value(self, name: str, at: int) -> bool:
+        """Whether all words from token `at` on, except a final remark, are a value of the field without its label."""
         field = self.fields[name]
         if field.spoken.answers:
             return any(self._ends_utterance(end) for end, _, _ in self.unlabelled(field, at))
