@@ -23,7 +23,6 @@ KEYS = ("text", "language", "form", "asked", "held")
 CONTESTED = {
     "Pallet 742, location A 12 03 check six one": "61 is the check digit of that place",
     "Location A twelve zero three, empty": "the form has a unit for what is empty",
-    "twelve each": "a piece is a unit of the form",
     "Nein, 26 Kisten.": "the unit was said again",
     "Pallet 7720, dovevano essere quarantotto casse.": "it corrects the pallet of that number",
     "Carica il pallet 2281 sul rimorchio 5510.": "it is an order to somebody, or what is done",

@@ -205,9 +205,12 @@ class _AnswerCheck:
         places = () if counts else _BEFORE_PLACE
         before = (*_CORRECTING, *_BEFORE, *places, *(_CHOICE if start else ()))
         behind = (*_CORRECTING, *_BEHIND, *(_CHOICE if end < size else ()))
+        # "Twelve each" answers how many there are of one; a phrase may end with the label: "I count twelve".
+        again |= counts and answers and (self._tokens[event.end - 1].text,) in self._language.words["each"]
+        begins = (event.start, event.start if event.basis is None else event.basis)
         return (
             again
-            or not self._are_all_cues_or_phrases(start, event.start, before, event.cue)
+            or not any(self._are_all_cues_or_phrases(start, begin, before, event.cue) for begin in begins)
             or not self._are_all_cues_or_phrases(event.end, clause, behind, event.cue)
         )
 
@@ -434,6 +437,8 @@ class _ExplanationCheck:
                 yield ExplanationEvent(
                     Happens.UNMATCHED, next(behind, None), marks="p", start=event.start, end=event.end
                 )
+            if event.happens is Happens.MENTION and self._may_join_numbers(event, events[at + 1 :]):
+                yield ExplanationEvent(Happens.UNMATCHED, event.field, marks="p", start=event.start, end=event.end)
             if event.happens is Happens.MENTION and self._rejects_another_field(event, before):
                 yield ExplanationEvent(Happens.UNMATCHED, marks="p", start=event.cue[0], end=event.cue[1])
 
@@ -447,9 +452,15 @@ class _ExplanationCheck:
     def _may_be_other_value(self, mention: ExplanationEvent, value: FieldValue | None) -> bool:
         """Whether a bare value may be another value of a mentioned field."""
         field = self._spans.fields[str(mention.field)]
-        if field.spoken.spelt:
-            return field.item.is_usual(str(value)) and len(str(value)) == len(str(mention.value))
-        return field.has_type(value) if value is not None else False
+        sized = not field.spoken.spelt or len(str(value)) == len(str(mention.value))
+        return sized and self._spans.may_be_value(field, value)
+
+    def _may_join_numbers(self, mention: ExplanationEvent, behind: tuple[ExplanationEvent, ...]) -> bool:
+        """Whether a letter is an "and" directly before a number: Spanish "muelle y cuarenta cajas"."""
+        word, end = self._spans.words[mention.end - 1], mention.end
+        spelt = self._spans.fields[str(mention.field)].spoken.is_letter and len(word) == 1
+        joins = spelt and self._spans.language.numerals.is_joiner(word) and self._spans.goes_straight_on(end)
+        return joins and any(one.start == end and one.happens is Happens.MENTION for one in behind)
 
     def _rejects_another_field(self, event: ExplanationEvent, before: list[ExplanationEvent]) -> bool:
         """Whether a mention's cue rejects a value before it, of another field: "742, wrong, twelve units"."""

@@ -21,6 +21,8 @@ _BEFORE_UNITS = {
 
 
 _DIGIT = 9  # The largest digit.
+_RANGE = 2
+"""Of two numbers said for a range the second is at most so many times the first; of digits, the next: "two three"."""
 _WHERE = frozenset({Role.LINK, Role.ELSEWHERE})  # Roles of phrases for a place: "over there".
 
 
@@ -118,7 +120,7 @@ class UnitCounts:
                 yield from self._repeated_counts(
                     end, value, cost, marks, parted=self._tokens[at].pause >= weights.COMMA
                 )
-                yield from self._range_counts(end, value, cost, marks)
+                yield from self._range_counts(at, end, value, cost, marks)
                 yield from self._announced_second_counts(end, value, cost, marks)
 
     def _numbers_at(self, at: int) -> list[tuple[int, FieldValue, float, str]]:
@@ -186,11 +188,17 @@ class UnitCounts:
     def _pauses_at(self, at: int) -> bool:
         return at < len(self._tokens) and self._tokens[at].pause > 0
 
-    def _range_counts(self, at: int, value: FieldValue, cost: float, marks: str) -> Iterator[_UnitCount]:
-        """A range with a dash: "10-12 units"."""
-        for end, other, more in self._numbers.cardinals(at) if self._tokens[at].dash else ():
-            if isinstance(value, int | float) and value < other:
-                yield from self._counts_with_unit(end, (value, other), cost + more + weights.CHOICE, marks)
+    def _range_counts(self, start: int, at: int, value: FieldValue, cost: float, marks: str) -> Iterator[_UnitCount]:
+        """A range, with a dash or without: "10-12 units", "two three units"."""
+        dash, straight_on = self._tokens[at].dash, self._spans.goes_straight_on(at)
+        one = {end for end, _, dearer in self._numbers.cardinals(start) if dearer < weights.DIGITWISE}
+        for end, other, more in self._numbers.cardinals(at) if dash or straight_on else ():
+            if not isinstance(value, int | float) or value >= other or max(cost, more) >= weights.DIGITWISE:
+                continue
+            near = other == value + 1 if other <= _DIGIT else other <= _RANGE * value and value > _DIGIT
+            if dash or (near and end not in one):
+                rare = weights.CHOICE if dash else weights.DIGITWISE
+                yield from self._counts_with_unit(end, (value, other), cost + more + rare, marks)
 
     def _announced_second_counts(self, at: int, value: FieldValue, cost: float, marks: str) -> Iterator[_UnitCount]:
         """A second number behind a repetition or choice phrase: "twelve, that's one two, units", "ten to twelve"."""

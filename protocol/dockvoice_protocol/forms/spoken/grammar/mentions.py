@@ -282,6 +282,9 @@ class Mentions:
                 ._replace(state=Place.BETWEEN, pending="", spelling=None)
             )
         pending, before = path.pending, path.mentioned(name)
+        spelt = self._fields[name].spoken.spelt
+        if "e" in marks and not spelt and not self._may_be_of_another_field(path, name, value):
+            marks = marks.replace("e", "")
         dearer = 0.0 if "v" in marks else self._implausible(name, value)
         dearer += self._second_mention_cost(before, value, marks, pending, at)
         dearer += self._length_change_cost(name, before, value, marks)
@@ -463,6 +466,11 @@ class Mentions:
                 elsewhere = bool(said) and name != last
                 yield name, weights.ELSEWHERE if elsewhere else 0.0, "be" if elsewhere else "b"
 
+    def _may_be_of_another_field(self, path: Path, name: str, value: FieldValue | None) -> bool:
+        """Whether a bare correction fits another said field than `name`: "dock B, make it sixteen" only a count."""
+        others = {*path.story.said, *self._held} - {name, None}
+        return any(self._spans.may_be_value(self._fields[str(other)], value) for other in others)
+
     def _may_field_continue(self, path: Path, name: str, at: int) -> bool:
         """Whether the last field may be repeated, or continue as a list."""
         field, token = self._fields[name], self._tokens[at]
@@ -470,7 +478,8 @@ class Mentions:
             return False
         if "n" in path.last.marks and path.last.end == at and "b" in path.last.marks and token.pause:
             return True  # "Not ten, twelve."
-        listed = token.dash and len(self._words[at - 1]) > 1  # "742-743" may be two values; "7-4-2" is one.
+        figures = self._words[at - 1]
+        listed = token.dash and len(figures) > 1 and figures.isdigit()  # "742-743" may be two values; "7-4-2" is one.
         apart = path.state is Place.SAID and (token.pause > 0 or listed)
         return (apart or field.many is not None) and (not field.spoken.counts or name == self._asked)
 

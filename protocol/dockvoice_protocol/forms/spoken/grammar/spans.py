@@ -186,6 +186,8 @@ class Spans:
         """By token, the phrases that begin at it."""
         self.numbers = _Numbers(tokens, language)
         for at, found in enumerate(self.matches):
+            self.matches[at] = [*found, *self._phrases_before_their_label(at, found)]
+        for at, found in enumerate(self.matches):
             if len(found) > 1:
                 self.matches[at] = self._without_impossible_hedges(self._without_label_moods(found))
         for at in range(1, len(tokens)):
@@ -199,6 +201,16 @@ class Spans:
         for at, found in enumerate(self.matches):
             if found and self.place_codes(at):  # "To A zero one zero two": "A" is no article and no other letter.
                 self.matches[at] = [one for one in found if one.role in OF_FIELDS]
+
+    def _phrases_before_their_label(self, at: int, found: list[Match]) -> list[Match]:
+        """The phrases without a label that they end with: "I" of "I count", where "count" is a label."""
+        return [
+            match._replace(end=begin)
+            for match in found
+            if match.role is Role.OPENING
+            for begin in range(at + 1, match.end)
+            if any(one.role is Role.LABEL and one.end == match.end for one in self.matches[begin])
+        ]
 
     def _without_label_moods(self, found: list[Match]) -> list[Match]:
         """The phrases without moods of words that are a label before a value ("trailer")."""
@@ -347,6 +359,16 @@ class Spans:
         """Whether the utterance ends there, or after one remark: "sealed, thanks"."""
         remarks = (one.end for one in self.matches[at] if one.role is Role.TAIL) if at < self.size else (at,)
         return self.size in remarks
+
+    def may_be_value(self, field: FormField, value: FieldValue | None) -> bool:
+        """Whether a bare value may be one of a field; of a spelt field, only a usual one."""
+        if value is None or field.unit_of is not None:
+            return False
+        if field.spoken.spelt:
+            return field.item.allows(str(value)) and field.item.is_usual(str(value))
+        if field.spoken.is_number and isinstance(value, str):
+            return value.isdecimal() and field.allows(int(value))
+        return field.allows(value)
 
     def withdrawn_values(self, at: int) -> list[tuple[int, ExplanationEvent]]:
         """Values at a token that a directly following cue withdraws, each with the end of the cue."""
