@@ -195,7 +195,7 @@ class UnitCounts:
         for end, other, more in self._numbers.cardinals(at) if dash or straight_on else ():
             if not isinstance(value, int | float) or value >= other or max(cost, more) >= weights.DIGITWISE:
                 continue
-            near = other == value + 1 if other <= _DIGIT else other <= _RANGE * value and value > _DIGIT
+            near = 1 < value == other - 1 if other <= _DIGIT else other <= _RANGE * value and value > _DIGIT
             if dash or (near and end not in one):
                 rare = weights.CHOICE if dash else weights.DIGITWISE
                 yield from self._counts_with_unit(end, (value, other), cost + more + rare, marks)

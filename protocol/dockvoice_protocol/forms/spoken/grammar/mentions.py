@@ -282,8 +282,8 @@ class Mentions:
                 ._replace(state=Place.BETWEEN, pending="", spelling=None)
             )
         pending, before = path.pending, path.mentioned(name)
-        spelt = self._fields[name].spoken.spelt
-        if "e" in marks and not spelt and not self._may_be_of_another_field(path, name, value):
+        letter = self._fields[name].spoken.is_letter
+        if "e" in marks and letter and not self._may_be_of_another_field(path, name, value):
             marks = marks.replace("e", "")
         dearer = 0.0 if "v" in marks else self._implausible(name, value)
         dearer += self._second_mention_cost(before, value, marks, pending, at)
@@ -467,7 +467,7 @@ class Mentions:
                 yield name, weights.ELSEWHERE if elsewhere else 0.0, "be" if elsewhere else "b"
 
     def _may_be_of_another_field(self, path: Path, name: str, value: FieldValue | None) -> bool:
-        """Whether a bare correction fits another said field than `name`: "dock B, make it sixteen" only a count."""
+        """Whether a bare correction fits another said field than `name`: "dock B, pallet 742, sorry, D" does not."""
         others = {*path.story.said, *self._held} - {name, None}
         return any(self._spans.may_be_value(self._fields[str(other)], value) for other in others)
 
