@@ -136,6 +136,11 @@ class Language:
         return {reason: _phrases(said, self.elided) for reason, said in self.table["breaks"].items()}
 
     @cached_property
+    def deeds(self) -> Mapping[str, tuple[Phrase, ...]]:
+        """Words for what is done to a thing, by deed: "loaded"."""
+        return {deed: _phrases(said, self.elided) for deed, said in self.table["deeds"].items()}
+
+    @cached_property
     def works(self) -> Mapping[str, tuple[tuple[Phrase, Phrase], ...]]:
         """By role ("switch", "bid"), pairs of the words before and behind the name of a work."""
         return {
