@@ -160,6 +160,11 @@ class Language:
         return frozenset(fold(word) for word in self.table["letters"]["separators"])
 
     @cached_property
+    def parts(self) -> tuple[tuple[Phrase, ...], ...]:
+        """Words for the parts of a place, from the largest: aisle, bay, level."""
+        return tuple(tuple(map(phrase, names)) for names in self.table["letters"]["parts"])
+
+    @cached_property
     def common(self) -> frozenset[str]:
         """Words of numbers and letters that are common words too, and no evidence of one by themselves: "a", "and"."""
         return frozenset(fold(word) for word in self.table["letters"]["common"])

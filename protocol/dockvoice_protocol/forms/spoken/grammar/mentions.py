@@ -134,6 +134,8 @@ class Speller:
                 yield Group(at + 1, AMBIGUOUS.upper(), 0.0)
             for end, text, cost in letters_at(self._words, at, self._alphabet, names=False, times=self._numerals.times):
                 yield Group(end, text, cost)
+            for end, text, cost in (*self._spans.named_letters(at), *(self._spans.letter_blocks(at) if begins else ())):
+                yield Group(end, text, cost)
         sounds = self._homophones.get(word)
         if sounds is not None and (begins or self._spans.may_be_digit(at)):
             for group in self._numerals.groups([sounds], 0):
