@@ -42,6 +42,8 @@ class Alphabet:
     """Joiners of a letter and its explaining word: "as in"."""
     names: Mapping[str, str]
     """Letters written as words ("bee"), to the letter."""
+    ordinary: frozenset[str] = frozenset()
+    """Those of them that are ordinary words too ("sea"): a letter only as the whole value behind a label."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +57,8 @@ class Language:
     decimal: str
     elided: tuple[str, ...]
     """Elided prefixes before an apostrophe, which are no part of the word: French "d'unités"."""
+    clitics: Mapping[str, str]
+    """Ends of figures that are words of their own, with the apostrophe: English "'s", to the word."""
     hesitations: frozenset[str]
     """Sounds without meaning anywhere, even inside a number."""
     alphabet: Alphabet
@@ -83,11 +87,13 @@ class Language:
             thousands=table["thousands"],
             decimal=table["decimal"],
             elided=elided,
+            clitics=table["clitics"],
             hesitations=frozenset(map(fold, table["words"]["hesitations"])),
             alphabet=Alphabet(
                 CODE_WORDS | {(word,): letter for word, letter in listed.items()},
                 tuple(map(phrase, letters["explained_by"])),
                 {fold(name): letter for letter, ways in letters.get("names", {}).items() for name in ways},
+                frozenset(map(fold, letters.get("ordinary", ()))),
             ),
             homophones=homophones,
             misheard={fold(said): fold(meant) for said, meant in table.get("labels", {}).items()},

@@ -297,28 +297,7 @@ class Spans:
     def letters(self, at: int) -> Iterable[tuple[int, str, float]]:
         """The letters that begin at a token, of those written as words only what means nothing else ("effe")."""
         yield from letters_at(self.words, at, self.language.alphabet, names=False)
-        yield from self.named_letters(at)
-
-    def named_letters(self, at: int) -> Iterator[tuple[int, str, float]]:
-        """A letter written as a word that means nothing else: Italian "effe"."""
-        named = None if at >= self.size else named_letter(self.words, at, self.language.alphabet)
-        if named is not None and not self._means_something(at):
-            yield *named, weights.OTHER_KIND
-
-    def letter_blocks(self, at: int) -> Iterator[tuple[int, str, float]]:
-        """The letters of a code written as one word before its digits: "TX 9914"."""
-        word = self.words[at]
-        block = word.isascii() and word.isalpha() and 1 < len(word) <= _LONGEST_BLOCK
-        sounds = len(word) > _SHORTEST_BLOCK and not _VOWELS.isdisjoint(word)  # Then it is a word: "blue 5501".
-        named = word in self.language.alphabet.names or word in self.language.homophones
-        if not block or sounds or named or self._means_something(at):
-            return
-        if self.goes_straight_on(at + 1) and self.numbers.begins(at + 1):
-            yield at + 1, word.upper(), weights.OTHER_KIND
-
-    def _means_something(self, at: int) -> bool:
-        """Whether a word begins a phrase or a number."""
-        return self.lexicon.knows(self.words[at]) or self.language.numerals.is_part(self.words[at])
+        yield from named_letters(self, at)
 
     def may_be_letter(self, name: str, at: int, end: int) -> bool:
         """Whether a single-letter word may be a value of the expected field."""
@@ -479,6 +458,32 @@ def is_before_id_label(spans: Spans, at: int) -> bool:
             if match.role is Role.LINK:
                 reached.append(match.end)
     return False
+
+
+def named_letters(spans: Spans, at: int) -> Iterator[tuple[int, str, float]]:
+    """A letter written as a word that means nothing else: Italian "effe"; end, letter, cost."""
+    alphabet = spans.language.alphabet
+    named = None if at >= spans.size else named_letter(spans.words, at, alphabet)
+    if named is not None and spans.words[at] not in alphabet.ordinary and not _means_something(spans, at):
+        yield *named, weights.OTHER_KIND
+
+
+def letter_blocks(spans: Spans, at: int) -> Iterator[tuple[int, str, float]]:
+    """The letters of a code written as one word before its digits ("TX 9914"): end, letters, cost."""
+    word = spans.words[at]
+    block = word.isascii() and word.isalpha() and 1 < len(word) <= _LONGEST_BLOCK
+    sounds = len(word) > _SHORTEST_BLOCK and not _VOWELS.isdisjoint(word)  # Then it is a word: "blue 5501".
+    if not block or sounds or word in spans.language.homophones or _means_something(spans, at):
+        return
+    # "KA 7712" may be the letters K and A, "ka siete siete" is hardly ever.
+    spelt = word not in spans.language.alphabet.names or spans.words[min(at + 1, spans.size - 1)].isdigit()
+    if spelt and spans.goes_straight_on(at + 1) and spans.numbers.begins(at + 1):
+        yield at + 1, word.upper(), weights.OTHER_KIND
+
+
+def _means_something(spans: Spans, at: int) -> bool:
+    """Whether a word begins a phrase or a number."""
+    return spans.lexicon.knows(spans.words[at]) or spans.language.numerals.is_part(spans.words[at])
 
 
 def _spelt_codes(spans: Spans, name: str, at: int) -> Iterator[tuple[int, str, float]]:

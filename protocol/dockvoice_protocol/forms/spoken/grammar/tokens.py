@@ -149,6 +149,10 @@ def _pause_length(seconds: float) -> int:
 @lru_cache(maxsize=_REMEMBERED)
 def _hyphenated_parts(text: str, language: Language) -> Sequence[tuple[str, str]]:
     """The hyphenated parts of a word, each without punctuation around it, and its folded text."""
+    plain = text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").rstrip(_MARKS)
+    for clitic, meant in language.clitics.items():
+        if plain.endswith(clitic) and (figures := plain.removesuffix(clitic))[-1:].isdigit():
+            return [*_hyphenated_parts(figures, language), (clitic, meant)]
     joined = text.replace("\N{NON-BREAKING HYPHEN}", "-")
     whole = _WHOLE.fullmatch(text) or is_compound(joined.strip(".,;:!?"), language)
     bare = (
