@@ -8,6 +8,7 @@ from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
+from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import OTHER_DEEDS, Form, FormField
 from dockvoice_protocol.forms.pattern import SEPARATORS
@@ -139,6 +140,8 @@ class Lexicon:
         self._is_number = language.numerals.is_part
         self.has_several_counts = sum(field.spoken.counts for field in form.fields) > 1
         self._other_deeds = tuple(_other_deeds(form, language))
+        door = form.roles.get(FieldRole.DOOR)
+        self._door_labels = set(map(phrase, form[door].wording(language.code).labels)) if door else set()
         own = [*_form_phrases(form, catalogue, language), *_zero_phrases(form, language)]
         self._own = _index_by_first_word(own, language)
         self._counting_phrases = _index_by_first_word(
@@ -233,6 +236,8 @@ class Lexicon:
 
     def _keeps_role(self, said: Phrase, role: Role) -> bool:
         """Whether a phrase of the language keeps its role beside the words of the form."""
+        if role is Role.WITHIN and said in self._door_labels:
+            return False  # "Dock door B", but where doors are a field, "seal, door twelve" is no seal.
         if role in _REMARKS and any(_holds(said, deed) for deed in self._other_deeds):
             return False
         if said in self._never or (role in {Role.PORTION, Role.TOTAL} and not self._relating):
