@@ -42,8 +42,6 @@ class Alphabet:
     """Joiners of a letter and its explaining word: "as in"."""
     names: Mapping[str, str]
     """Letters written as words ("bee"), to the letter."""
-    ordinary: frozenset[str] = frozenset()
-    """Those of them that are ordinary words too ("sea"): a letter only as the whole value behind a label."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +55,6 @@ class Language:
     decimal: str
     elided: tuple[str, ...]
     """Elided prefixes before an apostrophe, which are no part of the word: French "d'unités"."""
-    clitics: Mapping[str, str]
-    """Ends of figures that are words of their own, with the apostrophe: English "'s", to the word."""
     hesitations: frozenset[str]
     """Sounds without meaning anywhere, even inside a number."""
     alphabet: Alphabet
@@ -87,13 +83,11 @@ class Language:
             thousands=table["thousands"],
             decimal=table["decimal"],
             elided=elided,
-            clitics=table["clitics"],
             hesitations=frozenset(map(fold, table["words"]["hesitations"])),
             alphabet=Alphabet(
                 CODE_WORDS | {(word,): letter for word, letter in listed.items()},
                 tuple(map(phrase, letters["explained_by"])),
                 {fold(name): letter for letter, ways in letters.get("names", {}).items() for name in ways},
-                frozenset(map(fold, letters.get("ordinary", ()))),
             ),
             homophones=homophones,
             misheard={fold(said): fold(meant) for said, meant in table.get("labels", {}).items()},
@@ -142,11 +136,6 @@ class Language:
         return {reason: _phrases(said, self.elided) for reason, said in self.table["breaks"].items()}
 
     @cached_property
-    def deeds(self) -> Mapping[str, tuple[Phrase, ...]]:
-        """Words for what is done to a thing, by deed: "loaded"."""
-        return {deed: _phrases(said, self.elided) for deed, said in self.table["deeds"].items()}
-
-    @cached_property
     def works(self) -> Mapping[str, tuple[tuple[Phrase, Phrase], ...]]:
         """By role ("switch", "bid"), pairs of the words before and behind the name of a work."""
         return {
@@ -164,11 +153,6 @@ class Language:
     def separators(self) -> frozenset[str]:
         """Words for separators between the parts of a printed number, which the value does not hold: "dash"."""
         return frozenset(fold(word) for word in self.table["letters"]["separators"])
-
-    @cached_property
-    def parts(self) -> tuple[tuple[Phrase, ...], ...]:
-        """Words for the parts of a place, from the largest: aisle, bay, level."""
-        return tuple(tuple(map(phrase, names)) for names in self.table["letters"]["parts"])
 
     @cached_property
     def common(self) -> frozenset[str]:

@@ -8,9 +8,8 @@ from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
-from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.model import OTHER_DEEDS, Form, FormField
+from dockvoice_protocol.forms.model import Form, FormField
 from dockvoice_protocol.forms.pattern import SEPARATORS
 from dockvoice_protocol.forms.spoken.folding import Phrase, phrase
 from dockvoice_protocol.forms.spoken.grammar import weights
@@ -139,18 +138,10 @@ class Lexicon:
         self._language = language
         self._is_number = language.numerals.is_part
         self.has_several_counts = sum(field.spoken.counts for field in form.fields) > 1
-        self._other_deeds = tuple(_other_deeds(form, language))
-        door = form.roles.get(FieldRole.DOOR)
-        self._door_labels = set(map(phrase, form[door].wording(language.code).labels)) if door else set()
         own = [*_form_phrases(form, catalogue, language), *_zero_phrases(form, language)]
         self._own = _index_by_first_word(own, language)
         self._counting_phrases = _index_by_first_word(
-            [
-                *_counting_phrases(form, language),
-                *_verb_phrases(form, language),
-                *_deed_phrases(form, language, self._other_deeds),
-            ],
-            language,
+            [*_counting_phrases(form, language), *_verb_phrases(form, language)], language
         )
         begun = list(_opening_phrases(form, language))
         self._begun = _index_by_first_word(begun, language)
@@ -236,10 +227,6 @@ class Lexicon:
 
     def _keeps_role(self, said: Phrase, role: Role) -> bool:
         """Whether a phrase of the language keeps its role beside the words of the form."""
-        if role is Role.WITHIN and said in self._door_labels:
-            return False  # "Dock door B", but where doors are a field, "seal, door twelve" is no seal.
-        if role in _REMARKS and any(_holds(said, deed) for deed in self._other_deeds):
-            return False
         if said in self._never or (role in {Role.PORTION, Role.TOTAL} and not self._relating):
             return False
         # "License plate" is other talk only where it is no label; a single word, "trailer", may be both.
@@ -464,26 +451,6 @@ def _verb_phrases(form: Form, language: Language) -> Iterator[tuple[Phrase, _Use
     for field in form.fields:
         for value, ways_to_say in field.wording(language.code).verbs.items():
             yield from ((phrase(said), _Use(Role.DEED, field.name, value)) for said in ways_to_say)
-
-
-def _other_deeds(form: Form, language: Language) -> Iterator[Phrase]:
-    """Words for what is done to a thing, but is no entry of this form: "unloaded" in a form for loading."""
-    own = language.deeds.get(str(form.deed), ())
-    for deed in OTHER_DEEDS.get(str(form.deed), ()):
-        yield from (said for said in language.deeds[deed] if said not in own)
-
-
-def _deed_phrases(form: Form, language: Language, others: Iterable[Phrase]) -> Iterator[tuple[Phrase, _Use]]:
-    """The form's deed, which may stand anywhere, and other deeds, which are no record."""
-    for said in language.deeds.get(str(form.deed), ()):
-        yield from ((said, _Use(role)) for role in (Role.OPENING, Role.LINK, Role.TAIL))
-        yield from (((*no, *said), _Use(Role.MOOD, value="denials")) for no in language.words["nots"])
-    yield from ((said, _Use(Role.MOOD, value="denials")) for said in others)
-
-
-def _holds(said: Phrase, part: Phrase) -> bool:
-    """Whether a phrase holds the words of another."""
-    return any(said[at : at + len(part)] == part for at in range(len(said) - len(part) + 1))
 
 
 def _opening_phrases(form: Form, language: Language) -> Iterator[tuple[Phrase, _Use]]:
