@@ -14,8 +14,9 @@ from tests.rows import each_of
 from tests.tiers import SEED, sized
 
 FEWEST = 25
-MOST_WRONG = 1 / 100
-"""Of the sentences; it is to be 0. In 2026-11 it was one in some 750, so that a sample of 600 has two by chance."""
+WRONG_ONE_IN = 250
+BY_CHANCE = 3
+"""It is to be none. In 2026-11 it was one of 750 (4 of 3,000), and so many more may be in a small sample by chance."""
 
 
 @pytest.mark.timeout(3600)
@@ -23,7 +24,9 @@ def test_hardly_anything_is_recorded_that_the_frame_does_not_say() -> None:
     size = sized(quick=100, test=600, nightly=20_000)
     made = batches(sentences(SEED), size)
     wrong = [one.row() for one in read_all(made, 1) if one.fault == "WRONG"]
-    assert len(wrong) <= MOST_WRONG * size, f"{len(wrong)} recorded wrong:\n" + "\n".join(map(str, wrong[:20]))
+    assert len(wrong) <= BY_CHANCE + size / WRONG_ONE_IN, f"{len(wrong)} recorded wrong:\n" + "\n".join(
+        map(str, wrong[:20])
+    )
 
 
 @each_of("language", LANGUAGES)

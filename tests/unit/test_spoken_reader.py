@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.loader import load_form
+from dockvoice_protocol.forms.loader import form_from_schema, load_form
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import read
 from dockvoice_protocol.records import FieldReading, NotUnderstood, Word
@@ -51,6 +52,18 @@ def test_what_is_said_becomes_these_fields(name: str, repository: Path, catalogu
         assert told(read(words(row["say"]), form, catalogue)) == row["fields"]
 
     every(tomllib.loads((TABLES / f"spoken_{name.replace('-', '_')}.toml").read_text())["row"], becomes)
+
+
+def test_a_word_that_explains_a_letter_is_asked_about_where_it_is_a_value(repository: Path) -> None:
+    schema = json.loads((repository / "schemas/forms/pallet-move.schema.json").read_text(encoding="utf-8"))
+    schema["properties"]["exception"] = {
+        "type": "string",
+        "enum": ["damaged", "wet"],
+        "x-voice": {"labels": ["exception"], "spoken": "enum", "bare": True, "ask": "What?", "readback": "{value}"},
+    }
+    form, known = form_from_schema(schema, "pallet-move", "here"), Catalogue.from_rows({"docks": [{"value": "D"}]})
+    assert told(read(words("dock d for damaged"), form, known)) == {"dock": "D", "exception": "?"}
+    assert told(read(words("dock d for dumpling"), form, known)) == {"dock": "D"}
 
 
 def test_a_value_carries_its_label_words_and_unit_but_no_filler(form: Form, catalogue: Catalogue) -> None:

@@ -22,7 +22,8 @@ _BEFORE_UNITS = {
 
 _DIGIT = 9  # The largest digit.
 _RANGE = 2
-"""Of two numbers said for a range the second is at most so many times the first; of digits, the next: "two three"."""
+"""Of two numbers said for a range the second is at most so many times the first; of digits, the next: "two three".
+"One two" is no range: it is how twelve is said digit by digit."""
 _WHERE = frozenset({Role.LINK, Role.ELSEWHERE})  # Roles of phrases for a place: "over there".
 
 

@@ -314,7 +314,8 @@ class Spans:
         for match in self.matches[at]:
             if match.role is Role.VALUE and match.field == field.name:
                 yield match.end, match.value, 0.0
-        yield from (one for one in kind_of(field).readings(field, at, self) if ends_word(self.tokens, one[0]))
+        read = [one for one in kind_of(field).readings(field, at, self) if ends_word(self.tokens, one[0])]
+        yield from _without_explained_letters(self, read) if field.spoken.is_letter else read
 
     def place_codes(self, at: int) -> list[tuple[int, str, str, float]]:
         """The places that begin at a token and need no label: end, field, code, cost.
@@ -384,6 +385,16 @@ class Spans:
                 if match.role is Role.CUE
             ]
         return known
+
+
+def _without_explained_letters(
+    spans: Spans, read: list[tuple[int, FieldValue, float]]
+) -> Iterator[tuple[int, FieldValue, float]]:
+    """The letters, without those that the words behind explain ("N for November"); not where these are a value."""
+    end, letter = max(((end, value) for end, value, _ in read), default=(0, None))
+    own = end > 0 and any(match.role in {*OF_FIELDS, Role.DEED, Role.NOTHING} for match in spans.matches[end - 1])
+    kept = own or end == 0 or spans.begins_unlabelled_value(end - 1)
+    yield from (one for one in read if kept or one[0] == end or one[1] != letter)
 
 
 def is_correcting_phrase(spans: Spans, match: Match, *, changed: bool = False) -> bool:

@@ -193,9 +193,8 @@ def letters_at(
     plain, cost = (word, 0.0) if word in LETTERS else (alphabet.names.get(word, ""), HOMOPHONE) if names else ("", 0.0)
     if not plain:
         return
-    explained = [(end, plain.upper(), 0.0) for end in _explanation_ends(plain.upper(), words, at + 1, alphabet)]
-    yield from explained
-    if not explained and (names or word != AMBIGUOUS):
+    yield from ((end, plain.upper(), 0.0) for end in _explanation_ends(plain.upper(), words, at + 1, alphabet))
+    if names or word != AMBIGUOUS:
         yield at + 1, plain.upper(), cost
 
 
