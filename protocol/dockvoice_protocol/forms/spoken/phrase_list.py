@@ -119,26 +119,26 @@ def _phrases_of(one: _Expansion) -> Iterator[Phrase]:
                 yield tuple(word for part in said for word in part)
 
 
-def _widest(one: _Expansion) -> int:
-    """The number of items of the largest choice in an expansion."""
+def _choices(one: _Expansion) -> int:
+    """The number of samples in which each word of an expansion stands at least once."""
     match one:
         case _Word():
             return 1
         case _Sequence(items):
-            return max(map(_widest, items), default=1)
+            return max(map(_choices, items), default=1)
         case _Alternatives(items):
-            return max(len(items), *map(_widest, items))
+            return len(items) * max(map(_choices, items))
 
 
 def _sample(one: _Expansion, number: int) -> str:
-    """A phrase, as written, with that item of each choice, counted in a circle."""
+    """A phrase, as written; other numbers choose other alternatives."""
     match one:
         case _Word(text, _):
             return text
         case _Sequence(items):
             return " ".join(filter(None, (_sample(item, number) for item in items)))
         case _Alternatives(items):
-            return _sample(items[number % len(items)], number)
+            return _sample(items[number % len(items)], number // len(items))
 
 
 @dataclass(eq=False, slots=True)
@@ -251,7 +251,7 @@ class PhraseList:
     def samples(self) -> Iterator[str]:
         """Phrases as they are written, so many that each word of each pattern is in one of them."""
         for one in self.expansions:
-            yield from dict.fromkeys(_sample(one, number) for number in range(_widest(one)))
+            yield from dict.fromkeys(_sample(one, number) for number in range(_choices(one)))
 
     @cached_property
     def _start(self) -> State[None]:
