@@ -35,12 +35,12 @@ from dockvoice_protocol.trailer_count import (
     STATUSES,
     CountedEntry,
     ExpectedLine,
-    Line,
+    ItemCount,
     TrailerCount,
     Units,
-    as_number,
-    is_exact_number,
+    is_exact_json_number,
     sum_by_unit,
+    to_json_number,
 )
 
 FORMAT = "dockvoice.dossier.v1"
@@ -565,7 +565,7 @@ _LINE_QUANTITIES = (
 """The quantities of a line in dossier.json."""
 
 
-def _line_json(line: Line) -> Json:
+def _line_json(line: ItemCount) -> Json:
     return {
         "pallet": line.pallet,
         "item": line.item,
@@ -580,7 +580,7 @@ def _line_json(line: Line) -> Json:
 
 def _as_json(units: Units) -> Json:
     # A quantity without an exact number is text: 7/12.
-    return {unit: as_number(one) if is_exact_number(one) else str(one) for unit, one in sorted(units.items())}
+    return {unit: to_json_number(one) if is_exact_json_number(one) else str(one) for unit, one in sorted(units.items())}
 
 
 def read_events(dossier: Json, contents: Mapping[str, bytes]) -> list[Said]:

@@ -153,7 +153,7 @@ class Rehearsal:
         rests |= {name: [name, *one.support] for name, one in drafts.items() if name in rests}
         draft = self._talk.open_draft
         used = {name for one in kept if one.event_id is not None for name in (one.utterance_id, *one.support)}
-        used |= {name for names in rests.values() for name in names} | set(self._talk.rests_on)
+        used |= {name for names in rests.values() for name in names} | set(self._talk.source_utterance_ids)
         return {
             "events": self._events,
             "stands": [
@@ -180,7 +180,7 @@ class Rehearsal:
             "said": self.said,
             "parked": len(waiting),
             "state": self._talk.state.value,
-            "standing": dict(self._talk.standing),
+            "standing": dict(self._talk.standing_values),
             "open": None if draft is None else {name: one.value for name, one in draft.reading.fields.items()},
         }
 
@@ -200,7 +200,7 @@ class Rehearsal:
     # Events around the operator.
 
     def _do_wait(self, _: str) -> Sequence[Stepped]:
-        return [] if self._talk.due is None else [self._talk.expire()]
+        return [] if self._talk.due is None else [self._talk.expire_deadline()]
 
     def _do_scan(self, text: str) -> Sequence[Stepped]:
         stepped = self._talk.scan(to_scanner_characters(text))
@@ -215,7 +215,7 @@ class Rehearsal:
     def _do_refuse(self, text: str) -> Sequence[Stepped]:
         number, reason = text.split(maxsplit=1)
         event_id = {sequence: one for one, sequence in self._ids.items()}[int(number)]
-        return [self._talk.answer(Receipt(event_id, ReceiptOutcome.REFUSED, (reason,)))]
+        return [self._talk.handle_receipt(Receipt(event_id, ReceiptOutcome.REFUSED, (reason,)))]
 
     def _do_accept(self, text: str) -> Sequence[Stepped]:
         office = DeviceIdentity("site", "device", None, clock_believed=True)
@@ -228,33 +228,33 @@ class Rehearsal:
         self._add_event(row.event_id, row.sequence, json.loads(row.body))
         (entry,) = self._journal.dialogue.entries(1)
         fate = OfficeDecision.RECORDED if entry.fields == found.fields else OfficeDecision.CORRECTED
-        return [self._talk.handle(OfficeDecided(found.utterance_id, fate, entry.fields, entry))]
+        return [self._talk.handle_event(OfficeDecided(found.utterance_id, fate, entry.fields, entry))]
 
     def _do_discard(self, _: str) -> Sequence[Stepped]:
         found = self._oldest_review()
         self._journal.review.discard(found.utterance_id, _IN_OFFICE, "rehearsed", lambda _: {})
-        return [self._talk.handle(OfficeDecided(found.utterance_id, OfficeDecision.DROPPED, found.fields))]
+        return [self._talk.handle_event(OfficeDecided(found.utterance_id, OfficeDecision.DROPPED, found.fields))]
 
     def _do_cut(self, _: str) -> Sequence[Stepped]:
         self.close()
         return [self._open_conversation()]
 
     def _do_lost(self, _: str) -> Sequence[Stepped]:
-        return [self._talk.handle(Link(up=False))]
+        return [self._talk.handle_event(Link(up=False))]
 
     def _do_back(self, _: str) -> Sequence[Stepped]:
-        return [self._talk.handle(Link(up=True))]
+        return [self._talk.handle_event(Link(up=True))]
 
     def _do_fail(self, fault: str) -> Sequence[Stepped]:
-        return [self._talk.handle(Hardware(fault))]
+        return [self._talk.handle_event(Hardware(fault))]
 
     def _do_heal(self, fault: str) -> Sequence[Stepped]:
-        return [self._talk.handle(Hardware(fault, healed=True))]
+        return [self._talk.handle_event(Hardware(fault, healed=True))]
 
     def _do_shift(self, text: str) -> Sequence[Stepped]:
         name, day = text.split()
         self._shift = day, name
-        return [self._talk.handle(Link(up=True))]  # whatever happens next
+        return [self._talk.handle_event(Link(up=True))]  # whatever happens next
 
     def _oldest_review(self) -> KeptUtterance:
         return self._journal.review.under_review()[0]

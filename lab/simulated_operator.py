@@ -40,7 +40,7 @@ from lab.operator_speech import (
     synthesise,
 )
 from lab.report.lines import Conversation, Turn
-from lab.scoring import Result, are_fields_equal
+from lab.scoring import ClipResult, are_fields_equal
 
 _EARCON_S = 0.3
 """Seconds of an earcon ("recorded", "heard", "say again")."""
@@ -147,7 +147,7 @@ class SimulatedOperator:
         self._habits = habits
         self._phrasing = Phrasing(parts.form)
 
-    async def converse(self, result: Result, clip: Callable[[], Source]) -> Conversation | None:
+    async def converse(self, result: ClipResult, clip: Callable[[], Source]) -> Conversation | None:
         """Answer the device until the clip's entry is final; None if the clip dictates no entry."""
         truth = result.clip.fields
         if truth is None:
@@ -188,7 +188,7 @@ class SimulatedOperator:
         self,
         exchange: _DeviceConversation,
         says: OperatorUtterance,
-        result: Result,
+        result: ClipResult,
         clip: Callable[[], Source],
         number: int,
     ) -> Turn:
@@ -206,7 +206,7 @@ class SimulatedOperator:
         )
 
     async def _synthesise(
-        self, says: OperatorUtterance, result: Result, clip: Callable[[], Source], number: int
+        self, says: OperatorUtterance, result: ClipResult, clip: Callable[[], Source], number: int
     ) -> SyntheticSpeech:
         answers = result.clip.answers if says.why is UtteranceReason.ANSWER else {}
         told = f"{result.clip.audio} {number}"
@@ -232,7 +232,7 @@ def _classify_end(entries: Sequence[Mapping[str, FieldValue]], truth: Mapping[st
     return "right" if len(entries) == 1 and are_fields_equal(entries[0], truth) else "wrong"
 
 
-def _clip_turn_seconds(result: Result) -> float:
+def _clip_turn_seconds(result: ClipResult) -> float:
     """Seconds from the first word of the clip to the device's first prompt."""
     if not result.heard:
         return result.audio_s + _UNHEARD_S

@@ -77,7 +77,7 @@ class TypedConversation:
         return self._dialogue.state
 
     @property
-    def standing(self) -> Mapping[str, FieldValue | None]:
+    def standing_values(self) -> Mapping[str, FieldValue | None]:
         """The standing values, which apply to all following entries."""
         return {name: one.value for name, one in self._dialogue.context.fields.items()}
 
@@ -97,7 +97,7 @@ class TypedConversation:
         return self._dialogue.draft
 
     @property
-    def rests_on(self) -> frozenset[str]:
+    def source_utterance_ids(self) -> frozenset[str]:
         """Ids of the utterances that the open drafts and the standing values come from."""
         draft, stands = self._dialogue.draft, self._dialogue.context.fields.values()
         own = () if draft is None else (draft.utterance_id, *draft.support)
@@ -128,7 +128,9 @@ class TypedConversation:
             return parse_scan(utterance, rules, self._sending)
         return read_typed(utterance.typed or "", rules)
 
-    def hear(self, reading: Reading, closing: Closing = Closing.PAUSE, acoustics: Acoustics | None = None) -> Stepped:
+    def handle_reading(
+        self, reading: Reading, closing: Closing = Closing.PAUSE, acoustics: Acoustics | None = None
+    ) -> Stepped:
         """Handle an utterance that already has a reading; `acoustics` if it was recorded."""
         utterance = typed_utterance(self.rules.form.name, closing=closing)
         self._journal.store_utterance(utterance)
@@ -140,8 +142,8 @@ class TypedConversation:
         known = Circumstances(acoustics, recent, self._expected())
         closing = utterance.segment.closing
         self.latest = utterance.utterance_id
-        began = self._clock() if reading.scanned else None
-        return self.handle(UtteranceHeard(utterance.utterance_id, reading, closing, known, began))
+        began = self._clock() if reading.is_scan else None
+        return self.handle_event(UtteranceHeard(utterance.utterance_id, reading, closing, known, began))
 
     def _conclude_or_review_interrupted(self, utterance: Utterance, rules: Rules) -> None:
         """Conclude a stored utterance that was typed before the program was killed."""
@@ -155,17 +157,17 @@ class TypedConversation:
         else:
             self._journal.conclude(utterance.utterance_id, reading, verdict)
 
-    def expire(self) -> Stepped:
+    def expire_deadline(self) -> Stepped:
         """Process the dialogue's deadline as if its time had passed."""
         self.due = None
-        return self.handle(Deadline())
+        return self.handle_event(Deadline())
 
-    def answer(self, receipt: Receipt) -> Stepped:
+    def handle_receipt(self, receipt: Receipt) -> Stepped:
         """Process the inventory's receipt for an event."""
         self._journal.outbox.settle(receipt.event_id, receipt)
-        return self.handle(to_inventory_answer(self._journal, receipt))
+        return self.handle_event(to_inventory_answer(self._journal, receipt))
 
-    def handle(self, happening: Happening) -> Stepped:
+    def handle_event(self, happening: Happening) -> Stepped:
         """Process one event in the dialogue, after a change of shift if one is due."""
         began = self._conversation.shift_begun()
         told = () if began is None else self._step(began).orders

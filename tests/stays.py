@@ -22,7 +22,7 @@ from typing import Any
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form
-from dockvoice_protocol.forms.spoken import read_meaning
+from dockvoice_protocol.forms.spoken import parse_meaning
 from edge.agent.dialogue_driver import DialogueDriver
 from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
@@ -81,7 +81,7 @@ def _followed(way: Way, begin: CodeType) -> Iterator[None]:
     seen: set[FrameType] = set()  # A coroutine that goes on is no call; frames are held, so that none comes again.
 
     def profile(frame: FrameType, event: str, _: Any) -> None:
-        way.parses += event == "call" and frame.f_code is read_meaning.__code__
+        way.parses += event == "call" and frame.f_code is parse_meaning.__code__
         if event != "call" or frame in seen or not _module(frame).startswith(PACKAGES):
             return
         seen.add(frame)

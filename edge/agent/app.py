@@ -340,7 +340,7 @@ class Agent:
             else:
                 await self._dictate_with_models(sources, self._afterwards)
             self._hearing = False
-            self._notifier.stopping()
+            self._notifier.notify_stopping()
             await self._delivery.drain(settle_within_s)
             delivering.cancel()
             for watch in watching:
@@ -493,7 +493,7 @@ class Agent:
         code = told.fault if isinstance(told, MicrophoneFault) else "muted"
         begins = told.what is not None if isinstance(told, MicrophoneFault) else told.muted
         if begins and not self._hearing:  # waiting for an absent headset is ready: a restart would not connect it
-            self._notifier.ready(self.headset.status_line)
+            self._notifier.notify_ready(self.headset.status_line)
         self._news.announce(Hardware(code, healed=not begins))
         self._tell(told)
 
@@ -523,7 +523,7 @@ class Agent:
         """Report READY to systemd at the first frame, and beat at every frame. Called in the ear's thread."""
         if not self._hearing:
             self._hearing = True
-            self._notifier.ready(self.headset.status_line)
+            self._notifier.notify_ready(self.headset.status_line)
         if self._live:
             self._heartbeats.beat("ear")
 

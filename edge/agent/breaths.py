@@ -33,7 +33,7 @@ class TornNumbers:
 
     def doubt_continued_number(self, utterance: Utterance, reading: Reading, rules: Rules) -> Reading:
         """The reading, with a count marked doubtful that may have begun in the previous utterance; remembers it."""
-        if reading.scanned:  # a scan between two breaths is part of neither
+        if reading.is_scan:  # a scan between two breaths is part of neither
             return reading
         segment = utterance.segment
         began, ended = (at / SAMPLE_RATE for at in (segment.speech_start, segment.speech_end))

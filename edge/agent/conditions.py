@@ -13,7 +13,7 @@ from datetime import datetime
 from statistics import median
 from typing import Any
 
-from dockvoice_protocol.instants import timestamp
+from dockvoice_protocol.instants import rfc3339
 from edge.keep.retention import MB
 from edge.records import Acoustics
 
@@ -72,7 +72,7 @@ class Conditions:
         before, began = self._oldest, self._backlog is None
         self._look_at, self._oldest = now + LOOK_S, None if oldest is None else oldest[0]
         waits = oldest is not None and (began or oldest[0] == before)
-        self._backlog = {"entries": entries, "since": timestamp(oldest[1])} if oldest and waits else {"entries": 0}
+        self._backlog = {"entries": entries, "since": rfc3339(oldest[1])} if oldest and waits else {"entries": 0}
 
     def known(self, now: float) -> dict[str, Any]:
         """The current conditions: median levels, backlog, free space; unknown ones are omitted."""

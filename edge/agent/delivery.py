@@ -128,7 +128,7 @@ class _Status:
 
     def publish(self, session: Session, state: Literal["online", "offline"], now: float) -> None:
         """Publish the latest message if it is due and there is a connection; retry later if it cannot be sent."""
-        for one in self._outbox.take_due(now) if session.connected else ():
+        for one in self._outbox.start_due_attempts(now) if session.connected else ():
             message = self.encode(state, datetime.now(UTC))
             if session.publish(self._topic, message, tag=one.key, retain=True):
                 if self._conditions is not None:
@@ -440,7 +440,7 @@ class Delivery:
             )
             return []
         try:
-            self._publish(OrderReceived(events.parse_order(message.payload)))
+            self._publish(OrderReceived(events.parse_headset_order(message.payload)))
         except events.MalformedMessage as fault:
             logger.warning("a message on the control topic is no order: %s", fault)
         return []
@@ -473,9 +473,9 @@ class Delivery:
             return []
         self._obstacles.note_answer()
         self._ends_at = None
-        if isinstance(answer, events.Early):
+        if isinstance(answer, events.EarlyAnswer):
             return self._relay.handle_gap_report(answer, self._now)
-        if isinstance(answer, events.Distrusted):
+        if isinstance(answer, events.UntrustedAnswer):
             self._log_mistrust_once(answer.reason)
             return []
         if self._reviews is not None and self._reviews.carries(answer.event_id):

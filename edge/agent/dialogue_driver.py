@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.instants import to_zone
-from dockvoice_protocol.records import Act, FieldValue, Operator, Receipt, Shifted, Trait, make_operators
+from dockvoice_protocol.records import Act, CommandTrait, FieldValue, Operator, Receipt, ShiftEvent, make_operators
 from edge.agree.dialogue.interface import (
     Committed,
     Deadline,
@@ -152,7 +152,7 @@ class DialogueSteps:
             recorded.mark_accepted(journal.dialogue.accepted_or_pending(refused))
         if isinstance(happening, UtteranceHeard):
             now, asked = datetime.now().astimezone(), happening.reading.command
-            asks = asked is not None and Trait.OF_RECORD in asked.traits
+            asks = asked is not None and CommandTrait.OF_RECORD in asked.traits
             entries = journal.queries.standing_entries_since(now - LONGEST_UNLOADING, _MOST_IN_A_DAY) if asks else ()
             self._dialogue.set_recent_entries(RecentEntries(now, entries))
 
@@ -189,7 +189,7 @@ class DialogueSteps:
                     now = datetime.now().astimezone()
                     entry = LastEntry(row.event_id, draft, verdict.fields, recorded_at=now)
                     heard += self._dialogue.handle(Committed(entry))
-                case Note() | Park() | Commit() | Drop() | Shifted():
+                case Note() | Park() | Commit() | Drop() | ShiftEvent():
                     pass
                 case Say():
                     heard += self._fill_from_journal(journal, order)

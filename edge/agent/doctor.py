@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from dockvoice_protocol.errors import DockvoiceError, Misconfigured, Unavailable, describe_os_error, not_permitted_error
+from dockvoice_protocol.errors import DockvoiceError, Misconfigured, Unavailable, describe_os_error, permission_error
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import OWN_LANGUAGE, Form
@@ -91,7 +91,7 @@ async def run_checks(checks: Mapping[str, Check]) -> list[Finding]:
         except DockvoiceError as fault:
             findings.append(error_finding(what, fault))
         except PermissionError as fault:
-            findings.append(error_finding(what, not_permitted_error(fault)))
+            findings.append(error_finding(what, permission_error(fault)))
     return findings
 
 
@@ -244,10 +244,10 @@ def _check_own_words(settings: Settings, own: Language) -> Finding:
     catalogue = load_site_catalogue(settings, forms)
     crew = load_operators(settings) or ()
     whose = {name: one.name for one in crew for name in sign_on_words([one])}
-    works = {name: form.name for form in forms for name in form.names(OWN_LANGUAGE)} if len(forms) > 1 else {}
+    works = {name: form.name for form in forms for name in form.spoken_names(OWN_LANGUAGE)} if len(forms) > 1 else {}
     listed = [works, *(dict(english_words_with_meaning(form, catalogue)) for form in forms)]
     knows = None if place is None else _make_vocabulary_test(place)
-    commands = command_phrases(trailers=any(form.places_received for form in forms))
+    commands = command_phrases(trailers=any(form.trailer_and_door_fields for form in forms))
     wanted = dict.fromkeys([*_list_sign_on_names(settings), *(word for one in listed for word in one)])
     unheard = [one for one in (*wanted, *commands) if knows is not None and not knows(one.lower())]
     if unheard:
@@ -396,13 +396,13 @@ async def _check_broker(settings: Settings) -> Iterable[Finding]:
     trouble = session.trouble or f"{where}: no answer within {_PATIENCE_S:g} s"
     await asyncio.to_thread(session.stop)
     if connected.is_set():
-        return [reachable_broker_finding(where, mqtt.exposed)]
+        return [reachable_broker_finding(where, mqtt.exposure)]
     todo = "look at deliver.mqtt, the network and the broker; entries are kept until it answers"
     return [Finding("broker", Severity.FAILED, trouble, todo)]
 
 
 def reachable_broker_finding(where: str, exposed: str | None) -> Finding:
-    """The finding for a broker that answers; a warning where the connection is not encrypted (`exposed`)."""
+    """The finding for a broker that answers; a warning where the connection is not encrypted (`exposure`)."""
     if exposed is None:
         return Finding("broker", Severity.WELL, f"{where} answers")
     todo = "set deliver.mqtt.tls = true, with a broker that has a certificate"

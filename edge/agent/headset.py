@@ -180,7 +180,7 @@ class Headset:
     def publish_earshot(self, heard: bool) -> None:
         """Publish that the operator can hear the device, or cannot any more."""
         self._unheard = not heard
-        self._notifier.status(self.status_line)
+        self._notifier.set_status(self.status_line)
         self._tell(Earshot(heard))
 
     def _queue_event(self, event: MicrophoneEvent) -> None:
@@ -209,7 +209,7 @@ class Headset:
         self._announce(Muted(muted))
 
     def _announce(self, told: HeadsetTold) -> None:
-        self._notifier.status(self.status_line)
+        self._notifier.set_status(self.status_line)
         self._publish(self.state)
         self._tell(told)
 

@@ -17,10 +17,10 @@ from typing import Any
 
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.loader import closing_form, form_files, load_form
+from dockvoice_protocol.forms.loader import form_files_by_name, load_closing_form, load_form
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.language import Language, language_named
-from dockvoice_protocol.forms.taught import with_catalogue_words, with_published_words
+from dockvoice_protocol.forms.taught import add_catalogue_words, add_published_words
 from dockvoice_protocol.instants import to_zone
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records.master import MasterData
@@ -100,9 +100,9 @@ def assemble_interpretation(settings: Settings, form: str | None = None, *, oper
     """
     chosen = load_named_form(settings, form or settings.forms.active)
     at_hand = list_forms_at_hand(settings, chosen) if operator_present else (chosen,)
-    closing = closing_form(settings.forms_directory) if operator_present else None
+    closing = load_closing_form(settings.forms_directory) if operator_present else None
     catalogue = load_site_catalogue(settings, at_hand)
-    in_files, at_hand = at_hand, with_catalogue_words(at_hand, catalogue)
+    in_files, at_hand = at_hand, add_catalogue_words(at_hand, catalogue)
     clients = Clients(settings.understand.clients)
     agrees = converses(settings, operator_present=operator_present)
     names = sign_on_words(load_operators(settings)) if agrees else ()
@@ -146,7 +146,7 @@ class _Making:
         def renew(published: tuple[MasterData, ...]) -> Parts:
             files = Catalogue.load(self.settings.catalogue_directory)
             catalogue = override_files(files, published, self.in_files)
-            forms = with_catalogue_words(self.in_files, catalogue)
+            forms = add_catalogue_words(self.in_files, catalogue)
             return replace(self, catalogue=catalogue, at_hand=forms).make_parts(named)[0]
 
         of_start = (chosen, self.catalogue, begun.readers.interpreter, begun.panel)
@@ -243,7 +243,7 @@ def list_forms_at_hand(settings: Settings, active: Form) -> tuple[Form, ...]:
     for code in LANGUAGES:
         called: dict[str, str] = {}
         for form in forms:
-            for name in form.names(code):
+            for name in form.spoken_names(code):
                 if (other := called.setdefault(name, form.name)) != form.name:
                     raise Misconfigured(
                         f"forms.at_hand: {other!r} and {form.name!r} are both called {name!r} ({code}); "
@@ -288,12 +288,12 @@ def load_current_rules(settings: Settings, form: str) -> Rules:
     """The rules of a form with all published master data, as the agent has them. Raises Misconfigured."""
     in_file = load_named_form(settings, form)
     catalogue = load_site_catalogue(settings, (in_file,))
-    return make_rules(settings, with_published_words(in_file, catalogue.words, catalogue), catalogue)
+    return make_rules(settings, add_published_words(in_file, catalogue.words, catalogue), catalogue)
 
 
 def load_named_form(settings: Settings, name: str) -> Form:
     """Load the form of that name, and no other. Raises Misconfigured with the list of the forms."""
-    files = form_files(settings.forms_directory)
+    files = form_files_by_name(settings.forms_directory)
     if name not in files:
         raise Misconfigured(f"form {name!r}: not among the forms in {settings.forms_directory} ({', '.join(files)})")
     return load_form(files[name])

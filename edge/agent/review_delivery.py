@@ -20,7 +20,7 @@ from dockvoice_protocol.events import MalformedMessage, parse_object
 from dockvoice_protocol.hash_chain import SIGNATURE, PublicKey
 from dockvoice_protocol.mqtt import Delivered
 from dockvoice_protocol.outbox import FAILURE
-from dockvoice_protocol.signed import DeclinedPosting, Forged, ReviewDecision, read_decision, read_declined
+from dockvoice_protocol.signed import DeclinedPosting, Forged, ReviewDecision, verify_decision, verify_declined_posting
 from edge.agree.decide import Rules, decide
 from edge.deliver.device_events import review_event
 from edge.deliver.relay import PendingRow, make_row_outbox
@@ -145,7 +145,7 @@ class ReviewDelivery:
                 self._outbox.remove_confirmed(one.key)
         for row in rows.values():
             self._outbox.add(PendingRow.from_row(row, now))
-        return (one.row for one in self._outbox.take_due(now))
+        return (one.row for one in self._outbox.start_due_attempts(now))
 
 
 class DecisionInbox:
@@ -178,7 +178,7 @@ class DecisionInbox:
         """Verify and parse a decision or a declined posting for this device. Raises MalformedMessage, Forged."""
         if self._key is None:
             raise Forged("/signature: deliver.decisions_key names no key any more")
-        read = read_declined if "declined" in parse_object(payload) else read_decision
+        read = verify_declined_posting if "declined" in parse_object(payload) else verify_decision
         return read(payload, self._source, self._key)
 
     async def verify_and_store(self, message: Delivered) -> None:
@@ -213,7 +213,7 @@ def load_pinned_key(path: Path | None) -> PublicKey | None:
     if path is None:
         return None
     try:
-        return PublicKey.from_pem(plain_file.read_regular(path))
+        return PublicKey.from_pem(plain_file.read_regular_file(path))
     except (OSError, ValueError) as fault:
         why = describe_os_error(fault) if isinstance(fault, OSError) else f"holds {fault}"
         raise Misconfigured(f"deliver.decisions_key: {path}: {why}; name an Ed25519 public key in PEM") from None

@@ -84,7 +84,7 @@ class Settlement:
         struck = await self._executor(lambda journal: _settle_event(journal, event_id, receipt))
         if not struck.is_ours:
             logger.warning("a receipt came for %s, %s", event_id, _UNKNOWN)
-        elif receipt is not None and receipt.turned_down:
+        elif receipt is not None and receipt.is_rejected:
             does = "refuses" if receipt.outcome is ReceiptOutcome.REFUSED else "has already"
             logger.warning("the inventory %s %s: %s", does, event_id, ", ".join(receipt.reasons))
             if struck.was_owed:  # the inventory repeats the answer at each connection

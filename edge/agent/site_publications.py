@@ -18,7 +18,7 @@ from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from dockvoice_protocol.events import MalformedMessage, Topics
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.taught import with_catalogue_words
+from dockvoice_protocol.forms.taught import add_catalogue_words
 from dockvoice_protocol.hash_chain import PublicKey
 from dockvoice_protocol.mqtt import Delivered
 from dockvoice_protocol.records import ExpectedList, Operator, PlaceKind, ReceivingPlace, Roster, make_operators
@@ -28,9 +28,9 @@ from dockvoice_protocol.signed import (
     Forged,
     parse_expected_topic,
     parse_master_topic,
-    read_expected,
-    read_master,
-    read_roster,
+    verify_expected_list,
+    verify_master_data,
+    verify_roster,
 )
 from dockvoice_protocol.terminal.plain_text import escape_line
 from edge.agent.review_delivery import load_pinned_key
@@ -225,7 +225,7 @@ class ExpectedReceipts:
 
         def read(payload: bytes, about: str, signed_by: PublicKey) -> ExpectedList:
             kind, _, name = about.partition("/")
-            return read_expected(payload, site, ReceivingPlace(PlaceKind(kind), name), signed_by)
+            return verify_expected_list(payload, site, ReceivingPlace(PlaceKind(kind), name), signed_by)
 
         lists = _PublicationKind(
             "list of expected receipts",
@@ -269,7 +269,7 @@ class SiteCrew:
             topic,
             carries=lambda named: named == topic,
             about=lambda _: _ROSTER,
-            read=lambda payload, _, signed_by: read_roster(payload, site, signed_by),
+            read=lambda payload, _, signed_by: verify_roster(payload, site, signed_by),
             lists=lambda journal: journal.roster,
         )
         self._settled = make_operators(settings.agree.operators) or None
@@ -308,7 +308,7 @@ def load_operators(settings: Settings) -> tuple[Operator, ...] | None:
     try:
         with Journal.inspect(settings.state) as journal:
             bodies = dict(journal.roster.bodies(settings.site))
-        one = read_roster(bodies[_ROSTER].encode(), settings.site, key)
+        one = verify_roster(bodies[_ROSTER].encode(), settings.site, key)
         return settled if one.version < settings.deliver.floor(_ROSTER) else one.operators
     except (UnreadableInput, KeyError, MalformedMessage):  # no journal, an older one, no roster, or another key's
         return settled
@@ -367,7 +367,7 @@ class SiteCatalogue(Generic[_Made]):
             # A device named "catalogue" has topics with the same prefix, one level shorter.
             carries=lambda topic: topic.startswith(root) and "/" in topic.removeprefix(root),
             about=lambda topic: parse_master_topic(prefix, site, topic),
-            read=lambda payload, kind, signed_by: read_master(payload, site, kind, signed_by),
+            read=lambda payload, kind, signed_by: verify_master_data(payload, site, kind, signed_by),
             lists=lambda journal: journal.catalogue,
         )
         self._renewal = renewal
@@ -460,7 +460,7 @@ def _lowest_version(settings: Settings, kind: str) -> int:
 
 def _parse_stored(site: str, key: PublicKey, kind: str, body: str) -> MasterData | None:
     try:
-        return read_master(body.encode(), site, kind, key)
+        return verify_master_data(body.encode(), site, kind, key)
     except MalformedMessage:  # signed with a former key; the inbox logs it
         return None
 
@@ -486,5 +486,5 @@ def load_site_catalogue(settings: Settings, forms: Iterable[Form] = ()) -> Catal
 def override_files(files: Catalogue, published: Iterable[MasterData], forms: Iterable[Form]) -> Catalogue:
     """The files overridden by the published data. Raises Misconfigured where one of the forms cannot be filled."""
     catalogue = files.with_published(published)
-    with_catalogue_words(forms, catalogue)
+    add_catalogue_words(forms, catalogue)
     return catalogue

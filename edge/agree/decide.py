@@ -15,7 +15,7 @@ from functools import cached_property
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form, FormField
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
-from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstood, Reading, written
+from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstood, Reading, as_text
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations, find_objections
 from edge.agree.policy import BALANCED, Demand, Policy, find_highest_demand
 from edge.records import Acoustics, Because, Closing, Confirmation, Outcome, Reason, Verdict
@@ -66,11 +66,11 @@ class Rules:
     @property
     def for_context(self) -> Rules:
         """The rules by which a standing context is judged."""
-        return dataclasses.replace(self, form=self.form.of_context)
+        return dataclasses.replace(self, form=self.form.standing_form)
 
     def allows_value(self, field: FormField, value: FieldValue) -> bool:
         """Whether the form and the catalogue allow the value."""
-        return field.allows(value) and self.catalogue.knows(field.catalogue, value)
+        return field.allows(value) and self.catalogue.has_values(field.catalogue, value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ def _find_unusable_reason(
 def _has_too_many_digits(said: Mapping[str, FieldReading], acoustics: Acoustics, policy: Policy, rules: Rules) -> bool:
     """Whether more digits were read than can have been spoken: a model that invents an identifier makes it long."""
     values = (said[name].value for name in rules.identifiers if name in said and not said[name].by_end)
-    digits = sum(character.isalnum() for value in values if value is not None for character in written(value))
+    digits = sum(character.isalnum() for value in values if value is not None for character in as_text(value))
     return digits * policy.seconds_per_digit > acoustics.speech_seconds
 
 
@@ -247,7 +247,7 @@ def _find_doubt(
         return Reason.FIELD_AMBIGUOUS
     if faulty:
         return Reason.FIELD_INVALID
-    if not rules.catalogue.knows(field.catalogue, said.value):
+    if not rules.catalogue.has_values(field.catalogue, said.value):
         return Reason.NOT_IN_CATALOGUE
     # An inherited field has no demand: it was checked when the context was set.
     return None if demand is None else _find_confidence_doubt(said, demand)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from dockvoice_protocol.forms.spoken import is_correction, read, read_meaning, without_cue
+from dockvoice_protocol.forms.spoken import is_correction, parse_meaning, read_fields, without_cue
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.meaning import corrected_decimals
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
@@ -40,7 +40,7 @@ def read_as_answer_to(name: str, reading: Reading, rules: Rules) -> Reading:
     words = without_cue(said.words, rules.language)
     if not words:
         return said
-    fields = read(said.words, rules.form, rules.catalogue, rules.language, asked=name)
+    fields = read_fields(said.words, rules.form, rules.catalogue, rules.language, asked=name)
     told = (
         fields
         if name in fields and _has_value_or_likely_one(fields[name])
@@ -48,7 +48,7 @@ def read_as_answer_to(name: str, reading: Reading, rules: Rules) -> Reading:
     )
     counted = rules.form[name].unit_of
     if not told and counted is not None and is_correction(said.words, rules.language):  # "no, twelve": the count itself
-        told = read(words, rules.form, rules.catalogue, rules.language, asked=counted)
+        told = read_fields(words, rules.form, rules.catalogue, rules.language, asked=counted)
     return replace(said, fields=told, not_understood=None if told else said.not_understood)
 
 
@@ -141,7 +141,7 @@ def settle_dependent_fields(name: str, before: Reading, draft: Draft, rules: Rul
 
 def settle_rivals_by_value(name: str, value: FieldValue, said: Reading, rules: Rules) -> Reading:
     """The reading, in which a certain value resolves the rivals that the same words left in other fields."""
-    meant = read_meaning(said.words, rules.form, rules.catalogue, rules.language)
+    meant = parse_meaning(said.words, rules.form, rules.catalogue, rules.language)
     as_read, likely = meant.fields, meant.given(name, value, rules.form)
     open_by_words = {
         other: likely[other].value
@@ -155,7 +155,7 @@ def settle_rivals_by_value(name: str, value: FieldValue, said: Reading, rules: R
 
 def rivals_are_mishearings(name: str, value: FieldValue, said: Reading, rules: Rules) -> bool:
     """Whether the rivals are mishearings of the same number as the value, and not a second number that was said."""
-    meant = read_meaning(said.words, rules.form, rules.catalogue, rules.language)
+    meant = parse_meaning(said.words, rules.form, rules.catalogue, rules.language)
     as_read = meant.fields.get(name)
     if as_read is None or not as_read.rivals:
         return True  # the rivals come from other words

@@ -22,10 +22,10 @@ from rich.text import Text
 
 from dockvoice_protocol.errors import Misconfigured, StorageFailed, Unavailable
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.instants import timestamp, to_zone
-from dockvoice_protocol.records import Reading, Usage, written
-from dockvoice_protocol.terminal import EXIT_CODES, line, log_warnings_to_stderr
-from dockvoice_protocol.terminal.tables import SafeConsole, make_folding_table, many, render
+from dockvoice_protocol.instants import rfc3339, to_zone
+from dockvoice_protocol.records import Reading, Usage, as_text
+from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr, print_lines
+from dockvoice_protocol.terminal.tables import SafeConsole, make_folding_table, pluralize, print_tables
 from edge.agent.parts import load_named_form
 from edge.cli import AsJson, Config, State, settings
 from edge.cli.reports import Since, parse_moment
@@ -80,9 +80,9 @@ def morning(
                 asyncio.run(reading)
     if as_json:
         for one in found.entries[:limit]:
-            line(json.dumps(_to_json(one), ensure_ascii=False))
+            print_lines(json.dumps(_to_json(one), ensure_ascii=False))
     else:
-        render(_entry_table(found, limit, name))
+        print_tables(_entry_table(found, limit, name))
 
 
 def _progress_bar() -> AbstractContextManager[Progress]:
@@ -196,7 +196,7 @@ def _to_json(one: _DoubtfulEntry) -> dict[str, Any]:
     return {
         "event_id": entry.event_id,
         "sequence": entry.sequence,
-        "recorded_at": timestamp(entry.recorded_at),
+        "recorded_at": rfc3339(entry.recorded_at),
         "operator": entry.operator,
         "form": entry.form,
         "fields": dict(entry.fields),
@@ -220,7 +220,7 @@ def _entry_table(found: MorningList, limit: int, name: str | None) -> Group:
     table = make_folding_table("doubt", "recorded", "number", "entry", "heard otherwise")
     for one in found.entries[:limit]:
         entry = one.entry
-        values = " ".join(f"{field}={written(value)}" for field, value in entry.fields.items())
+        values = " ".join(f"{field}={as_text(value)}" for field, value in entry.fields.items())
         when = to_zone(entry.recorded_at, None).strftime("%m-%d %H:%M")
         otherwise = "; ".join(_other_readings(one))
         row = (f"{one.doubt.measure:.2f}", when, str(entry.sequence), f"{entry.form} {values}", otherwise)
@@ -230,12 +230,14 @@ def _entry_table(found: MorningList, limit: int, name: str | None) -> Group:
 
 def _other_readings(one: _DoubtfulEntry) -> Sequence[str]:
     heard = one.doubt.otherwise
-    return [f"{other.field} {written(other.heard)} ({other.interpreter}, {other.confidence:.2f})" for other in heard]
+    return [f"{other.field} {as_text(other.heard)} ({other.interpreter}, {other.confidence:.2f})" for other in heard]
 
 
 def _summary_line(found: MorningList, limit: int, name: str | None) -> str:
-    shown = f"{min(limit, len(found.entries))} of {many(len(found.entries), 'entry', 'entries')}"
+    shown = f"{min(limit, len(found.entries))} of {pluralize(len(found.entries), 'entry', 'entries')}"
     if name is None:
         return f"{shown}; nothing was read again: understand.morning names no model"
     unread = f", {found.unread} not" if found.unread else ""
-    return f"{shown}; {many(found.read_again, 'utterance')} read again by {name}{unread}, {found.spent_usd:.4f} USD"
+    return (
+        f"{shown}; {pluralize(found.read_again, 'utterance')} read again by {name}{unread}, {found.spent_usd:.4f} USD"
+    )

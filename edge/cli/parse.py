@@ -19,8 +19,8 @@ from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happe
 from dockvoice_protocol.forms.spoken.grammar.tokens import Token
 from dockvoice_protocol.forms.spoken.grammar.weights import RIVALRY
 from dockvoice_protocol.forms.spoken.language import Language
-from dockvoice_protocol.forms.spoken.reader import lexicon_of, read_meaning
-from dockvoice_protocol.records import FieldReading, Word, written
+from dockvoice_protocol.forms.spoken.reader import cached_lexicon, parse_meaning
+from dockvoice_protocol.records import FieldReading, Word, as_text
 from edge.cli.tables import MOODS, STYLES, Tone
 
 SMALL: Mapping[Role, str] = {
@@ -125,9 +125,9 @@ class _Parse:
 
 def parse_sentence(words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language) -> _Parse:
     """Parse a sentence into its likely interpretations."""
-    found = read_meaning(words, form, catalogue, language)
+    found = parse_meaning(words, form, catalogue, language)
     heard = found.tokens
-    known = lexicon_of(form, catalogue, language)
+    known = cached_lexicon(form, catalogue, language)
     matches = [known.matches(heard, at) for at in range(len(heard))]
     told: dict[tuple[object, ...], _Explanation] = {}
     for path in found.paths:
@@ -188,8 +188,8 @@ def _values_text(values: Mapping[str, str]) -> str:
 
 def _value_text(reading: FieldReading) -> str:
     if reading.value is None:
-        return _NO_VALUE if reading.runner_up is None else f"{written(reading.runner_up)}, in doubt"
-    return " or ".join(written(value) for value in (reading.value, *reading.rivals))
+        return _NO_VALUE if reading.runner_up is None else f"{as_text(reading.runner_up)}, in doubt"
+    return " or ".join(as_text(value) for value in (reading.value, *reading.rivals))
 
 
 def _explain_parts(path: Path, heard: Sequence[Token], matches: Sequence[Sequence[Match]]) -> Iterator[_ExplainedPart]:
@@ -260,7 +260,7 @@ def _mention_parts(
         for one in range(unit - 1, begins, -1):
             adjective = any(match.role is Role.ADJECTIVE and match.end == ends for match in matches[one])
             ends = one if adjective else ends
-    value = _NO_VALUE if event.value is None else written(event.value)
+    value = _NO_VALUE if event.value is None else as_text(event.value)
     marks = [_MARKED[mark] for mark in event.marks if mark in _MARKED]
     told = ", ".join([f"value of {event.field}: {value}", *marks])
     tone = Tone.OPEN if marks or event.value is None else Tone.GOOD

@@ -23,7 +23,7 @@ import typer
 
 from dockvoice_protocol.errors import DockvoiceError
 from dockvoice_protocol.records import Command
-from dockvoice_protocol.terminal import EXIT_CODES, aside, line, log_warnings_to_stderr
+from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr, print_lines, print_to_stderr
 from edge.agent.app import Agent, AgentTold
 from edge.agent.app import replay as replayed
 from edge.agent.dialogue_driver import STEPS, Stands
@@ -144,7 +144,7 @@ class LiveView:
         self._lines = AgentLines(parts.settings, parts.rules, parts.forms)
         self._plain, self._print = (
             ignore_hang_up(make_event_printer(parts.form, {}, as_json=False, known=parts.forms)),
-            ignore_hang_up(line),
+            ignore_hang_up(print_lines),
         )
         """In the place of a viewer that is gone."""
         self._meter = Meter()
@@ -304,12 +304,12 @@ def run(
             asyncio.run(
                 view.run(Agent(parts, executor, view.tell, live=True), executor, settle_within_s=_DRAIN_ON_STOP_S)
             )
-            line(counts_line(executor.now(lambda journal: journal.queries.counts())))
+            print_lines(counts_line(executor.now(lambda journal: journal.queries.counts())))
             return
         if as_json:
             asyncio.run(_run_as_json(parts, executor))
             return
-        aside(f"hears with {parts.interpreter.name}")
+        print_to_stderr(f"hears with {parts.interpreter.name}")
         discreet = not sys.stdout.isatty()  # operators' speech must not get into a log
         tell = make_event_logger() if discreet else make_event_printer(parts.form, {}, as_json=False, known=parts.forms)
         asyncio.run(_run_with_keyboard(Agent(parts, executor, ignore_hang_up(tell), live=True)))

@@ -12,11 +12,11 @@ from functools import lru_cache
 from typing import Any
 
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import is_correction, is_courtesy, read
+from dockvoice_protocol.forms.spoken import is_correction, is_courtesy, read_fields
 from dockvoice_protocol.forms.spoken.grammar.path import Happens
 from dockvoice_protocol.forms.spoken.grammar.tokens import tokenize
 from dockvoice_protocol.forms.spoken.language import language_named
-from dockvoice_protocol.forms.spoken.reader import read_meaning
+from dockvoice_protocol.forms.spoken.reader import parse_meaning
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, Reading, Word
 from dockvoice_protocol.strict_json import NotJson, NotStrict, parse_strict
@@ -137,7 +137,7 @@ def _decide_after_readback(reading: Reading, held: Mapping[str, FieldValue], say
         return passed
     if not reading.fields and reading.words:
         # The value alone is enough over an entry: "not B, D".
-        fields = read(reading.words, rules.form, rules.catalogue, rules.language, held=held)
+        fields = read_fields(reading.words, rules.form, rules.catalogue, rules.language, held=held)
         reading = replace(reading, fields=fields, act=Act.AMEND, not_understood=None) if fields else reading
     verdict = decide(replace(reading, act=Act.RECORD), Closing.PAUSE, rules)
     before = replace(reading, fields=_confirmed_readings(held), not_understood=None)
@@ -229,7 +229,7 @@ def _not_understood_texts(reading: Reading, saying: _Saying) -> Iterator[str]:
     if not reading.words:
         return
     rules, asked, held = saying.rules, saying.asked, saying.held
-    meaning = read_meaning(reading.words, rules.form, rules.catalogue, rules.language, asked=asked, held=held)
+    meaning = parse_meaning(reading.words, rules.form, rules.catalogue, rules.language, asked=asked, held=held)
     if meaning.mood is not None:
         yield MOODS.get(meaning.mood, meaning.mood)
     if not meaning.paths:

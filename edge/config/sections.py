@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from dockvoice_protocol.config import Mqtt, MqttVersion, Name, Person, Place, Prefix, Section
+from dockvoice_protocol.config import Mqtt, MqttVersion, Name, PersonName, Place, Prefix, Section
 from dockvoice_protocol.instants import find_zone
 from dockvoice_protocol.languages import LANGUAGES, OWN
 
@@ -47,7 +47,7 @@ class Agree(Section):
         le=720,
         description="who says nothing for so long with nothing open is signed off, minutes; unset: nobody",
     )
-    operators: dict[str, Person] = Field(
+    operators: dict[str, PersonName] = Field(
         default_factory=dict, description="who may sign on: the name as spoken, to the one on record; none: nobody must"
     )
 
@@ -66,7 +66,7 @@ class Workdays(Section):
         None, description="the site's time zone; unset: events say no business day"
     )
     begins: _TimeOfDay = Field("00:00", description="when a business day begins, by the clock on the wall")
-    shifts: dict[Person, _TimeOfDay] = Field(
+    shifts: dict[PersonName, _TimeOfDay] = Field(
         default_factory=dict, description="when each shift begins, by its name; it lasts until another one does"
     )
 

@@ -14,21 +14,21 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from dockvoice_protocol import systemd
-from dockvoice_protocol.config import Key, Layered, Name, Person, Place
+from dockvoice_protocol.config import Key, LayeredSettings, Name, PersonName, Place
 from dockvoice_protocol.plain_file import shipped_directory
 from dockvoice_protocol.systemd import Unit, default_state_directory
 from edge.config.models import GOOGLE_WIRE, ClientSettings, InterpreterKind, InterpreterSettings, Mode, Understand
 from edge.config.sections import Agree, Deliver, Forms, Hear, Keep, Scan, Speak, Watch, Workdays
 
 
-class Settings(Layered):
+class Settings(LayeredSettings):
     """All settings of the agent."""
 
     model_config = SettingsConfigDict(env_prefix="DOCKVOICE_")
 
     site: Name = Field("site", description="the site's name, second level of every topic")
     device: Name = Field("device", description="this device's name, unique on the site: it owns a sequence of events")
-    operator: Person | None = Field(None, description="who speaks, as it goes on record; unset: nobody is named")
+    operator: PersonName | None = Field(None, description="who speaks, as it goes on record; unset: nobody is named")
     state_directory: Place | None = Field(
         None,
         description="journal and recordings; unset: $STATE_DIRECTORY, else the unit's, else ~/.local/state/dockvoice",

@@ -94,7 +94,7 @@ class ClipRelay:
                 return SendChunk(one.key, one.sent + 1)
         if any(one.agreed for one in pending):
             return None  # one clip at a time
-        return next((OfferClip(one.key) for one in self._open.take_due(now)), None)
+        return next((OfferClip(one.key) for one in self._open.start_due_attempts(now)), None)
 
     def mark_offer_unsent(self, utterance_id: str, now: float) -> None:
         """Take back the attempt of an offer that could not be published."""

@@ -16,9 +16,9 @@ from dockvoice_protocol.events import AMENDED, CANCELLED, CLOCK, RECORDED, REVIE
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.hash_chain import INSTANCE
-from dockvoice_protocol.instants import timestamp
-from dockvoice_protocol.records import Act, Converted, Reading
-from dockvoice_protocol.terminal.plain_text import spoken
+from dockvoice_protocol.instants import rfc3339
+from dockvoice_protocol.records import Act, ConvertedQuantity, Reading
+from dockvoice_protocol.terminal.plain_text import blank_unsafe
 from edge.config import Settings
 from edge.records import Because, Entry, Minted, Particulars, Recording, ReviewChange, Shift, SiteTime
 
@@ -61,7 +61,7 @@ def make_shift_lookup(settings: Settings) -> Callable[[], Shift | None]:
     return current_shift
 
 
-def _convert_quantities(entry: Entry, form: Form, catalogue: Catalogue) -> Iterator[tuple[str, Converted]]:
+def _convert_quantities(entry: Entry, form: Form, catalogue: Catalogue) -> Iterator[tuple[str, ConvertedQuantity]]:
     for unit in form.fields:
         if unit.unit_of is None or unit.factors_by is None:
             continue
@@ -69,7 +69,7 @@ def _convert_quantities(entry: Entry, form: Form, catalogue: Catalogue) -> Itera
         factor = catalogue.factor(item.catalogue, entry.fields.get(item.name), entry.fields.get(unit.name))
         if factor is None or isinstance(quantity, bool) or not isinstance(quantity, int | float):
             continue
-        if (converted := factor.times(quantity)) is not None:
+        if (converted := factor.to_base_unit(quantity)) is not None:
             yield unit.unit_of, converted
 
 
@@ -122,7 +122,7 @@ def _event_envelope(
         "source": f"/sites/{site}/devices/{device}",
         "type": kind,
         "subject": form,
-        "time": timestamp(time),
+        "time": rfc3339(time),
         "datacontenttype": "application/json",
         "dataschema": schema,
         "sequence": str(minted.sequence),
@@ -155,7 +155,7 @@ def _entry_data(entry: Entry, beside: Particulars) -> dict[str, Any]:
         **_particulars_members(beside),
         "reading": {
             "interpreter": reading.interpreter,
-            "heard": {name: spoken(" ".join(field.words)) for name, field in reading.fields.items()},
+            "heard": {name: blank_unsafe(" ".join(field.words)) for name, field in reading.fields.items()},
             "confidence": {name: round(field.confidence, 4) for name, field in reading.fields.items()},
         },
     }
@@ -207,7 +207,7 @@ def review_event(
         waits = {
             "reason": change.why,
             "doubtful": [{"field": one.field, "reason": one.reason.value} for one in doubts if one.field is not None],
-            "heard": {name: spoken(" ".join(said.words)) for name, said in heard.items()},
+            "heard": {name: blank_unsafe(" ".join(said.words)) for name, said in heard.items()},
             **(
                 {}
                 if change.reading is None
@@ -240,4 +240,4 @@ def _candidate_values(reading: Reading) -> dict[str, Any]:
         name: [one for one in dict.fromkeys((said.value, said.runner_up, *said.rivals)) if one is not None]
         for name, said in reading.fields.items()
     }
-    return {"interpreter": reading.interpreter, "heard": spoken(reading.transcript), "fields": given}
+    return {"interpreter": reading.interpreter, "heard": blank_unsafe(reading.transcript), "fields": given}

@@ -21,8 +21,17 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Self
 
-from dockvoice_protocol.events import Early
-from dockvoice_protocol.outbox import FAILURE, IN_ORDER, Backoff, Consequence, Outbox, Pending, ReasonMeaning, meaning
+from dockvoice_protocol.events import EarlyAnswer
+from dockvoice_protocol.outbox import (
+    FAILURE,
+    IN_ORDER,
+    Backoff,
+    Outbox,
+    Pending,
+    PubackEffect,
+    PubackMeaning,
+    puback_meaning,
+)
 from dockvoice_protocol.records import Receipt
 from edge import config
 from edge.records import OutboxRow
@@ -66,7 +75,7 @@ class _GapRecovery:
         if sequence >= self._useful_from:
             self._reopenings = 0
 
-    def choose_step(self, answer: Early, owed: Collection[int], now: float) -> _RecoveryStep:
+    def choose_step(self, answer: EarlyAnswer, owed: Collection[int], now: float) -> _RecoveryStep:
         """Choose the step for the inventory's report of a missing event; `owed` are the scheduled numbers."""
         expected = answer.expected
         if not owed or expected > max(owed) or expected >= answer.sequence:
@@ -174,7 +183,7 @@ class Alarm:
     """The broker refuses events for this reason. Raised once until it accepts an event."""
 
     reason_code: int
-    meaning: ReasonMeaning
+    meaning: PubackMeaning
 
 
 Command = WantRows | WantLast | Publish | Sent | Settle | Reopen | DeadLetter | Alarm
@@ -213,7 +222,7 @@ class _Refusals:
         self._taken += 1
         self._alarmed.clear()
 
-    def raise_alarm_once(self, reason_code: int, meant: ReasonMeaning) -> list[Command]:
+    def raise_alarm_once(self, reason_code: int, meant: PubackMeaning) -> list[Command]:
         """The alarm for this reason code, unless it was raised since the last accepted event."""
         if reason_code in self._alarmed or not meant.alarm:
             return []
@@ -330,7 +339,7 @@ class Relay:
             self._catching_up.note_handled(debt.order)
         return self._settle(receipt.event_id, receipt)
 
-    def handle_gap_report(self, answer: Early, now: float) -> list[Command]:
+    def handle_gap_report(self, answer: EarlyAnswer, now: float) -> list[Command]:
         """Publish, reopen or set aside the event that the inventory reports missing. Nothing is settled."""
         owed = {debt.order: debt for debt in self._schedule.pending}
         match self._catching_up.choose_step(answer, owed, now):
@@ -371,7 +380,7 @@ class Relay:
 
         Rows that the broker refused for their content go last: it may accept only one at a time.
         """
-        return [Publish(debt.row) for debt in self._schedule.take_due(now)]
+        return [Publish(debt.row) for debt in self._schedule.start_due_attempts(now)]
 
     def mark_unsent(self, event_id: str, now: float) -> None:
         """Take back the attempt of a row that could not be published because the broker's window is full."""
@@ -379,7 +388,7 @@ class Relay:
 
     def due_in_s(self, now: float) -> float | None:
         """Seconds until `publish_due` has work; None while nothing is in flight."""
-        return self._schedule.due_in_s(now)
+        return self._schedule.seconds_until_due(now)
 
     @property
     def _schedule(self) -> Outbox[PendingRow]:
@@ -408,10 +417,10 @@ class Relay:
         return [Settle(event_id, receipt), *self._request_rows()]
 
     def _handle_refusal(self, event_id: str, reason_code: int) -> list[Command]:
-        meant = meaning(reason_code)
+        meant = puback_meaning(reason_code)
         alarm = self._refusals.raise_alarm_once(reason_code, meant)
         debt = self._debts.get(event_id)
-        if debt is None or meant.consequence is not Consequence.DEAD_LETTER:
+        if debt is None or meant.consequence is not PubackEffect.DEAD_LETTER:
             return alarm
         return [
             *alarm,

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 
 from dockvoice_protocol.errors import AlreadyRunning
-from dockvoice_protocol.hash_chain import sha256
+from dockvoice_protocol.hash_chain import sha256_hex
 
 _CARD = re.compile(r"\((?:plug)?hw:(\w+)(?:,\d+)?\)")
 """How PortAudio names ALSA's hardware: `USB Headset: Audio (hw:1,0)`."""
@@ -33,7 +33,7 @@ DeviceLock = AbstractContextManager[None]
 @contextmanager
 def _hold_lock(resource: str, told: str) -> Iterator[None]:
     """Hold the lock of `resource`. `told` begins the message of AlreadyRunning."""
-    address = f"\0dockvoice-{sha256(resource)}"
+    address = f"\0dockvoice-{sha256_hex(resource)}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as claiming:
         try:
             claiming.bind(address)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
-from dockvoice_protocol.records import Act, ShiftChange, Shifted
+from dockvoice_protocol.records import Act, ShiftChange, ShiftEvent
 from edge.keep.codec import context_json, draft_json, now, parse_context, parse_draft, parse_fields, parse_reading
 from edge.keep.database import JournalDatabase, Row
 from edge.keep.outbox import HELD, OutboxState
@@ -144,7 +144,7 @@ class Shifts:
     def __init__(self, db: JournalDatabase) -> None:
         self._db = db
 
-    def store_change(self, step: Shifted) -> None:
+    def store_change(self, step: ShiftEvent) -> None:
         """Store a sign-on, a sign-off or a break. Call inside the step's transaction."""
         self._db.execute(
             "INSERT INTO shifts (at, operator, change, reason, entries) "

@@ -56,7 +56,7 @@ class Entries:
             raise ValueError(f"{entry.utterance_id}: the entry names another recording than the one kept")
         minted = self._mint()
         reading = codec.reading_json(entry.reading)
-        event = hash_chain.sealed(render(minted), minted.chain, entry.audio_sha256, reading, self._key)
+        event = hash_chain.seal_event(render(minted), minted.chain, entry.audio_sha256, reading, self._key)
         owed = OutboxRow(minted.event_id, minted.sequence, codec.to_json(event))
         self._insert_entry(entry, event, owed)
         self._entry_log.append(entry_rows(self._db, owed.sequence))

@@ -25,7 +25,7 @@ from typing import Any, Self
 from dockvoice_protocol import hash_chain
 from dockvoice_protocol.errors import Misconfigured, StorageFailed
 from dockvoice_protocol.hash_chain import PublicKey, Signer
-from dockvoice_protocol.records import Reading, Shifted
+from dockvoice_protocol.records import Reading, ShiftEvent
 from dockvoice_protocol.systemd import is_service_directory, refuse_root_for_others
 from edge.keep import device_key, evidence
 from edge.keep.audit import AuditTrail
@@ -95,7 +95,9 @@ class _OvertakingDetector:
         key = known.get(str(event.get(hash_chain.KEYID)))
         if key is None or newest is None or event.get("source") != json.loads(newest.body)["source"]:
             return False
-        if not hash_chain.is_signed_whole(event, key, known.values(), withheld=hash_chain.WITHHELD_SIGNATURE in event):
+        if not hash_chain.is_whole_event_signed(
+            event, key, known.values(), withheld=hash_chain.WITHHELD_SIGNATURE in event
+        ):
             return False
         number = int(event["sequence"])  # as this device wrote it
         link = self._trail.link(number)
@@ -278,7 +280,7 @@ class Journal(JournalReader):
     def commit(self, entry: Entry, verdict: Verdict, render: Callable[[Minted], dict[str, Any]]) -> OutboxRow:
         """Store an entry and its pending event in one transaction. From here it cannot be lost or doubled.
 
-        `render` makes the event from the identity minted for it; `hash_chain.sealed` links and signs it. Committing the
+        `render` makes the event from the identity minted for it; `seal_event` links and signs it. Committing the
         same utterance again returns the first event. Raises StorageFailed: nothing was committed and no number is used
         up; ValueError or LookupError where the entry does not match the utterance.
         """
@@ -360,7 +362,7 @@ class Journal(JournalReader):
                         self._entries.conclude(dropped.utterance_id, dropped.reading, _TAKEN_BACK)
                     case Park():
                         self._entries.park(order)
-                    case Shifted():
+                    case ShiftEvent():
                         self.shifts.store_change(order)
                     case Commit(agreed, verdict):
                         entry = self.queries.entry_of(agreed, verdict)
@@ -407,4 +409,4 @@ class Journal(JournalReader):
 
 def _commit_order(order: Durable) -> int:
     """Sort key: verdicts, parked utterances, commits, shifts."""
-    return 3 if isinstance(order, Shifted) else 2 if isinstance(order, Commit) else isinstance(order, Park)
+    return 3 if isinstance(order, ShiftEvent) else 2 if isinstance(order, Commit) else isinstance(order, Park)

@@ -115,7 +115,7 @@ class Outbox:
 
         The first settlement counts. False for an unknown event.
         """
-        state = OutboxState.REFUSED if receipt is not None and receipt.turned_down else OutboxState.SETTLED
+        state = OutboxState.REFUSED if receipt is not None and receipt.is_rejected else OutboxState.SETTLED
         with self._db.writing():
             self._db.execute(
                 "UPDATE outbox SET state = iif(state = 'waiting', ?, state), settled_at = ?, receipt = ? "

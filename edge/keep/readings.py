@@ -292,7 +292,7 @@ def keep_reply_for_diagnosis(state: Path, utterance_id: str, wav: bytes) -> None
     directory, moment = state / REPLIES, datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with plain_file.open_private(directory / f"{moment}-{utterance_id}.wav") as file:
+        with plain_file.open_owner_only(directory / f"{moment}-{utterance_id}.wav") as file:
             file.write(wav)
         for outlived in sorted(directory.glob("*.wav"))[:-_REPLIES_KEPT]:
             outlived.unlink(missing_ok=True)

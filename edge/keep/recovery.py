@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dockvoice_protocol.errors import StorageFailed
-from dockvoice_protocol.terminal.tables import many
+from dockvoice_protocol.terminal.tables import pluralize
 from edge.keep import evidence
 from edge.keep.database import FOUND_DAMAGED, JOURNAL, JournalDatabase, Row, open_for_writing
 from edge.keep.entry_log import ENTRIES, EntryLog, entries_since, insert_missing
@@ -281,5 +281,5 @@ def _has_utterance(db: JournalDatabase, utterance_id: str) -> bool:
 def _loss_summary(reviewed: int) -> str:
     if not reviewed:
         return "Nothing is lost"
-    waiting = many(reviewed, "utterance waits", "utterances wait")
+    waiting = pluralize(reviewed, "utterance waits", "utterances wait")
     return f"No entry is lost; {waiting} for a person: see `dockvoice queue list --held`"

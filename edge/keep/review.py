@@ -20,7 +20,7 @@ import uuid_utils
 
 from dockvoice_protocol import hash_chain
 from dockvoice_protocol.errors import Unfinished, UnreadableInput
-from dockvoice_protocol.hash_chain import Broken, Chain, Chained, PublicKey, Signer, Wrong
+from dockvoice_protocol.hash_chain import BadEvent, ChainVerifier, Defect, PublicKey, Signer, StoredEvent
 from dockvoice_protocol.records import Act, FieldValue
 from edge.keep.codec import now, parse_draft, parse_fields, parse_reading, to_json
 from edge.keep.database import JournalDatabase, Row
@@ -337,7 +337,7 @@ class ReviewLog:
         sequence, link = (last[0]["sequence"], last[0]["link"]) if last else (0, hash_chain.GENESIS)
         change = _parse_change(row)
         minted = Minted(str(uuid_utils.uuid7()), sequence + 1, link, instance)
-        event = hash_chain.sealed(
+        event = hash_chain.seal_event(
             render(change, minted), link, change.recording.audio_sha256, row["reading"] or "null", signer
         )
         self._db.execute("UPDATE reviews SET latest = 0 WHERE utterance_id = ? AND latest", [row["utterance_id"]])
@@ -399,30 +399,30 @@ _TOLD = """
 """
 
 
-def verify_reviews(db: JournalDatabase, keys: Mapping[str, PublicKey]) -> tuple[int, Broken | None]:
+def verify_reviews(db: JournalDatabase, keys: Mapping[str, PublicKey]) -> tuple[int, BadEvent | None]:
     """The number of valid review events, and the first faulty one. Removals must be signed."""
-    chain = Chain(keys)
+    chain = ChainVerifier(keys)
     for row in db.rows(_TOLD):
         if wrong := _verify_removal(row, chain, keys) if row["gone"] is not None else _verify_event(row, chain):
-            return chain.held, Broken(chain.last + 1, wrong)
+            return chain.held, BadEvent(chain.last + 1, wrong)
     return chain.held, None
 
 
-def _verify_removal(row: Row, chain: Chain, keys: Mapping[str, PublicKey]) -> Wrong | None:
+def _verify_removal(row: Row, chain: ChainVerifier, keys: Mapping[str, PublicKey]) -> Defect | None:
     key, sequence = keys.get(str(row["keyid"])), row["sequence"]
     if key is None or not key.verify(review_removal_digest(sequence, row["gone"]), str(row["signature"])):
-        return Wrong.ERASURE_FORGED
+        return Defect.ERASURE_FORGED
     if sequence != chain.last + 1:
-        return Wrong.MISSING
+        return Defect.MISSING
     if (row["body"], row["fields"]) not in {(None, None), ("{}", None)} or row["link"] not in {None, row["gone"]}:
-        return Wrong.ALTERED
+        return Defect.ALTERED
     chain.last, chain.link = sequence, row["gone"]
     return None
 
 
-def _verify_event(row: Row, chain: Chain) -> Wrong | None:
+def _verify_event(row: Row, chain: ChainVerifier) -> Defect | None:
     event = hash_chain.parse_event_or_empty(row["body"])
-    chained = Chained(
+    chained = StoredEvent(
         sequence=row["sequence"],
         previous=str(event.get(hash_chain.PREVIOUS)),
         link=row["link"],
@@ -430,7 +430,7 @@ def _verify_event(row: Row, chain: Chain) -> Wrong | None:
         audio_sha256=str(row["audio_sha256"]),
         withheld=False,
     )
-    wrong = chain.next_fault(chained) or (None if _row_matches_event(row, event) else Wrong.ROW_ALTERED)
+    wrong = chain.next_fault(chained) or (None if _row_matches_event(row, event) else Defect.ROW_ALTERED)
     if wrong is None:
         chain.advance(chained)
     return wrong

@@ -17,7 +17,7 @@ from enum import StrEnum
 
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.records import Expectation, Reading, Usage
+from dockvoice_protocol.records import Reading, TurnExpectation, Usage
 from edge.config import Mode, Prices
 from edge.ports import Attention, Interpreter
 from edge.records import Utterance
@@ -266,10 +266,10 @@ class _Listening(Attention):
         for ear in self._ears.values():
             ear.hear(pcm)
 
-    def judge_pause(self) -> Expectation:
+    def judge_pause(self) -> TurnExpectation:
         """The expectation of the device's recogniser, if it listens: models do not read before the utterance ends."""
         told = [ear.judge_pause() for ear in self._ears.values()]
-        return next((one for one in told if one is not Expectation.EITHER), Expectation.EITHER)
+        return next((one for one in told if one is not TurnExpectation.EITHER), TurnExpectation.EITHER)
 
     async def finish(self, utterance: Utterance) -> Reading:
         return await self._panel.decide(utterance, self._ears)

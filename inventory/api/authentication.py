@@ -23,7 +23,7 @@ from starlette.routing import Match, Route
 
 from dockvoice_protocol.errors import DockvoiceError, Unavailable
 from dockvoice_protocol.strict_json import DEEPEST, NotStrict, parse_strict
-from dockvoice_protocol.strict_json import Limits as JsonLimits
+from dockvoice_protocol.strict_json import ParserLimits as JsonLimits
 from inventory.api import tokens
 from inventory.api.endpoint import (
     LARGEST,

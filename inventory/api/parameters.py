@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from dockvoice_protocol.config import LEVEL
 from dockvoice_protocol.instants import parse_iso, to_utc
-from dockvoice_protocol.terminal.plain_text import is_plain
+from dockvoice_protocol.terminal.plain_text import is_plain_text
 from inventory.store.tables import SEARCHED
 
 _MOST = 1000  # Most rows of one page: a message of some 500 kB.
@@ -33,7 +33,7 @@ class Body(BaseModel):
 
 
 def _check_plain(given: str) -> str:
-    if not is_plain(given):
+    if not is_plain_text(given):
         raise ValueError("holds a character that nothing here can hold; leave it out")
     return given
 

@@ -16,8 +16,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, insert, select
 
-from dockvoice_protocol.hash_chain import GENESIS, PublicKey, Signer, link, parse_event_or_empty
-from dockvoice_protocol.instants import timestamp
+from dockvoice_protocol.hash_chain import GENESIS, PublicKey, Signer, compute_link, parse_event_or_empty
+from dockvoice_protocol.instants import rfc3339
 from inventory.store.books import take_advisory_lock
 from inventory.store.console_tables import deeds
 
@@ -64,7 +64,7 @@ def record_action(transaction: Connection, deed: UserAction, at: datetime, signe
     number, previous = (1, GENESIS) if last is None else (last.number + 1, last.link)
     said = {
         "number": number,
-        "at": timestamp(at),
+        "at": rfc3339(at),
         "who": deed.who,
         "address": deed.address,
         "deed": deed.deed,
@@ -73,7 +73,7 @@ def record_action(transaction: Connection, deed: UserAction, at: datetime, signe
         "recording": deed.recording,
         "keyid": None if signer is None else signer.public.keyid,
     }
-    own = link(previous, said, deed.recording)
+    own = compute_link(previous, said, deed.recording)
     row = {
         **{name: said[name] for name in ("number", "who", "deed", "about", "keyid")},
         "at": at,
@@ -138,8 +138,8 @@ def _verify_from(
     for row in transaction.execute(wanted):
         number, said = on.number + 1, parse_event_or_empty(row.body)
         told = tuple(said.get(name) for name in ("number", "who", "deed", "about", "keyid"))
-        fits = told == (number, row.who, row.deed, row.about, row.keyid) and said.get("at") == timestamp(row.at)
-        fits = fits and row.number == number and row.link == link(on.link, said, str(said.get("recording")))
+        fits = told == (number, row.who, row.deed, row.about, row.keyid) and said.get("at") == rfc3339(row.at)
+        fits = fits and row.number == number and row.link == compute_link(on.link, said, str(said.get("recording")))
         if key is not None and row.keyid == key.keyid:
             fits = fits and key.verify(row.link, row.signature or "")
         if not fits or (on.signed and row.signature is None):

@@ -8,7 +8,7 @@ import typer
 
 from dockvoice_protocol.errors import Misconfigured, Unavailable, Unfinished, UnreadableInput
 from dockvoice_protocol.events import Topics
-from dockvoice_protocol.terminal.tables import many
+from dockvoice_protocol.terminal.tables import pluralize
 from inventory.cli.options import BrokerAt, Config, Database, echo, given_settings, open_store, parse_device_argument
 from inventory.store.keys import KeyDirectory
 
@@ -55,7 +55,7 @@ def _devices_retire(
     echo(
         f"retired: {', '.join('/'.join(at) for at in found[:_SHOWN])}"
         if len(found) <= _SHOWN
-        else f"retired: {many(len(found), 'device')}"
+        else f"retired: {pluralize(len(found), 'device')}"
     )
     _clear_retained(settings, found)
 

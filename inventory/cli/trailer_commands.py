@@ -16,7 +16,7 @@ import typer
 
 from dockvoice_protocol.errors import UnreadableInput, describe_os_error
 from dockvoice_protocol.records import ExpectedLine, ExpectedList, ReceivingPlace
-from dockvoice_protocol.terminal.tables import many, render
+from dockvoice_protocol.terminal.tables import pluralize, print_tables
 from inventory.audit import audit
 from inventory.cli.options import (
     BrokerAt,
@@ -138,7 +138,7 @@ def _store_and_publish_lists(settings: InventorySettings, store: Store, signer: 
 
 def _summary(one: ExpectedList) -> str:
     there = sum(line.received for line in one.lines)
-    return f"{many(len(one.lines), 'line')}, {there} received" if one.lines else "withdrawn"
+    return f"{pluralize(len(one.lines), 'line')}, {there} received" if one.lines else "withdrawn"
 
 
 def _find_published_place(store: Store, site: str, named: str) -> ReceivingPlace:
@@ -157,7 +157,7 @@ def _print_lists(found: list[StoredList], *, json_lines: bool) -> None:
             told = {**asdict(one.expected), "place": str(one.expected.place), "sent": one.sent, "by": dict(one.sources)}
             echo(json.dumps(told, ensure_ascii=False))
         return
-    table = narrow_table(many(len(found), "place"))
+    table = narrow_table(pluralize(len(found), "place"))
     for heading in ("site", "place", "version", "lines", "sent", "by"):
         table.add_column(heading)
     for one in found:
@@ -170,7 +170,7 @@ def _print_lists(found: list[StoredList], *, json_lines: bool) -> None:
             "yes" if one.sent else "no",
             ", ".join(sorted({*one.sources.values()})),
         )
-    render(table)
+    print_tables(table)
 
 
 _Trailer = Annotated[str, typer.Argument(metavar="TRAILER", help="Its number, as it was said: 5501.")]

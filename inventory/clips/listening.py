@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from dockvoice_protocol.errors import Unavailable, UnreadableInput
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.hash_chain import Signer
-from dockvoice_protocol.instants import timestamp
+from dockvoice_protocol.instants import rfc3339
 from dockvoice_protocol.signed import ClipRequest, sign_clip_request
 from dockvoice_protocol.terminal.plain_text import escape_line
 from inventory.clips.clip_folder import ClipFolder, NoSound
@@ -48,7 +48,7 @@ def request_clip(
     topics = Topics(prefix, sound.site, sound.device)
 
     def signed(*, wanted: bool) -> tuple[ClipRequest, Message]:
-        told = (str(uuid.uuid4()), sound.utterance_id, sound.audio_sha256, wanted, who, reason, timestamp(now()))
+        told = (str(uuid.uuid4()), sound.utterance_id, sound.audio_sha256, wanted, who, reason, rfc3339(now()))
         request = ClipRequest(topics.source, *told)
         its = (sound.site, sound.device, request.request, topics.clip_requests)
         return request, Message(MessageKind.CLIP_REQUEST, *its, sign_clip_request(request, signer), signer.public)

@@ -21,7 +21,7 @@ from dockvoice_protocol import plain_file
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured, Unfinished, UnreadableInput
 from dockvoice_protocol.plain_file import shipped_directory
-from dockvoice_protocol.terminal.tables import log_to, many, render
+from dockvoice_protocol.terminal.tables import configure_logging, pluralize, print_tables
 from inventory.cli.options import Config, Database, Json, echo, narrow_table, settings_of
 from inventory.connect.ports import (
     TEST,
@@ -100,7 +100,7 @@ def run(name: _Name, file: _File = None, config: Config = None, database: Databa
     said it hears why. It is tried again when somebody says so: `dockvoice inventory flags keep EVENT --reason TEXT`.
     """
     settings, inventory, _ = _load_settings(name, file, config, database)
-    log_to(sys.stderr, logging.INFO, "%(asctime)s %(levelname)s %(message)s")
+    configure_logging(sys.stderr, logging.INFO, "%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs each request at INFO
     from inventory.connect.service import serve  # noqa: PLC0415 - `dockvoice --help` must not import SQLAlchemy
 
@@ -222,27 +222,27 @@ def _print_status(name: str, ledger: Ledger, *, as_json: bool) -> None:
     echo(f"{name}: {', '.join(f'{number} {state}' for state, number in counts.items())}")
     if not found:
         return
-    table = narrow_table(many(len(found), "posting") + " open")
+    table = narrow_table(pluralize(len(found), "posting") + " open")
     for heading in ("device", "number", "pallet", "state", "tries", "what was said"):
         table.add_column(heading)
     for row in found:
         device = f"{row.site}/{row.device}"
         table.add_row(device, str(row.sequence), row.pallet or "", row.state, str(row.attempts), row.said or "")
-    render(table)
+    print_tables(table)
 
 
 def _print_pulled(pulled: Pulled) -> None:
     if pulled.expected is not None and not pulled.expected:
         echo("no open order: nothing is expected")
     for place, lines in (pulled.expected or {}).items():
-        echo(f"{place}: {many(len(lines), 'line')} expected")
+        echo(f"{place}: {pluralize(len(lines), 'line')} expected")
         for line in lines[:_SHOWN]:
             lot = ", needs a lot" if line.lot_needed else ""
             echo(f"  pallet {line.pallet}: {line.quantity} {line.uom} of {line.item} ({line.notice}{lot})")
     if pulled.items is not None:
-        echo(many(len(pulled.items), "item"))
+        echo(pluralize(len(pulled.items), "item"))
     if pulled.operators is not None:
-        echo(many(len(pulled.operators), "operator"))
+        echo(pluralize(len(pulled.operators), "operator"))
     for message in describe_omitted(pulled.omitted):
         echo(message)
 
@@ -330,7 +330,7 @@ def _find_settings_file(name: str, config: Path | None) -> Path:
 def _read_kind(path: Path) -> str | None:
     """The `kind` of a settings file; None if unreadable, which `load_settings` reports."""
     try:
-        found = tomllib.loads(plain_file.read_regular(path).decode("utf-8-sig")).get("kind")
+        found = tomllib.loads(plain_file.read_regular_file(path).decode("utf-8-sig")).get("kind")
     except (OSError, ValueError, RecursionError):
         return None
     return found if isinstance(found, str) else None

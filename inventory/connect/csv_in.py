@@ -23,7 +23,7 @@ from dockvoice_protocol.errors import UnreadableInput, describe_os_error
 from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace
 from dockvoice_protocol.records.master import CODE, FACTOR
 from dockvoice_protocol.strict_json import NotStrict, parse_strict
-from dockvoice_protocol.terminal.plain_text import printable
+from dockvoice_protocol.terminal.plain_text import mark_unprintable
 from inventory.connect.ports import Away, Omitted, Pulled, PulledItem, PulledUnit
 from inventory.connect.shared_folder import OWN, READ, SHARED, create_folder, is_plain_file, read_text, share_with_group
 from inventory.site.expected_file import LAYOUT as EXPECTED
@@ -117,13 +117,15 @@ class Incoming:
                 raise UnreadableInput(f"{file}: what is in it? Its name must be one of {known}, or the same with .json")
             self._store_from_private_copy(kind, file)
         except UnreadableInput as fault:
-            faults = [printable(one) for one in (fault.faults if isinstance(fault, FaultyFile) else (str(fault),))]
+            faults = [
+                mark_unprintable(one) for one in (fault.faults if isinstance(fault, FaultyFile) else (str(fault),))
+            ]
             moved = self._move(file, "refused")
             report = moved.with_name(f"{moved.name}.faults.txt")
             _write_durably(report, "".join(f"{one}\n" for one in faults))
             share_with_group(report)
-            more = f"; and {len(faults) - 1} more, in {printable(report.name)}" if len(faults) > 1 else ""
-            yield Omitted(f"file {printable(file.name)}", f"{faults[0]}{more}; nothing of it was taken")
+            more = f"; and {len(faults) - 1} more, in {mark_unprintable(report.name)}" if len(faults) > 1 else ""
+            yield Omitted(f"file {mark_unprintable(file.name)}", f"{faults[0]}{more}; nothing of it was taken")
         else:
             self._move(file, "archive")
 
@@ -318,7 +320,7 @@ def _write_durably(path: Path, written: str) -> None:
     """Write the file atomically and durably, readable by this user alone."""
     part = path.with_name(f"{path.name}.part")
     part.unlink(missing_ok=True)
-    with plain_file.open_private(part) as file:
+    with plain_file.open_owner_only(part) as file:
         file.write(written.encode())
         file.flush()
         os.fsync(file.fileno())

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from dockvoice_protocol.errors import Misconfigured, describe_os_error
-from dockvoice_protocol.terminal.plain_text import is_plain
+from dockvoice_protocol.terminal.plain_text import is_plain_text
 from inventory.connect.notices import NUMBERS, PARTS, Notice, fields_by_role, format_time
 from inventory.connect.ports import Away, Declined, Posting, Why
 from inventory.connect.shared_folder import OWN, SHARED, create_folder, is_plain_file, read_text, share_with_group
@@ -206,7 +206,7 @@ def _to_row(notice: Notice) -> _Row:
         "fields": json.dumps(dict(posting.fields), ensure_ascii=False, sort_keys=True),
     }
     row = {name: "" if found[name] is None else str(found[name]) for name in COLUMNS}
-    if odd := [name for name, cell in row.items() if not is_plain(cell)]:
+    if odd := [name for name, cell in row.items() if not is_plain_text(cell)]:
         raise Declined(Why.OTHER, f"{odd[0]}: holds a control character, which no line of a file can hold")
     return {name: cell if name in NUMBERS else escape_formula(cell) for name, cell in row.items()}
 

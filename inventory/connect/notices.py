@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from dockvoice_protocol.instants import to_utc
-from dockvoice_protocol.records import written
+from dockvoice_protocol.records import as_text
 from inventory.connect.ports import Deed, Posting, TakenBack
 
 NUMBERS = ("quantity", "damaged")
@@ -88,4 +88,4 @@ def describe(posting: Posting) -> str:
 
 
 def _to_text(value: Any) -> str:
-    return written(tuple(value) if isinstance(value, list) else value)  # JSON arrays are lists
+    return as_text(tuple(value) if isinstance(value, list) else value)  # JSON arrays are lists

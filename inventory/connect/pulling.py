@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 
 from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.records import ExpectedLine, ExpectedList, Operator, ReceivingPlace, format_number
-from dockvoice_protocol.signed import LARGEST, MOST_LINES, size_of_list
-from dockvoice_protocol.terminal.tables import many
+from dockvoice_protocol.signed import LARGEST, MOST_LINES, max_expected_list_bytes
+from dockvoice_protocol.terminal.tables import pluralize
 from inventory.connect.ports import Omitted, Pulled, PulledItem
 from inventory.forms import load_forms, pallet_fields
 from inventory.repository import Store
@@ -42,7 +42,7 @@ class Plan:
 
     def summary_lines(self) -> list[str]:
         """A line for each list published, then for each withdrawn."""
-        lists = [f"{place}: {many(len(lines), 'line')}" for place, lines in self.lists.items() if lines]
+        lists = [f"{place}: {pluralize(len(lines), 'line')}" for place, lines in self.lists.items() if lines]
         return lists + self.withdrawal_lines()
 
     def withdrawal_lines(self) -> list[str]:
@@ -78,7 +78,7 @@ def plan_lists(
         own = [line for line in before if line.notice in ours and line.received and not _is_in(line, lines)]
         own = own if place in pulled else []
         fitting = [*others, *_valid_lines(place, [*own, *_not_announced(place, lines, others, by, omitted)], omitted)]
-        if len(fitting) > MOST_LINES or size_of_list(fitting) > LARGEST:
+        if len(fitting) > MOST_LINES or max_expected_list_bytes(fitting) > LARGEST:
             omitted.append(Omitted(str(place), f"has {len(fitting):,} lines; {MOST_LINES} at most"))
         elif _as_announced(before) != _as_announced(fitting):
             lists[place] = fitting

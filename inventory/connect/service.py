@@ -23,8 +23,8 @@ from sqlalchemy import Connection, Engine, text
 
 from dockvoice_protocol.errors import AlreadyRunning, Misconfigured, Unavailable, UnreadableInput, describe_os_error
 from dockvoice_protocol.hash_chain import Signer
-from dockvoice_protocol.systemd import Notifier, create_file
-from dockvoice_protocol.terminal.tables import many
+from dockvoice_protocol.systemd import Notifier, create_owned_file
+from dockvoice_protocol.terminal.tables import pluralize
 from inventory.audit.audit import load_signer
 from inventory.connect.engine import PostingLoop, Round
 from inventory.connect.ledger import DeclinedMessages, Ledger, load_posting
@@ -102,7 +102,7 @@ def hold_lock(engine: Engine, name: str) -> Iterator[_Hold]:
 def _open_lock_file(path: Path) -> Iterator[IO[bytes]]:
     try:
         with suppress(FileExistsError):
-            create_file(path, mode=0o666)
+            create_owned_file(path, mode=0o666)
         file = path.open("ab")
     except OSError as fault:
         raise Unavailable(f"{path}: {describe_os_error(fault)}; let this user write there") from None
@@ -158,7 +158,7 @@ class ConnectorDesk:
         if "expected" in wanted:
             lists, plan = publishing.publish_changed_lists(pulled)
             omitted += plan.omitted
-            message += [f"{one.place}: version {one.version}, {many(len(one.lines), 'line')}" for one in lists]
+            message += [f"{one.place}: version {one.version}, {pluralize(len(one.lines), 'line')}" for one in lists]
             for line in plan.withdrawal_lines():
                 log.warning("%s, since %s has it no more", line, self.name)
         if "items" in wanted and pulled.items is not None:
@@ -231,13 +231,13 @@ class _Work:
         if at.signer is None:
             log.warning("no key is named: operators hear of no refusal, and nothing is published to devices")
         with hold_lock(at.store.engine, at.name) as hold:
-            notifier.ready(f"posts entries of {at.settings.site}")
+            notifier.notify_ready(f"posts entries of {at.settings.site}")
             log.info("entries of %s are posted: %s", at.settings.site, ", ".join(at.settings.forms))
             while not self._stopped.is_set():
                 hold.demand_held()
                 wait = self._run_round(engine, notifier)
                 self._sleep_with_keep_alives(wait, notifier)
-            notifier.stopping()
+            notifier.notify_stopping()
         log.info("stopped")
 
     def _run_round(self, engine: PostingLoop, notifier: Notifier) -> float:
@@ -253,22 +253,22 @@ class _Work:
             return self._report_and_back_off(done.away, notifier)
         self._failed = 0
         if done != Round():
-            notifier.status(f"posted {done.settled}, declined {done.declined}, to be tried again {done.failed}")
+            notifier.set_status(f"posted {done.settled}, declined {done.declined}, to be tried again {done.failed}")
         return 0.0 if done.settled + done.declined else at.settings.poll_s
 
     def _report_and_back_off(self, message: str, notifier: Notifier) -> float:
         wait = BACKOFF.wait_s(self._failed)
         self._failed += 1
         log.warning("%s; looked again in %.0f s", message, wait)
-        notifier.status(f"waits: {message}"[:200])
+        notifier.set_status(f"waits: {message}"[:200])
         return wait
 
     def _sleep_with_keep_alives(self, seconds: float, notifier: Notifier) -> None:
         """Wait, sending keep-alives to systemd's watchdog: another system's outage is no fault of this process."""
         until, period = monotonic() + seconds, notifier.period_s or seconds
-        notifier.alive()
+        notifier.ping_watchdog()
         while not self._stopped.wait(max(0.0, min(period, until - monotonic()))) and monotonic() < until:
-            notifier.alive()
+            notifier.ping_watchdog()
 
     def _pull_if_due(self) -> None:
         at = self._desk

@@ -16,13 +16,13 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from dockvoice_protocol import systemd
-from dockvoice_protocol.config import Layered, Name, Place
+from dockvoice_protocol.config import LayeredSettings, Name, Place
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.systemd import Unit
 from inventory.connect.ports import Connector
 
 
-class ConnectionSettings(Layered):
+class ConnectionSettings(LayeredSettings):
     """Settings of every connector. Each kind has a subclass with its own table, which creates its connector."""
 
     model_config = SettingsConfigDict(env_prefix="DOCKVOICE_CONNECT_")

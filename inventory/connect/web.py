@@ -21,7 +21,7 @@ from pydantic import AfterValidator
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import Misconfigured, describe_os_error
 from dockvoice_protocol.strict_json import NotStrict, parse_strict
-from dockvoice_protocol.terminal.plain_text import is_plain
+from dockvoice_protocol.terminal.plain_text import is_plain_text
 from inventory.connect.ports import Away
 
 ANSWER_S = 20.0  # Standard Webhooks recommends 15 to 30 s; a slow ERP books a receipt in less.
@@ -71,7 +71,7 @@ class HttpAnswer:
 
 def shortened(text: str) -> str:
     """One short line of another system's text, without control characters."""
-    line = " ".join("".join(one if is_plain(one) else " " for one in text).split())
+    line = " ".join("".join(one if is_plain_text(one) else " " for one in text).split())
     return line if len(line) <= _EXCERPT else f"{line[:_EXCERPT]}…"
 
 
@@ -145,7 +145,7 @@ def _ssl_context(name: str, ca_file: Path | None, *, needed: bool) -> ssl.SSLCon
     if not needed:  # Loading the system's certificates takes longer than many a request.
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # It trusts no certificate.
     try:
-        plain_file.require_regular(ca_file)
+        plain_file.require_regular_files(ca_file)
         return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
     except OSError as fault:  # an ssl.SSLError is one
         message = "holds no certificates" if isinstance(fault, ssl.SSLError) else describe_os_error(fault)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dockvoice_protocol.terminal.tables import log_to, many, render
+from dockvoice_protocol.terminal.tables import configure_logging, pluralize, print_tables
 from inventory.cli.options import BrokerAt, Config, Database, Given, echo, narrow_table, settings_of
 from inventory.web.terminal import audited, demand_extra, open_transaction
 
@@ -48,7 +48,7 @@ def console(
     if context.invoked_subcommand is None:
         from inventory.console.app import serve  # noqa: PLC0415 - `--help` waits for no web server
 
-        log_to(sys.stderr, logging.INFO, "%(asctime)s %(levelname)s %(message)s")
+        configure_logging(sys.stderr, logging.INFO, "%(asctime)s %(levelname)s %(message)s")
         serve(settings_of(config, broker=broker, database=database), port)
 
 
@@ -86,12 +86,12 @@ def _user_list(context: typer.Context) -> None:
 
     with open_transaction(context, _books) as transaction:
         found = accounts.load_users(transaction)
-    table = narrow_table(many(len(found), "person", "people"))
+    table = narrow_table(pluralize(len(found), "person", "people"))
     for heading in ("name", "role", "signs in"):
         table.add_column(heading)
     for one in found:
         table.add_row(one.name, str(one.role), "with a password" if one.by_password else "by the proxy")
-    render(table)
+    print_tables(table)
 
 
 @users.command("role", short_help="Change a user's role.")

@@ -25,7 +25,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 from dockvoice_protocol import hash_chain
 from dockvoice_protocol.errors import UnreadableInput, describe_os_error
 from dockvoice_protocol.hash_chain import PublicKey, Signer
-from dockvoice_protocol.instants import timestamp
+from dockvoice_protocol.instants import rfc3339
 from inventory.dossier.dossier_page import render_page
 from inventory.dossier.visits import Gathered, Visit
 from inventory.store.keys import EnrolledKey
@@ -129,12 +129,12 @@ def collect_content(
         "visit": {
             "number": visit.number,
             "of": len(of.visits()),
-            "began": timestamp(visit.began),
-            "closed_at": None if closing is None else timestamp(closing.in_force_at),
+            "began": rfc3339(visit.began),
+            "closed_at": None if closing is None else rfc3339(closing.in_force_at),
             "after": None if visit.after is None else visit.after.id,
             "closing": None if visit.closing is None else visit.closing.id,
         },
-        "as_of": timestamp(max([*map(moment, came), *(one.time for one in visit.lists)], default=visit.began)),
+        "as_of": rfc3339(max([*map(moment, came), *(one.time for one in visit.lists)], default=visit.began)),
         "forms": {form: _in_language(of.roles[form], language) for form in sorted(forms) if form in of.roles},
         "events": [{"file": _file_name("events", one), "received_at": one.received_at} for one in said],
         "refused": [

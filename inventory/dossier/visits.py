@@ -13,9 +13,9 @@ from sqlalchemy import Connection, Select, and_, false, or_, select
 from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.events import AMENDED, CANCELLED
 from dockvoice_protocol.hash_chain import parse_event_or_empty
-from dockvoice_protocol.instants import timestamp
+from dockvoice_protocol.instants import rfc3339
 from dockvoice_protocol.records import PlaceKind, ReceivingPlace
-from dockvoice_protocol.signed import unsigned_list
+from dockvoice_protocol.signed import unsigned_expected_list
 from inventory.forms import Roles, fields_with
 from inventory.records import Progress
 from inventory.reviews.reviews import Review, load_reviews
@@ -288,7 +288,7 @@ def _to_said(row: Any, site: str) -> Said:
             f"event {row.sequence} of {site}/{row.device}: is none any more; it was altered in the database, as "
             "`dockvoice inventory audit verify` tells: put it back from a copy"
         )
-    return Said(event, timestamp(row.received_at))
+    return Said(event, rfc3339(row.received_at))
 
 
 def _replaces(body: str) -> str | None:
@@ -298,7 +298,7 @@ def _replaces(body: str) -> str | None:
 
 def _to_listed(one: PublishedList) -> Listed:
     if one.body is None:
-        return Listed(one.expected.version, one.written_at, unsigned_list(one.expected, one.written_at), None)
+        return Listed(one.expected.version, one.written_at, unsigned_expected_list(one.expected, one.written_at), None)
     return Listed(
         one.expected.version, moment(parse_event_or_empty(one.body)["time"]), one.body.encode(), one.public_key
     )
@@ -311,7 +311,7 @@ def _load_refused(transaction: Connection, site: str, trailer: str, roles: Roles
         if holding not in row.body:
             continue
         event, nobody = parse_event_or_empty(row.body), EntryHistory((), roles)
-        said = Said(event, timestamp(row.received_at))
+        said = Said(event, rfc3339(row.received_at))
         if _is_well_formed(event) and nobody.trailer(said) == trailer:
             found.append(_TurnedDown(said, row.device, row.body, tuple(row.reasons)))
     return found

@@ -24,7 +24,7 @@ from sqlalchemy import Engine, Select, func, select
 
 from dockvoice_protocol.events import AMENDED, CANCELLED, RECORDED
 from dockvoice_protocol.hash_chain import parse_event_or_empty
-from dockvoice_protocol.instants import timestamp
+from dockvoice_protocol.instants import rfc3339
 from inventory.epcis import vocabulary
 from inventory.epcis.check import Checker
 from inventory.epcis.mapping import EpcisMapping
@@ -184,7 +184,7 @@ def _correcting_event_ids(
 def _to_error_declaration(event: EpcisEvent, when: Occasion, reason: str, right: tuple[str, ...] = ()) -> EpcisEvent:
     """The event repeated as an error declaration, otherwise unchanged, as section 7.4.1.2 requires."""
     since = when.recorded_at if when.synchronised else when.received_at
-    error: dict[str, Any] = {"declarationTime": timestamp(since), "reason": reason}
+    error: dict[str, Any] = {"declarationTime": rfc3339(since), "reason": reason}
     return {**event, "errorDeclaration": error | ({"correctiveEventIDs": list(right)} if right else {})}
 
 
@@ -278,7 +278,7 @@ class Export:
 
     def lines(self, came: Iterable[StoredEvent]) -> Iterator[str]:
         """Yield the document's text, one event a line."""
-        yield json.dumps({**_HEAD, "creationDate": timestamp(self._now)})[:-1] + ', "epcisBody": {"eventList": ['
+        yield json.dumps({**_HEAD, "creationDate": rfc3339(self._now)})[:-1] + ', "epcisBody": {"eventList": ['
         between = "\n"
         for event in self.events(came):
             yield between + json.dumps(event, ensure_ascii=False)

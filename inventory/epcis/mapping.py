@@ -249,7 +249,7 @@ def load_mapping(path: Path) -> EpcisMapping:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(plain_file.read_regular(path).decode("utf-8-sig"))  # some editors write a BOM first
+        return tomllib.loads(plain_file.read_regular_file(path).decode("utf-8-sig"))  # some editors write a BOM first
     except FileNotFoundError:
         raise UnreadableInput(f"{path}: no such file; name the mapping with --mapping") from None
     except (OSError, UnicodeDecodeError) as fault:

@@ -19,7 +19,7 @@ from math import inf
 from typing import Any
 from uuid import UUID, uuid5
 
-from dockvoice_protocol.instants import timestamp
+from dockvoice_protocol.instants import rfc3339
 from inventory.epcis import vocabulary
 from inventory.epcis.keys import SSCC, InvalidKey, Key, KeyKind, check_key_digits, check_lot_or_extension
 from inventory.epcis.mapping import SITE, EpcisMapping, FormNamed, SiteNamed
@@ -148,11 +148,11 @@ def _event_time_members(said: EntrySaid, mapping: EpcisMapping, site: SiteNamed,
     if not when.synchronised and mapping.unsynchronised == "refuse":
         raise _NotExportable(
             Lack.CLOCK,
-            f"its device's clock could not be believed ({timestamp(when.recorded_at)}), so nobody knows when it was; "
+            f"its device's clock could not be believed ({rfc3339(when.recorded_at)}), so nobody knows when it was; "
             'unsynchronised = "received" dates such entries by when they came',
         )
     moment = when.recorded_at if when.synchronised else when.received_at
-    return {"eventTime": timestamp(moment), "eventTimeZoneOffset": _format_offset(site, moment)}
+    return {"eventTime": rfc3339(moment), "eventTimeZoneOffset": _format_offset(site, moment)}
 
 
 def _format_offset(site: SiteNamed, moment: datetime) -> str:

@@ -22,7 +22,7 @@ class Broker(Protocol):
         ...
 
     @property
-    def welcomed(self) -> bool:
+    def is_accepted(self) -> bool:
         """Whether the broker has accepted the connection; retained messages may arrive before sending is possible."""
         ...
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 
 from dockvoice_protocol.mqtt import Acknowledged
-from dockvoice_protocol.outbox import FAILURE, meaning
+from dockvoice_protocol.outbox import FAILURE, puback_meaning
 from inventory.ingest.ports import Broker
 from inventory.store.database import SiteFault
 from inventory.store.outbox import WORK, OutboxTable, PendingKind
@@ -47,7 +47,7 @@ class Publisher:
         is_row, refuses = puback.tag.startswith(_TAG), puback.reason_code >= FAILURE
         row = int(puback.tag.removeprefix(_TAG)) if is_row else 0
         if is_row and refuses:
-            self._refused.append((row, f"the broker refuses it: {meaning(puback.reason_code).name}"))
+            self._refused.append((row, f"the broker refuses it: {puback_meaning(puback.reason_code).name}"))
         elif is_row:
             self._taken.append(row)
         elif refuses:

@@ -6,7 +6,7 @@ import logging
 from datetime import datetime
 from typing import Any
 
-from dockvoice_protocol.events import Topics, make_early, make_receipt
+from dockvoice_protocol.events import Topics, early_answer, make_receipt
 from dockvoice_protocol.records import ReceiptOutcome
 from inventory.records import Applied, Applying, Duplicate, Early, Event, InvalidEvent, Refused
 
@@ -18,7 +18,7 @@ CLIP = "clip "  # Tag prefix of messages about recordings.
 
 def log_denied_publication(prefix: str, client_id: str, tag: str, reason_code: int) -> None:
     """Log which access rule the broker lacks for a denied publication."""
-    every = Topics.every(prefix)
+    every = Topics.all_devices_filters(prefix)
     if tag == PRESENCE:
         log.warning(
             "the broker lets nobody know that we are here (0x%02x): allow this user to publish %s, or devices "
@@ -47,7 +47,7 @@ def build_receipt(event: Event | InvalidEvent, became: Applying, now: datetime) 
         case Refused(reasons, handled, latest):
             return make_receipt(event.event_id, ReceiptOutcome.REFUSED, reasons, event.sequence, now, handled, latest)
         case Early(expected):
-            return make_early(event.event_id, expected, event.sequence, now)
+            return early_answer(event.event_id, expected, event.sequence, now)
 
 
 def outcome_text(became: Applying) -> str:

@@ -158,4 +158,4 @@ class ReorderBuffer:
             age = (now - waiting.since).total_seconds()
             told = f"{waiting.events} events of {waiting.devices} devices wait for what comes before them, {age:.0f} s"
             log.info("%s", told)
-            self._systemd.status(told)
+            self._systemd.set_status(told)

@@ -32,7 +32,7 @@ class Watchdog:
         self._next = self._clock() + self._systemd.period_s
         self._probe_broker_and_database()
         if self._clock() - min(self._broker_seen, self._store_seen) < PATIENCE_S:
-            self._systemd.alive()
+            self._systemd.ping_watchdog()
 
     def _probe_broker_and_database(self) -> None:
         if self._broker.connected:

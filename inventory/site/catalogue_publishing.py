@@ -11,7 +11,7 @@ from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.events import MalformedMessage, Topics, parse_status
 from dockvoice_protocol.hash_chain import PublicKey, Signer
 from dockvoice_protocol.records import Roster
-from dockvoice_protocol.signed import sign_master, sign_roster
+from dockvoice_protocol.signed import sign_master_data, sign_roster
 from inventory.settings import InventorySettings
 from inventory.site.catalogue import FaultyRows, SiteCatalogue, Version, find_unfit_rows
 from inventory.site.roster import ROSTER, parse_signed_roster, to_operators
@@ -78,7 +78,7 @@ def enter_in_outbox(
             raise FaultyRows(one.kind, faults)
 
     def signed(one: Version, now: datetime) -> Message:
-        topic, body = Topics.catalogue(settings.prefix, one.site, one.kind), sign_master(one.data, signer, now)
+        topic, body = Topics.catalogue(settings.prefix, one.site, one.kind), sign_master_data(one.data, signer, now)
         return Message(MessageKind.CATALOGUE, one.site, "", one.kind, topic, body, signer.public, retain=True)
 
     return catalogue.publish(waiting, signed, held)

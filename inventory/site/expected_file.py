@@ -11,7 +11,7 @@ from typing import Any
 
 from dockvoice_protocol.config import LEVEL
 from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace, format_number
-from dockvoice_protocol.signed import LARGEST, MOST_LINES, size_of_list
+from dockvoice_protocol.signed import LARGEST, MOST_LINES, max_expected_list_bytes
 from inventory.site.table_file import (
     LONGEST,
     NAMED,
@@ -153,8 +153,8 @@ def _find_contradictions(lines: list[_ValidLine]) -> Iterator[str]:
             )
         at.setdefault(one.place, []).append(one.line)
     for place, there in at.items():
-        if len(there) > MOST_LINES or size_of_list(there) > LARGEST:
+        if len(there) > MOST_LINES or max_expected_list_bytes(there) > LARGEST:
             yield (
-                f"{place}: has {len(there):,} lines, which make a message of {size_of_list(there):,} bytes; "
+                f"{place}: has {len(there):,} lines, which make a message of {max_expected_list_bytes(there):,} bytes; "
                 f"{MOST_LINES} and {LARGEST:,} at most for one place; split them between places"
             )

@@ -19,14 +19,14 @@ from dockvoice_protocol.records.master import (
     UNITS,
     WORDS,
     Cells,
-    Fault,
     Row,
+    RowFault,
     split_alternatives,
     unit_faults,
     value_list_faults,
     word_faults,
 )
-from dockvoice_protocol.signed import LARGEST, MOST_ROWS, size_of_master
+from dockvoice_protocol.signed import LARGEST, MOST_ROWS, max_master_data_bytes
 from inventory.site.table_file import LONGEST, FaultyFile, Layout, find_column_and_type_faults, read_rows
 
 RESERVED = frozenset({"roster", "roster.sent"})
@@ -48,7 +48,7 @@ class Kind:
     key: tuple[str, ...]  # The columns of a row's key.
     must_have: tuple[str, ...]
     each: str  # What a row stands for, in messages.
-    faults: Callable[[Sequence[Row], Collection[str] | None], Iterator[Fault]]
+    faults: Callable[[Sequence[Row], Collection[str] | None], Iterator[RowFault]]
     """The faults of the rows; for units the second argument is their list's values, if there is one."""
     whole: Callable[[Sequence[Row]], list[str]] | None = None
     """Replaces all validation of a kind that is no master data: the faults, a line each."""
@@ -107,20 +107,20 @@ def find_row_faults(kind: Kind, rows: Sequence[Row], listed_values: Collection[s
     cells = [kind.stored_cells(one) for _, one in rows]
     if not rows:
         found.append("holds no row; give one, or withdraw what is published")
-    if len(rows) > MOST_ROWS or size_of_master(cells) > LARGEST:
+    if len(rows) > MOST_ROWS or max_master_data_bytes(cells) > LARGEST:
         found.append(
-            f"has {len(rows):,} rows, which make a message of {size_of_master(cells):,} bytes; {MOST_ROWS:,} and "
-            f"{LARGEST:,} at most, which brokers take; split the list in two, by hall or by aisle, and let "
+            f"has {len(rows):,} rows, which make a message of {max_master_data_bytes(cells):,} bytes; {MOST_ROWS:,} "
+            f"and {LARGEST:,} at most, which brokers take; split the list in two, by hall or by aisle, and let "
             "each form name the one that it is filled from"
         )
     return found
 
 
-def _unit_faults(rows: Sequence[Row], listed_values: Collection[str] | None) -> Iterator[Fault]:
+def _unit_faults(rows: Sequence[Row], listed_values: Collection[str] | None) -> Iterator[RowFault]:
     return unit_faults(rows, listed_values, "the list")
 
 
-def _rule_faults(rows: Sequence[Row], _: Collection[str] | None) -> Iterator[Fault]:
+def _rule_faults(rows: Sequence[Row], _: Collection[str] | None) -> Iterator[RowFault]:
     seen: dict[str, str] = {}
     for where, cells in rows:
         rule, on, hours, forms = (cells.get(column, "") for column in RULES)

@@ -15,7 +15,7 @@ from dockvoice_protocol.events import MalformedMessage
 from dockvoice_protocol.hash_chain import PublicKey
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import Operator, Roster
-from dockvoice_protocol.signed import LARGEST, MOST_OPERATORS, read_roster, size_of_roster
+from dockvoice_protocol.signed import LARGEST, MOST_OPERATORS, max_roster_bytes, verify_roster
 from inventory.site.master_kinds import Kind
 from inventory.site.table_file import (
     LONGEST,
@@ -83,7 +83,7 @@ def to_rows(roster: Roster) -> list[Row]:
 def parse_signed_roster(payload: bytes | None, site: str, key: PublicKey) -> Roster | None:
     """Parse a retained roster; None if there is none or its signature is not by `key`."""
     try:
-        return None if not payload else read_roster(payload, site, key)
+        return None if not payload else verify_roster(payload, site, key)
     except MalformedMessage:
         return None
 
@@ -101,9 +101,9 @@ def _find_row_faults(rows: Sequence[Row], forms: Collection[str]) -> list[str]:
     operators = tuple(one for _, one in found)
     if not rows:
         faults.append("holds no line; give one for each operator, or withdraw the roster with --withdraw")
-    if len(operators) > MOST_OPERATORS or size_of_roster(operators) > LARGEST:
+    if len(operators) > MOST_OPERATORS or max_roster_bytes(operators) > LARGEST:
         faults.append(
-            f"has {len(operators):,} operators, which make a message of {size_of_roster(operators):,} bytes; "
+            f"has {len(operators):,} operators, which make a message of {max_roster_bytes(operators):,} bytes; "
             f"{MOST_OPERATORS} and {LARGEST:,} at most for one site; leave out who does not work there"
         )
     return faults

@@ -12,8 +12,8 @@ from typing import Any
 
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import UnreadableInput, describe_os_error
-from dockvoice_protocol.strict_json import DEEPEST, Limits, NotStrict, parse_strict
-from dockvoice_protocol.terminal.plain_text import is_plain
+from dockvoice_protocol.strict_json import DEEPEST, NotStrict, ParserLimits, parse_strict
+from dockvoice_protocol.terminal.plain_text import is_plain_text
 
 LARGEST = 20_000_000  # Most bytes of a file: a hundred thousand lines, more than any site gets in a day.
 _MOST_FAULTS = 100  # Most faults reported of one file: more mean a file of another kind.
@@ -62,7 +62,7 @@ def find_column_and_type_faults(where: str, cells: Cells, layout: Layout) -> Ite
 
 def is_valid_name(found: str) -> bool:
     """Whether it can be a name, number or code: 1 to LONGEST visible characters."""
-    return 0 < len(found) <= LONGEST and is_plain(found)
+    return 0 < len(found) <= LONGEST and is_plain_text(found)
 
 
 def _read_text(path: Path) -> str:
@@ -70,7 +70,7 @@ def _read_text(path: Path) -> str:
         if (size := path.stat().st_size) > LARGEST:
             raise UnreadableInput(f"{path}: has {size:,} bytes; {LARGEST:,} at most; split it")
         # utf-8-sig: spreadsheets put a byte order mark before the header.
-        return plain_file.read_regular(path, LARGEST).decode("utf-8-sig")
+        return plain_file.read_regular_file(path, LARGEST).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as fault:
         raise UnreadableInput(
             f"{path}: cannot be read ({describe_os_error(fault)}); it must be CSV or JSON in UTF-8"
@@ -96,7 +96,7 @@ def _read_csv(path: Path, layout: Layout) -> list[Row]:
 
 def _read_json(path: Path, layout: Layout) -> list[Row]:
     try:
-        found = parse_strict(_read_text(path), Limits(depth=DEEPEST))
+        found = parse_strict(_read_text(path), ParserLimits(depth=DEEPEST))
     except NotStrict as fault:
         raise UnreadableInput(f"{path}: {fault}; it must be a list of objects in JSON") from None
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):

@@ -28,7 +28,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from dockvoice_protocol.errors import DockvoiceError, Misconfigured, StorageFailed, Unavailable, UnreadableInput
 from dockvoice_protocol.records import to_decimal
-from dockvoice_protocol.systemd import create_directory, create_file
+from dockvoice_protocol.systemd import create_owned_directory, create_owned_file
 from inventory.store.tables import FIRST, VERSION, entries, events, metadata, versions
 
 _ALLOWED = "sqlite:////path/inventory.db or postgresql+psycopg://user@host/name"
@@ -191,12 +191,12 @@ def _prepare_file(path: Path, *, create: bool) -> None:
     if not create and not path.exists():
         raise UnreadableInput(f"{path}: no such database; `dockvoice inventory` makes it, or name another one")
     try:
-        create_directory(path.parent)
+        create_owned_directory(path.parent)
         # Owner only: it holds what operators dictated. SQLite gives its other files the same mode, and, created by
         # root, the same owner. An existing file keeps its mode: a site may let others read it.
         if create and not path.exists():
             with suppress(FileExistsError):  # another process created it
-                create_file(path)
+                create_owned_file(path)
     except OSError as fault:
         raise StorageFailed(
             f"{path.parent}: cannot be made ({fault.strerror}); make it, or give another database"

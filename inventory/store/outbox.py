@@ -231,7 +231,7 @@ class OutboxTable:
         with self._transaction() as transaction:
             for row in transaction.execute(wanted.with_for_update(skip_locked=True)):
                 schedule.add(_to_due_row(row))
-            going = schedule.take_due(now.timestamp())
+            going = schedule.start_due_attempts(now.timestamp())
             for one in going:
                 values = {"attempts": one.attempts, "due_at": datetime.fromtimestamp(one.due, UTC)}
                 transaction.execute(update(outbox).where(outbox.c.id == one.id).values(values))

@@ -29,7 +29,7 @@ from lab.retuning import PULL, SHARE_ITSELF, FieldSample, fit_by_kind, fit_logis
 _EDGES = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
 """Bounds of the table's confidence bins, finer where decisions fall."""
 
-LEAST = 1e-4
+_LEAST = 1e-4
 """Lower bound of a probability in the log loss, so that one overconfident reading cannot dominate."""
 
 
@@ -116,7 +116,7 @@ def _curve_source(curve: Curve) -> str:
 def log_loss(reads: Iterable[FieldSample], curve: Callable[[FieldSample], Curve]) -> float:
     """Mean negative log-likelihood of the actual outcomes."""
     chances = [(curve(one).probability(one.share), one.right) for one in reads]
-    return float(np.mean([-np.log(max(chance if right else 1 - chance, LEAST)) for chance, right in chances]))
+    return float(np.mean([-np.log(max(chance if right else 1 - chance, _LEAST)) for chance, right in chances]))
 
 
 if __name__ == "__main__":

@@ -144,7 +144,7 @@ class HearingCost:
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class _Memory:
     """Resident memory before loading, after, and at most, MB."""
 
     started: float
@@ -176,7 +176,7 @@ def main() -> None:
     silence = _NoiseSource("silence", bytes(int(len(_NOISES) * asked.seconds * SAMPLE_RATE) * 2))
     kinds: Mapping[str, Sequence[Source]] = {"silence": [silence], "noise": made, "speech": clips}
     heard = [_measure_hearing(parts, name, sources, memory_mb) for name, sources in kinds.items()]
-    memory = Memory(started, loaded, max(memory_mb))
+    memory = _Memory(started, loaded, max(memory_mb))
     speculation = parts.interpreter.speculation if isinstance(parts.interpreter, VoskInterpreter) else Speculation()
     if asked.beside:
         baseline = BaselineRecogniser(settings, parts.form, parts.catalogue)
@@ -236,7 +236,7 @@ async def _measure_other_pipeline(
     return HearingCost(f"{pipeline.name}: {name}", seconds, turns, (time.process_time() - began) / seconds)
 
 
-def _print_figures(parts: Parts, memory: Memory, heard: Sequence[HearingCost], speculation: Speculation) -> None:
+def _print_figures(parts: Parts, memory: _Memory, heard: Sequence[HearingCost], speculation: Speculation) -> None:
     """Print the figures as text."""
     print(f"{parts.interpreter.name}: {memory.loaded:.0f} MB when ready, {memory.most:.0f} MB at most", end=" ")
     print(f"({memory.started:.0f} MB before the recogniser)")

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from edge.config import Mode, Settings
 from edge.records import Outcome
-from lab.bench.fabrication import evaluate_results, run_standin, set_behaviour, settings_with_standin
+from lab.bench.fabrication import evaluate_clips_with, run_standin, set_behaviour, settings_with_standin
 from lab.scoring import Clip, read_manifest
 
 _MODES = (Mode.ON_DEVICE, Mode.CLOUD_FIRST, Mode.PANEL)
@@ -81,7 +81,7 @@ def _decision_waits(settings: Settings, clips: Sequence[Clip]) -> list[_Decision
     """Evaluate the clips once; return the wait of each utterance."""
     return [
         _DecisionWait(one.compute_s * 1000, one.reading.deferrable, one.verdict.outcome is Outcome.ACCEPT)
-        for one in itertools.chain.from_iterable(result.heard for result in evaluate_results(settings, clips))
+        for one in itertools.chain.from_iterable(result.heard for result in evaluate_clips_with(settings, clips))
     ]
 
 

@@ -23,7 +23,7 @@ from edge.keep.journal_thread import JournalThread
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Frame
 
-SILENCE = bytes(640)  # 20 ms of it, at 16 kHz and 16 bit.
+_SILENCE_FRAME = bytes(640)  # 20 ms of it, at 16 kHz and 16 bit.
 _REACTION_S = 0.5  # People take as long; the device ignores an answer within 0.4 s of its question.
 _CALM_S = 0.1  # Playback has reached the ear by then, and a second breath too, where no question is open.
 _UNHEARD_S = 2.0  # Far more than reading takes on a busy machine: after it, the utterance counts as not heard.
@@ -71,9 +71,9 @@ class _RecordedMicrophone(Source):
         while not self._off.is_set():
             if self._recordings.empty():
                 self._quiet.set()
-                yield SILENCE
+                yield _SILENCE_FRAME
             elif self._late:  # on a busy machine, sound from now would be dated before the question
-                yield SILENCE
+                yield _SILENCE_FRAME
             else:
                 yield from (frame.pcm for frame in self._recordings.get().frames())
 
@@ -170,7 +170,7 @@ class DemoDevice:
         """Wait until the entry read back is committed."""
         await _poll_until(lambda: self._dialogue.state is not State.HELD)
 
-    async def settle(self, within_s: float) -> int:
+    async def wait_for_receipts(self, within_s: float) -> int:
         """Wait at most `within_s` seconds for receipts; return the number of pending events."""
         await self._delivery.drain(within_s)
         return await self._executor(lambda journal: journal.outbox.count_unsettled())

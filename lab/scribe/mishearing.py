@@ -115,7 +115,7 @@ class NoisyChannel:
         taken = simulate_recognition(line, self._noise, self._random)
         if taken.text != line or taken.doubted:
             note(f"    heard: {taken.text}{' ?' if taken.doubted else ''}")
-        yield talk.hear(self._reading(taken))
+        yield talk.handle_reading(self._reading(taken))
 
     def is_nonexistent_pallet(self, _pallet: str) -> bool:
         """Always False: a misheard number may be another pallet's."""

@@ -63,7 +63,7 @@ class Wording(ABC, Generic[L]):
         """Word a remark to a colleague."""
 
 
-class Operator(Generic[L]):
+class ScriptedOperator(Generic[L]):
     """Holds the operator's side of a conversation with a simulated device."""
 
     unasked: frozenset[str] = frozenset({"part", "talk of places"})

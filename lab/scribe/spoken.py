@@ -39,7 +39,7 @@ _SNR_DB = 10.0
 AT_IT, CLEAN = "10dB", "clean"
 """A set's condition names for recordings at that ratio, and for clean ones."""
 
-FIELDS = {"pallet_id", "quantity", "dock"}
+_FIELDS = {"pallet_id", "quantity", "dock"}
 """Fields that a usable recording must give."""
 
 
@@ -62,7 +62,7 @@ class ShiftRecordings:
 def select_recordings(clips: Sequence[Clip]) -> ShiftRecordings:
     """Select whole sentences and chatter from a manifest. Raises UnreadableInput if there are none."""
     usable = [clip for clip in clips if clip.condition.split()[-1] in {AT_IT, CLEAN} and clip.text]
-    whole_ones = sorted((clip for clip in usable if set(clip.fields or {}) == FIELDS), key=_text_and_speaker)
+    whole_ones = sorted((clip for clip in usable if set(clip.fields or {}) == _FIELDS), key=_text_and_speaker)
     sentences = tuple(_recorded_sentence(tuple(same)) for _, same in groupby(whole_ones, key=_text_and_speaker))
     talk = tuple(clip for clip in usable if clip.fields is None and not clip.heard and clip.speech_end is not None)
     if not sentences or not talk:
@@ -154,7 +154,7 @@ class SpeakingOperator:
         ):
             segment = heard.utterance.segment
             note(f"    heard: {heard.reading.transcript}")
-            yield talk.hear(heard.reading, segment.closing, measure_acoustics(segment))
+            yield talk.handle_reading(heard.reading, segment.closing, measure_acoustics(segment))
 
     def is_nonexistent_pallet(self, pallet: str) -> bool:
         """Whether the trailer has no such pallet, so that the line is about the intended one."""

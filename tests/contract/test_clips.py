@@ -16,9 +16,9 @@ from dockvoice_protocol.errors import Unavailable, UnreadableInput
 from dockvoice_protocol.events import (
     CLIP_CHUNK_BYTES,
     ClipChunk,
-    ClipGone,
     ClipMessage,
     ClipOffered,
+    ClipUnavailable,
     ClipUnsent,
     MalformedMessage,
     Topics,
@@ -231,7 +231,10 @@ def test_why_none_comes_is_kept_and_what_is_here_stays(office: Office) -> None:
     office.asked(here)
     office.come(here)
     office.asked(gone)
-    assert [office.said(ClipGone(one.utterance_id, ClipUnsent.REMOVED)) for one in (here, gone)] == ["noted", "noted"]
+    assert [office.said(ClipUnavailable(one.utterance_id, ClipUnsent.REMOVED)) for one in (here, gone)] == [
+        "noted",
+        "noted",
+    ]
     assert [office.state(one) for one in (here, gone)] == ["here", "gone removed"]
     assert office.asked(gone), "a recording may be put back from a copy"
 

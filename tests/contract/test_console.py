@@ -24,7 +24,7 @@ from dockvoice_protocol.events import (
     count_chunks,
     format_clip_message,
 )
-from dockvoice_protocol.signed import read_clip_request
+from dockvoice_protocol.signed import verify_clip_request
 from inventory.audit import deeds
 from inventory.clips.clip_desk import ClipReceiver
 from inventory.clips.clip_folder import ClipFolder
@@ -201,7 +201,7 @@ def test_a_recording_is_asked_of_its_device_with_the_reason_and_plays_when_it_ha
         assert send(browser, f"{sound}{of}", seen=entry, reason="a claim", back=entry).status_code == 303
         assert "The device is asked for it" in browser.get(entry).text
         (asked,) = drained(site.store)
-        request = read_clip_request(asked.body, sender.source, KEY.public)
+        request = verify_clip_request(asked.body, sender.source, KEY.public)
         assert (request.who, request.reason, request.utterance_id) == ("ana", "a claim", utterance)
         chunks = count_chunks(len(FLAC))
         pieces = [FLAC[at : at + CLIP_CHUNK_BYTES] for at in range(0, len(FLAC), CLIP_CHUNK_BYTES)]

@@ -40,7 +40,7 @@ def chained(said: Sequence[dict[str, Any]], link: str = GENESIS) -> list[dict[st
     """As one journal makes them."""
     made: list[dict[str, Any]] = []
     for event in said:
-        made.append(hash_chain.sealed(event, link, event["data"]["utterance"]["audio_sha256"], "", KEY))
+        made.append(hash_chain.seal_event(event, link, event["data"]["utterance"]["audio_sha256"], "", KEY))
         link = made[-1]["chain"]
     return made
 

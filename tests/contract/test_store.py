@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from dockvoice_protocol.events import Topics
-from dockvoice_protocol.instants import timestamp
+from dockvoice_protocol.instants import rfc3339
 from dockvoice_protocol.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
 from inventory.records import Applied, Counts, Duplicate, Refused
 from inventory.repository import ROW, RejectedLimits, Store
@@ -32,7 +32,7 @@ def test_every_moment_comes_back_whatever_the_servers_time_zone(url: str, zone: 
     with closing(Store.open(url + beside)) as store:
         for number, moment in enumerate(moments, 1):
             store.apply(event(recorded(number) | {"time": moment}))
-        assert sorted(timestamp(row.recorded_at) for row in store.rows()) == moments
+        assert sorted(rfc3339(row.recorded_at) for row in store.rows()) == moments
 
 
 def test_an_event_becomes_one_row_with_its_leading_zeros(store: Store, event: Read) -> None:

@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from dockvoice_protocol.errors import StorageFailed
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.hash_chain import Signer
-from dockvoice_protocol.signed import ReviewDecision, read_decision, sign_decision
+from dockvoice_protocol.signed import ReviewDecision, sign_decision, verify_decision
 from edge.agent.parts import load_named_form, make_rules
 from edge.agent.review_decisions import Decisions, run_signed_decisions
 from edge.agent.review_delivery import make_review_renderer
@@ -118,7 +118,7 @@ def decide(directory: Path, dies: str = "", order: str = "") -> None:
         step("before the broker knows")
         acknowledge("taken", order)
         step("when the broker knows")
-        read = partial(read_decision, source=SOURCE, key=OFFICE.public)
+        read = partial(verify_decision, source=SOURCE, key=OFFICE.public)
         asyncio.run(until_all_is_done(desk, run_signed_decisions(desk, came, read, decisions.decide_signed)))
 
 

@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 
 from dockvoice_protocol.config import Mqtt
 from dockvoice_protocol.errors import Unavailable
-from dockvoice_protocol.signed import parse_expected_topic, read_expected, read_master, read_roster
+from dockvoice_protocol.signed import parse_expected_topic, verify_expected_list, verify_master_data, verify_roster
 from inventory.api import tokens
 from inventory.api.app import ENDPOINTS, create_app
 from inventory.api.command import commands
@@ -471,7 +471,7 @@ def test_what_is_announced_is_at_the_broker_signed_and_on_record(tmp_path: Path,
         made = asking.put(path, json={"lines": [LINE]})
         assert (made.status_code, made.json()["sent"]) == (200, True), made.text
         ((topic, payload),) = at_broker(site, "dockvoice/north/expected/+/+").items()
-        signed = read_expected(payload, "north", parse_expected_topic("dockvoice", "north", topic), KEY.public)
+        signed = verify_expected_list(payload, "north", parse_expected_topic("dockvoice", "north", topic), KEY.public)
         assert (str(signed.place), signed.version) == ("door/12", made.json()["version"])
         assert (signed.lines[0].pallet, signed.lines[0].quantity) == ("007", 2.5)
         same = asking.put(path, json={"lines": [LINE]})
@@ -482,7 +482,7 @@ def test_what_is_announced_is_at_the_broker_signed_and_on_record(tmp_path: Path,
         assert late.status_code == 412, "somebody else was sooner"
         gone = asking.delete(path)
         assert gone.json()["lines"] == []
-        assert read_expected(at_broker(site, topic)[topic], "north", signed.place, KEY.public).lines == ()
+        assert verify_expected_list(at_broker(site, topic)[topic], "north", signed.place, KEY.public).lines == ()
         assert asking.delete(path).status_code == 404
         with site.place.read_transaction() as transaction:
             done = [(one.deed.who, one.deed.deed) for one in reversed(deeds.load_latest_actions(transaction, 10))]
@@ -498,7 +498,7 @@ def test_docks_items_and_who_may_sign_on_go_out_as_from_the_console(tmp_path: Pa
         made = asking.put("/v1/sites/north/catalogue/docks", json={"reason": "the new hall", "rows": rows})
         assert (made.status_code, made.json()["who"]) == (200, "api:erp"), made.text
         topic = "dockvoice/north/catalogue/docks/latest"
-        signed = read_master(at_broker(site, topic)[topic], "north", "docks", KEY.public)
+        signed = verify_master_data(at_broker(site, topic)[topic], "north", "docks", KEY.public)
         assert [dict(one) for one in signed.rows] == rows
         again = asking.put("/v1/sites/north/catalogue/docks", json={"reason": "the night's run", "rows": rows})
         assert again.json()["version"] == made.json()["version"]
@@ -506,7 +506,7 @@ def test_docks_items_and_who_may_sign_on_go_out_as_from_the_console(tmp_path: Pa
         sent = asking.put("/v1/sites/north/operators", json={"reason": "the early shift", "operators": crew})
         assert sent.status_code == 200, sent.text
         topic = "dockvoice/north/roster/operators"
-        (one,) = read_roster(at_broker(site, topic)[topic], "north", KEY.public).operators
+        (one,) = verify_roster(at_broker(site, topic)[topic], "north", KEY.public).operators
         assert (one.name, one.number, one.forms) == ("op-17", "471", ("receive-notice", "unload"))
         reading = program(site, "reads", north=Scope.READ).get("/v1/sites/north/operators").json()
         assert reading["operators"][0]["number"] is None, "whoever knows it can sign on with it"

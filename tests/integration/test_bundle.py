@@ -177,7 +177,7 @@ def test_an_event_signed_with_another_key_is_not_believed(
     event = json.loads(good[EVENT])
     event["data"]["fields"]["quantity"] = 99
     audio = event["data"]["utterance"]["audio_sha256"]
-    forged = hash_chain.sealed(event, event["previous"], audio, good[READING].decode(), stranger)
+    forged = hash_chain.seal_event(event, event["previous"], audio, good[READING].decode(), stranger)
     names = {EVENT: json.dumps(forged).encode(), f"keys/{stranger.public.keyid}.pub": stranger.public.raw}
     path = zipped({**good, **names}, tmp_path / "forged.zip")
     checked = check(path, keyid)

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from dockvoice_protocol.config import Mqtt
-from dockvoice_protocol.events import Topics, make_presence, make_receipt, make_untrusted, parse_status, to_json_bytes
-from dockvoice_protocol.instants import timestamp
+from dockvoice_protocol.events import Topics, make_presence, make_receipt, parse_status, to_json_bytes, untrusted_answer
+from dockvoice_protocol.instants import rfc3339
 from dockvoice_protocol.mqtt import Acknowledged, Delivered, Session, SessionEvent
 from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from dockvoice_protocol.signed import ReviewDecision, sign_decision
@@ -306,7 +306,7 @@ def test_what_waits_unsent_is_told_with_the_first_word_and_again_when_it_has_gon
     def meanwhile() -> None:
         far_end.wait_for_entries(3)
         time.sleep(1)
-        assert backlog() == [{"entries": 3, "since": timestamp(first.recorded_at)}], "told once, as nothing changes"
+        assert backlog() == [{"entries": 3, "since": rfc3339(first.recorded_at)}], "told once, as nothing changes"
         for row in rows:
             far_end.say(answer(row))
         until(lambda: backlog()[-1] == {"entries": 0}, lambda: str(backlog()))
@@ -414,7 +414,7 @@ def test_a_device_that_is_not_enrolled_keeps_its_events_and_says_what_to_do(
 
     def meanwhile() -> None:
         far_end.wait_for_entries(1)
-        far_end.say(to_json_bytes(make_untrusted(row.event_id, "unknown_key:17", row.sequence, datetime.now(UTC))))
+        far_end.say(to_json_bytes(untrusted_answer(row.event_id, "unknown_key:17", row.sequence, datetime.now(UTC))))
         until(lambda: "inventory keys enrol hall/dock-1 FILE" in caplog.text, "nobody told of it")
         assert desk.now(lambda journal: journal.outbox.count_unsettled()) == 1
         far_end.wait_for_entries(2)

@@ -15,7 +15,7 @@ from typing import Any, Self
 import pytest
 
 from dockvoice_protocol.config import Mqtt
-from dockvoice_protocol.events import Distrusted, Early, Topics, parse_answer
+from dockvoice_protocol.events import EarlyAnswer, Topics, UntrustedAnswer, parse_answer
 from dockvoice_protocol.mqtt import Delivered, Session, SessionEvent
 from inventory.records import Counts
 from inventory.repository import Store
@@ -91,9 +91,9 @@ class Device:
     def _take(self, news: SessionEvent) -> None:
         if isinstance(news, Delivered):
             answer = parse_answer(news.payload)
-            if isinstance(answer, Early):
+            if isinstance(answer, EarlyAnswer):
                 self.expected = answer.expected
-            elif isinstance(answer, Distrusted):
+            elif isinstance(answer, UntrustedAnswer):
                 self.distrusted.append(answer.reason)
             else:
                 self.outcomes[answer.event_id].append(answer.outcome)

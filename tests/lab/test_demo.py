@@ -36,12 +36,12 @@ def row(event_id: str, **changed: FieldValue) -> dict[str, Any]:
 def test_what_the_table_lacks_or_has_too_much_is_counted(rows: list[dict[str, Any]], expected: RecordCount) -> None:
     counted = compare_records(OWED, rows)
     assert counted == expected
-    assert not counted.whole
+    assert not counted.is_complete
 
 
 def test_all_there_once_is_whole() -> None:
     counted = compare_records(OWED, [row("a"), row("b")])
-    assert counted.whole
+    assert counted.is_complete
     assert str(counted) == "recorded 2, lost 0, doubled 0"
 
 

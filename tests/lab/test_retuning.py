@@ -11,7 +11,7 @@ import pytest
 
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
-from dockvoice_protocol.forms.spoken.confusable import Rival
+from dockvoice_protocol.forms.spoken.confusable import RivalKind
 from dockvoice_protocol.records import Act, FieldValue
 from edge.agree.decide import Rules
 from edge.config import Settings
@@ -125,7 +125,7 @@ prefix = "dock"
 
 @pytest.mark.parametrize("text", ["", SITE, 'site = "north"\n[deliver]\nprefix = "dock"\n'])
 def test_the_agent_takes_what_is_written(text: str, tmp_path: Path) -> None:
-    way = Tuning({**VOSK, Rival.ALIKE: Curve(-0.5, 2.0)}, 0.8)
+    way = Tuning({**VOSK, RivalKind.ALIKE: Curve(-0.5, 2.0)}, 0.8)
     (tmp_path / "edge.toml").write_text(replace_tuning(text, way, "small-en-us", "# told\n"))
     settings = load_settings(Settings, tmp_path / "edge.toml")
     assert settings.agree.minimum_confidence == 0.8

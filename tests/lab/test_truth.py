@@ -11,7 +11,7 @@ import soundfile
 from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import read
+from dockvoice_protocol.forms.spoken import read_fields
 from dockvoice_protocol.records import Word
 from edge.config import Endpoint, Vad
 from edge.hear.recording import RecordedSource
@@ -100,7 +100,7 @@ def test_prompts_are_the_same_for_a_speaker_others_for_another_and_mean_what_the
     assert wanted == choose_prompts(form, catalogue, 20, "anna")
     assert wanted != choose_prompts(form, catalogue, 20, "bert")
     for prompt in wanted:
-        found = read([Word(word, 0, 0, 1.0) for word in prompt.text.split()], form, catalogue)
+        found = read_fields([Word(word, 0, 0, 1.0) for word in prompt.text.split()], form, catalogue)
         assert {name: one.value for name, one in found.items()} == prompt.fields, prompt.text
 
 

@@ -116,7 +116,7 @@ class Stage:
 
     def on_roster(self, listed: str) -> None:
         self.manner = replace(self.manner, operators=_numbered(listed))
-        self._tell(lambda: self._device.handle(RosterChanged(self.manner.operators)))
+        self._tell(lambda: self._device.handle_event(RosterChanged(self.manner.operators)))
 
     def on_idle(self, minutes: str) -> None:
         self.manner = replace(self.manner, idle_s=float(minutes) * 60)
@@ -156,20 +156,20 @@ class Stage:
         self._hear(replace(self._reading(text), deferrable=True))
 
     def on_begins(self) -> None:
-        self._tell(lambda: self._device.handle(SpeechBegan()))
+        self._tell(lambda: self._device.handle_event(SpeechBegan()))
 
     def on_witness(self, text: str) -> None:
         which, words = self._sentence
         rules = self._device.rules
         otherwise = find_contradictions(words, text, rules.form, rules.catalogue)
         assert otherwise, "the witness heard nothing otherwise: the play would show nothing"
-        self._tell(lambda: self._device.handle(Contradicted(which, otherwise)))
+        self._tell(lambda: self._device.handle_event(Contradicted(which, otherwise)))
 
     def on_pass(self, seconds: str) -> None:
         until = self._now + float(seconds)
         while self._device.due is not None and self._device.due <= until:
             self._now = self._device.due
-            self._tell(self._device.expire)
+            self._tell(self._device.expire_deadline)
         self._now = until
 
     def on_applies(self, number: str) -> None:
@@ -196,14 +196,14 @@ class Stage:
         (entry,) = self._journal.dialogue.entries(1)
         fate = OfficeDecision.RECORDED if entry.fields == found.fields else OfficeDecision.CORRECTED
         decided = OfficeDecided(found.utterance_id, fate, entry.fields, entry)
-        self._tell(lambda: self._device.handle(decided))
+        self._tell(lambda: self._device.handle_event(decided))
 
     def on_discards(self) -> None:
         found = self._oldest()
         assert self._journal is not None
         self._journal.review.discard(found.utterance_id, "ann", "no such pallet", lambda _: {})
         decided = OfficeDecided(found.utterance_id, OfficeDecision.DROPPED, found.fields)
-        self._tell(lambda: self._device.handle(decided))
+        self._tell(lambda: self._device.handle_event(decided))
 
     def on_brings(self, kind: str, name: str, listed: str) -> None:
         place, lines = ReceivingPlace(PlaceKind(kind), name), []
@@ -214,20 +214,20 @@ class Stage:
         self._lists[place] = ExpectedList("north", place, 1, tuple(lines))
 
     def on_lost(self) -> None:
-        self._tell(lambda: self._device.handle(Link(up=False)))
+        self._tell(lambda: self._device.handle_event(Link(up=False)))
 
     def on_back(self) -> None:
-        self._tell(lambda: self._device.handle(Link(up=True)))
+        self._tell(lambda: self._device.handle_event(Link(up=True)))
 
     def on_fails(self, fault: str) -> None:
-        self._tell(lambda: self._device.handle(Hardware(fault)))
+        self._tell(lambda: self._device.handle_event(Hardware(fault)))
 
     def on_healed(self, fault: str) -> None:
-        self._tell(lambda: self._device.handle(Hardware(fault, healed=True)))
+        self._tell(lambda: self._device.handle_event(Hardware(fault, healed=True)))
 
     def on_shift(self, name: str, day: str) -> None:
         self._shift = day, name
-        self._tell(lambda: self._device.handle(Link(up=True)))  # whatever happens next
+        self._tell(lambda: self._device.handle_event(Link(up=True)))  # whatever happens next
 
     def on_cut(self) -> None:
         self.leave()
@@ -347,7 +347,7 @@ class Stage:
         return propose_reading("play", words, rules.form, rules.catalogue)
 
     def _hear(self, reading: Reading, closing: Closing = Closing.PAUSE, acoustics: Acoustics | None = None) -> None:
-        self._tell(lambda: self._device.hear(reading, closing, acoustics))
+        self._tell(lambda: self._device.handle_reading(reading, closing, acoustics))
         if reading.act is Act.RECORD and len(reading.fields) > 1:
             self._sentence = self._device.latest, reading.words
 
@@ -357,7 +357,7 @@ class Stage:
 
     def _answer(self, number: str, outcome: ReceiptOutcome, *reasons: str) -> None:
         event_id = self._events[int(number) - 1]["id"]
-        self._tell(lambda: self._device.answer(Receipt(event_id, outcome, reasons)))
+        self._tell(lambda: self._device.handle_receipt(Receipt(event_id, outcome, reasons)))
 
     def _tell(self, happen: Any) -> None:
         device = self._device

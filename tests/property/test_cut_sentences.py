@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form
-from dockvoice_protocol.forms.spoken.in_words import cardinal, spelt
+from dockvoice_protocol.forms.spoken.in_words import number_in_words, spell_out
 from dockvoice_protocol.forms.spoken.language import ENGLISH
 from dockvoice_protocol.records import FieldValue, Word
 from edge.agree.decide import Rules
@@ -67,7 +67,7 @@ def sentences(draw: st.DrawFn) -> tuple[dict[str, FieldValue], list[str]]:
     random = draw(st.randoms(use_true_random=False))
     pallet = "".join(random.choices("0123456789", k=draw(st.integers(3, 6))))
     count, dock = draw(st.integers(1, 1999)), draw(st.sampled_from("ABCD"))
-    parts = [f"pallet {spelt(pallet, random)}", f"{cardinal(count, random)} units", f"dock {dock.lower()}"]
+    parts = [f"pallet {spell_out(pallet, random)}", f"{number_in_words(count, random)} units", f"dock {dock.lower()}"]
     Random(draw(st.integers())).shuffle(parts)
     return {"pallet_id": pallet, "quantity": count, "dock": dock}, " ".join(parts).split()
 

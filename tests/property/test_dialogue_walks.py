@@ -151,7 +151,7 @@ class Walk:
             allowed |= list_following_states(before, Event.DOUBTED_SIGN_ON)
         if event is Event.NOISE:  # talk that answers a question is none
             allowed |= list_following_states(before, Event.UNCLEAR)
-        if isinstance(happening, UtteranceHeard) and self.rules.form.said_once:  # as what stands, or with it
+        if isinstance(happening, UtteranceHeard) and self.rules.form.standing_fields:  # as what stands, or with it
             allowed = allowed.union(
                 *(list_following_states(before, one) for one in (Event.CONTEXT, Event.ENTRY, Event.PART))
             )

@@ -257,7 +257,7 @@ def nothing_went_under(seen: Outside) -> None:
         if name in ended or reading.act not in {Act.RECORD, Act.AMEND} or spoken.is_indistinct(world.rules):
             continue
         names = {one: possible_values(reading.fields[one]) for one in world.identifies if one in reading.fields}
-        if not any(names.values()) or reading.fields.keys() <= {*world.rules.form.said_once}:
+        if not any(names.values()) or reading.fields.keys() <= {*world.rules.form.standing_fields}:
             continue
         assert any(_has(one, names) for one in known), f"{line} went under"
 

@@ -219,7 +219,7 @@ def conversed(lines: Sequence[str], under: Rules, directory: Path) -> str:
             if line in {"/wait", "/done"}:
                 silences = counted()
                 while talk.due is not None and next(silences) < SILENCES:
-                    take(talk.expire())
+                    take(talk.expire_deadline())
             else:
                 take(talk.say(line))
     return " + ".join(entries.values()) or NOTHING

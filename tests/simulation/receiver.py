@@ -112,7 +112,7 @@ class Receiver:
             self.fuse,
             self._heard,
             client_id="inventory",
-            subscriptions=(Topics.every(PREFIX).entries,),
+            subscriptions=(Topics.all_devices_filters(PREFIX).entries,),
             manual_ack=True,
         )
         self._consumer = _Consumer(

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from dockvoice_protocol.forms.spoken.confusable import Rival
+from dockvoice_protocol.forms.spoken.confusable import RivalKind
 from edge.understand.local.confidence import VOSK, Curve
 from tests.rows import each_of
 
 
 def test_there_is_a_curve_for_every_kind_of_rival() -> None:
-    assert set(VOSK) == set(Rival)
+    assert set(VOSK) == set(RivalKind)
 
 
 @each_of("curve", VOSK.values(), ids=str)
@@ -31,5 +31,5 @@ def test_the_share_can_be_had_back(share: float, curve: Curve) -> None:
 
 @each_of("share", [0.5, 0.8, 0.95, 0.999])
 def test_a_value_of_which_a_sound_may_have_been_lost_is_believed_least(share: float) -> None:
-    lost, heard = VOSK[Rival.MORE].probability(share), VOSK[Rival.LESS].probability(share)
+    lost, heard = VOSK[RivalKind.MORE].probability(share), VOSK[RivalKind.LESS].probability(share)
     assert lost == min(curve.probability(share) for curve in VOSK.values()) < heard

@@ -46,7 +46,7 @@ class World(Broker, EventStore, ReviewStore, ClipMessageHandler):
     """Broker and database at once; `deeds` is what was done, in order, and `said` what the consumer said of itself."""
 
     connected = True
-    welcomed = False
+    is_accepted = False
     trouble: str | None = None
 
     def __init__(self) -> None:
@@ -347,7 +347,7 @@ def test_a_broker_that_never_answers_ends_it_with_a_clear_line(run: Run, world: 
 
 
 def test_a_broker_that_sends_all_it_kept_before_it_answers_is_heard_to_the_end(run: Run, world: World) -> None:
-    world.welcomed = True
+    world.is_accepted = True
     run(Pass(FIRST_CONNECTION_S * 3), CONNECTED, delivered(1), connected=False)
     assert world.outcomes == ["applied"]
 

@@ -31,7 +31,7 @@ TOPIC = "dockvoice/north/{}/entries"
 class World(Broker, EventStore, BatchStore, StatusStore):
     """Broker and database at once; `deeds` is what was done, in order."""
 
-    connected = welcomed = True
+    connected = is_accepted = True
     trouble: str | None = None
 
     def __init__(self) -> None:

@@ -12,14 +12,14 @@ from dockvoice_protocol.forms.spoken import (
     cancels_after_no,
     cancels_open_entry,
     command_phrases,
+    generate_sentences,
     is_courtesy,
     parse_command,
     parse_command_with_object,
     parse_exception,
     parse_work,
-    read,
+    read_fields,
     read_transcript,
-    sentences,
     speaker_name,
     words_after_sign_on,
 )
@@ -85,7 +85,7 @@ def test_who_names_himself_is_known_by_what_follows(code: str) -> None:
 @each_of("code", LANGUAGES)
 def test_a_work_is_gone_back_to_by_its_name_alone(code: str, repository: Path) -> None:
     language, forms = language_named(code), load_forms(repository / "schemas" / "forms").values()
-    name = next(iter(forms)).names(code)[0]
+    name = next(iter(forms)).spoken_names(code)[0]
     for way in language.table["works"]["back"]:
         bid = parse_work(words(way.replace("*", name)), forms, language)
         assert bid is not None, way
@@ -95,7 +95,7 @@ def test_a_work_is_gone_back_to_by_its_name_alone(code: str, repository: Path) -
 
 def test_no_sentence_of_a_form_is_a_command(repository: Path, catalogue: Catalogue) -> None:
     for form in load_forms(repository / "schemas" / "forms").values():
-        for sentence in islice(sentences(form, catalogue, Random(7)), sized(quick=4, test=15, nightly=400)):
+        for sentence in islice(generate_sentences(form, catalogue, Random(7)), sized(quick=4, test=15, nightly=400)):
             reading = propose_reading("test", words(sentence.text), form, catalogue)
             assert reading.act in {Act.RECORD, Act.AMEND}, sentence.text
             assert parse_command(words(sentence.text)) is None, sentence.text
@@ -104,7 +104,7 @@ def test_no_sentence_of_a_form_is_a_command(repository: Path, catalogue: Catalog
 def test_no_command_says_a_field_of_a_form(repository: Path, catalogue: Catalogue) -> None:
     for form in load_forms(repository / "schemas" / "forms").values():
         for phrase in command_phrases(["ana"])[:: sized(quick=5, test=2, nightly=1)]:
-            assert read(words(phrase), form, catalogue) == {}, phrase
+            assert read_fields(words(phrase), form, catalogue) == {}, phrase
             assert propose_reading("test", words(phrase), form, catalogue).act not in {Act.RECORD, Act.AMEND}, phrase
 
 

@@ -14,7 +14,7 @@ from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Act, FieldValue, NotUnderstood, Reading, Word
-from dockvoice_protocol.records.reading import Expectation
+from dockvoice_protocol.records.reading import TurnExpectation
 from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
 from edge.agent.events import AlreadyKept, CaptureResumed, CaptureStopped, Decided, DictationEvent, SourceEnded
@@ -531,9 +531,9 @@ def test_everything_is_told_in_order_and_every_frame_beats(bench: Bench) -> None
 
 def test_the_time_that_was_thought_about_a_pause_beyond_it_is_counted(bench: Bench) -> None:
     class Slow(_BreathsAttention):
-        def judge_pause(self) -> Expectation:
+        def judge_pause(self) -> TurnExpectation:
             time.sleep(0.1)
-            return Expectation.FINISHED
+            return TurnExpectation.FINISHED
 
     reads = BreathsInterpreter(bench.rules, ENTRY)
     reads.attend = lambda: Slow(reads)  # type: ignore[method-assign]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dockvoice_protocol.records import Receipt, ReceiptOutcome, ShiftChange, Shifted
+from dockvoice_protocol.records import Receipt, ReceiptOutcome, ShiftChange, ShiftEvent
 from edge.config import Keep
 from edge.keep import audit, retention
 from edge.keep.journal import Journal
@@ -131,7 +131,7 @@ def test_over_budget_the_oldest_go_first_and_no_more_than_needed(journal: Journa
 def test_what_has_outlived_its_time_goes(journal: Journal, disk: Disk) -> None:
     said = settled(journal, 0)
     with database(journal).writing():
-        journal.shifts.store_change(Shifted("op-17", ShiftChange.ON))
+        journal.shifts.store_change(ShiftEvent("op-17", ShiftChange.ON))
         database(journal).execute("UPDATE shifts SET at = ?", [NOON.isoformat()])
     disk.tidy(journal)  # the clock that heard it is believed
     disk.tidy(journal, days_later=89)

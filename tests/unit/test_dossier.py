@@ -113,7 +113,7 @@ def forged_event(files: Files) -> None:
     event = parsed(files[name])
     event["data"]["fields"]["quantity"] = 24
     audio = event["data"]["utterance"]["audio_sha256"]
-    files[name] = payload(hash_chain.sealed(event, event["previous"], audio, "{}", STRANGER))
+    files[name] = payload(hash_chain.seal_event(event, event["previous"], audio, "{}", STRANGER))
 
 
 def foreign_key(files: Files) -> None:
@@ -126,7 +126,7 @@ def foreign_key(files: Files) -> None:
 
 def moved(files: Files) -> None:
     """An event of other work, as if it had been refused."""
-    event = hash_chain.sealed(
+    event = hash_chain.seal_event(
         parsed(files[of(files, "reviews/")]) | {"data": {"form": "x", "fields": {}}}, "0" * 64, "", "", STRANGER
     )
     files["refused/dock-4.0000000001.json"] = payload(event)

@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 
 from dockvoice_protocol.errors import Unfinished, UnreadableInput
 from dockvoice_protocol.events import parse_event, to_json_bytes
-from dockvoice_protocol.hash_chain import Broken, Wrong, is_signed_whole
-from dockvoice_protocol.records import FieldReading, FieldValue, Reading, ShiftChange, Shifted, Word
+from dockvoice_protocol.hash_chain import BadEvent, Defect, is_whole_event_signed
+from dockvoice_protocol.records import FieldReading, FieldValue, Reading, ShiftChange, ShiftEvent, Word
 from edge.cli.audit import commands
 from edge.deliver.device_events import entry_event, withheld_event
 from edge.keep import audit
@@ -85,7 +85,7 @@ def test_nothing_of_an_operator_is_left_in_any_file_and_the_chain_holds(journal:
     before = [one.link for one in journal.trail.events()]
     with database(journal).writing():
         for who in (NAME, "other"):
-            journal.shifts.store_change(Shifted(who, ShiftChange.ON))
+            journal.shifts.store_change(ShiftEvent(who, ShiftChange.ON))
     first = next(journal.queries.histories()).utterance_id
     journal.clips.store(ClipAsked("r", first, "0" * 64, sound=True, who="ana", reason=NAME, asked_at="then", body="{}"))
     erased = journal.erasing.erase_operator(NAME, "clerk", erased_by)
@@ -116,9 +116,9 @@ def test_all_before_a_day_also_what_led_to_no_entry(journal: Journal, tmp_path: 
     journal.store_utterance(later)
     journal.conclude(later.utterance_id, READ, ASK)
     with database(journal).writing():
-        journal.shifts.store_change(Shifted("op-17", ShiftChange.ON))
+        journal.shifts.store_change(ShiftEvent("op-17", ShiftChange.ON))
         database(journal).execute("UPDATE shifts SET at = '2026-11-30T06:00:00+00:00'")
-        journal.shifts.store_change(Shifted("op-18", ShiftChange.ON))
+        journal.shifts.store_change(ShiftEvent("op-18", ShiftChange.ON))
         database(journal).execute("UPDATE shifts SET at = '2027-01-01T06:00:00+00:00' WHERE operator = 'op-18'")
     erased = journal.erasing.erase_before(datetime(2026, 12, 1, tzinfo=UTC), "clerk", erased_by)
     assert (erased.utterances, erased.entries) == (11, 5)
@@ -142,7 +142,7 @@ def test_an_inventory_that_lost_it_gets_a_tombstone(journal: Journal, tmp_path: 
     event = parse_event(row.body.encode())
     assert (event["sequence"], event["data"]["reason"]) == ("2", "erased")
     assert not any(secret in to_json_bytes(event) for secret in SECRETS)
-    assert is_signed_whole(event, journal.public_key, [journal.public_key], withheld=True)
+    assert is_whole_event_signed(event, journal.public_key, [journal.public_key], withheld=True)
     journal.close()
     (tmp_path / JOURNAL).write_bytes(b"rubbish" * 1000)
     with Journal.open(tmp_path) as rebuilt:  # from entries.log
@@ -200,15 +200,15 @@ def altered(change: Callable[[dict[str, object]], object], journal: Journal) -> 
 @pytest.mark.parametrize(
     ("change", "wrong"),
     [
-        ({"by": "nobody"}, Wrong.ERASURE_FORGED),
-        ({"at": "2020-01-01"}, Wrong.ERASURE_FORGED),
-        ({"event_sha256": "0" * 64}, Wrong.ALTERED),
+        ({"by": "nobody"}, Defect.ERASURE_FORGED),
+        ({"at": "2020-01-01"}, Defect.ERASURE_FORGED),
+        ({"event_sha256": "0" * 64}, Defect.ALTERED),
     ],
 )
-def test_what_is_said_of_an_erasure_cannot_be_altered(journal: Journal, change: dict[str, str], wrong: Wrong) -> None:
+def test_what_is_said_of_an_erasure_cannot_be_altered(journal: Journal, change: dict[str, str], wrong: Defect) -> None:
     journal.erasing.erase_entry(journal.queries.history("2").utterance_id, "clerk", erased_by)
     altered(lambda told: told.update(change), journal)
-    assert audit.verify(journal.trail).broken == Broken(2, wrong)
+    assert audit.verify(journal.trail).broken == BadEvent(2, wrong)
 
 
 def test_the_command(journal: Journal, tmp_path: Path) -> None:

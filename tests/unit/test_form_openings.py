@@ -13,7 +13,7 @@ from dockvoice_protocol.errors import ManyFaults
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import form_from_schema, load_form
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import jsgf, sentences, vocabulary
+from dockvoice_protocol.forms.spoken import generate_sentences, jsgf_grammar, vocabulary
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.forms.spoken.reader import make_timed_words
 from dockvoice_protocol.forms.spoken.rough import rough_sentences
@@ -143,13 +143,13 @@ def test_what_no_entry_can_begin_with_is_told(opening: str, told: str, schema: d
 
 
 def test_recognisers_and_models_are_told_with_what_an_entry_begins(form: Form) -> None:
-    endless = sentences(form, NO_CATALOGUE, Random(1))
+    endless = generate_sentences(form, NO_CATALOGUE, Random(1))
     said = [next(endless).text for _ in range(100)]
     begun = [sum(text.startswith(one) for text in said) for one in form.openings["en"]]
     assert min(begun) > 0
     assert 30 < sum(begun) < 70
     assert {"give", "can", "i'd", "sugar"} <= vocabulary(form, NO_CATALOGUE)
-    assert "can i get" in jsgf(form, NO_CATALOGUE)
+    assert "can i get" in jsgf_grammar(form, NO_CATALOGUE)
     rough = rough_sentences(form, NO_CATALOGUE, language_named("de"), lambda _: True)
     assert any(text.startswith("ich hätte gern") for text in rough)
     assert "give me, can i get, i'd like" in ModelPrompt(form, NO_CATALOGUE).text(Context())

@@ -14,7 +14,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import sample_sentences, sentences_with_further_words
-from dockvoice_protocol.forms.spoken.sentences import replies
+from dockvoice_protocol.forms.spoken.sentences import sample_replies
 from dockvoice_protocol.plain_file import shipped_directory
 from edge.understand.local import factory
 from edge.understand.local.factory import KEPT, load_sentences
@@ -41,7 +41,7 @@ def sampled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_what_was_kept_is_what_is_sampled(form: Form, catalogue: Catalogue, tmp_path: Path, sampled: list[str]) -> None:
     for names, made in (
         (None, once(form, catalogue)),
-        (NAMES, (*once(form, catalogue), *replies(form, catalogue, NAMES))),
+        (NAMES, (*once(form, catalogue), *sample_replies(form, catalogue, NAMES))),
     ):
         assert load_sentences(tmp_path, form, catalogue, names) == made
         assert load_sentences(tmp_path, form, catalogue, names) == made

@@ -106,7 +106,7 @@ def test_a_file_that_is_no_key_is_told_once_and_tried_again_when_something_chang
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The files that are read, by name."""
     read: list[str] = []
-    plain = plain_file.read_regular
+    plain = plain_file.read_regular_file
 
     def counted(path: Path) -> bytes:
         read.append(path.name)

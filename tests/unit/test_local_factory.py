@@ -14,7 +14,7 @@ from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.language import language_named
-from dockvoice_protocol.records import Expectation, Reading
+from dockvoice_protocol.records import Reading, TurnExpectation
 from edge.config import Settings
 from edge.records import SAMPLE_RATE, Closing, Segment, Utterance
 from edge.understand.local.factory import make_recogniser, own_language
@@ -82,9 +82,9 @@ class Ahead:
         self.made.append(Counting())
         return self.made[-1]
 
-    def _judge(self, reading: Reading) -> Expectation:
+    def _judge(self, reading: Reading) -> TurnExpectation:
         self.judged.append(reading)
-        return Expectation.FINISHED
+        return TurnExpectation.FINISHED
 
     @property
     def sizes(self) -> list[int]:
@@ -118,7 +118,7 @@ def test_the_recogniser_takes_the_utterance_once_and_whole() -> None:
 def test_what_was_foreseen_at_a_pause_is_the_reading_if_nothing_follows() -> None:
     ahead, pcm = Ahead(), ticking(1.1)
     ahead.attention.hear(pcm)
-    assert ahead.attention.judge_pause() is Expectation.FINISHED
+    assert ahead.attention.judge_pause() is TurnExpectation.FINISHED
     assert ahead.taken == pcm
     assert ahead.finish(pcm) is ahead.judged[0]
 
@@ -127,7 +127,7 @@ def test_what_surely_is_not_all_is_not_read_in_vain_and_goes_on_with_the_same_re
     ahead, pcm = Ahead(), ticking(2.1)
     ahead.attention.hear(pcm[:32_000])
     ahead.made[0].begun = True
-    assert ahead.attention.judge_pause() is Expectation.MORE
+    assert ahead.attention.judge_pause() is TurnExpectation.MORE
     ahead.attention.hear(pcm[32_000:])
     ahead.finish(pcm)
     assert (len(ahead.made), len(ahead.judged), ahead.speculation.made) == (1, 0, 0)

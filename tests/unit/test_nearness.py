@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dockvoice_protocol.forms.spoken import read
+from dockvoice_protocol.forms.spoken import read_fields
 from dockvoice_protocol.records import Word
 from edge.records import SAMPLE_RATE
 from edge.understand.nearness import Loudness, Wearer
@@ -123,6 +123,6 @@ def test_a_whole_entry_is_told_from_what_others_say_before_and_behind_it(heard: 
     words, loudness = said(heard)
     wearer = Wearer(words, loudness)
     stretch = wearer.find_entry_between_other_voices(
-        words, lambda some: read(some, shipped.form(), shipped.catalogue()), NEEDED
+        words, lambda some: read_fields(some, shipped.form(), shipped.catalogue()), NEEDED
     )
     assert (stretch and " ".join(word.text for word in wearer.cut_and_mask_faint_numbers(words, stretch))) == left

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from dockvoice_protocol.events import Early
-from dockvoice_protocol.outbox import ANSWERS, FAILURE, ROOM_S, Consequence, Silence, meaning
+from dockvoice_protocol.events import EarlyAnswer
+from dockvoice_protocol.outbox import ANSWERS, FAILURE, ROOM_S, PubackEffect, UnansweredCause, puback_meaning
 from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from edge.config import Deliver, SettleBy
 from edge.deliver.relay import (
@@ -54,32 +54,32 @@ def answer(sequence: int, outcome: ReceiptOutcome = ReceiptOutcome.APPLIED) -> R
     return Receipt(f"event-{sequence}", outcome)
 
 
-def early(sequence: int, expected: int) -> Early:
-    return Early(f"event-{sequence}", sequence, expected)
+def early(sequence: int, expected: int) -> EarlyAnswer:
+    return EarlyAnswer(f"event-{sequence}", sequence, expected)
 
 
 CODES = [code for code in ANSWERS if isinstance(code, int)]
 UNKNOWN = 200
-SOMEBODYS_FAULT = [code for code in [*CODES, UNKNOWN] if meaning(code).alarm]
-ITS_OWN_FAULT = [code for code in CODES if meaning(code).consequence is Consequence.DEAD_LETTER]
+SOMEBODYS_FAULT = [code for code in [*CODES, UNKNOWN] if puback_meaning(code).alarm]
+ITS_OWN_FAULT = [code for code in CODES if puback_meaning(code).consequence is PubackEffect.DEAD_LETTER]
 
 
 def test_every_answer_is_known_with_its_consequence() -> None:
     assert {answer: meant.consequence for answer, meant in ANSWERS.items()} == {
-        0: Consequence.SENT,
-        16: Consequence.SENT,
-        128: Consequence.LATER,
-        131: Consequence.LATER,
-        135: Consequence.LATER,
-        144: Consequence.LATER,
-        149: Consequence.DEAD_LETTER,
-        151: Consequence.LATER,
-        153: Consequence.DEAD_LETTER,
-        Silence.TIMEOUT: Consequence.LATER,
-        Silence.LINK_LOST: Consequence.AT_RECONNECT,
+        0: PubackEffect.SENT,
+        16: PubackEffect.SENT,
+        128: PubackEffect.LATER,
+        131: PubackEffect.LATER,
+        135: PubackEffect.LATER,
+        144: PubackEffect.LATER,
+        149: PubackEffect.DEAD_LETTER,
+        151: PubackEffect.LATER,
+        153: PubackEffect.DEAD_LETTER,
+        UnansweredCause.TIMEOUT: PubackEffect.LATER,
+        UnansweredCause.LINK_LOST: PubackEffect.AT_RECONNECT,
     }
     assert all(meant.remedy for meant in ANSWERS.values() if meant.alarm)
-    assert [code for code in CODES if meaning(code).alarm] == [code for code in CODES if code >= FAILURE]
+    assert [code for code in CODES if puback_meaning(code).alarm] == [code for code in CODES if code >= FAILURE]
 
 
 @each_of("code", SOMEBODYS_FAULT)
@@ -88,7 +88,7 @@ def test_a_refused_publication_alarms_once_and_is_tried_again_after_growing_wait
     machine = relay(settle=settle)
     machine.add_rows(rows(1), now=0)
     alarm = machine.handle_puback("event-1", code)
-    assert alarm[0] == Alarm(code, meaning(code))
+    assert alarm[0] == Alarm(code, puback_meaning(code))
     waits, now = [], 0.0
     for _ in range(6):
         wait = machine.due_in_s(now)
@@ -97,7 +97,7 @@ def test_a_refused_publication_alarms_once_and_is_tried_again_after_growing_wait
         assert machine.publish_due(now + wait - 0.001) == []
         now += wait
         assert published(machine.publish_due(now)) == [1]
-        assert Alarm(code, meaning(code)) not in machine.handle_puback("event-1", code)
+        assert Alarm(code, puback_meaning(code)) not in machine.handle_puback("event-1", code)
     assert waits == [20, 40, 80, 160, 160, 160]
 
 
@@ -175,7 +175,10 @@ def test_what_is_refused_for_its_content_while_others_are_taken_is_set_aside(cod
     machine.add_rows(rows(1, 2), now=0)
     machine.handle_puback("event-1", code)
     machine.handle_puback("event-2", 0)
-    assert refused_until_it_is_enough(machine, code)[-2:] == [DeadLetter("event-1", meaning(code).name), WantRows(3)]
+    assert refused_until_it_is_enough(machine, code)[-2:] == [
+        DeadLetter("event-1", puback_meaning(code).name),
+        WantRows(3),
+    ]
     assert published(machine.add_rows(rows(1, 2), now=0)) == [1], "what goes in its place has the same number"
 
 
@@ -227,7 +230,7 @@ def test_what_a_broker_hangs_up_over_again_and_again_is_set_aside() -> None:
         machine.handle_puback("event-2", 0)
         now += machine.due_in_s(now) or 0
         machine.publish_due(now)
-    assert DeadLetter("event-1", meaning(TOO_LARGE).name) in hung_up_over(machine, "event-1")
+    assert DeadLetter("event-1", puback_meaning(TOO_LARGE).name) in hung_up_over(machine, "event-1")
 
 
 def test_a_broker_that_hangs_up_over_everything_makes_no_dead_letters() -> None:
@@ -261,7 +264,7 @@ def test_as_many_as_may_stand_aside_are_passed_by_the_next_one() -> None:
     all_refused(machine, MOST_DEAD_LETTERS)
     assert published(machine.add_rows(rows(*range(1, MOST_DEAD_LETTERS + 2)), now=0)) == [MOST_DEAD_LETTERS + 1]
     machine.handle_puback(f"event-{MOST_DEAD_LETTERS + 1}", 0)
-    assert DeadLetter("event-1", meaning(TOO_LARGE).name) in refused_until_it_is_enough(machine, TOO_LARGE)
+    assert DeadLetter("event-1", puback_meaning(TOO_LARGE).name) in refused_until_it_is_enough(machine, TOO_LARGE)
 
 
 def test_more_than_may_stand_aside_are_a_matter_for_a_person() -> None:
@@ -269,7 +272,7 @@ def test_more_than_may_stand_aside_are_a_matter_for_a_person() -> None:
     all_refused(machine, MOST_DEAD_LETTERS + 1)
     assert machine.add_rows(rows(*range(1, MOST_DEAD_LETTERS + 3)), now=0) == []
     assert DeadLetter not in map(type, refused_until_it_is_enough(machine, TOO_LARGE))
-    assert Alarm(TOO_LARGE, meaning(TOO_LARGE)) in relay().handle_puback("event-1", TOO_LARGE)
+    assert Alarm(TOO_LARGE, puback_meaning(TOO_LARGE)) in relay().handle_puback("event-1", TOO_LARGE)
 
 
 def test_what_was_lost_on_the_way_goes_again_at_once_with_all_that_follow() -> None:

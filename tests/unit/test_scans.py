@@ -59,7 +59,7 @@ class Desk:
         return self._took(self.talk.say(text))
 
     def silence(self) -> list[str]:
-        return self._took(self.talk.expire())
+        return self._took(self.talk.expire_deadline())
 
     def _took(self, stepped: Stepped) -> list[str]:
         self.orders = list(stepped.orders)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dockvoice_protocol.hash_chain import sealed, sign_withheld_replacement
+from dockvoice_protocol.hash_chain import seal_event, sign_withheld_replacement
 from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from edge.agent.settlement import Outcome, Settlement
 from edge.deliver.device_events import entry_event, withheld_event
@@ -107,8 +107,8 @@ def test_a_receipt_that_shows_no_proof_ends_no_device(
         "its own": desk.now(lambda journal: journal.queries.history(event_id).event),
         "removed": gone,
         "altered": {**true, "sequence": "9999"},
-        "of another key": sealed(true, "0" * 64, true["data"]["utterance"]["audio_sha256"], "", ANOTHER),
-        "of another device": sealed(
+        "of another key": seal_event(true, "0" * 64, true["data"]["utterance"]["audio_sha256"], "", ANOTHER),
+        "of another device": seal_event(
             elses, "0" * 64, true["data"]["utterance"]["audio_sha256"], "", device_key.load(tmp_path)
         ),
     }

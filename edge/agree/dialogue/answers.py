@@ -13,7 +13,7 @@ from dockvoice_protocol.forms.spoken import (
     says_all_is_well,
     without_cue,
 )
-from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, written
+from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, as_text
 from edge.agree.decide import Circumstances, Rules
 from edge.agree.dialogue import amendments, context, corrections, drafting, next_or_instead, trailers
 from edge.agree.dialogue.claims import Relation, sounds_like
@@ -204,7 +204,7 @@ def _rename_or_ask_or_begin_next(
         return drafting.revise_draft(session, heard, with_fields(draft, said.fields, heard.utterance_id))
     named = session.identifiers_of(values_of(said)).items()
     known = values_of(draft.reading)
-    alike = any(of in known and sounds_like(written(value), written(known[of])) for of, value in named)
+    alike = any(of in known and sounds_like(as_text(value), as_text(known[of])) for of, value in named)
     if relation is Relation.NAME and (name in session.rules.identifying_fields or alike):
         return next_or_instead.ask_next_or_instead(session, heard, said)
     return corrections.begin_next_instead_of_answer(session, heard)
@@ -257,7 +257,7 @@ def _rules_with_last_digits(session: DialogueSession) -> Rules:
     """The rules that also read identifiers by their last digits, where any are announced."""
     rules = session.rules
     announced = rules.form.expects and session.expected.places
-    return replace(rules, form=rules.form.by_end) if announced else rules
+    return replace(rules, form=rules.form.for_last_characters) if announced else rules
 
 
 def _find_chosen_value(session: DialogueSession, heard: UtteranceHeard) -> FieldValue | None:
@@ -294,7 +294,7 @@ def compare_check_digits(session: DialogueSession, heard: UtteranceHeard) -> lis
     """Compare an answer with a place's check digits; if they differ, ask again, at last park the draft."""
     asked, draft, rules = session.asked, session.open_draft, session.rules
     ((name, value),) = asked.fields.items()
-    checks = rules.catalogue.checks_of(str(rules.form[name].catalogue), str(value))
+    checks = rules.catalogue.check_words(str(rules.form[name].catalogue), str(value))
     if is_check(without_cue(heard.reading.words, rules.language), checks[asked.check], rules.language):
         heard_so = with_agreed_value(draft, name, value, heard.utterance_id)
         return drafting.revise_draft(

@@ -47,10 +47,10 @@ def read_as_context_or_fill_in(session: DialogueSession, said: Reading) -> tuple
 
     Also the fields of an entry that it says to keep: "pallet 742, 24 cases, door 13 from now on".
     """
-    once, open_ = session.rules.form.said_once, session.state in AGREEING or session.state is State.IDLE
+    once, open_ = session.rules.form.standing_fields, session.state in AGREEING or session.state is State.IDLE
     if not once or not open_ or not said.fields:
         return said, ()
-    if said.scanned or said.act not in {Act.RECORD, Act.AMEND}:
+    if said.is_scan or said.act not in {Act.RECORD, Act.AMEND}:
         return fill_new_entry_from_context(session, said), ()
     alone, told = _split_off_from_now_on(session, said)
     if alone.fields.keys() <= set(once) and (told or _only_sets_context(session, alone)):
@@ -101,7 +101,7 @@ def _only_sets_context(session: DialogueSession, said: Reading) -> bool:
         return draft.act is Act.CONTEXT or _moves_elsewhere(session, draft, said)
     if said.act is Act.AMEND:
         return said.fields.keys() <= set(session.context.untold)
-    return not form.context_identifies and not _has_required_fields(said.fields, form)
+    return not form.is_identified_by_context and not _has_required_fields(said.fields, form)
 
 
 def _moves_elsewhere(session: DialogueSession, draft: Draft, said: Reading) -> bool:
@@ -129,7 +129,11 @@ def _has_required_fields(fields: Mapping[str, FieldReading], form: Form) -> bool
 def fill_new_entry_from_context(session: DialogueSession, said: Reading) -> Reading:
     """The reading of a new entry, with its missing fields filled in from the context."""
     form = session.rules.form
-    if said.act is not Act.RECORD or said.fields.keys() <= set(form.said_once) or not _begins_entry(session, said):
+    if (
+        said.act is not Act.RECORD
+        or said.fields.keys() <= set(form.standing_fields)
+        or not _begins_entry(session, said)
+    ):
         return said
     whole = fill_unless_other_trailer(session, said)
     if whole is said or begins_with_unknown_words(said, session.rules):
@@ -141,7 +145,7 @@ def fill_unless_other_trailer(session: DialogueSession, said: Reading) -> Readin
     """The reading of an entry with the context filled in; one that names another trailer inherits nothing."""
     stands = standing_fields(session)
     taken = {name: replace(one, words=()) for name, one in stands.items() if name not in said.fields}
-    head = next(iter(session.rules.form.said_once), "")
+    head = next(iter(session.rules.form.standing_fields), "")
     if not taken or (head in said.fields and head in stands and said.fields[head].value != stands[head].value):
         return said
     return replace(said, fields={**said.fields, **taken}, not_understood=None)
@@ -149,7 +153,7 @@ def fill_unless_other_trailer(session: DialogueSession, said: Reading) -> Readin
 
 def drop_fields_of_old_trailer(session: DialogueSession, said: Reading) -> Reading:
     """The reading without the inherited fields of the old trailer, if the open entry moved to another one."""
-    head, *others = session.rules.form.said_once or ("",)
+    head, *others = session.rules.form.standing_fields or ("",)
     before = None if session.draft is None else session.draft.reading.fields.get(head)
     now = said.fields.get(head)
     if before is None or now is None or before.value == now.value:
@@ -161,7 +165,7 @@ def drop_fields_of_old_trailer(session: DialogueSession, said: Reading) -> Readi
 def begins_with_unknown_words(said: Reading, rules: Rules) -> bool:
     """Whether unknown words precede the values: "don't record pallet 742"; "same again" is known."""
     alike = any(one.said_in for one in said.fields.values())
-    return not (said.scanned or alike) and begins_with_foreign_words(said, rules)
+    return not (said.is_scan or alike) and begins_with_foreign_words(said, rules)
 
 
 def has_unheard_inherited_values(session: DialogueSession, said: Reading) -> bool:
@@ -199,7 +203,7 @@ def standing_fields(session: DialogueSession) -> dict[str, FieldReading]:
     rules, fields = session.rules, _context_after_commit(session).fields
     return {
         name: fields[name]
-        for name in rules.form.said_once
+        for name in rules.form.standing_fields
         if name in fields and (value := fields[name].value) is not None and rules.allows_value(rules.form[name], value)
     }
 
@@ -217,7 +221,7 @@ def build_readback(session: DialogueSession) -> Say:
     draft, values = session.open_draft, session.values
     if draft.act is Act.CONTEXT:
         old, new = session.context.fields, _context_with_draft(session, draft).fields
-        lost = next((name for name in session.rules.form.said_once if name in old and name not in new), None)
+        lost = next((name for name in session.rules.form.standing_fields if name in old and name not in new), None)
         told = {name: one.value for name, one in new.items() if one.value is not None and old.get(name) is not one}
         return Say(Prompt.STANDING_ANEW if lost else Prompt.STANDING, told, asked=lost)
     own = session.rules.identifying_fields  # the entry's own identifiers
@@ -229,7 +233,7 @@ def build_readback(session: DialogueSession) -> Say:
     stands, untold = standing_fields(session), session.context.untold
     taken = {name: one.value for name, one in draft.reading.fields.items() if one.is_inherited and name not in untold}
     heard_before = {name for name, value in taken.items() if name in stands and stands[name].value == value}
-    known = set() if session.rules.form.context_identifies else heard_before
+    known = set() if session.rules.form.is_identified_by_context else heard_before
     if draft.act is not Act.RECORD:
         return Say(Prompt.READBACK_AMENDED, values)
     told = {name: value for name, value in values.items() if name not in known and name not in standing}
@@ -242,7 +246,7 @@ def _has_own_context_value(session: DialogueSession, draft: Draft) -> bool:
     """Whether the entry has a value of its own for a context field: another door, or one that the context lacks."""
     said, stands = draft.reading.fields, standing_fields(session)
     form = session.rules.form
-    own = (name for name in form.said_once if name in said and stands and name not in form.identifies)
+    own = (name for name in form.standing_fields if name in said and stands and name not in form.identifies)
     return any(name not in stands or said[name].value != stands[name].value for name in own)
 
 
@@ -269,7 +273,7 @@ def _find_context_in_earlier_entries(
 
     Empty if it was closed since; without fields in which its entries differ.
     """
-    (head, *others), stands, recorded = session.rules.form.said_once, session.context.fields, session.recorded
+    (head, *others), stands, recorded = session.rules.form.standing_fields, session.context.fields, session.recorded
     if head not in said or (head in stands and stands[head].value == said[head].value):
         return {}
     if recorded.find_closing(str(said[head].value), session.settings, session.lately.now) is not None:
@@ -295,12 +299,16 @@ def find_fields_becoming_context(session: DialogueSession, draft: Draft) -> dict
     """
     said_to: dict[str, tuple[str, ...]] = {name: (by,) for name, by in draft.stands}
     form, recorded = session.rules.form, session.recorded
-    dictated = draft.act is Act.RECORD and draft.form == form.name and not form.context_identifies
+    dictated = draft.act is Act.RECORD and draft.form == form.name and not form.is_identified_by_context
     if not dictated or recorded.is_in_review(draft) or recorded.replaces_recorded_entry(draft):
         return said_to
     by, fields = (draft.utterance_id, *draft.support), draft.reading.fields
     # An identifying field always does: an entry on another trailer means that the operator has moved there.
-    begins = form.said_once if not session.context else tuple(one for one in form.said_once if one in form.identifies)
+    begins = (
+        form.standing_fields
+        if not session.context
+        else tuple(one for one in form.standing_fields if one in form.identifies)
+    )
     own = (name for name in begins if name in fields and not fields[name].is_inherited)
     # A label's values apply to its pallet only.
     return {name: by for name in own if not fields[name].scanned} | said_to
@@ -310,7 +318,7 @@ def build_changed_context(
     session: DialogueSession, said: Mapping[str, FieldReading], untold: tuple[str, ...] = ()
 ) -> StandingContext:
     """The context with these fields; another trailer clears the old one's door and order."""
-    before, once = session.context, session.rules.form.said_once
+    before, once = session.context, session.rules.form.standing_fields
     kept = before.fields
     head = said.get(once[0])
     if head is not None and once[0] in kept and kept[once[0]].value != head.value:
@@ -383,10 +391,10 @@ def mark_answer_as_lasting(session: DialogueSession, draft: Draft, heard: Uttera
     """The draft, whose answer becomes the context: it says so, or the context lacks the field that was asked for."""
     name, asked, before = session.asked.field, session.asked, session.open_draft.reading.fields
     form = session.rules.form
-    if name not in form.said_once or name not in draft.reading.fields or draft.act is not Act.RECORD:
+    if name not in form.standing_fields or name not in draft.reading.fields or draft.act is not Act.RECORD:
         return draft
     first = (
-        not form.context_identifies
+        not form.is_identified_by_context
         and asked.why is Reason.FIELD_MISSING
         and name not in before
         and name not in session.context.fields
@@ -400,7 +408,7 @@ def mark_answer_as_lasting(session: DialogueSession, draft: Draft, heard: Uttera
 
 
 def _is_of_other_trailer(session: DialogueSession, draft: Draft) -> bool:
-    once = session.rules.form.said_once
+    once = session.rules.form.standing_fields
     said, before = draft.reading.fields.get(once[0]), session.context.fields.get(once[0])
     return said is not None and before is not None and said.value != before.value
 
@@ -432,7 +440,7 @@ def forget_named_identifiers(session: DialogueSession, said: Reading) -> None:
 
 def begin_reopened_context(session: DialogueSession, fields: Mapping[str, FieldValue], heard: UtteranceHeard) -> None:
     """Make a reopened trailer the context, unless the operator has set another meanwhile."""
-    once = session.rules.form.said_once
+    once = session.rules.form.standing_fields
     if not session.context and once and once[0] in fields:
         read = FieldReading(fields[once[0]], (), 1.0, said_in=(heard.utterance_id,))
         session.context = build_changed_context(session, {once[0]: read}, untold=once[:1])
@@ -445,7 +453,7 @@ def end_context_with_shift(session: DialogueSession, began: ShiftBegan) -> list[
     if not context or before is None or before == began.shift:
         return []
     session.context = NOTHING_STANDS
-    once = session.rules.form.said_once
+    once = session.rules.form.standing_fields
     if not once:
         told = Say(Prompt.STANDING_ENDED, _values_in_form(session, context))
     elif shift is None or shift == before[1]:
@@ -534,7 +542,7 @@ def _fields_to_copy(session: DialogueSession, before: LastEntry, rest: Reading) 
     While there is a context, none of its fields either: a different value in the entry before applied to that alone.
     """
     form, stands = session.rules.form, standing_fields(session)
-    known = {*rest.fields, *(form.said_once if stands else ())}
+    known = {*rest.fields, *(form.standing_fields if stands else ())}
     return [
         field.name
         for field in form.fields

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from dockvoice_protocol.forms.spoken import is_correction, last_entry_cue, leading_cue, number_head, read, without_cue
+from dockvoice_protocol.forms.spoken import (
+    is_correction,
+    last_entry_cue,
+    leading_cue,
+    number_head,
+    read_fields,
+    without_cue,
+)
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.tokens import tokenize
 from dockvoice_protocol.records import Act, FieldReading, Reading
@@ -306,7 +313,7 @@ def mark_correction_of_last(session: DialogueSession, said: Reading) -> Reading:
     if last is None or not pointing or not is_behind:
         return said
     entry = values_of(without_inherited(last.draft.reading))
-    fields = read(said.words, rules.form, rules.catalogue, rules.language, held=entry, correcting=True)
+    fields = read_fields(said.words, rules.form, rules.catalogue, rules.language, held=entry, correcting=True)
     if not fields or fields.keys() & set(rules.identifying_fields):
         return said
     words = tuple(word.text for word in pointing)
@@ -347,7 +354,7 @@ def remove_denied_identifier(session: DialogueSession, heard: UtteranceHeard, sa
 def _read_against_open(session: DialogueSession, said: Reading, *, correcting: bool) -> Mapping[str, FieldReading]:
     """The fields that it gives, read against the open entry's own values."""
     rules, entry = session.rules, values_of(without_inherited(session.open_draft.reading))
-    return read(said.words, rules.form, rules.catalogue, rules.language, held=entry, correcting=correcting)
+    return read_fields(said.words, rules.form, rules.catalogue, rules.language, held=entry, correcting=correcting)
 
 
 def recounts_held_entry(session: DialogueSession, heard: UtteranceHeard) -> bool:

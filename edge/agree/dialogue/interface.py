@@ -262,12 +262,12 @@ _ALONE: Mapping[type, Event] = {
 def classify_event(happening: Happening, rules: Rules) -> Event:
     """The table row of an event."""
     match happening:
-        case UtteranceHeard(reading=said) if said.scanned:
+        case UtteranceHeard(reading=said) if said.is_scan:
             return Event.SCANNED if said.fields else Event.SCAN_FAULT
         case UtteranceHeard():
             return happening.event(rules)
         case InventoryAnswered(receipt):
-            return Event.REFUSED if receipt.turned_down else Event.SETTLED
+            return Event.REFUSED if receipt.is_rejected else Event.SETTLED
         case _:
             return _ALONE[type(happening)]
 

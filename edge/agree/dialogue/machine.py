@@ -17,7 +17,7 @@ from typing import Any
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import cancels_after_no, is_correction, is_courtesy
-from dockvoice_protocol.records import Act, Operator, Reading, Shifted
+from dockvoice_protocol.records import Act, Operator, Reading, ShiftEvent
 from edge.agree.decide import Rules
 from edge.agree.dialogue import (
     amendments,
@@ -139,7 +139,7 @@ _TRACED_FIELDS: Mapping[type, str] = {
     Note: "verdict.outcome",
     Park: "why",
     Commit: "draft.act",
-    Shifted: "change",
+    ShiftEvent: "change",
     Work: "form",
     Say: "prompt",
     Sound: "earcon",
@@ -319,7 +319,7 @@ class Dialogue:
         if isinstance(happening, UtteranceHeard):
             _prepend_earcon(session, orders, event, changed=changed)
             goes_on = session.state in QUESTIONS
-            if not happening.reading.scanned:
+            if not happening.reading.is_scan:
                 session.breath.remember_unless_wordless(happening.reading, happening.ended, goes_on=goes_on)
         acts = isinstance(happening, UtteranceHeard | Deadline | Started)  # events that involve the operator
         session.news.interrupted = event is Event.SPEAKING or (session.news.interrupted and not acts)
@@ -420,7 +420,7 @@ def _read_in_context(session: DialogueSession, heard: UtteranceHeard) -> Utteran
     A number that a pause may have cut in two is marked unconfirmed. While a question is open, a long silence does not
     end the sentence: an answer still belongs to it.
     """
-    if heard.reading.scanned:
+    if heard.reading.is_scan:
         return _fill_in_context(session, heard, heard.reading, heard.reading)
     if session.state not in QUESTIONS and session.breath.is_long_ago(heard.began):
         session.breath.words = ()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dockvoice_protocol.forms.spoken import says_instead, says_next
-from dockvoice_protocol.records import FieldValue, Reading, written
+from dockvoice_protocol.records import FieldValue, Reading, as_text
 from edge.agree.dialogue import context, drafting
 from edge.agree.dialogue.claims import Relation, sounds_like
 from edge.agree.dialogue.interface import Order, UtteranceHeard
@@ -24,7 +24,7 @@ from edge.records import Draft, Note, Outcome, Park
 def may_correct_identifier(session: DialogueSession, said: Reading) -> bool:
     """Whether another identifier sounds like the open entry's, and so may correct it."""
     now, before = _both_identifiers(session, said)
-    return sounds_like(written(now), written(before))
+    return sounds_like(as_text(now), as_text(before))
 
 
 def ask_next_or_instead(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:

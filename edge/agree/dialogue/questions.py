@@ -126,12 +126,12 @@ def next_question(draft: Draft, verdict: Verdict, rules: Rules, turn: int, *, en
 
 def _check_digits_of_candidate(asked: Question, rules: Rules) -> tuple[str, ...]:
     catalogue = rules.form[str(asked.field)].catalogue
-    return () if catalogue is None else rules.catalogue.checks_of(catalogue, str(asked.candidates[0]))
+    return () if catalogue is None else rules.catalogue.check_words(catalogue, str(asked.candidates[0]))
 
 
 def build_check_digits_question(name: str, value: FieldValue, rules: Rules, turn: int) -> Question:
     """The question for a place's check digits; `turn` rotates through signs with several."""
-    checks = rules.catalogue.checks_of(str(rules.form[name].catalogue), str(value))
+    checks = rules.catalogue.check_words(str(rules.form[name].catalogue), str(value))
     return Question(About.PROOF, name, fields={name: value}, check=turn % len(checks), checks=len(checks))
 
 
@@ -265,7 +265,7 @@ def _find_unproved_field(draft: Draft, verdict: Verdict, rules: Rules) -> FormFi
         value = verdict.fields.get(one.name)
         if one.catalogue is None or value is None or agreement_mark(one.name, value) in draft.proved:
             continue
-        checks, said = rules.catalogue.checks_of(one.catalogue, str(value)), draft.reading.fields.get(one.name)
+        checks, said = rules.catalogue.check_words(one.catalogue, str(value)), draft.reading.fields.get(one.name)
         known = said is not None and (said.is_inherited or contains_check(said.words, checks, rules.language))
         if checks and not known:
             return one

@@ -44,7 +44,7 @@ def count_receipt(session: DialogueSession, answered: InventoryAnswered) -> list
     """Count a receipt, and record a refusal."""
     recorded, receipt = session.recorded, answered.receipt
     recorded.owed = max(0, recorded.owed - 1)
-    if not receipt.turned_down:
+    if not receipt.is_rejected:
         recorded.mark_accepted({receipt.event_id})
         return []
     recorded.refused.add(receipt.event_id)

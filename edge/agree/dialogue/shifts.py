@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dockvoice_protocol.forms.spoken import parse_command, speaker_name, split_sign_on, words_after_sign_on
-from dockvoice_protocol.records import Command, Operator, ShiftChange, Shifted
+from dockvoice_protocol.records import Command, Operator, ShiftChange, ShiftEvent
 from edge.agree.crew import SignOnCandidate, find_sign_on_candidates, render_unknown_name
 from edge.agree.dialogue import context, drafting, works
 from edge.agree.dialogue.interface import Order, RosterChanged, UtteranceHeard
@@ -83,8 +83,8 @@ def _begin_operator_shift(session: DialogueSession, who: SignOnCandidate, form: 
     if before == name:
         shifted = end_break(session)
     else:
-        ends = [] if before is None else [Shifted(before, ShiftChange.OFF, _RELIEVED)]
-        shifted = [*ends, Shifted(name, ShiftChange.ON)]
+        ends = [] if before is None else [ShiftEvent(before, ShiftChange.OFF, _RELIEVED)]
+        shifted = [*ends, ShiftEvent(name, ShiftChange.ON)]
     ended = [] if before == name else context.end_context(session)
     session.operator, session.called, session.state = name, who.called, State.IDLE
     session.on_break = session.identifying = session.deferred_action = None
@@ -260,7 +260,7 @@ def _sign_off_operator(session: DialogueSession, why: str | None, *put: Order) -
     if name is None:
         return [*ended, *tell_review_count(session, *put), session.say(Prompt.SIGNED_OFF)]
     told = session.say(Prompt.GOODBYE, operator=called or name, name=name)
-    return [Shifted(name, ShiftChange.OFF, why), *ended, told, *_restore_device_language(session)]
+    return [ShiftEvent(name, ShiftChange.OFF, why), *ended, told, *_restore_device_language(session)]
 
 
 def _restore_device_language(session: DialogueSession) -> list[Order]:
@@ -284,7 +284,7 @@ def end_break(session: DialogueSession) -> list[Order]:
     return (
         []
         if away is None or session.recording_operator is None
-        else [Shifted(session.recording_operator, ShiftChange.BACK)]
+        else [ShiftEvent(session.recording_operator, ShiftChange.BACK)]
     )
 
 
@@ -297,7 +297,7 @@ def begin_break(session: DialogueSession, reason: str | None) -> list[Order]:
     return (
         [told]
         if session.recording_operator is None
-        else [Shifted(session.recording_operator, ShiftChange.BREAK, reason), told]
+        else [ShiftEvent(session.recording_operator, ShiftChange.BREAK, reason), told]
     )
 
 

@@ -96,7 +96,7 @@ def queue_over_open_context(step: _SpeechStep) -> _SpeechStep:
     """Wrap a step: over an open context, an utterance about an entry is put aside until the context is agreed."""
 
     def set_aside_or_step(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-        draft, once = session.draft, set(session.rules.form.said_once)
+        draft, once = session.draft, set(session.rules.form.standing_fields)
         if draft is None or draft.act is not Act.CONTEXT or heard.reading.fields.keys() <= once:
             return step(session, heard)
         return _queue_or_reject(session, heard)
@@ -126,7 +126,7 @@ def _accepts_open_context(session: DialogueSession, heard: UtteranceHeard) -> bo
         return False
     whole = {**context_.fields, **said.fields}
     is_whole = all(one.name in whole for one in rules.form.fields if one.required)
-    return is_whole and not find_differing_identifiers(context_, said, rules.form.said_once)
+    return is_whole and not find_differing_identifiers(context_, said, rules.form.standing_fields)
 
 
 def ask_what_is_wrong_with_context_or_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:

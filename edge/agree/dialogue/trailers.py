@@ -67,7 +67,7 @@ def _find_queried_place(session: DialogueSession, heard: UtteranceHeard) -> Rece
 
 def _ask_which_place(session: DialogueSession) -> list[Say]:
     """Ask for the trailer."""
-    return [Say(Prompt.ASK_FIELD, asked=session.rules.form.places_received[0])]
+    return [Say(Prompt.ASK_FIELD, asked=session.rules.form.trailer_and_door_fields[0])]
 
 
 def _as_place_field(session: DialogueSession, place: ReceivingPlace) -> dict[str, FieldValue]:
@@ -84,7 +84,7 @@ def expand_last_digits(session: DialogueSession, said: Reading, expected: Expect
     """
     name, place = session.rules.form.expects.get(FieldRole.PALLET), named_place(session.rules.form, values_of(said))
     one, here = said.fields.get(str(name)), place or find_current_place(session)
-    if said.scanned or one is None or here is None or not isinstance(one.value, str):
+    if said.is_scan or one is None or here is None or not isinstance(one.value, str):
         return said
     if one.rivals:
         return _choose_expected_number(str(name), one, here, said, expected, session.rules)
@@ -121,7 +121,7 @@ def _say_missing_pallets(session: DialogueSession, heard: UtteranceHeard) -> Seq
     form = _find_receiving_form(session)
     if session.question is not None and is_listed_command(LACKING, heard.reading.words, session.rules.language):
         return status.repeat_after_query(session)
-    if not form.places_received:
+    if not form.trailer_and_door_fields:
         return status.say_pending_counts(session, heard)
     if (place := _find_queried_place(session, heard)) is None:
         return _ask_which_place(session)
@@ -139,7 +139,7 @@ def _say_missing_pallets(session: DialogueSession, heard: UtteranceHeard) -> Seq
 def _say_totals(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
     """Say the totals received at a place, by all operators of this device."""
     if (place := _find_queried_place(session, heard)) is None:
-        return _ask_which_place(session) if session.rules.form.places_received else [Say(Prompt.REPEAT)]
+        return _ask_which_place(session) if session.rules.form.trailer_and_door_fields else [Say(Prompt.REPEAT)]
     return [*_read_out_totals(session, place), *_list_reviews_at_place(session, place)[1]]
 
 

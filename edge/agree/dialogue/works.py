@@ -28,7 +28,7 @@ def chooses_form(session: DialogueSession, heard: UtteranceHeard) -> bool:
     said, rules = heard.reading, session.rules
     if (
         len(session.works.forms) == 1
-        or said.scanned
+        or said.is_scan
         or said.act in _ACTS_WITH_OWN_MEANING
         or heard.verdict.outcome is Outcome.DEFER
     ):

@@ -108,7 +108,7 @@ def _catalogue_hints(form: Form, catalogue: Catalogue) -> str:
     """
     lines: list[str] = []
     for field in form.fields:
-        if field.catalogue is not None and field.spoken.named and not field.identifier:
+        if field.catalogue is not None and field.spoken.is_said_by_name and not field.identifier:
             line = f"{field.title}: {', '.join(catalogue.values(field.catalogue))}"
             if len("\n".join([*lines, line])) <= _HINTS:
                 lines.append(line)

@@ -117,7 +117,7 @@ def _value_schema(field: FormField) -> dict[str, Any]:
     if field.many is None:
         choices = {"enum": [*field.choices, None]} if field.choices else {}
         return {"type": [field.kind, "null"], **told, **choices, **_limits_schema(field)}
-    items = {"type": "string", **_limits_schema(field.item)}
+    items = {"type": "string", **_limits_schema(field.item_field)}
     return {"type": ["array", "null"], **told, "items": items, "maxItems": field.many.stop - 1}
 
 
@@ -217,7 +217,9 @@ def _equals(given: Any, meant: FieldValue, field: FormField) -> bool:
     """Whether the model's value equals the parsed one: types may differ, digits may not."""
     if isinstance(meant, tuple):
         told = given if isinstance(given, list) else []
-        return len(told) == len(meant) and all(_equals(*pair, field.item) for pair in zip(told, meant, strict=True))
+        return len(told) == len(meant) and all(
+            _equals(*pair, field.item_field) for pair in zip(told, meant, strict=True)
+        )
     if isinstance(given, bool) or isinstance(meant, bool):
         return given is meant
     return _is_same_text(given, meant, field) if isinstance(meant, str) else _is_same_number(given, meant)

@@ -15,7 +15,7 @@ from itertools import chain
 from types import MappingProxyType
 
 from dockvoice_protocol.errors import Misconfigured
-from dockvoice_protocol.forms.spoken.confusable import Rival
+from dockvoice_protocol.forms.spoken.confusable import RivalKind
 from dockvoice_protocol.forms.spoken.language import ENGLISH
 from dockvoice_protocol.records import FieldReading, FieldValue, Word
 from edge.config import CurveSettings
@@ -232,15 +232,15 @@ def log_odds(share: float, certain: float = _CERTAIN) -> float:
     return math.log(held / (1 - held))
 
 
-VOSK: Mapping[Rival, Curve] = MappingProxyType(
+VOSK: Mapping[RivalKind, Curve] = MappingProxyType(
     {
-        Rival.NONE: Curve(offset=1.50, slope=0.99),
-        Rival.LESS: Curve(offset=0.43, slope=1.58),
-        Rival.MORE: Curve(offset=-1.42, slope=0.72),
-        Rival.ZERO: Curve(offset=0.66, slope=1.06),
-        Rival.ALIKE: Curve(offset=-0.18, slope=1.09),
-        Rival.LETTER: Curve(offset=0.57, slope=1.63),
-        Rival.OTHER: Curve(offset=-0.38, slope=0.83),
+        RivalKind.NONE: Curve(offset=1.50, slope=0.99),
+        RivalKind.LESS: Curve(offset=0.43, slope=1.58),
+        RivalKind.MORE: Curve(offset=-1.42, slope=0.72),
+        RivalKind.ZERO: Curve(offset=0.66, slope=1.06),
+        RivalKind.ALIKE: Curve(offset=-0.18, slope=1.09),
+        RivalKind.LETTER: Curve(offset=0.57, slope=1.63),
+        RivalKind.OTHER: Curve(offset=-0.38, slope=0.83),
     }
 )
 """Fitted on half of the speakers, those whose name has an even SHA-256: on their clips of the dev set, and of the
@@ -248,14 +248,14 @@ repository's own set in synthetic noise; without a rival, or with one zero more,
 set, clean and at 20 dB. `python -m lab.bench.calibration DETAILS...` fits them."""
 
 
-def curves_for(weights: str, own: Mapping[str, CurveSettings]) -> Mapping[Rival, Curve]:
+def curves_for(weights: str, own: Mapping[str, CurveSettings]) -> Mapping[RivalKind, Curve]:
     """The shipped curves, overridden by a site's own that were fitted with these weights.
 
     Raises Misconfigured for an unknown kind.
     """
-    if unknown := own.keys() - {rival.value for rival in Rival}:
+    if unknown := own.keys() - {rival.value for rival in RivalKind}:
         raise Misconfigured(
-            f"understand.calibration: {', '.join(sorted(unknown))}: no such kind; allowed: {', '.join(Rival)}"
+            f"understand.calibration: {', '.join(sorted(unknown))}: no such kind; allowed: {', '.join(RivalKind)}"
         )
-    fitting = {Rival(kind): Curve(one.offset, one.slope) for kind, one in own.items() if one.weights == weights}
+    fitting = {RivalKind(kind): Curve(one.offset, one.slope) for kind, one in own.items() if one.weights == weights}
     return {**VOSK, **fitting}

@@ -27,7 +27,7 @@ from dockvoice_protocol.forms.spoken import (
     work_phrases,
 )
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language, language_named
-from dockvoice_protocol.forms.spoken.sentences import replies
+from dockvoice_protocol.forms.spoken.sentences import sample_replies
 from dockvoice_protocol.records.master import Cells
 from edge.config import Engine, Settings
 from edge.ports import Interpreter
@@ -67,7 +67,7 @@ def make_recogniser(
 
     def pocketsphinx() -> Interpreter:
         called = _select_known_names(names, pocketsphinx_knows)
-        commands = (*command_phrases(called, trailers=bool(form.places_received)), *works) if converses else ()
+        commands = (*command_phrases(called, trailers=bool(form.trailer_and_door_fields)), *works) if converses else ()
         return PocketsphinxInterpreter(form, catalogue, commands, awaited=awaited)
 
     spoken = own_language(settings) if language is None else language
@@ -187,7 +187,10 @@ def load_sentences(
     kept = directory / _cache_name(form, catalogue, names, works)
     if (found := _read_cached_sentences(kept)) is not None:
         return found
-    made = (*sample_sentences(form, catalogue), *(() if names is None else replies(form, catalogue, names, works)))
+    made = (
+        *sample_sentences(form, catalogue),
+        *(() if names is None else sample_replies(form, catalogue, names, works)),
+    )
     _write_cached(kept, made)
     return made
 

@@ -16,7 +16,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import expect_more
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
-from dockvoice_protocol.records import Expectation, FieldReading, Reading, Word
+from dockvoice_protocol.records import FieldReading, Reading, TurnExpectation, Word
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Utterance
 
 PIECE = SAMPLE_RATE // 5 * SAMPLE_BYTES
@@ -86,7 +86,7 @@ class ListeningAhead:
     def __init__(
         self,
         begin: Callable[[], _Recogniser],
-        judge: Callable[[Reading], Expectation],
+        judge: Callable[[Reading], TurnExpectation],
         speculation: Speculation | None = None,
     ) -> None:
         """`begin` makes a fresh recogniser, the first one at once; `judge` returns what may follow a reading.
@@ -113,12 +113,12 @@ class ListeningAhead:
         self._accept_pieces(self._heard)
         self._speculation.ahead_s += thread_time() - began
 
-    def judge_pause(self) -> Expectation:
+    def judge_pause(self) -> TurnExpectation:
         """Read the sound so far as if it were complete, unless it surely is not; return whether more may follow."""
         began = thread_time()
         if self._foreseen is None and self._recogniser.is_unfinished_entry():
             self._speculation.ahead_s += thread_time() - began
-            return Expectation.MORE
+            return TurnExpectation.MORE
         self._foreseen = self._read(bytes(self._heard))
         self._foresight_s = thread_time() - began
         self._speculation.made += 1
@@ -189,7 +189,7 @@ class OnDeviceInterpreter(ABC):
     @abstractmethod
     def _begin(self) -> _Recogniser: ...
 
-    def _expected(self, words: Sequence[Word], fields: Mapping[str, FieldReading]) -> Expectation:
+    def _expected(self, words: Sequence[Word], fields: Mapping[str, FieldReading]) -> TurnExpectation:
         known = (self._form, self._catalogue, self._language)
         return expect_more(words, fields, *known, converses=self._converses, awaited=self._awaited())
 

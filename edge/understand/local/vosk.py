@@ -26,12 +26,12 @@ import vosk
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import read_meaning, read_transcript
-from dockvoice_protocol.forms.spoken.confusable import Rival, classify_rival
+from dockvoice_protocol.forms.spoken import parse_meaning, read_transcript
+from dockvoice_protocol.forms.spoken.confusable import RivalKind, classify_rival
 from dockvoice_protocol.forms.spoken.language import Language
-from dockvoice_protocol.forms.spoken.reader import Explained
+from dockvoice_protocol.forms.spoken.reader import ExplanationCache
 from dockvoice_protocol.forms.spoken.rough import rough_sentences
-from dockvoice_protocol.records import Expectation, FieldReading, FieldValue, Reading, Transcript, Word
+from dockvoice_protocol.records import FieldReading, FieldValue, Reading, Transcript, TurnExpectation, Word
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
 from edge.understand.local.confidence import VOSK, Alternative, Curve, find_likeliest
 from edge.understand.local.incremental import Awaited, OnDeviceInterpreter, await_no_fields
@@ -84,7 +84,7 @@ class VoskInterpreter(OnDeviceInterpreter):
         *,
         converses: bool = False,
         awaited: Awaited = await_no_fields,
-        curves: Mapping[Rival, Curve] = VOSK,
+        curves: Mapping[RivalKind, Curve] = VOSK,
     ) -> None:
         """Load the weights, half a second, to recognise `sentences`; with `converses`, those of a dialogue too.
 
@@ -108,11 +108,11 @@ class VoskInterpreter(OnDeviceInterpreter):
         """Whether these words, perhaps without the last, surely lack a part of an entry."""
         said = [Word(text, at * _SAID_IN_S, (at + 1) * _SAID_IN_S, 1.0) for at, text in enumerate(words)]
         fields = self._read(said)
-        return self._lacks_several(fields) and self._expected(said, fields) is Expectation.MORE
+        return self._lacks_several(fields) and self._expected(said, fields) is TurnExpectation.MORE
 
     def _understand(self, hearings: Sequence[Sequence[Alternative]], loudness: Loudness) -> Reading:
         """The reading of the wearer's words, without those of other voices."""
-        likeliest, explained = hearings[0][0].words, Explained()
+        likeliest, explained = hearings[0][0].words, ExplanationCache()
         wearer = Wearer(likeliest, loudness)
         words = wearer.drop_or_mask_other_voices(likeliest)
         stretch = wearer.find_entry_between_other_voices(words, lambda some: self._read(some, explained), self._needed)
@@ -124,9 +124,9 @@ class VoskInterpreter(OnDeviceInterpreter):
         alone = [[replace(one, words=own(one.words)) for one in hearing] for hearing in hearings]
         return self._propose(alone, explained)
 
-    def _propose(self, hearings: Sequence[Sequence[Alternative]], explained: Explained) -> Reading:
+    def _propose(self, hearings: Sequence[Sequence[Alternative]], explained: ExplanationCache) -> Reading:
         words, fields = find_likeliest(hearings, lambda words: self._read(words, explained), self._allows)
-        meant = read_meaning(words, self._form, self._catalogue, explained=explained)
+        meant = parse_meaning(words, self._form, self._catalogue, explained=explained)
         before = meant.preface_words(longer_than_s=NOISE_S)
         sure = {name: self._calibrated(field) for name, field in fields.items()}
         return build_reading(self.name, self._form, self._catalogue, words, sure, preface=before, meant=meant)
@@ -137,9 +137,9 @@ class VoskInterpreter(OnDeviceInterpreter):
 
     def _allows(self, name: str, value: FieldValue) -> bool:
         field = self._form[name]
-        return field.allows(value) and self._catalogue.knows(field.catalogue, value)
+        return field.allows(value) and self._catalogue.has_values(field.catalogue, value)
 
-    def _read(self, words: Sequence[Word], explained: Explained | None = None) -> Mapping[str, FieldReading]:
+    def _read(self, words: Sequence[Word], explained: ExplanationCache | None = None) -> Mapping[str, FieldReading]:
         return read_without_breath(words, self._form, self._catalogue, explained=explained)[1]
 
 

@@ -87,7 +87,7 @@ class _Credentials(httpx.Auth):
 
     def _read(self, file: Path) -> str:
         try:
-            return plain_file.read_regular(file).decode("ascii")
+            return plain_file.read_regular_file(file).decode("ascii")
         except (OSError, UnicodeDecodeError) as fault:
             reason = fault.strerror if isinstance(fault, OSError) else "not ASCII text"
             raise self._barred(f"token_file {file} cannot be read ({reason}); renew it") from None
@@ -374,7 +374,7 @@ def _make_tls_context(name: str, settings: ClientSettings) -> ssl.SSLContext | b
     if settings.ca_file is None:
         return True
     try:
-        plain_file.require_regular(settings.ca_file)
+        plain_file.require_regular_files(settings.ca_file)
         return ssl.create_default_context(cafile=str(settings.ca_file))
     except OSError as fault:  # ssl.SSLError is one
         raise Misconfigured(

@@ -13,9 +13,9 @@ from enum import StrEnum
 
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.records import Usage
-from dockvoice_protocol.strict_json import DuplicateKey, Limits, NotStrict, TooLarge, parse_strict
+from dockvoice_protocol.strict_json import DuplicateKey, ExceedsLimits, NotStrict, ParserLimits, parse_strict
 
-LIMITS = Limits(depth=32, integer=18, fraction=32)
+LIMITS = ParserLimits(depth=32, integer=18, fraction=32)
 """Of the JSON that a service writes. Its answers have about ten objects in one another; an integer of 64 bits may have
 18 characters; a double written in full has 24, and likelihoods are."""
 
@@ -110,7 +110,7 @@ class AnswerFault(StrEnum):
         match found:
             case DuplicateKey():
                 return cls.DUPLICATE_KEY
-            case TooLarge():
+            case ExceedsLimits():
                 return cls.TOO_LARGE
             case _:
                 return cls.NOT_JSON

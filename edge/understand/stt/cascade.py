@@ -94,7 +94,7 @@ class Cascade(Interpreter):
             and len(values) == len(parsed.fields)
             and not any(field.rivals for field in parsed.fields.values())
             and not self._form.faults(values)
-            and all(self._catalogue.knows(self._form[name].catalogue, value) for name, value in values.items())
+            and all(self._catalogue.has_values(self._form[name].catalogue, value) for name, value in values.items())
         )
 
     def _drop_values_not_in_transcript(self, read: Reading, parsed: Reading, transcript: Transcript) -> Reading:

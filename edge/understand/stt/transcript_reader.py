@@ -12,7 +12,7 @@ from difflib import SequenceMatcher
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import read_meaning, vocabulary
+from dockvoice_protocol.forms.spoken import parse_meaning, vocabulary
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.forms.spoken.reader import make_timed_words
 from dockvoice_protocol.records import Act, FieldReading, Hallucination, NotUnderstood, Reading, Transcript, Word
@@ -129,9 +129,9 @@ class TranscriptReader:
             return Reading(transcript.transcriber, self._form.name, words, {}, reason, usage=transcript.usage)
         text = self.correct_labels(transcript.text)
         language, known = language_named(self._language), (self._form, self._catalogue)
-        said = read_meaning(make_timed_words(text, *known, language, sure), *known, language)
+        said = parse_meaning(make_timed_words(text, *known, language, sure), *known, language)
         fields = {name: limit_by_words(field, transcript.words) for name, field in said.fields.items()}
-        before, meant = said.preface_words(), read_meaning(words, *known, language)
+        before, meant = said.preface_words(), parse_meaning(words, *known, language)
         reading = build_reading(transcript.transcriber, *known, words, fields, language, preface=before, meant=meant)
         return replace(reading, usage=transcript.usage)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.responses import RedirectResponse, Response
 
-from dockvoice_protocol.terminal.plain_text import is_plain
+from dockvoice_protocol.terminal.plain_text import is_plain_text
 from inventory.console import decisions
 from inventory.console.accounts import Role
 from inventory.console.context import RequestContext, Route
@@ -98,7 +98,7 @@ def _find_objection(context: RequestContext, found: Review, decision: str, reaso
         "reviews.answered": found.state != "open",
         "reviews.changed": context.form.get("review") != found.event_id,
         "reviews.no_decision": decision not in _DECISIONS,
-        "reviews.no_reason": not reason or len(reason) > _LONGEST_REASON or not is_plain(reason),
+        "reviews.no_reason": not reason or len(reason) > _LONGEST_REASON or not is_plain_text(reason),
         # Enter in a field presses the first button, which would accept without what was typed just now.
         "reviews.not_as_understood": decision == "accept" and bool(form.changed),
         "reviews.breaks": decision != "discard" and bool(form.wrong),
