@@ -52,27 +52,27 @@ class MicrophoneFault:
 
 
 @dataclass(frozen=True, slots=True)
-class Muted:
+class MuteChanged:
     """The microphone was muted or unmuted."""
 
     muted: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Earshot:
+class AudibilityChanged:
     """A speaker was connected, so that the operator hears the device; or there is none."""
 
     heard: bool
 
 
-HeadsetTold = MicrophoneFault | Muted | Earshot  # What the headset publishes to its subscriber.
+HeadsetEvent = MicrophoneFault | MuteChanged | AudibilityChanged  # What the headset publishes to its subscriber.
 
 
-def headset_event_as_json(told: HeadsetTold) -> dict[str, Any]:
+def headset_event_as_json(told: HeadsetEvent) -> dict[str, Any]:
     """The event as a JSON object, for programs."""
-    if isinstance(told, Earshot):
+    if isinstance(told, AudibilityChanged):
         return {"speaker": "heard" if told.heard else "none"}
-    if isinstance(told, Muted):
+    if isinstance(told, MuteChanged):
         return {"microphone": "muted" if told.muted else "unmuted"}
     return {"microphone": told.fault, "state": "over" if told.what is None else "began", "found": told.what}
 
@@ -85,7 +85,7 @@ class Headset:
         settings: Settings,
         notifier: Notifier,
         publish: Callable[[dict[str, Any]], None],
-        tell: Callable[[HeadsetTold], None],
+        tell: Callable[[HeadsetEvent], None],
     ) -> None:
         """`publish` puts the state on the device's status topic, `tell` is called with each event."""
         self._settings = settings
@@ -177,11 +177,11 @@ class Headset:
                 hear.talk_key, hear.talk_device, lambda down: self.carry_out(Order.TALK if down else Order.DONE)
             )
 
-    def publish_earshot(self, heard: bool) -> None:
+    def publish_audibility(self, heard: bool) -> None:
         """Publish that the operator can hear the device, or cannot any more."""
         self._unheard = not heard
         self._notifier.status(self.status_line)
-        self._tell(Earshot(heard))
+        self._tell(AudibilityChanged(heard))
 
     def _queue_event(self, event: MicrophoneEvent) -> None:
         """Pass an event from the ear's thread to the loop."""
@@ -206,9 +206,9 @@ class Headset:
             return
         self.gate.muted = muted
         logger.warning("microphone: %s", "muted, nothing is heard" if muted else "heard again")
-        self._announce(Muted(muted))
+        self._announce(MuteChanged(muted))
 
-    def _announce(self, told: HeadsetTold) -> None:
+    def _announce(self, told: HeadsetEvent) -> None:
         self._notifier.status(self.status_line)
         self._publish(self.state)
         self._tell(told)

@@ -2,21 +2,21 @@
 
 from edge.config.models import (
     EU_REGIONS,
-    GOOGLE_WIRE,
+    GOOGLE_CLIENT_KINDS,
     ClientKind,
     ClientSettings,
     CurveSettings,
-    Detail,
-    Engine,
     InterpreterKind,
     InterpreterSettings,
     KeyHeader,
-    Mode,
+    OnDeviceEngine,
     Parser,
     Prices,
+    ReadingMode,
     Thinking,
     TranscriberKind,
     TranscriberSettings,
+    TranscriptDetail,
     Understand,
 )
 from edge.config.sections import (
@@ -28,6 +28,7 @@ from edge.config.sections import (
     Hear,
     Keep,
     ListeningMode,
+    MicrophoneWatch,
     PolicyName,
     ReadBack,
     Scan,
@@ -39,6 +40,5 @@ from edge.config.sections import (
     VadKind,
     VoiceKind,
     VoiceLanguage,
-    Watch,
 )
 from edge.config.settings import Settings

@@ -22,10 +22,10 @@ from dockvoice_protocol.terminal.plain_text import spoken
 from edge.config import Settings
 from edge.records import Because, Entry, Minted, Particulars, Recording, ReviewChange, Shift, SiteTime
 
-ParticularsOf = Callable[[Entry], Particulars]
+MakeParticulars = Callable[[Entry], Particulars]
 
 
-def make_particulars(settings: Settings, form: Form, catalogue: Catalogue) -> ParticularsOf:
+def make_particulars(settings: Settings, form: Form, catalogue: Catalogue) -> MakeParticulars:
     """Return the function that computes an entry's attributes beside the form's fields."""
     clock = _make_site_time(settings)
 

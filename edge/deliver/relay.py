@@ -121,14 +121,14 @@ NEVER_ARRIVES_REASON = "taken by the broker, but it never arrives"  # The reason
 
 
 @dataclass(frozen=True, slots=True)
-class WantRows:
+class ReadPendingRows:
     """Read the oldest unsettled rows from the journal, this many at most, and call `add_rows` with them."""
 
     at_most: int
 
 
 @dataclass(frozen=True, slots=True)
-class WantLast:
+class ReadLastRow:
     """Read the last row of the journal, which is settled, and call `republish_last_row` with it."""
 
 
@@ -177,7 +177,7 @@ class Alarm:
     meaning: ReasonMeaning
 
 
-Command = WantRows | WantLast | Publish | Sent | Settle | Reopen | DeadLetter | Alarm
+Command = ReadPendingRows | ReadLastRow | Publish | Sent | Settle | Reopen | DeadLetter | Alarm
 
 
 @dataclass(slots=True, kw_only=True)
@@ -195,7 +195,7 @@ class PendingRow(Pending):
         return cls(key=row.event_id, order=row.sequence, due=now, row=row)
 
 
-def make_row_outbox(receipt_timeout_s: float) -> Outbox[PendingRow]:
+def make_row_schedule(receipt_timeout_s: float) -> Outbox[PendingRow]:
     """Make the schedule of rows that a receipt settles."""
     return Outbox(IN_ORDER, Backoff(receipt_timeout_s, _MOST_DOUBLINGS))
 
@@ -236,7 +236,7 @@ class Relay:
         self._settings = settings
         self._settle_by = settings.settle
         self._limit = 0  # Rows in flight at most: 0 without a connection.
-        self._debts = make_row_outbox(settings.receipt_timeout_s)
+        self._debts = make_row_schedule(settings.receipt_timeout_s)
         self._question: Outbox[PendingRow] = Outbox(IN_ORDER, Backoff(math.inf, 0))
         """The last row, already settled, published once while nothing is pending to compare both sides."""
         self._asked = False  # Whether that question was asked on this connection, or is not needed.
@@ -250,11 +250,11 @@ class Relay:
         return self._limit > 0 and self._asked and self._drained and not len(self._schedule)
 
     @property
-    def waits_for_receipts(self) -> bool:
+    def settles_by_receipt(self) -> bool:
         """Whether a receipt settles rows, and not the PUBACK."""
         return self._settle_by is config.SettleBy.RECEIPT
 
-    def wait_for_receipts(self) -> None:
+    def settle_by_receipts(self) -> None:
         """Settle rows by receipts from now on, not by PUBACKs: an inventory sends them."""
         self._settle_by = config.SettleBy.RECEIPT
 
@@ -265,9 +265,9 @@ class Relay:
         """
         self._clear_schedule()
         self._limit = min(self._settings.window, receive_maximum)
-        self._asked = not self.waits_for_receipts
+        self._asked = not self.settles_by_receipt
         self._catching_up.connected()
-        return [WantRows(self._window)]
+        return [ReadPendingRows(self._window)]
 
     def handle_disconnect(self) -> list[Command]:
         """Clear the schedule at a lost connection: only the journal knows what is pending."""
@@ -281,11 +281,11 @@ class Relay:
         return self._request_rows()
 
     def add_rows(self, rows: Iterable[OutboxRow], now: float) -> list[Command]:
-        """Schedule the oldest unsettled rows of the journal, as WantRows asked for them."""
+        """Schedule the oldest unsettled rows of the journal, as ReadPendingRows asked for them."""
         oldest = sorted(rows, key=lambda row: row.sequence)
         self._drained = len(oldest) < self._window
         if not oldest and self._limit and not self._asked:
-            return [WantLast()]
+            return [ReadLastRow()]
         new = [row for row in oldest if self._debts.get(row.event_id) is None]
         for row in new[: self._free_slots]:
             self._debts.add(self._refusals.suspects.get(row.event_id) or PendingRow.from_row(row, now))
@@ -295,7 +295,7 @@ class Relay:
         return self.publish_due(now)
 
     def republish_last_row(self, last: OutboxRow | None, now: float) -> list[Command]:
-        """Publish the journal's last row again to compare both sides, as WantLast asked; None: there is none."""
+        """Publish the journal's last row again to compare both sides, as ReadLastRow asked; None: there is none."""
         self._asked = True
         if last is not None and self._limit and not len(self._debts):
             self._question.add(PendingRow.from_row(last, now))
@@ -306,7 +306,7 @@ class Relay:
         if reason_code >= FAILURE:
             return self._handle_refusal(event_id, reason_code)
         self._refusals.note_accepted()
-        if not self.waits_for_receipts:
+        if not self.settles_by_receipt:
             return self._settle(event_id, None)
         self._refusals.suspects.pop(event_id, None)
         self._debts.note_puback(event_id)
@@ -346,7 +346,7 @@ class Relay:
                 return []
             case _RecoveryStep.REOPEN:
                 self._clear_schedule()
-                return [Reopen(answer.expected), WantRows(self._window)]
+                return [Reopen(answer.expected), ReadPendingRows(self._window)]
             case _RecoveryStep.NOTHING:
                 swallowed = owed.get(answer.expected)
                 if swallowed is None or swallowed.taken < MOST_LOST_PUBLICATIONS:
@@ -355,12 +355,12 @@ class Relay:
 
     def publish_all_pending(self, now: float) -> list[Command]:
         """Publish all pending rows at once, or the last row without any: an inventory came online."""
-        if not (self._limit and self.waits_for_receipts):
+        if not (self._limit and self.settles_by_receipt):
             return []
         if not len(self._debts):
             self._asked = False  # it may be another one, or restored
             self._question.clear()
-            return [WantRows(self._window)]
+            return [ReadPendingRows(self._window)]
         for debt in self._debts.pending:
             if not debt.refusals:
                 debt.due, debt.attempts = now, 0
@@ -399,7 +399,7 @@ class Relay:
         self._question.clear()
 
     def _request_rows(self) -> list[Command]:
-        return [WantRows(self._window)] if self._free_slots and not self._drained else []
+        return [ReadPendingRows(self._window)] if self._free_slots and not self._drained else []
 
     def _settle(self, event_id: str, receipt: Receipt | None) -> list[Command]:
         self._debts.remove_confirmed(event_id)
@@ -425,7 +425,7 @@ class Relay:
     def _dead_letter(self, debt: PendingRow, reason: str) -> list[Command]:
         self._debts.remove_confirmed(debt.key)
         self._refusals.suspects.pop(debt.key, None)
-        return [DeadLetter(debt.key, reason), WantRows(self._window)]
+        return [DeadLetter(debt.key, reason), ReadPendingRows(self._window)]
 
 
 class DeliveryAlerts:

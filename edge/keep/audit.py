@@ -87,7 +87,7 @@ class AuditTrail:
         self.directory = db.path.parent
 
     @property
-    def forgotten(self) -> int:
+    def last_removed_sequence(self) -> int:
         """The highest sequence whose entry was removed to make room; 0 without any."""
         return Anchor.read(self.directory).sequence
 
@@ -106,7 +106,7 @@ class AuditTrail:
         found = self._db.rows(f"{_TRAIL} WHERE a.event_id = ?", event_id)
         return _parse_trailed(found[0]) if found else None
 
-    def link(self, sequence: int) -> str | None:
+    def find_link(self, sequence: int) -> str | None:
         """The link of the event with this sequence; None where it is not in the journal."""
         found = self._db.rows("SELECT link FROM audit WHERE sequence = ?", sequence)
         return str(found[0]["link"]) if found else None
@@ -203,7 +203,7 @@ class AuditReport:
     review_broken: Broken | None = None  # The first faulty one.
 
     @property
-    def whole(self) -> bool:
+    def is_intact(self) -> bool:
         """Whether there are events, and no unacknowledged fault."""
         return self.broken is None and self.review_broken is None and bool(self.events or self.acknowledged)
 

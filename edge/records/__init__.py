@@ -11,11 +11,10 @@ from edge.records.entry import (
     Confirmation,
     Draft,
     Drop,
-    Durable,
+    DurableOrder,
     Entry,
     LastEntry,
     Minted,
-    Note,
     OutboxRow,
     Outcome,
     Park,
@@ -29,8 +28,9 @@ from edge.records.entry import (
     SiteTime,
     StandingContext,
     StandingEntry,
+    StoreVerdict,
     Verdict,
-    Work,
+    WorkChange,
     Workday,
 )
 from edge.records.sound import SAMPLE_BYTES, SAMPLE_RATE, Acoustics, Closing, Frame, Segment, Utterance

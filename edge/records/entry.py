@@ -300,7 +300,7 @@ class ReviewChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class StoreVerdict:
     """Store a verdict that makes no entry."""
 
     utterance_id: str
@@ -334,11 +334,11 @@ class Drop:
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class WorkChange:
     """Change the active form, the language, or both."""
 
     form: str | None  # None: it was asked which, and is not answered yet.
     language: str | None = None  # By its code; None: the device's own.
 
 
-Durable = Note | Park | Commit | Drop | Shifted | Work
+DurableOrder = StoreVerdict | Park | Commit | Drop | Shifted | WorkChange

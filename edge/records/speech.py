@@ -166,16 +166,16 @@ class Prompt(StrEnum):
     HEALED = "healed"
 
 
-FEWEST_TOLD = 4
+SHORTEN_FROM_DIGITS = 4
 """Minimum digits in which a long number is shortened: three do not identify a label."""
 
 
-CONFIRMING = frozenset({Prompt.CONFIRM_FIELD, Prompt.CONFIRM_WITHOUT})
+FIELD_CONFIRMATIONS = frozenset({Prompt.CONFIRM_FIELD, Prompt.CONFIRM_WITHOUT})
 """They ask whether the value of a field is right."""
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class ReadbackTerms:
     """How a readback words values: the units as dictated, and the fields of which only the end is told."""
 
     units: Mapping[str, Mapping[FieldValue, str]] = field(default_factory=dict, repr=False)
@@ -196,7 +196,7 @@ class Say:
     priority: bool = False  # Cannot be talked over.
     asked: str | None = None  # The field that is asked for, where the prompt asks for one.
     candidates: tuple[FieldValue, ...] = field(default=(), repr=False)  # The values of that field that are offered.
-    terms: Terms = field(default_factory=Terms)
+    terms: ReadbackTerms = field(default_factory=ReadbackTerms)
     beside: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)
     """The slot of that name, read back likewise: the new context, where the prompt has it."""
     known: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)  # All known values, spoken or not.

@@ -23,7 +23,7 @@ from dockvoice_protocol.forms.spoken.kinds.date import say_day
 from dockvoice_protocol.forms.spoken.language import NATO, Language, language_named
 from dockvoice_protocol.languages import load_table
 from dockvoice_protocol.records import FieldValue, format_number
-from edge.records.speech import CONFIRMING, FEWEST_TOLD, Prompt, Say, Terms
+from edge.records.speech import FIELD_CONFIRMATIONS, SHORTEN_FROM_DIGITS, Prompt, ReadbackTerms, Say
 
 _TEENS_AND_TENS = frozenset(TEENS_OF_TENS) | frozenset(TEENS_OF_TENS.values())
 """Thirteen and thirty, fünfzehn and fünfzig: at the end of a number they are said twice."""
@@ -44,7 +44,7 @@ _EXAMPLES = ("742", "5501", "310")
 """First digits of numbers in an example."""
 
 _NOTHING: Mapping[str, FieldValue] = MappingProxyType({})
-_PLAIN = Terms()
+_PLAIN = ReadbackTerms()
 Clauses = tuple[str, ...]  # Texts that are spoken one after the other with a short breath between them.
 
 
@@ -74,7 +74,7 @@ class Readback:
     def entry_clauses(
         self,
         fields: Mapping[str, FieldValue],
-        terms: Terms = _PLAIN,
+        terms: ReadbackTerms = _PLAIN,
         known: Mapping[str, FieldValue] = _NOTHING,
         *,
         brief: bool = False,
@@ -104,9 +104,9 @@ class Readback:
         return not any(one.allows(value) for one in self._form.fields if one is not field and one.spoken.spelt)
 
     def _shortened_end(self, value: str) -> str:
-        return self._ending.format(end=self.spelt(value[-FEWEST_TOLD:]))
+        return self._ending.format(end=self.spelt(value[-SHORTEN_FROM_DIGITS:]))
 
-    def _field_clauses(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms) -> Clauses:
+    def _field_clauses(self, field: FormField, fields: Mapping[str, FieldValue], terms: ReadbackTerms) -> Clauses:
         """One field's clauses, `("pallet", "7 4 2")`, `("15 units,", "1 5")`; `fields` may have its unit."""
         plain, again = (
             self._value_clauses(field, fields, terms),
@@ -116,7 +116,7 @@ class Readback:
 
     def list_values(self, name: str, values: Sequence[FieldValue]) -> str:
         """Several values of a field, without its label: `7 4 2, 7 4 5`; long numbers by their ends, if those differ."""
-        field, ends = self._form[name], [str(value)[-FEWEST_TOLD:] for value in values]
+        field, ends = self._form[name], [str(value)[-SHORTEN_FROM_DIGITS:] for value in values]
         told = (
             end if field.spoken.spelt and len(str(value)) >= _LONG_NUMBER and ends.count(end) == 1 else value
             for value, end in zip(values, ends, strict=True)
@@ -130,12 +130,12 @@ class Readback:
         return tuple(opening[0] for opening in clauses if len(opening) > 1)
 
     def text(
-        self, name: str, value: FieldValue, terms: Terms = _PLAIN, known: Mapping[str, FieldValue] = _NOTHING
+        self, name: str, value: FieldValue, terms: ReadbackTerms = _PLAIN, known: Mapping[str, FieldValue] = _NOTHING
     ) -> str:
         """One field as a line of text: `15 units, 1 5`. A field of `known` may be its unit."""
         return self._text(self._form[name], {**known, name: value}, replace(terms, ends=frozenset()))
 
-    def _text(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms = _PLAIN) -> str:
+    def _text(self, field: FormField, fields: Mapping[str, FieldValue], terms: ReadbackTerms = _PLAIN) -> str:
         again = _digits_if_easily_misheard(field, fields[field.name], self._language)
         return ", ".join(filter(None, (self._value_text(field, fields, terms), again)))
 
@@ -188,10 +188,10 @@ class Readback:
         """Title case for German nouns, which forms hold in lower case; other languages unchanged."""
         return noun.title() if self._language.code == "de" else noun
 
-    def _value_text(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms = _PLAIN) -> str:
+    def _value_text(self, field: FormField, fields: Mapping[str, FieldValue], terms: ReadbackTerms = _PLAIN) -> str:
         return " ".join(self._value_clauses(field, fields, terms))
 
-    def _value_clauses(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms) -> Clauses:
+    def _value_clauses(self, field: FormField, fields: Mapping[str, FieldValue], terms: ReadbackTerms) -> Clauses:
         """The value with its label and unit; the label of a spelt value is a clause by itself, which is cached."""
         value, code = fields[field.name], self._form.unit_in(field.name, fields)
         shown = self._shortened_end(str(value)) if field.name in terms.ends else self._spoken_value(field, value)
@@ -411,7 +411,7 @@ class Phrasing:
     def _fields_to_tell(self, say: Say) -> Mapping[str, FieldValue]:
         """The order's fields; a question about an exception, such as "wet", also has the identifier."""
         named = [name for name in self._form.identifies if name in say.known]
-        if say.prompt not in CONFIRMING or not named:
+        if say.prompt not in FIELD_CONFIRMATIONS or not named:
             return say.fields
         alone = all(self._form[name].exception or self._form[name].bare for name in say.fields)
         return {**{name: say.known[name] for name in named}, **say.fields} if alone else say.fields
@@ -472,9 +472,9 @@ class Phrasing:
         if len(value) < _LONG_NUMBER:
             return value
         if len(value) != len(other):
-            return value if other.endswith(value[-FEWEST_TOLD:]) else value[-FEWEST_TOLD:]
+            return value if other.endswith(value[-SHORTEN_FROM_DIGITS:]) else value[-SHORTEN_FROM_DIGITS:]
         differing = next((at for at in range(len(value)) if value[at] != other[at]), 0)
-        return value[min(differing, len(value) - FEWEST_TOLD) :]
+        return value[min(differing, len(value) - SHORTEN_FROM_DIGITS) :]
 
 
 def _code_words(code: str, names: Mapping[str, str]) -> str:

@@ -106,7 +106,7 @@ class Device:
     @property
     def trouble(self) -> str | None:
         """Why it has no connection."""
-        return self._delivery.trouble
+        return self._delivery.connection_error
 
     def speak(self, saying: Saying) -> None:
         """An operator says something; while the agent is dead, or the disk full, he is told to say it later."""

@@ -26,7 +26,7 @@ def hears(device: Conditions, level: float, noise: float, now: float = 0, times:
 
 
 def hearing(device: Conditions, now: float = 0) -> Any:
-    return device.known(now).get("hearing")
+    return device.snapshot(now).get("hearing")
 
 
 @pytest.fixture
@@ -62,23 +62,23 @@ def test_what_was_said_before_the_break_is_old_and_only_the_latest_counts(device
 
 def test_what_is_on_its_way_is_no_backlog_and_what_is_found_at_the_start_is(device: Conditions) -> None:
     device.set_backlog(12, ("a", NOON), 0)
-    assert device.known(0)["backlog"] == {"entries": 12, "since": "2026-11-20T12:00:00.000Z"}
+    assert device.snapshot(0)["backlog"] == {"entries": 12, "since": "2026-11-20T12:00:00.000Z"}
     assert not device.is_poll_due(1)
     for oldest in ("b", "c"):  # each was confirmed before the next look
         device.set_backlog(1, (oldest, NOON), 10)
-        assert device.known(10)["backlog"] == {"entries": 0}
+        assert device.snapshot(10)["backlog"] == {"entries": 0}
     device.set_backlog(2, ("c", NOON), 20)
-    assert device.known(20)["backlog"]["entries"] == 2
+    assert device.snapshot(20)["backlog"]["entries"] == 2
     device.set_backlog(0, None, 30)
-    assert device.known(30)["backlog"] == {"entries": 0}
+    assert device.snapshot(30)["backlog"] == {"entries": 0}
 
 
 def told(device: Conditions, now: float = 0) -> None:
-    device.mark_published(device.known(now), now)
+    device.mark_published(device.snapshot(now), now)
 
 
 def is_news(device: Conditions, now: float) -> bool:
-    return device.is_worth_publishing(device.known(now), now)
+    return device.is_worth_publishing(device.snapshot(now), now)
 
 
 def test_what_has_hardly_changed_is_no_news_and_nothing_is_within_a_minute(device: Conditions) -> None:

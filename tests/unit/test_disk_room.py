@@ -67,7 +67,7 @@ class Disk:
         self, journal: Journal, keep: Keep = KEEP, days_later: int = 0, reserve: int = 0, *, believed: bool = True
     ) -> int:
         at = NOON + timedelta(days=days_later)
-        return journal.retention.tidy(keep, Reserve(journal.directory, reserve), at, believed=believed)
+        return journal.retention.free_disk_space(keep, Reserve(journal.directory, reserve), at, believed=believed)
 
 
 @pytest.fixture

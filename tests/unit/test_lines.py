@@ -9,11 +9,11 @@ import pytest
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import FieldReading, FieldValue, Reading, Word
 from edge.agent.delivery import LinkChanged
-from edge.agent.dialogue_driver import Stands
+from edge.agent.dialogue_driver import DialogueStatus
 from edge.agent.events import Decided, SourceEnded
 from edge.agree.dialogue.table import State
 from edge.cli.lines import make_event_logger, make_event_printer
-from edge.records import Because, Closing, Note, OutboxRow, Outcome, Park, Reason, Segment, Utterance, Verdict
+from edge.records import Because, Closing, OutboxRow, Outcome, Park, Reason, Segment, StoreVerdict, Utterance, Verdict
 
 SAID = ("seven", "four", "two")
 
@@ -56,9 +56,9 @@ def test_a_json_line_per_utterance_with_verdict_fields_reasons_and_timings(
     assert (asked["verdict"], asked["ask"], asked["reasons"]) == ("ask", "dock", ["field_missing:dock"])
 
 
-def stands(kind: str, **data: object) -> Stands:
+def stands(kind: str, **data: object) -> DialogueStatus:
     body = {"type": f"dockvoice.entry.{kind}.v1", "data": {"form": "pallet-move", **data}}
-    return Stands(State.IDLE, None, None, None, (), (), OutboxRow("event-1", 7, json.dumps(body)))
+    return DialogueStatus(State.IDLE, None, None, None, (), (), OutboxRow("event-1", 7, json.dumps(body)))
 
 
 RECORDED = stands("recorded", fields={"pallet_id": "742", "quantity": 12, "dock": "B"})
@@ -92,8 +92,10 @@ def test_what_the_dialogue_made_of_an_utterance_is_told_in_the_place_of_its_verd
 ) -> None:
     yes = decided(Outcome.REPEAT, Because(Reason.NOT_UNDERSTOOD))
     heeded = Verdict(Outcome.HEED, (Because(Reason.ANSWER),), {})
-    others = Note("0198", yes.reading, Verdict(Outcome.CANCEL, (Because(Reason.TAKEN_BACK),), {}))
-    agreed = replace(RECORDED, row=None, noted=(others, Note("0199", yes.reading, heeded), Park("0197", "superseded")))
+    others = StoreVerdict("0198", yes.reading, Verdict(Outcome.CANCEL, (Because(Reason.TAKEN_BACK),), {}))
+    agreed = replace(
+        RECORDED, row=None, noted=(others, StoreVerdict("0199", yes.reading, heeded), Park("0197", "superseded"))
+    )
     for show in (
         make_event_printer(form, {}, as_json=True),
         make_event_printer(form, {}, as_json=False),

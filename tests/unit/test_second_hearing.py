@@ -12,7 +12,7 @@ import pytest
 
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.records import Word
-from edge.agent.later_readings import MOST_FAILURES, SecondHearing
+from edge.agent.later_readings import MOST_FAILURES, WitnessQueue
 from edge.agree.decide import Rules
 from edge.agree.dialogue.interface import Contradicted
 from edge.agree.dialogue.table import State
@@ -57,7 +57,7 @@ class Desk:
     def __init__(self, witness: Scripted, rules: Rules) -> None:
         self.posted: list[Contradicted] = []
         self._told = asyncio.Event()
-        self.hearing = SecondHearing(witness, lambda _: rules, self._post)
+        self.hearing = WitnessQueue(witness, lambda _: rules, self._post)
         self.rules = rules
 
     def _post(self, what: Contradicted) -> None:

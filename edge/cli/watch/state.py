@@ -322,7 +322,7 @@ _ASKS: dict[str, Act | Command] = {
 """What the dialogue is asked by a key."""
 
 
-class Switch(StrEnum):
+class ToggleKey(StrEnum):
     """A key that switches something on or off."""
 
     MUTE = "m"
@@ -337,9 +337,9 @@ class TypedSentence:
     text: str
 
 
-_SWITCHES = {switch.value: switch for switch in Switch}
+_SWITCHES = {switch.value: switch for switch in ToggleKey}
 
-Pressed = Act | Command | Switch | TypedSentence
+KeyAction = Act | Command | ToggleKey | TypedSentence
 
 
 class Keyboard:
@@ -350,7 +350,7 @@ class Keyboard:
         self._sequence: str | None = None
         self._pasting = False
 
-    def feed(self, key: str) -> Pressed | None:
+    def feed(self, key: str) -> KeyAction | None:
         """Process the next character; return the action it completes, if any."""
         if self._sequence is not None:
             self._continue_escape(self._sequence + key)
@@ -368,7 +368,7 @@ class Keyboard:
             self.line = None
         self._sequence = None
 
-    def _open_line_or_find_action(self, key: str) -> Pressed | None:
+    def _open_line_or_find_action(self, key: str) -> KeyAction | None:
         """Open a line at / or Enter; else the action of the key, None without one."""
         if key == "/" or key in _ENTER:
             self.line = ""
