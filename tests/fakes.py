@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
 from dockvoice_protocol.errors import DockvoiceError
 from dockvoice_protocol.records import FieldReading, FieldValue, NotUnderstood, Reading
-from edge.agent.typed_input import UtteranceReaders
+from edge.agent.typed_input import Readers
 from edge.agent.workplaces import Workplace, Workplaces
 from edge.agree.decide import Rules
 from edge.ports import Attention, Interpreter, Source, SpeechScorer, Voice
@@ -107,4 +107,4 @@ class ScriptedVoice(Voice):
 
 def alone(rules: Rules, interpreter: Interpreter, panel: Panel | None = None) -> Workplaces:
     """The one workplace of a device at which nothing changes."""
-    return Workplaces(Workplace(WorkChange(rules.form.name), UtteranceReaders(rules, interpreter), panel))
+    return Workplaces(Workplace(WorkChange(rules.form.name), Readers(rules, interpreter), panel))

@@ -142,13 +142,7 @@ async def _concluded(desk: JournalThread, rules: Rules, way: Way) -> list[Decide
     )
     listening = Ear(present=lambda: works.current, endpoint=Endpoint(), scorer=LoudnessScorer(), executor=desk)
     dictation = Dictation(
-        listening,
-        works=works,
-        executor=desk,
-        operator=None,
-        render=render,
-        tell=told.append,
-        converse=driver.decide_utterance,
+        listening, works=works, executor=desk, operator=None, render=render, tell=told.append, converse=driver.decide
     )
     await driver.start()
     for _ in range(2):  # the first one loads what is loaded once

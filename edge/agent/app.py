@@ -33,16 +33,10 @@ from edge.agent.delivery import (
     LinkChanged,
     OrderReceived,
 )
-from edge.agent.dialogue_driver import (
-    STEP_LOGGER,
-    DialogueDriver,
-    DialogueStatus,
-    dialogue_settings,
-    to_inventory_answer,
-)
+from edge.agent.dialogue_driver import DialogueDriver, DialogueStatus, dialogue_settings, step_log, to_inventory_answer
 from edge.agent.dictation import Dictation
 from edge.agent.events import Decided, DictationEvent
-from edge.agent.headset import AudibilityChanged, Headset, HeadsetEvent, MicrophoneFault, Order
+from edge.agent.headset import Audible, Headset, HeadsetEvent, MicrophoneFault, Order
 from edge.agent.later_readings import LateReadings, WitnessQueue
 from edge.agent.learning import UnknownPhraseCounter
 from edge.agent.parts import (
@@ -180,7 +174,7 @@ class Agent:
     ) -> None:
         """`live`: sound comes from a microphone, which is faulty when it delivers no frames."""
         self._executor = executor
-        executor.run_and_wait(lambda journal: journal.successor.demand_none())
+        executor.run(lambda journal: journal.successor.demand_none())
         self._tell = tell
         self._settings = parts.settings
         self._live = live
@@ -285,7 +279,7 @@ class Agent:
             Dialogue(
                 parts.rules,
                 dialogue_settings(parts.settings, parts.closing),
-                partial(STEP_LOGGER.info, "%s"),
+                partial(step_log.info, "%s"),
                 parts.at_hand,
             ),
             executor,
@@ -409,7 +403,7 @@ class Agent:
             async with asyncio.TaskGroup() as group:
                 working = (self._conversing, self._audience, self._second)
                 beside = [group.create_task(one.run()) for one in working if one is not None]
-                beside.append(group.create_task(self._works.create_missing_recognisers()))
+                beside.append(group.create_task(self._works.prepare_recognisers()))
                 await dictate_sources(self._dictation, sources)
                 for task in beside:
                     task.cancel()
@@ -497,7 +491,7 @@ class Agent:
 
     def _publish_and_announce_headset_change(self, told: HeadsetEvent) -> None:
         """Publish a change of the headset; announce it, unless it is about the speaker."""
-        if isinstance(told, AudibilityChanged):
+        if isinstance(told, Audible):
             self._delivery.publish_state("speaker", {"heard": told.heard})
             self._tell(told)
             return

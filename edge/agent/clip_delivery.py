@@ -35,7 +35,7 @@ from edge.config import ClipPolicy, Settings
 from edge.deliver.clip_relay import ClipRelay, OfferClip, SendChunk
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from edge.keep.signed import RecordingBytes, StoredClipRequest
+from edge.keep.signed import RecordingBytes, StoredClip
 from edge.keep.storage import DiskFull
 
 _LOOK_S = 1.0  # Poll interval of the journal, and so the longest wait for a clip's first chunk.
@@ -86,7 +86,7 @@ class ClipDelivery:
     def _offers_unclear_clips(self) -> bool:
         return self._policy is ClipPolicy.UNCLEAR and self._keeps_sound
 
-    def accepts_topic(self, topic: str) -> bool:
+    def accepts(self, topic: str) -> bool:
         """Whether this is the topic of clip requests."""
         return topic == self._topics.clip_requests
 
@@ -104,7 +104,7 @@ class ClipDelivery:
         if (request := self._verify_request(message)) is None:
             return
         named = ("request", "utterance_id", "audio_sha256", "sound", "who", "reason")
-        asked = StoredClipRequest(
+        asked = StoredClip(
             **{name: getattr(request, name) for name in named}, asked_at=request.time, body=message.payload.decode()
         )
         keep = partial(self._desk, lambda journal: journal.clips.store(asked))

@@ -35,8 +35,8 @@ from edge.deliver.relay import (
     DeadLetter,
     DeliveryAlerts,
     Publish,
-    ReadLastRow,
-    ReadPendingRows,
+    ReadLast,
+    ReadPending,
     Relay,
     Reopen,
     Sent,
@@ -189,9 +189,9 @@ class Delivery:
         self._topics = events.Topics(settings.deliver.prefix, settings.site, settings.device)
         self._broker = f"{settings.deliver.mqtt.host}:{settings.deliver.mqtt.port}"
         self._desk = desk
-        desk.run_and_wait(lambda journal: journal.outbox.demand_owner(self._topics.source))
+        desk.run(lambda journal: journal.outbox.demand_owner(self._topics.source))
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._status = _Status(settings, desk.run_and_wait(lambda journal: journal.public_key), conditions)
+        self._status = _Status(settings, desk.run(lambda journal: journal.public_key), conditions)
         self._publish = publish
         self._beat = beat
         self._relay = Relay(settings.deliver)
@@ -399,7 +399,7 @@ class Delivery:
                 return self._relay.handle_disconnect()
             case Acknowledged(tag, reason_code):
                 return self._dispatch_puback(tag, reason_code)
-            case Delivered(topic) if any(inbox.accepts_topic(topic) for inbox in self._inboxes) or (
+            case Delivered(topic) if any(inbox.accepts(topic) for inbox in self._inboxes) or (
                 self.decisions.accepts_decisions and topic == self._topics.decisions
             ):
                 return [news]  # acknowledged once it is stored
@@ -499,7 +499,7 @@ class Delivery:
     async def _carry_out(self, commands: Iterable[Command | Delivered]) -> None:
         for command in commands:
             match command:
-                case ReadPendingRows() | ReadLastRow():
+                case ReadPending() | ReadLast():
                     await self._carry_out(await self._load_rows(command))
                 case Publish(row):
                     body, kind = row.body.encode(), events.MEDIA_TYPE
@@ -511,7 +511,7 @@ class Delivery:
                     await self._notes.store_outcome(command)
                     self._refusal = None if isinstance(command, Sent | Settle) else self._refusal
                 case Delivered(topic):
-                    published = (inbox for inbox in self._inboxes if inbox.accepts_topic(topic))
+                    published = (inbox for inbox in self._inboxes if inbox.accepts(topic))
                     await next(published, self.decisions).verify_and_store(command)
                     self._session.acknowledge(command)
                     self.publish_roster_and_catalogue_versions()
@@ -519,12 +519,12 @@ class Delivery:
                     self._refusal = f"the broker refuses events: {meaning.name} ({reason_code}). {meaning.remedy}"
                     logger.error("%s", self._refusal)
 
-    async def _load_rows(self, wanted: ReadPendingRows | ReadLastRow) -> list[Command]:
+    async def _load_rows(self, wanted: ReadPending | ReadLast) -> list[Command]:
         match wanted:
-            case ReadPendingRows(at_most):
+            case ReadPending(at_most):
                 rows = await self._desk(lambda journal: journal.outbox.due(at_most))
                 return self._relay.add_rows(rows, self._now)
-            case ReadLastRow():
+            case ReadLast():
                 last = await self._desk(lambda journal: journal.outbox.last_event())
                 return self._relay.republish_last_row(last, self._now)
 

@@ -56,12 +56,12 @@ from edge.records import (
     Entry,
     LastEntry,
     Minted,
+    Note,
     OutboxRow,
     Park,
     RecentEntries,
     Shift,
     StandingContext,
-    StoreVerdict,
     Verdict,
     WorkChange,
 )
@@ -189,7 +189,7 @@ class DialogueSteps:
                     now = datetime.now().astimezone()
                     entry = LastEntry(row.event_id, draft, verdict.fields, recorded_at=now)
                     heard += self._dialogue.handle(Committed(entry))
-                case StoreVerdict() | Park() | Commit() | Drop() | Shifted():
+                case Note() | Park() | Commit() | Drop() | Shifted():
                     pass
                 case Say():
                     heard += self._fill_from_journal(journal, order)
@@ -274,7 +274,7 @@ def to_inventory_answer(journal: Journal, receipt: Receipt) -> InventoryAnswered
 
 T = TypeVar("T")
 
-STEP_LOGGER = logging.getLogger("dockvoice.dialogue")
+step_log = logging.getLogger("dockvoice.dialogue")
 """Logs each step of the dialogue at level INFO; `dockvoice run --trace` shows them."""
 
 LONGEST_S = 60.0
@@ -307,9 +307,7 @@ class DialogueStatus:
     question: Question | None  # The open question.
     operator: str | None  # The operator signed on.
     told: tuple[VoiceOrder, ...]  # The step's orders for the voice output.
-    noted: tuple[
-        StoreVerdict | Park, ...
-    ] = ()  # The records that it stored for utterances that make no entry by themselves.
+    noted: tuple[Note | Park, ...] = ()  # The records that it stored for utterances that make no entry by themselves.
     row: OutboxRow | None = None  # The pending event of the entry that it committed.
     form: str | None = None  # The current form.
     language: str | None = None  # The current language; None: the device's own.
@@ -413,7 +411,7 @@ class DialogueDriver:
         async with self._turn:
             return await self._run_step(happening)
 
-    async def decide_utterance(self, said: UtteranceHeard) -> Verdict:
+    async def decide(self, said: UtteranceHeard) -> Verdict:
         """Run and store the step for an utterance; return the dialogue's verdict on it. Raises StorageFailed."""
         async with self._turn:
             await self._run_step(said)
@@ -447,7 +445,7 @@ class DialogueDriver:
             planned = self._steps.plan(one)
             record = partial(self._executor, partial(self._steps.store, planned=planned))
             stepped = await self._executor.retry_while_disk_full(record, "the conversation waits", self._on_disk_full)
-            self._carry_out(stepped, tuple(order for order in planned.orders if isinstance(order, StoreVerdict | Park)))
+            self._carry_out(stepped, tuple(order for order in planned.orders if isinstance(order, Note | Park)))
             self._gave_word |= any(isinstance(order, Say) and order.prompt in _WORDS for order in stepped.orders)
             row = stepped.row
         self._untold += [] if owed is None else [owed]
@@ -514,7 +512,7 @@ class DialogueDriver:
         if self._stopping:
             raise fault
 
-    def _carry_out(self, stepped: StepResult, noted: tuple[StoreVerdict | Park, ...] = ()) -> None:
+    def _carry_out(self, stepped: StepResult, noted: tuple[Note | Park, ...] = ()) -> None:
         for order in stepped.orders:
             match order:
                 case StartTimer(seconds):

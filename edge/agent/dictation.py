@@ -266,7 +266,7 @@ class Dictation:
         if not (heard.live and self.uses_dialogue) or work == WorkChange(said.form, said.language):
             return heard
         await self._retry_on_full_disk(
-            partial(self._executor, lambda journal: journal.set_form_and_language(said.utterance_id, work))
+            partial(self._executor, lambda journal: journal.set_work(said.utterance_id, work))
         )
         moved = replace(said, form=str(work.form), language=work.language)
         return replace(heard, utterance=moved, attention=self._works.make_attention(moved))

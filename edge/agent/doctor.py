@@ -32,7 +32,7 @@ from edge.agent.site_publications import (
     override_files,
     sign_on_words,
 )
-from edge.config import OnDeviceEngine, Settings
+from edge.config import Engine, Settings
 from edge.hear.capture import microphone_labels
 from edge.hear.input_keys import NAMES, KeyDevice
 from edge.keep.codec import format_time
@@ -300,7 +300,7 @@ def _make_vocabulary_test(place: Path) -> Callable[[str], bool]:
 
 async def _check_recogniser(settings: Settings) -> Iterable[Finding]:
     wanted = settings.understand
-    if wanted.engine is OnDeviceEngine.POCKETSPHINX and pocketsphinx.is_installed():
+    if wanted.engine is Engine.POCKETSPHINX and pocketsphinx.is_installed():
         return [Finding("recogniser", Severity.WELL, "pocketsphinx")]
     place = weights.locate(weights.find_model(wanted.model), settings.models)
     if place is not None:

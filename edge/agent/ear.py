@@ -228,7 +228,7 @@ class Ear:
         kept = (
             None
             if source.live
-            else self._executor.run_and_wait(lambda journal: journal.queries.find_utterance(source.name, segment))
+            else self._executor.run(lambda journal: journal.queries.find_utterance(source.name, segment))
         )
         if kept is not None:
             hand_over(AlreadyStored(source.name, segment, kept))

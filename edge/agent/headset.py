@@ -52,27 +52,27 @@ class MicrophoneFault:
 
 
 @dataclass(frozen=True, slots=True)
-class MuteChanged:
+class Muted:
     """The microphone was muted or unmuted."""
 
     muted: bool
 
 
 @dataclass(frozen=True, slots=True)
-class AudibilityChanged:
+class Audible:
     """A speaker was connected, so that the operator hears the device; or there is none."""
 
     heard: bool
 
 
-HeadsetEvent = MicrophoneFault | MuteChanged | AudibilityChanged  # What the headset publishes to its subscriber.
+HeadsetEvent = MicrophoneFault | Muted | Audible  # What the headset publishes to its subscriber.
 
 
 def headset_event_as_json(told: HeadsetEvent) -> dict[str, Any]:
     """The event as a JSON object, for programs."""
-    if isinstance(told, AudibilityChanged):
+    if isinstance(told, Audible):
         return {"speaker": "heard" if told.heard else "none"}
-    if isinstance(told, MuteChanged):
+    if isinstance(told, Muted):
         return {"microphone": "muted" if told.muted else "unmuted"}
     return {"microphone": told.fault, "state": "over" if told.what is None else "began", "found": told.what}
 
@@ -181,7 +181,7 @@ class Headset:
         """Publish that the operator can hear the device, or cannot any more."""
         self._unheard = not heard
         self._notifier.status(self.status_line)
-        self._tell(AudibilityChanged(heard))
+        self._tell(Audible(heard))
 
     def _queue_event(self, event: MicrophoneEvent) -> None:
         """Pass an event from the ear's thread to the loop."""
@@ -206,7 +206,7 @@ class Headset:
             return
         self.gate.muted = muted
         logger.warning("microphone: %s", "muted, nothing is heard" if muted else "heard again")
-        self._announce(MuteChanged(muted))
+        self._announce(Muted(muted))
 
     def _announce(self, told: HeadsetEvent) -> None:
         self._notifier.status(self.status_line)

@@ -83,7 +83,7 @@ class _UnknownPhrase:
         return {"said": said, "form": self.form, "language": self.language, **counts, "last": self.last}
 
 
-class WordHarm(StrEnum):
+class Harm(StrEnum):
     """The harm of a new word to an earlier utterance, the worst first."""
 
     RECORD = "record"  # Its entry would have other values.
@@ -93,11 +93,11 @@ class WordHarm(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ReadingChange:
+class Change:
     """The change that a new word makes to one utterance."""
 
     utterance_id: str
-    harm: WordHarm
+    harm: Harm
     before: Mapping[str, FieldValue] = field(repr=False)  # As read with the old words.
     after: Mapping[str, FieldValue] = field(repr=False)
     event_id: str | None  # The event of its entry.
@@ -166,7 +166,7 @@ def add_word_to_form(file: Path, name: str, kind: WordRole, phrase: str, languag
     return json.dumps(schema, ensure_ascii=False, indent=2) + "\n"
 
 
-def find_word_changes(past: Iterable[ReadUtterance], before: Rules, after: Rules) -> list[ReadingChange]:
+def compare_words(past: Iterable[ReadUtterance], before: Rules, after: Rules) -> list[Change]:
     """The changes that the new words make to recognised words, the most harmful first, then the latest."""
     made = (
         _find_change(one, _decide_recognised_words(one, before), _decide_recognised_words(one, after), heard=False)
@@ -175,11 +175,11 @@ def find_word_changes(past: Iterable[ReadUtterance], before: Rules, after: Rules
     return _sort_by_harm(change for change in made if change is not None)
 
 
-async def find_recording_changes(
+async def compare_recordings(
     past: Iterable[ReadUtterance],
     before: Callable[[str], Awaitable[Verdict | None]],
     after: Callable[[str], Awaitable[Verdict | None]],
-) -> list[ReadingChange]:
+) -> list[Change]:
     """The changes to recordings. Readers take an utterance's id and return None where the recording is removed."""
     made = []
     for one in past:
@@ -197,29 +197,29 @@ def _decide_recognised_words(one: ReadUtterance, rules: Rules) -> Verdict:
     return decide(reading, Closing.PAUSE, rules)
 
 
-def _find_change(one: ReadUtterance, was: Verdict, would_be: Verdict, *, heard: bool) -> ReadingChange | None:
+def _find_change(one: ReadUtterance, was: Verdict, would_be: Verdict, *, heard: bool) -> Change | None:
     if was.outcome is would_be.outcome and _alike(was.fields, would_be.fields):
         return None
     harm = _classify_harm(one, was, would_be)
-    return ReadingChange(one.utterance_id, harm, was.fields, would_be.fields, one.event_id, heard)
+    return Change(one.utterance_id, harm, was.fields, would_be.fields, one.event_id, heard)
 
 
-def _classify_harm(one: ReadUtterance, was: Verdict, would_be: Verdict) -> WordHarm:
+def _classify_harm(one: ReadUtterance, was: Verdict, would_be: Verdict) -> Harm:
     """Classify the change; the worst is another value in place of one that was read or stored."""
     known = {**was.fields, **(one.fields or {})}
     if any(name in known and not is_same_value(value, known[name]) for name, value in would_be.fields.items()):
-        return WordHarm.RECORD if one.event_id is not None or was.outcome is Outcome.ACCEPT else WordHarm.OTHER
+        return Harm.RECORD if one.event_id is not None or was.outcome is Outcome.ACCEPT else Harm.OTHER
     if was.outcome is Outcome.ACCEPT and would_be.outcome is not Outcome.ACCEPT:
-        return WordHarm.LOST
-    return WordHarm.GAINED if was.fields.keys() < would_be.fields.keys() else WordHarm.OTHER
+        return Harm.LOST
+    return Harm.GAINED if was.fields.keys() < would_be.fields.keys() else Harm.OTHER
 
 
 def _alike(one: Mapping[str, FieldValue], other: Mapping[str, FieldValue]) -> bool:
     return one.keys() == other.keys() and all(is_same_value(value, other[name]) for name, value in one.items())
 
 
-def _sort_by_harm(made: Iterable[ReadingChange]) -> list[ReadingChange]:
-    order, latest = list(WordHarm), list(made)[::-1]
+def _sort_by_harm(made: Iterable[Change]) -> list[Change]:
+    order, latest = list(Harm), list(made)[::-1]
     return sorted(latest, key=lambda change: order.index(change.harm))
 
 
@@ -276,7 +276,7 @@ class UnknownPhraseCounter:
 
     def _load_past(self) -> list[ReadUtterance]:
         with Journal.inspect(self._state) as journal:
-            return list(journal.readings.utterances_with_readings(datetime.now(UTC) - _LATELY))[-_MOST_LOOKED_AT:]
+            return list(journal.readings.read_since(datetime.now(UTC) - _LATELY))[-_MOST_LOOKED_AT:]
 
     def _find_rules(self, one: ReadUtterance) -> Rules | None:
         rules = self._rules_of(one.form)

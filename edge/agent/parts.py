@@ -30,13 +30,13 @@ from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
 from edge.agent.events import DictationEvent
 from edge.agent.site_publications import load_operators, load_site_catalogue, override_files, sign_on_words
-from edge.agent.typed_input import UtteranceReaders, scanner_format
+from edge.agent.typed_input import Readers, scanner_format
 from edge.agent.voice_output import VoiceOutput
-from edge.agent.workplaces import LazyInterpreter, NullInterpreter, Workplace, Workplaces
+from edge.agent.workplaces import LazyReader, NullReader, Workplace, Workplaces
 from edge.agree.decide import Rules
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.agree.policy import POLICIES
-from edge.config import ListeningMode, OnDeviceEngine, ReadingMode, Settings
+from edge.config import Engine, ListeningMode, ReadMode, Settings
 from edge.deliver.device_events import MakeParticulars, entry_event, make_particulars
 from edge.hear.endpointing import Gate, WakePhrase
 from edge.hear.speech_detection import make_speech_scorer
@@ -87,7 +87,7 @@ class Parts:
 
     def workplaces(self) -> Workplaces:
         """The workplaces of one agent: all that depends on form and language."""
-        readers = UtteranceReaders(
+        readers = Readers(
             self.rules, self.interpreter, _typed_language(self.settings), scanner_format(self.settings.scan)
         )
         return Workplaces(Workplace(WorkChange(self.form.name), readers, self.panel), self.make, self.at_hand)
@@ -108,7 +108,7 @@ def assemble_interpretation(settings: Settings, form: str | None = None, *, oper
     names = sign_on_words(load_operators(settings)) if agrees else ()
     making = _Making(settings, catalogue, in_files, at_hand, clients, Past(), names, closing, uses_dialogue=agrees)
     made, name = making.make_parts(chosen.name)
-    if settings.understand.engine == "auto" and name.startswith(OnDeviceEngine.POCKETSPHINX):
+    if settings.understand.engine == "auto" and name.startswith(Engine.POCKETSPHINX):
         logger.warning(
             "%s stands in: the weights of vosk's %s are not in %s. It hears less well; run `dockvoice models get %s`",
             *(name, settings.understand.model, settings.models, settings.understand.model),
@@ -138,11 +138,7 @@ class _Making:
 
         @cache
         def own(another: Form) -> Interpreter:
-            return (
-                reader
-                if another is chosen
-                else LazyInterpreter(reader.name, partial(self.make_recogniser_for, another))
-            )
+            return reader if another is chosen else LazyReader(reader.name, partial(self.make_recogniser_for, another))
 
         def make(another: Form, language: str | None) -> Workplace:
             return self.make_workplace(another, language, own(another))
@@ -174,15 +170,13 @@ class _Making:
         )
 
     def select_recogniser(self, form: Form, language: Language, own: Interpreter) -> Interpreter:
-        """The recogniser for a language: `own`, another created at first use, or `NullInterpreter` without weights."""
+        """The recogniser for a language: `own`, another created at first use, or `NullReader` without weights."""
         if language is own_language(self.settings):
             return own
         weights = find_weights(self.settings, language)
         if weights is None:
-            return NullInterpreter(form)
-        return LazyInterpreter(
-            f"{OnDeviceEngine.VOSK}/{weights.name}", partial(self.make_recogniser_for, form, language)
-        )
+            return NullReader(form)
+        return LazyReader(f"{Engine.VOSK}/{weights.name}", partial(self.make_recogniser_for, form, language))
 
     def make_workplace(self, form: Form, language: str | None, own: Interpreter) -> Workplace:
         """Make the workplace of a form in a language; None: the device's own. `own` is its recogniser for the form.
@@ -194,7 +188,7 @@ class _Making:
         interpreter, panel = self._make_interpreter_and_panel(form, language, own, demands)
         besides = _typed_language(self.settings) if language is None else None
         recogniser = own if language is None or demands.language is own_language(self.settings) else None
-        readers = UtteranceReaders(demands, interpreter, besides, scanner_format(self.settings.scan), recogniser)
+        readers = Readers(demands, interpreter, besides, scanner_format(self.settings.scan), recogniser)
         return Workplace(WorkChange(form.name, language), readers, panel)
 
     def _make_interpreter_and_panel(
@@ -203,12 +197,12 @@ class _Making:
         understand = self.settings.understand
         is_own = language is None or demands.language is language_named(_spoken_language(self.settings))
         asked = () if is_own else _remote_interpreters_of(self.settings, demands.language.code)
-        if understand.mode is ReadingMode.ON_DEVICE or not (is_own or asked):
+        if understand.mode is ReadMode.ON_DEVICE or not (is_own or asked):
             return self.select_recogniser(form, demands.language, own), None
         from edge.understand.factory import Surroundings, make_panel  # noqa: PLC0415 - without models the start is faster
 
         if not is_own:
-            seats = {"mode": ReadingMode.CLOUD_FIRST, "first": asked[0], "fallback": asked[1:], "second": None}
+            seats = {"mode": ReadMode.CLOUD_FIRST, "first": asked[0], "fallback": asked[1:], "second": None}
             understand = understand.model_copy(update=seats)
             own = self.select_recogniser(form, demands.language, own)
         settings = self.settings.model_copy(update={"understand": understand})
@@ -227,7 +221,7 @@ def _remote_interpreters_of(settings: Settings, language: str) -> tuple[str, ...
 
 def list_remote_languages(settings: Settings) -> tuple[str, ...]:
     """The languages with remote interpreters, except the one that operators speak; none on-device."""
-    if settings.understand.mode is ReadingMode.ON_DEVICE:
+    if settings.understand.mode is ReadMode.ON_DEVICE:
         return ()
     others = (one for one in LANGUAGES if one != language_named(_spoken_language(settings)).code)
     return tuple(one for one in others if _remote_interpreters_of(settings, one))
@@ -287,7 +281,7 @@ def _spoken_language(settings: Settings) -> str:
     """The language that operators speak: the first model's, else the device's own recogniser's."""
     understand = settings.understand
     asked = understand.interpreters.get(understand.first or understand.second or "")
-    return own_language(settings).code if understand.mode is ReadingMode.ON_DEVICE or asked is None else asked.language
+    return own_language(settings).code if understand.mode is ReadMode.ON_DEVICE or asked is None else asked.language
 
 
 def load_current_rules(settings: Settings, form: str) -> Rules:
@@ -344,7 +338,7 @@ def make_dictation(
         operator=settings.operator,
         render=make_entry_renderer(parts, clock or Clock(), works),
         tell=tell,
-        converse=None if conversing is None else conversing.decide_utterance,
+        converse=None if conversing is None else conversing.decide,
         expected=expected,
     )
 

@@ -31,7 +31,7 @@ from edge.records import Closing, Draft, Entry, Minted, OutboxRow, Outcome, Part
 _REENTERED, DISCARDED = "entered again", "discarded"
 """Reasons in the tombstone of an event that a person's decision withholds."""
 
-REVIEW_INTERPRETER = "review"  # Prefix of the interpreter's name in a person's reading; the model's name may follow.
+REVIEW_PREFIX = "review"  # Prefix of the interpreter's name in a person's reading; the model's name may follow.
 
 _CERTAIN = 1.0  # Confidence of a person's reading.
 
@@ -173,9 +173,7 @@ def _enter_again(
             which, person.who, f"{_REENTERED} as {row.event_id}", partial(withheld_event, reason=_REENTERED)
         )
     elif origin is not journal:
-        origin.review.store_reentry_elsewhere(
-            found, row.event_id, person.who, person.reason, partial(withheld_event, reason=_REENTERED)
-        )
+        origin.review.end(found, row.event_id, person.who, person.reason, partial(withheld_event, reason=_REENTERED))
     return row
 
 
@@ -322,7 +320,7 @@ def _make_person_reading(
     opinions = (*([] if first is None else [first]), *later)
     if not opinions:
         return Reading(
-            REVIEW_INTERPRETER, found.form, (), {name: FieldReading(one, (), _CERTAIN) for name, one in given.items()}
+            REVIEW_PREFIX, found.form, (), {name: FieldReading(one, (), _CERTAIN) for name, one in given.items()}
         )
     latest = opinions[-1]
     read = {name: field.value for name, field in latest.fields.items() if field.value is not None}
@@ -330,4 +328,4 @@ def _make_person_reading(
         name: FieldReading(value, latest.fields[name].words if read.get(name) == value else (), _CERTAIN)
         for name, value in {**(read if later else {}), **found.fields, **given}.items()
     }
-    return Reading(f"{REVIEW_INTERPRETER} of {latest.interpreter}", found.form, latest.words, fields, opinions=opinions)
+    return Reading(f"{REVIEW_PREFIX} of {latest.interpreter}", found.form, latest.words, fields, opinions=opinions)

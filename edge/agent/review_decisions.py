@@ -34,7 +34,7 @@ from dockvoice_protocol.signed import DeclinedPosting, ReviewDecision
 from edge.agent.clock import Clock
 from edge.agent.dialogue_driver import DialogueDriver
 from edge.agent.parts import load_named_form, make_rules
-from edge.agent.review import DISCARDED, REVIEW_INTERPRETER, DeviceIdentity, Reviewer, accept, parse_assignments
+from edge.agent.review import DISCARDED, REVIEW_PREFIX, DeviceIdentity, Reviewer, accept, parse_assignments
 from edge.agent.site_publications import load_site_catalogue
 from edge.agree.dialogue.interface import OfficeDecided, OfficeDecision
 from edge.config import Settings
@@ -66,7 +66,7 @@ class Resolution:
 
 
 @dataclass(frozen=True, slots=True)
-class DecisionResult:
+class Resolved:
     """A decision's result."""
 
     told: OfficeDecided
@@ -80,9 +80,7 @@ class DecisionResult:
         return f"is entry {self.row.sequence} ({values})"
 
 
-def carry_out(
-    journal: Journal, settings: Settings, asked: Resolution, *, origin: Journal | None = None
-) -> DecisionResult:
+def carry_out(journal: Journal, settings: Settings, asked: Resolution, *, origin: Journal | None = None) -> Resolved:
     """Accept or discard an utterance or entry. Raises as `review.accept` and `Review.discard`: nothing was changed.
 
     `origin` is the journal where it is under review, if not this one.
@@ -93,7 +91,7 @@ def carry_out(
             asked.which, asked.who, asked.reason or "", partial(withheld_event, reason=DISCARDED)
         )
         held = found.event_id if found.state in HELD else None
-        return DecisionResult(
+        return Resolved(
             OfficeDecided(found.utterance_id, OfficeDecision.DROPPED, found.fields, held=held, form=found.form), None
         )
     journal.successor.demand_none()
@@ -112,10 +110,10 @@ def carry_out(
     differ = any(name in fields and fields[name] != value for name, value in found.fields.items())
     fate = OfficeDecision.CORRECTED if differ else OfficeDecision.RECORDED
     held = found.event_id if found.state in HELD else None
-    return DecisionResult(OfficeDecided(found.utterance_id, fate, fields, entry, held, found.form), row)
+    return Resolved(OfficeDecided(found.utterance_id, fate, fields, entry, held, found.form), row)
 
 
-def do_and_mark_unannounced(journal: Journal, work: Callable[[Journal], DecisionResult]) -> DecisionResult:
+def do_and_mark_unannounced(journal: Journal, work: Callable[[Journal], Resolved]) -> Resolved:
     """Do `work` and mark its decision as not announced yet, in one transaction."""
     with journal.orders.transaction():
         done = work(journal)
@@ -123,27 +121,27 @@ def do_and_mark_unannounced(journal: Journal, work: Callable[[Journal], Decision
     return done
 
 
-class OutdatedDecision(UnreadableInput):
+class Stale(UnreadableInput):
     """Raised when the utterance or entry was decided before, or has changed since."""
 
 
 DECLINED = "declined"  # The journal's name for it, among the persons' decisions.
 
 
-def _store_declined_posting(journal: Journal, word: DeclinedPosting) -> DecisionResult:
+def _store_declined_posting(journal: Journal, word: DeclinedPosting) -> Resolved:
     """Store that another system declined an entry, which stays. Raises UnreadableInput; Late where it was replaced."""
     found = journal.queries.entry(word.entry)
     if found is None or found.act is Act.CANCEL:
         raise UnreadableInput(f"{word.entry}: is no entry of this device")
     if journal.queries.is_replaced(word.entry):
-        raise OutdatedDecision(f"{word.entry}: was corrected or cancelled since; nobody needs to be told")
+        raise Stale(f"{word.entry}: was corrected or cancelled since; nobody needs to be told")
     history = journal.queries.history(word.entry)
     journal.review.store_decision(history, DECLINED, word.by, word.why)
     about = history.utterance_id, OfficeDecision.DECLINED, found.fields
-    return DecisionResult(OfficeDecided(*about, form=found.form, why=word.why), None)
+    return Resolved(OfficeDecided(*about, form=found.form, why=word.why), None)
 
 
-def carry_out_signed(journal: Journal, settings: Settings, order: ReviewDecision | DeclinedPosting) -> DecisionResult:
+def carry_out_signed(journal: Journal, settings: Settings, order: ReviewDecision | DeclinedPosting) -> Resolved:
     """Carry out the inventory's decision, if the review that it names is still the open one.
 
     Raises Late where it is not.
@@ -153,7 +151,7 @@ def carry_out_signed(journal: Journal, settings: Settings, order: ReviewDecision
     if (done := _complete_after_crash(journal, order)) is not None:
         return done
     if journal.review_log.open_event_id(order.utterance_id) != order.review:
-        raise OutdatedDecision(f"{order.utterance_id}: was decided before, or has changed since; nothing is done")
+        raise Stale(f"{order.utterance_id}: was decided before, or has changed since; nothing is done")
     values = tuple(f"{name}={value}" for name, value in order.values.items())
     decision: Literal["accept", "discard"] = "discard" if order.decision == "discard" else "accept"
     return carry_out(journal, settings, Resolution(decision, order.utterance_id, order.who, order.reason, values))
@@ -185,16 +183,16 @@ class Decisions:
         done = await self._carry_out_and_announce(partial(carry_out, settings=self._settings, asked=asked))
         return f"{done}, sent by the agent that runs" if done.row is not None else str(done)
 
-    async def decide_signed(self, order: ReviewDecision | DeclinedPosting, signature: str) -> DecisionResult:
+    async def decide_signed(self, order: ReviewDecision | DeclinedPosting, signature: str) -> Resolved:
         """Carry out the inventory's signed decision and mark its order as done, in one transaction."""
 
-        def work(journal: Journal) -> DecisionResult:
+        def work(journal: Journal) -> Resolved:
             with journal.orders.complete(signature):
                 return carry_out_signed(journal, self._settings, order)
 
         return await self._carry_out_and_announce(work)
 
-    async def _carry_out_and_announce(self, work: Callable[[Journal], DecisionResult]) -> DecisionResult:
+    async def _carry_out_and_announce(self, work: Callable[[Journal], Resolved]) -> Resolved:
         talking = self._talking
         owing = partial(do_and_mark_unannounced, work=work)
         done = await (
@@ -207,33 +205,28 @@ class Decisions:
         return done
 
 
-def _complete_after_crash(journal: Journal, order: ReviewDecision) -> DecisionResult | None:
+def _complete_after_crash(journal: Journal, order: ReviewDecision) -> Resolved | None:
     """The result of a decision whose entry was logged before a crash, and restored at the start; else None.
 
-    The log lacks the person and the reason, so they are stored now. A reading named REVIEW_INTERPRETER marks a review.
+    The log lacks the person and the reason, so they are stored now. A reading named REVIEW_PREFIX marks a review.
     """
     if journal.review_log.last_event_id(order.utterance_id) != order.review:
         return None
     found = journal.queries.history(order.utterance_id)
     reader = (found.event or {}).get("data", {}).get("reading", {}).get("interpreter", "")
-    if (
-        found.review is not None
-        or found.decisions
-        or found.sequence is None
-        or not reader.startswith(REVIEW_INTERPRETER)
-    ):
+    if found.review is not None or found.decisions or found.sequence is None or not reader.startswith(REVIEW_PREFIX):
         return None
     journal.review.store_decision(found, "accept", order.who, order.reason)
     row = OutboxRow(str(found.event_id), found.sequence, json.dumps(found.event))
     fate = OfficeDecision.CORRECTED if order.values else OfficeDecision.RECORDED
-    return DecisionResult(OfficeDecided(found.utterance_id, fate, found.fields, form=found.form), row)
+    return Resolved(OfficeDecided(found.utterance_id, fate, found.fields, form=found.form), row)
 
 
 async def run_signed_decisions(
     executor: JournalThread,
     came: asyncio.Event,
     read: Callable[[bytes], ReviewDecision | DeclinedPosting],
-    carry_out: Callable[[ReviewDecision | DeclinedPosting, str], Awaitable[DecisionResult]],
+    carry_out: Callable[[ReviewDecision | DeclinedPosting, str], Awaitable[Resolved]],
 ) -> None:
     """Carry out the inventory's decisions stored in the journal, until cancelled, beginning with those from before.
 
@@ -253,7 +246,7 @@ async def _run_signed_decision(
     body: str,
     executor: JournalThread,
     read: Callable[[bytes], ReviewDecision | DeclinedPosting],
-    carry_out: Callable[[ReviewDecision | DeclinedPosting, str], Awaitable[DecisionResult]],
+    carry_out: Callable[[ReviewDecision | DeclinedPosting, str], Awaitable[Resolved]],
 ) -> None:
     who = "the inventory's side"
 
@@ -262,7 +255,7 @@ async def _run_signed_decision(
         who = order.by if isinstance(order, DeclinedPosting) else order.who
         done = await carry_out(order, signature)
     except (UnreadableInput, Unfinished, Misconfigured, MalformedMessage) as fault:
-        why = DecisionFailure.LATE if isinstance(fault, OutdatedDecision) else DecisionFailure.REFUSED
+        why = DecisionFailure.LATE if isinstance(fault, Stale) else DecisionFailure.REFUSED
         await executor(lambda journal: journal.orders.refuse(signature, why))
         logger.warning("%s decided, and it was not done: %s", who, fault)
     else:

@@ -109,7 +109,7 @@ class ReviewDelivery:
         self._outbox.mark_unsent(event_id, now)
 
     async def poll(self, now: float, *, connected: bool) -> _Looked | None:
-        """Store confirmations and new changes; return what to publish. None within LOOK_S and on a full disk."""
+        """Store confirmations and new changes; return what to publish. None within POLL_S and on a full disk."""
         if now < self._next:
             return None
         self._next = now + POLL_S

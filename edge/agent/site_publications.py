@@ -129,9 +129,9 @@ class _SignedInbox(Generic[_Publication]):
         self._refused = refused
         self._admit = admit
         self._floor = floor
-        self.accepts_topic = published.carries
+        self.accepts = published.carries
         self.latest: dict[str, _Publication] = (
-            {} if key is None else executor.run_and_wait(partial(self._load_verified, key=key))
+            {} if key is None else executor.run(partial(self._load_verified, key=key))
         )
 
     @property

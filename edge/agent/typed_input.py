@@ -38,7 +38,7 @@ LONGEST_LINE_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class UtteranceReaders:
+class Readers:
     """The readers of stored utterances, by their source."""
 
     rules: Rules

@@ -13,7 +13,7 @@ from threading import Lock
 
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import NotUnderstood, Reading
-from edge.agent.typed_input import UtteranceReaders
+from edge.agent.typed_input import Readers
 from edge.agree.decide import Rules
 from edge.ports import Attention, Interpreter, WholeUtterance
 from edge.records import Utterance, WorkChange
@@ -25,7 +25,7 @@ class Workplace:
     """One form in one language."""
 
     work: WorkChange  # The form, and the language as requested; None: the device's own.
-    readers: UtteranceReaders  # For speech, typed text and scans, with the rules.
+    readers: Readers  # For speech, typed text and scans, with the rules.
     panel: Panel | None = None  # The interpreter, where it asks remote models; else None.
 
     @property
@@ -34,7 +34,7 @@ class Workplace:
         return self.readers.rules
 
 
-class LazyInterpreter(Interpreter):
+class LazyReader(Interpreter):
     """A recogniser created at first use. Thread-safe: other threads wait for the first."""
 
     def __init__(self, name: str, make: Callable[[], Interpreter]) -> None:
@@ -56,7 +56,7 @@ class LazyInterpreter(Interpreter):
         return self.get_or_create().attend()
 
 
-class NullInterpreter(Interpreter):
+class NullReader(Interpreter):
     """The interpreter of a language without a recogniser: it reads nothing, rather than invent words."""
 
     name = "none"
@@ -134,7 +134,7 @@ class Workplaces:
         """
         for work in tuple(self._made):
             if work.form is not None and isinstance(
-                reader := other.get(work.form, work.language).readers.recogniser, LazyInterpreter
+                reader := other.get(work.form, work.language).readers.recogniser, LazyReader
             ):
                 reader.get_or_create()
         return other
@@ -146,14 +146,14 @@ class Workplaces:
             self._made, self._make, self.forms = other._made, other._make, other.forms
         self._present = self.get(work.form or self._present.rules.form.name, work.language)
 
-    async def create_missing_recognisers(self) -> None:
+    async def prepare_recognisers(self) -> None:
         """Create the missing recognisers of the loaded forms in the background, one after the other.
 
         A form with a cached grammar takes a quarter of a second, a new one a second of a processor. Raises
         Misconfigured where a word of a form is not in the vocabulary.
         """
         for form in self.forms:
-            if isinstance(reader := self.get(form).readers.recogniser, LazyInterpreter):
+            if isinstance(reader := self.get(form).readers.recogniser, LazyReader):
                 await asyncio.to_thread(reader.get_or_create)
 
     def panels(self, languages: Iterable[str] = ()) -> Iterator[Panel]:

@@ -10,7 +10,7 @@ from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import FieldReading, FieldValue, Reading
 from edge.agree.decide import Rules
 from edge.records import Draft
-from edge.records.speech import ReadbackTerms
+from edge.records.speech import Terms
 
 _TOLD_OF_END = 4
 """How many digits of a number suffice to find its label. A valid check digit also detects an error before them."""
@@ -18,9 +18,9 @@ _TOLD_OF_END = 4
 _Counted = tuple[str, str]  # The words up to a unit, and that unit.
 
 
-def build_terms(draft: Draft, others: Iterable[Mapping[str, FieldValue]], rules: Rules) -> ReadbackTerms:
+def build_terms(draft: Draft, others: Iterable[Mapping[str, FieldValue]], rules: Rules) -> Terms:
     """The terms of a draft; `others` are entries that it may be confused with."""
-    return ReadbackTerms(
+    return Terms(
         find_spoken_units(draft.reading, rules), frozenset(_find_shortenable_fields(draft, tuple(others), rules))
     )
 

@@ -33,12 +33,12 @@ from dockvoice_protocol.records import FieldReading, FieldValue, written
 from dockvoice_protocol.terminal import EXIT_CODES, line, log_warnings_to_stderr
 from dockvoice_protocol.terminal.tables import make_folding_table, many, render
 from edge.agent.learning import (
-    ReadingChange,
-    WordHarm,
+    Change,
+    Harm,
     WordRole,
     add_word_to_form,
-    find_recording_changes,
-    find_word_changes,
+    compare_recordings,
+    compare_words,
     unknown_phrases,
 )
 from edge.agent.parts import load_current_rules, load_named_form, make_rules
@@ -92,9 +92,7 @@ def _forms_unknown(
     """
     given = settings(config, state=state)
     with Journal.inspect(given.state) as journal:
-        found = unknown_phrases(journal.readings.utterances_with_readings(parse_moment(since)), _rules_by_form(given))[
-            :limit
-        ]
+        found = unknown_phrases(journal.readings.read_since(parse_moment(since)), _rules_by_form(given))[:limit]
     if as_json:
         for one in found:
             line(json.dumps(asdict(one), ensure_ascii=False))
@@ -138,16 +136,12 @@ def _forms_add_word(
     before = replace(make_rules(given, known, catalogue), language=language_named(language))
     after = replace(before, form=_load_new_form(text, known.name, catalogue))
     with Journal.inspect(given.state) as journal:
-        past = [
-            one
-            for one in journal.readings.utterances_with_readings(parse_moment(since))
-            if _uses_form(one, before, given)
-        ]
-        changes = find_word_changes(past, before, after)
+        past = [one for one in journal.readings.read_since(parse_moment(since)) if _uses_form(one, before, given)]
+        changes = compare_words(past, before, after)
         if hear:
             readers = (_reader_of_recordings(given, one, journal.readings) for one in (before, after))
-            changes = [*asyncio.run(find_recording_changes(past, *readers)), *changes]
-    harmful = sum(one.harm is WordHarm.RECORD for one in changes)
+            changes = [*asyncio.run(compare_recordings(past, *readers)), *changes]
+    harmful = sum(one.harm is Harm.RECORD for one in changes)
     _print_changes(changes, len(past), as_json=as_json)
     if harmful and not anyway:
         line(f"{many(harmful, 'entry', 'entries')} on record would be another: {out} is not made; see --anyway")
@@ -380,7 +374,7 @@ def _reader_of_recordings(
     return verdict_of
 
 
-def _print_changes(changes: Sequence[ReadingChange], looked_at: int, *, as_json: bool) -> None:
+def _print_changes(changes: Sequence[Change], looked_at: int, *, as_json: bool) -> None:
     if as_json:
         for one in changes:
             line(json.dumps(asdict(one), ensure_ascii=False))

@@ -28,7 +28,7 @@ from edge.cli.tables import OUTCOMES, STYLES, Tone, entry_json
 from edge.config import Settings
 from edge.keep.queries import Counts, KeptEntry
 from edge.records import SAMPLE_RATE, OutboxRow, Outcome, Verdict
-from edge.records.entry import Park, StoreVerdict
+from edge.records.entry import Note, Park
 from edge.records.speech import Say
 from edge.speak.wording import Phrasing
 
@@ -59,7 +59,7 @@ def replace_by_dialogue_verdicts(show: _EventPrinter) -> _EventPrinter:
         match told:
             case DialogueStatus():
                 noted.clear()  # a step is told right before what was decided by it
-                noted.update({one.utterance_id: one.verdict for one in told.noted if isinstance(one, StoreVerdict)})
+                noted.update({one.utterance_id: one.verdict for one in told.noted if isinstance(one, Note)})
             case Decided(utterance=utterance, verdict=verdict):
                 told = replace(told, verdict=noted.pop(utterance.utterance_id, verdict))
             case _:

@@ -26,7 +26,7 @@ from dockvoice_protocol.records import Command
 from dockvoice_protocol.terminal import EXIT_CODES, aside, line, log_warnings_to_stderr
 from edge.agent.app import Agent, AgentEvent
 from edge.agent.app import replay as replayed
-from edge.agent.dialogue_driver import STEP_LOGGER, DialogueStatus
+from edge.agent.dialogue_driver import DialogueStatus, step_log
 from edge.agent.parts import Parts, assemble_interpretation
 from edge.agent.typed_input import words_for_key
 from edge.agree.dialogue.table import State as DialogueState
@@ -296,7 +296,7 @@ def run(
     "push-to-talk") work. Into a log it writes only what became of it, unless --json asks for all; with --trace, each
     step of the dialogue besides, and no word of what was said.
     """
-    log_warnings_to_stderr(*((STEP_LOGGER,) if trace else ()))
+    log_warnings_to_stderr(*((step_log,) if trace else ()))
     parts = assemble_interpretation(settings(config, broker, state, form), operator_present=True)
     with _device_name_lock(parts.settings), JournalThread(parts.settings.state, parts.settings.keep) as executor:
         if not (plain or as_json) and can_be_drawn_on(sys.stdout):
@@ -304,7 +304,7 @@ def run(
             asyncio.run(
                 view.run(Agent(parts, executor, view.tell, live=True), executor, settle_within_s=_DRAIN_ON_STOP_S)
             )
-            line(counts_line(executor.run_and_wait(lambda journal: journal.queries.counts())))
+            line(counts_line(executor.run(lambda journal: journal.queries.counts())))
             return
         if as_json:
             asyncio.run(_run_as_json(parts, executor))

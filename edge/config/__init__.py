@@ -2,21 +2,21 @@
 
 from edge.config.models import (
     EU_REGIONS,
-    GOOGLE_CLIENT_KINDS,
+    GOOGLE_KINDS,
     ClientKind,
     ClientSettings,
     CurveSettings,
+    Engine,
     InterpreterKind,
     InterpreterSettings,
     KeyHeader,
-    OnDeviceEngine,
     Parser,
     Prices,
-    ReadingMode,
+    ReadMode,
+    TextDetail,
     Thinking,
     TranscriberKind,
     TranscriberSettings,
-    TranscriptDetail,
     Understand,
 )
 from edge.config.sections import (

@@ -34,7 +34,7 @@ _NAMELESS = frozenset({TranscriberKind.WHISPER_CPP, TranscriberKind.AZURE})
 """Kinds whose service selects the model itself."""
 
 
-class TranscriptDetail(StrEnum):
+class TextDetail(StrEnum):
     """What a service with OpenAI's API is asked for besides the text."""
 
     WORDS = "words"
@@ -64,9 +64,7 @@ class TranscriberSettings(Prices):
     kind: TranscriberKind = Field(description="how the service wants to be asked")
     client: str = Field(description="which of understand.clients it asks")
     model: str | None = Field(None, pattern=r"^[^\s?#]+$", description="the model's name, on Azure the deployment's")
-    detail: TranscriptDetail | None = Field(
-        None, description="what to ask for beside the text; unset: by the model's name"
-    )
+    detail: TextDetail | None = Field(None, description="what to ask for beside the text; unset: by the model's name")
     hints: bool = Field(True, description="send the form's labels and units along, as words to expect")
     max_seconds: float = Field(
         _SHORT_AUDIO_S, ge=5, le=300, description="longer sound than this goes in pieces, cut at pauses, seconds"
@@ -260,7 +258,7 @@ class ClientSettings(Section):
             raise ValueError(f"residency is 'eu', but {host} is an endpoint outside the European Union; mend url")
 
 
-GOOGLE_CLIENT_KINDS = frozenset({ClientKind.GEMINI, ClientKind.VERTEX})
+GOOGLE_KINDS = frozenset({ClientKind.GEMINI, ClientKind.VERTEX})
 """Clients whose models are asked in Google's way; all others are in OpenAI's."""
 
 
@@ -325,14 +323,14 @@ class InterpreterSettings(Prices):
         return tuple(key for key in needed[self.kind] if getattr(self, key) is None)
 
 
-class OnDeviceEngine(StrEnum):
+class Engine(StrEnum):
     """The on-device recognisers."""
 
     VOSK = "vosk"
     POCKETSPHINX = "pocketsphinx"
 
 
-class ReadingMode(StrEnum):
+class ReadMode(StrEnum):
     """Whose reading of an utterance counts."""
 
     ON_DEVICE = "on-device"
@@ -352,7 +350,7 @@ class CurveSettings(Section):
 class Understand(Section):
     """The interpreter."""
 
-    mode: ReadingMode = Field(ReadingMode.ON_DEVICE, description="whose reading counts")
+    mode: ReadMode = Field(ReadMode.ON_DEVICE, description="whose reading counts")
     first: str | None = Field(None, description="which of understand.interpreters is asked first")
     fallback: tuple[str, ...] = Field((), description="those asked in its place when it does not answer, in order")
     second: str | None = Field(None, description="which one gives the panel an independent opinion")
@@ -372,9 +370,7 @@ class Understand(Section):
         20, ge=1, le=600, description="so many deferred utterances are read in a minute, at most"
     )
 
-    engine: OnDeviceEngine | Literal["auto"] = Field(
-        "auto", description="auto: vosk where its weights are, else pocketsphinx"
-    )
+    engine: Engine | Literal["auto"] = Field("auto", description="auto: vosk where its weights are, else pocketsphinx")
     model: Name = Field("small-en-us", description="which weights of `dockvoice models list` vosk uses")
     models_directory: Place | None = Field(
         None,
@@ -395,9 +391,9 @@ class Understand(Section):
     @model_validator(mode="after")
     def _require_interpreters_of_mode(self) -> Self:
         """Require the interpreters of the mode, and a second opinion from another one than the first."""
-        if self.mode in {ReadingMode.CLOUD_FIRST, ReadingMode.CASCADE} and self.first is None:
+        if self.mode in {ReadMode.CLOUD_FIRST, ReadMode.CASCADE} and self.first is None:
             raise ValueError(f"mode is {self.mode}, but first is not set; name one of the interpreters")
-        if self.mode is ReadingMode.PANEL and self.first is None and self.second is None:
+        if self.mode is ReadMode.PANEL and self.first is None and self.second is None:
             raise ValueError("mode is panel, but neither first nor second is set; name one of the interpreters")
         if self.fallback and self.first is None:
             raise ValueError("fallback is set, but first is not; name first the one that is asked first")

@@ -121,14 +121,14 @@ NEVER_ARRIVES_REASON = "taken by the broker, but it never arrives"  # The reason
 
 
 @dataclass(frozen=True, slots=True)
-class ReadPendingRows:
+class ReadPending:
     """Read the oldest unsettled rows from the journal, this many at most, and call `add_rows` with them."""
 
     at_most: int
 
 
 @dataclass(frozen=True, slots=True)
-class ReadLastRow:
+class ReadLast:
     """Read the last row of the journal, which is settled, and call `republish_last_row` with it."""
 
 
@@ -177,7 +177,7 @@ class Alarm:
     meaning: ReasonMeaning
 
 
-Command = ReadPendingRows | ReadLastRow | Publish | Sent | Settle | Reopen | DeadLetter | Alarm
+Command = ReadPending | ReadLast | Publish | Sent | Settle | Reopen | DeadLetter | Alarm
 
 
 @dataclass(slots=True, kw_only=True)
@@ -267,7 +267,7 @@ class Relay:
         self._limit = min(self._settings.window, receive_maximum)
         self._asked = not self.settles_by_receipt
         self._catching_up.connected()
-        return [ReadPendingRows(self._window)]
+        return [ReadPending(self._window)]
 
     def handle_disconnect(self) -> list[Command]:
         """Clear the schedule at a lost connection: only the journal knows what is pending."""
@@ -281,11 +281,11 @@ class Relay:
         return self._request_rows()
 
     def add_rows(self, rows: Iterable[OutboxRow], now: float) -> list[Command]:
-        """Schedule the oldest unsettled rows of the journal, as ReadPendingRows asked for them."""
+        """Schedule the oldest unsettled rows of the journal, as ReadPending asked for them."""
         oldest = sorted(rows, key=lambda row: row.sequence)
         self._drained = len(oldest) < self._window
         if not oldest and self._limit and not self._asked:
-            return [ReadLastRow()]
+            return [ReadLast()]
         new = [row for row in oldest if self._debts.get(row.event_id) is None]
         for row in new[: self._free_slots]:
             self._debts.add(self._refusals.suspects.get(row.event_id) or PendingRow.from_row(row, now))
@@ -295,7 +295,7 @@ class Relay:
         return self.publish_due(now)
 
     def republish_last_row(self, last: OutboxRow | None, now: float) -> list[Command]:
-        """Publish the journal's last row again to compare both sides, as ReadLastRow asked; None: there is none."""
+        """Publish the journal's last row again to compare both sides, as ReadLast asked; None: there is none."""
         self._asked = True
         if last is not None and self._limit and not len(self._debts):
             self._question.add(PendingRow.from_row(last, now))
@@ -346,7 +346,7 @@ class Relay:
                 return []
             case _RecoveryStep.REOPEN:
                 self._clear_schedule()
-                return [Reopen(answer.expected), ReadPendingRows(self._window)]
+                return [Reopen(answer.expected), ReadPending(self._window)]
             case _RecoveryStep.NOTHING:
                 swallowed = owed.get(answer.expected)
                 if swallowed is None or swallowed.taken < MOST_LOST_PUBLICATIONS:
@@ -360,7 +360,7 @@ class Relay:
         if not len(self._debts):
             self._asked = False  # it may be another one, or restored
             self._question.clear()
-            return [ReadPendingRows(self._window)]
+            return [ReadPending(self._window)]
         for debt in self._debts.pending:
             if not debt.refusals:
                 debt.due, debt.attempts = now, 0
@@ -399,7 +399,7 @@ class Relay:
         self._question.clear()
 
     def _request_rows(self) -> list[Command]:
-        return [ReadPendingRows(self._window)] if self._free_slots and not self._drained else []
+        return [ReadPending(self._window)] if self._free_slots and not self._drained else []
 
     def _settle(self, event_id: str, receipt: Receipt | None) -> list[Command]:
         self._debts.remove_confirmed(event_id)
@@ -425,7 +425,7 @@ class Relay:
     def _dead_letter(self, debt: PendingRow, reason: str) -> list[Command]:
         self._debts.remove_confirmed(debt.key)
         self._refusals.suspects.pop(debt.key, None)
-        return [DeadLetter(debt.key, reason), ReadPendingRows(self._window)]
+        return [DeadLetter(debt.key, reason), ReadPending(self._window)]
 
 
 class DeliveryAlerts:

@@ -54,13 +54,13 @@ from edge.records import (
     DurableOrder,
     Entry,
     Minted,
+    Note,
     OutboxRow,
     Outcome,
     Park,
     Reason,
     ReviewChange,
     StandingContext,
-    StoreVerdict,
     Utterance,
     Verdict,
     WorkChange,
@@ -251,7 +251,7 @@ class Journal(JournalReader):
             raise
         return self._move_to_final_path(utterance, recording)
 
-    def set_form_and_language(self, utterance_id: str, work: WorkChange) -> None:
+    def set_work(self, utterance_id: str, work: WorkChange) -> None:
         """Move an utterance without a verdict to the form and language that became active while it was queued."""
         with self._db.writing():
             self._db.execute(
@@ -354,7 +354,7 @@ class Journal(JournalReader):
         with self._db.writing():
             for order in sorted(orders, key=_commit_order):
                 match order:
-                    case StoreVerdict(utterance_id, reading, verdict):
+                    case Note(utterance_id, reading, verdict):
                         self._entries.conclude(utterance_id, reading, verdict)
                     case Drop(dropped):
                         self._entries.conclude(dropped.utterance_id, dropped.reading, _TAKEN_BACK)

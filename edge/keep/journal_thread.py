@@ -65,7 +65,7 @@ class JournalThread:
         """Run `work` from the event loop without blocking it."""
         return await asyncio.wrap_future(self._thread.submit(self._run_until_unlocked, lambda: work(self._journal)))
 
-    def run_and_wait(self, work: Callable[[Journal], _T]) -> _T:
+    def run(self, work: Callable[[Journal], _T]) -> _T:
         """Run `work` from another thread than the loop's, and wait for it."""
         return self._thread.submit(self._run_until_unlocked, lambda: work(self._journal)).result()
 

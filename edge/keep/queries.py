@@ -24,10 +24,10 @@ UTTERANCE_SQL = """
     SELECT u.*, e.fields AS entry_fields, e.event_id, o.state
     FROM utterances u LEFT JOIN entries e USING (utterance_id) LEFT JOIN outbox o USING (event_id)
 """
-"""Utterances with their entries and events, for `parse_utterance_row`."""
+"""Utterances with their entries and events, for `parse_utterance`."""
 
 ENTRY_SQL = "SELECT e.*, o.state, o.attempts, o.receipt, o.reason FROM entries e JOIN outbox o USING (event_id)"
-"""Entries with the state of their events, for `parse_entry_row`."""
+"""Entries with the state of their events, for `parse_entry`."""
 
 _RECENT = 100
 """The latest entries that are searched for a duplicate: more than anybody dictates in ten minutes."""
@@ -172,12 +172,12 @@ class Queries:
             segment.speech_end,
             segment.speech_start,
         )
-        return parse_utterance_row(found[0]) if found else None
+        return parse_utterance(found[0]) if found else None
 
     def get_utterance(self, utterance_id: str) -> KeptUtterance | None:
         """An utterance by its id, without its sound; None where it is unknown."""
         found = self._db.rows(f"{UTTERANCE_SQL} WHERE utterance_id = ?", utterance_id)
-        return parse_utterance_row(found[0]) if found else None
+        return parse_utterance(found[0]) if found else None
 
     def unread_utterances(self) -> Iterator[Utterance]:
         """Utterances without a verdict in the order of their rows, with sound, to be read again after a crash.
@@ -259,12 +259,12 @@ class Queries:
 
     def entries(self, limit: int) -> list[KeptEntry]:
         """The last `limit` entries, newest first."""
-        return [parse_entry_row(row) for row in self._db.rows(f"{ENTRY_SQL} ORDER BY e.sequence DESC LIMIT ?", limit)]
+        return [parse_entry(row) for row in self._db.rows(f"{ENTRY_SQL} ORDER BY e.sequence DESC LIMIT ?", limit)]
 
     def entry(self, event_id: str) -> KeptEntry | None:
         """The entry of an event; None for an unknown event."""
         found = self._db.rows(f"{ENTRY_SQL} WHERE e.event_id = ?", event_id)
-        return parse_entry_row(found[0]) if found else None
+        return parse_entry(found[0]) if found else None
 
     def is_replaced(self, event_id: str) -> bool:
         """Whether an entry was corrected or cancelled by one that was not refused."""
@@ -352,7 +352,7 @@ class Queries:
         return UtteranceHistory(**parsed)
 
 
-def parse_utterance_row(row: Row) -> KeptUtterance:
+def parse_utterance(row: Row) -> KeptUtterance:
     """Parse a row of `UTTERANCE_SQL`."""
     return KeptUtterance(
         utterance_id=row["utterance_id"],
@@ -365,7 +365,7 @@ def parse_utterance_row(row: Row) -> KeptUtterance:
     )
 
 
-def parse_entry_row(row: Row) -> KeptEntry:
+def parse_entry(row: Row) -> KeptEntry:
     """Parse a row of `ENTRY_SQL`."""
     reasons = json.loads(row["receipt"])["reasons"] if row["receipt"] else []
     return KeptEntry(

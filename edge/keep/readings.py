@@ -21,7 +21,7 @@ from dockvoice_protocol.records import SCANNER, FieldValue, Reading, Usage
 from edge.keep import evidence
 from edge.keep.codec import format_time, now, parse_fields, parse_reading, reading_json, reasons_json, to_json
 from edge.keep.database import JournalDatabase
-from edge.keep.queries import UTTERANCE_SQL, KeptUtterance, parse_utterance_row
+from edge.keep.queries import UTTERANCE_SQL, KeptUtterance, parse_utterance
 from edge.records import SAMPLE_RATE, Outcome, Utterance, Verdict
 
 DEFERRED = "deferred"
@@ -147,7 +147,7 @@ class ModelReadings:
     def deferred_utterances(self) -> list[KeptUtterance]:
         """The deferred utterances, oldest first."""
         return [
-            parse_utterance_row(row)
+            parse_utterance(row)
             for row in self._db.rows(f"{UTTERANCE_SQL} WHERE {_WAITS} ORDER BY heard_at, utterance_id")
         ]
 
@@ -167,7 +167,7 @@ class ModelReadings:
             except StorageFailed as fault:
                 _log.warning("left out: %s", fault)
             else:
-                yield PastUtterance(utterance, parse_utterance_row(row), json.loads(row["reading"] or "null"))
+                yield PastUtterance(utterance, parse_utterance(row), json.loads(row["reading"] or "null"))
 
     def standing_records(self, since: datetime) -> Iterator[StandingRecord]:
         """The entries since then that stand, the oldest first, with all their readings."""
@@ -183,7 +183,7 @@ class ModelReadings:
         read = None if stored is None else parse_reading(json.loads(stored))
         return SupportingUtterance(utterance_id, read, tuple(one.reading for one in self.late_readings(utterance_id)))
 
-    def utterances_with_readings(self, since: datetime) -> Iterator[ReadUtterance]:
+    def read_since(self, since: datetime) -> Iterator[ReadUtterance]:
         """The utterances since then with readings, the oldest first, without scans."""
         for row in self._db.rows(_READ, format_time(since), SCANNER):
             on_record = parse_reading(json.loads(row["reading"]))

@@ -184,7 +184,7 @@ class Retention:
         self._remove_outlived(wanting, kept_from)
         self._delete_shifts(kept_from)
         if self.entries_bytes() > keep.entries_mb * MB:
-            self.remove_oldest_entries(_FORGOTTEN_AT_ONCE)
+            self.prune(_FORGOTTEN_AT_ONCE)
         # What the reserve takes must not be what recording stops for.
         if free_bytes(self._directory) - reserve.missing_bytes >= keep.stop_free_mb * MB:
             reserve.refill()
@@ -211,7 +211,7 @@ class Retention:
         self.remove_evidence([_Spare(**row) for row in found])
         self._delete_recorded()  # and what a crash left
 
-    def remove_oldest_entries(self, at_most: int) -> int:
+    def prune(self, at_most: int) -> int:
         """Remove at most so many of the oldest unneeded entries; return how many.
 
         Raises StorageFailed: some may be removed, and the anchor covers all of them.

@@ -33,8 +33,8 @@ from edge.keep.queries import (
     KeptUtterance,
     Queries,
     UtteranceHistory,
-    parse_entry_row,
-    parse_utterance_row,
+    parse_entry,
+    parse_utterance,
 )
 from edge.records import SAMPLE_RATE, Draft, Minted, OutboxRow, Outcome, Recording, ReviewChange, ReviewState
 
@@ -81,8 +81,7 @@ class Review:
     def under_review(self) -> list[KeptUtterance]:
         """The utterances under review, oldest first."""
         return [
-            parse_utterance_row(row)
-            for row in self._db.rows(f"{UTTERANCE_SQL} WHERE review IS NOT NULL ORDER BY heard_at")
+            parse_utterance(row) for row in self._db.rows(f"{UTTERANCE_SQL} WHERE review IS NOT NULL ORDER BY heard_at")
         ]
 
     def count_under_review(self) -> int:
@@ -113,7 +112,7 @@ class Review:
     def held_entries(self) -> list[KeptEntry]:
         """The entries that wait for a person: refused ones and dead letters, oldest first."""
         found = self._db.rows(f"{ENTRY_SQL} WHERE o.state IN ('refused', 'dead') ORDER BY e.sequence")
-        return [parse_entry_row(row) for row in found]
+        return [parse_entry(row) for row in found]
 
     def flagged_entries(self) -> list[Flagged]:
         """The entries that a later answer contradicts, oldest first."""
@@ -122,7 +121,7 @@ class Review:
             "JOIN entries e USING (utterance_id) JOIN outbox o USING (event_id) "
             "WHERE u.flag IS NOT NULL ORDER BY e.sequence"
         )
-        return [Flagged(parse_entry_row(row), row["flag"]) for row in found]
+        return [Flagged(parse_entry(row), row["flag"]) for row in found]
 
     def find_open(self, which: str) -> UtteranceHistory:
         """An utterance under review, or a held entry. Raises UnreadableInput for any other.
@@ -192,9 +191,7 @@ class Review:
         self.store_decision(found, "accept", who, reason)
         self._end_review(found, withhold, event_id)
 
-    def store_reentry_elsewhere(
-        self, found: UtteranceHistory, event_id: str, who: str, reason: str | None, withhold: Withhold
-    ) -> None:
+    def end(self, found: UtteranceHistory, event_id: str, who: str, reason: str | None, withhold: Withhold) -> None:
         """Store in a transaction of its own that a held entry was entered again in another journal, durably."""
         with self._db.writing():
             self.store_reentry(found, event_id, who, reason, withhold)

@@ -191,7 +191,7 @@ _LISTENED = f"""
 
 
 @dataclass(frozen=True, slots=True)
-class StoredClipRequest:
+class StoredClip:
     """A request to listen to an utterance."""
 
     request: str
@@ -230,7 +230,7 @@ class Clips:
         self._db = db
         self._directory = db.path.parent
 
-    def store(self, asked: StoredClipRequest) -> bool:
+    def store(self, asked: StoredClip) -> bool:
         """Store a request, and make its sound pending where requested; False for a duplicate."""
         with self._db.writing():
             if self._db.rows("SELECT 1 FROM clip_requests WHERE request = ?", asked.request):

@@ -300,7 +300,7 @@ class ReviewChange:
 
 
 @dataclass(frozen=True, slots=True)
-class StoreVerdict:
+class Note:
     """Store a verdict that makes no entry."""
 
     utterance_id: str
@@ -341,4 +341,4 @@ class WorkChange:
     language: str | None = None  # By its code; None: the device's own.
 
 
-DurableOrder = StoreVerdict | Park | Commit | Drop | Shifted | WorkChange
+DurableOrder = Note | Park | Commit | Drop | Shifted | WorkChange

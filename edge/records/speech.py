@@ -175,7 +175,7 @@ FIELD_CONFIRMATIONS = frozenset({Prompt.CONFIRM_FIELD, Prompt.CONFIRM_WITHOUT})
 
 
 @dataclass(frozen=True, slots=True)
-class ReadbackTerms:
+class Terms:
     """How a readback words values: the units as dictated, and the fields of which only the end is told."""
 
     units: Mapping[str, Mapping[FieldValue, str]] = field(default_factory=dict, repr=False)
@@ -196,7 +196,7 @@ class Say:
     priority: bool = False  # Cannot be talked over.
     asked: str | None = None  # The field that is asked for, where the prompt asks for one.
     candidates: tuple[FieldValue, ...] = field(default=(), repr=False)  # The values of that field that are offered.
-    terms: ReadbackTerms = field(default_factory=ReadbackTerms)
+    terms: Terms = field(default_factory=Terms)
     beside: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)
     """The slot of that name, read back likewise: the new context, where the prompt has it."""
     known: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)  # All known values, spoken or not.

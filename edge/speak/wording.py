@@ -23,7 +23,7 @@ from dockvoice_protocol.forms.spoken.kinds.date import say_day
 from dockvoice_protocol.forms.spoken.language import NATO, Language, language_named
 from dockvoice_protocol.languages import load_table
 from dockvoice_protocol.records import FieldValue, format_number
-from edge.records.speech import FIELD_CONFIRMATIONS, SHORTEN_FROM_DIGITS, Prompt, ReadbackTerms, Say
+from edge.records.speech import FIELD_CONFIRMATIONS, SHORTEN_FROM_DIGITS, Prompt, Say, Terms
 
 _TEENS_AND_TENS = frozenset(TEENS_OF_TENS) | frozenset(TEENS_OF_TENS.values())
 """Thirteen and thirty, fünfzehn and fünfzig: at the end of a number they are said twice."""
@@ -44,7 +44,7 @@ _EXAMPLES = ("742", "5501", "310")
 """First digits of numbers in an example."""
 
 _NOTHING: Mapping[str, FieldValue] = MappingProxyType({})
-_PLAIN = ReadbackTerms()
+_PLAIN = Terms()
 Clauses = tuple[str, ...]  # Texts that are spoken one after the other with a short breath between them.
 
 
@@ -74,7 +74,7 @@ class Readback:
     def entry_clauses(
         self,
         fields: Mapping[str, FieldValue],
-        terms: ReadbackTerms = _PLAIN,
+        terms: Terms = _PLAIN,
         known: Mapping[str, FieldValue] = _NOTHING,
         *,
         brief: bool = False,
@@ -106,7 +106,7 @@ class Readback:
     def _shortened_end(self, value: str) -> str:
         return self._ending.format(end=self.spelt(value[-SHORTEN_FROM_DIGITS:]))
 
-    def _field_clauses(self, field: FormField, fields: Mapping[str, FieldValue], terms: ReadbackTerms) -> Clauses:
+    def _field_clauses(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms) -> Clauses:
         """One field's clauses, `("pallet", "7 4 2")`, `("15 units,", "1 5")`; `fields` may have its unit."""
         plain, again = (
             self._value_clauses(field, fields, terms),
@@ -130,12 +130,12 @@ class Readback:
         return tuple(opening[0] for opening in clauses if len(opening) > 1)
 
     def text(
-        self, name: str, value: FieldValue, terms: ReadbackTerms = _PLAIN, known: Mapping[str, FieldValue] = _NOTHING
+        self, name: str, value: FieldValue, terms: Terms = _PLAIN, known: Mapping[str, FieldValue] = _NOTHING
     ) -> str:
         """One field as a line of text: `15 units, 1 5`. A field of `known` may be its unit."""
         return self._text(self._form[name], {**known, name: value}, replace(terms, ends=frozenset()))
 
-    def _text(self, field: FormField, fields: Mapping[str, FieldValue], terms: ReadbackTerms = _PLAIN) -> str:
+    def _text(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms = _PLAIN) -> str:
         again = _digits_if_easily_misheard(field, fields[field.name], self._language)
         return ", ".join(filter(None, (self._value_text(field, fields, terms), again)))
 
@@ -188,10 +188,10 @@ class Readback:
         """Title case for German nouns, which forms hold in lower case; other languages unchanged."""
         return noun.title() if self._language.code == "de" else noun
 
-    def _value_text(self, field: FormField, fields: Mapping[str, FieldValue], terms: ReadbackTerms = _PLAIN) -> str:
+    def _value_text(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms = _PLAIN) -> str:
         return " ".join(self._value_clauses(field, fields, terms))
 
-    def _value_clauses(self, field: FormField, fields: Mapping[str, FieldValue], terms: ReadbackTerms) -> Clauses:
+    def _value_clauses(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms) -> Clauses:
         """The value with its label and unit; the label of a spelt value is a clause by itself, which is cached."""
         value, code = fields[field.name], self._form.unit_in(field.name, fields)
         shown = self._shortened_end(str(value)) if field.name in terms.ends else self._spoken_value(field, value)

@@ -168,7 +168,7 @@ def main() -> None:
     settings = load_settings(Settings, None, forms={"at_hand": asked.forms})
     started = resident_mb()
     parts = assemble_interpretation(settings, operator_present=bool(asked.forms))
-    asyncio.run(parts.workplaces().create_missing_recognisers())
+    asyncio.run(parts.workplaces().prepare_recognisers())
     loaded = resident_mb()
     memory_mb = [loaded]
     clips = [RecordedSource(clip.audio) for clip in read_manifest(asked.manifest)[:: asked.every]]

@@ -27,7 +27,7 @@ from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import sample_sentences
 from dockvoice_protocol.records import Reading
-from edge.config import OnDeviceEngine, Settings
+from edge.config import Engine, Settings
 from edge.ports import Interpreter
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Segment, Utterance
 from edge.understand.local.factory import locate_vosk_weights, make_recogniser, own_language
@@ -88,7 +88,7 @@ def main() -> None:
 
 def _build_recogniser(settings: Settings, form: Form, catalogue: Catalogue, sentences: int) -> Interpreter:
     """The interpreter of the settings; of vosk's grammar, only the number of sentences is not a setting."""
-    if settings.understand.engine is not OnDeviceEngine.VOSK:
+    if settings.understand.engine is not Engine.VOSK:
         return make_recogniser(settings, form, catalogue)
     if sentences == 0:
         return UnmeasuredVosk(locate_vosk_weights(settings), form, catalogue, own_language(settings))

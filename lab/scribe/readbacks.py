@@ -24,7 +24,7 @@ from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.plain_file import shipped_directory
 from dockvoice_protocol.records import FieldValue
 from edge.records import SAMPLE_RATE
-from edge.records.speech import Prompt, ReadbackTerms, Say
+from edge.records.speech import Prompt, Say, Terms
 from edge.speak.synthesis import BREATHS_MS, ClauseCache
 from edge.speak.voices import EspeakVoice
 from edge.speak.wording import ABBREVIATED, Phrasing
@@ -50,13 +50,11 @@ async def _readback_seconds(form: Form, language: str, entries: Entries, pace: f
     ]
 
 
-def _terms(form: Form, entry: Mapping[str, FieldValue], language: str, random: Random) -> ReadbackTerms:
+def _terms(form: Form, entry: Mapping[str, FieldValue], language: str, random: Random) -> Terms:
     """The words of an entry's readback: each count with one of its spoken units, and the last digits of an SSCC."""
     keys = frozenset(name for name, one in entry.items() if isinstance(one, str) and Gs1.SSCC.is_valid(one))
     words = {name: [one for one in form[name].wording(language).units if len(one) > ABBREVIATED] for name in entry}
-    return ReadbackTerms(
-        {name: {entry[name]: fold(random.choice(units))} for name, units in words.items() if units}, keys
-    )
+    return Terms({name: {entry[name]: fold(random.choice(units))} for name, units in words.items() if units}, keys)
 
 
 def _random_entries(form: Form, catalogue: Catalogue, entries: int, random: Random) -> Entries:

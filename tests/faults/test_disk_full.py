@@ -71,8 +71,8 @@ def test_a_disk_full_at_once_is_met_without_a_word_lost_or_doubled(tmp_path: Pat
 
 def dictated(desk: JournalThread, number: int) -> OutboxRow:
     said = utterance(number, samples=UTTERANCE_SAMPLES)
-    recording = desk.run_and_wait(lambda journal: journal.store_utterance(said))
-    return desk.run_and_wait(lambda journal: journal.commit(entry(said, recording), ACCEPT, render))
+    recording = desk.run(lambda journal: journal.store_utterance(said))
+    return desk.run(lambda journal: journal.commit(entry(said, recording), ACCEPT, render))
 
 
 def demand_sound(directory: Path, rows: list[OutboxRow]) -> None:
@@ -114,7 +114,7 @@ def fill(directory: Path) -> None:
         assert refused
         finished = len(rows)
         ballast.give()
-        rows.extend(desk.run_and_wait(concluded))
+        rows.extend(desk.run(concluded))
         rows.append(dictated(desk, 1000))
     demand_sound(directory, rows)
     print(f"kept {finished}, refused {refused}, with room again kept {len(rows) - finished}; lost 0")
@@ -143,7 +143,7 @@ def prune(directory: Path) -> None:
     with JournalThread(directory, KEEP) as desk:
         rows = [dictated(desk, number) for number in range(60)]
         for row in rows[:50]:
-            desk.run_and_wait(partial(settle, row=row))
+            desk.run(partial(settle, row=row))
         Ballast(directory).take(leave=1_500_000)
         before = free_bytes(directory)
         free = asyncio.run(tidy(desk))

@@ -114,7 +114,7 @@ def decide(directory: Path, dies: str = "", order: str = "") -> None:
     with JournalThread(directory) as desk:
         decisions = Decisions(settings, desk, None, written=lambda: step("when it is done"))
         if order:
-            desk.run_and_wait(lambda journal: journal.orders.store(json.loads(order)["signature"], order))
+            desk.run(lambda journal: journal.orders.store(json.loads(order)["signature"], order))
         step("before the broker knows")
         acknowledge("taken", order)
         step("when the broker knows")

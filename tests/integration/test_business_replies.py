@@ -84,7 +84,7 @@ class Shift:
         await self.agent.process_text(text)
 
     async def is_settled(self) -> None:
-        owed = partial(self._desk.run_and_wait, lambda journal: journal.outbox.count_unsettled())
+        owed = partial(self._desk.run, lambda journal: journal.outbox.count_unsettled())
         await asyncio.to_thread(until, lambda: owed() == 0, lambda: f"{owed()} are still owed")
 
     async def hears(self, text: str) -> None:

@@ -93,7 +93,7 @@ class InMemory:
         database.executescript((Path(journal_database.__file__).parent / "migrations" / "01_tables.sql").read_text())
         self.catalogue = SignedLists(JournalDatabase(database, made), "catalogue")
 
-    def now(self, work: Callable[[Any], Any]) -> Any:
+    def run(self, work: Callable[[Any], Any]) -> Any:
         return work(self)
 
     async def __call__(self, work: Callable[[Any], Any]) -> Any:

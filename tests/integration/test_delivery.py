@@ -104,7 +104,7 @@ def committed(desk: JournalThread, number: int = 0) -> OutboxRow:
         meant = entry(said, journal.store_utterance(said))
         return journal.commit(meant, ACCEPT, lambda minted: render(meant, minted))
 
-    return desk.run_and_wait(work)
+    return desk.run(work)
 
 
 def delivery(
@@ -168,12 +168,12 @@ def test_a_puback_alone_settles_nothing_and_the_same_bytes_go_again(
 
     def meanwhile() -> None:
         until(lambda: len(far_end.entries) >= 2, "an event without a receipt was not sent again")
-        assert desk.run_and_wait(lambda journal: journal.outbox.count_unsettled()) == 1
+        assert desk.run(lambda journal: journal.outbox.count_unsettled()) == 1
         far_end.say(answer(row, ReceiptOutcome.DUPLICATE))
 
     delivering(delivery(desk, broker), meanwhile)
     assert set(far_end.entries) == {row.body}
-    assert desk.run_and_wait(lambda journal: journal.queries.counts()).duplicate == 1
+    assert desk.run(lambda journal: journal.queries.counts()).duplicate == 1
 
 
 def test_what_is_no_receipt_or_one_for_a_strangers_event_settles_nothing_and_does_no_harm(
@@ -190,8 +190,8 @@ def test_what_is_no_receipt_or_one_for_a_strangers_event_settles_nothing_and_doe
         far_end.say(answer(row))
 
     delivering(delivery(desk, broker), meanwhile)
-    assert desk.run_and_wait(lambda journal: journal.queries.counts()).applied == 1
-    assert desk.run_and_wait(lambda journal: journal.outbox.count_unsettled()) == 0
+    assert desk.run(lambda journal: journal.queries.counts()).applied == 1
+    assert desk.run(lambda journal: journal.outbox.count_unsettled()) == 0
 
 
 def test_a_refusal_settles_is_kept_with_its_reasons_and_told_once_however_often_its_receipt_comes(
@@ -208,7 +208,7 @@ def test_a_refusal_settles_is_kept_with_its_reasons_and_told_once_however_often_
 
     delivering(delivery(desk, broker, publish=published.append), meanwhile)
     assert refused(published) == [Receipt(refusing.event_id, ReceiptOutcome.REFUSED, ("unknown_pallet", "too_many"))]
-    _, kept = desk.run_and_wait(lambda journal: journal.queries.entries(2))
+    _, kept = desk.run(lambda journal: journal.queries.entries(2))
     assert (kept.state, kept.reasons) == ("refused", ("unknown_pallet", "too_many"))
 
 
@@ -231,7 +231,7 @@ def test_a_site_without_receipts_settles_by_the_broker(desk: JournalThread, brok
     for number in range(40):
         committed(desk, number)
     delivering(delivery(desk, broker, SettleBy.BROKER), lambda: None)
-    assert desk.run_and_wait(lambda journal: journal.outbox.count_unsettled()) == 0
+    assert desk.run(lambda journal: journal.outbox.count_unsettled()) == 0
 
 
 @pytest.mark.parametrize("state", ["online", "offline"])
@@ -243,7 +243,7 @@ def test_where_an_inventory_is_known_that_sends_receipts_the_brokers_word_is_not
 
     def meanwhile() -> None:
         far_end.wait_for_entries(len(rows))
-        assert desk.run_and_wait(lambda journal: journal.outbox.count_unsettled()) == len(rows)
+        assert desk.run(lambda journal: journal.outbox.count_unsettled()) == len(rows)
         for row in rows:
             far_end.say(answer(row))
 
@@ -280,7 +280,7 @@ def test_what_is_written_while_it_runs_goes_out_at_once(
             running.cancel()
 
     asyncio.run(both())
-    assert desk.run_and_wait(lambda journal: journal.outbox.count_unsettled()) == 0
+    assert desk.run(lambda journal: journal.outbox.count_unsettled()) == 0
 
 
 def test_the_device_says_that_it_is_there_and_that_it_goes(
@@ -297,7 +297,7 @@ def test_what_waits_unsent_is_told_with_the_first_word_and_again_when_it_has_gon
     for name in ("PACE_S", "POLL_S"):
         monkeypatch.setattr(conditions, name, 0.3)
     rows = [committed(desk, number) for number in range(3)]
-    (first, *_) = desk.run_and_wait(lambda journal: journal.queries.entries(3))[::-1]
+    (first, *_) = desk.run(lambda journal: journal.queries.entries(3))[::-1]
     settings = Settings(site="hall", device="dock-1", deliver=Deliver(mqtt=Mqtt(host="127.0.0.1", port=broker.port)))
     fares = Conditions()
     fares.set_free_space(5_000_000_000)
@@ -366,18 +366,18 @@ def test_a_decision_is_taken_that_is_signed_with_the_pinned_key_for_this_device_
         until(lambda: "none for this device: /source" in caplog.text, "nobody told of it")
         assert caplog.text.count("somebody decides who may not") == 2
         assert published.count(DecisionStored()) == 0
-        assert desk.run_and_wait(lambda journal: journal.orders.due()) == []
+        assert desk.run(lambda journal: journal.orders.due()) == []
         far_end.say(to_json_bytes(sign_decision(good, office, NOW)), TOPICS.decisions)
         until(lambda: DecisionStored() in published, "not taken")
-        ((signature, body),) = desk.run_and_wait(lambda journal: journal.orders.due())
+        ((signature, body),) = desk.run(lambda journal: journal.orders.due())
         assert taking.decisions.read(body.encode()) == good
-        desk.run_and_wait(lambda journal: journal.orders.refuse(signature, DecisionFailure.LATE))
+        desk.run(lambda journal: journal.orders.refuse(signature, DecisionFailure.LATE))
         far_end.say(to_json_bytes(sign_decision(good, office, NOW)), TOPICS.decisions)
         until(lambda: "came again" in caplog.text, "nobody told of it")
 
     delivering(taking, meanwhile)
-    assert desk.run_and_wait(lambda journal: journal.orders.due()) == []
-    counted = desk.run_and_wait(lambda journal: journal.orders.count_not_done())
+    assert desk.run(lambda journal: journal.orders.due()) == []
+    counted = desk.run(lambda journal: journal.orders.count_not_done())
     assert counted == {"forged": 2, "late": 1, "malformed": 1, "repeated": 1, "retained": 1}
 
 
@@ -405,10 +405,8 @@ def test_a_decision_that_is_not_on_the_disk_yet_comes_again(
         patched.setattr(SignedDecisions, "store", cut)
         asyncio.run(cut_off())
     again = Delivery(settings, desk, lambda _: None)
-    delivering(
-        again, lambda: until(lambda: bool(desk.run_and_wait(lambda journal: journal.orders.due())), "it is lost")
-    )
-    assert desk.run_and_wait(lambda journal: journal.orders.count_not_done()) == {}
+    delivering(again, lambda: until(lambda: bool(desk.run(lambda journal: journal.orders.due())), "it is lost"))
+    assert desk.run(lambda journal: journal.orders.count_not_done()) == {}
 
 
 def test_a_device_that_is_not_enrolled_keeps_its_events_and_says_what_to_do(
@@ -420,12 +418,12 @@ def test_a_device_that_is_not_enrolled_keeps_its_events_and_says_what_to_do(
         far_end.wait_for_entries(1)
         far_end.say(to_json_bytes(make_untrusted(row.event_id, "unknown_key:17", row.sequence, datetime.now(UTC))))
         until(lambda: "inventory keys enrol hall/dock-1 FILE" in caplog.text, "nobody told of it")
-        assert desk.run_and_wait(lambda journal: journal.outbox.count_unsettled()) == 1
+        assert desk.run(lambda journal: journal.outbox.count_unsettled()) == 1
         far_end.wait_for_entries(2)
         far_end.say(answer(row))
 
     delivering(delivery(desk, broker), meanwhile)
-    assert desk.run_and_wait(lambda journal: journal.outbox.count_unsettled()) == 0
+    assert desk.run(lambda journal: journal.outbox.count_unsettled()) == 0
 
 
 @pytest.mark.parametrize(
@@ -444,7 +442,7 @@ def test_what_is_no_receipt_settles_nothing_and_does_no_harm(
         far_end.say(answer(row))
 
     delivering(delivery(desk, broker), meanwhile)
-    assert desk.run_and_wait(lambda journal: journal.queries.counts()).applied == 1
+    assert desk.run(lambda journal: journal.queries.counts()).applied == 1
 
 
 def test_a_receipt_for_a_strangers_event_does_no_harm(desk: JournalThread, broker: Mosquitto, far_end: FarEnd) -> None:
@@ -457,7 +455,7 @@ def test_a_receipt_for_a_strangers_event_does_no_harm(desk: JournalThread, broke
         far_end.say(answer(row))
 
     delivering(delivery(desk, broker), meanwhile)
-    assert desk.run_and_wait(lambda journal: journal.outbox.count_unsettled()) == 0
+    assert desk.run(lambda journal: journal.outbox.count_unsettled()) == 0
 
 
 def test_a_refusal_settles_and_its_reason_is_kept(desk: JournalThread, broker: Mosquitto, far_end: FarEnd) -> None:
@@ -468,5 +466,5 @@ def test_a_refusal_settles_and_its_reason_is_kept(desk: JournalThread, broker: M
         far_end.say(answer(row, ReceiptOutcome.REFUSED, ("unknown_pallet",)))
 
     delivering(delivery(desk, broker), meanwhile)
-    (kept,) = desk.run_and_wait(lambda journal: journal.queries.entries(1))
+    (kept,) = desk.run(lambda journal: journal.queries.entries(1))
     assert (kept.state, kept.reasons) == ("refused", ("unknown_pallet",))

@@ -39,7 +39,7 @@ from edge.agree.dialogue.interface import (
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.session import DialogueSettings
 from edge.agree.dialogue.table import AGREEING, QUESTIONS, Event, State, list_following_states
-from edge.records import Closing, Commit, Drop, LastEntry, Park, StoreVerdict
+from edge.records import Closing, Commit, Drop, LastEntry, Note, Park
 from edge.understand.proposal import propose_reading
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -181,7 +181,7 @@ class Walk:
                 self.take(Committed(LastEntry(f"e{sum(self.became.values())}", draft, fields)))
             case Drop(draft):
                 assert draft.utterance_id not in self.became
-            case StoreVerdict(utterance_id) | Park(utterance_id):
+            case Note(utterance_id) | Park(utterance_id):
                 assert utterance_id not in self.became
             case _:
                 pass

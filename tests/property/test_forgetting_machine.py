@@ -65,7 +65,7 @@ class ForgettingMachine(RuleBasedStateMachine):
 
     @rule(at_most=st.integers(1, 5))
     def forget(self, at_most: int) -> None:
-        assert self.journal.retention.remove_oldest_entries(at_most) <= at_most
+        assert self.journal.retention.prune(at_most) <= at_most
 
     @rule()
     def start_again(self) -> None:

@@ -23,7 +23,7 @@ from edge.agree.dialogue.interface import Committed, Deadline, Happening, LawAla
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.table import AGREEING, State
 from edge.agree.readings import possible_values
-from edge.records import Closing, Commit, Draft, Drop, LastEntry, Park, StoreVerdict
+from edge.records import Closing, Commit, Draft, Drop, LastEntry, Note, Park
 from edge.records.speech import Earcon, Say, Sound
 from tests.reading.conversing import heard
 from tests.rows import each_of, every
@@ -218,7 +218,7 @@ class Outside:
                 self.record(order)
             case Park(utterance_id):
                 self.waiting[utterance_id] = order
-            case StoreVerdict(utterance_id):
+            case Note(utterance_id):
                 self.waiting.pop(utterance_id, None)
             case Drop(draft):
                 self.gone.append(draft)

@@ -55,9 +55,9 @@ class _Desk(JournalThread):
         device = self._device
         if device.chance.random() < device.broker.weather.slow_disk:
             await asyncio.sleep(device.chance.random() * SLOW_S)
-        return self.now(work)
+        return self.run(work)
 
-    def now(self, work: Callable[[Journal], T]) -> T:
+    def run(self, work: Callable[[Journal], T]) -> T:
         return work(cast(Journal, self._seen))
 
 

@@ -19,8 +19,8 @@ from edge.deliver.relay import (
     Command,
     DeadLetter,
     Publish,
-    ReadLastRow,
-    ReadPendingRows,
+    ReadLast,
+    ReadPending,
     Relay,
     Reopen,
     Sent,
@@ -103,9 +103,9 @@ class Line:
     def carry_out(self, commands: list[Command]) -> None:
         for command in commands:
             match command:
-                case ReadPendingRows(at_most):
+                case ReadPending(at_most):
                     self.carry_out(self.relay.add_rows(self.due(at_most), self.now))
-                case ReadLastRow():
+                case ReadLast():
                     self.carry_out(self.relay.republish_last_row(self.last(), self.now))
                 case Publish(row):
                     self._publish(row)

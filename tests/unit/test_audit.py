@@ -22,7 +22,7 @@ from edge.keep.codec import to_json
 from edge.keep.device_key import KEY, erasure_digest, removal_digest, review_removal_digest
 from edge.keep.journal import Journal
 from edge.keep.review import sign_review_removals
-from edge.keep.signed import DecisionFailure, StoredClipRequest
+from edge.keep.signed import DecisionFailure, StoredClip
 from edge.records import Recording
 from tests.dictated import ANOTHER
 from tests.doc_pages import audit_page
@@ -420,7 +420,7 @@ def one_row_each(journal: Journal) -> None:
     journal.review.store_decision(which, "stand", "a clerk", None)
     journal.orders.store("a signature", "{}")
     journal.orders.count_not_stored(DecisionFailure.LATE)
-    journal.clips.store(StoredClipRequest("r", which.utterance_id, "0" * 64, True, "ana", "pallet 742", "then", "{}"))
+    journal.clips.store(StoredClip("r", which.utterance_id, "0" * 64, True, "ana", "pallet 742", "then", "{}"))
     journal.expected.store("north", "door/12", 1, "{}")
     database(journal).execute("INSERT INTO rests_on VALUES ('another utterance', 2)")
     journal.roster.store("north", "roster", 1, "{}")

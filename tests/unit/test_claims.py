@@ -27,7 +27,7 @@ from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State, Step
 from edge.agree.readings import find_differing_identifiers
-from edge.records import Because, Commit, Draft, Outcome, Park, Reason, StoreVerdict, Verdict
+from edge.records import Because, Commit, Draft, Note, Outcome, Park, Reason, Verdict
 from edge.records.entry import Drop
 from edge.records.speech import Earcon, Prompt, Say, Sound
 from tests.reading.conversing import heard
@@ -144,9 +144,7 @@ def audited(
 def test_what_was_said_of_a_thing_is_given_up_aloud_or_is_a_breach() -> None:
     for prompt in (Prompt.REPEAT, Prompt.NOT_RECORDED):
         assert audited((), (), Say(prompt), now={"item": "A100"}).breaches == ()
-    found = audited(
-        (), (), StoreVerdict("u2", said({}), HEEDED), Say(Prompt.HELP), now={"item": "A100", "quantity": 12}
-    )
+    found = audited((), (), Note("u2", said({}), HEEDED), Say(Prompt.HELP), now={"item": "A100", "quantity": 12})
     assert found.orders == [
         Park("u2", BREACH, {"item": "A100", "quantity": 12}, None),
         Say(Prompt.PARKED_ENTRY, {"item": "A100"}),
@@ -156,7 +154,7 @@ def test_what_was_said_of_a_thing_is_given_up_aloud_or_is_a_breach() -> None:
 
 
 def test_a_name_said_over_a_claim_without_one_is_no_more_known_than_any_other() -> None:
-    nameless, name = claim("u1", quantity=9), StoreVerdict("u2", said({}), HEEDED)
+    nameless, name = claim("u1", quantity=9), Note("u2", said({}), HEEDED)
     found = audited((nameless,), (nameless,), name, now={"item": "A100"}, corrects=True)
     assert found.orders == [Park("u2", BREACH, {"item": "A100"}, None), Say(Prompt.PARKED_ENTRY, {"item": "A100"})]
     refused: list[Order] = [name, Sound(Earcon.NOT_UNDERSTOOD), Say(Prompt.ASK_FIELD)]  # asked again
@@ -164,7 +162,7 @@ def test_a_name_said_over_a_claim_without_one_is_no_more_known_than_any_other() 
 
 
 def test_a_claim_that_vanishes_is_parked_and_told() -> None:
-    sound, noted = Say(Prompt.HELP), StoreVerdict("u2", said({}), HEEDED)
+    sound, noted = Say(Prompt.HELP), Note("u2", said({}), HEEDED)
     found = audited((FIRST,), (), noted, sound, now={"quantity": 12})
     assert found.orders == [
         noted,

@@ -17,10 +17,10 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import NotUnderstood, Reading, Usage
 from edge.agent.later_readings import LateReadings
-from edge.agent.typed_input import UtteranceReaders
+from edge.agent.typed_input import Readers
 from edge.agent.workplaces import Workplace, Workplaces
 from edge.agree.decide import Rules
-from edge.config import ReadingMode
+from edge.config import ReadMode
 from edge.keep.journal import Journal, JournalReader
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Attention, Interpreter
@@ -116,7 +116,7 @@ class Bench:
         """Let it work until the journal is as the test wants it."""
 
         async def main(desk: JournalThread) -> None:
-            terms = PanelTerms(ReadingMode.CLOUD_FIRST, 1.2, None, 0.9)
+            terms = PanelTerms(ReadMode.CLOUD_FIRST, 1.2, None, 0.9)
             panel = Panel(model, [Member(model)], None, terms, self.rules.form)
             beside = LateReadings(works or alone(self.rules, panel, panel), desk, per_minute=600)
             async with asyncio.timeout(PATIENCE_S), panel.at_work(beside.queue_answer), asyncio.TaskGroup() as group:
@@ -222,7 +222,7 @@ def test_what_was_deferred_is_read_as_the_form_and_in_the_language_in_which_it_w
 
     class Noting(Panel):
         def __init__(self, work: WorkChange) -> None:
-            terms = PanelTerms(ReadingMode.CLOUD_FIRST, 1.2, None, 0.9)
+            terms = PanelTerms(ReadMode.CLOUD_FIRST, 1.2, None, 0.9)
             super().__init__(Scripted(SAID), [Member(Scripted(SAID))], None, terms, bench.rules.form)
             self.work = work
 
@@ -232,7 +232,7 @@ def test_what_was_deferred_is_read_as_the_form_and_in_the_language_in_which_it_w
 
     def make(form: Form, language: str | None) -> Workplace:
         panel = Noting(WorkChange(form.name, language))
-        return Workplace(panel.work, UtteranceReaders(replace(bench.rules, form=form), panel), panel)
+        return Workplace(panel.work, Readers(replace(bench.rules, form=form), panel), panel)
 
     counting = replace(bench.rules.form, name="stock-count")
     said: list[tuple[str, str | None]] = [("stock-count", None), ("pallet-move", "de"), ("pallet-move", None)]
@@ -253,7 +253,7 @@ def test_what_was_deferred_is_read_as_the_form_and_in_the_language_in_which_it_w
 @asynccontextmanager
 async def at_work(bench: Bench, desk: JournalThread) -> AsyncIterator[LateReadings]:
     """What keeps answers, at work."""
-    terms = PanelTerms(ReadingMode.PANEL, 1.2, None, 0.9)
+    terms = PanelTerms(ReadMode.PANEL, 1.2, None, 0.9)
     panel = Panel(Scripted(SAID), [Member(Scripted(SAID))], None, terms, bench.rules.form)
     beside = LateReadings(alone(bench.rules, panel, panel), desk, per_minute=600)
     async with panel.at_work(), asyncio.TaskGroup() as group:

@@ -18,7 +18,7 @@ from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
 from edge.agent.events import Decided, DictationEvent
 from edge.agent.parts import dictate_sources
-from edge.agent.review_decisions import DecisionResult, Resolution, carry_out, do_and_mark_unannounced
+from edge.agent.review_decisions import Resolution, Resolved, carry_out, do_and_mark_unannounced
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.dialogue.interface import Deadline, Happening, Hardware, InventoryAnswered, Link, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
@@ -224,7 +224,7 @@ def test_what_was_decided_is_done_where_a_full_disk_lets_nobody_be_told_and_the_
 ) -> None:
     said, verdict = utterance(0), decide(read(WHOLE, rules), Closing.PAUSE, rules)
 
-    def discard(journal: Journal) -> DecisionResult:
+    def discard(journal: Journal) -> Resolved:
         asked = Resolution("discard", said.utterance_id, "ann", "why")
         return carry_out(journal, Settings(state_directory=tmp_path), asked)
 
@@ -276,7 +276,7 @@ def dictated(bench: Bench, told: list[DictationEvent]) -> Dictation:
         operator=None,
         render=render,
         tell=told.append,
-        converse=bench.conversing.decide_utterance,
+        converse=bench.conversing.decide,
     )
 
 

@@ -26,7 +26,7 @@ from edge.keep.database import JOURNAL
 from edge.keep.entry_log import ENTRIES
 from edge.keep.erasing import ERASING
 from edge.keep.journal import Journal
-from edge.keep.signed import StoredClipRequest
+from edge.keep.signed import StoredClip
 from edge.records import OutboxRow, Recording, Utterance, Verdict
 from tests.sayings import ACCEPT, ASK, IGNORE, READ, database, entry, utterance
 
@@ -88,7 +88,7 @@ def test_nothing_of_an_operator_is_left_in_any_file_and_the_chain_holds(journal:
             journal.shifts.store_change(Shifted(who, ShiftChange.ON))
     first = next(journal.queries.histories()).utterance_id
     journal.clips.store(
-        StoredClipRequest("r", first, "0" * 64, sound=True, who="ana", reason=NAME, asked_at="then", body="{}")
+        StoredClip("r", first, "0" * 64, sound=True, who="ana", reason=NAME, asked_at="then", body="{}")
     )
     erased = journal.erasing.erase_operator(NAME, "clerk", erased_by)
     assert (erased.utterances, erased.entries, erased.waiting, erased.left) == (8, 4, (), ())

@@ -5,15 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dockvoice_protocol.systemd import Notifier
-from edge.agent.headset import (
-    AudibilityChanged,
-    Headset,
-    HeadsetEvent,
-    MicrophoneFault,
-    MuteChanged,
-    Order,
-    headset_event_as_json,
-)
+from edge.agent.headset import Audible, Headset, HeadsetEvent, MicrophoneFault, Muted, Order, headset_event_as_json
 from edge.config import Hear, ListeningMode, Settings
 from edge.hear.microphone_health import FaultBegan, FaultEnded, FaultKind, MicrophoneEvent
 from tests.rows import each_of
@@ -60,7 +52,7 @@ def test_mute_is_announced_each_time_it_changes_and_only_then() -> None:
     seen = Seen()
     for order in (Order.MUTE, Order.MUTE, Order.UNMUTE, Order.UNMUTE):
         seen.headset.carry_out(order)
-    assert seen.told == [MuteChanged(True), MuteChanged(False)]
+    assert seen.told == [Muted(True), Muted(False)]
     assert [state["muted"] for state in seen.published] == [True, False]
 
 
@@ -83,7 +75,7 @@ def test_without_a_speaker_the_status_says_so_until_there_is_one() -> None:
     assert seen.headset.status_line == "no speaker, nothing is read back; listening"
     seen.headset.publish_audibility(heard=True)
     assert seen.headset.status_line == "listening"
-    assert seen.told == [AudibilityChanged(False), AudibilityChanged(True)]
+    assert seen.told == [Audible(False), Audible(True)]
     assert [headset_event_as_json(told) for told in seen.told] == [{"speaker": "none"}, {"speaker": "heard"}]
 
 

@@ -72,7 +72,7 @@ class TestARefusedEntry:
         journal.retention.free_disk_space(
             NO_ROOM, Reserve(journal.directory, 0), datetime(2036, 1, 1, tzinfo=UTC), believed=True
         )
-        assert journal.retention.remove_oldest_entries(10) == 0
+        assert journal.retention.prune(10) == 0
         there = [(journal.directory / journal.queries.history(row.event_id).audio_path).exists() for row in rows]
         assert there == [True, True, False], "of the one that is applied it may go"
         assert [(one.sequence, one.reasons) for one in journal.review.held_entries()] == [

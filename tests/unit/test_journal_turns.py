@@ -25,12 +25,12 @@ from edge.records import (
     Commit,
     Draft,
     Drop,
+    Note,
     OutboxRow,
     Outcome,
     Park,
     Reason,
     StandingContext,
-    StoreVerdict,
     Utterance,
     Verdict,
 )
@@ -58,8 +58,8 @@ def said(journal: Journal, number: int) -> Utterance:
 def held(journal: Journal, number: int, *support: Utterance) -> Draft:
     one = said(journal, number)
     pending = draft(one, *support)
-    noted = tuple(StoreVerdict(other.utterance_id, READ, HEEDED) for other in support)
-    journal.store_dialogue_step([StoreVerdict(one.utterance_id, READ, HELD), *noted], pending, "op-17", render)
+    noted = tuple(Note(other.utterance_id, READ, HEEDED) for other in support)
+    journal.store_dialogue_step([Note(one.utterance_id, READ, HELD), *noted], pending, "op-17", render)
     return pending
 
 
@@ -168,7 +168,7 @@ def test_what_a_person_makes_an_entry_of_is_asked_about_no_more(journal: Journal
 
 def test_a_turn_is_kept_as_a_whole_or_not_at_all(journal: Journal) -> None:
     pending = held(journal, 1)
-    unknown = StoreVerdict("nobody-said-this", READ, HEEDED)
+    unknown = Note("nobody-said-this", READ, HEEDED)
     with pytest.raises(LookupError):
         journal.store_dialogue_step([unknown, agreed(pending)], None, "op-18", render)
     assert journal.dialogue.load_state().draft == pending
@@ -272,7 +272,7 @@ def taking(journal: Journal, number: int, context: StandingContext) -> OutboxRow
     fields = {**READ.fields, "dock": replace(context.fields["dock"], words=())}
     pending = replace(draft(one), reading=replace(READ, fields=fields))
     row = journal.store_dialogue_step(
-        [StoreVerdict(one.utterance_id, READ, HELD), agreed(pending)], None, "op-17", render, context
+        [Note(one.utterance_id, READ, HELD), agreed(pending)], None, "op-17", render, context
     )
     assert row is not None
     return row
@@ -281,7 +281,7 @@ def taking(journal: Journal, number: int, context: StandingContext) -> OutboxRow
 def test_what_stands_is_there_after_a_restart(journal: Journal, tmp_path: Path) -> None:
     once = said(journal, 1)
     context = standing(once)
-    journal.store_dialogue_step([StoreVerdict(once.utterance_id, READ, HEEDED)], None, "op-17", render, context)
+    journal.store_dialogue_step([Note(once.utterance_id, READ, HEEDED)], None, "op-17", render, context)
     journal.close()
     with Journal.open(tmp_path) as again:
         assert again.dialogue.load_state().context == context
@@ -292,7 +292,7 @@ def test_what_stands_is_there_after_a_restart(journal: Journal, tmp_path: Path) 
 def test_what_many_entries_rest_on_is_needed_by_each_and_while_it_stands(journal: Journal) -> None:
     once = said(journal, 1)
     context = standing(once)
-    journal.store_dialogue_step([StoreVerdict(once.utterance_id, READ, HEEDED)], None, "op-17", render, context)
+    journal.store_dialogue_step([Note(once.utterance_id, READ, HEEDED)], None, "op-17", render, context)
     first, second = taking(journal, 2, context), taking(journal, 3, context)
     for row in (first, second):
         assert [one["id"] for one in json.loads(row.body)["data"]["support"]] == [once.utterance_id]
@@ -308,7 +308,7 @@ def test_an_entry_outlives_the_recording_of_what_it_took(journal: Journal) -> No
     """Erased, or removed for its age: what is said behind it is delivered, and the audit knows why it is gone."""
     once = said(journal, 1)
     context = standing(once)
-    journal.store_dialogue_step([StoreVerdict(once.utterance_id, READ, HEEDED)], None, "op-17", render)
+    journal.store_dialogue_step([Note(once.utterance_id, READ, HEEDED)], None, "op-17", render)
     journal.erasing.erase_entry(once.utterance_id, "a clerk", dict)
     row = taking(journal, 2, context)
     assert [one["id"] for one in json.loads(row.body)["data"]["support"]] == [once.utterance_id]
@@ -319,13 +319,13 @@ def test_an_entry_outlives_the_recording_of_what_it_took(journal: Journal) -> No
 def test_what_entries_rest_on_is_not_forgotten_with_the_first_of_them(journal: Journal) -> None:
     once = said(journal, 1)
     context = standing(once)
-    journal.store_dialogue_step([StoreVerdict(once.utterance_id, READ, HEEDED)], None, "op-17", render, context)
+    journal.store_dialogue_step([Note(once.utterance_id, READ, HEEDED)], None, "op-17", render, context)
     rows = [taking(journal, number, context) for number in (2, 3, 4)]
     journal.store_dialogue_step([], None, "op-17", render)
     for row in rows:
         journal.outbox.settle(row.event_id, None)
     journal.retention.remove_evidence(journal.retention.spare_evidence(10))
-    assert journal.retention.remove_oldest_entries(2) == 2
+    assert journal.retention.prune(2) == 2
     assert once.utterance_id in evidence(journal)
     assert audit.verify(journal.trail).broken is None
 
@@ -333,7 +333,7 @@ def test_what_entries_rest_on_is_not_forgotten_with_the_first_of_them(journal: J
 def test_what_stands_goes_with_the_name_of_whoever_said_it(journal: Journal) -> None:
     once = said(journal, 1)
     context = standing(once)
-    journal.store_dialogue_step([StoreVerdict(once.utterance_id, READ, HEEDED)], None, "op-17", render, context)
+    journal.store_dialogue_step([Note(once.utterance_id, READ, HEEDED)], None, "op-17", render, context)
     journal.outbox.settle(taking(journal, 2, context).event_id, None)
     erased = journal.erasing.erase_operator("op-17", "a clerk", dict)
     assert (erased.utterances, erased.entries, erased.waiting) == (2, 1, ())
@@ -404,7 +404,7 @@ def test_an_event_that_came_twice_is_there(journal: Journal) -> None:
 def test_what_stands_is_needed_though_all_that_rests_on_it_is_settled(journal: Journal) -> None:
     once = said(journal, 1)
     context = standing(once)
-    journal.store_dialogue_step([StoreVerdict(once.utterance_id, READ, HEEDED)], None, "op-17", render, context)
+    journal.store_dialogue_step([Note(once.utterance_id, READ, HEEDED)], None, "op-17", render, context)
     row = taking(journal, 2, context)
     journal.outbox.settle(row.event_id, None)
     assert evidence(journal)[once.utterance_id] == "needed"

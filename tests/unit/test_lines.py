@@ -13,7 +13,7 @@ from edge.agent.dialogue_driver import DialogueStatus
 from edge.agent.events import Decided, SourceEnded
 from edge.agree.dialogue.table import State
 from edge.cli.lines import make_event_logger, make_event_printer
-from edge.records import Because, Closing, OutboxRow, Outcome, Park, Reason, Segment, StoreVerdict, Utterance, Verdict
+from edge.records import Because, Closing, Note, OutboxRow, Outcome, Park, Reason, Segment, Utterance, Verdict
 
 SAID = ("seven", "four", "two")
 
@@ -92,10 +92,8 @@ def test_what_the_dialogue_made_of_an_utterance_is_told_in_the_place_of_its_verd
 ) -> None:
     yes = decided(Outcome.REPEAT, Because(Reason.NOT_UNDERSTOOD))
     heeded = Verdict(Outcome.HEED, (Because(Reason.ANSWER),), {})
-    others = StoreVerdict("0198", yes.reading, Verdict(Outcome.CANCEL, (Because(Reason.TAKEN_BACK),), {}))
-    agreed = replace(
-        RECORDED, row=None, noted=(others, StoreVerdict("0199", yes.reading, heeded), Park("0197", "superseded"))
-    )
+    others = Note("0198", yes.reading, Verdict(Outcome.CANCEL, (Because(Reason.TAKEN_BACK),), {}))
+    agreed = replace(RECORDED, row=None, noted=(others, Note("0199", yes.reading, heeded), Park("0197", "superseded")))
     for show in (
         make_event_printer(form, {}, as_json=True),
         make_event_printer(form, {}, as_json=False),

@@ -9,7 +9,7 @@ from edge.agent.app import AgentEvent
 from edge.agent.delivery import LinkChanged
 from edge.agent.dialogue_driver import DialogueStatus
 from edge.agent.events import CaptureResumed, CaptureStopped, Decided, SourceEnded
-from edge.agent.headset import MicrophoneFault, MuteChanged
+from edge.agent.headset import MicrophoneFault, Muted
 from edge.agent.typed_input import parse_typed
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.interface import Deadline, Happening, Started, UtteranceHeard
@@ -23,7 +23,7 @@ from edge.cli.watch.state import View
 from edge.config import Agree, ListeningMode, Settings
 from edge.keep.outbox import OutboxState
 from edge.keep.queries import Counts, KeptEntry
-from edge.records import Closing, OutboxRow, Outcome, Park, Reason, StoreVerdict
+from edge.records import Closing, Note, OutboxRow, Outcome, Park, Reason
 from edge.records.speech import Adjust, Hush, Say, Sound
 from tests.sayings import NOON, utterance
 
@@ -61,7 +61,7 @@ class Desk:
             return
         orders = dialogue.handle(happening)
         told = tuple(order for order in orders if isinstance(order, Say | Sound | Hush | Adjust))
-        noted = tuple(order for order in orders if isinstance(order, StoreVerdict | Park))
+        noted = tuple(order for order in orders if isinstance(order, Note | Park))
         where = dialogue.state, dialogue.draft, dialogue.question, dialogue.operator
         self.tell(DialogueStatus(*where, told, noted, row, context=dialogue.context))
 
@@ -120,7 +120,7 @@ def test_a_broker_that_is_away_is_told_with_why_and_that_nothing_is_lost(rules: 
 
 def test_a_full_disk_comes_before_everything_else(rules: Rules) -> None:
     desk = Desk(rules)
-    desk.tell(MuteChanged(True), CaptureStopped("/var: 3 MB left; free space on its disk"))
+    desk.tell(Muted(True), CaptureStopped("/var: 3 MB left; free space on its disk"))
     assert desk.sees().badge.name == "not recording"
     assert "free space on its disk" in desk.sees().faults[0]
     desk.tell(CaptureResumed())
@@ -155,7 +155,7 @@ def test_a_held_entry_tells_how_long_one_may_object(rules: Rules) -> None:
 def test_an_agent_that_starts_again_has_nothing_of_the_run_before(rules: Rules) -> None:
     desk = Desk(rules, converses=True)
     desk.say("pallet 742 12 units")
-    desk.tell(MuteChanged(True), CaptureStopped("full"), MicrophoneFault("stuck", "is stuck"))
+    desk.tell(Muted(True), CaptureStopped("full"), MicrophoneFault("stuck", "is stuck"))
     desk.keep(NOTHING_KEPT, "gone")
     desk.tell(SourceEnded("microphone", 1, 1.0))
     desk.log("WARNING the log stays")

@@ -24,9 +24,9 @@ from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
 from edge.agent.events import Decided, DictationEvent
 from edge.agent.parts import Parts, assemble_interpretation, dictate_sources, list_remote_languages
-from edge.agent.typed_input import UtteranceReaders, parse_typed, typed_utterance
+from edge.agent.typed_input import Readers, parse_typed, typed_utterance
 from edge.agent.voice_output import VoiceOutput
-from edge.agent.workplaces import LazyInterpreter, NullInterpreter, Workplace, Workplaces
+from edge.agent.workplaces import LazyReader, NullReader, Workplace, Workplaces
 from edge.agree.decide import Rules
 from edge.agree.dialogue.interface import Deadline, Order, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
@@ -83,8 +83,7 @@ def parts_of(directory: Path, **more: Any) -> Parts:
     def make(form: Form, language: str | None) -> Workplace:
         spoken = language_named(language or "en")
         return Workplace(
-            WorkChange(form.name, language),
-            UtteranceReaders(Rules(form, CATALOGUE, language=spoken), NullInterpreter(form)),
+            WorkChange(form.name, language), Readers(Rules(form, CATALOGUE, language=spoken), NullReader(form))
         )
 
     return Parts(settings, MOVE, CATALOGUE, ScriptedInterpreter(), at_hand=(MOVE, COUNT), make=make)
@@ -257,7 +256,7 @@ def test_the_ear_listens_with_the_recogniser_of_the_form_that_is_filled_when_som
     ears = {form.name: ScriptedInterpreter(silent) for form in (MOVE, COUNT)}
 
     def make(form: Form, language: str | None) -> Workplace:
-        return Workplace(WorkChange(form.name, language), UtteranceReaders(Rules(form, CATALOGUE), ears[form.name]))
+        return Workplace(WorkChange(form.name, language), Readers(Rules(form, CATALOGUE), ears[form.name]))
 
     works, heard = Workplaces(make(MOVE, None), make, [COUNT]), []
 
@@ -275,7 +274,7 @@ def test_the_ear_listens_with_the_recogniser_of_the_form_that_is_filled_when_som
 
 
 def test_what_is_said_in_a_language_that_nobody_hears_is_told_to_be_unheard() -> None:
-    reading = asyncio.run(NullInterpreter(MOVE).attend().finish(typed_utterance("pallet-move", "x")))
+    reading = asyncio.run(NullReader(MOVE).attend().finish(typed_utterance("pallet-move", "x")))
     assert (reading.not_understood, reading.words, dict(reading.fields)) == (NotUnderstood.UNHEARD_LANGUAGE, (), {})
 
 
@@ -300,14 +299,12 @@ def test_a_recogniser_is_made_when_it_is_first_listened_with_and_once(rules: Rul
         made.append(ScriptedInterpreter())
         return made[-1]
 
-    one = LazyInterpreter("scripted", make)
+    one = LazyReader("scripted", make)
     assert made == []
     one.attend()
     one.attend()
     asyncio.run(
-        Workplaces(
-            Workplace(WorkChange(rules.form.name), UtteranceReaders(rules, one, recogniser=one))
-        ).create_missing_recognisers()
+        Workplaces(Workplace(WorkChange(rules.form.name), Readers(rules, one, recogniser=one))).prepare_recognisers()
     )
     assert len(made) == 1
 
@@ -333,8 +330,8 @@ def test_a_model_that_is_set_up_for_a_language_hears_it_and_nobody_else_does() -
     assert german.panel is not None
     assert german.panel.name == "cloud-first(openai/gpt-audio)"
     assert (german.rules.form.name, german.rules.language.code) == ("stock-count", "de")
-    assert (french.panel, type(french.readers.interpreter)) == (None, NullInterpreter)
-    assert isinstance(works.get("stock-count").readers.recogniser, LazyInterpreter)
+    assert (french.panel, type(french.readers.interpreter)) == (None, NullReader)
+    assert isinstance(works.get("stock-count").readers.recogniser, LazyReader)
     assert works.get("pallet-move", "en").panel is not None, "it is the device's own language by its name"
     assert list_remote_languages(settings) == ("de",)
     assert len(list(works.panels(list_remote_languages(settings)))) == len(parts.at_hand) * len((None, "de"))
@@ -361,9 +358,9 @@ def test_a_language_is_heard_on_the_device_where_weights_for_it_are(
     settings = load_settings(Settings, None, understand={"engine": "pocketsphinx", "models_directory": tmp_path})
     parts = assemble_interpretation(settings)
     assert parts.make is not None
-    assert isinstance(parts.make(MOVE, "de").readers.interpreter, NullInterpreter)
+    assert isinstance(parts.make(MOVE, "de").readers.interpreter, NullReader)
     monkeypatch.setattr(factory, "locate", lambda model, _: tmp_path / "small-de" if model.hears("de") else None)
     heard = parts.make(MOVE, "de-AT").readers
     assert (heard.interpreter.name, heard.rules.language.code) == ("vosk/small-de", "de")
-    assert isinstance(parts.make(MOVE, "pl").readers.interpreter, NullInterpreter)
+    assert isinstance(parts.make(MOVE, "pl").readers.interpreter, NullReader)
     assert parts.make(MOVE, "en").readers.interpreter is parts.interpreter

@@ -24,7 +24,7 @@ from enum import StrEnum
 from dockvoice_protocol.records import Act, FieldReading, Reading
 from edge.agree.dialogue.interface import Breach, Law, Order
 from edge.agree.readings import find_differing_identifiers, possible_values
-from edge.records import Commit, Draft, Drop, Park, StoreVerdict
+from edge.records import Commit, Draft, Drop, Note, Park
 from edge.records.speech import Earcon, Prompt, Say, Sound
 
 
@@ -196,7 +196,7 @@ def park_lawbreaking_claims(
     kept = [order for order in orders if not (isinstance(order, Commit) and order.draft.utterance_id in mixed)]
     if mixed:  # its readback or question would be about a claim that is closed
         kept = [order for order in kept if not isinstance(order, Say) or order.prompt in {*GIVES_UP, *_PUTS_ASIDE}]
-    noted = {order.utterance_id for order in kept if isinstance(order, StoreVerdict)}
+    noted = {order.utterance_id for order in kept if isinstance(order, Note)}
     rest = {name for one in (*after.claims, *committed) if one.utterance_id in mixed for name in _utterance_ids(one)}
     ended = {
         *(after.resting - rest),
@@ -211,7 +211,7 @@ def park_lawbreaking_claims(
         if heard is None or heard.utterance_id in {*ended, *lost}
         else _find_unclaimed_reading(heard, (*after.claims, *_list_parked_drafts(kept)), kept, identifies, mixed)
     )
-    kept = [order for order in kept if not (isinstance(order, StoreVerdict) and order.utterance_id in {*lost, *over})]
+    kept = [order for order in kept if not (isinstance(order, Note) and order.utterance_id in {*lost, *over})]
     spoken = next((at for at, order in enumerate(kept) if isinstance(order, Say)), len(kept))
     readings = {**{name: one.reading for name, one in lost.items()}, **over}
     aside = [_park_claim(name, reading, lost.get(name), identifies) for name, reading in readings.items()]

@@ -28,10 +28,10 @@ from edge.records import (
     Draft,
     Drop,
     LastEntry,
+    Note,
     Outcome,
     Reason,
     StandingContext,
-    StoreVerdict,
     Verdict,
 )
 from edge.records.speech import Prompt, Say
@@ -325,7 +325,7 @@ def set_agreed_context(session: DialogueSession) -> list[Order]:
     session.context = _context_with_draft(session, draft)
     session.close_draft()
     session.breath.words = ()
-    return [StoreVerdict(draft.utterance_id, draft.reading, replace(CONTEXT_VERDICT, fields=values_of(draft.reading)))]
+    return [Note(draft.utterance_id, draft.reading, replace(CONTEXT_VERDICT, fields=values_of(draft.reading)))]
 
 
 def set_read_back_context_or_drop(session: DialogueSession, draft: Draft) -> list[Order]:
@@ -334,9 +334,7 @@ def set_read_back_context_or_drop(session: DialogueSession, draft: Draft) -> lis
     if agreed is None or agreed.utterance_id != draft.utterance_id:
         return [Drop(draft)]
     session.context = _context_with_draft(session, agreed)
-    return [
-        StoreVerdict(agreed.utterance_id, agreed.reading, replace(CONTEXT_VERDICT, fields=values_of(agreed.reading)))
-    ]
+    return [Note(agreed.utterance_id, agreed.reading, replace(CONTEXT_VERDICT, fields=values_of(agreed.reading)))]
 
 
 def update_after_commit(session: DialogueSession, draft: Draft) -> None:

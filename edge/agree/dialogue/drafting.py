@@ -23,20 +23,8 @@ from edge.agree.one_breath import list_several_identifiers, split_things_that_sh
 from edge.agree.readings import likely_values, possible_values, values_of
 from edge.agree.terms import find_spoken_units
 from edge.agree.unclear_numbers import SHORTEST_NAME, add_valueless_identifier, complete_cut_number
-from edge.records import (
-    Because,
-    Commit,
-    Confirmation,
-    Draft,
-    Drop,
-    LastEntry,
-    Outcome,
-    Park,
-    Reason,
-    StoreVerdict,
-    Verdict,
-)
-from edge.records.speech import Earcon, Prompt, ReadbackTerms, Say, Sound
+from edge.records import Because, Commit, Confirmation, Draft, Drop, LastEntry, Note, Outcome, Park, Reason, Verdict
+from edge.records.speech import Earcon, Prompt, Say, Sound, Terms
 
 HELP_PROMPTS = {
     State.SIGNED_OFF: Prompt.HELP_SIGNED_OFF,
@@ -144,7 +132,7 @@ def begin_entry(session: DialogueSession, heard: UtteranceHeard, *, may_commit_a
     known = values_of(draft.reading)
     if any(known.get(name, value) != value for name, value in values_of(waited.reading).items()):
         return [*tell_parked(session, waited.reading), *begin_draft(session, heard, draft, verdict)]
-    said = StoreVerdict(waited.utterance_id, waited.reading, heard.note_as_heeded().verdict)
+    said = Note(waited.utterance_id, waited.reading, heard.note_as_heeded().verdict)
     return [said, *begin_draft(session, heard, with_support(draft, waited.utterance_id), verdict)]
 
 
@@ -231,9 +219,7 @@ def _list_differing_reviews(session: DialogueSession) -> list[Say]:
     waiting = [
         one for one in _reviews_of_same_thing(session, session.open_draft) if not _has_no_other_values(one, verdict)
     ]
-    told = (
-        (likely_values(one.reading), ReadbackTerms(find_spoken_units(one.reading, session.rules))) for one in waiting
-    )
+    told = ((likely_values(one.reading), Terms(find_spoken_units(one.reading, session.rules))) for one in waiting)
     return [Say(Prompt.ASIDE_BEFORE, values, terms=terms) for values, terms in told]
 
 
@@ -268,7 +254,7 @@ def commit_draft(session: DialogueSession) -> list[Order]:
     session.close_draft()
     session.breath.words = ()
     heeded = Verdict(Outcome.HEED, (Because(Reason.ANSWER),), {})
-    return [*(StoreVerdict(one.utterance_id, one.reading, heeded) for one in settled), Commit(draft, verdict)]
+    return [*(Note(one.utterance_id, one.reading, heeded) for one in settled), Commit(draft, verdict)]
 
 
 def _reviews_of_same_thing(session: DialogueSession, draft: Draft) -> list[Draft]:
@@ -406,7 +392,7 @@ def ask_to_finish(session: DialogueSession, behind: DeferredAction | None = None
 def name_unfinished_draft(session: DialogueSession, draft: Draft) -> list[Say]:
     """The prompt that names the draft of a repeated question; empty if it has no values."""
     values = likely_values(draft.reading)
-    terms = ReadbackTerms(find_spoken_units(draft.reading, session.rules))
+    terms = Terms(find_spoken_units(draft.reading, session.rules))
     return [Say(Prompt.UNFINISHED, session.identifiers_of(values) or values, terms=terms)] if values else []
 
 

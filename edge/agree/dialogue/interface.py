@@ -21,11 +21,11 @@ from edge.records import (
     Draft,
     DurableOrder,
     LastEntry,
+    Note,
     Outcome,
     Reason,
     Shift,
     StandingContext,
-    StoreVerdict,
     Verdict,
 )
 from edge.records.speech import Adjust, Hush, Say, Sound
@@ -103,15 +103,15 @@ class UtteranceHeard:
             return False
         return self.known.acoustics.speech_seconds > _INHALING_S + _WORD_S * len(self.reading.words)
 
-    def note_utterance(self, verdict: Verdict | None = None) -> StoreVerdict:
+    def note_utterance(self, verdict: Verdict | None = None) -> Note:
         """The order to record it with a verdict; None: its own."""
-        return StoreVerdict(self.utterance_id, self.reading, self.verdict if verdict is None else verdict)
+        return Note(self.utterance_id, self.reading, self.verdict if verdict is None else verdict)
 
-    def note_as_heeded(self, why: Reason = Reason.ANSWER) -> StoreVerdict:
+    def note_as_heeded(self, why: Reason = Reason.ANSWER) -> Note:
         """The order to record it as heeded: no entry of its own."""
         return self.note_utterance(Verdict(Outcome.HEED, (Because(why),), {}))
 
-    def note_as_not_understood(self) -> StoreVerdict:
+    def note_as_not_understood(self) -> Note:
         """The order to record it as not understood; REPEAT keeps its own verdict, and its reasons."""
         unclear = Verdict(Outcome.REPEAT, (Because(Reason.NOT_UNDERSTOOD),), {})
         return self.note_utterance(None if self.verdict.outcome is Outcome.REPEAT else unclear)

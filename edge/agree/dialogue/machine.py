@@ -53,7 +53,7 @@ from edge.agree.dialogue.table import AGREEING, CLOSED, QUESTIONS, TABLE, Event,
 from edge.agree.off_talk import is_off_talk, mentions_entry
 from edge.agree.readings import find_differing_identifiers, mark_partial_recount
 from edge.agree.unclear_numbers import add_unlabelled_identifier
-from edge.records import Commit, Draft, Park, RecentEntries, Shift, StandingContext, StoreVerdict, WorkChange
+from edge.records import Commit, Draft, Note, Park, RecentEntries, Shift, StandingContext, WorkChange
 from edge.records.speech import Adjust, Earcon, Prompt, Say, Sound
 
 
@@ -136,7 +136,7 @@ OTHER_STEPS: Mapping[Step, Callable[[DialogueSession, Any], list[Order]]] = {
 """The functions of all other steps. The table passes each only the event type that it expects."""
 
 _TRACED_FIELDS: Mapping[type, str] = {
-    StoreVerdict: "verdict.outcome",
+    Note: "verdict.outcome",
     Park: "why",
     Commit: "draft.act",
     Shifted: "change",

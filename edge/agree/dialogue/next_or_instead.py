@@ -18,7 +18,7 @@ from edge.agree.dialogue.session import DialogueSession
 from edge.agree.merging import with_fields, with_support
 from edge.agree.off_talk import begins_with_foreign_words
 from edge.agree.readings import find_differing_identifiers, possible_values, values_of, without_inherited
-from edge.records import Draft, Outcome, Park, StoreVerdict
+from edge.records import Draft, Note, Outcome, Park
 
 
 def may_correct_identifier(session: DialogueSession, said: Reading) -> bool:
@@ -110,7 +110,7 @@ def begin_as_next(
     verdict = drafting.judge_after_utterance(session, other, heard, aloud=True)
     orders = drafting.ask_or_hold_or_commit(session, other, verdict, None)
     # It is agreed now, so this record ends its review.
-    return [StoreVerdict(other.utterance_id, other.reading, as_held_verdict(verdict)), *left, *orders]
+    return [Note(other.utterance_id, other.reading, as_held_verdict(verdict)), *left, *orders]
 
 
 def rename_open_entry(session: DialogueSession, heard: UtteranceHeard, other: Draft) -> list[Order]:
@@ -119,7 +119,7 @@ def rename_open_entry(session: DialogueSession, heard: UtteranceHeard, other: Dr
     for support in (*other.support, heard.utterance_id):
         draft = with_support(draft, support)
     noted = heard.note_as_heeded()
-    meant = StoreVerdict(other.utterance_id, other.reading, noted.verdict)
+    meant = Note(other.utterance_id, other.reading, noted.verdict)
     return [
         noted,
         meant,

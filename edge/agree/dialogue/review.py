@@ -14,7 +14,7 @@ from edge.agree.dialogue.session import DialogueSession, terms_of
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.merging import unconfirm_doubtful_fields
 from edge.records import Confirmation, Draft
-from edge.records.speech import Prompt, ReadbackTerms, Say
+from edge.records.speech import Prompt, Say, Terms
 
 
 def ask_about_oldest_review(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -120,7 +120,7 @@ def render_declined(known: Mapping[str, FieldValue], told: OfficeDecided) -> Say
 def _decision_announcement(session: DialogueSession, decided: OfficeDecided) -> Say:
     form = decided.form
     if decided.fate in _OFFICE:
-        terms = ReadbackTerms() if decided.entry is None else terms_of(session, decided.entry)
+        terms = Terms() if decided.entry is None else terms_of(session, decided.entry)
         return Say(_OFFICE[decided.fate], decided.fields, terms=terms, form=form)
     known = session.identifiers_of(decided.fields, form)
     return Say(Prompt.OFFICE_DROPPED, known, form=form) if known else Say(Prompt.OFFICE_DROPPED_ONE)

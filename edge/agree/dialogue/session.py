@@ -22,7 +22,7 @@ from edge.agree.readings import possible_values, values_of
 from edge.agree.terms import build_terms, find_spoken_units
 from edge.agree.unclear_numbers import PreviousUtterance
 from edge.records import NOTHING_STANDS, Draft, LastEntry, RecentEntries, Shift, StandingContext, Verdict
-from edge.records.speech import FIELD_CONFIRMATIONS, Prompt, ReadbackTerms, Say
+from edge.records.speech import FIELD_CONFIRMATIONS, Prompt, Say, Terms
 
 MOST_EXTENSIONS = 3  # Extensions of a deadline by the start of speech; noise must not extend it for ever.
 
@@ -418,7 +418,7 @@ class DialogueSession:
         return says
 
 
-def _terms_of_question(session: DialogueSession, question: Question) -> ReadbackTerms:
+def _terms_of_question(session: DialogueSession, question: Question) -> Terms:
     """The terms of the values that the question reads out."""
     match question.about:
         case About.CANCEL:
@@ -426,32 +426,28 @@ def _terms_of_question(session: DialogueSession, question: Question) -> Readback
         case About.INSTEAD | About.NEXT_OR_INSTEAD:
             other = {} if question.other is None else find_spoken_units(question.other.reading, session.rules)
             units = find_spoken_units(session.open_draft.reading, session.rules)
-            return ReadbackTerms({name: {**units.get(name, {}), **other.get(name, {})} for name in {**units, **other}})
+            return Terms({name: {**units.get(name, {}), **other.get(name, {})} for name in {**units, **other}})
         case _:
             return terms_of_open_draft(session)
 
 
-def terms_on_record(session: DialogueSession, event_id: str | None) -> ReadbackTerms:
+def terms_on_record(session: DialogueSession, event_id: str | None) -> Terms:
     """The terms of an event's entry, or of the entry that it cancels; empty if no longer remembered."""
     entry = next((one for one in session.recorded.entries if one.event_id == event_id), None)
     if entry is None:
-        return ReadbackTerms()
+        return Terms()
     if entry.draft.act is Act.CANCEL:
         return terms_on_record(session, entry.draft.replaces)
     return terms_of(session, entry)
 
 
-def terms_of(session: DialogueSession, entry: LastEntry) -> ReadbackTerms:
+def terms_of(session: DialogueSession, entry: LastEntry) -> Terms:
     """The terms of an entry, read by its own form; empty if the device does not have that."""
     form = session.works.find_form(entry.draft.form)
-    return (
-        ReadbackTerms()
-        if form is None
-        else ReadbackTerms(find_spoken_units(entry.draft.reading, replace(session.rules, form=form)))
-    )
+    return Terms() if form is None else Terms(find_spoken_units(entry.draft.reading, replace(session.rules, form=form)))
 
 
-def terms_of_open_draft(session: DialogueSession) -> ReadbackTerms:
+def terms_of_open_draft(session: DialogueSession) -> Terms:
     """The terms of the open draft, compared with the entries on record and in review."""
     draft, waiting = session.open_draft, session.recorded.aside.drafts
     aside = (values_of(one.reading) for one in waiting if one.utterance_id != draft.utterance_id)

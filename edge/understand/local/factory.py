@@ -29,7 +29,7 @@ from dockvoice_protocol.forms.spoken import (
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language, language_named
 from dockvoice_protocol.forms.spoken.sentences import replies
 from dockvoice_protocol.records.master import Cells
-from edge.config import OnDeviceEngine, Settings
+from edge.config import Engine, Settings
 from edge.ports import Interpreter
 from edge.understand.local.confidence import curves_for
 from edge.understand.local.incremental import Awaited, await_no_fields
@@ -71,7 +71,7 @@ def make_recogniser(
         return PocketsphinxInterpreter(form, catalogue, commands, awaited=awaited)
 
     spoken = own_language(settings) if language is None else language
-    if wanted.engine is OnDeviceEngine.POCKETSPHINX and spoken is ENGLISH:
+    if wanted.engine is Engine.POCKETSPHINX and spoken is ENGLISH:
         return pocketsphinx()
     weights = find_weights(settings, spoken)
     if weights is not None and spoken is not ENGLISH:
@@ -104,9 +104,9 @@ def find_recogniser_name(settings: Settings) -> str:
     Raises Misconfigured, with the remedy, where its weights or package are not installed.
     """
     wanted, spoken = settings.understand, own_language(settings)
-    if wanted.engine is not OnDeviceEngine.POCKETSPHINX and (weights := find_weights(settings, spoken)) is not None:
-        return f"{OnDeviceEngine.VOSK}/{weights.name}"
-    if wanted.engine is OnDeviceEngine.VOSK or spoken is not ENGLISH or not is_installed():
+    if wanted.engine is not Engine.POCKETSPHINX and (weights := find_weights(settings, spoken)) is not None:
+        return f"{Engine.VOSK}/{weights.name}"
+    if wanted.engine is Engine.VOSK or spoken is not ENGLISH or not is_installed():
         raise _missing_weights_error(settings, spoken)
     return NAME
 
@@ -115,7 +115,7 @@ def find_unknown_words(settings: Settings, words: Iterable[Cells]) -> tuple[str,
     """The published words in the device's language that are not in its recogniser's vocabulary."""
     own = own_language(settings)
     said = tuple(dict.fromkeys(one["word"] for one in words if one["language"] == own.code))
-    weights = None if settings.understand.engine is OnDeviceEngine.POCKETSPHINX else find_weights(settings, own)
+    weights = None if settings.understand.engine is Engine.POCKETSPHINX else find_weights(settings, own)
     if weights is None:  # pocketsphinx knows only the words of the form's file
         return said
     knows = vosk_knows(weights) if said else all
@@ -124,7 +124,7 @@ def find_unknown_words(settings: Settings, words: Iterable[Cells]) -> tuple[str,
 
 def own_language(settings: Settings) -> Language:
     """The language of the device's own recogniser, by its weights. Raises Misconfigured."""
-    if settings.understand.engine is OnDeviceEngine.POCKETSPHINX:
+    if settings.understand.engine is Engine.POCKETSPHINX:
         return ENGLISH
     model = _vosk_model(settings.understand.model)
     try:
@@ -135,7 +135,7 @@ def own_language(settings: Settings) -> Language:
 
 def find_weights(settings: Settings, language: Language) -> Path | None:
     """Vosk's weights for a language: those in the settings, else any installed ones; None without any."""
-    listed = [model for model in known_models() if model.engine is OnDeviceEngine.VOSK and model.hears(language.code)]
+    listed = [model for model in known_models() if model.engine is Engine.VOSK and model.hears(language.code)]
     listed.sort(key=lambda model: model.name != settings.understand.model)
     if listed and listed[0].name == settings.understand.model:
         listed = listed[:1]
@@ -165,7 +165,7 @@ def locate_vosk_weights(settings: Settings) -> Path:
 
 def _vosk_model(name: str) -> Model:
     model = find_model(name)
-    if model.engine is not OnDeviceEngine.VOSK:
+    if model.engine is not Engine.VOSK:
         raise Misconfigured(f"understand.model = {name!r}: is for {model.engine}; name one for vosk, or set the engine")
     return model
 
