@@ -281,7 +281,7 @@ LONGEST_S = 60.0
 """The longest time by which speech in progress postpones a timeout: twice the longest utterance of the usual settings.
 Endless noise must not postpone it for ever."""
 
-MOST_REPEATS = 3  # Repeats of a prompt that a noise cut off; in a loud place every repeat would be cut off too.
+_MOST_REPEATS = 3  # Repeats of a prompt that a noise cut off; in a loud place every repeat would be cut off too.
 
 _WORDS = frozenset(
     {
@@ -487,11 +487,11 @@ class DialogueDriver:
             await self.run_step(happening)
 
     def _repeat_cut_off_prompts(self) -> None:
-        """Repeat prompts that sound cut off without becoming an utterance, at most MOST_REPEATS times.
+        """Repeat prompts that sound cut off without becoming an utterance, at most _MOST_REPEATS times.
 
         Otherwise the timeout would commit a readback that a cough cut off as if the operator had heard it.
         """
-        if self._attentive() or self._turn.locked() or not self._cut_off() or self._repeats >= MOST_REPEATS:
+        if self._attentive() or self._turn.locked() or not self._cut_off() or self._repeats >= _MOST_REPEATS:
             return
         self._repeats += 1
         for say in self._said:

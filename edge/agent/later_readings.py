@@ -171,7 +171,7 @@ class LateReadings:
 
 _LONGEST_S = 20.0  # Timeout; usual is a tenth of the sound's length.
 
-MOST_FAILURES = 3  # In a row; after that it is disabled until the next start.
+_MOST_FAILURES = 3  # In a row; after that it is disabled until the next start.
 
 
 class _Witness(Protocol):
@@ -207,7 +207,7 @@ class WitnessQueue:
     def queue_if_held(self, utterance: Utterance, reading: Reading, state: State, draft: Draft | None) -> None:
         """Queue a concluded utterance for the witness, if its entry is held and not yet recorded."""
         held = state is State.HELD and draft is not None and draft.utterance_id == utterance.utterance_id
-        if held and utterance.segment.pcm and self.failures < MOST_FAILURES:
+        if held and utterance.segment.pcm and self.failures < _MOST_FAILURES:
             self._of = utterance.utterance_id
             self._wanted.put_nowait((utterance, reading))
 
@@ -253,5 +253,5 @@ class WitnessQueue:
 
     def _log_failure_once(self, why: str) -> None:
         self.failures += 1
-        last = "; it is not asked again until the next start" if self.failures == MOST_FAILURES else ""
+        last = "; it is not asked again until the next start" if self.failures == _MOST_FAILURES else ""
         logger.warning("%s: entries are held without a second hearing%s", why, last)

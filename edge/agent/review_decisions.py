@@ -45,7 +45,7 @@ from edge.keep.outbox import HELD
 from edge.keep.signed import DecisionFailure
 from edge.records import OutboxRow
 
-SOCKET = "agent.sock"
+_SOCKET = "agent.sock"
 """In the state directory, while an agent runs. An agent replaces the socket that a killed one left."""
 
 _ANSWERED_S = 30.0  # Timeout of the agent's answer: a full disk or a running step may block the journal for a while.
@@ -272,7 +272,7 @@ async def serve_decision_socket(directory: Path, decide: Callable[[Resolution], 
             server = await asyncio.start_unix_server(partial(_answer_request, decide), path)
         except OSError as fault:
             why = describe_os_error(fault)
-            logger.warning("%s: takes no decisions while the agent runs (%s)", directory / SOCKET, why)
+            logger.warning("%s: takes no decisions while the agent runs (%s)", directory / _SOCKET, why)
             return
         async with server:  # only the directory's owner can connect
             await server.serve_forever()
@@ -291,7 +291,7 @@ async def _answer_request(
         writer.write(json.dumps(answer).encode() + b"\n")
         await writer.drain()
     except (ValueError, KeyError, TypeError, ConnectionError) as fault:
-        logger.warning("%s: what came is no decision, or whoever sent it is gone: %s", SOCKET, type(fault).__name__)
+        logger.warning("%s: what came is no decision, or whoever sent it is gone: %s", _SOCKET, type(fault).__name__)
     finally:
         writer.close()
 
@@ -343,6 +343,6 @@ def _short_socket_path(directory: Path) -> Iterator[str]:
     """The socket's path by way of /proc: below the kernel's limit of 107 bytes, however deep the directory."""
     descriptor = os.open(directory, os.O_PATH | os.O_DIRECTORY)
     try:
-        yield f"/proc/self/fd/{descriptor}/{SOCKET}"
+        yield f"/proc/self/fd/{descriptor}/{_SOCKET}"
     finally:
         os.close(descriptor)

@@ -63,7 +63,7 @@ _WAITED_S = 1.0  # How long a viewer whose terminal stands still is waited for a
 _NO_DIALOGUE = "no dialogue to answer: it takes a speaker, or agree.conversation = true; a sentence can be typed (/)"
 
 
-async def print_changes(
+async def _print_changes(
     lines: AgentLines,
     agent: Agent,
     executor: JournalThread,
@@ -136,7 +136,7 @@ class Viewer:
             leave_screen(self._terminal)
 
 
-class LiveView:
+class _LiveView:
     """Runs an agent with the live view: feeds the viewer, and carries out the keys."""
 
     def __init__(self, parts: Parts) -> None:
@@ -176,7 +176,7 @@ class LiveView:
             self._viewer = viewer
             viewer.queue_and_write(self._lines.started_line())
             async with asyncio.TaskGroup() as group:
-                looking = print_changes(self._lines, agent, executor, viewer.queue_and_write, _LOOKED_EVERY_S)
+                looking = _print_changes(self._lines, agent, executor, viewer.queue_and_write, _LOOKED_EVERY_S)
                 beside = (
                     self._keep_viewer_current(agent, viewer, logged),
                     looking,
@@ -300,7 +300,7 @@ def run(
     parts = assemble_interpretation(settings(config, broker, state, form), operator_present=True)
     with _device_name_lock(parts.settings), JournalThread(parts.settings.state, parts.settings.keep) as executor:
         if not (plain or as_json) and can_be_drawn_on(sys.stdout):
-            view = LiveView(parts)
+            view = _LiveView(parts)
             asyncio.run(
                 view.run(Agent(parts, executor, view.tell, live=True), executor, settle_within_s=_DRAIN_ON_STOP_S)
             )
@@ -332,7 +332,7 @@ async def _run_as_json(parts: Parts, executor: JournalThread) -> None:
     agent = Agent(parts, executor, replace_by_dialogue_verdicts(tell_event), live=True)
     tell(lines.started_line())
     async with asyncio.TaskGroup() as group:
-        changes = group.create_task(print_changes(lines, agent, executor, tell))
+        changes = group.create_task(_print_changes(lines, agent, executor, tell))
         await _run_with_keyboard(agent)
         changes.cancel()
 

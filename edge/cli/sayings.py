@@ -61,7 +61,7 @@ def decide_lines(lines: Iterable[bytes], usual: Rules, forms: Mapping[str, Form]
     """Decide each line in order, with the defaults `usual`; an invalid line is answered with its `error`."""
     for number, line in enumerate(lines, start=1):
         try:
-            yield decide_saying(_parse_saying(line, usual, forms))
+            yield _decide_saying(_parse_saying(line, usual, forms))
         except _WrongSaying as fault:
             yield {"error": f"line {number}: {fault}"}
 
@@ -69,7 +69,7 @@ def decide_lines(lines: Iterable[bytes], usual: Rules, forms: Mapping[str, Form]
 # ---- what is decided ----
 
 
-def decide_saying(saying: _Saying) -> _JsonLine:
+def _decide_saying(saying: _Saying) -> _JsonLine:
     """The agent's decision about a saying."""
     rules, asked, held = saying.rules, saying.asked, saying.held
     reading = parse_typed(saying.text, rules)

@@ -102,18 +102,18 @@ MOST_REFUSALS = 4
 """Refusals of an event's content before it is set aside: with growing waits more than two minutes, enough to correct
 the broker's settings."""
 
-MOST_DEAD_LETTERS = 16
+_MOST_DEAD_LETTERS = 16
 """Limit of refused events that let later ones pass. When more follow one another, and the broker accepts nothing in
 between, the events are not the cause: an alarm is raised, and nothing is set aside."""
 
-MOST_LOST_PUBLICATIONS = 8
+_MOST_LOST_PUBLICATIONS = 8
 """Accepted publications of the event that the inventory lacks, while later ones arrive, before it is set aside: with
 growing waits a quarter of an hour. With MQTT 3.1.1 mosquitto drops what is too large without an error."""
 
-NO_LINK_ALERT_S = 3.0
+_NO_LINK_ALERT_S = 3.0
 """Time without a connection before an alert: a broker's restart or a dead spot takes less."""
 
-UNANSWERED_BEFORE_ALERT = 3
+_UNANSWERED_BEFORE_ALERT = 3
 """Accepted publications of one event before the lack of a receipt is an alert: with growing waits more than 60 s, in
 which an inventory can restart."""
 
@@ -349,7 +349,7 @@ class Relay:
                 return [Reopen(answer.expected), ReadPending(self._window)]
             case _RecoveryStep.NOTHING:
                 swallowed = owed.get(answer.expected)
-                if swallowed is None or swallowed.taken < MOST_LOST_PUBLICATIONS:
+                if swallowed is None or swallowed.taken < _MOST_LOST_PUBLICATIONS:
                     return []
                 return self._dead_letter(swallowed, NEVER_ARRIVES_REASON)
 
@@ -388,7 +388,7 @@ class Relay:
     @property
     def _window(self) -> int:
         # Rows refused for their content do not count: the result of the next row shows the cause.
-        return self._limit + min(len(self._refusals.suspects), MOST_DEAD_LETTERS) if self._limit else 0
+        return self._limit + min(len(self._refusals.suspects), _MOST_DEAD_LETTERS) if self._limit else 0
 
     @property
     def _free_slots(self) -> int:
@@ -451,7 +451,7 @@ class DeliveryAlerts:
             self._told.clear()
             return self._unanswered_alerts()
         self._since = now if self._since is None else self._since
-        if trouble in self._told or now - self._since < NO_LINK_ALERT_S:
+        if trouble in self._told or now - self._since < _NO_LINK_ALERT_S:
             return []
         self._told.add(trouble)
         return [trouble]
@@ -466,7 +466,7 @@ class DeliveryAlerts:
         self._told_unanswered = False
 
     def _unanswered_alerts(self) -> list[str]:
-        if self._told_unanswered or max(self._taken.values(), default=0) < UNANSWERED_BEFORE_ALERT:
+        if self._told_unanswered or max(self._taken.values(), default=0) < _UNANSWERED_BEFORE_ALERT:
             return []
         self._told_unanswered = True
         return [self._unanswered]

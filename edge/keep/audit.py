@@ -30,7 +30,7 @@ from edge.keep.evidence import EVIDENCE, NEW
 from edge.keep.review import verify_reviews
 from edge.keep.storage import sync_directory, translated_errors
 
-ACKNOWLEDGED = "journal.acknowledged"
+_ACKNOWLEDGED = "journal.acknowledged"
 """The file in the state directory with acknowledged faults, a signed line each."""
 
 ERASED = "erased"
@@ -164,7 +164,7 @@ class AuditTrail:
 
     def acknowledged(self) -> list[Acknowledgement]:
         """The acknowledged faults, unverified. Raises StorageFailed."""
-        path = self.directory / ACKNOWLEDGED
+        path = self.directory / _ACKNOWLEDGED
         with translated_errors(path):
             if not path.exists():
                 return []
@@ -176,7 +176,7 @@ class AuditTrail:
 
     def acknowledge(self, one: Acknowledgement) -> None:
         """Append the acknowledgement durably. Raises StorageFailed."""
-        path = self.directory / ACKNOWLEDGED
+        path = self.directory / _ACKNOWLEDGED
         with translated_errors(path):
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:

@@ -34,7 +34,7 @@ from edge.keep.storage import DiskFull, sync_directory, translated_errors
 
 _log = logging.getLogger(__name__)
 
-ERASING = "journal.erasing"
+_ERASING = "journal.erasing"
 
 _NOBODY = "erased"  # Replaces an erased name.
 
@@ -118,7 +118,7 @@ class Erasing:
 
     @property
     def _marker_path(self) -> Path:
-        return self._directory / ERASING
+        return self._directory / _ERASING
 
     def _erase(self, named: str, value: str, who: str, withhold: Withhold, name: str | None = None) -> _Erased:
         chosen = self._db.rows(_CHOSEN.format(named=named), value)

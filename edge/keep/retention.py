@@ -37,7 +37,7 @@ from edge.keep.review import sign_review_removals
 from edge.keep.storage import DiskFull, free_bytes, sync_directory, translated_errors
 
 MB = 1_000_000  # Bytes.
-RESERVE = "journal.reserve"  # The file in the state directory.
+_RESERVE = "journal.reserve"  # The file in the state directory.
 _AT_ONCE = 500  # Recordings removed in one pass: a fraction of a second without commits.
 
 _MARKED_AT_ONCE = 50
@@ -111,7 +111,7 @@ class Reserve:
 
     def __init__(self, directory: Path, size: int) -> None:
         """`size` of the reserve file in bytes; 0 keeps no reserve."""
-        self._path = directory / RESERVE
+        self._path = directory / _RESERVE
         self._size = size
 
     @property

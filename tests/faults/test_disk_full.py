@@ -24,7 +24,6 @@ from edge.hear.recording import RecordedSource
 from edge.keep import audit, evidence
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from edge.keep.retention import RESERVE
 from edge.keep.storage import PARTIAL, DiskFull, free_bytes
 from edge.records import Frame, OutboxRow, Outcome
 from tests.fakes import SILENCE, ScriptedInterpreter, reading
@@ -94,7 +93,7 @@ def reserve(directory: Path) -> None:
         ballast.take()
         assert free_bytes(directory) < 4096
         rows.append(dictated(desk, 1))
-        assert not (directory / RESERVE).exists()
+        assert not (directory / "journal.reserve").exists()
     demand_sound(directory, rows)
 
 
@@ -257,7 +256,7 @@ def sudden(directory: Path) -> None:
 
     def fill_up() -> bool:
         if witness.count(Decided) == 1:
-            (directory / RESERVE).unlink(missing_ok=True)
+            (directory / "journal.reserve").unlink(missing_ok=True)
             ballast.take()
         return witness.count(Decided) == 1
 

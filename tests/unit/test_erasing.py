@@ -24,7 +24,6 @@ from edge.keep import audit
 from edge.keep.audit import ERASED
 from edge.keep.database import JOURNAL
 from edge.keep.entry_log import ENTRIES
-from edge.keep.erasing import ERASING
 from edge.keep.journal import Journal
 from edge.keep.signed import StoredClip
 from edge.records import OutboxRow, Recording, Utterance, Verdict
@@ -168,10 +167,10 @@ def test_a_kill_in_the_middle_is_brought_to_its_end(
     with monkeypatch.context() as patched, suppress(KeyboardInterrupt):
         patched.setattr(where[step], step, killed)
         journal.erasing.erase_entry(which, "clerk", erased_by)
-    assert (tmp_path / ERASING).exists()
+    assert (tmp_path / "journal.erasing").exists()
     journal.close()
     with Journal.open(tmp_path) as again:
-        assert not (tmp_path / ERASING).exists()
+        assert not (tmp_path / "journal.erasing").exists()
         assert audit.verify(again.trail).broken is None
         again.erasing.erase_entry(which, "clerk", erased_by)
         again.erasing.erase_operator(NAME, "clerk", erased_by)
@@ -187,7 +186,7 @@ def test_a_reader_beside_it_is_told_of_and_the_next_start_goes_on(journal: Journ
             journal.erasing.erase_entry(journal.queries.history("1").utterance_id, "clerk", erased_by)
     journal.close()
     Journal.open(tmp_path).close()
-    assert not (tmp_path / ERASING).exists()
+    assert not (tmp_path / "journal.erasing").exists()
 
 
 def altered(change: Callable[[dict[str, object]], object], journal: Journal) -> None:

@@ -17,7 +17,7 @@ from edge.deliver.device_events import entry_event
 from edge.keep import device_key, entry_log, retention
 from edge.keep.audit import verify
 from edge.keep.database import JOURNAL
-from edge.keep.device_key import ANCHOR, Anchor
+from edge.keep.device_key import Anchor
 from edge.keep.entry_log import ENTRIES, EntryLog, sequence_of
 from edge.keep.journal import Journal
 from edge.keep.retention import Reserve
@@ -183,7 +183,7 @@ def test_whoever_cuts_off_the_beginning_without_the_devices_key_is_found_out(tmp
         settled(journal, 6)
         journal.retention.prune(3)
         fifth = next(trailed for trailed in journal.trail.events() if trailed.sequence == 5)
-        anchor = tmp_path / ANCHOR
+        anchor = tmp_path / "journal.anchor"
         honest = anchor.read_text()
         for forged, found in (
             ({"sequence": 5, "link": fifth.link}, Broken(5, Wrong.FORGED)),

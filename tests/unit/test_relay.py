@@ -9,8 +9,6 @@ from dockvoice_protocol.outbox import ANSWERS, FAILURE, ROOM_S, Consequence, Sil
 from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from edge.config import Deliver, SettleBy
 from edge.deliver.relay import (
-    MOST_DEAD_LETTERS,
-    MOST_LOST_PUBLICATIONS,
     MOST_REFUSALS,
     NEVER_ARRIVES_REASON,
     Alarm,
@@ -258,16 +256,16 @@ def all_refused(machine: Relay, count: int) -> None:
 
 def test_as_many_as_may_stand_aside_are_passed_by_the_next_one() -> None:
     machine = relay(window=1)
-    all_refused(machine, MOST_DEAD_LETTERS)
-    assert published(machine.add_rows(rows(*range(1, MOST_DEAD_LETTERS + 2)), now=0)) == [MOST_DEAD_LETTERS + 1]
-    machine.handle_puback(f"event-{MOST_DEAD_LETTERS + 1}", 0)
+    all_refused(machine, 16)
+    assert published(machine.add_rows(rows(*range(1, 18)), now=0)) == [17]
+    machine.handle_puback("event-17", 0)
     assert DeadLetter("event-1", meaning(TOO_LARGE).name) in refused_until_it_is_enough(machine, TOO_LARGE)
 
 
 def test_more_than_may_stand_aside_are_a_matter_for_a_person() -> None:
     machine = relay(window=1)
-    all_refused(machine, MOST_DEAD_LETTERS + 1)
-    assert machine.add_rows(rows(*range(1, MOST_DEAD_LETTERS + 3)), now=0) == []
+    all_refused(machine, 17)
+    assert machine.add_rows(rows(*range(1, 19)), now=0) == []
     assert DeadLetter not in map(type, refused_until_it_is_enough(machine, TOO_LARGE))
     assert Alarm(TOO_LARGE, meaning(TOO_LARGE)) in relay().handle_puback("event-1", TOO_LARGE)
 
@@ -399,7 +397,7 @@ def test_what_the_broker_takes_and_the_inventory_never_gets_is_set_aside() -> No
     machine.add_rows(rows(1, 2), now=0)
     machine.handle_puback("event-1", 0)
     machine.handle_gap_report(early(2, expected=1), now=0)
-    for _ in range(MOST_LOST_PUBLICATIONS - 1):
+    for _ in range(7):
         machine.handle_puback("event-1", 0)
         assert machine.handle_gap_report(early(2, expected=1), now=0) == []
     machine.handle_puback("event-1", 0)

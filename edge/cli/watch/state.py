@@ -310,7 +310,7 @@ _ERASE = frozenset("\x7f\b")
 _ERASE_WORD, _ERASE_LINE = "\x17", "\x15"
 _PASTE_BEGINS, _PASTE_ENDS = "200~", "201~"
 
-LONGEST_LINE = 200  # Characters: longer than any sentence one can dictate.
+_LONGEST_LINE = 200  # Characters: longer than any sentence one can dictate.
 
 _ASKS: dict[str, Act | Command] = {
     "y": Act.YES,
@@ -409,4 +409,4 @@ def _edited_text(line: str, key: str) -> str:
         return "".join(line.rstrip().rpartition(" ")[:2])
     if not key.isprintable():
         key = " "
-    return (line + key)[:LONGEST_LINE]
+    return (line + key)[:_LONGEST_LINE]

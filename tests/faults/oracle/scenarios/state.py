@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from edge.agent.review import DeviceIdentity, Reviewer, accept
-from edge.agent.review_decisions import SOCKET
 from edge.agree.decide import Rules
 from edge.keep.journal import Journal
 from tests import shipped
@@ -113,7 +112,7 @@ def _cloned(run: Run) -> Tally:
 
 def _copy(device: Device, to: Path) -> None:
     """What a copy of the disk holds: an agent that was killed may have left its socket, which is nothing to copy."""
-    shutil.copytree(device.state, to, ignore=shutil.ignore_patterns(SOCKET))
+    shutil.copytree(device.state, to, ignore=shutil.ignore_patterns("agent.sock"))
 
 
 def _inherit(former: Device, heir: Device, state: Path) -> None:
