@@ -11,8 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from dockvoice_protocol.errors import UnreadableInput
-from edge.agent.events import AlreadyKept, CaptureResumed, CaptureStopped, Decided, DictationEvent, SourceEnded
-from edge.agent.parts import Parts, assemble_interpretation, hear_all, make_dictation, run_panels
+from edge.agent.events import AlreadyStored, CaptureResumed, CaptureStopped, Decided, DictationEvent, SourceEnded
+from edge.agent.parts import Parts, assemble_interpretation, dictate_sources, make_dictation, run_panels
 from edge.config import Settings
 from edge.hear.recording import RecordedSource
 from edge.keep.journal_thread import JournalThread
@@ -147,7 +147,7 @@ async def _run_pipeline(
 ) -> list[ClipResult]:
     counted = parts.interpreter.speculation if isinstance(parts.interpreter, VoskInterpreter) else None
     watch = _ResultCollector(sounds, counted, tick)
-    await hear_all(make_dictation(parts, executor, watch.on_event), watch.sources())
+    await dictate_sources(make_dictation(parts, executor, watch.on_event), watch.sources())
     return [replace(result, ahead=ahead) for result, ahead in zip(watch.results, watch.counters(), strict=True)]
 
 
@@ -184,7 +184,7 @@ class _ResultCollector:
         match told:
             case Decided():
                 self._heard.append(told)
-            case AlreadyKept():
+            case AlreadyStored():
                 raise UnreadableInput(f"a clip stands in the manifest twice (sound {told.source}); remove one of them")
             case SourceEnded():
                 self._add_result(told)

@@ -19,7 +19,7 @@ from dockvoice_protocol.errors import StorageFailed, UnreadableInput
 from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr, print_lines, print_to_stderr
 from dockvoice_protocol.terminal.tables import SafeConsole, print_tables
 from edge.cli import AsJson, Config, settings
-from edge.config import Mode, PolicyName, Settings
+from edge.config import PolicyName, ReadMode, Settings
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
 from edge.understand.local.factory import find_recogniser_name
 from lab import printed
@@ -47,7 +47,7 @@ from lab.simulated_operator import OperatorHabits
 
 _TENTHS = 10  # A line for each, where there is no terminal for a bar.
 
-_ModeName = Annotated[Mode | None, typer.Option("--mode", help="Whose reading counts, over the settings file's.")]
+_ModeName = Annotated[ReadMode | None, typer.Option("--mode", help="Whose reading counts, over the settings file's.")]
 _Interpreters = Annotated[
     str | None, typer.Option(metavar="NAME[,NAME]", help="Which is asked first, and its fallbacks, over the file's.")
 ]
@@ -257,7 +257,7 @@ def _clip_audio(result: ClipResult) -> bytes:
     return file.getvalue()
 
 
-def understand_overrides(mode: Mode | None, interpreters: str | None, second: str | None) -> dict[str, Any]:
+def understand_overrides(mode: ReadMode | None, interpreters: str | None, second: str | None) -> dict[str, Any]:
     """The `understand` settings given on the command line."""
     first, *fallback = interpreters.split(",") if interpreters else [None]
     given = {"mode": mode, "first": first, "fallback": tuple(fallback) or None, "second": second}

@@ -14,7 +14,7 @@ from random import Random
 from dockvoice_protocol.records import Act, FieldValue
 from edge.agent.dialogue_driver import dialogue_settings
 from edge.agent.events import Decided, DictationEvent
-from edge.agent.parts import Parts, hear_all, make_dictation
+from edge.agent.parts import Parts, dictate_sources, make_dictation
 from edge.agree.decide import Circumstances
 from edge.agree.dialogue.interface import Committed, Deadline, Happening, Order, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
@@ -222,7 +222,7 @@ class SimulatedOperator:
             if isinstance(what, Decided):
                 heard.append(what)
 
-        await hear_all(make_dictation(self._parts, self._executor, collect), [source])
+        await dictate_sources(make_dictation(self._parts, self._executor, collect), [source])
         return heard
 
 

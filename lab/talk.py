@@ -28,15 +28,15 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.terminal import EXIT_CODES, print_lines, print_to_stderr
 from dockvoice_protocol.terminal.tables import SafeConsole
-from edge.agent.dialogue_driver import Render, Stepped, dialogue_settings
-from edge.agent.parts import list_forms_at_hand, load_named_form, make_rules
+from edge.agent.dialogue_driver import Render, StepResult, dialogue_settings
+from edge.agent.parts import list_switchable_forms, load_named_form, make_rules
 from edge.agent.typed_input import scanner_format
 from edge.agree.dialogue.machine import StepTrace
 from edge.agree.dialogue.session import DialogueSettings
 from edge.cli import Config, FormName, State, Trace, settings
 from edge.deliver.device_events import entry_event, make_shift_lookup
 from edge.keep.journal import Journal
-from edge.records import Work
+from edge.records import WorkChange
 from edge.records.speech import Adjust, Hush, Say, Sound
 from edge.speak.wording import Phrasing
 from lab.plays import run_json_plays
@@ -93,7 +93,7 @@ def talk(
     """
     chosen = settings(config, state=state, form=form)
     filled, closes = load_named_form(chosen, chosen.forms.active), load_closing_form(chosen.forms_directory)
-    at_hand = list_forms_at_hand(chosen, filled)
+    at_hand = list_switchable_forms(chosen, filled)
     catalogue = Catalogue.load(chosen.catalogue_directory)
     language = chosen.speak.language.value
     typed_in = replace(make_rules(chosen, filled, catalogue), language=language_named(language))
@@ -184,10 +184,10 @@ class _Screen:
         self._phrasing = Phrasing(form, language, known)
         self._console = SafeConsole(highlight=False, soft_wrap=True)
 
-    def print_step(self, stepped: Stepped) -> None:
+    def print_step(self, stepped: StepResult) -> None:
         for order in stepped.orders:
             match order:
-                case Work(form) if form is not None:
+                case WorkChange(form) if form is not None:
                     self._phrasing = Phrasing(self._known[form], self._language, self._known)
                     self._print_line("form", form, "dim")
                 case Say():

@@ -140,15 +140,15 @@ async def _concluded(desk: JournalThread, rules: Rules, way: Way) -> list[Decide
         attentive=lambda: False,
         cut_off=lambda: False,
     )
-    listening = Ear(present=lambda: works.present, endpoint=Endpoint(), scorer=LoudnessScorer(), executor=desk)
+    listening = Ear(present=lambda: works.current, endpoint=Endpoint(), scorer=LoudnessScorer(), executor=desk)
     dictation = Dictation(
-        listening, works=works, executor=desk, operator=None, render=render, tell=told.append, converse=driver.hear
+        listening, works=works, executor=desk, operator=None, render=render, tell=told.append, converse=driver.decide
     )
     await driver.start()
     for _ in range(2):  # the first one loads what is loaded once
         way.calls.clear()
         way.parses = 0
-        await dictation.type(SAID)
+        await dictation.queue_text(SAID)
         await dictation.hear([])
         with _followed(way, Dictation._read_decide_and_store.__code__):
             await dictation.process_queue()

@@ -74,7 +74,7 @@ class Breaths:
         self._recorded: _OnRecord | None = None
 
     @property
-    def recorded(self) -> _OnRecord | None:
+    def committed_entry(self) -> _OnRecord | None:
         """The entry that they made; None for none."""
         return self._recorded
 

@@ -35,7 +35,7 @@ from edge.config import ClipPolicy, Settings
 from edge.deliver.clip_relay import ClipRelay, OfferClip, SendChunk
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from edge.keep.signed import ClipAsked, RecordingBytes
+from edge.keep.signed import RecordingBytes, StoredClip
 from edge.keep.storage import DiskFull
 
 _LOOK_S = 1.0  # Poll interval of the journal, and so the longest wait for a clip's first chunk.
@@ -86,16 +86,16 @@ class ClipDelivery:
     def _offers_unclear_clips(self) -> bool:
         return self._policy is ClipPolicy.UNCLEAR and self._keeps_sound
 
-    def carries(self, topic: str) -> bool:
+    def accepts(self, topic: str) -> bool:
         """Whether this is the topic of clip requests."""
         return topic == self._topics.clip_requests
 
-    def connected(self) -> None:
+    def reset_in_flight(self) -> None:
         """Mark all unacknowledged messages as lost, after the connection came up or was lost."""
         self._before.clear()
         self._relay.reset_in_flight()
 
-    def wait_for(self, tag: str) -> None:
+    def pause_until_acknowledged(self, tag: str) -> None:
         """Send no clips until the broker has acknowledged the message with this tag."""
         self._before.add(tag)
 
@@ -104,11 +104,11 @@ class ClipDelivery:
         if (request := self._verify_request(message)) is None:
             return
         named = ("request", "utterance_id", "audio_sha256", "sound", "who", "reason")
-        asked = ClipAsked(
+        asked = StoredClip(
             **{name: getattr(request, name) for name in named}, asked_at=request.time, body=message.payload.decode()
         )
         keep = partial(self._desk, lambda journal: journal.clips.store(asked))
-        if await self._desk.when_there_is_room(keep, "a request for a clip waits for room", lambda _: self._beat()):
+        if await self._desk.retry_while_disk_full(keep, "a request for a clip waits for room", lambda _: self._beat()):
             logger.info("%s: %s listens to it", request.utterance_id, request.who)
             self._next_look = -math.inf
         else:
@@ -173,7 +173,7 @@ class ClipDelivery:
         tag = f"clip {step}"
         return _ClipOut(tag, format_clip_message(said, self._topics.source), step, chunks)
 
-    def unsent(self, out: _ClipOut, now: float) -> None:
+    def mark_unsent(self, out: _ClipOut, now: float) -> None:
         """Schedule an offer that could not be published again."""
         if isinstance(out.step, OfferClip):
             self._relay.mark_offer_unsent(out.step.utterance_id, now)

@@ -24,10 +24,10 @@ from dockvoice_protocol.forms.spoken.rough import commands_by_name, form_words
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.mqtt import Connected, Session, SessionEvent
 from edge.agent.clock import Clock
-from edge.agent.parts import converses, list_forms_at_hand, load_named_form, make_witness
+from edge.agent.parts import list_switchable_forms, load_named_form, make_witness, uses_dialogue
 from edge.agent.site_publications import (
     load_operators,
-    load_published,
+    load_published_master_data,
     load_site_catalogue,
     override_files,
     sign_on_words,
@@ -35,7 +35,7 @@ from edge.agent.site_publications import (
 from edge.config import Engine, Settings
 from edge.hear.capture import microphone_labels
 from edge.hear.input_keys import NAMES, KeyDevice
-from edge.keep.codec import to_time
+from edge.keep.codec import format_time
 from edge.keep.database import JOURNAL, Outdated, sqlite_version
 from edge.keep.journal import Journal
 from edge.keep.outbox import OutboxState
@@ -204,12 +204,12 @@ async def _check_form(settings: Settings) -> Iterable[Finding]:
 
 
 def _load_forms(settings: Settings) -> tuple[Form, ...]:
-    return list_forms_at_hand(settings, load_named_form(settings, settings.forms.active))
+    return list_switchable_forms(settings, load_named_form(settings, settings.forms.active))
 
 
 async def _check_catalogue(settings: Settings) -> Iterable[Finding]:
     """The catalogue that the next start uses: the published versions, or the files."""
-    files, published = Catalogue.load(settings.catalogue_directory), load_published(settings)
+    files, published = Catalogue.load(settings.catalogue_directory), load_published_master_data(settings)
     told = ", ".join(f"{one.kind} version {one.version}" for one in published)
     if not told:
         return [
@@ -313,7 +313,7 @@ async def _check_recogniser(settings: Settings) -> Iterable[Finding]:
 
 
 async def _check_second_recogniser(settings: Settings) -> Iterable[Finding]:
-    if not converses(settings, operator_present=True) or settings.understand.witness is False:
+    if not uses_dialogue(settings, operator_present=True) or settings.understand.witness is False:
         return [Finding("witness", Severity.WELL, "off")]
     if make_witness(settings) is not None:
         return [Finding("witness", Severity.WELL, "moonshine hears again what is held")]
@@ -354,16 +354,16 @@ async def _check_journal(settings: Settings) -> Iterable[Finding]:
     with Journal.inspect(settings.state) as journal:
         journal.successor.demand_none()
         journal.outbox.demand_owner(Topics(settings.deliver.prefix, settings.site, settings.device).source)
-        held = [one.state for one in journal.review.held()]
+        held = [one.state for one in journal.review.held_entries()]
         return [
             waiting_finding(
                 refused=held.count(OutboxState.REFUSED),
                 dead=held.count(OutboxState.DEAD),
                 reviewed=len(journal.review.under_review()),
-                flagged=len(journal.review.flagged()),
-                deferred=len(journal.readings.deferred()),
+                flagged=len(journal.review.flagged_entries()),
+                deferred=len(journal.readings.deferred_utterances()),
             ),
-            *not_done_findings(journal.orders.count_not_done(since=to_time(datetime.now(UTC) - _LATELY))),
+            *not_done_findings(journal.orders.count_not_done(since=format_time(datetime.now(UTC) - _LATELY))),
         ]
 
 

@@ -23,14 +23,14 @@ from dockvoice_protocol.outbox import FAILURE
 from dockvoice_protocol.signed import DeclinedPosting, Forged, ReviewDecision, verify_decision, verify_declined_posting
 from edge.agree.decide import Rules, decide
 from edge.deliver.device_events import review_event
-from edge.deliver.relay import PendingRow, make_row_outbox
+from edge.deliver.relay import PendingRow, make_row_schedule
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.signed import DecisionFailure
 from edge.keep.storage import DiskFull
 from edge.records import Closing, Minted, OutboxRow, ReviewChange
 
-LOOK_S = 1.0  # Poll interval of the journal.
+POLL_S = 1.0  # Poll interval of the journal.
 _WINDOW = 16  # Limit of unconfirmed events.
 
 logger = logging.getLogger(__name__)
@@ -77,22 +77,22 @@ class ReviewDelivery:
         self._desk = desk
         self._render = render
         self._by_receipt = by_receipt
-        self._outbox = make_row_outbox(patience_s)
+        self._outbox = make_row_schedule(patience_s)
         self._confirmed: set[str] = set()
         self._refused = False
         self._begins = True
         self._next = -math.inf
 
-    def connected(self) -> None:
+    def republish_open_reviews(self) -> None:
         """Reset after a connection came up: all open reviews are published again."""
         self._outbox.clear()
         self._begins, self._next = True, -math.inf
 
-    def carries(self, event_id: str) -> bool:
+    def is_review_event(self, event_id: str) -> bool:
         """Whether this is an event of a review."""
         return self._outbox.get(event_id) is not None
 
-    def confirmed(self, event_id: str) -> None:
+    def mark_confirmed(self, event_id: str) -> None:
         """Mark an event as confirmed by the inventory."""
         self._confirmed.add(event_id)
 
@@ -102,17 +102,17 @@ class ReviewDelivery:
             self._refused = True
             logger.warning("the broker refuses what is told of reviews (%d): let this device publish it", reason_code)
         elif reason_code < FAILURE and not self._by_receipt:
-            self.confirmed(event_id)
+            self.mark_confirmed(event_id)
 
-    def unsent(self, event_id: str, now: float) -> None:
+    def mark_unsent(self, event_id: str, now: float) -> None:
         """Schedule an event that could not be published again."""
         self._outbox.mark_unsent(event_id, now)
 
     async def poll(self, now: float, *, connected: bool) -> _Looked | None:
-        """Store confirmations and new changes; return what to publish. None within LOOK_S and on a full disk."""
+        """Store confirmations and new changes; return what to publish. None within POLL_S and on a full disk."""
         if now < self._next:
             return None
-        self._next = now + LOOK_S
+        self._next = now + POLL_S
         confirmed, begins = frozenset(self._confirmed), self._begins and connected
 
         def settle_and_load(journal: Journal) -> tuple[int, list[OutboxRow], dict[str, int]]:
@@ -170,7 +170,7 @@ class DecisionInbox:
         self._decided = decided
 
     @property
-    def open(self) -> bool:
+    def accepts_decisions(self) -> bool:
         """Whether decisions are accepted: the settings have a key for them."""
         return self._key is not None
 
@@ -189,7 +189,7 @@ class DecisionInbox:
             return
         signature, body = str(parse_object(message.payload)[SIGNATURE]), message.payload.decode()
         keep = partial(self._desk, lambda journal: journal.orders.store(signature, body))
-        if not await self._desk.when_there_is_room(keep, "a decision waits for room", lambda _: self._beat()):
+        if not await self._desk.retry_while_disk_full(keep, "a decision waits for room", lambda _: self._beat()):
             logger.warning("a decision came again: it is done once, or was refused")
         self._decided()
 

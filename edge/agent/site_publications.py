@@ -129,9 +129,9 @@ class _SignedInbox(Generic[_Publication]):
         self._refused = refused
         self._admit = admit
         self._floor = floor
-        self.carries = published.carries
+        self.accepts = published.carries
         self.latest: dict[str, _Publication] = (
-            {} if key is None else executor.now(partial(self._load_verified, key=key))
+            {} if key is None else executor.run(partial(self._load_verified, key=key))
         )
 
     @property
@@ -187,7 +187,7 @@ class _SignedInbox(Generic[_Publication]):
             return self._published.lists(journal).store(self._site, about, one.version, kept)
 
         waits = f"a {kind} waits for room"
-        taken = await self._executor.when_there_is_room(
+        taken = await self._executor.retry_while_disk_full(
             partial(self._executor, keep), waits, lambda _: self._heartbeat()
         )
         if taken is ListResult.OLD:
@@ -238,7 +238,7 @@ class ExpectedReceipts:
             read=read,
             lists=lambda journal: journal.expected,
         )
-        floor = settings.deliver.floor("expected")
+        floor = settings.deliver.lowest_version("expected")
         self.inbox = _SignedInbox(lists, site, key, executor, heartbeat, took=self._took, floor=lambda _: floor)
         self._at_hand = Expectations(self.inbox.latest.values())
 
@@ -275,7 +275,7 @@ class SiteCrew:
         self._settled = make_operators(settings.agree.operators) or None
         self._changed = changed
         self._refusal: str | None = None
-        floor = settings.deliver.floor(_ROSTER)
+        floor = settings.deliver.lowest_version(_ROSTER)
         self.inbox = _SignedInbox(
             roster, site, key, executor, heartbeat, took=self._took, refused=self._refused, floor=lambda _: floor
         )
@@ -309,7 +309,7 @@ def load_operators(settings: Settings) -> tuple[Operator, ...] | None:
         with Journal.inspect(settings.state) as journal:
             bodies = dict(journal.roster.bodies(settings.site))
         one = verify_roster(bodies[_ROSTER].encode(), settings.site, key)
-        return settled if one.version < settings.deliver.floor(_ROSTER) else one.operators
+        return settled if one.version < settings.deliver.lowest_version(_ROSTER) else one.operators
     except (UnreadableInput, KeyError, MalformedMessage):  # no journal, an older one, no roster, or another key's
         return settled
 
@@ -332,7 +332,7 @@ _Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True, slots=True)
-class Renewal(Generic[_Made]):
+class CatalogueActivation(Generic[_Made]):
     """How new master data is activated."""
 
     make: Callable[[tuple[MasterData, ...]], _Made]
@@ -343,7 +343,7 @@ class Renewal(Generic[_Made]):
     """The active published words that are missing in the device's recogniser; typed, they are understood."""
 
 
-KEPT_ONLY: Renewal[None] = Renewal(lambda _: None, lambda _: None, dict)
+STORE_ONLY: CatalogueActivation[None] = CatalogueActivation(lambda _: None, lambda _: None, dict)
 """Stores master data without activating it; the next agent does."""
 
 
@@ -356,7 +356,7 @@ class SiteCatalogue(Generic[_Made]):
         key: PublicKey | None,
         executor: JournalThread,
         heartbeat: Callable[[], None],
-        renewal: Renewal[_Made],
+        renewal: CatalogueActivation[_Made],
     ) -> None:
         """Parameters as of _SignedInbox; `renewal` activates new data."""
         prefix, site = settings.deliver.prefix, settings.site
@@ -438,7 +438,7 @@ class SiteCatalogue(Generic[_Made]):
             self._refusals[why.about] = why
 
 
-def load_published(settings: Settings) -> tuple[MasterData, ...]:
+def load_published_master_data(settings: Settings) -> tuple[MasterData, ...]:
     """The stored master data at the start, from the journal read-only. Raises Misconfigured."""
     key = load_pinned_key(settings.deliver.decisions_key)
     if key is None:
@@ -455,7 +455,7 @@ def load_published(settings: Settings) -> tuple[MasterData, ...]:
 
 def _lowest_version(settings: Settings, kind: str) -> int:
     """The lowest accepted version of a kind."""
-    return settings.deliver.floor(f"catalogue/{kind}")
+    return settings.deliver.lowest_version(f"catalogue/{kind}")
 
 
 def _parse_stored(site: str, key: PublicKey, kind: str, body: str) -> MasterData | None:
@@ -472,7 +472,7 @@ def load_site_catalogue(settings: Settings, forms: Iterable[Form] = ()) -> Catal
     start could not receive better data. Raises Misconfigured for unusable files.
     """
     files = Catalogue.load(settings.catalogue_directory)
-    if not (published := load_published(settings)):
+    if not (published := load_published_master_data(settings)):
         return files
     try:
         return override_files(files, published, forms)

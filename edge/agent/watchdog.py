@@ -179,7 +179,7 @@ class Supervisor:
         while True:
             believed = self._clock.believed()
             self._warn_if_long_doubted(believed=believed)
-            free = await self._executor.tidy(believed=believed)
+            free = await self._executor.free_disk_space(believed=believed)
             self._has_free(free)
             if self._disk.update_level(free):
                 self._report_level_and_stop_if_full(free)

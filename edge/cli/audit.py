@@ -23,7 +23,7 @@ from dockvoice_protocol.terminal.tables import SafeConsole, pluralize
 from edge.cli import AsJson, Config, State, login_name, settings
 from edge.keep import device_key
 from edge.keep.audit import AuditReport, AuditTrail, TrailEvent, verify
-from edge.keep.bundle import event_ids_of_trailer, export
+from edge.keep.bundle import export, list_trailer_event_ids
 from edge.keep.codec import now
 from edge.keep.journal import Journal
 
@@ -58,7 +58,7 @@ def _audit_verify(
     else:
         for told in _report_lines(report):
             print_lines(told)
-    if not report.whole:
+    if not report.is_intact:
         raise typer.Exit(1)
 
 
@@ -174,7 +174,7 @@ def _audit_export(
             else [_find_unerased_event(trail, event_id) for event_id in dict.fromkeys(event_ids)]
         )
         if trailer is not None:
-            wanted = event_ids_of_trailer(trail, trailer)
+            wanted = list_trailer_event_ids(trail, trailer)
             if not wanted:
                 raise UnreadableInput(f"--trailer {trailer}: no entry here names it; give its number as it was said")
             events = (one for one in trail.events() if one.event_id in wanted)
@@ -220,7 +220,7 @@ def _report_json(report: AuditReport) -> dict[str, Any]:
         return None if broken is None else {**asdict(broken), "told": broken.wrong.message}
 
     broken = {"broken": broken_json(report.broken), "review_broken": broken_json(report.review_broken)}
-    return {"whole": report.whole, **asdict(report), **broken}
+    return {"whole": report.is_intact, **asdict(report), **broken}
 
 
 def _report_lines(report: AuditReport) -> Iterable[str]:

@@ -32,7 +32,15 @@ from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import FieldReading, FieldValue, as_text
 from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr, print_lines
 from dockvoice_protocol.terminal.tables import make_folding_table, pluralize, print_tables
-from edge.agent.learning import Change, Harm, Kind, form_with_word, try_recordings, try_words, unknown_phrases
+from edge.agent.learning import (
+    Change,
+    Harm,
+    WordRole,
+    add_word_to_form,
+    compare_recordings,
+    compare_words,
+    unknown_phrases,
+)
 from edge.agent.parts import load_current_rules, load_named_form, make_rules
 from edge.agree.decide import Rules, decide
 from edge.cli import AsJson, Config, FormName, State, settings
@@ -42,7 +50,7 @@ from edge.cli.reports import Since, parse_moment
 from edge.cli.sayings import decide_lines
 from edge.config import Settings
 from edge.keep.journal import Journal
-from edge.keep.readings import ModelReadings, ReadBefore
+from edge.keep.readings import ModelReadings, ReadUtterance
 from edge.ports import Interpreter
 from edge.records import Verdict
 from edge.understand.llm.tool import tool_definition
@@ -102,7 +110,7 @@ def _forms_add_word(
     word: Annotated[str, typer.Argument(metavar="WORD", help="What operators say, one word or a few.")],
     field: Annotated[str, typer.Option("--field", metavar="NAME", help="The field that it is about.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="What is to be made: NAME.schema.json.")],
-    kind: Annotated[Kind, typer.Option("--as", help="Opens the field, or is a unit of it.")] = Kind.LABEL,
+    kind: Annotated[WordRole, typer.Option("--as", help="Opens the field, or is a unit of it.")] = WordRole.LABEL,
     means: Annotated[str, typer.Option(metavar="CODE", help="Of a unit that another field holds, its code: CS.")] = "",
     language: Annotated[str, typer.Option(metavar="TAG", help=f"Its language: {', '.join(LANGUAGES)}.")] = "en",
     since: Since = "90d",
@@ -123,16 +131,16 @@ def _forms_add_word(
     if language not in LANGUAGES:
         raise typer.BadParameter(f"found {language!r}, allowed is {', '.join(LANGUAGES)}", param_hint="--language")
     files, known = form_files_by_name(given.forms_directory), load_named_form(given, form)
-    text = form_with_word(files[known.name], field, kind, word, language, means)
+    text = add_word_to_form(files[known.name], field, kind, word, language, means)
     catalogue = Catalogue.load(given.catalogue_directory)
     before = replace(make_rules(given, known, catalogue), language=language_named(language))
     after = replace(before, form=_load_new_form(text, known.name, catalogue))
     with Journal.inspect(given.state) as journal:
         past = [one for one in journal.readings.read_since(parse_moment(since)) if _uses_form(one, before, given)]
-        changes = try_words(past, before, after)
+        changes = compare_words(past, before, after)
         if hear:
             readers = (_reader_of_recordings(given, one, journal.readings) for one in (before, after))
-            changes = [*asyncio.run(try_recordings(past, *readers)), *changes]
+            changes = [*asyncio.run(compare_recordings(past, *readers)), *changes]
     harmful = sum(one.harm is Harm.RECORD for one in changes)
     _print_changes(changes, len(past), as_json=as_json)
     if harmful and not anyway:
@@ -327,7 +335,7 @@ def _doubt_text(form: Form, name: str, reading: FieldReading) -> str:
 # Words, and what a new one changes.
 
 
-def _rules_by_form(given: Settings) -> Callable[[ReadBefore], Rules | None]:
+def _rules_by_form(given: Settings) -> Callable[[ReadUtterance], Rules | None]:
     @cache
     def rules_in(form: str, language: str | None) -> Rules | None:
         try:
@@ -339,7 +347,7 @@ def _rules_by_form(given: Settings) -> Callable[[ReadBefore], Rules | None]:
     return lambda one: rules_in(one.form, one.language)
 
 
-def _uses_form(one: ReadBefore, asked: Rules, given: Settings) -> bool:
+def _uses_form(one: ReadUtterance, asked: Rules, given: Settings) -> bool:
     own = make_rules(given, asked.form, asked.catalogue).language.code
     return one.form == asked.form.name and (one.language or own) == asked.language.code
 

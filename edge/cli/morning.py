@@ -117,7 +117,9 @@ class MorningList:
 
 def rank_entries(readings: ModelReadings, since: datetime) -> MorningList:
     """The entries since then, the most doubtful by their readings so far first."""
-    found = MorningList([_to_doubtful(one, tuple(map(_to_said_for, one.said))) for one in readings.standing(since)])
+    found = MorningList(
+        [_to_doubtful(one, tuple(map(_to_said_for, one.said))) for one in readings.standing_records(since)]
+    )
     found.sort_by_doubt()
     return found
 

@@ -51,9 +51,11 @@ def _queue_list(
     `discard` decide about it, `stand` takes a flag away.
     """
     with Journal.inspect(settings(config, state=state).state) as journal:
-        entries = journal.review.held() if held else journal.queries.entries(limit)
+        entries = journal.review.held_entries() if held else journal.queries.entries(limit)
         waiting, counts = (journal.review.under_review() if held else []), journal.queries.counts()
-        flagged, deferred = (journal.review.flagged(), journal.readings.deferred()) if held else ([], [])
+        flagged, deferred = (
+            (journal.review.flagged_entries(), journal.readings.deferred_utterances()) if held else ([], [])
+        )
     if as_json:
         for told in (
             *map(tables.entry_json, entries),

@@ -34,7 +34,7 @@ Since = Annotated[
 def costs(since: Since = "7d", config: Config = None, state: State = None, as_json: AsJson = False) -> None:
     """What models took and cost, by day and model, as their services counted. Works beside a running agent."""
     with Journal.inspect(settings(config, state=state).state) as journal:
-        spent = journal.readings.costs(parse_moment(since))
+        spent = journal.readings.daily_usage(parse_moment(since))
     if as_json:
         for one in spent:
             print_lines(json.dumps(asdict(one)))

@@ -275,7 +275,7 @@ class Speak(Section):
         return self
 
 
-class Watch(Section):
+class MicrophoneWatch(Section):
     """Thresholds for faults of the microphone, and the command that is run at a fault."""
 
     stall_s: float = Field(
@@ -334,7 +334,7 @@ class Deliver(Section):
     )
     mqtt: Mqtt = Mqtt()
 
-    def floor(self, name: str) -> int:
+    def lowest_version(self, name: str) -> int:
         """The lowest accepted version of `roster`, `expected` or `catalogue/KIND`, from `floors`; 0 without one."""
         return (self.floors or {}).get(name, 0)
 

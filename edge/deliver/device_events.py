@@ -22,10 +22,10 @@ from dockvoice_protocol.terminal.plain_text import blank_unsafe
 from edge.config import Settings
 from edge.records import Because, Entry, Minted, Particulars, Recording, ReviewChange, Shift, SiteTime
 
-ParticularsOf = Callable[[Entry], Particulars]
+MakeParticulars = Callable[[Entry], Particulars]
 
 
-def make_particulars(settings: Settings, form: Form, catalogue: Catalogue) -> ParticularsOf:
+def make_particulars(settings: Settings, form: Form, catalogue: Catalogue) -> MakeParticulars:
     """Return the function that computes an entry's attributes beside the form's fields."""
     clock = _make_site_time(settings)
 
@@ -86,7 +86,7 @@ _CANCELLED_DATA = "urn:dockvoice:event:entry-cancelled:1#data"  # The same of on
 REVIEW_DATA = "urn:dockvoice:event:review:1#data"
 
 
-WITHHELD_DATA = "urn:dockvoice:event:entry-withheld:1#data"  # The same of a withheld one.
+_WITHHELD_DATA = "urn:dockvoice:event:entry-withheld:1#data"  # The same of a withheld one.
 
 
 _NONE_BESIDE = Particulars()
@@ -194,7 +194,7 @@ def withheld_event(event: Mapping[str, Any], reason: str) -> dict[str, Any]:
     """
     data = event["data"]
     said = {"form": data["form"], "utterance": data["utterance"], "reason": reason}
-    return {**event, "type": WITHHELD, "dataschema": WITHHELD_DATA, "data": said}
+    return {**event, "type": WITHHELD, "dataschema": _WITHHELD_DATA, "data": said}
 
 
 def review_event(

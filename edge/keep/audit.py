@@ -39,7 +39,7 @@ from edge.keep.evidence import EVIDENCE, NEW
 from edge.keep.review import verify_reviews
 from edge.keep.storage import sync_directory, translated_errors
 
-ACKNOWLEDGED = "journal.acknowledged"
+_ACKNOWLEDGED = "journal.acknowledged"
 """The file in the state directory with acknowledged faults, a signed line each."""
 
 ERASED = "erased"
@@ -96,7 +96,7 @@ class AuditTrail:
         self.directory = db.path.parent
 
     @property
-    def forgotten(self) -> int:
+    def last_removed_sequence(self) -> int:
         """The highest sequence whose entry was removed to make room; 0 without any."""
         return Anchor.read(self.directory).sequence
 
@@ -115,7 +115,7 @@ class AuditTrail:
         found = self._db.rows(f"{_TRAIL} WHERE a.event_id = ?", event_id)
         return _parse_trailed(found[0]) if found else None
 
-    def link(self, sequence: int) -> str | None:
+    def find_link(self, sequence: int) -> str | None:
         """The link of the event with this sequence; None where it is not in the journal."""
         found = self._db.rows("SELECT link FROM audit WHERE sequence = ?", sequence)
         return str(found[0]["link"]) if found else None
@@ -173,7 +173,7 @@ class AuditTrail:
 
     def acknowledged(self) -> list[Acknowledgement]:
         """The acknowledged faults, unverified. Raises StorageFailed."""
-        path = self.directory / ACKNOWLEDGED
+        path = self.directory / _ACKNOWLEDGED
         with translated_errors(path):
             if not path.exists():
                 return []
@@ -185,7 +185,7 @@ class AuditTrail:
 
     def acknowledge(self, one: Acknowledgement) -> None:
         """Append the acknowledgement durably. Raises StorageFailed."""
-        path = self.directory / ACKNOWLEDGED
+        path = self.directory / _ACKNOWLEDGED
         with translated_errors(path):
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -212,7 +212,7 @@ class AuditReport:
     review_broken: BadEvent | None = None  # The first faulty one.
 
     @property
-    def whole(self) -> bool:
+    def is_intact(self) -> bool:
         """Whether there are events, and no unacknowledged fault."""
         return self.broken is None and self.review_broken is None and bool(self.events or self.acknowledged)
 

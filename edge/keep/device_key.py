@@ -68,7 +68,7 @@ def load(directory: Path) -> Signer:
         ) from None
 
 
-ANCHOR = "journal.anchor"
+_ANCHOR = "journal.anchor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Anchor:
     @classmethod
     def read(cls, directory: Path) -> Self:
         """Read the anchor in a state directory. Raises StorageFailed where it is invalid."""
-        path = directory / ANCHOR
+        path = directory / _ANCHOR
         with translated_errors(path):
             if not path.exists():
                 return cls()
@@ -103,7 +103,7 @@ class Anchor:
 
     def write(self, directory: Path) -> None:
         """Replace the stored anchor durably. Raises StorageFailed."""
-        path = directory / ANCHOR
+        path = directory / _ANCHOR
         with translated_errors(path), atomic_write(path) as file:
             file.write(json.dumps(asdict(self)).encode())
 

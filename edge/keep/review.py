@@ -27,18 +27,18 @@ from edge.keep.database import JournalDatabase, Row
 from edge.keep.device_key import review_removal_digest
 from edge.keep.outbox import HELD, OutboxState, Withhold
 from edge.keep.queries import (
-    ENTRY,
-    KEPT,
+    ENTRY_SQL,
+    UTTERANCE_SQL,
     KeptEntry,
     KeptUtterance,
     Queries,
     UtteranceHistory,
-    kept_entry,
-    kept_utterance,
+    parse_entry,
+    parse_utterance,
 )
 from edge.records import SAMPLE_RATE, Draft, Minted, OutboxRow, Outcome, Recording, ReviewChange, ReviewState
 
-PUT_RIGHT = "put right by the operator"  # The reason of that decision.
+CORRECTED_REASON = "put right by the operator"  # The reason of that decision.
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,9 @@ class Review:
 
     def under_review(self) -> list[KeptUtterance]:
         """The utterances under review, oldest first."""
-        return [kept_utterance(row) for row in self._db.rows(f"{KEPT} WHERE review IS NOT NULL ORDER BY heard_at")]
+        return [
+            parse_utterance(row) for row in self._db.rows(f"{UTTERANCE_SQL} WHERE review IS NOT NULL ORDER BY heard_at")
+        ]
 
     def count_under_review(self) -> int:
         """The number of utterances under review."""
@@ -102,26 +104,26 @@ class Review:
         )
         return [one for one in drafts if one is not None and one.reading.fields]
 
-    def forms(self) -> list[str]:
+    def forms_under_review(self) -> list[str]:
         """The forms with utterances under review."""
         found = self._db.rows("SELECT DISTINCT form FROM utterances WHERE review IS NOT NULL ORDER BY form")
         return [row["form"] for row in found]
 
-    def held(self) -> list[KeptEntry]:
+    def held_entries(self) -> list[KeptEntry]:
         """The entries that wait for a person: refused ones and dead letters, oldest first."""
-        found = self._db.rows(f"{ENTRY} WHERE o.state IN ('refused', 'dead') ORDER BY e.sequence")
-        return [kept_entry(row) for row in found]
+        found = self._db.rows(f"{ENTRY_SQL} WHERE o.state IN ('refused', 'dead') ORDER BY e.sequence")
+        return [parse_entry(row) for row in found]
 
-    def flagged(self) -> list[Flagged]:
+    def flagged_entries(self) -> list[Flagged]:
         """The entries that a later answer contradicts, oldest first."""
         found = self._db.rows(
             "SELECT e.*, o.state, o.attempts, o.receipt, o.reason, u.flag FROM utterances u "
             "JOIN entries e USING (utterance_id) JOIN outbox o USING (event_id) "
             "WHERE u.flag IS NOT NULL ORDER BY e.sequence"
         )
-        return [Flagged(kept_entry(row), row["flag"]) for row in found]
+        return [Flagged(parse_entry(row), row["flag"]) for row in found]
 
-    def utterance(self, which: str) -> UtteranceHistory:
+    def find_open(self, which: str) -> UtteranceHistory:
         """An utterance under review, or a held entry. Raises UnreadableInput for any other.
 
         Raises Unfinished for a dead letter with a pending tombstone: until that is settled, the letter may arrive too.
@@ -179,7 +181,7 @@ class Review:
             for event_id in event_ids:
                 found = self._queries.history(event_id)
                 if found.state in HELD:
-                    self.store_decision(found, "discard", "operator", PUT_RIGHT)
+                    self.store_decision(found, "discard", "operator", CORRECTED_REASON)
                     self._end_review(found, withhold, None)
 
     def store_reentry(
@@ -283,7 +285,7 @@ class ReviewLog:
     def __init__(self, db: JournalDatabase) -> None:
         self._db = db
 
-    def open_event(self, utterance_id: str) -> str | None:
+    def open_event_id(self, utterance_id: str) -> str | None:
         """The latest event of an utterance that is under review; None where it is not."""
         found = self._db.rows(
             "SELECT r.event_id FROM reviews r JOIN utterances u USING (utterance_id) "

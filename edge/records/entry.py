@@ -334,11 +334,11 @@ class Drop:
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class WorkChange:
     """Change the active form, the language, or both."""
 
     form: str | None  # None: it was asked which, and is not answered yet.
     language: str | None = None  # By its code; None: the device's own.
 
 
-Durable = Note | Park | Commit | Drop | ShiftEvent | Work
+DurableOrder = Note | Park | Commit | Drop | ShiftEvent | WorkChange

@@ -23,7 +23,7 @@ from dockvoice_protocol.forms.spoken.kinds.date import date_in_words
 from dockvoice_protocol.forms.spoken.language import NATO, Language, language_named
 from dockvoice_protocol.languages import load_table
 from dockvoice_protocol.records import FieldValue, format_number
-from edge.records.speech import CONFIRMING, FEWEST_TOLD, Prompt, Say, Terms
+from edge.records.speech import FIELD_CONFIRMATIONS, SHORTEN_FROM_DIGITS, Prompt, Say, Terms
 
 _TEENS_AND_TENS = frozenset(TEENS_OF_TENS) | frozenset(TEENS_OF_TENS.values())
 """Thirteen and thirty, fünfzehn and fünfzig: at the end of a number they are said twice."""
@@ -104,7 +104,7 @@ class Readback:
         return not any(one.allows(value) for one in self._form.fields if one is not field and one.spoken.spelt)
 
     def _shortened_end(self, value: str) -> str:
-        return self._ending.format(end=self.spelt(value[-FEWEST_TOLD:]))
+        return self._ending.format(end=self.spelt(value[-SHORTEN_FROM_DIGITS:]))
 
     def _field_clauses(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms) -> Clauses:
         """One field's clauses, `("pallet", "7 4 2")`, `("15 units,", "1 5")`; `fields` may have its unit."""
@@ -116,7 +116,7 @@ class Readback:
 
     def list_values(self, name: str, values: Sequence[FieldValue]) -> str:
         """Several values of a field, without its label: `7 4 2, 7 4 5`; long numbers by their ends, if those differ."""
-        field, ends = self._form[name], [str(value)[-FEWEST_TOLD:] for value in values]
+        field, ends = self._form[name], [str(value)[-SHORTEN_FROM_DIGITS:] for value in values]
         told = (
             end if field.spoken.spelt and len(str(value)) >= _LONG_NUMBER and ends.count(end) == 1 else value
             for value, end in zip(values, ends, strict=True)
@@ -411,7 +411,7 @@ class Phrasing:
     def _fields_to_tell(self, say: Say) -> Mapping[str, FieldValue]:
         """The order's fields; a question about an exception, such as "wet", also has the identifier."""
         named = [name for name in self._form.identifies if name in say.known]
-        if say.prompt not in CONFIRMING or not named:
+        if say.prompt not in FIELD_CONFIRMATIONS or not named:
             return say.fields
         alone = all(self._form[name].exception or self._form[name].bare for name in say.fields)
         return {**{name: say.known[name] for name in named}, **say.fields} if alone else say.fields
@@ -476,9 +476,9 @@ class Phrasing:
         if len(value) < _LONG_NUMBER:
             return value
         if len(value) != len(other):
-            return value if other.endswith(value[-FEWEST_TOLD:]) else value[-FEWEST_TOLD:]
+            return value if other.endswith(value[-SHORTEN_FROM_DIGITS:]) else value[-SHORTEN_FROM_DIGITS:]
         differing = next((at for at in range(len(value)) if value[at] != other[at]), 0)
-        return value[min(differing, len(value) - FEWEST_TOLD) :]
+        return value[min(differing, len(value) - SHORTEN_FROM_DIGITS) :]
 
 
 def _code_words(code: str, names: Mapping[str, str]) -> str:

@@ -15,7 +15,7 @@ from enum import IntEnum
 
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstood, Reading, ScanFault
-from edge.config import Mode
+from edge.config import ReadMode
 from edge.understand.remote.served_models import model_family
 
 _ENOUGH = 2  # Independent readings that must agree.
@@ -42,7 +42,7 @@ class Seat(IntEnum):
 
 
 def weigh(
-    opinions: Mapping[Seat, Reading], mode: Mode, form: Form, sure_from: float, *, out_of_reach: bool = False
+    opinions: Mapping[Seat, Reading], mode: ReadMode, form: Form, sure_from: float, *, out_of_reach: bool = False
 ) -> Reading:
     """The one reading to decide about, made of the `opinions` there are.
 
@@ -53,26 +53,26 @@ def weigh(
     came = [opinions[seat] for seat in sorted(opinions)]
     if not came:
         return Reading("none", form.name, (), {}, deferrable=out_of_reach)
-    if mode is Mode.PANEL:
+    if mode is ReadMode.PANEL:
         reading = _merge_agreed(_first_reading_of_each_model(came), form, sure_from)
     else:
         reading = _check_against_device(came[0], opinions.get(Seat.ON_DEVICE), sure_from)
-    others = tuple(came) if len(came) > 1 or mode is Mode.PANEL else ()
+    others = tuple(came) if len(came) > 1 or mode is ReadMode.PANEL else ()
     return replace(reading, opinions=others, usage=None if others else reading.usage, deferrable=out_of_reach)
 
 
-def is_settled(opinions: Mapping[Seat, Reading], mode: Mode, form: Form, sure_from: float) -> bool:
+def is_settled(opinions: Mapping[Seat, Reading], mode: ReadMode, form: Form, sure_from: float) -> bool:
     """Whether further readings could not change the result, so that the panel need not wait.
 
     In `panel` mode: all values are confirmed; where a model decides: its reading and the device's own are there.
     """
     match mode:
-        case Mode.ON_DEVICE:
+        case ReadMode.ON_DEVICE:
             return Seat.ON_DEVICE in opinions
-        case Mode.CLOUD_FIRST | Mode.CASCADE:
+        case ReadMode.CLOUD_FIRST | ReadMode.CASCADE:
             first = opinions.get(Seat.FIRST)
             return first is not None and (first.not_understood is not None or Seat.ON_DEVICE in opinions)
-        case Mode.PANEL:
+        case ReadMode.PANEL:
             ears = _first_reading_of_each_model([opinions[seat] for seat in sorted(opinions)])
             return len(ears) >= _ENOUGH and _is_confirmed(weigh(opinions, mode, form, sure_from))
 

@@ -28,7 +28,7 @@ from vosk import KaldiRecognizer
 from dockvoice_protocol.config import load_settings
 from edge.agent import dictation as concluding
 from edge.agent.events import Decided, DictationEvent, SourceEnded
-from edge.agent.parts import Parts, assemble_interpretation, hear_all, make_dictation
+from edge.agent.parts import Parts, assemble_interpretation, dictate_sources, make_dictation
 from edge.audio.pcm import FRAME_BYTES, FRAME_SAMPLES
 from edge.config import Settings, Vad, VadKind
 from edge.hear.recording import RecordedSource
@@ -168,7 +168,7 @@ def main() -> None:
     settings = load_settings(Settings, None, forms={"at_hand": asked.forms})
     started = resident_mb()
     parts = assemble_interpretation(settings, operator_present=bool(asked.forms))
-    asyncio.run(parts.workplaces().prepare())
+    asyncio.run(parts.workplaces().prepare_recognisers())
     loaded = resident_mb()
     memory_mb = [loaded]
     clips = [RecordedSource(clip.audio) for clip in read_manifest(asked.manifest)[:: asked.every]]
@@ -210,7 +210,7 @@ def _measure_hearing(parts: Parts, name: str, sources: Sequence[Source], memory_
         watch.timing_all_parts(),
     ):
         began = time.process_time()
-        asyncio.run(hear_all(make_dictation(parts, executor, count_event), sources))
+        asyncio.run(dictate_sources(make_dictation(parts, executor, count_event), sources))
         spent = time.process_time() - began
     seconds = samples / SAMPLE_RATE
     by_part = {**watch.spent, _REST: spent - sum(watch.spent.values())}

@@ -24,7 +24,7 @@ from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr
 from dockvoice_protocol.terminal.tables import SafeConsole, pluralize
-from edge.agent.dialogue_driver import Stands
+from edge.agent.dialogue_driver import DialogueStatus
 from edge.agent.parts import Parts, assemble_interpretation
 from edge.config import Settings
 from edge.keep.journal_thread import JournalThread
@@ -188,7 +188,7 @@ class _Demo:
                 return
         self._console.print(f"           ({clip.before})", style="yellow")
 
-    def _print_step(self, phrasing: Phrasing, stands: Stands) -> None:
+    def _print_step(self, phrasing: Phrasing, stands: DialogueStatus) -> None:
         for order in stands.told:
             if isinstance(order, Say):
                 self._console.print(f"   device  {phrasing.text(order)}", style="cyan")

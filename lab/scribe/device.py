@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from dockvoice_protocol.records import FieldValue, Receipt
-from edge.agent.dialogue_driver import Stepped
+from edge.agent.dialogue_driver import StepResult
 from edge.agree.decide import Rules
 from edge.agree.dialogue.questions import Question
 from edge.agree.dialogue.session import DialogueSettings
@@ -88,7 +88,7 @@ class SpeechChannel(Protocol):
 
     def send(
         self, talk: TypedConversation, line: str, kind: str, about: str, note: Callable[[str], None]
-    ) -> Iterator[Stepped]:
+    ) -> Iterator[StepResult]:
         """Send a line about a pallet to the device; `note` receives lines to print."""
 
     def is_nonexistent_pallet(self, pallet: str) -> bool:
@@ -183,7 +183,7 @@ class TypedDevice:
         """Pass the inventory's receipt to the device."""
         self.note_prompts(self._talk.handle_receipt(receipt))
 
-    def note_prompts(self, stepped: Stepped) -> None:
+    def note_prompts(self, stepped: StepResult) -> None:
         """Log the device's prompts; note what was read back, told, parked or not understood."""
         for order in stepped.orders:
             if not isinstance(order, Say):
@@ -210,7 +210,7 @@ class TypedDevice:
 
     def recorded(self) -> Sequence[Mapping[str, FieldValue]]:
         """The current entries of its journal."""
-        entries = self.journal.queries.entries_standing(self._rules.form.name, _BEGINNING, 10 * PALLETS)
+        entries = self.journal.queries.standing_kept_entries(self._rules.form.name, _BEGINNING, 10 * PALLETS)
         return [entry.fields for entry in entries]
 
     def _open_conversation(self) -> tuple[Journal, TypedConversation]:

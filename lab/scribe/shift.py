@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Protocol
 
-from edge.agent.dialogue_driver import Stepped
+from edge.agent.dialogue_driver import StepResult
 from edge.agree.decide import Rules
 from lab.scribe import wording
 from lab.scribe.device import PALLETS, Outcomes, SpeechChannel, TypedDevice
@@ -49,7 +49,7 @@ class TypedChannel:
 
     def send(
         self, talk: TypedConversation, line: str, _kind: str, _about: str, _note: Callable[[str], None]
-    ) -> Iterator[Stepped]:
+    ) -> Iterator[StepResult]:
         """Type the line to the device, unchanged."""
         yield talk.say(line)
 

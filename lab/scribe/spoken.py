@@ -18,9 +18,9 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from dockvoice_protocol.errors import UnreadableInput
-from edge.agent.dialogue_driver import Stepped
+from edge.agent.dialogue_driver import StepResult
 from edge.agent.events import Decided, DictationEvent
-from edge.agent.parts import Parts, assemble_interpretation, hear_all, make_dictation
+from edge.agent.parts import Parts, assemble_interpretation, dictate_sources, make_dictation
 from edge.agree.decide import Rules
 from edge.config import Settings
 from edge.hear.acoustics import measure_acoustics
@@ -100,7 +100,7 @@ class _DeviceHearing:
         """Recognise a sound; return the decisions. `told` distinguishes it from the same sound at another time."""
         self._heard = []
         self._runner.run(
-            hear_all(make_dictation(self._parts, self._executor, self._add), [SyntheticSpeech(sound, told)])
+            dictate_sources(make_dictation(self._parts, self._executor, self._add), [SyntheticSpeech(sound, told)])
         )
         return self._heard
 
@@ -146,7 +146,7 @@ class SpeakingOperator:
 
     def send(
         self, talk: TypedConversation, line: str, kind: str, about: str, note: Callable[[str], None]
-    ) -> Iterator[Stepped]:
+    ) -> Iterator[StepResult]:
         """Send the line as sound in noise; it may be recognised in pieces, or not at all."""
         self._number += 1
         for heard in self._hearing.recognise(

@@ -23,7 +23,7 @@ from dockvoice_protocol.hash_chain import CHAIN, GENESIS, Signer, seal_event
 from dockvoice_protocol.records import Act, FieldReading, Reading, Receipt, ReceiptOutcome, Word
 from edge import config
 from edge.deliver.device_events import entry_event
-from edge.deliver.relay import Alarm, Command, DeadLetter, Publish, Relay, Reopen, Sent, Settle, WantLast, WantRows
+from edge.deliver.relay import Alarm, Command, DeadLetter, Publish, ReadLast, ReadPending, Relay, Reopen, Sent, Settle
 from edge.records import Entry, Minted, OutboxRow
 from lab.simulate.ledger import DeviceLedger, ReceivedAnswer, SaidEntry
 
@@ -203,9 +203,9 @@ class SimulatedDevice:
             match waiting.popleft():
                 case Publish(row):
                     rows.append(row)
-                case WantRows(at_most):
+                case ReadPending(at_most):
                     waiting.extend(self._relay.add_rows(self._build_oldest_pending(at_most), now))
-                case WantLast():
+                case ReadLast():
                     waiting.extend(self._relay.republish_last_row(self._last, now))
                 case Settle(event_id):
                     self._owed.pop(event_id, None)

@@ -67,7 +67,7 @@ def _wait_until_nothing_is_deferred(state: Path) -> None:
     deadline = time.monotonic() + 2 * PATIENCE_S
     while time.monotonic() < deadline:
         with Journal.inspect(state) as journal:
-            if not journal.readings.deferred():
+            if not journal.readings.deferred_utterances():
                 return
         time.sleep(0.2)
 

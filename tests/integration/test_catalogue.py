@@ -28,7 +28,7 @@ from dockvoice_protocol.records.master import Cells, MasterData
 from dockvoice_protocol.signed import sign_master_data
 from edge.agent.delivery import Delivery
 from edge.agent.parts import Parts, load_named_form
-from edge.agent.site_publications import Renewal, SiteCatalogue, load_site_catalogue, override_files
+from edge.agent.site_publications import CatalogueActivation, SiteCatalogue, load_site_catalogue, override_files
 from edge.config import Deliver, Settings
 from edge.keep import database as journal_database
 from edge.keep.database import JournalDatabase
@@ -77,7 +77,9 @@ def delivering(directory: Path, port: int, desk: JournalThread, forms: tuple[For
         works_with[:] = [catalogue]
         made.publish_roster_and_catalogue_versions()
 
-    renewal = Renewal(partial(override_files, Catalogue({}), forms=forms), ready, lambda: works_with[0].versions)
+    renewal = CatalogueActivation(
+        partial(override_files, Catalogue({}), forms=forms), ready, lambda: works_with[0].versions
+    )
     made = Delivery(settings, desk, lambda _: None, renewal=renewal)
     return made
 
@@ -91,13 +93,13 @@ class InMemory:
         database.executescript((Path(journal_database.__file__).parent / "migrations" / "01_tables.sql").read_text())
         self.catalogue = SignedLists(JournalDatabase(database, made), "catalogue")
 
-    def now(self, work: Callable[[Any], Any]) -> Any:
+    def run(self, work: Callable[[Any], Any]) -> Any:
         return work(self)
 
     async def __call__(self, work: Callable[[Any], Any]) -> Any:
         return work(self)
 
-    async def when_there_is_room(self, work: Callable[[], Any], *_: object) -> Any:
+    async def retry_while_disk_full(self, work: Callable[[], Any], *_: object) -> Any:
         return await work()
 
 
@@ -117,7 +119,7 @@ class Device:
         self._key = key
         works_with = [files]
         settings = Settings(site="hall", device=name)
-        renewal = Renewal(
+        renewal = CatalogueActivation(
             partial(override_files, files, forms=forms),
             lambda catalogue: works_with.__setitem__(0, catalogue),
             lambda: works_with[0].versions,

@@ -127,4 +127,4 @@ def test_who_is_enrolled_is_told_below_which_versions_nothing_is_to_be_taken(
     told = ended.stdout.splitlines()[1]
     assert told.endswith(f'floors = {{ "catalogue/docks" = {docks.version}, roster = {roster} }}')
     floors = tomllib.loads(told.partition(": ")[2])["floors"]
-    assert Deliver(floors=floors).floor("roster") == roster
+    assert Deliver(floors=floors).lowest_version("roster") == roster

@@ -148,19 +148,19 @@ def test_more_lists_than_a_device_keeps_take_no_more_room_and_stay_newer_than_ol
     monkeypatch.setattr(kept_lists, "MOST", 2)
     with JournalThread(tmp_path / "state") as desk:
         for version in (1, 2, 3):
-            assert desk.now(partial(take, version)) == "new"
-        assert desk.now(lambda journal: journal.expected.bodies("hall")) == [("door/2", "{}"), ("door/3", "{}")]
-        assert desk.now(partial(take, 1)) == "known"
-        assert desk.now(partial(take, 4, at=1)) == "new"
-        assert desk.now(partial(take, 2, at=1)) == "old"
+            assert desk.run(partial(take, version)) == "new"
+        assert desk.run(lambda journal: journal.expected.bodies("hall")) == [("door/2", "{}"), ("door/3", "{}")]
+        assert desk.run(partial(take, 1)) == "known"
+        assert desk.run(partial(take, 4, at=1)) == "new"
+        assert desk.run(partial(take, 2, at=1)) == "old"
 
 
 def test_what_is_for_a_device_that_is_named_expected_is_taken_for_no_list(tmp_path: Path, office: Signer) -> None:
     own = Topics("dockvoice", "hall", "expected")
     with JournalThread(tmp_path / "state") as desk:
         inbox = receiving(tmp_path, 1, desk).expected.inbox
-        assert inbox.carries(Topics.expected("dockvoice", "hall", str(TRAILER)))
-        assert not any(map(inbox.carries, (own.receipts, own.decisions, own.control, own.clips, own.clip_receipts)))
+        assert inbox.accepts(Topics.expected("dockvoice", "hall", str(TRAILER)))
+        assert not any(map(inbox.accepts, (own.receipts, own.decisions, own.control, own.clips, own.clip_receipts)))
 
 
 def take(version: int, journal: Journal, at: int | None = None) -> ListResult:

@@ -18,7 +18,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.records import FieldValue, Reading
 from edge.agent.events import Decided, DictationEvent
-from edge.agent.parts import assemble_interpretation, hear_all, make_dictation
+from edge.agent.parts import assemble_interpretation, dictate_sources, make_dictation
 from edge.agree.decide import Rules, decide
 from edge.config import Settings
 from edge.hear.recording import RecordedSource
@@ -220,7 +220,7 @@ def test_an_entry_said_in_several_breaths_is_heard_as_one_sound(
     settings = load_settings(Settings, None)
     with JournalThread(tmp_path / "state") as desk:
         asyncio.run(
-            hear_all(
+            dictate_sources(
                 make_dictation(assemble_interpretation(settings, "pallet-move"), desk, told.append),
                 [RecordedSource(thinks)],
             )

@@ -25,8 +25,8 @@ from dockvoice_protocol.records import (
     Word,
     make_operators,
 )
-from edge.agent.dialogue_driver import Stepped
-from edge.agent.review import DeviceIdentity, Person, accept, parse_assignments
+from edge.agent.dialogue_driver import StepResult
+from edge.agent.review import DeviceIdentity, Reviewer, accept, parse_assignments
 from edge.agree.decide import Rules
 from edge.agree.dialogue.interface import (
     Contradicted,
@@ -43,7 +43,7 @@ from edge.agree.expectations import Expectations
 from edge.deliver.device_events import entry_event
 from edge.keep.journal import Journal
 from edge.keep.queries import KeptUtterance
-from edge.records import Acoustics, Closing, Outcome, Shift, Work
+from edge.records import Acoustics, Closing, Outcome, Shift, WorkChange
 from edge.records.speech import Adjust, Hush, Say, Sound
 from edge.speak.wording import Phrasing
 from edge.understand.proposal import propose_reading
@@ -191,9 +191,9 @@ class Stage:
         )
         found = self._oldest()
         assert self._journal is not None
-        row = accept(self._journal, found.utterance_id, values, self._device.rules, Person("ann"), office)
+        row = accept(self._journal, found.utterance_id, values, self._device.rules, Reviewer("ann"), office)
         self._events.append(parse_event(row.body.encode()))
-        (entry,) = self._journal.dialogue.entries(1)
+        (entry,) = self._journal.dialogue.latest_entries(1)
         fate = OfficeDecision.RECORDED if entry.fields == found.fields else OfficeDecision.CORRECTED
         decided = OfficeDecided(found.utterance_id, fate, entry.fields, entry)
         self._tell(lambda: self._device.handle_event(decided))
@@ -362,10 +362,10 @@ class Stage:
     def _tell(self, happen: Any) -> None:
         device = self._device
         phrasing = self._phrasing(device.rules.form, self._spoken)
-        stepped: Stepped = happen()
+        stepped: StepResult = happen()
         self._orders += stepped.orders
         for order in stepped.orders:
-            if isinstance(order, Work):
+            if isinstance(order, WorkChange):
                 self._spoken = order.language or self._language
                 phrasing = self._phrasing(device.rules.form, self._spoken)
             elif isinstance(order, Say):

@@ -19,12 +19,12 @@ from edge.deliver.relay import (
     Command,
     DeadLetter,
     Publish,
+    ReadLast,
+    ReadPending,
     Relay,
     Reopen,
     Sent,
     Settle,
-    WantLast,
-    WantRows,
 )
 from edge.records import OutboxRow
 
@@ -103,9 +103,9 @@ class Line:
     def carry_out(self, commands: list[Command]) -> None:
         for command in commands:
             match command:
-                case WantRows(at_most):
+                case ReadPending(at_most):
                     self.carry_out(self.relay.add_rows(self.due(at_most), self.now))
-                case WantLast():
+                case ReadLast():
                     self.carry_out(self.relay.republish_last_row(self.last(), self.now))
                 case Publish(row):
                     self._publish(row)

@@ -22,7 +22,7 @@ from edge.keep.codec import to_json
 from edge.keep.device_key import KEY, erasure_digest, removal_digest, review_removal_digest
 from edge.keep.journal import Journal
 from edge.keep.review import sign_review_removals
-from edge.keep.signed import ClipAsked, DecisionFailure
+from edge.keep.signed import DecisionFailure, StoredClip
 from edge.records import Recording
 from tests.dictated import ANOTHER
 from tests.doc_pages import audit_page
@@ -361,11 +361,11 @@ def test_what_was_told_of_reviews_is_found_where_it_was_altered_dropped_or_forge
 ) -> None:
     reviewed(journal)
     report = audit.verify(journal.trail)
-    assert (report.reviews, report.review_broken, report.whole) == (4, None, True)
+    assert (report.reviews, report.review_broken, report.is_intact) == (4, None, True)
     made, wrong = REVIEW_ATTACKS[attack]
     made(journal)
     report = audit.verify(journal.trail)
-    assert (report.review_broken, report.whole) == (BadEvent(AT, wrong), False)
+    assert (report.review_broken, report.is_intact) == (BadEvent(AT, wrong), False)
     assert (report.reviews, report.broken) == (AT - 1, None)
 
 
@@ -379,13 +379,13 @@ def test_what_the_device_itself_removes_of_reviews_is_no_fault_and_its_numbers_a
         database(journal).execute("UPDATE reviews SET body = '{}', fields = NULL WHERE utterance_id = ?", [gone[0]])
         database(journal).execute("DELETE FROM reviews WHERE utterance_id = ?", [gone[1]])
     report = audit.verify(journal.trail)
-    assert (report.reviews, report.review_broken, report.whole) == (1, None, True)
+    assert (report.reviews, report.review_broken, report.is_intact) == (1, None, True)
     with database(journal).writing():
         sign_review_removals(database(journal), to_json(gone), device_key.load(journal.directory))
         database(journal).execute("DELETE FROM reviews")
     reviewed(journal)
     assert min(row["sequence"] for row in database(journal).rows("SELECT sequence FROM reviews")) == 5
-    assert audit.verify(journal.trail).whole
+    assert audit.verify(journal.trail).is_intact
 
 
 def test_whatever_is_altered_in_any_column_is_found_but_for_what_the_page_lists(
@@ -405,11 +405,11 @@ def test_whatever_is_altered_in_any_column_is_found_but_for_what_the_page_lists(
             database(journal).execute("BEGIN")
             altered_in_place(journal, table, column, kind)
             written_anew()(journal)
-            if audit.verify(journal.trail).whole:
+            if audit.verify(journal.trail).is_intact:
                 overlooked.setdefault(table, set()).add(column)
             database(journal).execute("ROLLBACK")
             (journal.directory / entry_log.ENTRIES).write_bytes(log)
-    assert audit.verify(journal.trail).whole
+    assert audit.verify(journal.trail).is_intact
     assert overlooked == audit_page(repository, "On the device")
 
 
@@ -420,7 +420,7 @@ def one_row_each(journal: Journal) -> None:
     journal.review.store_decision(which, "stand", "a clerk", None)
     journal.orders.store("a signature", "{}")
     journal.orders.count_not_stored(DecisionFailure.LATE)
-    journal.clips.store(ClipAsked("r", which.utterance_id, "0" * 64, True, "ana", "pallet 742", "then", "{}"))
+    journal.clips.store(StoredClip("r", which.utterance_id, "0" * 64, True, "ana", "pallet 742", "then", "{}"))
     journal.expected.store("north", "door/12", 1, "{}")
     database(journal).execute("INSERT INTO rests_on VALUES ('another utterance', 2)")
     journal.roster.store("north", "roster", 1, "{}")
@@ -520,7 +520,7 @@ def test_a_recording_that_a_full_disk_left_among_the_new_ones_is_there(journal: 
     path = recording(journal)
     new = journal.directory / "evidence" / "new" / path.name
     path.rename(new)
-    assert audit.verify(journal.trail).whole
+    assert audit.verify(journal.trail).is_intact
     new.write_bytes(recording(journal, at=1).read_bytes())
     assert audit.verify(journal.trail).broken == BadEvent(AT, Defect.RECORDING_ALTERED)
 

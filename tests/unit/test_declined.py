@@ -17,8 +17,8 @@ from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.mqtt import Delivered
 from dockvoice_protocol.signed import DeclinedPosting, Forged, ReviewDecision, sign_decision, sign_declined
-from edge.agent.dialogue_driver import Audible
-from edge.agent.review_decisions import Decisions, Late, carry_out_signed, run_signed_decisions
+from edge.agent.dialogue_driver import VoiceOrder
+from edge.agent.review_decisions import Decisions, Stale, carry_out_signed, run_signed_decisions
 from edge.agent.review_delivery import DecisionInbox
 from edge.agree.decide import Rules
 from edge.agree.dialogue.interface import OfficeDecided, OfficeDecision
@@ -127,7 +127,7 @@ def test_a_power_cut_before_it_was_heard_loses_nothing_and_after_it_repeats_noth
         await take(desk, bench, words[0], signer, tmp_path)
         assert told(bench) == []
 
-    async def next_start(desk: JournalThread) -> list[Audible]:
+    async def next_start(desk: JournalThread) -> list[VoiceOrder]:
         bench = Bench(desk, rules, undo_s=60)
         await bench.conversing.start()
         await bench.say("yes")
@@ -155,7 +155,7 @@ def test_what_was_corrected_since_or_never_was_is_told_to_nobody(tmp_path: Path,
     with JournalThread(tmp_path) as desk:
         first = asyncio.run(play(desk))
     with Journal.open(tmp_path) as journal:
-        with pytest.raises(Late, match="was corrected or cancelled since"):
+        with pytest.raises(Stale, match="was corrected or cancelled since"):
             carry_out_signed(journal, settings, DeclinedPosting(SOURCE, first, "lot_missing", "tryton"))
         with pytest.raises(UnreadableInput, match="is no entry of this device"):
             carry_out_signed(journal, settings, DeclinedPosting(SOURCE, "nobody's", "lot_missing", "tryton"))

@@ -27,7 +27,7 @@ from dockvoice_protocol.forms.spoken.commands import BESIDES, CANCEL, NAMED, YES
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import Act, Command, FieldValue, NotUnderstood, Word
-from edge.agent.typed_input import read_typed
+from edge.agent.typed_input import parse_typed
 from edge.agree.decide import Rules, decide
 from edge.records import Closing, Outcome
 from edge.understand.proposal import propose_reading
@@ -112,7 +112,7 @@ def test_no_command_says_a_field_of_a_form(repository: Path, catalogue: Catalogu
 def test_a_question_names_its_trailer_or_its_pallet(code: str) -> None:
     rules = Rules(shipped("receive-notice"), catalogue_shipped(), language=language_named(code))
     asked = said_in(code)["asked"]
-    readings = [read_typed(said, rules) for said in asked.values()]
+    readings = [parse_typed(said, rules) for said in asked.values()]
     assert [(reading.act, reading.command) for reading in readings] == [(Act.COMMAND, name) for name in asked]
     named = [{name: one.value for name, one in reading.fields.items()} for reading in readings]
     assert named == [{"trailer": "5501"}, {"pallet_id": "742"}, {"pallet_id": "42"}, {"trailer": "5501"}]
@@ -127,8 +127,8 @@ def test_a_question_names_its_trailer_or_its_pallet(code: str) -> None:
 )
 def test_what_is_asked_in_words_that_say_more_is_no_entry(said: str) -> None:
     rules = Rules(shipped("receive-notice"), catalogue_shipped())
-    assert decide(read_typed(said, rules), Closing.PAUSE, rules).outcome not in {Outcome.ACCEPT, Outcome.IGNORE}
-    assert read_typed(said, rules).act is Act.RECORD
+    assert decide(parse_typed(said, rules), Closing.PAUSE, rules).outcome not in {Outcome.ACCEPT, Outcome.IGNORE}
+    assert parse_typed(said, rules).act is Act.RECORD
 
 
 @each_of(
@@ -238,7 +238,7 @@ def test_a_no_may_go_on_to_cancel_and_to_say_why(code: str, said: str, meant: bo
 def test_who_says_what_is_right_of_a_thing_corrects_it(code: str) -> None:
     rules = Rules(shipped("receive"), catalogue_shipped(), language=language_named(code))
     for said, pallet, count in said_in(code)["right"]:
-        reading = read_typed(said, rules)
+        reading = parse_typed(said, rules)
         values = {name: one.value for name, one in reading.fields.items()}
         assert reading.act is Act.AMEND, said
         assert (values.get("pallet_id", ""), values.get("quantity")) == (pallet, count), said
@@ -252,13 +252,13 @@ def test_who_says_what_is_right_of_a_thing_corrects_it(code: str) -> None:
     ],
 )
 def test_what_is_wished_or_told_sets_nothing_right(said: str) -> None:
-    assert read_typed(said, Rules(shipped("receive"), catalogue_shipped())).fields == {}
+    assert parse_typed(said, Rules(shipped("receive"), catalogue_shipped())).fields == {}
 
 
 @each_of("code", that_say("deleted"))
 def test_a_verb_with_a_thing_deletes_that(code: str) -> None:
     rules = Rules(shipped("receive"), catalogue_shipped(), language=language_named(code))
-    readings = [read_typed(said, rules) for said in said_in(code)["deleted"]]
+    readings = [parse_typed(said, rules) for said in said_in(code)["deleted"]]
     assert {(one.act, one.fields["pallet_id"].value) for one in readings} == {(Act.CANCEL, "743")}
 
 
@@ -267,9 +267,9 @@ def test_the_verb_that_undoes_a_work_cancels_its_entry(code: str) -> None:
     load, unload = (
         Rules(shipped(name), catalogue_shipped(), language=language_named(code)) for name in ("load", "unload")
     )
-    assert {read_typed(said, load).act for said in said_in(code)["undone"]} == {Act.CANCEL}
-    assert {read_typed(said, load).fields["pallet_id"].value for said in said_in(code)["undone"]} == {"742"}
-    assert Act.CANCEL not in {read_typed(said, unload).act for said in said_in(code)["undone"]}
+    assert {parse_typed(said, load).act for said in said_in(code)["undone"]} == {Act.CANCEL}
+    assert {parse_typed(said, load).fields["pallet_id"].value for said in said_in(code)["undone"]} == {"742"}
+    assert Act.CANCEL not in {parse_typed(said, unload).act for said in said_in(code)["undone"]}
 
 
 @each_of(
@@ -294,7 +294,7 @@ def test_what_was_read_back_is_put_right_in_few_words(code: str, said: str, mean
 @each_of("code", that_say("murmured"))
 def test_what_agrees_to_nothing_and_asks_for_nothing_is_not_asked_about(code: str) -> None:
     rules = Rules(shipped("receive"), catalogue_shipped(), language=language_named(code))
-    assert {read_typed(said, rules).not_understood for said in said_in(code)["murmured"]} == {NotUnderstood.TALK}
+    assert {parse_typed(said, rules).not_understood for said in said_in(code)["murmured"]} == {NotUnderstood.TALK}
 
 
 @each_of("said", ["correct correct", "yes correct", "yeah yeah yep"])

@@ -24,9 +24,8 @@ from edge.keep import audit
 from edge.keep.audit import ERASED
 from edge.keep.database import JOURNAL
 from edge.keep.entry_log import ENTRIES
-from edge.keep.erasing import ERASING
 from edge.keep.journal import Journal
-from edge.keep.signed import ClipAsked
+from edge.keep.signed import StoredClip
 from edge.records import OutboxRow, Recording, Utterance, Verdict
 from tests.sayings import ACCEPT, ASK, IGNORE, READ, database, entry, utterance
 
@@ -81,13 +80,15 @@ def recordings(directory: Path) -> int:
 
 def test_nothing_of_an_operator_is_left_in_any_file_and_the_chain_holds(journal: Journal, tmp_path: Path) -> None:
     assert ENTRIES in found(tmp_path)
-    journal.outbox.settle(str(journal.outbox.last().event_id), None)  # type: ignore[union-attr]
+    journal.outbox.settle(str(journal.outbox.last_event().event_id), None)  # type: ignore[union-attr]
     before = [one.link for one in journal.trail.events()]
     with database(journal).writing():
         for who in (NAME, "other"):
             journal.shifts.store_change(ShiftEvent(who, ShiftChange.ON))
     first = next(journal.queries.histories()).utterance_id
-    journal.clips.store(ClipAsked("r", first, "0" * 64, sound=True, who="ana", reason=NAME, asked_at="then", body="{}"))
+    journal.clips.store(
+        StoredClip("r", first, "0" * 64, sound=True, who="ana", reason=NAME, asked_at="then", body="{}")
+    )
     erased = journal.erasing.erase_operator(NAME, "clerk", erased_by)
     assert (erased.utterances, erased.entries, erased.waiting, erased.left) == (8, 4, (), ())
     assert found(tmp_path) == []
@@ -108,7 +109,7 @@ def test_nothing_of_an_operator_is_left_in_any_file_and_the_chain_holds(journal:
 
 
 def test_all_before_a_day_also_what_led_to_no_entry(journal: Journal, tmp_path: Path) -> None:
-    journal.outbox.settle(str(journal.outbox.last().event_id), None)  # type: ignore[union-attr]
+    journal.outbox.settle(str(journal.outbox.last_event().event_id), None)  # type: ignore[union-attr]
     said = utterance(30)
     journal.store_utterance(said)
     journal.conclude(said.utterance_id, SPOKEN, replace(IGNORE, fields=FIELDS))
@@ -149,14 +150,14 @@ def test_an_inventory_that_lost_it_gets_a_tombstone(journal: Journal, tmp_path: 
         assert json.loads(rebuilt.outbox.due(2)[1].body)["data"]["reason"] == "erased"
 
 
-@pytest.mark.parametrize("step", ["replace", "compact", "remove"])
+@pytest.mark.parametrize("step", ["replace", "compact", "remove_recordings"])
 def test_a_kill_in_the_middle_is_brought_to_its_end(
     journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     where: dict[str, object] = {
         "replace": journal._entries._entry_log,
         "compact": database(journal),
-        "remove": journal.retention,
+        "remove_recordings": journal.retention,
     }
     which = journal.queries.history("2").utterance_id
 
@@ -166,10 +167,10 @@ def test_a_kill_in_the_middle_is_brought_to_its_end(
     with monkeypatch.context() as patched, suppress(KeyboardInterrupt):
         patched.setattr(where[step], step, killed)
         journal.erasing.erase_entry(which, "clerk", erased_by)
-    assert (tmp_path / ERASING).exists()
+    assert (tmp_path / "journal.erasing").exists()
     journal.close()
     with Journal.open(tmp_path) as again:
-        assert not (tmp_path / ERASING).exists()
+        assert not (tmp_path / "journal.erasing").exists()
         assert audit.verify(again.trail).broken is None
         again.erasing.erase_entry(which, "clerk", erased_by)
         again.erasing.erase_operator(NAME, "clerk", erased_by)
@@ -185,7 +186,7 @@ def test_a_reader_beside_it_is_told_of_and_the_next_start_goes_on(journal: Journ
             journal.erasing.erase_entry(journal.queries.history("1").utterance_id, "clerk", erased_by)
     journal.close()
     Journal.open(tmp_path).close()
-    assert not (tmp_path / ERASING).exists()
+    assert not (tmp_path / "journal.erasing").exists()
 
 
 def altered(change: Callable[[dict[str, object]], object], journal: Journal) -> None:

@@ -30,7 +30,7 @@ from dockvoice_protocol.events import (
 from dockvoice_protocol.hash_chain import PublicKey
 from dockvoice_protocol.instants import rfc3339
 from dockvoice_protocol.records import FieldReading, Reading, Receipt, ReceiptOutcome, Word
-from edge.deliver.device_events import WITHHELD_DATA, entry_event, withheld_event
+from edge.deliver.device_events import entry_event, withheld_event
 from edge.records import Entry, Minted
 from tests.dictated import INSTANCE, seal
 from tests.rows import each_of
@@ -245,7 +245,7 @@ def test_what_is_withheld_keeps_its_identity_and_seal_and_says_nothing_of_the_en
     whole = event(chain="f" * 64)
     instead = withheld_event(whole, "packet too large")
     assert parse_event(to_json_bytes(instead)) == instead
-    changed = {"type": WITHHELD, "dataschema": WITHHELD_DATA, "data": instead["data"]}
+    changed = {"type": WITHHELD, "dataschema": "urn:dockvoice:event:entry-withheld:1#data", "data": instead["data"]}
     assert instead == {**whole, **changed}
     assert instead["data"] == {
         "form": "pallet-move",

@@ -16,7 +16,7 @@ from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.forms.spoken.sentences import sample_value
 from dockvoice_protocol.languages import LANGUAGES, load_table
 from dockvoice_protocol.records import FieldValue
-from edge.agent.typed_input import read_typed
+from edge.agent.typed_input import parse_typed
 from edge.agree.decide import Rules
 from edge.agree.terms import build_terms, find_spoken_units
 from edge.hear.microphone_health import FaultKind
@@ -169,7 +169,7 @@ def test_a_readback_has_the_unit_that_was_said_and_of_a_key_the_end(language: st
     rules = Rules(MOVE, CATALOGUE, language=language_named(language))
 
     def heard(text: str, *others: str) -> str:
-        draft = Draft("u1", MOVE.name, read_typed(text, rules))
+        draft = Draft("u1", MOVE.name, parse_typed(text, rules))
         fields = {name: one.value for name, one in draft.reading.fields.items() if one.value is not None}
         say = Say(Prompt.READBACK, fields, terms=build_terms(draft, [{"pallet_id": one} for one in others], rules))
         return Phrasing(MOVE, language).text(say)
@@ -196,7 +196,7 @@ def prompts_of(language: str) -> Mapping[str, str]:
 )
 def test_a_unit_is_told_with_the_number_that_it_was_said_with(text: str, told: dict[int, str]) -> None:
     rules = Rules(MOVE, CATALOGUE)
-    units = find_spoken_units(read_typed(text, rules), rules).get("quantity", {})
+    units = find_spoken_units(parse_typed(text, rules), rules).get("quantity", {})
     assert {value: units[value] for value in told} == told
     assert told or not units
 

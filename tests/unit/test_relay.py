@@ -9,20 +9,18 @@ from dockvoice_protocol.outbox import ANSWERS, FAILURE, ROOM_S, PubackEffect, Un
 from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from edge.config import Deliver, SettleBy
 from edge.deliver.relay import (
-    MOST_DEAD_LETTERS,
-    MOST_LOST_PUBLICATIONS,
     MOST_REFUSALS,
     NEVER_ARRIVES_REASON,
     Alarm,
     Command,
     DeadLetter,
     Publish,
+    ReadLast,
+    ReadPending,
     Relay,
     Reopen,
     Sent,
     Settle,
-    WantLast,
-    WantRows,
 )
 from edge.records import OutboxRow
 from tests.rows import each_of
@@ -118,14 +116,14 @@ def test_everything_unsettled_goes_again_after_a_reconnect() -> None:
     assert machine.handle_disconnect() == []
     assert machine.due_in_s(0) is None
     assert machine.publish_due(1000) == []
-    assert machine.handle_connect(20) == [WantRows(3)]
+    assert machine.handle_connect(20) == [ReadPending(3)]
     assert published(machine.add_rows(rows(1, 2), now=1)) == [1, 2]
 
 
 @each_of(("window", "receive_maximum", "limit"), [(3, 20, 3), (3, 2, 2), (16, 1, 1)])
 def test_the_window_is_the_smaller_of_ours_and_the_brokers(window: int, receive_maximum: int, limit: int) -> None:
     machine = relay(window=window, receive_maximum=None)
-    assert machine.handle_connect(receive_maximum) == [WantRows(limit)]
+    assert machine.handle_connect(receive_maximum) == [ReadPending(limit)]
     assert published(machine.add_rows(rows(1, 2, 3, 4, 5), now=0)) == [1, 2, 3, 4, 5][:limit]
     assert machine.handle_new_row() == []
 
@@ -133,7 +131,7 @@ def test_the_window_is_the_smaller_of_ours_and_the_brokers(window: int, receive_
 def test_room_is_filled_as_soon_as_there_is_some() -> None:
     machine = relay()
     machine.add_rows(rows(1, 2, 3), now=0)
-    assert machine.handle_receipt(answer(2)) == [Settle("event-2", answer(2)), WantRows(3)]
+    assert machine.handle_receipt(answer(2)) == [Settle("event-2", answer(2)), ReadPending(3)]
     assert published(machine.add_rows(rows(1, 3, 4), now=0)) == [4]
 
 
@@ -141,7 +139,7 @@ def test_a_journal_that_had_no_more_is_asked_only_when_it_has() -> None:
     machine = relay()
     machine.add_rows(rows(1, 2), now=0)
     assert machine.handle_receipt(answer(1)) == [Settle("event-1", answer(1))]
-    assert machine.handle_new_row() == [WantRows(3)]
+    assert machine.handle_new_row() == [ReadPending(3)]
     assert published(machine.add_rows(rows(2, 3), now=0)) == [3]
 
 
@@ -177,7 +175,7 @@ def test_what_is_refused_for_its_content_while_others_are_taken_is_set_aside(cod
     machine.handle_puback("event-2", 0)
     assert refused_until_it_is_enough(machine, code)[-2:] == [
         DeadLetter("event-1", puback_meaning(code).name),
-        WantRows(3),
+        ReadPending(3),
     ]
     assert published(machine.add_rows(rows(1, 2), now=0)) == [1], "what goes in its place has the same number"
 
@@ -216,7 +214,7 @@ def test_what_a_broker_hangs_up_over_waits_and_lets_the_next_one_pass() -> None:
     machine.add_rows(rows(1), now=0)
     machine.handle_puback("event-1", TOO_LARGE)
     machine.handle_disconnect()
-    assert machine.handle_connect(20) == [WantRows(2)]
+    assert machine.handle_connect(20) == [ReadPending(2)]
     assert published(machine.add_rows(rows(1, 2), now=1)) == [2]
     assert machine.due_in_s(1) == TIMEOUT_S - 1
 
@@ -261,16 +259,16 @@ def all_refused(machine: Relay, count: int) -> None:
 
 def test_as_many_as_may_stand_aside_are_passed_by_the_next_one() -> None:
     machine = relay(window=1)
-    all_refused(machine, MOST_DEAD_LETTERS)
-    assert published(machine.add_rows(rows(*range(1, MOST_DEAD_LETTERS + 2)), now=0)) == [MOST_DEAD_LETTERS + 1]
-    machine.handle_puback(f"event-{MOST_DEAD_LETTERS + 1}", 0)
+    all_refused(machine, 16)
+    assert published(machine.add_rows(rows(*range(1, 18)), now=0)) == [17]
+    machine.handle_puback("event-17", 0)
     assert DeadLetter("event-1", puback_meaning(TOO_LARGE).name) in refused_until_it_is_enough(machine, TOO_LARGE)
 
 
 def test_more_than_may_stand_aside_are_a_matter_for_a_person() -> None:
     machine = relay(window=1)
-    all_refused(machine, MOST_DEAD_LETTERS + 1)
-    assert machine.add_rows(rows(*range(1, MOST_DEAD_LETTERS + 3)), now=0) == []
+    all_refused(machine, 17)
+    assert machine.add_rows(rows(*range(1, 19)), now=0) == []
     assert DeadLetter not in map(type, refused_until_it_is_enough(machine, TOO_LARGE))
     assert Alarm(TOO_LARGE, puback_meaning(TOO_LARGE)) in relay().handle_puback("event-1", TOO_LARGE)
 
@@ -313,7 +311,7 @@ def test_an_inventory_that_lost_what_it_had_confirmed_gets_it_again_when_it_says
     assert machine.handle_gap_report(early(8, expected=3), now=1) == [], "a burst of old answers is one answer"
     assert published(machine.publish_due(TIMEOUT_S)) == [7, 8]
     assert machine.handle_gap_report(early(7, expected=3), now=TIMEOUT_S) == []
-    assert machine.handle_gap_report(early(8, expected=3), now=TIMEOUT_S + 1) == [Reopen(3), WantRows(3)]
+    assert machine.handle_gap_report(early(8, expected=3), now=TIMEOUT_S + 1) == [Reopen(3), ReadPending(3)]
     assert published(machine.add_rows(rows(3, 4, 5), now=TIMEOUT_S + 1)) == [3, 4, 5]
 
 
@@ -353,7 +351,7 @@ def test_an_inventory_that_forgets_all_it_confirms_is_sent_it_ever_more_rarely()
 
 def test_when_nothing_is_owed_the_last_event_asks_whether_both_agree() -> None:
     machine = relay()
-    assert machine.add_rows([], now=0) == [WantLast()]
+    assert machine.add_rows([], now=0) == [ReadLast()]
     assert not machine.has_inventory_answered_all
     assert published(machine.republish_last_row(row(9), now=0)) == [9]
     assert machine.due_in_s(0) is None, "once on a connection is enough"
@@ -377,14 +375,14 @@ def test_a_receipt_queued_since_an_earlier_connection_does_not_answer_for_a_new_
         "it may have been the answer all the same: the question is put again"
     )
     assert machine.handle_gap_report(early(9, expected=1), now=0.2) == []
-    assert machine.handle_gap_report(early(9, expected=1), now=0.2 + TIMEOUT_S) == [Reopen(1), WantRows(3)]
+    assert machine.handle_gap_report(early(9, expected=1), now=0.2 + TIMEOUT_S) == [Reopen(1), ReadPending(3)]
 
 
 def test_the_question_gives_way_to_what_is_owed() -> None:
     machine = relay(window=1)
     machine.add_rows([], now=0)
     machine.republish_last_row(row(9), now=0)
-    assert machine.handle_new_row() == [WantRows(1)]
+    assert machine.handle_new_row() == [ReadPending(1)]
     assert published(machine.add_rows(rows(10), now=1)) == [10]
 
 
@@ -392,7 +390,7 @@ def test_where_an_inventory_shows_that_sends_receipts_the_brokers_word_settles_n
     machine = relay(settle=SettleBy.BROKER)
     machine.add_rows(rows(1, 2), now=0)
     assert machine.handle_puback("event-1", 0) == [Settle("event-1", None)]
-    machine.wait_for_receipts()
+    machine.settle_by_receipts()
     assert machine.handle_puback("event-2", 0) == [Sent("event-2")]
     assert machine.handle_receipt(answer(2)) == [Settle("event-2", answer(2))]
 
@@ -402,13 +400,13 @@ def test_what_the_broker_takes_and_the_inventory_never_gets_is_set_aside() -> No
     machine.add_rows(rows(1, 2), now=0)
     machine.handle_puback("event-1", 0)
     machine.handle_gap_report(early(2, expected=1), now=0)
-    for _ in range(MOST_LOST_PUBLICATIONS - 1):
+    for _ in range(7):
         machine.handle_puback("event-1", 0)
         assert machine.handle_gap_report(early(2, expected=1), now=0) == []
     machine.handle_puback("event-1", 0)
     assert machine.handle_gap_report(early(2, expected=1), now=0) == [
         DeadLetter("event-1", NEVER_ARRIVES_REASON),
-        WantRows(3),
+        ReadPending(3),
     ]
 
 
@@ -422,14 +420,14 @@ def test_an_inventory_that_comes_back_gets_what_is_owed_at_once() -> None:
 
 def test_one_that_may_have_been_restored_is_asked_again_where_nothing_is_owed() -> None:
     machine = relay()
-    assert machine.add_rows([], now=0) == [WantLast()]
+    assert machine.add_rows([], now=0) == [ReadLast()]
     machine.republish_last_row(row(7), now=0)
     machine.handle_puback("event-7", 0)
     machine.handle_receipt(answer(7))
     assert machine.has_inventory_answered_all
-    assert machine.publish_all_pending(9.0) == [WantRows(3)]
+    assert machine.publish_all_pending(9.0) == [ReadPending(3)]
     assert not machine.has_inventory_answered_all
-    assert machine.add_rows([], now=9.0) == [WantLast()]
+    assert machine.add_rows([], now=9.0) == [ReadLast()]
 
 
 def test_another_alarm_comes_after_a_success_in_between() -> None:
@@ -477,7 +475,7 @@ def test_a_refusal_that_concerns_all_events_makes_no_dead_letters() -> None:
 def test_in_a_window_of_one_the_next_shows_whose_fault_it_is() -> None:
     machine = relay(window=1)
     machine.add_rows(rows(1), now=0)
-    assert machine.handle_puback("event-1", 153)[-1] == WantRows(2)
+    assert machine.handle_puback("event-1", 153)[-1] == ReadPending(2)
     assert published(machine.add_rows(rows(1, 2), now=0)) == [2]
 
 
@@ -518,7 +516,7 @@ def test_what_helped_is_done_as_quickly_the_next_time() -> None:
         machine.handle_connect(20)
         machine.add_rows(rows(3), now=start)
         machine.handle_gap_report(early(3, expected=1), now=start)
-        assert machine.handle_gap_report(early(3, expected=1), now=start + TIMEOUT_S) == [Reopen(1), WantRows(3)]
+        assert machine.handle_gap_report(early(3, expected=1), now=start + TIMEOUT_S) == [Reopen(1), ReadPending(3)]
         machine.add_rows(rows(1, 2, 3), now=start)
         for sequence in (1, 2, 3):
             machine.handle_receipt(answer(sequence))
@@ -538,7 +536,7 @@ def test_by_the_question_an_inventory_gets_again_what_it_lost() -> None:
     assert machine.handle_gap_report(early(9, expected=4), now=1) == []
     assert machine.due_in_s(1) == TIMEOUT_S
     assert published(machine.publish_due(1 + TIMEOUT_S)) == [9]
-    assert machine.handle_gap_report(early(9, expected=4), now=2 + TIMEOUT_S) == [Reopen(4), WantRows(3)]
+    assert machine.handle_gap_report(early(9, expected=4), now=2 + TIMEOUT_S) == [Reopen(4), ReadPending(3)]
     assert published(machine.add_rows(rows(4, 5, 6), now=30)) == [4, 5, 6]
 
 

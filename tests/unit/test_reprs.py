@@ -42,7 +42,7 @@ NAMES = """
     day came decision outcome review flag fault why reason reasons receipt ask asked pending DialogueTurn.fields
     uom base kind on_break began ended shift zone utc_offset notice pallet item site ReceivingPlace.name
     works elsewhere allowed
-    ClipAsked.request _Planned.refused DoubtedField.name DoubtedField.reader
+    StoredClip.request _Planned.refused DoubtedField.name DoubtedField.reader
     asked_at heard_at recorded_at settled_at decided_at answered_at removed_at audio_removed_at params headers prompt
 """
 """Text that is no speech: names of things, people, places and times, codes, and what services are sent or send beside

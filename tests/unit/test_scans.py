@@ -10,7 +10,7 @@ import pytest
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import SCANNER, ScanFault
-from edge.agent.dialogue_driver import Stepped
+from edge.agent.dialogue_driver import StepResult
 from edge.agent.dictation import INTERRUPTED
 from edge.agent.typed_input import scanned_utterance
 from edge.agree.decide import Rules
@@ -61,7 +61,7 @@ class Desk:
     def silence(self) -> list[str]:
         return self._took(self.talk.expire_deadline())
 
-    def _took(self, stepped: Stepped) -> list[str]:
+    def _took(self, stepped: StepResult) -> list[str]:
         self.orders = list(stepped.orders)
         if stepped.row is not None:
             event = json.loads(stepped.row.body)
@@ -292,7 +292,7 @@ def test_a_scan_is_on_disk_key_by_key_before_anything_reads_it(journal: Journal,
     assert (unread.source, unread.typed, unread.device) == (SCANNER, sent, "Tester 1900")
     assert sent not in repr(unread)
     [flac] = evidence.list_recordings(tmp_path)
-    alone, _ = evidence.recover(flac)
+    alone, _ = evidence.read_without_row(flac)
     assert (alone.typed, alone.device) == (sent, "Tester 1900")
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.records import Word
-from edge.agent.later_readings import MOST_FAILURES, SecondHearing
+from edge.agent.later_readings import WitnessQueue
 from edge.agree.decide import Rules
 from edge.agree.dialogue.interface import Contradicted
 from edge.agree.dialogue.table import State
@@ -57,7 +57,7 @@ class Desk:
     def __init__(self, witness: Scripted, rules: Rules) -> None:
         self.posted: list[Contradicted] = []
         self._told = asyncio.Event()
-        self.hearing = SecondHearing(witness, lambda _: rules, self._post)
+        self.hearing = WitnessQueue(witness, lambda _: rules, self._post)
         self.rules = rules
 
     def _post(self, what: Contradicted) -> None:
@@ -138,16 +138,16 @@ def test_a_witness_that_is_late_is_ended_and_the_next_entry_is_heard(rules: Rule
 
 
 def test_a_witness_that_crashes_again_and_again_is_left_alone(rules: Rules, caplog: pytest.LogCaptureFixture) -> None:
-    witness = Scripted(*[Unavailable("the witness ended")] * MOST_FAILURES, HEARD)
+    witness = Scripted(*[Unavailable("the witness ended")] * 3, HEARD)
 
     async def acted(desk: Desk) -> None:
-        for number in range(MOST_FAILURES + 2):
+        for number in range(5):
             desk.hold(str(number))
             await a_while()
 
     with caplog.at_level(logging.WARNING):
         assert not play(witness, rules, acted).posted
-    assert witness.asked == MOST_FAILURES
+    assert witness.asked == 3
     assert [record.getMessage().endswith("until the next start") for record in caplog.records] == [False, False, True]
 
 

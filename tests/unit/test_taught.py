@@ -19,7 +19,7 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import read_transcript, sentences_with_further_words
 from dockvoice_protocol.forms.taught import WordAlreadyKnown, add_published_words, add_word
 from dockvoice_protocol.records.master import MOST_WORDS, Cells, MasterData, word_faults
-from edge.agent.learning import UnknownWords
+from edge.agent.learning import UnknownPhraseCounter
 from edge.agent.site_publications import override_files
 from edge.agree.decide import Rules
 from edge.config import Settings
@@ -188,7 +188,7 @@ def test_a_device_counts_what_it_does_not_understand_and_tells_no_more_of_it(tmp
     told: list[list[dict[str, Any]]] = []
     spoken(tmp_path, rules, [DOOR, WHOLE, *([DOOR] * 2), (COLLI, ENTRY), COLLI])
     current = [rules]
-    counts = UnknownWords(
+    counts = UnknownPhraseCounter(
         tmp_path, lambda form: current[0] if form == "pallet-move" else None, lambda: False, told.append
     )
     asyncio.run(counts.count_and_publish())

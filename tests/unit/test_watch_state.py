@@ -5,12 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 from dockvoice_protocol.records import Act, FieldValue, Reading
-from edge.agent.app import AgentTold
+from edge.agent.app import AgentEvent
 from edge.agent.delivery import LinkChanged
-from edge.agent.dialogue_driver import Stands
+from edge.agent.dialogue_driver import DialogueStatus
 from edge.agent.events import CaptureResumed, CaptureStopped, Decided, SourceEnded
 from edge.agent.headset import MicrophoneFault, Muted
-from edge.agent.typed_input import read_typed
+from edge.agent.typed_input import parse_typed
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.interface import Deadline, Happening, Started, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
@@ -44,7 +44,7 @@ class Desk:
             self.happen(Started())
 
     def say(self, text: str, *, confidence: float = 1.0, source: str = "microphone") -> None:
-        reading = read_typed(text, self.rules)
+        reading = parse_typed(text, self.rules)
         fields = {name: replace(one, confidence=confidence) for name, one in reading.fields.items()}
         words = tuple(replace(word, confidence=confidence) for word in reading.words)
         self.hear(replace(reading, words=words, fields=fields), source)
@@ -63,9 +63,9 @@ class Desk:
         told = tuple(order for order in orders if isinstance(order, Say | Sound | Hush | Adjust))
         noted = tuple(order for order in orders if isinstance(order, Note | Park))
         where = dialogue.state, dialogue.draft, dialogue.question, dialogue.operator
-        self.tell(Stands(*where, told, noted, row, context=dialogue.context))
+        self.tell(DialogueStatus(*where, told, noted, row, context=dialogue.context))
 
-    def tell(self, *told: AgentTold) -> None:
+    def tell(self, *told: AgentEvent) -> None:
         for one in told:
             self._tell(one)
 

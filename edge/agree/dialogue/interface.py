@@ -19,7 +19,7 @@ from edge.records import (
     Closing,
     Confirmation,
     Draft,
-    Durable,
+    DurableOrder,
     LastEntry,
     Note,
     Outcome,
@@ -307,4 +307,4 @@ class LawAlarm:
     trace: str = field(repr=False)  # The step's `StepTrace`: no spoken words.
 
 
-Order = Durable | Say | Sound | Hush | StartTimer | StopTimer | Adjust | LawAlarm
+Order = DurableOrder | Say | Sound | Hush | StartTimer | StopTimer | Adjust | LawAlarm

@@ -53,7 +53,7 @@ from edge.agree.dialogue.table import AGREEING, CLOSED, QUESTIONS, TABLE, Event,
 from edge.agree.off_talk import is_off_talk, mentions_entry
 from edge.agree.readings import find_differing_identifiers, mark_partial_recount
 from edge.agree.unclear_numbers import add_unlabelled_identifier
-from edge.records import Commit, Draft, Note, Park, RecentEntries, Shift, StandingContext, Work
+from edge.records import Commit, Draft, Note, Park, RecentEntries, Shift, StandingContext, WorkChange
 from edge.records.speech import Adjust, Earcon, Prompt, Say, Sound
 
 
@@ -140,7 +140,7 @@ _TRACED_FIELDS: Mapping[type, str] = {
     Park: "why",
     Commit: "draft.act",
     ShiftEvent: "change",
-    Work: "form",
+    WorkChange: "form",
     Say: "prompt",
     Sound: "earcon",
     Adjust: "what",
@@ -189,7 +189,7 @@ class Dialogue:
         self.verdict = NOT_JUDGED
         """The verdict on the latest utterance as it was read in its context; HOLD in place of ACCEPT."""
 
-    def restore_form_and_language(self, work: Work | None, operator: str | None) -> list[Order]:
+    def restore_form_and_language(self, work: WorkChange | None, operator: str | None) -> list[Order]:
         """Restore the form and language from before a restart, if the device still has the form. Call before `Started`.
 
         If the form is gone or was never chosen, an operator who is signed on is asked for it.

@@ -22,7 +22,7 @@ from edge.agree.readings import possible_values, values_of
 from edge.agree.terms import build_terms, find_spoken_units
 from edge.agree.unclear_numbers import PreviousUtterance
 from edge.records import NOTHING_STANDS, Draft, LastEntry, RecentEntries, Shift, StandingContext, Verdict
-from edge.records.speech import CONFIRMING, Prompt, Say, Terms
+from edge.records.speech import FIELD_CONFIRMATIONS, Prompt, Say, Terms
 
 MOST_EXTENSIONS = 3  # Extensions of a deadline by the start of speech; noise must not extend it for ever.
 
@@ -394,7 +394,7 @@ class DialogueSession:
         known = values_of(self.open_draft.reading)
         beside = where_expected(known, self.rules.form, self.expected)
         say = render_question(question)
-        if say.prompt in CONFIRMING and (self.open_draft.support or self.open_draft.act is Act.AMEND):
+        if say.prompt in FIELD_CONFIRMATIONS and (self.open_draft.support or self.open_draft.act is Act.AMEND):
             say = replace(say, fields={**self.identifiers_of(known), **say.fields})  # the values were joined later
         return self.make_repeatable(replace(say, known=known, beside=beside, terms=_terms_of_question(self, question)))
 

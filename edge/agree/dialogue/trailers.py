@@ -32,7 +32,7 @@ from edge.agree.expectations import (
 from edge.agree.merging import agreement_mark, rivals_are_mishearings, settle_rivals_by_value, with_support
 from edge.agree.readings import likely_values, values_of
 from edge.records import Because, Commit, Confirmation, Draft, Outcome, Reason, StandingEntry, Verdict
-from edge.records.speech import FEWEST_TOLD, Prompt, Say
+from edge.records.speech import SHORTEN_FROM_DIGITS, Prompt, Say
 
 _FEWEST_ASKED = 2  # The fewest last characters that identify a pallet in a query, which changes nothing.
 
@@ -90,7 +90,7 @@ def expand_last_digits(session: DialogueSession, said: Reading, expected: Expect
         return _choose_expected_number(str(name), one, here, said, expected, session.rules)
     if expected.lines_for_pallet(one.value):
         return said
-    found = find_by_last_digits(one.value, (line.pallet for line in expected.lines_at(here)), FEWEST_TOLD)
+    found = find_by_last_digits(one.value, (line.pallet for line in expected.lines_at(here)), SHORTEN_FROM_DIGITS)
     if found == (one.value,):
         return said
     return replace(said, fields={**said.fields, str(name): replace(one, value=found[0], rivals=found[1:], by_end=True)})

@@ -11,7 +11,7 @@ from functools import partial
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import NotUnderstood, Reading, Usage
-from edge.config import GOOGLE_WIRE, InterpreterSettings
+from edge.config import GOOGLE_KINDS, InterpreterSettings
 from edge.ports import Attention, Interpreter, WholeUtterance
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Utterance
 from edge.understand.llm.chunks import join_readings, split_at_pauses
@@ -48,7 +48,7 @@ class ModelReader:
         """`context` returns the dialogue's state; `spoken` is called with each spoken reply."""
         self._client = client
         kind = client.settings.kind
-        self._wire: ModelWire = GeminiWire(settings) if kind in GOOGLE_WIRE else ChatWire(settings, kind)
+        self._wire: ModelWire = GeminiWire(settings) if kind in GOOGLE_KINDS else ChatWire(settings, kind)
         self._answerer = Answerer(client.name, kind, self._wire.model)
         self.name = self._answerer.name(None)
         self._tools = build_tools(form)

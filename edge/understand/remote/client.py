@@ -61,7 +61,7 @@ class _Credentials(httpx.Auth):
         self._token: SecretStr | None = None
         self._until = 0.0
         given = settings.key or settings.token_file or settings.token_command
-        keyless = settings.kind is ClientKind.SELF_HOSTED or settings.header is KeyHeader.NONE
+        keyless = settings.kind is ClientKind.SELF_HOSTED or settings.effective_header is KeyHeader.NONE
         if not given and not keyless:
             variable = f"DOCKVOICE_UNDERSTAND__CLIENTS__{name.upper()}__KEY"
             raise Misconfigured(
@@ -71,7 +71,7 @@ class _Credentials(httpx.Auth):
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         """Put the header on a request, where a key is set. Raises Barred without a token."""
-        settings, key, header = self._settings, self._settings.key, self._settings.header
+        settings, key, header = self._settings, self._settings.key, self._settings.effective_header
         if settings.token_file is not None:
             key, header = self._check_token(await asyncio.to_thread(self._read, settings.token_file)), KeyHeader.BEARER
         elif settings.token_command is not None:

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from dockvoice_protocol.records import Hallucination, Word
-from edge.config import Detail
+from edge.config import TextDetail
 from edge.understand.llm.chunks import to_wav
 from edge.understand.stt.transcriber import (
     Expected,
@@ -28,7 +28,7 @@ than the first as the probability of no speech, and less than the second as the 
 class OpenAiWire(TranscriberWire):
     """The wire format of OpenAI's transcription endpoint, for one model."""
 
-    def __init__(self, path: str, model: str, expected: Expected, detail: Detail | None = None) -> None:
+    def __init__(self, path: str, model: str, expected: Expected, detail: TextDetail | None = None) -> None:
         """`detail` None: derived from the model's name."""
         super().__init__(model, expected)
         self._path = path
@@ -38,11 +38,11 @@ class OpenAiWire(TranscriberWire):
         """The sound as FLAC, with the language and the words to expect."""
         data: dict[str, str | list[str]] = {"model": self.model, **self._hint_fields()}
         match self._detail:
-            case Detail.WORDS:
+            case TextDetail.WORDS:
                 data |= {"response_format": "verbose_json", "timestamp_granularities[]": ["word", "segment"]}
-            case Detail.LOGPROBS:
+            case TextDetail.LOGPROBS:
                 data |= {"response_format": "json", "include[]": ["logprobs"]}
-            case Detail.TEXT:
+            case TextDetail.TEXT:
                 data |= {"response_format": "json"}
         return Request(self._path, files={"file": ("utterance.flac", to_flac(pcm), "audio/flac")}, data=data)
 
@@ -154,11 +154,11 @@ def _is_silent(segments: Sequence[_Segment]) -> bool:
     )
 
 
-def _detail_of_model(model: str) -> Detail:
+def _detail_of_model(model: str) -> TextDetail:
     name = model.lower()
     if "gpt-4o" in name and "diarize" not in name:
-        return Detail.LOGPROBS
-    return Detail.WORDS if "whisper" in name else Detail.TEXT
+        return TextDetail.LOGPROBS
+    return TextDetail.WORDS if "whisper" in name else TextDetail.TEXT
 
 
 _PATH = "/inference"  # Of examples/server of ggml-org/whisper.cpp.
