@@ -16,9 +16,9 @@ from edge.agent.dictation import INTERRUPTED, needs_review_after_restart
 from edge.agent.typed_input import parse_scan, read_typed, scanned_utterance, typed_utterance
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.dialogue import table
-from edge.agree.dialogue.interface import Deadline, Happening, StartTimer, StopTimer, UtteranceHeard
+from edge.agree.dialogue.interface import Deadline, DialogueInput, StartTimer, StopTimer, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue, StepTrace
-from edge.agree.dialogue.questions import Question, as_held_verdict
+from edge.agree.dialogue.questions import Question, hold_if_accepted
 from edge.agree.dialogue.session import DialogueSettings
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.keep.journal import Journal
@@ -151,7 +151,7 @@ class TypedConversation:
             logger.warning(
                 "%s: typed before the interruption, and not concluded; it is under review", utterance.utterance_id
             )
-            self._journal.put_under_review(utterance.utterance_id, reading, as_held_verdict(verdict), INTERRUPTED)
+            self._journal.put_under_review(utterance.utterance_id, reading, hold_if_accepted(verdict), INTERRUPTED)
         else:
             self._journal.conclude(utterance.utterance_id, reading, verdict)
 
@@ -165,14 +165,14 @@ class TypedConversation:
         self._journal.outbox.settle(receipt.event_id, receipt)
         return self.handle(to_inventory_answer(self._journal, receipt))
 
-    def handle(self, happening: Happening) -> Stepped:
+    def handle(self, happening: DialogueInput) -> Stepped:
         """Process one event in the dialogue, after a change of shift if one is due."""
         began = self._conversation.shift_begun()
         told = () if began is None else self._step(began).orders
         stepped = self._step(happening)
         return replace(stepped, orders=(*told, *stepped.orders))
 
-    def _step(self, happening: Happening) -> Stepped:
+    def _step(self, happening: DialogueInput) -> Stepped:
         self._conversation.look_up(self._journal, happening)
         return self._apply_timers(self._conversation.record(self._journal, self._conversation.plan(happening)))
 

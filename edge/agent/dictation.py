@@ -24,7 +24,7 @@ from edge.agent.workplaces import Workplaces
 from edge.agree.decide import Circumstances, decide
 from edge.agree.dialogue.drafting import UNANSWERED
 from edge.agree.dialogue.interface import UtteranceHeard
-from edge.agree.dialogue.questions import as_held_verdict
+from edge.agree.dialogue.questions import hold_if_accepted
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.hear.acoustics import measure_acoustics
 from edge.keep.journal import Journal
@@ -218,7 +218,7 @@ class Dictation:
         verdict = decide(reading, heard.utterance.segment.closing, self._at.rules, known)
         row, why = None, await self._find_review_reason(heard.utterance, reading, verdict)
         if why is not None:
-            verdict = as_held_verdict(verdict)
+            verdict = hold_if_accepted(verdict)
             which = heard.utterance.utterance_id
             await self._executor(lambda journal: journal.put_under_review(which, reading, verdict, why))
         else:
@@ -296,7 +296,7 @@ class Dictation:
         if not before:
             return said.reading, verdict, alone
         whole = join_sound((*before, utterance))
-        reading = await self._at.readers.interpreter.attend().finish(whole)
+        reading = await self._at.readers.interpreter.listen().finish(whole)
         on_record = self._breaths.recorded
         recent = known.recent if on_record is None else tuple(one for one in known.recent if one != on_record.fields)
         together = decide(

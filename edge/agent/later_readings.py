@@ -25,9 +25,9 @@ from edge.keep.journal_thread import JournalThread
 from edge.keep.readings import DEFERRED, UNREADABLE, LateReading
 from edge.keep.storage import DiskFull
 from edge.records import Closing, Draft, OutboxRow, Outcome, Utterance
-from edge.understand.panel import Came, PanelAnswer
-from edge.understand.remote.failures import Garbled, OurFault
-from edge.understand.weighing import Pacing, contradicts
+from edge.understand.panel import Arrival, PanelAnswer
+from edge.understand.remote.failures import Garbled, Rejected
+from edge.understand.weighing import RetryPacing, contradicts
 from edge.understand.witness import find_contradictions
 
 logger = logging.getLogger(__name__)
@@ -50,14 +50,14 @@ class LateReadings:
         """
         self._works = works
         self._executor = executor
-        self._pacing = Pacing(per_minute)
+        self._pacing = RetryPacing(per_minute)
         self._news: asyncio.Queue[PanelAnswer | _Concluded] = asyncio.Queue()
         self._wake = asyncio.Event()
         self._wake.set()
 
     def queue_answer(self, answer: PanelAnswer) -> None:
         """Queue a model's answer; it also lets deferred utterances be read. Call it in the loop."""
-        if answer.reading is not None or answer.came is Came.IN_TIME:
+        if answer.reading is not None or answer.came is Arrival.IN_TIME:
             self._pacing.answered()
             self._wake.set()
         self._news.put_nowait(answer)
@@ -94,7 +94,7 @@ class LateReadings:
             return
         said = (news.utterance_id, news.interpreter, str(news.came), news.reading, news.usage)
         await self._executor(lambda journal: journal.readings.store_answer(*said))
-        if news.came is Came.LATE and news.reading is not None:
+        if news.came is Arrival.LATE and news.reading is not None:
             await self._send_to_review_or_flag(LateReading(news.utterance_id, news.interpreter, news.reading))
 
     async def _send_to_review_or_flag(self, late: LateReading) -> None:
@@ -146,8 +146,8 @@ class LateReadings:
         stays = f"{utterance.utterance_id}: stays deferred"
         reading, panel = None, self._works.of_utterance(utterance).panel
         try:
-            reading = None if panel is None else await panel.read_later(utterance)
-        except (OurFault, Garbled) as fault:
+            reading = None if panel is None else await panel.read_deferred(utterance)
+        except (Rejected, Garbled) as fault:
             logger.warning("%s: no model makes a reading of it, a person must: %s", utterance.utterance_id, fault)
         except Unavailable as fault:
             logger.info("%s: %s", stays, fault)

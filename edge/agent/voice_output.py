@@ -19,13 +19,13 @@ from dockvoice_protocol.records import Reading, ScanFault
 from edge.agent.dialogue_driver import DialogueDriver
 from edge.agent.dictation import Dictation
 from edge.agent.events import CaptureResumed, CaptureStopped, Decided, DictationEvent
-from edge.agree.dialogue.interface import Hardware, InventoryAnswered, OfficeDecided
+from edge.agree.dialogue.interface import HardwareFault, InventoryAnswered, OfficeDecided
 from edge.agree.dialogue.questions import build_field_question, render_question
 from edge.agree.dialogue.receipts import render_refusal
 from edge.agree.dialogue.review import render_declined
 from edge.audio.sound_server import snapshot_playback_devices
 from edge.config import ReadBack, Speak, VoiceKind
-from edge.hear.speech_detection import EchoDetector, EchoSuppressed
+from edge.hear.speech_detection import EchoDetector, EchoSuppressingDetector
 from edge.ports import SpeechScorer
 from edge.records import Confirmation, Outcome, Verdict
 from edge.records.speech import Adjust, Earcon, Hush, Prompt, Say, Sound
@@ -115,7 +115,7 @@ class VoiceOutput:
 
     def deaf_to_itself(self, scorer: SpeechScorer) -> SpeechScorer:
         """Wrap the speech detector so that it ignores this voice; speech over the voice silences it."""
-        return EchoSuppressed(scorer, self._own, time.monotonic, self._on_spoken_over)
+        return EchoSuppressingDetector(scorer, self._own, time.monotonic, self._on_spoken_over)
 
     def _on_spoken_over(self) -> None:
         """Silence the voice, and record that it was cut off. Also called in the ear's thread."""
@@ -163,7 +163,7 @@ class VoiceOutput:
         """Whether the settings require a speaker."""
         return self._settings.enabled is True
 
-    async def is_heard(self) -> bool:
+    async def is_audible(self) -> bool:
         """Whether prompts are audible now: there is a speaker and a voice; False after _LOOKING_S seconds."""
         try:
             return await asyncio.wait_for(self._found(), _LOOKING_S)
@@ -172,7 +172,7 @@ class VoiceOutput:
 
     async def _found(self) -> bool:
         await self._looked.wait()
-        return await self._loudspeaker.is_heard() and await self.has_voice()
+        return await self._loudspeaker.is_audible() and await self.has_voice()
 
     async def has_voice(self) -> bool:
         """Whether there is a voice, a service's or this machine's. A failure is cached for _AGAIN_S seconds."""
@@ -231,26 +231,26 @@ class VoiceOutput:
                 for order in reply_to_verdict(verdict, always=self._settings.read_back is ReadBack.ALWAYS):
                     self._speaker.carry_out(order)
             case CaptureStopped():
-                self.announce(Hardware("not_recording"))
+                self.announce(HardwareFault("not_recording"))
             case CaptureResumed():
-                self.announce(Hardware("not_recording", healed=True))
+                self.announce(HardwareFault("not_recording", healed=True))
             case _:
                 pass
 
     def announce_lock(self, begins: bool) -> None:
         """Announce that another program has locked or unlocked the journal, for which the dialogue waits."""
-        self.announce(Hardware("storage_locked", healed=not begins))
+        self.announce(HardwareFault("storage_locked", healed=not begins))
 
-    def announce(self, what: Hardware | InventoryAnswered | OfficeDecided) -> None:
+    def announce(self, what: HardwareFault | InventoryAnswered | OfficeDecided) -> None:
         """Announce an event without a dialogue: a fault at once, a rejection or declined posting in a quiet moment."""
         match what:
             case InventoryAnswered():
                 self._speaker.queue_news(render_refusal(what), Sound(Earcon.REFUSED))
             case OfficeDecided():
                 self._speaker.queue_news(render_declined({}, what), Sound(Earcon.REFUSED))
-            case Hardware(code, healed=True):
+            case HardwareFault(code, healed=True):
                 self.order(Say(Prompt.HEALED, slots={"fault": code}))
-            case Hardware(code):
+            case HardwareFault(code):
                 self.order(Sound(Earcon.FAULT))
                 self.order(Say(Prompt.FAULT, slots={"fault": code}, priority=True))
 
@@ -315,7 +315,7 @@ class AudibilityMonitor:
 
         The dialogue stays where the settings require a speaker and there is a voice.
         """
-        self._heard = await self._speaking.is_heard()
+        self._heard = await self._speaking.is_audible()
         self._tell(self._heard)
         if self._heard:
             return
@@ -329,7 +329,7 @@ class AudibilityMonitor:
         seen, begun = self._heard, self._dictation.converses
         while True:
             await asyncio.sleep(LISTEN_FOR_SPEAKER_EVERY_S)
-            before, seen = seen, await self._speaking.is_heard()
+            before, seen = seen, await self._speaking.is_audible()
             if seen is not before:
                 continue
             if seen is not self._heard:

@@ -16,7 +16,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form, FormField
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstood, Reading, written
-from edge.agree.expectations import NOTHING_EXPECTED, Expectations, find_objections
+from edge.agree.expectations import NOTHING_EXPECTED, Expectations, find_contradicted_fields
 from edge.agree.policy import BALANCED, Demand, Policy, find_highest_demand
 from edge.records import Acoustics, Because, Closing, Confirmation, Outcome, Reason, Verdict
 
@@ -224,7 +224,7 @@ def _find_doubts(
     values = {name: one.value for name, one in said.items() if one.value is not None}
     faults = rules.form.faults(values)
     again = _find_recently_recorded_identifier(values, rules, known)
-    otherwise = find_objections(values, rules.form, rules.catalogue, known.expected)
+    otherwise = find_contradicted_fields(values, rules.form, rules.catalogue, known.expected)
     for field in rules.form.fields:
         one = said.get(field.name)
         reason = _find_doubt(field, one, demands.get(field.name), field.name in faults, rules)

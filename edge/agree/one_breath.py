@@ -23,15 +23,15 @@ def split_two_things(said: Reading, rules: Rules) -> _Two | None:
 
     Of all places to split it, the one with the most values wins.
     """
-    return _choose_best_split(_split_in_sequence(said, rules), rules) or split_things_that_share(said, rules)
+    return _choose_best_split(_split_in_sequence(said, rules), rules) or split_two_things_sharing_values(said, rules)
 
 
-def split_things_that_share(said: Reading, rules: Rules) -> _Two | None:
+def split_two_things_sharing_values(said: Reading, rules: Rules) -> _Two | None:
     """As `split_two_things`, for two things that share their values."""
     return _choose_best_split(_split_at_and(said, rules), rules)
 
 
-def choose_of_two(both: Reading, said: Reading, rules: Rules) -> _Two | None:
+def order_two_by_answer(both: Reading, said: Reading, rules: Rules) -> _Two | None:
     """Of two things in one breath, the one that an answer names, and the other; None if it names neither."""
     two = split_two_things(both, rules)
     if two is None or all(

@@ -179,14 +179,14 @@ def list_input_devices() -> list[InputDevice]:
     ]
 
 
-def microphone_labels() -> list[str]:
+def input_device_labels() -> list[str]:
     """The input devices as `number name`; either may be set. Raises Unavailable."""
     return [f"{one.index} {one.name}" for one in list_input_devices()]
 
 
 def not_opened_message(why: DeviceNotOpened) -> str:
     """The message for a microphone that cannot be opened, with the alternatives. Raises Unavailable."""
-    others = f"there are: {', '.join(found)}" if (found := microphone_labels()) else "there is none: connect one"
+    others = f"there are: {', '.join(found)}" if (found := input_device_labels()) else "there is none: connect one"
     return f"cannot be opened ({why}); {others}"
 
 

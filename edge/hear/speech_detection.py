@@ -47,7 +47,7 @@ def make_speech_scorer(settings: Vad) -> SpeechScorer:
         case VadKind.SILERO:
             return Silero(settings.silero_threshold)
         case VadKind.BOTH:
-            return Gated(Webrtc(settings.webrtc_mode), Silero(settings.silero_threshold))
+            return GatedSilero(Webrtc(settings.webrtc_mode), Silero(settings.silero_threshold))
 
 
 class Webrtc(SpeechScorer):
@@ -133,7 +133,7 @@ class Silero(SpeechScorer):
         return self._speech
 
 
-class Gated(SpeechScorer):
+class GatedSilero(SpeechScorer):
     """Silero behind webrtcvad.
 
     Gate and windows depend on the sample index alone, so that the same sound gives the same scores however it is
@@ -320,7 +320,7 @@ class EchoDetector:
         self.leakage_db = min(max(moved, _LEAST_DB), _MOST_DB)
 
 
-class EchoSuppressed(SpeechScorer):
+class EchoSuppressingDetector(SpeechScorer):
     """A speech detector that ignores the device's own voice, and reports speech over it."""
 
     ONSET = 3  # Frames of speech in a row, 60 ms, that make a barge-in: what it takes to open an utterance, as a rule.

@@ -72,7 +72,7 @@ class Loudspeaker:
         """Whether a device accepts sound."""
         return self._stream is not None
 
-    async def is_heard(self) -> bool:
+    async def is_audible(self) -> bool:
         """Whether a device accepts sound, and is no null sink."""
         return self.is_open and not await asyncio.to_thread(self._sink.is_null_sink)
 
@@ -166,7 +166,7 @@ class Loudspeaker:
         with self._lock:
             at = self._playing.position
             sound = self._playing.render(count)
-            began = self._playing.take_begun()
+            began = self._playing.pop_started()
         self._taken(leaves_at, sound.tobytes())
         for one in began:
             self._left(one.number, leaves_at + (one.at - at) / SAMPLE_RATE)

@@ -212,7 +212,7 @@ class Mixer:
         limits = np.iinfo(np.int16)
         return np.clip(np.rint(mixed), limits.min, limits.max).astype(np.int16)
 
-    def take_begun(self) -> list[_Began]:
+    def pop_started(self) -> list[_Began]:
         """The phrases and earcons that began since the last call, each with its first sample's position."""
         began, self._began = self._began, []
         return began

@@ -20,7 +20,7 @@ class Voice:
         self.looks: list[bool] = []
         self.ordered: list[object] = []
 
-    async def is_heard(self) -> bool:
+    async def is_audible(self) -> bool:
         self.looks.append(self.heard)
         return self.heard
 
@@ -125,9 +125,9 @@ def test_from_the_moment_that_a_speaker_is_there_entries_are_agreed_and_the_oper
 
 def test_a_speaker_that_comes_and_goes_with_each_look_is_none() -> None:
     class Loose(Voice):
-        async def is_heard(self) -> bool:
+        async def is_audible(self) -> bool:
             self.heard = not self.heard
-            return not await super().is_heard()
+            return not await super().is_audible()
 
     floor = Floor(Loose())
     play(floor, lambda: floor.looks(20))

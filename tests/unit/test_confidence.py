@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import pytest
 
 from dockvoice_protocol.records import FieldReading, FieldValue, Word
-from edge.understand.local.confidence import REACH, TEMPERATURE, Alternative, find_likeliest
+from edge.understand.local.confidence import REACH, TEMPERATURE, Alternative, likeliest_meaning
 from edge.understand.proposal import UNKNOWN
 from tests.rows import each_of
 
@@ -33,7 +33,7 @@ def likely(
     hearings: Sequence[Sequence[Alternative]], reading: Callable[[Sequence[Word]], Mapping[str, FieldReading]] = read
 ) -> tuple[Sequence[Word], Mapping[str, FieldReading]]:
     """Of fields that may hold anything but "0"."""
-    return find_likeliest(hearings, reading, lambda _, value: value != "0")
+    return likeliest_meaning(hearings, reading, lambda _, value: value != "0")
 
 
 def confidences(*hearings: Sequence[Alternative]) -> dict[str, float]:

@@ -20,7 +20,14 @@ from edge.agent.events import Decided, DictationEvent
 from edge.agent.parts import hear_all
 from edge.agent.review_decisions import Done, Resolution, carry_out, do_and_mark_unannounced
 from edge.agree.decide import Circumstances, Rules, decide
-from edge.agree.dialogue.interface import Deadline, Happening, Hardware, InventoryAnswered, Link, UtteranceHeard
+from edge.agree.dialogue.interface import (
+    Deadline,
+    DialogueInput,
+    HardwareFault,
+    InventoryAnswered,
+    LinkEvent,
+    UtteranceHeard,
+)
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.session import REACTION_S, DialogueSettings
 from edge.agree.unclear_numbers import BREATH_S
@@ -174,7 +181,7 @@ def test_what_is_posted_happens_in_its_turn(tmp_path: Path, rules: Rules) -> Non
         await bench.say(WHOLE)
         row = await bench.say("yes")
         assert row is not None
-        bench.conversing.post(Link(up=False))
+        bench.conversing.post(LinkEvent(up=False))
         refused = InventoryAnswered(
             Receipt(row.event_id, ReceiptOutcome.REFUSED, ("not_on_site",)), {"pallet_id": "742"}
         )
@@ -477,9 +484,9 @@ def test_nobody_confirms_a_cancellation_before_he_is_asked(tmp_path: Path, rules
     converse(tmp_path, rules, play, undo_s=60)
 
 
-@pytest.mark.parametrize("between", [Hardware("muted", healed=True), Deadline()])
+@pytest.mark.parametrize("between", [HardwareFault("muted", healed=True), Deadline()])
 def test_what_the_device_says_over_a_yes_takes_nothing_from_it(
-    tmp_path: Path, rules: Rules, between: Happening
+    tmp_path: Path, rules: Rules, between: DialogueInput
 ) -> None:
     async def play(bench: Bench) -> None:
         await bench.say(WHOLE)
@@ -540,13 +547,13 @@ def test_from_the_moment_that_he_is_heard_it_is_agreed_on_what_is_said_and_not_o
     tmp_path: Path, rules: Rules
 ) -> None:
     told: list[DictationEvent] = []
-    is_heard = Event()
+    is_audible = Event()
 
     class Waiting(ScriptedSource):
         def frames(self) -> Iterator[Frame]:
             """The second utterance is said when the device is heard."""
             for number, frame in enumerate(super().frames()):
-                assert number < len(UTTERANCE) or is_heard.wait(60)
+                assert number < len(UTTERANCE) or is_audible.wait(60)
                 yield frame
 
     async def play(bench: Bench) -> None:
@@ -558,9 +565,9 @@ def test_from_the_moment_that_he_is_heard_it_is_agreed_on_what_is_said_and_not_o
             await bench.conversing.start()
 
         def before(_: Utterance) -> None:
-            if not is_heard.is_set():
+            if not is_audible.is_set():
                 dictation.start_conversing(begin)
-                is_heard.set()
+                is_audible.set()
 
         interpreter = dictation._at.readers.interpreter
         assert isinstance(interpreter, ScriptedInterpreter)

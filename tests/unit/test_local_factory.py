@@ -17,7 +17,7 @@ from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.records import Expectation, Reading
 from edge.config import Settings
 from edge.records import SAMPLE_RATE, Closing, Segment, Utterance
-from edge.understand.local.factory import make_recogniser, own_language
+from edge.understand.local.factory import make_recogniser, recogniser_language
 from edge.understand.local.incremental import PIECE, ListeningAhead, Speculation
 from edge.understand.local.vosk import VoskInterpreter
 
@@ -40,7 +40,7 @@ def test_another_language_is_heard_with_its_own_weights_or_not_at_all(
     form: Form, catalogue: Catalogue, tmp_path: Path
 ) -> None:
     german = settings(tmp_path, model="small-de")
-    assert own_language(german) is language_named("de")
+    assert recogniser_language(german) is language_named("de")
     with pytest.raises(Misconfigured, match=r"small-de.*not in .*; run `dockvoice models get small-de`$"):
         make_recogniser(german, form, catalogue)  # pocketsphinx, which is here, would make English of it
     with pytest.raises(Misconfigured, match=r"'small-tr': language 'tr-TR' is not read here"):
@@ -143,7 +143,7 @@ def test_what_reading_at_pauses_was_for_is_counted() -> None:
         ahead.attention.judge_pause()
     ahead.finish(pcm)
     counted = ahead.speculation
-    assert (counted.made, counted.used, counted.thrown_away) == (2, 1, 1)
+    assert (counted.made, counted.used, counted.discarded) == (2, 1, 1)
     assert counted.made_s - counted.used_s + counted.again_s == counted.wasted_s >= 0
     assert 0 <= counted.share <= 1
 

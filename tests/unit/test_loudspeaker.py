@@ -184,9 +184,9 @@ def test_what_a_server_puts_up_for_want_of_a_speaker_is_open_and_nobody_hears_it
     monkeypatch.setattr(PlaybackSink, "_query_sinks", lambda _: SimpleNamespace(own=sink, names={sink}))
 
     async def test(speaker: Loudspeaker) -> None:
-        assert not await speaker.is_heard()
+        assert not await speaker.is_audible()
         await speaker.open()
-        assert await speaker.is_heard() is (sink != NULL_SINK)
+        assert await speaker.is_audible() is (sink != NULL_SINK)
 
     with_speaker(Card(), test)
 

@@ -22,7 +22,7 @@ from edge.keep import evidence
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.records.speech import Earcon, Prompt, Say, Sound
-from edge.speak.wording import Phrasing, words_for_codes
+from edge.speak.wording import Phrasing, words_by_code
 from lab.typed_conversation import TypedConversation
 from tests import shipped
 from tests.reading.gs1_labels import Label, broken, keyed, valid
@@ -252,7 +252,7 @@ def test_a_label_while_it_is_asked_whether_to_cancel_begins_an_entry_and_cancels
 
 
 def test_every_fault_is_told_in_words_by_its_name_and_no_broken_label_fills_anything(labels: Desk) -> None:
-    said = words_for_codes("scans", "en")
+    said = words_by_code("scans", "en")
     assert set(said) == {fault.value for fault in ScanFault}
     several = list(broken(seed=5, each=1))
     for label in several:

@@ -270,7 +270,7 @@ def test_the_ear_listens_with_the_recogniser_of_the_form_that_is_filled_when_som
 
 
 def test_what_is_said_in_a_language_that_nobody_hears_is_told_to_be_unheard() -> None:
-    reading = asyncio.run(Unheard(MOVE).attend().finish(typed_utterance("pallet-move", "x")))
+    reading = asyncio.run(Unheard(MOVE).listen().finish(typed_utterance("pallet-move", "x")))
     assert (reading.not_understood, reading.words, dict(reading.fields)) == (NotUnderstood.UNHEARD_LANGUAGE, (), {})
 
 
@@ -297,8 +297,8 @@ def test_a_recogniser_is_made_when_it_is_first_listened_with_and_once(rules: Rul
 
     one = AtFirstUse("scripted", make)
     assert made == []
-    one.attend()
-    one.attend()
+    one.listen()
+    one.listen()
     asyncio.run(Workplaces(Workplace(Work(rules.form.name), Readers(rules, one, recogniser=one))).prepare())
     assert len(made) == 1
 

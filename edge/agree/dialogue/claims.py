@@ -131,7 +131,7 @@ class UtteranceFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class AskedFor:
+class QuestionFacts:
     """What the open question asked for before a step."""
 
     fields: frozenset[str] = field(default=frozenset(), repr=False)  # The fields it asked for, or offered values of.
@@ -183,7 +183,7 @@ def park_lawbreaking_claims(
     after: OpenClaims,
     orders: Sequence[Order],
     heard: UtteranceFacts | None,
-    asked: AskedFor,
+    asked: QuestionFacts,
     identifies: Sequence[str],
 ) -> AuditResult:
     """The step's orders, in which every claim that would break a law is parked in review."""
@@ -225,7 +225,7 @@ def _utterance_ids(claim: Draft) -> tuple[str, ...]:
 
 
 def _is_mixed(
-    claim: Draft, before: Iterable[Draft], heard: UtteranceFacts | None, asked: AskedFor, identifies: Sequence[str]
+    claim: Draft, before: Iterable[Draft], heard: UtteranceFacts | None, asked: QuestionFacts, identifies: Sequence[str]
 ) -> bool:
     """Whether a claim's identifiers changed without permission, or it took values from another claim."""
     own = [one for one in before if one.utterance_id in _utterance_ids(claim)]
@@ -241,7 +241,9 @@ def _is_mixed(
     return begun and any(name not in known and not one.said_in for name, one in claim.reading.fields.items())
 
 
-def _may_change(name: str, own: Iterable[Draft], claim: Draft, heard: UtteranceFacts | None, asked: AskedFor) -> bool:
+def _may_change(
+    name: str, own: Iterable[Draft], claim: Draft, heard: UtteranceFacts | None, asked: QuestionFacts
+) -> bool:
     """Whether an identifier of the claim may change: by permission, or if the new value extends the old one."""
     if heard is not None and (heard.renames or name in asked.fields or asked.names_both):
         return True

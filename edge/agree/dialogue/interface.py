@@ -183,14 +183,14 @@ class OfficeDecided:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class LinkEvent:
     """The connection to the inventory was lost, or is back."""
 
     up: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Hardware:
+class HardwareFault:
     """A fault of the headset began or ended."""
 
     fault: str  # A code, such as `headset_lost` or `silent_source`.
@@ -229,7 +229,7 @@ class Started:
     shift: Shift | None = None  # The current shift; None: the site defines none.
 
 
-Happening = (
+DialogueInput = (
     UtteranceHeard
     | SpeechBegan
     | Deadline
@@ -237,8 +237,8 @@ Happening = (
     | Committed
     | InventoryAnswered
     | OfficeDecided
-    | Link
-    | Hardware
+    | LinkEvent
+    | HardwareFault
     | ShiftBegan
     | RosterChanged
     | Started
@@ -253,13 +253,13 @@ _ALONE: Mapping[type, Event] = {
     OfficeDecided: Event.DECIDED,
     ShiftBegan: Event.SHIFT_BEGAN,
     RosterChanged: Event.ROSTER,
-    Link: Event.LINK,
-    Hardware: Event.FAULT,
+    LinkEvent: Event.LINK,
+    HardwareFault: Event.FAULT,
     Started: Event.STARTED,
 }
 
 
-def classify_event(happening: Happening, rules: Rules) -> Event:
+def classify_event(happening: DialogueInput, rules: Rules) -> Event:
     """The table row of an event."""
     match happening:
         case UtteranceHeard(reading=said) if said.scanned:

@@ -1,7 +1,7 @@
 """The prompt of a model: instructions, the catalogues' hints, and the dialogue's state.
 
 A model may return any part of it as if it had been heard. So it contains no digit, no number word and no record, and
-`Leaks` detects its sentences in the words that a model claims to have heard.
+`PromptLeakDetector` detects its sentences in the words that a model claims to have heard.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Context(PromptState):
 Situation = Callable[[], Context]  # Returns the dialogue's state when an utterance is read.
 
 
-class Past:
+class DialogueHistory:
     """The dialogue's state and latest turns, as a `Situation` for prompts."""
 
     def __init__(self) -> None:
@@ -180,13 +180,13 @@ class ModelPrompt:
         return re.sub(r"\n{3,}", "\n\n", self._template.substitute(hints=known, situation=state)).strip()
 
 
-class Leaks:
+class PromptLeakDetector:
     """Detects sentences of the prompt and of the tools' descriptions in a model's answer."""
 
     def __init__(self, prompt: str, tools: list[dict[str, Any]]) -> None:
         self._runs = {run for text in (prompt, *_find_descriptions(tools)) for run in _list_word_runs(text)}
 
-    def are_in(self, texts: Iterable[str]) -> bool:
+    def is_leaked_in(self, texts: Iterable[str]) -> bool:
         """Whether a text contains _RUN consecutive words of the prompt or of the tools' descriptions."""
         return any(run in self._runs for text in texts for run in _list_word_runs(text))
 

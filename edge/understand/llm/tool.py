@@ -19,7 +19,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form, FormField
 from dockvoice_protocol.forms.spoken import read_transcript
 from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, NotUnderstood, Reading, Word
-from edge.understand.llm.wire import Refused, ToolCall
+from edge.understand.llm.wire import InvalidAnswer, ToolCall
 from edge.understand.remote.failures import AnswerFault
 from edge.understand.stt.transcriber import spread_words
 
@@ -187,11 +187,11 @@ def _dictated_reading(act: Act, made: ToolCall, terms: CallTerms, seconds: float
 def _parse_claim(given: Any) -> tuple[Any, str]:
     """A field's value and its words; a bare value has no words, and is rejected later."""
     if isinstance(given, list):
-        raise Refused(AnswerFault.WRONG_SHAPE, "a field that is a list")
+        raise InvalidAnswer(AnswerFault.WRONG_SHAPE, "a field that is a list")
     if not isinstance(given, Mapping):
         return given, ""
     if not {"value", "heard"} & given.keys():
-        raise Refused(AnswerFault.WRONG_SHAPE, "a field that has neither value nor words")
+        raise InvalidAnswer(AnswerFault.WRONG_SHAPE, "a field that has neither value nor words")
     return given.get("value"), _heard_words(given.get("heard"))
 
 
@@ -244,7 +244,7 @@ def _is_same_text(given: Any, meant: str, field: FormField) -> bool:
 def _act_reading(act: Act, made: ToolCall, terms: CallTerms, seconds: float, command: Command | None = None) -> Reading:
     words = _to_words(_heard_words(made.arguments.get("heard")), terms, seconds)
     if not words:
-        raise Refused(AnswerFault.NOTHING_HEARD, "an act without the words for it")
+        raise InvalidAnswer(AnswerFault.NOTHING_HEARD, "an act without the words for it")
     return Reading(terms.interpreter, terms.form.name, words, {}, act=act, command=command)
 
 
@@ -259,7 +259,7 @@ def _declined_reading(made: ToolCall, terms: CallTerms, seconds: float) -> Readi
 def _parse_choice(made: ToolCall, key: str, allowed: tuple[str, ...]) -> str:
     given = made.arguments.get(key)
     if not isinstance(given, str) or given not in allowed:
-        raise Refused(AnswerFault.WRONG_SHAPE, f"{key!r} is none of those offered")
+        raise InvalidAnswer(AnswerFault.WRONG_SHAPE, f"{key!r} is none of those offered")
     return given
 
 
@@ -271,9 +271,9 @@ def _to_texts(given: Any) -> list[str]:
     """A text, or a list of texts; null is an empty list. Raises Refused."""
     texts = given if isinstance(given, list) else [] if given is None else [given]
     if not all(isinstance(text, str) for text in texts):
-        raise Refused(AnswerFault.WRONG_SHAPE, "words that are no text")
+        raise InvalidAnswer(AnswerFault.WRONG_SHAPE, "words that are no text")
     if sum(map(len, texts)) > _LONGEST_HEARD:
-        raise Refused(AnswerFault.TOO_LARGE, "more words than can be said")
+        raise InvalidAnswer(AnswerFault.TOO_LARGE, "more words than can be said")
     return texts
 
 

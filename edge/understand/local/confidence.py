@@ -67,7 +67,7 @@ class _Candidate:
     meaning: _FieldMeanings = field(repr=False)
 
 
-def find_likeliest(
+def likeliest_meaning(
     hearings: Sequence[Sequence[Alternative]],
     read: Callable[[Sequence[Word]], _Fields],
     allows: Callable[[str, FieldValue], bool],
@@ -211,7 +211,7 @@ _CERTAIN = 0.999
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class Calibration:
     """The log odds of being right as a linear function of the log odds of the share."""
 
     offset: float
@@ -232,15 +232,15 @@ def log_odds(share: float, certain: float = _CERTAIN) -> float:
     return math.log(held / (1 - held))
 
 
-VOSK: Mapping[Rival, Curve] = MappingProxyType(
+VOSK: Mapping[Rival, Calibration] = MappingProxyType(
     {
-        Rival.NONE: Curve(offset=1.50, slope=0.99),
-        Rival.LESS: Curve(offset=0.43, slope=1.58),
-        Rival.MORE: Curve(offset=-1.42, slope=0.72),
-        Rival.ZERO: Curve(offset=0.66, slope=1.06),
-        Rival.ALIKE: Curve(offset=-0.18, slope=1.09),
-        Rival.LETTER: Curve(offset=0.57, slope=1.63),
-        Rival.OTHER: Curve(offset=-0.38, slope=0.83),
+        Rival.NONE: Calibration(offset=1.50, slope=0.99),
+        Rival.LESS: Calibration(offset=0.43, slope=1.58),
+        Rival.MORE: Calibration(offset=-1.42, slope=0.72),
+        Rival.ZERO: Calibration(offset=0.66, slope=1.06),
+        Rival.ALIKE: Calibration(offset=-0.18, slope=1.09),
+        Rival.LETTER: Calibration(offset=0.57, slope=1.63),
+        Rival.OTHER: Calibration(offset=-0.38, slope=0.83),
     }
 )
 """Fitted on half of the speakers, those whose name has an even SHA-256: on their clips of the dev set, and of the
@@ -248,7 +248,7 @@ repository's own set in synthetic noise; without a rival, or with one zero more,
 set, clean and at 20 dB. `python -m lab.bench.calibration DETAILS...` fits them."""
 
 
-def curves_for(weights: str, own: Mapping[str, CurveSettings]) -> Mapping[Rival, Curve]:
+def calibration_curves(weights: str, own: Mapping[str, CurveSettings]) -> Mapping[Rival, Calibration]:
     """The shipped curves, overridden by a site's own that were fitted with these weights.
 
     Raises Misconfigured for an unknown kind.
@@ -257,5 +257,5 @@ def curves_for(weights: str, own: Mapping[str, CurveSettings]) -> Mapping[Rival,
         raise Misconfigured(
             f"understand.calibration: {', '.join(sorted(unknown))}: no such kind; allowed: {', '.join(Rival)}"
         )
-    fitting = {Rival(kind): Curve(one.offset, one.slope) for kind, one in own.items() if one.weights == weights}
+    fitting = {Rival(kind): Calibration(one.offset, one.slope) for kind, one in own.items() if one.weights == weights}
     return {**VOSK, **fitting}

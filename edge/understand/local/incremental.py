@@ -61,7 +61,7 @@ class Speculation:
     after_s: float = 0.0  # Spent when the utterance was closed.
 
     @property
-    def thrown_away(self) -> int:
+    def discarded(self) -> int:
         """The number of speculative readings that were discarded."""
         return self.made - self.used
 
@@ -180,7 +180,7 @@ class OnDeviceInterpreter(ABC):
         self._awaited = awaited
         self._needed = frozenset(field.name for field in form.fields if field.required)
 
-    def attend(self) -> ListeningAhead:
+    def listen(self) -> ListeningAhead:
         """Begin to listen."""
         return ListeningAhead(
             self._begin, lambda reading: self._expected(reading.words, reading.fields), self.speculation

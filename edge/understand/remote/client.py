@@ -30,8 +30,8 @@ from edge.config import EU_REGIONS, ClientKind, ClientSettings, KeyHeader
 from edge.understand.remote.breaker import Breaker, BreakerState
 from edge.understand.remote.failures import (
     LIMITS,
+    AccessDenied,
     AnswerFault,
-    Barred,
     Failure,
     Garbled,
     TryLater,
@@ -122,8 +122,8 @@ class _Credentials(httpx.Auth):
             raise self._barred(f"token_command failed with {process.returncode}; run it by hand")
         return out.decode("ascii", "replace")
 
-    def _barred(self, told: str) -> Barred:
-        return Barred(self._name, told, concerns_key=True)
+    def _barred(self, told: str) -> AccessDenied:
+        return AccessDenied(self._name, told, concerns_key=True)
 
     def _check_token(self, token: str) -> SecretStr:
         if not _TOKEN.fullmatch(token.strip()):
@@ -214,7 +214,7 @@ class Client:
             transport=transport,
         )
         self._breaker = Breaker()
-        self._held: dict[str, tuple[float, Barred]] = {}
+        self._held: dict[str, tuple[float, AccessDenied]] = {}
         self._last: Failure | None = None
 
     def __repr__(self) -> str:
@@ -320,7 +320,7 @@ class Client:
         regions = EU_REGIONS.get(self.settings.kind)
         if region and regions and self.settings.residency == "eu" and region not in regions:
             told = f"residency is 'eu', but region {region[:40]!r} answered; use a deployment within the EU"
-            raise Barred(self.name, told, find_request_id(headers), concerns_key=True)
+            raise AccessDenied(self.name, told, find_request_id(headers), concerns_key=True)
 
     def _admit(self, about: str) -> None:
         """Raise at once where a hold or the breaker blocks requests."""
@@ -341,7 +341,7 @@ class Client:
             self._last = busy
             self._breaker.failed(self._clock())
             raise
-        except Barred as barred:
+        except AccessDenied as barred:
             self._breaker.succeeded()
             self._hold(barred, about)
             raise
@@ -356,7 +356,7 @@ class Client:
         self._held.pop(about, None)
         return answer
 
-    def _hold(self, barred: Barred, about: str) -> None:
+    def _hold(self, barred: AccessDenied, about: str) -> None:
         """Block requests for a while: for the model, or for the service where its key is refused. Log it once."""
         subject = "" if barred.concerns_key else about
         if subject not in self._held:

@@ -11,7 +11,7 @@ from dockvoice_protocol.records import Hallucination, Word
 from edge.config import Detail
 from edge.understand.llm.chunks import to_wav
 from edge.understand.stt.transcriber import (
-    Expected,
+    ExpectedSpeech,
     PieceTranscript,
     Request,
     TranscriberWire,
@@ -28,7 +28,7 @@ than the first as the probability of no speech, and less than the second as the 
 class OpenAiWire(TranscriberWire):
     """The wire format of OpenAI's transcription endpoint, for one model."""
 
-    def __init__(self, path: str, model: str, expected: Expected, detail: Detail | None = None) -> None:
+    def __init__(self, path: str, model: str, expected: ExpectedSpeech, detail: Detail | None = None) -> None:
         """`detail` None: derived from the model's name."""
         super().__init__(model, expected)
         self._path = path

@@ -13,7 +13,14 @@ from pydantic.alias_generators import to_camel, to_pascal
 
 from dockvoice_protocol.records import Word
 from edge.understand.llm.chunks import to_wav
-from edge.understand.stt.transcriber import Expected, PieceTranscript, Request, TranscriberWire, to_flac, to_probability
+from edge.understand.stt.transcriber import (
+    ExpectedSpeech,
+    PieceTranscript,
+    Request,
+    TranscriberWire,
+    to_flac,
+    to_probability,
+)
 
 _AZURE_PATH = "/speech/recognition/conversation/cognitiveservices/v1"
 
@@ -23,7 +30,7 @@ _AZURE_TICKS = 10_000_000  # Offsets and durations are counted in steps of 100 n
 class AzureWire(TranscriberWire):
     """Azure's wire format, for its own model of the language."""
 
-    def __init__(self, model: str, expected: Expected) -> None:
+    def __init__(self, model: str, expected: ExpectedSpeech) -> None:
         """`model` is only recorded: the region and the language determine which one answers."""
         super().__init__(model, replace(expected, prompt=""))  # this API takes none
 
@@ -96,7 +103,7 @@ _WITH_KEYTERMS = ("nova-3", "flux")
 class DeepgramWire(TranscriberWire):
     """Deepgram's wire format, for models such as `nova-3`."""
 
-    def __init__(self, model: str, expected: Expected) -> None:
+    def __init__(self, model: str, expected: ExpectedSpeech) -> None:
         """The language and the expected words are sent as parameters."""
         super().__init__(model, expected if model.startswith(_WITH_KEYTERMS) else replace(expected, prompt=""))
 
@@ -212,7 +219,7 @@ class _ScribeAnswer(BaseModel):
 class GoogleWire(TranscriberWire):
     """Google's wire format, for one model in one region of one project."""
 
-    def __init__(self, project: str, region: str, model: str, expected: Expected) -> None:
+    def __init__(self, project: str, region: str, model: str, expected: ExpectedSpeech) -> None:
         """`project` and `region` are the client's."""
         super().__init__(model, expected)
         self._path = f"/v2/projects/{project}/locations/{region}/recognizers/_:recognize"

@@ -27,7 +27,7 @@ from edge.understand.llm.chunks import split_at_pauses
 from edge.understand.prices import with_cost
 from edge.understand.remote.client import Client, ServiceAnswer
 from edge.understand.remote.failures import AnswerFault, Garbled, TryLater
-from edge.understand.remote.served_models import Answerer
+from edge.understand.remote.served_models import RecordedModelName
 from edge.understand.stt.hallucinations import detect_hallucination
 
 
@@ -61,7 +61,7 @@ class PieceTranscript:
 class TranscriberWire(ABC):
     """The wire format of one service: builds its requests and parses its answers."""
 
-    def __init__(self, model: str, expected: Expected) -> None:
+    def __init__(self, model: str, expected: ExpectedSpeech) -> None:
         self.model = model
         self.expected = expected
 
@@ -78,7 +78,7 @@ class TranscriberWire(ABC):
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ExpectedSpeech:
     """The language and the words that the operator is expected to speak."""
 
     language: str  # A tag such as "en" or "de-AT".
@@ -145,7 +145,7 @@ class CloudTranscriber(Transcriber):
     """Transcribes utterances with one service, long ones in pieces."""
 
     def __init__(self, settings: TranscriberSettings, client: Client, wire: TranscriberWire) -> None:
-        self._answerer = Answerer(client.name, client.settings.kind, wire.model)
+        self._answerer = RecordedModelName(client.name, client.settings.kind, wire.model)
         self.name = self._answerer.name(None)
         self._settings = settings
         self._client = client
