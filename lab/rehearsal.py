@@ -30,7 +30,7 @@ from dockvoice_protocol.records import (
 from edge.agent.dialogue_driver import Render, Stepped
 from edge.agent.review import DeviceIdentity, Person, accept, parse_assignments
 from edge.agree.decide import Rules
-from edge.agree.dialogue.interface import HardwareFault, LinkEvent, OfficeDecided, OfficeDecision
+from edge.agree.dialogue.interface import HeadsetFault, LinkEvent, OfficeDecided, OfficeDecision
 from edge.agree.dialogue.session import MOST_ENTRIES, DialogueSettings
 from edge.agree.expectations import Expectations
 from edge.keep.journal import Journal
@@ -246,10 +246,10 @@ class Rehearsal:
         return [self._talk.handle(LinkEvent(up=True))]
 
     def _do_fail(self, fault: str) -> Sequence[Stepped]:
-        return [self._talk.handle(HardwareFault(fault))]
+        return [self._talk.handle(HeadsetFault(fault))]
 
     def _do_heal(self, fault: str) -> Sequence[Stepped]:
-        return [self._talk.handle(HardwareFault(fault, healed=True))]
+        return [self._talk.handle(HeadsetFault(fault, healed=True))]
 
     def _do_shift(self, text: str) -> Sequence[Stepped]:
         name, day = text.split()

@@ -135,7 +135,7 @@ class TypedConversation:
         return self._handle_heard(utterance, reading, acoustics)
 
     def _handle_heard(self, utterance: Utterance, reading: Reading, acoustics: Acoustics | None = None) -> Stepped:
-        since = utterance.heard_at - timedelta(minutes=self.rules.demands.double_count_minutes)
+        since = utterance.heard_at - timedelta(minutes=self.rules.site_policy.double_count_minutes)
         recent = self._journal.queries.fields_of_standing(self.rules.form.name, since)
         known = Circumstances(acoustics, recent, self._expected())
         closing = utterance.segment.closing

@@ -253,7 +253,7 @@ class Dictation:
         expected = self._expected() if converses else NOTHING_EXPECTED
         recent: tuple[Mapping[str, FieldValue], ...] = ()
         if heard.live:  # A recording is of another time: its entries are no double counts of the latest ones.
-            since = heard.utterance.heard_at - timedelta(minutes=at.rules.demands.double_count_minutes)
+            since = heard.utterance.heard_at - timedelta(minutes=at.rules.site_policy.double_count_minutes)
             form = heard.utterance.form
             recent = await self._executor(lambda journal: journal.queries.fields_of_standing(form, since))
         return reading, Circumstances(sound, recent, expected)

@@ -58,7 +58,7 @@ class LateReadings:
     def queue_answer(self, answer: PanelAnswer) -> None:
         """Queue a model's answer; it also lets deferred utterances be read. Call it in the loop."""
         if answer.reading is not None or answer.came is Arrival.IN_TIME:
-            self._pacing.answered()
+            self._pacing.record_success()
             self._wake.set()
         self._news.put_nowait(answer)
 
@@ -129,13 +129,13 @@ class LateReadings:
             if utterance is None:
                 continue
             self._wake.set()
-            self._pacing.tried(asyncio.get_running_loop().time())
+            self._pacing.record_attempt(asyncio.get_running_loop().time())
             await self._read_and_send_to_review(utterance)
 
     async def _wait_for_pacing(self) -> None:
         """Wait until an utterance may be deferred and the pacing allows to read it."""
         await self._wake.wait()
-        while (wait := self._pacing.due_in(asyncio.get_running_loop().time())) > 0:
+        while (wait := self._pacing.seconds_until_due(asyncio.get_running_loop().time())) > 0:
             self._wake.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait):
@@ -151,7 +151,7 @@ class LateReadings:
             logger.warning("%s: no model makes a reading of it, a person must: %s", utterance.utterance_id, fault)
         except Unavailable as fault:
             logger.info("%s: %s", stays, fault)
-            self._pacing.failed(asyncio.get_running_loop().time())
+            self._pacing.record_failure(asyncio.get_running_loop().time())
             return
         await self._executor.when_there_is_room(
             lambda: self._decide_and_send_to_review(
@@ -177,7 +177,7 @@ MOST_FAILURES = 3  # In a row; after that it is disabled until the next start.
 class _Witness(Protocol):
     """A second recogniser."""
 
-    async def words(self, pcm: bytes) -> str:
+    async def recognise(self, pcm: bytes) -> str:
         """The recognised words. Cancelling stops the recogniser. Raises Unavailable."""
         ...
 
@@ -236,7 +236,7 @@ class SecondHearing:
         try:
             async with asyncio.timeout(_LONGEST_S) as limit:
                 self._limit = limit
-                words = await self._witness.words(utterance.segment.pcm)
+                words = await self._witness.recognise(utterance.segment.pcm)
         except TimeoutError:
             if self._of == utterance.utterance_id:
                 self._log_failure_once(f"the witness said nothing within {_LONGEST_S:g} s")

@@ -210,7 +210,7 @@ class _Making:
         settings = self.settings.model_copy(update={"understand": understand})
         keep = partial(keep_reply_for_diagnosis, settings.state)
         surroundings = InterpreterArguments(settings, form, self.catalogue, self.clients, self.past, keep)
-        asking = make_panel(surroundings, own, demands.demands.uncalibrated)
+        asking = make_panel(surroundings, own, demands.site_policy.uncalibrated)
         return asking, asking
 
 

@@ -19,7 +19,7 @@ from dockvoice_protocol.records import Reading, ScanFault
 from edge.agent.dialogue_driver import DialogueDriver
 from edge.agent.dictation import Dictation
 from edge.agent.events import CaptureResumed, CaptureStopped, Decided, DictationEvent
-from edge.agree.dialogue.interface import HardwareFault, InventoryAnswered, OfficeDecided
+from edge.agree.dialogue.interface import HeadsetFault, InventoryAnswered, OfficeDecided
 from edge.agree.dialogue.questions import build_field_question, render_question
 from edge.agree.dialogue.receipts import render_refusal
 from edge.agree.dialogue.review import render_declined
@@ -186,9 +186,9 @@ class VoiceOutput:
         return True
 
     @property
-    def quiet(self) -> bool:
+    def is_quiet(self) -> bool:
         """Whether the device says nothing now."""
-        return self._loudspeaker.quiet
+        return self._loudspeaker.is_quiet
 
     def was_cut_off(self) -> bool:
         """Whether speech cut the voice off since the last call; the call resets it."""
@@ -231,26 +231,26 @@ class VoiceOutput:
                 for order in reply_to_verdict(verdict, always=self._settings.read_back is ReadBack.ALWAYS):
                     self._speaker.carry_out(order)
             case CaptureStopped():
-                self.announce(HardwareFault("not_recording"))
+                self.announce(HeadsetFault("not_recording"))
             case CaptureResumed():
-                self.announce(HardwareFault("not_recording", healed=True))
+                self.announce(HeadsetFault("not_recording", healed=True))
             case _:
                 pass
 
     def announce_lock(self, begins: bool) -> None:
         """Announce that another program has locked or unlocked the journal, for which the dialogue waits."""
-        self.announce(HardwareFault("storage_locked", healed=not begins))
+        self.announce(HeadsetFault("storage_locked", healed=not begins))
 
-    def announce(self, what: HardwareFault | InventoryAnswered | OfficeDecided) -> None:
+    def announce(self, what: HeadsetFault | InventoryAnswered | OfficeDecided) -> None:
         """Announce an event without a dialogue: a fault at once, a rejection or declined posting in a quiet moment."""
         match what:
             case InventoryAnswered():
                 self._speaker.queue_news(render_refusal(what), Sound(Earcon.REFUSED))
             case OfficeDecided():
                 self._speaker.queue_news(render_declined({}, what), Sound(Earcon.REFUSED))
-            case HardwareFault(code, healed=True):
+            case HeadsetFault(code, healed=True):
                 self.order(Say(Prompt.HEALED, slots={"fault": code}))
-            case HardwareFault(code):
+            case HeadsetFault(code):
                 self.order(Sound(Earcon.FAULT))
                 self.order(Say(Prompt.FAULT, slots={"fault": code}, priority=True))
 

@@ -49,7 +49,7 @@ class Rules:
     language: Language = ENGLISH  # The operator's language.
 
     @cached_property
-    def demands(self) -> Policy:
+    def site_policy(self) -> Policy:
         """The policy with the site's own minimum."""
         return self.policy.with_minimum(self.minimum_confidence)
 
@@ -109,7 +109,7 @@ def is_unusable(reading: Reading, closing: Closing, rules: Rules, acoustics: Aco
     if _may_be_deferred(reading, closing):
         return False
     nothing = reading.not_understood in {NotUnderstood.NO_WORDS, NotUnderstood.TALK}
-    return nothing or _find_unusable_reason(reading, closing, rules.demands, rules, acoustics) is not None
+    return nothing or _find_unusable_reason(reading, closing, rules.site_policy, rules, acoustics) is not None
 
 
 def _may_be_deferred(reading: Reading, closing: Closing) -> bool:
@@ -132,7 +132,7 @@ def _judge_reading(reading: Reading, closing: Closing, rules: Rules, known: Circ
         return Verdict(Outcome.IGNORE, (Because(Reason.NO_SPEECH),), {})
     if reading.not_understood is NotUnderstood.TALK:
         return Verdict(Outcome.IGNORE, (Because(Reason.NOT_FOR_DEVICE),), {})
-    policy = rules.demands
+    policy = rules.site_policy
     if (whole := _find_unusable_reason(reading, closing, policy, rules, known.acoustics)) is not None:
         return Verdict(Outcome.REPEAT, (Because(whole),), {}, confirm=Confirmation.SAY_AGAIN)
     demands = {

@@ -153,7 +153,7 @@ async def read_again_and_rank(
                 found.read_again += reading is not None
                 found.unread += reading is None
                 found.spent_usd += _cost_usd(None if reading is None else reading.usage, prices)
-                said.append(saying if reading is None else saying.read_by(reading))
+                said.append(saying if reading is None else saying.with_reading(reading))
             found.entries[at] = _to_doubtful(one.entry, tuple(said))
             tell()
     found.sort_by_doubt()

@@ -124,9 +124,9 @@ class Silero(SpeechScorer):
 
     def is_speech(self, frame: Frame) -> bool:
         """Score the next frame."""
-        return self.score_windows(self._windows.push(frame))
+        return self.has_speech_in(self._windows.push(frame))
 
-    def score_windows(self, windows: list[bytes]) -> bool:
+    def has_speech_in(self, windows: list[bytes]) -> bool:
         """Score consecutive windows; without any, the last score stays."""
         for window in windows:
             self._speech = self._score(window) >= self._threshold
@@ -163,7 +163,7 @@ class GatedSilero(SpeechScorer):
                 self._silero.reset()
                 windows = list(self._lead_in)
             self._open_until = frame.end + HOLD_SAMPLES
-        return frame.start < self._open_until and self._silero.score_windows(windows)
+        return frame.start < self._open_until and self._silero.has_speech_in(windows)
 
 
 _STEP = SAMPLE_RATE * 10 // 1000  # Loudness is followed in steps of 10 ms: a syllable has some twenty.

@@ -77,10 +77,10 @@ class Loudspeaker:
         return self.is_open and not await asyncio.to_thread(self._sink.is_null_sink)
 
     @property
-    def quiet(self) -> bool:
+    def is_quiet(self) -> bool:
         """Whether nothing is played or queued."""
         with self._lock:
-            return self._playing.quiet
+            return self._playing.is_quiet
 
     def play_earcon(self, sound: Samples) -> int:
         """Play an earcon at once; return its number, 0 without a device."""
@@ -92,15 +92,15 @@ class Loudspeaker:
         with self._lock:
             return self._playing.queue_phrase(rank) if self.is_open else None
 
-    def add(self, phrase: Phrase, sound: Samples) -> bool:
+    def append_sound(self, phrase: Phrase, sound: Samples) -> bool:
         """Append sound to a phrase; False where it was dropped."""
         with self._lock:
-            return self._playing.add(phrase, sound)
+            return self._playing.append_sound(phrase, sound)
 
-    def end(self, phrase: Phrase) -> None:
+    def end_phrase(self, phrase: Phrase) -> None:
         """Mark a phrase as complete: no more sound follows."""
         with self._lock:
-            self._playing.end(phrase)
+            self._playing.end_phrase(phrase)
 
     def stop_speaking(self) -> bool:
         """Drop all but priority phrases, current and queued; whether there were any."""
@@ -114,7 +114,7 @@ class Loudspeaker:
 
     async def wait_until_quiet(self) -> None:
         """Wait until all sound was handed to the device."""
-        while not self.quiet:  # noqa: ASYNC110 - what ends is known on PortAudio's thread, which never waits
+        while not self.is_quiet:  # noqa: ASYNC110 - what ends is known on PortAudio's thread, which never waits
             await asyncio.sleep(_QUIET_LOOK_S)
 
     async def open(self) -> None:

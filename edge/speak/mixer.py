@@ -145,7 +145,7 @@ class Mixer:
         self._tail: NDArray[np.float64] = np.zeros(0)
 
     @property
-    def quiet(self) -> bool:
+    def is_quiet(self) -> bool:
         """Whether nothing is played or queued."""
         return not (self._earcons or self._phrases)
 
@@ -157,7 +157,7 @@ class Mixer:
         return self._numbers
 
     def queue_phrase(self, rank: Rank) -> Phrase:
-        """Queue a phrase before those of lower rank; its sound is passed to `add`.
+        """Queue a phrase before those of lower rank; its sound is passed to `append_sound`.
 
         A PRIORITY phrase drops all of lower rank. Beyond `MOST_WAITING` the oldest of the lowest rank is dropped.
         """
@@ -170,7 +170,7 @@ class Mixer:
             self._dequeue(min((one for one in self._phrases if not one.began), key=lambda one: one.rank))
         return phrase
 
-    def add(self, phrase: Phrase, sound: Samples) -> bool:
+    def append_sound(self, phrase: Phrase, sound: Samples) -> bool:
         """Append sound to a phrase; False where it was dropped."""
         if phrase not in self._phrases:
             return False
@@ -178,7 +178,7 @@ class Mixer:
             phrase.waiting.append(sound)
         return True
 
-    def end(self, phrase: Phrase) -> None:
+    def end_phrase(self, phrase: Phrase) -> None:
         """Mark a phrase as complete: no more sound follows."""
         phrase.whole = True
         if not phrase.waiting:

@@ -195,23 +195,23 @@ class Speaker:
             return
         clauses = self._phrasing.clauses(say)
         while clauses and (ready := self._phrases.cached(clauses[0], self._pace)) is not None:
-            self._loudspeaker.add(phrase, ready)
+            self._loudspeaker.append_sound(phrase, ready)
             clauses = clauses[1:]
         if clauses:
             self._orders.put_nowait((self._phrases, phrase, clauses))
         else:
-            self._loudspeaker.end(phrase)
+            self._loudspeaker.end_phrase(phrase)
 
     async def _synthesise(self, phrases: ClauseCache, phrase: Phrase, clauses: Clauses) -> None:
         try:
             for clause in clauses:
-                if not self._loudspeaker.add(phrase, await phrases.synthesise(clause, self._pace)):
+                if not self._loudspeaker.append_sound(phrase, await phrases.synthesise(clause, self._pace)):
                     break
             self._told_silent = False
         except DockvoiceError as fault:
             self._log_silence_once(fault)
         finally:
-            self._loudspeaker.end(phrase)
+            self._loudspeaker.end_phrase(phrase)
 
     def _log_silence_once(self, fault: DockvoiceError) -> None:
         if not self._told_silent:
@@ -236,7 +236,7 @@ class Speaker:
     async def _speak_news_when_quiet(self) -> None:
         while True:
             await asyncio.sleep(QUIET_LOOK_S)
-            if self._news and self._loudspeaker.is_open and self._loudspeaker.quiet:
+            if self._news and self._loudspeaker.is_open and self._loudspeaker.is_quiet:
                 say, sound = self._news.popleft()
                 if sound is not None:
                     self.carry_out(sound)

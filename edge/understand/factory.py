@@ -20,12 +20,12 @@ from edge.understand.remote.served_models import OWN_NAMES, model_family
 from edge.understand.stt.cascade import Cascade
 from edge.understand.stt.openai import MistralWire, OpenAiWire, WhisperCppWire
 from edge.understand.stt.services import AzureWire, DeepgramWire, GoogleWire, ScribeWire
-from edge.understand.stt.transcriber import CloudTranscriber, ExpectedSpeech, TranscriberWire, label_hints
+from edge.understand.stt.transcriber import CloudTranscriber, Hints, TranscriberWire, label_hints
 
 T = TypeVar("T")
 
 
-_BY_MODEL: Mapping[TranscriberKind, Callable[[str, ExpectedSpeech], TranscriberWire]] = {
+_BY_MODEL: Mapping[TranscriberKind, Callable[[str, Hints], TranscriberWire]] = {
     TranscriberKind.WHISPER_CPP: WhisperCppWire,
     TranscriberKind.AZURE: AzureWire,
     TranscriberKind.SCRIBE: ScribeWire,
@@ -35,7 +35,7 @@ _BY_MODEL: Mapping[TranscriberKind, Callable[[str, ExpectedSpeech], TranscriberW
 """The wires that need only the model's name and the expectations, nothing of the client."""
 
 
-def _make_wire(wanted: TranscriberSettings, client: Client, expected: ExpectedSpeech) -> TranscriberWire:
+def _make_wire(wanted: TranscriberSettings, client: Client, expected: Hints) -> TranscriberWire:
     model = wanted.model or wanted.kind
     if wanted.kind is TranscriberKind.OPENAI:
         return OpenAiWire(client.openai_path("audio/transcriptions", model), model, expected, wanted.detail)
@@ -54,9 +54,9 @@ def make_transcriber(
 ) -> Transcriber:
     """The transcriber of this name in the settings, for `language`. Raises Misconfigured for an unknown name."""
     wanted = _find_settings("transcriber", name, settings.understand.transcribers)
-    expected = ExpectedSpeech(language)
+    expected = Hints(language)
     if wanted.hints:
-        expected = replace(expected, prompt=label_hints(form, expected.short))
+        expected = replace(expected, prompt=label_hints(form, expected.language_code))
     client = clients[wanted.client]
     return CloudTranscriber(wanted, client, _make_wire(wanted, client, expected))
 

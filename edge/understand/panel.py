@@ -159,7 +159,7 @@ class Panel(Interpreter):
                 return reading
         raise trouble
 
-    async def decide(self, utterance: Utterance, ears: Mapping[PanelRole, Attention]) -> Reading:
+    async def weigh_answers(self, utterance: Utterance, ears: Mapping[PanelRole, Attention]) -> Reading:
         """Weigh the readings of a closed utterance; returns at the deadline at the latest."""
         if not self._may_spend():
             return await ears[PanelRole.ON_DEVICE].finish(utterance)
@@ -274,7 +274,7 @@ class _Listening(Attention):
         return next((one for one in told if one is not Expectation.EITHER), Expectation.EITHER)
 
     async def finish(self, utterance: Utterance) -> Reading:
-        return await self._panel.decide(utterance, self._ears)
+        return await self._panel.weigh_answers(utterance, self._ears)
 
 
 async def _reading_or_none(reading: Coroutine[object, object, Reading]) -> Reading | None:

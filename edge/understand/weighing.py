@@ -251,20 +251,20 @@ class RetryPacing:
         self._failures = 0
         self._failed_until = 0.0
 
-    def due_in(self, now: float) -> float:
+    def seconds_until_due(self, now: float) -> float:
         """Seconds until the next attempt is allowed; 0: now."""
         return max(0.0, self._not_before - now, self._failed_until - now)
 
-    def tried(self, now: float) -> None:
+    def record_attempt(self, now: float) -> None:
         """Record an attempt: the next is allowed after 60 s / `per_minute`."""
         self._not_before = now + self._every_s
 
-    def failed(self, now: float) -> None:
+    def record_failure(self, now: float) -> None:
         """Record that no model answered: double the backoff, up to MOST_WAIT_S."""
         self._failed_until = now + min(MOST_WAIT_S, _FIRST_WAIT_S * 2.0**self._failures)
         self._failures = min(self._failures + 1, 16)  # 2**16 is past every wait, and no float overflows in a year
 
-    def answered(self) -> None:
+    def record_success(self) -> None:
         """Record that a model answered: reset the backoff."""
         self._failures, self._failed_until = 0, 0.0
 
@@ -280,7 +280,7 @@ class EntryUtterance:
     reading: Reading | None = attribute(repr=False)  # That which is on record.
     others: tuple[Reading, ...] = attribute(default=(), repr=False)
 
-    def read_by(self, reading: Reading) -> EntryUtterance:
+    def with_reading(self, reading: Reading) -> EntryUtterance:
         """A copy with one more reading."""
         return replace(self, others=(*self.others, reading))
 

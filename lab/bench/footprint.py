@@ -253,7 +253,7 @@ def _print_figures(parts: Parts, memory: Memory, heard: Sequence[HearingCost], s
     )
     print(
         f"readings at pauses: {speculation.made}, of which thrown away {speculation.discarded}; they and hearing "
-        f"again took {speculation.wasted_s:.1f} s, {speculation.share:.1%} of the recogniser's time"
+        f"again took {speculation.wasted_s:.1f} s, {speculation.wasted_share:.1%} of the recogniser's time"
     )
 
 

@@ -477,7 +477,7 @@ def test_the_witness_hears_a_clip_in_a_process_of_its_own() -> None:
     async def whole() -> tuple[str, str]:
         witness = WitnessProcess()
         try:
-            return await witness.words(b""), await witness.words(sound(CLEAR))
+            return await witness.recognise(b""), await witness.recognise(sound(CLEAR))
         finally:
             await witness.end()
 

@@ -53,7 +53,7 @@ def parts(settings: Settings, utterances: int) -> Parts:
     """The agent's parts, with a device that reads what is made up for so many utterances."""
     form, catalogue = load_named_form(settings, settings.forms.active), Catalogue.load(settings.catalogue_directory)
     device, clients = ScriptedInterpreter(*map(_made_up, range(utterances))), Clients(settings.understand.clients)
-    sure_from = make_rules(settings, form, catalogue).demands.minimum
+    sure_from = make_rules(settings, form, catalogue).site_policy.minimum
     asked = make_panel(InterpreterArguments(settings, form, catalogue, clients), device, sure_from)
     return Parts(settings, form, catalogue, asked, asked, clients)
 

@@ -72,7 +72,7 @@ def test_a_device_there_is_not_is_told_with_those_there_are(shelf: Shelf) -> Non
 
 def test_a_sentence_is_read_and_the_sound_judged(shelf: Shelf, repository: Path) -> None:
     testing = audio(shelf, "test", "--json", "--no-playback", "--seconds", "60")
-    until(lambda: shelf.is_audible("left"), "nobody listens to the headset")
+    until(lambda: shelf.is_heard("left"), "nobody listens to the headset")
     shelf.air.say("left", repository / CLIP)
     code, out, errors = told(testing)
     assert code == 0, errors

@@ -159,7 +159,7 @@ def test_two_devices_that_reach_one_sound_server_by_one_name_have_each_its_sourc
             held.callback(worn[source].end)
         for source, one in worn.items():
             one.notices.hear("READY=1", one.log.read_text)
-            until(lambda source=source: shelf.is_audible(source), one.log.read_text)  # type: ignore[misc]
+            until(lambda source=source: shelf.is_heard(source), one.log.read_text)  # type: ignore[misc]
         third = Worn(shelf, name, "dock-d", port, tmp_path, DOCKVOICE_HEAR__SOURCE="right")
         assert third.process.wait(ENDED_IN_S) == NOT_NOW, third.log.read_text()
         third.end()

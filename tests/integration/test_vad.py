@@ -58,9 +58,9 @@ class CountingSilero(Silero):
         super().reset()
         self.heard.append([])
 
-    def score_windows(self, windows: list[bytes]) -> bool:
+    def has_speech_in(self, windows: list[bytes]) -> bool:
         self.heard[-1].extend(windows)
-        return super().score_windows(windows)
+        return super().has_speech_in(windows)
 
 
 def test_the_network_of_arm_boxes_judges_as_the_other_does(

@@ -30,7 +30,7 @@ from edge.agent.review import DeviceIdentity, Person, accept, parse_assignments
 from edge.agree.decide import Rules
 from edge.agree.dialogue.interface import (
     Contradicted,
-    HardwareFault,
+    HeadsetFault,
     LinkEvent,
     OfficeDecided,
     OfficeDecision,
@@ -220,10 +220,10 @@ class Stage:
         self._tell(lambda: self._device.handle(LinkEvent(up=True)))
 
     def on_fails(self, fault: str) -> None:
-        self._tell(lambda: self._device.handle(HardwareFault(fault)))
+        self._tell(lambda: self._device.handle(HeadsetFault(fault)))
 
     def on_healed(self, fault: str) -> None:
-        self._tell(lambda: self._device.handle(HardwareFault(fault, healed=True)))
+        self._tell(lambda: self._device.handle(HeadsetFault(fault, healed=True)))
 
     def on_shift(self, name: str, day: str) -> None:
         self._shift = day, name

@@ -51,11 +51,11 @@ class Leaking(Source):
             if operator is not None:
                 self.said_at.append(speaks / SAMPLE_RATE)
             said = np.zeros(0) if operator is None else operator
-            while number < max(begins + FRAME, speaks + len(said)) or not self.playing.quiet:
+            while number < max(begins + FRAME, speaks + len(said)) or not self.playing.is_quiet:
                 if number == begins:
                     phrase = self.playing.queue_phrase(Rank.REPLY)
-                    self.playing.add(phrase, device)
-                    self.playing.end(phrase)
+                    self.playing.append_sound(phrase, device)
+                    self.playing.end_phrase(phrase)
                 out = self.playing.render(FRAME)
                 self.own.note_played(number / SAMPLE_RATE, out.tobytes())
                 delayed = np.concatenate([delayed, out])

@@ -286,7 +286,7 @@ class Shelf:
         ours = [one for one in listed if one["properties"].get("application.process.id") == str(process)]
         self._pactl("move-source-output", str(ours[0]["index"]), name)
 
-    def is_audible(self, name: str) -> bool:
+    def is_heard(self, name: str) -> bool:
         """Whether somebody records from it."""
         listed = json.loads(self._pactl("-f", "json", "list").stdout)
         numbers = {one["index"] for one in listed["sources"] if one["name"] == name}

@@ -8,7 +8,7 @@ def opened(at: float = 0.0) -> Breaker:
     breaker = Breaker()
     for _ in range(FAILURES):
         assert breaker.try_acquire(at)
-        breaker.failed(at)
+        breaker.record_failure(at)
     return breaker
 
 
@@ -23,8 +23,8 @@ def test_fewer_failures_leave_it_closed_and_a_success_forgets_them() -> None:
     breaker = Breaker()
     for _ in range(3):
         for _ in range(FAILURES - 1):
-            breaker.failed(0)
-        breaker.succeeded()
+            breaker.record_failure(0)
+        breaker.record_success()
     assert breaker.state(0) is BreakerState.CLOSED
     assert breaker.wait_s(0) == 0
 
@@ -36,7 +36,7 @@ def test_half_open_it_lets_one_try_and_another_where_that_was_called_off_and_a_s
     assert not breaker.try_acquire(PAUSE_S)
     breaker.release()
     assert breaker.try_acquire(PAUSE_S)
-    breaker.succeeded()
+    breaker.record_success()
     assert breaker.state(PAUSE_S) is BreakerState.CLOSED
     assert breaker.try_acquire(PAUSE_S)
 
@@ -45,7 +45,7 @@ def test_each_try_that_fails_doubles_the_pause_up_to_the_longest() -> None:
     breaker, now, pauses = opened(), PAUSE_S, []
     for _ in range(6):
         assert breaker.try_acquire(now)
-        breaker.failed(now)
+        breaker.record_failure(now)
         pauses.append(breaker.wait_s(now))
         now += pauses[-1]
     assert pauses == [2 * PAUSE_S, 4 * PAUSE_S, 8 * PAUSE_S, LONGEST_PAUSE_S, LONGEST_PAUSE_S, LONGEST_PAUSE_S]
@@ -55,5 +55,5 @@ def test_each_try_that_fails_doubles_the_pause_up_to_the_longest() -> None:
 def test_failures_of_requests_that_went_before_it_opened_add_nothing(late: int) -> None:
     breaker = opened()
     for _ in range(late):
-        breaker.failed(1)
+        breaker.record_failure(1)
     assert breaker.wait_s(0) == PAUSE_S

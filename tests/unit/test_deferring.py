@@ -42,17 +42,17 @@ PATIENCE_S = 30
 
 def test_a_backlog_goes_at_its_rate() -> None:
     pacing = RetryPacing(20)
-    assert pacing.due_in(100) == 0
-    pacing.tried(100)
-    assert pacing.due_in(100) == pytest.approx(3)
-    assert pacing.due_in(104) == 0
+    assert pacing.seconds_until_due(100) == 0
+    pacing.record_attempt(100)
+    assert pacing.seconds_until_due(100) == pytest.approx(3)
+    assert pacing.seconds_until_due(104) == 0
 
 
 def test_tries_grow_rare_while_nothing_answers() -> None:
     pacing, waits = RetryPacing(600), []
     for _ in range(30):
-        pacing.failed(0)
-        waits.append(pacing.due_in(0))
+        pacing.record_failure(0)
+        waits.append(pacing.seconds_until_due(0))
     assert waits[:4] == [2, 4, 8, 16]
     assert waits[-1] == MOST_WAIT_S
 
@@ -364,13 +364,13 @@ def test_costs_are_counted_by_day_and_model_and_survive_a_restart(bench: Bench, 
 
 def test_an_answer_to_anybody_makes_the_next_try_due() -> None:
     pacing = RetryPacing(20)
-    pacing.tried(100)
+    pacing.record_attempt(100)
     for _ in range(5):
-        pacing.failed(100)
-    pacing.answered()
-    assert pacing.due_in(100) == pytest.approx(3), "the rate still holds"
-    pacing.failed(200)
-    assert pacing.due_in(200) == 2
+        pacing.record_failure(100)
+    pacing.record_success()
+    assert pacing.seconds_until_due(100) == pytest.approx(3), "the rate still holds"
+    pacing.record_failure(200)
+    assert pacing.seconds_until_due(200) == 2
 
 
 def test_what_was_said_for_another_form_waits_for_that_form(bench: Bench) -> None:

@@ -23,7 +23,7 @@ from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.dialogue.interface import (
     Deadline,
     DialogueInput,
-    HardwareFault,
+    HeadsetFault,
     InventoryAnswered,
     LinkEvent,
     UtteranceHeard,
@@ -484,7 +484,7 @@ def test_nobody_confirms_a_cancellation_before_he_is_asked(tmp_path: Path, rules
     converse(tmp_path, rules, play, undo_s=60)
 
 
-@pytest.mark.parametrize("between", [HardwareFault("muted", healed=True), Deadline()])
+@pytest.mark.parametrize("between", [HeadsetFault("muted", healed=True), Deadline()])
 def test_what_the_device_says_over_a_yes_takes_nothing_from_it(
     tmp_path: Path, rules: Rules, between: DialogueInput
 ) -> None:
@@ -547,13 +547,13 @@ def test_from_the_moment_that_he_is_heard_it_is_agreed_on_what_is_said_and_not_o
     tmp_path: Path, rules: Rules
 ) -> None:
     told: list[DictationEvent] = []
-    is_audible = Event()
+    is_heard = Event()
 
     class Waiting(ScriptedSource):
         def frames(self) -> Iterator[Frame]:
             """The second utterance is said when the device is heard."""
             for number, frame in enumerate(super().frames()):
-                assert number < len(UTTERANCE) or is_audible.wait(60)
+                assert number < len(UTTERANCE) or is_heard.wait(60)
                 yield frame
 
     async def play(bench: Bench) -> None:
@@ -565,9 +565,9 @@ def test_from_the_moment_that_he_is_heard_it_is_agreed_on_what_is_said_and_not_o
             await bench.conversing.start()
 
         def before(_: Utterance) -> None:
-            if not is_audible.is_set():
+            if not is_heard.is_set():
                 dictation.start_conversing(begin)
-                is_audible.set()
+                is_heard.set()
 
         interpreter = dictation._at.readers.interpreter
         assert isinstance(interpreter, ScriptedInterpreter)

@@ -18,7 +18,7 @@ from dockvoice_protocol.records import Expectation, Reading
 from edge.config import Settings
 from edge.records import SAMPLE_RATE, Closing, Segment, Utterance
 from edge.understand.local.factory import make_recogniser, recogniser_language
-from edge.understand.local.incremental import PIECE, ListeningAhead, Speculation
+from edge.understand.local.incremental import PIECE, Speculation, SpeculativeAttention
 from edge.understand.local.vosk import VoskInterpreter
 
 
@@ -76,7 +76,7 @@ class Ahead:
         self.made: list[Counting] = []
         self.judged: list[Reading] = []
         self.speculation = Speculation()
-        self.attention = ListeningAhead(self._begin, self._judge, self.speculation)
+        self.attention = SpeculativeAttention(self._begin, self._judge, self.speculation)
 
     def _begin(self) -> Counting:
         self.made.append(Counting())
@@ -137,7 +137,7 @@ def test_what_surely_is_not_all_is_not_read_in_vain_and_goes_on_with_the_same_re
 
 def test_what_reading_at_pauses_was_for_is_counted() -> None:
     ahead, pcm = Ahead(), ticking(2.1)
-    assert ahead.speculation.share == 0.0
+    assert ahead.speculation.wasted_share == 0.0
     for part in (pcm[:32_000], pcm[32_000:]):
         ahead.attention.hear(part)
         ahead.attention.judge_pause()
@@ -145,7 +145,7 @@ def test_what_reading_at_pauses_was_for_is_counted() -> None:
     counted = ahead.speculation
     assert (counted.made, counted.used, counted.discarded) == (2, 1, 1)
     assert counted.made_s - counted.used_s + counted.again_s == counted.wasted_s >= 0
-    assert 0 <= counted.share <= 1
+    assert 0 <= counted.wasted_share <= 1
 
 
 @pytest.mark.parametrize("kept", [0.1, 1.0])

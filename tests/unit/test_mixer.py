@@ -17,8 +17,8 @@ def tone(loudness: int, ms: int) -> NDArray[np.int16]:
 
 def said(playing: Mixer, loudness: int, ms: int, rank: Rank = Rank.REPLY) -> int:
     phrase = playing.queue_phrase(rank)
-    playing.add(phrase, tone(loudness, ms))
-    playing.end(phrase)
+    playing.append_sound(phrase, tone(loudness, ms))
+    playing.end_phrase(phrase)
     return phrase.number
 
 
@@ -42,7 +42,7 @@ def test_a_phrase_whose_voice_failed_holds_up_nothing() -> None:
     failed = playing.queue_phrase(Rank.REPLY)
     said(playing, 200, 20)
     assert runs(played(playing, 20)) == [(0, 20)]
-    playing.end(failed)
+    playing.end_phrase(failed)
     assert runs(played(playing, 30)) == [(200, 20), (0, 10)]
 
 
@@ -83,7 +83,7 @@ def test_barge_in_is_silence_after_a_fade_of_a_few_milliseconds() -> None:
     sound = played(playing, 100)
     assert (sound[FADE:] == 0).all()
     assert np.abs(np.diff(np.concatenate([[10_000], sound]).astype(int))).max() < 10_000 / FADE * 1.5
-    assert playing.quiet
+    assert playing.is_quiet
 
 
 def test_barge_in_does_not_stop_what_must_be_heard() -> None:

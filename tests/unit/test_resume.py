@@ -35,7 +35,7 @@ def test_of_a_long_shift_only_the_last_turns_are_told_and_never_a_value(past: Di
 
 def test_where_entries_are_agreed_it_tells_what_is_at_hand_at_that_moment(past: DialogueHistory, form: Form) -> None:
     now = PromptState()
-    past.follow(lambda: now)
+    past.set_state_source(lambda: now)
     past.add_turn(READ, ASK)
     assert past() == Context(turns=(DialogueTurn(Act.RECORD, ("pallet_id", "dock")),))
     now = PromptState(("pallet_id", "quantity"), "dock", last=True)

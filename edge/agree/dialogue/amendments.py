@@ -122,7 +122,7 @@ def build_cancel_question(session: DialogueSession, last: LastEntry) -> Question
     if session.settings.is_closing(last.draft):
         return Question(
             Topic.CANCEL,
-            fields=session.settings.as_trailer_field(last.fields, session.rules.form),
+            fields=session.settings.rename_to_trailer_field(last.fields, session.rules.form),
             prompt=Prompt.CONFIRM_REOPEN,
         )
     return Question(Topic.CANCEL, fields=last.fields)
@@ -130,7 +130,7 @@ def build_cancel_question(session: DialogueSession, last: LastEntry) -> Question
 
 def find_entry_to_cancel(session: DialogueSession) -> LastEntry | None:
     """The entry that the open question may cancel; None if there is none, or it is no longer remembered."""
-    if session.about is not Topic.CANCEL:
+    if session.topic is not Topic.CANCEL:
         return None
     return next((one for one in session.recorded.entries if one.event_id == session.open_draft.replaces), None)
 

@@ -49,7 +49,7 @@ def answers_question(session: DialogueSession, heard: UtteranceHeard) -> bool:
     """Whether words that would otherwise be talk answer the open question: "the far one, B"."""
     if session.question is None or not heard.reading.words or heard.is_indistinct(session.rules):
         return False
-    if session.about is Topic.WRONG and says_all_is_well(heard.reading.words, session.rules.language):
+    if session.topic is Topic.WRONG and says_all_is_well(heard.reading.words, session.rules.language):
         return True
     if session.question.field is None:
         return False
@@ -71,7 +71,7 @@ def answer_open_question(session: DialogueSession, heard: UtteranceHeard) -> lis
 
 def _select_answer_handler(session: DialogueSession, heard: UtteranceHeard) -> _AnswerHandler:
     """The function that takes an answer to the open question."""
-    match session.about:
+    match session.topic:
         case Topic.INSTEAD:
             return corrections.handle_neither_yes_nor_no_to_replacement
         case Topic.NEXT_OR_INSTEAD:
@@ -89,7 +89,7 @@ def _select_answer_handler(session: DialogueSession, heard: UtteranceHeard) -> _
 def _may_be_rest_of_cut_number(session: DialogueSession, heard: UtteranceHeard) -> bool:
     """Whether it begins with a number that is no answer, or that continues the previous utterance's number."""
     said, rules = heard.reading, session.rules
-    name = None if session.about is Topic.NEXT_OR_INSTEAD else session.asked.field
+    name = None if session.topic is Topic.NEXT_OR_INSTEAD else session.asked.field
     if not number_head(said.words, rules.language):
         return False
     if are_one_number(session.breath.words, said.words, rules.language):
@@ -114,7 +114,7 @@ def _doubt_cut_number(session: DialogueSession) -> None:
 
 def _answer_about_field(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     name, rules, value = str(session.asked.field), session.rules, _find_chosen_value(session, heard)
-    if session.about is Topic.CHOICE and value is not None:
+    if session.topic is Topic.CHOICE and value is not None:
         return _apply_answer(session, heard, with_agreed_value(session.open_draft, name, value, heard.utterance_id))
     said = unconfirm_doubtful_fields(_read_as_answer(session, heard), Circumstances(heard.known.acoustics), rules)
     if _has_no_answer(session, said):
@@ -319,7 +319,7 @@ def compare_check_digits(session: DialogueSession, heard: UtteranceHeard) -> lis
 
 def close_or_reopen_trailer_or_accept_yes(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Close or reopen the trailer on a yes to that question; any other question takes the yes."""
-    match session.about:
+    match session.topic:
         case Topic.CLOSE:
             return trailers.commit_closing(session, heard)
         case Topic.REOPEN:
@@ -402,7 +402,7 @@ def _ask_count_again_after_no(session: DialogueSession, heard: UtteranceHeard, c
 
 def ask_for_value_not_offered(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Ask for the field, since no offered value is right."""
-    if session.about is Topic.NEXT_OR_INSTEAD:  # it does not say which of the two is rejected
+    if session.topic is Topic.NEXT_OR_INSTEAD:  # it does not say which of the two is rejected
         return drafting.reject_answer(session, heard)
     asked = Question(Topic.FIELD, session.asked.field, prompt=Prompt.ASK_FIELD)
     return [heard.note_as_heeded(), *session.ask(asked)]
@@ -418,9 +418,9 @@ def handle_cancel_over_open(session: DialogueSession, heard: UtteranceHeard) -> 
 
     While asked whether to close a trailer, the operator may name an entry: "delete pallet 742".
     """
-    if session.about is Topic.CANCEL:
+    if session.topic is Topic.CANCEL:
         return _take_yes(session, heard)
-    if (other := session.asked.other) is not None and session.about is Topic.NEXT_OR_INSTEAD:
+    if (other := session.asked.other) is not None and session.topic is Topic.NEXT_OR_INSTEAD:
         if (
             session.open_identifiers.items() & session.identifiers_of(values_of(heard.reading)).items()
         ):  # "cancel pallet 742"
@@ -428,23 +428,23 @@ def handle_cancel_over_open(session: DialogueSession, heard: UtteranceHeard) -> 
             return [heard.note_as_heeded(), session.say(Prompt.DROPPED), *taken]
         dropped = Drop(other)  # the latest one
         return [heard.note_as_heeded(), dropped, session.say(Prompt.DROPPED), *session.ask(session.entry_question)]
-    if session.about is Topic.CLOSE and session.identifiers_of(values_of(heard.reading)):
+    if session.topic is Topic.CLOSE and session.identifiers_of(values_of(heard.reading)):
         return [*drafting.drop_trailer_closing(session), *amendments.ask_to_cancel_named_or_last(session, heard)]
-    if session.about is Topic.CLOSE:
+    if session.topic is Topic.CLOSE:
         return reject_open_question(session, heard)
     return [heard.note_as_heeded(), *drafting.drop_draft(session), session.say(Prompt.DROPPED)]
 
 
 def drop_open_or_ask_to_cancel_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Drop the draft; over the question what is wrong with the last entry, ask whether to cancel that."""
-    if session.about is not Topic.WRONG or session.open_draft.act is not Act.AMEND:
+    if session.topic is not Topic.WRONG or session.open_draft.act is not Act.AMEND:
         return handle_cancel_over_open(session, heard)
     return [*drafting.drop_draft(session), *amendments.ask_to_cancel_named_or_last(session, heard)]
 
 
 def drop_open_or_park_again(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Drop what is open, or park it again if it was in review; repeat a question what is wrong, or which thing."""
-    match session.about:
+    match session.topic:
         case Topic.CANCEL:
             return reject_open_question(session, heard)
         case Topic.WRONG | Topic.INSTEAD | Topic.NEXT_OR_INSTEAD:

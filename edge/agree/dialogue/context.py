@@ -74,7 +74,7 @@ def _split_off_from_now_on(session: DialogueSession, said: Reading) -> tuple[Rea
     """
     rules, draft = session.rules, session.draft
     found = split_at_from_now_on(said.words, rules.language)
-    if found is None or any(word.confidence < rules.demands.uncalibrated for word in found[0]):
+    if found is None or any(word.confidence < rules.site_policy.uncalibrated for word in found[0]):
         return said, ()
     if draft is not None and draft.act is not Act.CONTEXT and is_correction(said.words, rules.language):
         return said, ()
@@ -171,7 +171,7 @@ def has_unread_inherited_values(session: DialogueSession, said: Reading) -> bool
 
 def is_between_entries(session: DialogueSession) -> bool:
     """Whether no entry is open: no draft, or only the question whether to cancel one, or to close a trailer."""
-    return session.draft is None or session.about in {Topic.CANCEL, Topic.CLOSE}
+    return session.draft is None or session.topic in {Topic.CANCEL, Topic.CLOSE}
 
 
 def _can_begin_entry(session: DialogueSession) -> bool:
@@ -489,7 +489,7 @@ def copy_from_entry_before(session: DialogueSession, said: Reading) -> Reading:
     if said.act is not Act.RECORD or not said.words:
         return said
     rules = session.rules
-    asked = session.question.field if session.about in {Topic.FIELD, Topic.CHOICE} and session.question else None
+    asked = session.question.field if session.topic in {Topic.FIELD, Topic.CHOICE} and session.question else None
     before = _entry_before(session, asked)
     found = split_at_same_place(said.words, rules.form, rules.language, asked)
     again = split_at_same_again(said.words, rules.language) if found is None and asked is None else None

@@ -281,10 +281,10 @@ def mark_if_addition_to_recorded(session: DialogueSession, said: Reading) -> Rea
 
 def mark_if_correction_of_open(session: DialogueSession, said: Reading) -> Reading:
     """The reading, as a correction of the open entry where it is one: "not B, D", "actually fifteen"."""
-    if session.about in OF_VALUE:
+    if session.topic in OF_VALUE:
         return _mark_correction_while_asked(session, said)
-    wrong = session.about is Topic.WRONG
-    read_back = wrong or session.state is State.HELD or session.about is Topic.ENTRY_RIGHT
+    wrong = session.topic is Topic.WRONG
+    read_back = wrong or session.state is State.HELD or session.topic is Topic.ENTRY_RIGHT
     if said.fields or said.act is not Act.RECORD or not said.words or not read_back:
         return said
     # Read against the entry's own values: a bare "no, fourteen" is not another door than the context's.
@@ -301,7 +301,7 @@ def mark_if_correction_of_last(session: DialogueSession, said: Reading) -> Readi
     last, draft, rules = session.recorded.last, session.draft, session.rules
     pointing = last_entry_cue(said.words, rules.language)
     is_behind = draft is None or (
-        session.about in _WITH_ENTRY_BEFORE and not session.recorded.replaces_recorded_entry(draft)
+        session.topic in _WITH_ENTRY_BEFORE and not session.recorded.replaces_recorded_entry(draft)
     )
     if last is None or not pointing or not is_behind:
         return said
@@ -350,7 +350,7 @@ def _read_against_open(session: DialogueSession, said: Reading, *, correcting: b
     return read(said.words, rules.form, rules.catalogue, rules.language, held=entry, correcting=correcting)
 
 
-def corrects_held_entry_by_number(session: DialogueSession, heard: UtteranceHeard) -> bool:
+def corrects_held_number(session: DialogueSession, heard: UtteranceHeard) -> bool:
     """Whether it corrects a held entry, although its "no" is doubtful: it begins with a number, "fifteen units".
 
     One that begins with a label does not: "not dock C" sounds like it.
@@ -378,7 +378,7 @@ def _drop_and_begin(session: DialogueSession, heard: UtteranceHeard) -> list[Ord
 def ask_if_replaces_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Ask whether another thing after a word of correction replaces the open entry."""
     # A missing yes, or an objection, must survive the other question.
-    session.doubted |= session.about in {Topic.ENTRY_RIGHT, Topic.WRONG} or drafting.is_sure_correction(session, heard)
+    session.doubted |= session.topic in {Topic.ENTRY_RIGHT, Topic.WRONG} or drafting.is_sure_correction(session, heard)
     other = drafting.build_draft(session, heard)
     values = likely_values(other.reading)
     before = amendments.find_first_difference(session, likely_values(session.open_draft.reading), values)
@@ -401,7 +401,7 @@ def handle_other_than_yes_or_no(session: DialogueSession, heard: UtteranceHeard)
     named = differs or bool({*session.rules.identifying_fields[:1]} & said.fields.keys())
     differs |= not (named or takes_back or relation is Relation.UNCLEAR) and _may_be_of_another_thing(session)
     whole = heard.verdict.outcome is Outcome.ACCEPT
-    if session.about is Topic.WRONG and session.recorded.replaces_recorded_entry(draft) and differs:
+    if session.topic is Topic.WRONG and session.recorded.replaces_recorded_entry(draft) and differs:
         # The objection applies to the last entry; silence must not turn one record into another.
         by = heard.utterance_id
         changed = with_reading(draft, said, by) if whole else with_fields(draft, said.fields, by)
@@ -409,7 +409,7 @@ def handle_other_than_yes_or_no(session: DialogueSession, heard: UtteranceHeard)
         return [heard.note_as_heeded(), *amendments.ask_if_replaces_last(session, changed, verdict, said)]
     if relation is Relation.UNCLEAR and not (takes_back or whole):
         return reject_or_park_unclear_identifier(session, heard, said)
-    is_asked = not may_rename_open_claim_unasked(session, said) if takes_back else session.about is Topic.WRONG
+    is_asked = not may_rename_open_claim_unasked(session, said) if takes_back else session.topic is Topic.WRONG
     if differs and is_asked and (not whole or (takes_back and session.recorded.replaces_recorded_entry(draft))):
         return ask_if_replaces_open(session, heard)
     if not differs or (takes_back and not whole):
@@ -494,7 +494,7 @@ def begin_next_instead_of_answer(session: DialogueSession, heard: UtteranceHeard
     A word of correction that takes the open one back drops it. An open correction of an entry on record is left.
     """
     takes_back = drafting.is_sure_correction(session, heard) and may_rename_open_claim_unasked(session, heard.reading)
-    if takes_back and session.about is not Topic.INSTEAD:
+    if takes_back and session.topic is not Topic.INSTEAD:
         return _drop_and_begin(session, heard)
     return [*_queue_or_park_asked(session), *drafting.begin_entry(session, heard)]
 
@@ -515,9 +515,9 @@ def continue_without_cancelling_or_closing(session: DialogueSession, heard: Utte
         )
     named, recorded = session.identifiers_of(values_of(said)), session.find_own_entry_by_identifiers(said)
     corrected = is_correction(said.words, session.rules.language)
-    if session.about is Topic.CLOSE and corrected and named and recorded is None:
+    if session.topic is Topic.CLOSE and corrected and named and recorded is None:
         return [*drop_open_question(session), *_begin_entry_after_no_to_closing(session, heard)]
-    if session.about is Topic.CANCEL and corrected and recorded is not None and said.fields.keys() == named.keys():
+    if session.topic is Topic.CANCEL and corrected and recorded is not None and said.fields.keys() == named.keys():
         return [
             *drop_open_question(session),
             *amendments.ask_to_cancel_named_or_last(session, heard),
@@ -555,7 +555,7 @@ def _find_entry_at_end(session: DialogueSession, said: Reading) -> Reading | Non
 
 def drop_open_question(session: DialogueSession) -> list[Order]:
     """Drop the open question whether to cancel, or to close a trailer."""
-    return drafting.drop_trailer_closing(session) if session.about is Topic.CLOSE else drafting.drop_draft(session)
+    return drafting.drop_trailer_closing(session) if session.topic is Topic.CLOSE else drafting.drop_draft(session)
 
 
 def record_as_separate_entry(session: DialogueSession, other: Draft, heard: UtteranceHeard) -> list[Order]:

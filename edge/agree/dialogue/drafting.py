@@ -55,7 +55,7 @@ def read_with_acoustic_doubts(session: DialogueSession, heard: UtteranceHeard) -
 def is_sure_correction(session: DialogueSession, heard: UtteranceHeard) -> bool:
     """Whether it surely corrects or denies something: a breath may sound like a "no"."""
     said = heard.reading
-    cues, least = leading_cue(said.words, session.rules.language), session.rules.demands.uncalibrated
+    cues, least = leading_cue(said.words, session.rules.language), session.rules.site_policy.uncalibrated
     return (bool(cues) or said.act is Act.AMEND) and all(word.confidence >= least for word in cues)
 
 
@@ -307,7 +307,7 @@ def park_draft(session: DialogueSession) -> list[Order]:
 
 def drop_trailer_closing(session: DialogueSession) -> list[Order]:
     """Drop a closing that got no yes, and tell the operator."""
-    told = session.settings.as_trailer_field(session.values, session.rules.form)
+    told = session.settings.rename_to_trailer_field(session.values, session.rules.form)
     return [*drop_draft(session), session.say(Prompt.STAYS_OPEN, told)]
 
 
@@ -521,7 +521,7 @@ def reject_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order
     told = [word.text for word in said.words if rules.language.in_id(word.text)]
     is_known = told and any(" ".join(told) in " ".join(one.words) for one in draft.reading.fields.values())
     is_command = said.act not in {Act.RECORD, Act.AMEND}
-    if session.about in OF_VALUE and not is_command and has_correcting_word(said, rules):
+    if session.topic in OF_VALUE and not is_command and has_correcting_word(said, rules):
         session.needs_yes.add(draft.utterance_id)
     named = any(possible_values(said.fields.get(name)) for name in rules.identifying_fields)
     if named or is_known or is_command or not (said.fields or _may_count(told, rules)):

@@ -85,7 +85,7 @@ class UtteranceHeard:
             said_once = said.act is Act.CONTEXT
             return Event.CONTEXT if said_once else _OUTCOMES.get(self.verdict.outcome, Event.UNCLEAR)
         heeded = leading_cue(said.words, rules.language) if said.act is Act.AMEND else said.words
-        if any(word.confidence < rules.demands.uncalibrated for word in heeded):
+        if any(word.confidence < rules.site_policy.uncalibrated for word in heeded):
             return Event.UNCLEAR
         if said.command is None:
             forgets = said.act is Act.CANCEL and cancels_open_entry(said.words)
@@ -190,7 +190,7 @@ class LinkEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class HardwareFault:
+class HeadsetFault:
     """A fault of the headset began or ended."""
 
     fault: str  # A code, such as `headset_lost` or `silent_source`.
@@ -238,7 +238,7 @@ DialogueInput = (
     | InventoryAnswered
     | OfficeDecided
     | LinkEvent
-    | HardwareFault
+    | HeadsetFault
     | ShiftBegan
     | RosterChanged
     | Started
@@ -254,7 +254,7 @@ _ALONE: Mapping[type, Event] = {
     ShiftBegan: Event.SHIFT_BEGAN,
     RosterChanged: Event.ROSTER,
     LinkEvent: Event.LINK,
-    HardwareFault: Event.FAULT,
+    HeadsetFault: Event.FAULT,
     Started: Event.STARTED,
 }
 

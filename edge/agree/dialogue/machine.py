@@ -53,8 +53,8 @@ from edge.agree.dialogue.session import (
     REACTION_S,
     DialogueSession,
     DialogueSettings,
-    EntryHistory,
-    FormChoice,
+    Forms,
+    History,
 )
 from edge.agree.dialogue.table import AGREEING, CLOSED, QUESTIONS, TABLE, Event, State, Step
 from edge.agree.off_talk import is_off_talk, mentions_entry
@@ -190,7 +190,7 @@ class Dialogue:
 
         `forms` are the device's forms, including that of `rules`; empty: only that one.
         """
-        at_hand = FormChoice(tuple(forms) or (rules.form,), rules.language)
+        at_hand = Forms(tuple(forms) or (rules.form,), rules.language)
         self._session = DialogueSession(rules, settings or DialogueSettings(), at_hand)
         self._trace = trace
         self.verdict = NOT_JUDGED
@@ -279,7 +279,7 @@ class Dialogue:
         return self._session.recording_operator
 
     @property
-    def recorded(self) -> EntryHistory:
+    def recorded(self) -> History:
         """The latest entries on record, with their state at the inventory."""
         return self._session.recorded
 
@@ -477,7 +477,7 @@ def _classify_happening(session: DialogueSession, happening: DialogueInput) -> E
     if event is Event.UNCLEAR and _surely_cancels(session, happening.reading):
         # With other words beside it, it is confirmed: ask whether to cancel the last entry, or what is wrong.
         event = {State.IDLE: Event.CANCEL, State.HELD: Event.NO}.get(session.state, event)
-    if session.about is Topic.WRONG and event in _NOTHING and answers.answers_question(session, happening):
+    if session.topic is Topic.WRONG and event in _NOTHING and answers.answers_question(session, happening):
         return Event.UNCLEAR
     if event is Event.CANCEL and happening.reading.fields and session.state is not State.IDLE:
         here = session.draft is not None and not find_differing_identifiers(
@@ -486,19 +486,19 @@ def _classify_happening(session: DialogueSession, happening: DialogueInput) -> E
         return event if here else Event.INDISTINCT
     if event is Event.NOISE:
         return Event.UNCLEAR if answers.answers_question(session, happening) else event
-    agrees = event is Event.YES or (event is Event.CANCEL and session.about is Topic.CANCEL)
+    agrees = event is Event.YES or (event is Event.CANCEL and session.topic is Topic.CANCEL)
     return Event.NOISE if agrees and _is_early(session, happening) else event
 
 
 def _names_another(session: DialogueSession, said: Reading) -> bool:
     """Whether an utterance that is no entry surely names a thing other than the open one."""
-    least, named = session.rules.demands.uncalibrated, corrections.select_identifying_fields(session, said)
+    least, named = session.rules.site_policy.uncalibrated, corrections.select_identifying_fields(session, said)
     sure = bool(named.fields) and all(one.confidence >= least for one in named.fields.values())
     return sure and (session.draft is None or session.relate_to_claim(named) is claims.Relation.NAME)
 
 
 def _surely_cancels(session: DialogueSession, said: Reading) -> bool:
-    least = session.rules.demands.uncalibrated
+    least = session.rules.site_policy.uncalibrated
     return all(one.confidence >= least for one in said.words) and cancels_after_no(said.words, session.rules.language)
 
 
@@ -516,13 +516,9 @@ def _classify_sign_on_or_form(session: DialogueSession, heard: UtteranceHeard, e
 
 def _classify_over_readback(session: DialogueSession, heard: UtteranceHeard, event: Event) -> Event:
     """The row of an utterance over a readback, where courtesies and short corrections count differently."""
-    if (
-        event is Event.UNCLEAR
-        and session.state is State.HELD
-        and corrections.corrects_held_entry_by_number(session, heard)
-    ):
+    if event is Event.UNCLEAR and session.state is State.HELD and corrections.corrects_held_number(session, heard):
         return Event.CORRECTION
-    if event in _LITTLE and (session.state is State.HELD or session.about is Topic.ENTRY_RIGHT):
+    if event in _LITTLE and (session.state is State.HELD or session.topic is Topic.ENTRY_RIGHT):
         if is_courtesy(heard.reading.words, session.rules.language):
             # Such a claim needs an explicit yes.
             return Event.NOISE if session.open_draft.utterance_id in session.needs_yes else Event.YES

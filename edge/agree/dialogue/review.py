@@ -79,7 +79,7 @@ def _ask_about(session: DialogueSession, draft: Draft, *, agreed: bool = False) 
 
 def repeat_open_question_or_readback(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Repeat what is open; over the question whether to close a trailer, ask about drafts in review first."""
-    if session.about is Topic.CLOSE:
+    if session.topic is Topic.CLOSE:
         return [*drafting.drop_trailer_closing(session), *ask_about_oldest_review(session, heard)]
     if session.question is not None and session.state in QUESTIONS:
         return [*status.record_utterance(session, heard), session.say_question(session.question)]

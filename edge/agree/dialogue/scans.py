@@ -28,7 +28,7 @@ def apply_scan(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     session.scanned = heard.reading.words, heard.began
     if session.state is State.IDLE:
         return drafting.begin_entry(session, heard, may_commit_at_once=True)
-    match session.about:
+    match session.topic:
         case Topic.CANCEL | Topic.CLOSE:  # the last entry stays, or the trailer open
             return [*corrections.drop_open_question(session), *drafting.begin_entry(session, heard)]
         case Topic.INSTEAD:  # it may belong to either thing, or to a third
@@ -79,7 +79,7 @@ def _join_label(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     said, draft = drafting.read_with_acoustic_doubts(session, heard), session.open_draft
     if session.asked.prompt is Prompt.ONE_BY_ONE:
         return _choose_of_two_by_label(session, heard, said)
-    whole = session.state is State.HELD or session.about is Topic.ENTRY_RIGHT
+    whole = session.state is State.HELD or session.topic is Topic.ENTRY_RIGHT
     if find_differing_identifiers(draft.reading, said, session.rules.identifying_fields):
         if session.state is State.HELD and not session.doubted:
             if session.queued_draft is not None and not find_differing_identifiers(

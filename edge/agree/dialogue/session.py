@@ -61,7 +61,7 @@ class DialogueSettings:
         """Whether the draft closes a trailer, or cancels its closing."""
         return draft is not None and self.closing is not None and draft.form == self.closing.name
 
-    def as_trailer_field(self, fields: Mapping[str, FieldValue], form: Form) -> Mapping[str, FieldValue]:
+    def rename_to_trailer_field(self, fields: Mapping[str, FieldValue], form: Form) -> Mapping[str, FieldValue]:
         """The fields of a closing entry, under the trailer field of `form`."""
         closes, trailer = None if self.closing is None else self.closing.closes, form.roles.get(FieldRole.TRAILER)
         return fields if closes is None or trailer is None or closes not in fields else {trailer: fields[closes]}
@@ -95,7 +95,7 @@ class InReview:
 
 
 @dataclass(slots=True)
-class EntryHistory:
+class History:
     """The latest entries on record, and the inventory's answers to them."""
 
     last: LastEntry | None = None  # The entry that "cancel" and "correction" apply to while no draft is open.
@@ -202,7 +202,7 @@ class _Timer:
 
 
 @dataclass(slots=True)
-class FormChoice:
+class Forms:
     """The forms and languages of the device, and which are chosen."""
 
     forms: tuple[Form, ...]  # The device's forms, in the order in which prompts list them.
@@ -227,7 +227,7 @@ class DialogueSession:
 
     rules: Rules  # Of the current form and language.
     settings: DialogueSettings
-    works: FormChoice
+    works: Forms
     state: State = field(init=False)
     operator: str | None = None  # The operator who is signed on.
     called: str | None = field(default=None, repr=False)  # The name in his greeting; None since a restart.
@@ -262,7 +262,7 @@ class DialogueSession:
     tries: int = 0  # Failed answers to the open question.
     challenges: int = 0  # Check-digit questions so far: a sign with several is asked in turn.
     breath: PreviousUtterance = field(default_factory=PreviousUtterance)
-    recorded: EntryHistory = field(default_factory=EntryHistory)
+    recorded: History = field(default_factory=History)
     spoken: _DeviceSpeech = field(default_factory=_DeviceSpeech)
     news: _News = field(default_factory=_News)
     timer: _Timer = field(default_factory=_Timer)
@@ -368,7 +368,7 @@ class DialogueSession:
         return self.question or self.entry_question
 
     @property
-    def about(self) -> Topic | None:
+    def topic(self) -> Topic | None:
         """The kind of the open question."""
         return None if self.question is None else self.question.about
 
@@ -458,5 +458,5 @@ def read_out_entry(session: DialogueSession, entry: LastEntry, prompt: Prompt = 
     """The order to read out the last entry, or with another prompt an earlier one."""
     prompt = Prompt.LAST_REFUSED if entry.refused else prompt
     if session.settings.is_closing(entry.draft):
-        return Say(prompt, session.settings.as_trailer_field(entry.fields, session.rules.form))
+        return Say(prompt, session.settings.rename_to_trailer_field(entry.fields, session.rules.form))
     return Say(prompt, entry.fields, terms=entry_terms(session, entry), form=entry.draft.form)

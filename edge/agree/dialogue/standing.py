@@ -41,7 +41,7 @@ def set_context(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         alone = not lasts and said.fields.keys() <= draft.reading.fields.keys()
         left = drafting.queue_open_draft(session) if alone else drafting.commit_draft(session)
         return [*left, *_begin_context(session, heard)]
-    if session.asked.field in heard.reading.fields and session.about in _ANSWERED_BY_CONTEXT:
+    if session.asked.field in heard.reading.fields and session.topic in _ANSWERED_BY_CONTEXT:
         return answers.answer_open_question(
             session, replace(_as_answer_to_open(session, heard), stands=tuple(heard.reading.fields))
         )
@@ -59,7 +59,7 @@ def _build_context_draft(session: DialogueSession, heard: UtteranceHeard) -> Dra
 
 def _change_open_context(session: DialogueSession, heard: UtteranceHeard, draft: Draft) -> list[Order]:
     """Add to the open context, or change it."""
-    if session.asked.field in heard.reading.fields and session.about is not Topic.PROOF:
+    if session.asked.field in heard.reading.fields and session.topic is not Topic.PROOF:
         return answers.answer_open_question(session, _as_answer_to_open(session, heard))
     said = drafting.read_with_acoustic_doubts(session, _as_answer_to_open(session, heard))
     return drafting.revise_draft(session, heard, with_fields(draft, said.fields, heard.utterance_id))
@@ -122,7 +122,7 @@ def _accepts_open_context(session: DialogueSession, heard: UtteranceHeard) -> bo
     if session.state is State.HELD and not session.doubted:
         return True
     said, context_, rules = heard.reading, session.open_draft.reading, session.rules
-    if session.state is not State.HELD and session.about is not Topic.ENTRY_RIGHT:
+    if session.state is not State.HELD and session.topic is not Topic.ENTRY_RIGHT:
         return False
     whole = {**context_.fields, **said.fields}
     is_whole = all(one.name in whole for one in rules.form.fields if one.required)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from dockvoice_protocol.forms.spoken import FEW, is_listed_command, parse_break_reason
 from dockvoice_protocol.records import Act, Command
 from edge.agree.dialogue import amendments, context, drafting, shifts, works
-from edge.agree.dialogue.interface import HardwareFault, Order, Started, UtteranceHeard
+from edge.agree.dialogue.interface import HeadsetFault, Order, Started, UtteranceHeard
 from edge.agree.dialogue.questions import Question, Topic, judge_draft
 from edge.agree.dialogue.session import DialogueSession, read_out_entry
 from edge.agree.dialogue.table import QUESTIONS, State
@@ -147,7 +147,7 @@ def stop_speaking(session: DialogueSession, _: object) -> list[Order]:
 # Faults.
 
 
-def announce_fault_or_end(session: DialogueSession, hardware: HardwareFault) -> list[Order]:
+def announce_fault_or_end(session: DialogueSession, hardware: HeadsetFault) -> list[Order]:
     """Announce a fault of the headset, or its end. "Say again" does not repeat it.
 
     The operator may not have heard the readback of a held entry: ask whether it is right.
@@ -267,7 +267,9 @@ def _ask_cancel_or_close_again(session: DialogueSession, draft: Draft) -> list[O
     recorded, values = session.recorded, values_of(draft.reading)
     if draft.act is Act.RECORD:
         session.open(draft, Verdict(Outcome.ACCEPT, (Because(Reason.COMPLETE),), values))
-        return session.ask(Question(Topic.CLOSE, fields=session.settings.as_trailer_field(values, session.rules.form)))
+        return session.ask(
+            Question(Topic.CLOSE, fields=session.settings.rename_to_trailer_field(values, session.rules.form))
+        )
     if recorded.last is None or recorded.find_applied_event(recorded.last.event_id) != recorded.find_applied_event(
         draft.replaces
     ):

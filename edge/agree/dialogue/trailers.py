@@ -360,7 +360,7 @@ def ask_open_question_before_closing(session: DialogueSession, heard: UtteranceH
         session.deferred_action = DeferredAction(
             lambda: _count_last_and_ask_to_close(session, heard), newcomer=False, counts=True
         )
-    if session.about is Topic.ENTRY_RIGHT:
+    if session.topic is Topic.ENTRY_RIGHT:
         return [noted, *asked]
     return [noted, *drafting.say_unfinished_draft(session, draft), *asked]
 

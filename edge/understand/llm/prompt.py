@@ -77,7 +77,7 @@ class DialogueHistory:
         now = self._prompt_state()
         return Context(now.pending, now.asked, now.confirming, now.last, now.standing, self._state.turns)
 
-    def follow(self, state: Callable[[], PromptState]) -> None:
+    def set_state_source(self, state: Callable[[], PromptState]) -> None:
         """Call `state` for the dialogue's state from now on."""
         self._prompt_state = state
 

@@ -137,7 +137,9 @@ def recogniser_language(settings: Settings) -> Language:
 
 def find_weights(settings: Settings, language: Language) -> Path | None:
     """Vosk's weights for a language: those in the settings, else any installed ones; None without any."""
-    listed = [model for model in known_models() if model.engine is Engine.VOSK and model.hears(language.code)]
+    listed = [
+        model for model in known_models() if model.engine is Engine.VOSK and model.supports_language(language.code)
+    ]
     listed.sort(key=lambda model: model.name != settings.understand.model)
     if listed and listed[0].name == settings.understand.model:
         listed = listed[:1]

@@ -45,7 +45,7 @@ class Breaker:
         return max(0.0, (self._tries_at or now) - now)
 
     def try_acquire(self, now: float) -> bool:
-        """Whether a request is admitted now; after True, call `succeeded`, `failed` or `release`."""
+        """Whether a request is admitted now; after True, call `record_success`, `record_failure` or `release`."""
         match self.state(now):
             case BreakerState.CLOSED:
                 return True
@@ -55,11 +55,11 @@ class Breaker:
                 first, self._trying = not self._trying, True
                 return first
 
-    def succeeded(self) -> None:
+    def record_success(self) -> None:
         """Record a success: close."""
         self._failures, self._pause_s, self._tries_at, self._trying = 0, PAUSE_S, None, False
 
-    def failed(self, now: float) -> None:
+    def record_failure(self, now: float) -> None:
         """Record a failure; open after too many, or after a failed trial request."""
         if self.state(now) is not BreakerState.CLOSED and not self._trying:
             return  # it went before the breaker opened, and adds nothing to what is known

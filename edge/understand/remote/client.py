@@ -221,7 +221,7 @@ class Client:
         return f"Client({self.name!r}, {self.settings.base_url!r})"
 
     @property
-    def trouble(self) -> Failure | None:
+    def blocking_failure(self) -> Failure | None:
         """Why requests are blocked now; None where they are not."""
         now = self._clock()
         held = [barred for until, barred in self._held.values() if now < until]
@@ -328,7 +328,7 @@ class Client:
         for subject in ("", about):
             until, barred = self._held.get(subject, (now, None))
             if barred is not None and now < until:
-                raise barred.again()
+                raise barred.copy_for_unsent()
         if not self._breaker.try_acquire(now):
             told = "it failed several times in a row, and is left alone for a while"
             raise TryLater(self.name, told, None, self._breaker.wait_s(now))
@@ -339,19 +339,19 @@ class Client:
             answer = await trying
         except TryLater as busy:
             self._last = busy
-            self._breaker.failed(self._clock())
+            self._breaker.record_failure(self._clock())
             raise
         except AccessDenied as barred:
-            self._breaker.succeeded()
+            self._breaker.record_success()
             self._hold(barred, about)
             raise
         except Failure:
-            self._breaker.succeeded()
+            self._breaker.record_success()
             raise
         except BaseException:
             self._breaker.release()
             raise
-        self._breaker.succeeded()
+        self._breaker.record_success()
         self._held.pop("", None)
         self._held.pop(about, None)
         return answer

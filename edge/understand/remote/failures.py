@@ -81,7 +81,7 @@ class AccessDenied(Failure):
         self._told = told
         self.concerns_key = concerns_key
 
-    def again(self) -> AccessDenied:
+    def copy_for_unsent(self) -> AccessDenied:
         """A copy, for a request that was not sent."""
         return AccessDenied(self.client, f"not asked: {self._told}", concerns_key=self.concerns_key)
 

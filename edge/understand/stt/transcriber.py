@@ -61,7 +61,7 @@ class PieceTranscript:
 class TranscriberWire(ABC):
     """The wire format of one service: builds its requests and parses its answers."""
 
-    def __init__(self, model: str, expected: ExpectedSpeech) -> None:
+    def __init__(self, model: str, expected: Hints) -> None:
         self.model = model
         self.expected = expected
 
@@ -78,7 +78,7 @@ class TranscriberWire(ABC):
 
 
 @dataclass(frozen=True, slots=True)
-class ExpectedSpeech:
+class Hints:
     """The language and the words that the operator is expected to speak."""
 
     language: str  # A tag such as "en" or "de-AT".
@@ -90,16 +90,16 @@ class ExpectedSpeech:
         return tuple(self.prompt.split(", ")) if self.prompt else ()
 
     @property
-    def short(self) -> str:
+    def language_code(self) -> str:
         """The language code without a region: "de"."""
         return self.language.replace("_", "-").split("-")[0].lower()
 
     @property
-    def regional(self) -> str:
+    def regional_code(self) -> str:
         """The language with a region: "de-AT"."""
-        if self.short != self.language or self.short not in LANGUAGES:
+        if self.language_code != self.language or self.language_code not in LANGUAGES:
             return self.language.replace("_", "-")
-        return str(load_table(self.short, "voices")["region"])
+        return str(load_table(self.language_code, "voices")["region"])
 
 
 def label_hints(form: Form, language: str) -> str:
