@@ -151,7 +151,7 @@ async def _read_again(
 ) -> None:
     """Read each utterance since `since` with the interpreter `name`; call `tell` with each comparison.
 
-    Raises Barred if the key is refused or the model is gone.
+    Raises AccessDenied if the key is refused or the model is gone.
     """
     form = load_named_form(settings, settings.forms.active)
     catalogue = Catalogue.load(settings.catalogue_directory)

@@ -135,7 +135,7 @@ class Stream:
         self.hand_off.put(None)
 
     def close(self) -> None:
-        """Close the device."""
+        """Abort and close the PortAudio stream, if it is open; may block."""
         device, self._device = self._device, None
         if device is not None:
             close_stream(device)
@@ -163,7 +163,7 @@ def find_device(device: str | int | None) -> Mapping[str, Any]:
 
 
 def list_input_devices() -> list[InputDevice]:
-    """The input devices. Raises Unavailable."""
+    """List PortAudio's input devices. Raises Unavailable where PortAudio is missing."""
     library = portaudio()
     default = library.default.device[0]
     inputs = [one for one in library.query_devices() if one["max_input_channels"]]

@@ -118,7 +118,7 @@ class KeyDevice:
                 yield is_down
 
     def close(self) -> None:
-        """Close it."""
+        """Close the input device, which releases its grab."""
         os.close(self._file)
 
     def __enter__(self) -> Self:

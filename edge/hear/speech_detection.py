@@ -62,7 +62,7 @@ class Webrtc(SpeechScorer):
         self._detector = webrtcvad.Vad(self._mode)
 
     def is_speech(self, frame: Frame) -> bool:
-        """Score the next frame."""
+        """Whether webrtcvad scores the next frame as speech."""
         return bool(self._detector.is_speech(frame.pcm, SAMPLE_RATE))
 
 
@@ -123,11 +123,11 @@ class Silero(SpeechScorer):
         self._speech = False
 
     def is_speech(self, frame: Frame) -> bool:
-        """Score the next frame."""
+        """Whether Silero scores the latest complete window as speech, given the next frame."""
         return self.has_speech_in(self._windows.push(frame))
 
     def has_speech_in(self, windows: list[bytes]) -> bool:
-        """Score consecutive windows; without any, the last score stays."""
+        """Score consecutive windows; whether the last is speech. Without any, the last score stays."""
         for window in windows:
             self._speech = self._score(window) >= self._threshold
         return self._speech
@@ -155,7 +155,7 @@ class GatedSilero(SpeechScorer):
         self._open_until = 0
 
     def is_speech(self, frame: Frame) -> bool:
-        """Score the next frame."""
+        """Whether Silero scores the next frame as speech; False while webrtcvad's gate is shut."""
         windows = self._windows.push(frame)
         self._lead_in.extend(windows)
         if self._gate.is_speech(frame):

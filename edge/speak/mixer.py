@@ -102,7 +102,7 @@ SOFTEST_DB, LOUDEST_DB = -24.0, 6.0
 
 
 class Rank(IntEnum):
-    """Priority of a phrase."""
+    """Priorities of queued phrases; the mixer plays higher ones first."""
 
     NEWS = 0  # What can wait for a quiet moment.
     REPLY = 1  # The answer to what was just said.
@@ -111,7 +111,7 @@ class Rank(IntEnum):
 
 @dataclass(eq=False)
 class Phrase:
-    """A phrase whose sound arrives clause by clause."""
+    """A queued phrase of the mixer, whose sound arrives clause by clause."""
 
     rank: Rank
     number: int

@@ -56,7 +56,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class PanelSettings:
-    """The panel's settings."""
+    """The mode of a panel, its delays, and the confidence that it requires."""
 
     mode: Mode
     deadline_s: float
@@ -142,7 +142,7 @@ class Panel(Interpreter):
     async def read_deferred(self, utterance: Utterance) -> Reading:
         """The reading of a deferred utterance, by the first model that answers.
 
-        Raises Unavailable when none answers or the budget is spent; OurFault or Garbled where a retry cannot help.
+        Raises Unavailable when none answers or the budget is spent; Rejected or Garbled where a retry cannot help.
         """
         trouble = Unavailable("understand.daily_budget_usd is spent; what was deferred waits for tomorrow")
         hopeless = True

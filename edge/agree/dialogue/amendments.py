@@ -122,7 +122,7 @@ def build_cancel_question(session: DialogueSession, last: LastEntry) -> Question
     if session.settings.is_closing(last.draft):
         return Question(
             Topic.CANCEL,
-            fields=session.settings.rename_to_trailer_field(last.fields, session.rules.form),
+            fields=session.settings.to_trailer_field(last.fields, session.rules.form),
             prompt=Prompt.CONFIRM_REOPEN,
         )
     return Question(Topic.CANCEL, fields=last.fields)

@@ -87,7 +87,7 @@ def park_named_utterance(session: DialogueSession, heard: UtteranceHeard) -> lis
         left = drop_open_question(session) if context.is_between_entries(session) else _queue_or_park_asked(session)
     session.recorded.left_since = True  # a correction without identifier may apply to it
     parked = Park(heard.utterance_id, drafting.UNANSWERED, values_of(named.reading), draft)
-    return [*left, parked, *drafting.announce_parked_utterance(session, named.reading)]
+    return [*left, parked, *drafting.announce_parked(session, named.reading)]
 
 
 def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -459,7 +459,7 @@ def park_and_repeat_question(session: DialogueSession, heard: UtteranceHeard, sa
     """Park an utterance that may be about another thing, tell the operator, and repeat the question."""
     parked = Park(heard.utterance_id, drafting.UNANSWERED, values_of(said))
     session.recorded.left_since = True
-    return [parked, *drafting.announce_parked_utterance(session, said), *drafting.repeat_question(session)]
+    return [parked, *drafting.announce_parked(session, said), *drafting.repeat_question(session)]
 
 
 def handle_neither_yes_nor_no_to_replacement(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:

@@ -131,7 +131,7 @@ def begin_entry(session: DialogueSession, heard: UtteranceHeard, *, may_commit_a
     session.queued_draft = None  # the operator has repeated it: it leaves the queue
     known = values_of(draft.reading)
     if any(known.get(name, value) != value for name, value in values_of(waited.reading).items()):
-        return [*announce_parked_utterance(session, waited.reading), *begin_draft(session, heard, draft, verdict)]
+        return [*announce_parked(session, waited.reading), *begin_draft(session, heard, draft, verdict)]
     said = Note(waited.utterance_id, waited.reading, heard.note_as_heeded().verdict)
     return [said, *begin_draft(session, heard, supported_by(draft, waited.utterance_id), verdict)]
 
@@ -302,12 +302,12 @@ def park_draft(session: DialogueSession) -> list[Order]:
     session.recorded.left_since |= draft.act is Act.RECORD or bool(besides)
     # A correction is parked without values: a reviewer's yes would make it a second entry.
     kept = Park(draft.utterance_id, UNANSWERED, {} if draft.act is Act.AMEND else values, draft)
-    return [kept, *announce_parked_utterance(session, draft.reading), *besides]
+    return [kept, *announce_parked(session, draft.reading), *besides]
 
 
 def drop_trailer_closing(session: DialogueSession) -> list[Order]:
     """Drop a closing that got no yes, and tell the operator."""
-    told = session.settings.rename_to_trailer_field(session.values, session.rules.form)
+    told = session.settings.to_trailer_field(session.values, session.rules.form)
     return [*drop_draft(session), session.say(Prompt.STAYS_OPEN, told)]
 
 
@@ -316,7 +316,7 @@ def announce_other_draft_in_review(session: DialogueSession) -> list[Order]:
     asked, draft = session.question, session.open_draft
     if asked is None or asked.other is None or asked.other.utterance_id == draft.utterance_id:
         return []
-    return announce_parked_utterance(session, asked.other.reading)
+    return announce_parked(session, asked.other.reading)
 
 
 def queue_open_draft(session: DialogueSession) -> list[Order]:
@@ -343,7 +343,7 @@ def queue_utterance(session: DialogueSession, heard: UtteranceHeard, said: Readi
 
 def _tell_next_parked(session: DialogueSession) -> list[Order]:
     """Tell that the queued draft stays in review, since another takes its place."""
-    return [] if session.queued_draft is None else announce_parked_utterance(session, session.queued_draft.reading)
+    return [] if session.queued_draft is None else announce_parked(session, session.queued_draft.reading)
 
 
 def queue_entry(session: DialogueSession, heard: UtteranceHeard, said: Reading, support: tuple[str, ...] = ()) -> Park:
@@ -358,7 +358,7 @@ def queue_entry(session: DialogueSession, heard: UtteranceHeard, said: Reading, 
     return Park(heard.utterance_id, UNANSWERED, values_of(said), session.queued_draft)
 
 
-def announce_parked_utterance(session: DialogueSession, said: Reading) -> list[Order]:
+def announce_parked(session: DialogueSession, said: Reading) -> list[Order]:
     """Tell that an utterance is in review, by its likely identifiers if it has any; of two in one breath, both."""
     known = session.identifiers_of(likely_values(said))
     rivals = any(said.fields[name].rivals for name in known)

@@ -74,7 +74,7 @@ class UtteranceHeard:
         return replace(self, verdict=verdict)
 
     def event(self, rules: Rules) -> Event:
-        """The table row of the utterance; a doubtful command, answer or correcting word makes it UNCLEAR."""
+        """The utterance's row in the dialogue's table; UNCLEAR for a doubtful command, answer or correcting word."""
         said = self.reading
         unheard = said.not_understood is NotUnderstood.UNHEARD_LANGUAGE
         if unheard or self.verdict.outcome in {Outcome.IGNORE, Outcome.DEFER}:
@@ -124,7 +124,7 @@ class SpeechBegan:
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """The timer expired."""
+    """Input to the dialogue: its timer expired."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +206,7 @@ class ShiftBegan:
 
 @dataclass(frozen=True, slots=True)
 class RosterChanged:
-    """The roster changed."""
+    """Input to the dialogue: the roster of operators changed."""
 
     operators: tuple[Operator, ...] | None  # None: no sign-on is needed.
 
@@ -260,7 +260,7 @@ _ALONE: Mapping[type, Event] = {
 
 
 def classify_event(happening: DialogueInput, rules: Rules) -> Event:
-    """The table row of an event."""
+    """The row of the dialogue's table that an input selects."""
     match happening:
         case UtteranceHeard(reading=said) if said.scanned:
             return Event.SCANNED if said.fields else Event.SCAN_FAULT
@@ -281,11 +281,11 @@ class StartTimer:
 
 @dataclass(frozen=True, slots=True)
 class StopTimer:
-    """Stop the timer."""
+    """Order to stop the dialogue's one timer."""
 
 
 class Law(StrEnum):
-    """The laws of `claims`."""
+    """What the audit of claims requires of every step; see `claims`."""
 
     ATTRIBUTION = "attribution"
     CONSERVATION = "conservation"

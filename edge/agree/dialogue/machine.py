@@ -48,14 +48,7 @@ from edge.agree.dialogue.interface import (
     classify_event,
 )
 from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted
-from edge.agree.dialogue.session import (
-    MOST_EXTENSIONS,
-    REACTION_S,
-    DialogueSession,
-    DialogueSettings,
-    Forms,
-    History,
-)
+from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, DialogueSettings, Forms, History
 from edge.agree.dialogue.table import AGREEING, CLOSED, QUESTIONS, TABLE, Event, State, Step
 from edge.agree.off_talk import is_off_talk, mentions_entry
 from edge.agree.readings import find_differing_identifiers, mark_partial_recount

@@ -61,7 +61,7 @@ class DialogueSettings:
         """Whether the draft closes a trailer, or cancels its closing."""
         return draft is not None and self.closing is not None and draft.form == self.closing.name
 
-    def rename_to_trailer_field(self, fields: Mapping[str, FieldValue], form: Form) -> Mapping[str, FieldValue]:
+    def to_trailer_field(self, fields: Mapping[str, FieldValue], form: Form) -> Mapping[str, FieldValue]:
         """The fields of a closing entry, under the trailer field of `form`."""
         closes, trailer = None if self.closing is None else self.closing.closes, form.roles.get(FieldRole.TRAILER)
         return fields if closes is None or trailer is None or closes not in fields else {trailer: fields[closes]}
@@ -405,7 +405,7 @@ class DialogueSession:
         self.state = State.IDLE
 
     def say(self, prompt: Prompt, fields: Mapping[str, FieldValue] | None = None, **slots: str) -> Say:
-        """A prompt that "say again" repeats."""
+        """The order to speak a prompt, which "say again" repeats."""
         return self.make_repeatable(Say(prompt, fields or {}, slots))
 
     def make_repeatable(self, say: Say) -> Say:
@@ -458,5 +458,5 @@ def read_out_entry(session: DialogueSession, entry: LastEntry, prompt: Prompt = 
     """The order to read out the last entry, or with another prompt an earlier one."""
     prompt = Prompt.LAST_REFUSED if entry.refused else prompt
     if session.settings.is_closing(entry.draft):
-        return Say(prompt, session.settings.rename_to_trailer_field(entry.fields, session.rules.form))
+        return Say(prompt, session.settings.to_trailer_field(entry.fields, session.rules.form))
     return Say(prompt, entry.fields, terms=entry_terms(session, entry), form=entry.draft.form)

@@ -40,7 +40,7 @@ def park_unaccepted_values(session: DialogueSession, heard: UtteranceHeard) -> l
     said = replace(drafting.read_with_acoustic_doubts(session, heard), act=Act.RECORD)
     draft = Draft(heard.utterance_id, session.rules.form.name, said)
     parked = Park(heard.utterance_id, Reason.NOT_LISTENING, heard.verdict.fields, draft)
-    told = drafting.announce_parked_utterance(session, heard.reading)
+    told = drafting.announce_parked(session, heard.reading)
     return [parked, Sound(Earcon.NOT_UNDERSTOOD), *told, _say_why_unaccepted(session)]
 
 
@@ -229,9 +229,7 @@ def restore_after_restart(session: DialogueSession, started: Started) -> list[Or
     if started.draft is not None:  # asking about it ends the break
         # The queued draft is in review now: name the latest of these.
         others = [one for one in recorded.aside.drafts if one.utterance_id != started.draft.utterance_id]
-        besides = [
-            say for one in others[-MOST_TOLD:] for say in drafting.announce_parked_utterance(session, one.reading)
-        ]
+        besides = [say for one in others[-MOST_TOLD:] for say in drafting.announce_parked(session, one.reading)]
         if len(others) > MOST_TOLD:
             besides += [Say(Prompt.ASIDE, slots={"count": str(len(others))})]
         return [*told, *besides, *shifts.end_break(session), *_ask_about_restored_draft(session, started.draft)]
@@ -267,9 +265,7 @@ def _ask_cancel_or_close_again(session: DialogueSession, draft: Draft) -> list[O
     recorded, values = session.recorded, values_of(draft.reading)
     if draft.act is Act.RECORD:
         session.open(draft, Verdict(Outcome.ACCEPT, (Because(Reason.COMPLETE),), values))
-        return session.ask(
-            Question(Topic.CLOSE, fields=session.settings.rename_to_trailer_field(values, session.rules.form))
-        )
+        return session.ask(Question(Topic.CLOSE, fields=session.settings.to_trailer_field(values, session.rules.form)))
     if recorded.last is None or recorded.find_applied_event(recorded.last.event_id) != recorded.find_applied_event(
         draft.replaces
     ):

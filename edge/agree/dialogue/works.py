@@ -120,7 +120,7 @@ def choose_form_or_ask(session: DialogueSession, form: str | None) -> list[Order
 
 
 def say_forms(session: DialogueSession, prompt: Prompt, *forms: Form, **slots: str) -> Say:
-    """A prompt about forms, which "say again" repeats."""
+    """The order to speak a prompt that names these forms, which "say again" repeats."""
     return session.make_repeatable(Say(prompt, slots=slots, works=tuple(form.name for form in forms)))
 
 

@@ -85,13 +85,13 @@ class GeminiWire:
         self.model = str(settings.model)
 
     def path(self, client: Client) -> str:
-        """The URL path of the request."""
+        """The path of Gemini's `generateContent` for the model, or of its streaming variant."""
         if self._settings.streaming:
             return client.gemini_path(self.model, "streamGenerateContent") + "?alt=sse"
         return client.gemini_path(self.model)
 
     def body(self, question: ModelQuestion) -> dict[str, Any]:
-        """The request's JSON body."""
+        """Build Gemini's JSON body for one utterance."""
         functions = [_declaration(tool["function"]) for tool in question.tools]
         names = [function["name"] for function in functions]
         said: dict[str, Any] = (
@@ -125,7 +125,7 @@ class GeminiWire:
         return {"thinkingLevel": str(Thinking.MINIMAL if wanted is Thinking.NONE else wanted).upper()}
 
     def parse(self, answer: ServiceAnswer) -> tuple[ModelAnswer, Tokens]:
-        """Parse the answer. Raises Garbled for invalid JSON, Refused for another shape."""
+        """Parse Gemini's answer and token counts. Raises Garbled without valid JSON, InvalidAnswer for another shape."""
         if self._settings.streaming:
             events = [validate_shape(_Response, event) for event in answer.events()]
             if not events:

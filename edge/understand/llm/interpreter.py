@@ -18,7 +18,7 @@ from edge.understand.llm.chunks import join_readings, split_at_pauses
 from edge.understand.llm.gemini import GeminiWire
 from edge.understand.llm.openai_chat import ChatWire
 from edge.understand.llm.prompt import Context, ModelPrompt, PromptLeakDetector, Situation
-from edge.understand.llm.tool import CallTerms, build_tools, claimed_words, to_reading
+from edge.understand.llm.tool import CallContext, build_tools, claimed_words, to_reading
 from edge.understand.llm.wire import InvalidAnswer, ModelAnswer, ModelQuestion, ModelWire, Tokens, parse_call
 from edge.understand.remote.client import Client, ServiceAnswer
 from edge.understand.remote.failures import AnswerFault, Failure, Garbled
@@ -57,7 +57,7 @@ class ModelReader:
         self._leaks = PromptLeakDetector(self._prompt.text(Context()), self._tools)
         self._context = context
         self._spoken = spoken
-        self._terms = CallTerms(self.name, form, catalogue, settings.language, settings.confidence)
+        self._terms = CallContext(self.name, form, catalogue, settings.language, settings.confidence)
 
     async def read(self, said: bytes | str, within_s: float, utterance_id: str = "") -> Reading:
         """Read PCM sound or a transcript. Raises a Failure without a reading in time.

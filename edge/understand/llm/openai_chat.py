@@ -71,7 +71,7 @@ class _Completion(BaseModel):
 
 
 class ChatWire:
-    """Encodes requests in this format and decodes the answers."""
+    """Encodes requests as OpenAI chat completions, and decodes their answers."""
 
     def __init__(self, settings: InterpreterSettings, whose: ClientKind = ClientKind.OPENAI) -> None:
         """`whose` is the kind of service: some use other parameter names."""
@@ -80,11 +80,11 @@ class ChatWire:
         self.model = str(settings.model)
 
     def path(self, client: Client) -> str:
-        """The URL path of the request."""
+        """The path of `chat/completions` for the model."""
         return client.openai_path("chat/completions", self.model)
 
     def body(self, question: ModelQuestion) -> dict[str, Any]:
-        """The request's JSON body."""
+        """Build the chat completion's JSON body for one utterance."""
         return {
             "model": self.model,
             "messages": self._messages(question),
@@ -97,7 +97,7 @@ class ChatWire:
         }
 
     def parse(self, answer: ServiceAnswer) -> tuple[ModelAnswer, Tokens]:
-        """Parse the answer. Raises Garbled for invalid JSON, Refused for another shape."""
+        """Parse the chat completion and token counts. Raises Garbled without valid JSON, InvalidAnswer otherwise."""
         if not self._settings.streaming:
             events = [validate_shape(_Completion, answer.json())]
             choices = events[0].choices
@@ -148,7 +148,7 @@ class ChatWire:
 
 
 def _join_stream(events: Sequence[Sequence[_Choice]]) -> list[_Choice]:
-    """Join a stream's pieces into one message. Raises Refused where the stream ended before the answer did."""
+    """Join a stream's pieces into one message. Raises InvalidAnswer where the stream ended before the answer did."""
     pieces = [choice for choices in events for choice in choices]
     if not pieces:
         raise InvalidAnswer(AnswerFault.EMPTY, "a stream without a single piece")

@@ -139,7 +139,7 @@ _LONGEST_HEARD = 600  # Limit of characters of the words for one field: half a m
 
 
 @dataclass(frozen=True, slots=True)
-class CallTerms:
+class CallContext:
     """The parameters for reading a model's call."""
 
     interpreter: str
@@ -149,8 +149,8 @@ class CallTerms:
     confidence: float  # Confidence of a field that only the model has read, 0 to 1; models return none.
 
 
-def to_reading(made: ToolCall, terms: CallTerms, seconds: float) -> Reading:
-    """Convert a tool call for sound of `seconds` length to a reading. Raises Refused."""
+def to_reading(made: ToolCall, terms: CallContext, seconds: float) -> Reading:
+    """Convert a tool call for sound of `seconds` length to a reading. Raises InvalidAnswer."""
     if made.tool == _NOT_UNDERSTOOD:
         return _declined_reading(made, terms, seconds)
     if made.tool == _CANCEL:
@@ -171,7 +171,7 @@ def claimed_words(made: ToolCall) -> Iterator[str]:
             yield from _to_texts(one.get("heard"))
 
 
-def _dictated_reading(act: Act, made: ToolCall, terms: CallTerms, seconds: float) -> Reading:
+def _dictated_reading(act: Act, made: ToolCall, terms: CallContext, seconds: float) -> Reading:
     claims = {field.name: _parse_claim(made.arguments.get(field.name)) for field in terms.form.fields}
     fields = {
         name: _check_claim(value, words, terms.form[name], terms)
@@ -195,7 +195,7 @@ def _parse_claim(given: Any) -> tuple[Any, str]:
     return given.get("value"), _heard_words(given.get("heard"))
 
 
-def _check_claim(given: Any, words: str, field: FormField, terms: CallTerms) -> FieldReading:
+def _check_claim(given: Any, words: str, field: FormField, terms: CallContext) -> FieldReading:
     told = tuple(_split_plain_words(words))
     meant = _parse_words(words, field, terms) if words else None
     if given is None or meant is None or meant.value is None or not _equals(given, meant.value, field):
@@ -203,7 +203,7 @@ def _check_claim(given: Any, words: str, field: FormField, terms: CallTerms) -> 
     return FieldReading(meant.value, told, terms.confidence, meant.rivals)
 
 
-def _parse_words(words: str, field: FormField, terms: CallTerms) -> FieldReading | None:
+def _parse_words(words: str, field: FormField, terms: CallContext) -> FieldReading | None:
     """Parse the words for the field: as they are, else preceded by its label, which models omit."""
     label = next(iter(field.wording(terms.language[:2]).labels), "")
     for text in (words, f"{label} {words}"):
@@ -241,14 +241,16 @@ def _is_same_text(given: Any, meant: str, field: FormField) -> bool:
             return False
 
 
-def _act_reading(act: Act, made: ToolCall, terms: CallTerms, seconds: float, command: Command | None = None) -> Reading:
+def _act_reading(
+    act: Act, made: ToolCall, terms: CallContext, seconds: float, command: Command | None = None
+) -> Reading:
     words = _to_words(_heard_words(made.arguments.get("heard")), terms, seconds)
     if not words:
         raise InvalidAnswer(AnswerFault.NOTHING_HEARD, "an act without the words for it")
     return Reading(terms.interpreter, terms.form.name, words, {}, act=act, command=command)
 
 
-def _declined_reading(made: ToolCall, terms: CallTerms, seconds: float) -> Reading:
+def _declined_reading(made: ToolCall, terms: CallContext, seconds: float) -> Reading:
     """The reading of a declining call: silence only for "no words" without words, else not dictation."""
     said = _heard_words(made.arguments.get("heard"))
     silent = made.arguments.get("reason") == NotUnderstood.NO_WORDS and not said
@@ -268,7 +270,7 @@ def _heard_words(given: Any) -> str:
 
 
 def _to_texts(given: Any) -> list[str]:
-    """A text, or a list of texts; null is an empty list. Raises Refused."""
+    """A text, or a list of texts; null is an empty list. Raises InvalidAnswer."""
     texts = given if isinstance(given, list) else [] if given is None else [given]
     if not all(isinstance(text, str) for text in texts):
         raise InvalidAnswer(AnswerFault.WRONG_SHAPE, "words that are no text")
@@ -277,7 +279,7 @@ def _to_texts(given: Any) -> list[str]:
     return texts
 
 
-def _to_words(said: str, terms: CallTerms, seconds: float) -> tuple[Word, ...]:
+def _to_words(said: str, terms: CallContext, seconds: float) -> tuple[Word, ...]:
     texts = _split_plain_words(said)
     return spread_words(texts, [terms.confidence] * len(texts), seconds)
 

@@ -61,7 +61,7 @@ class ToolCall:
 
 
 def parse_call(returned: ModelAnswer, offered: Collection[str]) -> ToolCall:
-    """The answer's one tool call, repeats counted once. Raises Refused for a cut off, filtered or other answer."""
+    """The answer's one tool call, repeats counted once. Raises InvalidAnswer for a cut off or filtered answer."""
     match returned.ending:
         case EndReason.TRUNCATED:
             raise InvalidAnswer(AnswerFault.TRUNCATED, "it was cut off at the longest the model may answer")
@@ -116,7 +116,7 @@ def _find_written_calls(text: str, offered: Collection[str]) -> tuple[tuple[str,
 
 @dataclass(frozen=True, slots=True)
 class ModelQuestion:
-    """One utterance with its prompt and tools."""
+    """A request to a model: an utterance's sound or transcript, with prompt and tools."""
 
     prompt: str = field(repr=False)
     tools: list[dict[str, Any]] = field(repr=False)  # In OpenAI's format; other vendors' wires translate.
@@ -138,20 +138,20 @@ class ModelWire(Protocol):
     model: str
 
     def path(self, client: Client) -> str:
-        """The URL path of the request."""
+        """The path of the URL that the client posts a request to."""
 
     def body(self, question: ModelQuestion) -> dict[str, Any]:
-        """The request's JSON body."""
+        """Build the JSON body of a request to the model."""
 
     def parse(self, answer: ServiceAnswer) -> tuple[ModelAnswer, Tokens]:
-        """Parse the answer. Raises Garbled for invalid JSON, Refused for another shape."""
+        """Parse the answer. Raises Garbled for invalid JSON, InvalidAnswer for another shape."""
 
 
 M = TypeVar("M", bound=BaseModel)
 
 
 def validate_shape(shape: type[M], found: Any) -> M:
-    """Validate an answer against the documented shape; other keys are ignored. Raises Refused."""
+    """Validate an answer against the documented shape; other keys are ignored. Raises InvalidAnswer."""
     try:
         return shape.model_validate(found, strict=True)
     except ValidationError:  # its message would quote the answer

@@ -52,7 +52,7 @@ REACH = 6.0  # Alternatives with a score further below the first have a share be
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """One hypothesis for an utterance."""
+    """A recogniser's hypothesis for an utterance: its words and log likelihood."""
 
     score: float  # A log-likelihood: only differences within one hearing are meaningful.
     words: tuple[Word, ...]

@@ -181,7 +181,7 @@ class OnDeviceInterpreter(ABC):
         self._needed = frozenset(field.name for field in form.fields if field.required)
 
     def listen(self) -> SpeculativeAttention:
-        """Begin to listen."""
+        """Begin to listen to one utterance, which is decoded while it is spoken."""
         return SpeculativeAttention(
             self._begin, lambda reading: self._expected(reading.words, reading.fields), self.speculation
         )

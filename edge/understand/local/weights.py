@@ -50,7 +50,7 @@ _PIECE = 1 << 20
 
 
 class Archive(BaseModel):
-    """A zip at a web address."""
+    """A zip of weights at a web address."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -92,7 +92,7 @@ class NpmPackage(BaseModel):
 
     @property
     def label(self) -> str:
-        """Its name in messages."""
+        """The npm package's name, as messages give it."""
         return f"npm package {self.package}@{self.version}"
 
     @property

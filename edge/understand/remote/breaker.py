@@ -18,7 +18,7 @@ LONGEST_PAUSE_S = 60.0  # The longest: a service that is back is used again with
 
 
 class BreakerState(StrEnum):
-    """The state of a breaker."""
+    """The states of a circuit breaker."""
 
     CLOSED = "closed"
     OPEN = "open"

@@ -70,7 +70,7 @@ class _Credentials(httpx.Auth):
             )
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        """Put the header on a request, where a key is set. Raises Barred without a token."""
+        """Put the header on a request, where a key is set. Raises AccessDenied without a token."""
         settings, key, header = self._settings, self._settings.key, self._settings.header
         if settings.token_file is not None:
             key, header = self._check_token(await asyncio.to_thread(self._read, settings.token_file)), KeyHeader.BEARER
@@ -232,7 +232,7 @@ class Client:
         """Send a POST request, with retries, within `within_s` seconds in all.
 
         `about` is the model: a hold for one model does not block others. `sent` are httpx's arguments: `json`, `files`,
-        `data`, `content`, `params` or `headers`. Raises TryLater, OurFault, Barred; Garbled for a too large answer.
+        `data`, `content`, `params` or `headers`. Raises TryLater, Rejected, AccessDenied; Garbled if too large.
         """
         return await self._send("POST", path, within_s, about, sent)
 
@@ -281,7 +281,7 @@ class Client:
     async def _ask(self, method: str, path: str, sent: dict[str, Any], began: float, until: float) -> ServiceAnswer:
         """Send one request, begun at `began` and due by `until` on the loop's clock.
 
-        Raises TryLater, OurFault or Barred; Garbled for a too large answer.
+        Raises TryLater, Rejected or AccessDenied; Garbled for a too large answer.
         """
         loop = asyncio.get_running_loop()
         try:

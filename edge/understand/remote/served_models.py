@@ -72,7 +72,7 @@ class RecordedModelName:
 
 
 class Retirement(BaseModel):
-    """A vendor's announcement of a model's end."""
+    """The end and the successor that a vendor announced for a model."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -81,7 +81,7 @@ class Retirement(BaseModel):
 
 
 class Vendor(BaseModel):
-    """A vendor's page on the day it was read."""
+    """The models' ends that a vendor's page announced on the day it was read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -132,7 +132,7 @@ _NOT_LISTED = frozenset({ClientKind.ELEVENLABS})
 
 @dataclass(frozen=True, slots=True)
 class ModelAvailability:
-    """A service's answer about a model."""
+    """Whether a service offers a model, when it will end, and how long the answer took."""
 
     seconds: float  # Until it answered, on a connection that stood.
     is_there: bool | None  # None where only a request would show.
@@ -140,7 +140,7 @@ class ModelAvailability:
 
 
 async def query_model(client: Client, model: str | None, within_s: float) -> ModelAvailability:
-    """Ask about a model. Raises Failure: Barred where the key is refused, TryLater where nothing answers in time."""
+    """Ask a service whether it offers a model. Raises AccessDenied for a refused key, TryLater without an answer."""
     await client.warm()
     if client.settings.kind is ClientKind.GEMINI and model is not None:
         return await _ask_gemini(client, model, within_s)

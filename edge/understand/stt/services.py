@@ -13,14 +13,7 @@ from pydantic.alias_generators import to_camel, to_pascal
 
 from dockvoice_protocol.records import Word
 from edge.understand.llm.chunks import to_wav
-from edge.understand.stt.transcriber import (
-    Hints,
-    PieceTranscript,
-    Request,
-    TranscriberWire,
-    to_flac,
-    to_probability,
-)
+from edge.understand.stt.transcriber import Hints, PieceTranscript, Request, TranscriberWire, to_flac, to_probability
 
 _AZURE_PATH = "/speech/recognition/conversation/cognitiveservices/v1"
 

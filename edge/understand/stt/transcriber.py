@@ -33,7 +33,7 @@ from edge.understand.stt.hallucinations import detect_hallucination
 
 @dataclass(frozen=True)
 class Request:
-    """One request, as `Client.post` takes it."""
+    """One HTTP request to a transcriber, as arguments for `Client.post`."""
 
     path: str
     json: Any = field(default=None, repr=False)
