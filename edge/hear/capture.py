@@ -16,7 +16,7 @@ from edge.audio.pcm import FRAME_MS
 from edge.audio.portaudio import TURN, close_stream, portaudio, require_alsa_opens, start_stream
 from edge.records import SAMPLE_RATE
 
-HAND_OFF_PIECES = 10_000 // FRAME_MS
+_HAND_OFF_PIECES = 10_000 // FRAME_MS
 """Queue limit of the listening thread: 10 s of sound, longer than any pause of a healthy machine."""
 
 
@@ -91,7 +91,7 @@ class Stream:
     def __init__(self, rate: int, channels: int) -> None:
         self.rate = rate
         self.channels = channels
-        self.hand_off = _HandOff(HAND_OFF_PIECES)
+        self.hand_off = _HandOff(_HAND_OFF_PIECES)
         self.ended = False
         """Whether the stream has ended by itself."""
         self._counted = 0

@@ -30,11 +30,11 @@ from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Frame
 
 _WINDOW_BYTES = 512 * SAMPLE_BYTES  # What Silero scores at once, 32 ms: fixed by its model at 16 kHz.
 
-HOLD_SAMPLES = SAMPLE_RATE
+_HOLD_SAMPLES = SAMPLE_RATE
 """The gate stays open 1 s after webrtcvad's last speech, longer than pauses inside a sentence, so that Silero
 processes an utterance as one stream."""
 
-LEAD_IN_WINDOWS = 8
+_LEAD_IN_WINDOWS = 8
 """Windows (256 ms) from before the gate opened that Silero gets first: its recurrent state needs some sound, and
 webrtcvad may have missed the soft beginning of a word."""
 
@@ -151,7 +151,7 @@ class GatedSilero(SpeechScorer):
         self._gate.reset()
         self._silero.reset()
         self._windows = _Windows()
-        self._lead_in: deque[bytes] = deque(maxlen=LEAD_IN_WINDOWS)
+        self._lead_in: deque[bytes] = deque(maxlen=_LEAD_IN_WINDOWS)
         self._open_until = 0
 
     def is_speech(self, frame: Frame) -> bool:
@@ -162,7 +162,7 @@ class GatedSilero(SpeechScorer):
             if frame.start >= self._open_until:
                 self._silero.reset()
                 windows = list(self._lead_in)
-            self._open_until = frame.end + HOLD_SAMPLES
+            self._open_until = frame.end + _HOLD_SAMPLES
         return frame.start < self._open_until and self._silero.has_speech_in(windows)
 
 

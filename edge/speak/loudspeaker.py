@@ -31,7 +31,7 @@ _LATENCY_S = 0.03
 
 LOOK_EVERY_S = 0.5  # Poll interval: does the stream still accept sound?
 _QUIET_LOOK_S = 0.05  # Poll interval of `wait_until_quiet`.
-STUCK_S = 2.0  # An open stream that accepts nothing for so long is lost.
+_STUCK_S = 2.0  # An open stream that accepts nothing for so long is lost.
 
 _LOST_S = 10.0
 """A lost device is retried for so long without a visible change: after that it is not only a plug or a server."""
@@ -183,7 +183,7 @@ class _Stream:
         self._resampling = soxr.ResampleStream(SAMPLE_RATE, rate, 1, dtype="int16") if rate != SAMPLE_RATE else None
         self._made = np.zeros(0, dtype=np.int16)
         self._ended = False
-        self._taken_at = time.monotonic() + _OPENING_S - STUCK_S
+        self._taken_at = time.monotonic() + _OPENING_S - _STUCK_S
         self._opened: Any = None
 
     @classmethod
@@ -209,7 +209,7 @@ class _Stream:
 
     def is_lost(self, now: float) -> bool:
         """Whether the stream accepts no more sound. `now` is the monotonic clock."""
-        return self._ended or now - self._taken_at > STUCK_S
+        return self._ended or now - self._taken_at > _STUCK_S
 
     def close(self) -> None:
         """Close the device. May block."""
@@ -252,9 +252,9 @@ def _device_label(device: str | int | None) -> str:
     return "(the default)" if device is None else repr(device)
 
 
-SETTLES_S = 10.0  # What was just plugged in, or a Bluetooth link that just came up, may refuse for so long.
+_SETTLES_S = 10.0  # What was just plugged in, or a Bluetooth link that just came up, may refuse for so long.
 
-ANYHOW_S = 300.0
+_ANYHOW_S = 300.0
 """Interval of retries without a visible change: another program may have released the speaker. Rare, since each
 logs."""
 
@@ -280,8 +280,8 @@ class ReopenSchedule:
         if outputs != self._there:
             self._new = (self._new | outputs - self._there) & outputs
             self._there, self._changed = outputs, now
-        pause_s = _AGAIN_S if self.is_rescan_due(now) else ANYHOW_S
-        if now - self._changed <= SETTLES_S or now - self._tried >= pause_s:
+        pause_s = _AGAIN_S if self.is_rescan_due(now) else _ANYHOW_S
+        if now - self._changed <= _SETTLES_S or now - self._tried >= pause_s:
             self._tried = now
             return True
         return False

@@ -45,7 +45,7 @@ class _EarconTone:
     gap_ms: int = 0
 
 
-SCORES: Mapping[Earcon, tuple[_EarconTone, ...]] = MappingProxyType(
+_SCORES: Mapping[Earcon, tuple[_EarconTone, ...]] = MappingProxyType(
     {
         # One short tick: heard a thousand times a day, it must not tire.
         Earcon.HEARD: (_EarconTone(1000, 1000, 50),),
@@ -67,7 +67,7 @@ SCORES: Mapping[Earcon, tuple[_EarconTone, ...]] = MappingProxyType(
 @cache
 def earcon(which: Earcon) -> Samples:
     """The earcon's samples, 16 kHz mono. Cached: do not write into it."""
-    wave = np.concatenate([_render_tone(tone) for tone in SCORES[which]])
+    wave = np.concatenate([_render_tone(tone) for tone in _SCORES[which]])
     scaled = wave / np.abs(wave).max() * 10 ** (PEAK_DB / 20) * np.iinfo(np.int16).max
     samples: Samples = np.rint(scaled).astype(np.int16)
     samples.flags.writeable = False
@@ -91,13 +91,13 @@ def _envelope(count: int) -> NDArray[np.float64]:
 LEAD = SAMPLE_RATE * 50 // 1000
 """An earcon plays alone for so long before a phrase may begin: 50 ms, enough for its first tone."""
 
-FADE = SAMPLE_RATE * 5 // 1000  # What is cut off fades within 5 ms: at once for the operator, and without a click.
+_FADE = SAMPLE_RATE * 5 // 1000  # What is cut off fades within 5 ms: at once for the operator, and without a click.
 
 MOST_WAITING = 16
 """Queue limit: older phrases are outdated. The oldest of the lowest rank is dropped."""
 
 _STEP_DB = 3.0  # Louder and softer: the least step that is plainly heard.
-SOFTEST_DB, LOUDEST_DB = -24.0, 6.0
+_SOFTEST_DB, _LOUDEST_DB = -24.0, 6.0
 """So soft that a quiet room is needed; so loud that a phrase's peaks just do not overrun."""
 
 
@@ -135,7 +135,7 @@ class Mixer:
         """Make an idle mixer. `volume_db` is relative to the level of the sound, limited to a bearable range."""
         self.position = 0
         """Rendered samples."""
-        self.volume_db = min(max(volume_db, SOFTEST_DB), LOUDEST_DB)
+        self.volume_db = min(max(volume_db, _SOFTEST_DB), _LOUDEST_DB)
         self._gain = self._volume_factor
         self._numbers = 0
         self._earcons: deque[tuple[int, Samples]] = deque()
@@ -189,14 +189,14 @@ class Mixer:
         cut = [phrase for phrase in self._phrases if phrase.rank is not Rank.PRIORITY]
         for phrase in cut:
             if phrase.began and phrase.waiting:
-                left = phrase.waiting[0][:FADE].astype(np.float64)
+                left = phrase.waiting[0][:_FADE].astype(np.float64)
                 self._tail = left * np.linspace(1, 0, len(left), endpoint=False) * self._gain
             self._dequeue(phrase)
         return bool(cut)
 
     def adjust_volume(self, steps: int) -> float:
         """Change the volume by `steps` of 3 dB; return it in dB."""
-        self.volume_db = min(max(self.volume_db + steps * _STEP_DB, SOFTEST_DB), LOUDEST_DB)
+        self.volume_db = min(max(self.volume_db + steps * _STEP_DB, _SOFTEST_DB), _LOUDEST_DB)
         return self.volume_db
 
     def render(self, count: int) -> Samples:

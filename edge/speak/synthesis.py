@@ -136,13 +136,13 @@ def trim_level_and_append_pause(pcm: bytes, clause: str) -> Samples:
 
 
 _PACE_STEP = 1.15  # Faster and slower: the least change of pace that is plainly heard.
-SLOWEST, FASTEST = 0.6, 2.0
+_SLOWEST, _FASTEST = 0.6, 2.0
 """Times the usual pace. Practised operators follow twice the usual one; beyond that digits run together."""
 
 _LOUDER = {Command.LOUDER: 1, Command.SOFTER: -1}
 _FASTER = {Command.FASTER: 1, Command.SLOWER: -1}
 
-QUIET_LOOK_S = 0.2  # Poll interval for a quiet moment while news wait.
+_QUIET_LOOK_S = 0.2  # Poll interval for a quiet moment while news wait.
 
 
 class Speaker:
@@ -155,7 +155,7 @@ class Speaker:
         self._loudspeaker = loudspeaker
         self._phrases = phrases
         self._phrasing = phrasing
-        self._pace = min(max(pace, SLOWEST), FASTEST)
+        self._pace = min(max(pace, _SLOWEST), _FASTEST)
         self._orders: asyncio.Queue[tuple[ClauseCache, Phrase, Clauses]] = asyncio.Queue()
         self._news: deque[tuple[Say, Sound | None]] = deque(maxlen=MOST_WAITING)
         self._told_silent = False
@@ -222,7 +222,7 @@ class Speaker:
         if what in _LOUDER:
             self._loudspeaker.adjust_volume(_LOUDER[what])
         elif what in _FASTER:
-            self._pace = min(max(self._pace * _PACE_STEP ** _FASTER[what], SLOWEST), FASTEST)
+            self._pace = min(max(self._pace * _PACE_STEP ** _FASTER[what], _SLOWEST), _FASTEST)
 
     async def _cache_earcons_and_constant_clauses(self) -> None:
         for which in Earcon if self._phrases is not None else ():
@@ -235,7 +235,7 @@ class Speaker:
 
     async def _speak_news_when_quiet(self) -> None:
         while True:
-            await asyncio.sleep(QUIET_LOOK_S)
+            await asyncio.sleep(_QUIET_LOOK_S)
             if self._news and self._loudspeaker.is_open and self._loudspeaker.is_quiet:
                 say, sound = self._news.popleft()
                 if sound is not None:

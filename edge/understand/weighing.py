@@ -239,7 +239,7 @@ def _is_allowed(form: Form, name: str, value: FieldValue | None) -> bool:
 _MINUTE_S = 60.0
 
 _FIRST_WAIT_S = 2.0  # Wait after the first failure; it doubles from one to the next.
-MOST_WAIT_S = 30.0  # Longest wait: how late, at worst, a returning network is noticed.
+_MOST_WAIT_S = 30.0  # Longest wait: how late, at worst, a returning network is noticed.
 
 
 class RetryPacing:
@@ -260,8 +260,8 @@ class RetryPacing:
         self._not_before = now + self._every_s
 
     def record_failure(self, now: float) -> None:
-        """Record that no model answered: double the backoff, up to MOST_WAIT_S."""
-        self._failed_until = now + min(MOST_WAIT_S, _FIRST_WAIT_S * 2.0**self._failures)
+        """Record that no model answered: double the backoff, up to _MOST_WAIT_S."""
+        self._failed_until = now + min(_MOST_WAIT_S, _FIRST_WAIT_S * 2.0**self._failures)
         self._failures = min(self._failures + 1, 16)  # 2**16 is past every wait, and no float overflows in a year
 
     def record_success(self) -> None:

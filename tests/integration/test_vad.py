@@ -11,7 +11,7 @@ from edge.audio.pcm import Framing
 from edge.config import Vad, VadKind
 from edge.hear import speech_detection
 from edge.hear.recording import RecordedSource
-from edge.hear.speech_detection import HOLD_SAMPLES, LEAD_IN_WINDOWS, GatedSilero, Silero, Webrtc, make_speech_scorer
+from edge.hear.speech_detection import GatedSilero, Silero, Webrtc, make_speech_scorer
 from edge.records import Frame
 from lab.noises import generate_noise
 
@@ -140,7 +140,7 @@ def test_when_the_gate_opens_silero_hears_a_little_from_before(speech: list[Fram
         gated.is_speech(frame)
     before = b"".join(frame.pcm for frame in speech[:51])
     whole = len(before) // 1024 * 1024
-    assert b"".join(silero.heard[-1]) == before[whole - LEAD_IN_WINDOWS * 1024 : whole]
+    assert b"".join(silero.heard[-1]) == before[whole - 8 * 1024 : whole]
 
 
 def test_the_gate_stays_open_for_a_second_and_silero_hears_that_as_one_stream(speech: list[Frame]) -> None:
@@ -148,7 +148,7 @@ def test_the_gate_stays_open_for_a_second_and_silero_hears_that_as_one_stream(sp
     gated = GatedSilero(ScriptedGate([0, 40]), silero)
     for frame in speech:
         gated.is_speech(frame)
-    shut_at = 41 * 320 + HOLD_SAMPLES
+    shut_at = 41 * 320 + 16_000
     heard = b"".join(silero.heard[-1])
     assert heard == b"".join(frame.pcm for frame in speech)[: len(heard)]
     assert shut_at - 512 < len(heard) // 2 <= shut_at

@@ -11,7 +11,6 @@ from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, W
 from edge.agree.decide import Rules
 from edge.agree.dialogue import machine
 from edge.agree.dialogue.claims import (
-    BREACH,
     AuditResult,
     OpenClaims,
     QuestionFacts,
@@ -33,6 +32,7 @@ from edge.records.speech import Earcon, Prompt, Say, Sound
 from tests.reading.conversing import heard
 from tests.rows import each_of
 
+BREACH = "conversation_breach"
 IDENTIFIES = ("item", "location")
 UNCLEAR = FieldReading(None, ("mumble",), 0.4)
 HEEDED = Verdict(Outcome.HEED, (Because(Reason.ANSWER),), {})

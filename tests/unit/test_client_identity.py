@@ -14,7 +14,7 @@ import pytest
 
 from dockvoice_protocol.errors import Misconfigured
 from edge.config import ClientSettings
-from edge.understand.remote.client import HOLD_S, Client, ServiceAnswer
+from edge.understand.remote.client import Client, ServiceAnswer
 from edge.understand.remote.failures import AccessDenied, Failure, Rejected
 from tests.rows import each_of
 from tests.standin.services import AZURE, KEY, Reply, Service, Wall, ask, client_for, failure, ok, status
@@ -81,7 +81,7 @@ def test_a_token_that_a_command_prints_is_kept_for_a_while_and_renewed_then_or_w
     clock.now += 301
     ask(client)
     failure(client)
-    clock.now += HOLD_S
+    clock.now += 60
     ask(client)
     sent = [asked.headers["authorization"].removeprefix("Bearer ") for asked in service.asked]
     assert sent == ["t1", "t1", "t2", "t2", "t3"]

@@ -162,7 +162,7 @@ def test_a_device_lost_in_mid_phrase_is_opened_again_and_the_phrase_is_dropped()
 
 
 def test_a_stream_that_takes_no_more_sound_is_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "STUCK_S", 0.05)
+    monkeypatch.setattr(module, "_STUCK_S", 0.05)
     card = Card()
 
     async def test(speaker: Loudspeaker) -> None:

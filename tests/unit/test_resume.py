@@ -6,7 +6,7 @@ import pytest
 
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Act
-from edge.understand.llm.prompt import TURNS, Context, DialogueHistory, DialogueTurn, PromptState, context_sentences
+from edge.understand.llm.prompt import Context, DialogueHistory, DialogueTurn, PromptState, context_sentences
 from tests.sayings import ACCEPT, ASK, READ, REPEAT
 
 
@@ -27,7 +27,7 @@ def test_the_last_entry_is_told_from_then_on(past: DialogueHistory) -> None:
 def test_of_a_long_shift_only_the_last_turns_are_told_and_never_a_value(past: DialogueHistory, form: Form) -> None:
     for _ in range(1000):
         past.add_turn(READ, ACCEPT)
-    assert len(past().turns) == TURNS
+    assert len(past().turns) == 6
     text = context_sentences(past(), form)
     assert len(text) < 1000
     assert "007" not in text

@@ -152,7 +152,7 @@ GIVES_UP = frozenset({Prompt.REPEAT, Prompt.NOT_RECORDED, Prompt.NOTHING_TO_CORR
 
 _PUTS_ASIDE = frozenset({Prompt.PARKED, Prompt.PARKED_ENTRY})
 
-BREACH = "conversation_breach"  # The review reason of a claim that a step would have lost, or mixed with another.
+_BREACH = "conversation_breach"  # The review reason of a claim that a step would have lost, or mixed with another.
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,4 +283,7 @@ def _park_claim(utterance_id: str, reading: Reading, claim: Draft | None, identi
     values = {name: one.value for name, one in reading.fields.items() if one.value is not None}
     likely = {name: one.runner_up for name, one in reading.fields.items() if one.runner_up is not None} | values
     named = {name: likely[name] for name in identifies if name in likely}
-    return [Park(utterance_id, BREACH, values, claim), Say(Prompt.PARKED_ENTRY, named) if named else Say(Prompt.PARKED)]
+    return [
+        Park(utterance_id, _BREACH, values, claim),
+        Say(Prompt.PARKED_ENTRY, named) if named else Say(Prompt.PARKED),
+    ]

@@ -17,7 +17,7 @@ from edge.agree.readings import find_differing_identifiers
 from edge.records import Draft
 from edge.records.speech import Earcon, Prompt, Sound
 
-SAME_S = 3.0
+_SAME_S = 3.0
 """Timeout for a double pull of the trigger: the operator has not heard the result of the first one yet."""
 
 
@@ -58,7 +58,7 @@ def _is_repeated_scan(session: DialogueSession, heard: UtteranceHeard) -> bool:
     words, at = session.scanned
     if words != heard.reading.words or at is None or heard.began is None:
         return False
-    return heard.began - at <= SAME_S
+    return heard.began - at <= _SAME_S
 
 
 def _choose_of_two_by_label(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:

@@ -125,7 +125,7 @@ class GeminiWire:
         return {"thinkingLevel": str(Thinking.MINIMAL if wanted is Thinking.NONE else wanted).upper()}
 
     def parse(self, answer: ServiceAnswer) -> tuple[ModelAnswer, Tokens]:
-        """Parse Gemini's answer and token counts. Raises Garbled without valid JSON, InvalidAnswer for another shape."""
+        """Parse Gemini's answer and token counts. Raises Garbled without valid JSON, InvalidAnswer otherwise."""
         if self._settings.streaming:
             events = [validate_shape(_Response, event) for event in answer.events()]
             if not events:

@@ -19,7 +19,7 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Act, Reading
 from edge.records import Outcome, Verdict
 
-TURNS = 6  # Latest turns in the prompt: corrections refer to the last one or two.
+_TURNS = 6  # Latest turns in the prompt: corrections refer to the last one or two.
 
 _HINTS = 1_200
 """Limit of characters of all catalogue values: about 400 tokens. A list that does not fit is omitted as a whole: half a
@@ -91,13 +91,13 @@ class DialogueHistory:
             self._state,
             asked=verdict.ask,
             last=self._state.last or verdict.outcome is Outcome.ACCEPT,
-            turns=(*self._state.turns, turn)[-TURNS:],
+            turns=(*self._state.turns, turn)[-_TURNS:],
         )
 
 
 def context_sentences(context: Context, form: Form) -> str:
     """The context as sentences for the prompt; empty if there is none."""
-    turns = (_describe_turn(turn, form) for turn in context.turns[-TURNS:])
+    turns = (_describe_turn(turn, form) for turn in context.turns[-_TURNS:])
     return "\n".join([*turns, *_describe_state(context, form)])
 
 

@@ -24,7 +24,7 @@ from edge.understand.proposal import UNKNOWN
 _Fields = Mapping[str, FieldReading]
 _FieldMeanings = tuple[tuple[str, FieldValue | None], ...]
 
-TEMPERATURE = 0.7
+_TEMPERATURE = 0.7
 """Softmax temperature of the scores: alternatives that differ by this have shares that differ by a factor of e. On the
 dev set this value separates right from wrong best (0.7, 1, 1.5 and 2 were tried)."""
 
@@ -47,7 +47,7 @@ _LITTLE = 2
 one, "eight" like "a", "two" like "do". With them 4 of 69 right clips with foreign accents got a question, without them
 none."""
 
-REACH = 6.0  # Alternatives with a score further below the first have a share below 1/5,000, and are not read.
+_REACH = 6.0  # Alternatives with a score further below the first have a share below 1/5,000, and are not read.
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def _weigh_alternatives(
     read: Callable[[Sequence[Word]], _Fields],
     allows: Callable[[str, FieldValue], bool],
 ) -> list[_Candidate]:
-    likely = select_near(hearing)
+    likely = _select_near(hearing)
     meant = [read(alternative.words) for alternative in likely]
     senseless = (sum(_is_senseless(name, field, allows) for name, field in fields.items()) for fields in meant)
     scores = [one.score - _SENSELESS * count for one, count in zip(likely, senseless, strict=True)]
@@ -145,9 +145,9 @@ def _is_foreign(word: str) -> bool:
     return len(word) > _LITTLE and not known and not ENGLISH.numerals.is_part(word)
 
 
-def select_near(hearing: Sequence[Alternative]) -> list[Alternative]:
-    """The alternatives of a hearing within REACH of the first."""
-    return [alternative for alternative in hearing if hearing[0].score - alternative.score <= REACH]
+def _select_near(hearing: Sequence[Alternative]) -> list[Alternative]:
+    """The alternatives of a hearing within _REACH of the first."""
+    return [alternative for alternative in hearing if hearing[0].score - alternative.score <= _REACH]
 
 
 def _is_senseless(name: str, field: FieldReading, allows: Callable[[str, FieldValue], bool]) -> bool:
@@ -159,7 +159,7 @@ def _is_senseless(name: str, field: FieldReading, allows: Callable[[str, FieldVa
 
 def _softmax(scores: Sequence[float]) -> list[float]:
     most = max(scores)
-    weights = [math.exp((score - most) / TEMPERATURE) for score in scores]
+    weights = [math.exp((score - most) / _TEMPERATURE) for score in scores]
     return [weight / sum(weights) for weight in weights]
 
 
@@ -198,7 +198,7 @@ def _with_word_confidence(word: Word, hearings: Sequence[Sequence[Alternative]])
 
 
 def _share_having(word: Word, hearing: Sequence[Alternative]) -> float:
-    likely, middle = select_near(hearing), (word.start + word.end) / 2
+    likely, middle = _select_near(hearing), (word.start + word.end) / 2
     return sum(
         share
         for alternative, share in zip(likely, _softmax([one.score for one in likely]), strict=True)

@@ -65,7 +65,7 @@ _HUNDREDTHS = 2  # Decimals: vosk's frames last 0.03 s.
 
 _SAID_IN_S = 0.3  # A word's place where only the order of words is known, with no pause between two.
 
-MOST_ALTERNATIVES = 20  # More never mattered: most of them say "uh" in other places.
+_MOST_ALTERNATIVES = 20  # More never mattered: most of them say "uh" in other places.
 
 _UNSURE = 0.0
 """Confidence of a value that rests on no word, with unmeasured weights."""
@@ -98,7 +98,7 @@ class VoskInterpreter(OnDeviceInterpreter):
         knows = make_vocabulary_test(weights)
         refuse_unknown_words(self.name, form, sentences, knows)
         grammar = json.dumps([*sentences * _TIMES, *filter(knows, beside), UNKNOWN])
-        self._decoders = _Decoders(partial(_make_decoder, load_model(weights), grammar, MOST_ALTERNATIVES))
+        self._decoders = _Decoders(partial(_make_decoder, load_model(weights), grammar, _MOST_ALTERNATIVES))
 
     def _begin(self) -> _Recogniser:
         hearings = tuple(_AlternativesHearing(self._decoders, speed, self._labels) for speed in _SPEEDS)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-FAILURES = 3
+_FAILURES = 3
 """Failures in a row that open it: one can be chance, two are a burst, three cost an operator three late answers."""
 
 PAUSE_S = 5.0
 """The first pause: about the time between two utterances, so that a short outage costs one or two of them."""
 
-LONGEST_PAUSE_S = 60.0  # The longest: a service that is back is used again within a minute.
+_LONGEST_PAUSE_S = 60.0  # The longest: a service that is back is used again within a minute.
 
 
 class BreakerState(StrEnum):
@@ -64,9 +64,9 @@ class Breaker:
         if self.state(now) is not BreakerState.CLOSED and not self._trying:
             return  # it went before the breaker opened, and adds nothing to what is known
         self._failures += 1
-        if self._trying or self._failures >= FAILURES:
+        if self._trying or self._failures >= _FAILURES:
             self._tries_at = now + self._pause_s
-            self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+            self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
         self._trying = False
 
     def release(self) -> None:

@@ -176,12 +176,12 @@ _PAUSES = wait_random_exponential(multiplier=0.15, min=0.05, max=3)
 """Seconds before another try: the longest doubles with each. Chance keeps devices that failed together from coming back
 together."""
 
-HOLD_S = 60.0
+_HOLD_S = 60.0
 """Pause after a refusal that only a person can mend; then one request tries again."""
 
 _IDLE_S = 120.0  # How long an unused connection is kept: operators pause for a minute, and balancers cut after four.
 
-LARGEST_ANSWER = 8 * 1024 * 1024
+_LARGEST_ANSWER = 8 * 1024 * 1024
 """Bytes: twice a spoken reply of one minute, base64, which is the largest thing that is ever asked for."""
 
 _WARM_S = 5.0  # The most that opening a connection may take at the start: a slow one is opened by the first utterance.
@@ -306,7 +306,7 @@ class Client:
         stream = response.headers.get("content-type", "").startswith("text/event-stream")
         async for piece in response.aiter_bytes():
             body += piece
-            if len(body) > LARGEST_ANSWER:
+            if len(body) > _LARGEST_ANSWER:
                 raise Garbled(
                     self.name, AnswerFault.TOO_LARGE, "it is larger than any answer", find_request_id(response.headers)
                 )
@@ -360,8 +360,8 @@ class Client:
         """Block requests for a while: for the model, or for the service where its key is refused. Log it once."""
         subject = "" if barred.concerns_key else about
         if subject not in self._held:
-            logger.error("%s; nothing is asked for %g s at a time until that is mended", barred, HOLD_S)
-        self._held[subject] = (self._clock() + HOLD_S, barred)
+            logger.error("%s; nothing is asked for %g s at a time until that is mended", barred, _HOLD_S)
+        self._held[subject] = (self._clock() + _HOLD_S, barred)
         if barred.concerns_key:
             self._credentials.forget()
 
