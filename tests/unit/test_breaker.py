@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from edge.understand.remote.breaker import PAUSE_S, Breaker, BreakerState
+from edge.understand.remote.breaker import PAUSE_S, Breaker
 from tests.rows import each_of
 
 
@@ -14,7 +14,6 @@ def opened(at: float = 0.0) -> Breaker:
 
 def test_open_it_lets_nothing_through() -> None:
     breaker = opened()
-    assert breaker.state(PAUSE_S - 0.1) is BreakerState.OPEN
     assert not breaker.try_acquire(PAUSE_S - 0.1)
     assert breaker.wait_s(1.0) == PAUSE_S - 1
 
@@ -25,19 +24,18 @@ def test_fewer_failures_leave_it_closed_and_a_success_forgets_them() -> None:
         for _ in range(2):
             breaker.record_failure(0)
         breaker.record_success()
-    assert breaker.state(0) is BreakerState.CLOSED
     assert breaker.wait_s(0) == 0
+    assert breaker.try_acquire(0)
 
 
 def test_half_open_it_lets_one_try_and_another_where_that_was_called_off_and_a_success_closes_it() -> None:
     breaker = opened()
-    assert breaker.state(PAUSE_S) is BreakerState.HALF_OPEN
     assert breaker.try_acquire(PAUSE_S)
     assert not breaker.try_acquire(PAUSE_S)
     breaker.release()
     assert breaker.try_acquire(PAUSE_S)
     breaker.record_success()
-    assert breaker.state(PAUSE_S) is BreakerState.CLOSED
+    assert breaker.try_acquire(PAUSE_S)
     assert breaker.try_acquire(PAUSE_S)
 
 

@@ -6,8 +6,6 @@ succeeds it closes, else the next pause is twice as long. Times are seconds of a
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 _FAILURES = 3
 """Failures in a row that open it: one can be chance, two are a burst, three cost an operator three late answers."""
 
@@ -15,14 +13,6 @@ PAUSE_S = 5.0
 """The first pause: about the time between two utterances, so that a short outage costs one or two of them."""
 
 _LONGEST_PAUSE_S = 60.0  # The longest: a service that is back is used again within a minute.
-
-
-class BreakerState(StrEnum):
-    """The states of a circuit breaker."""
-
-    CLOSED = "closed"
-    OPEN = "open"
-    HALF_OPEN = "half_open"
 
 
 class Breaker:
@@ -34,34 +24,26 @@ class Breaker:
         self._tries_at: float | None = None
         self._trying = False
 
-    def state(self, now: float) -> BreakerState:
-        """The state at `now`."""
-        if self._tries_at is None:
-            return BreakerState.CLOSED
-        return BreakerState.HALF_OPEN if now >= self._tries_at else BreakerState.OPEN
-
     def wait_s(self, now: float) -> float:
-        """Seconds until the next request is admitted."""
+        """Seconds until the next request is admitted; 0 while closed."""
         return max(0.0, (self._tries_at or now) - now)
 
     def try_acquire(self, now: float) -> bool:
         """Whether a request is admitted now; after True, call `record_success`, `record_failure` or `release`."""
-        match self.state(now):
-            case BreakerState.CLOSED:
-                return True
-            case BreakerState.OPEN:
-                return False
-            case BreakerState.HALF_OPEN:
-                first, self._trying = not self._trying, True
-                return first
+        if self._tries_at is None:
+            return True
+        if now < self._tries_at:
+            return False
+        first, self._trying = not self._trying, True
+        return first
 
     def record_success(self) -> None:
-        """Record a success: close."""
+        """Record a successful request: close the breaker."""
         self._failures, self._pause_s, self._tries_at, self._trying = 0, PAUSE_S, None, False
 
     def record_failure(self, now: float) -> None:
-        """Record a failure; open after too many, or after a failed trial request."""
-        if self.state(now) is not BreakerState.CLOSED and not self._trying:
+        """Record a failed request; open after three in a row, or after a failed trial request."""
+        if self._tries_at is not None and not self._trying:
             return  # it went before the breaker opened, and adds nothing to what is known
         self._failures += 1
         if self._trying or self._failures >= _FAILURES:

@@ -27,7 +27,7 @@ from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.strict_json import NotStrict, parse_strict
 from edge.config import EU_REGIONS, ClientKind, ClientSettings, KeyHeader
-from edge.understand.remote.breaker import Breaker, BreakerState
+from edge.understand.remote.breaker import Breaker
 from edge.understand.remote.failures import (
     LIMITS,
     AccessDenied,
@@ -215,18 +215,9 @@ class Client:
         )
         self._breaker = Breaker()
         self._held: dict[str, tuple[float, AccessDenied]] = {}
-        self._last: Failure | None = None
 
     def __repr__(self) -> str:
         return f"Client({self.name!r}, {self.settings.base_url!r})"
-
-    @property
-    def blocking_failure(self) -> Failure | None:
-        """Why requests are blocked now; None where they are not."""
-        now = self._clock()
-        held = [barred for until, barred in self._held.values() if now < until]
-        broken = self._last if self._breaker.state(now) is BreakerState.OPEN else None
-        return next(iter(held), broken)
 
     async def post(self, path: str, *, within_s: float, about: str = "", **sent: Any) -> ServiceAnswer:
         """Send a POST request, with retries, within `within_s` seconds in all.
@@ -337,8 +328,7 @@ class Client:
         """Await the answer, and report the outcome of all its tries as one to the breaker and the holds."""
         try:
             answer = await trying
-        except TryLater as busy:
-            self._last = busy
+        except TryLater:
             self._breaker.record_failure(self._clock())
             raise
         except AccessDenied as barred:
