@@ -13,7 +13,7 @@ from edge.agree.readings import find_differing_identifiers, possible_values, rea
 
 _Two = tuple[Reading, Reading]
 
-MOST_WORDS = 60
+_MOST_WORDS = 60
 """The longest utterance that is searched for a shared pair: two SSCC digit by digit, and their values, are fifty words.
 Trying each "and" between numbers takes two seconds at this length, and ten at twice the length."""
 
@@ -88,7 +88,7 @@ def _split_at_and(said: Reading, rules: Rules) -> Iterator[_Two]:
 
     Only "each" gives a count to both; without it the count is in doubt.
     """
-    if len(said.words) > MOST_WORDS:
+    if len(said.words) > _MOST_WORDS:
         return
     words, each = _remove_word_each(said.words, rules)
     named = [_is_number_or_label(word, rules) for word in words]

@@ -248,8 +248,8 @@ def _join_pcm(frames: list[Frame]) -> bytes:
     return b"".join(frame.pcm for frame in frames)
 
 
-TAIL = SAMPLE_RATE * 300 // 1000  # Thumbs leave the key before the last word is out: 300 ms.
-LEAD = SAMPLE_RATE * 200 // 1000  # And the first word begins before the key is down: 200 ms. Not heard when muted.
+_TAIL = SAMPLE_RATE * 300 // 1000  # Thumbs leave the key before the last word is out: 300 ms.
+_LEAD = SAMPLE_RATE * 200 // 1000  # And the first word begins before the key is down: 200 ms. Not heard when muted.
 
 _HELD_AT_MOST = 60 * SAMPLE_RATE
 """A talk key that is down for a minute is stuck, or its release was lost: sound is dropped from then on."""
@@ -308,7 +308,7 @@ class Gate:
             self._until = 0
             return not self.muted
         if self.talking and not self._stuck:
-            self._until = frame.start + TAIL
+            self._until = frame.start + _TAIL
         return frame.start < self._until
 
     def _keep_recent(self, frame: Frame) -> None:
@@ -317,7 +317,7 @@ class Gate:
             self._recent.clear()
             return
         self._recent.append(frame)
-        while self._recent[0].end <= frame.end - LEAD:
+        while self._recent[0].end <= frame.end - _LEAD:
             self._recent.popleft()
 
 

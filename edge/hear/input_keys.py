@@ -150,7 +150,7 @@ GRAB = _ioctl_number(1, 0x90, 4)  # EVIOCGRAB
 
 _logger = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 2.0
+_LOOK_EVERY_S = 2.0
 """Poll interval for a talk key or a scanner that is not connected: as for a headset, an operator waits no longer."""
 
 _DEVICES = Path("/dev/input")  # Where the kernel shows them, as event0, event1 and so on.
@@ -174,7 +174,7 @@ async def follow_talk_key(key: str, device: Path | None, talk: Callable[[bool], 
             if not missed:
                 _logger.warning("hear.talk_key = %r: no input device has this key now; looking for it", key)
             missed = True
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(_LOOK_EVERY_S)
             continue
         missed = False
         _logger.info("the talk key %s is on %s", key, found.name)
@@ -203,7 +203,7 @@ def _find_device_with_key(code: int, wanted: Path | None) -> KeyDevice | None:
 IDLE_S = 2.0
 """Timeout between two keys of one scan, also over Bluetooth: scanners type a hundred keys a second."""
 
-LONGEST = 8000  # Characters of one scan: no code of any kind holds more.
+_LONGEST = 8000  # Characters of one scan: no code of any kind holds more.
 _LONGEST_NUMBER = 4  # Digits of a character on the keypad, 0029 among them: longer numbers are ambiguous.
 
 _BEGINNING = "]"  # Of AIM's identifier of a code: it is none of the characters that GS1 allows in a value.
@@ -288,7 +288,7 @@ class ScanParser:
             self._text = []
         elif key not in _IGNORED:
             self._text += self._text_of_key(key)
-        if len(self._text) > LONGEST:
+        if len(self._text) > _LONGEST:
             yield from self.flush()
 
     def _handle_release(self, key: int) -> None:
@@ -339,7 +339,7 @@ async def follow_scanner(device: Path, separator_key: str, take_scan: Callable[[
             if told != missed:
                 _logger.warning("scan.device = %s: cannot be read (%s); looking for it", device, told)
             missed = told
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(_LOOK_EVERY_S)
 
 
 async def _forward_scans(

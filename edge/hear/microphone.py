@@ -36,7 +36,7 @@ only the current slice expires, and the sound server's buffer is still read."""
 
 _REOPEN_EVERY_S = 0.5  # Retry interval for opening the microphone.
 
-LOOK_EVERY_S = 2.0  # Poll interval for a missing microphone: 5 ms of a processor each.
+_LOOK_EVERY_S = 2.0  # Poll interval for a missing microphone: 5 ms of a processor each.
 
 _LOOK_ANYHOW_S = 300.0  # Interval of rescans without a visible change: an ALSA plug-in may hide the device.
 
@@ -225,11 +225,11 @@ class Microphone:
                 self._rescan_if_due(time.monotonic())
 
     def _rescan_if_due(self, now: float) -> None:
-        """Make PortAudio list devices again where inputs changed, every LOOK_EVERY_S seconds.
+        """Make PortAudio list devices again where inputs changed, every _LOOK_EVERY_S seconds.
 
         Raises Unavailable for a new device where PortAudio cannot, as while the speaker is open: a restart is needed.
         """
-        if now - self._looked < LOOK_EVERY_S:
+        if now - self._looked < _LOOK_EVERY_S:
             return
         before, self._there, self._looked = self._there, snapshot_capture_devices(), now
         still = {name: since for name, since in self._unseen.items() if name in self._there}

@@ -29,7 +29,7 @@ _BLOCK_MS = 10  # What PortAudio takes at a time: the shortest that Python serve
 _LATENCY_S = 0.03
 """Requested latency: three blocks. Much less crackles under load; PortAudio's own "high" is 0.1 s and more."""
 
-LOOK_EVERY_S = 0.5  # Poll interval: does the stream still accept sound?
+_LOOK_EVERY_S = 0.5  # Poll interval: does the stream still accept sound?
 _QUIET_LOOK_S = 0.05  # Poll interval of `wait_until_quiet`.
 _STUCK_S = 2.0  # An open stream that accepts nothing for so long is lost.
 
@@ -134,10 +134,10 @@ class Loudspeaker:
         lost_s = 0.0
         try:
             while lost_s < _LOST_S:
-                await asyncio.sleep(LOOK_EVERY_S)
+                await asyncio.sleep(_LOOK_EVERY_S)
                 if self._stream is None or self._stream.is_lost(time.monotonic()) or await self._is_rerouted():
                     await self._reopen()
-                lost_s = 0.0 if self.is_open else lost_s + LOOK_EVERY_S
+                lost_s = 0.0 if self.is_open else lost_s + _LOOK_EVERY_S
         finally:
             stream, self._stream = self._stream, None
             if stream is not None:

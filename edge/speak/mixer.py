@@ -25,8 +25,8 @@ from edge.records.speech import Earcon
 
 Samples = NDArray[np.int16]
 
-PEAK_DB = -14.0
-"""Peak level, dB below full scale: under the voice (`synthesis.LOUDNESS_DB`), which earcons may overlap, and no
+_PEAK_DB = -14.0
+"""Peak level, dB below full scale: under the voice (`synthesis._LOUDNESS_DB`), which earcons may overlap, and no
 shock to an ear that waits for speech."""
 
 _EDGE_MS = 8
@@ -68,7 +68,7 @@ _SCORES: Mapping[Earcon, tuple[_EarconTone, ...]] = MappingProxyType(
 def earcon(which: Earcon) -> Samples:
     """The earcon's samples, 16 kHz mono. Cached: do not write into it."""
     wave = np.concatenate([_render_tone(tone) for tone in _SCORES[which]])
-    scaled = wave / np.abs(wave).max() * 10 ** (PEAK_DB / 20) * np.iinfo(np.int16).max
+    scaled = wave / np.abs(wave).max() * 10 ** (_PEAK_DB / 20) * np.iinfo(np.int16).max
     samples: Samples = np.rint(scaled).astype(np.int16)
     samples.flags.writeable = False
     return samples
@@ -88,7 +88,7 @@ def _envelope(count: int) -> NDArray[np.float64]:
     return np.concatenate([rise, np.ones(count - 2 * edge), rise[::-1]])
 
 
-LEAD = SAMPLE_RATE * 50 // 1000
+_LEAD = SAMPLE_RATE * 50 // 1000
 """An earcon plays alone for so long before a phrase may begin: 50 ms, enough for its first tone."""
 
 _FADE = SAMPLE_RATE * 5 // 1000  # What is cut off fades within 5 ms: at once for the operator, and without a click.
@@ -152,7 +152,7 @@ class Mixer:
     def play_earcon(self, sound: Samples) -> int:
         """Queue an earcon behind the current ones; return its number."""
         if not self._earcons:
-            self._voice_from = self.position + LEAD
+            self._voice_from = self.position + _LEAD
         self._earcons.append((self._next_number(), sound))
         return self._numbers
 

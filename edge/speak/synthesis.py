@@ -29,10 +29,10 @@ _REMEMBERED_BYTES = 16_000_000
 
 _WITHIN_S = 3.0  # A voice that has not spoken by then is late for any conversation.
 
-LOUDNESS_DB = -20.0
+_LOUDNESS_DB = -20.0
 """Root mean square of the words, dB below full scale: speech as it is usually recorded, for voices of any vendor."""
 
-PEAK_DB = -3.0  # No sample is louder, whatever that does to the loudness.
+_PEAK_DB = -3.0  # No sample is louder, whatever that does to the loudness.
 
 _SILENCE_DB = -50.0
 """What lies below this, relative to the loudest sample, before the first word and after the last, is trimmed."""
@@ -125,8 +125,8 @@ def trim_level_and_append_pause(pcm: bytes, clause: str) -> Samples:
     heard = np.flatnonzero(np.abs(samples) > loudest * 10 ** (_SILENCE_DB / 20))
     words = samples[max(heard[0] - _KEPT, 0) : heard[-1] + 1 + _KEPT]
     full = np.iinfo(np.int16).max
-    wanted = 10 ** (LOUDNESS_DB / 20) * full / np.sqrt(np.mean(words**2))
-    words = words * min(wanted, 10 ** (PEAK_DB / 20) * full / loudest)
+    wanted = 10 ** (_LOUDNESS_DB / 20) * full / np.sqrt(np.mean(words**2))
+    words = words * min(wanted, 10 ** (_PEAK_DB / 20) * full / loudest)
     edge = min(_KEPT, len(words) // 2)
     words[:edge] *= np.linspace(0, 1, edge)
     words[len(words) - edge :] *= np.linspace(1, 0, edge)

@@ -22,7 +22,7 @@ from edge.understand.stt.openai import MistralWire, OpenAiWire, WhisperCppWire
 from edge.understand.stt.services import AzureWire, DeepgramWire, GoogleWire, ScribeWire
 from edge.understand.stt.transcriber import CloudTranscriber, Hints, TranscriberWire, label_hints
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 _BY_MODEL: Mapping[TranscriberKind, Callable[[str, Hints], TranscriberWire]] = {
@@ -61,7 +61,7 @@ def make_transcriber(
     return CloudTranscriber(wanted, client, _make_wire(wanted, client, expected))
 
 
-def _find_settings(kind: str, name: str, known: Mapping[str, T]) -> T:
+def _find_settings(kind: str, name: str, known: Mapping[str, _T]) -> _T:
     if name not in known:
         told = ", ".join(known) or "none"
         raise Misconfigured(f"no {kind} is called {name!r}; known: {told}; add [understand.{kind}s.{name}]")

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.records import SAMPLE_RATE
-from edge.speak.mixer import LEAD, MOST_WAITING, Mixer, Rank
+from edge.speak.mixer import MOST_WAITING, Mixer, Rank
 from tests.rows import each_of
 
 FADE = 80
@@ -53,7 +53,7 @@ def test_an_earcon_is_heard_in_the_next_block_and_the_phrase_while_it_fades() ->
     ring = playing.play_earcon(tone(1000, 120))
     phrase = said(playing, 10, 100)
     assert runs(played(playing, 170)) == [(1000, 50), (1010, 70), (10, 30), (0, 20)]
-    assert [(began.number, began.at) for began in playing.pop_started()] == [(ring, 30 * MS), (phrase, 30 * MS + LEAD)]
+    assert [(began.number, began.at) for began in playing.pop_started()] == [(ring, 30 * MS), (phrase, 30 * MS + 800)]
 
 
 def test_what_matters_more_is_said_first_but_nothing_is_cut_for_news() -> None:

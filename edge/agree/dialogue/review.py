@@ -91,7 +91,7 @@ def park_on_request(session: DialogueSession, heard: UtteranceHeard) -> list[Ord
     return [heard.note_as_heeded(), *drafting.park_draft(session)]
 
 
-OTHER = "other"  # The code of a reason without a text.
+_OTHER = "other"  # The code of a reason without a text.
 
 _OFFICE = {OfficeDecision.RECORDED: Prompt.OFFICE_RECORDED, OfficeDecision.CORRECTED: Prompt.OFFICE_CORRECTED}
 
@@ -114,7 +114,7 @@ def apply_office_decision(session: DialogueSession, decided: OfficeDecided) -> l
 
 def render_declined(known: Mapping[str, FieldValue], told: OfficeDecided) -> Say:
     """The prompt for a declined entry; `known` are its identifiers, if it has any, which are read out alone."""
-    return Say(Prompt.DECLINED, known or told.fields, {"reason": told.why or OTHER}, form=told.form)
+    return Say(Prompt.DECLINED, known or told.fields, {"reason": told.why or _OTHER}, form=told.form)
 
 
 def _decision_announcement(session: DialogueSession, decided: OfficeDecided) -> Say:

@@ -147,10 +147,10 @@ class ModelWire(Protocol):
         """Parse the answer. Raises Garbled for invalid JSON, InvalidAnswer for another shape."""
 
 
-M = TypeVar("M", bound=BaseModel)
+_M = TypeVar("_M", bound=BaseModel)
 
 
-def validate_shape(shape: type[M], found: Any) -> M:
+def validate_shape(shape: type[_M], found: Any) -> _M:
     """Validate an answer against the documented shape; other keys are ignored. Raises InvalidAnswer."""
     try:
         return shape.model_validate(found, strict=True)

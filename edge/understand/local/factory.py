@@ -174,7 +174,7 @@ def _vosk_model(name: str) -> Model:
     return model
 
 
-KEPT = 32  # Limit of files, half a megabyte each: for all devices of a machine, and for forms under development.
+_KEPT = 32  # Limit of files, half a megabyte each: for all devices of a machine, and for forms under development.
 
 logger = logging.getLogger(__name__)
 
@@ -232,7 +232,7 @@ def _write_cached(path: Path, made: Sequence[str]) -> None:
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
-        for old in sorted(path.parent.iterdir(), key=lambda one: one.stat().st_mtime, reverse=True)[KEPT:]:
+        for old in sorted(path.parent.iterdir(), key=lambda one: one.stat().st_mtime, reverse=True)[_KEPT:]:
             old.unlink(missing_ok=True)
     except OSError as fault:
         logger.info("%s: cannot be kept (%s); its sentences are sampled at each start", path, fault.strerror)

@@ -9,7 +9,7 @@ from __future__ import annotations
 _FAILURES = 3
 """Failures in a row that open it: one can be chance, two are a burst, three cost an operator three late answers."""
 
-PAUSE_S = 5.0
+_PAUSE_S = 5.0
 """The first pause: about the time between two utterances, so that a short outage costs one or two of them."""
 
 _LONGEST_PAUSE_S = 60.0  # The longest: a service that is back is used again within a minute.
@@ -20,7 +20,7 @@ class Breaker:
 
     def __init__(self) -> None:
         self._failures = 0
-        self._pause_s = PAUSE_S
+        self._pause_s = _PAUSE_S
         self._tries_at: float | None = None
         self._trying = False
 
@@ -39,7 +39,7 @@ class Breaker:
 
     def record_success(self) -> None:
         """Record a successful request: close the breaker."""
-        self._failures, self._pause_s, self._tries_at, self._trying = 0, PAUSE_S, None, False
+        self._failures, self._pause_s, self._tries_at, self._trying = 0, _PAUSE_S, None, False
 
     def record_failure(self, now: float) -> None:
         """Record a failed request; open after three in a row, or after a failed trial request."""
