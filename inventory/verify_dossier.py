@@ -380,7 +380,7 @@ def _put_aside_at(review: Json) -> datetime:
 _TRAILER_ALONE = {"trailer": "trailer"}  # The roles of an unknown form.
 
 
-class History:
+class EntryHistory:
     """Events with their replacements, and which of them are current."""
 
     def __init__(self, said: Iterable[Said], forms: Mapping[str, Any]) -> None:
@@ -453,7 +453,7 @@ class ReceiptTotals:
     def __init__(
         self,
         trailer: str,
-        story: History,
+        story: EntryHistory,
         lists: Iterable[Json],
         reviews: Iterable[Json] = (),
         refused: int = 0,
@@ -486,7 +486,7 @@ class ReceiptTotals:
         """From a dossier; only the members that the figures depend on are read."""
         lists = (parsed(contents[one["file"]]) for one in dossier["lists"])
         reviews = (parsed(contents[one["file"]]) for one in dossier["reviews"])
-        story = History(read_events(dossier, contents), dossier["forms"])
+        story = EntryHistory(read_events(dossier, contents), dossier["forms"])
         beside = (len(dossier["refused"]), dossier["visit"]["after"])
         return cls(str(dossier["trailer"]), story, lists, reviews, *beside)
 
@@ -611,7 +611,7 @@ class Bounds:
     ends: list[Said]  # The first events of all closings of the trailer, in order.
 
     @classmethod
-    def between(cls, story: History, trailer: str, after: str | None, closing: str | None) -> "Bounds":
+    def between(cls, story: EntryHistory, trailer: str, after: str | None, closing: str | None) -> "Bounds":
         """The limits set by these closings of the trailer, by their ids; the first event of each counts."""
         begins, closes = (None if one is None else story.root(story.by_id[one]) for one in (after, closing))
         return cls(begins, closes, [story.root(one) for one in story.closings(trailer)])
@@ -783,7 +783,7 @@ class Check:
 
     def _check_visit(self, events: list[Said]) -> None:
         story, visit, trailer = (
-            History(events, self.dossier["forms"]),
+            EntryHistory(events, self.dossier["forms"]),
             self.dossier["visit"],
             str(self.dossier["trailer"]),
         )
@@ -811,7 +811,7 @@ class Check:
         if moment(self.dossier["as_of"]) != max([*came, *times.values()], default=min(aside, default=None)):
             self.faults.append(f"{CONTENT}: says that it rests on what came up to another moment than its events did")
 
-    def _check_refused_and_reviews(self, story: History, trailer: str, site: str) -> None:
+    def _check_refused_and_reviews(self, story: EntryHistory, trailer: str, site: str) -> None:
         """Check that refused events and reviews are of the trailer."""
         for one in self.dossier["refused"]:
             if story.trailer(Said(parsed(self._files[one["file"]]), str(one["received_at"]))) != trailer:

@@ -28,7 +28,7 @@ from inventory.ingest.validation import Invalid, Valid, validate
 from inventory.repository import Store
 from inventory.reviews.reviews import Review, read_review
 from inventory.store.keys import EnrolledKey
-from inventory.verify_dossier import History, Said
+from inventory.verify_dossier import EntryHistory, Said
 from tests.dictated import INSTANCE, payload
 
 SITE = "north"
@@ -245,7 +245,7 @@ class Unstored:
         self.reviews.append(read_review(body, Topics("dockvoice", SITE, box.name)))
 
     def gathered(self, trailer: str = "5501") -> Gathered:
-        story = History(History(self.heard, self.roles).of_trailer(trailer), self.roles)
+        story = EntryHistory(EntryHistory(self.heard, self.roles).of_trailer(trailer), self.roles)
         bodies = {one.id: payload(one.event) for one in story.said}
         lists = self.lists if trailer == "5501" else []
         return Gathered(SITE, trailer, self.roles, story, bodies, lists, self.reviews, [], [])

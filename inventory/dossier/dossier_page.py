@@ -11,7 +11,7 @@ from dockvoice_protocol.instants import find_zone, format_local, to_zone
 from dockvoice_protocol.terminal.plain_text import escape_line
 from dockvoice_protocol.trailer_count import DETAILS
 from inventory.verify_dossier import (
-    History,
+    EntryHistory,
     Json,
     Said,
     heard_at,
@@ -70,7 +70,7 @@ class _Page:
         self._words = load(content["language"], "dossier")
         self._zone = _time_zone(content["zone"])
         self._said = read_events(content, files)
-        self._story = History(self._said, content["forms"])
+        self._story = EntryHistory(self._said, content["forms"])
         self._numbers = {one.id: number for number, one in enumerate(self._said, 1)}
         self._keys = {(one["device"], one["keyid"]): files[f"keys/{one['keyid']}.pub"] for one in content["keys"]}
         self._seals = {one.id: self._fault(one.event) for one in self._said}

@@ -22,7 +22,7 @@ from inventory.reviews.reviews import Review, load_reviews
 from inventory.site.expected import PublishedList, load_published_lists
 from inventory.store.tables import announced, devices, dossiers, entries, events, refused
 from inventory.store.tables import said as texts
-from inventory.verify_dossier import History, Said, heard_at, moment, part_of
+from inventory.verify_dossier import EntryHistory, Said, heard_at, moment, part_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Gathered:
     site: str
     trailer: str
     roles: Roles
-    story: History
+    story: EntryHistory
     bodies: dict[str, bytes] = field(repr=False)  # The body of each event, as received.
     lists: list[Listed]
     reviews: list[Review]
@@ -160,8 +160,8 @@ def gather(transaction: Connection, site: str, trailer: str, roles: Roles, *, to
     rows = _load_trailer_events(
         transaction, site, is_said if to_look_at else (entries.c.site == site) & _matches(trailer, roles)
     )
-    every = History([_to_said(row, site) for row in rows], roles)
-    story = History(every.of_trailer(trailer), roles)
+    every = EntryHistory([_to_said(row, site) for row in rows], roles)
+    story = EntryHistory(every.of_trailer(trailer), roles)
     lists = _load_lists(transaction, [(site, trailer)])[site, trailer]
     late = select(devices).where(devices.c.site == site, devices.c.highest > devices.c.handled)
     known = [
@@ -187,7 +187,7 @@ def gather_many(
     lists = _load_lists(transaction, places)
     found = {}
     for site in {site for site, _ in places}:
-        every = History([_to_said(row, site) for row in rows if row.site == site], roles)
+        every = EntryHistory([_to_said(row, site) for row in rows if row.site == site], roles)
         by_root: dict[str, list[Said]] = defaultdict(list)
         named: dict[str | None, set[str]] = defaultdict(set)
         for one in every.said:
@@ -195,7 +195,7 @@ def gather_many(
             by_root[root].append(one)
             named[every.trailer(one)].add(root)
         for name in (name for its, name in places if its == site):
-            story = History([one for root in sorted(named[name]) for one in by_root[root]], roles)
+            story = EntryHistory([one for root in sorted(named[name]) for one in by_root[root]], roles)
             found[site, name] = Gathered(site, name, roles, story, {}, lists[site, name], [], [], [])
     return found
 
@@ -310,7 +310,7 @@ def _load_refused(transaction: Connection, site: str, trailer: str, roles: Roles
     for row in transaction.execute(wanted):
         if holding not in row.body:
             continue
-        event, nobody = parse_event_or_empty(row.body), History((), roles)
+        event, nobody = parse_event_or_empty(row.body), EntryHistory((), roles)
         said = Said(event, timestamp(row.received_at))
         if _is_well_formed(event) and nobody.trailer(said) == trailer:
             found.append(_TurnedDown(said, row.device, row.body, tuple(row.reasons)))
@@ -335,7 +335,7 @@ def _is_well_formed(event: dict[str, Any]) -> bool:
 
 
 def _load_reviews(
-    transaction: Connection, site: str, trailer: str, story: History, lists: Iterable[Listed]
+    transaction: Connection, site: str, trailer: str, story: EntryHistory, lists: Iterable[Listed]
 ) -> list[Review]:
     """The trailer's reviews: they name it, became its entries, or are open and of a pallet announced for it."""
     entered = {one.id for one in story.said}

@@ -12,7 +12,7 @@ from dockvoice_protocol.records import PlaceKind
 from inventory.dossier.visits import find_visit_or_default, gather_many
 from inventory.forms import Roles, fields_with
 from inventory.store.tables import events, expected, said
-from inventory.verify_dossier import History, ReceiptTotals, parsed
+from inventory.verify_dossier import EntryHistory, ReceiptTotals, parsed
 
 _At = tuple[str, str]
 """Site and number of a trailer."""
@@ -112,7 +112,7 @@ def _fill_in_visit_counts(transaction: Connection, of: dict[_At, Trailer], roles
         if visit is None:
             continue
         one, lists = of[at], (parsed(listed.body) for listed in visit.lists)
-        totals = ReceiptTotals(gathered.trailer, History(visit.said, roles), lists)
+        totals = ReceiptTotals(gathered.trailer, EntryHistory(visit.said, roles), lists)
         lines = totals.count.lines
         one.announced = {line.pallet for line in lines if line.expected}
         one.missing = {line.pallet for line in lines if line.status == "missing"}

@@ -110,7 +110,7 @@ def _count_kind(reads: Sequence[FieldSample], name: str) -> tuple[int, int]:
 
 def _curve_source(curve: Calibration) -> str:
     """Format a curve as Python source."""
-    return f"Curve(offset={curve.offset:.2f}, slope={curve.slope:.2f})"
+    return f"Calibration(offset={curve.offset:.2f}, slope={curve.slope:.2f})"
 
 
 def log_loss(reads: Iterable[FieldSample], curve: Callable[[FieldSample], Calibration]) -> float:

@@ -353,7 +353,9 @@ def test_a_language_is_heard_on_the_device_where_weights_for_it_are(
     parts = assemble_interpretation(settings)
     assert parts.make is not None
     assert isinstance(parts.make(MOVE, "de").readers.interpreter, Unheard)
-    monkeypatch.setattr(factory, "locate", lambda model, _: tmp_path / "small-de" if model.hears("de") else None)
+    monkeypatch.setattr(
+        factory, "locate", lambda model, _: tmp_path / "small-de" if model.supports_language("de") else None
+    )
     heard = parts.make(MOVE, "de-AT").readers
     assert (heard.interpreter.name, heard.rules.language.code) == ("vosk/small-de", "de")
     assert isinstance(parts.make(MOVE, "pl").readers.interpreter, Unheard)

@@ -48,7 +48,7 @@ from edge.agree.dialogue.interface import (
     classify_event,
 )
 from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted
-from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, DialogueSettings, Forms, History
+from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, DialogueSettings, FormSet, History
 from edge.agree.dialogue.table import AGREEING, CLOSED, QUESTIONS, TABLE, Event, State, Step
 from edge.agree.off_talk import is_off_talk, mentions_entry
 from edge.agree.readings import find_differing_identifiers, mark_partial_recount
@@ -183,7 +183,7 @@ class Dialogue:
 
         `forms` are the device's forms, including that of `rules`; empty: only that one.
         """
-        at_hand = Forms(tuple(forms) or (rules.form,), rules.language)
+        at_hand = FormSet(tuple(forms) or (rules.form,), rules.language)
         self._session = DialogueSession(rules, settings or DialogueSettings(), at_hand)
         self._trace = trace
         self.verdict = NOT_JUDGED

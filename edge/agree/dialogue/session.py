@@ -202,7 +202,7 @@ class _Timer:
 
 
 @dataclass(slots=True)
-class Forms:
+class FormSet:
     """The forms and languages of the device, and which are chosen."""
 
     forms: tuple[Form, ...]  # The device's forms, in the order in which prompts list them.
@@ -227,7 +227,7 @@ class DialogueSession:
 
     rules: Rules  # Of the current form and language.
     settings: DialogueSettings
-    works: Forms
+    works: FormSet
     state: State = field(init=False)
     operator: str | None = None  # The operator who is signed on.
     called: str | None = field(default=None, repr=False)  # The name in his greeting; None since a restart.
