@@ -86,7 +86,7 @@ class Interpreter(Protocol):
 
     name: str  # Goes on record with each reading: engine and model, for example `vosk/small-en-us`.
 
-    def attend(self) -> Attention:
+    def listen(self) -> Attention:
         """Begin to listen to one utterance."""
         ...
 

@@ -48,7 +48,7 @@ def recognise_recorded_utterances(
         entry = entries.get(said.utterance_id)
         if entry is None or said.source in SILENT_SOURCES or said.language is not None:
             continue
-        reading, acoustics = asyncio.run(reads.attend().finish(said)), measure_acoustics(said.segment)
+        reading, acoustics = asyncio.run(reads.listen().finish(said)), measure_acoustics(said.segment)
         verdict = decide(reading, said.segment.closing, rules, Circumstances(acoustics))
         clip = Clip(
             audio=Path(said.utterance_id),

@@ -20,11 +20,11 @@ from dockvoice_protocol.forms.model import Form, FormField
 from dockvoice_protocol.forms.spoken import in_words
 from dockvoice_protocol.forms.spoken.sentences import value_in_words
 from dockvoice_protocol.records import FieldValue
-from edge.agree.dialogue.questions import About, Question
+from edge.agree.dialogue.questions import Question, Topic
 from edge.audio.pcm import to_floats
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Frame
-from edge.speak.voices import EspeakVoice, words_per_minute_of
+from edge.speak.voices import EspeakVoice, usual_words_per_minute
 from lab.noises import Sound, active_rms, limit_peak, to_frames
 from lab.scoring import ClipResult
 
@@ -86,7 +86,7 @@ def require_espeak() -> None:
 def _choose_voice(speaker: str, seed: int) -> EspeakVoice:
     """The espeak-ng voice and pace of a speaker, chosen at random but the same for the same seed and name."""
     random = Random(f"{seed} {speaker}")  # noqa: S311 - chance, not secrecy
-    return EspeakVoice(random.randint(*_SPEEDS) / words_per_minute_of(LANGUAGE), random.choice(_VARIANTS))
+    return EspeakVoice(random.randint(*_SPEEDS) / usual_words_per_minute(LANGUAGE), random.choice(_VARIANTS))
 
 
 def embed_in_clip_noise(said: Sound, clip: Sound, result: ClipResult) -> Sound:
@@ -163,14 +163,14 @@ class OperatorWords:
     def word_answer(self, asked: Question) -> OperatorUtterance:
         """Word the answer to a question; a correction if the question offers an unintended value."""
         match asked.about:
-            case About.ENTRY_RIGHT:
+            case Topic.ENTRY_RIGHT:
                 return self._confirm_or_correct(asked.fields)
-            case About.FIELD_RIGHT | About.INSTEAD:
+            case Topic.FIELD_RIGHT | Topic.INSTEAD:
                 offered = {str(asked.field): asked.candidates[0]} if asked.candidates else asked.fields
                 return self._confirm_or_correct({**self._truth, **offered})
-            case About.PROOF if asked.field is not None:
+            case Topic.PROOF if asked.field is not None:
                 return OperatorUtterance(UtteranceReason.ANSWER, self._word_check_digits(asked.field, asked.check))
-            case About.FIELD | About.CHOICE if asked.field is not None and asked.field in self._truth:
+            case Topic.FIELD | Topic.CHOICE if asked.field is not None and asked.field in self._truth:
                 return OperatorUtterance(UtteranceReason.ANSWER, self._reply(self._form[asked.field]), asked.field)
             case _:
                 return self.whole_entry()

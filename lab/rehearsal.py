@@ -30,7 +30,7 @@ from dockvoice_protocol.records import (
 from edge.agent.dialogue_driver import Render, StepResult
 from edge.agent.review import DeviceIdentity, Reviewer, accept, parse_assignments
 from edge.agree.decide import Rules
-from edge.agree.dialogue.interface import Hardware, Link, OfficeDecided, OfficeDecision
+from edge.agree.dialogue.interface import HeadsetFault, LinkEvent, OfficeDecided, OfficeDecision
 from edge.agree.dialogue.session import MOST_ENTRIES, DialogueSettings
 from edge.agree.expectations import Expectations
 from edge.keep.journal import Journal
@@ -240,21 +240,21 @@ class Rehearsal:
         return [self._open_conversation()]
 
     def _do_lost(self, _: str) -> Sequence[StepResult]:
-        return [self._talk.handle_event(Link(up=False))]
+        return [self._talk.handle_event(LinkEvent(up=False))]
 
     def _do_back(self, _: str) -> Sequence[StepResult]:
-        return [self._talk.handle_event(Link(up=True))]
+        return [self._talk.handle_event(LinkEvent(up=True))]
 
     def _do_fail(self, fault: str) -> Sequence[StepResult]:
-        return [self._talk.handle_event(Hardware(fault))]
+        return [self._talk.handle_event(HeadsetFault(fault))]
 
     def _do_heal(self, fault: str) -> Sequence[StepResult]:
-        return [self._talk.handle_event(Hardware(fault, healed=True))]
+        return [self._talk.handle_event(HeadsetFault(fault, healed=True))]
 
     def _do_shift(self, text: str) -> Sequence[StepResult]:
         name, day = text.split()
         self._shift = day, name
-        return [self._talk.handle_event(Link(up=True))]  # whatever happens next
+        return [self._talk.handle_event(LinkEvent(up=True))]  # whatever happens next
 
     def _oldest_review(self) -> KeptUtterance:
         return self._journal.review.under_review()[0]

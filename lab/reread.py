@@ -34,11 +34,11 @@ from edge.keep.journal import Journal
 from edge.keep.readings import ModelReadings, PastUtterance
 from edge.ports import Interpreter
 from edge.records import Outcome, Verdict
-from edge.understand.factory import Surroundings, make_interpreter
+from edge.understand.factory import InterpreterArguments, make_interpreter
 from edge.understand.local.factory import make_recogniser
 from edge.understand.prices import cost_usd
 from edge.understand.remote.client import Clients
-from edge.understand.remote.failures import Barred
+from edge.understand.remote.failures import AccessDenied
 from edge.understand.weighing import is_same_value
 
 _ON_DEVICE = "on-device"  # The name of the device's own recogniser, among those of `understand.interpreters`.
@@ -151,7 +151,7 @@ async def _read_again(
 ) -> None:
     """Read each utterance since `since` with the interpreter `name`; call `tell` with each comparison.
 
-    Raises Barred if the key is refused or the model is gone.
+    Raises AccessDenied if the key is refused or the model is gone.
     """
     form = load_named_form(settings, settings.forms.active)
     catalogue = Catalogue.load(settings.catalogue_directory)
@@ -161,7 +161,7 @@ async def _read_again(
         if name == _ON_DEVICE:
             reads = make_recogniser(settings, form, catalogue)
         else:
-            reads = make_interpreter(name, Surroundings(settings, form, catalogue, clients))
+            reads = make_interpreter(name, InterpreterArguments(settings, form, catalogue, clients))
         prices = None if name == _ON_DEVICE else _interpreter_settings(settings, name)
         for heard in readings.utterances_since(since, form.name):
             tell(await _compare_reading(heard, reads, prices, decided_by))
@@ -174,8 +174,8 @@ async def _compare_reading(
     differing: tuple[str, ...] = ()
     cost = None
     try:
-        reading = await reads.attend().finish(heard.utterance)
-    except Barred:
+        reading = await reads.listen().finish(heard.utterance)
+    except AccessDenied:
         raise
     except Unavailable as fault:
         trouble = str(fault)

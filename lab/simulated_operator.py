@@ -16,9 +16,9 @@ from edge.agent.dialogue_driver import dialogue_settings
 from edge.agent.events import Decided, DictationEvent
 from edge.agent.parts import Parts, dictate_sources, make_dictation
 from edge.agree.decide import Circumstances
-from edge.agree.dialogue.interface import Committed, Deadline, Happening, Order, UtteranceHeard
+from edge.agree.dialogue.interface import Committed, Deadline, DialogueInput, Order, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
-from edge.agree.dialogue.questions import About, Question
+from edge.agree.dialogue.questions import Question, Topic
 from edge.agree.dialogue.session import DialogueSettings
 from edge.agree.dialogue.table import State
 from edge.hear.acoustics import measure_acoustics
@@ -27,7 +27,7 @@ from edge.keep.journal_thread import JournalThread
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Commit, Draft, LastEntry, Outcome, Park
 from edge.records.speech import Prompt, Say
-from edge.speak.voices import words_per_minute_of
+from edge.speak.voices import usual_words_per_minute
 from edge.speak.wording import Phrasing
 from lab.noises import read_all_samples
 from lab.operator_speech import (
@@ -88,7 +88,7 @@ class _DeviceConversation:
         self._handle_and_execute(Deadline())
         self.told_s = told_s
 
-    def _handle_and_execute(self, happening: Happening) -> None:
+    def _handle_and_execute(self, happening: DialogueInput) -> None:
         orders = self._dialogue.handle(happening)
         self.told_s += self._prompt_seconds(orders)
         for order in orders:
@@ -112,7 +112,7 @@ class _DeviceConversation:
     def _prompt_seconds(self, orders: Sequence[Order]) -> float:
         """Duration of the prompts at the device's pace; of an earcon if there are none."""
         words = sum(len(self._phrasing.text(order).split()) for order in orders if isinstance(order, Say))
-        return words * 60 / words_per_minute_of("en") or _EARCON_S
+        return words * 60 / usual_words_per_minute("en") or _EARCON_S
 
 
 _MOST_TURNS = 5
@@ -177,7 +177,7 @@ class SimulatedOperator:
         """The operator's reply to the device's prompt; None if content, or the entry is parked."""
         asked = exchange.question
         if asked is not None:
-            blind = asked.about is About.ENTRY_RIGHT and random.random() >= self._habits.attentive
+            blind = asked.about is Topic.ENTRY_RIGHT and random.random() >= self._habits.attentive
             return OperatorUtterance(UtteranceReason.ANSWER, "yes") if blind else words.word_answer(asked)
         if exchange.has_held_entry:
             wrong = words.word_correction(exchange.read_back)

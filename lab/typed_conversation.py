@@ -16,9 +16,9 @@ from edge.agent.dictation import INTERRUPTED, needs_review_after_restart
 from edge.agent.typed_input import parse_scan, parse_typed, scanned_utterance, typed_utterance
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.dialogue import table
-from edge.agree.dialogue.interface import Deadline, Happening, StartTimer, StopTimer, UtteranceHeard
+from edge.agree.dialogue.interface import Deadline, DialogueInput, StartTimer, StopTimer, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue, StepTrace
-from edge.agree.dialogue.questions import Question, as_held_verdict
+from edge.agree.dialogue.questions import Question, hold_if_accepted
 from edge.agree.dialogue.session import DialogueSettings
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.keep.journal import Journal
@@ -137,7 +137,7 @@ class TypedConversation:
         return self._handle_heard(utterance, reading, acoustics)
 
     def _handle_heard(self, utterance: Utterance, reading: Reading, acoustics: Acoustics | None = None) -> StepResult:
-        since = utterance.heard_at - timedelta(minutes=self.rules.demands.double_count_minutes)
+        since = utterance.heard_at - timedelta(minutes=self.rules.site_policy.double_count_minutes)
         recent = self._journal.queries.standing_entry_fields(self.rules.form.name, since)
         known = Circumstances(acoustics, recent, self._expected())
         closing = utterance.segment.closing
@@ -153,7 +153,7 @@ class TypedConversation:
             logger.warning(
                 "%s: typed before the interruption, and not concluded; it is under review", utterance.utterance_id
             )
-            self._journal.put_under_review(utterance.utterance_id, reading, as_held_verdict(verdict), INTERRUPTED)
+            self._journal.put_under_review(utterance.utterance_id, reading, hold_if_accepted(verdict), INTERRUPTED)
         else:
             self._journal.conclude(utterance.utterance_id, reading, verdict)
 
@@ -167,14 +167,14 @@ class TypedConversation:
         self._journal.outbox.settle(receipt.event_id, receipt)
         return self.handle_event(to_inventory_answer(self._journal, receipt))
 
-    def handle_event(self, happening: Happening) -> StepResult:
+    def handle_event(self, happening: DialogueInput) -> StepResult:
         """Process one event in the dialogue, after a change of shift if one is due."""
         began = self._conversation.detect_new_shift()
         told = () if began is None else self._step(began).orders
         stepped = self._step(happening)
         return replace(stepped, orders=(*told, *stepped.orders))
 
-    def _step(self, happening: Happening) -> StepResult:
+    def _step(self, happening: DialogueInput) -> StepResult:
         self._conversation.preload(self._journal, happening)
         return self._apply_timers(self._conversation.store(self._journal, self._conversation.plan(happening)))
 

@@ -55,7 +55,7 @@ class ScriptedInterpreter(Interpreter):
         self.read: list[str] = []
         self._before = before
 
-    def attend(self) -> Attention:
+    def listen(self) -> Attention:
         return _ScriptedAttention(self)
 
     def next(self, utterance: Utterance) -> Reading:

@@ -54,7 +54,7 @@ from edge.agent.site_publications import CatalogueActivation
 from edge.agent.voice_output import AudibilityMonitor, VoiceOutput
 from edge.agent.watchdog import LATE_S, Heartbeats, Supervisor
 from edge.agent.workplaces import Workplaces
-from edge.agree.dialogue.interface import Hardware, InventoryAnswered, Link, OfficeDecided, RosterChanged
+from edge.agree.dialogue.interface import HeadsetFault, InventoryAnswered, LinkEvent, OfficeDecided, RosterChanged
 from edge.agree.dialogue.machine import Dialogue
 from edge.config import ClipPolicy
 from edge.deliver.device_events import make_shift_lookup
@@ -110,7 +110,7 @@ class _OperatorNews:
         if self._dialogue is not None:
             self._dialogue.post(RosterChanged(operators))
 
-    def announce(self, what: Hardware | InventoryAnswered | OfficeDecided) -> None:
+    def announce(self, what: HeadsetFault | InventoryAnswered | OfficeDecided) -> None:
         """Queue an event for the dialogue, else announce it by voice; drop it where there is neither."""
         if self._dialogue is not None:
             self._dialogue.post(what)
@@ -397,7 +397,7 @@ class Agent:
         if self._conversing is not None:
             self._conversing.set_operators(self._delivery.roster.operators())
             await self._conversing.start()
-            self._parts.past.follow(self._conversing.model_prompt_state)
+            self._parts.past.set_state_source(self._conversing.model_prompt_state)
         self._begun.set()
         with _frozen_gc():
             async with asyncio.TaskGroup() as group:
@@ -499,7 +499,7 @@ class Agent:
         begins = told.what is not None if isinstance(told, MicrophoneFault) else told.muted
         if begins and not self._hearing:  # waiting for an absent headset is ready: a restart would not connect it
             self._notifier.notify_ready(self.headset.status_line)
-        self._news.announce(Hardware(code, healed=not begins))
+        self._news.announce(HeadsetFault(code, healed=not begins))
         self._tell(told)
 
     async def _rescan_sound_cards(self) -> bool:
@@ -512,7 +512,7 @@ class Agent:
         match event:
             case LinkChanged(up):
                 if self._conversing is not None:
-                    self._conversing.post(Link(up))
+                    self._conversing.post(LinkEvent(up))
                 self._tell(event)
             case OrderReceived(order):
                 if self._live:

@@ -24,7 +24,7 @@ from dockvoice_protocol.records import Act, CommandTrait, FieldValue, Operator, 
 from edge.agree.dialogue.interface import (
     Committed,
     Deadline,
-    Happening,
+    DialogueInput,
     InventoryAnswered,
     LawAlarm,
     OfficeDecided,
@@ -144,19 +144,19 @@ class DialogueSteps:
         elsewhere = (form for form in journal.review.forms_under_review() if form != self._dialogue.rules.form.name)
         return InReview(journal.review.count_under_review(), tuple(drafts), tuple(elsewhere))
 
-    def preload(self, journal: Journal, happening: Happening) -> None:
+    def preload(self, journal: Journal, happening: DialogueInput) -> None:
         """Load into the dialogue what it needs from the journal to handle this event."""
         recorded = self._dialogue.recorded
         recorded.owed = journal.outbox.count_unsettled()
         if refused := frozenset(recorded.turned_down):
-            recorded.mark_accepted(journal.dialogue.accepted_or_pending(refused))
+            recorded.clear_refusals(journal.dialogue.accepted_or_pending(refused))
         if isinstance(happening, UtteranceHeard):
             now, asked = datetime.now().astimezone(), happening.reading.command
             asks = asked is not None and CommandTrait.OF_RECORD in asked.traits
             entries = journal.queries.standing_entries_since(now - LONGEST_UNLOADING, _MOST_IN_A_DAY) if asks else ()
             self._dialogue.set_recent_entries(RecentEntries(now, entries))
 
-    def plan(self, happening: Happening) -> _Planned:
+    def plan(self, happening: DialogueInput) -> _Planned:
         """Let the dialogue handle an event. Its orders must be recorded before the next one."""
         dialogue = self._dialogue
         before, refused = (dialogue.draft, dialogue.operator, dialogue.context), frozenset(dialogue.recorded.refused)
@@ -350,7 +350,7 @@ class DialogueDriver:
         self._quiet = quiet
         self._owed = owed
         self._tell = tell
-        self._posted: asyncio.Queue[Happening] = asyncio.Queue()
+        self._posted: asyncio.Queue[DialogueInput] = asyncio.Queue()
         self._untold: list[str] = []  # Utterances with a decision that is not announced yet.
         self._gave_word = False  # Whether the last steps announced all pending decisions.
         self._turn = asyncio.Lock()
@@ -406,7 +406,7 @@ class DialogueDriver:
                 about = one.utterance_id, OfficeDecision(fate), one.fields
                 await self._announce_decision(OfficeDecided(*about, form=one.form, why=why or None))
 
-    async def run_step(self, happening: Happening) -> OutboxRow | None:
+    async def run_step(self, happening: DialogueInput) -> OutboxRow | None:
         """Run and store the step for an event; return the outbox row that it committed. Raises StorageFailed."""
         async with self._turn:
             return await self._run_step(happening)
@@ -434,7 +434,7 @@ class DialogueDriver:
     async def _announce_decision(self, decided: OfficeDecided) -> None:
         await self._run_step(decided, owed=decided.utterance_id)
 
-    async def _run_step(self, happening: Happening, owed: str | None = None) -> OutboxRow | None:
+    async def _run_step(self, happening: DialogueInput, owed: str | None = None) -> OutboxRow | None:
         """Plan, store and carry out the step for an event, and before it the one for a new shift.
 
         `owed` is an utterance whose decision is unannounced in the journal until a prompt announces it.
@@ -456,7 +456,7 @@ class DialogueDriver:
         self._gave_word = False
         return row
 
-    def post(self, happening: Happening) -> None:
+    def post(self, happening: DialogueInput) -> None:
         """Queue an event; it runs after all earlier ones."""
         self._posted.put_nowait(happening)
 
@@ -536,6 +536,6 @@ class DialogueDriver:
     def _remember_prompts_to_repeat(self, heard: tuple[VoiceOrder, ...]) -> None:
         if said := tuple(order for order in heard if isinstance(order, Say)):
             self._said, self._repeats = said, 0
-            self._dialogue.mark_prompted(time.perf_counter())
+            self._dialogue.record_question_start(time.perf_counter())
         if any(not isinstance(order, Hush) for order in heard):
             self._cut_off()  # called to reset it: the speech that cut the device off has led to a step

@@ -24,7 +24,7 @@ from edge.agent.workplaces import Workplaces
 from edge.agree.decide import Circumstances, decide
 from edge.agree.dialogue.drafting import UNANSWERED
 from edge.agree.dialogue.interface import UtteranceHeard
-from edge.agree.dialogue.questions import as_held_verdict
+from edge.agree.dialogue.questions import hold_if_accepted
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.hear.acoustics import measure_acoustics
 from edge.keep.journal import Journal
@@ -220,7 +220,7 @@ class Dictation:
         verdict = decide(reading, heard.utterance.segment.closing, self._at.rules, known)
         row, why = None, await self._find_review_reason(heard.utterance, reading, verdict)
         if why is not None:
-            verdict = as_held_verdict(verdict)
+            verdict = hold_if_accepted(verdict)
             which = heard.utterance.utterance_id
             await self._executor(lambda journal: journal.put_under_review(which, reading, verdict, why))
         else:
@@ -255,7 +255,7 @@ class Dictation:
         expected = self._expected() if converses else NOTHING_EXPECTED
         recent: tuple[Mapping[str, FieldValue], ...] = ()
         if heard.live:  # A recording is of another time: its entries are no double counts of the latest ones.
-            since = heard.utterance.heard_at - timedelta(minutes=at.rules.demands.double_count_minutes)
+            since = heard.utterance.heard_at - timedelta(minutes=at.rules.site_policy.double_count_minutes)
             form = heard.utterance.form
             recent = await self._executor(lambda journal: journal.queries.standing_entry_fields(form, since))
         return reading, Circumstances(sound, recent, expected)
@@ -302,7 +302,7 @@ class Dictation:
         if not before:
             return said.reading, verdict, alone
         whole = join_sound((*before, utterance))
-        reading = await self._at.readers.interpreter.attend().finish(whole)
+        reading = await self._at.readers.interpreter.listen().finish(whole)
         on_record = self._breaths.committed_entry
         recent = known.recent if on_record is None else tuple(one for one in known.recent if one != on_record.fields)
         together = decide(

@@ -33,16 +33,16 @@ from edge.agent.site_publications import (
     sign_on_words,
 )
 from edge.config import Engine, Settings
-from edge.hear.capture import microphone_labels
+from edge.hear.capture import input_device_labels
 from edge.hear.input_keys import NAMES, KeyDevice
 from edge.keep.codec import format_time
 from edge.keep.database import JOURNAL, Outdated, sqlite_version
 from edge.keep.journal import Journal
 from edge.keep.outbox import OutboxState
 from edge.understand.local import pocketsphinx, vosk, weights
-from edge.understand.local.factory import find_weights, own_language
+from edge.understand.local.factory import find_weights, recogniser_language
 from edge.understand.remote.client import Clients
-from edge.understand.remote.served_models import Lifetime, Vendor, ask_about_model, find_lifetime
+from edge.understand.remote.served_models import Retirement, Vendor, find_retirement, query_model
 
 _PATIENCE_S = 5.0  # Timeout of a broker or a service; an operator would give up long before.
 _MB = 1_000_000
@@ -145,7 +145,7 @@ def _list_models(settings: Settings) -> list[_NamedModel]:
 
 async def _check_microphone(settings: Settings) -> Iterable[Finding]:
     try:
-        found = await asyncio.to_thread(microphone_labels)
+        found = await asyncio.to_thread(input_device_labels)
     except Unavailable as fault:
         return [Finding("microphone", Severity.WARNING, str(fault), "without one, only recordings can be heard")]
     wanted = settings.hear.device
@@ -226,7 +226,7 @@ async def _check_catalogue(settings: Settings) -> Iterable[Finding]:
 
 async def _check_words(settings: Settings) -> Iterable[Finding]:
     """Whether names and commands are in the recogniser's vocabulary, for each language with installed weights."""
-    own = own_language(settings)
+    own = recogniser_language(settings)
     findings = [_check_own_words(settings, own)]
     for language in map(language_named, LANGUAGES):
         place = None if language is own else find_weights(settings, language)
@@ -323,17 +323,17 @@ async def _check_second_recogniser(settings: Settings) -> Iterable[Finding]:
 
 async def _check_model(settings: Settings, one: _NamedModel, today: date) -> Iterable[Finding]:
     async with Clients(settings.understand.clients) as clients:
-        seen = await ask_about_model(clients[one.client], one.model, _PATIENCE_S)
-    known = find_lifetime(settings.understand.clients[one.client].kind, one.model or "")
+        seen = await query_model(clients[one.client], one.model, _PATIENCE_S)
+    known = find_retirement(settings.understand.clients[one.client].kind, one.model or "")
     told = ModelSeen(
         one.name, one.model or "its model", one.client, seen.seconds, seen.is_there, *_find_last_day(seen.ends, known)
     )
     return model_findings(told, today, settings.understand.deadline_ms / 1000)
 
 
-def _find_last_day(told: date | None, known: tuple[Lifetime, Vendor] | None) -> tuple[date | None, str, str | None]:
+def _find_last_day(told: date | None, known: tuple[Retirement, Vendor] | None) -> tuple[date | None, str, str | None]:
     """A model's last day, the earlier of the service's and the vendor's; its source; the successor."""
-    lifetime, vendor = known or (Lifetime(), None)
+    lifetime, vendor = known or (Retirement(), None)
     if vendor is None or lifetime.ends is None or (told is not None and told <= lifetime.ends):
         return told, "", lifetime.successor
     return lifetime.ends, f", says {vendor.page} as read on {vendor.read}", lifetime.successor

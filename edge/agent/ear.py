@@ -165,7 +165,7 @@ class Ear:
     def _hear_one(self, source: Source, hand_over: _HandOver) -> SourceEnded:
         began = time.perf_counter()
         work = self._present()
-        attention = work.readers.interpreter.attend()
+        attention = work.readers.interpreter.listen()
         watched = _Watched(source, self._stopping, self._heartbeat)
         lacking = None
         endpointing = Endpointing(self._endpoint)
@@ -183,16 +183,16 @@ class Ear:
                     thought_s = time.perf_counter() - thinks
                 case Closed() if lacking is not None:
                     hand_over(CaptureStopped(lacking))
-                    attention = work.readers.interpreter.attend()
+                    attention = work.readers.interpreter.listen()
                 case Closed(segment):
                     # Frames queued up while `judge_pause` ran in the pause: this one was read late by so much.
                     late_s = max(0.0, thought_s - (segment.closed - paused) / SAMPLE_RATE)
                     said = _ClosedSegment(source, segment, work, attention, time.perf_counter() - late_s)
                     self._store_if_meant(said, hand_over)
                     thought_s = 0.0
-                    attention = work.readers.interpreter.attend()
+                    attention = work.readers.interpreter.listen()
                 case Abandoned():
-                    attention = work.readers.interpreter.attend()
+                    attention = work.readers.interpreter.listen()
             # Reset only after the hand-over: the dialogue's timeout waits for an open utterance.
             self.is_open = self.is_open and not isinstance(event, Closed | Abandoned)
         return SourceEnded(source.name, watched.samples, time.perf_counter() - began)
@@ -200,7 +200,7 @@ class Ear:
     def _present_attention(self, work: Workplace, attention: Attention) -> tuple[Workplace, Attention]:
         """The current workplace and an attention for it: a new one where the form or the language has changed."""
         now = self._present()
-        return (work, attention) if now is work else (now, now.readers.interpreter.attend())
+        return (work, attention) if now is work else (now, now.readers.interpreter.listen())
 
     def _begin_utterance_and_find_obstacle(self, source: Source) -> str | None:
         """Mark an utterance as open and signal live speech; return why it cannot be recorded, or None."""
@@ -217,7 +217,7 @@ class Ear:
         if meant is None:
             return
         if meant is not segment:
-            attention = said.work.readers.interpreter.attend()
+            attention = said.work.readers.interpreter.listen()
             attention.hear(meant.pcm)
             said = replace(said, segment=meant, attention=attention)
         self._store_and_hand_over(said, hand_over)

@@ -25,9 +25,9 @@ from edge.keep.journal_thread import JournalThread
 from edge.keep.readings import DEFERRED, UNREADABLE, LateReading
 from edge.keep.storage import DiskFull
 from edge.records import Closing, Draft, OutboxRow, Outcome, Utterance
-from edge.understand.panel import Came, PanelAnswer
-from edge.understand.remote.failures import Garbled, OurFault
-from edge.understand.weighing import Pacing, contradicts
+from edge.understand.panel import Arrival, PanelAnswer
+from edge.understand.remote.failures import Garbled, Rejected
+from edge.understand.weighing import RetryPacing, contradicts
 from edge.understand.witness import find_contradictions
 
 logger = logging.getLogger(__name__)
@@ -50,15 +50,15 @@ class LateReadings:
         """
         self._works = works
         self._executor = executor
-        self._pacing = Pacing(per_minute)
+        self._pacing = RetryPacing(per_minute)
         self._news: asyncio.Queue[PanelAnswer | _Concluded] = asyncio.Queue()
         self._wake = asyncio.Event()
         self._wake.set()
 
     def queue_answer(self, answer: PanelAnswer) -> None:
         """Queue a model's answer; it also lets deferred utterances be read. Call it in the loop."""
-        if answer.reading is not None or answer.came is Came.IN_TIME:
-            self._pacing.answered()
+        if answer.reading is not None or answer.came is Arrival.IN_TIME:
+            self._pacing.record_success()
             self._wake.set()
         self._news.put_nowait(answer)
 
@@ -94,7 +94,7 @@ class LateReadings:
             return
         said = (news.utterance_id, news.interpreter, str(news.came), news.reading, news.usage)
         await self._executor(lambda journal: journal.readings.store_answer(*said))
-        if news.came is Came.LATE and news.reading is not None:
+        if news.came is Arrival.LATE and news.reading is not None:
             await self._send_to_review_or_flag(LateReading(news.utterance_id, news.interpreter, news.reading))
 
     async def _send_to_review_or_flag(self, late: LateReading) -> None:
@@ -129,13 +129,13 @@ class LateReadings:
             if utterance is None:
                 continue
             self._wake.set()
-            self._pacing.tried(asyncio.get_running_loop().time())
+            self._pacing.record_attempt(asyncio.get_running_loop().time())
             await self._read_and_send_to_review(utterance)
 
     async def _wait_for_pacing(self) -> None:
         """Wait until an utterance may be deferred and the pacing allows to read it."""
         await self._wake.wait()
-        while (wait := self._pacing.due_in(asyncio.get_running_loop().time())) > 0:
+        while (wait := self._pacing.seconds_until_due(asyncio.get_running_loop().time())) > 0:
             self._wake.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait):
@@ -146,12 +146,12 @@ class LateReadings:
         stays = f"{utterance.utterance_id}: stays deferred"
         reading, panel = None, self._works.for_utterance(utterance).panel
         try:
-            reading = None if panel is None else await panel.read_later(utterance)
-        except (OurFault, Garbled) as fault:
+            reading = None if panel is None else await panel.read_deferred(utterance)
+        except (Rejected, Garbled) as fault:
             logger.warning("%s: no model makes a reading of it, a person must: %s", utterance.utterance_id, fault)
         except Unavailable as fault:
             logger.info("%s: %s", stays, fault)
-            self._pacing.failed(asyncio.get_running_loop().time())
+            self._pacing.record_failure(asyncio.get_running_loop().time())
             return
         await self._executor.retry_while_disk_full(
             lambda: self._decide_and_send_to_review(
@@ -177,7 +177,7 @@ _MOST_FAILURES = 3  # In a row; after that it is disabled until the next start.
 class _Witness(Protocol):
     """A second recogniser."""
 
-    async def words(self, pcm: bytes) -> str:
+    async def recognise(self, pcm: bytes) -> str:
         """The recognised words. Cancelling stops the recogniser. Raises Unavailable."""
         ...
 
@@ -236,7 +236,7 @@ class WitnessQueue:
         try:
             async with asyncio.timeout(_LONGEST_S) as limit:
                 self._limit = limit
-                words = await self._witness.words(utterance.segment.pcm)
+                words = await self._witness.recognise(utterance.segment.pcm)
         except TimeoutError:
             if self._of == utterance.utterance_id:
                 self._log_failure_once(f"the witness said nothing within {_LONGEST_S:g} s")

@@ -44,9 +44,9 @@ from edge.keep.journal_thread import JournalThread
 from edge.keep.readings import keep_reply_for_diagnosis
 from edge.ports import Interpreter, Source
 from edge.records import Entry, Minted, Particulars, Segment, WorkChange
-from edge.understand.llm.prompt import Past
+from edge.understand.llm.prompt import DialogueHistory
 from edge.understand.local import moonshine
-from edge.understand.local.factory import find_weights, locate_vosk_weights, make_recogniser, own_language
+from edge.understand.local.factory import find_weights, locate_vosk_weights, make_recogniser, recogniser_language
 from edge.understand.local.vosk import WakeWord
 from edge.understand.local.witness_process import WitnessProcess
 from edge.understand.panel import Panel, PanelAnswer, today_at_site
@@ -66,7 +66,7 @@ class Parts:
     interpreter: Interpreter
     panel: Panel | None = None  # The interpreter, where it asks remote models; else None.
     clients: Clients = field(default_factory=lambda: Clients({}))
-    past: Past = field(default_factory=Past)
+    past: DialogueHistory = field(default_factory=DialogueHistory)
     """The context that is sent to models; updated with each verdict."""
     at_hand: tuple[Form, ...] = ()  # The forms that operators may switch between; empty: `form` alone.
     make: Callable[[Form, str | None], Workplace] | None = None  # Makes the workplace for another form or language.
@@ -106,7 +106,9 @@ def assemble_interpretation(settings: Settings, form: str | None = None, *, oper
     clients = Clients(settings.understand.clients)
     agrees = uses_dialogue(settings, operator_present=operator_present)
     names = sign_on_words(load_operators(settings)) if agrees else ()
-    making = _Making(settings, catalogue, in_files, at_hand, clients, Past(), names, closing, uses_dialogue=agrees)
+    making = _Making(
+        settings, catalogue, in_files, at_hand, clients, DialogueHistory(), names, closing, uses_dialogue=agrees
+    )
     made, name = making.make_parts(chosen.name)
     if settings.understand.engine == "auto" and name.startswith(Engine.POCKETSPHINX):
         logger.warning(
@@ -125,7 +127,7 @@ class _Making:
     in_files: tuple[Form, ...]
     at_hand: tuple[Form, ...]  # The same, with the published words added.
     clients: Clients
-    past: Past
+    past: DialogueHistory
     names: tuple[str, ...]  # The operators' names, for signing on.
     closing: Form | None
     uses_dialogue: bool = field(kw_only=True)
@@ -171,7 +173,7 @@ class _Making:
 
     def select_recogniser(self, form: Form, language: Language, own: Interpreter) -> Interpreter:
         """The recogniser for a language: `own`, another created at first use, or `NullReader` without weights."""
-        if language is own_language(self.settings):
+        if language is recogniser_language(self.settings):
             return own
         weights = find_weights(self.settings, language)
         if weights is None:
@@ -187,7 +189,7 @@ class _Making:
         demands = usual if language is None else replace(usual, language=language_named(language))
         interpreter, panel = self._make_interpreter_and_panel(form, language, own, demands)
         besides = _typed_language(self.settings) if language is None else None
-        recogniser = own if language is None or demands.language is own_language(self.settings) else None
+        recogniser = own if language is None or demands.language is recogniser_language(self.settings) else None
         readers = Readers(demands, interpreter, besides, scanner_format(self.settings.scan), recogniser)
         return Workplace(WorkChange(form.name, language), readers, panel)
 
@@ -199,7 +201,7 @@ class _Making:
         asked = () if is_own else _remote_interpreters_of(self.settings, demands.language.code)
         if understand.mode is ReadMode.ON_DEVICE or not (is_own or asked):
             return self.select_recogniser(form, demands.language, own), None
-        from edge.understand.factory import Surroundings, make_panel  # noqa: PLC0415 - without models the start is faster
+        from edge.understand.factory import InterpreterArguments, make_panel  # noqa: PLC0415 - without models the start is faster
 
         if not is_own:
             seats = {"mode": ReadMode.CLOUD_FIRST, "first": asked[0], "fallback": asked[1:], "second": None}
@@ -207,8 +209,8 @@ class _Making:
             own = self.select_recogniser(form, demands.language, own)
         settings = self.settings.model_copy(update={"understand": understand})
         keep = partial(keep_reply_for_diagnosis, settings.state)
-        surroundings = Surroundings(settings, form, self.catalogue, self.clients, self.past, keep)
-        asking = make_panel(surroundings, own, demands.demands.uncalibrated)
+        surroundings = InterpreterArguments(settings, form, self.catalogue, self.clients, self.past, keep)
+        asking = make_panel(surroundings, own, demands.site_policy.uncalibrated)
         return asking, asking
 
 
@@ -281,7 +283,9 @@ def _spoken_language(settings: Settings) -> str:
     """The language that operators speak: the first model's, else the device's own recogniser's."""
     understand = settings.understand
     asked = understand.interpreters.get(understand.first or understand.second or "")
-    return own_language(settings).code if understand.mode is ReadMode.ON_DEVICE or asked is None else asked.language
+    return (
+        recogniser_language(settings).code if understand.mode is ReadMode.ON_DEVICE or asked is None else asked.language
+    )
 
 
 def load_current_rules(settings: Settings, form: str) -> Rules:
@@ -407,7 +411,7 @@ async def run_panels(
     try:
         async with AsyncExitStack() as at_work:
             for panel in panels:
-                await at_work.enter_async_context(panel.at_work(note, budget))
+                await at_work.enter_async_context(panel.running_requests(note, budget))
             yield
     finally:
         await parts.clients.aclose()

@@ -90,7 +90,7 @@ def accept(
     found = waits_in.review.find_open(which)
     if found.review is None or waits_in is not journal:
         return _enter_again(journal, waits_in, which, found, given, rules, person, device, anyway=anyway)
-    since = datetime.fromisoformat(found.heard_at) - timedelta(minutes=rules.demands.double_count_minutes)
+    since = datetime.fromisoformat(found.heard_at) - timedelta(minutes=rules.site_policy.double_count_minutes)
     first = journal.queries.reading(found.utterance_id)
     later = [parse_reading(dict(answer.reading)) for answer in found.answers if answer.reading is not None]
     _refuse_correction(which, later[-1] if later else first)

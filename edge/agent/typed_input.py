@@ -47,10 +47,10 @@ class Readers:
     sending: ScannerFormat = AS_DELIVERED
     recogniser: Interpreter | None = None  # The device's own one for this form and language.
 
-    def attend(self, utterance: Utterance) -> Attention:
+    def listen(self, utterance: Utterance) -> Attention:
         """A fresh `Attention` that reads this utterance: the interpreter for speech, a parser for typed or scanned."""
         is_said = utterance.source not in SILENT_SOURCES
-        return self.interpreter.attend() if is_said else WholeUtterance(self._unspoken)
+        return self.interpreter.listen() if is_said else WholeUtterance(self._unspoken)
 
     async def _unspoken(self, utterance: Utterance) -> Reading:
         """Parse typed text or a scan."""

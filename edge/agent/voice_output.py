@@ -19,13 +19,13 @@ from dockvoice_protocol.records import Reading, ScanFault
 from edge.agent.dialogue_driver import DialogueDriver
 from edge.agent.dictation import Dictation
 from edge.agent.events import CaptureResumed, CaptureStopped, Decided, DictationEvent
-from edge.agree.dialogue.interface import Hardware, InventoryAnswered, OfficeDecided
+from edge.agree.dialogue.interface import HeadsetFault, InventoryAnswered, OfficeDecided
 from edge.agree.dialogue.questions import build_field_question, render_question
 from edge.agree.dialogue.receipts import render_refusal
 from edge.agree.dialogue.review import render_declined
 from edge.audio.sound_server import snapshot_playback_devices
 from edge.config import ReadBack, Speak, VoiceKind
-from edge.hear.speech_detection import EchoDetector, EchoSuppressed
+from edge.hear.speech_detection import EchoDetector, EchoSuppressingDetector
 from edge.ports import SpeechScorer
 from edge.records import Confirmation, Outcome, Verdict
 from edge.records.speech import Adjust, Earcon, Hush, Prompt, Say, Sound
@@ -115,7 +115,7 @@ class VoiceOutput:
 
     def ignore_own_voice(self, scorer: SpeechScorer) -> SpeechScorer:
         """Wrap the speech detector so that it ignores this voice; speech over the voice silences it."""
-        return EchoSuppressed(scorer, self._own, time.monotonic, self._on_spoken_over)
+        return EchoSuppressingDetector(scorer, self._own, time.monotonic, self._on_spoken_over)
 
     def _on_spoken_over(self) -> None:
         """Silence the voice, and record that it was cut off. Also called in the ear's thread."""
@@ -172,7 +172,7 @@ class VoiceOutput:
 
     async def _found(self) -> bool:
         await self._looked.wait()
-        return await self._loudspeaker.is_heard() and await self.has_voice()
+        return await self._loudspeaker.is_audible() and await self.has_voice()
 
     async def has_voice(self) -> bool:
         """Whether there is a voice, a service's or this machine's. A failure is cached for _AGAIN_S seconds."""
@@ -188,7 +188,7 @@ class VoiceOutput:
     @property
     def is_silent(self) -> bool:
         """Whether the device says nothing now."""
-        return self._loudspeaker.quiet
+        return self._loudspeaker.is_quiet
 
     def pop_cut_off(self) -> bool:
         """Whether speech cut the voice off since the last call; the call resets it."""
@@ -231,26 +231,26 @@ class VoiceOutput:
                 for order in reply_to_verdict(verdict, always=self._settings.read_back is ReadBack.ALWAYS):
                     self._speaker.carry_out(order)
             case CaptureStopped():
-                self.announce(Hardware("not_recording"))
+                self.announce(HeadsetFault("not_recording"))
             case CaptureResumed():
-                self.announce(Hardware("not_recording", healed=True))
+                self.announce(HeadsetFault("not_recording", healed=True))
             case _:
                 pass
 
     def announce_lock(self, begins: bool) -> None:
         """Announce that another program has locked or unlocked the journal, for which the dialogue waits."""
-        self.announce(Hardware("storage_locked", healed=not begins))
+        self.announce(HeadsetFault("storage_locked", healed=not begins))
 
-    def announce(self, what: Hardware | InventoryAnswered | OfficeDecided) -> None:
+    def announce(self, what: HeadsetFault | InventoryAnswered | OfficeDecided) -> None:
         """Announce an event without a dialogue: a fault at once, a rejection or declined posting in a quiet moment."""
         match what:
             case InventoryAnswered():
                 self._speaker.queue_news(render_refusal(what), Sound(Earcon.REFUSED))
             case OfficeDecided():
                 self._speaker.queue_news(render_declined({}, what), Sound(Earcon.REFUSED))
-            case Hardware(code, healed=True):
+            case HeadsetFault(code, healed=True):
                 self.queue_order(Say(Prompt.HEALED, slots={"fault": code}))
-            case Hardware(code):
+            case HeadsetFault(code):
                 self.queue_order(Sound(Earcon.FAULT))
                 self.queue_order(Say(Prompt.FAULT, slots={"fault": code}, priority=True))
 

@@ -51,9 +51,9 @@ class LazyReader(Interpreter):
                 self._made = self._make()
             return self._made
 
-    def attend(self) -> Attention:
+    def listen(self) -> Attention:
         """Create it if necessary, and begin to listen."""
-        return self.get_or_create().attend()
+        return self.get_or_create().listen()
 
 
 class NullReader(Interpreter):
@@ -64,7 +64,7 @@ class NullReader(Interpreter):
     def __init__(self, form: Form) -> None:
         self._form = form
 
-    def attend(self) -> Attention:
+    def listen(self) -> Attention:
         """Read no sound; each utterance is answered with UNHEARD_LANGUAGE."""
         return WholeUtterance(self._read)
 
@@ -112,7 +112,7 @@ class Workplaces:
 
     def make_attention(self, utterance: Utterance) -> Attention:
         """A fresh `Attention` for the utterance, by the readers of its workplace."""
-        return self.for_utterance(utterance).readers.attend(utterance)
+        return self.for_utterance(utterance).readers.listen(utterance)
 
     def rules_for_witness(self, utterance: Utterance) -> Rules | None:
         """The rules of an utterance in the device's own language, which the witness supports; None for another."""

@@ -46,7 +46,7 @@ class Expectations:
         """The lines expected at a place; empty if there are none."""
         return self._at.get(place, ())
 
-    def only_pallet_as_not_received(self, pallet: str) -> Expectations:
+    def reduced_to_unreceived_pallet(self, pallet: str) -> Expectations:
         """A copy in which this pallet counts as not yet received, with its lines only."""
         lines = ((one, [line for line in one.lines if line.pallet == pallet]) for one in self._lists)
         return Expectations(
@@ -62,7 +62,7 @@ class Expectations:
 NOTHING_EXPECTED = Expectations()
 
 
-def find_objections(
+def find_contradicted_fields(
     values: Mapping[str, FieldValue], form: Form, catalogue: Catalogue, expected: Expectations
 ) -> dict[str, Reason]:
     """The reason to ask about each field that a list contradicts.
@@ -89,7 +89,7 @@ def find_objections(
     return asked
 
 
-def where_expected(values: Mapping[str, FieldValue], form: Form, expected: Expectations) -> dict[str, FieldValue]:
+def find_expected_place(values: Mapping[str, FieldValue], form: Form, expected: Expectations) -> dict[str, FieldValue]:
     """The form's field and value of the place where the pallet is expected and not received; empty if there is none."""
     lines = expected.lines_for_pallet(str(values.get(form.expects.get(FieldRole.PALLET, ""))))
     announced = ((form.roles.get(FieldRole(place.kind)), place.name) for place, line in lines if not line.received)
@@ -152,7 +152,7 @@ _MOST_ITEMS = 3  # Totals of more items are too long to listen to: they are give
 
 
 @dataclass(frozen=True, slots=True)
-class Sums:
+class EntryTotals:
     """The totals of a place's entries."""
 
     things: int  # Pallets; for a form without a pallet field, entries.
@@ -179,7 +179,7 @@ def entries_at_place(entries: Iterable[StandingEntry], form: Form, place: Receiv
     return tuple(one for one in entries if one.form == form.name and one.fields.get(name) == place.name)
 
 
-def sum_entries(entries: Sequence[StandingEntry], form: Form, expected: Expectations) -> Sums:
+def sum_entries(entries: Sequence[StandingEntry], form: Form, expected: Expectations) -> EntryTotals:
     """The totals by item, unit and condition."""
     standing = [one.fields for one in entries if not one.refused]
     stand = [fields for fields in standing if not _is_turned_away(fields, form)]
@@ -191,7 +191,7 @@ def sum_entries(entries: Sequence[StandingEntry], form: Form, expected: Expectat
     counts = [count for item, group in groups.items() for count in _total_by_unit(item, group, form)]
     pallet = form.roles.get(FieldRole.PALLET)
     things = len(stand) if pallet is None else len({fields.get(pallet) for fields in stand})
-    return Sums(things, len(entries) - len(standing), tuple(counts), _count_conditions(standing, form))
+    return EntryTotals(things, len(entries) - len(standing), tuple(counts), _count_conditions(standing, form))
 
 
 def _is_turned_away(fields: Mapping[str, FieldValue], form: Form) -> bool:

@@ -57,11 +57,11 @@ def _find_contradicting_counts(said: Reading, asked: str, rules: Rules) -> dict[
 
     A label or a unit alone contradicts nothing.
     """
-    numbers = {name: says_number(one.words, rules) for name, one in said.fields.items()}
+    numbers = {name: has_number_word(one.words, rules) for name, one in said.fields.items()}
     return {name: one for name, one in said.fields.items() if numbers[name] and name != asked}
 
 
-def says_number(words: Iterable[str], rules: Rules) -> bool:
+def has_number_word(words: Iterable[str], rules: Rules) -> bool:
     """Whether any of the words is a number, or part of one."""
     numerals = rules.language.numerals
     return any(word.isdigit() or numerals.is_part(word) for word in map(fold, words))
@@ -171,7 +171,7 @@ def with_fields(draft: Draft, fields: Mapping[str, FieldReading], utterance_id: 
     """The draft with these fields replaced, supported by the utterance."""
     reading = replace(draft.reading, fields={**draft.reading.fields, **fields}, not_understood=None)
     stands = tuple((name, utterance_id if name in fields else by) for name, by in draft.stands)
-    return with_support(replace(draft, reading=reading, stands=stands), utterance_id)
+    return supported_by(replace(draft, reading=reading, stands=stands), utterance_id)
 
 
 def read_correction_of_number(before: Reading, said: Reading, rules: Rules) -> Reading:
@@ -188,7 +188,7 @@ def read_correction_of_number(before: Reading, said: Reading, rules: Rules) -> R
 
 def with_reading(draft: Draft, reading: Reading, utterance_id: str) -> Draft:
     """The draft with its whole reading replaced."""
-    return with_support(replace(draft, reading=replace(reading, act=Act.RECORD)), utterance_id)
+    return supported_by(replace(draft, reading=replace(reading, act=Act.RECORD)), utterance_id)
 
 
 def with_agreed_value(draft: Draft, name: str, value: FieldValue, utterance_id: str) -> Draft:
@@ -212,7 +212,7 @@ def keep_first_count(draft: Draft, name: str) -> Draft:
     return draft if first is None else replace(draft, counted=(*draft.counted, (name, first)))
 
 
-def with_support(draft: Draft, utterance_id: str) -> Draft:
+def supported_by(draft: Draft, utterance_id: str) -> Draft:
     """The draft, supported by one more utterance."""
     if utterance_id in {draft.utterance_id, *draft.support}:
         return draft

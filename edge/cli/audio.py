@@ -342,6 +342,6 @@ def _play_back(pcm: bytes) -> str | None:
 async def _read_segment(parts: Parts, segment: Segment) -> Reading:
     said = Utterance(str(uuid_utils.uuid7()), parts.form.name, Microphone.name, datetime.now(UTC), segment)
     async with run_panels(parts):
-        attention = parts.interpreter.attend()
+        attention = parts.interpreter.listen()
         attention.hear(segment.pcm)
         return await attention.finish(said)

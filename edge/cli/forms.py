@@ -371,7 +371,7 @@ def _reader_of_recordings(
         utterance = readings.utterance_with_sound(utterance_id)
         if utterance is None or utterance.typed is not None:
             return None
-        return decide(await reads.attend().finish(utterance), utterance.segment.closing, by)
+        return decide(await reads.listen().finish(utterance), utterance.segment.closing, by)
 
     return verdict_of
 

@@ -278,7 +278,7 @@ class AgentLines:
         line = _event_line(told, {})
         match told:
             case Decided(utterance, reading) if line is not None:
-                demanded = self._rules.demands.minimum
+                demanded = self._rules.site_policy.minimum
                 line["words"] = [{"text": word.text, "sure": word.confidence >= demanded} for word in reading.words]
                 line["read"] = _reading_json(reading)
                 line["parked"] = utterance.utterance_id in self._parked

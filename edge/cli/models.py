@@ -37,7 +37,7 @@ def _models_list(config: Config = None, as_json: AsJson = False) -> None:
             model.name,
             model.engine,
             " ".join(model.languages),
-            f"{model.download / 1e6:.0f} MB to fetch" if model.size is None else f"{model.size / 1e6:.0f} MB",
+            f"{model.max_download_bytes / 1e6:.0f} MB to fetch" if model.size is None else f"{model.size / 1e6:.0f} MB",
             model.license,
             "yes" if model.measured else "no",
             "no" if place is None else "yes",

@@ -33,11 +33,11 @@ from edge.config import InterpreterSettings, Settings
 from edge.keep.journal import Journal
 from edge.keep.readings import ModelReadings, StandingRecord, SupportingUtterance
 from edge.ports import Interpreter
-from edge.understand.factory import Surroundings, make_interpreter
+from edge.understand.factory import InterpreterArguments, make_interpreter
 from edge.understand.prices import cost_usd
 from edge.understand.remote.client import Clients
-from edge.understand.remote.failures import Barred
-from edge.understand.weighing import Doubt, SaidFor, measure_doubt
+from edge.understand.remote.failures import AccessDenied
+from edge.understand.weighing import Doubt, EntryUtterance, measure_doubt
 
 commands = typer.Typer()
 _logger = logging.getLogger(__name__)
@@ -96,7 +96,7 @@ class _DoubtfulEntry:
     """An entry with the readings of its utterances, and how likely it is wrong."""
 
     entry: StandingRecord
-    said: tuple[SaidFor, ...]
+    said: tuple[EntryUtterance, ...]
     doubt: Doubt
 
 
@@ -145,7 +145,7 @@ async def read_again_and_rank(
         for at, one in enumerate(found.entries):
             form = one.entry.form
             if form not in readers:
-                around = Surroundings(settings, load_named_form(settings, form), catalogue, clients)
+                around = InterpreterArguments(settings, load_named_form(settings, form), catalogue, clients)
                 readers[form] = make_interpreter(name, around)
             said = []
             for saying in one.said:
@@ -155,30 +155,30 @@ async def read_again_and_rank(
                 found.read_again += reading is not None
                 found.unread += reading is None
                 found.spent_usd += _cost_usd(None if reading is None else reading.usage, prices)
-                said.append(saying if reading is None else saying.read_by(reading))
+                said.append(saying if reading is None else saying.with_reading(reading))
             found.entries[at] = _to_doubtful(one.entry, tuple(said))
             tell()
     found.sort_by_doubt()
 
 
-def _to_doubtful(entry: StandingRecord, said: tuple[SaidFor, ...]) -> _DoubtfulEntry:
+def _to_doubtful(entry: StandingRecord, said: tuple[EntryUtterance, ...]) -> _DoubtfulEntry:
     return _DoubtfulEntry(entry, said, measure_doubt(entry.fields, said))
 
 
-def _to_said_for(saying: SupportingUtterance) -> SaidFor:
+def _to_said_for(saying: SupportingUtterance) -> EntryUtterance:
     if (recorded := saying.reading) is None:
-        return SaidFor(saying.utterance_id, None, saying.late)
+        return EntryUtterance(saying.utterance_id, None, saying.late)
     # Where one of several decided, it is among them, and of long speech its pieces are: they say nothing besides.
     others = (one for one in recorded.opinions if one.interpreter.partition(" (piece ")[0] != recorded.interpreter)
-    return SaidFor(saying.utterance_id, recorded, (*others, *saying.late))
+    return EntryUtterance(saying.utterance_id, recorded, (*others, *saying.late))
 
 
 async def _read_utterance(readings: ModelReadings, utterance_id: str, reads: Interpreter) -> Reading | None:
     """The interpreter's reading of the recording; None, with a warning in the log, where there is none."""
     try:
         utterance = readings.utterance_with_sound(utterance_id)
-        return None if utterance is None else await reads.attend().finish(utterance)
-    except Barred:
+        return None if utterance is None else await reads.listen().finish(utterance)
+    except AccessDenied:
         raise
     except (Unavailable, StorageFailed) as fault:
         _logger.warning("%s: is not read again: %s", utterance_id, fault)

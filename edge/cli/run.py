@@ -45,7 +45,7 @@ from edge.cli.tables import counts_line
 from edge.cli.terminal import can_be_drawn_on, capture_stderr, ignore_hang_up, leave_screen, read_keys
 from edge.cli.watch.state import KeyAction, Keyboard, ToggleKey, TypedSentence
 from edge.config import Settings
-from edge.hear.device_lock import DeviceLock, identity_lock
+from edge.hear.device_lock import DeviceLock, device_name_lock
 from edge.hear.recording import RecordedSource
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
@@ -340,7 +340,7 @@ async def _run_as_json(parts: Parts, executor: JournalThread) -> None:
 def _device_name_lock(settings: Settings) -> DeviceLock:
     """The lock of this device's name at its broker: two processes of one name would disconnect each other."""
     mqtt = settings.deliver.mqtt
-    return identity_lock(f"{settings.deliver.prefix}/{settings.site} at {mqtt.host}:{mqtt.port}", settings.device)
+    return device_name_lock(f"{settings.deliver.prefix}/{settings.site} at {mqtt.host}:{mqtt.port}", settings.device)
 
 
 @commands.command(epilog=EXIT_CODES)

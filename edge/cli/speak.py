@@ -74,8 +74,8 @@ async def _play(sound: Samples, chosen: Speak) -> None:
     await loudspeaker.open()
     phrase = loudspeaker.queue_phrase(Rank.REPLY)
     if phrase is not None:
-        loudspeaker.add(phrase, sound)
-        loudspeaker.end(phrase)
+        loudspeaker.append_sound(phrase, sound)
+        loudspeaker.end_phrase(phrase)
     async with asyncio.TaskGroup() as group:
         keeping = group.create_task(loudspeaker.keep_open())
         await loudspeaker.wait_until_quiet()

@@ -77,6 +77,6 @@ def source_lock(name: str, environment: Mapping[str, str] = os.environ) -> Devic
     return _hold_lock(f"source {name} of {server}", f"microphone: the sound server's source {name} is listened to")
 
 
-def identity_lock(way: str, device: str) -> DeviceLock:
+def device_name_lock(way: str, device: str) -> DeviceLock:
     """The lock of a device's name, so that only one process uses it at the broker and topics that `way` names."""
     return _hold_lock(f"device {device} of {way}", f"device {device!r}: this machine runs it already,")

@@ -248,10 +248,10 @@ def _join_pcm(frames: list[Frame]) -> bytes:
     return b"".join(frame.pcm for frame in frames)
 
 
-TAIL = SAMPLE_RATE * 300 // 1000  # Thumbs leave the key before the last word is out: 300 ms.
-LEAD = SAMPLE_RATE * 200 // 1000  # And the first word begins before the key is down: 200 ms. Not heard when muted.
+_TAIL = SAMPLE_RATE * 300 // 1000  # Thumbs leave the key before the last word is out: 300 ms.
+_LEAD = SAMPLE_RATE * 200 // 1000  # And the first word begins before the key is down: 200 ms. Not heard when muted.
 
-HELD_AT_MOST = 60 * SAMPLE_RATE
+_HELD_AT_MOST = 60 * SAMPLE_RATE
 """A talk key that is down for a minute is stuck, or its release was lost: sound is dropped from then on."""
 
 _STUCK_KEY_FAULT = FaultBegan(
@@ -293,13 +293,13 @@ class Gate:
         return [GateShut()] if was_open else []
 
     def _detect_stuck_key(self, frame: Frame) -> None:
-        """Report that the talk key has been down for longer than HELD_AT_MOST, or no longer is."""
+        """Report that the talk key has been down for longer than _HELD_AT_MOST, or no longer is."""
         if not (self.talking and self._push_to_talk):
             self._held_since = None
         elif self._held_since is None:
             self._held_since = frame.start
         was_stuck = self._stuck
-        self._stuck = self._held_since is not None and frame.start - self._held_since > HELD_AT_MOST
+        self._stuck = self._held_since is not None and frame.start - self._held_since > _HELD_AT_MOST
         if self._stuck != was_stuck:
             self._tell(_STUCK_KEY_FAULT if self._stuck else FaultEnded(FaultKind.KEY_STUCK))
 
@@ -308,7 +308,7 @@ class Gate:
             self._until = 0
             return not self.muted
         if self.talking and not self._stuck:
-            self._until = frame.start + TAIL
+            self._until = frame.start + _TAIL
         return frame.start < self._until
 
     def _keep_recent(self, frame: Frame) -> None:
@@ -317,7 +317,7 @@ class Gate:
             self._recent.clear()
             return
         self._recent.append(frame)
-        while self._recent[0].end <= frame.end - LEAD:
+        while self._recent[0].end <= frame.end - _LEAD:
             self._recent.popleft()
 
 

@@ -56,7 +56,7 @@ def prompts(language: str) -> Mapping[Prompt, str]:
 
 
 @cache
-def words_for_codes(part: str, language: str) -> Mapping[str, str]:
+def words_by_code(part: str, language: str) -> Mapping[str, str]:
     """The words for codes (`faults`, `mended`, `reasons` and so on) in a language of LANGUAGES."""
     return MappingProxyType(load_table(language, "prompts")[part])
 
@@ -164,7 +164,7 @@ class Readback:
 
     def describe_unusual(self, name: str, value: FieldValue) -> str:
         """Words for an unusual value: `Only 2 digits`, `Very high`; `Unusual` where no limit tells why."""
-        field, names = self._form[name], words_for_codes("odd", self._language.code)
+        field, names = self._form[name], words_by_code("odd", self._language.code)
         side = "other" if field.usual is None else _side_of_limits(value, field.usual.least, field.usual.most)
         if side == "other" or not isinstance(value, str):
             return names[side]
@@ -173,7 +173,7 @@ class Readback:
 
     def describe_impossible(self, name: str, value: FieldValue) -> str:
         """Words for why a value is impossible: `Number too short`."""
-        field, names = self._form[name], words_for_codes("wrong", self._language.code)
+        field, names = self._form[name], words_by_code("wrong", self._language.code)
         side = _side_of_limits(value, *field.size_limits)
         if side != "other" and isinstance(value, str):
             return names[f"{side}_number"]
@@ -362,8 +362,8 @@ class Phrasing:
         self._or = str(load_table(self.readback.language, "prompts")["or"])
         spoken = language.replace("_", "-").split("-")[0].lower()
         self._texts = prompts(spoken)
-        self._codes = {"fault": words_for_codes("faults", spoken), "mended": words_for_codes("mended", spoken)}
-        self._codes |= {slot: words_for_codes(f"{slot}s", spoken) for slot in ("reason", "scan", "away")}
+        self._codes = {"fault": words_by_code("faults", spoken), "mended": words_by_code("mended", spoken)}
+        self._codes |= {slot: words_by_code(f"{slot}s", spoken) for slot in ("reason", "scan", "away")}
 
     def clauses(self, say: Say) -> Clauses:
         """What is spoken, clause by clause. Raises KeyError where the order lacks a slot that its prompt has."""

@@ -58,12 +58,12 @@ def propose_reading(
 
     Unknown words before the first field that last at most `noise_s` are dropped; 0: none is.
     """
-    meant, fields = read_without_breath(words, form, catalogue, language, noise_s=noise_s)
+    meant, fields = parse_without_breath(words, form, catalogue, language, noise_s=noise_s)
     before = meant.preface_words(longer_than_s=noise_s)
     return build_reading(interpreter, form, catalogue, words, fields, language, preface=before, meant=meant)
 
 
-def read_without_breath(
+def parse_without_breath(
     words: Sequence[Word],
     form: Form,
     catalogue: Catalogue,

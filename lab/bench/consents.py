@@ -49,7 +49,7 @@ def main() -> None:
     settings = load_settings(Settings, None, agree={"conversation": True})
     parts = assemble_interpretation(settings, operator_present=False)
     chosen = [*dict.fromkeys([*_ALIKE, *_sample_common_words(given.words, given.seed)])]
-    ear = _AnswerRecogniser(parts.interpreter, parts.form.name, parts.rules.demands.uncalibrated)
+    ear = _AnswerRecogniser(parts.interpreter, parts.form.name, parts.rules.site_policy.uncalibrated)
     taken = [
         (word, voice, act)
         for word in chosen

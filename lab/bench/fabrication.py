@@ -83,7 +83,9 @@ def evaluate_clips_with(asked: Settings, clips: Sequence[Clip]) -> tuple[ClipRes
     return tuple(scored.result for scored in asyncio.run(evaluate(asked, load_clip_sources(clips), lambda: None)))
 
 
-def _count_fabrications(mode: ReadMode, honest: Sequence[list[_Ids]], results: Sequence[ClipResult]) -> FabricationResult:
+def _count_fabrications(
+    mode: ReadMode, honest: Sequence[list[_Ids]], results: Sequence[ClipResult]
+) -> FabricationResult:
     """Count the clips with invented identifiers, those recorded with them, and all by mark."""
     marks = [result.mark for result in results]
     lies = [_invented_identifiers(before, result) for before, result in zip(honest, results, strict=True)]

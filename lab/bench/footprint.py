@@ -32,7 +32,7 @@ from edge.agent.parts import Parts, assemble_interpretation, dictate_sources, ma
 from edge.audio.pcm import FRAME_BYTES, FRAME_SAMPLES
 from edge.config import Settings, Vad, VadKind
 from edge.hear.recording import RecordedSource
-from edge.hear.speech_detection import Gated
+from edge.hear.speech_detection import GatedSilero
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Source
@@ -63,10 +63,10 @@ SPEECH_BAR, MEMORY_BAR = 140, 300
 """Limits of recognition: processor seconds per hour of speech, and MB."""
 
 PARTS: Mapping[str, tuple[tuple[object, str], ...]] = {
-    "voice activity": ((Gated, "is_speech"),),
+    "voice activity": ((GatedSilero, "is_speech"),),
     "recogniser": tuple((KaldiRecognizer, name) for name in ("AcceptWaveform", "PartialResult", "FinalResult")),
     "reader": tuple(
-        (vosk, name) for name in ("find_likeliest", "read_without_breath", "read_meaning", "build_reading")
+        (vosk, name) for name in ("likeliest_meaning", "parse_without_breath", "read_meaning", "build_reading")
     ),
     "measures of the sound": ((Loudness, "accept"), (concluding, "measure_acoustics")),
     "journal": tuple((Journal, name) for name in ("store_utterance", "conclude", "commit")),
@@ -252,8 +252,8 @@ def _print_figures(parts: Parts, memory: _Memory, heard: Sequence[HearingCost], 
         f"{MEMORY_BAR} MB: {'met' if memory.most <= MEMORY_BAR else 'missed'}"
     )
     print(
-        f"readings at pauses: {speculation.made}, of which thrown away {speculation.thrown_away}; they and hearing "
-        f"again took {speculation.wasted_s:.1f} s, {speculation.share:.1%} of the recogniser's time"
+        f"readings at pauses: {speculation.made}, of which thrown away {speculation.discarded}; they and hearing "
+        f"again took {speculation.wasted_s:.1f} s, {speculation.wasted_share:.1%} of the recogniser's time"
     )
 
 

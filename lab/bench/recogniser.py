@@ -30,7 +30,7 @@ from dockvoice_protocol.records import Reading
 from edge.config import Engine, Settings
 from edge.ports import Interpreter
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Segment, Utterance
-from edge.understand.local.factory import locate_vosk_weights, make_recogniser, own_language
+from edge.understand.local.factory import locate_vosk_weights, make_recogniser, recogniser_language
 from edge.understand.local.vosk import UnmeasuredVosk, VoskInterpreter
 
 _FRAME = SAMPLE_RATE // 50 * SAMPLE_BYTES
@@ -67,7 +67,7 @@ def main() -> None:
     before = resident_mb()
     reader, seconds = _time_call(lambda: _build_recogniser(settings, form, catalogue, options.phrases))
     print(f"{reader.name}: made in {seconds * 1000:.0f} ms, {resident_mb() - before:.0f} MB, {options.phrases} phrases")
-    _, seconds = _time_call(reader.attend)
+    _, seconds = _time_call(reader.listen)
     print(f"one attention made in {seconds * 1000:.1f} ms")
     tallies: defaultdict[str, _ConditionTally] = defaultdict(_ConditionTally)
     waits, work, sound = [], 0.0, 0.0
@@ -91,7 +91,7 @@ def _build_recogniser(settings: Settings, form: Form, catalogue: Catalogue, sent
     if settings.understand.engine is not Engine.VOSK:
         return make_recogniser(settings, form, catalogue)
     if sentences == 0:
-        return UnmeasuredVosk(locate_vosk_weights(settings), form, catalogue, own_language(settings))
+        return UnmeasuredVosk(locate_vosk_weights(settings), form, catalogue, recogniser_language(settings))
     return VoskInterpreter(
         locate_vosk_weights(settings), form, catalogue, sample_sentences(form, catalogue, count=sentences)
     )
@@ -138,7 +138,7 @@ async def recognise_clip(reader: Interpreter, form: str, pcm: bytes) -> _TimedRe
     """Recognise a whole clip, fed as fast as it is taken."""
     segment = Segment(0, 0, len(pcm) // SAMPLE_BYTES, len(pcm) // SAMPLE_BYTES, Closing.SOURCE_ENDED, pcm)
     utterance = Utterance("lab.bench", form, "lab.bench", datetime.now(UTC), segment)
-    attention = reader.attend()
+    attention = reader.listen()
     began = time.perf_counter()
     for at in range(0, len(pcm), _FRAME):
         attention.hear(pcm[at : at + _FRAME])

@@ -11,7 +11,7 @@ from enum import Flag, auto
 from starlette.datastructures import Headers, QueryParams
 
 from edge.config import ClientKind
-from edge.understand.remote.served_models import find_lifetime
+from edge.understand.remote.served_models import find_retirement
 from lab.standin.behaviour import Refusal, Vendor
 
 _KEY = "standin-key"
@@ -43,7 +43,7 @@ class Model:
     @property
     def shutdown(self) -> date | None:
         """The announced shutdown date, from `config/models.toml`."""
-        told = find_lifetime(self.whose, self.name)
+        told = find_retirement(self.whose, self.name)
         return told[0].ends if told else None
 
     @property

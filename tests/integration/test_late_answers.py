@@ -23,7 +23,7 @@ from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Attention, Interpreter, Source
 from edge.records import Frame, Utterance
-from edge.understand.panel import Member, Panel, PanelTerms
+from edge.understand.panel import Member, Panel, PanelSettings
 from tests.fakes import SILENCE, ScriptedInterpreter, reading
 from tests.waiting import PATIENCE_S
 
@@ -61,7 +61,7 @@ class Slow(Interpreter):
     def __init__(self) -> None:
         self.may_answer = asyncio.Event()
 
-    def attend(self) -> Attention:
+    def listen(self) -> Attention:
         return _Slow(self)
 
 
@@ -87,7 +87,7 @@ def test_an_entry_that_a_late_answer_contradicts_is_flagged(
     tmp_path: Path, form: Form, catalogue: Catalogue, *, conversation: bool
 ) -> None:
     model, device = Slow(), ScriptedInterpreter(reading(WHOLE))
-    panel = Panel(device, [Member(model)], None, PanelTerms(ReadMode.CLOUD_FIRST, 0.1, None, 0.5), form)
+    panel = Panel(device, [Member(model)], None, PanelSettings(ReadMode.CLOUD_FIRST, 0.1, None, 0.5), form)
     told = {"speak": {"enabled": False}, "agree": {"conversation": conversation, "undo_s": 2}}
     settings = Settings.model_validate({"state_directory": tmp_path, **told})
 

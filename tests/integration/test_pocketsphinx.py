@@ -34,7 +34,7 @@ ASKED = {"yes", "scratch that", "say again", "repeat", "last entry", "how many w
 def heard(audio: Path, interpreter: PocketsphinxInterpreter) -> Reading:
     pcm, _ = soundfile.read(audio, dtype="int16")
     segment = Segment(0, 0, len(pcm), len(pcm), Closing.PAUSE, pcm.tobytes())
-    attention = interpreter.attend()
+    attention = interpreter.listen()
     attention.hear(segment.pcm)
     return asyncio.run(attention.finish(Utterance("u", "pallet-move", "test", datetime.now(UTC), segment)))
 

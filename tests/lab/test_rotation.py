@@ -9,7 +9,7 @@ from dockvoice_protocol.records import FieldReading, FieldValue, Reading
 from edge.agent.events import Decided
 from edge.agree.decide import Rules, decide
 from edge.records import Acoustics, Closing, Outcome, Segment, Utterance
-from edge.understand.local.confidence import VOSK, Curve
+from edge.understand.local.confidence import VOSK, Calibration
 from lab.bench.rotation import GROUPS, cross_validate_groups, judge_left_out_results, tabulate_fits
 from lab.retuning import KeptClip, extract_field_samples, fit_curves, mark_with_curves
 from lab.scoring import Clip, Mark
@@ -17,8 +17,8 @@ from tests.rows import each_of
 
 TRUTH: Mapping[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "B"}
 QUIET = Acoustics(level_db=-20, snr_db=40, clipped=0, second_voice=0, speech_seconds=3)
-TRUSTING = dict.fromkeys(RivalKind, Curve(10.0, 1.0))
-DOUBTING = dict.fromkeys(RivalKind, Curve(-10.0, 1.0))
+TRUSTING = dict.fromkeys(RivalKind, Calibration(10.0, 1.0))
+DOUBTING = dict.fromkeys(RivalKind, Calibration(-10.0, 1.0))
 
 
 def clip(speaker: str, share: float, rules: Rules, *, right: bool = True) -> KeptClip:

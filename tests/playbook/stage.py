@@ -30,8 +30,8 @@ from edge.agent.review import DeviceIdentity, Reviewer, accept, parse_assignment
 from edge.agree.decide import Rules
 from edge.agree.dialogue.interface import (
     Contradicted,
-    Hardware,
-    Link,
+    HeadsetFault,
+    LinkEvent,
     OfficeDecided,
     OfficeDecision,
     RosterChanged,
@@ -214,20 +214,20 @@ class Stage:
         self._lists[place] = ExpectedList("north", place, 1, tuple(lines))
 
     def on_lost(self) -> None:
-        self._tell(lambda: self._device.handle_event(Link(up=False)))
+        self._tell(lambda: self._device.handle_event(LinkEvent(up=False)))
 
     def on_back(self) -> None:
-        self._tell(lambda: self._device.handle_event(Link(up=True)))
+        self._tell(lambda: self._device.handle_event(LinkEvent(up=True)))
 
     def on_fails(self, fault: str) -> None:
-        self._tell(lambda: self._device.handle_event(Hardware(fault)))
+        self._tell(lambda: self._device.handle_event(HeadsetFault(fault)))
 
     def on_healed(self, fault: str) -> None:
-        self._tell(lambda: self._device.handle_event(Hardware(fault, healed=True)))
+        self._tell(lambda: self._device.handle_event(HeadsetFault(fault, healed=True)))
 
     def on_shift(self, name: str, day: str) -> None:
         self._shift = day, name
-        self._tell(lambda: self._device.handle_event(Link(up=True)))  # whatever happens next
+        self._tell(lambda: self._device.handle_event(LinkEvent(up=True)))  # whatever happens next
 
     def on_cut(self) -> None:
         self.leave()

@@ -18,7 +18,7 @@ from dockvoice_protocol.forms.spoken.in_words import number_in_words, spell_out
 from dockvoice_protocol.forms.spoken.language import ENGLISH
 from dockvoice_protocol.records import FieldValue, Word
 from edge.agree.decide import Rules
-from edge.agree.dialogue.interface import Committed, Deadline, Happening, Started, UtteranceHeard
+from edge.agree.dialogue.interface import Committed, Deadline, DialogueInput, Started, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
 from edge.records import Commit, LastEntry
 from edge.understand.proposal import propose_reading
@@ -54,7 +54,7 @@ class Recorder:
         for _ in range(times):
             self._take(Deadline())
 
-    def _take(self, happening: Happening) -> None:
+    def _take(self, happening: DialogueInput) -> None:
         for order in self._dialogue.handle(happening):
             if isinstance(order, Commit):
                 self.recorded.append(dict(order.verdict.fields))

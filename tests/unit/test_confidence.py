@@ -5,9 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 import pytest
 
 from dockvoice_protocol.records import FieldReading, FieldValue, Word
-from edge.understand.local.confidence import REACH, TEMPERATURE, Alternative, find_likeliest
+from edge.understand.local.confidence import Alternative, likeliest_meaning
 from edge.understand.proposal import UNKNOWN
 from tests.rows import each_of
+
+TEMPERATURE = 0.7
 
 
 def words(text: str, confidence: float = 1.0) -> tuple[Word, ...]:
@@ -33,7 +35,7 @@ def likely(
     hearings: Sequence[Sequence[Alternative]], reading: Callable[[Sequence[Word]], Mapping[str, FieldReading]] = read
 ) -> tuple[Sequence[Word], Mapping[str, FieldReading]]:
     """Of fields that may hold anything but "0"."""
-    return find_likeliest(hearings, reading, lambda _, value: value != "0")
+    return likeliest_meaning(hearings, reading, lambda _, value: value != "0")
 
 
 def confidences(*hearings: Sequence[Alternative]) -> dict[str, float]:
@@ -47,7 +49,7 @@ def test_words_that_mean_no_value_are_hardly_what_was_said() -> None:
 
 
 def test_words_that_mean_no_value_are_what_was_said_where_nothing_else_is_near() -> None:
-    near_enough_to_be_read = REACH / TEMPERATURE - 0.01
+    near_enough_to_be_read = 6.0 / TEMPERATURE - 0.01
     fields = likely([[alternative("dock=?"), alternative("dock=B", near_enough_to_be_read)]])[1]
     assert (fields["dock"].value, fields["dock"].runner_up) == (None, "B")
 
@@ -115,7 +117,7 @@ def test_what_is_far_behind_is_not_read() -> None:
         assert said[0].text != "dock=D"
         return read(said)
 
-    far = Alternative(100.0 - REACH - 0.1, words("dock=D"))
+    far = Alternative(93.9, words("dock=D"))
     assert likely([[alternative("dock=B"), far]], unread)[1]["dock"].confidence == 1.0
 
 

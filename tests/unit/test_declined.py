@@ -27,7 +27,7 @@ from edge.config import Settings
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.records.speech import Earcon, Prompt, Say, Sound
-from edge.speak.wording import Phrasing, words_for_codes
+from edge.speak.wording import Phrasing, words_by_code
 from inventory.connect.ports import Why
 from tests.rows import each_of
 from tests.unit.test_dialogue_driver import OTHER, WHOLE, Bench
@@ -178,7 +178,7 @@ def test_the_history_of_the_entry_says_who_declined_it_and_why(tmp_path: Path, r
 
 @each_of("language", LANGUAGES)
 def test_every_reason_has_a_name_in_every_language(language: str, rules: Rules) -> None:
-    names = words_for_codes("reasons", language)
+    names = words_by_code("reasons", language)
     assert {why.value for why in Why} <= names.keys()
     phrasing = Phrasing(rules.form, language)
     for why in (*Why, "something_new"):

@@ -25,9 +25,9 @@ from edge.keep.journal import Journal, JournalReader
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Attention, Interpreter
 from edge.records import Because, Outcome, Reason, Utterance, Verdict, WorkChange
-from edge.understand.panel import Came, Member, Panel, PanelAnswer, PanelTerms
-from edge.understand.remote.failures import AnswerFault, Barred, Garbled, OurFault, TryLater
-from edge.understand.weighing import MOST_WAIT_S, Pacing
+from edge.understand.panel import Arrival, Member, Panel, PanelAnswer, PanelSettings
+from edge.understand.remote.failures import AccessDenied, AnswerFault, Garbled, Rejected, TryLater
+from edge.understand.weighing import RetryPacing
 from tests.fakes import alone, reading
 from tests.sayings import ACCEPT, ASK, FIELDS, entry, render, utterance
 
@@ -41,20 +41,20 @@ PATIENCE_S = 30
 
 
 def test_a_backlog_goes_at_its_rate() -> None:
-    pacing = Pacing(20)
-    assert pacing.due_in(100) == 0
-    pacing.tried(100)
-    assert pacing.due_in(100) == pytest.approx(3)
-    assert pacing.due_in(104) == 0
+    pacing = RetryPacing(20)
+    assert pacing.seconds_until_due(100) == 0
+    pacing.record_attempt(100)
+    assert pacing.seconds_until_due(100) == pytest.approx(3)
+    assert pacing.seconds_until_due(104) == 0
 
 
 def test_tries_grow_rare_while_nothing_answers() -> None:
-    pacing, waits = Pacing(600), []
+    pacing, waits = RetryPacing(600), []
     for _ in range(30):
-        pacing.failed(0)
-        waits.append(pacing.due_in(0))
+        pacing.record_failure(0)
+        waits.append(pacing.seconds_until_due(0))
     assert waits[:4] == [2, 4, 8, 16]
-    assert waits[-1] == MOST_WAIT_S
+    assert waits[-1] == 30
 
 
 # ---- reading later ----
@@ -69,7 +69,7 @@ class Scripted(Interpreter):
         self.answers = list(answers)
         self.asked: list[str] = []
 
-    def attend(self) -> Attention:
+    def listen(self) -> Attention:
         return _ScriptedAttention(self)
 
 
@@ -116,10 +116,14 @@ class Bench:
         """Let it work until the journal is as the test wants it."""
 
         async def main(desk: JournalThread) -> None:
-            terms = PanelTerms(ReadMode.CLOUD_FIRST, 1.2, None, 0.9)
+            terms = PanelSettings(ReadMode.CLOUD_FIRST, 1.2, None, 0.9)
             panel = Panel(model, [Member(model)], None, terms, self.rules.form)
             beside = LateReadings(works or alone(self.rules, panel, panel), desk, per_minute=600)
-            async with asyncio.timeout(PATIENCE_S), panel.at_work(beside.queue_answer), asyncio.TaskGroup() as group:
+            async with (
+                asyncio.timeout(PATIENCE_S),
+                panel.running_requests(beside.queue_answer),
+                asyncio.TaskGroup() as group,
+            ):
                 working = [group.create_task(work) for work in (beside.store_answers(), beside.read_deferred())]
                 for answer in answers:
                     beside.queue_answer(answer)
@@ -169,7 +173,7 @@ def test_what_was_deferred_is_read_oldest_first_and_goes_to_review_not_into_stoc
     assert answer.reading["fields"]["pallet_id"]["value"] == "007"
 
 
-@pytest.mark.parametrize("failure", [TryLater("openai", "busy"), Barred("openai", "the key is refused")])
+@pytest.mark.parametrize("failure", [TryLater("openai", "busy"), AccessDenied("openai", "the key is refused")])
 def test_while_no_model_can_be_asked_everything_waits(bench: Bench, failure: Unavailable) -> None:
     ids = bench.defer(0, 1)
     model = Scripted(failure)
@@ -184,7 +188,7 @@ def test_a_model_that_answers_somebody_is_asked_again_at_once(bench: Bench) -> N
     model = Scripted(*[TryLater("openai", "busy")] * 7, SAID)
 
     def somebody_is_answered(beside: LateReadings) -> None:
-        beside.queue_answer(PanelAnswer(waiting, "gpt", Came.IN_TIME, None, Usage("openai", "gpt")))
+        beside.queue_answer(PanelAnswer(waiting, "gpt", Arrival.IN_TIME, None, Usage("openai", "gpt")))
 
     # Left alone, seven failures would make 2 + 4 + 8 + 16 + 30 + 30 + 30 s of waiting.
     bench.work(model, until=nothing_waits, meanwhile=somebody_is_answered)
@@ -194,7 +198,7 @@ def test_a_model_that_answers_somebody_is_asked_again_at_once(bench: Bench) -> N
 def test_one_that_no_model_can_read_holds_up_nobody(bench: Bench) -> None:
     ids = bench.defer(0, 1, 2)
     bench.work(
-        Scripted(OurFault("openai", "400"), Garbled("openai", AnswerFault.PROSE, "prose"), SAID), until=nothing_waits
+        Scripted(Rejected("openai", "400"), Garbled("openai", AnswerFault.PROSE, "prose"), SAID), until=nothing_waits
     )
     with bench.look() as journal:
         assert [journal.queries.history(one).review for one in ids] == ["unreadable", "unreadable", "deferred"]
@@ -222,11 +226,11 @@ def test_what_was_deferred_is_read_as_the_form_and_in_the_language_in_which_it_w
 
     class Noting(Panel):
         def __init__(self, work: WorkChange) -> None:
-            terms = PanelTerms(ReadMode.CLOUD_FIRST, 1.2, None, 0.9)
+            terms = PanelSettings(ReadMode.CLOUD_FIRST, 1.2, None, 0.9)
             super().__init__(Scripted(SAID), [Member(Scripted(SAID))], None, terms, bench.rules.form)
             self.work = work
 
-        async def read_later(self, utterance: Utterance) -> Reading:
+        async def read_deferred(self, utterance: Utterance) -> Reading:
             read.append((self.work.form or "", self.work.language))
             return SAID
 
@@ -253,17 +257,17 @@ def test_what_was_deferred_is_read_as_the_form_and_in_the_language_in_which_it_w
 @asynccontextmanager
 async def at_work(bench: Bench, desk: JournalThread) -> AsyncIterator[LateReadings]:
     """What keeps answers, at work."""
-    terms = PanelTerms(ReadMode.PANEL, 1.2, None, 0.9)
+    terms = PanelSettings(ReadMode.PANEL, 1.2, None, 0.9)
     panel = Panel(Scripted(SAID), [Member(Scripted(SAID))], None, terms, bench.rules.form)
     beside = LateReadings(alone(bench.rules, panel, panel), desk, per_minute=600)
-    async with panel.at_work(), asyncio.TaskGroup() as group:
+    async with panel.running_requests(), asyncio.TaskGroup() as group:
         working = group.create_task(beside.store_answers())
         yield beside
         working.cancel()
 
 
 def late(utterance_id: str, read: Reading) -> PanelAnswer:
-    return PanelAnswer(utterance_id, "gpt", Came.LATE, read, Usage("openai", "gpt", cost_usd=0.002))
+    return PanelAnswer(utterance_id, "gpt", Arrival.LATE, read, Usage("openai", "gpt", cost_usd=0.002))
 
 
 @pytest.fixture
@@ -345,7 +349,7 @@ def test_a_late_answer_to_what_was_deferred_is_its_reading(bench: Bench) -> None
 
 
 def test_costs_are_counted_by_day_and_model_and_survive_a_restart(bench: Bench, accepted: str) -> None:
-    unpriced = PanelAnswer(accepted, "local", Came.IN_TIME, None, Usage("box", "voxtral", text_tokens_in=5))
+    unpriced = PanelAnswer(accepted, "local", Arrival.IN_TIME, None, Usage("box", "voxtral", text_tokens_in=5))
     bench.work(Scripted(SAID), late(accepted, SAID), late(accepted, SAID), unpriced, until=lambda _: True)
     hour_ago = datetime.now(UTC) - timedelta(hours=1)
     with bench.look() as journal:
@@ -359,14 +363,14 @@ def test_costs_are_counted_by_day_and_model_and_survive_a_restart(bench: Bench, 
 
 
 def test_an_answer_to_anybody_makes_the_next_try_due() -> None:
-    pacing = Pacing(20)
-    pacing.tried(100)
+    pacing = RetryPacing(20)
+    pacing.record_attempt(100)
     for _ in range(5):
-        pacing.failed(100)
-    pacing.answered()
-    assert pacing.due_in(100) == pytest.approx(3), "the rate still holds"
-    pacing.failed(200)
-    assert pacing.due_in(200) == 2
+        pacing.record_failure(100)
+    pacing.record_success()
+    assert pacing.seconds_until_due(100) == pytest.approx(3), "the rate still holds"
+    pacing.record_failure(200)
+    assert pacing.seconds_until_due(200) == 2
 
 
 def test_what_was_said_for_another_form_waits_for_that_form(bench: Bench) -> None:

@@ -20,7 +20,14 @@ from edge.agent.events import Decided, DictationEvent
 from edge.agent.parts import dictate_sources
 from edge.agent.review_decisions import Resolution, Resolved, carry_out, do_and_mark_unannounced
 from edge.agree.decide import Circumstances, Rules, decide
-from edge.agree.dialogue.interface import Deadline, Happening, Hardware, InventoryAnswered, Link, UtteranceHeard
+from edge.agree.dialogue.interface import (
+    Deadline,
+    DialogueInput,
+    HeadsetFault,
+    InventoryAnswered,
+    LinkEvent,
+    UtteranceHeard,
+)
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.session import REACTION_S, DialogueSettings
 from edge.agree.unclear_numbers import BREATH_S
@@ -174,7 +181,7 @@ def test_what_is_posted_happens_in_its_turn(tmp_path: Path, rules: Rules) -> Non
         await bench.say(WHOLE)
         row = await bench.say("yes")
         assert row is not None
-        bench.conversing.post(Link(up=False))
+        bench.conversing.post(LinkEvent(up=False))
         refused = InventoryAnswered(
             Receipt(row.event_id, ReceiptOutcome.REFUSED, ("not_on_site",)), {"pallet_id": "742"}
         )
@@ -477,9 +484,9 @@ def test_nobody_confirms_a_cancellation_before_he_is_asked(tmp_path: Path, rules
     converse(tmp_path, rules, play, undo_s=60)
 
 
-@pytest.mark.parametrize("between", [Hardware("muted", healed=True), Deadline()])
+@pytest.mark.parametrize("between", [HeadsetFault("muted", healed=True), Deadline()])
 def test_what_the_device_says_over_a_yes_takes_nothing_from_it(
-    tmp_path: Path, rules: Rules, between: Happening
+    tmp_path: Path, rules: Rules, between: DialogueInput
 ) -> None:
     async def play(bench: Bench) -> None:
         await bench.say(WHOLE)

@@ -360,7 +360,7 @@ class BreathsInterpreter(Interpreter):
     def line(self) -> list[str]:
         return ["#" * (SHORTEST + at) for at in range(len(self.said))]
 
-    def attend(self) -> Attention:
+    def listen(self) -> Attention:
         return _BreathsAttention(self)
 
 
@@ -536,7 +536,7 @@ def test_the_time_that_was_thought_about_a_pause_beyond_it_is_counted(bench: Ben
             return TurnExpectation.FINISHED
 
     reads = BreathsInterpreter(bench.rules, ENTRY)
-    reads.attend = lambda: Slow(reads)  # type: ignore[method-assign]
+    reads.listen = lambda: Slow(reads)  # type: ignore[method-assign]
     bench.hear(ScriptedSource("." * 20 + reads.line[0] + "." * 40), reads=reads)
     (decided,) = bench.decided
     segment = decided.utterance.segment

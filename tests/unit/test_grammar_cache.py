@@ -17,7 +17,7 @@ from dockvoice_protocol.forms.spoken import sample_sentences, sentences_with_fur
 from dockvoice_protocol.forms.spoken.sentences import sample_replies
 from dockvoice_protocol.plain_file import shipped_directory
 from edge.understand.local import factory
-from edge.understand.local.factory import KEPT, load_sentences
+from edge.understand.local.factory import load_sentences
 
 NAMES = ("maria", "ben")
 
@@ -121,16 +121,16 @@ def test_sentences_are_for_their_owner_only(form: Form, catalogue: Catalogue, tm
 def test_those_unused_for_longest_are_removed(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
     load_sentences(tmp_path, form, catalogue, None)
     (used,) = tmp_path.iterdir()
-    for number in range(KEPT + 3):
+    for number in range(35):
         (tmp_path / f"old{number}").touch()
         os.utime(tmp_path / f"old{number}", (number, number))
     os.utime(used, (0, 0))
     load_sentences(tmp_path, form, catalogue, None)  # found, and so the last to go
     load_sentences(tmp_path, form, catalogue, NAMES)
     left = {path.name for path in tmp_path.iterdir()}
-    assert len(left) == KEPT
+    assert len(left) == 32
     assert used.name in left
-    assert left - {f"old{number}" for number in range(5, KEPT + 3)} - {used.name}
+    assert left - {f"old{number}" for number in range(5, 35)} - {used.name}
 
 
 def test_words_that_a_form_has_besides_its_own_are_expected_apart(catalogue: Catalogue) -> None:

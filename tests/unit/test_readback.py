@@ -22,7 +22,7 @@ from edge.agree.terms import build_terms, find_spoken_units
 from edge.hear.microphone_health import FaultKind
 from edge.records import Draft
 from edge.records.speech import Prompt, Say
-from edge.speak.wording import Phrasing, Readback, prompts, words_for_codes
+from edge.speak.wording import Phrasing, Readback, prompts, words_by_code
 from tests.reading.languages import said_in
 from tests.rows import each_of, every
 from tests.tiers import sized
@@ -74,7 +74,7 @@ def test_each_language_has_every_prompt_with_the_slots_of_the_english_one(langua
 @each_of("language", LANGUAGES)
 def test_each_language_names_every_fault_of_a_microphone(language: str) -> None:
     told = {fault.value for fault in FaultKind} | {"muted", "not_recording", "storage_locked"}
-    assert set(words_for_codes("faults", language)) == set(words_for_codes("mended", language)) == told
+    assert set(words_by_code("faults", language)) == set(words_by_code("mended", language)) == told
 
 
 READ_BACK = {"entry", "field", "beside"}

@@ -34,7 +34,7 @@ class Scripted:
         self.cancelled = 0
         self.ended = False
 
-    async def words(self, pcm: bytes) -> str:
+    async def recognise(self, pcm: bytes) -> str:
         self.asked += 1
         answer = self._answers.pop(0)
         if isinstance(answer, Exception):
@@ -163,7 +163,7 @@ def asked(program: str, *sounds: bytes) -> list[str]:
     async def whole() -> list[str]:
         witness = WitnessProcess((sys.executable, "-c", program))
         try:
-            return [await witness.words(pcm) for pcm in sounds]
+            return [await witness.recognise(pcm) for pcm in sounds]
         finally:
             await witness.end()
             await witness.end()
@@ -188,8 +188,8 @@ def test_whoever_stops_waiting_has_ended_the_process_and_the_next_answer_is_its_
         witness = WitnessProcess((sys.executable, "-c", late))
         try:
             with pytest.raises(TimeoutError):
-                await asyncio.wait_for(witness.words(b"ab"), 0.5)
-            return await witness.words(b"abcd")
+                await asyncio.wait_for(witness.recognise(b"ab"), 0.5)
+            return await witness.recognise(b"abcd")
         finally:
             await witness.end()
 

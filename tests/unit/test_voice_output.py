@@ -11,7 +11,7 @@ from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.forms.loader import load_forms
 from edge.agent import voice_output
 from edge.agent.voice_output import VoiceOutput
-from edge.agree.dialogue.interface import Hardware
+from edge.agree.dialogue.interface import HeadsetFault
 from edge.audio.sound_server import PlaybackSink
 from edge.config import Speak
 from edge.records.speech import Prompt, Say, Sound
@@ -106,9 +106,9 @@ def test_a_fault_that_comes_and_goes_is_put_into_words_once(monkeypatch: pytest.
     monkeypatch.setattr(Speaker, "carry_out", lambda _, order: ordered.append(order))
     spoken = VoiceOutput(NOWHERE, MOVE, {})
     for _ in range(3):
-        spoken.announce(Hardware("stuck"))
-        spoken.announce(Hardware("stuck", healed=True))
-    spoken.announce(Hardware("muted"))
+        spoken.announce(HeadsetFault("stuck"))
+        spoken.announce(HeadsetFault("stuck", healed=True))
+    spoken.announce(HeadsetFault("muted"))
     said = [(order.prompt, order.slots["fault"]) for order in ordered if isinstance(order, Say)]
     assert said == [(Prompt.FAULT, "stuck"), (Prompt.HEALED, "stuck"), (Prompt.FAULT, "muted")]
     assert sum(isinstance(order, Sound) for order in ordered) == 4

@@ -12,9 +12,9 @@ from edge.agent.events import CaptureResumed, CaptureStopped, Decided, SourceEnd
 from edge.agent.headset import MicrophoneFault, Muted
 from edge.agent.typed_input import parse_typed
 from edge.agree.decide import Rules, decide
-from edge.agree.dialogue.interface import Deadline, Happening, Started, UtteranceHeard
+from edge.agree.dialogue.interface import Deadline, DialogueInput, Started, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
-from edge.agree.dialogue.questions import About
+from edge.agree.dialogue.questions import Topic
 from edge.agree.dialogue.session import DialogueSettings
 from edge.cli.lines import AgentLines, JournalState, replace_by_dialogue_verdicts
 from edge.cli.tables import MODES, OUTCOMES, QUESTIONS, REASONS
@@ -55,7 +55,7 @@ class Desk:
         self.happen(UtteranceHeard(said.utterance_id, reading))
         self.tell(Decided(said, reading, verdict, None, 0.01))
 
-    def happen(self, happening: Happening, row: OutboxRow | None = None) -> None:
+    def happen(self, happening: DialogueInput, row: OutboxRow | None = None) -> None:
         dialogue = self._dialogue
         if dialogue is None:
             return
@@ -88,7 +88,7 @@ class Desk:
 def test_every_reason_and_outcome_has_words() -> None:
     assert set(REASONS) == set(Reason)
     assert set(OUTCOMES) == set(Outcome)
-    assert set(QUESTIONS) == set(About)
+    assert set(QUESTIONS) == set(Topic)
     assert set(MODES) == set(ListeningMode)
 
 

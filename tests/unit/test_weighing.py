@@ -11,12 +11,12 @@ from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, N
 from edge.agree.decide import Rules, decide
 from edge.config import ReadMode
 from edge.records import Closing, Outcome
-from edge.understand.weighing import Seat, contradicts, is_settled, weigh
+from edge.understand.weighing import PanelRole, contradicts, is_settled, weigh
 from tests.rows import each_of
 
 SURE = 0.9
 TRUTH: dict[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "B"}
-ONE, TWO, OURS = Seat.FIRST, Seat.SECOND, Seat.ON_DEVICE
+ONE, TWO, OURS = PanelRole.FIRST, PanelRole.SECOND, PanelRole.ON_DEVICE
 SILENT = NotUnderstood.NO_WORDS
 CHATTER = NotUnderstood.NOT_DICTATION
 
@@ -41,7 +41,7 @@ def did(who: str, act: Act, command: Command | None = None) -> Reading:
     return Reading(who, "pallet-move", (), {}, act=act, command=command)
 
 
-def told(rules: Rules, mode: ReadMode, opinions: Mapping[Seat, Reading]) -> str:
+def told(rules: Rules, mode: ReadMode, opinions: Mapping[PanelRole, Reading]) -> str:
     """What is decided, in short: `accept`, or the outcome with the reasons."""
     out_of_reach = mode is not ReadMode.ON_DEVICE and not opinions.keys() - {OURS}
     reading = weigh(opinions, mode, rules.form, SURE, out_of_reach=out_of_reach)
@@ -273,7 +273,7 @@ def test_all_opinions_are_kept_and_each_keeps_what_it_cost(rules: Rules) -> None
     ],
 )
 def test_waiting_ends_when_nothing_more_can_matter(
-    rules: Rules, mode: ReadMode, opinions: Mapping[Seat, Reading], *, settled: bool
+    rules: Rules, mode: ReadMode, opinions: Mapping[PanelRole, Reading], *, settled: bool
 ) -> None:
     assert is_settled(opinions, mode, rules.form, SURE) is settled
 

@@ -274,7 +274,7 @@ def test_the_ear_listens_with_the_recogniser_of_the_form_that_is_filled_when_som
 
 
 def test_what_is_said_in_a_language_that_nobody_hears_is_told_to_be_unheard() -> None:
-    reading = asyncio.run(NullReader(MOVE).attend().finish(typed_utterance("pallet-move", "x")))
+    reading = asyncio.run(NullReader(MOVE).listen().finish(typed_utterance("pallet-move", "x")))
     assert (reading.not_understood, reading.words, dict(reading.fields)) == (NotUnderstood.UNHEARD_LANGUAGE, (), {})
 
 
@@ -301,8 +301,8 @@ def test_a_recogniser_is_made_when_it_is_first_listened_with_and_once(rules: Rul
 
     one = LazyReader("scripted", make)
     assert made == []
-    one.attend()
-    one.attend()
+    one.listen()
+    one.listen()
     asyncio.run(
         Workplaces(Workplace(WorkChange(rules.form.name), Readers(rules, one, recogniser=one))).prepare_recognisers()
     )
@@ -359,7 +359,9 @@ def test_a_language_is_heard_on_the_device_where_weights_for_it_are(
     parts = assemble_interpretation(settings)
     assert parts.make is not None
     assert isinstance(parts.make(MOVE, "de").readers.interpreter, NullReader)
-    monkeypatch.setattr(factory, "locate", lambda model, _: tmp_path / "small-de" if model.hears("de") else None)
+    monkeypatch.setattr(
+        factory, "locate", lambda model, _: tmp_path / "small-de" if model.supports_language("de") else None
+    )
     heard = parts.make(MOVE, "de-AT").readers
     assert (heard.interpreter.name, heard.rules.language.code) == ("vosk/small-de", "de")
     assert isinstance(parts.make(MOVE, "pl").readers.interpreter, NullReader)

@@ -17,7 +17,7 @@ from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word
 from edge.agree.decide import Rules
 from edge.agree.dialogue.interface import Order, ShiftBegan, UtteranceHeard
-from edge.agree.dialogue.questions import About
+from edge.agree.dialogue.questions import Topic
 from edge.agree.dialogue.session import LONGEST_UNLOADING, DialogueSession
 from edge.agree.dialogue.table import AGREEING, State
 from edge.agree.off_talk import begins_with_foreign_words, states_context
@@ -74,7 +74,7 @@ def _split_off_from_now_on(session: DialogueSession, said: Reading) -> tuple[Rea
     """
     rules, draft = session.rules, session.draft
     found = split_at_from_now_on(said.words, rules.language)
-    if found is None or any(word.confidence < rules.demands.uncalibrated for word in found[0]):
+    if found is None or any(word.confidence < rules.site_policy.uncalibrated for word in found[0]):
         return said, ()
     if draft is not None and draft.act is not Act.CONTEXT and is_correction(said.words, rules.language):
         return said, ()
@@ -143,7 +143,7 @@ def fill_new_entry_from_context(session: DialogueSession, said: Reading) -> Read
 
 def fill_unless_other_trailer(session: DialogueSession, said: Reading) -> Reading:
     """The reading of an entry with the context filled in; one that names another trailer inherits nothing."""
-    stands = standing_fields(session)
+    stands = inheritable_fields(session)
     taken = {name: replace(one, words=()) for name, one in stands.items() if name not in said.fields}
     head = next(iter(session.rules.form.standing_fields), "")
     if not taken or (head in said.fields and head in stands and said.fields[head].value != stands[head].value):
@@ -168,14 +168,14 @@ def begins_with_unknown_words(said: Reading, rules: Rules) -> bool:
     return not (said.is_scan or alike) and begins_with_foreign_words(said, rules)
 
 
-def has_unheard_inherited_values(session: DialogueSession, said: Reading) -> bool:
+def has_unread_inherited_values(session: DialogueSession, said: Reading) -> bool:
     """Whether it inherits values that no readback has included yet."""
     return any(one.is_inherited and name in _context_after_commit(session).untold for name, one in said.fields.items())
 
 
 def is_between_entries(session: DialogueSession) -> bool:
     """Whether no entry is open: no draft, or only the question whether to cancel one, or to close a trailer."""
-    return session.draft is None or session.about in {About.CANCEL, About.CLOSE}
+    return session.draft is None or session.topic in {Topic.CANCEL, Topic.CLOSE}
 
 
 def _can_begin_entry(session: DialogueSession) -> bool:
@@ -198,7 +198,7 @@ def _is_surely_held(session: DialogueSession) -> bool:
     return session.state is State.HELD and not session.doubted
 
 
-def standing_fields(session: DialogueSession) -> dict[str, FieldReading]:
+def inheritable_fields(session: DialogueSession) -> dict[str, FieldReading]:
     """The context fields that a new entry inherits, as far as the form allows them."""
     rules, fields = session.rules, _context_after_commit(session).fields
     return {
@@ -230,7 +230,7 @@ def build_readback(session: DialogueSession) -> Say:
         for name in find_fields_becoming_context(session, draft)
         if name in values and name not in own
     }
-    stands, untold = standing_fields(session), session.context.untold
+    stands, untold = inheritable_fields(session), session.context.untold
     taken = {name: one.value for name, one in draft.reading.fields.items() if one.is_inherited and name not in untold}
     heard_before = {name for name, value in taken.items() if name in stands and stands[name].value == value}
     known = set() if session.rules.form.is_identified_by_context else heard_before
@@ -244,7 +244,7 @@ def build_readback(session: DialogueSession) -> Say:
 
 def _has_own_context_value(session: DialogueSession, draft: Draft) -> bool:
     """Whether the entry has a value of its own for a context field: another door, or one that the context lacks."""
-    said, stands = draft.reading.fields, standing_fields(session)
+    said, stands = draft.reading.fields, inheritable_fields(session)
     form = session.rules.form
     own = (name for name in form.standing_fields if name in said and stands and name not in form.identifies)
     return any(name not in stands or said[name].value != stands[name].value for name in own)
@@ -345,7 +345,7 @@ def set_read_back_context_or_drop(session: DialogueSession, draft: Draft) -> lis
     return [Note(agreed.utterance_id, agreed.reading, replace(CONTEXT_VERDICT, fields=values_of(agreed.reading)))]
 
 
-def update_after_commit(session: DialogueSession, draft: Draft) -> None:
+def update_context_after_commit(session: DialogueSession, draft: Draft) -> None:
     """Update the context after a commit: what its readback included is announced, and it may set fields."""
     if draft.act is not Act.RECORD:
         _amend_context(session, draft)
@@ -387,7 +387,7 @@ def _utterances_of_entry(session: DialogueSession, event_id: str | None) -> set[
     return said
 
 
-def mark_answer_as_lasting(session: DialogueSession, draft: Draft, heard: UtteranceHeard) -> Draft:
+def mark_answer_as_context(session: DialogueSession, draft: Draft, heard: UtteranceHeard) -> Draft:
     """The draft, whose answer becomes the context: it says so, or the context lacks the field that was asked for."""
     name, asked, before = session.asked.field, session.asked, session.open_draft.reading.fields
     form = session.rules.form
@@ -418,12 +418,12 @@ def _is_of_other_trailer(session: DialogueSession, draft: Draft) -> bool:
 
 def end_context(session: DialogueSession) -> list[Order]:
     """Clear the context and tell the operator; empty if there was none."""
-    values = standing_values(session)
+    values = context_values(session)
     session.context = NOTHING_STANDS
     return [session.say(Prompt.STANDING_ENDED, values)] if values else []
 
 
-def forget_named_identifiers(session: DialogueSession, said: Reading) -> None:
+def unset_named_identifiers(session: DialogueSession, said: Reading) -> None:
     """Remove the identifiers that an unrecorded utterance named: the next values may belong to that thing.
 
     So "rear, minus nine", after a trailer that was not understood, does not go to the old one.
@@ -471,11 +471,11 @@ def restore_context(session: DialogueSession, kept: StandingContext) -> list[Ord
         return []
     if kept.operator != session.recording_operator:
         return end_context(session)
-    values = standing_values(session)
+    values = context_values(session)
     return [session.say(Prompt.STANDING_KEPT, values)] if values else []
 
 
-def standing_values(session: DialogueSession) -> dict[str, FieldValue]:
+def context_values(session: DialogueSession) -> dict[str, FieldValue]:
     """The context's values, including those of the held draft."""
     return _values_in_form(session, _context_after_commit(session))
 
@@ -497,7 +497,7 @@ def copy_from_entry_before(session: DialogueSession, said: Reading) -> Reading:
     if said.act is not Act.RECORD or not said.words:
         return said
     rules = session.rules
-    asked = session.question.field if session.about in {About.FIELD, About.CHOICE} and session.question else None
+    asked = session.question.field if session.topic in {Topic.FIELD, Topic.CHOICE} and session.question else None
     before = _entry_before(session, asked)
     found = split_at_same_place(said.words, rules.form, rules.language, asked)
     again = split_at_same_again(said.words, rules.language) if found is None and asked is None else None
@@ -515,7 +515,7 @@ def copy_from_entry_before(session: DialogueSession, said: Reading) -> Reading:
     sure = min(word.confidence for word in told)
     heard = tuple(word.text for word in told)
     fields = {**rest.fields, **{name: _copy_field(session, before, name, heard, sure) for name in names}}
-    known = {*fields, *standing_fields(session)}
+    known = {*fields, *inheritable_fields(session)}
     whole = all(field.name in known for field in rules.form.fields if field.required)
     begun = bool(rest.fields or again) and session.state is not State.HELD
     if not (whole or begun or asked in names):
@@ -541,7 +541,7 @@ def _fields_to_copy(session: DialogueSession, before: LastEntry, rest: Reading) 
 
     While there is a context, none of its fields either: a different value in the entry before applied to that alone.
     """
-    form, stands = session.rules.form, standing_fields(session)
+    form, stands = session.rules.form, inheritable_fields(session)
     known = {*rest.fields, *(form.standing_fields if stands else ())}
     return [
         field.name

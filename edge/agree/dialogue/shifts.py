@@ -34,7 +34,7 @@ def sign_on(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         return [noted, Sound(Earcon.NOT_UNDERSTOOD), turned_away]
     leaves = [one.operator.name for one in candidates] != [session.recording_operator]
     behind = DeferredAction(lambda: _sign_on_by_roster(session, said), newcomer=True)
-    if leaves and (unfinished := drafting.ask_to_finish(session, behind)):
+    if leaves and (unfinished := drafting.ask_to_finish_open(session, behind)):
         return [noted, *unfinished]
     return [noted, *_sign_on_by_roster(session, said)]
 
@@ -131,7 +131,7 @@ def _apply_operator_rights(session: DialogueSession, form: str | None = None) ->
 def _operator_language(session: DialogueSession) -> str | None:
     """The operator's language on the roster; None: the device's own."""
     language = None if session.signed_on is None else session.signed_on.language
-    return None if language == session.works.own_language.code else language
+    return None if language == session.works.recogniser_language.code else language
 
 
 def find_allowed_forms(session: DialogueSession) -> frozenset[str] | None:
@@ -166,7 +166,7 @@ def names_operator(session: DialogueSession, heard: UtteranceHeard) -> bool:
     return bool(_find_operators(session, speaker_name(heard.reading.words, session.rules.language)))
 
 
-def ask_who(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def ask_who_signs_on(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Ask whether a doubtful name or number was meant; none is signed on meanwhile."""
     candidates, form = _find_candidates_and_form(session, _name_in_sign_on(session, heard))
     asked = SignOnQuestion(candidates, form, session.state)
@@ -232,7 +232,7 @@ def abandon_sign_on(session: DialogueSession, _: object) -> list[Order]:
 
 def sign_off(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Sign off, or ask to finish the open entry first."""
-    if unfinished := drafting.ask_to_finish(session):
+    if unfinished := drafting.ask_to_finish_open(session):
         return [heard.note_as_heeded(Reason.COMMAND), *unfinished]
     orders = drafting.commit_or_park_open(session)
     return [heard.note_as_heeded(Reason.COMMAND), *orders, *_sign_off_operator(session, None, *orders)]
@@ -258,7 +258,7 @@ def _sign_off_operator(session: DialogueSession, why: str | None, *put: Order) -
     session.state = State.SIGNED_OFF
     session.recorded.last = session.own_entry_or_none(session.recorded.last)
     if name is None:
-        return [*ended, *tell_review_count(session, *put), session.say(Prompt.SIGNED_OFF)]
+        return [*ended, *say_review_count(session, *put), session.say(Prompt.SIGNED_OFF)]
     told = session.say(Prompt.GOODBYE, operator=called or name, name=name)
     return [ShiftEvent(name, ShiftChange.OFF, why), *ended, told, *_restore_device_language(session)]
 
@@ -301,7 +301,7 @@ def begin_break(session: DialogueSession, reason: str | None) -> list[Order]:
     )
 
 
-def tell_review_count(session: DialogueSession, *more: Order) -> list[Say]:
+def say_review_count(session: DialogueSession, *more: Order) -> list[Say]:
     """Say the number of utterances in review, including those that these orders park."""
     there = {one.utterance_id for one in session.recorded.aside.drafts}
     new = {order.utterance_id for order in more if isinstance(order, Park)} - there

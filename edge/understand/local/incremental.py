@@ -61,7 +61,7 @@ class Speculation:
     after_s: float = 0.0  # Spent when the utterance was closed.
 
     @property
-    def thrown_away(self) -> int:
+    def discarded(self) -> int:
         """The number of speculative readings that were discarded."""
         return self.made - self.used
 
@@ -71,13 +71,13 @@ class Speculation:
         return self.made_s - self.used_s + self.again_s
 
     @property
-    def share(self) -> float:
+    def wasted_share(self) -> float:
         """The wasted share of all CPU time, 0 to 1."""
         total = self.ahead_s + self.after_s
         return self.wasted_s / total if total else 0.0
 
 
-class ListeningAhead:
+class SpeculativeAttention:
     """An on-device recogniser's attention to one utterance, which reads speculatively at each pause.
 
     If speech goes on, the reading is discarded and the recogniser decodes the sound again from the start.
@@ -180,9 +180,9 @@ class OnDeviceInterpreter(ABC):
         self._awaited = awaited
         self._needed = frozenset(field.name for field in form.fields if field.required)
 
-    def attend(self) -> ListeningAhead:
-        """Begin to listen."""
-        return ListeningAhead(
+    def listen(self) -> SpeculativeAttention:
+        """Begin to listen to one utterance, which is decoded while it is spoken."""
+        return SpeculativeAttention(
             self._begin, lambda reading: self._expected(reading.words, reading.fields), self.speculation
         )
 

@@ -97,7 +97,7 @@ def make_vocabulary_test() -> Callable[[str], bool]:
 
 
 def is_installed() -> bool:
-    """Whether the package is installed: it has no wheel for Python 3.14."""
+    """Whether the package `pocketsphinx` is installed: it has no wheel for Python 3.14."""
     return importlib.util.find_spec("pocketsphinx") is not None
 
 

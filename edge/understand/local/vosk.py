@@ -33,14 +33,14 @@ from dockvoice_protocol.forms.spoken.reader import ExplanationCache
 from dockvoice_protocol.forms.spoken.rough import rough_sentences
 from dockvoice_protocol.records import FieldReading, FieldValue, Reading, Transcript, TurnExpectation, Word
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
-from edge.understand.local.confidence import VOSK, Alternative, Curve, find_likeliest
+from edge.understand.local.confidence import VOSK, Alternative, Calibration, likeliest_meaning
 from edge.understand.local.incremental import Awaited, OnDeviceInterpreter, await_no_fields
 from edge.understand.nearness import Loudness, Wearer
 from edge.understand.proposal import (
     NOISE_S,
     UNKNOWN,
     build_reading,
-    read_without_breath,
+    parse_without_breath,
     refuse_unknown_words,
     resolve_homophones,
 )
@@ -65,7 +65,7 @@ _HUNDREDTHS = 2  # Decimals: vosk's frames last 0.03 s.
 
 _SAID_IN_S = 0.3  # A word's place where only the order of words is known, with no pause between two.
 
-MOST_ALTERNATIVES = 20  # More never mattered: most of them say "uh" in other places.
+_MOST_ALTERNATIVES = 20  # More never mattered: most of them say "uh" in other places.
 
 _UNSURE = 0.0
 """Confidence of a value that rests on no word, with unmeasured weights."""
@@ -84,7 +84,7 @@ class VoskInterpreter(OnDeviceInterpreter):
         *,
         converses: bool = False,
         awaited: Awaited = await_no_fields,
-        curves: Mapping[RivalKind, Curve] = VOSK,
+        curves: Mapping[RivalKind, Calibration] = VOSK,
     ) -> None:
         """Load the weights, half a second, to recognise `sentences`; with `converses`, those of a dialogue too.
 
@@ -98,7 +98,7 @@ class VoskInterpreter(OnDeviceInterpreter):
         knows = make_vocabulary_test(weights)
         refuse_unknown_words(self.name, form, sentences, knows)
         grammar = json.dumps([*sentences * _TIMES, *filter(knows, beside), UNKNOWN])
-        self._decoders = _Decoders(partial(_make_decoder, load_model(weights), grammar, MOST_ALTERNATIVES))
+        self._decoders = _Decoders(partial(_make_decoder, load_model(weights), grammar, _MOST_ALTERNATIVES))
 
     def _begin(self) -> _Recogniser:
         hearings = tuple(_AlternativesHearing(self._decoders, speed, self._labels) for speed in _SPEEDS)
@@ -125,7 +125,7 @@ class VoskInterpreter(OnDeviceInterpreter):
         return self._propose(alone, explained)
 
     def _propose(self, hearings: Sequence[Sequence[Alternative]], explained: ExplanationCache) -> Reading:
-        words, fields = find_likeliest(hearings, lambda words: self._read(words, explained), self._allows)
+        words, fields = likeliest_meaning(hearings, lambda words: self._read(words, explained), self._allows)
         meant = parse_meaning(words, self._form, self._catalogue, explained=explained)
         before = meant.preface_words(longer_than_s=NOISE_S)
         sure = {name: self._calibrated(field) for name, field in fields.items()}
@@ -140,7 +140,7 @@ class VoskInterpreter(OnDeviceInterpreter):
         return field.allows(value) and self._catalogue.has_values(field.catalogue, value)
 
     def _read(self, words: Sequence[Word], explained: ExplanationCache | None = None) -> Mapping[str, FieldReading]:
-        return read_without_breath(words, self._form, self._catalogue, explained=explained)[1]
+        return parse_without_breath(words, self._form, self._catalogue, explained=explained)[1]
 
 
 class UnmeasuredVosk(OnDeviceInterpreter):

@@ -11,7 +11,7 @@ from dockvoice_protocol.records import Hallucination, Word
 from edge.config import TextDetail
 from edge.understand.llm.chunks import to_wav
 from edge.understand.stt.transcriber import (
-    Expected,
+    Hints,
     PieceTranscript,
     Request,
     TranscriberWire,
@@ -28,7 +28,7 @@ than the first as the probability of no speech, and less than the second as the 
 class OpenAiWire(TranscriberWire):
     """The wire format of OpenAI's transcription endpoint, for one model."""
 
-    def __init__(self, path: str, model: str, expected: Expected, detail: TextDetail | None = None) -> None:
+    def __init__(self, path: str, model: str, expected: Hints, detail: TextDetail | None = None) -> None:
         """`detail` None: derived from the model's name."""
         super().__init__(model, expected)
         self._path = path
@@ -54,9 +54,9 @@ class OpenAiWire(TranscriberWire):
         """
         if self.model.lower().startswith("gpt-transcribe"):
             words = list(self.expected.phrases)
-            return {"languages[]": [self.expected.short], **({"keywords[]": words} if words else {})}
+            return {"languages[]": [self.expected.language_code], **({"keywords[]": words} if words else {})}
         prompt = {"prompt": self.expected.prompt} if self.expected.prompt else {}
-        return {"language": self.expected.short, "temperature": "0", **prompt}
+        return {"language": self.expected.language_code, "temperature": "0", **prompt}
 
     def parse(self, answer: Any, seconds: float) -> PieceTranscript:
         """Parse the text and the model's confidence in it."""
@@ -174,7 +174,7 @@ class WhisperCppWire(TranscriberWire):
         """The sound as WAV, the one container that it reads without ffmpeg."""
         data: dict[str, str | list[str]] = {
             "response_format": "verbose_json",
-            "language": self.expected.short,
+            "language": self.expected.language_code,
             "temperature": "0.0",
             "temperature_inc": "0.0",  # no second try at a higher temperature: that is where it invents most
         }
@@ -200,7 +200,7 @@ class MistralWire(TranscriberWire):
         words = ["_".join(phrase.split()) for phrase in self.expected.phrases][:_MOST_WORDS]
         data: dict[str, str | list[str]] = {
             "model": self.model,
-            "language": self.expected.short,
+            "language": self.expected.language_code,
             "temperature": "0",
             **({"context_bias": words} if words else {}),
         }

@@ -130,7 +130,7 @@ class TranscriptReader:
         text = self.correct_labels(transcript.text)
         language, known = language_named(self._language), (self._form, self._catalogue)
         said = parse_meaning(make_timed_words(text, *known, language, sure), *known, language)
-        fields = {name: limit_by_words(field, transcript.words) for name, field in said.fields.items()}
+        fields = {name: cap_confidence_by_words(field, transcript.words) for name, field in said.fields.items()}
         before, meant = said.preface_words(), parse_meaning(words, *known, language)
         reading = build_reading(transcript.transcriber, *known, words, fields, language, preface=before, meant=meant)
         return replace(reading, usage=transcript.usage)
@@ -148,7 +148,7 @@ def _words_of(transcript: Transcript, sure: float, seconds: float) -> tuple[Word
     return transcript.words or spread_words(texts, [sure] * len(texts), seconds)
 
 
-def limit_by_words(field: FieldReading, words: Iterable[Word]) -> FieldReading:
+def cap_confidence_by_words(field: FieldReading, words: Iterable[Word]) -> FieldReading:
     """The field, with the least confidence that its words have anywhere in the transcript; unchanged without any."""
     wanted = set(field.words)
     sure = [word.confidence for word in words if wanted & set(bare_words(word.text))]

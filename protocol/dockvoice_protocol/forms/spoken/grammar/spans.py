@@ -523,7 +523,7 @@ def _spelt_codes(spans: Spans, name: str, at: int) -> Iterator[tuple[int, str, f
 def _codes_by_parts(spans: Spans, name: str, at: int) -> Iterator[tuple[int, str, float]]:
     """The codes whose parts are said with their names: "aisle C, bay seventeen, level four"."""
     shape, parts = spans.lexicon.shapes.get(name), spans.language.parts
-    runs = [] if shape is None else [run for run in shape.parts if not run.separates]
+    runs = [] if shape is None else [run for run in shape.parts if not run.is_separator]
     if len(runs) != len(parts) or not _ends_of_any(spans, parts[0], at):
         return
     reached = {(at, "")}
