@@ -138,7 +138,7 @@ class Bench:
         self.taken_by_another = False
         self.keys = b"\xff" * (96)
         self.grabbed = 0
-        monkeypatch.setattr(input_keys, "LOOK_EVERY_S", 0.01)
+        monkeypatch.setattr(input_keys, "_LOOK_EVERY_S", 0.01)
         monkeypatch.setattr("edge.hear.input_keys.fcntl.ioctl", self._ioctl)
 
     def plug_in(self) -> int:

@@ -24,7 +24,7 @@ class Box:
         self.directory = directory
         self._keys: dict[int, int] = {}
         monkeypatch.setattr(input_keys, "_DEVICES", directory)
-        monkeypatch.setattr(input_keys, "LOOK_EVERY_S", 0.01)
+        monkeypatch.setattr(input_keys, "_LOOK_EVERY_S", 0.01)
         monkeypatch.setattr("edge.hear.input_keys.fcntl.ioctl", self._ioctl)
 
     def plug_in(self, name: str, key: int) -> int:
