@@ -104,7 +104,8 @@ async def _handle_not_found(request: Request, fault: HTTPException) -> Response:
 
 async def _add_behaviour(request: Request) -> Response:
     try:
-        request.app.state.house.orders.add(Behaviour.model_validate(await read_json(request)))
+        house: StandinState = request.app.state.house
+        house.orders.add(Behaviour.model_validate(await read_json(request)))
     except ValidationError as fault:
         return JSONResponse({"faults": fault.errors(include_url=False, include_context=False)}, 422)
     return Response(status_code=204)
@@ -112,7 +113,8 @@ async def _add_behaviour(request: Request) -> Response:
 
 async def _serve_models(request: Request) -> Response:
     for name in (await read_json(request))["models"]:
-        request.app.state.house.accounts.serve(name)
+        house: StandinState = request.app.state.house
+        house.accounts.serve_as_live(name)
     return Response(status_code=204)
 
 
@@ -125,7 +127,8 @@ async def _reset(request: Request) -> Response:
 
 
 async def _list_requests(request: Request) -> Response:
-    return JSONResponse([asked.as_json() for asked in request.app.state.house.asked])
+    house: StandinState = request.app.state.house
+    return JSONResponse([asked.as_json() for asked in house.asked])
 
 
 _BACKLOG = 128
