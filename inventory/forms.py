@@ -127,7 +127,7 @@ def _quantity_field(field: object) -> str | None:
     return voice.get("of") if isinstance(voice, Mapping) else None
 
 
-def pallet_fields(directory: Path) -> dict[str, str]:
+def compared_pallet_fields(directory: Path) -> dict[str, str]:
     """The pallet field of each form that is compared with expected lists."""
     schemas = {name: form.schema for name, form in load_forms(directory).items()}
     found = {name: fields_by_role(one)[FieldRole.PALLET] for name, one in schemas.items() if uses_expected_lists(one)}
@@ -138,6 +138,6 @@ def pallet_fields(directory: Path) -> dict[str, str]:
     return found
 
 
-def fields_with(of: Roles, role: str) -> list[str]:
+def field_names_with_role(of: Roles, role: str) -> list[str]:
     """Every name that a role's field has in any form, and the role's own."""
     return sorted({str(one["fields"][role]) for one in of.values() if role in one["fields"]} | {role})

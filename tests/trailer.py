@@ -21,14 +21,14 @@ from dockvoice_protocol.instants import rfc3339
 from dockvoice_protocol.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
 from dockvoice_protocol.signed import sign_expected_list
 from edge.deliver.device_events import REVIEW_DATA
-from inventory.dossier.dossier import NO_CLIPS, Clips, Dossier, build
-from inventory.dossier.visits import Gathered, Listed
+from inventory.dossier.dossier import NO_CLIPS, Dossier, DossierClips, build
+from inventory.dossier.visits import Listed, TrailerRows
 from inventory.forms import Forms, Roles, load_forms, load_roles
 from inventory.ingest.validation import Invalid, Valid, validate
 from inventory.repository import Store
 from inventory.reviews.reviews import Review, read_review
 from inventory.store.keys import EnrolledKey
-from inventory.verify_dossier import EntryHistory, Said
+from inventory.verify_dossier import DeviceEvent, EntryHistory
 from tests.dictated import INSTANCE, payload
 
 SITE = "north"
@@ -211,11 +211,11 @@ class Dock:
     def put_aside(self, box: Box, body: bytes) -> None:
         self.store.review(read_review(body, Topics("dockvoice", SITE, box.name)))
 
-    def gathered(self, trailer: str = "5501") -> Gathered:
+    def gathered(self, trailer: str = "5501") -> TrailerRows:
         return self.store.issues.gather(SITE, trailer, self.roles)
 
     def dossier(
-        self, trailer: str = "5501", visit: int = -1, *, clips: Clips = NO_CLIPS, language: str = "en"
+        self, trailer: str = "5501", visit: int = -1, *, clips: DossierClips = NO_CLIPS, language: str = "en"
     ) -> Dossier:
         gathered = self.gathered(trailer)
         return build(gathered.visits()[visit], gathered, self.keys, INVENTORY, language, clips)
@@ -228,12 +228,12 @@ class Unstored:
         self.clock = Clock()
         self.roles = load_roles(forms, ("receive",), ("damage",))
         self.boxes = [Box("dock-3", self.clock), Box("dock-4", self.clock)]
-        self.heard: list[Said] = []
+        self.heard: list[DeviceEvent] = []
         self.lists: list[Listed] = []
         self.reviews: list[Review] = []
 
     def hear(self, *events: dict[str, Any]) -> None:
-        self.heard += [Said(event, rfc3339(self.clock.now)) for event in events]
+        self.heard += [DeviceEvent(event, rfc3339(self.clock.now)) for event in events]
 
     def announce(self, *lines: ExpectedLine) -> None:
         self.clock.on()
@@ -244,13 +244,13 @@ class Unstored:
     def put_aside(self, box: Box, body: bytes) -> None:
         self.reviews.append(read_review(body, Topics("dockvoice", SITE, box.name)))
 
-    def gathered(self, trailer: str = "5501") -> Gathered:
+    def gathered(self, trailer: str = "5501") -> TrailerRows:
         story = EntryHistory(EntryHistory(self.heard, self.roles).of_trailer(trailer), self.roles)
         bodies = {one.id: payload(one.event) for one in story.said}
         lists = self.lists if trailer == "5501" else []
-        return Gathered(SITE, trailer, self.roles, story, bodies, lists, self.reviews, [], [])
+        return TrailerRows(SITE, trailer, self.roles, story, bodies, lists, self.reviews, [], [])
 
-    def dossier(self, trailer: str = "5501", *, clips: Clips = NO_CLIPS, language: str = "en") -> Dossier:
+    def dossier(self, trailer: str = "5501", *, clips: DossierClips = NO_CLIPS, language: str = "en") -> Dossier:
         gathered = self.gathered(trailer)
         return build(gathered.visits()[-1], gathered, enrolled(self.boxes), INVENTORY, language, clips)
 

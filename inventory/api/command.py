@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dockvoice_protocol.terminal.tables import configure_logging, pluralize, print_tables
-from inventory.cli.options import BrokerAt, Config, Database, Given, echo, narrow_table, settings_of, user_name
+from inventory.cli.options import BrokerAt, Config, Database, GroupOptions, echo, narrow_table, settings_of, user_name
 from inventory.web.terminal import audited, demand_extra, open_transaction
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def api(
     It listens on this machine alone. For other machines put a proxy in front that speaks https, and set api.address.
     """
     demand_extra()
-    context.obj = Given(config, database)
+    context.obj = GroupOptions(config, database)
     if context.invoked_subcommand is None:
         from inventory.api.app import serve  # noqa: PLC0415 - `--help` must not import the web server
 
@@ -59,7 +59,7 @@ def describe(context: typer.Context) -> None:
     from inventory.api.app import ENDPOINTS  # noqa: PLC0415 - as above
     from inventory.api.document import build_document  # noqa: PLC0415
 
-    given = context.find_object(Given) or Given()
+    given = context.find_object(GroupOptions) or GroupOptions()
     address = settings_of(given.config, database=given.database).api.address
     echo(json.dumps(build_document(ENDPOINTS, address), indent=2))
 
@@ -124,6 +124,6 @@ def _token_revoke(context: typer.Context, name: _Name) -> None:
 
 
 def _books(settings: InventorySettings) -> AbstractContextManager[RequestDatabase]:
-    from inventory.api.app import open_books  # noqa: PLC0415 - as above
+    from inventory.api.app import open_api_database  # noqa: PLC0415 - as above
 
-    return open_books(settings)
+    return open_api_database(settings)

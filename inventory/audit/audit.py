@@ -36,13 +36,13 @@ from dockvoice_protocol.hash_chain import (
 from dockvoice_protocol.instants import parse_iso
 from dockvoice_protocol.systemd import user_name_of_id
 from dockvoice_protocol.terminal.plain_text import mark_unprintable
-from inventory.records import Progress
-from inventory.store.keys import NAME
+from inventory.records import DeviceProgress
+from inventory.store.keys import KEY_FILE_NAME
 
 if TYPE_CHECKING:
-    from inventory.queries.trail import Moved, TrailEvent
+    from inventory.queries.trail import StockMoveTexts, TrailEvent
     from inventory.repository import Store
-    from inventory.store.stock import Move
+    from inventory.store.stock import StockMove
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")
 """Format of a number in a database: Python also parses 1_2 and digits of other scripts, which SQL sums differently."""
@@ -51,7 +51,7 @@ _KEY_FILES = "*.pem"  # The files of a directory of keys.
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class AuditReport:
     """The audit's result for one device."""
 
     site: str
@@ -119,12 +119,12 @@ class Report:
 
 def audit_device(
     store: Store,
-    of: Progress,
+    of: DeviceProgress,
     keys: Mapping[str, PublicKey] | None,
     tell: Callable[[int], None] = lambda _: None,
     *,
     known: KnownFaults | None = None,
-) -> Report:
+) -> AuditReport:
     """Verify a device's events from the first to the last, or to the first fault that is not acknowledged.
 
     `keys` are the keys that may have signed, by key id; None leaves the signatures unchecked. `tell` is called after
@@ -139,7 +139,7 @@ class _Audit:
     def __init__(
         self,
         store: Store,
-        of: Progress,
+        of: DeviceProgress,
         keys: Mapping[str, PublicKey] | None,
         known: KnownFaults,
     ) -> None:
@@ -154,7 +154,7 @@ class _Audit:
         self._refused: list[int] = []
         self._found: str | None = None
 
-    def verify_and_report(self, tell: Callable[[int], None]) -> Report:
+    def verify_and_report(self, tell: Callable[[int], None]) -> AuditReport:
         """Audit the device's events; return the report."""
         broken = None
         for came in self._store.load_trail(self._of.site, self._of.device, self._of.handled):
@@ -168,7 +168,7 @@ class _Audit:
             )[0]
         known = (self._of.site, self._of.device) in {(of.site, of.device) for of in self._store.progress()}
         beside = self._store.count_strays(self._of.site, self._of.device, self._of.handled if known else 0)
-        return Report(
+        return AuditReport(
             self._of.site,
             self._of.device,
             self._links.held,
@@ -269,7 +269,7 @@ class _StockMoves:
     """The stock moves of a device: in the table, and by its events."""
 
     def __init__(self) -> None:
-        self._ended: dict[str, Move | None] = {}
+        self._ended: dict[str, StockMove | None] = {}
         """What each entry that is not current any more had added."""
 
     def add(self, came: TrailEvent) -> None:
@@ -294,7 +294,7 @@ class _StockMoves:
         return None if named is None else str(named)
 
 
-def _stock_added(came: TrailEvent) -> Move | None:
+def _stock_added(came: TrailEvent) -> StockMove | None:
     """The stock move that the event says its entry adds."""
     from inventory.store import stock  # noqa: PLC0415 - `dockvoice --help` must not import SQLAlchemy
 
@@ -307,21 +307,21 @@ def _stock_added(came: TrailEvent) -> Move | None:
     return {"entry": came.event_id, "site": site, "device": device, "form": said["form"], **its}
 
 
-def _is_same_move(kept: Moved | None, said: Move | None) -> bool:
+def _is_same_move(kept: StockMoveTexts | None, said: StockMove | None) -> bool:
     if kept is None or said is None:
         return kept is said
     quantity = str(kept["quantity"])
     return _NUMBER.fullmatch(quantity) is not None and {**kept, "quantity": Decimal(quantity)} == said
 
 
-def find_devices(store: Store, name: str | None) -> list[Progress]:
+def find_devices(store: Store, name: str | None) -> list[DeviceProgress]:
     """The device called `name`, as site/device; every device named in any row, without a name.
 
     One that the table of devices lacks has handled no event. Raises UnreadableInput, Unavailable.
     """
     every = {f"{of.site}/{of.device}": of for of in store.progress()}
     for site, device in sorted(store.load_device_names()):
-        every.setdefault(f"{site}/{device}", Progress(site, device, 0, 0, datetime.fromtimestamp(0, UTC)))
+        every.setdefault(f"{site}/{device}", DeviceProgress(site, device, 0, 0, datetime.fromtimestamp(0, UTC)))
     if name is None:
         return list(every.values())
     if name not in every:
@@ -354,7 +354,7 @@ def load_trusted_keys(files: Iterable[Path], directory: Path | None, enrolled_fo
     enrolled: dict[tuple[str, str], dict[str, PublicKey]] = {}
     anyones, awaited = dict[str, PublicKey](), set[str]()
     for path in given or sorted(enrolled_folder.glob(_KEY_FILES)):
-        key, named = read_key(path), NAME.fullmatch(path.name)
+        key, named = read_public_key(path), KEY_FILE_NAME.fullmatch(path.name)
         if named is None or named["keyid"] != key.keyid:
             anyones[key.keyid] = key
         else:
@@ -392,7 +392,7 @@ def load_signer(path: Path) -> Signer:
         raise UnreadableInput(f"{path}: is no Ed25519 private key in PEM without a password; {make}") from None
 
 
-def read_key(path: Path) -> PublicKey:
+def read_public_key(path: Path) -> PublicKey:
     """The public key in a file. Raises UnreadableInput."""
     try:
         return PublicKey.from_pem(plain_file.read_regular_file(path))

@@ -366,7 +366,7 @@ def roster(
         with store.transaction() as transaction:
             version = numbering.record_sent_version(transaction, where, ROSTER, user_name(), above, now)
             message = roster_message(settings.prefix, Roster(where, version, operators), signer, now)
-            entered = outbox.insert_messages(transaction, [message], now, held=outbox.HELD)
+            entered = outbox.insert_messages(transaction, [message], now, held=outbox.HELD_BACK_FOR)
         publish_rows(settings, "roster", store.transaction, entered, retain=True)
     echo(f"{where}: version {version}, {pluralize(len(operators), 'operator') if operators else 'withdrawn'}")
 

@@ -28,7 +28,7 @@ from inventory.cli.device_commands import device_commands
 from inventory.cli.options import (
     Config,
     Database,
-    Given,
+    GroupOptions,
     Json,
     echo,
     given_settings,
@@ -44,7 +44,7 @@ from inventory.settings import InventorySettings
 from inventory.store.keys import KeyDirectory
 
 if TYPE_CHECKING:
-    from inventory.records import DeviceBuffer, Progress, Row
+    from inventory.records import DeviceBuffer, DeviceProgress, Row
     from inventory.repository import Store
     from inventory.store.outbox import PendingKind
 
@@ -71,7 +71,7 @@ class _Work(StrEnum):
     DOSSIER = "dossier"
 
 
-MOST = 9_999_999_999  # The highest number of an event: ten digits, as in schemas/events.
+_MAX_EVENT_NUMBER = 9_999_999_999  # The highest number of an event: ten digits, as in schemas/events.
 
 
 @commands.callback(invoke_without_command=True, short_help="Apply each entry once, and answer with a receipt.")
@@ -91,7 +91,7 @@ def inventory(
 
     Options win over the environment (DOCKVOICE_INVENTORY_MQTT__HOST and so on), which wins over the file.
     """
-    context.obj = Given(config, database)
+    context.obj = GroupOptions(config, database)
     if context.invoked_subcommand is None:
         configure_logging(sys.stderr, logging.INFO, "%(asctime)s %(levelname)s %(message)s")
         _consume(settings_of(config, broker=broker, database=database))
@@ -104,7 +104,7 @@ def rows(
     database: Database = None,
     json_lines: Json = False,
     limit: Annotated[
-        int | None, typer.Option("--limit", min=1, max=MOST, metavar="N", help="Only the latest N.")
+        int | None, typer.Option("--limit", min=1, max=_MAX_EVENT_NUMBER, metavar="N", help="Only the latest N.")
     ] = None,
 ) -> None:
     """Show the entries in the order in which they came, amended and cancelled ones included.
@@ -182,7 +182,7 @@ def _audit_verify(
     known = _load_trusted_keys(context, config, key, keys)
     words, trusted = (
         audit.read_acknowledgements(acknowledged),
-        {one.keyid: one for one in map(audit.read_key, by or ())},
+        {one.keyid: one for one in map(audit.read_public_key, by or ())},
     )
     with open_store(context, config, database) as store:
         reports = [
@@ -251,8 +251,8 @@ def _load_trusted_keys(
 
 
 def _audit_with_progress(
-    store: Store, of: Progress, believed: audit.TrustedKeys | None, known: KnownFaults
-) -> audit.Report:
+    store: Store, of: DeviceProgress, believed: audit.TrustedKeys | None, known: KnownFaults
+) -> audit.AuditReport:
     """Audit one device, with a progress bar on a terminal."""
     keys = None if believed is None else believed.keys_of(of.site, of.device)
     console = SafeConsole(stderr=True)
@@ -280,7 +280,7 @@ def _keys_enrol(
 
     `dockvoice audit key` on the device prints its key and the key's id: compare the id with the one that is told here.
     """
-    key = audit.read_key(file)
+    key = audit.read_public_key(file)
     enrolled = _key_directory(context, config, directory).enrol(*parse_device_argument(device), key)
     echo(f"{enrolled.site}/{enrolled.device}: enters with key {enrolled.keyid}")
     if floors := _load_published_versions(context, config, enrolled.site):
@@ -316,7 +316,7 @@ def _keys_rotate(
             "--upto",
             metavar="N",
             min=0,
-            max=MOST,
+            max=_MAX_EVENT_NUMBER,
             help="The last number that the old key signed; unset: as handled here.",
         ),
     ] = None,
@@ -328,7 +328,7 @@ def _keys_rotate(
 
     Let the device send what it owes first (`dockvoice queue unsettled`), then move its device.key away and start it.
     """
-    key = audit.read_key(file)
+    key = audit.read_public_key(file)
     site, name = parse_device_argument(device)
     if upto is None:
         with open_store(context, config, database) as store:
@@ -376,7 +376,7 @@ def _keys_list(
 
 
 def _key_directory(context: typer.Context, config: Path | None, directory: Path | None) -> KeyDirectory:
-    given = context.find_object(Given) or Given()
+    given = context.find_object(GroupOptions) or GroupOptions()
     return KeyDirectory(directory or settings_of(config or given.config).keys)
 
 
@@ -477,7 +477,7 @@ def _entries_table(found: list[Row]) -> Table:
     return table
 
 
-def _gaps_table(found: list[Progress], held: Mapping[tuple[str, str], DeviceBuffer]) -> Table:
+def _gaps_table(found: list[DeviceProgress], held: Mapping[tuple[str, str], DeviceBuffer]) -> Table:
     lacking = sum(progress.missing is not None for progress in found)
     table = narrow_table(f"{pluralize(len(found), 'device')}, {lacking} with a gap")
     for heading in ("device", "handled up to", "missing", *(["held of these, UTC"] if held else []), "last heard, UTC"):

@@ -42,13 +42,13 @@ def _review_list(
     A device tells it again at each connection. `dockvoice queue accept` and `discard` on the device decide about it,
     also while its agent runs; so does its operator, who asks "what is open?". With --json one object a line.
     """
-    from inventory.reviews.reviews import to_json  # noqa: PLC0415 - `--help` must not import SQLAlchemy
+    from inventory.reviews.reviews import review_to_json  # noqa: PLC0415 - `--help` must not import SQLAlchemy
 
     with open_store(context, config, database) as store:
         found = store.reviews(every=every)
     if json_lines:
         for one in found:
-            echo(json.dumps(to_json(one), ensure_ascii=False))
+            echo(json.dumps(review_to_json(one), ensure_ascii=False))
         return
     table = narrow_table(pluralize(len(found), "review"))
     for heading in ("device", "told, UTC", "state", "known", "doubtful", "utterance"):
@@ -142,7 +142,7 @@ def _send_decision(
         (review,) = found
         decided = build_decision_message(review, decision, values, user_name(), reason, signer, settings.prefix, now)
         with store.transaction() as transaction:
-            entered = outbox.insert_messages(transaction, [decided], now, held=outbox.HELD)
+            entered = outbox.insert_messages(transaction, [decided], now, held=outbox.HELD_BACK_FOR)
         publish_rows(settings, "review", store.transaction, entered)
     echo(f"{utterance}: sent to {review.site}/{review.device}; `review list --all` shows what became of it")
 

@@ -18,7 +18,7 @@ from dockvoice_protocol.signed import ClipRequest, sign_clip_request
 from dockvoice_protocol.terminal.plain_text import escape_line
 from inventory.clips.clip_folder import ClipFolder, NoSound
 from inventory.clips.clips import LOST, Clip, ClipState, ClipStore, SignedSound
-from inventory.store.outbox import HELD, Message, MessageKind
+from inventory.store.outbox import HELD_BACK_FOR, Message, MessageKind
 
 log = logging.getLogger("inventory")
 
@@ -53,7 +53,7 @@ def request_clip(
         its = (sound.site, sound.device, request.request, topics.clip_requests)
         return request, Message(MessageKind.CLIP_REQUEST, *its, sign_clip_request(request, signer), signer.public)
 
-    clip, entered = clips.record_request(sound, signed, timedelta() if publish is None else HELD)
+    clip, entered = clips.record_request(sound, signed, timedelta() if publish is None else HELD_BACK_FOR)
     if publish is not None:
         try:
             publish(entered)

@@ -24,7 +24,7 @@ from dockvoice_protocol.plain_file import shipped_directory
 from dockvoice_protocol.terminal.tables import configure_logging, pluralize, print_tables
 from inventory.cli.options import Config, Database, Json, echo, narrow_table, settings_of
 from inventory.connect.ports import (
-    TEST,
+    TEST_REFERENCE_PREFIX,
     Away,
     Declined,
     Document,
@@ -32,14 +32,14 @@ from inventory.connect.ports import (
     Posting,
     Pulled,
     PulledItem,
-    TakenBack,
+    ReversalReason,
     Why,
     describe_omitted,
 )
 
 if TYPE_CHECKING:
     from inventory.connect.ledger import Ledger
-    from inventory.connect.service import ConnectorDesk
+    from inventory.connect.service import ConnectorService
     from inventory.connect.settings import ConnectionSettings
     from inventory.settings import InventorySettings
 
@@ -135,7 +135,7 @@ def _try_out(
             return
         test = _test_posting(at.settings.site, _choose_item(pulled, item), lot, place, order)
         echo(f"test receipt: 1 {test.unit} of {test.item}, reference {test.reference}")
-        why = TakenBack(f"{test.reference}:test", False, None, test.recorded_at)
+        why = ReversalReason(f"{test.reference}:test", False, None, test.recorded_at)
         try:
             made = connector.post(test, None)
         except Declined:
@@ -190,14 +190,14 @@ def status(
     due: waits, or is tried again. posted. declined: a person must look. reversed: posted and taken back. void: nothing
     needed to be posted. With --json one object for each connector, with what is open under "open".
     """
-    from inventory.connect.ledger import Ledger, names  # noqa: PLC0415 - `dockvoice --help` must not import SQLAlchemy
+    from inventory.connect.ledger import Ledger, load_connector_names  # noqa: PLC0415 - `dockvoice --help` must not import SQLAlchemy
     from inventory.repository import Store  # noqa: PLC0415 - see above
 
     inventory = settings_of(config, database=database)
     store = Store.open(inventory.database_url, create=False)
     try:
         with store.transaction() as transaction:
-            there = names(transaction)
+            there = load_connector_names(transaction)
         if name is not None and name not in there:
             known = ", ".join(there) or "none"
             raise UnreadableInput(f"{name}: has posted nothing yet; connectors that have: {known}")
@@ -247,7 +247,7 @@ def _print_pulled(pulled: Pulled) -> None:
         echo(message)
 
 
-def _print_planned(at: ConnectorDesk, pulled: Pulled) -> None:
+def _print_planned(at: ConnectorService, pulled: Pulled) -> None:
     for message in at.describe_master_changes(pulled):
         echo(f"with --publish: {message}")
     if "expected" not in at.settings.pull:
@@ -273,7 +273,7 @@ def _choose_item(pulled: Pulled, given: str | None) -> PulledItem:
 
 def _test_posting(site: str, item: PulledItem, lot: str | None, place: str | None, order: str | None) -> Posting:
     return Posting(
-        reference=f"{TEST}{uuid4()}",
+        reference=f"{TEST_REFERENCE_PREFIX}{uuid4()}",
         amends=None,
         site=site,
         device="test",
@@ -337,11 +337,11 @@ def _read_kind(path: Path) -> str | None:
 
 
 @contextmanager
-def _open_desk(name: str, file: Path | None, config: Path | None, database: str | None) -> Iterator[ConnectorDesk]:
+def _open_desk(name: str, file: Path | None, config: Path | None, database: str | None) -> Iterator[ConnectorService]:
     settings, inventory, path = _load_settings(name, file, config, database)
-    from inventory.connect.service import open_desk  # noqa: PLC0415 - `dockvoice --help` must not import SQLAlchemy
+    from inventory.connect.service import open_service  # noqa: PLC0415 - `dockvoice --help` must not import SQLAlchemy
 
-    with open_desk(name, settings, inventory) as at:
+    with open_service(name, settings, inventory) as at:
         try:
             yield at
         except Misconfigured as fault:

@@ -26,13 +26,13 @@ from dockvoice_protocol.strict_json import NotStrict, parse_strict
 from dockvoice_protocol.terminal.plain_text import mark_unprintable
 from inventory.connect.ports import Away, Omitted, Pulled, PulledItem, PulledUnit
 from inventory.connect.shared_folder import OWN, READ, SHARED, create_folder, is_plain_file, read_text, share_with_group
-from inventory.site.expected_file import LAYOUT as EXPECTED
+from inventory.site.expected_file import EXPECTED_LAYOUT as EXPECTED
 from inventory.site.expected_file import read_expected
-from inventory.site.roster import LAYOUT as OPERATORS
+from inventory.site.roster import ROSTER_LAYOUT as OPERATORS
 from inventory.site.roster import read_operators
 from inventory.site.table_file import (
-    LONGEST,
-    NAMED,
+    MAX_LEN,
+    NAMING,
     Cells,
     FaultyFile,
     Layout,
@@ -277,7 +277,7 @@ class _Allowed:
 
 
 _CODE = _Allowed(CODE.fullmatch, "allowed is a code of one to three capitals and digits: CS")
-_NAME = _Allowed(is_valid_name, NAMED)
+_NAME = _Allowed(is_valid_name, NAMING)
 _ALLOWED = {
     "item": _NAME,
     "title": _NAME,
@@ -291,7 +291,7 @@ def _item_faults(
 ) -> Iterator[str]:
     for column, one in _ALLOWED.items():
         if not one.is_allowed(found := cells.get(column, "")):
-            yield f"{where}, column {column}: found {found[:LONGEST]!r}; {one.message}"
+            yield f"{where}, column {column}: found {found[:MAX_LEN]!r}; {one.message}"
     yield from _unit_faults(where, cells, units.get(cells.get("item", ""), {}))
     before, known = first.get(cells.get("item", ""), ("", cells))
     yield from (
@@ -304,10 +304,10 @@ def _item_faults(
 def _unit_faults(where: str, cells: Cells, others: Mapping[str, Decimal]) -> Iterator[str]:
     unit, factor = cells.get("unit", ""), cells.get("factor", "")
     if unit and not CODE.fullmatch(unit):
-        yield f"{where}, column unit: found {unit[:LONGEST]!r}; {_CODE.message}"
+        yield f"{where}, column unit: found {unit[:MAX_LEN]!r}; {_CODE.message}"
     if bool(unit) != bool(factor) or (factor and not FACTOR.fullmatch(factor)):
         yield (
-            f"{where}, column factor: found {factor[:LONGEST]!r}; allowed is a number above 0 with 9 digits and 6 "
+            f"{where}, column factor: found {factor[:MAX_LEN]!r}; allowed is a number above 0 with 9 digits and 6 "
             "places at most beside a unit, and nothing without one"
         )
     if unit and unit == cells.get("base"):

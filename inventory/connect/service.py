@@ -30,8 +30,8 @@ from inventory.connect.engine import PostingLoop, Round
 from inventory.connect.ledger import DeclinedMessages, Ledger, load_posting
 from inventory.connect.ports import Away, Connector, Declined, Posting, Pulled, describe_omitted
 from inventory.connect.pulling import (
-    Plan,
-    Publishing,
+    ListPlan,
+    PullPublisher,
     changed_items,
     changed_operators,
     describe_changes,
@@ -114,7 +114,7 @@ log = logging.getLogger("inventory.connect")
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectorDesk:
+class ConnectorService:
     """The settings, store and connection of one connector."""
 
     name: str
@@ -152,7 +152,7 @@ class ConnectorDesk:
         if self.signer is None:
             raise Misconfigured("nothing is published without a signature: name a key, or [console] key")
         pulled = self.connector.pull()
-        publishing = Publishing(self.inventory, self.store, self.signer, self.name, self.settings.site)
+        publishing = PullPublisher(self.inventory, self.store, self.signer, self.name, self.settings.site)
         message, wanted = [], self.settings.pull
         omitted = list(pulled.omitted)
         if "expected" in wanted:
@@ -169,10 +169,10 @@ class ConnectorDesk:
             log.info("%s", line)
         return message
 
-    def plan_expected(self, pulled: Pulled) -> Plan:
+    def plan_expected(self, pulled: Pulled) -> ListPlan:
         """What publishing would change in expected lists; empty unless the settings pull them."""
         if "expected" not in self.settings.pull or pulled.expected is None:
-            return Plan()
+            return ListPlan()
         known = [one for one in self.store.lists.all() if one.expected.site == self.settings.site]
         return plan_lists(known, pulled.expected, source_of(self.name))
 
@@ -200,7 +200,7 @@ def _publish_or_log(publish: Callable[[], list[str]]) -> list[str]:
 
 
 @contextmanager
-def open_desk(name: str, settings: ConnectionSettings, inventory: InventorySettings) -> Iterator[ConnectorDesk]:
+def open_service(name: str, settings: ConnectionSettings, inventory: InventorySettings) -> Iterator[ConnectorService]:
     """Open the store and the connection. Raises what opening them raises."""
     key = settings.key or inventory.console.key
     signer = None if key is None else load_signer(key)
@@ -208,14 +208,14 @@ def open_desk(name: str, settings: ConnectionSettings, inventory: InventorySetti
         closing(Store.open(inventory.database_url, create=False)) as store,
         closing(settings.connector()) as connector,
     ):
-        yield ConnectorDesk(name, settings, inventory, store, connector, signer)
+        yield ConnectorService(name, settings, inventory, store, connector, signer)
 
 
 class _Work:
     """The service of one connector: posts and pulls until stopped."""
 
     def __init__(
-        self, at: ConnectorDesk, stopped: Event, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self, at: ConnectorService, stopped: Event, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         self._desk = at
         self._stopped = stopped
@@ -286,7 +286,7 @@ def serve(name: str, settings: ConnectionSettings, inventory: InventorySettings)
     """Post until SIGTERM or SIGINT. Must run in the main thread, which receives signals."""
     inventory.demand_owner()
     stopped = Event()
-    with open_desk(name, settings, inventory) as at:
+    with open_service(name, settings, inventory) as at:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: stopped.set())
         _Work(at, stopped).run()

@@ -73,14 +73,14 @@ class ConnectionSettings(LayeredSettings):
 _GROUP = "dockvoice.connectors"
 
 
-def kinds() -> dict[str, EntryPoint]:
+def connector_kinds() -> dict[str, EntryPoint]:
     """The installed kinds by name; none is imported."""
     return {one.name: one for one in sorted(entry_points(group=_GROUP))}
 
 
 def settings_of_kind(kind: str, path: object) -> type[ConnectionSettings]:
     """The settings class of a kind named by the file at `path`. Raises Misconfigured."""
-    installed = kinds()
+    installed = connector_kinds()
     if kind not in installed:
         raise Misconfigured(f"{path}: kind is {kind!r}, allowed are {', '.join(installed)}; set kind")
     try:

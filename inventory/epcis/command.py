@@ -21,7 +21,7 @@ from dockvoice_protocol.instants import find_zone
 from dockvoice_protocol.strict_json import NotStrict, parse_strict
 from dockvoice_protocol.terminal.plain_text import escape_line
 from dockvoice_protocol.terminal.tables import pluralize
-from inventory.cli.options import Config, Database, Given, Json, given_settings
+from inventory.cli.options import Config, Database, GroupOptions, Json, given_settings
 
 if TYPE_CHECKING:
     from inventory.epcis.export import StoredEvent, Tally
@@ -47,7 +47,7 @@ def epcis(context: typer.Context, config: Config = None, database: Database = No
     What EPCIS cannot name is refused and told, never made up: a pallet's own number is no SSCC, an item without a GTIN
     and a door without a GLN have no name among partners. docs/epcis.md tells how to begin.
     """
-    context.obj = Given(config, database)
+    context.obj = GroupOptions(config, database)
 
 
 @commands.command(short_help="Write one document of all that can be named.")

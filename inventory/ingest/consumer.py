@@ -27,11 +27,11 @@ from inventory.ingest.clip_news import ClipMessageQueue
 from inventory.ingest.hearing import StatusQueue
 from inventory.ingest.ports import Broker, ClipMessageHandler, Dossiers, EventStore, ReviewStore, StatusStore
 from inventory.ingest.publisher import Publisher
-from inventory.ingest.receipts import PRESENCE, build_receipt, log_denied_publication, outcome_text
+from inventory.ingest.receipts import PRESENCE_TAG, build_receipt, log_denied_publication, outcome_text
 from inventory.ingest.reorder_buffer import BatchSettings, ReorderBuffer
-from inventory.ingest.validation import LARGEST, DeadLetter, Invalid, Valid, Validated, validate
+from inventory.ingest.validation import MAX_MESSAGE_BYTES, DeadLetter, Invalid, Valid, Validated, validate
 from inventory.ingest.watchdog import Watchdog
-from inventory.records import Applied, Applying, Buffered, Event, InvalidEvent, Refused
+from inventory.records import Applied, Buffered, Event, InvalidEvent, Outcome, Refused
 from inventory.reviews.reviews import read_review
 from inventory.store.database import SiteFault
 from inventory.store.keys import KeyDirectory
@@ -104,7 +104,7 @@ class Consumer:
         client_id: str = "dockvoice-inventory",
         keys: KeyDirectory,
         trust_first_use: bool = False,
-        largest: int = LARGEST,
+        largest: int = MAX_MESSAGE_BYTES,
         reviews: ReviewStore | None = None,
         statuses: StatusStore | None = None,
         dossiers: Dossiers | None = None,
@@ -356,7 +356,7 @@ class Consumer:
     def _publish_presence(self, state: Literal["online", "offline"]) -> None:
         """Publish the inventory's presence; devices then send their pending events."""
         topic, said = Topics.consumer(self._prefix, self._client_id), make_presence(state, self._client_id, self._now())
-        if not self._broker.publish(topic, to_json_bytes(said), tag=PRESENCE, retain=True):
+        if not self._broker.publish(topic, to_json_bytes(said), tag=PRESENCE_TAG, retain=True):
             log.info("%s: not said that we are %s", topic, state)
 
     def _settle(self, message: Delivered) -> None:
@@ -378,7 +378,7 @@ class Consumer:
         self,
         message: Delivered | None,
         event: Event | InvalidEvent,
-        became: Applying | Buffered,
+        became: Outcome | Buffered,
         level: int = logging.INFO,
     ) -> None:
         """Send the receipt for an outcome, and notify the dossier writer."""
@@ -436,7 +436,7 @@ class Consumer:
         log.warning("kept aside from %s: %s", message.topic[:SHOWN], reason)
 
     def _queue_receipt(
-        self, message: Delivered | None, event: Event | InvalidEvent, became: Applying, level: int = logging.INFO
+        self, message: Delivered | None, event: Event | InvalidEvent, became: Outcome, level: int = logging.INFO
     ) -> None:
         what = f"{event.event_id}, number {event.sequence} of {event.site}/{event.device}"
         log.log(logging.WARNING if isinstance(became, Refused) else level, "%s: %s", what, outcome_text(became))

@@ -9,7 +9,7 @@ from dockvoice_protocol.mqtt import Acknowledged
 from dockvoice_protocol.outbox import FAILURE, puback_meaning
 from inventory.ingest.ports import Broker
 from inventory.store.database import SiteFault
-from inventory.store.outbox import WORK, OutboxTable, PendingKind
+from inventory.store.outbox import WORK_KINDS, OutboxTable, PendingKind
 
 log = logging.getLogger("inventory")
 
@@ -94,7 +94,7 @@ class Publisher:
         """Log each kind once, and again after it was not stuck in between."""
         for one in stuck:
             if one.kind not in self._alarmed:
-                trouble = None if one.kind in WORK else self._broker.trouble
+                trouble = None if one.kind in WORK_KINDS else self._broker.trouble
                 told = (one.kind, one.number, one.oldest, one.attempts, one.error or trouble or "no error")
                 log.error("%s: %d pending, the oldest since %s; %d attempts: %s", *told)
         self._alarmed = {one.kind for one in stuck}

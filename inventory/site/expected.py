@@ -16,7 +16,7 @@ from dockvoice_protocol.records import ExpectedLine, ExpectedList, PlaceKind, Re
 from dockvoice_protocol.signed import sign_expected_list
 from inventory.store import outbox
 from inventory.store.database import begin, read_only_engine
-from inventory.store.outbox import HELD, Message, MessageKind
+from inventory.store.outbox import HELD_BACK_FOR, Message, MessageKind
 from inventory.store.tables import announced, entries, events, expected
 
 
@@ -199,9 +199,9 @@ def enter_in_outbox(
     signer: Signer,
     now: datetime,
     *,
-    held: timedelta = HELD,
+    held: timedelta = HELD_BACK_FOR,
 ) -> list[int]:
-    """Sign the lists and insert them into the outbox; the rows' ids, for `publish_entered`."""
+    """Sign the lists and insert them into the outbox; the rows' ids, for `publish_rows`."""
     messages = []
     for one in lists:
         body = sign_expected_list(one, signer, now)

@@ -27,9 +27,9 @@ from dockvoice_protocol.records.master import (
     word_faults,
 )
 from dockvoice_protocol.signed import LARGEST, MOST_ROWS, max_master_data_bytes
-from inventory.site.table_file import LONGEST, FaultyFile, Layout, find_column_and_type_faults, read_rows
+from inventory.site.table_file import MAX_LEN, FaultyFile, Layout, find_column_and_type_faults, read_rows
 
-RESERVED = frozenset({"roster", "roster.sent"})
+RESERVED_KINDS = frozenset({"roster", "roster.sent"})
 """Names of kinds for operators, which have their own messages: `inventory/site/roster.py`."""
 
 DUPLICATE, STOCK = "duplicate", "stock"
@@ -74,9 +74,9 @@ class Kind:
 
 def find_kind(name: str) -> Kind:
     """The kind of master data with this name. Raises UnreadableInput for an invalid name."""
-    if not KIND.fullmatch(name) or name in RESERVED:
+    if not KIND.fullmatch(name) or name in RESERVED_KINDS:
         raise UnreadableInput(
-            f"{name[:LONGEST]!r}: is no kind of master data; allowed are the name of a list (docks), of its units "
+            f"{name[:MAX_LEN]!r}: is no kind of master data; allowed are the name of a list (docks), of its units "
             "(items.units), rules, and words; `dockvoice inventory roster` says who may sign on"
         )
     if name.endswith(OF_UNITS):
@@ -125,12 +125,12 @@ def _rule_faults(rows: Sequence[Row], _: Collection[str] | None) -> Iterator[Row
     for where, cells in rows:
         rule, on, hours, forms = (cells.get(column, "") for column in RULES)
         if rule not in {DUPLICATE, STOCK}:
-            yield where, "rule", f"found {rule[:LONGEST]!r}; allowed are {DUPLICATE} and {STOCK}"
+            yield where, "rule", f"found {rule[:MAX_LEN]!r}; allowed are {DUPLICATE} and {STOCK}"
         if seen.setdefault(rule, where) != where:
-            yield where, "rule", f"{rule[:LONGEST]!r} stands in {seen[rule]} too; remove one of them"
+            yield where, "rule", f"{rule[:MAX_LEN]!r} stands in {seen[rule]} too; remove one of them"
         if on not in _YES_NO:
-            yield where, "on", f"found {on[:LONGEST]!r}; allowed are yes and no"
+            yield where, "on", f"found {on[:MAX_LEN]!r}; allowed are yes and no"
         if not _HOURS.fullmatch(hours):
-            yield where, "hours", f"found {hours[:LONGEST]!r}; allowed is a whole number above 0, with 5 digits at most"
+            yield where, "hours", f"found {hours[:MAX_LEN]!r}; allowed is a whole number above 0, with 5 digits at most"
         if odd := [form for form in split_alternatives(forms) if not LEVEL.fullmatch(form)]:
-            yield where, "forms", f"found {odd[0][:LONGEST]!r}; allowed are names of forms, parted by |, or nothing"
+            yield where, "forms", f"found {odd[0][:MAX_LEN]!r}; allowed are names of forms, parted by |, or nothing"

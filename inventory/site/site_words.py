@@ -27,7 +27,7 @@ from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import Word
 from dockvoice_protocol.records.master import LABEL, OF_RULES, OF_WORDS, UNIT, Cells, Row
 
-SPOKEN_IN = LANGUAGES  # Languages of words: the codes of those that devices read.
+WORD_LANGUAGES = LANGUAGES  # Languages of words: the codes of those that devices read.
 
 _CATALOGUES = 8  # Cache size: sites with their values and words.
 
@@ -66,7 +66,7 @@ class Transcript:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class TranscriptChange:
     """The effect of a word on one utterance."""
 
     said: Transcript
@@ -76,11 +76,11 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class WordTrial:
     """The effects of a word."""
 
     looked_at: int
-    changes: tuple[Change, ...]
+    changes: tuple[TranscriptChange, ...]
 
 
 class SpokenForms:
@@ -133,11 +133,11 @@ class SpokenForms:
             pass
         return _find_faults(form, (*self._words, row), self.catalogue)
 
-    def trial(self, row: Cells, said: Iterable[Transcript]) -> Trial:
+    def trial(self, row: Cells, said: Iterable[Transcript]) -> WordTrial:
         """Parse the utterances with and without the word. Raises Misconfigured for a word that cannot be added."""
         before = self.forms[row["form"]]
         after = add_published_words(self.plain[before.name], (*self._words, row), self.catalogue)
-        language, looked_at, changes = language_named(row["language"]), 0, list[Change]()
+        language, looked_at, changes = language_named(row["language"]), 0, list[TranscriptChange]()
         wanted = _normalise_words(row["word"], language)
         # Cached: an utterance such as "twelve" repeats a thousand times.
         holds = lru_cache(lambda words: _contains(_normalise_words(words, language), wanted))
@@ -147,9 +147,9 @@ class SpokenForms:
                 continue  # without the word it is read as before
             was, would_be = (_parse_fields(one.words, form, self.catalogue, language.code) for form in (before, after))
             if (becomes := _classify_effect(one.known, was, would_be, after)) is not None:
-                changes.append(Change(one, becomes, was, would_be))
+                changes.append(TranscriptChange(one, becomes, was, would_be))
         order = list(Effect)
-        return Trial(looked_at, tuple(sorted(changes, key=lambda change: order.index(change.becomes))))
+        return WordTrial(looked_at, tuple(sorted(changes, key=lambda change: order.index(change.becomes))))
 
 
 def find_word_faults(rows: Sequence[Row], directory: Path, lists: Mapping[str, Sequence[Cells]]) -> list[str]:
@@ -189,7 +189,7 @@ def _spoken_forms(directory: Path) -> Mapping[str, Form]:
     return _load_forms(tuple((name, path, path.stat().st_mtime_ns) for name, path in files.items()))
 
 
-def fields_from_lists(directory: Path) -> frozenset[str]:
+def list_filled_fields(directory: Path) -> frozenset[str]:
     """The fields of any form that are filled from a list of the catalogue. Raises Misconfigured."""
     return frozenset(one.name for form in _spoken_forms(directory).values() for one in form.fields if one.catalogue)
 
@@ -252,7 +252,7 @@ def _find_unexplained(said: str, form: Form, catalogue: Catalogue, code: str) ->
     return unexplained_phrases(make_timed_words(said, form, catalogue, language), form, catalogue, language)
 
 
-def without_numbers(said: str) -> str:
+def remove_number_placeholders(said: str) -> str:
     """The phrase without its number placeholders: "door" of "door #"."""
     return " ".join(one for one in said.split() if one != FIGURE)
 

@@ -29,7 +29,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from dockvoice_protocol.errors import DockvoiceError, Misconfigured, StorageFailed, Unavailable, UnreadableInput
 from dockvoice_protocol.records import to_decimal
 from dockvoice_protocol.systemd import create_owned_directory, create_owned_file
-from inventory.store.tables import FIRST, VERSION, entries, events, metadata, versions
+from inventory.store.tables import FIRST_VERSION, VERSION, entries, events, metadata, versions
 
 _ALLOWED = "sqlite:////path/inventory.db or postgresql+psycopg://user@host/name"
 
@@ -205,7 +205,7 @@ def _prepare_file(path: Path, *, create: bool) -> None:
 
 def _migrate_or_check_version(transaction: Connection, url: URL, *, create: bool) -> None:
     version = int(transaction.execute(select(versions.c.version)).scalar() or 0)
-    outdated = FIRST <= version < VERSION
+    outdated = FIRST_VERSION <= version < VERSION
     if outdated and create:
         from inventory.store.migrations import migrate  # noqa: PLC0415 - Alembic takes a quarter of a second to import
 
@@ -215,7 +215,7 @@ def _migrate_or_check_version(transaction: Connection, url: URL, *, create: bool
             f"{format_url(url)}: its tables are of version {version}; `dockvoice inventory` brings them up to date"
         )
     elif version != VERSION:
-        unreleased = "from before 1.0, " if version < FIRST else ""
+        unreleased = "from before 1.0, " if version < FIRST_VERSION else ""
         raise Misconfigured(
             f"{format_url(url)}: its tables are of version {version}, {unreleased}this program's of {VERSION}; "
             "run the dockvoice that made them, or give another database"

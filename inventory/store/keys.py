@@ -23,7 +23,7 @@ from dockvoice_protocol.systemd import create_owned_directory, create_owned_file
 log = logging.getLogger("inventory")
 
 _LEVEL = r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}"
-NAME = re.compile(
+KEY_FILE_NAME = re.compile(
     rf"(?P<site>{_LEVEL})\.(?P<device>{_LEVEL})\.(?P<keyid>[0-9a-f]{{{KEYID_DIGITS}}})"
     r"(?:\.(?:upto-(?P<last>[0-9]{1,10})|(?P<revoked>revoked)))?\.pem"
 )
@@ -177,7 +177,7 @@ class KeyDirectory:
         holders.add(place)
 
     def _read_key_file(self, path: Path) -> EnrolledKey | None:
-        named = NAME.fullmatch(path.name)
+        named = KEY_FILE_NAME.fullmatch(path.name)
         try:
             key = PublicKey.from_pem(plain_file.read_regular_file(path))
         except (OSError, ValueError) as fault:

@@ -31,7 +31,7 @@ from inventory.clips.clips import ClipState, SignedSound
 from inventory.clips.listening import load_sound, request_clip
 from inventory.repository import Store
 from inventory.settings import ClipSettings
-from inventory.store.outbox import HELD
+from inventory.store.outbox import HELD_BACK_FOR
 from tests.dictated import KEY, recorded
 from tests.store import Read, drained
 
@@ -246,7 +246,7 @@ def test_a_request_that_no_broker_took_goes_out_later_and_one_that_nobody_noted_
     sound = office.entered()
     request_clip(office.store.clips, away, KEY, "dockvoice", sound, "ana", "pallet 742", lambda: office.now)
     assert drained(office.store) == [], "the command may be publishing it"
-    office.now += HELD
+    office.now += HELD_BACK_FOR
     (unsent,) = drained(office.store)
     assert unsent.topic == SENDER.clip_requests
     assert drained(office.store) == []

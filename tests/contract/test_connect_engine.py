@@ -387,7 +387,7 @@ def test_an_event_that_was_committed_late_is_found_though_later_ones_were_posted
 
 
 def test_far_behind_the_latest_it_is_found_by_the_look_at_all(dock: Dock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledgers, "LATELY", 3)
+    monkeypatch.setattr(ledgers, "RECENT_ENTRIES", 3)
     first = dock.says(recorded(1))
     with dock.store.transaction() as transaction:
         transaction.execute(update(entries).where(entries.c.event_id == first).values(form="hidden"))
@@ -398,7 +398,7 @@ def test_far_behind_the_latest_it_is_found_by_the_look_at_all(dock: Dock, monkey
         transaction.execute(update(entries).where(entries.c.event_id == first).values(form="pallet-move"))
     dock.engine().run_round()
     assert len(dock.books.stock) == 10
-    dock.clock.moves(ledgers.ALL_EVERY.total_seconds() + 1)
+    dock.clock.moves(ledgers.COMPARE_ALL_EVERY.total_seconds() + 1)
     dock.engine().run_round()
     assert len(dock.books.stock) == 11
 

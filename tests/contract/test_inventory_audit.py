@@ -98,7 +98,7 @@ def deliver(store: Store, forms: Forms, said: list[dict[str, Any]]) -> None:
         store.apply(judged.event)
 
 
-def verify(store: Store, keys: dict[str, PublicKey] | None = KNOWN, device: int = 0) -> audit.Report:
+def verify(store: Store, keys: dict[str, PublicKey] | None = KNOWN, device: int = 0) -> audit.AuditReport:
     return audit.audit_device(store, store.progress()[device], keys)
 
 
@@ -455,7 +455,7 @@ def test_an_end_cut_off_on_the_device_is_found_when_it_goes_on(store: Store, for
     assert verify(store).broken == BadEvent(6, Defect.MISPLACED)
 
 
-def acknowledged(store: Store, sequence: int, wrong: Defect) -> audit.Report:
+def acknowledged(store: Store, sequence: int, wrong: Defect) -> audit.AuditReport:
     """The audit again, after somebody has signed that this is known."""
     of = store.progress()[0]
     found = str(audit.audit_device(store, of, KNOWN).found)
@@ -504,13 +504,13 @@ def test_a_whole_copy(store: Store) -> None:
     told: list[int] = []
     report = audit.audit_device(store, store.progress()[0], KNOWN, told.append)
     spans = (KeySpan(KEY.public.keyid, 1, 5),)
-    assert report == audit.Report("north", "dock-3", 5, None, spans, checked=True, refused=(3,))
+    assert report == audit.AuditReport("north", "dock-3", 5, None, spans, checked=True, refused=(3,))
     assert report.is_whole
     assert told == [1, 2, 3, 4, 5]
 
 
 def test_a_long_copy_is_read_in_pages(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inventory.queries.trail.PAGE", 2)
+    monkeypatch.setattr("inventory.queries.trail.PAGE_ROWS", 2)
     assert verify(store).events == 5
 
 

@@ -21,7 +21,7 @@ from dockvoice_protocol.signed import parse_expected_topic, verify_expected_list
 from inventory.api import tokens
 from inventory.api.app import ENDPOINTS, create_app
 from inventory.api.command import commands
-from inventory.api.devices import METRICS_TYPE
+from inventory.api.devices import METRICS_MEDIA_TYPE
 from inventory.api.parameters import encode_cursor
 from inventory.api.tokens import Scope
 from inventory.audit import deeds
@@ -67,7 +67,7 @@ def secret(morning_there: Console) -> str:
 
 @pytest.fixture
 def erp(morning_there: Console, secret: str, monkeypatch: pytest.MonkeyPatch) -> Program:
-    monkeypatch.setattr("inventory.site.sending.SEND_S", 0.1)  # there is no broker, and nobody waits for one
+    monkeypatch.setattr("inventory.site.sending.PUBLISH_TIMEOUT_S", 0.1)  # there is no broker, and nobody waits for one
     return Program(
         create_app(morning_there.place), headers={"authorization": f"Bearer {secret}"}, raise_server_exceptions=False
     )
@@ -127,7 +127,7 @@ def test_a_token_that_is_made_or_revoked_at_a_terminal_is_on_record(tmp_path: Pa
 
 
 def test_a_token_holds_until_its_day(site: Console) -> None:
-    tokens.create_or_check(site.engine)
+    tokens.create_or_check_tokens(site.engine)
     with site.place.transaction() as transaction:
         now = site.place.now()
         secret = tokens.add_token(transaction, "day", {"*": Scope.READ}, "ana", now, now + timedelta(days=1))
@@ -364,7 +364,7 @@ def test_a_fault_of_ours_is_in_the_log_and_in_no_answer(
 def test_no_token_and_nothing_that_was_said_stands_in_a_log(
     site: Console, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inventory.site.sending.SEND_S", 0.1)
+    monkeypatch.setattr("inventory.site.sending.PUBLISH_TIMEOUT_S", 0.1)
     caplog.set_level(logging.DEBUG)
     secret = token(site)
     asking = Program(create_app(site.place), headers={"authorization": f"Bearer {secret}"})
@@ -486,7 +486,7 @@ def test_what_is_announced_is_at_the_broker_signed_and_on_record(tmp_path: Path,
         assert asking.delete(path).status_code == 404
         with site.place.read_transaction() as transaction:
             done = [(one.deed.who, one.deed.deed) for one in reversed(deeds.load_latest_actions(transaction, 10))]
-            assert deeds.find_broken(transaction, KEY.public) is None
+            assert deeds.first_broken_action(transaction, KEY.public) is None
     announced = ("api:erp", "expected_published")
     assert done == [announced, announced, ("api:erp", "expected_withdrawn")]
 
@@ -539,7 +539,7 @@ def test_what_people_decide_is_written_by_no_program(erp: Program, kind: str) ->
 def test_what_the_broker_does_not_take_is_kept_and_published_by_the_service(
     tmp_path: Path, free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inventory.site.sending.SEND_S", 0.3)
+    monkeypatch.setattr("inventory.site.sending.PUBLISH_TIMEOUT_S", 0.3)
     port = free_port()
     with console(tmp_path, mqtt=Mqtt(host="127.0.0.1", port=port)) as site:
         asking = program(site)
@@ -603,7 +603,7 @@ def test_metrics_count_what_is_pending_at_the_sites_of_the_token(site: Console) 
 
     def lines(sent: Program) -> list[str]:
         answer = sent.request("GET", "/metrics")
-        assert (answer.status_code, answer.headers["content-type"]) == (200, METRICS_TYPE)
+        assert (answer.status_code, answer.headers["content-type"]) == (200, METRICS_MEDIA_TYPE)
         return [line for line in answer.text.splitlines() if not line.startswith("#")]
 
     mine = lines(program(site, "prometheus", north=Scope.READ))

@@ -29,7 +29,7 @@ from tests.store import Read, publish
 @pytest.fixture
 def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KeyDirectory:
     monkeypatch.setenv("DOCKVOICE_INVENTORY_KEYS_DIRECTORY", str(tmp_path / "keys"))
-    monkeypatch.setattr("inventory.site.sending.SEND_S", 2.0)
+    monkeypatch.setattr("inventory.site.sending.PUBLISH_TIMEOUT_S", 2.0)
     found = KeyDirectory(tmp_path / "keys")
     found.enrol("north", "dock-3", KEY.public)
     return found

@@ -12,7 +12,7 @@ from pydantic import BaseModel, SecretStr
 
 from dockvoice_protocol.config import LayeredSettings
 from edge.config import Settings
-from inventory.connect.settings import kinds
+from inventory.connect.settings import connector_kinds
 from inventory.settings import InventorySettings
 
 UNITS = {
@@ -39,7 +39,7 @@ SETTINGS: dict[str, tuple[type[LayeredSettings], ...]] = {
     "dockvoice@.service": (Settings,),
     "dockvoice-inventory.service": (InventorySettings,),
     "dockvoice-console.service": (InventorySettings,),
-    "dockvoice-connect@.service": (InventorySettings, *(one.load() for one in kinds().values())),
+    "dockvoice-connect@.service": (InventorySettings, *(one.load() for one in connector_kinds().values())),
     "dockvoice-api.service": (InventorySettings,),
 }
 

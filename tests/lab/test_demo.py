@@ -48,7 +48,7 @@ def test_all_there_once_is_whole() -> None:
 def test_a_console_that_is_not_installed_is_told_before_anything_is_played(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inventory.web.terminal.EXTRA", ("no_such_module",))
+    monkeypatch.setattr("inventory.web.terminal.EXTRA_PACKAGES", ("no_such_module",))
     ended = called("demo", capfd=capfd)
     assert (ended.returncode, ended.stdout) == (78, "")
     assert ended.stderr == "dockvoice: no_such_module: not installed; pip install 'dockvoice-inventory[console]'\n"

@@ -84,9 +84,9 @@ def _event_id(context: RequestContext) -> str | None:
     return context.request.query_params.get("event")
 
 
-ONE = "/{site}/{device}/{utterance}"
+RECORDING_PATH = "/{site}/{device}/{utterance}"
 ROUTES = (
-    Route(ONE, _record_reason_and_request, changes=True),
-    Route(ONE, _show_player),
-    Route(f"{ONE}/flac", _send_recording),
+    Route(RECORDING_PATH, _record_reason_and_request, changes=True),
+    Route(RECORDING_PATH, _show_player),
+    Route(f"{RECORDING_PATH}/flac", _send_recording),
 )
