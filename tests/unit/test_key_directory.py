@@ -112,7 +112,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         read.append(path.name)
         return plain(path)
 
-    monkeypatch.setattr(plain_file, "read_regular", counted)
+    monkeypatch.setattr(plain_file, "read_regular_file", counted)
     return read
 
 

@@ -174,7 +174,7 @@ def test_a_key_that_may_not_be_read_is_not_to_be_made_again(tmp_path: Path, monk
     def refused(_: Path) -> bytes:
         raise PermissionError(13, "Permission denied", str(file))
 
-    monkeypatch.setattr(plain_file, "read_regular", refused)
+    monkeypatch.setattr(plain_file, "read_regular_file", refused)
     with pytest.raises(
         UnreadableInput, match=r"office.key: may not be read by \S+, who runs this; `chown \S+: /"
     ) as told:
