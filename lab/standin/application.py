@@ -112,7 +112,7 @@ async def _add_behaviour(request: Request) -> Response:
 
 async def _serve_models(request: Request) -> Response:
     for name in (await read_json(request))["models"]:
-        request.app.state.house.accounts.serve(name)
+        request.app.state.house.accounts.serve_as_live(name)
     return Response(status_code=204)
 
 
