@@ -77,8 +77,8 @@ def test_what_one_of_its_fields_was_is_asked_of_the_entry_named_behind(code: str
 @each_of("code", LANGUAGES)
 def test_who_names_himself_is_known_by_what_follows(code: str) -> None:
     language = language_named(code)
-    for way in language.table["commands"]["presents"]:
-        assert speaker_name(words(f"{way} ana"), language) == "ana"
+    for way in language.commands["presents"]:
+        assert speaker_name(words(" ".join((*way, "ana"))), language) == "ana"
     assert speaker_name(words("ana"), language) == "ana"
 
 
