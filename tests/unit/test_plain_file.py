@@ -73,4 +73,4 @@ def test_every_export_is_written_so(repository: Path) -> None:
         tree = ast.parse((repository / name).read_text())
         (found,) = [one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef) and one.name == function]
         calls = [ast.unparse(one.func) for one in ast.walk(found) if isinstance(one, ast.Call)]
-        assert "plain_file.open_private" in calls, name
+        assert "plain_file.open_owner_only" in calls, name
