@@ -197,9 +197,9 @@ def test_what_leaves_an_entry_as_it_is_drops_none(code: str) -> None:
 @each_of("code", LANGUAGES)
 def test_nothing_that_refuses_is_a_harmless_opening(code: str) -> None:
     language = language_named(code)
-    harmless = {phrase for role in ("openings", "links", "tails") for phrase in language.words[role]}
+    harmless = [language.words[role] for role in ("openings", "links", "tails")]
     for name in ("no", "cancel", *(name for name, asked in BESIDES.items() if asked == CANCEL)):
-        assert harmless.isdisjoint(language.commands[name]), name
+        assert [said for said in language.commands[name] if any(said in listed for listed in harmless)] == [], name
 
 
 @each_of("code", LANGUAGES)
