@@ -97,7 +97,7 @@ def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]
     )
     relation, takes_back = session.relate_to_claim(said), drafting.is_sure_correction(session, heard)
     if not takes_back and not begins_with_foreign_words(said, session.rules):
-        if relation is Relation.ANOTHER:
+        if relation is Relation.ANOTHER or (relation is Relation.NONE and session.another_unclear):
             return _commit_or_queue_and_begin_next(session, heard)
         if relation is Relation.NAME:
             return next_or_instead.ask_next_or_instead(session, heard, said)

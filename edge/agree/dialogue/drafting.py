@@ -454,6 +454,8 @@ def ask_to_repeat_possible_no(session: DialogueSession, heard: UtteranceHeard) -
     }:
         return ask_to_repeat(session, heard)  # it is about an earlier entry, and no doubt of this one
     session.doubted_number |= says_number((word.text for word in heard.reading.words), session.rules)
+    relation = session.relate_to_claim(heard.reading)
+    session.another_unclear |= relation in {Relation.ANOTHER, Relation.NAME, Relation.UNCLEAR}
     if not session.doubted:
         session.doubted = True
         return ask_to_repeat(session, heard)

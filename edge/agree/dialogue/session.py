@@ -236,6 +236,7 @@ class DialogueSession:
     verdict: Verdict | None = None  # The verdict on the draft.
     doubted: bool = False  # A possible "no" was heard over the draft: silence no longer commits it.
     doubted_number: bool = False  # That utterance had a number, perhaps of another thing.
+    another_unclear: bool = False  # That utterance named another thing, which the next values may be of.
     question: Question | None = None  # The open question.
     lapsed: bool = False  # The question timed out once.
     queued_draft: Draft | None = None  # The queued draft, asked about after the open one.
@@ -375,7 +376,7 @@ class DialogueSession:
     def open(self, draft: Draft, verdict: Verdict) -> None:
         """Open a draft: sets its verdict and clears all doubts."""
         self.draft, self.verdict, self.doubted, self.doubted_number = draft, verdict, False, False
-        self.named_again, self.denied_identifiers = {}, frozenset()
+        self.named_again, self.denied_identifiers, self.another_unclear = {}, frozenset(), False
 
     def ask(self, question: Question) -> list[Order]:
         """Open a question; returns the order to ask it, or none while it is unspoken."""
