@@ -236,7 +236,7 @@ class DialogueSession:
     verdict: Verdict | None = None  # The verdict on the draft.
     doubted: bool = False  # A possible "no" was heard over the draft: silence no longer commits it.
     doubted_number: bool = False  # That utterance had a number, perhaps of another thing.
-    another_unclear: bool = False  # That utterance named another thing, which the next values may be of.
+    another_unclear: bool = False  # That utterance may name another thing: the next values without a name are of it.
     question: Question | None = None  # The open question.
     lapsed: bool = False  # The question timed out once.
     queued_draft: Draft | None = None  # The queued draft, asked about after the open one.
