@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from dockvoice_protocol.forms.spoken import is_correction, read, read_meaning
-from dockvoice_protocol.forms.spoken.folding import Phrase, fold
+from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Match, Role
 from dockvoice_protocol.forms.spoken.grammar.tokens import Token, tokenize
+from dockvoice_protocol.forms.spoken.phrase_list import PhraseList
 from dockvoice_protocol.forms.spoken.reader import lexicon_of
 from dockvoice_protocol.records import FieldValue, Reading
 from edge.agree.decide import Rules
@@ -136,11 +137,10 @@ def mentions_entry(said: Reading, rules: Rules) -> bool:
     return (named or is_correction(said.words, rules.language)) and any(rules.language.in_id(one.text) for one in heard)
 
 
-def _begins_a_phrase(heard: Sequence[Token], at: int, phrases: Collection[Phrase]) -> bool:
+def _begins_a_phrase(heard: Sequence[Token], at: int, phrases: PhraseList) -> bool:
     """Whether the tokens from `at` begin one of the phrases; a part around an apostrophe counts as a word: "it's"."""
-    said = tuple(token.text for token in heard[at:])
-    parts = {(part,) for part in said[0].split("'")}
-    return any(said[: len(one)] == one or one in parts for one in phrases)
+    said = [token.text for token in heard[at:]]
+    return bool(phrases.ends(said, 0)) or any((part,) in phrases for part in said[0].split("'"))
 
 
 def _may_take_entry_back(match: Match, *, asks: bool) -> bool:

@@ -28,12 +28,13 @@ CONTESTED = {
     "Pallet 7720, dovevano essere quarantotto casse.": "it corrects the pallet of that number",
     "Ahorita llevo la tarima 5510 con dieciséis cajas al andén G.": "who says that he is doing it is doing it",
     "Sto caricando il bancale 3143 sul rimorchio 7920.": "who says that he is doing it is doing it",
+    "Palé 8446, veintiocho bandejas de huevos, ninguna rota, ya recibido.": "none broken is zero damaged",
     "Carica il pallet 2281 sul rimorchio 5510.": "it is an order to somebody, or what is done",
 }
 """What is recorded although its writer would have asked, and why."""
 
-RECORDED = 0.68
-"""Of the sayings that only a record answers, the share that is recorded at once; 0.71 of all in 2026-11."""
+RECORDED = 0.78
+"""Of the sayings that only a record answers, the share that is recorded at once; 0.81 of all in 2026-11."""
 
 
 def test_nothing_is_recorded_otherwise_than_a_stranger_would() -> None:

@@ -109,6 +109,7 @@ def form_from_schema(schema: Any, name: str, where: str) -> Form:
         called=MappingProxyType(dict(_keyword_by_language("called", schema))),
         undone=MappingProxyType(dict(_keyword_by_language("undone", schema))),
         openings=MappingProxyType(dict(_keyword_by_language("openings", schema))),
+        deed=voice.get("deed"),
     )
 
 

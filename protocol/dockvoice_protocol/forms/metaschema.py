@@ -14,7 +14,7 @@ from typing import Any
 
 from jsonschema.exceptions import ValidationError
 
-from dockvoice_protocol.forms.model import NET_WEIGHT, OWN_LANGUAGE, SCANNABLE, Gs1
+from dockvoice_protocol.forms.model import NET_WEIGHT, OTHER_DEEDS, OWN_LANGUAGE, SCANNABLE, Gs1
 from dockvoice_protocol.forms.spoken.kinds import KINDS
 from dockvoice_protocol.forms.spoken.kinds.kind import FieldKind, Keywords
 from dockvoice_protocol.json_schema import SchemaValidator
@@ -284,6 +284,7 @@ _FORM = {
                     "identifies": _list_schema({"type": "string"}),
                     "context": _list_schema({"type": "string"}),
                     "closes": {"type": "string"},
+                    "deed": {"enum": [*OTHER_DEEDS], "description": "what an entry says was done"},
                     "expects": {"type": "boolean"},
                 },
             ),

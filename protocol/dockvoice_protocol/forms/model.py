@@ -25,6 +25,13 @@ OWN_LANGUAGE = "en"
 """The language of a field's own labels and units, and of the on-device recogniser."""
 
 
+OTHER_DEEDS: Mapping[str, tuple[str, ...]] = {
+    "load": ("unload", "receive", "arrive"),
+    "unload": ("load",),
+    "close": ("load", "unload", "receive", "arrive"),
+}
+"""By the deed of a form, those that an utterance may tell of in the same words, and which are no entry of that form."""
+
 NET_WEIGHT = "310"  # In kilograms; on a label a fourth digit is the number of decimals.
 KILOGRAM = "KGM"  # In UN/ECE Recommendation 20.
 SCANNABLE = ("00", "01", "02", "10", "11", "15", "17", "21", NET_WEIGHT, "37")
@@ -419,6 +426,7 @@ class Form:
     undone: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By language, verbs before or behind an object that undo the work: "unload"."""
 
+    deed: str | None = None  # What an entry says was done, a key of `OTHER_DEEDS`; None: any deed may be told.
     openings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By language, beginnings of an entry, which there are no question and no wish: "can i get"."""
 

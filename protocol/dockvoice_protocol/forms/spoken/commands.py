@@ -179,8 +179,8 @@ def chosen_position(words: Sequence[Word], language: Language = ENGLISH) -> int 
     A bare number, "two", chooses none: it may be a value.
     """
     said = _plain_phrase(words, language)
-    little = {one for role in ("links", "within", "tails") for one in language.words[role]}
-    if all((word,) in little or language.numerals.is_part(word) for word in said):
+    little = [language.words[role] for role in ("links", "within", "tails")]
+    if all(any((word,) in one for one in little) or language.numerals.is_part(word) for word in said):
         return None
     return next((at for at, name in enumerate(("first", "second")) if said in language.commands[name]), None)
 

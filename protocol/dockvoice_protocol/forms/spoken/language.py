@@ -11,6 +11,7 @@ from typing import Any
 
 from dockvoice_protocol.forms.spoken.folding import Phrase, fold, phrase
 from dockvoice_protocol.forms.spoken.numerals import Numerals
+from dockvoice_protocol.forms.spoken.phrase_list import Classes, PhraseList
 from dockvoice_protocol.languages import LANGUAGES, load_table
 
 _Words = Sequence[str]
@@ -42,6 +43,8 @@ class Alphabet:
     """Joiners of a letter and its explaining word: "as in"."""
     names: Mapping[str, str]
     """Letters written as words ("bee"), to the letter."""
+    ordinary: frozenset[str] = frozenset()
+    """Those of them that are ordinary words too ("sea"): a letter only as the whole value behind a label."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +58,8 @@ class Language:
     decimal: str
     elided: tuple[str, ...]
     """Elided prefixes before an apostrophe, which are no part of the word: French "d'unités"."""
+    clitics: Mapping[str, str]
+    """Ends of figures that are words of their own, with the apostrophe: English "'s", to the word."""
     hesitations: frozenset[str]
     """Sounds without meaning anywhere, even inside a number."""
     alphabet: Alphabet
@@ -83,11 +88,13 @@ class Language:
             thousands=table["thousands"],
             decimal=table["decimal"],
             elided=elided,
+            clitics=table["clitics"],
             hesitations=frozenset(map(fold, table["words"]["hesitations"])),
             alphabet=Alphabet(
                 CODE_WORDS | {(word,): letter for word, letter in listed.items()},
                 tuple(map(phrase, letters["explained_by"])),
                 {fold(name): letter for letter, ways in letters.get("names", {}).items() for name in ways},
+                frozenset(map(fold, letters.get("ordinary", ()))),
             ),
             homophones=homophones,
             misheard={fold(said): fold(meant) for said, meant in table.get("labels", {}).items()},
@@ -103,27 +110,45 @@ class Language:
         )
 
     @cached_property
-    def words(self) -> Mapping[str, tuple[Phrase, ...]]:
+    def words(self) -> Mapping[str, PhraseList]:
         """Phrases by role ("links", "cues"); the language's file documents the roles."""
-        return {role: self._phrases_of_role(role) for role in self.table["words"]}
-
-    def _phrases_of_role(self, role: str) -> tuple[Phrase, ...]:
         # A number word has no other role.
-        listed = _phrases(self.table["words"][role], self.elided)
-        return tuple(one for one in listed if len(one) > 1 or not self._is_number(one))
-
-    def _is_number(self, said: Phrase) -> bool:
-        return bool(self.numerals.counts(said, 0) or self.numerals.groups(said, 0))
+        parsed = {role: map(self._classes.parse, patterns) for role, patterns in self.table["words"].items()}
+        return {role: PhraseList(expansions, self._is_no_number) for role, expansions in parsed.items()}
 
     @cached_property
-    def moods(self) -> Mapping[str, tuple[Phrase, ...]]:
+    def moods(self) -> Mapping[str, PhraseList]:
         """Phrases that keep an utterance off the record, by mood ("denials", "questions")."""
-        return {mood: _phrases(said, self.elided) for mood, said in self.table["moods"].items()}
+        return {mood: PhraseList(map(self._classes.parse, said)) for mood, said in self.table["moods"].items()}
+
+    @cached_property
+    def _classes(self) -> Classes:
+        return Classes(self.table["classes"], cache(self._ways_of_word))
+
+    def _ways_of_word(self, word: str) -> list[Phrase]:
+        """A word as recognisers write it, without an elision as in a parsed transcript, and with its numbers split."""
+        ways = _with_elision(word, self.elided)
+        split = (tuple(part for one in way for part in self.numerals.morphemes(one)) for way in ways)
+        return list(dict.fromkeys((*ways, *split)))
+
+    def _is_no_number(self, word: str) -> bool:
+        return not self.is_number_word(word)
+
+    def is_number_word(self, word: str) -> bool:
+        """Whether the word alone is a number, or digits of one."""
+        return bool(self.numerals.counts((word,), 0) or self.numerals.groups((word,), 0))
 
     @cached_property
     def commands(self) -> Mapping[str, tuple[Phrase, ...]]:
         """Phrases of each command by name; the first is the one that is displayed."""
-        return {name: _phrases(said, self.elided) for name, said in self.table["commands"].items()}
+        return {name: self._phrases(said) for name, said in self.table["commands"].items()}
+
+    def command_phrases(self, name: str) -> PhraseList:
+        """The phrases of a command."""
+        return PhraseList(map(self._classes.parse, self.table["commands"][name]))
+
+    def _phrases(self, patterns: Sequence[str]) -> tuple[Phrase, ...]:
+        return tuple(PhraseList(map(self._classes.parse, patterns)))
 
     @property
     def units(self) -> Mapping[str, Sequence[str]]:
@@ -133,7 +158,12 @@ class Language:
     @cached_property
     def breaks(self) -> Mapping[str, tuple[Phrase, ...]]:
         """Phrases for a break, by the code of its reason."""
-        return {reason: _phrases(said, self.elided) for reason, said in self.table["breaks"].items()}
+        return {reason: self._phrases(said) for reason, said in self.table["breaks"].items()}
+
+    @cached_property
+    def deeds(self) -> Mapping[str, tuple[Phrase, ...]]:
+        """Words for what is done to a thing, by deed: "loaded"."""
+        return {deed: self._phrases(said) for deed, said in self.table["deeds"].items()}
 
     @cached_property
     def works(self) -> Mapping[str, tuple[tuple[Phrase, Phrase], ...]]:
@@ -155,6 +185,11 @@ class Language:
         return frozenset(fold(word) for word in self.table["letters"]["separators"])
 
     @cached_property
+    def parts(self) -> tuple[tuple[Phrase, ...], ...]:
+        """Words for the parts of a place, from the largest: aisle, bay, level."""
+        return tuple(tuple(map(phrase, names)) for names in self.table["letters"]["parts"])
+
+    @cached_property
     def common(self) -> frozenset[str]:
         """Words of numbers and letters that are common words too, and no evidence of one by themselves: "a", "and"."""
         return frozenset(fold(word) for word in self.table["letters"]["common"])
@@ -162,7 +197,7 @@ class Language:
     @cached_property
     def cues(self) -> frozenset[Phrase]:
         """Phrases that make the next mention of a field replace the previous one."""
-        return frozenset((*self._phrases_of_role("cues"), *self._phrases_of_role("last_one")))
+        return frozenset((*self.words["cues"], *self.words["last_one"]))
 
     def unelided(self, words: Phrase) -> Phrase:
         """The words of a transcript without elided prefixes: "est ça" for "c'est ça"."""
@@ -173,9 +208,10 @@ class Language:
 
     def remarks(self) -> tuple[str, ...]:
         """Phrases around dictation, sorted: remarks and moods, and their single words; none with a number or letter."""
-        listed = {said for table in (self.words, self.moods) for ways in table.values() for said in ways}
-        told = listed | {(word,) for said in listed for word in said}
-        return tuple(sorted(" ".join(said) for said in told if not any(map(self.in_id, said))))
+        lists = (said for table in (self.words, self.moods) for said in table.values())
+        listed = {phrase(one) for said in lists for one in said.samples()}
+        every = listed | {(word,) for said in listed for word in said}
+        return tuple(sorted(" ".join(said) for said in every if not any(map(self.in_id, said))))
 
     def in_id(self, word: str) -> bool:
         """Whether the word is part of a number or spells a letter, and is no common word."""
@@ -203,16 +239,10 @@ def split_elision(word: str, elided: Sequence[str]) -> str:
     return after if before in elided else f"{before} {after}"
 
 
-def _phrases(said: Sequence[str], elided: Sequence[str]) -> tuple[Phrase, ...]:
-    """The distinct phrases; those with an elision both as a recogniser writes them and without it."""
-    return tuple(dict.fromkeys(way for one in said for way in _with_elisions(one, elided)))
-
-
-def _with_elisions(said: str, elided: Sequence[str]) -> tuple[Phrase, ...]:
-    if not elided or "'" not in said:
-        return (phrase(said),)
-    parted = " ".join(split_elision(word, elided) for word in said.split())
-    return (phrase(said),) if parted == said or len(parted) == 1 else (phrase(said), phrase(parted))
+def _with_elision(word: str, elided: Sequence[str]) -> list[Phrase]:
+    """A word as a recogniser writes it, and without its elision, if any."""
+    parted = split_elision(word, elided)
+    return [phrase(word), *([phrase(parted)] if parted.strip() and parted != word else [])]
 
 
 @cache

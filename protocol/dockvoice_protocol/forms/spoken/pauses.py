@@ -14,6 +14,7 @@ from dockvoice_protocol.forms.spoken.folding import Phrase
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
 from dockvoice_protocol.forms.spoken.grammar.tokens import Token, token_texts, tokenize
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
+from dockvoice_protocol.forms.spoken.phrase_list import PhraseList
 from dockvoice_protocol.forms.spoken.reader import lexicon_of
 from dockvoice_protocol.records import Expectation, FieldReading, Word
 
@@ -64,8 +65,8 @@ def _links_and_number(words: Sequence[Word], language: Language) -> tuple[Phrase
 
 
 @lru_cache
-def _link_phrases(language: Language) -> frozenset[Phrase]:
-    return frozenset((*language.words["links"], *language.words["openings"]))
+def _link_phrases(language: Language) -> PhraseList:
+    return language.words["links"] | language.words["openings"]
 
 
 def _leading_number(said: Iterable[str], language: Language) -> Phrase:

@@ -105,7 +105,7 @@ def _command_phrases(language: Language, names: Sequence[str]) -> Iterator[str]:
 
 def surrounding_phrases(language: Language) -> tuple[str, ...]:
     """Phrases around dictation and their single words, unfolded; none with a number or letter."""
-    listed = [one for role in ("words", "moods") for ways in language.table[role].values() for one in ways]
+    listed = [one for lists in (language.words, language.moods) for said in lists.values() for one in said.samples()]
     told = dict.fromkeys([*listed, *(word for one in listed for word in one.split())])
     return tuple(one for one in told if not any(map(language.in_id, phrase(one))))
 

@@ -17,10 +17,10 @@ one, which puts the value beside it in doubt.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from functools import cache, reduce
+from operator import or_
 from typing import NamedTuple
 
-from dockvoice_protocol.forms.spoken.folding import Phrase
 from dockvoice_protocol.forms.spoken.grammar import weights
 from dockvoice_protocol.forms.spoken.grammar.counts import CountMentions, UnitCounts
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
@@ -39,6 +39,7 @@ from dockvoice_protocol.forms.spoken.grammar.spans import Remarks, Spans
 from dockvoice_protocol.forms.spoken.grammar.tokens import ends_word
 from dockvoice_protocol.forms.spoken.grammar.weights import COMMA
 from dockvoice_protocol.forms.spoken.language import Language
+from dockvoice_protocol.forms.spoken.phrase_list import PhraseList
 from dockvoice_protocol.records import FieldValue
 
 _NAMED = 2
@@ -216,24 +217,23 @@ class _AnswerCheck:
 
     def _are_all_cues_or_phrases(self, start: int, end: int, roles: tuple[str, ...], cue: tuple[int, int]) -> bool:
         """Whether the words between two tokens are a concatenation of cue words and phrases of these roles."""
-        phrases, longest = _phrases_of_roles(self._language, roles)
+        phrases = _phrases_of_roles(self._language, roles)
         texts = tuple(token.text for token in self._tokens[start:end])
         reached = {start}
         for at in range(start, end):
             if at in reached:
                 reached |= {at + 1} if cue[0] <= at < cue[1] else set()
-                stops = range(at + 1, min(end, at + longest) + 1)
-                reached |= {stop for stop in stops if texts[at - start : stop - start] in phrases}
+                reached |= {start + stop for stop in phrases.ends(texts, at - start)}
         return start >= end or end in reached
 
 
 @cache
-def _phrases_of_roles(language: Language, roles: tuple[str, ...]) -> tuple[frozenset[Phrase], int]:
-    """The phrases of these roles, and the number of words of the longest."""
-    phrases = frozenset(said for role in roles for said in language.words[role])
-    return phrases, max(map(len, phrases))
+def _phrases_of_roles(language: Language, roles: tuple[str, ...]) -> PhraseList:
+    return reduce(or_, (language.words[role] for role in roles))
 
 
+_KNOWN = ("between_counts", "each")
+_ANSWERING = ("before_answers", "behind_answers")
 _NAMING = frozenset({Happens.MENTION, Happens.LABEL})
 _REMARK = frozenset({Role.TAIL})
 _LEAD = frozenset({Role.LINK, Role.WITHIN, Role.SETS, Role.SETS_AGAIN, Role.SETS_CHANGED, Role.REPEAT})
@@ -287,8 +287,7 @@ class _ExplanationCheck:
         self._held = frozenset(held)
         words = spans.language.words
         self._particles, self._greetings = words["particles"], words["addresses"]
-        answering = (*words["before_answers"], *words["behind_answers"]) if answers else ()
-        self._known_phrases = (*words["between_counts"], *words["each"], *answering)
+        self._known_phrases = _phrases_of_roles(spans.language, _KNOWN + (_ANSWERING if answers else ()))
 
     def add_unexplained(self, path: Path) -> Path:
         """The path with an event for each word that nothing explains."""
@@ -363,8 +362,11 @@ class _ExplanationCheck:
         if before and self._may_be_ordinary_word(before[-1], begin):
             clause = next((at for at in range(begin, end) if self._spans.tokens[at].pause), end)
             named = self._spans.words[begin - 1] in self._spans.language.alphabet.names
-            harmless = ((self._spans.form.terminator,), *(() if named else self._particles))
-            words = [at for at in range(begin, clause) if (self._spans.words[at],) not in harmless]
+            harmless = (
+                [] if named else [at for at in range(begin, clause) if (self._spans.words[at],) in self._particles]
+            )
+            harmless += [at for at in range(begin, clause) if self._spans.words[at] == self._spans.form.terminator]
+            words = [at for at in range(begin, clause) if at not in harmless]
             return tuple(sorted({*left, *words}))
         return left
 
@@ -384,23 +386,20 @@ class _ExplanationCheck:
 
     def _gap_steps(self, gap: _Gap, at: int, now: int) -> Iterator[tuple[int, int]]:
         """The ends of what explains the words from a token on, and what the gap then holds."""
-        yield from ((stop, now) for stop in self._phrase_ends(at, self._particles))
+        yield from ((stop, now) for stop in self._particles.ends(self._spans.words, at))
         yield from ((stop, _ANNOUNCED) for stop in self._role_ends(at, gap.announcing))
         if now < _REMARKED:
-            yield from ((stop, _REMARKED) for stop in self._phrase_ends(at, self._greetings if gap.opens else ()))
+            greetings = self._greetings.ends(self._spans.words, at) if gap.opens else ()
+            yield from ((stop, _REMARKED) for stop in greetings)
             yield from ((stop, _REMARKED) for stop in self._remark_ends(at, gap.remark))
         if now < _LED:
             yield from ((stop, _LED) for stop in (*self._remark_ends(at, gap.lead), *self._label_ends(at, gap.behind)))
-
-    def _phrase_ends(self, at: int, phrases: Iterable[Phrase]) -> Iterator[int]:
-        """The ends of those phrases that begin at a token."""
-        yield from (at + len(one) for one in phrases if self._words_between(at, at + len(one)) == one)
 
     def _remark_ends(self, at: int, roles: frozenset[Role]) -> Iterator[int]:
         """The ends of phrases of these roles at a token, and of remarks and answers."""
         yield from self._role_ends(at, roles)
         yield from self._remarks.ends(at)
-        yield from self._phrase_ends(at, self._known_phrases)
+        yield from self._known_phrases.ends(self._spans.words, at)
 
     def _role_ends(self, at: int, roles: frozenset[Role]) -> Iterator[int]:
         yield from (match.end for match in self._spans.matches[at] if match.role in roles)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from enum import IntEnum, auto
 from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
+from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.model import Form, FormField
+from dockvoice_protocol.forms.model import OTHER_DEEDS, Form, FormField
 from dockvoice_protocol.forms.pattern import SEPARATORS
 from dockvoice_protocol.forms.spoken.folding import Phrase, phrase
 from dockvoice_protocol.forms.spoken.grammar import weights
 from dockvoice_protocol.forms.spoken.grammar.tokens import Token
 from dockvoice_protocol.forms.spoken.language import Language
+from dockvoice_protocol.forms.spoken.phrase_list import State, automaton
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import FieldValue
 
@@ -93,6 +96,7 @@ _ROLES = {
     "sets_again": Role.SETS_AGAIN,
     "sets_changed": Role.SETS_CHANGED,
 }
+_TAKING_BACK = ("cancel", "refusals", "deletions")
 _VOWELS = frozenset("aeiouy")
 """A label without vowels is an abbreviation, and may be said letter by letter: "L P N"."""
 _LONGEST_BEFORE = 3
@@ -138,14 +142,23 @@ class Lexicon:
         self._language = language
         self._is_number = language.numerals.is_part
         self.has_several_counts = sum(field.spoken.counts for field in form.fields) > 1
+        self._other_deeds = tuple(_other_deeds(form, language))
+        door = form.roles.get(FieldRole.DOOR)
+        self._door_labels = set(map(phrase, form[door].wording(language.code).labels)) if door else set()
         own = [*_form_phrases(form, catalogue, language), *_zero_phrases(form, language)]
         self._own = _index_by_first_word(own, language)
         self._counting_phrases = _index_by_first_word(
-            [*_counting_phrases(form, language), *_verb_phrases(form, language)], language
+            [
+                *_counting_phrases(form, language),
+                *_verb_phrases(form, language),
+                *_deed_phrases(form, language, self._other_deeds),
+            ],
+            language,
         )
         begun = list(_opening_phrases(form, language))
         self._begun = _index_by_first_word(begun, language)
-        self._before = frozenset(language.words["openings"]) if begun else frozenset()
+        self._indices = self._own, self._counting_phrases, self._begun
+        self._before = language.words["openings"] if begun else ()
         self._units = {phrase(unit) for field in form.fields for unit in field.wording(language.code).units}
         # These words of the form are fillers in other forms: "sealed", "large", "of boxes".
         self._taken = {said for said, _ in own} | _unlabelled_boolean_phrases(form, language)
@@ -160,7 +173,6 @@ class Lexicon:
             self._never |= set(language.words["goods"])  # Goods are a value here, and no remark.
         several = _OF_SEVERAL if self.has_several_counts else ()
         self._relating = {said for name in several for said in language.words[name]}
-        self._senses: dict[str, tuple[_Sense, ...]] = {}
         self.shapes = {
             field.name: field.shape for field in form.fields if field.shape is not None and field.shape.separated
         }
@@ -201,32 +213,26 @@ class Lexicon:
             meant: said for said, meant in language.homophones.items() if (said,) in language.words["links"]
         }
         """Number words that sound like a link, to the link, which may precede a label: "two dock b"."""
-        self.asides: dict[str, list[Phrase]] = {}
-        self.slotted: dict[str, dict[str, list[Phrase]]] = {}
-        """Asides that begin with a slot ("{number} minutes ago"), by the slot and the word behind it, if any."""
-        labels = {phrase(label) for field in form.fields for label in field.wording(language.code).labels}
-        for aside, openings, counted in _asides_and_conflicts(language):
-            if not (labels.isdisjoint(openings) and self._units.isdisjoint(counted)):
-                continue  # A remark in other forms is a field of this one.
-            if aside[0].startswith(SLOT):
-                second = aside[1] if len(aside) > 1 else ""
-                self.slotted.setdefault(aside[0], {}).setdefault(second, []).append(aside[2:])
-            else:
-                self.asides.setdefault(aside[0], []).append(aside[1:])
+        self.asides, self.slotted = _index_asides(form, language, self._units)
 
-    def _senses_of(self, word: str) -> tuple[_Sense, ...]:
-        """All phrases that begin with the word: of the form, the language, and counting words, verbs and openings."""
-        if (known := self._senses.get(word)) is None:
-            small = _language_senses(self._language).get(word, ())
-            around = (sense for said, sense in small if self._keeps_role(said, sense.use.role))
-            own, counting = self._own.get(word, ()), (*self._counting_phrases.get(word, ()), *self._begun.get(word, ()))
-            known = tuple(dict.fromkeys((*(sense for _, sense in own), *around, *(sense for _, sense in counting))))
-            if known:  # an unbounded set of words has no meaning
-                self._senses[word] = known
-        return known
+    def _language_uses(self, words: Sequence[str]) -> Iterator[tuple[int, _Use]]:
+        """The language's phrases with which the words begin: the number of their words, and a meaning."""
+        state = _language_phrases(self._language)
+        for size, word in enumerate(words, 1):
+            if (following := state.behind(word)) is None:
+                return
+            state = following
+            for use, of_numbers in state.labels:
+                number = size == 1 and not of_numbers and self._language.is_number_word(word)
+                if not number and self._keeps_role(tuple(words[:size]), use.role):
+                    yield size, use
 
     def _keeps_role(self, said: Phrase, role: Role) -> bool:
         """Whether a phrase of the language keeps its role beside the words of the form."""
+        if role is Role.WITHIN and said in self._door_labels:
+            return False  # "Dock door B", but where doors are a field, "seal, door twelve" is no seal.
+        if role in _REMARKS and any(_holds(said, deed) for deed in self._other_deeds):
+            return False
         if said in self._never or (role in {Role.PORTION, Role.TOTAL} and not self._relating):
             return False
         # "License plate" is other talk only where it is no label; a single word, "trailer", may be both.
@@ -257,16 +263,16 @@ class Lexicon:
         token = tokens[at]
         if token.inner:
             return []
-        found = []
-        for entry in self._senses_of(token.text):
-            end = at + 1
-            for word in entry.rest:
-                if end >= len(tokens) or tokens[end].text != word or self._is_split_by_pause(tokens[end], entry):
-                    break
-                end += 1
-            else:
-                if end == len(tokens) or not tokens[end].inner:
-                    found.append(Match(end, *entry.use))
+        # A pause splits a phrase, other than one of a field.
+        breath = next((one for one in range(at + 1, len(tokens)) if tokens[one].pause >= weights.COMMA), len(tokens))
+        words = [one.text for one in tokens[at:breath]]
+        found = [
+            *self._own_matches(self._own, tokens, at, breath),
+            *(Match(at + size, *use) for size, use in self._language_uses(words)),
+            *self._own_matches(self._counting_phrases, tokens, at, breath),
+            *self._own_matches(self._begun, tokens, at, breath),
+        ]
+        found = [one for one in dict.fromkeys(found) if one.end == len(tokens) or not tokens[one.end].inner]
         if any(match.role is Role.BEGINNING for match in found):
             found = self._prefer_opening(found, tokens, at)
         # Of overlapping small phrases the longest counts: "over to" is no "over". But "no one" may be "no, one ...".
@@ -295,21 +301,28 @@ class Lexicon:
         return any(one in self._before and self._begins_sentence(tokens, at - len(one)) for one in said)
 
     @staticmethod
-    def _is_split_by_pause(token: Token, entry: _Sense) -> bool:
-        """Whether a pause splits a phrase, other than one of a field."""
-        return token.pause >= weights.COMMA and entry.use.role not in OF_FIELDS
+    def _own_matches(
+        index: Mapping[str, Sequence[_Sense]], tokens: Sequence[Token], at: int, breath: int
+    ) -> Iterator[Match]:
+        """The form's phrases of an index that begin with the token `at`; those of a field may hold a pause."""
+        for rest, use in index.get(tokens[at].text, ()):
+            end = at + 1 + len(rest)
+            fits = all(token.text == word for token, word in zip(tokens[at + 1 : end], rest, strict=False))
+            if fits and end <= (len(tokens) if use.role in OF_FIELDS else breath):
+                yield Match(end, *use)
 
     def uses(self, said: Phrase) -> tuple[_Use, ...]:
         """All meanings of a whole phrase."""
-        return tuple(sense.use for sense in self._senses_of(said[0]) if sense.rest == said[1:])
+        own = (sense.use for index in self._indices for sense in index.get(said[0], ()) if sense.rest == said[1:])
+        return tuple(dict.fromkeys((*own, *(use for size, use in self._language_uses(said) if size == len(said)))))
 
     def joins(self, word: str) -> bool:
         """Whether the single word is a link: "of", "the"."""
-        return any(entry.use.role is Role.LINK and not entry.rest for entry in self._senses_of(word))
+        return any(use.role is Role.LINK for use in self.uses((word,)))
 
     def opens(self, word: str) -> bool:
         """Whether a label begins with the word."""
-        return any(entry.use.role is Role.LABEL for entry in self._senses_of(word))
+        return any(sense.use.role is Role.LABEL for sense in self._own.get(word, ()))
 
     def begins_code(self, word: str) -> bool:
         """Whether the word is the first letter of a value that is valid without its label."""
@@ -318,7 +331,8 @@ class Lexicon:
 
     def knows(self, word: str) -> bool:
         """Whether a phrase begins with the word."""
-        return bool(self._senses_of(word))
+        own = any(word in index for index in self._indices)
+        return own or _language_phrases(self._language).behind(word) is not None
 
 
 def _index_without_leading_zeros(values: Iterable[str]) -> dict[str, tuple[str, ...]]:
@@ -351,6 +365,27 @@ def _partings(said: str, widths: Sequence[int]) -> int:
     return sum(_partings(said[size:], widths[1:]) for size in range(1, min(widths[0], len(said)) + 1))
 
 
+def _index_asides(
+    form: Form, language: Language, units: AbstractSet[Phrase]
+) -> tuple[dict[str, list[Phrase]], dict[str, dict[str, list[Phrase]]]]:
+    """The asides by first word, and those that begin with a slot ("{number} minutes ago") by it and the next word.
+
+    A remark in other forms may be a field of this one; it is left out.
+    """
+    asides: dict[str, list[Phrase]] = {}
+    slotted: dict[str, dict[str, list[Phrase]]] = {}
+    labels = {phrase(label) for field in form.fields for label in field.wording(language.code).labels}
+    for aside, openings, counted in _asides_and_conflicts(language):
+        if not (labels.isdisjoint(openings) and units.isdisjoint(counted)):
+            continue
+        if aside[0].startswith(SLOT):
+            second = aside[1] if len(aside) > 1 else ""
+            slotted.setdefault(aside[0], {}).setdefault(second, []).append(aside[2:])
+        else:
+            asides.setdefault(aside[0], []).append(aside[1:])
+    return asides, slotted
+
+
 @lru_cache(maxsize=len(LANGUAGES))
 def _asides_and_conflicts(language: Language) -> Sequence[tuple[Phrase, frozenset[Phrase], frozenset[Phrase]]]:
     """Each aside, with the phrases that, as a label or as a unit of the form, would make a field of it.
@@ -380,31 +415,25 @@ def _first_word_and_sense(said: Phrase, use: _Use, language: Language) -> tuple[
     return first, _Sense(tuple(rest), use)
 
 
-def _index_by_first_word(
-    listed: Iterable[tuple[Phrase, _Use]], language: Language
-) -> Mapping[str, Sequence[tuple[Phrase, _Sense]]]:
+def _index_by_first_word(listed: Iterable[tuple[Phrase, _Use]], language: Language) -> Mapping[str, Sequence[_Sense]]:
     """Phrases by first word, in order."""
-    found: dict[str, list[tuple[Phrase, _Sense]]] = {}
+    found: dict[str, list[_Sense]] = {}
     for said, use in listed:
         first, sense = _first_word_and_sense(said, use, language)
-        found.setdefault(first, []).append((said, sense))
+        found.setdefault(first, []).append(sense)
     return found
 
 
 @lru_cache(maxsize=len(LANGUAGES))
-def _language_senses(language: Language) -> Mapping[str, Sequence[tuple[Phrase, _Sense]]]:
-    """The language's phrases, shared by all forms."""
-    return _index_by_first_word(_language_phrases(language), language)
-
-
-def _language_phrases(language: Language) -> Iterator[tuple[Phrase, _Use]]:
-    for name, role in _ROLES.items():
-        yield from ((said, _Use(role)) for said in language.words[name])
-    for mood, listed in language.moods.items():
-        role = Role.QUESTION if mood == "questions" else Role.MOOD
-        yield from ((said, _Use(role, value=mood)) for said in listed)
-    for name in ("cancel", "refusals", "deletions"):
-        yield from ((said, _Use(Role.TAKEN_BACK)) for said in language.commands[name])
+def _language_phrases(language: Language) -> State[tuple[_Use, bool]]:
+    """An automaton of the language's phrases, shared by all forms. Its labels: a meaning, whether a number has it."""
+    words = ((language.words[name], (_Use(role), False)) for name, role in _ROLES.items())
+    moods = (
+        (said, (_Use(Role.QUESTION if mood == "questions" else Role.MOOD, value=mood), True))
+        for mood, said in language.moods.items()
+    )
+    taken_back = ((language.command_phrases(name), (_Use(Role.TAKEN_BACK), True)) for name in _TAKING_BACK)
+    return automaton((*words, *moods, *taken_back))
 
 
 def _form_phrases(form: Form, catalogue: Catalogue, language: Language) -> Iterator[tuple[Phrase, _Use]]:
@@ -451,6 +480,26 @@ def _verb_phrases(form: Form, language: Language) -> Iterator[tuple[Phrase, _Use
     for field in form.fields:
         for value, ways_to_say in field.wording(language.code).verbs.items():
             yield from ((phrase(said), _Use(Role.DEED, field.name, value)) for said in ways_to_say)
+
+
+def _other_deeds(form: Form, language: Language) -> Iterator[Phrase]:
+    """Words for what is done to a thing, but is no entry of this form: "unloaded" in a form for loading."""
+    own = language.deeds.get(str(form.deed), ())
+    for deed in OTHER_DEEDS.get(str(form.deed), ()):
+        yield from (said for said in language.deeds[deed] if said not in own)
+
+
+def _deed_phrases(form: Form, language: Language, others: Iterable[Phrase]) -> Iterator[tuple[Phrase, _Use]]:
+    """The form's deed, which may stand anywhere, and other deeds, which are no record."""
+    for said in language.deeds.get(str(form.deed), ()):
+        yield from ((said, _Use(role)) for role in (Role.OPENING, Role.LINK, Role.TAIL))
+        yield from (((*no, *said), _Use(Role.MOOD, value="denials")) for no in language.words["nots"])
+    yield from ((said, _Use(Role.MOOD, value="denials")) for said in others)
+
+
+def _holds(said: Phrase, part: Phrase) -> bool:
+    """Whether a phrase holds the words of another."""
+    return any(said[at : at + len(part)] == part for at in range(len(said) - len(part) + 1))
 
 
 def _opening_phrases(form: Form, language: Language) -> Iterator[tuple[Phrase, _Use]]:

@@ -20,7 +20,13 @@ from dockvoice_protocol.forms.spoken.grammar.path import (
     Spelling,
     marked,
 )
-from dockvoice_protocol.forms.spoken.grammar.spans import Spans, ids_before_correction, leads_to_place
+from dockvoice_protocol.forms.spoken.grammar.spans import (
+    Spans,
+    ids_before_correction,
+    leads_to_place,
+    letter_blocks,
+    named_letters,
+)
 from dockvoice_protocol.forms.spoken.grammar.tokens import AMBIGUOUS, ends_word, letters_at
 from dockvoice_protocol.forms.spoken.numerals import Group
 from dockvoice_protocol.records import FieldValue
@@ -133,6 +139,11 @@ class Speller:
             if word == AMBIGUOUS:
                 yield Group(at + 1, AMBIGUOUS.upper(), 0.0)
             for end, text, cost in letters_at(self._words, at, self._alphabet, names=False, times=self._numerals.times):
+                yield Group(end, text, cost)
+            for end, text, cost in (
+                *named_letters(self._spans, at),
+                *(letter_blocks(self._spans, at) if begins else ()),
+            ):
                 yield Group(end, text, cost)
         sounds = self._homophones.get(word)
         if sounds is not None and (begins or self._spans.may_be_digit(at)):

@@ -429,7 +429,9 @@ class SmallWords:
             return  # "Behind" is a value of this form.
         self._queue.continue_at(path, match.end, weights.DENIED, pending=marked(path.pending, "x"))
 
-    def _step_over_hedge_before(self, path: Path, match: Match, _at: int) -> None:
+    def _step_over_hedge_before(self, path: Path, match: Match, at: int) -> None:
+        if at and any(end > match.end for end, _, _ in self._spans.letters(at - 1)):
+            return  # It explains a letter: Spanish "B como Barcelona".
         self._queue.continue_at(path, match.end, weights.HEDGE, pending=marked(path.pending, "h"))
 
     def _step_over_hedge_behind(self, path: Path, match: Match, at: int) -> None:

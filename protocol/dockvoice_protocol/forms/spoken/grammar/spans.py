@@ -14,7 +14,7 @@ from dockvoice_protocol.forms.spoken.folding import Phrase
 from dockvoice_protocol.forms.spoken.grammar import weights
 from dockvoice_protocol.forms.spoken.grammar.lexicon import OF_FIELDS, SLOT, Lexicon, Match, Role
 from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens
-from dockvoice_protocol.forms.spoken.grammar.tokens import Token, ends_word, letters_at
+from dockvoice_protocol.forms.spoken.grammar.tokens import Token, ends_word, letters_at, named_letter
 from dockvoice_protocol.forms.spoken.kinds import kind_of
 from dockvoice_protocol.forms.spoken.kinds.kind import ends
 from dockvoice_protocol.forms.spoken.kinds.numbers import decimals
@@ -31,6 +31,9 @@ LONGEST_HEAD = 3
 _LONGEST_DATE = 7
 """Words: "the third of may twenty twenty seven"."""
 _HUNDRED, _THOUSAND = 100, 1000  # A number between them has one digit of hundreds, and is no hour.
+_SHORTEST_BLOCK, _LONGEST_BLOCK = 2, 4
+"""Letters before the digits of a code, as haulers and seals have them."""
+_VOWELS = frozenset("aeiou")
 _MOST_GROUPS = 6
 """Groups of a code without a field: more than any label has."""
 
@@ -292,8 +295,9 @@ class Spans:
         return not self.tokens[at].inner and not self.tokens[at].brief
 
     def letters(self, at: int) -> Iterable[tuple[int, str, float]]:
-        """The letters that begin at a token, except those written as words ("bee")."""
-        return letters_at(self.words, at, self.language.alphabet, names=False)
+        """The letters that begin at a token, of those written as words only what means nothing else ("effe")."""
+        yield from letters_at(self.words, at, self.language.alphabet, names=False)
+        yield from named_letters(self, at)
 
     def may_be_letter(self, name: str, at: int, end: int) -> bool:
         """Whether a single-letter word may be a value of the expected field."""
@@ -326,7 +330,7 @@ class Spans:
             known = self._codes[at] = [
                 (end, name, code, cost)
                 for name in self.lexicon.codes
-                for end, code, cost in _spelt_codes(self, name, at)
+                for end, code, cost in (*_spelt_codes(self, name, at), *_codes_by_parts(self, name, at))
             ]
         return known
 
@@ -467,6 +471,32 @@ def is_before_id_label(spans: Spans, at: int) -> bool:
     return False
 
 
+def named_letters(spans: Spans, at: int) -> Iterator[tuple[int, str, float]]:
+    """A letter written as a word that means nothing else: Italian "effe"; end, letter, cost."""
+    alphabet = spans.language.alphabet
+    named = None if at >= spans.size else named_letter(spans.words, at, alphabet)
+    if named is not None and spans.words[at] not in alphabet.ordinary and not _means_something(spans, at):
+        yield *named, weights.OTHER_KIND
+
+
+def letter_blocks(spans: Spans, at: int) -> Iterator[tuple[int, str, float]]:
+    """The letters of a code written as one word before its digits ("TX 9914"): end, letters, cost."""
+    word = spans.words[at]
+    block = word.isascii() and word.isalpha() and 1 < len(word) <= _LONGEST_BLOCK
+    sounds = len(word) > _SHORTEST_BLOCK and not _VOWELS.isdisjoint(word)  # Then it is a word: "blue 5501".
+    if not block or sounds or word in spans.language.homophones or _means_something(spans, at):
+        return
+    # "KA 7712" may be the letters K and A, "ka siete siete" is hardly ever.
+    spelt = word not in spans.language.alphabet.names or spans.words[min(at + 1, spans.size - 1)].isdigit()
+    if spelt and spans.goes_straight_on(at + 1) and spans.numbers.begins(at + 1):
+        yield at + 1, word.upper(), weights.OTHER_KIND
+
+
+def _means_something(spans: Spans, at: int) -> bool:
+    """Whether a word begins a phrase or a number."""
+    return spans.lexicon.knows(spans.words[at]) or spans.language.numerals.is_part(spans.words[at])
+
+
 def _spelt_codes(spans: Spans, name: str, at: int) -> Iterator[tuple[int, str, float]]:
     """The codes spelt from a token on, digits and letters with "dash" between; only their prefixes are searched."""
     codes, begun = spans.lexicon.codes[name], spans.lexicon.begun[name]
@@ -488,6 +518,36 @@ def _spelt_codes(spans: Spans, name: str, at: int) -> Iterator[tuple[int, str, f
                 yield from ((end, code, cost_of_said) for code in fit)
             if said in begun:
                 reached.append((end, said, cost_of_said, one_by_one))
+
+
+def _codes_by_parts(spans: Spans, name: str, at: int) -> Iterator[tuple[int, str, float]]:
+    """The codes whose parts are said with their names: "aisle C, bay seventeen, level four"."""
+    shape, parts = spans.lexicon.shapes.get(name), spans.language.parts
+    runs = [] if shape is None else [run for run in shape.parts if not run.separates]
+    if len(runs) != len(parts) or not _ends_of_any(spans, parts[0], at):
+        return
+    reached = {(at, "")}
+    for run, names in zip(runs, parts, strict=True):
+        reached = {
+            (end, said + value.zfill(run.least))
+            for start, said in reached
+            for begin in _ends_of_any(spans, names, start)
+            for end, value in _values_of_part(spans, begin)
+            if len(value) <= run.most and set(value) <= set(run.characters)
+        }
+    codes = spans.lexicon.codes[name]
+    yield from ((end, codes[said], 0.0) for end, said in reached if said in codes)
+
+
+def _ends_of_any(spans: Spans, phrases: Iterable[Phrase], at: int) -> list[int]:
+    return [at + len(one) for one in phrases if tuple(spans.words[at : at + len(one)]) == one]
+
+
+def _values_of_part(spans: Spans, at: int) -> Iterator[tuple[int, str]]:
+    """The letters and numbers that begin at a token."""
+    yield from ((end, text) for end, text, _ in letters_at(spans.words, at, spans.language.alphabet, names=True))
+    yield from ((end, str(value)) for end, value, cost in spans.numbers.cardinals(at) if cost < weights.DIGITWISE)
+    yield from ((end, text) for size in (1, 2, 3) for end, text in spans.numbers.digits(size, at))
 
 
 class Remarks:

@@ -149,6 +149,10 @@ def _pause_length(seconds: float) -> int:
 @lru_cache(maxsize=_REMEMBERED)
 def _hyphenated_parts(text: str, language: Language) -> Sequence[tuple[str, str]]:
     """The hyphenated parts of a word, each without punctuation around it, and its folded text."""
+    plain = text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").rstrip(_MARKS)
+    for clitic, meant in language.clitics.items():
+        if plain.endswith(clitic) and (figures := plain.removesuffix(clitic))[-1:].isdigit():
+            return [*_hyphenated_parts(figures, language), (clitic, meant)]
     joined = text.replace("\N{NON-BREAKING HYPHEN}", "-")
     whole = _WHOLE.fullmatch(text) or is_compound(joined.strip(".,;:!?"), language)
     bare = (
@@ -190,12 +194,21 @@ def letters_at(
             yield end, letter * times[word], cost
     if (code := _code_word(words, at, alphabet)) is not None:
         yield code[0], code[1], 0.0
-    plain, cost = (word, 0.0) if word in LETTERS else (alphabet.names.get(word, ""), HOMOPHONE) if names else ("", 0.0)
-    if not plain:
+    named = named_letter(words, at, alphabet) if names else None
+    if word not in LETTERS and named is None:
         return
-    yield from ((end, plain.upper(), 0.0) for end in _explanation_ends(plain.upper(), words, at + 1, alphabet))
+    end, plain = (at + 1, word.upper()) if named is None or (word in LETTERS and named[0] == at + 1) else named
+    yield from ((stop, plain, 0.0) for stop in _explanation_ends(plain, words, end, alphabet))
     if names or word != AMBIGUOUS:
-        yield at + 1, plain.upper(), cost
+        yield end, plain, 0.0 if word in LETTERS or end > at + 1 else HOMOPHONE
+
+
+def named_letter(words: Sequence[str], at: int, alphabet: Alphabet) -> tuple[int, str] | None:
+    """The end and the letter of the name of a letter at a word: "bee", "double you"; None for no name."""
+    for size in range(_LONGEST_CODE_WORD, 0, -1):
+        if at + size <= len(words) and (letter := alphabet.names.get(" ".join(words[at : at + size]))) is not None:
+            return at + size, letter.upper()
+    return None
 
 
 def _explanation_ends(letter: str, words: Sequence[str], at: int, alphabet: Alphabet) -> Iterator[int]:

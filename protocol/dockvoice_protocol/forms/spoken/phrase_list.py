@@ -1,0 +1,258 @@
+"""Phrases of a language, written as patterns, and an automaton that finds them in an utterance.
+
+The notation is that of the JSpeech Grammar Format (W3C Note, 5 June 2000), section 4, without tags and repetition:
+
+    i have                   words
+    [just] loaded            optional words
+    (loaded | unloaded)      alternatives
+    <i have> <loaded> [the]  the phrases of a class, which the language's file lists in `[classes]`
+
+Words in braces ("order {code}") are slots, and stay as they are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import product
+from typing import Generic, TypeVar
+
+from dockvoice_protocol.forms.spoken.folding import Phrase
+
+_PARTS = re.compile(r"<[^>]*>|[()\[\]|]|[^\s()\[\]|<>]+")
+"""A class, a sign, or a word."""
+
+Spellings = Callable[[str], Sequence[Phrase]]
+"""The ways in which a word may stand in an utterance, folded: "c'est" as it is, and as "est"."""
+
+
+class PatternError(ValueError):
+    """A pattern that is not in the notation: the language's file must be corrected."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    text: str
+    """As written, with accents."""
+    ways: tuple[Phrase, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sequence:
+    items: tuple[_Expansion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Alternatives:
+    items: tuple[_Expansion, ...]
+
+
+_Expansion = _Word | _Sequence | _Alternatives
+_EMPTY = _Sequence(())
+_Label = TypeVar("_Label")
+
+
+class Classes:
+    """The classes of phrases that the patterns of one language share."""
+
+    def __init__(self, listed: Mapping[str, Sequence[str]], spellings: Spellings) -> None:
+        """`listed`: by class, its patterns, which may name the classes above it."""
+        self._spellings = spellings
+        self._known: dict[str, _Expansion] = {}
+        for name, patterns in listed.items():
+            self._known[name] = _alternatives(list(map(self.parse, patterns)))
+
+    def parse(self, pattern: str) -> _Expansion:
+        """The pattern as a tree. Raises PatternError."""
+        parts = _PARTS.findall(pattern)
+        found, at = self._parse_alternatives(pattern, parts, 0)
+        if at < len(parts):
+            raise PatternError(f"{pattern!r}: {parts[at]!r} closes nothing")
+        return found
+
+    def _parse_alternatives(self, pattern: str, parts: Sequence[str], at: int) -> tuple[_Expansion, int]:
+        """The alternatives from a part on, and the part behind them."""
+        items: list[_Expansion] = []
+        one: list[_Expansion] = []
+        while at < len(parts) and parts[at] not in {")", "]"}:
+            match parts[at]:
+                case "|":
+                    items.append(_sequence(one))
+                    one = []
+                case "(" | "[" as sign:
+                    inner, at = self._parse_alternatives(pattern, parts, at + 1)
+                    if parts[at : at + 1] != [")" if sign == "(" else "]"]:
+                        raise PatternError(f"{pattern!r}: {sign!r} is not closed")
+                    one.append(inner if sign == "(" else _Alternatives((inner, _EMPTY)))
+                case word:
+                    one.append(self._parse_word(pattern, word))
+            at += 1
+        return _alternatives([*items, _sequence(one)]), at
+
+    def _parse_word(self, pattern: str, word: str) -> _Expansion:
+        if not word.startswith("<"):
+            return _sequence([_Word(one, tuple(self._spellings(one))) for one in word.replace("-", " ").split()])
+        if (known := self._known.get(word[1:-1])) is None:
+            raise PatternError(f"{pattern!r}: there is no class {word}; there are: {', '.join(self._known)}")
+        return known
+
+
+def _sequence(items: Sequence[_Expansion]) -> _Expansion:
+    return items[0] if len(items) == 1 else _Sequence(tuple(items))
+
+
+def _alternatives(items: Sequence[_Expansion]) -> _Expansion:
+    return items[0] if len(items) == 1 else _Alternatives(tuple(items))
+
+
+def _phrases_of(one: _Expansion) -> Iterator[Phrase]:
+    match one:
+        case _Word(_, ways):
+            yield from ways
+        case _Alternatives(items):
+            for item in items:
+                yield from _phrases_of(item)
+        case _Sequence(items):
+            for said in product(*(tuple(_phrases_of(item)) for item in items)):
+                yield tuple(word for part in said for word in part)
+
+
+def _choices(one: _Expansion) -> int:
+    """The number of samples in which each word of an expansion stands at least once."""
+    match one:
+        case _Word():
+            return 1
+        case _Sequence(items):
+            return max(map(_choices, items), default=1)
+        case _Alternatives(items):
+            return len(items) * max(map(_choices, items))
+
+
+def _sample(one: _Expansion, number: int) -> str:
+    """A phrase, as written; other numbers choose other alternatives."""
+    match one:
+        case _Word(text, _):
+            return text
+        case _Sequence(items):
+            return " ".join(filter(None, (_sample(item, number) for item in items)))
+        case _Alternatives(items):
+            return _sample(items[number % len(items)], number // len(items))
+
+
+@dataclass(eq=False, slots=True)
+class _Node(Generic[_Label]):
+    """A state of the automaton: the nodes behind each word, and the labels of the phrases that end here."""
+
+    following: dict[str, list[_Node[_Label]]] = field(default_factory=dict)
+    labels: list[_Label] = field(default_factory=list)
+
+    def absorb(self, other: _Node[_Label]) -> None:
+        """Let all phrases that begin at another node begin here too."""
+        for word, nodes in other.following.items():
+            self.following.setdefault(word, []).extend(nodes)
+        self.labels.extend(other.labels)
+
+    def add_way(self, said: Phrase, behind: _Node[_Label]) -> None:
+        """Let these words lead from here to another node."""
+        for word in reversed(said[1:]):
+            behind = _Node({word: [behind]})
+        self.following.setdefault(said[0], []).append(behind)
+
+
+def _node_before(one: _Expansion, behind: _Node[_Label]) -> _Node[_Label]:
+    """A node from which the phrases of an expansion lead to another one; that itself for the empty phrase."""
+    match one:
+        case _Sequence(items):
+            for item in reversed(items):
+                behind = _node_before(item, behind)
+            return behind
+        case _Word(_, ways):
+            begin = _Node[_Label]()
+            for way in ways:
+                begin.add_way(way, behind)
+            return begin
+        case _Alternatives(items):
+            begin = _Node[_Label]()
+            for item in items:
+                begin.absorb(_node_before(item, behind))
+            return begin
+
+
+class State(Generic[_Label]):
+    """What some words lead to in an automaton; the states behind it are made when they are first reached."""
+
+    __slots__ = ("_following", "_nodes", "labels")
+
+    def __init__(self, nodes: Iterable[_Node[_Label]]) -> None:
+        self._nodes = tuple(dict.fromkeys(nodes))
+        self._following: dict[str, State[_Label]] = {}
+        self.labels = tuple(dict.fromkeys(label for node in self._nodes for label in node.labels))
+        """Of the lists that have a phrase of exactly these words."""
+
+    def behind(self, word: str) -> State[_Label] | None:
+        """The state behind one more word; None where no phrase goes on so."""
+        if (known := self._following.get(word)) is not None:
+            return known
+        nodes = [behind for node in self._nodes for behind in node.following.get(word, ())]
+        if not nodes:  # Not cached: operators' words are unbounded.
+            return None
+        known = self._following[word] = State(nodes)
+        return known
+
+
+def automaton(lists: Iterable[tuple[PhraseList, _Label]]) -> State[_Label]:
+    """The first state of an automaton that finds the phrases of all lists, each with the label of its list."""
+    root = _Node[_Label]()
+    for phrases, label in lists:
+        end = _Node[_Label](labels=[label])
+        for one in phrases.expansions:
+            begin = _node_before(one, end)
+            root.absorb(_Node(begin.following))  # without the empty phrase
+    return State((root,))
+
+
+def _is_phrase(_: str) -> bool:
+    return True
+
+
+class PhraseList:
+    """Phrases of one role, as patterns."""
+
+    def __init__(self, expansions: Iterable[_Expansion], accepts: Callable[[str], bool] = _is_phrase) -> None:
+        """`accepts`: whether a single word may be a phrase of the list."""
+        self.expansions = tuple(expansions)
+        self._accepts = accepts
+
+    def __or__(self, other: PhraseList) -> PhraseList:
+        """The phrases of both lists, with the first one's single words."""
+        return PhraseList((*self.expansions, *other.expansions), self._accepts)
+
+    def __iter__(self) -> Iterator[Phrase]:
+        """All phrases, once each."""
+        listed = dict.fromkeys(said for one in self.expansions for said in _phrases_of(one) if said)
+        return (said for said in listed if len(said) > 1 or self._accepts(said[0]))
+
+    def __contains__(self, said: object) -> bool:
+        return isinstance(said, tuple) and len(said) in self.ends(said, 0)
+
+    def ends(self, words: Sequence[str], at: int) -> list[int]:
+        """The ends of the phrases that begin at a word."""
+        found: list[int] = []
+        state: State[None] | None = self._start
+        for end in range(at, len(words)):
+            if state is None or (state := state.behind(words[end])) is None:
+                break
+            if state.labels and (end > at or self._accepts(words[at])):
+                found.append(end + 1)
+        return found
+
+    def samples(self) -> Iterator[str]:
+        """Phrases as they are written, so many that each word of each pattern is in one of them."""
+        for one in self.expansions:
+            yield from dict.fromkeys(_sample(one, number) for number in range(_choices(one)))
+
+    @cached_property
+    def _start(self) -> State[None]:
+        return automaton(((self, None),))
