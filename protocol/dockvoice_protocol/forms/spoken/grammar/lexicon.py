@@ -276,14 +276,28 @@ class Lexicon:
         if any(match.role is Role.BEGINNING for match in found):
             found = self._prefer_opening(found, tokens, at)
         # Of overlapping small phrases the longest counts: "over to" is no "over". But "no one" may be "no, one ...".
-        # The beginning of a label has no other role: "off trailer", "damaged count".
-        labels = [match.end for match in found if match.role is Role.LABEL]
-        label = max((end for end in labels if not any(one.pause for one in tokens[at + 1 : end])), default=0)
-        if label > at + 1:
-            found = [match for match in found if match.end >= label or match.role in {Role.LABEL, Role.VALUE}]
+        # The beginning of a label or value has no other role: "off trailer", "damaged count", "some milk".
+        if (own := self._longest_of_several_words(found, tokens, at)) is not None:
+            found = [match for match in found if match.end >= own or match.role in {Role.LABEL, Role.VALUE}]
+        found = [match for match in found if match.role in OF_FIELDS or not self._ends_in_value(tokens, at, match.end)]
         small = [match for match in found if match.role not in _BY_THEMSELVES]
         longest = max((match.end for match in small if not self._is_number(tokens[match.end - 1].text)), default=0)
         return [match for match in found if match.end >= longest or match.role in _BY_THEMSELVES]
+
+    @staticmethod
+    def _longest_of_several_words(found: Sequence[Match], tokens: Sequence[Token], at: int) -> int | None:
+        """The end of the longest label or value of several words, without a pause inside, that begins at a token."""
+        named = (match.end for match in found if match.role in {Role.LABEL, Role.VALUE} and match.end > at + 1)
+        return max((end for end in named if not any(one.pause for one in tokens[at + 1 : end])), default=None)
+
+    def _ends_in_value(self, tokens: Sequence[Token], at: int, end: int) -> bool:
+        """Whether a phrase ends inside a value that begins in it: "with a" before "lot of milk"."""
+        for begin in range(at + 1, end):
+            values = [one for one in self._own_matches(self._own, tokens, begin, 0) if one.role is Role.VALUE]
+            longest = self._longest_of_several_words(values, tokens, begin)
+            if longest is not None and longest > end:
+                return True
+        return False
 
     def _prefer_opening(self, found: list[Match], tokens: Sequence[Token], at: int) -> list[Match]:
         """The matches: where a sentence begins, the form's opening replaces shorter ones; elsewhere it is dropped."""
