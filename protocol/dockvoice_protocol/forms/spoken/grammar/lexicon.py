@@ -96,6 +96,9 @@ _ROLES = {
     "sets_again": Role.SETS_AGAIN,
     "sets_changed": Role.SETS_CHANGED,
 }
+_LONGEST_PAUSE = {Role.LABEL: 0, Role.VALUE: weights.SHORT}
+"""The longest pause inside a phrase of the form whose words then have no other role: "damaged, count" is no label, but
+people stop within "a lot of ... milk"."""
 _TAKING_BACK = ("cancel", "refusals", "deletions")
 _VOWELS = frozenset("aeiouy")
 """A label without vowels is an abbreviation, and may be said letter by letter: "L P N"."""
@@ -278,7 +281,7 @@ class Lexicon:
         # Of overlapping small phrases the longest counts: "over to" is no "over". But "no one" may be "no, one ...".
         # The beginning of a label or value has no other role: "off trailer", "damaged count", "some milk".
         if (own := self._longest_of_several_words(found, tokens, at)) is not None:
-            found = [match for match in found if match.end >= own or match.role in {Role.LABEL, Role.VALUE}]
+            found = [match for match in found if match.end >= own or match.role in _LONGEST_PAUSE]
         found = [match for match in found if match.role in OF_FIELDS or not self._ends_in_value(tokens, at, match.end)]
         small = [match for match in found if match.role not in _BY_THEMSELVES]
         longest = max((match.end for match in small if not self._is_number(tokens[match.end - 1].text)), default=0)
@@ -286,9 +289,16 @@ class Lexicon:
 
     @staticmethod
     def _longest_of_several_words(found: Sequence[Match], tokens: Sequence[Token], at: int) -> int | None:
-        """The end of the longest label or value of several words, without a pause inside, that begins at a token."""
-        named = (match.end for match in found if match.role in {Role.LABEL, Role.VALUE} and match.end > at + 1)
-        return max((end for end in named if not any(one.pause for one in tokens[at + 1 : end])), default=None)
+        """The end of the longest label or value of several words at a token; a value may hold slight pauses."""
+        named = (match for match in found if match.role in _LONGEST_PAUSE and match.end > at + 1)
+        return max(
+            (
+                one.end
+                for one in named
+                if all(token.pause <= _LONGEST_PAUSE[one.role] for token in tokens[at + 1 : one.end])
+            ),
+            default=None,
+        )
 
     def _ends_in_value(self, tokens: Sequence[Token], at: int, end: int) -> bool:
         """Whether a phrase ends inside a value that begins in it: "with a" before "lot of milk"."""
