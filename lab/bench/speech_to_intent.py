@@ -80,8 +80,8 @@ def mix(speech: Sound, noise: Sound, snr_db: float) -> Sound:
     full scale.
     """
     scale = np.sqrt(_loudest_frame(speech) / (_loudest_frame(noise) * 10 ** (snr_db / 10)))
-    mixed: Sound = speech + scale * noise
-    return mixed / (2 * np.abs(mixed).max())
+    mixed = speech + scale * noise
+    return np.asarray(mixed / (2 * np.abs(mixed).max()))
 
 
 def _loudest_frame(sound: Sound) -> float:
