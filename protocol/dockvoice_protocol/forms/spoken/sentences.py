@@ -186,6 +186,9 @@ _DOING = "moving"
 """The opening that names the work, in a form without its own word for it."""
 BEGUN = 0.5
 """Probability of one of the form's own openings, where it has some."""
+_ARTICLE = 0.7
+"""Probability of an article between such an opening and a value without a label: "can i get a latte"."""
+_VOWELS = "aeiou"
 _BEFORE_COUNT = {"": 72, "uh": 8, "that is": 8, "with": 8}
 _BEFORE_PLACE = {"": 64, "to": 10, "at": 10, "going to": 10, "uh": 6}
 _BETWEEN_NAMED = {"": 70, "with": 15, "and": 15}
@@ -304,6 +307,8 @@ def _make_sentence(
             parts.append(_choose_weighted(_BETWEEN_NAMED, random))
         parts.append(say(truth[field.name], said, form, catalogue, random))
     parts.append(_choose_weighted(_CLOSINGS, random))
+    if opening in form.openings.get(OWN_LANGUAGE, ()) and fields[0].bare and random.random() < _ARTICLE:
+        parts.insert(1, "an" if parts[1][0] in _VOWELS else "a")
     text = " ".join(part for part in parts if part)
     return Sentence(text.replace(_STILL_TO_DO, _HELD), truth, complete)
 
