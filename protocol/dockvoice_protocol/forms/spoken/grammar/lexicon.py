@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from enum import IntEnum, auto
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import product
 from typing import NamedTuple
 
@@ -66,6 +66,8 @@ OF_FIELDS = frozenset({Role.LABEL, Role.UNIT, Role.VALUE})
 _BY_THEMSELVES = OF_FIELDS | {Role.DEED, Role.OTHER_UNIT, Role.SETS, Role.SETS_AGAIN, Role.SETS_CHANGED}
 """Roles beside which the roles of a phrase's single words count too: "was" in "was actually"."""
 _REMARKS = frozenset({Role.TAIL, Role.BEHIND, Role.OPENING, Role.ADJECTIVE, Role.LINK})
+_BLANK = frozenset({Role.ADJECTIVE, Role.VAGUE, Role.BEHIND})
+"""Roles of words that say nothing by themselves. Not of links and particles, which stand anywhere."""
 _OF_OTHERS = frozenset({Role.HEDGE_BEFORE, Role.HEDGE_BEHIND, Role.MOOD})
 _OF_SEVERAL = ("portions", "totals")
 """Words that relate counts to one another: in a form with several counts they have no weaker role."""
@@ -149,6 +151,7 @@ class Lexicon:
         door = form.roles.get(FieldRole.DOOR)
         self._door_labels = set(map(phrase, form[door].wording(language.code).labels)) if door else set()
         own = [*_form_phrases(form, catalogue, language), *_zero_phrases(form, language)]
+        self._phrases_of_form = own
         self._own = _index_by_first_word(own, language)
         self._counting_phrases = _index_by_first_word(
             [
@@ -250,6 +253,13 @@ class Lexicon:
         """Whether the phrase is a unit of the form behind an adjective: "full cases"."""
         adjectives = self._language.words["adjectives"]
         return any(said[at:] in self._units and said[:at] in adjectives for at in range(1, len(said)))
+
+    @cached_property
+    def parts_of_values(self) -> frozenset[str]:
+        """The words that mean something only as part of a longer value: "almond", "ounce"; no numbers."""
+        values = [said for said, use in self._phrases_of_form if use.role is Role.VALUE and len(said) > 1]
+        words = {word for said in values for word in said if not self._is_number(word)}
+        return frozenset(word for word in words if all(one.role in _BLANK for one in self.uses((word,))))
 
     def _implausibility(self, name: str, value: FieldValue | None) -> float:
         field = self._items[name]
