@@ -140,10 +140,12 @@ def _clone() -> Source:
     return Source(place)
 
 
-def write_set(source: Source, noise: str | None, snrs_db: Sequence[int], names: Sequence[str], target: Path) -> Path:
+def write_set(
+    source: Source, noise: str | None, snrs_db: Sequence[int], names: Sequence[str], target: Path, *, deal: bool = False
+) -> Path:
     """Write the clips of these names, clean (`noise` None) or in noise at each ratio, and a manifest; return its path.
 
-    Raises ValueError where the source lacks the noise.
+    With `deal`, each clip is in noise at one of the ratios only; the ratios take turns. Raises ValueError where the source lacks the noise.
     """
     under = None if noise is None else source.sound(f"data/noise/{noise}.wav")
     if noise is not None and under is None:
@@ -151,11 +153,12 @@ def write_set(source: Source, noise: str | None, snrs_db: Sequence[int], names: 
     labels = load_labels(source)
     target.mkdir(parents=True, exist_ok=True)
     lines = []
-    for name in names:
+    for at, name in enumerate(names):
+        ratios = (snrs_db[at % len(snrs_db)],) if deal else snrs_db
         speech = source.sound(f"data/speech/clean/{name}")
         if speech is None:
             raise ValueError(f"data/speech/clean/{name}: the source lacks it")
-        for snr_db in (None,) if under is None else snrs_db:
+        for snr_db in (None,) if under is None else ratios:
             mixed = speech if under is None or snr_db is None else mix_clip(name, speech, under, snr_db)
             condition = CLEAN if snr_db is None else f"{noise} {snr_db} dB"
             file = target / f"{Path(name).stem} {condition}.flac"
@@ -235,6 +238,7 @@ def main() -> None:
     parser.add_argument("--noise", action="append", choices=[CLEAN, *NOISES], help="default: all; may be given again")
     parser.add_argument("--snr", default=",".join(map(str, SNRS_DB)), metavar="DB[,DB]", help="default: as published")
     parser.add_argument("--clips", type=int, metavar="COUNT", help="only so many, chosen by a hash of their names")
+    parser.add_argument("--deal", action="store_true", help="each clip at one of the ratios only, in turn")
     parser.add_argument("--half", choices=["train", "report"], help="only one half of the clips, by a hash")
     parser.add_argument("--details", type=Path, metavar="FILE", help="a JSON line for each clip")
     asked = parser.parse_args()
@@ -249,7 +253,7 @@ def main() -> None:
         if noise != CLEAN and source.read(f"data/noise/{noise}.wav") is None:
             print(f"{noise}: not measured: the source lacks data/noise/{noise}.wav", file=sys.stderr, flush=True)
             continue
-        manifest = write_set(source, None if noise == CLEAN else noise, snrs_db, names, _KEPT / noise)
+        manifest = write_set(source, None if noise == CLEAN else noise, snrs_db, names, _KEPT / noise, deal=asked.deal)
         lines += (found := list(hear(settings, manifest)))
         right = {name: count_marks(some)[Mark.RIGHT] for name, some in group_by_condition(found).items()}
         print(f"{noise}: right of {len(names)}: {right}", file=sys.stderr, flush=True)

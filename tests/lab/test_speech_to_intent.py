@@ -81,6 +81,11 @@ def test_labels_become_a_manifest_from_a_checkout_as_from_a_git_directory(checko
     assert made[0] == made[1], "the same stretch of noise in every run"
 
 
+def test_the_ratios_may_take_turns(checkout: Path, tmp_path: Path) -> None:
+    manifest = write_set(Source(checkout), "kitchen", [24, 6], ["anna.wav", "ben.wav"], tmp_path / "dealt", deal=True)
+    assert [clip.condition for clip in read_manifest(manifest)] == ["kitchen 24 dB", "kitchen 6 dB"]
+
+
 def test_a_noise_that_the_source_lacks_is_told(checkout: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"cafe\.wav: the source lacks it"):
         write_set(Source(checkout), "cafe", SNRS_DB, ["anna.wav"], tmp_path / "cafe")
