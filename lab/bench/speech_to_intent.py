@@ -145,7 +145,8 @@ def write_set(
 ) -> Path:
     """Write the clips of these names, clean (`noise` None) or in noise at each ratio, and a manifest; return its path.
 
-    With `deal`, each clip is in noise at one of the ratios only; the ratios take turns. Raises ValueError where the source lacks the noise.
+    With `deal`, each clip is in noise at one of the ratios only; the ratios take turns. Raises ValueError where the
+    source lacks the noise.
     """
     under = None if noise is None else source.sound(f"data/noise/{noise}.wav")
     if noise is not None and under is None:
