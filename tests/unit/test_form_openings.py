@@ -15,7 +15,7 @@ from dockvoice_protocol.forms.loader import form_from_schema, load_form
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import jsgf, read, sentences, vocabulary
 from dockvoice_protocol.forms.spoken.language import language_named
-from dockvoice_protocol.forms.spoken.reader import make_timed_words
+from dockvoice_protocol.forms.spoken.reader import lexicon_of, make_timed_words
 from dockvoice_protocol.forms.spoken.rough import rough_sentences
 from dockvoice_protocol.records import FieldValue, Word
 from edge.agree.decide import Rules, decide
@@ -95,6 +95,13 @@ def test_a_short_stop_inside_a_value_makes_no_other_words_of_it(repository: Path
     choices = load_form(repository / "tests" / "data" / "forms" / "barista.schema.json")
     words = [Word(text, at * 0.3, at * 0.3 + (0.3 if text != "a" else 0.2), 1.0) for at, text in enumerate(A_LOT)]
     assert read(words, choices, NO_CATALOGUE)["milk_amount"].value == "a lot of milk"
+
+
+def test_parts_of_values_are_words_without_a_meaning_of_their_own(repository: Path) -> None:
+    choices = load_form(repository / "tests" / "data" / "forms" / "barista.schema.json")
+    parts = lexicon_of(choices, NO_CATALOGUE, language_named("en")).parts_of_values
+    assert {"almond", "ounce", "skim"} <= parts
+    assert parts.isdisjoint({"milk", "eight", "of", "a", "coffee"})
 
 
 def test_values_alone_are_joined_as_people_join_them(repository: Path) -> None:
