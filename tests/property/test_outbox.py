@@ -60,7 +60,7 @@ class Line(RuleBasedStateMachine):
             assert one.due - self.now <= 10.0 * 2**3 + 1e-6, "waits grow so far and no further"
             self.not_before[one.key] = one.due
 
-    @rule(data=st.data(), word=st.sampled_from(["acknowledged", "refused", "confirmed", "unsent"]))
+    @rule(data=st.data(), word=st.sampled_from(["acknowledged", "confirmed", "unsent"]))
     @precondition(lambda self: self.owed)
     def answer(self, data: st.DataObject, word: str) -> None:
         key = data.draw(st.sampled_from(sorted(self.owed)))
@@ -68,8 +68,6 @@ class Line(RuleBasedStateMachine):
         match word:
             case "acknowledged":
                 self.outbox.note_puback(key)
-            case "refused":
-                self.outbox.mark_refused(key)
             case "confirmed":
                 assert self.outbox.remove_confirmed(key) is self.owed.pop(key)
             case _:

@@ -301,7 +301,7 @@ def test_an_attack_is_found_where_it_was_made(journal: Journal, attack: str) -> 
 
 def reviewed(journal: Journal) -> None:
     """Three utterances are put aside, and a person decides about the first: four events tell of it."""
-    told = partial(review_event, doubts=(), site="hall", device="dock-1")
+    told = partial(review_event, doubts=(), account_of=lambda _: (), site="hall", device="dock-1")
     for number in range(100, 103):
         said = utterance(number)
         journal.store_utterance(said)
