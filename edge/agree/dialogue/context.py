@@ -187,7 +187,8 @@ def _begins_entry(session: DialogueSession, said: Reading) -> bool:
         return True
     if draft is None or draft.act is Act.CONTEXT:
         return False
-    return bool(find_differing_identifiers(draft.reading, said, rules.identifying_fields))
+    another = find_differing_identifiers(draft.reading, said, rules.identifying_fields)
+    return bool(another) or session.has_context_changed(said, draft)
 
 
 def _is_surely_held(session: DialogueSession) -> bool:

@@ -18,7 +18,7 @@ from edge.agree.dialogue.interface import Order
 from edge.agree.dialogue.questions import About, Question, render_question
 from edge.agree.dialogue.table import State
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations, where_expected
-from edge.agree.readings import possible_values, values_of
+from edge.agree.readings import find_differing_identifiers, possible_values, values_of
 from edge.agree.terms import build_terms, find_spoken_units
 from edge.agree.unclear_numbers import PreviousUtterance
 from edge.records import NOTHING_STANDS, Draft, LastEntry, RecentEntries, Shift, StandingContext, Verdict
@@ -325,9 +325,23 @@ class DialogueSession:
 
     def relate_to_claim(self, said: Reading, claim: Draft | None = None) -> claims.Relation:
         """How `said` relates to a claim; None: the open one."""
-        return claims.relate_claims(
-            (claim or self.open_draft).reading, said, self.rules.identifying_fields, self._needed
-        )
+        of = claim or self.open_draft
+        relation = claims.relate_claims(of.reading, said, self.rules.identifying_fields, self._needed)
+        moved = relation in {claims.Relation.NONE, claims.Relation.SAME} and self.has_context_changed(said, of)
+        return claims.Relation.ANOTHER if moved else relation
+
+    def has_context_changed(self, said: Reading, claim: Draft) -> bool:
+        """Whether the context names another thing since the claim began, and `said` has values that may be of that.
+
+        "Trailer 5502 from now on", then "rear, minus twenty" over an open entry of trailer 5501. The answer to the open
+        question is still of the claim.
+        """
+        before, identifies = claim.reading.fields, self.rules.identifying_fields
+        own = {name for name, one in said.fields.items() if not one.is_inherited}
+        if not own - {*identifies} or (self.question is not None and own <= {self.question.field}):
+            return False
+        taken = [name for name in identifies if name in before and before[name].is_inherited]
+        return bool(find_differing_identifiers(claim.reading, replace(said, fields=self.context.fields), taken))
 
     @property
     def _needed(self) -> list[str]:
