@@ -40,7 +40,8 @@ from edge.keep.database import JOURNAL, Outdated, sqlite_version
 from edge.keep.journal import Journal
 from edge.keep.outbox import OutboxState
 from edge.understand.local import pocketsphinx, vosk, weights
-from edge.understand.local.factory import find_weights, own_language
+from edge.understand.local.factory import find_weights, make_judge, own_language
+from edge.understand.local.phoneme_model import NAME as JUDGE
 from edge.understand.remote.client import Clients
 from edge.understand.remote.served_models import Lifetime, Vendor, ask_about_model, find_lifetime
 
@@ -123,6 +124,7 @@ def make_checks(settings: Settings, today: date) -> dict[str, Check]:
         "catalogue": partial(_check_catalogue, settings),
         "words": partial(_check_words, settings),
         "recogniser": partial(_check_recogniser, settings),
+        "judge": partial(_check_judge, settings),
         "witness": partial(_check_second_recogniser, settings),
         **{f"model {one.name}": partial(_check_model, settings, one, today) for one in _list_models(settings)},
         "sqlite": _check_sqlite,
@@ -310,6 +312,14 @@ async def _check_recogniser(settings: Settings) -> Iterable[Finding]:
     if not pocketsphinx.is_installed():
         found += ", and pocketsphinx is not installed"
     return [Finding("recogniser", level, found, f"run `dockvoice models get {wanted.model}`")]
+
+
+async def _check_judge(settings: Settings) -> Iterable[Finding]:
+    if settings.understand.judge is False or own_language(settings) is not ENGLISH:
+        return [Finding("judge", Severity.WELL, "off")]
+    if make_judge(settings) is not None:
+        return [Finding("judge", Severity.WELL, "a model of phonemes judges what is heard")]
+    return [Finding("judge", Severity.WELL, "none: its weights are not here", f"run `dockvoice models get {JUDGE}`")]
 
 
 async def _check_second_recogniser(settings: Settings) -> Iterable[Finding]:

@@ -33,6 +33,9 @@ from edge.config import Engine, Settings
 from edge.ports import Interpreter
 from edge.understand.local.confidence import curves_for
 from edge.understand.local.incremental import Awaited, await_no_fields
+from edge.understand.local.phoneme_model import NAME as JUDGE
+from edge.understand.local.phoneme_model import PhonemeModel
+from edge.understand.local.phoneme_model import load_model as load_judge
 from edge.understand.local.pocketsphinx import NAME, PocketsphinxInterpreter, is_installed
 from edge.understand.local.pocketsphinx import make_vocabulary_test as pocketsphinx_knows
 from edge.understand.local.vosk import UnmeasuredVosk, VoskInterpreter
@@ -81,11 +84,21 @@ def make_recogniser(
         called = _select_known_names(names, partial(vosk_knows, weights)) if converses else None
         expected = load_sentences(settings.cache / "grammars", form, catalogue, called, works)
         beside = (*ENGLISH.remarks(), *sentences_with_further_words(form, catalogue))
-        hearing = partial(VoskInterpreter, weights, form, catalogue, expected, beside)
+        hearing = partial(VoskInterpreter, weights, form, catalogue, expected, beside, judge=make_judge(settings))
         return hearing(converses=converses, awaited=awaited, curves=curves_for(weights.name, wanted.calibration))
     if wanted.engine == "auto" and spoken is ENGLISH:
         return pocketsphinx()
     raise _missing_weights_error(settings, spoken)
+
+
+def make_judge(settings: Settings) -> PhonemeModel | None:
+    """The model of phonemes, where the settings want it; None without. Raises Misconfigured where it is missing."""
+    wanted, weights = settings.understand.judge, locate(find_model(JUDGE), settings.models)
+    if wanted is True and weights is None:
+        raise Misconfigured(
+            f"understand.judge = true: its weights are not in {settings.models}; run `dockvoice models get {JUDGE}`"
+        )
+    return None if wanted is False or weights is None else load_judge(weights)
 
 
 def _missing_weights_error(settings: Settings, spoken: Language) -> Misconfigured:

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,10 @@ from dockvoice_protocol.forms.spoken.reader import Explained
 from dockvoice_protocol.forms.spoken.rough import rough_sentences
 from dockvoice_protocol.records import Expectation, FieldReading, FieldValue, Reading, Transcript, Word
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
-from edge.understand.local.confidence import VOSK, Alternative, Curve, find_likeliest
+from edge.understand.local.confidence import VOSK, Alternative, Curve, find_likeliest, select_near
 from edge.understand.local.incremental import Awaited, OnDeviceInterpreter, await_no_fields
+from edge.understand.local.judging import Heard, judge_fields
+from edge.understand.local.phoneme_model import PhonemeListener, PhonemeModel
 from edge.understand.nearness import Loudness, Wearer
 from edge.understand.proposal import (
     NOISE_S,
@@ -85,6 +88,7 @@ class VoskInterpreter(OnDeviceInterpreter):
         converses: bool = False,
         awaited: Awaited = await_no_fields,
         curves: Mapping[Rival, Curve] = VOSK,
+        judge: PhonemeModel | None = None,
     ) -> None:
         """Load the weights, half a second, to recognise `sentences`; with `converses`, those of a dialogue too.
 
@@ -95,6 +99,7 @@ class VoskInterpreter(OnDeviceInterpreter):
         super().__init__(f"vosk/{weights.name}", form, catalogue, converses=converses, awaited=awaited)
         self._labels = frozenset(label.split()[0] for field in form.fields for label in field.labels)
         self._curves = curves
+        self._judge = judge
         knows = make_vocabulary_test(weights)
         refuse_unknown_words(self.name, form, sentences, knows)
         grammar = json.dumps([*sentences * _TIMES, *filter(knows, beside), UNKNOWN])
@@ -102,7 +107,8 @@ class VoskInterpreter(OnDeviceInterpreter):
 
     def _begin(self) -> _Recogniser:
         hearings = tuple(_AlternativesHearing(self._decoders, speed, self._labels) for speed in _SPEEDS)
-        return _Recogniser(hearings, self._understand, self._is_unfinished_entry)
+        listener = None if self._judge is None else self._judge.listen()
+        return _Recogniser(hearings, listener, self._understand, self._is_unfinished_entry)
 
     def _is_unfinished_entry(self, words: Sequence[str]) -> bool:
         """Whether these words, perhaps without the last, surely lack a part of an entry."""
@@ -110,8 +116,10 @@ class VoskInterpreter(OnDeviceInterpreter):
         fields = self._read(said)
         return self._lacks_several(fields) and self._expected(said, fields) is Expectation.MORE
 
-    def _understand(self, hearings: Sequence[Sequence[Alternative]], loudness: Loudness) -> Reading:
-        """The reading of the wearer's words, without those of other voices."""
+    def _understand(
+        self, hearings: Sequence[Sequence[Alternative]], loudness: Loudness, listener: PhonemeListener | None
+    ) -> Reading:
+        """The reading of the wearer's words, without those of other voices, as the judge confirms or doubts it."""
         likeliest, explained = hearings[0][0].words, Explained()
         wearer = Wearer(likeliest, loudness)
         words = wearer.drop_or_mask_other_voices(likeliest)
@@ -122,13 +130,24 @@ class VoskInterpreter(OnDeviceInterpreter):
             return near if stretch is None else wearer.cut_and_mask_faint_numbers(near, stretch)
 
         alone = [[replace(one, words=own(one.words)) for one in hearing] for hearing in hearings]
-        return self._propose(alone, explained)
+        return self._propose(alone, explained, hearings, listener)
 
-    def _propose(self, hearings: Sequence[Sequence[Alternative]], explained: Explained) -> Reading:
+    def _propose(
+        self,
+        hearings: Sequence[Sequence[Alternative]],
+        explained: Explained,
+        whole: Sequence[Sequence[Alternative]],
+        listener: PhonemeListener | None,
+    ) -> Reading:
+        """The reading of alternatives; `whole`: the same with the words of other voices, which the judge hears too."""
         words, fields = find_likeliest(hearings, lambda words: self._read(words, explained), self._allows)
         meant = read_meaning(words, self._form, self._catalogue, explained=explained)
         before = meant.preface_words(longer_than_s=NOISE_S)
-        sure = {name: self._calibrated(field) for name, field in fields.items()}
+        sure: Mapping[str, FieldReading] = {name: self._calibrated(field) for name, field in fields.items()}
+        if listener is not None:
+            pairs = chain.from_iterable(map(zip, map(select_near, whole), hearings))
+            heard = [Heard(every.words, self._read(own.words, explained)) for every, own in pairs]
+            sure = judge_fields(sure, heard, listener.measure_fits, self._allows)
         return build_reading(self.name, self._form, self._catalogue, words, sure, preface=before, meant=meant)
 
     def _calibrated(self, field: FieldReading) -> FieldReading:
@@ -187,10 +206,12 @@ class _Recogniser:
     def __init__(
         self,
         hearings: Sequence[_AlternativesHearing],
-        understand: Callable[[Sequence[Sequence[Alternative]], Loudness], Reading],
+        listener: PhonemeListener | None,
+        understand: Callable[[Sequence[Sequence[Alternative]], Loudness, PhonemeListener | None], Reading],
         is_unfinished_entry: Callable[[Sequence[str]], bool],
     ) -> None:
         self._hearings = hearings
+        self._listener = listener
         self._understand = understand
         self._is_unfinished_entry = is_unfinished_entry
         self._loudness = Loudness()
@@ -199,12 +220,14 @@ class _Recogniser:
         self._loudness.accept(pcm)
         for hearing in self._hearings:
             hearing.accept(pcm)
+        if self._listener is not None:
+            self._listener.accept(pcm)
 
     def is_unfinished_entry(self) -> bool:
         return self._is_unfinished_entry(self._hearings[0].so_far().split())
 
     def reading(self) -> Reading:
-        return self._understand([hearing.alternatives() for hearing in self._hearings], self._loudness)
+        return self._understand([hearing.alternatives() for hearing in self._hearings], self._loudness, self._listener)
 
 
 class _Decoders:

@@ -252,7 +252,7 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Name
-    engine: Engine
+    engine: Engine | Literal["hama"]  # The latter is no recogniser: it judges what vosk hears.
     title: str
     license: str
     languages: tuple[str, ...] = Field(min_length=1)
