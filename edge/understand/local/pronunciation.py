@@ -72,7 +72,8 @@ ea IY; oo UW; ou AW; ow$ OW; ow AW; oa OW; oi OY; oy OY; ai EY; ay EY; au AO; aw
 ue$ UW; ew UW; eu UW; ui UW; er ER; ir ER; ur ER; ear IH R; ar AA R; ore AO R; or AO R; air EH R; are$ EH R; ll L;
 ss S; tt T; pp P; bb B; dd D; ff F; gg G; mm M; nn N; rr R; zz Z; cc K; a(?=[bcdfgklmnprstvz]e(s|d)?$) EY;
 i(?=[bcdfgklmnprstvz]e(s|d)?$) AY; o(?=[bcdfgklmnprstvz]e(s|d)?$) OW; u(?=[bcdfgklmnprstvz]e(s|d)?$) UW;
-(?<=[sxz])es$ IH Z; (?<=[cg])es$ IH Z; es$ Z; (?<=[td])ed$ IH D; (?<=[kpfsx])ed$ T; ed$ D; le$ AH L; e$ -;
+(?<=[sxz])es$ IH Z; (?<=[fkpt])es$ S; (?<=[cg])es$ IH Z; es$ Z; (?<=[td])ed$ IH D; (?<=[kpfsx])ed$ T; ed$ D;
+le$ AH L; e$ -;
 c(?=[eiy]) S; g(?=[eiy]) JH; y$ IY; ^y Y; y IH; (?<=[aeiou])s(?=[aeiou]) Z; (?<=[bdglmnrv])s$ Z; a AE; b B; c K;
 d D; e EH; f F; g G; h HH; i IH; j JH; k K; l L; m M; n N; o AA; p P; q K; r R; s S; t T; u AH; v V; w W; x K S;
 z Z
