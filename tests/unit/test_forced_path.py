@@ -18,7 +18,8 @@ def frames(*likeliest: int, other: float = 0.01) -> Frames:
 
 
 def fits(sound: Frames, *wordings: Sequence[Sequence[Sequence[int]]]) -> list[float]:
-    return [float(fit) for fit in measure_fits(sound, wordings)]
+    every = [[tuple(map(tuple, ways)) for ways in words] for words in wordings]
+    return [float(fit) for fit in measure_fits(sound, every)]
 
 
 def test_the_wording_that_was_said_fits_best() -> None:
@@ -57,3 +58,9 @@ def test_a_word_without_pronunciation_is_any_sound_at_a_cost() -> None:
 def test_nothing_heard_fits_nothing() -> None:
     assert fits(frames(A)[:0], [[(A,)]], []) == [0.0, 0.0]
     assert fits(frames(A)) == []
+
+
+def test_wordings_that_begin_alike_fit_as_each_alone() -> None:
+    sound = frames(A, BLANK, B, C)
+    every = [[[(A,)], [(B,)]], [[(A,)], [(B, C)]], [[(A,)]], [[(B,)]]]
+    assert fits(sound, *every) == pytest.approx([fits(sound, one)[0] for one in every])

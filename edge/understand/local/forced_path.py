@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 Frames = NDArray[np.float32]
 """Natural logarithms of probabilities: a row for each frame, a column for each phoneme; the first one is the blank."""
 
-Pronunciations = Sequence[Sequence[int]]
+Pronunciations = tuple[tuple[int, ...], ...]
 """The ways to say a word, each the columns of its phonemes. None: any sound may stand there."""
 
 _BLANK, _LOST, _ANY = 0, -2, -1  # Columns; the last two are added to those of the frames.
@@ -35,7 +35,7 @@ def measure_fits(frames: Frames, wordings: Sequence[Sequence[Pronunciations]]) -
     """How well each wording fits: its forced path against the free path, in nats a frame of which there are `frames`.
 
     `wordings`: the words of each, in order. The more the better, and only differences within one sound mean much. All
-    are computed together: some 15 ms for ten sentences of 4 s.
+    are computed together, what they begin with alike once.
     """
     if not len(frames) or not wordings:
         return np.zeros(len(wordings))
@@ -52,17 +52,21 @@ class _Graph:
         self._columns: list[int] = []
         self._before: list[list[int]] = []
         self._first: list[int] = []
+        self._begun: dict[tuple[Pronunciations, ...], list[int]] = {(): [self._add(_BLANK, [], first=True)]}
+        """The states in which each beginning of a wording may end: the pause behind it, and its last phonemes."""
 
     def add_wording(self, words: Sequence[Pronunciations]) -> list[int]:
-        """Add the states of one wording; return those in which it may end."""
-        pause = self._add(_BLANK, [], first=True)
-        tails: list[int] = []
-        for at, ways in enumerate(words):
-            ends = [self._add_phonemes(one, pause, tails, first=at == 0) for one in ways or ((_ANY,),)]
-            lost = self._add(_LOST, [pause, *tails], first=at == 0)
-            pause, tails = self._add(_BLANK, ends), [*ends, lost, self._add(_ANY, [lost])]
-            self._before[pause] += tails[-2:]
-        return [pause, *tails]
+        """Add the states of one wording behind those of the longest beginning known; return the ones it may end in."""
+        for end in range(1, len(words) + 1):
+            if (begun := tuple(words[:end])) not in self._begun:
+                self._begun[begun] = self._add_word(words[end - 1], *self._begun[begun[:-1]], first=end == 1)
+        return self._begun[tuple(words)]
+
+    def _add_word(self, ways: Pronunciations, pause: int, *tails: int, first: bool) -> list[int]:
+        ends = [self._add_phonemes(one, pause, tails, first=first) for one in ways or ((_ANY,),)]
+        lost = self._add(_LOST, [pause, *tails], first=first)
+        ends += [lost, self._add(_ANY, [lost])]
+        return [self._add(_BLANK, ends), *ends]
 
     def _add_phonemes(self, phonemes: Sequence[int], pause: int, tails: Sequence[int], *, first: bool) -> int:
         """Add one way to say a word behind the `pause` and the `tails` of the word before; return its last state."""
