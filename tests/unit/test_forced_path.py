@@ -62,5 +62,5 @@ def test_nothing_heard_fits_nothing() -> None:
 
 def test_wordings_that_begin_alike_fit_as_each_alone() -> None:
     sound = frames(A, BLANK, B, C)
-    every = [[[(A,)], [(B,)]], [[(A,)], [(B, C)]], [[(A,)]], [[(B,)]]]
+    every: list[list[list[tuple[int, ...]]]] = [[[(A,)], [(B,)]], [[(A,)], [(B, C)]], [[(A,)]], [[(B,)]]]
     assert fits(sound, *every) == pytest.approx([fits(sound, one)[0] for one in every])
