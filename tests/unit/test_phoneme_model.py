@@ -51,13 +51,6 @@ def test_sound_is_computed_in_stretches_while_it_comes() -> None:
     assert len(model.given) == 3
 
 
-def test_nothing_is_left_to_compute_where_the_voice_has_paused() -> None:
-    listener, model = hear(sound(0.1, 10) + sound(0.7, 9000) + sound(0.25, 10))
-    assert len(model.given) == 1
-    assert listener.measure_fits([()]).frames == 50
-    assert len(model.given) == 1
-
-
 def test_no_sound_fits_as_well_as_any() -> None:
     assert hear(b"")[0].measure_fits([("one",), ("two",)]).values == (0.0, 0.0)
 
