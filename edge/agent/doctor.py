@@ -40,7 +40,7 @@ from edge.keep.database import JOURNAL, Outdated, sqlite_version
 from edge.keep.journal import Journal
 from edge.keep.outbox import OutboxState
 from edge.understand.local import pocketsphinx, vosk, weights
-from edge.understand.local.factory import find_weights, make_judge, own_language
+from edge.understand.local.factory import find_weights, own_language
 from edge.understand.local.phoneme_model import NAME as JUDGE
 from edge.understand.remote.client import Clients
 from edge.understand.remote.served_models import Lifetime, Vendor, ask_about_model, find_lifetime
@@ -315,11 +315,13 @@ async def _check_recogniser(settings: Settings) -> Iterable[Finding]:
 
 
 async def _check_judge(settings: Settings) -> Iterable[Finding]:
-    if settings.understand.judge is False or own_language(settings) is not ENGLISH:
+    if not settings.understand.judge:
         return [Finding("judge", Severity.WELL, "off")]
-    if make_judge(settings) is not None:
-        return [Finding("judge", Severity.WELL, "a model of phonemes judges what is heard")]
-    return [Finding("judge", Severity.WELL, "none: its weights are not here", f"run `dockvoice models get {JUDGE}`")]
+    place = weights.locate(weights.find_model(JUDGE), settings.models)
+    if place is not None:
+        return [Finding("judge", Severity.WELL, f"a model of phonemes, in {place}")]
+    found = f"its weights are not in {settings.models}"
+    return [Finding("judge", Severity.FAILED, found, f"run `dockvoice models get {JUDGE}`")]
 
 
 async def _check_second_recogniser(settings: Settings) -> Iterable[Finding]:

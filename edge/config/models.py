@@ -359,9 +359,7 @@ class Understand(Section):
         "auto",
         description="hear an entry a second time, by another recogniser, while it is held; auto: where moonshine is",
     )
-    judge: bool | Literal["auto"] = Field(
-        "auto", description="have a model of phonemes judge what vosk hears; auto: where its weights are"
-    )
+    judge: bool = Field(False, description="have a model of phonemes, hama's, judge what vosk hears")
     deadline_ms: int = Field(1200, ge=100, le=30_000, description="longest wait for all readings together, ms")
     hedge_ms: int | None = Field(
         None, ge=50, le=30_000, description="with no answer after so long another request is sent, ms"

@@ -60,11 +60,10 @@ def test_a_directory_without_the_model_is_told(tmp_path: Path) -> None:
         PhonemeModel(tmp_path)
 
 
-def test_the_judge_is_off_where_its_weights_are_not(tmp_path: Path) -> None:
-    def settings(wanted: bool | str) -> Settings:
-        return Settings(understand=Understand.model_validate({"judge": wanted, "models_directory": str(tmp_path)}))
+def test_the_judge_is_off_unless_it_is_wanted(tmp_path: Path) -> None:
+    def settings(**wanted: bool) -> Settings:
+        return Settings(understand=Understand.model_validate({"models_directory": str(tmp_path), **wanted}))
 
-    assert make_judge(settings("auto")) is None
-    assert make_judge(settings(False)) is None
+    assert make_judge(settings()) is None
     with pytest.raises(Misconfigured, match=r"understand\.judge"):
-        make_judge(settings(True))
+        make_judge(settings(judge=True))

@@ -92,13 +92,15 @@ def make_recogniser(
 
 
 def make_judge(settings: Settings) -> PhonemeModel | None:
-    """The model of phonemes, where the settings want it; None without. Raises Misconfigured where it is missing."""
-    wanted, weights = settings.understand.judge, locate(find_model(JUDGE), settings.models)
-    if wanted is True and weights is None:
+    """The model of phonemes, where the settings want it, else None. Raises Misconfigured where it is missing."""
+    if not settings.understand.judge:
+        return None
+    weights = locate(find_model(JUDGE), settings.models)
+    if weights is None:
         raise Misconfigured(
             f"understand.judge = true: its weights are not in {settings.models}; run `dockvoice models get {JUDGE}`"
         )
-    return None if wanted is False or weights is None else load_judge(weights)
+    return load_judge(weights)
 
 
 def _missing_weights_error(settings: Settings, spoken: Language) -> Misconfigured:
