@@ -34,6 +34,7 @@ class Role(IntEnum):
     VALUE = auto()  # A listed value of a field.
     DEED = auto()  # A verb for a listed value, before its object: "refuse".
     OPENING = auto()
+    TOLD = auto()  # Says that the deed is done: "I've just put".
     BEGINNING = auto()  # The form's own beginning of an entry: "can i get".
     LINK = auto()
     WITHIN = auto()
@@ -65,13 +66,14 @@ OF_FIELDS = frozenset({Role.LABEL, Role.UNIT, Role.VALUE})
 
 _BY_THEMSELVES = OF_FIELDS | {Role.DEED, Role.OTHER_UNIT, Role.SETS, Role.SETS_AGAIN, Role.SETS_CHANGED}
 """Roles beside which the roles of a phrase's single words count too: "was" in "was actually"."""
-_REMARKS = frozenset({Role.TAIL, Role.BEHIND, Role.OPENING, Role.ADJECTIVE, Role.LINK})
+_REMARKS = frozenset({Role.TAIL, Role.BEHIND, Role.OPENING, Role.TOLD, Role.ADJECTIVE, Role.LINK})
 _OF_OTHERS = frozenset({Role.HEDGE_BEFORE, Role.HEDGE_BEHIND, Role.MOOD})
 _OF_SEVERAL = ("portions", "totals")
 """Words that relate counts to one another: in a form with several counts they have no weaker role."""
 
 _ROLES = {
     "openings": Role.OPENING,
+    "told": Role.TOLD,
     "links": Role.LINK,
     "within": Role.WITHIN,
     "adjectives": Role.ADJECTIVE,
@@ -281,7 +283,8 @@ class Lexicon:
         label = max((end for end in labels if not any(one.pause for one in tokens[at + 1 : end])), default=0)
         if label > at + 1:
             found = [match for match in found if match.end >= label or match.role in {Role.LABEL, Role.VALUE}]
-        small = [match for match in found if match.role not in _BY_THEMSELVES]
+        # A question asks only where a clause begins: elsewhere it is a shorter phrase, "dock B | has | pallet 742".
+        small = [match for match in found if match.role not in _BY_THEMSELVES and match.role is not Role.QUESTION]
         longest = max((match.end for match in small if not self._is_number(tokens[match.end - 1].text)), default=0)
         return [match for match in found if match.end >= longest or match.role in _BY_THEMSELVES]
 
@@ -492,7 +495,7 @@ def _other_deeds(form: Form, language: Language) -> Iterator[Phrase]:
 def _deed_phrases(form: Form, language: Language, others: Iterable[Phrase]) -> Iterator[tuple[Phrase, _Use]]:
     """The form's deed, which may stand anywhere, and other deeds, which are no record."""
     for said in language.deeds.get(str(form.deed), ()):
-        yield from ((said, _Use(role)) for role in (Role.OPENING, Role.LINK, Role.TAIL))
+        yield said, _Use(Role.TOLD)
         yield from (((*no, *said), _Use(Role.MOOD, value="denials")) for no in language.words["nots"])
     yield from ((said, _Use(Role.MOOD, value="denials")) for said in others)
 

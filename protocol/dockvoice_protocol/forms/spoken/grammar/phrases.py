@@ -365,7 +365,7 @@ class SmallWords:
         """Whether the utterance ends with a word that should lead on: "dock B and", German "Tor B ist zu"."""
         if match.end < self._spans.size or path.field is None:
             return False
-        remarks = {Role.TAIL, Role.BEHIND}
+        remarks = {Role.TAIL, Role.BEHIND, Role.TOLD}
         return not any(other.role in remarks for other in self._spans.matches[at] if other.end == match.end)
 
     def _step_over_remark_behind_value(self, path: Path, match: Match, at: int) -> None:
@@ -486,6 +486,7 @@ class SmallWords:
         Role.OPENING: _step_over_opening,
         Role.BEGINNING: _step_over_opening,
         Role.LINK: _step_over_link,
+        Role.TOLD: _step_over_link,
         Role.WITHIN: _step_over_word_after_label,
         Role.BEHIND: _step_over_remark_behind_value,
         Role.TAIL: _step_over_closing_remark,
