@@ -185,12 +185,15 @@ class Lexicon:
             field.name: frozenset(catalogue.values(field.catalogue)) for field in form.fields if field.catalogue
         }
         """The catalogue's values, by field."""
+        self.goods = {field.factors_by for field in form.fields}
+        """The fields of what is in units, and None; behind a unit and "of" they need no label: "four cartons of E407"."""
         self.codes = {
             field.name: {"".join(one for one in value if one not in SEPARATORS): value for value in known}
             for field in form.fields
-            if field.unlabelled and field.is_place and (known := self.values[field.name])
+            if (known := self.values.get(field.name))
+            and ((field.unlabelled and field.is_place) or field.name in self.goods)
         }
-        """For place fields that need no label: their catalogue's values, by their characters without separators."""
+        """For places that need no label, and goods: their catalogue's values, by their characters without separators."""
         self._items = {field.name: field.item for field in form.fields}
         self.shortened = {
             name: {
@@ -235,6 +238,8 @@ class Lexicon:
             return False  # "Dock door B", but where doors are a field, "seal, door twelve" is no seal.
         if role in _REMARKS and any(_holds(said, deed) for deed in self._other_deeds):
             return False
+        if role is Role.TOLD and any(_holds(said, value) for value in self._valued):
+            return False  # "We accepted them", where that is a value.
         if said in self._never or (role in {Role.PORTION, Role.TOTAL} and not self._relating):
             return False
         # "License plate" is other talk only where it is no label; a single word, "trailer", may be both.
@@ -330,7 +335,8 @@ class Lexicon:
     def begins_code(self, word: str) -> bool:
         """Whether the word is the first letter of a value that is valid without its label."""
         letter = self._language.alphabet.code_words.get((word,), word).upper()
-        return any(letter in begun for begun in self.begun.values()) and not letter.isdigit()
+        places = (begun for name, begun in self.begun.items() if name not in self.goods)
+        return any(letter in begun for begun in places) and not letter.isdigit()
 
     def knows(self, word: str) -> bool:
         """Whether a phrase begins with the word."""

@@ -33,6 +33,7 @@ _TENS = 20
 """Least number whose ones may be corrected alone: "forty-two, no, five" may be 45, "twelve, no, five" is 5."""
 _PLACES = (10, 100, 1000)
 """Decimal places below which a correction may replace a number's end."""
+_SWAPPED = 2  # Characters that change places in a slip of the tongue.
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +180,9 @@ class _FieldMeaning:
             self.unexplained.append(event._replace(start=event.cue[0], end=event.start))
         if "n" in event.marks:
             self.denied.append(event.value)
-            self.doubtful |= "h" in event.marks
+            # "Not 5501 5502" may deny the first, and say the second.
+            longer = any(str(event.value).startswith(str(one)) and event.value != one for one in self.values)
+            self.doubtful |= "h" in event.marks or (longer and self.of.spoken.spelt)
         elif self.of.many is not None and "c" not in event.marks:
             self._add_to_list(event)
         elif "c" in event.marks or (self.begun_anew and self.values):
@@ -244,7 +247,7 @@ class _FieldMeaning:
             self.values, sure = self._correct_values(event)
         else:
             self.values = [event.value]
-        self.doubtful = _is_unsure(event) or not sure
+        self.doubtful = _is_unsure(event) or not sure or "o" in event.marks
         self.standing, self.replaced, self.begun_anew = [event], event.start, False
 
     def _add_other_value(self, event: ExplanationEvent) -> None:
@@ -299,8 +302,14 @@ class _FieldMeaning:
         if isinstance(value, str) and isinstance(old, str) and self.of.spoken.spelt:
             whole = self.of.is_usual(old)
             anew = not whole and self.of.is_usual(value) and len(value) > len(old)
-            return [value], anew or (whole and len(value) == len(old))
+            return [value], anew or (len(value) == len(old) and (whole or _is_slip(old, value)))
         return [value], True
+
+
+def _is_slip(old: str, value: str) -> bool:
+    """Whether two codes of one length differ in one character, or in the order of two."""
+    differing = [at for at, (one, other) in enumerate(zip(old, value, strict=True)) if one != other]
+    return len(differing) == 1 or (len(differing) == _SWAPPED and sorted(old) == sorted(value))
 
 
 def _is_of_number(event: ExplanationEvent) -> bool:

@@ -331,6 +331,9 @@ class SmallWords:
         """Step over a small word between two values, which may be a digit or a letter of the first."""
         if self._corrections.leads_to_new_value(path, at, match.end):
             return
+        asks = (one.end >= match.end and one.role is Role.QUESTION for one in self._spans.matches[at])
+        if path.state is Place.START and any(asks):
+            return  # The verb comes first: "okay, is pallet 742 at dock B".
         several = path.field is not None and self._fields[path.field].many is not None
         labelled = path.state is Place.LABELLED
         expected = {path.field if path.pending or several else self._asked, path.field if labelled else None}
@@ -338,7 +341,10 @@ class SmallWords:
             return
         cost = weights.MISPLACED if labelled else weights.LINK
         between = path.between
-        if self._links.may_be_part_of_value(path, match, at) or self._ends_unfinished(path, match, at):
+        # "Trailer at 5501" may be AT5501.
+        coded = labelled and match.end == at + 1 and self._fields[str(path.field)].spoken.is_code
+        part = coded or self._links.may_be_part_of_value(path, match, at)
+        if part or self._ends_unfinished(path, match, at):
             path = path.adding(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
         if self._links.may_be_portion(path, match, at):
             path = path.adding(ExplanationEvent(Happens.PORTION, start=at, end=match.end))
@@ -397,7 +403,9 @@ class SmallWords:
             return
         pending = marked(path.pending.replace("n", "").replace("m", ""), "c")
         takes_off = self._links.deletes(match, at) and self._spans.goes_straight_on(end)
-        if takes_off if path.events else self._links.may_deny(match, at):
+        # "Thirty or rather forty" may be one of two; behind a pause it corrects.
+        chooses = bool(self._language.words["choices"].ends(self._words[:end], at)) and not self._tokens[at].pause
+        if chooses or (takes_off if path.events else self._links.may_deny(match, at)):
             pending = marked(pending, "h")
         opened = self._queue.with_label_closed(path)
         denies = not path.events and tuple(self._words[at:end]) in self._language.words["contrasts"]

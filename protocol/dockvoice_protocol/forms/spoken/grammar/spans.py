@@ -34,6 +34,8 @@ _HUNDRED, _THOUSAND = 100, 1000  # A number between them has one digit of hundre
 _SHORTEST_BLOCK, _LONGEST_BLOCK = 2, 4
 """Letters before the digits of a code, as haulers and seals have them."""
 _VOWELS = frozenset("aeiou")
+_LONGEST_OF = 2
+"""Words between a unit and what is in it: "of the"."""
 _MOST_GROUPS = 6
 """Groups of a code without a field: more than any label has."""
 
@@ -330,9 +332,17 @@ class Spans:
             known = self._codes[at] = [
                 (end, name, code, cost)
                 for name in self.lexicon.codes
+                if name not in self.lexicon.goods or self._follows_unit(at)
                 for end, code, cost in (*_spelt_codes(self, name, at), *_codes_by_parts(self, name, at))
             ]
         return known
+
+    def _follows_unit(self, at: int) -> bool:
+        """Whether a unit and a word such as "of" precede a token: "four cartons of"."""
+        small = self.language.words["between_counts"]
+        begins = [one for one in range(max(0, at - _LONGEST_OF), at) if at in small.ends(self.words, one)]
+        units = ((one, match) for one in range(at) for match in self.matches[one] if match.role is Role.UNIT)
+        return any(match.end in begins for _, match in units)
 
     def below_zero(self, at: int) -> Iterator[tuple[int, float, float]]:
         """The explicitly negative numbers that begin at a token: end, value, cost."""
