@@ -86,9 +86,8 @@ class _UnmatchedWords:
             slipped = self._queue.with_label_closed(path).adding(event)
             # "Doce no quince" may correct or deny.
             denies = tuple(self._words[event.end : stop]) in self._nots and self._spans.goes_straight_on(stop)
-            self._queue.continue_at(
-                slipped, stop, cost, pending="ch" if denies else "c", state=Place.BETWEEN, cue=(event.end, stop)
-            )
+            pending = "ch" if denies or self._spans.chooses(event.end, stop) else "c"
+            self._queue.continue_at(slipped, stop, cost, pending=pending, state=Place.BETWEEN, cue=(event.end, stop))
 
     def _step_over_number(self, path: Path, at: int) -> None:
         """Step over a number without a field."""

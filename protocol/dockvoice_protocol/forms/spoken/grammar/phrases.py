@@ -40,6 +40,11 @@ class _Links:
             or self._begins_letter_explanation(path, at)
         )
 
+    def may_begin(self, match: Match, at: int) -> bool:
+        """Whether a link may stand before the first value, where a verb would ask or order: "okay, is", "bring"."""
+        asks = any(one.end >= match.end and one.role is Role.QUESTION for one in self._spans.matches[at])
+        return not asks and tuple(self._words[at : match.end]) not in self._language.words["moves"]
+
     def names_destination(self, path: Path, match: Match, at: int) -> bool:
         """Whether a label of an origin names the destination of an already named thing: "to door nine"."""
         if not self._fields[match.field].source or path.story.said <= frozenset(self._spans.form.said_once):
@@ -331,9 +336,8 @@ class SmallWords:
         """Step over a small word between two values, which may be a digit or a letter of the first."""
         if self._corrections.leads_to_new_value(path, at, match.end):
             return
-        asks = (one.end >= match.end and one.role is Role.QUESTION for one in self._spans.matches[at])
-        if path.state is Place.START and any(asks):
-            return  # The verb comes first: "okay, is pallet 742 at dock B".
+        if path.state is Place.START and match.role is Role.LINK and not self._links.may_begin(match, at):
+            return
         several = path.field is not None and self._fields[path.field].many is not None
         labelled = path.state is Place.LABELLED
         expected = {path.field if path.pending or several else self._asked, path.field if labelled else None}
@@ -401,11 +405,12 @@ class SmallWords:
             mood = ExplanationEvent(Happens.MOOD, value="denials", start=at, end=value)
             self._queue.continue_with(path, mood, weights.MOOD if value == end else weights.MOOD_PHRASE)
             return
+        if self._may_deny_deed(match, at):
+            mood = ExplanationEvent(Happens.MOOD, value="denials", start=at, end=end)
+            self._queue.continue_with(path, mood, weights.CUE)
         pending = marked(path.pending.replace("n", "").replace("m", ""), "c")
         takes_off = self._links.deletes(match, at) and self._spans.goes_straight_on(end)
-        # "Thirty or rather forty" may be one of two; behind a pause it corrects.
-        chooses = bool(self._language.words["choices"].ends(self._words[:end], at)) and not self._tokens[at].pause
-        if chooses or (takes_off if path.events else self._links.may_deny(match, at)):
+        if self._spans.chooses(at, end) or (takes_off if path.events else self._links.may_deny(match, at)):
             pending = marked(pending, "h")
         opened = self._queue.with_label_closed(path)
         denies = not path.events and tuple(self._words[at:end]) in self._language.words["contrasts"]
@@ -413,6 +418,13 @@ class SmallWords:
             opened = opened.adding(ExplanationEvent(Happens.NAY, start=at, end=end))
         begun = opened.cue[0] if opened.cue[1] == at else at
         self._queue.continue_at(opened, end, weights.CUE, pending=pending, cue=(begun, end))
+
+    def _may_deny_deed(self, match: Match, at: int) -> bool:
+        """Whether a cue says "not" of a deed: Spanish "no no he colocado"."""
+        tells = self._spans.goes_straight_on(match.end) and any(
+            one.role is Role.TOLD for one in self._spans.matches[match.end]
+        )
+        return tells and (self._words[match.end - 1],) in self._language.words["nots"]
 
     def _step_over_repetition_cue(self, path: Path, match: Match, _at: int) -> None:
         if self._asked is not None and path.state is Place.START:

@@ -385,6 +385,10 @@ class Spans:
             return value.isdecimal() and field.allows(int(value))
         return field.allows(value)
 
+    def chooses(self, at: int, end: int) -> bool:
+        """Whether a cue may be a choice: "thirty or rather forty"; behind a pause it corrects."""
+        return not self.tokens[at].pause and bool(self.language.words["choices"].ends(self.words[:end], at))
+
     def withdrawn_values(self, at: int) -> list[tuple[int, ExplanationEvent]]:
         """Values at a token that a directly following cue withdraws, each with the end of the cue."""
         if (known := self._slips.get(at)) is None:
