@@ -30,7 +30,17 @@ _WHERE = frozenset({Role.LINK, Role.ELSEWHERE})  # Roles of phrases for a place:
 
 _UNSUMMED = frozenset(
     {
-        *(Role.LABEL, Role.VALUE, Role.DEED, Role.NOTHING, Role.VAGUE, Role.CUE, Role.CONTRAST, Role.CHOICE, Role.RANGE),
+        *(
+            Role.LABEL,
+            Role.VALUE,
+            Role.DEED,
+            Role.NOTHING,
+            Role.VAGUE,
+            Role.CUE,
+            Role.CONTRAST,
+            Role.CHOICE,
+            Role.RANGE,
+        ),
         *(Role.HEDGE_BEFORE, Role.HEDGE_BEHIND, Role.QUESTION, Role.MOOD, Role.TAKEN_BACK),
     }
 )
@@ -77,7 +87,9 @@ class UnitCounts:
         counted = (field.name for field in spans.form.fields if field.units)
         self._summed = self._measured or next(counted, None)
         self._totals = self._language.words["totals"]
-        self._sums = dict(self._find_sums()) if any(self._announces_total(at) for at in range(len(self._tokens))) else {}
+        self._sums = (
+            dict(self._find_sums()) if any(self._announces_total(at) for at in range(len(self._tokens))) else {}
+        )
         """By the first token of a sum, the start and the end of its total: "ten and ten, *twenty* altogether"."""
 
     def _announces_total(self, at: int) -> bool:
@@ -124,7 +136,11 @@ class UnitCounts:
         """Whether words around a number announce it as the total."""
         if any(at in self._totals.ends(self._words, one) for one in range(begin, at)):
             return True
-        units = (match.end for match in self._spans.matches[end] if match.role is Role.UNIT) if end < len(self._words) else ()
+        units = (
+            (match.end for match in self._spans.matches[end] if match.role is Role.UNIT)
+            if end < len(self._words)
+            else ()
+        )
         return any(one < len(self._words) and self._announces_total(one) for one in (end, *units))
 
     def counts_at(self, at: int) -> list[_UnitCount]:

@@ -186,14 +186,14 @@ class Lexicon:
         }
         """The catalogue's values, by field."""
         self.goods = {field.factors_by for field in form.fields}
-        """The fields of what is in units, and None; behind a unit and "of" they need no label: "four cartons of E407"."""
+        """The fields of goods, and None; behind a unit and "of" they need no label: "four cartons of E407"."""
         self.codes = {
             field.name: {"".join(one for one in value if one not in SEPARATORS): value for value in known}
             for field in form.fields
             if (known := self.values.get(field.name))
             and ((field.unlabelled and field.is_place) or field.name in self.goods)
         }
-        """For places that need no label, and goods: their catalogue's values, by their characters without separators."""
+        """For places that need no label, and goods: their catalogue's values, without separators."""
         self._items = {field.name: field.item for field in form.fields}
         self.shortened = {
             name: {
@@ -236,10 +236,10 @@ class Lexicon:
         """Whether a phrase of the language keeps its role beside the words of the form."""
         if role is Role.WITHIN and said in self._door_labels:
             return False  # "Dock door B", but where doors are a field, "seal, door twelve" is no seal.
-        if role in _REMARKS and any(_holds(said, deed) for deed in self._other_deeds):
+        # "We accepted them", where that is a value.
+        others = (*self._other_deeds, *self._valued) if role is Role.TOLD else self._other_deeds
+        if role in _REMARKS and any(_holds(said, other) for other in others):
             return False
-        if role is Role.TOLD and any(_holds(said, value) for value in self._valued):
-            return False  # "We accepted them", where that is a value.
         if said in self._never or (role in {Role.PORTION, Role.TOTAL} and not self._relating):
             return False
         # "License plate" is other talk only where it is no label; a single word, "trailer", may be both.

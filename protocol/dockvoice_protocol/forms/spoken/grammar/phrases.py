@@ -347,6 +347,7 @@ class SmallWords:
         between = path.between
         # "Trailer at 5501" may be AT5501.
         coded = labelled and match.end == at + 1 and self._fields[str(path.field)].spoken.is_code
+        coded &= self._numbers.begins(match.end)
         part = coded or self._links.may_be_part_of_value(path, match, at)
         if part or self._ends_unfinished(path, match, at):
             path = path.adding(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))

@@ -85,7 +85,9 @@ def tokenize(words: Sequence[Word], language: Language) -> tuple[Token, ...]:
         end = word.end
         pieces = _hyphenated_parts(said, language)
         hesitates = bool(pieces) and all(folded in language.hesitations for _, folded in pieces)
-        hesitates &= not (behind is not None and _are_initials(said) and behind.text[:1].isdigit() and behind.start <= end)
+        hesitates &= not (
+            behind is not None and _are_initials(said) and behind.text[:1].isdigit() and behind.start <= end
+        )
         if hesitates:
             hesitated = True
         elif pieces:
