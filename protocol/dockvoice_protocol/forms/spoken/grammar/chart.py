@@ -35,7 +35,7 @@ from dockvoice_protocol.forms.spoken.grammar.path import (
     marked,
 )
 from dockvoice_protocol.forms.spoken.grammar.phrases import SmallWords
-from dockvoice_protocol.forms.spoken.grammar.spans import Remarks, Spans
+from dockvoice_protocol.forms.spoken.grammar.spans import Remarks, Spans, may_choose
 from dockvoice_protocol.forms.spoken.grammar.tokens import ends_word
 from dockvoice_protocol.forms.spoken.grammar.weights import COMMA
 from dockvoice_protocol.forms.spoken.language import Language
@@ -86,7 +86,7 @@ class _UnmatchedWords:
             slipped = self._queue.with_label_closed(path).adding(event)
             # "Doce no quince" may correct or deny.
             denies = tuple(self._words[event.end : stop]) in self._nots and self._spans.goes_straight_on(stop)
-            pending = "ch" if denies or self._spans.chooses(event.end, stop) else "c"
+            pending = "ch" if denies or may_choose(self._spans, event.end, stop) else "c"
             self._queue.continue_at(slipped, stop, cost, pending=pending, state=Place.BETWEEN, cue=(event.end, stop))
 
     def _step_over_number(self, path: Path, at: int) -> None:

@@ -70,27 +70,21 @@ def _totals_of(parts: tuple[int, ...]) -> set[int]:
     return {sum(parts), prod(parts), parts[0] - parts[1]}
 
 
-class UnitCounts:
-    """The numbers with units in one utterance."""
+class _Sums:
+    """Finds the sums of one utterance whose parts and total are all said."""
 
-    def __init__(self, spans: Spans, asked: str | None) -> None:
-        """`asked`: the requested field."""
-        self._asked = spans.fields.get(str(asked))
+    def __init__(self, spans: Spans, summed: str | None) -> None:
+        """`summed`: the field that is counted."""
         self._spans = spans
         self._numbers = spans.numbers
         self._tokens, self._words = spans.tokens, spans.words
-        self._language = spans.language
-        self._decimals = any(field.spoken.measures for field in spans.form.fields)
-        measured = (field.name for field in spans.form.fields if spans.form.unit_field(field.name) is not None)
-        self._measured = next(measured, None)  # A count whose unit another field holds; an unlisted unit is unknown.
-        self._known: dict[int, list[_UnitCount]] = {}
-        counted = (field.name for field in spans.form.fields if field.units)
-        self._summed = self._measured or next(counted, None)
-        self._totals = self._language.words["totals"]
-        self._sums = (
-            dict(self._find_sums()) if any(self._announces_total(at) for at in range(len(self._tokens))) else {}
-        )
-        """By the first token of a sum, the start and the end of its total: "ten and ten, *twenty* altogether"."""
+        self._summed = summed
+        self._totals = spans.language.words["totals"]
+
+    def found(self) -> dict[int, tuple[int, int]]:
+        """By the first token of each sum, the start and the end of its total."""
+        said = any(self._announces_total(at) for at in range(len(self._tokens)))
+        return dict(self._find_sums()) if said else {}
 
     def _announces_total(self, at: int) -> bool:
         return bool(self._totals.ends(self._words, at))
@@ -142,6 +136,25 @@ class UnitCounts:
             else ()
         )
         return any(one < len(self._words) and self._announces_total(one) for one in (end, *units))
+
+
+class UnitCounts:
+    """The numbers with units in one utterance."""
+
+    def __init__(self, spans: Spans, asked: str | None) -> None:
+        """`asked`: the requested field."""
+        self._asked = spans.fields.get(str(asked))
+        self._spans = spans
+        self._numbers = spans.numbers
+        self._tokens, self._words = spans.tokens, spans.words
+        self._language = spans.language
+        self._decimals = any(field.spoken.measures for field in spans.form.fields)
+        measured = (field.name for field in spans.form.fields if spans.form.unit_field(field.name) is not None)
+        self._measured = next(measured, None)  # A count whose unit another field holds; an unlisted unit is unknown.
+        self._known: dict[int, list[_UnitCount]] = {}
+        counted = (field.name for field in spans.form.fields if field.units)
+        self._sums = _Sums(spans, self._measured or next(counted, None)).found()
+        """By the first token of a sum, the start and the end of its total: "ten and ten, *twenty* altogether"."""
 
     def counts_at(self, at: int) -> list[_UnitCount]:
         """The counts that begin at a token."""

@@ -10,7 +10,7 @@ from dockvoice_protocol.forms.spoken.grammar.counts import UnitCounts
 from dockvoice_protocol.forms.spoken.grammar.lexicon import OF_FIELDS, Match, Role
 from dockvoice_protocol.forms.spoken.grammar.mentions import Mentions
 from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path, PathQueue, Place, marked
-from dockvoice_protocol.forms.spoken.grammar.spans import Spans, is_before_id_label, is_correcting_phrase
+from dockvoice_protocol.forms.spoken.grammar.spans import Spans, is_before_id_label, is_correcting_phrase, may_choose
 
 _SETTING = frozenset({Role.SETS, Role.SETS_AGAIN, Role.SETS_CHANGED})
 
@@ -138,6 +138,13 @@ class _Links:
         if said and (self._words[at],) in bare:
             return True
         return self._spans.begins_unlabelled_value(at + 1) or any(end > at + 1 for end in self._denial_ends(at))
+
+    def may_deny_deed(self, match: Match, at: int) -> bool:
+        """Whether a cue says "not" of a deed: Spanish "no no he colocado"."""
+        tells = self._spans.goes_straight_on(match.end) and any(
+            one.role is Role.TOLD for one in self._spans.matches[match.end]
+        )
+        return tells and (self._words[match.end - 1],) in self._language.words["nots"]
 
     def find_denied_value(self, match: Match, at: int) -> int | None:
         """The start of the value that a cue denies without a pause ("no son trece", "que no es el 743"), or None.
@@ -406,12 +413,12 @@ class SmallWords:
             mood = ExplanationEvent(Happens.MOOD, value="denials", start=at, end=value)
             self._queue.continue_with(path, mood, weights.MOOD if value == end else weights.MOOD_PHRASE)
             return
-        if self._may_deny_deed(match, at):
+        if self._links.may_deny_deed(match, at):
             mood = ExplanationEvent(Happens.MOOD, value="denials", start=at, end=end)
             self._queue.continue_with(path, mood, weights.CUE)
         pending = marked(path.pending.replace("n", "").replace("m", ""), "c")
         takes_off = self._links.deletes(match, at) and self._spans.goes_straight_on(end)
-        if self._spans.chooses(at, end) or (takes_off if path.events else self._links.may_deny(match, at)):
+        if may_choose(self._spans, at, end) or (takes_off if path.events else self._links.may_deny(match, at)):
             pending = marked(pending, "h")
         opened = self._queue.with_label_closed(path)
         denies = not path.events and tuple(self._words[at:end]) in self._language.words["contrasts"]
@@ -419,13 +426,6 @@ class SmallWords:
             opened = opened.adding(ExplanationEvent(Happens.NAY, start=at, end=end))
         begun = opened.cue[0] if opened.cue[1] == at else at
         self._queue.continue_at(opened, end, weights.CUE, pending=pending, cue=(begun, end))
-
-    def _may_deny_deed(self, match: Match, at: int) -> bool:
-        """Whether a cue says "not" of a deed: Spanish "no no he colocado"."""
-        tells = self._spans.goes_straight_on(match.end) and any(
-            one.role is Role.TOLD for one in self._spans.matches[match.end]
-        )
-        return tells and (self._words[match.end - 1],) in self._language.words["nots"]
 
     def _step_over_repetition_cue(self, path: Path, match: Match, _at: int) -> None:
         if self._asked is not None and path.state is Place.START:

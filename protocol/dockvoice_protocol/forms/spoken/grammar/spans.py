@@ -332,17 +332,10 @@ class Spans:
             known = self._codes[at] = [
                 (end, name, code, cost)
                 for name in self.lexicon.codes
-                if name not in self.lexicon.goods or self._follows_unit(at)
+                if name not in self.lexicon.goods or _follows_unit(self, at)
                 for end, code, cost in (*_spelt_codes(self, name, at), *_codes_by_parts(self, name, at))
             ]
         return known
-
-    def _follows_unit(self, at: int) -> bool:
-        """Whether a unit and a word such as "of" precede a token: "four cartons of"."""
-        small = self.language.words["between_counts"]
-        begins = [one for one in range(max(0, at - _LONGEST_OF), at) if at in small.ends(self.words, one)]
-        units = ((one, match) for one in range(at) for match in self.matches[one] if match.role is Role.UNIT)
-        return any(match.end in begins for _, match in units)
 
     def below_zero(self, at: int) -> Iterator[tuple[int, float, float]]:
         """The explicitly negative numbers that begin at a token: end, value, cost."""
@@ -385,10 +378,6 @@ class Spans:
             return value.isdecimal() and field.allows(int(value))
         return field.allows(value)
 
-    def chooses(self, at: int, end: int) -> bool:
-        """Whether a cue may be a choice: "thirty or rather forty"; behind a pause it corrects."""
-        return not self.tokens[at].pause and bool(self.language.words["choices"].ends(self.words[:end], at))
-
     def withdrawn_values(self, at: int) -> list[tuple[int, ExplanationEvent]]:
         """Values at a token that a directly following cue withdraws, each with the end of the cue."""
         if (known := self._slips.get(at)) is None:
@@ -413,6 +402,19 @@ def _without_explained_letters(
     own = end > 0 and any(match.role in {*OF_FIELDS, Role.DEED, Role.NOTHING} for match in spans.matches[end - 1])
     kept = own or end == 0 or spans.begins_unlabelled_value(end - 1)
     yield from (one for one in read if kept or one[0] == end or one[1] != letter)
+
+
+def may_choose(spans: Spans, at: int, end: int) -> bool:
+    """Whether a cue may be a choice: "thirty or rather forty"; behind a pause it corrects."""
+    return not spans.tokens[at].pause and bool(spans.language.words["choices"].ends(spans.words[:end], at))
+
+
+def _follows_unit(spans: Spans, at: int) -> bool:
+    """Whether a unit and a word such as "of" precede a token: "four cartons of"."""
+    small = spans.language.words["between_counts"]
+    begins = [one for one in range(max(0, at - _LONGEST_OF), at) if at in small.ends(spans.words, one)]
+    units = ((one, match) for one in range(at) for match in spans.matches[one] if match.role is Role.UNIT)
+    return any(match.end in begins for _, match in units)
 
 
 def is_correcting_phrase(spans: Spans, match: Match, *, changed: bool = False) -> bool:

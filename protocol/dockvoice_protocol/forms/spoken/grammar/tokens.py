@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import accumulate, chain
+from itertools import accumulate, chain, zip_longest
 from statistics import median
 
 from dockvoice_protocol.forms.spoken.folding import Phrase, fold
@@ -76,7 +76,7 @@ def tokenize(words: Sequence[Word], language: Language) -> tuple[Token, ...]:
     end: float | None = None
     hesitated = dash = False
     waited = 0
-    for word, behind in zip(words, (*words[1:], None), strict=True):
+    for word, behind in zip_longest(words, words[1:]):
         said = word.text.strip().lower()
         if said == "-":
             dash = True
