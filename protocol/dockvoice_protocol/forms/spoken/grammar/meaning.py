@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from dockvoice_protocol.forms.model import Form, FormField, is_valid_container
-from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path, marked
+from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path, is_slip, marked
 from dockvoice_protocol.forms.spoken.grammar.tokens import Token
 from dockvoice_protocol.forms.spoken.grammar.weights import COMMA, DIGITWISE, ODD, RIVALRY
 from dockvoice_protocol.forms.spoken.language import Language
@@ -33,7 +33,6 @@ _TENS = 20
 """Least number whose ones may be corrected alone: "forty-two, no, five" may be 45, "twelve, no, five" is 5."""
 _PLACES = (10, 100, 1000)
 """Decimal places below which a correction may replace a number's end."""
-_SWAPPED = 2  # Characters that change places in a slip of the tongue.
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,14 +301,8 @@ class _FieldMeaning:
         if isinstance(value, str) and isinstance(old, str) and self.of.spoken.spelt:
             whole = self.of.is_usual(old)
             anew = not whole and self.of.is_usual(value) and len(value) > len(old)
-            return [value], anew or (len(value) == len(old) and (whole or _is_slip(old, value)))
+            return [value], anew or (len(value) == len(old) and (whole or is_slip(old, value)))
         return [value], True
-
-
-def _is_slip(old: str, value: str) -> bool:
-    """Whether two codes of one length differ in one character, or in the order of two."""
-    differing = [at for at, (one, other) in enumerate(zip(old, value, strict=True)) if one != other]
-    return len(differing) == 1 or (len(differing) == _SWAPPED and sorted(old) == sorted(value))
 
 
 def _is_of_number(event: ExplanationEvent) -> bool:

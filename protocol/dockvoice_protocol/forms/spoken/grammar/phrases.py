@@ -47,7 +47,11 @@ class _Links:
 
     def names_destination(self, path: Path, match: Match, at: int) -> bool:
         """Whether a label of an origin names the destination of an already named thing: "to door nine"."""
-        if not self._fields[match.field].source or path.story.said <= frozenset(self._spans.form.said_once):
+        if (
+            "c" in path.pending
+            or not self._fields[match.field].source
+            or path.story.said <= frozenset(self._spans.form.said_once)
+        ):
             return False
         said = (tuple(self._words[start:at]) for start in range(max(0, at - _LONGEST_GOAL), at))
         return any(one in self._language.words["goals"] for one in said)
