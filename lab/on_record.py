@@ -19,6 +19,7 @@ from edge.agree.decide import Circumstances, Rules, decide
 from edge.hear.acoustics import measure_acoustics
 from edge.keep.journal import JournalReader
 from edge.keep.queries import UtteranceHistory
+from edge.keep.readings import PastUtterance
 from edge.ports import Interpreter
 from lab.retuning import ON_RECORD, KeptClip
 from lab.scoring import Clip
@@ -37,6 +38,28 @@ def final_entries_by_utterance(entries: Iterable[UtteranceHistory]) -> dict[str,
         else:
             began[one.event_id], found[of] = of, one
     return found
+
+
+def settled_recordings(
+    journal: JournalReader, since: datetime, form: str
+) -> Iterator[tuple[PastUtterance, UtteranceHistory | None]]:
+    """The utterances since `since` about which a person has decided, with the corrected entry that each began.
+
+    None instead of an entry: it was cancelled, or the utterance was discarded under review, so that nothing is to be
+    recorded of it. An entry that nobody touched is left out: its mistake may be unnoticed.
+    """
+    entries = [one for one in journal.queries.histories() if one.form == form]
+    final = final_entries_by_utterance(entries)
+    for heard in journal.readings.utterances_since(since, form):
+        said = heard.utterance
+        if said.source in UNSPOKEN or said.language is not None:
+            continue
+        entry, history = final.get(said.utterance_id), journal.queries.history(said.utterance_id)
+        discarded = history.event_id is None and any(one.decision == "discard" for one in history.decisions)
+        if entry is not None and entry.utterance_id != said.utterance_id:
+            yield heard, entry
+        elif discarded or (history.act is Act.RECORD and entry is None):
+            yield heard, None
 
 
 def recognise_recorded_utterances(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -14,10 +15,14 @@ from dockvoice_protocol.errors import Unfinished
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.terminal import EXIT_CODES, line, log_warnings_to_stderr
 from edge.agent.parts import load_named_form
-from edge.cli import Config, FormName, settings
+from edge.cli import Config, FormName, State, settings
+from edge.cli.reports import parse_moment
 from edge.config import Settings
 from edge.hear.microphone import Microphone
+from edge.keep.journal import Journal
+from edge.records import SAMPLE_RATE
 from lab.noises import parse_snrs_db
+from lab.on_record import settled_recordings
 from lab.truth import MINUTE_S, Prompt, RecordedTake, TruthSet, choose_prompts, record_noise, record_take
 
 commands = typer.Typer()
@@ -35,9 +40,14 @@ def record_truth(
         Path, typer.Argument(metavar="DIR", help="Where recordings and manifest.jsonl go; goes on where it stopped.")
     ],
     speaker: Annotated[
-        str, typer.Option(metavar="NAME", help="Who speaks: a name or pseudonym of letters, digits and dashes.")
-    ],
+        str | None, typer.Option(metavar="NAME", help="Who speaks: a name or pseudonym of letters, digits and dashes.")
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="WHEN", help="Instead: what people corrected or discarded since 2026-11-20, 7d or 12h."),
+    ] = None,
     config: Config = None,
+    state: State = None,
     form: FormName = None,
     count: Annotated[
         int, typer.Option(min=1, max=999, metavar="N", help="How many sentences this speaker shall say.")
@@ -55,8 +65,18 @@ def record_truth(
 
     A sentence is shown, said, and kept. After each: Enter keeps it, r records it again, s skips it, q ends. What is
     kept stays kept; starting the command again goes on with the next sentence.
+
+    With --since, nothing is recorded: the set gets the utterances of the journal that an operator or a reviewer has
+    corrected, with the values that stand, and those that were cancelled or discarded, of which nothing may be recorded.
+    Listen to these, and remove the lines of those that were said and meant: `dockvoice evaluate` and `retune` read the
+    rest.
     """
     log_warnings_to_stderr()
+    if (speaker is None) == (since is None):
+        raise typer.BadParameter("name a speaker, or --since and when", param_hint="--speaker")
+    if speaker is None:
+        _copy_settled(folder, settings(config, state=state, form=form), parse_moment(str(since)))
+        return
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,40}", speaker):
         raise typer.BadParameter(f"{speaker!r}: letters, digits and dashes, 41 at most", param_hint="--speaker")
     snrs_db = parse_snrs_db(mixing, "--mix")
@@ -65,6 +85,32 @@ def record_truth(
     made = TruthSet(folder, chosen.name)
     _record_noise(made, asked, noise_minutes)
     wanted = choose_prompts(chosen, Catalogue.load(asked.catalogue_directory), count, speaker)
+    _record_prompts(made, wanted, asked, speaker, condition, hands_free=hands_free)
+    for file in made.mix_noise(snrs_db) if snrs_db else ():
+        line(f"mixed {file.name}")
+    line(f"{len(made.recorded_prompts(speaker))} of {count} said; dockvoice evaluate {made.manifest}")
+
+
+def _copy_settled(folder: Path, asked: Settings, since: datetime) -> None:
+    """Copy what a person has settled from the journal into the set."""
+    form = load_named_form(asked, asked.forms.active).name
+    made, copied = TruthSet(folder, form), {True: 0, False: 0}
+    with Journal.inspect(asked.state) as journal:
+        for heard, entry in settled_recordings(journal, since, form):
+            said = heard.utterance
+            speech_end_s = round((said.segment.speech_end - said.segment.start) / SAMPLE_RATE, 3)
+            fields, who = (None, None) if entry is None else (entry.fields, entry.operator)
+            stored = made.store_settled(said.utterance_id, said.segment.pcm, speech_end_s, fields, who or "unknown")
+            copied[entry is not None] += stored is not None
+    line(
+        f"copied {copied[True]} corrected and {copied[False]} cancelled or discarded; listen to these first, then "
+        f"dockvoice evaluate {made.manifest}"
+    )
+
+
+def _record_prompts(
+    made: TruthSet, wanted: Sequence[Prompt], asked: Settings, speaker: str, condition: str, *, hands_free: bool
+) -> None:
     said = made.recorded_prompts(speaker)
     for prompt in wanted:
         if prompt.number in said:
@@ -74,9 +120,6 @@ def record_truth(
             line(f"kept {made.store_take(prompt, speaker, condition, taken).name}")
         elif taken == "q":
             break
-    for file in made.mix_noise(snrs_db) if snrs_db else ():
-        line(f"mixed {file.name}")
-    line(f"{len(made.recorded_prompts(speaker))} of {count} said; dockvoice evaluate {made.manifest}")
 
 
 def _open_microphone(asked: Settings) -> Microphone:

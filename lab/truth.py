@@ -210,6 +210,26 @@ class TruthSet:
         }
         return self._append_recording(f"{speaker}-{prompt.number:03d}", to_floats(taken.pcm), line)
 
+    def store_settled(
+        self, utterance_id: str, pcm: bytes, speech_end_s: float, fields: Mapping[str, FieldValue] | None, speaker: str
+    ) -> Path | None:
+        """Store an utterance of the record with its truth, None for nothing to record; None where it is stored already.
+
+        Silence is added behind it, in which endpointing ends it.
+        """
+        if any(line.get("utterance") == utterance_id for line in self._lines):
+            return None
+        line = {
+            "fields": None if fields is None else dict(fields),
+            "condition": "nothing said" if fields is None else "corrected",
+            "speaker": speaker,
+            "speech_end": None if fields is None else speech_end_s,
+            "kind": "settled",
+            "utterance": utterance_id,
+        }
+        silence = bytes(2 * round(AFTER_S * SAMPLE_RATE))
+        return self._append_recording(utterance_id, to_floats(pcm + silence), line)
+
     def store_noise(self, pcm: bytes) -> Path:
         """Store a noise clip in the set; return its file."""
         line = {"fields": None, "condition": "site noise", "speaker": None, "speech_end": None, "kind": "noise"}

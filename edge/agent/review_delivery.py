@@ -17,9 +17,11 @@ from typing import Any
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import Misconfigured, describe_os_error
 from dockvoice_protocol.events import MalformedMessage, parse_object
+from dockvoice_protocol.forms.spoken.account import AccountedWords, account_for
 from dockvoice_protocol.hash_chain import SIGNATURE, PublicKey
 from dockvoice_protocol.mqtt import Delivered
 from dockvoice_protocol.outbox import FAILURE
+from dockvoice_protocol.records import Reading
 from dockvoice_protocol.signed import DeclinedPosting, Forged, ReviewDecision, read_decision, read_declined
 from edge.agree.decide import Rules, decide
 from edge.deliver.device_events import review_event
@@ -39,7 +41,11 @@ logger = logging.getLogger(__name__)
 def make_review_renderer(
     rules_of: Callable[[str], Rules | None], site: str, device: str
 ) -> Callable[[ReviewChange, Minted], dict[str, Any]]:
-    """Return the function that makes a review change's event, with the form's doubts where it is loaded."""
+    """Return the function that makes a review change's event.
+
+    Where the form is loaded, the event has its doubts and the account of the words, which reads them once more: here,
+    while no operator waits for it.
+    """
 
     def render_change(change: ReviewChange, minted: Minted) -> dict[str, Any]:
         reading, rules = change.reading, rules_of(change.form)
@@ -48,7 +54,11 @@ def make_review_renderer(
             if reading is None or change.why is None or rules is None
             else decide(reading, Closing.PAUSE, rules).reasons
         )
-        return review_event(change, minted, doubts, site=site, device=device)
+
+        def account_of(one: Reading) -> Iterable[AccountedWords]:
+            return () if rules is None else account_for(one.words, rules.form, rules.catalogue, rules.language)
+
+        return review_event(change, minted, doubts, account_of, site=site, device=device)
 
     return render_change
 

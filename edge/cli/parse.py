@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,10 @@ from rich.text import Text
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken.grammar.lexicon import Match, Role
+from dockvoice_protocol.forms.spoken.account import AccountedWords, Sense, account_of
+from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
 from dockvoice_protocol.forms.spoken.grammar.meaning import merge_explanations
-from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path
-from dockvoice_protocol.forms.spoken.grammar.tokens import Token
+from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens
 from dockvoice_protocol.forms.spoken.grammar.weights import RIVALRY
 from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.forms.spoken.reader import lexicon_of, read_meaning
@@ -25,7 +25,7 @@ from edge.cli.tables import MOODS, STYLES, Tone
 
 SMALL: Mapping[Role, str] = {
     Role.OPENING: "opening",
-    Role.TOLD: "tells what was done",
+    Role.DEED_DONE: "tells what was done",
     Role.BEGINNING: "begins an entry of this form",
     Role.LINK: "link",
     Role.WITHIN: "between label and value",
@@ -53,36 +53,33 @@ SMALL: Mapping[Role, str] = {
 }
 """The effect of words that name no field, by role, the harmless ones first."""
 
-_OPEN_ROLES = frozenset(
-    {Role.CUE, Role.REPEAT, Role.CONTRAST, Role.HEDGE_BEFORE, Role.HEDGE_BEHIND, Role.CHOICE, Role.ELSEWHERE}
-)
-"""Roles that change the meaning of a value beside them."""
-
-_ANNOUNCED: Mapping[str, tuple[Role, ...]] = {
-    "c": (Role.CUE,),
-    "n": (Role.CONTRAST, Role.ELSEWHERE),
-    "r": (Role.REPEAT,),
-    "h": (Role.HEDGE_BEFORE, Role.ELSEWHERE),
-    "o": (Role.CHOICE,),
-}
-"""What must stand before a mention that is marked so."""
-
 _MARKED: Mapping[str, str] = {"c": "a correction", "n": "denied", "h": "only about right", "o": "one of two"}
 """Words for the marks of a mention; the other marks say how it was found."""
 
-HAPPENS: Mapping[Happens, tuple[str, Tone]] = {
-    Happens.LABEL: ("label without a value", Tone.OPEN),
-    Happens.SLIP: ("taken back at once", Tone.OPEN),
-    Happens.NUMBER: ("number that belongs to nothing", Tone.BAD),
-    Happens.UNIT: ("unit without a number", Tone.BAD),
-    Happens.UNMATCHED: ("nothing explains it", Tone.BAD),
-    Happens.DANGLING: ("leads to nothing", Tone.BAD),
-    Happens.HEDGE: ("makes the value before doubtful", Tone.OPEN),
-    Happens.PORTION: ("one count may be a part of another", Tone.OPEN),
-    Happens.TOTAL: ("may say all there is", Tone.OPEN),
-    Happens.GOAL: ("where it goes on to: not taken", Tone.QUIET),
-    Happens.ASIDE: ("remark", Tone.QUIET),
-    Happens.NAY: ("may deny all of it", Tone.OPEN),
+HAPPENS: Mapping[Happens, str] = {
+    Happens.LABEL: "label without a value",
+    Happens.SLIP: "taken back at once",
+    Happens.NUMBER: "number that belongs to nothing",
+    Happens.UNIT: "unit without a number",
+    Happens.UNMATCHED: "nothing explains it",
+    Happens.DANGLING: "leads to nothing",
+    Happens.HEDGE: "makes the value before doubtful",
+    Happens.PORTION: "one count may be a part of another",
+    Happens.TOTAL: "may say all there is",
+    Happens.GOAL: "where it goes on to: not taken",
+    Happens.ASIDE: "remark",
+    Happens.NAY: "may deny all of it",
+}
+
+_TONES: Mapping[Sense, Tone] = {
+    Sense.VALUE: Tone.GOOD,
+    Sense.LABEL: Tone.PLAIN,
+    Sense.UNIT: Tone.PLAIN,
+    Sense.PHRASE: Tone.QUIET,
+    Sense.CUE: Tone.OPEN,
+    Sense.DOUBT: Tone.OPEN,
+    Sense.UNEXPLAINED: Tone.BAD,
+    Sense.MOOD: Tone.BAD,
 }
 
 _REMARK = "remark"
@@ -92,20 +89,11 @@ _NO_VALUE = "no value"
 
 
 @dataclass(frozen=True, slots=True)
-class _ExplainedPart:
-    """A run of words, and what it stands for."""
-
-    words: tuple[str, ...]
-    stands_for: str
-    tone: Tone = Tone.QUIET
-
-
-@dataclass(frozen=True, slots=True)
 class _Explanation:
     """One interpretation of a sentence: its parts and the values of its fields."""
 
     cost: float
-    parts: tuple[_ExplainedPart, ...]
+    parts: tuple[AccountedWords, ...]
     fields: Mapping[str, FieldReading]
 
     @property
@@ -127,16 +115,14 @@ class _Parse:
 def parse_sentence(words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language) -> _Parse:
     """Parse a sentence into its likely interpretations."""
     found = read_meaning(words, form, catalogue, language)
-    heard = found.tokens
-    known = lexicon_of(form, catalogue, language)
-    matches = [known.matches(heard, at) for at in range(len(heard))]
+    heard, lexicon = found.tokens, lexicon_of(form, catalogue, language)
     told: dict[tuple[object, ...], _Explanation] = {}
     for path in found.paths:
         alone = merge_explanations([path], heard, form, language)
         key = (alone.mood, *((name, one.value, one.rivals, one.runner_up) for name, one in alone.fields.items()))
         if key not in told:
-            parts = tuple(_explain_parts(path, heard, matches))
-            told[key] = _Explanation(path.cost, parts, alone.fields)
+            fields = {**alone.unrecorded, **alone.fields}
+            told[key] = _Explanation(path.cost, account_of(path, heard, fields, lexicon, language), alone.fields)
     return _Parse(found.fields, found.mood, tuple(told.values()))
 
 
@@ -147,7 +133,8 @@ def parse_as_text(parse: _Parse) -> Group:
     best, *rivals = parse.explanations
     words = Table("words", "stands for", box=SIMPLE_HEAD)
     for one in best.parts:
-        words.add_row(" ".join(one.words), Text(one.stands_for, style=STYLES[one.tone]))
+        meaning, tone = _meaning_text(one)
+        words.add_row(" ".join(one.words), Text(meaning, style=STYLES[tone]))
     parts: list[Table | Text] = [words]
     if parse.mood is not None:
         parts.append(Text(f"no record: {MOODS.get(parse.mood, parse.mood)}", style=STYLES[Tone.BAD]))
@@ -165,7 +152,7 @@ def as_json(parse: _Parse) -> dict[str, Any]:
             {
                 "cost": round(one.cost, 2),
                 "fields": {name: {"value": said.value, "rivals": said.rivals} for name, said in one.fields.items()},
-                "words": [{"words": part.words, "stand_for": part.stands_for} for part in one.parts],
+                "words": [{"words": part.words, "stand_for": _meaning_text(part)[0]} for part in one.parts],
             }
             for one in parse.explanations
         ],
@@ -193,114 +180,24 @@ def _value_text(reading: FieldReading) -> str:
     return " or ".join(written(value) for value in (reading.value, *reading.rivals))
 
 
-def _explain_parts(path: Path, heard: Sequence[Token], matches: Sequence[Sequence[Match]]) -> Iterator[_ExplainedPart]:
-    """The parts of one explanation, in the order of the words."""
-    # A label without a value is noted behind the words that were no value.
-    events = sorted((event for event in path.events if event.end > event.start), key=lambda event: event.start)
-    at = 0
-    for number, event in enumerate(events):
-        if event.start > at:
-            yield from _other_words_parts(at, event.start, _roles_before(events[number:]), heard, matches)
-        if event.end <= at:
-            continue  # A count with its unit says two fields at once.
-        yield from _event_parts(event, max(at, event.start), heard, matches)
-        at = event.end
-    if at < len(heard):
-        yield from _other_words_parts(at, len(heard), (), heard, matches)
-
-
-def _roles_before(events: Sequence[ExplanationEvent]) -> tuple[Role, ...]:
-    """The roles of words that may precede the next event, by its marks; a cue before a replacing value."""
-    marks = next((event.marks for event in events if event.happens is Happens.MENTION), "")
-    return tuple(role for mark in marks for role in _ANNOUNCED.get(mark, ()))
-
-
-def _event_parts(
-    event: ExplanationEvent, start: int, heard: Sequence[Token], matches: Sequence[Sequence[Match]]
-) -> Iterator[_ExplainedPart]:
-    if event.happens is Happens.MENTION:
-        yield from _mention_parts(event, start, heard, matches)
-        return
-    if event.happens is Happens.MOOD:
-        mood = str(event.value)
-        yield _ExplainedPart(
-            _words_as_said(heard, start, event.end), f"makes it no record: {MOODS.get(mood, mood)}", Tone.BAD
-        )
-        return
-    told, tone = HAPPENS[event.happens]
-    yield _ExplainedPart(
-        _words_as_said(heard, start, event.end), told if event.field is None else f"{told}: {event.field}", tone
-    )
-
-
-def _mention_parts(
-    event: ExplanationEvent, start: int, heard: Sequence[Token], matches: Sequence[Sequence[Match]]
-) -> Iterator[_ExplainedPart]:
-    """Label, value and unit of a field."""
-    begins = start if event.basis is None else max(start, event.basis)
-    at = start
-    for match in matches[start]:
-        if match.role is Role.LABEL and match.field == event.field and match.end <= begins:
-            yield _ExplainedPart(_words_as_said(heard, start, match.end), f"label of {event.field}", Tone.PLAIN)
-            at = match.end
-            break
-    if at < begins:
-        yield from _other_words_parts(at, begins, (Role.WITHIN,), heard, matches)
-    # A unit of one word stands in the place of a longer one only where nothing else ends there.
-    unit = next(
-        (
-            one
-            for one in range(begins + 1, event.end)
-            for match in matches[one]
-            if match.role is Role.UNIT and match.end == event.end
-        ),
-        event.end,
-    )
-    ends = unit
-    if unit < event.end:
-        for one in range(unit - 1, begins, -1):
-            adjective = any(match.role is Role.ADJECTIVE and match.end == ends for match in matches[one])
-            ends = one if adjective else ends
-    value = _NO_VALUE if event.value is None else written(event.value)
-    marks = [_MARKED[mark] for mark in event.marks if mark in _MARKED]
-    told = ", ".join([f"value of {event.field}: {value}", *marks])
-    tone = Tone.OPEN if marks or event.value is None else Tone.GOOD
-    yield _ExplainedPart(_words_as_said(heard, begins, ends), told, tone)
-    if ends < unit:
-        yield _ExplainedPart(_words_as_said(heard, ends, unit), SMALL[Role.ADJECTIVE])
-    if unit < event.end:
-        yield _ExplainedPart(_words_as_said(heard, unit, event.end), f"unit of {event.field}", Tone.PLAIN)
-
-
-def _other_words_parts(
-    start: int, end: int, announced: Sequence[Role], heard: Sequence[Token], matches: Sequence[Sequence[Match]]
-) -> Iterator[_ExplainedPart]:
-    """Parts for the words that belong to no event, each with the best fitting role."""
-    at = start
-    remark = start
-    while at < end:
-        fitting = [one for one in matches[at] if one.end <= end and one.role in SMALL]
-        if not fitting or (remark < at and not heard[at].pause and all(one.end < end for one in fitting)):
-            at += 1
-            continue
-        if remark < at:
-            yield _ExplainedPart(_words_as_said(heard, remark, at), _REMARK)
-        match = min(fitting, key=lambda one: _misfit_sort_key(one, at, announced, heard))
-        tone = Tone.OPEN if match.role in _OPEN_ROLES else Tone.QUIET
-        yield _ExplainedPart(_words_as_said(heard, at, match.end), SMALL[match.role], tone)
-        at = remark = match.end
-    if remark < end:
-        yield _ExplainedPart(_words_as_said(heard, remark, end), _REMARK)
-
-
-def _misfit_sort_key(match: Match, at: int, announced: Sequence[Role], heard: Sequence[Token]) -> tuple[object, ...]:
-    """Sort key of a role's fit to its position; of equal ones the longest phrase first."""
-    last = match.end == len(heard) or heard[match.end].pause > 0
-    begins = at == 0 or heard[at].pause > 0
-    usual = Role.TAIL if last and at else Role.OPENING if begins else Role.LINK
-    return (match.role not in announced, -match.end, match.role is not usual, list(SMALL).index(match.role))
-
-
-def _words_as_said(heard: Sequence[Token], start: int, end: int) -> tuple[str, ...]:
-    """The words as they were said; a compound number is one of them."""
-    return tuple(token.heard for token in heard[start:end] if not token.inner)
+def _meaning_text(part: AccountedWords) -> tuple[str, Tone]:
+    """What a run of words stands for, in words."""
+    origin, tone = part.origin, _TONES[part.sense]
+    match origin:
+        case None:
+            return _REMARK, tone
+        case Role.LABEL | Role.UNIT:
+            return f"{part.sense} of {part.fields[0]}", tone
+        case Role():
+            return SMALL[origin], tone
+        case ExplanationEvent(happens=Happens.MENTION):
+            value = _NO_VALUE if origin.value is None else written(origin.value)
+            marks = [_MARKED[mark] for mark in origin.marks if mark in _MARKED]
+            told = ", ".join([f"value of {origin.field}: {value}", *marks])
+            return told, Tone.OPEN if marks or origin.value is None else tone
+        case ExplanationEvent(happens=Happens.MOOD):
+            return f"makes it no record: {MOODS.get(str(origin.value), origin.value)}", tone
+        case ExplanationEvent():
+            told, fields = HAPPENS[origin.happens], ", ".join(part.fields)
+            doubted = f"doubt on {fields}" if part.sense is Sense.UNEXPLAINED else fields
+            return f"{told}: {doubted}" if fields else told, tone

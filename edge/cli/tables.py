@@ -123,7 +123,7 @@ QUESTIONS = {
     "close": "whether to close the trailer",
     "reopen": "whether to open the closed trailer again",
 }
-"""By the values of `edge.agree.questions.About`, which takes half a second to load."""
+"""By the values of `edge.agree.dialogue.questions.About`, which takes half a second to load."""
 
 MODES = {"open": "open microphone", "push-to-talk": "push to talk", "wake-phrase": "wake phrase"}
 """By the values of `edge.config.ListeningMode`, likewise."""

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from dockvoice_protocol.events import AMENDED, CANCELLED, CLOCK, RECORDED, REVIEW, UNSYNCHRONISED, WITHHELD
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken.account import AccountedWords
 from dockvoice_protocol.hash_chain import INSTANCE
 from dockvoice_protocol.instants import timestamp
 from dockvoice_protocol.records import Act, Converted, Reading
@@ -198,9 +199,18 @@ def withheld_event(event: Mapping[str, Any], reason: str) -> dict[str, Any]:
 
 
 def review_event(
-    change: ReviewChange, minted: Minted, doubts: Iterable[Because], *, site: str, device: str
+    change: ReviewChange,
+    minted: Minted,
+    doubts: Iterable[Because],
+    account_of: Callable[[Reading], Iterable[AccountedWords]],
+    *,
+    site: str,
+    device: str,
 ) -> dict[str, Any]:
-    """The event about an utterance under review, with its fields and doubts, or about the decision."""
+    """The event about an utterance under review, with its fields and doubts, or about the decision.
+
+    `account_of` returns what each word of a reading stands for.
+    """
     heard = {} if change.reading is None else change.reading.fields
     waits: dict[str, Any] = {}
     if change.why is not None:
@@ -211,7 +221,7 @@ def review_event(
             **(
                 {}
                 if change.reading is None
-                else {"readings": [_candidate_values(one) for one in _all_opinions(change.reading)]}
+                else {"readings": [_reading_members(one, account_of(one)) for one in _all_opinions(change.reading)]}
             ),
         }
     else:
@@ -234,10 +244,14 @@ def _all_opinions(reading: Reading) -> tuple[Reading, ...]:
     return reading.opinions or (reading,)
 
 
-def _candidate_values(reading: Reading) -> dict[str, Any]:
-    """What one interpreter heard, and the values that it read for each field, the likeliest first."""
+def _reading_members(reading: Reading, account: Iterable[AccountedWords]) -> dict[str, Any]:
+    """What one interpreter heard, its values of each field, the likeliest first, and what its words stand for."""
     given = {
         name: [one for one in dict.fromkeys((said.value, said.runner_up, *said.rivals)) if one is not None]
         for name, said in reading.fields.items()
     }
-    return {"interpreter": reading.interpreter, "heard": spoken(reading.transcript), "fields": given}
+    members = {"interpreter": reading.interpreter, "heard": spoken(reading.transcript), "fields": given}
+    accounted = [
+        {"words": spoken(" ".join(one.words)), "sense": one.sense.value, "fields": list(one.fields)} for one in account
+    ]
+    return {**members, **({"account": accounted} if accounted else {})}

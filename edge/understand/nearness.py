@@ -149,7 +149,9 @@ class Wearer:
             entry = read(words[begin:end])
             if all(name in entry and entry[name].value is not None and not entry[name].rivals for name in needed):
                 told = read(words)
-                if all(
+                # What completes the entry may be the wearer's own, said under the breath: "and sweetener".
+                completes = any(told[name].value is not None for name in told.keys() - entry.keys())
+                if not completes and all(
                     _all_words_allow_value(said, told.get(name), words, (begin, end)) for name, said in entry.items()
                 ):
                     return words[begin].start, words[end - 1].end

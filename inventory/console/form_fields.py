@@ -132,12 +132,22 @@ class _Word:
 
 
 @dataclass(frozen=True, slots=True)
+class _AccountedWords:
+    """Words, and what they stand for."""
+
+    text: str
+    sense: str  # A code of words/*/senses.toml.
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Reading:
     """One interpreter's reading of the utterance."""
 
     interpreter: str
     heard: tuple[_Word, ...]
     fields: Mapping[str, tuple[str, ...]]  # By field every value, the likeliest first.
+    account: tuple[_AccountedWords, ...]  # Empty where the device sent none.
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +170,7 @@ def readings_of(review: Review) -> list[_Reading]:
             str(one["interpreter"]),
             _mark_differences(words[number], words[:number] + words[number + 1 :]),
             {name: tuple(map(input_text, values)) for name, values in one["fields"].items()},
+            tuple(_AccountedWords(of["words"], of["sense"], tuple(of["fields"])) for of in one.get("account", ())),
         )
         for number, one in enumerate(sent)
     ]

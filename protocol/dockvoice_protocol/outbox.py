@@ -146,11 +146,6 @@ class Outbox(Generic[_P]):
         if (one := self._pending.get(key)) is not None:
             one.refusals = 0
 
-    def mark_refused(self, key: str) -> None:
-        """Note that the broker refused the message: it is retried after its wait."""
-        if (one := self._pending.get(key)) is not None:
-            one.refusals += 1
-
     def remove_confirmed(self, key: str) -> _P | None:
         """Remove a message that arrived, or that need not be published any more."""
         return self._pending.pop(key, None)

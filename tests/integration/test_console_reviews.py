@@ -208,6 +208,17 @@ def test_where_readings_differ_the_words_are_marked(site: Console) -> None:
     assert "sounds like another value" in shown
 
 
+def test_the_page_shows_what_each_word_stands_for(site: Console) -> None:
+    account = [
+        {"words": "twelve", "sense": "value", "fields": ["quantity"]},
+        {"words": "frobbed", "sense": "unexplained", "fields": ["quantity"]},
+    ]
+    put_aside(site, 2, readings=[{"interpreter": "vosk", "heard": "twelve frobbed", "fields": {}, "account": account}])
+    shown = " ".join(page(site).split())
+    assert "twelve<small>value: Quantity</small>" in shown
+    assert "<mark>frobbed</mark><small>not explained, in doubt: Quantity</small>" in shown
+
+
 def test_a_long_queue_is_shown_page_by_page(site: Console) -> None:
     for number in range(2, 60):
         told = reviewed(number, of=number)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +13,16 @@ from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import read
-from dockvoice_protocol.records import Word
+from dockvoice_protocol.records import Act, Word
 from edge.config import Endpoint, Vad
 from edge.hear.recording import RecordedSource
+from edge.keep.journal import Journal
 from edge.ports import StoppableSource
 from edge.records import Frame
 from lab.scoring import read_manifest
 from lab.truth import AFTER_S, Prompt, RecordedTake, TruthSet, choose_prompts, record_take
 from tests.processes.command import called
+from tests.sayings import ACCEPT, ASK, FIELDS, READ, committed, entry, render, utterance
 
 PROMPT = Prompt(7, "dock b", {"dock": "B"})
 TAKE = RecordedTake(b"\x00\x10" * 16_000, 0.8, -20.0, spoilt=False)
@@ -131,3 +134,25 @@ def test_a_speaker_whose_name_is_no_file_name_is_refused(tmp_path: Path, capfd: 
     assert ended.returncode == 2
     assert "letters, digits and dashes" in " ".join(ended.stderr.replace("│", " ").split())
     assert not (tmp_path / "set").exists()
+
+
+def test_what_people_corrected_or_discarded_on_record_becomes_a_set(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    state = tmp_path / "state"
+    with Journal.open(state) as journal:
+        right, wrong, talk, spoken = (utterance(number, samples=16_000) for number in range(4))
+        committed(journal, right)
+        first = committed(journal, wrong)
+        journal.store_utterance(talk)
+        journal.put_under_review(talk.utterance_id, READ, ASK, "unanswered")
+        journal.review.discard(talk.utterance_id, "kim", "a radio", dict)
+        amended = replace(entry(spoken, journal.store_utterance(spoken)), act=Act.AMEND, replaces=first.event_id)
+        journal.commit(replace(amended, fields={**FIELDS, "quantity": 16}), ACCEPT, render)
+    for copied in ("copied 1 corrected and 1 cancelled or discarded", "copied 0 corrected and 0 cancelled"):
+        ended = called("record-truth", tmp_path / "set", "--since", "2026-11-01", "--state", state, capfd=capfd)
+        assert copied in ended.stdout, ended.stderr
+    corrected, nothing = read_manifest(tmp_path / "set" / "manifest.jsonl")
+    assert (corrected.fields, corrected.speaker) == ({**FIELDS, "quantity": 16}, "op-17")
+    assert (nothing.fields, nothing.condition) == (None, "nothing said")
+    assert soundfile.info(corrected.audio).duration == pytest.approx(1 + AFTER_S)

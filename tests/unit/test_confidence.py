@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -44,6 +45,21 @@ def test_words_that_mean_no_value_are_hardly_what_was_said() -> None:
     fields = likely([[alternative("dock=?"), alternative("dock=B", 1)]])[1]
     assert fields["dock"].value == "B"
     assert fields["dock"].confidence == pytest.approx(0.964, abs=0.001)
+
+
+@each_of(("parts", "chosen"), [({"almond"}, "almond milk"), ((), None)])
+def test_a_part_of_a_longer_value_beside_a_value_is_hardly_what_was_said(
+    parts: Collection[str], chosen: FieldValue | None
+) -> None:
+    def reading(said: Sequence[Word]) -> Mapping[str, FieldReading]:
+        whole = said[-1].text == "milk"
+        sugar = FieldReading("sugar" if whole else None, ("sugar",) if whole else ("sugar", "almond"), 1.0)
+        milk = {"milk": FieldReading("almond milk", ("almond", "milk"), 1.0)} if whole else {}
+        return {"sugar": sugar if whole else replace(sugar, runner_up="sugar"), **milk}
+
+    hearings = [[alternative("sugar and almond"), alternative("sugar and almond milk", 2)]]
+    fields = find_likeliest(hearings, reading, lambda _, __: True, parts)[1]
+    assert fields["milk"].value == chosen
 
 
 def test_words_that_mean_no_value_are_what_was_said_where_nothing_else_is_near() -> None:

@@ -13,11 +13,11 @@ from dockvoice_protocol.errors import ManyFaults
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import form_from_schema, load_form
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import jsgf, sentences, vocabulary
+from dockvoice_protocol.forms.spoken import jsgf, read, sentences, vocabulary
 from dockvoice_protocol.forms.spoken.language import language_named
-from dockvoice_protocol.forms.spoken.reader import make_timed_words
+from dockvoice_protocol.forms.spoken.reader import lexicon_of, make_timed_words
 from dockvoice_protocol.forms.spoken.rough import rough_sentences
-from dockvoice_protocol.records import FieldValue
+from dockvoice_protocol.records import FieldValue, Word
 from edge.agree.decide import Rules, decide
 from edge.records import Closing, Outcome
 from edge.understand.llm.prompt import Context, ModelPrompt
@@ -25,6 +25,7 @@ from edge.understand.proposal import propose_reading
 from tests.rows import each_of
 
 NO_CATALOGUE = Catalogue.from_rows({})
+A_LOT = ["mocha", "with", "a", "lot", "of", "milk"]
 LATTE: dict[str, FieldValue] = {"size": "small", "drink": "latte", "sugar": 2}
 
 
@@ -69,6 +70,45 @@ def test_an_entry_begins_as_the_form_says_and_has_sugar_in_it(
     text: str, fields: dict[str, FieldValue], form: Form
 ) -> None:
     assert decided(text, form) == (Outcome.ACCEPT, fields)
+
+
+@each_of(
+    ("text", "milk", "sugar"),
+    [
+        ("brew mocha with some soy milk", "some soy milk", None),
+        ("i want a mocha with a lot of milk and some brown sugar", "a lot of milk", "some brown sugar"),
+        (
+            "give me a mocha with a little bit of sugar and a bit of skim milk",
+            "a bit of skim milk",
+            "a little bit of sugar",
+        ),
+        ("may i have a mocha with lots of cream and lots of sweetener", "lots of cream", "lots of sweetener"),
+    ],
+)
+def test_words_of_a_value_are_no_other_words(text: str, milk: str, sugar: str | None, repository: Path) -> None:
+    choices = load_form(repository / "tests" / "data" / "forms" / "barista.schema.json")
+    fields = {"coffee_drink": "mocha", "milk_amount": milk} | ({} if sugar is None else {"sugar_amount": sugar})
+    assert decided(text, choices) == (Outcome.ACCEPT, fields)
+
+
+def test_a_short_stop_inside_a_value_makes_no_other_words_of_it(repository: Path) -> None:
+    choices = load_form(repository / "tests" / "data" / "forms" / "barista.schema.json")
+    words = [Word(text, at * 0.3, at * 0.3 + (0.3 if text != "a" else 0.2), 1.0) for at, text in enumerate(A_LOT)]
+    assert read(words, choices, NO_CATALOGUE)["milk_amount"].value == "a lot of milk"
+
+
+def test_parts_of_values_are_words_without_a_meaning_of_their_own(repository: Path) -> None:
+    choices = load_form(repository / "tests" / "data" / "forms" / "barista.schema.json")
+    parts = lexicon_of(choices, NO_CATALOGUE, language_named("en")).parts_of_values
+    assert {"almond", "ounce", "skim"} <= parts
+    assert parts.isdisjoint({"milk", "eight", "of", "a", "coffee"})
+
+
+def test_values_alone_are_joined_as_people_join_them(repository: Path) -> None:
+    choices = load_form(repository / "tests" / "data" / "forms" / "barista.schema.json")
+    endless = sentences(choices, NO_CATALOGUE, Random(1))
+    said = " ".join(next(endless).text for _ in range(200)).split()
+    assert {"with", "and"} <= set(said)
 
 
 def test_other_languages_have_beginnings_of_their_own(form: Form) -> None:
@@ -126,7 +166,8 @@ def test_the_words_by_which_everybody_spells_open_no_field_of_a_form_that_is_spe
 @each_of(
     ("opening", "told"),
     [
-        ("give", "#/x-voice/openings/0: found 'give'; allowed: two to six words in small letters: 'can i get'"),
+        ("Give me", "#/x-voice/openings/0: found 'Give me'; allowed: one to six words in small letters: 'can i get'"),
+        ("want", "#/x-voice/openings: 'want' is said in talk too; add the word behind it"),
         ("give me coffee", "#/x-voice/openings: 'give me coffee' holds 'coffee', which belongs to 'drink'"),
         ("give me the size", "'give me the size' holds 'size', which belongs to 'size'"),
         ("no give me", "'no give me' holds 'no', which is a number, a letter, a filler or a correction"),

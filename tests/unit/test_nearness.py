@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
+from dockvoice_protocol.forms.catalogue import Catalogue
+from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.forms.spoken import read
 from dockvoice_protocol.records import Word
 from edge.records import SAMPLE_RATE
@@ -126,3 +130,19 @@ def test_a_whole_entry_is_told_from_what_others_say_before_and_behind_it(heard: 
         words, lambda some: read(some, shipped.form(), shipped.catalogue()), NEEDED
     )
     assert (stretch and " ".join(word.text for word in wearer.cut_and_mask_faint_numbers(words, stretch))) == left
+
+
+@each_of(
+    ("heard", "cut"),
+    [
+        ("large mocha-2 with-12 milk-12", False),
+        ("large mocha-2 with-12 coffee-12", True),
+    ],
+)
+def test_what_completes_an_entry_is_not_cut_off(heard: str, cut: bool, repository: Path) -> None:
+    choices = load_form(repository / "tests" / "data" / "forms" / "barista.schema.json")
+    words, loudness = said(heard)
+    stretch = Wearer(words, loudness).find_entry_between_other_voices(
+        words, lambda some: read(some, choices, Catalogue.from_rows({})), {"coffee_drink"}
+    )
+    assert (stretch is not None) is cut

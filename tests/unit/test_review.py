@@ -24,6 +24,7 @@ from dockvoice_protocol.events import parse_event, parse_review
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.forms.model import Form
+from dockvoice_protocol.forms.spoken.reader import make_timed_words
 from dockvoice_protocol.records import Act, FieldValue, Reading
 from dockvoice_protocol.signed import DeclinedPosting, ReviewDecision
 from edge.agent.parts import load_named_form, make_rules
@@ -245,7 +246,9 @@ def test_the_command_says_what_it_made_and_the_audit_holds(state: Path, monkeypa
 
 
 def test_the_office_is_told_what_each_of_a_panel_read(tmp_path: Path, rules: Rules) -> None:
-    panel = replace(HEARD, interpreter="panel", opinions=(HEARD, replace(READ, interpreter="vosk")))
+    words = make_timed_words("lorem pallet 742, dock B", rules.form, rules.catalogue, rules.language)
+    heard = replace(HEARD, words=tuple(words))
+    panel = replace(HEARD, interpreter="panel", opinions=(heard, replace(READ, interpreter="vosk")))
     told = make_review_renderer({rules.form.name: rules}.get, "north", "dock-b")
     with Journal.open(tmp_path) as journal:
         said = utterance(0)
@@ -256,6 +259,13 @@ def test_the_office_is_told_what_each_of_a_panel_read(tmp_path: Path, rules: Rul
     readings = parse_review(row.body.encode())["data"]["readings"]
     assert [one["interpreter"] for one in readings] == [HEARD.interpreter, "vosk"]
     assert [one["fields"]["dock"] for one in readings] == [["B"], ["B", "D"]]
+    assert [(one["words"], one["sense"], one["fields"]) for one in readings[0]["account"]] == [
+        ("lorem", "unexplained", ["pallet_id"]),
+        ("pallet", "label", ["pallet_id"]),
+        ("742", "value", ["pallet_id"]),
+        ("dock", "label", ["dock"]),
+        ("b", "value", ["dock"]),
+    ]
 
 
 def test_a_signed_decision_is_carried_out_once_and_on_nothing_but_what_it_was_made_of(state: Path) -> None:

@@ -9,7 +9,7 @@ Platt's: Platt, "Probabilistic outputs for support vector machines", 1999.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from types import MappingProxyType
@@ -71,13 +71,14 @@ def find_likeliest(
     hearings: Sequence[Sequence[Alternative]],
     read: Callable[[Sequence[Word]], _Fields],
     allows: Callable[[str, FieldValue], bool],
+    parts: Collection[str] = (),
 ) -> tuple[tuple[Word, ...], _Fields]:
     """The words and fields of the likeliest meaning, each field with its share as confidence.
 
     All hearings have the same weight; each has at least one alternative, the likeliest first. `allows` returns whether
-    a field may have a value.
+    a field may have a value; `parts` are words that mean something only as part of a longer value.
     """
-    each = [_weigh_alternatives(hearing, len(hearings), read, allows) for hearing in hearings]
+    each = [_weigh_alternatives(hearing, len(hearings), read, allows, parts) for hearing in hearings]
     candidates = list(chain.from_iterable(each))
     shares: dict[_FieldMeanings, float] = {}
     for candidate in candidates:
@@ -108,10 +109,11 @@ def _weigh_alternatives(
     of: int,
     read: Callable[[Sequence[Word]], _Fields],
     allows: Callable[[str, FieldValue], bool],
+    parts: Collection[str],
 ) -> list[_Candidate]:
     likely = select_near(hearing)
     meant = [read(alternative.words) for alternative in likely]
-    senseless = (sum(_is_senseless(name, field, allows) for name, field in fields.items()) for fields in meant)
+    senseless = (sum(_is_senseless(name, field, allows, parts) for name, field in fields.items()) for fields in meant)
     scores = [one.score - _SENSELESS * count for one, count in zip(likely, senseless, strict=True)]
     return [
         _Candidate(
@@ -150,11 +152,15 @@ def select_near(hearing: Sequence[Alternative]) -> list[Alternative]:
     return [alternative for alternative in hearing if hearing[0].score - alternative.score <= REACH]
 
 
-def _is_senseless(name: str, field: FieldReading, allows: Callable[[str, FieldValue], bool]) -> bool:
-    """Whether a field has no value, not even a doubtful one, or a value that is not allowed."""
-    if field.value is None:
-        return field.runner_up is None and UNKNOWN not in field.words
-    return not allows(name, field.value)
+def _is_senseless(
+    name: str, field: FieldReading, allows: Callable[[str, FieldValue], bool], parts: Collection[str]
+) -> bool:
+    """Whether a field has no value, not even a doubtful one, or one that is not allowed, or a part of one beside it."""
+    if field.value is not None:
+        return not allows(name, field.value)
+    if field.runner_up is None:
+        return UNKNOWN not in field.words
+    return any(word in parts for word in field.words if word not in str(field.runner_up).split())
 
 
 def _softmax(scores: Sequence[float]) -> list[float]:

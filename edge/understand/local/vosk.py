@@ -28,8 +28,8 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import read_meaning, read_transcript
 from dockvoice_protocol.forms.spoken.confusable import Rival, classify_rival
-from dockvoice_protocol.forms.spoken.language import Language
-from dockvoice_protocol.forms.spoken.reader import Explained
+from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
+from dockvoice_protocol.forms.spoken.reader import Explained, lexicon_of
 from dockvoice_protocol.forms.spoken.rough import rough_sentences
 from dockvoice_protocol.records import Expectation, FieldReading, FieldValue, Reading, Transcript, Word
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
@@ -94,6 +94,7 @@ class VoskInterpreter(OnDeviceInterpreter):
         """
         super().__init__(f"vosk/{weights.name}", form, catalogue, converses=converses, awaited=awaited)
         self._labels = frozenset(label.split()[0] for field in form.fields for label in field.labels)
+        self._parts_of_values = lexicon_of(form, catalogue, ENGLISH).parts_of_values
         self._curves = curves
         knows = make_vocabulary_test(weights)
         refuse_unknown_words(self.name, form, sentences, knows)
@@ -125,7 +126,9 @@ class VoskInterpreter(OnDeviceInterpreter):
         return self._propose(alone, explained)
 
     def _propose(self, hearings: Sequence[Sequence[Alternative]], explained: Explained) -> Reading:
-        words, fields = find_likeliest(hearings, lambda words: self._read(words, explained), self._allows)
+        words, fields = find_likeliest(
+            hearings, lambda words: self._read(words, explained), self._allows, self._parts_of_values
+        )
         meant = read_meaning(words, self._form, self._catalogue, explained=explained)
         before = meant.preface_words(longer_than_s=NOISE_S)
         sure = {name: self._calibrated(field) for name, field in fields.items()}

@@ -532,6 +532,10 @@ def _opening_fault(opening: Phrase, fields: Mapping[str, Any], language: Languag
     for word in opening:
         if _is_reserved(language, word, spells=True):
             return f"holds {word!r}, which is a number, a letter, a filler or a correction; leave that out"
+    if len(opening) == 1 and any(
+        opening in phrases for phrases in (*language.words.values(), *language.moods.values())
+    ):
+        return "is said in talk too; add the word behind it"
     if denials := said.intersection(language.moods["denials"]):
         return f"holds {' '.join(min(denials))!r}, which says that something is not so; name another"
     if parse_command([Word(word, at, at + 1.0, 1.0) for at, word in enumerate(opening)], language) is not None:

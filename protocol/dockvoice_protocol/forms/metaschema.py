@@ -39,10 +39,10 @@ _WRITTEN = {
 
 _OPENING = {
     **_WRITTEN,
-    "pattern": _WRITTEN["pattern"].replace(")*$", "){1,5}$"),
-    "description": "two to six words in small letters: 'can i get'",
+    "pattern": _WRITTEN["pattern"].replace(")*$", "){0,5}$"),
+    "description": "one to six words in small letters: 'can i get'",
 }
-"""The beginning of an entry. One word does not distinguish it from talk: "want"."""
+"""The beginning of an entry."""
 
 _UNIT = {
     "type": "string",

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from typing import Generic, TypeVar
@@ -141,76 +141,61 @@ def _sample(one: _Expansion, number: int) -> str:
             return _sample(items[number % len(items)], number // len(items))
 
 
-@dataclass(eq=False, slots=True)
-class _Node(Generic[_Label]):
-    """A state of the automaton: the nodes behind each word, and the labels of the phrases that end here."""
-
-    following: dict[str, list[_Node[_Label]]] = field(default_factory=dict)
-    labels: list[_Label] = field(default_factory=list)
-
-    def absorb(self, other: _Node[_Label]) -> None:
-        """Let all phrases that begin at another node begin here too."""
-        for word, nodes in other.following.items():
-            self.following.setdefault(word, []).extend(nodes)
-        self.labels.extend(other.labels)
-
-    def add_way(self, said: Phrase, behind: _Node[_Label]) -> None:
-        """Let these words lead from here to another node."""
-        for word in reversed(said[1:]):
-            behind = _Node({word: [behind]})
-        self.following.setdefault(said[0], []).append(behind)
+_Rest = tuple["_Expansion", "_Rest"] | None
+"""What is still to come of a phrase: the next expansion, and what stands behind it."""
+_Position = tuple[Phrase, _Rest, _Label]
+"""Where in a phrase an utterance is: the words to come of the current word's spelling, the rest, and the label."""
 
 
-def _node_before(one: _Expansion, behind: _Node[_Label]) -> _Node[_Label]:
-    """A node from which the phrases of an expansion lead to another one; that itself for the empty phrase."""
+def _beginnings(one: _Expansion, behind: _Rest) -> Iterator[tuple[Phrase, _Rest]]:
+    """The words that may come next, each with the rest behind it; no words where the phrase may end here."""
     match one:
-        case _Sequence(items):
-            for item in reversed(items):
-                behind = _node_before(item, behind)
-            return behind
         case _Word(_, ways):
-            begin = _Node[_Label]()
             for way in ways:
-                begin.add_way(way, behind)
-            return begin
+                yield way, behind
         case _Alternatives(items):
-            begin = _Node[_Label]()
             for item in items:
-                begin.absorb(_node_before(item, behind))
-            return begin
+                yield from _beginnings(item, behind)
+        case _Sequence(()):
+            yield from [((), None)] if behind is None else _beginnings(*behind)
+        case _Sequence(items):
+            for item in reversed(items[1:]):
+                behind = (item, behind)
+            yield from _beginnings(items[0], behind)
 
 
 class State(Generic[_Label]):
     """What some words lead to in an automaton; the states behind it are made when they are first reached."""
 
-    __slots__ = ("_following", "_nodes", "labels")
+    __slots__ = ("_following", "_positions", "labels")
 
-    def __init__(self, nodes: Iterable[_Node[_Label]]) -> None:
-        self._nodes = tuple(dict.fromkeys(nodes))
+    def __init__(self, positions: Iterable[_Position[_Label]]) -> None:
         self._following: dict[str, State[_Label]] = {}
-        self.labels = tuple(dict.fromkeys(label for node in self._nodes for label in node.labels))
+        self._positions: dict[str, list[_Position[_Label]]] = {}
+        labels: list[_Label] = []
+        for said, behind, label in positions:
+            ways = [(said, behind)] if said or behind is None else _beginnings(*behind)
+            for way, rest in ways:
+                if way:
+                    self._positions.setdefault(way[0], []).append((way[1:], rest, label))
+                else:
+                    labels.append(label)
+        self.labels = tuple(dict.fromkeys(labels))
         """Of the lists that have a phrase of exactly these words."""
 
     def behind(self, word: str) -> State[_Label] | None:
         """The state behind one more word; None where no phrase goes on so."""
         if (known := self._following.get(word)) is not None:
             return known
-        nodes = [behind for node in self._nodes for behind in node.following.get(word, ())]
-        if not nodes:  # Not cached: operators' words are unbounded.
+        if (positions := self._positions.get(word)) is None:
             return None
-        known = self._following[word] = State(nodes)
+        known = self._following[word] = State(positions)
         return known
 
 
 def automaton(lists: Iterable[tuple[PhraseList, _Label]]) -> State[_Label]:
     """The first state of an automaton that finds the phrases of all lists, each with the label of its list."""
-    root = _Node[_Label]()
-    for phrases, label in lists:
-        end = _Node[_Label](labels=[label])
-        for one in phrases.expansions:
-            begin = _node_before(one, end)
-            root.absorb(_Node(begin.following))  # without the empty phrase
-    return State((root,))
+    return State(((), (one, None), label) for phrases, label in lists for one in phrases.expansions)
 
 
 def _is_phrase(_: str) -> bool:

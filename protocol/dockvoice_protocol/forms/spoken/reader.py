@@ -73,7 +73,7 @@ def unexplained_phrases(words: Sequence[Word], form: Form, catalogue: Catalogue,
     if not any(one.happens is Happens.MENTION for one in events):
         return frozenset()
     strange = {at for one in events if one.happens is Happens.UNMATCHED for at in range(one.start, one.end)}
-    figures = {at for at, token in enumerate(heard) if _is_figure(token.text, language)}
+    figures = {at for at, token in enumerate(heard) if is_figure(token.text, language)}
     found: set[str] = set()
     run: list[int] = []
     for at in range(len(heard) + 1):
@@ -88,7 +88,8 @@ def unexplained_phrases(words: Sequence[Word], form: Form, catalogue: Catalogue,
     return frozenset(found)
 
 
-def _is_figure(word: str, language: Language) -> bool:
+def is_figure(word: str, language: Language) -> bool:
+    """Whether a word is a number, a digit, a spelt letter, or a part of one of them."""
     spelt = len(word) == 1 or (word,) in language.alphabet.code_words
     return spelt or word.isdigit() or language.numerals.is_part(word)
 

@@ -186,8 +186,13 @@ _DOING = "moving"
 """The opening that names the work, in a form without its own word for it."""
 BEGUN = 0.5
 """Probability of one of the form's own openings, where it has some."""
+_ARTICLE = 0.7
+"""Probability of an article between such an opening and a value without a label: "can i get a latte"."""
+_VOWELS = "aeiou"
 _BEFORE_COUNT = {"": 72, "uh": 8, "that is": 8, "with": 8}
 _BEFORE_PLACE = {"": 64, "to": 10, "at": 10, "going to": 10, "uh": 6}
+_BETWEEN_NAMED = {"": 70, "with": 15, "and": 15}
+"""Between two values that are said without a label: "latte with milk and sugar"."""
 _CLOSINGS = {"": 90, "please": 10}
 _STILL_TO_DO, _HELD = "i have to ", "i have "
 """The first is replaced by the second: "i have to dock b" would announce a move, and an entry reports one."""
@@ -292,14 +297,18 @@ def _make_sentence(
     if form.openings.get(OWN_LANGUAGE) and random.random() < BEGUN:
         opening = random.choice(form.openings[OWN_LANGUAGE])
     parts = [_work_verb(form, random) if opening == _DOING else opening]
-    for field in fields:
+    for before, field in zip((None, *fields), fields, strict=False):
         say = _correction if field.name == corrected else _make_mention
         said = field
         if (unit := form.unit_field(field.name)) is not None:
             code = random.choice([one for one in unit.choices if one in field.codes.values()])
             truth[unit.name], said = code, _counted_field(code, field)
+        if before is not None and before.bare and field.bare:
+            parts.append(_choose_weighted(_BETWEEN_NAMED, random))
         parts.append(say(truth[field.name], said, form, catalogue, random))
     parts.append(_choose_weighted(_CLOSINGS, random))
+    if opening in form.openings.get(OWN_LANGUAGE, ()) and fields[0].bare and random.random() < _ARTICLE:
+        parts.insert(1, "an" if parts[1][0] in _VOWELS else "a")
     text = " ".join(part for part in parts if part)
     return Sentence(text.replace(_STILL_TO_DO, _HELD), truth, complete)
 

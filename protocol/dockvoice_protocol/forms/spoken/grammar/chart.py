@@ -237,7 +237,7 @@ _NAMING = frozenset({Happens.MENTION, Happens.LABEL})
 _REMARK = frozenset({Role.TAIL})
 _LEAD = frozenset({Role.LINK, Role.WITHIN, Role.SETS, Role.SETS_AGAIN, Role.SETS_CHANGED, Role.REPEAT})
 _OPENING = frozenset({Role.OPENING, Role.BEGINNING})
-_TELLING = frozenset({Role.TOLD})
+_DEED_DONE = frozenset({Role.DEED_DONE})
 _OF_MARK = {
     "h": frozenset({Role.HEDGE_BEFORE, Role.HEDGE_BEHIND}),
     "o": frozenset({Role.CHOICE, Role.RANGE}),
@@ -245,7 +245,7 @@ _OF_MARK = {
     "c": frozenset({Role.CONTRAST, Role.CUE}),
 }
 """Roles of the words that announce what a mention is marked as."""
-_NOTHING, _REMARKED, _OPENED, _TOLD, _LED, _ANNOUNCED = range(6)
+_NOTHING, _REMARKED, _OPENED, _DONE, _LED, _ANNOUNCED = range(6)
 """What a gap has held since the last pause, in this order: particles only, a remark, an opening, what was done, a
 phrase that leads to the next value, and one that announces as what it is said. An opening or a deed leads by itself."""
 _WITHIN = frozenset({Role.WITHIN})
@@ -394,8 +394,8 @@ class _ExplanationCheck:
             yield from ((stop, _REMARKED) for stop in self._remark_ends(at, gap.remark))
         if gap.opens and now < _OPENED:
             yield from ((stop, _OPENED) for stop in self._role_ends(at, _OPENING))
-        if gap.remark and now < _TOLD:
-            yield from ((stop, _TOLD) for stop in self._role_ends(at, _TELLING))
+        if gap.remark and now < _DONE:
+            yield from ((stop, _DONE) for stop in self._role_ends(at, _DEED_DONE))
         if now < _OPENED:
             yield from ((stop, _LED) for stop in (*self._remark_ends(at, gap.lead), *self._label_ends(at, gap.behind)))
 

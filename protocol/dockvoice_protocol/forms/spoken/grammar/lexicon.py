@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from enum import IntEnum, auto
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import product
 from typing import NamedTuple
 
@@ -34,7 +34,7 @@ class Role(IntEnum):
     VALUE = auto()  # A listed value of a field.
     DEED = auto()  # A verb for a listed value, before its object: "refuse".
     OPENING = auto()
-    TOLD = auto()  # Says that the deed is done: "I've just put".
+    DEED_DONE = auto()  # Says that the deed is done: "I've just put".
     BEGINNING = auto()  # The form's own beginning of an entry: "can i get".
     LINK = auto()
     WITHIN = auto()
@@ -66,14 +66,16 @@ OF_FIELDS = frozenset({Role.LABEL, Role.UNIT, Role.VALUE})
 
 _BY_THEMSELVES = OF_FIELDS | {Role.DEED, Role.OTHER_UNIT, Role.SETS, Role.SETS_AGAIN, Role.SETS_CHANGED}
 """Roles beside which the roles of a phrase's single words count too: "was" in "was actually"."""
-_REMARKS = frozenset({Role.TAIL, Role.BEHIND, Role.OPENING, Role.TOLD, Role.ADJECTIVE, Role.LINK})
+_REMARKS = frozenset({Role.TAIL, Role.BEHIND, Role.OPENING, Role.DEED_DONE, Role.ADJECTIVE, Role.LINK})
+_BLANK = frozenset({Role.ADJECTIVE, Role.VAGUE, Role.BEHIND})
+"""Roles of words that say nothing by themselves. Not of links and particles, which stand anywhere."""
 _OF_OTHERS = frozenset({Role.HEDGE_BEFORE, Role.HEDGE_BEHIND, Role.MOOD})
 _OF_SEVERAL = ("portions", "totals")
 """Words that relate counts to one another: in a form with several counts they have no weaker role."""
 
 _ROLES = {
     "openings": Role.OPENING,
-    "told": Role.TOLD,
+    "deeds_done": Role.DEED_DONE,
     "links": Role.LINK,
     "within": Role.WITHIN,
     "adjectives": Role.ADJECTIVE,
@@ -98,6 +100,9 @@ _ROLES = {
     "sets_again": Role.SETS_AGAIN,
     "sets_changed": Role.SETS_CHANGED,
 }
+_LONGEST_PAUSE = {Role.LABEL: 0, Role.VALUE: weights.SHORT}
+"""The longest pause inside a phrase of the form whose words then have no other role: "damaged, count" is no label, but
+people stop within "a lot of ... milk"."""
 _TAKING_BACK = ("cancel", "refusals", "deletions")
 _VOWELS = frozenset("aeiouy")
 """A label without vowels is an abbreviation, and may be said letter by letter: "L P N"."""
@@ -148,6 +153,7 @@ class Lexicon:
         door = form.roles.get(FieldRole.DOOR)
         self._door_labels = set(map(phrase, form[door].wording(language.code).labels)) if door else set()
         own = [*_form_phrases(form, catalogue, language), *_zero_phrases(form, language)]
+        self._phrases_of_form = own
         self._own = _index_by_first_word(own, language)
         self._counting_phrases = _index_by_first_word(
             [
@@ -237,7 +243,7 @@ class Lexicon:
         if role is Role.WITHIN and said in self._door_labels:
             return False  # "Dock door B", but where doors are a field, "seal, door twelve" is no seal.
         # "We accepted them", where that is a value.
-        others = (*self._other_deeds, *self._valued) if role is Role.TOLD else self._other_deeds
+        others = (*self._other_deeds, *self._valued) if role is Role.DEED_DONE else self._other_deeds
         if role in _REMARKS and any(_holds(said, other) for other in others):
             return False
         if said in self._never or (role in {Role.PORTION, Role.TOTAL} and not self._relating):
@@ -254,6 +260,13 @@ class Lexicon:
         """Whether the phrase is a unit of the form behind an adjective: "full cases"."""
         adjectives = self._language.words["adjectives"]
         return any(said[at:] in self._units and said[:at] in adjectives for at in range(1, len(said)))
+
+    @cached_property
+    def parts_of_values(self) -> frozenset[str]:
+        """The words that mean something only as part of a longer value: "almond", "ounce"; no numbers."""
+        values = [said for said, use in self._phrases_of_form if use.role is Role.VALUE and len(said) > 1]
+        words = {word for said in values for word in said if not self._is_number(word)}
+        return frozenset(word for word in words if all(one.role in _BLANK for one in self.uses((word,))))
 
     def _implausibility(self, name: str, value: FieldValue | None) -> float:
         field = self._items[name]
@@ -283,15 +296,36 @@ class Lexicon:
         if any(match.role is Role.BEGINNING for match in found):
             found = self._prefer_opening(found, tokens, at)
         # Of overlapping small phrases the longest counts: "over to" is no "over". But "no one" may be "no, one ...".
-        # The beginning of a label has no other role: "off trailer", "damaged count".
-        labels = [match.end for match in found if match.role is Role.LABEL]
-        label = max((end for end in labels if not any(one.pause for one in tokens[at + 1 : end])), default=0)
-        if label > at + 1:
-            found = [match for match in found if match.end >= label or match.role in {Role.LABEL, Role.VALUE}]
+        # The beginning of a label or value has no other role: "off trailer", "damaged count", "some milk".
+        if (own := self._longest_of_several_words(found, tokens, at)) is not None:
+            found = [match for match in found if match.end >= own or match.role in _LONGEST_PAUSE]
+        found = [match for match in found if match.role in OF_FIELDS or not self._ends_in_value(tokens, at, match.end)]
         # A question asks only where a clause begins: elsewhere it is a shorter phrase, "dock B | has | pallet 742".
         small = [match for match in found if match.role not in _BY_THEMSELVES and match.role is not Role.QUESTION]
         longest = max((match.end for match in small if not self._is_number(tokens[match.end - 1].text)), default=0)
         return [match for match in found if match.end >= longest or match.role in _BY_THEMSELVES]
+
+    @staticmethod
+    def _longest_of_several_words(found: Sequence[Match], tokens: Sequence[Token], at: int) -> int | None:
+        """The end of the longest label or value of several words at a token; a value may hold slight pauses."""
+        named = (match for match in found if match.role in _LONGEST_PAUSE and match.end > at + 1)
+        return max(
+            (
+                one.end
+                for one in named
+                if all(token.pause <= _LONGEST_PAUSE[one.role] for token in tokens[at + 1 : one.end])
+            ),
+            default=None,
+        )
+
+    def _ends_in_value(self, tokens: Sequence[Token], at: int, end: int) -> bool:
+        """Whether a phrase ends inside a value that begins in it: "with a" before "lot of milk"."""
+        for begin in range(at + 1, end):
+            values = [one for one in self._own_matches(self._own, tokens, begin, 0) if one.role is Role.VALUE]
+            longest = self._longest_of_several_words(values, tokens, begin)
+            if longest is not None and longest > end:
+                return True
+        return False
 
     def _prefer_opening(self, found: list[Match], tokens: Sequence[Token], at: int) -> list[Match]:
         """The matches: where a sentence begins, the form's opening replaces shorter ones; elsewhere it is dropped."""
@@ -501,7 +535,7 @@ def _other_deeds(form: Form, language: Language) -> Iterator[Phrase]:
 def _deed_phrases(form: Form, language: Language, others: Iterable[Phrase]) -> Iterator[tuple[Phrase, _Use]]:
     """The form's deed, which may stand anywhere, and other deeds, which are no record."""
     for said in language.deeds.get(str(form.deed), ()):
-        yield said, _Use(Role.TOLD)
+        yield said, _Use(Role.DEED_DONE)
         yield from (((*no, *said), _Use(Role.MOOD, value="denials")) for no in language.words["nots"])
     yield from ((said, _Use(Role.MOOD, value="denials")) for said in others)
 

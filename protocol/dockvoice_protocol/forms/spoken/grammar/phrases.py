@@ -146,7 +146,7 @@ class _Links:
     def may_deny_deed(self, match: Match, at: int) -> bool:
         """Whether a cue says "not" of a deed: Spanish "no no he colocado"."""
         tells = self._spans.goes_straight_on(match.end) and any(
-            one.role is Role.TOLD for one in self._spans.matches[match.end]
+            one.role is Role.DEED_DONE for one in self._spans.matches[match.end]
         )
         return tells and (self._words[match.end - 1],) in self._language.words["nots"]
 
@@ -387,7 +387,7 @@ class SmallWords:
         """Whether the utterance ends with a word that should lead on: "dock B and", German "Tor B ist zu"."""
         if match.end < self._spans.size or path.field is None:
             return False
-        remarks = {Role.TAIL, Role.BEHIND, Role.TOLD}
+        remarks = {Role.TAIL, Role.BEHIND, Role.DEED_DONE}
         return not any(other.role in remarks for other in self._spans.matches[at] if other.end == match.end)
 
     def _step_over_remark_behind_value(self, path: Path, match: Match, at: int) -> None:
@@ -511,7 +511,7 @@ class SmallWords:
         Role.OPENING: _step_over_opening,
         Role.BEGINNING: _step_over_opening,
         Role.LINK: _step_over_link,
-        Role.TOLD: _step_over_link,
+        Role.DEED_DONE: _step_over_link,
         Role.WITHIN: _step_over_word_after_label,
         Role.BEHIND: _step_over_remark_behind_value,
         Role.TAIL: _step_over_closing_remark,
