@@ -18,7 +18,7 @@ from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, W
 from edge.agree.decide import Rules
 from edge.agree.dialogue.interface import Order, ShiftBegan, UtteranceHeard
 from edge.agree.dialogue.questions import About
-from edge.agree.dialogue.session import LONGEST_UNLOADING, DialogueSession
+from edge.agree.dialogue.session import LONGEST_UNLOADING, DialogueSession, has_context_changed
 from edge.agree.dialogue.table import AGREEING, State
 from edge.agree.off_talk import begins_with_foreign_words, states_context
 from edge.agree.readings import find_differing_identifiers, read_part, values_of, with_unconfirmed
@@ -188,7 +188,7 @@ def _begins_entry(session: DialogueSession, said: Reading) -> bool:
     if draft is None or draft.act is Act.CONTEXT:
         return False
     another = find_differing_identifiers(draft.reading, said, rules.identifying_fields)
-    return bool(another) or session.has_context_changed(said, draft)
+    return bool(another) or has_context_changed(session, said, draft)
 
 
 def _is_surely_held(session: DialogueSession) -> bool:

@@ -327,21 +327,8 @@ class DialogueSession:
         """How `said` relates to a claim; None: the open one."""
         of = claim or self.open_draft
         relation = claims.relate_claims(of.reading, said, self.rules.identifying_fields, self._needed)
-        moved = relation in {claims.Relation.NONE, claims.Relation.SAME} and self.has_context_changed(said, of)
+        moved = relation in {claims.Relation.NONE, claims.Relation.SAME} and has_context_changed(self, said, of)
         return claims.Relation.ANOTHER if moved else relation
-
-    def has_context_changed(self, said: Reading, claim: Draft) -> bool:
-        """Whether the context names another thing since the claim began, and `said` has values that may be of that.
-
-        "Trailer 5502 from now on", then "rear, minus twenty" over an open entry of trailer 5501. The answer to the open
-        question is still of the claim.
-        """
-        before, identifies = claim.reading.fields, self.rules.identifying_fields
-        own = {name for name, one in said.fields.items() if not one.is_inherited}
-        if not own - {*identifies} or (self.question is not None and own <= {self.question.field}):
-            return False
-        taken = [name for name in identifies if name in before and before[name].is_inherited]
-        return bool(find_differing_identifiers(claim.reading, replace(said, fields=self.context.fields), taken))
 
     @property
     def _needed(self) -> list[str]:
@@ -475,3 +462,17 @@ def read_out_entry(session: DialogueSession, entry: LastEntry, prompt: Prompt = 
     if session.settings.is_closing(entry.draft):
         return Say(prompt, session.settings.as_trailer_field(entry.fields, session.rules.form))
     return Say(prompt, entry.fields, terms=terms_of(session, entry), form=entry.draft.form)
+
+
+def has_context_changed(session: DialogueSession, said: Reading, claim: Draft) -> bool:
+    """Whether the context names another thing since the claim began, and `said` has values that may be of that.
+
+    "Trailer 5502 from now on", then "rear, minus twenty" over an open entry of trailer 5501. The answer to the open
+    question is still of the claim.
+    """
+    before, identifies = claim.reading.fields, session.rules.identifying_fields
+    own = {name for name, one in said.fields.items() if not one.is_inherited}
+    if not own - {*identifies} or (session.question is not None and own <= {session.question.field}):
+        return False
+    taken = [name for name in identifies if name in before and before[name].is_inherited]
+    return bool(find_differing_identifiers(claim.reading, replace(said, fields=session.context.fields), taken))
