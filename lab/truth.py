@@ -182,7 +182,7 @@ class TruthSet:
         self._folder = folder
         self._form = form
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # voices are personal data
         except OSError as fault:
             raise StorageFailed(f"{folder}: cannot be made ({fault.strerror}); name another folder") from None
         self.manifest = folder / MANIFEST

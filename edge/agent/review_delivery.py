@@ -34,6 +34,9 @@ from edge.records import Closing, Minted, OutboxRow, ReviewChange
 
 LOOK_S = 1.0  # Poll interval of the journal.
 _WINDOW = 16  # Limit of unconfirmed events.
+_LONGEST_ACCOUNT = 40
+"""Words up to which a reading has an account: longer talk rarely has an explanation, and the search for one would hold
+the journal up for 0.4 s."""
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +59,9 @@ def make_review_renderer(
         )
 
         def account_of(one: Reading) -> Iterable[AccountedWords]:
-            return () if rules is None else account_for(one.words, rules.form, rules.catalogue, rules.language)
+            if rules is None or len(one.words) > _LONGEST_ACCOUNT:
+                return ()
+            return account_for(one.words, rules.form, rules.catalogue, rules.language)
 
         return review_event(change, minted, doubts, account_of, site=site, device=device)
 

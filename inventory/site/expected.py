@@ -201,7 +201,7 @@ def enter_in_outbox(
     *,
     held: timedelta = HELD,
 ) -> list[int]:
-    """Sign the lists and insert them into the outbox; the rows' ids, for `publish_entered`."""
+    """Sign the lists and insert them into the outbox; the rows' ids, for the caller to publish."""
     messages = []
     for one in lists:
         body = sign_list(one, signer, now)

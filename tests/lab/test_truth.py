@@ -155,4 +155,5 @@ def test_what_people_corrected_or_discarded_on_record_becomes_a_set(
     corrected, nothing = read_manifest(tmp_path / "set" / "manifest.jsonl")
     assert (corrected.fields, corrected.speaker) == ({**FIELDS, "quantity": 16}, "op-17")
     assert (nothing.fields, nothing.condition) == (None, "nothing said")
+    assert (tmp_path / "set").stat().st_mode & 0o077 == 0
     assert soundfile.info(corrected.audio).duration == pytest.approx(1 + AFTER_S)

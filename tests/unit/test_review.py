@@ -25,7 +25,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.reader import make_timed_words
-from dockvoice_protocol.records import Act, FieldValue, Reading
+from dockvoice_protocol.records import Act, FieldValue, Reading, Word
 from dockvoice_protocol.signed import DeclinedPosting, ReviewDecision
 from edge.agent.parts import load_named_form, make_rules
 from edge.agent.review import DeviceIdentity, Person, accept, parse_assignments
@@ -266,6 +266,20 @@ def test_the_office_is_told_what_each_of_a_panel_read(tmp_path: Path, rules: Rul
         ("dock", "label", ["dock"]),
         ("b", "value", ["dock"]),
     ]
+
+
+def test_whatever_was_heard_the_event_of_a_review_fits_its_schema(tmp_path: Path, rules: Rules) -> None:
+    told = make_review_renderer({rules.form.name: rules}.get, "north", "dock-b")
+    strange = ("", " ", "\x00", "\u200f", "\U0001f44d", "w" * 5000, "742", *["lorem"] * 100)
+    with Journal.open(tmp_path) as journal:
+        for number, count in enumerate((0, 7, len(strange))):
+            said = utterance(number)
+            journal.store_utterance(said)
+            words = tuple(Word(text, at / 3, at / 3 + 0.3, 1.0) for at, text in enumerate(strange[:count]))
+            journal.put_under_review(said.utterance_id, replace(HEARD, words=words), ASK, "unanswered")
+        assert journal.write_reviews(told) == 3
+        events = [parse_review(row.body.encode()) for row in journal.review_log.due(9)]
+    assert ["account" in one["data"]["readings"][0] for one in events] == [False, True, False]
 
 
 def test_a_signed_decision_is_carried_out_once_and_on_nothing_but_what_it_was_made_of(state: Path) -> None:
