@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Protocol
 
-from dockvoice_protocol.records import Expectation, Reading, Transcript
+from dockvoice_protocol.records import Reading, Transcript, TurnExpectation
 from edge.records import Frame, Utterance
 
 
@@ -50,13 +50,13 @@ class Attention(Protocol):
         """Take the next piece of sound of the utterance, any length, pre-roll first."""
         ...
 
-    def judge_pause(self) -> Expectation:
+    def judge_pause(self) -> TurnExpectation:
         """Read what was heard as if it were all, now that the operator pauses, and judge whether more follows.
 
         May take as long as a reading does. If nothing follows, `finish` has its reading at once. An interpreter that
         takes utterances only as a whole has nothing to tell.
         """
-        return Expectation.EITHER
+        return TurnExpectation.EITHER
 
     async def finish(self, utterance: Utterance) -> Reading:
         """The reading, once the utterance is closed and its evidence is on disk.
@@ -86,7 +86,7 @@ class Interpreter(Protocol):
 
     name: str  # Goes on record with each reading: engine and model, for example `vosk/small-en-us`.
 
-    def attend(self) -> Attention:
+    def listen(self) -> Attention:
         """Begin to listen to one utterance."""
         ...
 

@@ -17,7 +17,7 @@ from jsonschema.validators import extend
 
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
-from dockvoice_protocol.field_roles import FieldRole, expects_receipts, role_faults, roles_of
+from dockvoice_protocol.field_roles import FieldRole, fields_by_role, role_faults, uses_expected_lists
 from dockvoice_protocol.json_schema import SchemaValidator
 from dockvoice_protocol.records import to_decimal
 
@@ -51,7 +51,7 @@ def load_forms(directory: Path) -> Forms:
 
 def _load_validator(path: Path) -> Validator:
     try:
-        schema = json.loads(plain_file.read_regular(path).decode("utf-8"))
+        schema = json.loads(plain_file.read_regular_file(path).decode("utf-8"))
         Draft202012Validator.check_schema(schema)
     except OSError as fault:
         raise Misconfigured(f"{path}: cannot be read ({fault.strerror}); mend its permissions") from None
@@ -104,11 +104,11 @@ def _form_roles(name: str, schema: object, receipts: Collection[str], damages: C
     titles = {field: _titles(field, one) for field, one in properties.items()}
     if "closes" in voice:
         return {"kind": "closing", "fields": {"trailer": str(voice["closes"])}, "titles": titles}
-    fields = {str(role): field for role, field in roles_of(said).items()}
+    fields = {str(role): field for role, field in fields_by_role(said).items()}
     units = [field for field, of in properties.items() if _quantity_field(of) == fields.get("quantity", "")]
     if units:
         fields["uom"] = units[0]
-    is_receipt = name in receipts or (expects_receipts(said) and "quantity" in fields)
+    is_receipt = name in receipts or (uses_expected_lists(said) and "quantity" in fields)
     kind = "receipt" if is_receipt else "damage" if name in damages else "other"
     return {"kind": kind, "fields": fields, "titles": titles}
 
@@ -127,10 +127,10 @@ def _quantity_field(field: object) -> str | None:
     return voice.get("of") if isinstance(voice, Mapping) else None
 
 
-def pallet_fields(directory: Path) -> dict[str, str]:
+def compared_pallet_fields(directory: Path) -> dict[str, str]:
     """The pallet field of each form that is compared with expected lists."""
     schemas = {name: form.schema for name, form in load_forms(directory).items()}
-    found = {name: roles_of(one)[FieldRole.PALLET] for name, one in schemas.items() if expects_receipts(one)}
+    found = {name: fields_by_role(one)[FieldRole.PALLET] for name, one in schemas.items() if uses_expected_lists(one)}
     if not found:
         raise UnreadableInput(
             f"{directory}: no form is compared with expected lists; set x-voice.expects in one (schemas/README.md)"
@@ -138,6 +138,6 @@ def pallet_fields(directory: Path) -> dict[str, str]:
     return found
 
 
-def fields_with(of: Roles, role: str) -> list[str]:
+def field_names_with_role(of: Roles, role: str) -> list[str]:
     """Every name that a role's field has in any form, and the role's own."""
     return sorted({str(one["fields"][role]) for one in of.values() if role in one["fields"]} | {role})

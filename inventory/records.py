@@ -89,9 +89,9 @@ class Buffered:
     """The event came before its turn and is buffered until those before it are handled."""
 
 
-Applying = Applied | Duplicate | Refused | Early  # Outcome of an event.
+Outcome = Applied | Duplicate | Refused | Early  # Outcome of an event.
 
-EventOutcome = tuple[Event | InvalidEvent, Applying | Buffered]  # An event with its outcome.
+HandledEvent = tuple[Event | InvalidEvent, Outcome | Buffered]  # An event with its outcome.
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class DeviceBuffer:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class DeviceProgress:
     """How far the events of one device are handled."""
 
     site: str
@@ -146,7 +146,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class TableCounts:
     """Numbers of rows in the tables."""
 
     rows: int  # Current entries.

@@ -13,11 +13,11 @@ from sqlalchemy import Connection, Engine, RowMapping, delete, distinct, func, i
 
 from dockvoice_protocol.events import SHOWN
 from inventory.clips.clips import ClipStore
-from inventory.dossier.issues import Issues
+from inventory.dossier.issues import DossierVersions
 from inventory.ingest.applying import handle_event
 from inventory.ingest.batch import BatchApplier
-from inventory.queries.trail import StrayRows, TrailEvent, count_strays, load_device_names, load_trail
-from inventory.records import Applied, Applying, Counts, Duplicate, Event, InvalidEvent, Progress, Row
+from inventory.queries.trail import StrayRows, TrailEvent, count_strays, load_all_named_devices, load_trail
+from inventory.records import Applied, DeviceProgress, Duplicate, Event, InvalidEvent, Outcome, Row, TableCounts
 from inventory.reviews.flags import Flags
 from inventory.reviews.reviews import Review, load_reviews, store_review_and_settle_decision
 from inventory.site.catalogue import SiteCatalogue
@@ -69,7 +69,7 @@ class Store:
         self.lists = ExpectedLists(engine, now)
         self.outbox = OutboxTable(engine, now)
         """The messages for devices that are not confirmed."""
-        self.issues = Issues(engine, now)
+        self.issues = DossierVersions(engine, now)
         """Versions of dossiers."""
         self.flags = Flags(self.transaction, now)
         """Flags raised by rules of the sites."""
@@ -110,7 +110,7 @@ class Store:
         with translated_errors(self.engine.url), self.engine.begin() as transaction:
             transaction.execute(select(1))
 
-    def apply(self, event: Event | InvalidEvent) -> Applying:
+    def apply(self, event: Event | InvalidEvent) -> Outcome:
         """Apply or refuse `event` in one transaction, if it is the device's next.
 
         Raises Unavailable: then nothing was done, and it may be retried. The subclass SiteFault means a trigger or
@@ -157,11 +157,11 @@ class Store:
             found = transaction.execute(latest).mappings().all()
         return [_to_row(mapping) for mapping in reversed(found)]
 
-    def progress(self) -> list[Progress]:
+    def progress(self) -> list[DeviceProgress]:
         """How far each device's events are handled, by site and name."""
         with translated_errors(self.engine.url), self._reads.begin() as transaction:
             found = transaction.execute(select(devices).order_by(devices.c.site, devices.c.device)).mappings().all()
-        return [Progress(**{name: row[name] for name in Progress.__dataclass_fields__}) for row in found]
+        return [DeviceProgress(**{name: row[name] for name in DeviceProgress.__dataclass_fields__}) for row in found]
 
     def load_trail(self, site: str, device: str, upto: int) -> Iterator[TrailEvent]:
         """The events of a device, in the order of their numbers, to number `upto`. Raises Unavailable."""
@@ -173,16 +173,16 @@ class Store:
 
     def load_device_names(self) -> set[tuple[str, str]]:
         """Site and name of every device named in any row. Raises Unavailable."""
-        return load_device_names(self._reads)
+        return load_all_named_devices(self._reads)
 
-    def count(self) -> Counts:
+    def count(self) -> TableCounts:
         """Count the rows of the tables in one snapshot."""
         states = select(entries.c.state, func.count().label("number")).group_by(entries.c.state)
         # An utterance makes one entry; an amendment may refer to the same utterance.
         beyond_first = func.count() - func.count(distinct(entries.c.utterance_id))
         with translated_errors(self.engine.url), self._reads.begin() as transaction:
             by_state = {row.state: int(row.number) for row in transaction.execute(states)}
-            return Counts(
+            return TableCounts(
                 rows=by_state.get("current", 0),
                 amended=by_state.get("amended", 0),
                 cancelled=by_state.get("cancelled", 0),

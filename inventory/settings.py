@@ -17,7 +17,7 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from dockvoice_protocol import systemd
-from dockvoice_protocol.config import Layered, Mqtt, MqttVersion, Name, Place, Prefix, Section
+from dockvoice_protocol.config import LayeredSettings, Mqtt, MqttVersion, Name, Place, Prefix, Section
 from dockvoice_protocol.instants import find_zone
 from dockvoice_protocol.plain_file import shipped_directory
 from dockvoice_protocol.systemd import Unit, default_state_directory, is_service_directory, refuse_root_for_others
@@ -125,7 +125,7 @@ class ConsumerSettings(Section):
     )
 
 
-class InventorySettings(Layered):
+class InventorySettings(LayeredSettings):
     """All settings of the receiving side."""
 
     model_config = SettingsConfigDict(env_prefix="DOCKVOICE_INVENTORY_")

@@ -35,12 +35,12 @@ from dockvoice_protocol.trailer_count import (
     STATUSES,
     CountedEntry,
     ExpectedLine,
-    Line,
+    ItemCount,
     TrailerCount,
     Units,
-    as_number,
-    is_exact_number,
+    is_exact_json_number,
     sum_by_unit,
+    to_json_number,
 )
 
 FORMAT = "dockvoice.dossier.v1"
@@ -130,9 +130,9 @@ def _refuse_unsafe_members(members: list[zipfile.ZipInfo], size: int) -> None:
     seen: set[str] = set()
     for one in members:
         if one.filename in seen:
-            raise Tampered(f"{printable(one.filename)}: is in it twice")
+            raise Tampered(f"{_printable(one.filename)}: is in it twice")
         if not _MEMBER.fullmatch(one.filename) or ".." in one.filename or one.orig_filename != one.filename:
-            raise Tampered(f"{printable(one.orig_filename)}: is no name of a member; it may lead out of the folder")
+            raise Tampered(f"{_printable(one.orig_filename)}: is no name of a member; it may lead out of the folder")
         if one.compress_type != zipfile.ZIP_STORED or one.file_size != one.compress_size:
             raise Tampered(f"{one.filename}: is compressed, which nothing in a dossier is; it may be a bomb")
         seen.add(one.filename)
@@ -159,12 +159,12 @@ def _reject_duplicates(pairs: list[tuple[str, Any]]) -> Json:
     return dict(pairs)
 
 
-def written(content: Json) -> bytes:
+def write_json(content: Json) -> bytes:
     """`content` as JSON in the format of a dossier."""
     return (json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
 
 
-def canonical(content: Json) -> bytes:
+def _canonical(content: Json) -> bytes:
     """`content` as it was signed: RFC 8785. Raises ValueError if it has no such form."""
     try:
         return rfc8785.dumps(content)
@@ -182,7 +182,7 @@ def _keyid_of(key: bytes) -> str:
     return sha256(key)[:16]
 
 
-def printable(text: str) -> str:
+def _printable(text: str) -> str:
     """Untrusted text for a terminal."""
     return "".join(letter if letter.isprintable() else "�" for letter in text[:_LONGEST])
 
@@ -204,31 +204,31 @@ def _has_signed(key: bytes, text: str, signature: str) -> bool:
     return made.hex() == signature and ed25519.verify_signature(key, text.encode(), made)
 
 
-def seal_fault(event: Json, key: bytes | None) -> str | None:
+def find_seal_fault(event: Json, key: bytes | None) -> str | None:
     """The fault of an event's link or signature, checked with the key that it names; None if both are valid."""
     hashed = {name: value for name, value in event.items() if name not in ("chain", "signature")}
     try:
         audio = event["data"]["utterance"]["audio_sha256"]
-        link = sha256(f"{event['previous']}\n{sha256(canonical(hashed))}\n{audio}\n".encode())
+        link = sha256(f"{event['previous']}\n{sha256(_canonical(hashed))}\n{audio}\n".encode())
         keyid, chain, signature = str(event["keyid"]), str(event["chain"]), str(event["signature"])
     except (KeyError, TypeError, ValueError):
         return "it carries no signature"
     if key is None or keyid != _keyid_of(key):
-        return f"nothing here vouches for the key that it names, {printable(keyid)}"
+        return f"nothing here vouches for the key that it names, {_printable(keyid)}"
     if link != chain:
         return "it was altered"
     return None if _has_signed(key, chain, signature) else "its signature was not made with the key that it names"
 
 
-def list_fault(message: Json, key: bytes | None) -> str | None:
+def find_list_fault(message: Json, key: bytes | None) -> str | None:
     """The fault of an expected list's signature; None if it is valid."""
     if "signature" not in message:
         return "it carries no signature"
     said = {name: value for name, value in message.items() if name != "signature"}
     if key is None or message.get("keyid") != _keyid_of(key):
-        return f"nothing here vouches for the key that it names, {printable(str(message.get('keyid')))}"
+        return f"nothing here vouches for the key that it names, {_printable(str(message.get('keyid')))}"
     try:
-        signed = _has_signed(key, f"{_LIST_SIGNED_AS} {sha256(canonical(said))}", str(message["signature"]))
+        signed = _has_signed(key, f"{_LIST_SIGNED_AS} {sha256(_canonical(said))}", str(message["signature"]))
     except ValueError:
         signed = False
     return None if signed else "its signature was not made for it"
@@ -237,17 +237,17 @@ def list_fault(message: Json, key: bytes | None) -> str | None:
 # Versions
 
 
-def evidence(files: Mapping[str, bytes]) -> dict[str, str]:
+def evidence_hashes(files: Mapping[str, bytes]) -> dict[str, str]:
     """The SHA-256 of each file of evidence: without recordings, keys and the page."""
     return {name: sha256(one) for name, one in files.items() if name.split("/")[0] in _EVIDENCE}
 
 
-def basis_of(hashes: Mapping[str, str]) -> str:
+def hash_evidence(hashes: Mapping[str, str]) -> str:
     """One hash of the evidence: equal for one version, different for two."""
     return sha256("".join(f"{name} {one}\n" for name, one in sorted(hashes.items())).encode())
 
 
-def changes(before: Mapping[str, str], now: Mapping[str, str], figures_before: Json, figures: Json) -> Json:
+def compare_versions(before: Mapping[str, str], now: Mapping[str, str], figures_before: Json, figures: Json) -> Json:
     """The differences between two versions: added, removed and changed files, and changed figures."""
     return {
         "added": sorted({*now} - {*before}),
@@ -265,7 +265,7 @@ def changes(before: Mapping[str, str], now: Mapping[str, str], figures_before: J
 
 
 @dataclass(frozen=True)
-class Said:
+class DeviceEvent:
     """One event of a device, with its time of receipt."""
 
     event: Json = field(repr=False)
@@ -317,7 +317,7 @@ class Said:
         """From when a closing counts: its recording or, if it was decided later, its last utterance."""
         return self.moment if "clock" in self.event else _in_force(self, self.moment)
 
-    def before(self, other: "Said") -> bool:
+    def before(self, other: "DeviceEvent") -> bool:
         """Whether it was spoken before the other came into force, or is the other.
 
         Two events of one device are compared by its clock, or by their numbers if the clock was set in between.
@@ -336,16 +336,16 @@ class Said:
         return [str(one["audio_sha256"]) for one in (data["utterance"], *data.get("support", []))]
 
 
-def _began(of: Said) -> datetime | None:
+def _began(of: DeviceEvent) -> datetime | None:
     return next(iter(_spoken(of)), None)
 
 
-def _in_force(of: Said, recorded: datetime) -> datetime:
+def _in_force(of: DeviceEvent, recorded: datetime) -> datetime:
     last = max(_spoken(of), default=recorded)
     return last if recorded - last > _RECORDED_WITHIN else recorded
 
 
-def _spoken(of: Said) -> list[datetime]:
+def _spoken(of: DeviceEvent) -> list[datetime]:
     """Start of each of its utterances, its own first; empty if the ids were made by another clock."""
     made, data = heard_at(of.id), of.data
     if made is None or moment(of.event["time"]) - made > _RECORDED_WITHIN:
@@ -383,58 +383,58 @@ _TRAILER_ALONE = {"trailer": "trailer"}  # The roles of an unknown form.
 class EntryHistory:
     """Events with their replacements, and which of them are current."""
 
-    def __init__(self, said: Iterable[Said], forms: Mapping[str, Any]) -> None:
+    def __init__(self, said: Iterable[DeviceEvent], forms: Mapping[str, Any]) -> None:
         self.said = list(said)
         self.forms = forms
         self.by_id = {one.id: one for one in self.said}
-        self.replaced_by: dict[str, Said] = {}
+        self.replaced_by: dict[str, DeviceEvent] = {}
         for one in self.said:
             before = self.by_id.get(one.replaces or "")
             if before is not None and before.source == one.source and before.number < one.number:
                 self.replaced_by.setdefault(before.id, one)
 
-    def roles(self, one: Said) -> dict[str, str]:
+    def roles(self, one: DeviceEvent) -> dict[str, str]:
         """The fields of its form by role."""
         found: dict[str, str] = self.forms.get(one.form, {}).get("fields", _TRAILER_ALONE)
         return found
 
-    def kind(self, one: Said) -> str:
+    def kind(self, one: DeviceEvent) -> str:
         """The kind of its form: receipt, damage, closing, other."""
         return str(self.forms.get(one.form, {}).get("kind", "other"))
 
-    def value(self, one: Said, role: str) -> Any:
+    def value(self, one: DeviceEvent, role: str) -> Any:
         """The value of the field with this role; None if there is none."""
         name = self.roles(one).get(role)
         return None if name is None else one.data.get("fields", {}).get(name)
 
-    def counted(self, one: Said) -> CountedEntry:
+    def counted(self, one: DeviceEvent) -> CountedEntry:
         """A current entry, for the count of its trailer."""
         roles = self.roles(one)
         values = {role: self.value(one, role) for role in roles}
         return CountedEntry(one.id, self.kind(one), values, one.data.get("converted", {}).get(roles.get("quantity")))
 
-    def trailer(self, one: Said) -> str | None:
+    def trailer(self, one: DeviceEvent) -> str | None:
         """The trailer of its entry."""
         name = self.roles(one).get("trailer", "trailer")
         found = one.data.get("context", {}).get(name, one.data.get("fields", {}).get(name))
         return None if found is None else str(found)
 
-    def stands(self, one: Said) -> bool:
+    def stands(self, one: DeviceEvent) -> bool:
         """Whether its entry is current."""
         return one.id not in self.replaced_by and "fields" in one.data
 
-    def root(self, one: Said) -> Said:
+    def root(self, one: DeviceEvent) -> DeviceEvent:
         """The first event in its chain of amendments."""
         while (before := self.by_id.get(one.replaces or "")) is not None and self.replaced_by.get(before.id) is one:
             one = before
         return one
 
-    def of_trailer(self, trailer: str) -> list[Said]:
+    def of_trailer(self, trailer: str) -> list[DeviceEvent]:
         """The events of all entries that name or named this trailer."""
         roots = {self.root(one).id for one in self.said if self.trailer(one) == trailer}
         return [one for one in self.said if self.root(one).id in roots]
 
-    def closings(self, trailer: str) -> list[Said]:
+    def closings(self, trailer: str) -> list[DeviceEvent]:
         """The current entries that close the trailer, in the order in which they count."""
         found = [
             one
@@ -565,7 +565,7 @@ _LINE_QUANTITIES = (
 """The quantities of a line in dossier.json."""
 
 
-def _line_json(line: Line) -> Json:
+def _line_json(line: ItemCount) -> Json:
     return {
         "pallet": line.pallet,
         "item": line.item,
@@ -580,18 +580,18 @@ def _line_json(line: Line) -> Json:
 
 def _as_json(units: Units) -> Json:
     # A quantity without an exact number is text: 7/12.
-    return {unit: as_number(one) if is_exact_number(one) else str(one) for unit, one in sorted(units.items())}
+    return {unit: to_json_number(one) if is_exact_json_number(one) else str(one) for unit, one in sorted(units.items())}
 
 
-def read_events(dossier: Json, contents: Mapping[str, bytes]) -> list[Said]:
+def read_events(dossier: Json, contents: Mapping[str, bytes]) -> list[DeviceEvent]:
     """The events of a dossier, in the order of receipt."""
-    return [Said(parsed(contents[one["file"]]), str(one["received_at"])) for one in dossier["events"]]
+    return [DeviceEvent(parsed(contents[one["file"]]), str(one["received_at"])) for one in dossier["events"]]
 
 
 # Verification
 
 
-def part_of(said: Said, ends: list[Said]) -> int:
+def find_part_number(said: DeviceEvent, ends: list[DeviceEvent]) -> int:
     """The number of the part that this first event belongs to: each part ends with one of `ends`, the last one is open.
 
     A closing belongs to the part that it ends, whatever the clocks say. Any other event belongs to the first part that
@@ -603,24 +603,24 @@ def part_of(said: Said, ends: list[Said]) -> int:
 
 
 @dataclass(frozen=True)
-class Bounds:
+class VisitBounds:
     """The limits of a visit: after the closing of the visit before, up to its own closing; without one, it is open."""
 
-    after: Said | None
-    closing: Said | None
-    ends: list[Said]  # The first events of all closings of the trailer, in order.
+    after: DeviceEvent | None
+    closing: DeviceEvent | None
+    ends: list[DeviceEvent]  # The first events of all closings of the trailer, in order.
 
     @classmethod
-    def between(cls, story: EntryHistory, trailer: str, after: str | None, closing: str | None) -> "Bounds":
+    def between(cls, story: EntryHistory, trailer: str, after: str | None, closing: str | None) -> "VisitBounds":
         """The limits set by these closings of the trailer, by their ids; the first event of each counts."""
         begins, closes = (None if one is None else story.root(story.by_id[one]) for one in (after, closing))
         return cls(begins, closes, [story.root(one) for one in story.closings(trailer)])
 
-    def hold(self, root: Said) -> bool:
+    def hold(self, root: DeviceEvent) -> bool:
         """Whether an entry with this first event belongs to the visit."""
-        part = part_of(root, self.ends)
-        began = self.after is None or part > part_of(self.after, self.ends)
-        return began and (self.closing is None or part <= part_of(self.closing, self.ends))
+        part = find_part_number(root, self.ends)
+        began = self.after is None or part > find_part_number(self.after, self.ends)
+        return began and (self.closing is None or part <= find_part_number(self.closing, self.ends))
 
     def hold_moment(self, at: datetime) -> bool:
         """Whether something of this time, without an event's number, belongs to the visit."""
@@ -628,7 +628,7 @@ class Bounds:
         return began and (self.closing is None or at <= self.closing.in_force_at)
 
 
-class Check:
+class DossierCheck:
     """Verifies one dossier: `faults` and `told` are the results."""
 
     def __init__(self, data: bytes, believed: str, others: Iterable[str] = ()) -> None:
@@ -646,7 +646,7 @@ class Check:
             self.faults.append(str(found))
         except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as broken:
             self.faults.append(
-                f"{CONTENT}: is not what a dossier holds: {type(broken).__name__} {printable(str(broken))}"
+                f"{CONTENT}: is not what a dossier holds: {type(broken).__name__} {_printable(str(broken))}"
             )
 
     def check_trailer(self, trailer: str) -> None:
@@ -654,7 +654,7 @@ class Check:
         found = f"{self.dossier.get('site')}/{self.dossier.get('trailer')}"
         if found != trailer:
             self.faults.append(
-                f"trailer: it is of {printable(found)}, not of {printable(trailer)}: another one's dossier"
+                f"trailer: it is of {_printable(found)}, not of {_printable(trailer)}: another one's dossier"
             )
 
     def check_not_before(self, wanted: datetime) -> None:
@@ -665,7 +665,7 @@ class Check:
         except ValueError:
             late = False
         if not late:
-            self.faults.append(f"as of: it rests on what came up to {printable(found)}: there is a later one")
+            self.faults.append(f"as of: it rests on what came up to {_printable(found)}: there is a later one")
 
     def _check_all(self) -> None:
         for name in (CONTENT, SIGNATURE, PAGE):
@@ -674,7 +674,7 @@ class Check:
         self._check_signature()
         self.dossier = parsed(self._files[CONTENT])
         if self.dossier["dossier"] != FORMAT:
-            self.faults.append(f"{CONTENT}: is of another format, {printable(str(self.dossier['dossier']))}")
+            self.faults.append(f"{CONTENT}: is of another format, {_printable(str(self.dossier['dossier']))}")
         self._check_members()
         keys = self._check_keys()
         events = read_events(self.dossier, self._files)
@@ -690,12 +690,12 @@ class Check:
         key, signature = bytes.fromhex(seal["public_key"]), str(seal["signature"])
         if _keyid_of(key) != self._believed:
             self.faults.append(
-                f"{SIGNATURE}: it is signed with the key {_keyid_of(key)}, and you expect {printable(self._believed)}: "
-                "it cannot be trusted"
+                f"{SIGNATURE}: it is signed with the key {_keyid_of(key)}, and you expect {_printable(self._believed)}:"
+                " it cannot be trusted"
             )
         elif seal["keyid"] != self._believed or not _has_signed(key, signed_text(content), signature):
             self.faults.append(f"{SIGNATURE}: was not made for this {CONTENT}: one of the two was altered or exchanged")
-        elif self._files[SIGNATURE] != written(seal):
+        elif self._files[SIGNATURE] != write_json(seal):
             self.faults.append(f"{SIGNATURE}: was altered")
         else:
             self.told.append(f"signature: of the inventory, key {self._believed}")
@@ -724,7 +724,7 @@ class Check:
             if _keyid_of(key) != keyid:
                 self.faults.append(f"keys/{keyid}.pub: is another key")
             elif self._others and keyid not in self._others:
-                self.faults.append(f"keys/{keyid}.pub: of {printable(str(one['device']))}, is none that you named")
+                self.faults.append(f"keys/{keyid}.pub: of {_printable(str(one['device']))}, is none that you named")
             else:
                 found[one["device"], keyid] = key
         by = (
@@ -735,12 +735,12 @@ class Check:
         self.told.append(f"keys of devices: {len(found)}, {by}")
         return found
 
-    def _check_seals(self, events: list[Said], keys: Mapping[tuple[str | None, str], bytes]) -> None:
+    def _check_seals(self, events: list[DeviceEvent], keys: Mapping[tuple[str | None, str], bytes]) -> None:
         links = {(one.source, one.number): one.event.get("chain") for one in events}
         if len({one.id for one in events}) < len(events) or len(links) < len(events):
             self.faults.append("events: two of them have one id, or one number")
         for one in events:
-            if fault := seal_fault(one.event, keys.get((one.source, str(one.event.get("keyid"))))):
+            if fault := find_seal_fault(one.event, keys.get((one.source, str(one.event.get("keyid"))))):
                 self.faults.append(f"{_name_of(one)}: {fault}")
             previous = one.event.get("previous")
             if links.get((one.source, one.number - 1), previous) != previous:
@@ -750,21 +750,21 @@ class Check:
             self.faults.append("refused, reviews: two of them have one id")
         for name in beside:
             event = parsed(self._files[name])
-            if fault := seal_fault(event, keys.get((str(event.get("source")), str(event.get("keyid"))))):
+            if fault := find_seal_fault(event, keys.get((str(event.get("source")), str(event.get("keyid"))))):
                 self.faults.append(f"{name}: {fault}")
         self.told.append(f"events: {len(events)}, refused ones and reviews: {len(beside)}")
 
     def _check_lists(self, keys: Mapping[tuple[str | None, str], bytes]) -> None:
         for listed in self.dossier["lists"]:
             message = parsed(self._files[listed["file"]])
-            if fault := list_fault(message, keys.get((None, str(message.get("keyid"))))):
+            if fault := find_list_fault(message, keys.get((None, str(message.get("keyid"))))):
                 self.faults.append(f"{listed['file']}: {fault}")
             place = {"kind": "trailer", "name": self.dossier["trailer"]}
             if (message["site"], message["place"]) != (self.dossier["site"], place):
                 self.faults.append(f"{listed['file']}: announces something else than this trailer")
         self.told.append(f"lists: {len(self.dossier['lists'])}")
 
-    def _check_clips(self, events: list[Said]) -> None:
+    def _check_clips(self, events: list[DeviceEvent]) -> None:
         reviews = [parsed(self._files[one["file"]]) for one in self.dossier["reviews"]]
         needed = {clip for one in events for clip in one.recordings}
         needed |= {str(one["data"]["utterance"]["audio_sha256"]) for one in reviews}
@@ -781,13 +781,13 @@ class Check:
             self.faults.append(f"{CONTENT}: says of other recordings than the events that they are given, or are not")
         self.told.append(f"recordings: {len(given)} of {len(needed)} are given")
 
-    def _check_visit(self, events: list[Said]) -> None:
+    def _check_visit(self, events: list[DeviceEvent]) -> None:
         story, visit, trailer = (
             EntryHistory(events, self.dossier["forms"]),
             self.dossier["visit"],
             str(self.dossier["trailer"]),
         )
-        bounds = Bounds.between(story, trailer, visit["after"], visit["closing"])
+        bounds = VisitBounds.between(story, trailer, visit["after"], visit["closing"])
         ours, site = {one.id for one in story.of_trailer(trailer)}, f"/sites/{self.dossier['site']}/"
         ends = [one for one in (visit["after"], visit["closing"]) if one is not None]
         closings = [one.id for one in story.closings(trailer)]
@@ -814,13 +814,13 @@ class Check:
     def _check_refused_and_reviews(self, story: EntryHistory, trailer: str, site: str) -> None:
         """Check that refused events and reviews are of the trailer."""
         for one in self.dossier["refused"]:
-            if story.trailer(Said(parsed(self._files[one["file"]]), str(one["received_at"]))) != trailer:
+            if story.trailer(DeviceEvent(parsed(self._files[one["file"]]), str(one["received_at"]))) != trailer:
                 self.faults.append(f"{one['file']}: is of another trailer")
         pallets = {
             str(line["pallet"]) for one in self.dossier["lists"] for line in parsed(self._files[one["file"]])["lines"]
         }
         for one in self.dossier["reviews"]:
-            said = Said(parsed(self._files[one["file"]]), self.dossier["as_of"])
+            said = DeviceEvent(parsed(self._files[one["file"]]), self.dossier["as_of"])
             entered, named = said.data.get("event_id") in story.by_id, story.trailer(said) == trailer
             if not (named or entered or str(story.value(said, "pallet")) in pallets) or not said.source.startswith(
                 site
@@ -839,8 +839,8 @@ class Check:
         issue = self.dossier.get("issue")
         if issue is None:
             return
-        hashes = evidence(self._files)
-        if issue["basis"] != basis_of(hashes):
+        hashes = evidence_hashes(self._files)
+        if issue["basis"] != hash_evidence(hashes):
             self.faults.append("version: it is that of another dossier: this one rests on something else")
         if not isinstance(issue["version"], int) or issue["version"] < 1 or self.dossier["visit"]["closing"] is None:
             self.faults.append("version: only a closed visit has one, from 1 on")
@@ -851,15 +851,15 @@ class Check:
             self.faults.append("version: it says that the figures are others than they are")
 
 
-def _name_of(one: Said) -> str:
-    return f"event {one.number} of {printable(one.source)}"
+def _name_of(one: DeviceEvent) -> str:
+    return f"event {one.number} of {_printable(one.source)}"
 
 
 def _compare(at: str, said: Any, counted: Any) -> Iterator[str]:
     """The differences between the dossier and its events."""
     if isinstance(said, dict) and isinstance(counted, dict):
         for name in sorted({*said, *counted}):
-            yield from _compare(f"{at}/{printable(str(name))}", said.get(name), counted.get(name))
+            yield from _compare(f"{at}/{_printable(str(name))}", said.get(name), counted.get(name))
     elif isinstance(said, list) and isinstance(counted, list) and len(said) == len(counted):
         for number, (ours, theirs) in enumerate(zip(said, counted, strict=True), 1):
             yield from _compare(f"{at}/{number}", ours, theirs)
@@ -870,7 +870,7 @@ def _compare(at: str, said: Any, counted: Any) -> Iterator[str]:
 def _shorten(value: Any) -> str:
     if isinstance(value, list):
         return f"{len(value)} of them"
-    return "nothing" if value is None else printable(json.dumps(value, ensure_ascii=False))
+    return "nothing" if value is None else _printable(json.dumps(value, ensure_ascii=False))
 
 
 _QUANTITIES = (
@@ -880,7 +880,7 @@ _QUANTITIES = (
 """The figures that are quantities by unit, in the order printed."""
 
 
-def summary(dossier: Json) -> Iterator[str]:
+def summary_lines(dossier: Json) -> Iterator[str]:
     """The dossier's contents as lines for a terminal."""
     visit, figures = dossier["visit"], dossier["figures"]
     state = f"closed at {visit['closed_at']}" if visit["closing"] else "still open"
@@ -947,12 +947,12 @@ def main(arguments: list[str]) -> int:
     if len(data) > _LARGEST:
         print(f"{given.dossier}: has more than {_LARGEST:,} bytes: no dossier has")  # noqa: T201
         return 1
-    found = Check(data, given.keyid[0], given.keyid[1:])
+    found = DossierCheck(data, given.keyid[0], given.keyid[1:])
     if given.trailer is not None:
         found.check_trailer(given.trailer)
     if given.not_before is not None:
         found.check_not_before(given.not_before)
     shown = [*found.told, *(f"WRONG {fault}" for fault in found.faults)]
-    shown += ["IT DOES NOT HOLD"] if found.faults else [*summary(found.dossier), "it holds"]
-    print("\n".join(map(printable, shown)))  # noqa: T201
+    shown += ["IT DOES NOT HOLD"] if found.faults else [*summary_lines(found.dossier), "it holds"]
+    print("\n".join(map(_printable, shown)))  # noqa: T201
     return 1 if found.faults else 0

@@ -11,8 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from dockvoice_protocol.errors import UnreadableInput
-from edge.agent.events import AlreadyKept, CaptureResumed, CaptureStopped, Decided, DictationEvent, SourceEnded
-from edge.agent.parts import Parts, assemble_interpretation, hear_all, make_dictation, run_panels
+from edge.agent.events import AlreadyStored, CaptureResumed, CaptureStopped, Decided, DictationEvent, SourceEnded
+from edge.agent.parts import Parts, assemble_interpretation, dictate_sources, make_dictation, run_panels
 from edge.config import Settings
 from edge.hear.recording import RecordedSource
 from edge.keep.journal_thread import JournalThread
@@ -23,7 +23,7 @@ from edge.understand.local.vosk import VoskInterpreter
 from lab.floor import BaselineRecogniser
 from lab.noises import BABBLE, NOISE_KINDS, SILENCE, GeneratedNoise, NoisyRecording, read_all_samples
 from lab.report.lines import BaselineResult, Conversation
-from lab.scoring import Clip, Mark, Result, are_fields_equal, score_clip
+from lab.scoring import Clip, ClipResult, Mark, are_fields_equal, score_clip
 from lab.simulated_operator import OperatorHabits, SimulatedOperator
 from lab.wordings import generalise_values
 
@@ -46,7 +46,7 @@ class ClipSource:
 class ScoredClip:
     """A clip's result, the simulated conversation after it, and the baseline's result, as far as requested."""
 
-    result: Result
+    result: ClipResult
     conversation: Conversation | None
     floor: BaselineResult | None
     """The baseline's result, if requested and the clip dictates an entry."""
@@ -144,10 +144,10 @@ def _score_baseline(plain: BaselineRecogniser, sound: ClipSource) -> BaselineRes
 
 async def _run_pipeline(
     parts: Parts, sounds: list[ClipSource], executor: JournalThread, tick: Callable[[], None]
-) -> list[Result]:
+) -> list[ClipResult]:
     counted = parts.interpreter.speculation if isinstance(parts.interpreter, VoskInterpreter) else None
     watch = _ResultCollector(sounds, counted, tick)
-    await hear_all(make_dictation(parts, executor, watch.on_event), watch.sources())
+    await dictate_sources(make_dictation(parts, executor, watch.on_event), watch.sources())
     return [replace(result, ahead=ahead) for result, ahead in zip(watch.results, watch.counters(), strict=True)]
 
 
@@ -155,7 +155,7 @@ class _ResultCollector:
     """Collects the pipeline's events while a clip plays, and builds its result when it ends."""
 
     def __init__(self, sounds: Sequence[ClipSource], counted: Speculation | None, tick: Callable[[], None]) -> None:
-        self.results: list[Result] = []
+        self.results: list[ClipResult] = []
         self._counted = counted
         self._before: list[Speculation] = []
         self._waiting = iter(sounds)
@@ -184,7 +184,7 @@ class _ResultCollector:
         match told:
             case Decided():
                 self._heard.append(told)
-            case AlreadyKept():
+            case AlreadyStored():
                 raise UnreadableInput(f"a clip stands in the manifest twice (sound {told.source}); remove one of them")
             case SourceEnded():
                 self._add_result(told)
@@ -194,7 +194,7 @@ class _ResultCollector:
     def _add_result(self, ended: SourceEnded) -> None:
         clip = next(self._waiting).clip
         heard, self._heard = tuple(self._heard), []
-        result = Result(clip, score_clip(clip.fields, heard), heard, ended.samples / SAMPLE_RATE, ended.wall_s)
+        result = ClipResult(clip, score_clip(clip.fields, heard), heard, ended.samples / SAMPLE_RATE, ended.wall_s)
         self.results.append(result)
         self._tick()
 

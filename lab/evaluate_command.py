@@ -16,10 +16,10 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from dockvoice_protocol.errors import StorageFailed, UnreadableInput
-from dockvoice_protocol.terminal import EXIT_CODES, aside, line, log_warnings_to_stderr
-from dockvoice_protocol.terminal.tables import SafeConsole, render
+from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr, print_lines, print_to_stderr
+from dockvoice_protocol.terminal.tables import SafeConsole, print_tables
 from edge.cli import AsJson, Config, settings
-from edge.config import Mode, PolicyName, Settings
+from edge.config import PolicyName, ReadMode, Settings
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
 from edge.understand.local.factory import find_recogniser_name
 from lab import printed
@@ -42,16 +42,16 @@ from lab.report.lines import ClipLine, read_lines, write_lines
 from lab.report.lines import build_line as as_line
 from lab.report.measures import measure_silence
 from lab.report.statistics import Half, clips_of_half
-from lab.scoring import Result, read_manifest, tally_by_condition
+from lab.scoring import ClipResult, read_manifest, tally_by_condition
 from lab.simulated_operator import OperatorHabits
 
 _TENTHS = 10  # A line for each, where there is no terminal for a bar.
 
-_ModeName = Annotated[Mode | None, typer.Option("--mode", help="Whose reading counts, over the settings file's.")]
-Interpreters = Annotated[
+_ModeName = Annotated[ReadMode | None, typer.Option("--mode", help="Whose reading counts, over the settings file's.")]
+_Interpreters = Annotated[
     str | None, typer.Option(metavar="NAME[,NAME]", help="Which is asked first, and its fallbacks, over the file's.")
 ]
-Second = Annotated[str | None, typer.Option(metavar="NAME", help="The panel's second opinion, over the file's.")]
+_Second = Annotated[str | None, typer.Option(metavar="NAME", help="The panel's second opinion, over the file's.")]
 
 commands = typer.Typer()
 
@@ -106,8 +106,8 @@ def evaluate(
         PolicyName | None, typer.Option(help="How questions weigh against errors, over the file's.")
     ] = None,
     mode: _ModeName = None,
-    interpreters: Interpreters = None,
-    second: Second = None,
+    interpreters: _Interpreters = None,
+    second: _Second = None,
 ) -> None:
     """Recognise recordings whose truth is known, and count the outcomes.
 
@@ -135,7 +135,7 @@ def evaluate(
     sounds = [*load_clip_sources(clips), *noisy, *(generate_noise_clips(noise_hours, clips) if noise_hours else ())]
     plain = find_vosk_weights(asked) is not None if floor is None else floor
     scored = _evaluate(asked, sounds, OperatorHabits(attentive, read_back) if operator else None, floor=plain)
-    aside(f"heard by {find_recogniser_name(asked)}; whose reading counts: {asked.understand.mode}")
+    print_to_stderr(f"heard by {find_recogniser_name(asked)}; whose reading counts: {asked.understand.mode}")
     lines = tuple(as_line(one.result, one.conversation, one.floor, one.wording) for one in scored)
     fixed = None if beside_fixed is None else _evaluate_fixed_pause(asked, sounds, beside_fixed)
     if details is not None:
@@ -143,9 +143,9 @@ def evaluate(
     if report is not None:
         page.write_report(report, _build_report_input(manifest, asked, scored, lines, fixed))
     if as_markdown:
-        line(made_with.describe_run(asked, lines) + "\n")
+        print_lines(made_with.describe_run(asked, lines) + "\n")
         for table in figures.all_tables(lines, fixed):
-            line(to_markdown(table))
+            print_lines(to_markdown(table))
     else:
         _print_results(scored, lines, fixed, as_json=as_json)
 
@@ -188,11 +188,13 @@ def _print_results(
         told: dict[str, Any] = {"conditions": {name: one.as_json() for name, one in by_condition.items()}}
         still = measure_silence(lines)
         without = {} if still is None else {"without_speech": still.as_json()}
-        line(json.dumps({**told, "overall": overall.as_json(), **without, **_tables_as_json(lines, fixed)}, indent=2))
+        print_lines(
+            json.dumps({**told, "overall": overall.as_json(), **without, **_tables_as_json(lines, fixed)}, indent=2)
+        )
     else:
-        render(printed.render_evaluation(by_condition, overall))
+        print_tables(printed.render_evaluation(by_condition, overall))
         for one in _additional_tables(lines, fixed).values():
-            render(printed.render_figures(one))
+            print_tables(printed.render_figures(one))
 
 
 def _additional_tables(lines: Sequence[ClipLine], fixed: FixedPauseRun | None) -> dict[str, Table]:
@@ -219,9 +221,9 @@ def _tables_as_json(lines: Sequence[ClipLine], fixed: FixedPauseRun | None) -> d
 def _compare(first: Path, second: Path, *, as_json: bool) -> None:
     found = compare_runs(read_lines(first), read_lines(second))
     if as_json:
-        line(json.dumps(found.as_json(), indent=2))
+        print_lines(json.dumps(found.as_json(), indent=2))
     else:
-        render(printed.render_comparison(found))
+        print_tables(printed.render_comparison(found))
 
 
 def _build_report_input(
@@ -243,7 +245,7 @@ def _build_report_input(
     )
 
 
-def _clip_audio(result: Result) -> bytes:
+def _clip_audio(result: ClipResult) -> bytes:
     """The clip's audio file; for generated sound, a WAV of the detected utterance only."""
     if result.clip.audio.is_file():
         return result.clip.audio.read_bytes()
@@ -255,7 +257,7 @@ def _clip_audio(result: Result) -> bytes:
     return file.getvalue()
 
 
-def understand_overrides(mode: Mode | None, interpreters: str | None, second: str | None) -> dict[str, Any]:
+def understand_overrides(mode: ReadMode | None, interpreters: str | None, second: str | None) -> dict[str, Any]:
     """The `understand` settings given on the command line."""
     first, *fallback = interpreters.split(",") if interpreters else [None]
     given = {"mode": mode, "first": first, "fallback": tuple(fallback) or None, "second": second}

@@ -118,7 +118,7 @@ def _find_numbers_with_units(words: _Words, form: Form) -> Iterator[tuple[int, i
 def _parse_value(words: _Words, field: FormField, catalogue: Catalogue) -> FieldValue | None:
     """The catalogue's value named last, the first number, or all digits and letters joined; None if there is none."""
     if field.catalogue is not None:
-        return _last_named_value(words, catalogue.values(field.catalogue), catalogue.spoken(field.catalogue))
+        return _last_named_value(words, catalogue.values(field.catalogue), catalogue.value_by_spoken(field.catalogue))
     if field.kind == "integer":
         counts = (ENGLISH.numerals.counts(words, at) for at in range(len(words)))
         return next((max(found, key=lambda one: one.end).value for found in counts if found), None)

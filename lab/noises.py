@@ -168,7 +168,7 @@ def generate_babble(voices: Sequence[Sound], seconds: float, seed: int) -> Sound
     random = np.random.default_rng(seed)
     samples = round(seconds * RATE)
     sound = np.zeros(samples)
-    for _ in range(TALKERS):
+    for _ in range(_TALKERS):
         said: list[Sound] = []
         while sum(map(len, said)) < samples:
             voice = voices[int(random.integers(len(voices)))][::-1]
@@ -177,7 +177,7 @@ def generate_babble(voices: Sequence[Sound], seconds: float, seed: int) -> Sound
     return sound * (LEVEL / _rms(sound))
 
 
-TALKERS = 4
+_TALKERS = 4
 """Simultaneous talkers around a dock."""
 
 

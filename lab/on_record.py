@@ -14,7 +14,7 @@ from pathlib import Path
 
 from dockvoice_protocol.records import Act
 from edge.agent.events import Decided
-from edge.agent.typed_input import UNSPOKEN
+from edge.agent.typed_input import SILENT_SOURCES
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.hear.acoustics import measure_acoustics
 from edge.keep.journal import JournalReader
@@ -52,7 +52,7 @@ def settled_recordings(
     final = final_entries_by_utterance(entries)
     for heard in journal.readings.utterances_since(since, form):
         said = heard.utterance
-        if said.source in UNSPOKEN or said.language is not None:
+        if said.source in SILENT_SOURCES or said.language is not None:
             continue
         entry, history = final.get(said.utterance_id), journal.queries.history(said.utterance_id)
         discarded = history.event_id is None and any(one.decision == "discard" for one in history.decisions)
@@ -69,9 +69,9 @@ def recognise_recorded_utterances(
     for heard in journal.readings.utterances_since(since, rules.form.name):
         said = heard.utterance
         entry = entries.get(said.utterance_id)
-        if entry is None or said.source in UNSPOKEN or said.language is not None:
+        if entry is None or said.source in SILENT_SOURCES or said.language is not None:
             continue
-        reading, acoustics = asyncio.run(reads.attend().finish(said)), measure_acoustics(said.segment)
+        reading, acoustics = asyncio.run(reads.listen().finish(said)), measure_acoustics(said.segment)
         verdict = decide(reading, said.segment.closing, rules, Circumstances(acoustics))
         clip = Clip(
             audio=Path(said.utterance_id),

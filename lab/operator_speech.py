@@ -18,15 +18,15 @@ from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form, FormField
 from dockvoice_protocol.forms.spoken import in_words
-from dockvoice_protocol.forms.spoken.sentences import sample_words
+from dockvoice_protocol.forms.spoken.sentences import value_in_words
 from dockvoice_protocol.records import FieldValue
-from edge.agree.dialogue.questions import About, Question
+from edge.agree.dialogue.questions import Question, Topic
 from edge.audio.pcm import to_floats
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Frame
-from edge.speak.voices import EspeakVoice, words_per_minute_of
+from edge.speak.voices import EspeakVoice, usual_words_per_minute
 from lab.noises import Sound, active_rms, limit_peak, to_frames
-from lab.scoring import Result
+from lab.scoring import ClipResult
 
 BEFORE_S, AFTER_S = 0.4, 1.6
 """Seconds of noise before and after an answer: after it, more than the longest silence that endpointing waits for."""
@@ -86,10 +86,10 @@ def require_espeak() -> None:
 def _choose_voice(speaker: str, seed: int) -> EspeakVoice:
     """The espeak-ng voice and pace of a speaker, chosen at random but the same for the same seed and name."""
     random = Random(f"{seed} {speaker}")  # noqa: S311 - chance, not secrecy
-    return EspeakVoice(random.randint(*_SPEEDS) / words_per_minute_of(LANGUAGE), random.choice(_VARIANTS))
+    return EspeakVoice(random.randint(*_SPEEDS) / usual_words_per_minute(LANGUAGE), random.choice(_VARIANTS))
 
 
-def embed_in_clip_noise(said: Sound, clip: Sound, result: Result) -> Sound:
+def embed_in_clip_noise(said: Sound, clip: Sound, result: ClipResult) -> Sound:
     """Mix the utterance into the clip's own background noise, as loud as the clip's speaker."""
     speech, around = _split_speech_and_noise(clip, result)
     before, after = (round(seconds * SAMPLE_RATE) for seconds in (BEFORE_S, AFTER_S))
@@ -100,7 +100,7 @@ def embed_in_clip_noise(said: Sound, clip: Sound, result: Result) -> Sound:
     return limit_peak(padded * (np.sqrt(power) / active_rms(said)) + noise)
 
 
-def _split_speech_and_noise(sound: Sound, result: Result) -> tuple[Sound, Sound]:
+def _split_speech_and_noise(sound: Sound, result: ClipResult) -> tuple[Sound, Sound]:
     """The clip's speech, and the sound before and after it."""
     starts = [one.utterance.segment.speech_start for one in result.heard]
     margin = round(_NOISE_MARGIN_S * SAMPLE_RATE)
@@ -163,14 +163,14 @@ class OperatorWords:
     def word_answer(self, asked: Question) -> OperatorUtterance:
         """Word the answer to a question; a correction if the question offers an unintended value."""
         match asked.about:
-            case About.ENTRY_RIGHT:
+            case Topic.ENTRY_RIGHT:
                 return self._confirm_or_correct(asked.fields)
-            case About.FIELD_RIGHT | About.INSTEAD:
+            case Topic.FIELD_RIGHT | Topic.INSTEAD:
                 offered = {str(asked.field): asked.candidates[0]} if asked.candidates else asked.fields
                 return self._confirm_or_correct({**self._truth, **offered})
-            case About.PROOF if asked.field is not None:
+            case Topic.PROOF if asked.field is not None:
                 return OperatorUtterance(UtteranceReason.ANSWER, self._word_check_digits(asked.field, asked.check))
-            case About.FIELD | About.CHOICE if asked.field is not None and asked.field in self._truth:
+            case Topic.FIELD | Topic.CHOICE if asked.field is not None and asked.field in self._truth:
                 return OperatorUtterance(UtteranceReason.ANSWER, self._reply(self._form[asked.field]), asked.field)
             case _:
                 return self.whole_entry()
@@ -180,10 +180,10 @@ class OperatorWords:
 
     def _word_check_digits(self, name: str, number: int) -> str:
         """Word the check digits of the intended location; "no" after they were all used."""
-        checks = self._catalogue.checks_of(str(self._form[name].catalogue), str(self._truth[name]))
+        checks = self._catalogue.check_words(str(self._form[name].catalogue), str(self._truth[name]))
         if number >= len(checks):
             return "no"
-        return in_words.spelt(checks[number], self._random) if checks[number].isdigit() else checks[number]
+        return in_words.spell_out(checks[number], self._random) if checks[number].isdigit() else checks[number]
 
     def _reply(self, field: FormField) -> str:
         if self._random.random() < _BARE:
@@ -201,7 +201,7 @@ class OperatorWords:
     def _word_value(self, field: FormField) -> str:
         """Word the value, differently from earlier attempts that were misheard."""
         value = self._truth[field.name]
-        ways = [sample_words(value, field, self._catalogue, self._random) for _ in range(_OTHER_WORDS)]
+        ways = [value_in_words(value, field, self._catalogue, self._random) for _ in range(_OTHER_WORDS)]
         words = next((way for way in ways if way not in self._said), ways[0])
         self._said.add(words)
         if field.units:

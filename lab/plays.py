@@ -36,7 +36,7 @@ class _WrongPlay(ValueError):
     """Invalid JSON line of a play; the message gives the value found and the values allowed."""
 
 
-def run_plays(
+def run_json_plays(
     lines: Iterable[bytes], usual: Play, forms: Mapping[str, Form], render: Render, settings: DialogueSettings
 ) -> Iterator[_JsonLine]:
     """Run each JSON line as a play; yield its result, or an object with `error` for an invalid line.

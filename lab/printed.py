@@ -11,17 +11,17 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from dockvoice_protocol.terminal.tables import many
+from dockvoice_protocol.terminal.tables import pluralize
 from lab.report.comparing import Comparison, first_recorded_fields
 from lab.report.comparing import Table as Figures
 from lab.report.lines import ClipLine
-from lab.scoring import Mark, Tally
+from lab.scoring import ClipTally, Mark
 
 _ALARMING = (Mark.WRONG, Mark.INVENTED)
 """Marks whose count must be 0."""
 
 
-def render_evaluation(by_condition: Mapping[str, Tally], overall: Tally) -> Group:
+def render_evaluation(by_condition: Mapping[str, ClipTally], overall: ClipTally) -> Group:
     """Render an evaluation: the clips' outcomes, then fields and speed; a row for each condition."""
     rows = {**by_condition, "overall": overall}
     fields = sorted(overall.fields_said)
@@ -49,7 +49,7 @@ def render_comparison(found: Comparison) -> Group:
     """Render two runs over the same clips: marks side by side, changed clips, and the significance test."""
     marks = _new_table("first", "second", first="outcome")
     for mark in Mark:
-        marks.add_row(mark, *map(str, found.marks(mark)))
+        marks.add_row(mark, *map(str, found.count_clips_with_mark(mark)))
     changed = Table("clip", "first", "second", box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for one in found.changed:
         changed.add_row(
@@ -57,7 +57,7 @@ def render_comparison(found: Comparison) -> Group:
             _format_outcome(one.before),
             _format_outcome(one.after),
         )
-    alone = f"{many(len(found.pairs), 'clip')} in both; {found.unpaired} in one only, not counted."
+    alone = f"{pluralize(len(found.pairs), 'clip')} in both; {found.unpaired} in one only, not counted."
     chance = (
         f"Right in the first run only: {found.only_first}; in the second only: {found.only_second}. "
         f"McNemar's exact test: p = {found.p_value:.3g}."

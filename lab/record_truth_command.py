@@ -13,7 +13,7 @@ import typer
 
 from dockvoice_protocol.errors import Unfinished
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.terminal import EXIT_CODES, line, log_warnings_to_stderr
+from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr, print_lines
 from edge.agent.parts import load_named_form
 from edge.cli import Config, FormName, State, settings
 from edge.cli.reports import parse_moment
@@ -87,8 +87,8 @@ def record_truth(
     wanted = choose_prompts(chosen, Catalogue.load(asked.catalogue_directory), count, speaker)
     _record_prompts(made, wanted, asked, speaker, condition, hands_free=hands_free)
     for file in made.mix_noise(snrs_db) if snrs_db else ():
-        line(f"mixed {file.name}")
-    line(f"{len(made.recorded_prompts(speaker))} of {count} said; dockvoice evaluate {made.manifest}")
+        print_lines(f"mixed {file.name}")
+    print_lines(f"{len(made.recorded_prompts(speaker))} of {count} said; dockvoice evaluate {made.manifest}")
 
 
 def _copy_settled(folder: Path, asked: Settings, since: datetime) -> None:
@@ -102,7 +102,7 @@ def _copy_settled(folder: Path, asked: Settings, since: datetime) -> None:
             fields, who = (None, None) if entry is None else (entry.fields, entry.operator)
             stored = made.store_settled(said.utterance_id, said.segment.pcm, speech_end_s, fields, who or "unknown")
             copied[entry is not None] += stored is not None
-    line(
+    print_lines(
         f"copied {copied[True]} corrected and {copied[False]} cancelled or discarded; listen to these first, then "
         f"dockvoice evaluate {made.manifest}"
     )
@@ -117,7 +117,7 @@ def _record_prompts(
             continue
         taken = _record_take(prompt, len(wanted), asked, hands_free=hands_free)
         if isinstance(taken, RecordedTake):
-            line(f"kept {made.store_take(prompt, speaker, condition, taken).name}")
+            print_lines(f"kept {made.store_take(prompt, speaker, condition, taken).name}")
         elif taken == "q":
             break
 
@@ -128,14 +128,14 @@ def _open_microphone(asked: Settings) -> Microphone:
 
 def _record_noise(made: TruthSet, asked: Settings, minutes: int) -> None:
     while made.noise_minutes < minutes:
-        line(f"Noise, minute {made.noise_minutes + 1} of {minutes}: let the place sound, and say nothing.")
+        print_lines(f"Noise, minute {made.noise_minutes + 1} of {minutes}: let the place sound, and say nothing.")
         made.store_noise(record_noise(_open_microphone(asked), MINUTE_S, _seconds_printer(15)))
 
 
 def _seconds_printer(every_s: int) -> Callable[[float], None]:
     def print_seconds(seconds: float) -> None:
         if round(seconds) % every_s == 0:
-            line(f"  {seconds:.0f} s")
+            print_lines(f"  {seconds:.0f} s")
 
     return print_seconds
 
@@ -143,9 +143,9 @@ def _seconds_printer(every_s: int) -> Callable[[float], None]:
 def _record_take(prompt: Prompt, of: int, asked: Settings, *, hands_free: bool) -> RecordedTake | str:
     """Record until a take is good; return it, or the key that ended the tries: `s` (skip) or `q` (quit)."""
     for _ in range(_TRIES if hands_free else sys.maxsize):
-        line(f"\n{prompt.number} of {of}. Say when it says so: {prompt.text}")
-        line(f"   ({', '.join(f'{name} {value}' for name, value in prompt.fields.items())})")
-        taken = record_take(_open_microphone(asked), asked.hear.endpoint, asked.hear.vad, lambda: line("   now"))
+        print_lines(f"\n{prompt.number} of {of}. Say when it says so: {prompt.text}")
+        print_lines(f"   ({', '.join(f'{name} {value}' for name, value in prompt.fields.items())})")
+        taken = record_take(_open_microphone(asked), asked.hear.endpoint, asked.hear.vad, lambda: print_lines("   now"))
         if taken is None:
             raise Unfinished("the microphone ended; what was kept is kept, start again to go on")
         key = _ask_key(taken, hands_free=hands_free)
@@ -156,7 +156,7 @@ def _record_take(prompt: Prompt, of: int, asked: Settings, *, hands_free: bool) 
 
 def _ask_key(taken: RecordedTake, *, hands_free: bool) -> str:
     trouble = "sound was lost" if taken.spoilt else "very soft" if taken.level_db < _SOFT_DB else ""
-    line(f"   heard, {taken.level_db:.0f} dB{f' ({trouble}: better again)' if trouble else ''}")
+    print_lines(f"   heard, {taken.level_db:.0f} dB{f' ({trouble}: better again)' if trouble else ''}")
     if hands_free:
         return "r" if trouble else ""
     while True:

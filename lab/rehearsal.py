@@ -27,15 +27,15 @@ from dockvoice_protocol.records import (
     ReceiptOutcome,
     ReceivingPlace,
 )
-from edge.agent.dialogue_driver import Render, Stepped
-from edge.agent.review import DeviceIdentity, Person, accept, parse_assignments
+from edge.agent.dialogue_driver import Render, StepResult
+from edge.agent.review import DeviceIdentity, Reviewer, accept, parse_assignments
 from edge.agree.decide import Rules
-from edge.agree.dialogue.interface import Hardware, Link, OfficeDecided, OfficeDecision
+from edge.agree.dialogue.interface import HeadsetFault, LinkEvent, OfficeDecided, OfficeDecision
 from edge.agree.dialogue.session import MOST_ENTRIES, DialogueSettings
 from edge.agree.expectations import Expectations
 from edge.keep.journal import Journal
 from edge.keep.queries import KeptUtterance
-from edge.records import Outcome, Shift, Work
+from edge.records import Outcome, Shift, WorkChange
 from edge.records.speech import Say
 from edge.speak.wording import Phrasing
 from lab.typed_conversation import SCANNED, TypedConversation, to_scanner_characters
@@ -106,7 +106,7 @@ class Rehearsal:
         """Start the device; return its first prompts."""
         return self._record_turn("", self._open_conversation())
 
-    def _open_conversation(self) -> Stepped:
+    def _open_conversation(self) -> StepResult:
         self._journal = Journal.open(self.directory)
         self._talk = TypedConversation(
             *(self.play.rules, self._journal, self.render, time.monotonic, self.settings),
@@ -153,7 +153,7 @@ class Rehearsal:
         rests |= {name: [name, *one.support] for name, one in drafts.items() if name in rests}
         draft = self._talk.open_draft
         used = {name for one in kept if one.event_id is not None for name in (one.utterance_id, *one.support)}
-        used |= {name for names in rests.values() for name in names} | set(self._talk.rests_on)
+        used |= {name for names in rests.values() for name in names} | set(self._talk.source_utterance_ids)
         return {
             "events": self._events,
             "stands": [
@@ -180,7 +180,7 @@ class Rehearsal:
             "said": self.said,
             "parked": len(waiting),
             "state": self._talk.state.value,
-            "standing": dict(self._talk.standing),
+            "standing": dict(self._talk.standing_values),
             "open": None if draft is None else {name: one.value for name, one in draft.reading.fields.items()},
         }
 
@@ -199,62 +199,62 @@ class Rehearsal:
 
     # Events around the operator.
 
-    def _do_wait(self, _: str) -> Sequence[Stepped]:
-        return [] if self._talk.due is None else [self._talk.expire()]
+    def _do_wait(self, _: str) -> Sequence[StepResult]:
+        return [] if self._talk.due is None else [self._talk.expire_deadline()]
 
-    def _do_scan(self, text: str) -> Sequence[Stepped]:
+    def _do_scan(self, text: str) -> Sequence[StepResult]:
         stepped = self._talk.scan(to_scanner_characters(text))
         self._lines[self._talk.latest] = text
         return [stepped]
 
-    def _do_list(self, text: str) -> Sequence[Stepped]:
+    def _do_list(self, text: str) -> Sequence[StepResult]:
         announced = parse_expected_list(text)
         self._lists[announced.place] = announced
         return []
 
-    def _do_refuse(self, text: str) -> Sequence[Stepped]:
+    def _do_refuse(self, text: str) -> Sequence[StepResult]:
         number, reason = text.split(maxsplit=1)
         event_id = {sequence: one for one, sequence in self._ids.items()}[int(number)]
-        return [self._talk.answer(Receipt(event_id, ReceiptOutcome.REFUSED, (reason,)))]
+        return [self._talk.handle_receipt(Receipt(event_id, ReceiptOutcome.REFUSED, (reason,)))]
 
-    def _do_accept(self, text: str) -> Sequence[Stepped]:
+    def _do_accept(self, text: str) -> Sequence[StepResult]:
         office = DeviceIdentity("site", "device", None, clock_believed=True)
         given = [pair.strip().replace(" ", "=", 1) for pair in text.split(",") if pair.strip()]
         found = self._oldest_review()
         rules = replace(self._talk.rules, form=self._form_named(found.form))
         row = accept(
-            self._journal, found.utterance_id, parse_assignments(given, rules.form), rules, Person(_IN_OFFICE), office
+            self._journal, found.utterance_id, parse_assignments(given, rules.form), rules, Reviewer(_IN_OFFICE), office
         )
         self._add_event(row.event_id, row.sequence, json.loads(row.body))
-        (entry,) = self._journal.dialogue.entries(1)
+        (entry,) = self._journal.dialogue.latest_entries(1)
         fate = OfficeDecision.RECORDED if entry.fields == found.fields else OfficeDecision.CORRECTED
-        return [self._talk.handle(OfficeDecided(found.utterance_id, fate, entry.fields, entry))]
+        return [self._talk.handle_event(OfficeDecided(found.utterance_id, fate, entry.fields, entry))]
 
-    def _do_discard(self, _: str) -> Sequence[Stepped]:
+    def _do_discard(self, _: str) -> Sequence[StepResult]:
         found = self._oldest_review()
         self._journal.review.discard(found.utterance_id, _IN_OFFICE, "rehearsed", lambda _: {})
-        return [self._talk.handle(OfficeDecided(found.utterance_id, OfficeDecision.DROPPED, found.fields))]
+        return [self._talk.handle_event(OfficeDecided(found.utterance_id, OfficeDecision.DROPPED, found.fields))]
 
-    def _do_cut(self, _: str) -> Sequence[Stepped]:
+    def _do_cut(self, _: str) -> Sequence[StepResult]:
         self.close()
         return [self._open_conversation()]
 
-    def _do_lost(self, _: str) -> Sequence[Stepped]:
-        return [self._talk.handle(Link(up=False))]
+    def _do_lost(self, _: str) -> Sequence[StepResult]:
+        return [self._talk.handle_event(LinkEvent(up=False))]
 
-    def _do_back(self, _: str) -> Sequence[Stepped]:
-        return [self._talk.handle(Link(up=True))]
+    def _do_back(self, _: str) -> Sequence[StepResult]:
+        return [self._talk.handle_event(LinkEvent(up=True))]
 
-    def _do_fail(self, fault: str) -> Sequence[Stepped]:
-        return [self._talk.handle(Hardware(fault))]
+    def _do_fail(self, fault: str) -> Sequence[StepResult]:
+        return [self._talk.handle_event(HeadsetFault(fault))]
 
-    def _do_heal(self, fault: str) -> Sequence[Stepped]:
-        return [self._talk.handle(Hardware(fault, healed=True))]
+    def _do_heal(self, fault: str) -> Sequence[StepResult]:
+        return [self._talk.handle_event(HeadsetFault(fault, healed=True))]
 
-    def _do_shift(self, text: str) -> Sequence[Stepped]:
+    def _do_shift(self, text: str) -> Sequence[StepResult]:
         name, day = text.split()
         self._shift = day, name
-        return [self._talk.handle(Link(up=True))]  # whatever happens next
+        return [self._talk.handle_event(LinkEvent(up=True))]  # whatever happens next
 
     def _oldest_review(self) -> KeptUtterance:
         return self._journal.review.under_review()[0]
@@ -264,7 +264,7 @@ class Rehearsal:
 
     # The result of the line.
 
-    def _record_turn(self, line: str, *steps: Stepped) -> _Json:
+    def _record_turn(self, line: str, *steps: StepResult) -> _Json:
         before, first = len(self._events), len(self.said)
         for stepped in steps:
             self.said += self._texts(stepped)
@@ -280,10 +280,10 @@ class Rehearsal:
         told = {"form": data.get("form"), "operator": data.get("operator"), "fields": data.get("fields", {})}
         self._events.append({"sequence": sequence, "type": event["type"], **told, **named})
 
-    def _texts(self, stepped: Stepped) -> Iterator[str]:
+    def _texts(self, stepped: StepResult) -> Iterator[str]:
         """The texts of the device's prompts in a step; after a change of form, worded for the new form."""
         for order in stepped.orders:
-            if isinstance(order, Work):
+            if isinstance(order, WorkChange):
                 self._form = self._talk.rules.form
             elif isinstance(order, Say):
                 yield _phrasing(self._form, self.play.language, self.play.at_hand).text(order)

@@ -23,8 +23,8 @@ from dockvoice_protocol.errors import Misconfigured, Unavailable
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.instants import to_zone
 from dockvoice_protocol.records import FieldValue, Usage
-from dockvoice_protocol.terminal import EXIT_CODES, line, log_warnings_to_stderr
-from dockvoice_protocol.terminal.tables import SafeConsole, many, render
+from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr, print_lines
+from dockvoice_protocol.terminal.tables import SafeConsole, pluralize, print_tables
 from edge.agent.parts import load_named_form, make_rules
 from edge.agree.decide import Rules, decide
 from edge.cli import AsJson, Config, State, settings
@@ -34,11 +34,11 @@ from edge.keep.journal import Journal
 from edge.keep.readings import ModelReadings, PastUtterance
 from edge.ports import Interpreter
 from edge.records import Outcome, Verdict
-from edge.understand.factory import Surroundings, make_interpreter
+from edge.understand.factory import InterpreterArguments, make_interpreter
 from edge.understand.local.factory import make_recogniser
 from edge.understand.prices import cost_usd
 from edge.understand.remote.client import Clients
-from edge.understand.remote.failures import Barred
+from edge.understand.remote.failures import AccessDenied
 from edge.understand.weighing import is_same_value
 
 _ON_DEVICE = "on-device"  # The name of the device's own recogniser, among those of `understand.interpreters`.
@@ -120,9 +120,9 @@ def reread(
             asyncio.run(_read_again(given, interpreter, began, journal.readings, add_comparison))
     if as_json:
         for one in compared:
-            line(json.dumps({**asdict(one), "heard_at": one.heard_at.isoformat()}))
+            print_lines(json.dumps({**asdict(one), "heard_at": one.heard_at.isoformat()}))
     else:
-        render(_render_comparison(compared))
+        print_tables(_render_comparison(compared))
 
 
 def _estimate_cost(settings: Settings, name: str, since: datetime, readings: ModelReadings) -> _CostEstimate:
@@ -151,7 +151,7 @@ async def _read_again(
 ) -> None:
     """Read each utterance since `since` with the interpreter `name`; call `tell` with each comparison.
 
-    Raises Barred if the key is refused or the model is gone.
+    Raises AccessDenied if the key is refused or the model is gone.
     """
     form = load_named_form(settings, settings.forms.active)
     catalogue = Catalogue.load(settings.catalogue_directory)
@@ -161,7 +161,7 @@ async def _read_again(
         if name == _ON_DEVICE:
             reads = make_recogniser(settings, form, catalogue)
         else:
-            reads = make_interpreter(name, Surroundings(settings, form, catalogue, clients))
+            reads = make_interpreter(name, InterpreterArguments(settings, form, catalogue, clients))
         prices = None if name == _ON_DEVICE else _interpreter_settings(settings, name)
         for heard in readings.utterances_since(since, form.name):
             tell(await _compare_reading(heard, reads, prices, decided_by))
@@ -174,8 +174,8 @@ async def _compare_reading(
     differing: tuple[str, ...] = ()
     cost = None
     try:
-        reading = await reads.attend().finish(heard.utterance)
-    except Barred:
+        reading = await reads.listen().finish(heard.utterance)
+    except AccessDenied:
         raise
     except Unavailable as fault:
         trouble = str(fault)
@@ -225,7 +225,7 @@ def _interpreter_settings(settings: Settings, name: str) -> InterpreterSettings:
 def _confirm_cost(plan: _CostEstimate, ask_above: float, *, yes: bool) -> None:
     """Print the estimated cost; ask for consent if it is above `ask_above`."""
     price = "no price is set for it in the settings" if plan.usd is None else f"at most {plan.usd:.2f} USD"
-    told = f"{many(plan.utterances, 'utterance')}, {plan.seconds / 60:.1f} minutes of sound: {price}"
+    told = f"{pluralize(plan.utterances, 'utterance')}, {plan.seconds / 60:.1f} minutes of sound: {price}"
     SafeConsole(stderr=True, highlight=False).print(told)
     if not yes and (plan.usd is None or plan.usd > ask_above):
         typer.confirm("Go on?", abort=True, err=True)

@@ -16,8 +16,8 @@ from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import StorageFailed, UnreadableInput
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
-from dockvoice_protocol.terminal import EXIT_CODES, line, log_warnings_to_stderr
-from dockvoice_protocol.terminal.tables import render
+from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr, print_lines
+from dockvoice_protocol.terminal.tables import print_tables
 from edge.agent.parts import assemble_interpretation, load_named_form, make_rules
 from edge.agree.decide import Rules
 from edge.cli import Config, State, settings
@@ -93,19 +93,19 @@ def retune(
     standing = {
         name: make_rules(shipped, forms[name], assemble_interpretation(shipped, name).catalogue) for name in names
     }
-    render(printed.render_figures(_tabulate_thresholds(every, standing)))
+    print_tables(printed.render_figures(_tabulate_thresholds(every, standing)))
     ways = cross_validate(every, standing)
-    render(printed.render_figures(_tabulate_tried(ways)))
+    print_tables(printed.render_figures(_tabulate_tried(ways)))
     best = choose_best(ways)
     if best is None:
-        line("Nothing is better than what is shipped: nothing is written.")
+        print_lines("Nothing is better than what is shipped: nothing is written.")
         return
-    line(f"Better: {best.name}.")
+    print_lines(f"Better: {best.name}.")
     if write is not None:
         digest = None if manifest is None else sha256(manifest.read_bytes()).hexdigest()[:16]
         of = f"the record since {since}" if digest is None else f"a set with the SHA-256 {digest}"
         _write_settings(write, config, best, ways[0], of, weights=asked.understand.model)
-        line(f"Written: {write}, for --config.")
+        print_lines(f"Written: {write}, for --config.")
 
 
 def _evaluate_set(asked: Settings, manifest: Path) -> tuple[KeptClip, ...]:

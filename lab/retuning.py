@@ -14,19 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken.confusable import Rival, classify_rival
+from dockvoice_protocol.forms.spoken.confusable import RivalKind, classify_rival
 from dockvoice_protocol.records import Reading
 from edge.agent.events import Decided
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.hear.acoustics import measure_acoustics
 from edge.records import Acoustics, Outcome
-from edge.understand.local.confidence import VOSK, Curve, log_odds
+from edge.understand.local.confidence import VOSK, Calibration, log_odds
 from lab.evaluate import ScoredClip
 from lab.report.measures import Key
 from lab.report.statistics import Half, Interval, speaker_half, wilson_interval
 from lab.scoring import Clip, Mark, score_clip
 
-SHARE_ITSELF = Curve(0.0, 1.0)
+SHARE_ITSELF = Calibration(0.0, 1.0)
 """The identity curve (confidence = vote share): prior of the fit."""
 
 PULL = 1.0
@@ -47,7 +47,7 @@ DEMANDS = (0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
 _MOST_WRONG = {"clean": 0.5, "20dB": 0.5, "10dB": 1.0, "5dB": 1.5}
 """Limit of wrong records, % of dictated clips, by condition; other conditions have that of 10 dB."""
 
-Curves = Mapping[Rival, Curve]
+Curves = Mapping[RivalKind, Calibration]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class FieldSample:
     """One recognised field of a clip with its vote share, and whether its value is right: a data point of the fit."""
 
     kind: str
-    rival: Rival
+    rival: RivalKind
     speaker: str
     share: float
     right: bool
@@ -114,7 +114,7 @@ def fit_curves(some: Sequence[FieldSample]) -> Curves:
     """Fit one confidence curve for each kind of rival; kinds without data get the curve of all samples."""
     pooled = fit_logistic_curve(some, SHARE_ITSELF, PULL)
     of_kinds = fit_by_kind(some, pooled, lambda one: one.rival)
-    return {rival: of_kinds.get(rival, pooled) for rival in Rival}
+    return {rival: of_kinds.get(rival, pooled) for rival in RivalKind}
 
 
 def mark_with_curves(one: KeptClip, by: Curves, demands: Rules) -> Mark:
@@ -139,7 +139,9 @@ def _recalibrate(reading: Reading, by: Curves) -> Reading:
     return replace(reading, fields=fields)
 
 
-def fit_by_kind(reads: Sequence[FieldSample], pooled: Curve, kind: Callable[[FieldSample], str]) -> dict[str, Curve]:
+def fit_by_kind(
+    reads: Sequence[FieldSample], pooled: Calibration, kind: Callable[[FieldSample], str]
+) -> dict[str, Calibration]:
     """Fit a curve for each kind, shrunk towards the pooled curve."""
     kinds = sorted({kind(one) for one in reads})
     return {
@@ -147,7 +149,7 @@ def fit_by_kind(reads: Sequence[FieldSample], pooled: Curve, kind: Callable[[Fie
     }
 
 
-def fit_logistic_curve(reads: Sequence[FieldSample], drawn_to: Curve, pull: float) -> Curve:
+def fit_logistic_curve(reads: Sequence[FieldSample], drawn_to: Calibration, pull: float) -> Calibration:
     """Fit a logistic curve (probability right against vote share), shrunk towards `drawn_to` with strength `pull`.
 
     Ridge regression by Newton's method; a step that overshoots is halved until it improves.
@@ -169,7 +171,7 @@ def fit_logistic_curve(reads: Sequence[FieldSample], drawn_to: Curve, pull: floa
         while part > _SHORTEST and cost(weights + part * step) > cost(weights):
             part /= 2
         weights = weights + part * step
-    return Curve(float(weights[0]), float(weights[1]))
+    return Calibration(float(weights[0]), float(weights[1]))
 
 
 def is_within_wrong_limit(condition: str, some: Marks) -> bool:
@@ -317,7 +319,7 @@ def _has_evidence(one: TriedTuning, ways: Sequence[TriedTuning]) -> bool:
 
 def _fit_near_shipped(some: Sequence[FieldSample]) -> Curves:
     """Fit a curve for each kind of rival, shrunk towards the shipped curve, which is used where there is no data."""
-    of = {rival: [read for read in some if read.rival is rival] for rival in Rival}
+    of = {rival: [read for read in some if read.rival is rival] for rival in RivalKind}
     return {
         rival: fit_logistic_curve(few, VOSK[rival], _PULL_OF_KINDS) if few else VOSK[rival] for rival, few in of.items()
     }

@@ -70,7 +70,7 @@ class Clip(BaseModel):
 def read_manifest(path: Path) -> tuple[Clip, ...]:
     """The clips of a manifest, audio paths made absolute. Raises UnreadableInput with file, line and key at fault."""
     try:
-        lines = plain_file.read_regular(path, plain_file.LINES).decode("utf-8").splitlines()
+        lines = plain_file.read_regular_file(path, plain_file.LINES).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as fault:
         raise UnreadableInput(
             f"{path}: cannot be read ({describe_os_error(fault)}); name a manifest of JSON lines"
@@ -105,7 +105,7 @@ def _parse_clip(path: Path, number: int, line: str) -> Clip:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class ClipResult:
     """A clip, the agent's decisions, and times."""
 
     clip: Clip
@@ -157,7 +157,7 @@ def are_fields_equal(fields: Mapping[str, FieldValue | None], truth: Mapping[str
 
 
 @dataclass(slots=True)
-class Tally:
+class ClipTally:
     """Counts and times over the clips of one condition, or of all."""
 
     marks: Counter[Mark] = field(default_factory=Counter)
@@ -167,7 +167,7 @@ class Tally:
     audio_s: float = 0.0
     wall_s: float = 0.0
 
-    def add(self, result: Result) -> None:
+    def add(self, result: ClipResult) -> None:
         """Count one clip."""
         self.marks[result.mark] += 1
         self.audio_s += result.audio_s
@@ -207,11 +207,11 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 1)
 
 
-def tally_by_condition(results: Iterable[Result]) -> tuple[dict[str, Tally], Tally]:
+def tally_by_condition(results: Iterable[ClipResult]) -> tuple[dict[str, ClipTally], ClipTally]:
     """Tally results by condition, in order of first appearance, and overall."""
-    by_condition: dict[str, Tally] = {}
-    overall = Tally()
+    by_condition: dict[str, ClipTally] = {}
+    overall = ClipTally()
     for result in results:
-        by_condition.setdefault(result.clip.condition, Tally()).add(result)
+        by_condition.setdefault(result.clip.condition, ClipTally()).add(result)
         overall.add(result)
     return by_condition, overall

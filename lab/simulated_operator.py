@@ -14,11 +14,11 @@ from random import Random
 from dockvoice_protocol.records import Act, FieldValue
 from edge.agent.dialogue_driver import dialogue_settings
 from edge.agent.events import Decided, DictationEvent
-from edge.agent.parts import Parts, hear_all, make_dictation
+from edge.agent.parts import Parts, dictate_sources, make_dictation
 from edge.agree.decide import Circumstances
-from edge.agree.dialogue.interface import Committed, Deadline, Happening, Order, UtteranceHeard
+from edge.agree.dialogue.interface import Committed, Deadline, DialogueInput, Order, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
-from edge.agree.dialogue.questions import About, Question
+from edge.agree.dialogue.questions import Question, Topic
 from edge.agree.dialogue.session import DialogueSettings
 from edge.agree.dialogue.table import State
 from edge.hear.acoustics import measure_acoustics
@@ -27,7 +27,7 @@ from edge.keep.journal_thread import JournalThread
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Commit, Draft, LastEntry, Outcome, Park
 from edge.records.speech import Prompt, Say
-from edge.speak.voices import words_per_minute_of
+from edge.speak.voices import usual_words_per_minute
 from edge.speak.wording import Phrasing
 from lab.noises import read_all_samples
 from lab.operator_speech import (
@@ -40,7 +40,7 @@ from lab.operator_speech import (
     synthesise,
 )
 from lab.report.lines import Conversation, Turn
-from lab.scoring import Result, are_fields_equal
+from lab.scoring import ClipResult, are_fields_equal
 
 _EARCON_S = 0.3
 """Seconds of an earcon ("recorded", "heard", "say again")."""
@@ -88,7 +88,7 @@ class _DeviceConversation:
         self._handle_and_execute(Deadline())
         self.told_s = told_s
 
-    def _handle_and_execute(self, happening: Happening) -> None:
+    def _handle_and_execute(self, happening: DialogueInput) -> None:
         orders = self._dialogue.handle(happening)
         self.told_s += self._prompt_seconds(orders)
         for order in orders:
@@ -112,7 +112,7 @@ class _DeviceConversation:
     def _prompt_seconds(self, orders: Sequence[Order]) -> float:
         """Duration of the prompts at the device's pace; of an earcon if there are none."""
         words = sum(len(self._phrasing.text(order).split()) for order in orders if isinstance(order, Say))
-        return words * 60 / words_per_minute_of("en") or _EARCON_S
+        return words * 60 / usual_words_per_minute("en") or _EARCON_S
 
 
 _MOST_TURNS = 5
@@ -147,7 +147,7 @@ class SimulatedOperator:
         self._habits = habits
         self._phrasing = Phrasing(parts.form)
 
-    async def converse(self, result: Result, clip: Callable[[], Source]) -> Conversation | None:
+    async def converse(self, result: ClipResult, clip: Callable[[], Source]) -> Conversation | None:
         """Answer the device until the clip's entry is final; None if the clip dictates no entry."""
         truth = result.clip.fields
         if truth is None:
@@ -177,7 +177,7 @@ class SimulatedOperator:
         """The operator's reply to the device's prompt; None if content, or the entry is parked."""
         asked = exchange.question
         if asked is not None:
-            blind = asked.about is About.ENTRY_RIGHT and random.random() >= self._habits.attentive
+            blind = asked.about is Topic.ENTRY_RIGHT and random.random() >= self._habits.attentive
             return OperatorUtterance(UtteranceReason.ANSWER, "yes") if blind else words.word_answer(asked)
         if exchange.has_held_entry:
             wrong = words.word_correction(exchange.read_back)
@@ -188,7 +188,7 @@ class SimulatedOperator:
         self,
         exchange: _DeviceConversation,
         says: OperatorUtterance,
-        result: Result,
+        result: ClipResult,
         clip: Callable[[], Source],
         number: int,
     ) -> Turn:
@@ -206,7 +206,7 @@ class SimulatedOperator:
         )
 
     async def _synthesise(
-        self, says: OperatorUtterance, result: Result, clip: Callable[[], Source], number: int
+        self, says: OperatorUtterance, result: ClipResult, clip: Callable[[], Source], number: int
     ) -> SyntheticSpeech:
         answers = result.clip.answers if says.why is UtteranceReason.ANSWER else {}
         told = f"{result.clip.audio} {number}"
@@ -222,7 +222,7 @@ class SimulatedOperator:
             if isinstance(what, Decided):
                 heard.append(what)
 
-        await hear_all(make_dictation(self._parts, self._executor, collect), [source])
+        await dictate_sources(make_dictation(self._parts, self._executor, collect), [source])
         return heard
 
 
@@ -232,7 +232,7 @@ def _classify_end(entries: Sequence[Mapping[str, FieldValue]], truth: Mapping[st
     return "right" if len(entries) == 1 and are_fields_equal(entries[0], truth) else "wrong"
 
 
-def _clip_turn_seconds(result: Result) -> float:
+def _clip_turn_seconds(result: ClipResult) -> float:
     """Seconds from the first word of the clip to the device's first prompt."""
     if not result.heard:
         return result.audio_s + _UNHEARD_S

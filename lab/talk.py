@@ -23,23 +23,23 @@ import typer
 from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.loader import closing_form, load_forms
+from dockvoice_protocol.forms.loader import load_closing_form, load_forms
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.language import language_named
-from dockvoice_protocol.terminal import EXIT_CODES, aside, line
+from dockvoice_protocol.terminal import EXIT_CODES, print_lines, print_to_stderr
 from dockvoice_protocol.terminal.tables import SafeConsole
-from edge.agent.dialogue_driver import Render, Stepped, dialogue_settings
-from edge.agent.parts import list_forms_at_hand, load_named_form, make_rules
+from edge.agent.dialogue_driver import Render, StepResult, dialogue_settings
+from edge.agent.parts import list_switchable_forms, load_named_form, make_rules
 from edge.agent.typed_input import scanner_format
 from edge.agree.dialogue.machine import StepTrace
 from edge.agree.dialogue.session import DialogueSettings
 from edge.cli import Config, FormName, State, Trace, settings
 from edge.deliver.device_events import entry_event, make_shift_lookup
 from edge.keep.journal import Journal
-from edge.records import Work
+from edge.records import WorkChange
 from edge.records.speech import Adjust, Hush, Say, Sound
 from edge.speak.wording import Phrasing
-from lab.plays import run_plays
+from lab.plays import run_json_plays
 from lab.rehearsal import WAIT, Play
 from lab.typed_conversation import SCANNED, TypedConversation, to_scanner_characters
 
@@ -52,13 +52,13 @@ _STDIN = Path("-")
 commands = typer.Typer()
 
 
-Plays = Annotated[
+_Plays = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Conversations to hold, one per line, as JSON; -: from standard input."),
 ]
 
 
-Scan = Annotated[
+_Scan = Annotated[
     bool,
     typer.Option("--scan", help="A scanner is at hand: a line that begins with ] is what it read; <GS> separates."),
 ]
@@ -70,8 +70,8 @@ def talk(
     state: State = None,
     form: FormName = None,
     trace: Trace = False,
-    scan: Scan = False,
-    plays: Plays = None,
+    scan: _Scan = False,
+    plays: _Plays = None,
 ) -> None:
     """Type what an operator would say; print what the device would say, and the events.
 
@@ -92,8 +92,8 @@ def talk(
     true}`.
     """
     chosen = settings(config, state=state, form=form)
-    filled, closes = load_named_form(chosen, chosen.forms.active), closing_form(chosen.forms_directory)
-    at_hand = list_forms_at_hand(chosen, filled)
+    filled, closes = load_named_form(chosen, chosen.forms.active), load_closing_form(chosen.forms_directory)
+    at_hand = list_switchable_forms(chosen, filled)
     catalogue = Catalogue.load(chosen.catalogue_directory)
     language = chosen.speak.language.value
     typed_in = replace(make_rules(chosen, filled, catalogue), language=language_named(language))
@@ -116,7 +116,7 @@ def talk(
             *(typed_in, journal, render, time.monotonic, way, traced, scanner_format(chosen.scan), at_hand),
             shift=make_shift_lookup(chosen),
         )
-        aside("typed: no recogniser hears it, and no voice says it")
+        print_to_stderr("typed: no recogniser hears it, and no voice says it")
         _converse(talking, screen, scans=scan)
 
 
@@ -130,9 +130,9 @@ def _print_play_results(
             lines = sys.stdin.buffer if plays == _STDIN else opened.enter_context(plays.open("rb"))
         except OSError as fault:
             raise UnreadableInput(f"{plays}: {fault.strerror}; name a file of plays, or - for standard input") from None
-        for told in run_plays(lines, usual, forms, render, dialogue_settings):
+        for told in run_json_plays(lines, usual, forms, render, dialogue_settings):
             wrong |= "error" in told
-            line(json.dumps(told, ensure_ascii=False))
+            print_lines(json.dumps(told, ensure_ascii=False))
             sys.stdout.flush()
     if wrong:
         raise typer.Exit(1)
@@ -144,7 +144,7 @@ def _converse(conversation: TypedConversation, screen: _Screen, *, scans: bool) 
         if typed is None or typed == WAIT:
             if conversation.due is not None:
                 screen.print_timeout()
-                screen.print_step(conversation.expire())
+                screen.print_step(conversation.expire_deadline())
         elif typed == _QUIT:
             break
         elif scans and typed.startswith(SCANNED):
@@ -160,7 +160,7 @@ def _read_typed_lines(conversation: TypedConversation) -> Iterator[str | None]:
         sys.stdin.reconfigure(errors="replace")
     while True:
         if typing:
-            standing = "".join(f", {name} {value}" for name, value in conversation.standing.items())
+            standing = "".join(f", {name} {value}" for name, value in conversation.standing_values.items())
             sys.stdout.write(f"[{conversation.state}{standing}] > ")
             sys.stdout.flush()
             left = None if conversation.due is None else max(0.0, conversation.due - time.monotonic())
@@ -184,10 +184,10 @@ class _Screen:
         self._phrasing = Phrasing(form, language, known)
         self._console = SafeConsole(highlight=False, soft_wrap=True)
 
-    def print_step(self, stepped: Stepped) -> None:
+    def print_step(self, stepped: StepResult) -> None:
         for order in stepped.orders:
             match order:
-                case Work(form) if form is not None:
+                case WorkChange(form) if form is not None:
                     self._phrasing = Phrasing(self._known[form], self._language, self._known)
                     self._print_line("form", form, "dim")
                 case Say():

@@ -22,8 +22,8 @@ from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import StorageFailed, UnreadableInput
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import read, sentences
-from dockvoice_protocol.forms.spoken.sentences import Sentence
+from dockvoice_protocol.forms.spoken import generate_sentences, read_fields
+from dockvoice_protocol.forms.spoken.sentences import SampledSentence
 from dockvoice_protocol.records import FieldValue, Word
 from edge.agent.ear import listen
 from edge.audio.pcm import to_floats
@@ -34,7 +34,7 @@ from edge.ports import Source, StoppableSource
 from edge.records import SAMPLE_RATE, Closing, Frame, Segment
 from lab.noises import Sound, active_rms, mix_at_snr
 
-CHOICE = 40
+_CHOICE = 40
 """Candidate sentences for each prompt: the one with the least frequent values is chosen."""
 
 BEFORE_S, AFTER_S = 1.0, 1.6
@@ -58,11 +58,11 @@ class Prompt:
 def choose_prompts(form: Form, catalogue: Catalogue, count: int, speaker: str) -> tuple[Prompt, ...]:
     """Choose `count` sentences with whole entries, balanced over values and characters; `speaker` seeds the choice."""
     random = Random(speaker)  # noqa: S311 - a choice of sentences
-    endless = (sentence for sentence in sentences(form, catalogue, random) if sentence.complete)
+    endless = (sentence for sentence in generate_sentences(form, catalogue, random) if sentence.complete)
     said: dict[str, int] = {}
     chosen = []
     for number in range(1, count + 1):
-        freshest = sorted(islice(endless, CHOICE), key=lambda one: _mean_feature_count(one.fields, said))
+        freshest = sorted(islice(endless, _CHOICE), key=lambda one: _mean_feature_count(one.fields, said))
         best = next((one for one in freshest if _is_unambiguous(one, form, catalogue)), freshest[0])
         for piece in _balance_features(best.fields):
             said[piece] = said.get(piece, 0) + 1
@@ -70,10 +70,10 @@ def choose_prompts(form: Form, catalogue: Catalogue, count: int, speaker: str) -
     return tuple(chosen)
 
 
-def _is_unambiguous(sentence: Sentence, form: Form, catalogue: Catalogue) -> bool:
+def _is_unambiguous(sentence: SampledSentence, form: Form, catalogue: Catalogue) -> bool:
     """Whether the parser reads exactly the intended fields from the sentence."""
     words = [Word(word, 0.0, 0.0, 1.0) for word in sentence.text.split()]
-    return {name: one.value for name, one in read(words, form, catalogue).items()} == sentence.fields
+    return {name: one.value for name, one in read_fields(words, form, catalogue).items()} == sentence.fields
 
 
 def _balance_features(fields: Mapping[str, FieldValue]) -> Iterator[str]:
@@ -171,7 +171,7 @@ def record_noise(microphone: StoppableSource, seconds: float, heard: Callable[[f
     return b"".join(pieces)
 
 
-MANIFEST = "manifest.jsonl"
+_MANIFEST = "manifest.jsonl"
 
 
 class TruthSet:
@@ -185,7 +185,7 @@ class TruthSet:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # voices are personal data
         except OSError as fault:
             raise StorageFailed(f"{folder}: cannot be made ({fault.strerror}); name another folder") from None
-        self.manifest = folder / MANIFEST
+        self.manifest = folder / _MANIFEST
         self._lines = list(self._read_manifest())
 
     def recorded_prompts(self, speaker: str) -> set[int]:
@@ -259,7 +259,7 @@ class TruthSet:
         if not self.manifest.exists():
             return
         try:
-            lines = plain_file.read_regular(self.manifest, plain_file.LINES).decode("utf-8").splitlines()
+            lines = plain_file.read_regular_file(self.manifest, plain_file.LINES).decode("utf-8").splitlines()
             for number, text in enumerate(lines, 1):
                 line = json.loads(text)
                 if line["form"] != self._form:

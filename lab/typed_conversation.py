@@ -11,14 +11,14 @@ from dockvoice_protocol.forms.element_strings import SEPARATOR
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.scanned import AS_DELIVERED, END, ScannerFormat
 from dockvoice_protocol.records import SCANNER, FieldValue, Reading, Receipt
-from edge.agent.dialogue_driver import DialogueSteps, Render, Stepped, to_inventory_answer
+from edge.agent.dialogue_driver import DialogueSteps, Render, StepResult, to_inventory_answer
 from edge.agent.dictation import INTERRUPTED, needs_review_after_restart
-from edge.agent.typed_input import parse_scan, read_typed, scanned_utterance, typed_utterance
+from edge.agent.typed_input import parse_scan, parse_typed, scanned_utterance, typed_utterance
 from edge.agree.decide import Circumstances, Rules, decide
 from edge.agree.dialogue import table
-from edge.agree.dialogue.interface import Deadline, Happening, StartTimer, StopTimer, UtteranceHeard
+from edge.agree.dialogue.interface import Deadline, DialogueInput, StartTimer, StopTimer, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue, StepTrace
-from edge.agree.dialogue.questions import Question, as_held_verdict
+from edge.agree.dialogue.questions import Question, hold_if_accepted
 from edge.agree.dialogue.session import DialogueSettings
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.keep.journal import Journal
@@ -77,7 +77,7 @@ class TypedConversation:
         return self._dialogue.state
 
     @property
-    def standing(self) -> Mapping[str, FieldValue | None]:
+    def standing_values(self) -> Mapping[str, FieldValue | None]:
         """The standing values, which apply to all following entries."""
         return {name: one.value for name, one in self._dialogue.context.fields.items()}
 
@@ -97,13 +97,13 @@ class TypedConversation:
         return self._dialogue.draft
 
     @property
-    def rests_on(self) -> frozenset[str]:
+    def source_utterance_ids(self) -> frozenset[str]:
         """Ids of the utterances that the open drafts and the standing values come from."""
         draft, stands = self._dialogue.draft, self._dialogue.context.fields.values()
         own = () if draft is None else (draft.utterance_id, *draft.support)
         return frozenset((*own, *(name for one in stands for name in one.said_in)))
 
-    def start(self) -> Stepped:
+    def start(self) -> StepResult:
         """Resume open drafts from the journal; typed utterances left unread by a crash go to review."""
         for utterance in list(self._journal.queries.unread_utterances()):
             rules = self._dialogue.rules_of(utterance.form)
@@ -111,13 +111,13 @@ class TypedConversation:
                 self._conclude_or_review_interrupted(utterance, rules)
         return self._apply_timers(self._conversation.start(self._journal))
 
-    def say(self, text: str) -> Stepped:
+    def say(self, text: str) -> StepResult:
         """Store the text as an utterance, then parse and handle it. Raises UnreadableInput if it is too long."""
         utterance = typed_utterance(self.rules.form.name, text)
         self._journal.store_utterance(utterance)
         return self._handle_heard(utterance, self._read(utterance, self.rules))
 
-    def scan(self, scan: str) -> Stepped:
+    def scan(self, scan: str) -> StepResult:
         """Store the scanned characters as an utterance, then handle them."""
         utterance = scanned_utterance(self.rules.form.name, scan, _TYPED_SCANNER)
         self._journal.store_utterance(utterance)
@@ -126,22 +126,24 @@ class TypedConversation:
     def _read(self, utterance: Utterance, rules: Rules) -> Reading:
         if utterance.source == SCANNER:
             return parse_scan(utterance, rules, self._sending)
-        return read_typed(utterance.typed or "", rules)
+        return parse_typed(utterance.typed or "", rules)
 
-    def hear(self, reading: Reading, closing: Closing = Closing.PAUSE, acoustics: Acoustics | None = None) -> Stepped:
+    def handle_reading(
+        self, reading: Reading, closing: Closing = Closing.PAUSE, acoustics: Acoustics | None = None
+    ) -> StepResult:
         """Handle an utterance that already has a reading; `acoustics` if it was recorded."""
         utterance = typed_utterance(self.rules.form.name, closing=closing)
         self._journal.store_utterance(utterance)
         return self._handle_heard(utterance, reading, acoustics)
 
-    def _handle_heard(self, utterance: Utterance, reading: Reading, acoustics: Acoustics | None = None) -> Stepped:
-        since = utterance.heard_at - timedelta(minutes=self.rules.demands.double_count_minutes)
-        recent = self._journal.queries.fields_of_standing(self.rules.form.name, since)
+    def _handle_heard(self, utterance: Utterance, reading: Reading, acoustics: Acoustics | None = None) -> StepResult:
+        since = utterance.heard_at - timedelta(minutes=self.rules.site_policy.double_count_minutes)
+        recent = self._journal.queries.standing_entry_fields(self.rules.form.name, since)
         known = Circumstances(acoustics, recent, self._expected())
         closing = utterance.segment.closing
         self.latest = utterance.utterance_id
-        began = self._clock() if reading.scanned else None
-        return self.handle(UtteranceHeard(utterance.utterance_id, reading, closing, known, began))
+        began = self._clock() if reading.is_scan else None
+        return self.handle_event(UtteranceHeard(utterance.utterance_id, reading, closing, known, began))
 
     def _conclude_or_review_interrupted(self, utterance: Utterance, rules: Rules) -> None:
         """Conclude a stored utterance that was typed before the program was killed."""
@@ -151,32 +153,32 @@ class TypedConversation:
             logger.warning(
                 "%s: typed before the interruption, and not concluded; it is under review", utterance.utterance_id
             )
-            self._journal.put_under_review(utterance.utterance_id, reading, as_held_verdict(verdict), INTERRUPTED)
+            self._journal.put_under_review(utterance.utterance_id, reading, hold_if_accepted(verdict), INTERRUPTED)
         else:
             self._journal.conclude(utterance.utterance_id, reading, verdict)
 
-    def expire(self) -> Stepped:
+    def expire_deadline(self) -> StepResult:
         """Process the dialogue's deadline as if its time had passed."""
         self.due = None
-        return self.handle(Deadline())
+        return self.handle_event(Deadline())
 
-    def answer(self, receipt: Receipt) -> Stepped:
+    def handle_receipt(self, receipt: Receipt) -> StepResult:
         """Process the inventory's receipt for an event."""
         self._journal.outbox.settle(receipt.event_id, receipt)
-        return self.handle(to_inventory_answer(self._journal, receipt))
+        return self.handle_event(to_inventory_answer(self._journal, receipt))
 
-    def handle(self, happening: Happening) -> Stepped:
+    def handle_event(self, happening: DialogueInput) -> StepResult:
         """Process one event in the dialogue, after a change of shift if one is due."""
-        began = self._conversation.shift_begun()
+        began = self._conversation.detect_new_shift()
         told = () if began is None else self._step(began).orders
         stepped = self._step(happening)
         return replace(stepped, orders=(*told, *stepped.orders))
 
-    def _step(self, happening: Happening) -> Stepped:
-        self._conversation.look_up(self._journal, happening)
-        return self._apply_timers(self._conversation.record(self._journal, self._conversation.plan(happening)))
+    def _step(self, happening: DialogueInput) -> StepResult:
+        self._conversation.preload(self._journal, happening)
+        return self._apply_timers(self._conversation.store(self._journal, self._conversation.plan(happening)))
 
-    def _apply_timers(self, stepped: Stepped) -> Stepped:
+    def _apply_timers(self, stepped: StepResult) -> StepResult:
         for order in stepped.orders:
             match order:
                 case StartTimer(seconds):

@@ -8,9 +8,9 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.language import CODE_WORDS, ENGLISH
 
-VALUE = "…"
+_VALUE = "…"
 _WORD = re.compile(r"[\w']+")
-_SEVERAL = re.compile(rf"{VALUE}(?:[\s-]*(?:and )?{VALUE})+")
+_SEVERAL = re.compile(rf"{_VALUE}(?:[\s-]*(?:and )?{_VALUE})+")
 
 
 def generalise_values(text: str, form: Form, catalogue: Catalogue) -> str | None:
@@ -22,7 +22,7 @@ def generalise_values(text: str, form: Form, catalogue: Catalogue) -> str | None
         word
         for field in form.fields
         if field.catalogue is not None
-        for said in (*catalogue.values(field.catalogue), *catalogue.spoken(field.catalogue))
+        for said in (*catalogue.values(field.catalogue), *catalogue.value_by_spoken(field.catalogue))
         for word in said.lower().split()
     }
     values |= {word for word, letter in names.items() if letter in values}
@@ -30,6 +30,6 @@ def generalise_values(text: str, form: Form, catalogue: Catalogue) -> str | None
 
     def generalise_word(found: re.Match[str]) -> str:
         word = found[0].lower()
-        return VALUE if word in values or ENGLISH.numerals.is_part(word) else units.get(word, word)
+        return _VALUE if word in values or ENGLISH.numerals.is_part(word) else units.get(word, word)
 
-    return _SEVERAL.sub(VALUE, _WORD.sub(generalise_word, text))
+    return _SEVERAL.sub(_VALUE, _WORD.sub(generalise_word, text))

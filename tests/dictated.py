@@ -12,7 +12,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from dockvoice_protocol.events import REVIEW
-from dockvoice_protocol.hash_chain import GENESIS, Signer, sealed
+from dockvoice_protocol.hash_chain import GENESIS, Signer, seal_event
 from edge.deliver.device_events import REVIEW_DATA
 from inventory.store.keys import parse_device
 
@@ -91,7 +91,7 @@ def reviewed(number: int, state: str = "open", *, of: int = 1, life: int = 1) ->
 
 def signed(event: dict[str, Any], key: Signer = KEY) -> bytes:
     """`event` as its device sends it. Each continues the beginning: who may enter is asked of one event at a time."""
-    return payload(sealed(event, GENESIS, event["data"]["utterance"]["audio_sha256"], "", key))
+    return payload(seal_event(event, GENESIS, event["data"]["utterance"]["audio_sha256"], "", key))
 
 
 def enrolled(directory: Path, *devices: str) -> Path:

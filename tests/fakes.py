@@ -10,7 +10,7 @@ from edge.agent.typed_input import Readers
 from edge.agent.workplaces import Workplace, Workplaces
 from edge.agree.decide import Rules
 from edge.ports import Attention, Interpreter, Source, SpeechScorer, Voice
-from edge.records import Frame, Utterance, Work
+from edge.records import Frame, Utterance, WorkChange
 from edge.understand.panel import Panel
 
 SPEECH, SILENCE = b"\x00\x10" * 320, b"\x00\x00" * 320
@@ -55,7 +55,7 @@ class ScriptedInterpreter(Interpreter):
         self.read: list[str] = []
         self._before = before
 
-    def attend(self) -> Attention:
+    def listen(self) -> Attention:
         return _ScriptedAttention(self)
 
     def next(self, utterance: Utterance) -> Reading:
@@ -107,4 +107,4 @@ class ScriptedVoice(Voice):
 
 def alone(rules: Rules, interpreter: Interpreter, panel: Panel | None = None) -> Workplaces:
     """The one workplace of a device at which nothing changes."""
-    return Workplaces(Workplace(Work(rules.form.name), Readers(rules, interpreter), panel))
+    return Workplaces(Workplace(WorkChange(rules.form.name), Readers(rules, interpreter), panel))

@@ -22,7 +22,7 @@ from typing import Any
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form
-from dockvoice_protocol.forms.spoken import read_meaning
+from dockvoice_protocol.forms.spoken import parse_meaning
 from edge.agent.dialogue_driver import DialogueDriver
 from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
@@ -81,7 +81,7 @@ def _followed(way: Way, begin: CodeType) -> Iterator[None]:
     seen: set[FrameType] = set()  # A coroutine that goes on is no call; frames are held, so that none comes again.
 
     def profile(frame: FrameType, event: str, _: Any) -> None:
-        way.parses += event == "call" and frame.f_code is read_meaning.__code__
+        way.parses += event == "call" and frame.f_code is parse_meaning.__code__
         if event != "call" or frame in seen or not _module(frame).startswith(PACKAGES):
             return
         seen.add(frame)
@@ -140,15 +140,15 @@ async def _concluded(desk: JournalThread, rules: Rules, way: Way) -> list[Decide
         attentive=lambda: False,
         cut_off=lambda: False,
     )
-    listening = Ear(present=lambda: works.present, endpoint=Endpoint(), scorer=LoudnessScorer(), executor=desk)
+    listening = Ear(present=lambda: works.current, endpoint=Endpoint(), scorer=LoudnessScorer(), executor=desk)
     dictation = Dictation(
-        listening, works=works, executor=desk, operator=None, render=render, tell=told.append, converse=driver.hear
+        listening, works=works, executor=desk, operator=None, render=render, tell=told.append, converse=driver.decide
     )
     await driver.start()
     for _ in range(2):  # the first one loads what is loaded once
         way.calls.clear()
         way.parses = 0
-        await dictation.type(SAID)
+        await dictation.queue_text(SAID)
         await dictation.hear([])
         with _followed(way, Dictation._read_decide_and_store.__code__):
             await dictation.process_queue()

@@ -17,18 +17,18 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from dockvoice_protocol import hash_chain
 from dockvoice_protocol.events import AMENDED, CANCELLED, RECORDED, REVIEW, Topics
 from dockvoice_protocol.hash_chain import GENESIS, Signer
-from dockvoice_protocol.instants import timestamp
+from dockvoice_protocol.instants import rfc3339
 from dockvoice_protocol.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
-from dockvoice_protocol.signed import sign_list
+from dockvoice_protocol.signed import sign_expected_list
 from edge.deliver.device_events import REVIEW_DATA
-from inventory.dossier.dossier import NO_CLIPS, Clips, Dossier, build
-from inventory.dossier.visits import Gathered, Listed
+from inventory.dossier.dossier import NO_CLIPS, Dossier, DossierClips, build
+from inventory.dossier.visits import Listed, TrailerRows
 from inventory.forms import Forms, Roles, load_forms, load_roles
 from inventory.ingest.validation import Invalid, Valid, validate
 from inventory.repository import Store
 from inventory.reviews.reviews import Review, read_review
 from inventory.store.keys import EnrolledKey
-from inventory.verify_dossier import EntryHistory, Said
+from inventory.verify_dossier import DeviceEvent, EntryHistory
 from tests.dictated import INSTANCE, payload
 
 SITE = "north"
@@ -125,7 +125,7 @@ class Box:
         said |= {} if of is None else {"event_id": of["id"]}
         event = self._envelope(REVIEW, "receive-notice", self.reviews) | {"dataschema": REVIEW_DATA, "data": said}
         audio = said["utterance"]["audio_sha256"]
-        return payload(hash_chain.sealed(event, GENESIS, audio, "{}", self.key))
+        return payload(hash_chain.seal_event(event, GENESIS, audio, "{}", self.key))
 
     def _say(self, kind: str, form: str, data: dict[str, Any]) -> dict[str, Any]:
         self.clock.on()
@@ -140,7 +140,7 @@ class Box:
         event = self._envelope(kind, form, len(self.said) + 1) | {"data": said}
         event["dataschema"] = f"urn:dockvoice:event:entry-{kind.split('.')[2]}:1#data"
         previous = self.said[-1]["chain"] if self.said else GENESIS
-        sealed = hash_chain.sealed(event, previous, said["utterance"]["audio_sha256"], "{}", self.key)
+        sealed = hash_chain.seal_event(event, previous, said["utterance"]["audio_sha256"], "{}", self.key)
         self.said.append(sealed)
         return sealed
 
@@ -157,7 +157,7 @@ class Box:
             "source": f"/sites/{SITE}/devices/{self.name}",
             "type": kind,
             "subject": form,
-            "time": timestamp(self.clock.now),
+            "time": rfc3339(self.clock.now),
             "datacontenttype": "application/json",
             "sequence": str(number),
             "sequencetype": "Integer",
@@ -206,16 +206,16 @@ class Dock:
         self.clock.on()
         place = ReceivingPlace(PlaceKind.TRAILER, trailer)
         for one in self.store.lists.replace(SITE, {place: lines}):
-            self.store.lists.note_signed(one, sign_list(one, sign, self.clock.now), sign.public)
+            self.store.lists.note_signed(one, sign_expected_list(one, sign, self.clock.now), sign.public)
 
     def put_aside(self, box: Box, body: bytes) -> None:
         self.store.review(read_review(body, Topics("dockvoice", SITE, box.name)))
 
-    def gathered(self, trailer: str = "5501") -> Gathered:
+    def gathered(self, trailer: str = "5501") -> TrailerRows:
         return self.store.issues.gather(SITE, trailer, self.roles)
 
     def dossier(
-        self, trailer: str = "5501", visit: int = -1, *, clips: Clips = NO_CLIPS, language: str = "en"
+        self, trailer: str = "5501", visit: int = -1, *, clips: DossierClips = NO_CLIPS, language: str = "en"
     ) -> Dossier:
         gathered = self.gathered(trailer)
         return build(gathered.visits()[visit], gathered, self.keys, INVENTORY, language, clips)
@@ -228,29 +228,29 @@ class Unstored:
         self.clock = Clock()
         self.roles = load_roles(forms, ("receive",), ("damage",))
         self.boxes = [Box("dock-3", self.clock), Box("dock-4", self.clock)]
-        self.heard: list[Said] = []
+        self.heard: list[DeviceEvent] = []
         self.lists: list[Listed] = []
         self.reviews: list[Review] = []
 
     def hear(self, *events: dict[str, Any]) -> None:
-        self.heard += [Said(event, timestamp(self.clock.now)) for event in events]
+        self.heard += [DeviceEvent(event, rfc3339(self.clock.now)) for event in events]
 
     def announce(self, *lines: ExpectedLine) -> None:
         self.clock.on()
         one = ExpectedList(SITE, ReceivingPlace(PlaceKind.TRAILER, "5501"), len(self.lists) + 1, lines)
-        body = sign_list(one, OFFICE, self.clock.now)
+        body = sign_expected_list(one, OFFICE, self.clock.now)
         self.lists.append(Listed(one.version, self.clock.now, body, OFFICE.public.raw.hex()))
 
     def put_aside(self, box: Box, body: bytes) -> None:
         self.reviews.append(read_review(body, Topics("dockvoice", SITE, box.name)))
 
-    def gathered(self, trailer: str = "5501") -> Gathered:
+    def gathered(self, trailer: str = "5501") -> TrailerRows:
         story = EntryHistory(EntryHistory(self.heard, self.roles).of_trailer(trailer), self.roles)
         bodies = {one.id: payload(one.event) for one in story.said}
         lists = self.lists if trailer == "5501" else []
-        return Gathered(SITE, trailer, self.roles, story, bodies, lists, self.reviews, [], [])
+        return TrailerRows(SITE, trailer, self.roles, story, bodies, lists, self.reviews, [], [])
 
-    def dossier(self, trailer: str = "5501", *, clips: Clips = NO_CLIPS, language: str = "en") -> Dossier:
+    def dossier(self, trailer: str = "5501", *, clips: DossierClips = NO_CLIPS, language: str = "en") -> Dossier:
         gathered = self.gathered(trailer)
         return build(gathered.visits()[-1], gathered, enrolled(self.boxes), INVENTORY, language, clips)
 

@@ -33,28 +33,28 @@ from edge.agent.delivery import (
     LinkChanged,
     OrderReceived,
 )
-from edge.agent.dialogue_driver import STEPS, DialogueDriver, Stands, dialogue_settings, to_inventory_answer
+from edge.agent.dialogue_driver import DialogueDriver, DialogueStatus, dialogue_settings, step_log, to_inventory_answer
 from edge.agent.dictation import Dictation
 from edge.agent.events import Decided, DictationEvent
-from edge.agent.headset import Earshot, Headset, HeadsetTold, MicrophoneFault, Order
-from edge.agent.later_readings import LateReadings, SecondHearing
-from edge.agent.learning import UnknownWords
+from edge.agent.headset import Audible, Headset, HeadsetEvent, MicrophoneFault, Order
+from edge.agent.later_readings import LateReadings, WitnessQueue
+from edge.agent.learning import UnknownPhraseCounter
 from edge.agent.parts import (
     Parts,
-    converses,
-    hear_all,
+    dictate_sources,
     load_budget,
     make_dictation,
     make_entry_renderer,
     make_witness,
     run_panels,
+    uses_dialogue,
 )
 from edge.agent.review_decisions import Decisions
-from edge.agent.site_publications import Renewal
+from edge.agent.site_publications import CatalogueActivation
 from edge.agent.voice_output import AudibilityMonitor, VoiceOutput
 from edge.agent.watchdog import LATE_S, Heartbeats, Supervisor
 from edge.agent.workplaces import Workplaces
-from edge.agree.dialogue.interface import Hardware, InventoryAnswered, Link, OfficeDecided, RosterChanged
+from edge.agree.dialogue.interface import HeadsetFault, InventoryAnswered, LinkEvent, OfficeDecided, RosterChanged
 from edge.agree.dialogue.machine import Dialogue
 from edge.config import ClipPolicy
 from edge.deliver.device_events import make_shift_lookup
@@ -63,14 +63,14 @@ from edge.hear.microphone import Microphone
 from edge.hear.recording import RecordedSource
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Source, StoppableSource
-from edge.records import OutboxRow, Outcome, Work
+from edge.records import OutboxRow, Outcome, WorkChange
 from edge.understand.local.factory import find_unknown_words
 
 logger = logging.getLogger(__name__)
 
 _BETWEEN_S = 0.1  # Poll interval until no utterance and no draft is open; too short to notice.
 
-AgentTold = DictationEvent | LinkChanged | HeadsetTold | Stands  # What an agent publishes to its subscriber.
+AgentEvent = DictationEvent | LinkChanged | HeadsetEvent | DialogueStatus  # What an agent publishes to its subscriber.
 
 
 @contextmanager
@@ -110,7 +110,7 @@ class _OperatorNews:
         if self._dialogue is not None:
             self._dialogue.post(RosterChanged(operators))
 
-    def announce(self, what: Hardware | InventoryAnswered | OfficeDecided) -> None:
+    def announce(self, what: HeadsetFault | InventoryAnswered | OfficeDecided) -> None:
         """Queue an event for the dialogue, else announce it by voice; drop it where there is neither."""
         if self._dialogue is not None:
             self._dialogue.post(what)
@@ -133,9 +133,9 @@ class _Renewals:
 
     def _make_renewal(
         self, renew: Callable[[tuple[MasterData, ...]], Parts], *, asks_models: bool
-    ) -> Renewal[Workplaces]:
-        return Renewal(
-            lambda published: self._works.prepare_same_in(renew(published).workplaces()),
+    ) -> CatalogueActivation[Workplaces]:
+        return CatalogueActivation(
+            lambda published: self._works.prepare_same_workplaces(renew(published).workplaces()),
             # Models keep the catalogue that they were created with: with a panel, a new one needs a restart.
             (lambda _: None) if asks_models else self._made.put_nowait,
             lambda: self._in_force,
@@ -158,8 +158,8 @@ class _Renewals:
         """
         while True:
             made = await self._made.get()
-            catalogue, forms = made.present.rules.catalogue, tuple(made.forms.values())
-            while dictation.attentive or not (conversing is None or conversing.take_catalogue(catalogue, forms)):  # noqa: ASYNC110 - as a deadline is looked at
+            catalogue, forms = made.current.rules.catalogue, tuple(made.forms.values())
+            while dictation.is_busy or not (conversing is None or conversing.try_switch_catalogue(catalogue, forms)):  # noqa: ASYNC110 - as a deadline is looked at
                 await asyncio.sleep(_BETWEEN_S)
             self._works.replace_with(made)
             self._in_force, self._unheard = catalogue.versions, self._find_unknown_words(catalogue)
@@ -169,10 +169,12 @@ class _Renewals:
 class Agent:
     """Runs dictation and delivery over one journal, until the sources end or `stop` is called."""
 
-    def __init__(self, parts: Parts, executor: JournalThread, tell: Callable[[AgentTold], None], *, live: bool) -> None:
+    def __init__(
+        self, parts: Parts, executor: JournalThread, tell: Callable[[AgentEvent], None], *, live: bool
+    ) -> None:
         """`live`: sound comes from a microphone, which is faulty when it delivers no frames."""
         self._executor = executor
-        executor.now(lambda journal: journal.successor.demand_none())
+        executor.run(lambda journal: journal.successor.demand_none())
         self._tell = tell
         self._settings = parts.settings
         self._live = live
@@ -193,7 +195,7 @@ class Agent:
         """The voice output; None for recordings and where it is disabled."""
         self._conversing = (
             self._make_dialogue_driver(parts, executor)
-            if live and converses(parts.settings, operator_present=live)
+            if live and uses_dialogue(parts.settings, operator_present=live)
             else None
         )
         self._news = _OperatorNews(executor, self._conversing, self.speaking)
@@ -206,7 +208,7 @@ class Agent:
             renewal=self._renewals.renewal,
             conditions=self._conditions,
             review=review_delivery.make_review_renderer(
-                self._works.rules_of, parts.settings.site, parts.settings.device
+                self._works.find_rules, parts.settings.site, parts.settings.device
             ),
         )
         if live:
@@ -227,7 +229,7 @@ class Agent:
         self._second = (
             None
             if witness is None or self._conversing is None
-            else SecondHearing(witness, self._works.rules_for_witness, self._conversing.post)
+            else WitnessQueue(witness, self._works.rules_for_witness, self._conversing.post)
         )
         self._dictation = make_dictation(
             parts,
@@ -245,7 +247,7 @@ class Agent:
         self._audience = (
             None
             if self.speaking is None
-            else AudibilityMonitor(self.speaking, self._dictation, begins_when_heard, self.headset.publish_earshot)
+            else AudibilityMonitor(self.speaking, self._dictation, begins_when_heard, self.headset.publish_audibility)
         )
         self._upkeep = Supervisor(
             parts.settings,
@@ -263,7 +265,7 @@ class Agent:
     def _make_dialogue_driver(self, parts: Parts, executor: JournalThread) -> DialogueDriver:
         speaking = self.speaking
 
-        def switch_form_or_language(work: Work) -> None:
+        def switch_form_or_language(work: WorkChange) -> None:
             """Switch voice output and status to another form or language."""
             form = self._works.make_current(work).rules.form
             if speaking is not None:
@@ -275,16 +277,19 @@ class Agent:
 
         return DialogueDriver(
             Dialogue(
-                parts.rules, dialogue_settings(parts.settings, parts.closing), partial(STEPS.info, "%s"), parts.at_hand
+                parts.rules,
+                dialogue_settings(parts.settings, parts.closing),
+                partial(step_log.info, "%s"),
+                parts.at_hand,
             ),
             executor,
             make_entry_renderer(parts, self._clock, self._works),
-            order=(lambda _: None) if speaking is None else speaking.order,
-            quiet=(lambda: True) if speaking is None else lambda: speaking.quiet,
+            order=(lambda _: None) if speaking is None else speaking.queue_order,
+            quiet=(lambda: True) if speaking is None else lambda: speaking.is_silent,
             owed=self._on_agreed_entry,
             tell=self._on_step,
-            attentive=lambda: self._dictation.attentive,
-            cut_off=(lambda: False) if speaking is None else speaking.was_cut_off,
+            attentive=lambda: self._dictation.is_busy,
+            cut_off=(lambda: False) if speaking is None else speaking.pop_cut_off,
             shift=make_shift_lookup(parts.settings),
             take_up=switch_form_or_language,
         )
@@ -294,38 +299,38 @@ class Agent:
         return self.headset.microphone(partial(self._heartbeats.beat, "ear"))
 
     @property
-    def is_open(self) -> bool:
+    def is_utterance_open(self) -> bool:
         """Whether an utterance is open."""
-        return self._dictation.is_open
+        return self._dictation.is_utterance_open
 
     @property
-    def converses(self) -> bool:
+    def uses_dialogue(self) -> bool:
         """Whether entries are agreed with the operator; can become true after the start, once a speaker is there."""
-        return self._dictation.converses
+        return self._dictation.uses_dialogue
 
     @property
-    def left_s(self) -> float | None:
+    def dialogue_timeout_left_s(self) -> float | None:
         """Seconds until the dialogue's timeout; None where none is running."""
-        return None if self._conversing is None else self._conversing.left_s
+        return None if self._conversing is None else self._conversing.timeout_left_s
 
     @property
-    def trouble(self) -> str | None:
+    def connection_error(self) -> str | None:
         """Why there is no connection to the broker; None while connected, and before the first attempt."""
-        return self._delivery.trouble
+        return self._delivery.connection_error
 
-    async def type(self, text: str) -> None:
+    async def process_text(self, text: str) -> None:
         """Process typed text like an utterance: stored when this returns, read after all earlier utterances."""
-        await self._dictation.type(text)
+        await self._dictation.queue_text(text)
 
-    async def scan(self, scan: str, device: str) -> None:
+    async def process_scan(self, scan: str, device: str) -> None:
         """Process a scan of the named scanner: stored when this returns, read after all earlier utterances."""
-        await self._dictation.scan(scan, device)
+        await self._dictation.queue_scan(scan, device)
 
     def stop(self) -> None:
         """Stop listening; `run` concludes what was heard and delivers once more before it returns."""
         self._dictation.stop()
         if self._conversing is not None:
-            self._conversing.stop()
+            self._conversing.stop_disk_retries()
 
     async def run(self, sources: Iterable[Source], *, settle_within_s: float) -> int:
         """Work until the sources have ended, then wait up to `settle_within_s` for pending events to be settled.
@@ -340,7 +345,7 @@ class Agent:
             else:
                 await self._dictate_with_models(sources, self._afterwards)
             self._hearing = False
-            self._notifier.stopping()
+            self._notifier.notify_stopping()
             await self._delivery.drain(settle_within_s)
             delivering.cancel()
             for watch in watching:
@@ -362,19 +367,19 @@ class Agent:
         if self.speaking is not None or self._conversing is not None:
             yield self._news.tell_refusals()
         if self._afterwards is not None:
-            yield self._afterwards.keep_answers()
+            yield self._afterwards.store_answers()
         if self._live and self._settings.scan.device is not None:
-            yield follow_scanner(self._settings.scan.device, self._settings.scan.separator, self.scan)
+            yield follow_scanner(self._settings.scan.device, self._settings.scan.separator, self.process_scan)
         yield review_decisions.serve_decision_socket(self._settings.state, self._decisions.decide)
         yield self._take_signed_decisions()
         yield self._renewals.switch_to_new_catalogues_when_idle(
             self._dictation, self._conversing, self._delivery.publish_roster_and_catalogue_versions
         )
         if self._live and self._settings.deliver.clips is not ClipPolicy.NEVER:
-            counts = UnknownWords(
+            counts = UnknownPhraseCounter(
                 self._settings.state,
-                self._works.rules_of,
-                lambda: self._dictation.attentive,
+                self._works.find_rules,
+                lambda: self._dictation.is_busy,
                 partial(self._delivery.publish_state, "unknown_words"),
             )
             yield counts.run()
@@ -392,14 +397,14 @@ class Agent:
         if self._conversing is not None:
             self._conversing.set_operators(self._delivery.roster.operators())
             await self._conversing.start()
-            self._parts.past.follow(self._conversing.model_prompt_state)
+            self._parts.past.set_state_source(self._conversing.model_prompt_state)
         self._begun.set()
         with _frozen_gc():
             async with asyncio.TaskGroup() as group:
                 working = (self._conversing, self._audience, self._second)
                 beside = [group.create_task(one.run()) for one in working if one is not None]
-                beside.append(group.create_task(self._works.prepare()))
-                await hear_all(self._dictation, sources)
+                beside.append(group.create_task(self._works.prepare_recognisers()))
+                await dictate_sources(self._dictation, sources)
                 for task in beside:
                     task.cancel()
 
@@ -415,7 +420,7 @@ class Agent:
             await self._dictate(sources)
             for task in beside:
                 task.cancel()
-        await afterwards.finish()
+        await afterwards.wait_until_stored()
 
     async def run_until_stopped(self, microphone: StoppableSource, *, settle_within_s: float) -> int:
         """Listen until SIGTERM, SIGINT or SIGHUP, then end `run` in order. Returns the number of pending events.
@@ -449,7 +454,7 @@ class Agent:
     def unfinished_error(self, owed: int, waited_s: float) -> Unfinished:
         """Make the error, with its cause, for `owed` events that were not settled within `waited_s` seconds."""
         unanswered = f"no receipt within {waited_s:g} s (is `dockvoice inventory` running?)"
-        trouble = self._delivery.trouble or self._delivery.refusal or unanswered
+        trouble = self._delivery.connection_error or self._delivery.broker_refusal or unanswered
         return Unfinished(
             f"{owed} recorded but not yet confirmed by the inventory: {trouble}. "
             "Nothing is lost: they are kept and go out at the next start; `dockvoice queue list` shows them"
@@ -467,12 +472,12 @@ class Agent:
             if self._second is not None and self._conversing is not None:
                 self._second.queue_if_held(told.utterance, told.reading, *self._conversing.open_draft)
             if self._afterwards is not None:
-                self._afterwards.decided(told.utterance.utterance_id, told.verdict.outcome)
+                self._afterwards.queue_decided(told.utterance.utterance_id, told.verdict.outcome)
         if self.speaking is not None and self._hearing:  # not for what an earlier run heard and left unread
-            self.speaking.announce_dictation(told, agreed=self._dictation.converses)
+            self.speaking.announce_dictation(told, agreed=self._dictation.uses_dialogue)
         self._tell(told)
 
-    def _on_step(self, stands: Stands) -> None:
+    def _on_step(self, stands: DialogueStatus) -> None:
         """Publish a step of the dialogue; cancel the witness where its entry is not held any more."""
         if self._second is not None:
             self._second.cancel_if_not_held(stands.state, stands.draft)
@@ -482,24 +487,24 @@ class Agent:
         """Notify delivery and late readings of an entry that the dialogue committed."""
         self._delivery.notify_pending()
         if self._afterwards is not None:
-            self._afterwards.committed(row)
+            self._afterwards.queue_committed(row)
 
-    def _publish_and_announce_headset_change(self, told: HeadsetTold) -> None:
+    def _publish_and_announce_headset_change(self, told: HeadsetEvent) -> None:
         """Publish a change of the headset; announce it, unless it is about the speaker."""
-        if isinstance(told, Earshot):
+        if isinstance(told, Audible):
             self._delivery.publish_state("speaker", {"heard": told.heard})
             self._tell(told)
             return
         code = told.fault if isinstance(told, MicrophoneFault) else "muted"
         begins = told.what is not None if isinstance(told, MicrophoneFault) else told.muted
         if begins and not self._hearing:  # waiting for an absent headset is ready: a restart would not connect it
-            self._notifier.ready(self.headset.status_line)
-        self._news.announce(Hardware(code, healed=not begins))
+            self._notifier.notify_ready(self.headset.status_line)
+        self._news.announce(HeadsetFault(code, healed=not begins))
         self._tell(told)
 
     async def _rescan_sound_cards(self) -> bool:
         """Reopen the sound system to detect new cards; False, without doing so, while an utterance is in progress."""
-        busy = not self._hearing or self._dictation.attentive or self.headset.gate.talking
+        busy = not self._hearing or self._dictation.is_busy or self.headset.gate.talking
         return not busy and await self.headset.close_for_rescan()
 
     def _distribute_delivery_event(self, event: DeliveryEvent) -> None:
@@ -507,7 +512,7 @@ class Agent:
         match event:
             case LinkChanged(up):
                 if self._conversing is not None:
-                    self._conversing.post(Link(up))
+                    self._conversing.post(LinkEvent(up))
                 self._tell(event)
             case OrderReceived(order):
                 if self._live:
@@ -523,13 +528,13 @@ class Agent:
         """Report READY to systemd at the first frame, and beat at every frame. Called in the ear's thread."""
         if not self._hearing:
             self._hearing = True
-            self._notifier.ready(self.headset.status_line)
+            self._notifier.notify_ready(self.headset.status_line)
         if self._live:
             self._heartbeats.beat("ear")
 
 
 async def replay(
-    parts: Parts, recordings: Sequence[RecordedSource], tell: Callable[[AgentTold], None], *, settle_within_s: float
+    parts: Parts, recordings: Sequence[RecordedSource], tell: Callable[[AgentEvent], None], *, settle_within_s: float
 ) -> None:
     """Process the recordings in order, deliver the accepted entries, and wait for the inventory's receipts.
 

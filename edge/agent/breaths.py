@@ -33,7 +33,7 @@ class TornNumbers:
 
     def doubt_continued_number(self, utterance: Utterance, reading: Reading, rules: Rules) -> Reading:
         """The reading, with a count marked doubtful that may have begun in the previous utterance; remembers it."""
-        if reading.scanned:  # a scan between two breaths is part of neither
+        if reading.is_scan:  # a scan between two breaths is part of neither
             return reading
         segment = utterance.segment
         began, ended = (at / SAMPLE_RATE for at in (segment.speech_start, segment.speech_end))
@@ -74,7 +74,7 @@ class Breaths:
         self._recorded: _OnRecord | None = None
 
     @property
-    def recorded(self) -> _OnRecord | None:
+    def committed_entry(self) -> _OnRecord | None:
         """The entry that they made; None for none."""
         return self._recorded
 

@@ -16,12 +16,12 @@ from dockvoice_protocol.events import (
     CLIP_CHUNK_BYTES,
     ClipAnswer,
     ClipChunk,
-    ClipGone,
     ClipMessage,
     ClipOffered,
+    ClipRequestStored,
+    ClipUnavailable,
     ClipUnsent,
     MalformedMessage,
-    RequestNoted,
     Topics,
     count_chunks,
     format_clip_message,
@@ -30,12 +30,12 @@ from dockvoice_protocol.events import (
 from dockvoice_protocol.hash_chain import PublicKey
 from dockvoice_protocol.mqtt import Delivered
 from dockvoice_protocol.outbox import FAILURE
-from dockvoice_protocol.signed import ClipRequest, Forged, read_clip_request
+from dockvoice_protocol.signed import ClipRequest, Forged, verify_clip_request
 from edge.config import ClipPolicy, Settings
 from edge.deliver.clip_relay import ClipRelay, OfferClip, SendChunk
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from edge.keep.signed import ClipAsked, RecordingBytes
+from edge.keep.signed import RecordingBytes, StoredClip
 from edge.keep.storage import DiskFull
 
 _LOOK_S = 1.0  # Poll interval of the journal, and so the longest wait for a clip's first chunk.
@@ -51,7 +51,7 @@ class _ClipOut:
 
     tag: str
     body: bytes
-    step: OfferClip | SendChunk | RequestNoted
+    step: OfferClip | SendChunk | ClipRequestStored
     chunks: int | None  # The clip's number of chunks, in an offer; else None.
 
 
@@ -69,7 +69,7 @@ class ClipDelivery:
         self._desk = desk
         self._beat = beat
         self._relay = ClipRelay(settings.deliver.receipt_timeout_s)
-        self._noted: deque[RequestNoted] = deque()
+        self._noted: deque[ClipRequestStored] = deque()
         self._before: set[str] = set()  # Tags of other messages without a PUBACK; they block all clips.
         self._gone: dict[str, str] = {}  # Published reasons for clips that cannot be sent, by utterance.
         self._ended: dict[str, str] = {}  # Results of clips that the journal does not have yet, by utterance.
@@ -86,16 +86,16 @@ class ClipDelivery:
     def _offers_unclear_clips(self) -> bool:
         return self._policy is ClipPolicy.UNCLEAR and self._keeps_sound
 
-    def carries(self, topic: str) -> bool:
+    def accepts(self, topic: str) -> bool:
         """Whether this is the topic of clip requests."""
         return topic == self._topics.clip_requests
 
-    def connected(self) -> None:
+    def reset_in_flight(self) -> None:
         """Mark all unacknowledged messages as lost, after the connection came up or was lost."""
         self._before.clear()
         self._relay.reset_in_flight()
 
-    def wait_for(self, tag: str) -> None:
+    def pause_until_acknowledged(self, tag: str) -> None:
         """Send no clips until the broker has acknowledged the message with this tag."""
         self._before.add(tag)
 
@@ -104,16 +104,16 @@ class ClipDelivery:
         if (request := self._verify_request(message)) is None:
             return
         named = ("request", "utterance_id", "audio_sha256", "sound", "who", "reason")
-        asked = ClipAsked(
+        asked = StoredClip(
             **{name: getattr(request, name) for name in named}, asked_at=request.time, body=message.payload.decode()
         )
         keep = partial(self._desk, lambda journal: journal.clips.store(asked))
-        if await self._desk.when_there_is_room(keep, "a request for a clip waits for room", lambda _: self._beat()):
+        if await self._desk.retry_while_disk_full(keep, "a request for a clip waits for room", lambda _: self._beat()):
             logger.info("%s: %s listens to it", request.utterance_id, request.who)
             self._next_look = -math.inf
         else:
             logger.warning("%s: a request for the clip came again: it counts once", request.utterance_id)
-        self._noted.append(RequestNoted(request.utterance_id, request.request))
+        self._noted.append(ClipRequestStored(request.utterance_id, request.request))
 
     def _verify_request(self, message: Delivered) -> ClipRequest | None:
         if self._key is None:  # the broker still has the subscription from when the settings had a key
@@ -122,7 +122,7 @@ class ClipDelivery:
             logger.warning("a request for a clip that the broker kept is not taken: publish them without retain")
             return None
         try:
-            return read_clip_request(message.payload, self._topics.source, self._key)
+            return verify_clip_request(message.payload, self._topics.source, self._key)
         except Forged as fault:
             logger.warning("somebody wants to listen who may not, or it was altered; nothing is sent: %s", fault)
         except MalformedMessage as fault:
@@ -165,7 +165,7 @@ class ClipDelivery:
             return None
         said = await self._desk(partial(self._make_message, step=step))
         chunks = said.chunks if isinstance(said, ClipOffered) else None
-        if isinstance(said, ClipGone):
+        if isinstance(said, ClipUnavailable):
             step = OfferClip(step.utterance_id)
             self._gone[step.utterance_id] = said.why.value
         else:
@@ -173,7 +173,7 @@ class ClipDelivery:
         tag = f"clip {step}"
         return _ClipOut(tag, format_clip_message(said, self._topics.source), step, chunks)
 
-    def unsent(self, out: _ClipOut, now: float) -> None:
+    def mark_unsent(self, out: _ClipOut, now: float) -> None:
         """Schedule an offer that could not be published again."""
         if isinstance(out.step, OfferClip):
             self._relay.mark_offer_unsent(out.step.utterance_id, now)
@@ -181,7 +181,7 @@ class ClipDelivery:
     def mark_published(self, out: _ClipOut) -> None:
         """Mark the message as published."""
         match out.step:
-            case RequestNoted():
+            case ClipRequestStored():
                 self._noted.popleft()
                 self._relay.mark_other_sent(out.tag)
             case OfferClip(utterance_id):
@@ -192,7 +192,7 @@ class ClipDelivery:
     def _make_message(self, journal: Journal, step: OfferClip | SendChunk) -> ClipMessage:
         utterance_id = step.utterance_id
         if self._policy is ClipPolicy.NEVER or not self._keeps_sound:
-            return ClipGone(utterance_id, ClipUnsent.NEVER if self._keeps_sound else ClipUnsent.NO_AUDIO)
+            return ClipUnavailable(utterance_id, ClipUnsent.NEVER if self._keeps_sound else ClipUnsent.NO_AUDIO)
         if isinstance(step, OfferClip):
             found, number = journal.clips.read_whole(utterance_id), None
         else:
@@ -206,7 +206,7 @@ class ClipDelivery:
             case RecordingBytes(sha256, size, data) if number is not None:
                 return ClipChunk(utterance_id, sha256, count_chunks(size), number, data)
             case why:
-                return ClipGone(utterance_id, ClipUnsent(str(why)))
+                return ClipUnavailable(utterance_id, ClipUnsent(str(why)))
 
     async def _store_results_and_load_due_clips(self, now: float) -> None:
         """Store the results of ended clips, and load the due ones every _LOOK_S seconds; on a full disk later."""

@@ -21,11 +21,11 @@ logger = logging.getLogger(__name__)
 
 RELEASED = 1_793_491_200.0  # 2026-11-01 in Unix time: this program is not older, so no correct clock is before it.
 
-STEP_S = 0.5
+_STEP_S = 0.5
 """A larger difference between two readings is a step. Daemons that slew run the clock at most a twelfth faster or
 slower (chrony, maxslewrate): 0.08 s per second."""
 
-VOUCHED_S = 2048.0
+_VOUCHED_S = 2048.0
 """Within this time a daemon has polled its servers again: systemd-timesyncd's longest interval, and twice chrony's."""
 
 _TIME_ERROR = 5  # adjtimex(2) returns this while the clock is not synchronised.
@@ -58,7 +58,7 @@ class ClockWatch:
         """Add a reading; return the seconds by which the wall clock stepped since the last one, or 0."""
         before, self._last = self._last, now
         step = (now.wall - before.wall) - (now.steady - before.steady)
-        if abs(step) > STEP_S:
+        if abs(step) > _STEP_S:
             self._doubted_at = now.steady
             return step
         if self._doubted_at is not None and self._is_checked_again(before, now, self._doubted_at):
@@ -72,7 +72,7 @@ class ClockWatch:
 
     @staticmethod
     def _is_checked_again(before: ClockReading, now: ClockReading, doubted_at: float) -> bool:
-        return now.vouched and (not before.vouched or now.steady - doubted_at >= VOUCHED_S)
+        return now.vouched and (not before.vouched or now.steady - doubted_at >= _VOUCHED_S)
 
 
 def read_clocks() -> ClockReading:

@@ -13,15 +13,15 @@ from datetime import datetime
 from statistics import median
 from typing import Any
 
-from dockvoice_protocol.instants import timestamp
+from dockvoice_protocol.instants import rfc3339
 from edge.keep.retention import MB
 from edge.records import Acoustics
 
 LATEST = 20  # Utterances in a median: some minutes of work, so that one shout or one slamming gate has no effect.
-FEWEST = 5  # A median of fewer is omitted: it would describe single sentences, not how the headset is worn.
-LATELY_S = 1800.0  # Older utterances are left out: the hall's noise changes as gates open and trucks leave.
+_FEWEST = 5  # A median of fewer is omitted: it would describe single sentences, not how the headset is worn.
+_LATELY_S = 1800.0  # Older utterances are left out: the hall's noise changes as gates open and trucks leave.
 
-LOOK_S = 10.0  # Poll interval of the backlog: an event pending for longer is not just in transit.
+POLL_S = 10.0  # Poll interval of the backlog: an event pending for longer is not just in transit.
 PACE_S = 60.0
 """Shortest interval between messages with these numbers alone: a supervisor checks every few minutes, the broker
 retains each message, and hundreds of devices on one broker must not publish more status than entries."""
@@ -70,16 +70,16 @@ class Conditions:
         There is a backlog where the oldest was pending at the previous poll too, or this is the first poll.
         """
         before, began = self._oldest, self._backlog is None
-        self._look_at, self._oldest = now + LOOK_S, None if oldest is None else oldest[0]
+        self._look_at, self._oldest = now + POLL_S, None if oldest is None else oldest[0]
         waits = oldest is not None and (began or oldest[0] == before)
-        self._backlog = {"entries": entries, "since": timestamp(oldest[1])} if oldest and waits else {"entries": 0}
+        self._backlog = {"entries": entries, "since": rfc3339(oldest[1])} if oldest and waits else {"entries": 0}
 
-    def known(self, now: float) -> dict[str, Any]:
+    def snapshot(self, now: float) -> dict[str, Any]:
         """The current conditions: median levels, backlog, free space; unknown ones are omitted."""
-        lately = [one for one in self._heard if now - one.at <= LATELY_S]
+        lately = [one for one in self._heard if now - one.at <= _LATELY_S]
         measured = {name: [getattr(one, name) for one in lately] for name in ("level_db", "noise_db")}
         counted = {name: [one for one in them if one is not None] for name, them in measured.items()}
-        hearing = {name: round(median(them)) for name, them in counted.items() if len(them) >= FEWEST}
+        hearing = {name: round(median(them)) for name, them in counted.items() if len(them) >= _FEWEST}
         found: dict[str, Any] = {"hearing": hearing} if hearing else {}
         found |= {} if self._backlog is None else {"backlog": self._backlog}
         return found | ({} if self._free is None else {"disk_free_mb": round(self._free / MB)})

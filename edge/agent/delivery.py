@@ -27,7 +27,7 @@ from edge.agent.clip_delivery import ClipDelivery
 from edge.agent.conditions import Conditions
 from edge.agent.review_delivery import DecisionInbox, ReviewDelivery, load_pinned_key
 from edge.agent.settlement import Settlement
-from edge.agent.site_publications import KEPT_ONLY, ExpectedReceipts, Renewal, SiteCatalogue, SiteCrew
+from edge.agent.site_publications import STORE_ONLY, CatalogueActivation, ExpectedReceipts, SiteCatalogue, SiteCrew
 from edge.config import Settings, SettleBy
 from edge.deliver.relay import (
     Alarm,
@@ -35,12 +35,12 @@ from edge.deliver.relay import (
     DeadLetter,
     DeliveryAlerts,
     Publish,
+    ReadLast,
+    ReadPending,
     Relay,
     Reopen,
     Sent,
     Settle,
-    WantLast,
-    WantRows,
 )
 from edge.keep.journal_thread import JournalThread
 from edge.records import Minted, ReviewChange
@@ -128,7 +128,7 @@ class _Status:
 
     def publish(self, session: Session, state: Literal["online", "offline"], now: float) -> None:
         """Publish the latest message if it is due and there is a connection; retry later if it cannot be sent."""
-        for one in self._outbox.take_due(now) if session.connected else ():
+        for one in self._outbox.start_due_attempts(now) if session.connected else ():
             message = self.encode(state, datetime.now(UTC))
             if session.publish(self._topic, message, tag=one.key, retain=True):
                 if self._conditions is not None:
@@ -161,7 +161,7 @@ class _Status:
                 lambda journal: (journal.outbox.count_unsettled(), journal.outbox.oldest_pending())
             )
             fares.set_backlog(entries, oldest, now)
-        self._numbers = fares.known(now)
+        self._numbers = fares.snapshot(now)
         return fares.is_worth_publishing(self._numbers, now)
 
 
@@ -176,7 +176,7 @@ class Delivery:
         beat: Callable[[], None] = lambda: None,
         session: Callable[..., Session] = Session,
         review: Callable[[ReviewChange, Minted], dict[str, Any]] | None = None,
-        renewal: Renewal[Any] | None = None,
+        renewal: CatalogueActivation[Any] | None = None,
         conditions: Conditions | None = None,
     ) -> None:
         """`publish` is called with each event, `beat` after each turn of the loop, at least every _IDLE_S seconds.
@@ -189,9 +189,9 @@ class Delivery:
         self._topics = events.Topics(settings.deliver.prefix, settings.site, settings.device)
         self._broker = f"{settings.deliver.mqtt.host}:{settings.deliver.mqtt.port}"
         self._desk = desk
-        desk.now(lambda journal: journal.outbox.demand_owner(self._topics.source))
+        desk.run(lambda journal: journal.outbox.demand_owner(self._topics.source))
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._status = _Status(settings, desk.now(lambda journal: journal.public_key), conditions)
+        self._status = _Status(settings, desk.run(lambda journal: journal.public_key), conditions)
         self._publish = publish
         self._beat = beat
         self._relay = Relay(settings.deliver)
@@ -208,7 +208,7 @@ class Delivery:
         self.roster = SiteCrew(settings, key, desk, beat, lambda operators: publish(CrewChanged(operators)))
         """The operators that may sign on at the site."""
         self._clips = ClipDelivery(settings, key, desk, beat)
-        self.catalogue = SiteCatalogue(settings, key, desk, beat, renewal or KEPT_ONLY)
+        self.catalogue = SiteCatalogue(settings, key, desk, beat, renewal or STORE_ONLY)
         """The master data of the site."""
         self._inboxes = (self.expected.inbox, self.roster.inbox, self.catalogue.inbox, self._clips)
         self.publish_roster_and_catalogue_versions()
@@ -234,7 +234,7 @@ class Delivery:
             subscriptions=[
                 self._topics.receipts,
                 *([self._topics.control] if settings.deliver.control else []),
-                *([self._topics.decisions] if self.decisions.open else []),
+                *([self._topics.decisions] if self.decisions.accepts_decisions else []),
             ],
             wishes=[
                 events.Topics.consumer(settings.deliver.prefix),
@@ -248,12 +248,12 @@ class Delivery:
         )
 
     @property
-    def trouble(self) -> str | None:
+    def connection_error(self) -> str | None:
         """Why there is no connection to the broker; None while connected."""
         return self._session.trouble
 
     @property
-    def refusal(self) -> str | None:
+    def broker_refusal(self) -> str | None:
         """Why the broker refuses events; None once it has accepted one since."""
         return self._refusal
 
@@ -282,7 +282,7 @@ class Delivery:
     async def run(self) -> None:
         """Deliver until cancelled. An absent broker raises nothing: the session keeps reconnecting."""
         self._loop = asyncio.get_running_loop()
-        await self._notes.detect_nothing_owed()
+        await self._notes.signal_if_nothing_pending()
         await self._status.refresh_conditions(self._desk, self._now)
         self._session.start()
         try:
@@ -318,9 +318,9 @@ class Delivery:
         for row in looked.rows:
             body = row.body.encode()
             if self._session.publish(self._topics.reviews, body, tag=row.event_id, content_type=events.MEDIA_TYPE):
-                self._clips.wait_for(row.event_id)
+                self._clips.pause_until_acknowledged(row.event_id)
             else:
-                reviews.unsent(row.event_id, self._now)
+                reviews.mark_unsent(row.event_id, self._now)
 
     async def _send_clip(self) -> None:
         """Publish the next chunk of a clip, if all other messages are acknowledged."""
@@ -330,7 +330,7 @@ class Delivery:
         if self._session.publish(self._topics.clips, out.body, tag=out.tag):
             self._clips.mark_published(out)
         else:
-            self._clips.unsent(out, self._now)
+            self._clips.mark_unsent(out, self._now)
 
     def _raise_if_superseded(self) -> None:
         """Raise Misconfigured for an outdated copy of the journal, once all is settled or after ANSWERED_S."""
@@ -354,7 +354,7 @@ class Delivery:
             async with asyncio.timeout(within_s):
                 await self._agreed.wait()
         unsettled = await self._desk(lambda journal: journal.outbox.count_unsettled())
-        return Reconciled(self._agreed.is_set(), self._notes.sent_again, unsettled, self.trouble)
+        return Reconciled(self._agreed.is_set(), self._notes.sent_again, unsettled, self.connection_error)
 
     @property
     def _now(self) -> float:
@@ -387,20 +387,20 @@ class Delivery:
                 return self._relay.handle_new_row()
             case Connected(protocol, receive_maximum):
                 self._mistrust.clear()
-                self._clips.connected()
+                self._clips.reset_in_flight()
                 if self._reviews is not None:
-                    self._reviews.connected()
+                    self._reviews.republish_open_reviews()
                 self._announce("online")
                 self._publish(LinkChanged(True, f"{self._broker} (MQTT {protocol})"))
                 return self._relay.handle_connect(receive_maximum)
             case Disconnected(why):
-                self._clips.connected()
+                self._clips.reset_in_flight()
                 self._publish(LinkChanged(False, why))
                 return self._relay.handle_disconnect()
             case Acknowledged(tag, reason_code):
                 return self._dispatch_puback(tag, reason_code)
-            case Delivered(topic) if any(inbox.carries(topic) for inbox in self._inboxes) or (
-                self.decisions.open and topic == self._topics.decisions
+            case Delivered(topic) if any(inbox.accepts(topic) for inbox in self._inboxes) or (
+                self.decisions.accepts_decisions and topic == self._topics.decisions
             ):
                 return [news]  # acknowledged once it is stored
             case Delivered():
@@ -412,10 +412,10 @@ class Delivery:
         """Pass a PUBACK to the part whose message has the tag."""
         if self._clips.handle_puback(tag, reason_code) or self._status.handle_puback(tag, reason_code):
             return []
-        if self._reviews is not None and self._reviews.carries(tag):
+        if self._reviews is not None and self._reviews.is_review_event(tag):
             self._reviews.handle_puback(tag, reason_code)
             return []
-        if reason_code < FAILURE and self._relay.waits_for_receipts:
+        if reason_code < FAILURE and self._relay.settles_by_receipt:
             self._obstacles.note_puback(tag)
         return self._relay.handle_puback(tag, reason_code)
 
@@ -440,7 +440,7 @@ class Delivery:
             )
             return []
         try:
-            self._publish(OrderReceived(events.parse_order(message.payload)))
+            self._publish(OrderReceived(events.parse_headset_order(message.payload)))
         except events.MalformedMessage as fault:
             logger.warning("a message on the control topic is no order: %s", fault)
         return []
@@ -455,9 +455,9 @@ class Delivery:
         except events.MalformedMessage as fault:
             logger.warning("a message on an inventory's topic says nothing of it: %s", fault)
             return []
-        if not self._relay.waits_for_receipts:
+        if not self._relay.settles_by_receipt:
             # Such an inventory queues events that the broker has delivered: settled by the broker, they could be lost.
-            self._relay.wait_for_receipts()
+            self._relay.settle_by_receipts()
             logger.error(
                 'deliver.settle = "broker", but an inventory that sends receipts has been at this broker: only they '
                 'settle from here on; set deliver.settle = "receipt", or clear its retained message where it is gone'
@@ -473,13 +473,13 @@ class Delivery:
             return []
         self._obstacles.note_answer()
         self._ends_at = None
-        if isinstance(answer, events.Early):
+        if isinstance(answer, events.EarlyAnswer):
             return self._relay.handle_gap_report(answer, self._now)
-        if isinstance(answer, events.Distrusted):
+        if isinstance(answer, events.UntrustedAnswer):
             self._log_mistrust_once(answer.reason)
             return []
-        if self._reviews is not None and self._reviews.carries(answer.event_id):
-            self._reviews.confirmed(answer.event_id)
+        if self._reviews is not None and self._reviews.is_review_event(answer.event_id):
+            self._reviews.mark_confirmed(answer.event_id)
             return []
         return self._relay.handle_receipt(answer)
 
@@ -499,19 +499,19 @@ class Delivery:
     async def _carry_out(self, commands: Iterable[Command | Delivered]) -> None:
         for command in commands:
             match command:
-                case WantRows() | WantLast():
+                case ReadPending() | ReadLast():
                     await self._carry_out(await self._load_rows(command))
                 case Publish(row):
                     body, kind = row.body.encode(), events.MEDIA_TYPE
                     if self._session.publish(self._topics.entries, body, tag=row.event_id, content_type=kind):
-                        self._clips.wait_for(row.event_id)
+                        self._clips.pause_until_acknowledged(row.event_id)
                     else:
                         self._relay.mark_unsent(row.event_id, self._now)
                 case Sent() | Settle() | Reopen() | DeadLetter():
                     await self._notes.store_outcome(command)
                     self._refusal = None if isinstance(command, Sent | Settle) else self._refusal
                 case Delivered(topic):
-                    published = (inbox for inbox in self._inboxes if inbox.carries(topic))
+                    published = (inbox for inbox in self._inboxes if inbox.accepts(topic))
                     await next(published, self.decisions).verify_and_store(command)
                     self._session.acknowledge(command)
                     self.publish_roster_and_catalogue_versions()
@@ -519,13 +519,13 @@ class Delivery:
                     self._refusal = f"the broker refuses events: {meaning.name} ({reason_code}). {meaning.remedy}"
                     logger.error("%s", self._refusal)
 
-    async def _load_rows(self, wanted: WantRows | WantLast) -> list[Command]:
+    async def _load_rows(self, wanted: ReadPending | ReadLast) -> list[Command]:
         match wanted:
-            case WantRows(at_most):
+            case ReadPending(at_most):
                 rows = await self._desk(lambda journal: journal.outbox.due(at_most))
                 return self._relay.add_rows(rows, self._now)
-            case WantLast():
-                last = await self._desk(lambda journal: journal.outbox.last())
+            case ReadLast():
+                last = await self._desk(lambda journal: journal.outbox.last_event())
                 return self._relay.republish_last_row(last, self._now)
 
 

@@ -20,11 +20,11 @@ from typing import Any, TypeVar
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.instants import to_zone
-from dockvoice_protocol.records import Act, FieldValue, Operator, Receipt, Shifted, Trait, make_operators
+from dockvoice_protocol.records import Act, CommandTrait, FieldValue, Operator, Receipt, ShiftEvent, make_operators
 from edge.agree.dialogue.interface import (
     Committed,
     Deadline,
-    Happening,
+    DialogueInput,
     InventoryAnswered,
     LawAlarm,
     OfficeDecided,
@@ -45,14 +45,14 @@ from edge.config import ReadBack, Settings
 from edge.deliver.device_events import withheld_event
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from edge.keep.review import PUT_RIGHT
+from edge.keep.review import CORRECTED_REASON
 from edge.keep.storage import DiskFull
 from edge.records import (
     NOTHING_STANDS,
     Commit,
     Draft,
     Drop,
-    Durable,
+    DurableOrder,
     Entry,
     LastEntry,
     Minted,
@@ -63,7 +63,7 @@ from edge.records import (
     Shift,
     StandingContext,
     Verdict,
-    Work,
+    WorkChange,
 )
 from edge.records.speech import Adjust, Hush, Prompt, Say, Sound
 from edge.understand.llm.prompt import PromptState
@@ -91,7 +91,7 @@ class _Planned:
 
 
 @dataclass(frozen=True, slots=True)
-class Stepped:
+class StepResult:
     """One step of the dialogue, after it is stored."""
 
     orders: tuple[Order, ...]  # The orders left to carry out; the journal stores none of them.
@@ -121,14 +121,14 @@ class DialogueSteps:
         self._render = render
         self._shift = shift
 
-    def start(self, journal: Journal) -> Stepped:
+    def start(self, journal: Journal) -> StepResult:
         """Resume the dialogue in the state that the journal has."""
         kept = journal.dialogue.load_state()
         work = self._dialogue.restore_form_and_language(kept.work, kept.operator)
         self._dialogue.recorded.aside = self._in_review(journal)
         last = journal.dialogue.last_entry()
-        entries = tuple(journal.dialogue.entries(MOST_ENTRIES))
-        held = {one.event_id: one.replaces for one in journal.review.held()}
+        entries = tuple(journal.dialogue.latest_entries(MOST_ENTRIES))
+        held = {one.event_id: one.replaces for one in journal.review.held_entries()}
         turned_down = held if last is None else held | journal.dialogue.refused_chain(last.event_id)
         owed = journal.outbox.count_unsettled()
         self._dialogue.set_recent_entries(RecentEntries(datetime.now().astimezone()))
@@ -136,41 +136,41 @@ class DialogueSteps:
         away = None if who is None else journal.shifts.load_break_reason(who)
         stood = kept.draft, kept.operator, last, owed, frozenset(held), entries, away, turned_down
         started = Started(*stood, context=kept.context, shift=self._shift())
-        stepped = self.record(journal, self.plan(started))
+        stepped = self.store(journal, self.plan(started))
         return replace(stepped, orders=(*work, *stepped.orders))
 
     def _in_review(self, journal: Journal) -> InReview:
         drafts = journal.review.drafts(self._dialogue.rules.form.name, _MOST_ASKED)
-        elsewhere = (form for form in journal.review.forms() if form != self._dialogue.rules.form.name)
+        elsewhere = (form for form in journal.review.forms_under_review() if form != self._dialogue.rules.form.name)
         return InReview(journal.review.count_under_review(), tuple(drafts), tuple(elsewhere))
 
-    def look_up(self, journal: Journal, happening: Happening) -> None:
+    def preload(self, journal: Journal, happening: DialogueInput) -> None:
         """Load into the dialogue what it needs from the journal to handle this event."""
         recorded = self._dialogue.recorded
         recorded.owed = journal.outbox.count_unsettled()
         if refused := frozenset(recorded.turned_down):
-            recorded.mark_accepted(journal.dialogue.accepted_or_pending(refused))
+            recorded.clear_refusals(journal.dialogue.accepted_or_pending(refused))
         if isinstance(happening, UtteranceHeard):
             now, asked = datetime.now().astimezone(), happening.reading.command
-            asks = asked is not None and Trait.OF_RECORD in asked.traits
+            asks = asked is not None and CommandTrait.OF_RECORD in asked.traits
             entries = journal.queries.standing_entries_since(now - LONGEST_UNLOADING, _MOST_IN_A_DAY) if asks else ()
             self._dialogue.set_recent_entries(RecentEntries(now, entries))
 
-    def plan(self, happening: Happening) -> _Planned:
+    def plan(self, happening: DialogueInput) -> _Planned:
         """Let the dialogue handle an event. Its orders must be recorded before the next one."""
         dialogue = self._dialogue
         before, refused = (dialogue.draft, dialogue.operator, dialogue.context), frozenset(dialogue.recorded.refused)
         orders = tuple(dialogue.handle(happening))
         after = draft, operator, standing = dialogue.draft, dialogue.operator, dialogue.context
-        changes = before != after or any(isinstance(order, Durable) for order in orders)
+        changes = before != after or any(isinstance(order, DurableOrder) for order in orders)
         return _Planned(orders, draft, operator, standing, changes, isinstance(happening, OfficeDecided), refused)
 
-    def shift_begun(self) -> ShiftBegan | None:
+    def detect_new_shift(self) -> ShiftBegan | None:
         """The event for a new shift of the site; None where the shift is unchanged."""
         now = self._shift()
         return None if now is None or now == self._dialogue.shift else ShiftBegan(now)
 
-    def record(self, journal: Journal, planned: _Planned) -> Stepped:
+    def store(self, journal: Journal, planned: _Planned) -> StepResult:
         """Store a planned step in one transaction.
 
         Raises StorageFailed: nothing was stored, and the call may be retried; without a retry the dialogue must be
@@ -178,8 +178,8 @@ class DialogueSteps:
         """
         row = None
         if planned.changes or planned.decided:
-            orders = [order for order in planned.orders if isinstance(order, Durable)]
-            row = journal.turn(orders, planned.draft, planned.operator, self._render, planned.context)
+            orders = [order for order in planned.orders if isinstance(order, DurableOrder)]
+            row = journal.store_dialogue_step(orders, planned.draft, planned.operator, self._render, planned.context)
             self._dialogue.recorded.aside = self._in_review(journal)
         heard: list[Order] = []
         for order in planned.orders:
@@ -189,7 +189,7 @@ class DialogueSteps:
                     now = datetime.now().astimezone()
                     entry = LastEntry(row.event_id, draft, verdict.fields, recorded_at=now)
                     heard += self._dialogue.handle(Committed(entry))
-                case Note() | Park() | Commit() | Drop() | Shifted():
+                case Note() | Park() | Commit() | Drop() | ShiftEvent():
                     pass
                 case Say():
                     heard += self._fill_from_journal(journal, order)
@@ -199,8 +199,8 @@ class DialogueSteps:
                     heard.append(order)
         if mended := planned.refused - self._dialogue.recorded.refused:
             # After a crash before this line they stay under review, where the later entries are shown too.
-            journal.review.discard_held_entries(mended, partial(withheld_event, reason=PUT_RIGHT))
-        return Stepped(tuple(heard), row)
+            journal.review.discard_held_entries(mended, partial(withheld_event, reason=CORRECTED_REASON))
+        return StepResult(tuple(heard), row)
 
     def _fill_from_journal(self, journal: Journal, say: Say) -> list[Say]:
         """The prompts to speak for `say`: totals and counts are filled in from the journal."""
@@ -258,7 +258,7 @@ def _say(prompt: Prompt, **slots: str) -> Say:
 def _count_today(journal: Journal, form: str, fields: Mapping[str, FieldValue]) -> int:
     """The number of current entries of this form with these values since midnight, by the device's clock."""
     midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
-    standing = journal.queries.entries_standing(form, midnight, _MOST_IN_A_DAY)
+    standing = journal.queries.standing_kept_entries(form, midnight, _MOST_IN_A_DAY)
     return sum(all(one.fields.get(name) == value for name, value in fields.items()) for one in standing)
 
 
@@ -274,14 +274,14 @@ def to_inventory_answer(journal: Journal, receipt: Receipt) -> InventoryAnswered
 
 T = TypeVar("T")
 
-STEPS = logging.getLogger("dockvoice.dialogue")
+step_log = logging.getLogger("dockvoice.dialogue")
 """Logs each step of the dialogue at level INFO; `dockvoice run --trace` shows them."""
 
 LONGEST_S = 60.0
 """The longest time by which speech in progress postpones a timeout: twice the longest utterance of the usual settings.
 Endless noise must not postpone it for ever."""
 
-MOST_REPEATS = 3  # Repeats of a prompt that a noise cut off; in a loud place every repeat would be cut off too.
+_MOST_REPEATS = 3  # Repeats of a prompt that a noise cut off; in a loud place every repeat would be cut off too.
 
 _WORDS = frozenset(
     {
@@ -294,19 +294,19 @@ _WORDS = frozenset(
 )
 """Prompts that announce decisions made by another person; one prompt announces all that are pending."""
 
-LOOK_S = 0.1  # Poll interval of the timers; too short to notice.
-Audible = Say | Sound | Hush | Adjust  # Orders for the voice output.
+POLL_S = 0.1  # Poll interval of the timers; too short to notice.
+VoiceOrder = Say | Sound | Hush | Adjust  # Orders for the voice output.
 
 
 @dataclass(frozen=True, slots=True)
-class Stands:
+class DialogueStatus:
     """The dialogue's state after a step, for displays."""
 
     state: State
     draft: Draft | None  # The open draft.
     question: Question | None  # The open question.
     operator: str | None  # The operator signed on.
-    told: tuple[Audible, ...]  # The step's orders for the voice output.
+    told: tuple[VoiceOrder, ...]  # The step's orders for the voice output.
     noted: tuple[Note | Park, ...] = ()  # The records that it stored for utterances that make no entry by themselves.
     row: OutboxRow | None = None  # The pending event of the entry that it committed.
     form: str | None = None  # The current form.
@@ -323,14 +323,14 @@ class DialogueDriver:
         executor: JournalThread,
         render: Render,
         *,
-        order: Callable[[Audible], None],
+        order: Callable[[VoiceOrder], None],
         quiet: Callable[[], bool],
         owed: Callable[[OutboxRow], None],
-        tell: Callable[[Stands], None],
+        tell: Callable[[DialogueStatus], None],
         attentive: Callable[[], bool],
         cut_off: Callable[[], bool],
         shift: Callable[[], Shift | None] = lambda: None,
-        take_up: Callable[[Work], None] = lambda _: None,
+        take_up: Callable[[WorkChange], None] = lambda _: None,
     ) -> None:
         """`order` is called with each order for the voice, `owed` with each committed event, `tell` after each step.
 
@@ -350,7 +350,7 @@ class DialogueDriver:
         self._quiet = quiet
         self._owed = owed
         self._tell = tell
-        self._posted: asyncio.Queue[Happening] = asyncio.Queue()
+        self._posted: asyncio.Queue[DialogueInput] = asyncio.Queue()
         self._untold: list[str] = []  # Utterances with a decision that is not announced yet.
         self._gave_word = False  # Whether the last steps announced all pending decisions.
         self._turn = asyncio.Lock()
@@ -361,12 +361,12 @@ class DialogueDriver:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
-    def left_s(self) -> float | None:
+    def timeout_left_s(self) -> float | None:
         """Seconds until the timeout; None without a timer. The countdown starts when the prompt has ended."""
         return None if self._due is None else max(0.0, self._due - time.monotonic())
 
     @property
-    def awaits(self) -> bool:
+    def awaits_answer(self) -> bool:
         """Whether a question or a readback is open. Thread-safe."""
         return self._dialogue.is_entry_open
 
@@ -375,7 +375,7 @@ class DialogueDriver:
         """The state and the open draft."""
         return self._dialogue.state, self._dialogue.draft
 
-    def take_catalogue(self, catalogue: Catalogue, forms: Sequence[Form] = ()) -> bool:
+    def try_switch_catalogue(self, catalogue: Catalogue, forms: Sequence[Form] = ()) -> bool:
         """Switch to this catalogue and these forms; False, without doing so, while a draft is open or a step runs."""
         idle = not self._turn.locked() and self._posted.empty()
         return idle and self._dialogue.replace_catalogue(catalogue, forms)
@@ -406,18 +406,18 @@ class DialogueDriver:
                 about = one.utterance_id, OfficeDecision(fate), one.fields
                 await self._announce_decision(OfficeDecided(*about, form=one.form, why=why or None))
 
-    async def run_step(self, happening: Happening) -> OutboxRow | None:
+    async def run_step(self, happening: DialogueInput) -> OutboxRow | None:
         """Run and store the step for an event; return the outbox row that it committed. Raises StorageFailed."""
         async with self._turn:
             return await self._run_step(happening)
 
-    async def hear(self, said: UtteranceHeard) -> Verdict:
+    async def decide(self, said: UtteranceHeard) -> Verdict:
         """Run and store the step for an utterance; return the dialogue's verdict on it. Raises StorageFailed."""
         async with self._turn:
             await self._run_step(said)
             return self._dialogue.verdict
 
-    async def between_steps(self, work: Callable[[Journal], T], told: Callable[[T], OfficeDecided]) -> T:
+    async def run_between_steps(self, work: Callable[[Journal], T], told: Callable[[T], OfficeDecided]) -> T:
         """Do `work` on the journal between two steps, then run the step for `told` of its result.
 
         Raises what `work` raises. `work` stays done where the announcement fails: if the device is stopped while its
@@ -434,17 +434,17 @@ class DialogueDriver:
     async def _announce_decision(self, decided: OfficeDecided) -> None:
         await self._run_step(decided, owed=decided.utterance_id)
 
-    async def _run_step(self, happening: Happening, owed: str | None = None) -> OutboxRow | None:
+    async def _run_step(self, happening: DialogueInput, owed: str | None = None) -> OutboxRow | None:
         """Plan, store and carry out the step for an event, and before it the one for a new shift.
 
         `owed` is an utterance whose decision is unannounced in the journal until a prompt announces it.
         """
-        row, began = None, self._steps.shift_begun()
+        row, began = None, self._steps.detect_new_shift()
         for one in (happening,) if began is None else (began, happening):
-            await self._executor(partial(self._steps.look_up, happening=one))
+            await self._executor(partial(self._steps.preload, happening=one))
             planned = self._steps.plan(one)
-            record = partial(self._executor, partial(self._steps.record, planned=planned))
-            stepped = await self._executor.when_there_is_room(record, "the conversation waits", self._on_disk_full)
+            record = partial(self._executor, partial(self._steps.store, planned=planned))
+            stepped = await self._executor.retry_while_disk_full(record, "the conversation waits", self._on_disk_full)
             self._carry_out(stepped, tuple(order for order in planned.orders if isinstance(order, Note | Park)))
             self._gave_word |= any(isinstance(order, Say) and order.prompt in _WORDS for order in stepped.orders)
             row = stepped.row
@@ -456,16 +456,16 @@ class DialogueDriver:
         self._gave_word = False
         return row
 
-    def post(self, happening: Happening) -> None:
+    def post(self, happening: DialogueInput) -> None:
         """Queue an event; it runs after all earlier ones."""
         self._posted.put_nowait(happening)
 
-    def heard_speaking(self) -> None:
+    def post_speech_began(self) -> None:
         """Queue the event that speech began. Thread-safe."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self.post, SpeechBegan())
 
-    def stop(self) -> None:
+    def stop_disk_retries(self) -> None:
         """Stop waiting for disk space: a full disk raises from now on."""
         self._stopping = True
 
@@ -473,10 +473,10 @@ class DialogueDriver:
         """Run the steps for posted events, timeouts and changes of shift, until cancelled."""
         while True:
             try:
-                happening = await asyncio.wait_for(self._posted.get(), LOOK_S)
+                happening = await asyncio.wait_for(self._posted.get(), POLL_S)
             except TimeoutError:
                 self._repeat_cut_off_prompts()
-                if (began := self._steps.shift_begun()) is not None:
+                if (began := self._steps.detect_new_shift()) is not None:
                     await self.run_step(began)
                 if not self._is_timed_out():
                     continue
@@ -487,11 +487,11 @@ class DialogueDriver:
             await self.run_step(happening)
 
     def _repeat_cut_off_prompts(self) -> None:
-        """Repeat prompts that sound cut off without becoming an utterance, at most MOST_REPEATS times.
+        """Repeat prompts that sound cut off without becoming an utterance, at most _MOST_REPEATS times.
 
         Otherwise the timeout would commit a readback that a cough cut off as if the operator had heard it.
         """
-        if self._attentive() or self._turn.locked() or not self._cut_off() or self._repeats >= MOST_REPEATS:
+        if self._attentive() or self._turn.locked() or not self._cut_off() or self._repeats >= _MOST_REPEATS:
             return
         self._repeats += 1
         for say in self._said:
@@ -512,14 +512,14 @@ class DialogueDriver:
         if self._stopping:
             raise fault
 
-    def _carry_out(self, stepped: Stepped, noted: tuple[Note | Park, ...] = ()) -> None:
+    def _carry_out(self, stepped: StepResult, noted: tuple[Note | Park, ...] = ()) -> None:
         for order in stepped.orders:
             match order:
                 case StartTimer(seconds):
                     self._patience, self._due, self._counts = seconds, time.monotonic() + seconds, False
                 case StopTimer():
                     self._due = None
-                case Work():
+                case WorkChange():
                     self._take_up(order)
                 case Say() | Sound() | Hush() | Adjust():
                     self._order(order)
@@ -527,15 +527,15 @@ class DialogueDriver:
                     pass
         if stepped.row is not None:
             self._owed(stepped.row)
-        heard = tuple(order for order in stepped.orders if isinstance(order, Audible))
+        heard = tuple(order for order in stepped.orders if isinstance(order, VoiceOrder))
         self._remember_prompts_to_repeat(heard)
         now = self._dialogue
         stands = now.state, now.draft, now.question, now.operator, heard, noted, stepped.row, *now.work
-        self._tell(Stands(*stands, context=now.context))
+        self._tell(DialogueStatus(*stands, context=now.context))
 
-    def _remember_prompts_to_repeat(self, heard: tuple[Audible, ...]) -> None:
+    def _remember_prompts_to_repeat(self, heard: tuple[VoiceOrder, ...]) -> None:
         if said := tuple(order for order in heard if isinstance(order, Say)):
             self._said, self._repeats = said, 0
-            self._dialogue.mark_prompted(time.perf_counter())
+            self._dialogue.record_question_start(time.perf_counter())
         if any(not isinstance(order, Hush) for order in heard):
             self._cut_off()  # called to reset it: the speech that cut the device off has led to a step

@@ -17,22 +17,22 @@ from typing import Any, TypeVar
 
 from dockvoice_protocol.records import Act, FieldValue, Reading
 from edge.agent.breaths import Breath, Breaths, TornNumbers, join_sound
-from edge.agent.ear import Attended, Ear, HandedOver
+from edge.agent.ear import AttendedUtterance, Ear, EarOutput
 from edge.agent.events import CaptureResumed, CaptureStopped, Decided, DictationEvent
-from edge.agent.typed_input import UNSPOKEN, scanned_utterance, typed_utterance
+from edge.agent.typed_input import SILENT_SOURCES, scanned_utterance, typed_utterance
 from edge.agent.workplaces import Workplaces
 from edge.agree.decide import Circumstances, decide
 from edge.agree.dialogue.drafting import UNANSWERED
 from edge.agree.dialogue.interface import UtteranceHeard
-from edge.agree.dialogue.questions import as_held_verdict
+from edge.agree.dialogue.questions import hold_if_accepted
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.hear.acoustics import measure_acoustics
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from edge.keep.queries import RECORDING
+from edge.keep.queries import RECORDING_PREFIX
 from edge.keep.storage import DiskFull
 from edge.ports import Source
-from edge.records import Draft, Entry, Minted, OutboxRow, Outcome, Utterance, Verdict, Work
+from edge.records import Draft, Entry, Minted, OutboxRow, Outcome, Utterance, Verdict, WorkChange
 
 INTERRUPTED = "interrupted"
 """Reason for review: the device went down before the operator could be asked about the utterance."""
@@ -43,7 +43,7 @@ def needs_review_after_restart(utterance: Utterance, reading: Reading, verdict: 
 
     `agreed`: entries are agreed with the operator, who cannot object to this one any more.
     """
-    if utterance.source.startswith(RECORDING):
+    if utterance.source.startswith(RECORDING_PREFIX):
         return False  # it can be played again
     if verdict.outcome is Outcome.ASK or (verdict.outcome is Outcome.REPEAT and reading.act is Act.RECORD):
         return True  # the operator is not there to answer or to repeat it
@@ -91,16 +91,16 @@ class Dictation:
         self._tell = tell
         self._converse = converse
         self._alone = False
-        self._handed: asyncio.Queue[HandedOver | _Earshot | None] = asyncio.Queue()
+        self._handed: asyncio.Queue[EarOutput | _Earshot | None] = asyncio.Queue()
         self._typed: set[str] = set()
         self._expected = expected
         self._concluding = False
         self._torn = TornNumbers()
-        self._at = works.present
+        self._at = works.current
         self._breaths = Breaths()
 
     @property
-    def is_open(self) -> bool:
+    def is_utterance_open(self) -> bool:
         """Whether an utterance is open."""
         return self._listening.is_open
 
@@ -138,7 +138,7 @@ class Dictation:
             evidence = await self._executor(partial(Journal.store_utterance, utterance=utterance))
             began = time.perf_counter()
             await self._decide_or_put_under_review(
-                Attended(utterance, evidence, self._works.attention(utterance), began, live=False)
+                AttendedUtterance(utterance, evidence, self._works.make_attention(utterance), began, live=False)
             )
         return len(ours)
 
@@ -147,38 +147,38 @@ class Dictation:
         await self._listening.hear(sources, self._handed.put_nowait)
 
     @property
-    def attentive(self) -> bool:
+    def is_busy(self) -> bool:
         """Whether an utterance is open, queued or being decided."""
         return self._listening.is_open or self._concluding or not self._handed.empty()
 
     @property
-    def converses(self) -> bool:
+    def uses_dialogue(self) -> bool:
         """Whether entries are agreed by dialogue."""
         return self._converse is not None and not self._alone
 
-    def stop_conversing(self) -> None:
-        """Make one utterance one entry, without questions, until `start_conversing`: the operator cannot hear them."""
+    def suspend_dialogue(self) -> None:
+        """Make one utterance one entry, without questions, until `begin_dialogue`: the operator cannot hear them."""
         self._alone = True
 
-    def start_conversing(self, begin: Callable[[], Awaitable[None]]) -> None:
+    def begin_dialogue(self, begin: Callable[[], Awaitable[None]]) -> None:
         """Agree on entries by dialogue from the next utterance on.
 
         `begin` is awaited first, after all queued utterances.
         """
         self._handed.put_nowait(_Earshot(begin))
 
-    async def type(self, text: str) -> None:
+    async def queue_text(self, text: str) -> None:
         """Queue typed text, which is processed like speech. It is stored when this returns.
 
         Allowed at any time: `decide_unread` skips what was typed before it; what is typed after `process_queue` ends is
         read at the next start. Raises UnreadableInput where it is too long.
         """
-        at = self._works.present
+        at = self._works.current
         await self._store_and_queue(typed_utterance(at.rules.form.name, text, language=at.work.language))
 
-    async def scan(self, scan: str, device: str) -> None:
+    async def queue_scan(self, scan: str, device: str) -> None:
         """Queue a scan, as `type` queues text. It is stored when this returns."""
-        at = self._works.present
+        at = self._works.current
         await self._store_and_queue(scanned_utterance(at.rules.form.name, scan, device, at.work.language))
 
     async def _store_and_queue(self, utterance: Utterance) -> None:
@@ -189,13 +189,15 @@ class Dictation:
         except DiskFull as fault:
             self.stop_capture(str(fault))
         else:
-            self._handed.put_nowait(Attended(utterance, evidence, self._works.attention(utterance), began, live=True))
+            self._handed.put_nowait(
+                AttendedUtterance(utterance, evidence, self._works.make_attention(utterance), began, live=True)
+            )
 
     async def process_queue(self) -> None:
         """Read, decide and store the queued utterances in order, until the last source has ended."""
         try:
             while (heard := await self._handed.get()) is not None:
-                if isinstance(heard, Attended):
+                if isinstance(heard, AttendedUtterance):
                     self._concluding = True
                     await self._read_decide_and_store(heard)
                     self._concluding = False
@@ -212,13 +214,13 @@ class Dictation:
         finally:
             self._listening.stop()  # after an error too: the ear must not wait for a conclusion that never comes
 
-    async def _decide_or_put_under_review(self, heard: Attended) -> None:
+    async def _decide_or_put_under_review(self, heard: AttendedUtterance) -> None:
         """Read and decide an utterance of an earlier run, or put it under review."""
         reading, known = await self._read(heard)
         verdict = decide(reading, heard.utterance.segment.closing, self._at.rules, known)
         row, why = None, await self._find_review_reason(heard.utterance, reading, verdict)
         if why is not None:
-            verdict = as_held_verdict(verdict)
+            verdict = hold_if_accepted(verdict)
             which = heard.utterance.utterance_id
             await self._executor(lambda journal: journal.put_under_review(which, reading, verdict, why))
         else:
@@ -234,13 +236,13 @@ class Dictation:
         if wanted is not None and wanted.reason == UNANSWERED:
             # The operator may have answered "no": a person's order to read it again does not confirm the reading.
             return UNANSWERED
-        if not needs_review_after_restart(utterance, reading, verdict, agreed=self.converses):
+        if not needs_review_after_restart(utterance, reading, verdict, agreed=self.uses_dialogue):
             return None
         return None if wanted is not None and verdict.outcome is Outcome.ACCEPT else INTERRUPTED
 
-    async def _read(self, heard: Attended) -> tuple[Reading, Circumstances]:
-        at = self._works.of_utterance(heard.utterance)
-        converses = heard.live and self.converses
+    async def _read(self, heard: AttendedUtterance) -> tuple[Reading, Circumstances]:
+        at = self._works.for_utterance(heard.utterance)
+        converses = heard.live and self.uses_dialogue
         if at is not self._at:  # a change of form or language ends split numbers and breaths
             self._at, self._torn = at, TornNumbers()
             self._breaths.forget()
@@ -248,26 +250,28 @@ class Dictation:
         if converses:
             self._breaths.forget()  # the dialogue joins what follows itself
         reading = self._torn.doubt_continued_number(heard.utterance, reading, at.rules)
-        sound = None if heard.utterance.source in UNSPOKEN else measure_acoustics(heard.utterance.segment)
+        sound = None if heard.utterance.source in SILENT_SOURCES else measure_acoustics(heard.utterance.segment)
         # Without a dialogue, a question from the lists could not be answered, and would block the entry for ever.
         expected = self._expected() if converses else NOTHING_EXPECTED
         recent: tuple[Mapping[str, FieldValue], ...] = ()
         if heard.live:  # A recording is of another time: its entries are no double counts of the latest ones.
-            since = heard.utterance.heard_at - timedelta(minutes=at.rules.demands.double_count_minutes)
+            since = heard.utterance.heard_at - timedelta(minutes=at.rules.site_policy.double_count_minutes)
             form = heard.utterance.form
-            recent = await self._executor(lambda journal: journal.queries.fields_of_standing(form, since))
+            recent = await self._executor(lambda journal: journal.queries.standing_entry_fields(form, since))
         return reading, Circumstances(sound, recent, expected)
 
-    async def _move_to_current_workplace(self, heard: Attended) -> Attended:
+    async def _move_to_current_workplace(self, heard: AttendedUtterance) -> AttendedUtterance:
         """Assign a queued live utterance to the form and language that have become current, in the journal too."""
-        said, work = heard.utterance, self._works.present.work
-        if not (heard.live and self.converses) or work == Work(said.form, said.language):
+        said, work = heard.utterance, self._works.current.work
+        if not (heard.live and self.uses_dialogue) or work == WorkChange(said.form, said.language):
             return heard
-        await self._retry_on_full_disk(partial(self._executor, lambda journal: journal.assign(said.utterance_id, work)))
+        await self._retry_on_full_disk(
+            partial(self._executor, lambda journal: journal.set_work(said.utterance_id, work))
+        )
         moved = replace(said, form=str(work.form), language=work.language)
-        return replace(heard, utterance=moved, attention=self._works.attention(moved))
+        return replace(heard, utterance=moved, attention=self._works.make_attention(moved))
 
-    async def _read_decide_and_store(self, attended: Attended) -> None:
+    async def _read_decide_and_store(self, attended: AttendedUtterance) -> None:
         heard = await self._move_to_current_workplace(attended)
         reading, known = await self._read(heard)
         closing, row, replaces = heard.utterance.segment.closing, None, None
@@ -287,17 +291,19 @@ class Dictation:
         self._tell(Decided(heard.utterance, reading, verdict, row, compute_s, replaces, sound))
 
     async def _read_with_breaths(
-        self, heard: Attended, said: Breath, verdict: Verdict, known: Circumstances
+        self, heard: AttendedUtterance, said: Breath, verdict: Verdict, known: Circumstances
     ) -> tuple[Reading, Verdict, Draft]:
         """Read the utterance joined with earlier breaths where that makes an entry or amends theirs, else alone."""
         utterance, rules = heard.utterance, self._at.rules
         alone = _make_draft(utterance, said.reading, self._operator)
-        before = () if utterance.source in UNSPOKEN else self._breaths.earlier_breaths_to_join(said, verdict, rules)
+        before = (
+            () if utterance.source in SILENT_SOURCES else self._breaths.earlier_breaths_to_join(said, verdict, rules)
+        )
         if not before:
             return said.reading, verdict, alone
         whole = join_sound((*before, utterance))
-        reading = await self._at.readers.interpreter.attend().finish(whole)
-        on_record = self._breaths.recorded
+        reading = await self._at.readers.interpreter.listen().finish(whole)
+        on_record = self._breaths.committed_entry
         recent = known.recent if on_record is None else tuple(one for one in known.recent if one != on_record.fields)
         together = decide(
             reading, whole.segment.closing, rules, Circumstances(measure_acoustics(whole.segment), recent)
@@ -311,7 +317,7 @@ class Dictation:
         return reading, together, draft
 
     async def _store_verdict_or_entry(
-        self, heard: Attended, reading: Reading, verdict: Verdict, draft: Draft
+        self, heard: AttendedUtterance, reading: Reading, verdict: Verdict, draft: Draft
     ) -> OutboxRow | None:
         """Store the verdict, or commit the entry and return its row. On a full disk live speech waits."""
 
@@ -319,7 +325,7 @@ class Dictation:
             if verdict.outcome is not Outcome.ACCEPT:
                 journal.conclude(heard.utterance.utterance_id, reading, verdict)
                 return None
-            entry = journal.queries.entry_of(draft, verdict)
+            entry = journal.queries.make_entry(draft, verdict)
             return journal.commit(entry, verdict, lambda minted: self._render(entry, minted))
 
         recorded = partial(self._executor, conclude_or_commit)
@@ -327,7 +333,7 @@ class Dictation:
 
     async def _retry_on_full_disk(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do the work, if the disk is full once there is space; later utterances wait."""
-        return await self._executor.when_there_is_room(work, refused=self._stop_capture_on_full_disk)
+        return await self._executor.retry_while_disk_full(work, refused=self._stop_capture_on_full_disk)
 
     def _stop_capture_on_full_disk(self, fault: DiskFull) -> None:
         if self._listening.is_stopping:

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from dockvoice_protocol.errors import DockvoiceError, Misconfigured, Unavailable, describe_os_error, not_permitted_error
+from dockvoice_protocol.errors import DockvoiceError, Misconfigured, Unavailable, describe_os_error, permission_error
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import OWN_LANGUAGE, Form
@@ -24,25 +24,25 @@ from dockvoice_protocol.forms.spoken.rough import commands_by_name, form_words
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.mqtt import Connected, Session, SessionEvent
 from edge.agent.clock import Clock
-from edge.agent.parts import converses, list_forms_at_hand, load_named_form, make_witness
+from edge.agent.parts import list_switchable_forms, load_named_form, make_witness, uses_dialogue
 from edge.agent.site_publications import (
     load_operators,
-    load_published,
+    load_published_master_data,
     load_site_catalogue,
     override_files,
     sign_on_words,
 )
 from edge.config import Engine, Settings
-from edge.hear.capture import microphone_labels
+from edge.hear.capture import input_device_labels
 from edge.hear.input_keys import NAMES, KeyDevice
-from edge.keep.codec import to_time
+from edge.keep.codec import format_time
 from edge.keep.database import JOURNAL, Outdated, sqlite_version
 from edge.keep.journal import Journal
 from edge.keep.outbox import OutboxState
 from edge.understand.local import pocketsphinx, vosk, weights
-from edge.understand.local.factory import find_weights, own_language
+from edge.understand.local.factory import find_weights, recogniser_language
 from edge.understand.remote.client import Clients
-from edge.understand.remote.served_models import Lifetime, Vendor, ask_about_model, find_lifetime
+from edge.understand.remote.served_models import Retirement, Vendor, find_retirement, query_model
 
 _PATIENCE_S = 5.0  # Timeout of a broker or a service; an operator would give up long before.
 _MB = 1_000_000
@@ -91,7 +91,7 @@ async def run_checks(checks: Mapping[str, Check]) -> list[Finding]:
         except DockvoiceError as fault:
             findings.append(error_finding(what, fault))
         except PermissionError as fault:
-            findings.append(error_finding(what, not_permitted_error(fault)))
+            findings.append(error_finding(what, permission_error(fault)))
     return findings
 
 
@@ -145,7 +145,7 @@ def _list_models(settings: Settings) -> list[_NamedModel]:
 
 async def _check_microphone(settings: Settings) -> Iterable[Finding]:
     try:
-        found = await asyncio.to_thread(microphone_labels)
+        found = await asyncio.to_thread(input_device_labels)
     except Unavailable as fault:
         return [Finding("microphone", Severity.WARNING, str(fault), "without one, only recordings can be heard")]
     wanted = settings.hear.device
@@ -204,12 +204,12 @@ async def _check_form(settings: Settings) -> Iterable[Finding]:
 
 
 def _load_forms(settings: Settings) -> tuple[Form, ...]:
-    return list_forms_at_hand(settings, load_named_form(settings, settings.forms.active))
+    return list_switchable_forms(settings, load_named_form(settings, settings.forms.active))
 
 
 async def _check_catalogue(settings: Settings) -> Iterable[Finding]:
     """The catalogue that the next start uses: the published versions, or the files."""
-    files, published = Catalogue.load(settings.catalogue_directory), load_published(settings)
+    files, published = Catalogue.load(settings.catalogue_directory), load_published_master_data(settings)
     told = ", ".join(f"{one.kind} version {one.version}" for one in published)
     if not told:
         return [
@@ -226,7 +226,7 @@ async def _check_catalogue(settings: Settings) -> Iterable[Finding]:
 
 async def _check_words(settings: Settings) -> Iterable[Finding]:
     """Whether names and commands are in the recogniser's vocabulary, for each language with installed weights."""
-    own = own_language(settings)
+    own = recogniser_language(settings)
     findings = [_check_own_words(settings, own)]
     for language in map(language_named, LANGUAGES):
         place = None if language is own else find_weights(settings, language)
@@ -244,10 +244,10 @@ def _check_own_words(settings: Settings, own: Language) -> Finding:
     catalogue = load_site_catalogue(settings, forms)
     crew = load_operators(settings) or ()
     whose = {name: one.name for one in crew for name in sign_on_words([one])}
-    works = {name: form.name for form in forms for name in form.names(OWN_LANGUAGE)} if len(forms) > 1 else {}
+    works = {name: form.name for form in forms for name in form.spoken_names(OWN_LANGUAGE)} if len(forms) > 1 else {}
     listed = [works, *(dict(english_words_with_meaning(form, catalogue)) for form in forms)]
     knows = None if place is None else _make_vocabulary_test(place)
-    commands = command_phrases(trailers=any(form.places_received for form in forms))
+    commands = command_phrases(trailers=any(form.trailer_and_door_fields for form in forms))
     wanted = dict.fromkeys([*_list_sign_on_names(settings), *(word for one in listed for word in one)])
     unheard = [one for one in (*wanted, *commands) if knows is not None and not knows(one.lower())]
     if unheard:
@@ -313,7 +313,7 @@ async def _check_recogniser(settings: Settings) -> Iterable[Finding]:
 
 
 async def _check_second_recogniser(settings: Settings) -> Iterable[Finding]:
-    if not converses(settings, operator_present=True) or settings.understand.witness is False:
+    if not uses_dialogue(settings, operator_present=True) or settings.understand.witness is False:
         return [Finding("witness", Severity.WELL, "off")]
     if make_witness(settings) is not None:
         return [Finding("witness", Severity.WELL, "moonshine hears again what is held")]
@@ -323,17 +323,17 @@ async def _check_second_recogniser(settings: Settings) -> Iterable[Finding]:
 
 async def _check_model(settings: Settings, one: _NamedModel, today: date) -> Iterable[Finding]:
     async with Clients(settings.understand.clients) as clients:
-        seen = await ask_about_model(clients[one.client], one.model, _PATIENCE_S)
-    known = find_lifetime(settings.understand.clients[one.client].kind, one.model or "")
+        seen = await query_model(clients[one.client], one.model, _PATIENCE_S)
+    known = find_retirement(settings.understand.clients[one.client].kind, one.model or "")
     told = ModelSeen(
         one.name, one.model or "its model", one.client, seen.seconds, seen.is_there, *_find_last_day(seen.ends, known)
     )
     return model_findings(told, today, settings.understand.deadline_ms / 1000)
 
 
-def _find_last_day(told: date | None, known: tuple[Lifetime, Vendor] | None) -> tuple[date | None, str, str | None]:
+def _find_last_day(told: date | None, known: tuple[Retirement, Vendor] | None) -> tuple[date | None, str, str | None]:
     """A model's last day, the earlier of the service's and the vendor's; its source; the successor."""
-    lifetime, vendor = known or (Lifetime(), None)
+    lifetime, vendor = known or (Retirement(), None)
     if vendor is None or lifetime.ends is None or (told is not None and told <= lifetime.ends):
         return told, "", lifetime.successor
     return lifetime.ends, f", says {vendor.page} as read on {vendor.read}", lifetime.successor
@@ -354,16 +354,16 @@ async def _check_journal(settings: Settings) -> Iterable[Finding]:
     with Journal.inspect(settings.state) as journal:
         journal.successor.demand_none()
         journal.outbox.demand_owner(Topics(settings.deliver.prefix, settings.site, settings.device).source)
-        held = [one.state for one in journal.review.held()]
+        held = [one.state for one in journal.review.held_entries()]
         return [
             waiting_finding(
                 refused=held.count(OutboxState.REFUSED),
                 dead=held.count(OutboxState.DEAD),
                 reviewed=len(journal.review.under_review()),
-                flagged=len(journal.review.flagged()),
-                deferred=len(journal.readings.deferred()),
+                flagged=len(journal.review.flagged_entries()),
+                deferred=len(journal.readings.deferred_utterances()),
             ),
-            *not_done_findings(journal.orders.count_not_done(since=to_time(datetime.now(UTC) - _LATELY))),
+            *not_done_findings(journal.orders.count_not_done(since=format_time(datetime.now(UTC) - _LATELY))),
         ]
 
 
@@ -396,13 +396,13 @@ async def _check_broker(settings: Settings) -> Iterable[Finding]:
     trouble = session.trouble or f"{where}: no answer within {_PATIENCE_S:g} s"
     await asyncio.to_thread(session.stop)
     if connected.is_set():
-        return [reachable_broker_finding(where, mqtt.exposed)]
+        return [reachable_broker_finding(where, mqtt.exposure)]
     todo = "look at deliver.mqtt, the network and the broker; entries are kept until it answers"
     return [Finding("broker", Severity.FAILED, trouble, todo)]
 
 
 def reachable_broker_finding(where: str, exposed: str | None) -> Finding:
-    """The finding for a broker that answers; a warning where the connection is not encrypted (`exposed`)."""
+    """The finding for a broker that answers; a warning where the connection is not encrypted (`exposure`)."""
     if exposed is None:
         return Finding("broker", Severity.WELL, f"{where} answers")
     todo = "set deliver.mqtt.tls = true, with a broker that has a certificate"

@@ -13,8 +13,8 @@ from threading import Event
 import uuid_utils
 
 from dockvoice_protocol.errors import DockvoiceError
-from edge.agent.events import AlreadyKept, CaptureStopped, SourceEnded
-from edge.agent.typed_input import UNSPOKEN
+from edge.agent.events import AlreadyStored, CaptureStopped, SourceEnded
+from edge.agent.typed_input import SILENT_SOURCES
 from edge.agent.workplaces import Workplace
 from edge.config import Endpoint
 from edge.hear.endpointing import Abandoned, Closed, Continued, EarEvent, Endpointing, Gate, GateShut, Opened, Paused
@@ -67,7 +67,7 @@ _STOP_NOTICED_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Attended:
+class AttendedUtterance:
     """A stored utterance, with the interpreter's attention that has read along."""
 
     utterance: Utterance
@@ -80,7 +80,7 @@ class Attended:
     @property
     def speech_times_s(self) -> tuple[float, float]:
         """When its speech began and ended, in seconds of `closed_at`'s clock; for typed input, both `closed_at`."""
-        if self.utterance.source in UNSPOKEN:
+        if self.utterance.source in SILENT_SOURCES:
             return self.closed_at, self.closed_at
         said = self.utterance.segment
         closed = self.closed_at - said.closed / SAMPLE_RATE
@@ -95,13 +95,13 @@ class _ClosedSegment:
     segment: Segment
     work: Workplace  # The current one when its speech began.
     attention: Attention
-    closed_at: float  # As in `Attended`.
+    closed_at: float  # As in `AttendedUtterance`.
 
 
-HandedOver = Attended | AlreadyKept | SourceEnded | CaptureStopped
+EarOutput = AttendedUtterance | AlreadyStored | SourceEnded | CaptureStopped
 """The ear's output, in the order of the sound."""
 
-_HandOver = Callable[[HandedOver], object]
+_HandOver = Callable[[EarOutput], object]
 
 
 class Ear:
@@ -148,12 +148,12 @@ class Ear:
         """Stop listening. A blocked microphone must be closed as well."""
         self._stopping.set()
 
-    async def hear(self, sources: Iterable[Source], hand_over: Callable[[HandedOver | None], None]) -> None:
+    async def hear(self, sources: Iterable[Source], hand_over: Callable[[EarOutput | None], None]) -> None:
         """Listen to each source to its end. `hand_over` is called in the loop's thread, with None at the end of all."""
         loop = asyncio.get_running_loop()
         await asyncio.to_thread(self._hear, sources, lambda what: loop.call_soon_threadsafe(hand_over, what))
 
-    def _hear(self, sources: Iterable[Source], hand_over: Callable[[HandedOver | None], object]) -> None:
+    def _hear(self, sources: Iterable[Source], hand_over: Callable[[EarOutput | None], object]) -> None:
         try:
             for source in sources:
                 hand_over(self._hear_one(source, hand_over))
@@ -165,7 +165,7 @@ class Ear:
     def _hear_one(self, source: Source, hand_over: _HandOver) -> SourceEnded:
         began = time.perf_counter()
         work = self._present()
-        attention = work.readers.interpreter.attend()
+        attention = work.readers.interpreter.listen()
         watched = _Watched(source, self._stopping, self._heartbeat)
         lacking = None
         endpointing = Endpointing(self._endpoint)
@@ -183,16 +183,16 @@ class Ear:
                     thought_s = time.perf_counter() - thinks
                 case Closed() if lacking is not None:
                     hand_over(CaptureStopped(lacking))
-                    attention = work.readers.interpreter.attend()
+                    attention = work.readers.interpreter.listen()
                 case Closed(segment):
                     # Frames queued up while `judge_pause` ran in the pause: this one was read late by so much.
                     late_s = max(0.0, thought_s - (segment.closed - paused) / SAMPLE_RATE)
                     said = _ClosedSegment(source, segment, work, attention, time.perf_counter() - late_s)
                     self._store_if_meant(said, hand_over)
                     thought_s = 0.0
-                    attention = work.readers.interpreter.attend()
+                    attention = work.readers.interpreter.listen()
                 case Abandoned():
-                    attention = work.readers.interpreter.attend()
+                    attention = work.readers.interpreter.listen()
             # Reset only after the hand-over: the dialogue's timeout waits for an open utterance.
             self.is_open = self.is_open and not isinstance(event, Closed | Abandoned)
         return SourceEnded(source.name, watched.samples, time.perf_counter() - began)
@@ -200,7 +200,7 @@ class Ear:
     def _present_attention(self, work: Workplace, attention: Attention) -> tuple[Workplace, Attention]:
         """The current workplace and an attention for it: a new one where the form or the language has changed."""
         now = self._present()
-        return (work, attention) if now is work else (now, now.readers.interpreter.attend())
+        return (work, attention) if now is work else (now, now.readers.interpreter.listen())
 
     def _begin_utterance_and_find_obstacle(self, source: Source) -> str | None:
         """Mark an utterance as open and signal live speech; return why it cannot be recorded, or None."""
@@ -217,7 +217,7 @@ class Ear:
         if meant is None:
             return
         if meant is not segment:
-            attention = said.work.readers.interpreter.attend()
+            attention = said.work.readers.interpreter.listen()
             attention.hear(meant.pcm)
             said = replace(said, segment=meant, attention=attention)
         self._store_and_hand_over(said, hand_over)
@@ -228,10 +228,10 @@ class Ear:
         kept = (
             None
             if source.live
-            else self._executor.now(lambda journal: journal.queries.find_utterance(source.name, segment))
+            else self._executor.run(lambda journal: journal.queries.find_utterance(source.name, segment))
         )
         if kept is not None:
-            hand_over(AlreadyKept(source.name, segment, kept))
+            hand_over(AlreadyStored(source.name, segment, kept))
             return
         which, form, language = str(uuid_utils.uuid7()), work.rules.form.name, work.work.language
         utterance = Utterance(which, form, source.name, datetime.now(UTC), segment, language=language)
@@ -242,7 +242,7 @@ class Ear:
                 raise
             hand_over(CaptureStopped(str(fault)))
             return
-        attended = Attended(utterance, evidence, said.attention, said.closed_at, source.live)
+        attended = AttendedUtterance(utterance, evidence, said.attention, said.closed_at, source.live)
         hand_over(attended)
         if not source.live:
             self._wait_for(attended.concluded)

@@ -25,7 +25,7 @@ class Decided:
 
 
 @dataclass(frozen=True, slots=True)
-class AlreadyKept:
+class AlreadyStored:
     """A recorded utterance is in the journal already, and is not stored again."""
 
     source: str
@@ -54,5 +54,5 @@ class CaptureResumed:
     """Recording was resumed, since there is disk space again."""
 
 
-DictationEvent = Decided | AlreadyKept | SourceEnded | CaptureStopped | CaptureResumed
+DictationEvent = Decided | AlreadyStored | SourceEnded | CaptureStopped | CaptureResumed
 """What dictation publishes to its subscriber, in order."""

@@ -59,18 +59,18 @@ class Muted:
 
 
 @dataclass(frozen=True, slots=True)
-class Earshot:
+class Audible:
     """A speaker was connected, so that the operator hears the device; or there is none."""
 
     heard: bool
 
 
-HeadsetTold = MicrophoneFault | Muted | Earshot  # What the headset publishes to its subscriber.
+HeadsetEvent = MicrophoneFault | Muted | Audible  # What the headset publishes to its subscriber.
 
 
-def headset_event_as_json(told: HeadsetTold) -> dict[str, Any]:
+def headset_event_as_json(told: HeadsetEvent) -> dict[str, Any]:
     """The event as a JSON object, for programs."""
-    if isinstance(told, Earshot):
+    if isinstance(told, Audible):
         return {"speaker": "heard" if told.heard else "none"}
     if isinstance(told, Muted):
         return {"microphone": "muted" if told.muted else "unmuted"}
@@ -85,7 +85,7 @@ class Headset:
         settings: Settings,
         notifier: Notifier,
         publish: Callable[[dict[str, Any]], None],
-        tell: Callable[[HeadsetTold], None],
+        tell: Callable[[HeadsetEvent], None],
     ) -> None:
         """`publish` puts the state on the device's status topic, `tell` is called with each event."""
         self._settings = settings
@@ -177,11 +177,11 @@ class Headset:
                 hear.talk_key, hear.talk_device, lambda down: self.carry_out(Order.TALK if down else Order.DONE)
             )
 
-    def publish_earshot(self, heard: bool) -> None:
+    def publish_audibility(self, heard: bool) -> None:
         """Publish that the operator can hear the device, or cannot any more."""
         self._unheard = not heard
-        self._notifier.status(self.status_line)
-        self._tell(Earshot(heard))
+        self._notifier.set_status(self.status_line)
+        self._tell(Audible(heard))
 
     def _queue_event(self, event: MicrophoneEvent) -> None:
         """Pass an event from the ear's thread to the loop."""
@@ -208,8 +208,8 @@ class Headset:
         logger.warning("microphone: %s", "muted, nothing is heard" if muted else "heard again")
         self._announce(Muted(muted))
 
-    def _announce(self, told: HeadsetTold) -> None:
-        self._notifier.status(self.status_line)
+    def _announce(self, told: HeadsetEvent) -> None:
+        self._notifier.set_status(self.status_line)
         self._publish(self.state)
         self._tell(told)
 

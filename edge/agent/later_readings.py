@@ -25,9 +25,9 @@ from edge.keep.journal_thread import JournalThread
 from edge.keep.readings import DEFERRED, UNREADABLE, LateReading
 from edge.keep.storage import DiskFull
 from edge.records import Closing, Draft, OutboxRow, Outcome, Utterance
-from edge.understand.panel import Came, PanelAnswer
-from edge.understand.remote.failures import Garbled, OurFault
-from edge.understand.weighing import Pacing, contradicts
+from edge.understand.panel import Arrival, PanelAnswer
+from edge.understand.remote.failures import Garbled, Rejected
+from edge.understand.weighing import RetryPacing, contradicts
 from edge.understand.witness import find_contradictions
 
 logger = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class _Concluded:
 
 
 class LateReadings:
-    """Stores late answers and reads deferred utterances, while `keep_answers` and `read_deferred` run."""
+    """Stores late answers and reads deferred utterances, while `store_answers` and `read_deferred` run."""
 
     def __init__(self, works: Workplaces, executor: JournalThread, per_minute: int) -> None:
         """`works` has the panel and the rules of an utterance's own form, which need not be the current one.
@@ -50,33 +50,33 @@ class LateReadings:
         """
         self._works = works
         self._executor = executor
-        self._pacing = Pacing(per_minute)
+        self._pacing = RetryPacing(per_minute)
         self._news: asyncio.Queue[PanelAnswer | _Concluded] = asyncio.Queue()
         self._wake = asyncio.Event()
         self._wake.set()
 
     def queue_answer(self, answer: PanelAnswer) -> None:
         """Queue a model's answer; it also lets deferred utterances be read. Call it in the loop."""
-        if answer.reading is not None or answer.came is Came.IN_TIME:
-            self._pacing.answered()
+        if answer.reading is not None or answer.came is Arrival.IN_TIME:
+            self._pacing.record_success()
             self._wake.set()
         self._news.put_nowait(answer)
 
-    def decided(self, utterance_id: str, outcome: Outcome) -> None:
+    def queue_decided(self, utterance_id: str, outcome: Outcome) -> None:
         """Queue an utterance whose verdict is stored. Call it in the loop."""
         self._news.put_nowait(_Concluded(utterance_id))
         if outcome is Outcome.DEFER:
             self._wake.set()
 
-    def committed(self, row: OutboxRow) -> None:
+    def queue_committed(self, row: OutboxRow) -> None:
         """Queue an entry that is committed after it was held or asked about. Call it in the loop."""
         self._news.put_nowait(_Concluded(row.event_id))
 
-    async def finish(self) -> None:
+    async def wait_until_stored(self) -> None:
         """Wait until the queue is empty: all answers are stored, or logged as lost on a full disk."""
         await self._news.join()
 
-    async def keep_answers(self) -> None:
+    async def store_answers(self) -> None:
         """Store the queued answers until cancelled."""
         while True:
             news = await self._news.get()
@@ -94,12 +94,12 @@ class LateReadings:
             return
         said = (news.utterance_id, news.interpreter, str(news.came), news.reading, news.usage)
         await self._executor(lambda journal: journal.readings.store_answer(*said))
-        if news.came is Came.LATE and news.reading is not None:
+        if news.came is Arrival.LATE and news.reading is not None:
             await self._send_to_review_or_flag(LateReading(news.utterance_id, news.interpreter, news.reading))
 
     async def _send_to_review_or_flag(self, late: LateReading) -> None:
         """Send a deferred utterance to review with a late answer, or flag an entry that it contradicts."""
-        kept = await self._executor(lambda journal: journal.queries.kept(late.utterance_id))
+        kept = await self._executor(lambda journal: journal.queries.get_utterance(late.utterance_id))
         if kept is None or kept.verdict is None:
             return
         if kept.verdict.outcome is Outcome.DEFER:
@@ -129,13 +129,13 @@ class LateReadings:
             if utterance is None:
                 continue
             self._wake.set()
-            self._pacing.tried(asyncio.get_running_loop().time())
+            self._pacing.record_attempt(asyncio.get_running_loop().time())
             await self._read_and_send_to_review(utterance)
 
     async def _wait_for_pacing(self) -> None:
         """Wait until an utterance may be deferred and the pacing allows to read it."""
         await self._wake.wait()
-        while (wait := self._pacing.due_in(asyncio.get_running_loop().time())) > 0:
+        while (wait := self._pacing.seconds_until_due(asyncio.get_running_loop().time())) > 0:
             self._wake.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait):
@@ -144,16 +144,16 @@ class LateReadings:
 
     async def _read_and_send_to_review(self, utterance: Utterance) -> None:
         stays = f"{utterance.utterance_id}: stays deferred"
-        reading, panel = None, self._works.of_utterance(utterance).panel
+        reading, panel = None, self._works.for_utterance(utterance).panel
         try:
-            reading = None if panel is None else await panel.read_later(utterance)
-        except (OurFault, Garbled) as fault:
+            reading = None if panel is None else await panel.read_deferred(utterance)
+        except (Rejected, Garbled) as fault:
             logger.warning("%s: no model makes a reading of it, a person must: %s", utterance.utterance_id, fault)
         except Unavailable as fault:
             logger.info("%s: %s", stays, fault)
-            self._pacing.failed(asyncio.get_running_loop().time())
+            self._pacing.record_failure(asyncio.get_running_loop().time())
             return
-        await self._executor.when_there_is_room(
+        await self._executor.retry_while_disk_full(
             lambda: self._decide_and_send_to_review(
                 utterance.utterance_id, utterance.form, reading, utterance.segment.closing
             ),
@@ -163,7 +163,7 @@ class LateReadings:
     async def _decide_and_send_to_review(
         self, utterance_id: str, form: str, reading: Reading | None, closing: Closing
     ) -> None:
-        rules = self._works.rules_of(form)
+        rules = self._works.find_rules(form)
         verdict = None if reading is None or rules is None else decide(reading, closing, rules)
         why = UNREADABLE if reading is None else DEFERRED
         await self._executor(lambda journal: journal.readings.send_to_review(utterance_id, verdict, why))
@@ -171,13 +171,13 @@ class LateReadings:
 
 _LONGEST_S = 20.0  # Timeout; usual is a tenth of the sound's length.
 
-MOST_FAILURES = 3  # In a row; after that it is disabled until the next start.
+_MOST_FAILURES = 3  # In a row; after that it is disabled until the next start.
 
 
 class _Witness(Protocol):
     """A second recogniser."""
 
-    async def words(self, pcm: bytes) -> str:
+    async def recognise(self, pcm: bytes) -> str:
         """The recognised words. Cancelling stops the recogniser. Raises Unavailable."""
         ...
 
@@ -186,7 +186,7 @@ class _Witness(Protocol):
         ...
 
 
-class SecondHearing:
+class WitnessQueue:
     """Has the witness read held utterances. Use it in the event loop only."""
 
     def __init__(
@@ -207,7 +207,7 @@ class SecondHearing:
     def queue_if_held(self, utterance: Utterance, reading: Reading, state: State, draft: Draft | None) -> None:
         """Queue a concluded utterance for the witness, if its entry is held and not yet recorded."""
         held = state is State.HELD and draft is not None and draft.utterance_id == utterance.utterance_id
-        if held and utterance.segment.pcm and self.failures < MOST_FAILURES:
+        if held and utterance.segment.pcm and self.failures < _MOST_FAILURES:
             self._of = utterance.utterance_id
             self._wanted.put_nowait((utterance, reading))
 
@@ -236,7 +236,7 @@ class SecondHearing:
         try:
             async with asyncio.timeout(_LONGEST_S) as limit:
                 self._limit = limit
-                words = await self._witness.words(utterance.segment.pcm)
+                words = await self._witness.recognise(utterance.segment.pcm)
         except TimeoutError:
             if self._of == utterance.utterance_id:
                 self._log_failure_once(f"the witness said nothing within {_LONGEST_S:g} s")
@@ -253,5 +253,5 @@ class SecondHearing:
 
     def _log_failure_once(self, why: str) -> None:
         self.failures += 1
-        last = "; it is not asked again until the next start" if self.failures == MOST_FAILURES else ""
+        last = "; it is not asked again until the next start" if self.failures == _MOST_FAILURES else ""
         logger.warning("%s: entries are held without a second hearing%s", why, last)

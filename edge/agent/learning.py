@@ -27,7 +27,7 @@ from dockvoice_protocol.instants import to_utc
 from dockvoice_protocol.records import FieldValue, Reading
 from edge.agree.decide import Rules, decide
 from edge.keep.journal import Journal
-from edge.keep.readings import ReadBefore
+from edge.keep.readings import ReadUtterance
 from edge.records import Closing, Outcome, Verdict
 from edge.understand.proposal import propose_reading
 from edge.understand.weighing import is_same_value
@@ -55,7 +55,7 @@ _REST_S = 0.05  # Pause after each utterance, in which speech takes precedence.
 log = logging.getLogger(__name__)
 
 
-class Kind(StrEnum):
+class WordRole(StrEnum):
     """The role of a new word for a field."""
 
     LABEL = "label"  # Precedes the value: "door" as "dock".
@@ -104,16 +104,18 @@ class Change:
     heard: bool = False  # Whether its recording was read; else the words recognised at the time.
 
 
-_Found = tuple[ReadBefore, Rules, frozenset[str]]  # An utterance's readings, its rules, and the unexplained phrases.
+_Found = tuple[ReadUtterance, Rules, frozenset[str]]  # An utterance's readings, its rules, and the unexplained phrases.
 
 
-def unknown_phrases(past: Iterable[ReadBefore], rules_of: Callable[[ReadBefore], Rules | None]) -> list[_UnknownPhrase]:
+def unknown_phrases(
+    past: Iterable[ReadUtterance], rules_of: Callable[[ReadUtterance], Rules | None]
+) -> list[_UnknownPhrase]:
     """The phrases that were not understood, the most frequent first. `rules_of`: None skips an utterance."""
     ruled = ((one, rules_of(one)) for one in past)
     return _group_phrases((one, rules, _find_unexplained(one, rules)) for one, rules in ruled if rules is not None)
 
 
-def _find_unexplained(one: ReadBefore, rules: Rules) -> frozenset[str]:
+def _find_unexplained(one: ReadUtterance, rules: Rules) -> frozenset[str]:
     """The phrases of an utterance that its form's words do not explain, over all its readings."""
     known = rules.form, rules.catalogue, rules.language
     return frozenset().union(*(unexplained_phrases(reading.words, *known) for reading in one.readings))
@@ -121,7 +123,7 @@ def _find_unexplained(one: ReadBefore, rules: Rules) -> frozenset[str]:
 
 def _group_phrases(past: Iterable[_Found]) -> list[_UnknownPhrase]:
     """Group by phrase, form and language, the most frequent first."""
-    utterances: dict[tuple[str, str, str], list[ReadBefore]] = defaultdict(list)
+    utterances: dict[tuple[str, str, str], list[ReadUtterance]] = defaultdict(list)
     lacking: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
     for one, rules, found in past:
         for phrase in found:
@@ -135,7 +137,7 @@ def _group_phrases(past: Iterable[_Found]) -> list[_UnknownPhrase]:
 
 
 def _summarise_phrase(
-    phrase: str, form: str, language: str, found: list[ReadBefore], lacking: Counter[str]
+    phrase: str, form: str, language: str, found: list[ReadUtterance], lacking: Counter[str]
 ) -> _UnknownPhrase:
     recorded = sum(one.event_id is not None for one in found)
     examples = tuple(one.utterance_id for one in found[-_EXAMPLES:])
@@ -149,7 +151,7 @@ def _required_names(form: Form) -> Iterator[str]:
     return (one.name for one in form.fields if one.required)
 
 
-def form_with_word(file: Path, name: str, kind: Kind, phrase: str, language: str, means: str = "") -> str:
+def add_word_to_form(file: Path, name: str, kind: WordRole, phrase: str, language: str, means: str = "") -> str:
     """The text of the form's file with one more label or unit word for a field; the rest is unchanged.
 
     `means` is the unit's code, where another field holds it. The caller loads the text, which checks that the word has
@@ -164,7 +166,7 @@ def form_with_word(file: Path, name: str, kind: Kind, phrase: str, language: str
     return json.dumps(schema, ensure_ascii=False, indent=2) + "\n"
 
 
-def try_words(past: Iterable[ReadBefore], before: Rules, after: Rules) -> list[Change]:
+def compare_words(past: Iterable[ReadUtterance], before: Rules, after: Rules) -> list[Change]:
     """The changes that the new words make to recognised words, the most harmful first, then the latest."""
     made = (
         _find_change(one, _decide_recognised_words(one, before), _decide_recognised_words(one, after), heard=False)
@@ -173,8 +175,8 @@ def try_words(past: Iterable[ReadBefore], before: Rules, after: Rules) -> list[C
     return _sort_by_harm(change for change in made if change is not None)
 
 
-async def try_recordings(
-    past: Iterable[ReadBefore],
+async def compare_recordings(
+    past: Iterable[ReadUtterance],
     before: Callable[[str], Awaitable[Verdict | None]],
     after: Callable[[str], Awaitable[Verdict | None]],
 ) -> list[Change]:
@@ -187,7 +189,7 @@ async def try_recordings(
     return _sort_by_harm(change for change in made if change is not None)
 
 
-def _decide_recognised_words(one: ReadBefore, rules: Rules) -> Verdict:
+def _decide_recognised_words(one: ReadUtterance, rules: Rules) -> Verdict:
     """The verdict on an utterance's recognised words, read alone."""
     heard: Reading = one.readings[0]
     form, catalogue, language = rules.form, rules.catalogue, rules.language
@@ -195,14 +197,14 @@ def _decide_recognised_words(one: ReadBefore, rules: Rules) -> Verdict:
     return decide(reading, Closing.PAUSE, rules)
 
 
-def _find_change(one: ReadBefore, was: Verdict, would_be: Verdict, *, heard: bool) -> Change | None:
+def _find_change(one: ReadUtterance, was: Verdict, would_be: Verdict, *, heard: bool) -> Change | None:
     if was.outcome is would_be.outcome and _alike(was.fields, would_be.fields):
         return None
     harm = _classify_harm(one, was, would_be)
     return Change(one.utterance_id, harm, was.fields, would_be.fields, one.event_id, heard)
 
 
-def _classify_harm(one: ReadBefore, was: Verdict, would_be: Verdict) -> Harm:
+def _classify_harm(one: ReadUtterance, was: Verdict, would_be: Verdict) -> Harm:
     """Classify the change; the worst is another value in place of one that was read or stored."""
     known = {**was.fields, **(one.fields or {})}
     if any(name in known and not is_same_value(value, known[name]) for name, value in would_be.fields.items()):
@@ -221,7 +223,7 @@ def _sort_by_harm(made: Iterable[Change]) -> list[Change]:
     return sorted(latest, key=lambda change: order.index(change.harm))
 
 
-class UnknownWords:
+class UnknownPhraseCounter:
     """Counts unknown phrases in the background of a running agent, while no utterance is in progress."""
 
     def __init__(
@@ -272,11 +274,11 @@ class UnknownWords:
             self._told = told
             self._tell(told)
 
-    def _load_past(self) -> list[ReadBefore]:
+    def _load_past(self) -> list[ReadUtterance]:
         with Journal.inspect(self._state) as journal:
             return list(journal.readings.read_since(datetime.now(UTC) - _LATELY))[-_MOST_LOOKED_AT:]
 
-    def _find_rules(self, one: ReadBefore) -> Rules | None:
+    def _find_rules(self, one: ReadUtterance) -> Rules | None:
         rules = self._rules_of(one.form)
         if rules is None or one.language is None:
             return rules

@@ -17,10 +17,10 @@ from typing import Any
 
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.loader import closing_form, form_files, load_form
+from dockvoice_protocol.forms.loader import form_files_by_name, load_closing_form, load_form
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.language import Language, language_named
-from dockvoice_protocol.forms.taught import with_catalogue_words, with_published_words
+from dockvoice_protocol.forms.taught import add_catalogue_words, add_published_words
 from dockvoice_protocol.instants import to_zone
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records.master import MasterData
@@ -32,21 +32,21 @@ from edge.agent.events import DictationEvent
 from edge.agent.site_publications import load_operators, load_site_catalogue, override_files, sign_on_words
 from edge.agent.typed_input import Readers, scanner_format
 from edge.agent.voice_output import VoiceOutput
-from edge.agent.workplaces import AtFirstUse, Unheard, Workplace, Workplaces
+from edge.agent.workplaces import LazyReader, NullReader, Workplace, Workplaces
 from edge.agree.decide import Rules
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
 from edge.agree.policy import POLICIES
-from edge.config import Engine, ListeningMode, Mode, Settings
-from edge.deliver.device_events import ParticularsOf, entry_event, make_particulars
+from edge.config import Engine, ListeningMode, ReadMode, Settings
+from edge.deliver.device_events import MakeParticulars, entry_event, make_particulars
 from edge.hear.endpointing import Gate, WakePhrase
 from edge.hear.speech_detection import make_speech_scorer
 from edge.keep.journal_thread import JournalThread
 from edge.keep.readings import keep_reply_for_diagnosis
 from edge.ports import Interpreter, Source
-from edge.records import Entry, Minted, Particulars, Segment, Work
-from edge.understand.llm.prompt import Past
+from edge.records import Entry, Minted, Particulars, Segment, WorkChange
+from edge.understand.llm.prompt import DialogueHistory
 from edge.understand.local import moonshine
-from edge.understand.local.factory import find_weights, locate_vosk_weights, make_recogniser, own_language
+from edge.understand.local.factory import find_weights, locate_vosk_weights, make_recogniser, recogniser_language
 from edge.understand.local.vosk import WakeWord
 from edge.understand.local.witness_process import WitnessProcess
 from edge.understand.panel import Panel, PanelAnswer, today_at_site
@@ -66,7 +66,7 @@ class Parts:
     interpreter: Interpreter
     panel: Panel | None = None  # The interpreter, where it asks remote models; else None.
     clients: Clients = field(default_factory=lambda: Clients({}))
-    past: Past = field(default_factory=Past)
+    past: DialogueHistory = field(default_factory=DialogueHistory)
     """The context that is sent to models; updated with each verdict."""
     at_hand: tuple[Form, ...] = ()  # The forms that operators may switch between; empty: `form` alone.
     make: Callable[[Form, str | None], Workplace] | None = None  # Makes the workplace for another form or language.
@@ -90,7 +90,7 @@ class Parts:
         readers = Readers(
             self.rules, self.interpreter, _typed_language(self.settings), scanner_format(self.settings.scan)
         )
-        return Workplaces(Workplace(Work(self.form.name), readers, self.panel), self.make, self.at_hand)
+        return Workplaces(Workplace(WorkChange(self.form.name), readers, self.panel), self.make, self.at_hand)
 
 
 def assemble_interpretation(settings: Settings, form: str | None = None, *, operator_present: bool = False) -> Parts:
@@ -99,14 +99,16 @@ def assemble_interpretation(settings: Settings, form: str | None = None, *, oper
     `operator_present`: one can answer, which no recording has. Raises Misconfigured with the faulty setting.
     """
     chosen = load_named_form(settings, form or settings.forms.active)
-    at_hand = list_forms_at_hand(settings, chosen) if operator_present else (chosen,)
-    closing = closing_form(settings.forms_directory) if operator_present else None
+    at_hand = list_switchable_forms(settings, chosen) if operator_present else (chosen,)
+    closing = load_closing_form(settings.forms_directory) if operator_present else None
     catalogue = load_site_catalogue(settings, at_hand)
-    in_files, at_hand = at_hand, with_catalogue_words(at_hand, catalogue)
+    in_files, at_hand = at_hand, add_catalogue_words(at_hand, catalogue)
     clients = Clients(settings.understand.clients)
-    agrees = converses(settings, operator_present=operator_present)
+    agrees = uses_dialogue(settings, operator_present=operator_present)
     names = sign_on_words(load_operators(settings)) if agrees else ()
-    making = _Making(settings, catalogue, in_files, at_hand, clients, Past(), names, closing, converses=agrees)
+    making = _Making(
+        settings, catalogue, in_files, at_hand, clients, DialogueHistory(), names, closing, uses_dialogue=agrees
+    )
     made, name = making.make_parts(chosen.name)
     if settings.understand.engine == "auto" and name.startswith(Engine.POCKETSPHINX):
         logger.warning(
@@ -125,10 +127,10 @@ class _Making:
     in_files: tuple[Form, ...]
     at_hand: tuple[Form, ...]  # The same, with the published words added.
     clients: Clients
-    past: Past
+    past: DialogueHistory
     names: tuple[str, ...]  # The operators' names, for signing on.
     closing: Form | None
-    converses: bool = field(kw_only=True)
+    uses_dialogue: bool = field(kw_only=True)
 
     def make_parts(self, named: str) -> tuple[Parts, str]:
         """Make the parts that begin with the form of this name; also returns the recogniser's name."""
@@ -138,7 +140,7 @@ class _Making:
 
         @cache
         def own(another: Form) -> Interpreter:
-            return reader if another is chosen else AtFirstUse(reader.name, partial(self.make_recogniser_for, another))
+            return reader if another is chosen else LazyReader(reader.name, partial(self.make_recogniser_for, another))
 
         def make(another: Form, language: str | None) -> Workplace:
             return self.make_workplace(another, language, own(another))
@@ -146,7 +148,7 @@ class _Making:
         def renew(published: tuple[MasterData, ...]) -> Parts:
             files = Catalogue.load(self.settings.catalogue_directory)
             catalogue = override_files(files, published, self.in_files)
-            forms = with_catalogue_words(self.in_files, catalogue)
+            forms = add_catalogue_words(self.in_files, catalogue)
             return replace(self, catalogue=catalogue, at_hand=forms).make_parts(named)[0]
 
         of_start = (chosen, self.catalogue, begun.readers.interpreter, begun.panel)
@@ -157,12 +159,12 @@ class _Making:
         """The device's own recogniser for a form, or one for another language with installed weights."""
         # `awaited` is called in the ear's thread, concurrently with the dialogue: its data is immutable and replaced
         # as a whole, and a stale answer affects only how long a pause lasts, no value.
-        at_hand = self.at_hand if self.converses else ()
+        at_hand = self.at_hand if self.uses_dialogue else ()
         return make_recogniser(
             self.settings,
             form,
             self.catalogue,
-            converses=self.converses,
+            converses=self.uses_dialogue,
             awaited=lambda: self.past().awaited(form),
             at_hand=at_hand,
             names=self.names,
@@ -170,13 +172,13 @@ class _Making:
         )
 
     def select_recogniser(self, form: Form, language: Language, own: Interpreter) -> Interpreter:
-        """The recogniser for a language: `own`, another created at first use, or `Unheard` without weights."""
-        if language is own_language(self.settings):
+        """The recogniser for a language: `own`, another created at first use, or `NullReader` without weights."""
+        if language is recogniser_language(self.settings):
             return own
         weights = find_weights(self.settings, language)
         if weights is None:
-            return Unheard(form)
-        return AtFirstUse(f"{Engine.VOSK}/{weights.name}", partial(self.make_recogniser_for, form, language))
+            return NullReader(form)
+        return LazyReader(f"{Engine.VOSK}/{weights.name}", partial(self.make_recogniser_for, form, language))
 
     def make_workplace(self, form: Form, language: str | None, own: Interpreter) -> Workplace:
         """Make the workplace of a form in a language; None: the device's own. `own` is its recogniser for the form.
@@ -187,9 +189,9 @@ class _Making:
         demands = usual if language is None else replace(usual, language=language_named(language))
         interpreter, panel = self._make_interpreter_and_panel(form, language, own, demands)
         besides = _typed_language(self.settings) if language is None else None
-        recogniser = own if language is None or demands.language is own_language(self.settings) else None
+        recogniser = own if language is None or demands.language is recogniser_language(self.settings) else None
         readers = Readers(demands, interpreter, besides, scanner_format(self.settings.scan), recogniser)
-        return Workplace(Work(form.name, language), readers, panel)
+        return Workplace(WorkChange(form.name, language), readers, panel)
 
     def _make_interpreter_and_panel(
         self, form: Form, language: str | None, own: Interpreter, demands: Rules
@@ -197,18 +199,18 @@ class _Making:
         understand = self.settings.understand
         is_own = language is None or demands.language is language_named(_spoken_language(self.settings))
         asked = () if is_own else _remote_interpreters_of(self.settings, demands.language.code)
-        if understand.mode is Mode.ON_DEVICE or not (is_own or asked):
+        if understand.mode is ReadMode.ON_DEVICE or not (is_own or asked):
             return self.select_recogniser(form, demands.language, own), None
-        from edge.understand.factory import Surroundings, make_panel  # noqa: PLC0415 - without models the start is faster
+        from edge.understand.factory import InterpreterArguments, make_panel  # noqa: PLC0415 - without models the start is faster
 
         if not is_own:
-            seats = {"mode": Mode.CLOUD_FIRST, "first": asked[0], "fallback": asked[1:], "second": None}
+            seats = {"mode": ReadMode.CLOUD_FIRST, "first": asked[0], "fallback": asked[1:], "second": None}
             understand = understand.model_copy(update=seats)
             own = self.select_recogniser(form, demands.language, own)
         settings = self.settings.model_copy(update={"understand": understand})
         keep = partial(keep_reply_for_diagnosis, settings.state)
-        surroundings = Surroundings(settings, form, self.catalogue, self.clients, self.past, keep)
-        asking = make_panel(surroundings, own, demands.demands.uncalibrated)
+        surroundings = InterpreterArguments(settings, form, self.catalogue, self.clients, self.past, keep)
+        asking = make_panel(surroundings, own, demands.site_policy.uncalibrated)
         return asking, asking
 
 
@@ -221,7 +223,7 @@ def _remote_interpreters_of(settings: Settings, language: str) -> tuple[str, ...
 
 def list_remote_languages(settings: Settings) -> tuple[str, ...]:
     """The languages with remote interpreters, except the one that operators speak; none on-device."""
-    if settings.understand.mode is Mode.ON_DEVICE:
+    if settings.understand.mode is ReadMode.ON_DEVICE:
         return ()
     others = (one for one in LANGUAGES if one != language_named(_spoken_language(settings)).code)
     return tuple(one for one in others if _remote_interpreters_of(settings, one))
@@ -232,7 +234,7 @@ def _typed_language(settings: Settings) -> Language:
     return language_named(settings.speak.language.value)
 
 
-def list_forms_at_hand(settings: Settings, active: Form) -> tuple[Form, ...]:
+def list_switchable_forms(settings: Settings, active: Form) -> tuple[Form, ...]:
     """The forms that operators may switch between, including the active one.
 
     Raises Misconfigured for a missing form, and where two have the same name in a language.
@@ -243,7 +245,7 @@ def list_forms_at_hand(settings: Settings, active: Form) -> tuple[Form, ...]:
     for code in LANGUAGES:
         called: dict[str, str] = {}
         for form in forms:
-            for name in form.names(code):
+            for name in form.spoken_names(code):
                 if (other := called.setdefault(name, form.name)) != form.name:
                     raise Misconfigured(
                         f"forms.at_hand: {other!r} and {form.name!r} are both called {name!r} ({code}); "
@@ -252,7 +254,7 @@ def list_forms_at_hand(settings: Settings, active: Form) -> tuple[Form, ...]:
     return forms
 
 
-def converses(settings: Settings, *, operator_present: bool) -> bool:
+def uses_dialogue(settings: Settings, *, operator_present: bool) -> bool:
     """Whether entries are agreed with the operator, provided that he hears the device."""
     wanted = settings.agree.conversation
     return operator_present and settings.speak.enabled is not False if wanted == "auto" else wanted
@@ -281,19 +283,21 @@ def _spoken_language(settings: Settings) -> str:
     """The language that operators speak: the first model's, else the device's own recogniser's."""
     understand = settings.understand
     asked = understand.interpreters.get(understand.first or understand.second or "")
-    return own_language(settings).code if understand.mode is Mode.ON_DEVICE or asked is None else asked.language
+    return (
+        recogniser_language(settings).code if understand.mode is ReadMode.ON_DEVICE or asked is None else asked.language
+    )
 
 
 def load_current_rules(settings: Settings, form: str) -> Rules:
     """The rules of a form with all published master data, as the agent has them. Raises Misconfigured."""
     in_file = load_named_form(settings, form)
     catalogue = load_site_catalogue(settings, (in_file,))
-    return make_rules(settings, with_published_words(in_file, catalogue.words, catalogue), catalogue)
+    return make_rules(settings, add_published_words(in_file, catalogue.words, catalogue), catalogue)
 
 
 def load_named_form(settings: Settings, name: str) -> Form:
     """Load the form of that name, and no other. Raises Misconfigured with the list of the forms."""
-    files = form_files(settings.forms_directory)
+    files = form_files_by_name(settings.forms_directory)
     if name not in files:
         raise Misconfigured(f"form {name!r}: not among the forms in {settings.forms_directory} ({', '.join(files)})")
     return load_form(files[name])
@@ -320,16 +324,16 @@ def make_dictation(
     settings, works = parts.settings, works or parts.workplaces()
     detector = make_speech_scorer(settings.hear.vad)
     listening = Ear(
-        present=lambda: works.present,
+        present=lambda: works.current,
         endpoint=settings.hear.endpoint,
-        scorer=detector if speaking is None else speaking.deaf_to_itself(detector),
+        scorer=detector if speaking is None else speaking.ignore_own_voice(detector),
         executor=executor,
         heartbeat=heartbeat,
         gate=gate,
         meant=None
         if gate is None
-        else make_wake_filter(settings, lambda: conversing is not None and conversing.awaits),
-        speaking=(lambda: None) if conversing is None else conversing.heard_speaking,
+        else make_wake_filter(settings, lambda: conversing is not None and conversing.awaits_answer),
+        speaking=(lambda: None) if conversing is None else conversing.post_speech_began,
     )
     return Dictation(
         listening,
@@ -338,7 +342,7 @@ def make_dictation(
         operator=settings.operator,
         render=make_entry_renderer(parts, clock or Clock(), works),
         tell=tell,
-        converse=None if conversing is None else conversing.hear,
+        converse=None if conversing is None else conversing.decide,
         expected=expected,
     )
 
@@ -354,13 +358,13 @@ def make_entry_renderer(
     known = parts.forms
 
     @lru_cache(maxsize=len(known) + 1)
-    def beside(form: str, catalogue: Catalogue) -> ParticularsOf:
+    def beside(form: str, catalogue: Catalogue) -> MakeParticulars:
         return make_particulars(settings, known[form], catalogue) if form in known else lambda _: Particulars()
 
     def render_entry(entry: Entry, minted: Minted) -> dict[str, Any]:
         believed = clock.believed()
         named = {"site": settings.site, "device": settings.device}
-        catalogue = parts.catalogue if works is None else works.present.rules.catalogue
+        catalogue = parts.catalogue if works is None else works.current.rules.catalogue
         beyond = beside(entry.form, catalogue)(entry)
         return entry_event(entry, minted, **named, clock_believed=believed, particulars=beyond)
 
@@ -407,13 +411,13 @@ async def run_panels(
     try:
         async with AsyncExitStack() as at_work:
             for panel in panels:
-                await at_work.enter_async_context(panel.at_work(note, budget))
+                await at_work.enter_async_context(panel.running_requests(note, budget))
             yield
     finally:
         await parts.clients.aclose()
 
 
-async def hear_all(taking: Dictation, sources: Iterable[Source]) -> None:
+async def dictate_sources(taking: Dictation, sources: Iterable[Source]) -> None:
     """Listen to all sources, and conclude their utterances."""
     async with asyncio.TaskGroup() as group:
         group.create_task(taking.hear(sources))

@@ -20,9 +20,9 @@ from dockvoice_protocol.forms.model import Form, FormField
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
 from edge.agent.typed_input import typed_utterance
 from edge.agree.decide import Rules, decide
-from edge.deliver.device_events import ParticularsOf, entry_event, withheld_event
+from edge.deliver.device_events import MakeParticulars, entry_event, withheld_event
 from edge.keep.codec import parse_reading
-from edge.keep.evidence import another_id
+from edge.keep.evidence import make_copy_id
 from edge.keep.journal import Journal
 from edge.keep.outbox import HELD, OutboxState
 from edge.keep.queries import UtteranceHistory
@@ -31,17 +31,17 @@ from edge.records import Closing, Draft, Entry, Minted, OutboxRow, Outcome, Part
 _REENTERED, DISCARDED = "entered again", "discarded"
 """Reasons in the tombstone of an event that a person's decision withholds."""
 
-REVIEWED = "review"  # Prefix of the interpreter's name in a person's reading; the model's name may follow.
+REVIEW_PREFIX = "review"  # Prefix of the interpreter's name in a person's reading; the model's name may follow.
 
 _CERTAIN = 1.0  # Confidence of a person's reading.
 
-LATELY = 10_000  # Limit of entries searched for the same thing: more than a device records in a week.
+_MOST_SEARCHED = 10_000  # Limit of entries searched for the same thing: more than a device records in a week.
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class Reviewer:
     """The person that decides, and the reason."""
 
     who: str
@@ -56,9 +56,9 @@ class DeviceIdentity:
     device: str
     operator: str | None  # None where unknown.
     clock_believed: bool
-    particulars: ParticularsOf = lambda _: Particulars()  # Computes an entry's attributes beside the form's fields.
+    particulars: MakeParticulars = lambda _: Particulars()  # Computes an entry's attributes beside the form's fields.
 
-    def event(self, entry: Entry, minted: Minted, *, clock_believed: bool) -> dict[str, Any]:
+    def make_event(self, entry: Entry, minted: Minted, *, clock_believed: bool) -> dict[str, Any]:
         """Make the event of this device's entry."""
         named = {"site": self.site, "device": self.device}
         return entry_event(entry, minted, **named, clock_believed=clock_believed, particulars=self.particulars(entry))
@@ -74,7 +74,7 @@ def accept(
     which: str,
     given: Mapping[str, FieldValue],
     rules: Rules,
-    person: Person,
+    person: Reviewer,
     device: DeviceIdentity,
     *,
     origin: Journal | None = None,
@@ -87,10 +87,10 @@ def accept(
     check. Raises UnreadableInput where it is not under review, or breaks the rules.
     """
     waits_in = origin or journal
-    found = waits_in.review.utterance(which)
+    found = waits_in.review.find_open(which)
     if found.review is None or waits_in is not journal:
         return _enter_again(journal, waits_in, which, found, given, rules, person, device, anyway=anyway)
-    since = datetime.fromisoformat(found.heard_at) - timedelta(minutes=rules.demands.double_count_minutes)
+    since = datetime.fromisoformat(found.heard_at) - timedelta(minutes=rules.site_policy.double_count_minutes)
     first = journal.queries.reading(found.utterance_id)
     later = [parse_reading(dict(answer.reading)) for answer in found.answers if answer.reading is not None]
     _refuse_correction(which, later[-1] if later else first)
@@ -101,10 +101,10 @@ def accept(
             "%s: entry %d is of the same thing; if both are one, put that right in the inventory", which, one
         )
     draft = Draft(found.utterance_id, found.form, reading, device.operator)
-    entry = journal.queries.entry_of(draft, verdict)
+    entry = journal.queries.make_entry(draft, verdict)
 
     def render(minted: Minted) -> dict[str, Any]:
-        return device.event(entry, minted, clock_believed=device.clock_believed)
+        return device.make_event(entry, minted, clock_believed=device.clock_believed)
 
     return journal.accept(entry, verdict, person.who, person.reason, render)
 
@@ -126,14 +126,14 @@ def _enter_again(
     found: UtteranceHistory,
     given: Mapping[str, FieldValue],
     rules: Rules,
-    person: Person,
+    person: Reviewer,
     device: DeviceIdentity,
     *,
     anyway: bool,
 ) -> OutboxRow:
     """Commit a held entry again under a new number, and end the old one. Idempotent after a crash."""
     act, replaces = _find_act_and_target(origin, which, found, is_here=origin is journal)
-    is_there = journal.queries.kept(another_id(found.utterance_id, str(found.event_id))) is not None
+    is_there = journal.queries.get_utterance(make_copy_id(found.utterance_id, str(found.event_id))) is not None
     if not (anyway or is_there or act is Act.CANCEL):
         _refuse_entry_recorded_after(
             journal, which, found, rules.form, 0 if origin is not journal else found.sequence or 0
@@ -160,7 +160,7 @@ def _enter_again(
     believed = CLOCK not in (found.event or {})
 
     def render(minted: Minted) -> dict[str, Any]:
-        return device.event(entry, minted, clock_believed=believed)
+        return device.make_event(entry, minted, clock_believed=believed)
 
     def note(owed: OutboxRow) -> None:
         origin.review.store_reentry(
@@ -183,7 +183,7 @@ def _copy_utterance(origin: Journal, found: UtteranceHistory) -> Utterance:
         return origin.copy_utterance(found)
     told = ", ".join(f"{name} {value}" for name, value in found.fields.items())
     typed = typed_utterance(found.form, f"entered again: {told}")
-    return replace(typed, utterance_id=another_id(found.utterance_id, str(found.event_id)))
+    return replace(typed, utterance_id=make_copy_id(found.utterance_id, str(found.event_id)))
 
 
 def _find_act_and_target(
@@ -255,7 +255,7 @@ def _list_same_entries(
         return []
     return [
         one.sequence
-        for one in journal.queries.entries_standing(found.form, since, LATELY)
+        for one in journal.queries.standing_kept_entries(found.form, since, _MOST_SEARCHED)
         if one.event_id != found.event_id
         and one.state not in {OutboxState.DEAD, OutboxState.DISCARDED}
         and all(one.fields.get(name) == fields.get(name) for name in names)
@@ -319,11 +319,13 @@ def _make_person_reading(
     """The person's reading: named after the latest interpreter, with all earlier readings as `opinions`."""
     opinions = (*([] if first is None else [first]), *later)
     if not opinions:
-        return Reading(REVIEWED, found.form, (), {name: FieldReading(one, (), _CERTAIN) for name, one in given.items()})
+        return Reading(
+            REVIEW_PREFIX, found.form, (), {name: FieldReading(one, (), _CERTAIN) for name, one in given.items()}
+        )
     latest = opinions[-1]
     read = {name: field.value for name, field in latest.fields.items() if field.value is not None}
     fields = {
         name: FieldReading(value, latest.fields[name].words if read.get(name) == value else (), _CERTAIN)
         for name, value in {**(read if later else {}), **found.fields, **given}.items()
     }
-    return Reading(f"{REVIEWED} of {latest.interpreter}", found.form, latest.words, fields, opinions=opinions)
+    return Reading(f"{REVIEW_PREFIX} of {latest.interpreter}", found.form, latest.words, fields, opinions=opinions)

@@ -34,7 +34,7 @@ from dockvoice_protocol.signed import DeclinedPosting, ReviewDecision
 from edge.agent.clock import Clock
 from edge.agent.dialogue_driver import DialogueDriver
 from edge.agent.parts import load_named_form, make_rules
-from edge.agent.review import DISCARDED, REVIEWED, DeviceIdentity, Person, accept, parse_assignments
+from edge.agent.review import DISCARDED, REVIEW_PREFIX, DeviceIdentity, Reviewer, accept, parse_assignments
 from edge.agent.site_publications import load_site_catalogue
 from edge.agree.dialogue.interface import OfficeDecided, OfficeDecision
 from edge.config import Settings
@@ -45,7 +45,7 @@ from edge.keep.outbox import HELD
 from edge.keep.signed import DecisionFailure
 from edge.records import OutboxRow
 
-SOCKET = "agent.sock"
+_SOCKET = "agent.sock"
 """In the state directory, while an agent runs. An agent replaces the socket that a killed one left."""
 
 _ANSWERED_S = 30.0  # Timeout of the agent's answer: a full disk or a running step may block the journal for a while.
@@ -66,7 +66,7 @@ class Resolution:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class Resolved:
     """A decision's result."""
 
     told: OfficeDecided
@@ -80,7 +80,7 @@ class Done:
         return f"is entry {self.row.sequence} ({values})"
 
 
-def carry_out(journal: Journal, settings: Settings, asked: Resolution, *, origin: Journal | None = None) -> Done:
+def carry_out(journal: Journal, settings: Settings, asked: Resolution, *, origin: Journal | None = None) -> Resolved:
     """Accept or discard an utterance or entry. Raises as `review.accept` and `Review.discard`: nothing was changed.
 
     `origin` is the journal where it is under review, if not this one.
@@ -91,29 +91,29 @@ def carry_out(journal: Journal, settings: Settings, asked: Resolution, *, origin
             asked.which, asked.who, asked.reason or "", partial(withheld_event, reason=DISCARDED)
         )
         held = found.event_id if found.state in HELD else None
-        return Done(
+        return Resolved(
             OfficeDecided(found.utterance_id, OfficeDecision.DROPPED, found.fields, held=held, form=found.form), None
         )
     journal.successor.demand_none()
     journal.outbox.demand_owner(Topics(settings.deliver.prefix, settings.site, settings.device).source)
-    found = waits_in.review.utterance(asked.which)
+    found = waits_in.review.find_open(asked.which)
     form = load_named_form(settings, found.form)
     catalogue = load_site_catalogue(settings, (form,))
     demands = make_rules(settings, form, catalogue)
     beside = make_particulars(settings, form, catalogue)
     device = DeviceIdentity(settings.site, settings.device, settings.operator, Clock().believed(), beside)
-    values, person = parse_assignments(asked.values, form), Person(asked.who, asked.reason)
+    values, person = parse_assignments(asked.values, form), Reviewer(asked.who, asked.reason)
     row = accept(journal, asked.which, values, demands, person, device, origin=origin, anyway=asked.anyway)
-    latest = journal.dialogue.entries(1)
+    latest = journal.dialogue.latest_entries(1)
     entry = latest[0] if latest and latest[0].event_id == row.event_id else None
     fields = journal.queries.history(row.event_id).fields
     differ = any(name in fields and fields[name] != value for name, value in found.fields.items())
     fate = OfficeDecision.CORRECTED if differ else OfficeDecision.RECORDED
     held = found.event_id if found.state in HELD else None
-    return Done(OfficeDecided(found.utterance_id, fate, fields, entry, held, found.form), row)
+    return Resolved(OfficeDecided(found.utterance_id, fate, fields, entry, held, found.form), row)
 
 
-def do_and_mark_unannounced(journal: Journal, work: Callable[[Journal], Done]) -> Done:
+def do_and_mark_unannounced(journal: Journal, work: Callable[[Journal], Resolved]) -> Resolved:
     """Do `work` and mark its decision as not announced yet, in one transaction."""
     with journal.orders.transaction():
         done = work(journal)
@@ -121,27 +121,27 @@ def do_and_mark_unannounced(journal: Journal, work: Callable[[Journal], Done]) -
     return done
 
 
-class Late(UnreadableInput):
+class Stale(UnreadableInput):
     """Raised when the utterance or entry was decided before, or has changed since."""
 
 
 DECLINED = "declined"  # The journal's name for it, among the persons' decisions.
 
 
-def _store_declined_posting(journal: Journal, word: DeclinedPosting) -> Done:
+def _store_declined_posting(journal: Journal, word: DeclinedPosting) -> Resolved:
     """Store that another system declined an entry, which stays. Raises UnreadableInput; Late where it was replaced."""
     found = journal.queries.entry(word.entry)
     if found is None or found.act is Act.CANCEL:
         raise UnreadableInput(f"{word.entry}: is no entry of this device")
     if journal.queries.is_replaced(word.entry):
-        raise Late(f"{word.entry}: was corrected or cancelled since; nobody needs to be told")
+        raise Stale(f"{word.entry}: was corrected or cancelled since; nobody needs to be told")
     history = journal.queries.history(word.entry)
     journal.review.store_decision(history, DECLINED, word.by, word.why)
     about = history.utterance_id, OfficeDecision.DECLINED, found.fields
-    return Done(OfficeDecided(*about, form=found.form, why=word.why), None)
+    return Resolved(OfficeDecided(*about, form=found.form, why=word.why), None)
 
 
-def carry_out_signed(journal: Journal, settings: Settings, order: ReviewDecision | DeclinedPosting) -> Done:
+def carry_out_signed(journal: Journal, settings: Settings, order: ReviewDecision | DeclinedPosting) -> Resolved:
     """Carry out the inventory's decision, if the review that it names is still the open one.
 
     Raises Late where it is not.
@@ -150,8 +150,8 @@ def carry_out_signed(journal: Journal, settings: Settings, order: ReviewDecision
         return _store_declined_posting(journal, order)
     if (done := _complete_after_crash(journal, order)) is not None:
         return done
-    if journal.review_log.open_event(order.utterance_id) != order.review:
-        raise Late(f"{order.utterance_id}: was decided before, or has changed since; nothing is done")
+    if journal.review_log.open_event_id(order.utterance_id) != order.review:
+        raise Stale(f"{order.utterance_id}: was decided before, or has changed since; nothing is done")
     values = tuple(f"{name}={value}" for name, value in order.values.items())
     decision: Literal["accept", "discard"] = "discard" if order.decision == "discard" else "accept"
     return carry_out(journal, settings, Resolution(decision, order.utterance_id, order.who, order.reason, values))
@@ -183,19 +183,21 @@ class Decisions:
         done = await self._carry_out_and_announce(partial(carry_out, settings=self._settings, asked=asked))
         return f"{done}, sent by the agent that runs" if done.row is not None else str(done)
 
-    async def decide_signed(self, order: ReviewDecision | DeclinedPosting, signature: str) -> Done:
+    async def decide_signed(self, order: ReviewDecision | DeclinedPosting, signature: str) -> Resolved:
         """Carry out the inventory's signed decision and mark its order as done, in one transaction."""
 
-        def work(journal: Journal) -> Done:
-            with journal.orders.carried_out(signature):
+        def work(journal: Journal) -> Resolved:
+            with journal.orders.complete(signature):
                 return carry_out_signed(journal, self._settings, order)
 
         return await self._carry_out_and_announce(work)
 
-    async def _carry_out_and_announce(self, work: Callable[[Journal], Done]) -> Done:
+    async def _carry_out_and_announce(self, work: Callable[[Journal], Resolved]) -> Resolved:
         talking = self._talking
         owing = partial(do_and_mark_unannounced, work=work)
-        done = await (self._executor(work) if talking is None else talking.between_steps(owing, lambda done: done.told))
+        done = await (
+            self._executor(work) if talking is None else talking.run_between_steps(owing, lambda done: done.told)
+        )
         if done.row is not None:
             self._written()
         if talking is None and done.told.fate is OfficeDecision.DECLINED:
@@ -203,28 +205,28 @@ class Decisions:
         return done
 
 
-def _complete_after_crash(journal: Journal, order: ReviewDecision) -> Done | None:
+def _complete_after_crash(journal: Journal, order: ReviewDecision) -> Resolved | None:
     """The result of a decision whose entry was logged before a crash, and restored at the start; else None.
 
-    The log lacks the person and the reason, so they are stored now. The reading's name, REVIEWED, identifies a review.
+    The log lacks the person and the reason, so they are stored now. A reading named REVIEW_PREFIX marks a review.
     """
     if journal.review_log.last_event_id(order.utterance_id) != order.review:
         return None
     found = journal.queries.history(order.utterance_id)
     reader = (found.event or {}).get("data", {}).get("reading", {}).get("interpreter", "")
-    if found.review is not None or found.decisions or found.sequence is None or not reader.startswith(REVIEWED):
+    if found.review is not None or found.decisions or found.sequence is None or not reader.startswith(REVIEW_PREFIX):
         return None
     journal.review.store_decision(found, "accept", order.who, order.reason)
     row = OutboxRow(str(found.event_id), found.sequence, json.dumps(found.event))
     fate = OfficeDecision.CORRECTED if order.values else OfficeDecision.RECORDED
-    return Done(OfficeDecided(found.utterance_id, fate, found.fields, form=found.form), row)
+    return Resolved(OfficeDecided(found.utterance_id, fate, found.fields, form=found.form), row)
 
 
 async def run_signed_decisions(
     executor: JournalThread,
     came: asyncio.Event,
     read: Callable[[bytes], ReviewDecision | DeclinedPosting],
-    carry_out: Callable[[ReviewDecision | DeclinedPosting, str], Awaitable[Done]],
+    carry_out: Callable[[ReviewDecision | DeclinedPosting, str], Awaitable[Resolved]],
 ) -> None:
     """Carry out the inventory's decisions stored in the journal, until cancelled, beginning with those from before.
 
@@ -235,7 +237,7 @@ async def run_signed_decisions(
         came.clear()
         for signature, body in await executor(lambda journal: journal.orders.due()):
             take = partial(_run_signed_decision, signature, body, executor, read, carry_out)
-            await executor.when_there_is_room(take, "what the inventory's side decided waits")
+            await executor.retry_while_disk_full(take, "what the inventory's side decided waits")
         await came.wait()
 
 
@@ -244,7 +246,7 @@ async def _run_signed_decision(
     body: str,
     executor: JournalThread,
     read: Callable[[bytes], ReviewDecision | DeclinedPosting],
-    carry_out: Callable[[ReviewDecision | DeclinedPosting, str], Awaitable[Done]],
+    carry_out: Callable[[ReviewDecision | DeclinedPosting, str], Awaitable[Resolved]],
 ) -> None:
     who = "the inventory's side"
 
@@ -253,7 +255,7 @@ async def _run_signed_decision(
         who = order.by if isinstance(order, DeclinedPosting) else order.who
         done = await carry_out(order, signature)
     except (UnreadableInput, Unfinished, Misconfigured, MalformedMessage) as fault:
-        why = DecisionFailure.LATE if isinstance(fault, Late) else DecisionFailure.REFUSED
+        why = DecisionFailure.LATE if isinstance(fault, Stale) else DecisionFailure.REFUSED
         await executor(lambda journal: journal.orders.refuse(signature, why))
         logger.warning("%s decided, and it was not done: %s", who, fault)
     else:
@@ -270,7 +272,7 @@ async def serve_decision_socket(directory: Path, decide: Callable[[Resolution], 
             server = await asyncio.start_unix_server(partial(_answer_request, decide), path)
         except OSError as fault:
             why = describe_os_error(fault)
-            logger.warning("%s: takes no decisions while the agent runs (%s)", directory / SOCKET, why)
+            logger.warning("%s: takes no decisions while the agent runs (%s)", directory / _SOCKET, why)
             return
         async with server:  # only the directory's owner can connect
             await server.serve_forever()
@@ -289,7 +291,7 @@ async def _answer_request(
         writer.write(json.dumps(answer).encode() + b"\n")
         await writer.drain()
     except (ValueError, KeyError, TypeError, ConnectionError) as fault:
-        logger.warning("%s: what came is no decision, or whoever sent it is gone: %s", SOCKET, type(fault).__name__)
+        logger.warning("%s: what came is no decision, or whoever sent it is gone: %s", _SOCKET, type(fault).__name__)
     finally:
         writer.close()
 
@@ -341,6 +343,6 @@ def _short_socket_path(directory: Path) -> Iterator[str]:
     """The socket's path by way of /proc: below the kernel's limit of 107 bytes, however deep the directory."""
     descriptor = os.open(directory, os.O_PATH | os.O_DIRECTORY)
     try:
-        yield f"/proc/self/fd/{descriptor}/{SOCKET}"
+        yield f"/proc/self/fd/{descriptor}/{_SOCKET}"
     finally:
         os.close(descriptor)

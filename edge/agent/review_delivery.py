@@ -22,17 +22,17 @@ from dockvoice_protocol.hash_chain import SIGNATURE, PublicKey
 from dockvoice_protocol.mqtt import Delivered
 from dockvoice_protocol.outbox import FAILURE
 from dockvoice_protocol.records import Reading
-from dockvoice_protocol.signed import DeclinedPosting, Forged, ReviewDecision, read_decision, read_declined
+from dockvoice_protocol.signed import DeclinedPosting, Forged, ReviewDecision, verify_decision, verify_declined_posting
 from edge.agree.decide import Rules, decide
 from edge.deliver.device_events import review_event
-from edge.deliver.relay import PendingRow, make_row_outbox
+from edge.deliver.relay import PendingRow, make_row_schedule
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.keep.signed import DecisionFailure
 from edge.keep.storage import DiskFull
 from edge.records import Closing, Minted, OutboxRow, ReviewChange
 
-LOOK_S = 1.0  # Poll interval of the journal.
+POLL_S = 1.0  # Poll interval of the journal.
 _WINDOW = 16  # Limit of unconfirmed events.
 _LONGEST_ACCOUNT = 40
 """Words up to which a reading has an account: longer talk rarely has an explanation, and the search for one would hold
@@ -92,22 +92,22 @@ class ReviewDelivery:
         self._desk = desk
         self._render = render
         self._by_receipt = by_receipt
-        self._outbox = make_row_outbox(patience_s)
+        self._outbox = make_row_schedule(patience_s)
         self._confirmed: set[str] = set()
         self._refused = False
         self._begins = True
         self._next = -math.inf
 
-    def connected(self) -> None:
+    def republish_open_reviews(self) -> None:
         """Reset after a connection came up: all open reviews are published again."""
         self._outbox.clear()
         self._begins, self._next = True, -math.inf
 
-    def carries(self, event_id: str) -> bool:
+    def is_review_event(self, event_id: str) -> bool:
         """Whether this is an event of a review."""
         return self._outbox.get(event_id) is not None
 
-    def confirmed(self, event_id: str) -> None:
+    def mark_confirmed(self, event_id: str) -> None:
         """Mark an event as confirmed by the inventory."""
         self._confirmed.add(event_id)
 
@@ -117,17 +117,17 @@ class ReviewDelivery:
             self._refused = True
             logger.warning("the broker refuses what is told of reviews (%d): let this device publish it", reason_code)
         elif reason_code < FAILURE and not self._by_receipt:
-            self.confirmed(event_id)
+            self.mark_confirmed(event_id)
 
-    def unsent(self, event_id: str, now: float) -> None:
+    def mark_unsent(self, event_id: str, now: float) -> None:
         """Schedule an event that could not be published again."""
         self._outbox.mark_unsent(event_id, now)
 
     async def poll(self, now: float, *, connected: bool) -> _Looked | None:
-        """Store confirmations and new changes; return what to publish. None within LOOK_S and on a full disk."""
+        """Store confirmations and new changes; return what to publish. None within POLL_S and on a full disk."""
         if now < self._next:
             return None
-        self._next = now + LOOK_S
+        self._next = now + POLL_S
         confirmed, begins = frozenset(self._confirmed), self._begins and connected
 
         def settle_and_load(journal: Journal) -> tuple[int, list[OutboxRow], dict[str, int]]:
@@ -160,7 +160,7 @@ class ReviewDelivery:
                 self._outbox.remove_confirmed(one.key)
         for row in rows.values():
             self._outbox.add(PendingRow.from_row(row, now))
-        return (one.row for one in self._outbox.take_due(now))
+        return (one.row for one in self._outbox.start_due_attempts(now))
 
 
 class DecisionInbox:
@@ -185,7 +185,7 @@ class DecisionInbox:
         self._decided = decided
 
     @property
-    def open(self) -> bool:
+    def accepts_decisions(self) -> bool:
         """Whether decisions are accepted: the settings have a key for them."""
         return self._key is not None
 
@@ -193,7 +193,7 @@ class DecisionInbox:
         """Verify and parse a decision or a declined posting for this device. Raises MalformedMessage, Forged."""
         if self._key is None:
             raise Forged("/signature: deliver.decisions_key names no key any more")
-        read = read_declined if "declined" in parse_object(payload) else read_decision
+        read = verify_declined_posting if "declined" in parse_object(payload) else verify_decision
         return read(payload, self._source, self._key)
 
     async def verify_and_store(self, message: Delivered) -> None:
@@ -204,7 +204,7 @@ class DecisionInbox:
             return
         signature, body = str(parse_object(message.payload)[SIGNATURE]), message.payload.decode()
         keep = partial(self._desk, lambda journal: journal.orders.store(signature, body))
-        if not await self._desk.when_there_is_room(keep, "a decision waits for room", lambda _: self._beat()):
+        if not await self._desk.retry_while_disk_full(keep, "a decision waits for room", lambda _: self._beat()):
             logger.warning("a decision came again: it is done once, or was refused")
         self._decided()
 
@@ -228,7 +228,7 @@ def load_pinned_key(path: Path | None) -> PublicKey | None:
     if path is None:
         return None
     try:
-        return PublicKey.from_pem(plain_file.read_regular(path))
+        return PublicKey.from_pem(plain_file.read_regular_file(path))
     except (OSError, ValueError) as fault:
         why = describe_os_error(fault) if isinstance(fault, OSError) else f"holds {fault}"
         raise Misconfigured(f"deliver.decisions_key: {path}: {why}; name an Ed25519 public key in PEM") from None

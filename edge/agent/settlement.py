@@ -55,7 +55,7 @@ class Settlement:
         self.superseded: Misconfigured | None = None
         """The error for a journal that is an older copy, or used beside a copy: it must use no more numbers."""
 
-    async def detect_nothing_owed(self) -> None:
+    async def signal_if_nothing_pending(self) -> None:
         """Set `nothing_owed` if no event is pending in the journal."""
         if await self._executor(lambda journal: journal.outbox.count_unsettled()) == 0:
             self.nothing_owed.set()
@@ -66,7 +66,7 @@ class Settlement:
         The event stays pending and delivery is blocked meanwhile.
         """
         waits = "what became of an event cannot be noted, and is tried again"
-        await self._executor.when_there_is_room(lambda: self._store(outcome), waits, lambda _: self._heartbeat())
+        await self._executor.retry_while_disk_full(lambda: self._store(outcome), waits, lambda _: self._heartbeat())
 
     async def _store(self, outcome: Outcome) -> None:
         match outcome:
@@ -84,7 +84,7 @@ class Settlement:
         struck = await self._executor(lambda journal: _settle_event(journal, event_id, receipt))
         if not struck.is_ours:
             logger.warning("a receipt came for %s, %s", event_id, _UNKNOWN)
-        elif receipt is not None and receipt.turned_down:
+        elif receipt is not None and receipt.is_rejected:
             does = "refuses" if receipt.outcome is ReceiptOutcome.REFUSED else "has already"
             logger.warning("the inventory %s %s: %s", does, event_id, ", ".join(receipt.reasons))
             if struck.was_owed:  # the inventory repeats the answer at each connection
@@ -117,14 +117,14 @@ class Settlement:
     async def _reopen_from(self, first: int) -> None:
         """Make all events from the number `first` on pending again, and log how many."""
         self.nothing_owed.clear()
-        forgotten = await self._executor(lambda journal: journal.trail.forgotten)
+        forgotten = await self._executor(lambda journal: journal.trail.last_removed_sequence)
         if first <= forgotten:
             logger.error(
                 "the inventory lacks number %d, but up to %d all was removed here to make room (keep.entries_mb): it "
                 "can take nothing from this device until it is restored from a newer copy",
                 *(first, forgotten),
             )
-        newest = await self._executor(lambda journal: journal.outbox.last())
+        newest = await self._executor(lambda journal: journal.outbox.last_event())
         reopened = 0
         # From the end, so that after a crash the pending events still reach to the newest.
         for last in range(0 if newest is None else newest.sequence, first - 1, -_REOPENED_AT_ONCE):
@@ -165,5 +165,5 @@ class _Settled:
 
 def _settle_event(journal: Journal, event_id: str, receipt: Receipt | None) -> _Settled:
     was_owed = journal.outbox.is_event_pending(event_id)
-    is_ours, newest = journal.outbox.settle(event_id, receipt), journal.outbox.last()
+    is_ours, newest = journal.outbox.settle(event_id, receipt), journal.outbox.last_event()
     return _Settled(was_owed, is_ours, journal.outbox.count_unsettled(), 0 if newest is None else newest.sequence)

@@ -18,7 +18,7 @@ from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from dockvoice_protocol.events import MalformedMessage, Topics
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.taught import with_catalogue_words
+from dockvoice_protocol.forms.taught import add_catalogue_words
 from dockvoice_protocol.hash_chain import PublicKey
 from dockvoice_protocol.mqtt import Delivered
 from dockvoice_protocol.records import ExpectedList, Operator, PlaceKind, ReceivingPlace, Roster, make_operators
@@ -28,9 +28,9 @@ from dockvoice_protocol.signed import (
     Forged,
     parse_expected_topic,
     parse_master_topic,
-    read_expected,
-    read_master,
-    read_roster,
+    verify_expected_list,
+    verify_master_data,
+    verify_roster,
 )
 from dockvoice_protocol.terminal.plain_text import escape_line
 from edge.agent.review_delivery import load_pinned_key
@@ -129,9 +129,9 @@ class _SignedInbox(Generic[_Publication]):
         self._refused = refused
         self._admit = admit
         self._floor = floor
-        self.carries = published.carries
+        self.accepts = published.carries
         self.latest: dict[str, _Publication] = (
-            {} if key is None else executor.now(partial(self._load_verified, key=key))
+            {} if key is None else executor.run(partial(self._load_verified, key=key))
         )
 
     @property
@@ -187,7 +187,7 @@ class _SignedInbox(Generic[_Publication]):
             return self._published.lists(journal).store(self._site, about, one.version, kept)
 
         waits = f"a {kind} waits for room"
-        taken = await self._executor.when_there_is_room(
+        taken = await self._executor.retry_while_disk_full(
             partial(self._executor, keep), waits, lambda _: self._heartbeat()
         )
         if taken is ListResult.OLD:
@@ -225,7 +225,7 @@ class ExpectedReceipts:
 
         def read(payload: bytes, about: str, signed_by: PublicKey) -> ExpectedList:
             kind, _, name = about.partition("/")
-            return read_expected(payload, site, ReceivingPlace(PlaceKind(kind), name), signed_by)
+            return verify_expected_list(payload, site, ReceivingPlace(PlaceKind(kind), name), signed_by)
 
         lists = _PublicationKind(
             "list of expected receipts",
@@ -238,7 +238,7 @@ class ExpectedReceipts:
             read=read,
             lists=lambda journal: journal.expected,
         )
-        floor = settings.deliver.floor("expected")
+        floor = settings.deliver.lowest_version("expected")
         self.inbox = _SignedInbox(lists, site, key, executor, heartbeat, took=self._took, floor=lambda _: floor)
         self._at_hand = Expectations(self.inbox.latest.values())
 
@@ -269,13 +269,13 @@ class SiteCrew:
             topic,
             carries=lambda named: named == topic,
             about=lambda _: _ROSTER,
-            read=lambda payload, _, signed_by: read_roster(payload, site, signed_by),
+            read=lambda payload, _, signed_by: verify_roster(payload, site, signed_by),
             lists=lambda journal: journal.roster,
         )
         self._settled = make_operators(settings.agree.operators) or None
         self._changed = changed
         self._refusal: str | None = None
-        floor = settings.deliver.floor(_ROSTER)
+        floor = settings.deliver.lowest_version(_ROSTER)
         self.inbox = _SignedInbox(
             roster, site, key, executor, heartbeat, took=self._took, refused=self._refused, floor=lambda _: floor
         )
@@ -308,8 +308,8 @@ def load_operators(settings: Settings) -> tuple[Operator, ...] | None:
     try:
         with Journal.inspect(settings.state) as journal:
             bodies = dict(journal.roster.bodies(settings.site))
-        one = read_roster(bodies[_ROSTER].encode(), settings.site, key)
-        return settled if one.version < settings.deliver.floor(_ROSTER) else one.operators
+        one = verify_roster(bodies[_ROSTER].encode(), settings.site, key)
+        return settled if one.version < settings.deliver.lowest_version(_ROSTER) else one.operators
     except (UnreadableInput, KeyError, MalformedMessage):  # no journal, an older one, no roster, or another key's
         return settled
 
@@ -332,7 +332,7 @@ _Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True, slots=True)
-class Renewal(Generic[_Made]):
+class CatalogueActivation(Generic[_Made]):
     """How new master data is activated."""
 
     make: Callable[[tuple[MasterData, ...]], _Made]
@@ -343,7 +343,7 @@ class Renewal(Generic[_Made]):
     """The active published words that are missing in the device's recogniser; typed, they are understood."""
 
 
-KEPT_ONLY: Renewal[None] = Renewal(lambda _: None, lambda _: None, dict)
+STORE_ONLY: CatalogueActivation[None] = CatalogueActivation(lambda _: None, lambda _: None, dict)
 """Stores master data without activating it; the next agent does."""
 
 
@@ -356,7 +356,7 @@ class SiteCatalogue(Generic[_Made]):
         key: PublicKey | None,
         executor: JournalThread,
         heartbeat: Callable[[], None],
-        renewal: Renewal[_Made],
+        renewal: CatalogueActivation[_Made],
     ) -> None:
         """Parameters as of _SignedInbox; `renewal` activates new data."""
         prefix, site = settings.deliver.prefix, settings.site
@@ -367,7 +367,7 @@ class SiteCatalogue(Generic[_Made]):
             # A device named "catalogue" has topics with the same prefix, one level shorter.
             carries=lambda topic: topic.startswith(root) and "/" in topic.removeprefix(root),
             about=lambda topic: parse_master_topic(prefix, site, topic),
-            read=lambda payload, kind, signed_by: read_master(payload, site, kind, signed_by),
+            read=lambda payload, kind, signed_by: verify_master_data(payload, site, kind, signed_by),
             lists=lambda journal: journal.catalogue,
         )
         self._renewal = renewal
@@ -438,7 +438,7 @@ class SiteCatalogue(Generic[_Made]):
             self._refusals[why.about] = why
 
 
-def load_published(settings: Settings) -> tuple[MasterData, ...]:
+def load_published_master_data(settings: Settings) -> tuple[MasterData, ...]:
     """The stored master data at the start, from the journal read-only. Raises Misconfigured."""
     key = load_pinned_key(settings.deliver.decisions_key)
     if key is None:
@@ -455,12 +455,12 @@ def load_published(settings: Settings) -> tuple[MasterData, ...]:
 
 def _lowest_version(settings: Settings, kind: str) -> int:
     """The lowest accepted version of a kind."""
-    return settings.deliver.floor(f"catalogue/{kind}")
+    return settings.deliver.lowest_version(f"catalogue/{kind}")
 
 
 def _parse_stored(site: str, key: PublicKey, kind: str, body: str) -> MasterData | None:
     try:
-        return read_master(body.encode(), site, kind, key)
+        return verify_master_data(body.encode(), site, kind, key)
     except MalformedMessage:  # signed with a former key; the inbox logs it
         return None
 
@@ -472,7 +472,7 @@ def load_site_catalogue(settings: Settings, forms: Iterable[Form] = ()) -> Catal
     start could not receive better data. Raises Misconfigured for unusable files.
     """
     files = Catalogue.load(settings.catalogue_directory)
-    if not (published := load_published(settings)):
+    if not (published := load_published_master_data(settings)):
         return files
     try:
         return override_files(files, published, forms)
@@ -486,5 +486,5 @@ def load_site_catalogue(settings: Settings, forms: Iterable[Form] = ()) -> Catal
 def override_files(files: Catalogue, published: Iterable[MasterData], forms: Iterable[Form]) -> Catalogue:
     """The files overridden by the published data. Raises Misconfigured where one of the forms cannot be filled."""
     catalogue = files.with_published(published)
-    with_catalogue_words(forms, catalogue)
+    add_catalogue_words(forms, catalogue)
     return catalogue

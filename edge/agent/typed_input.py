@@ -29,7 +29,7 @@ from edge.understand.proposal import propose_reading
 
 KEYBOARD = "keyboard"  # The source of typed utterances in the journal.
 
-UNSPOKEN = frozenset({KEYBOARD, SCANNER})  # Sources without speech: their sound has no meaning.
+SILENT_SOURCES = frozenset({KEYBOARD, SCANNER})  # Sources without speech: their sound has no meaning.
 
 _SILENCE = bytes(SAMPLE_RATE // 10 * SAMPLE_BYTES)
 
@@ -47,16 +47,16 @@ class Readers:
     sending: ScannerFormat = AS_DELIVERED
     recogniser: Interpreter | None = None  # The device's own one for this form and language.
 
-    def attend(self, utterance: Utterance) -> Attention:
+    def listen(self, utterance: Utterance) -> Attention:
         """A fresh `Attention` that reads this utterance: the interpreter for speech, a parser for typed or scanned."""
-        is_said = utterance.source not in UNSPOKEN
-        return self.interpreter.attend() if is_said else WholeUtterance(self._unspoken)
+        is_said = utterance.source not in SILENT_SOURCES
+        return self.interpreter.listen() if is_said else WholeUtterance(self._unspoken)
 
     async def _unspoken(self, utterance: Utterance) -> Reading:
         """Parse typed text or a scan."""
         if utterance.source == SCANNER:
             return parse_scan(utterance, self.rules, self.sending)
-        return read_typed(utterance.typed or "", self.rules, self.typed_in)
+        return parse_typed(utterance.typed or "", self.rules, self.typed_in)
 
 
 def parse_scan(utterance: Utterance, rules: Rules, sending: ScannerFormat) -> Reading:
@@ -70,7 +70,7 @@ def scanner_format(scan: Scan) -> ScannerFormat:
     return ScannerFormat(scan.prefix, scan.suffix, scan.symbology, scan.sends_separators)
 
 
-def read_typed(text: str, rules: Rules, besides: Language | None = None) -> Reading:
+def parse_typed(text: str, rules: Rules, besides: Language | None = None) -> Reading:
     """Read a typed line, in words or figures.
 
     `besides` is a second language for typed text: the device's own. The language that explains more of the line wins; a

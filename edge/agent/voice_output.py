@@ -19,13 +19,13 @@ from dockvoice_protocol.records import Reading, ScanFault
 from edge.agent.dialogue_driver import DialogueDriver
 from edge.agent.dictation import Dictation
 from edge.agent.events import CaptureResumed, CaptureStopped, Decided, DictationEvent
-from edge.agree.dialogue.interface import Hardware, InventoryAnswered, OfficeDecided
+from edge.agree.dialogue.interface import HeadsetFault, InventoryAnswered, OfficeDecided
 from edge.agree.dialogue.questions import build_field_question, render_question
 from edge.agree.dialogue.receipts import render_refusal
 from edge.agree.dialogue.review import render_declined
 from edge.audio.sound_server import snapshot_playback_devices
 from edge.config import ReadBack, Speak, VoiceKind
-from edge.hear.speech_detection import EchoDetector, EchoSuppressed
+from edge.hear.speech_detection import EchoDetector, EchoSuppressingDetector
 from edge.ports import SpeechScorer
 from edge.records import Confirmation, Outcome, Verdict
 from edge.records.speech import Adjust, Earcon, Hush, Prompt, Say, Sound
@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 _LOOKING_S = 5.0
 """Timeout for finding a speaker: it takes a tenth of a second, or for ever."""
 
-LOOK_EVERY_S = 1.0  # Poll interval for a new speaker; each poll takes 5 ms of a processor.
+SPEAKER_POLL_S = 1.0  # Poll interval for a new speaker; each poll takes 5 ms of a processor.
 
 _AGAIN_S = 30.0
 """Shortest interval between prompts for the same recurring fault; its earcon plays each time. Also the retry interval
@@ -80,7 +80,7 @@ async def _not_at_all() -> bool:
 
 
 class VoiceOutput:
-    """The voice of one agent. Use it in the event loop only, except `deaf_to_itself`."""
+    """The voice of one agent. Use it in the event loop only, except `ignore_own_voice`."""
 
     def __init__(
         self,
@@ -113,9 +113,9 @@ class VoiceOutput:
         self._cut_off = False
         self._mute_since = float("-inf")
 
-    def deaf_to_itself(self, scorer: SpeechScorer) -> SpeechScorer:
+    def ignore_own_voice(self, scorer: SpeechScorer) -> SpeechScorer:
         """Wrap the speech detector so that it ignores this voice; speech over the voice silences it."""
-        return EchoSuppressed(scorer, self._own, time.monotonic, self._on_spoken_over)
+        return EchoSuppressingDetector(scorer, self._own, time.monotonic, self._on_spoken_over)
 
     def _on_spoken_over(self) -> None:
         """Silence the voice, and record that it was cut off. Also called in the ear's thread."""
@@ -141,7 +141,7 @@ class VoiceOutput:
     async def _until_open(self, lookout: ReopenSchedule) -> None:
         """Try to open a speaker until one is open."""
         while not self._loudspeaker.is_open:
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(SPEAKER_POLL_S)
             if lookout.note_outputs_and_check_due(await asyncio.to_thread(snapshot_playback_devices), time.monotonic()):
                 await self._open_or_rescan(lookout)
 
@@ -159,11 +159,11 @@ class VoiceOutput:
         return self._loudspeaker.is_open
 
     @property
-    def is_waited_for(self) -> bool:
+    def is_speaker_required(self) -> bool:
         """Whether the settings require a speaker."""
         return self._settings.enabled is True
 
-    async def is_heard(self) -> bool:
+    async def is_audible(self) -> bool:
         """Whether prompts are audible now: there is a speaker and a voice; False after _LOOKING_S seconds."""
         try:
             return await asyncio.wait_for(self._found(), _LOOKING_S)
@@ -172,7 +172,7 @@ class VoiceOutput:
 
     async def _found(self) -> bool:
         await self._looked.wait()
-        return await self._loudspeaker.is_heard() and await self.has_voice()
+        return await self._loudspeaker.is_audible() and await self.has_voice()
 
     async def has_voice(self) -> bool:
         """Whether there is a voice, a service's or this machine's. A failure is cached for _AGAIN_S seconds."""
@@ -186,16 +186,16 @@ class VoiceOutput:
         return True
 
     @property
-    def quiet(self) -> bool:
+    def is_silent(self) -> bool:
         """Whether the device says nothing now."""
-        return self._loudspeaker.quiet
+        return self._loudspeaker.is_quiet
 
-    def was_cut_off(self) -> bool:
+    def pop_cut_off(self) -> bool:
         """Whether speech cut the voice off since the last call; the call resets it."""
         cut, self._cut_off = self._cut_off, False
         return cut
 
-    def order(self, order: Say | Sound | Hush | Adjust) -> None:
+    def queue_order(self, order: Say | Sound | Hush | Adjust) -> None:
         """Queue an order of the dialogue, except repeated prompts for the same fault. Returns at once."""
         if isinstance(order, Hush):
             self._on_spoken_over()
@@ -231,28 +231,28 @@ class VoiceOutput:
                 for order in reply_to_verdict(verdict, always=self._settings.read_back is ReadBack.ALWAYS):
                     self._speaker.carry_out(order)
             case CaptureStopped():
-                self.announce(Hardware("not_recording"))
+                self.announce(HeadsetFault("not_recording"))
             case CaptureResumed():
-                self.announce(Hardware("not_recording", healed=True))
+                self.announce(HeadsetFault("not_recording", healed=True))
             case _:
                 pass
 
     def announce_lock(self, begins: bool) -> None:
         """Announce that another program has locked or unlocked the journal, for which the dialogue waits."""
-        self.announce(Hardware("storage_locked", healed=not begins))
+        self.announce(HeadsetFault("storage_locked", healed=not begins))
 
-    def announce(self, what: Hardware | InventoryAnswered | OfficeDecided) -> None:
+    def announce(self, what: HeadsetFault | InventoryAnswered | OfficeDecided) -> None:
         """Announce an event without a dialogue: a fault at once, a rejection or declined posting in a quiet moment."""
         match what:
             case InventoryAnswered():
                 self._speaker.queue_news(render_refusal(what), Sound(Earcon.REFUSED))
             case OfficeDecided():
                 self._speaker.queue_news(render_declined({}, what), Sound(Earcon.REFUSED))
-            case Hardware(code, healed=True):
-                self.order(Say(Prompt.HEALED, slots={"fault": code}))
-            case Hardware(code):
-                self.order(Sound(Earcon.FAULT))
-                self.order(Say(Prompt.FAULT, slots={"fault": code}, priority=True))
+            case HeadsetFault(code, healed=True):
+                self.queue_order(Say(Prompt.HEALED, slots={"fault": code}))
+            case HeadsetFault(code):
+                self.queue_order(Sound(Earcon.FAULT))
+                self.queue_order(Say(Prompt.FAULT, slots={"fault": code}, priority=True))
 
 
 def make_voice(settings: Speak, clients: Mapping[str, Any], spoken: str | None = None) -> ClauseCache:
@@ -275,7 +275,7 @@ def _make_service_voice(settings: Speak, clients: Mapping[str, Any]) -> VoiceAtP
     return lambda _pace: voice
 
 
-LISTEN_FOR_SPEAKER_EVERY_S = 1.5
+AUDIBILITY_POLL_S = 1.5
 """Poll interval for a speaker. Two equal results in a row count, to debounce a plug."""
 
 _LONGEST_S = 60.0  # Longest wait for a quiet moment to begin the dialogue, where speech or noise never ends.
@@ -315,27 +315,27 @@ class AudibilityMonitor:
 
         The dialogue stays where the settings require a speaker and there is a voice.
         """
-        self._heard = await self._speaking.is_heard()
+        self._heard = await self._speaking.is_audible()
         self._tell(self._heard)
         if self._heard:
             return
-        waited_for = self._speaking.is_waited_for and await self._speaking.has_voice()
+        waited_for = self._speaking.is_speaker_required and await self._speaking.has_voice()
         if self._conversing is not None and not waited_for:
-            self._dictation.stop_conversing()
-        logger.warning(_UNHEARD, self._speaking.lack or _LACK, "" if self._dictation.converses else _ALONE)
+            self._dictation.suspend_dialogue()
+        logger.warning(_UNHEARD, self._speaking.lack or _LACK, "" if self._dictation.uses_dialogue else _ALONE)
 
     async def run(self) -> None:
         """Poll audibility, publish its changes, and begin the dialogue once audible, until cancelled."""
-        seen, begun = self._heard, self._dictation.converses
+        seen, begun = self._heard, self._dictation.uses_dialogue
         while True:
-            await asyncio.sleep(LISTEN_FOR_SPEAKER_EVERY_S)
-            before, seen = seen, await self._speaking.is_heard()
+            await asyncio.sleep(AUDIBILITY_POLL_S)
+            before, seen = seen, await self._speaking.is_audible()
             if seen is not before:
                 continue
             if seen is not self._heard:
                 self._changed(heard=seen)
             if seen and not begun and self._conversing is not None and self._is_quiet(self._conversing):
-                self._dictation.start_conversing(self._resume_dialogue)
+                self._dictation.begin_dialogue(self._resume_dialogue)
                 begun = True
 
     def _changed(self, *, heard: bool) -> None:
@@ -345,14 +345,14 @@ class AudibilityMonitor:
 
     def _is_quiet(self, conversing: DialogueDriver) -> bool:
         """Whether no speech is in progress (for at most _LONGEST_S) and no question of an earlier run is open."""
-        if conversing.awaits:
+        if conversing.awaits_answer:
             return False
-        return not self._dictation.attentive or time.monotonic() - self._since > _LONGEST_S
+        return not self._dictation.is_busy or time.monotonic() - self._since > _LONGEST_S
 
     async def _resume_dialogue(self) -> None:
         """Resume the dialogue from the journal's current state, and announce that the device listens."""
         if self._conversing is not None:
             await self._conversing.start()
-        self._speaking.order(Sound(Earcon.HEARD))
-        self._speaking.order(Say(Prompt.LISTENING))
+        self._speaking.queue_order(Sound(Earcon.HEARD))
+        self._speaking.queue_order(Say(Prompt.LISTENING))
         logger.warning("entries are agreed with the operator from now on")

@@ -143,9 +143,9 @@ class Supervisor:
             now = time.monotonic()
             if stalled := self._heartbeats.stalled():
                 logger.error("stalled: %s; the watchdog is not told that all is well", ", ".join(stalled))
-                self._notifier.status(f"stalled: {', '.join(stalled)}")
+                self._notifier.set_status(f"stalled: {', '.join(stalled)}")
             elif now >= due:
-                self._notifier.alive()
+                self._notifier.ping_watchdog()
                 due = now + (self._notifier.period_s or 0.0)
             await asyncio.sleep(_WATCH_EVERY_S)
 
@@ -163,8 +163,8 @@ class Supervisor:
                     tell_locked(True)
                 for part in ("loop", "journal", "relay"):
                     self._heartbeats.beat(part)
-                self._notifier.status(f"waiting: {self._executor.locked}")
-                self._notifier.alive()
+                self._notifier.set_status(f"waiting: {self._executor.locked}")
+                self._notifier.ping_watchdog()
         if is_told:
             tell_locked(False)
 
@@ -179,7 +179,7 @@ class Supervisor:
         while True:
             believed = self._clock.believed()
             self._warn_if_long_doubted(believed=believed)
-            free = await self._executor.tidy(believed=believed)
+            free = await self._executor.free_disk_space(believed=believed)
             self._has_free(free)
             if self._disk.update_level(free):
                 self._report_level_and_stop_if_full(free)
@@ -205,7 +205,7 @@ class Supervisor:
             case DiskLevel.OUT:
                 lacking = f"{left}, less than the {keep.stop_free_mb:g} of keep.stop_free_mb; free space on its disk"
                 logger.error("nothing is recorded any more: %s", lacking)
-                self._notifier.status("not recording: the disk is full")
+                self._notifier.set_status("not recording: the disk is full")
                 self._dictation.stop_capture(lacking)
             case DiskLevel.LOW:
                 logger.warning(

@@ -16,7 +16,7 @@ from dockvoice_protocol.records import NotUnderstood, Reading
 from edge.agent.typed_input import Readers
 from edge.agree.decide import Rules
 from edge.ports import Attention, Interpreter, WholeUtterance
-from edge.records import Utterance, Work
+from edge.records import Utterance, WorkChange
 from edge.understand.panel import Panel
 
 
@@ -24,7 +24,7 @@ from edge.understand.panel import Panel
 class Workplace:
     """One form in one language."""
 
-    work: Work  # The form, and the language as requested; None: the device's own.
+    work: WorkChange  # The form, and the language as requested; None: the device's own.
     readers: Readers  # For speech, typed text and scans, with the rules.
     panel: Panel | None = None  # The interpreter, where it asks remote models; else None.
 
@@ -34,7 +34,7 @@ class Workplace:
         return self.readers.rules
 
 
-class AtFirstUse(Interpreter):
+class LazyReader(Interpreter):
     """A recogniser created at first use. Thread-safe: other threads wait for the first."""
 
     def __init__(self, name: str, make: Callable[[], Interpreter]) -> None:
@@ -51,12 +51,12 @@ class AtFirstUse(Interpreter):
                 self._made = self._make()
             return self._made
 
-    def attend(self) -> Attention:
+    def listen(self) -> Attention:
         """Create it if necessary, and begin to listen."""
-        return self.get_or_create().attend()
+        return self.get_or_create().listen()
 
 
-class Unheard(Interpreter):
+class NullReader(Interpreter):
     """The interpreter of a language without a recogniser: it reads nothing, rather than invent words."""
 
     name = "none"
@@ -64,7 +64,7 @@ class Unheard(Interpreter):
     def __init__(self, form: Form) -> None:
         self._form = form
 
-    def attend(self) -> Attention:
+    def listen(self) -> Attention:
         """Read no sound; each utterance is answered with UNHEARD_LANGUAGE."""
         return WholeUtterance(self._read)
 
@@ -74,7 +74,7 @@ class Unheard(Interpreter):
 
 
 class Workplaces:
-    """The workplaces of one agent. Reading is thread-safe; only the loop changes `present`."""
+    """The workplaces of one agent. Reading is thread-safe; only the loop changes `current`."""
 
     def __init__(
         self,
@@ -92,13 +92,13 @@ class Workplaces:
         self._making = Lock()
 
     @property
-    def present(self) -> Workplace:
+    def current(self) -> Workplace:
         """The current workplace."""
         return self._present
 
-    def at(self, form: str, language: str | None = None) -> Workplace:
+    def get(self, form: str, language: str | None = None) -> Workplace:
         """The workplace of a loaded form in a language; None: the device's own. Raises LookupError for another form."""
-        work = Work(form, language)
+        work = WorkChange(form, language)
         with self._making:
             if (made := self._made.get(work)) is not None:
                 return made
@@ -106,35 +106,35 @@ class Workplaces:
                 raise LookupError(f"form {form!r}, language {language!r}: not at hand on this device")
             return self._made.setdefault(work, self._make(self.forms[form], language))
 
-    def of_utterance(self, utterance: Utterance) -> Workplace:
+    def for_utterance(self, utterance: Utterance) -> Workplace:
         """The workplace of an utterance. Raises LookupError if its form is not loaded."""
-        return self.at(utterance.form, utterance.language)
+        return self.get(utterance.form, utterance.language)
 
-    def attention(self, utterance: Utterance) -> Attention:
+    def make_attention(self, utterance: Utterance) -> Attention:
         """A fresh `Attention` for the utterance, by the readers of its workplace."""
-        return self.of_utterance(utterance).readers.attend(utterance)
+        return self.for_utterance(utterance).readers.listen(utterance)
 
     def rules_for_witness(self, utterance: Utterance) -> Rules | None:
         """The rules of an utterance in the device's own language, which the witness supports; None for another."""
-        return self.of_utterance(utterance).rules if utterance.language is None else None
+        return self.for_utterance(utterance).rules if utterance.language is None else None
 
-    def rules_of(self, form: str) -> Rules | None:
+    def find_rules(self, form: str) -> Rules | None:
         """The rules of a loaded form; None for another."""
-        return self.at(form).rules if form in self.forms else None
+        return self.get(form).rules if form in self.forms else None
 
-    def make_current(self, work: Work) -> Workplace:
+    def make_current(self, work: WorkChange) -> Workplace:
         """Make this the current workplace; without a form in `work`, the current form stays."""
-        self._present = self.at(work.form or self._present.rules.form.name, work.language)
+        self._present = self.get(work.form or self._present.rules.form.name, work.language)
         return self._present
 
-    def prepare_same_in(self, other: Workplaces) -> Workplaces:
+    def prepare_same_workplaces(self, other: Workplaces) -> Workplaces:
         """Create in `other` the recognisers of all workplaces that exist here, and return it. Thread-safe.
 
         Takes seconds. Raises Misconfigured where a word is not in the vocabulary.
         """
         for work in tuple(self._made):
             if work.form is not None and isinstance(
-                reader := other.at(work.form, work.language).readers.recogniser, AtFirstUse
+                reader := other.get(work.form, work.language).readers.recogniser, LazyReader
             ):
                 reader.get_or_create()
         return other
@@ -144,21 +144,21 @@ class Workplaces:
         work = self._present.work
         with self._making:
             self._made, self._make, self.forms = other._made, other._make, other.forms
-        self._present = self.at(work.form or self._present.rules.form.name, work.language)
+        self._present = self.get(work.form or self._present.rules.form.name, work.language)
 
-    async def prepare(self) -> None:
+    async def prepare_recognisers(self) -> None:
         """Create the missing recognisers of the loaded forms in the background, one after the other.
 
         A form with a cached grammar takes a quarter of a second, a new one a second of a processor. Raises
         Misconfigured where a word of a form is not in the vocabulary.
         """
         for form in self.forms:
-            if isinstance(reader := self.at(form).readers.recogniser, AtFirstUse):
+            if isinstance(reader := self.get(form).readers.recogniser, LazyReader):
                 await asyncio.to_thread(reader.get_or_create)
 
     def panels(self, languages: Iterable[str] = ()) -> Iterator[Panel]:
         """The panels of all loaded forms, in the device's own language and these further ones."""
         for form in self.forms:
             for language in (None, *languages):
-                if (panel := self.at(form, language).panel) is not None:
+                if (panel := self.get(form, language).panel) is not None:
                     yield panel

@@ -15,8 +15,8 @@ from functools import cached_property
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form, FormField
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
-from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstood, Reading, written
-from edge.agree.expectations import NOTHING_EXPECTED, Expectations, find_objections
+from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstood, Reading, as_text
+from edge.agree.expectations import NOTHING_EXPECTED, Expectations, find_contradicted_fields
 from edge.agree.policy import BALANCED, Demand, Policy, find_highest_demand
 from edge.records import Acoustics, Because, Closing, Confirmation, Outcome, Reason, Verdict
 
@@ -49,7 +49,7 @@ class Rules:
     language: Language = ENGLISH  # The operator's language.
 
     @cached_property
-    def demands(self) -> Policy:
+    def site_policy(self) -> Policy:
         """The policy with the site's own minimum."""
         return self.policy.with_minimum(self.minimum_confidence)
 
@@ -66,11 +66,11 @@ class Rules:
     @property
     def for_context(self) -> Rules:
         """The rules by which a standing context is judged."""
-        return dataclasses.replace(self, form=self.form.of_context)
+        return dataclasses.replace(self, form=self.form.standing_form)
 
     def allows_value(self, field: FormField, value: FieldValue) -> bool:
         """Whether the form and the catalogue allow the value."""
-        return field.allows(value) and self.catalogue.knows(field.catalogue, value)
+        return field.allows(value) and self.catalogue.has_values(field.catalogue, value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def is_unusable(reading: Reading, closing: Closing, rules: Rules, acoustics: Aco
     if _may_be_deferred(reading, closing):
         return False
     nothing = reading.not_understood in {NotUnderstood.NO_WORDS, NotUnderstood.TALK}
-    return nothing or _find_unusable_reason(reading, closing, rules.demands, rules, acoustics) is not None
+    return nothing or _find_unusable_reason(reading, closing, rules.site_policy, rules, acoustics) is not None
 
 
 def _may_be_deferred(reading: Reading, closing: Closing) -> bool:
@@ -132,7 +132,7 @@ def _judge_reading(reading: Reading, closing: Closing, rules: Rules, known: Circ
         return Verdict(Outcome.IGNORE, (Because(Reason.NO_SPEECH),), {})
     if reading.not_understood is NotUnderstood.TALK:
         return Verdict(Outcome.IGNORE, (Because(Reason.NOT_FOR_DEVICE),), {})
-    policy = rules.demands
+    policy = rules.site_policy
     if (whole := _find_unusable_reason(reading, closing, policy, rules, known.acoustics)) is not None:
         return Verdict(Outcome.REPEAT, (Because(whole),), {}, confirm=Confirmation.SAY_AGAIN)
     demands = {
@@ -175,7 +175,7 @@ def _find_unusable_reason(
 def _has_too_many_digits(said: Mapping[str, FieldReading], acoustics: Acoustics, policy: Policy, rules: Rules) -> bool:
     """Whether more digits were read than can have been spoken: a model that invents an identifier makes it long."""
     values = (said[name].value for name in rules.identifiers if name in said and not said[name].by_end)
-    digits = sum(character.isalnum() for value in values if value is not None for character in written(value))
+    digits = sum(character.isalnum() for value in values if value is not None for character in as_text(value))
     return digits * policy.seconds_per_digit > acoustics.speech_seconds
 
 
@@ -224,7 +224,7 @@ def _find_doubts(
     values = {name: one.value for name, one in said.items() if one.value is not None}
     faults = rules.form.faults(values)
     again = _find_recently_recorded_identifier(values, rules, known)
-    otherwise = find_objections(values, rules.form, rules.catalogue, known.expected)
+    otherwise = find_contradicted_fields(values, rules.form, rules.catalogue, known.expected)
     for field in rules.form.fields:
         one = said.get(field.name)
         reason = _find_doubt(field, one, demands.get(field.name), field.name in faults, rules)
@@ -247,7 +247,7 @@ def _find_doubt(
         return Reason.FIELD_AMBIGUOUS
     if faulty:
         return Reason.FIELD_INVALID
-    if not rules.catalogue.knows(field.catalogue, said.value):
+    if not rules.catalogue.has_values(field.catalogue, said.value):
         return Reason.NOT_IN_CATALOGUE
     # An inherited field has no demand: it was checked when the context was set.
     return None if demand is None else _find_confidence_doubt(said, demand)

@@ -16,12 +16,12 @@ from dockvoice_protocol.forms.model import Form, FormField
 from dockvoice_protocol.records import ExpectedLine, ExpectedList, FieldValue, PlaceKind, ReceivingPlace
 from dockvoice_protocol.trailer_count import (
     REFUSED,
-    Factors,
-    as_fraction,
-    as_number,
-    entry_item,
-    find_missing,
+    UnitConverter,
+    find_missing_lines,
+    item_of_entry,
     sum_by_unit,
+    to_fraction,
+    to_json_number,
 )
 from edge.records import Reason, StandingEntry
 
@@ -46,7 +46,7 @@ class Expectations:
         """The lines expected at a place; empty if there are none."""
         return self._at.get(place, ())
 
-    def only_pallet_as_not_received(self, pallet: str) -> Expectations:
+    def reduced_to_unreceived_pallet(self, pallet: str) -> Expectations:
         """A copy in which this pallet counts as not yet received, with its lines only."""
         lines = ((one, [line for line in one.lines if line.pallet == pallet]) for one in self._lists)
         return Expectations(
@@ -62,7 +62,7 @@ class Expectations:
 NOTHING_EXPECTED = Expectations()
 
 
-def find_objections(
+def find_contradicted_fields(
     values: Mapping[str, FieldValue], form: Form, catalogue: Catalogue, expected: Expectations
 ) -> dict[str, Reason]:
     """The reason to ask about each field that a list contradicts.
@@ -89,7 +89,7 @@ def find_objections(
     return asked
 
 
-def where_expected(values: Mapping[str, FieldValue], form: Form, expected: Expectations) -> dict[str, FieldValue]:
+def find_expected_place(values: Mapping[str, FieldValue], form: Form, expected: Expectations) -> dict[str, FieldValue]:
     """The form's field and value of the place where the pallet is expected and not received; empty if there is none."""
     lines = expected.lines_for_pallet(str(values.get(form.expects.get(FieldRole.PALLET, ""))))
     announced = ((form.roles.get(FieldRole(place.kind)), place.name) for place, line in lines if not line.received)
@@ -131,17 +131,17 @@ def _count_differs(
 
     Unknown, so False: several lines, no unit, or no conversion of the expected unit.
     """
-    unit = form.unit_in(counted, values)
-    came = [as_fraction(values[counted]), as_fraction(values.get(form.expects.get(FieldRole.DAMAGED, ""), 0))]
+    unit = form.unit_code_in(counted, values)
+    came = [to_fraction(values[counted]), to_fraction(values.get(form.expects.get(FieldRole.DAMAGED, ""), 0))]
     counts = [one for one in came if one is not None]
     if len(lines) != 1 or len(counts) != len(came) or unit is None:
         return False
-    (line,), known, name = lines, Factors(), form.expects.get(FieldRole.ITEM)
+    (line,), known, name = lines, UnitConverter(), form.expects.get(FieldRole.ITEM)
     of = None if name is None else form[name].catalogue
     for one in {str(unit), line.uom}:
         if (factor := catalogue.factor(of, line.item, one)) is not None:
-            known.learn(line.item, one, factor.base, Fraction(factor.factor))
-    announced = {line.uom: as_fraction(line.quantity) or Fraction(0)}
+            known.add_factor(line.item, one, factor.base, Fraction(factor.factor))
+    announced = {line.uom: to_fraction(line.quantity) or Fraction(0)}
     if difference := known.difference(line.item, {str(unit): sum(counts, Fraction(0))}, announced):
         return any(difference.values())
     # In another base unit nothing can be compared.
@@ -152,7 +152,7 @@ _MOST_ITEMS = 3  # Totals of more items are too long to listen to: they are give
 
 
 @dataclass(frozen=True, slots=True)
-class Sums:
+class EntryTotals:
     """The totals of a place's entries."""
 
     things: int  # Pallets; for a form without a pallet field, entries.
@@ -179,7 +179,7 @@ def entries_at_place(entries: Iterable[StandingEntry], form: Form, place: Receiv
     return tuple(one for one in entries if one.form == form.name and one.fields.get(name) == place.name)
 
 
-def sum_entries(entries: Sequence[StandingEntry], form: Form, expected: Expectations) -> Sums:
+def sum_entries(entries: Sequence[StandingEntry], form: Form, expected: Expectations) -> EntryTotals:
     """The totals by item, unit and condition."""
     standing = [one.fields for one in entries if not one.refused]
     stand = [fields for fields in standing if not _is_turned_away(fields, form)]
@@ -191,7 +191,7 @@ def sum_entries(entries: Sequence[StandingEntry], form: Form, expected: Expectat
     counts = [count for item, group in groups.items() for count in _total_by_unit(item, group, form)]
     pallet = form.roles.get(FieldRole.PALLET)
     things = len(stand) if pallet is None else len({fields.get(pallet) for fields in stand})
-    return Sums(things, len(entries) - len(standing), tuple(counts), _count_conditions(standing, form))
+    return EntryTotals(things, len(entries) - len(standing), tuple(counts), _count_conditions(standing, form))
 
 
 def _is_turned_away(fields: Mapping[str, FieldValue], form: Form) -> bool:
@@ -204,7 +204,7 @@ def _find_item(fields: Mapping[str, FieldValue], form: Form, expected: Expectati
     if item is None:
         return None
     lines = expected.lines_for_pallet(str(fields.get(str(pallet))))
-    return entry_item(fields.get(item), {line.item for _, line in lines})
+    return item_of_entry(fields.get(item), {line.item for _, line in lines})
 
 
 def _total_by_unit(
@@ -218,19 +218,19 @@ def _total_by_unit(
     if main is None:
         return
     unit = form.unit_field(main.name)
-    codes = [form.unit_in(main.name, fields) or "" for fields in group]
+    codes = [form.unit_code_in(main.name, fields) or "" for fields in group]
     named = {} if item is None else {form.expects[FieldRole.ITEM]: item}
     totals = {
         one.name: sum_by_unit(
             {str(code): count}
             for code, fields in zip(codes, group, strict=True)
-            if (count := as_fraction(fields.get(one.name))) is not None
+            if (count := to_fraction(fields.get(one.name))) is not None
         )
         for one in counted
     }
     for code in dict.fromkeys(codes):
         sums = {name: units.get(str(code)) for name, units in totals.items()}
-        told = {name: as_number(n) for name, n in sums.items() if n or (n is not None and name == main.name)}
+        told = {name: to_json_number(n) for name, n in sums.items() if n or (n is not None and name == main.name)}
         if told:
             yield {**named, **told, **({} if unit is None or not code else {unit.name: code})}
 
@@ -267,7 +267,7 @@ def find_missing_pallets(
         return None
     # By pallet, as the inventory marks the lines: an entry of one item counts for all items of its pallet.
     here = {(str(one.fields.get(pallet)), None) for one in entries if one.form == form.name and not one.refused}
-    return tuple(dict.fromkeys(line.pallet for line in find_missing(lines, here)))
+    return tuple(dict.fromkeys(line.pallet for line in find_missing_lines(lines, here)))
 
 
 def find_by_last_digits(said: str, known: Iterable[str], fewest: int) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from dockvoice_protocol.forms.spoken import is_correction, read, read_meaning, without_cue
+from dockvoice_protocol.forms.spoken import is_correction, parse_meaning, read_fields, without_cue
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.meaning import corrected_decimals
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
@@ -40,7 +40,7 @@ def read_as_answer_to(name: str, reading: Reading, rules: Rules) -> Reading:
     words = without_cue(said.words, rules.language)
     if not words:
         return said
-    fields = read(said.words, rules.form, rules.catalogue, rules.language, asked=name)
+    fields = read_fields(said.words, rules.form, rules.catalogue, rules.language, asked=name)
     told = (
         fields
         if name in fields and _has_value_or_likely_one(fields[name])
@@ -48,7 +48,7 @@ def read_as_answer_to(name: str, reading: Reading, rules: Rules) -> Reading:
     )
     counted = rules.form[name].unit_of
     if not told and counted is not None and is_correction(said.words, rules.language):  # "no, twelve": the count itself
-        told = read(words, rules.form, rules.catalogue, rules.language, asked=counted)
+        told = read_fields(words, rules.form, rules.catalogue, rules.language, asked=counted)
     return replace(said, fields=told, not_understood=None if told else said.not_understood)
 
 
@@ -57,11 +57,11 @@ def _find_contradicting_counts(said: Reading, asked: str, rules: Rules) -> dict[
 
     A label or a unit alone contradicts nothing.
     """
-    numbers = {name: says_number(one.words, rules) for name, one in said.fields.items()}
+    numbers = {name: has_number_word(one.words, rules) for name, one in said.fields.items()}
     return {name: one for name, one in said.fields.items() if numbers[name] and name != asked}
 
 
-def says_number(words: Iterable[str], rules: Rules) -> bool:
+def has_number_word(words: Iterable[str], rules: Rules) -> bool:
     """Whether any of the words is a number, or part of one."""
     numerals = rules.language.numerals
     return any(word.isdigit() or numerals.is_part(word) for word in map(fold, words))
@@ -141,7 +141,7 @@ def settle_dependent_fields(name: str, before: Reading, draft: Draft, rules: Rul
 
 def settle_rivals_by_value(name: str, value: FieldValue, said: Reading, rules: Rules) -> Reading:
     """The reading, in which a certain value resolves the rivals that the same words left in other fields."""
-    meant = read_meaning(said.words, rules.form, rules.catalogue, rules.language)
+    meant = parse_meaning(said.words, rules.form, rules.catalogue, rules.language)
     as_read, likely = meant.fields, meant.given(name, value, rules.form)
     open_by_words = {
         other: likely[other].value
@@ -155,7 +155,7 @@ def settle_rivals_by_value(name: str, value: FieldValue, said: Reading, rules: R
 
 def rivals_are_mishearings(name: str, value: FieldValue, said: Reading, rules: Rules) -> bool:
     """Whether the rivals are mishearings of the same number as the value, and not a second number that was said."""
-    meant = read_meaning(said.words, rules.form, rules.catalogue, rules.language)
+    meant = parse_meaning(said.words, rules.form, rules.catalogue, rules.language)
     as_read = meant.fields.get(name)
     if as_read is None or not as_read.rivals:
         return True  # the rivals come from other words
@@ -171,7 +171,7 @@ def with_fields(draft: Draft, fields: Mapping[str, FieldReading], utterance_id: 
     """The draft with these fields replaced, supported by the utterance."""
     reading = replace(draft.reading, fields={**draft.reading.fields, **fields}, not_understood=None)
     stands = tuple((name, utterance_id if name in fields else by) for name, by in draft.stands)
-    return with_support(replace(draft, reading=reading, stands=stands), utterance_id)
+    return supported_by(replace(draft, reading=reading, stands=stands), utterance_id)
 
 
 def read_correction_of_number(before: Reading, said: Reading, rules: Rules) -> Reading:
@@ -188,7 +188,7 @@ def read_correction_of_number(before: Reading, said: Reading, rules: Rules) -> R
 
 def with_reading(draft: Draft, reading: Reading, utterance_id: str) -> Draft:
     """The draft with its whole reading replaced."""
-    return with_support(replace(draft, reading=replace(reading, act=Act.RECORD)), utterance_id)
+    return supported_by(replace(draft, reading=replace(reading, act=Act.RECORD)), utterance_id)
 
 
 def with_agreed_value(draft: Draft, name: str, value: FieldValue, utterance_id: str) -> Draft:
@@ -212,7 +212,7 @@ def keep_first_count(draft: Draft, name: str) -> Draft:
     return draft if first is None else replace(draft, counted=(*draft.counted, (name, first)))
 
 
-def with_support(draft: Draft, utterance_id: str) -> Draft:
+def supported_by(draft: Draft, utterance_id: str) -> Draft:
     """The draft, supported by one more utterance."""
     if utterance_id in {draft.utterance_id, *draft.support}:
         return draft

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from dockvoice_protocol.forms.spoken import is_correction, read, read_meaning
+from dockvoice_protocol.forms.spoken import is_correction, parse_meaning, read_fields
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Match, Role
 from dockvoice_protocol.forms.spoken.grammar.tokens import Token, tokenize
 from dockvoice_protocol.forms.spoken.phrase_list import PhraseList
-from dockvoice_protocol.forms.spoken.reader import lexicon_of
+from dockvoice_protocol.forms.spoken.reader import cached_lexicon
 from dockvoice_protocol.records import FieldValue, Reading
 from edge.agree.decide import Rules
 
@@ -28,7 +28,7 @@ def find_field_named_without_value(said: Reading, rules: Rules) -> str | None:
 def _matches(said: Reading, rules: Rules) -> tuple[Sequence[Token], list[tuple[int, Match]]]:
     """The tokens, and every known phrase in them with its start."""
     heard = tokenize(said.words, rules.language)
-    known = lexicon_of(rules.form, rules.catalogue, rules.language)
+    known = cached_lexicon(rules.form, rules.catalogue, rules.language)
     return heard, [(start, match) for start in range(len(heard)) for match in known.matches(heard, start)]
 
 
@@ -40,7 +40,7 @@ def begins_with_foreign_words(said: Reading, rules: Rules) -> bool:
     """Whether words of no field precede the first one: "where is dock C", "not dock C", "zero eight, dock A"."""
     if said.preface is not None:
         return bool(said.preface)
-    return bool(read_meaning(said.words, rules.form, rules.catalogue, rules.language).preface)
+    return bool(parse_meaning(said.words, rules.form, rules.catalogue, rules.language).preface)
 
 
 _PLAIN_ROLES = frozenset({Role.WITHIN, Role.REPEAT, Role.CUE, Role.CONTRAST})
@@ -81,7 +81,7 @@ def find_fields_worded_as_talk(
     said: Reading, rules: Rules, *, asked: str | None = None, held: Mapping[str, FieldValue] | None = None
 ) -> list[str]:
     """The fields whose values are not worded as an answer or a correction: "no, I'm at dock C"."""
-    answered = read(said.words, rules.form, rules.catalogue, rules.language, asked=asked, held=held)
+    answered = read_fields(said.words, rules.form, rules.catalogue, rules.language, asked=asked, held=held)
     doubted = {name for name, one in said.fields.items() if one.value is None}  # and the unit of such a count
     return [
         name

@@ -13,7 +13,7 @@ from edge.agree.readings import find_differing_identifiers, possible_values, rea
 
 _Two = tuple[Reading, Reading]
 
-MOST_WORDS = 60
+_MOST_WORDS = 60
 """The longest utterance that is searched for a shared pair: two SSCC digit by digit, and their values, are fifty words.
 Trying each "and" between numbers takes two seconds at this length, and ten at twice the length."""
 
@@ -23,15 +23,15 @@ def split_two_things(said: Reading, rules: Rules) -> _Two | None:
 
     Of all places to split it, the one with the most values wins.
     """
-    return _choose_best_split(_split_in_sequence(said, rules), rules) or split_things_that_share(said, rules)
+    return _choose_best_split(_split_in_sequence(said, rules), rules) or split_two_things_sharing_values(said, rules)
 
 
-def split_things_that_share(said: Reading, rules: Rules) -> _Two | None:
+def split_two_things_sharing_values(said: Reading, rules: Rules) -> _Two | None:
     """As `split_two_things`, for two things that share their values."""
     return _choose_best_split(_split_at_and(said, rules), rules)
 
 
-def choose_of_two(both: Reading, said: Reading, rules: Rules) -> _Two | None:
+def order_two_by_answer(both: Reading, said: Reading, rules: Rules) -> _Two | None:
     """Of two things in one breath, the one that an answer names, and the other; None if it names neither."""
     two = split_two_things(both, rules)
     if two is None or all(
@@ -88,7 +88,7 @@ def _split_at_and(said: Reading, rules: Rules) -> Iterator[_Two]:
 
     Only "each" gives a count to both; without it the count is in doubt.
     """
-    if len(said.words) > MOST_WORDS:
+    if len(said.words) > _MOST_WORDS:
         return
     words, each = _remove_word_each(said.words, rules)
     named = [_is_number_or_label(word, rules) for word in words]

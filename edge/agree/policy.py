@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from dockvoice_protocol.forms.model import FormField
-from dockvoice_protocol.forms.spoken.confusable import Rival, classify_rival
+from dockvoice_protocol.forms.spoken.confusable import RivalKind, classify_rival
 from dockvoice_protocol.records import FieldReading
 from edge.config import PolicyName
 from edge.records import Acoustics, Reason
 
 _PASSES_BY_CHANCE = 0.1  # One in ten misheard values has a valid check digit.
 
-_MISHEARD = frozenset({Rival.MORE, Rival.ZERO, Rival.ALIKE})
+_MISHEARD = frozenset({RivalKind.MORE, RivalKind.ZERO, RivalKind.ALIKE})
 """Kinds of a second candidate that are easily misheard for the first, at any confidence."""
 
 
@@ -114,7 +114,7 @@ def find_highest_demand(field: FormField, said: FieldReading, acoustics: Acousti
     """The highest demand on a field, with its reason; a check digit lowers it."""
     rival = classify_rival(said.value, said.runner_up)
     reason = Reason.CONFUSABLE if rival in _MISHEARD else Reason.FIELD_UNSURE
-    minimum = policy.alike if rival is Rival.ALIKE else policy.minimum
+    minimum = policy.alike if rival is RivalKind.ALIKE else policy.minimum
     least = Demand(minimum if said.calibrated else policy.uncalibrated, reason)
     most = max([least, *_list_acoustic_demands(acoustics, policy)], key=lambda demand: demand.confidence)
     return most if field.check_digit is None else replace(most, confidence=_lower_by_check_digit(most.confidence))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from dockvoice_protocol.forms.spoken import read_meaning, without_part_reference
+from dockvoice_protocol.forms.spoken import parse_meaning, without_part_reference
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word
 from edge.agree.decide import Rules
@@ -85,7 +85,7 @@ def without_joining_and(said: Reading, claim: Reading, rules: Rules) -> Reading:
 def read_part(said: Reading, words: Sequence[Word], rules: Rules) -> Reading:
     """The reading of some of its words; inherited fields belong to each part."""
     stands = {name: one for name, one in said.fields.items() if one.is_inherited}
-    meant = read_meaning(words, rules.form, rules.catalogue, rules.language)
+    meant = parse_meaning(words, rules.form, rules.catalogue, rules.language)
     fields = {**stands, **meant.fields}
     # A field that was doubtful as heard is doubtful in each part.
     doubted = [name for name in fields if name in said.fields and not said.fields[name].confirmed]

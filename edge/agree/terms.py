@@ -19,7 +19,7 @@ _Counted = tuple[str, str]  # The words up to a unit, and that unit.
 
 
 def build_terms(draft: Draft, others: Iterable[Mapping[str, FieldValue]], rules: Rules) -> Terms:
-    """The terms of a draft; `others` are entries that it may be confused with."""
+    """How to read a draft back: in its spoken units, and by the ends of numbers that tell it from `others`."""
     return Terms(
         find_spoken_units(draft.reading, rules), frozenset(_find_shortenable_fields(draft, tuple(others), rules))
     )

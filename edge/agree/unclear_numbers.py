@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from dockvoice_protocol.forms.pattern import SEPARATORS
-from dockvoice_protocol.forms.spoken import are_one_number, number_head, number_tail, read
+from dockvoice_protocol.forms.spoken import are_one_number, number_head, number_tail, read_fields
 from dockvoice_protocol.forms.spoken.folding import Phrase, fold
 from dockvoice_protocol.forms.spoken.grammar.weights import COMMA, PAUSE_S
-from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstood, Reading, Word, written
+from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstood, Reading, Word, as_text
 from edge.agree.decide import Rules
 from edge.agree.readings import possible_values, read_part, with_unconfirmed, without_inherited
 from edge.records import Draft
@@ -37,9 +37,9 @@ def add_unlabelled_identifier(said: Reading, claim: Reading, rules: Rules) -> Re
         return said
     for start, end in _find_digit_spans(said.words, rules):
         words = said.words[start:end]
-        named = read(words, rules.form, rules.catalogue, rules.language, asked=name).get(name)
+        named = read_fields(words, rules.form, rules.catalogue, rules.language, asked=name).get(name)
         value = None if named is None or named.rivals else named.value
-        if value is None or len(written(value)) < SHORTEST_NAME or _belongs_to_understood_field(said, words, value):
+        if value is None or len(as_text(value)) < SHORTEST_NAME or _belongs_to_understood_field(said, words, value):
             continue
         rest = read_part(said, (*said.words[:start], *said.words[end:]), rules)
         if not without_inherited(rest).fields:
@@ -53,7 +53,7 @@ def add_unlabelled_identifier(said: Reading, claim: Reading, rules: Rules) -> Re
 
 def is_long_number(value: FieldValue | None) -> bool:
     """Whether a number has as many digits as an identifier."""
-    return isinstance(value, int) and not isinstance(value, bool) and len(written(value)) >= SHORTEST_NAME
+    return isinstance(value, int) and not isinstance(value, bool) and len(as_text(value)) >= SHORTEST_NAME
 
 
 def add_valueless_identifier(said: Reading, utterance_id: str, rules: Rules) -> Reading:
@@ -76,7 +76,7 @@ def has_digits_besides(words: Sequence[Word], value: FieldValue, rules: Rules) -
         "".join(_parse_digit(word.text, rules) for word in words[start:end])
         for start, end in _find_digit_spans(words, rules)
     ]
-    own = [run for run in runs if run in written(value)]
+    own = [run for run in runs if run in as_text(value)]
     return any(len(run) >= SHORTEST_NAME for run in own) and len(own) < len(runs)
 
 
@@ -103,7 +103,7 @@ def _belongs_to_understood_field(said: Reading, words: Sequence[Word], value: Fi
     """Whether the digits belong to a field that was understood: a seal, an order, a count."""
     told = {word.text for word in words}
     return any(
-        (written(value) in _strip_separators(one) if isinstance(one, str) else written(value) == written(one))
+        (as_text(value) in _strip_separators(one) if isinstance(one, str) else as_text(value) == as_text(one))
         and told <= {*field.words}
         for field in without_inherited(said).fields.values()
         for one in possible_values(field)
@@ -183,7 +183,7 @@ def complete_cut_number(draft: Draft, before: Sequence[Word], said: Reading, rul
         return None
     whole = _join_utterance_words(before, said.words)
     for name in find_cut_fields(draft.reading, before, rules):
-        heard = read(whole, rules.form, rules.catalogue, rules.language, asked=name).get(name)
+        heard = read_fields(whole, rules.form, rules.catalogue, rules.language, asked=name).get(name)
         if heard is not None and heard.value is not None and not heard.rivals:
             fields = {**draft.reading.fields, name: replace(heard, confirmed=False)}
             return replace(draft, reading=replace(draft.reading, fields=fields))

@@ -91,12 +91,12 @@ class SoundLevel:
     @property
     def rms_db(self) -> float:
         """The root mean square in dBFS: 0 for a square wave at full scale."""
-        return decibels(self.power)
+        return power_to_dbfs(self.power)
 
     @property
     def peak_db(self) -> float:
         """The peak level in dBFS."""
-        return decibels((self.peak / FULL_SCALE) ** 2)
+        return power_to_dbfs((self.peak / FULL_SCALE) ** 2)
 
 
 def sound_level(pcm: bytes) -> SoundLevel:
@@ -108,7 +108,7 @@ def sound_level(pcm: bytes) -> SoundLevel:
     return SoundLevel(len(samples), int(sizes.max()), power, int(np.count_nonzero(sizes == 0)), clipped)
 
 
-def decibels(power: float) -> float:
+def power_to_dbfs(power: float) -> float:
     """A power relative to full scale, in dB, at least BOTTOM_DB."""
     return float(max(BOTTOM_DB, 10 * np.log10(power))) if power > 0 else BOTTOM_DB
 
@@ -130,7 +130,7 @@ class NoiseFloor:
         self._candidates.append((self._heard, piece.power))
         while self._candidates[0][0] <= self._heard - self._span:
             self._candidates.popleft()
-        return decibels(self._candidates[0][1])
+        return power_to_dbfs(self._candidates[0][1])
 
 
 def is_telephone_band(pcm: bytes) -> bool:
@@ -138,4 +138,4 @@ def is_telephone_band(pcm: bytes) -> bool:
     spectrum = np.abs(np.fft.rfft(np.frombuffer(pcm, "<i2") / FULL_SCALE)) ** 2
     frequencies = np.fft.rfftfreq(2 * (len(spectrum) - 1), 1 / SAMPLE_RATE)
     above = float(spectrum[frequencies > _NARROW_HZ].sum())
-    return decibels(above / max(float(spectrum.sum()), 1e-12)) < _NARROW_DB
+    return power_to_dbfs(above / max(float(spectrum.sum()), 1e-12)) < _NARROW_DB

@@ -53,19 +53,19 @@ def require_alsa_opens(library: Any, found: Mapping[str, Any], *, playback: bool
         raise library.PortAudioError(f"ALSA: {why}")
 
 
-def start_stream(library: Any, made: Any) -> None:
-    """Start a stream while holding `TURN`. Call `close_stream` afterwards, unless PortAudio says that it is not made.
+def start_stream(library: Any, stream: Any) -> None:
+    """Start a stream while holding `TURN`; to be closed with `close_stream`, unless this raises PortAudioError.
 
     A device can vanish after ALSA was asked: PortAudio then reports a stream as open that has no rate. Such a stream is
     neither started nor closed: either may block for ever.
     """
-    if not made.samplerate:
+    if not stream.samplerate:
         raise library.PortAudioError("vanished while it was being opened")
-    _started.append(made)
+    _started.append(stream)
     try:
-        made.start()
+        stream.start()
     except library.PortAudioError:
-        _close(made)
+        _close(stream)
         raise
 
 

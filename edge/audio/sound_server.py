@@ -23,7 +23,7 @@ from typing import Any, NamedTuple, TypeVar
 
 _logger = logging.getLogger(__name__)
 
-EVERY_S = 0.8
+_EVERY_S = 0.8
 """Poll interval of the recording's route: a moved stream is found within 2 s."""
 
 _LATE_S = (
@@ -31,7 +31,7 @@ _LATE_S = (
 )
 
 _ANSWER_S = 2.0  # Timeout of a query that is waited for; it takes milliseconds.
-FRESH_S = 1.0  # An answer about what is played that is not older is as good as another.
+_FRESH_S = 1.0  # An answer about what is played that is not older is as good as another.
 
 NULL_SINK = "auto_null"
 """The sink of PulseAudio (module-always-sink) and PipeWire (fallback sink) while there is no real one."""
@@ -154,7 +154,7 @@ class SoundServer:
     def poll(self, now: float) -> Routing | ServerGone | None:
         """Return a finished query's answer once, else None; start a query when one is due. `now`: monotonic seconds."""
         if self._question is None:
-            if now - self._asked >= EVERY_S:
+            if now - self._asked >= _EVERY_S:
                 self._asked, self._question = now, self._pactl.start_query()
             return None
         if self._question.is_over(0):
@@ -228,7 +228,7 @@ class PlaybackSink:
 
     def is_null_sink(self) -> bool:
         """Whether the server has no speaker, and discards the sound."""
-        found = self._found if time.monotonic() - self._asked_at < FRESH_S else self._query_sinks()
+        found = self._found if time.monotonic() - self._asked_at < _FRESH_S else self._query_sinks()
         return found is not None and found.own == NULL_SINK
 
     def _query_sinks(self) -> _Sinks | None:

@@ -21,8 +21,8 @@ from rich.text import Text
 
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.records import Reading
-from dockvoice_protocol.terminal import EXIT_CODES, line
-from dockvoice_protocol.terminal.tables import render
+from dockvoice_protocol.terminal import EXIT_CODES, print_lines
+from dockvoice_protocol.terminal.tables import print_tables
 from edge.agent.ear import listen
 from edge.agent.parts import Parts, assemble_interpretation, run_panels
 from edge.agree.decide import decide
@@ -152,13 +152,13 @@ def _list_devices(config: Config = None, as_json: AsJson = False) -> None:
         chosen = None
     if as_json:
         for one in found:
-            line(json.dumps(_device_row(one, chosen)))
+            print_lines(json.dumps(_device_row(one, chosen)))
         return
     if found:
-        render(_device_table(found, chosen))
-    line(_chosen_device_text(wanted, chosen, found))
+        print_tables(_device_table(found, chosen))
+    print_lines(_chosen_device_text(wanted, chosen, found))
     if sources := _sound_server_sources():
-        line(f"The sound server's sources, for hear.source: {', '.join(sources)}")
+        print_lines(f"The sound server's sources, for hear.source: {', '.join(sources)}")
 
 
 @commands.command("level", short_help="How loud the microphone is, and what is wrong with it.", epilog=EXIT_CODES)
@@ -181,7 +181,7 @@ def _show_level(
             if live is not None and meter.samples >= _SHOWN_EVERY:
                 live.update(meter.read_as_text())
             elif live is None and meter.samples >= _PLAIN_EVERY:
-                line(json.dumps(meter.read_as_json()) if as_json else str(meter.read_as_text()))
+                print_lines(json.dumps(meter.read_as_json()) if as_json else str(meter.read_as_text()))
                 sys.stdout.flush()
 
 
@@ -203,17 +203,17 @@ def _self_test(
         parts.settings, lambda event: faults.append(event.what) if isinstance(event, FaultBegan) else None
     )
     if not as_json:
-        line(f"Say a sentence; `dockvoice forms examples {parts.form.name}` lists some.")
+        print_lines(f"Say a sentence; `dockvoice forms examples {parts.form.name}` lists some.")
         sys.stdout.flush()
     segment = _record_first_utterance(parts, microphone, seconds)
     if segment is None:
         why = f": the microphone {'; '.join(faults)}" if faults else "; see `dockvoice audio level`"
         raise Unavailable(f"no speech within {seconds:g} s{why}")
     if playback and (silent := _play_back(segment.pcm)) is not None and not as_json:
-        line(silent)
+        print_lines(silent)
     read = asyncio.run(_read_segment(parts, segment))
     told = _TestResult(segment, read, decide(read, segment.closing, parts.rules), faults)
-    line(json.dumps(told.as_json())) if as_json else told.print_report(parts)
+    print_lines(json.dumps(told.as_json())) if as_json else told.print_report(parts)
 
 
 class _TimedSource(Source):
@@ -263,17 +263,17 @@ class _TestResult:
     def print_report(self, parts: Parts) -> None:
         """Print what was heard, the verdict, the sound's levels and advice."""
         heard, todo = measure_and_advise(self.segment)
-        line(f"heard       {self.reading.transcript or '(no words)'}   ({self.reading.interpreter})")
+        print_lines(f"heard       {self.reading.transcript or '(no words)'}   ({self.reading.interpreter})")
         table = Table("field", "value", "sure", "or else", box=SIMPLE_HEAD)
         for asked in parts.form.fields:
             if (one := self.reading.fields.get(asked.name)) is not None:
                 value, other = ("" if it is None else str(it) for it in (one.value, one.runner_up))
                 table.add_row(asked.name, value, f"{one.confidence:.2f}", other)
-        render(table)
-        line(f"verdict     {self.verdict.outcome} ({', '.join(map(str, self.verdict.reasons))})")
-        line(f"sound       voice {heard.level_db:.0f} dBFS, {heard.snr_db:.0f} dB above what surrounds it")
+        print_tables(table)
+        print_lines(f"verdict     {self.verdict.outcome} ({', '.join(map(str, self.verdict.reasons))})")
+        print_lines(f"sound       voice {heard.level_db:.0f} dBFS, {heard.snr_db:.0f} dB above what surrounds it")
         for sentence in [*todo, *(f"the microphone {what}" for what in self.faults)] or ["nothing to be done"]:
-            line(f"advice      {sentence}")
+            print_lines(f"advice      {sentence}")
 
 
 def _device_row(one: InputDevice, chosen: int | None) -> dict[str, Any]:
@@ -342,6 +342,6 @@ def _play_back(pcm: bytes) -> str | None:
 async def _read_segment(parts: Parts, segment: Segment) -> Reading:
     said = Utterance(str(uuid_utils.uuid7()), parts.form.name, Microphone.name, datetime.now(UTC), segment)
     async with run_panels(parts):
-        attention = parts.interpreter.attend()
+        attention = parts.interpreter.listen()
         attention.hear(segment.pcm)
         return await attention.finish(said)

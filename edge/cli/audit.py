@@ -16,14 +16,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import Unfinished, UnreadableInput, describe_os_error
-from dockvoice_protocol.hash_chain import Acknowledgement, Broken, PublicKey, Wrong
-from dockvoice_protocol.terminal import EXIT_CODES, line
-from dockvoice_protocol.terminal.plain_text import printable
-from dockvoice_protocol.terminal.tables import SafeConsole, many
+from dockvoice_protocol.hash_chain import Acknowledgement, BadEvent, Defect, PublicKey
+from dockvoice_protocol.terminal import EXIT_CODES, print_lines
+from dockvoice_protocol.terminal.plain_text import mark_unprintable
+from dockvoice_protocol.terminal.tables import SafeConsole, pluralize
 from edge.cli import AsJson, Config, State, login_name, settings
 from edge.keep import device_key
 from edge.keep.audit import AuditReport, AuditTrail, TrailEvent, verify
-from edge.keep.bundle import event_ids_of_trailer, export
+from edge.keep.bundle import export, list_trailer_event_ids
 from edge.keep.codec import now
 from edge.keep.journal import Journal
 
@@ -54,11 +54,11 @@ def _audit_verify(
     ):
         report = verify(journal.trail, tell, keys=keys)
     if as_json:
-        line(json.dumps(_report_json(report)))
+        print_lines(json.dumps(_report_json(report)))
     else:
         for told in _report_lines(report):
-            line(told)
-    if not report.whole:
+            print_lines(told)
+    if not report.is_intact:
         raise typer.Exit(1)
 
 
@@ -83,7 +83,7 @@ def _audit_acknowledge(
             raise UnreadableInput(f"{sequence}: {at}; `dockvoice audit verify` tells what can be acknowledged")
         word = Acknowledgement("", sequence, report.broken.wrong, report.found, login_name(), reason, now())
         journal.trail.acknowledge(word.signed(signer))
-    line(f"{sequence}: acknowledged; {report.broken.wrong.message}")
+    print_lines(f"{sequence}: acknowledged; {report.broken.wrong.message}")
 
 
 @commands.command("erase", short_help="Erase what an operator said, one entry, or what is old.", epilog=EXIT_CODES)
@@ -121,7 +121,9 @@ def _audit_erase(
             erased = erasing.erase_before(before.replace(tzinfo=UTC), who, tombstone)
         else:
             erased = erasing.erase_entry(journal.queries.history(str(entry)).utterance_id, who, tombstone)
-    line(f"erased: {many(erased.utterances, 'utterance')}, {many(erased.entries, 'entry', 'entries')} of them")
+    print_lines(
+        f"erased: {pluralize(erased.utterances, 'utterance')}, {pluralize(erased.entries, 'entry', 'entries')} of them"
+    )
     if erased.waiting:
         raise Unfinished(
             f"not erased yet: {', '.join(erased.waiting)}, which the inventory or a person must see first; "
@@ -142,7 +144,7 @@ def _audit_key(config: Config = None, state: State = None, as_json: AsJson = Fal
     """
     key = device_key.load(settings(config, state=state).state).public
     pem = key.pem.decode("ascii")
-    line(json.dumps({"keyid": key.keyid, "public_key": pem}) if as_json else f"{key.keyid}\n{pem.rstrip()}")
+    print_lines(json.dumps({"keyid": key.keyid, "public_key": pem}) if as_json else f"{key.keyid}\n{pem.rstrip()}")
 
 
 @commands.command("export", short_help="Write events and all that proves them into a ZIP file.", epilog=EXIT_CODES)
@@ -172,17 +174,17 @@ def _audit_export(
             else [_find_unerased_event(trail, event_id) for event_id in dict.fromkeys(event_ids)]
         )
         if trailer is not None:
-            wanted = event_ids_of_trailer(trail, trailer)
+            wanted = list_trailer_event_ids(trail, trailer)
             if not wanted:
                 raise UnreadableInput(f"--trailer {trailer}: no entry here names it; give its number as it was said")
             events = (one for one in trail.events() if one.event_id in wanted)
         with _progress_bar("exporting", len(event_ids or ()) or trail.last_sequence()) as tell:
             bundled = export(trail, events, file, tell)
-    line(f"{file}: {bundled.events} exported")
+    print_lines(f"{file}: {bundled.events} exported")
     if bundled.silent:
-        line(f"{bundled.silent} of them without their recording: it is no longer on this device")
+        print_lines(f"{bundled.silent} of them without their recording: it is no longer on this device")
     if bundled.erased:
-        line(f"{bundled.erased} left out: they were erased")
+        print_lines(f"{bundled.erased} left out: they were erased")
 
 
 def _find_unerased_event(trail: AuditTrail, event_id: str) -> TrailEvent:
@@ -206,7 +208,7 @@ def _progress_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 def _read_public_key(path: Path) -> PublicKey:
     try:
-        return PublicKey.from_pem(plain_file.read_regular(path))
+        return PublicKey.from_pem(plain_file.read_regular_file(path))
     except OSError as fault:
         raise UnreadableInput(f"{path}: {describe_os_error(fault)}; give what `dockvoice audit key` printed") from None
     except ValueError:
@@ -214,11 +216,11 @@ def _read_public_key(path: Path) -> PublicKey:
 
 
 def _report_json(report: AuditReport) -> dict[str, Any]:
-    def broken_json(broken: Broken | None) -> dict[str, Any] | None:
+    def broken_json(broken: BadEvent | None) -> dict[str, Any] | None:
         return None if broken is None else {**asdict(broken), "told": broken.wrong.message}
 
     broken = {"broken": broken_json(report.broken), "review_broken": broken_json(report.review_broken)}
-    return {"whole": report.whole, **asdict(report), **broken}
+    return {"whole": report.is_intact, **asdict(report), **broken}
 
 
 def _report_lines(report: AuditReport) -> Iterable[str]:
@@ -232,11 +234,11 @@ def _report_lines(report: AuditReport) -> Iterable[str]:
     for span in report.spans:
         yield f"{span.first} to {span.last}: signed with {span.keyid}"
     for span in report.erased:
-        who = printable(span.keyid)
+        who = mark_unprintable(span.keyid)
         yield f"{span.first} to {span.last}: erased by {who}; what they said is gone, their hashes hold"
     for one in report.acknowledged:
-        who, why = printable(one.who), printable(one.reason)
-        yield f"KNOWN at {one.sequence}: {Wrong(one.wrong).message} ({who}, {one.at}: {why})"
+        who, why = mark_unprintable(one.who), mark_unprintable(one.reason)
+        yield f"KNOWN at {one.sequence}: {Defect(one.wrong).message} ({who}, {one.at}: {why})"
     if report.broken is not None:
         yield f"BROKEN at {report.broken.sequence}: {report.broken.wrong.message}"
     yield from _review_lines(report)

@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from dockvoice_protocol.errors import Misconfigured, Unavailable
-from dockvoice_protocol.terminal import line
-from dockvoice_protocol.terminal.tables import render
+from dockvoice_protocol.terminal import print_lines
+from dockvoice_protocol.terminal.tables import print_tables
 from edge.agent.doctor import Finding, Severity, error_finding, find_worst, make_checks, run_checks
 from edge.cli import AsJson, Broker, Config, State, settings
 from edge.understand.panel import today_at_site
@@ -58,10 +58,10 @@ def _print_findings(findings: Iterable[Finding], *, as_json: bool) -> None:
     if as_json:
         for one in findings:
             told = {"check": one.what, "level": _WORD[one.level].lower(), "found": one.found, "todo": one.todo}
-            line(json.dumps(told))
+            print_lines(json.dumps(told))
         return
     table = Table("check", "", "found, and what to do", box=SIMPLE_HEAD)
     for one in findings:
         todo = "" if one.todo is None else f"\n→ {one.todo}"
         table.add_row(one.what, Text(_WORD[one.level], style=_STYLE[one.level]), f"{one.found}{todo}")
-    render(table)
+    print_tables(table)

@@ -22,17 +22,25 @@ from rich.text import Text
 
 from dockvoice_protocol.errors import ManyFaults, Misconfigured, StorageFailed, UnreadableInput, describe_os_error
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.loader import form_files, load_form, load_forms
+from dockvoice_protocol.forms.loader import form_files_by_name, load_form, load_forms
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import check as check_sayable
-from dockvoice_protocol.forms.spoken import read, sentences
+from dockvoice_protocol.forms.spoken import check_speakable as check_sayable
+from dockvoice_protocol.forms.spoken import generate_sentences, read_fields
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.forms.spoken.reader import make_timed_words
 from dockvoice_protocol.languages import LANGUAGES
-from dockvoice_protocol.records import FieldReading, FieldValue, written
-from dockvoice_protocol.terminal import EXIT_CODES, line, log_warnings_to_stderr
-from dockvoice_protocol.terminal.tables import make_folding_table, many, render
-from edge.agent.learning import Change, Harm, Kind, form_with_word, try_recordings, try_words, unknown_phrases
+from dockvoice_protocol.records import FieldReading, FieldValue, as_text
+from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr, print_lines
+from dockvoice_protocol.terminal.tables import make_folding_table, pluralize, print_tables
+from edge.agent.learning import (
+    Change,
+    Harm,
+    WordRole,
+    add_word_to_form,
+    compare_recordings,
+    compare_words,
+    unknown_phrases,
+)
 from edge.agent.parts import load_current_rules, load_named_form, make_rules
 from edge.agree.decide import Rules, decide
 from edge.cli import AsJson, Config, FormName, State, settings
@@ -42,7 +50,7 @@ from edge.cli.reports import Since, parse_moment
 from edge.cli.sayings import decide_lines
 from edge.config import Settings
 from edge.keep.journal import Journal
-from edge.keep.readings import ModelReadings, ReadBefore
+from edge.keep.readings import ModelReadings, ReadUtterance
 from edge.ports import Interpreter
 from edge.records import Verdict
 from edge.understand.llm.tool import tool_definition
@@ -62,10 +70,10 @@ def _forms_list(config: Config = None, as_json: AsJson = False) -> None:
     for form in found.values():
         fields = [field.name for field in form.fields]
         if as_json:
-            line(json.dumps({"name": form.name, "title": form.title, "fields": fields}))
+            print_lines(json.dumps({"name": form.name, "title": form.title, "fields": fields}))
         table.add_row(form.name, form.title, ", ".join(fields))
     if not as_json:
-        render(table)
+        print_tables(table)
 
 
 @commands.command("unknown", short_help="Words that operators use and no form knows.", epilog=EXIT_CODES)
@@ -87,13 +95,13 @@ def _forms_unknown(
         found = unknown_phrases(journal.readings.read_since(parse_moment(since)), _rules_by_form(given))[:limit]
     if as_json:
         for one in found:
-            line(json.dumps(asdict(one), ensure_ascii=False))
+            print_lines(json.dumps(asdict(one), ensure_ascii=False))
         return
     table = make_folding_table("said", "form", "times", "recorded", "lacking", "the latest")
     for one in found:
         counts = (str(one.times), str(one.recorded))
         table.add_row(*map(Text, (one.phrase, one.form, *counts, ", ".join(one.lacking), one.examples[-1])))
-    render(table)
+    print_tables(table)
 
 
 @commands.command("add-word", short_help="A form with one more word, tried on all of the journal.", epilog=EXIT_CODES)
@@ -102,7 +110,7 @@ def _forms_add_word(
     word: Annotated[str, typer.Argument(metavar="WORD", help="What operators say, one word or a few.")],
     field: Annotated[str, typer.Option("--field", metavar="NAME", help="The field that it is about.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="What is to be made: NAME.schema.json.")],
-    kind: Annotated[Kind, typer.Option("--as", help="Opens the field, or is a unit of it.")] = Kind.LABEL,
+    kind: Annotated[WordRole, typer.Option("--as", help="Opens the field, or is a unit of it.")] = WordRole.LABEL,
     means: Annotated[str, typer.Option(metavar="CODE", help="Of a unit that another field holds, its code: CS.")] = "",
     language: Annotated[str, typer.Option(metavar="TAG", help=f"Its language: {', '.join(LANGUAGES)}.")] = "en",
     since: Since = "90d",
@@ -122,21 +130,23 @@ def _forms_add_word(
     given = settings(config, state=state)
     if language not in LANGUAGES:
         raise typer.BadParameter(f"found {language!r}, allowed is {', '.join(LANGUAGES)}", param_hint="--language")
-    files, known = form_files(given.forms_directory), load_named_form(given, form)
-    text = form_with_word(files[known.name], field, kind, word, language, means)
+    files, known = form_files_by_name(given.forms_directory), load_named_form(given, form)
+    text = add_word_to_form(files[known.name], field, kind, word, language, means)
     catalogue = Catalogue.load(given.catalogue_directory)
     before = replace(make_rules(given, known, catalogue), language=language_named(language))
     after = replace(before, form=_load_new_form(text, known.name, catalogue))
     with Journal.inspect(given.state) as journal:
         past = [one for one in journal.readings.read_since(parse_moment(since)) if _uses_form(one, before, given)]
-        changes = try_words(past, before, after)
+        changes = compare_words(past, before, after)
         if hear:
             readers = (_reader_of_recordings(given, one, journal.readings) for one in (before, after))
-            changes = [*asyncio.run(try_recordings(past, *readers)), *changes]
+            changes = [*asyncio.run(compare_recordings(past, *readers)), *changes]
     harmful = sum(one.harm is Harm.RECORD for one in changes)
     _print_changes(changes, len(past), as_json=as_json)
     if harmful and not anyway:
-        line(f"{many(harmful, 'entry', 'entries')} on record would be another: {out} is not made; see --anyway")
+        print_lines(
+            f"{pluralize(harmful, 'entry', 'entries')} on record would be another: {out} is not made; see --anyway"
+        )
         raise typer.Exit(1)
     try:
         out.write_text(text, encoding="utf-8")
@@ -163,9 +173,9 @@ def _forms_check(
         if len(found.faults) == 1:
             raise
         for fault in found.faults:
-            line(f"{file}: {fault}")
+            print_lines(f"{file}: {fault}")
         raise Misconfigured(f"{file}: {len(found.faults)} faults; how to write a form: schemas/README.md") from None
-    line(f"{file}: form {form.name!r} can be dictated, with {', '.join(field.name for field in form.fields)}")
+    print_lines(f"{file}: form {form.name!r} can be dictated, with {', '.join(field.name for field in form.fields)}")
 
 
 @commands.command("tool", epilog=EXIT_CODES)
@@ -174,7 +184,7 @@ def _forms_tool(
     config: Config = None,
 ) -> None:
     """The form as the tool definition that a language model is given."""
-    line(json.dumps(tool_definition(load_named_form(settings(config), name)), indent=2))
+    print_lines(json.dumps(tool_definition(load_named_form(settings(config), name)), indent=2))
 
 
 @commands.command("schema", short_help="The form as plain JSON Schema, for every validator.", epilog=EXIT_CODES)
@@ -183,7 +193,7 @@ def _forms_schema(
     config: Config = None,
 ) -> None:
     """The form as plain JSON Schema 2020-12, without how it is spoken: what every validator takes, strict ones too."""
-    line(json.dumps(plain_schema(load_named_form(settings(config), name).schema), indent=2))
+    print_lines(json.dumps(plain_schema(load_named_form(settings(config), name).schema), indent=2))
 
 
 def plain_schema(schema: Any) -> Any:
@@ -247,7 +257,7 @@ def _forms_read(
         _answer_stdin(replace(make_rules(chosen, filled, catalogue), language=spoken), forms)
         return
     words = make_timed_words(text or "", filled, catalogue, spoken)
-    readings = read(words, filled, catalogue, spoken)
+    readings = read_fields(words, filled, catalogue, spoken)
     told: dict[str, Any] = {
         name: {"value": reading.value, "rivals": reading.rivals, "words": reading.words}
         for name, reading in readings.items()
@@ -259,9 +269,9 @@ def _forms_read(
     else:
         drawing = _reading_table(filled, readings)
     if as_json:
-        line(json.dumps(told, ensure_ascii=False))
+        print_lines(json.dumps(told, ensure_ascii=False))
     else:
-        render(drawing)
+        print_tables(drawing)
 
 
 def _answer_stdin(usual: Rules, forms: Mapping[str, Form]) -> None:
@@ -269,7 +279,7 @@ def _answer_stdin(usual: Rules, forms: Mapping[str, Form]) -> None:
     wrong = False
     for told in decide_lines(sys.stdin.buffer, usual, forms):
         wrong |= "error" in told
-        line(json.dumps(told))
+        print_lines(json.dumps(told))
         sys.stdout.flush()
     if wrong:
         raise typer.Exit(1)
@@ -287,12 +297,12 @@ def _forms_examples(
     chosen = settings(config)
     form, catalogue = load_named_form(chosen, name), Catalogue.load(chosen.catalogue_directory)
     check_sayable(form, catalogue)
-    for sentence in islice(sentences(form, catalogue, Random(seed)), count):  # noqa: S311 - sampling, not secrecy
+    for sentence in islice(generate_sentences(form, catalogue, Random(seed)), count):  # noqa: S311 - sampling, not secrecy
         fields = dict(sentence.fields)
         if as_json:
-            line(json.dumps({"text": sentence.text, "fields": fields}))
+            print_lines(json.dumps({"text": sentence.text, "fields": fields}))
         else:
-            line(f"{sentence.text}  ->  {form.readback(fields)}")
+            print_lines(f"{sentence.text}  ->  {form.readback(fields)}")
 
 
 def _reading_table(form: Form, readings: Mapping[str, FieldReading]) -> Table:
@@ -311,7 +321,7 @@ def _reading_table(form: Form, readings: Mapping[str, FieldReading]) -> Table:
 def _values_text(reading: FieldReading) -> str:
     if reading.value is None:
         return _NO_VALUE
-    return " or ".join(written(value) for value in (reading.value, *reading.rivals))
+    return " or ".join(as_text(value) for value in (reading.value, *reading.rivals))
 
 
 def _doubt_text(form: Form, name: str, reading: FieldReading) -> str:
@@ -325,7 +335,7 @@ def _doubt_text(form: Form, name: str, reading: FieldReading) -> str:
 # Words, and what a new one changes.
 
 
-def _rules_by_form(given: Settings) -> Callable[[ReadBefore], Rules | None]:
+def _rules_by_form(given: Settings) -> Callable[[ReadUtterance], Rules | None]:
     @cache
     def rules_in(form: str, language: str | None) -> Rules | None:
         try:
@@ -337,7 +347,7 @@ def _rules_by_form(given: Settings) -> Callable[[ReadBefore], Rules | None]:
     return lambda one: rules_in(one.form, one.language)
 
 
-def _uses_form(one: ReadBefore, asked: Rules, given: Settings) -> bool:
+def _uses_form(one: ReadUtterance, asked: Rules, given: Settings) -> bool:
     own = make_rules(given, asked.form, asked.catalogue).language.code
     return one.form == asked.form.name and (one.language or own) == asked.language.code
 
@@ -361,7 +371,7 @@ def _reader_of_recordings(
         utterance = readings.utterance_with_sound(utterance_id)
         if utterance is None or utterance.typed is not None:
             return None
-        return decide(await reads.attend().finish(utterance), utterance.segment.closing, by)
+        return decide(await reads.listen().finish(utterance), utterance.segment.closing, by)
 
     return verdict_of
 
@@ -369,15 +379,15 @@ def _reader_of_recordings(
 def _print_changes(changes: Sequence[Change], looked_at: int, *, as_json: bool) -> None:
     if as_json:
         for one in changes:
-            line(json.dumps(asdict(one), ensure_ascii=False))
+            print_lines(json.dumps(asdict(one), ensure_ascii=False))
         return
     table = make_folding_table("", "as it is", "with the word", "utterance")
     for one in changes[:_MOST]:
         table.add_row(*map(Text, (one.harm, _values_in_line(one.before), _values_in_line(one.after), one.utterance_id)))
     if changes:
-        render(table)
-    line(f"{many(looked_at, 'utterance')} read with it and without it: {len(changes)} would change")
+        print_tables(table)
+    print_lines(f"{pluralize(looked_at, 'utterance')} read with it and without it: {len(changes)} would change")
 
 
 def _values_in_line(fields: Mapping[str, FieldValue]) -> str:
-    return " ".join(f"{name}={written(value)}" for name, value in fields.items()) or "nothing"
+    return " ".join(f"{name}={as_text(value)}" for name, value in fields.items()) or "nothing"

@@ -17,10 +17,10 @@ from rich.text import Text
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import FieldValue, Reading
 from dockvoice_protocol.terminal.tables import SafeConsole
-from edge.agent.app import AgentTold
+from edge.agent.app import AgentEvent
 from edge.agent.delivery import LinkChanged
-from edge.agent.dialogue_driver import Stands
-from edge.agent.events import AlreadyKept, CaptureResumed, CaptureStopped, Decided, SourceEnded
+from edge.agent.dialogue_driver import DialogueStatus
+from edge.agent.events import AlreadyStored, CaptureResumed, CaptureStopped, Decided, SourceEnded
 from edge.agent.headset import headset_event_as_json as headset_line
 from edge.agree.decide import Rules
 from edge.agree.dialogue.questions import judge_draft
@@ -38,7 +38,7 @@ _RESUMED: JsonLine = {"capture": "resumed"}
 
 _REPEAT = "Please say it again."  # What the operator is asked when no field was understood.
 
-_EventPrinter = Callable[[AgentTold], None]
+_EventPrinter = Callable[[AgentEvent], None]
 
 
 def make_event_printer(
@@ -55,9 +55,9 @@ def replace_by_dialogue_verdicts(show: _EventPrinter) -> _EventPrinter:
     """Wrap a printer: in the place of the recogniser's verdict it gets the dialogue's, where "yes" is an answer."""
     noted: dict[str, Verdict] = {}
 
-    def show_with_dialogue_verdict(told: AgentTold) -> None:
+    def show_with_dialogue_verdict(told: AgentEvent) -> None:
         match told:
-            case Stands():
+            case DialogueStatus():
                 noted.clear()  # a step is told right before what was decided by it
                 noted.update({one.utterance_id: one.verdict for one in told.noted if isinstance(one, Note)})
             case Decided(utterance=utterance, verdict=verdict):
@@ -73,14 +73,14 @@ def make_event_logger() -> _EventPrinter:
     """Make the function that logs each utterance's result without any of its words."""
     out = SafeConsole(highlight=False, soft_wrap=True)
 
-    def log_event(told: AgentTold) -> None:
+    def log_event(told: AgentEvent) -> None:
         match told:
             case Decided(utterance, _, verdict, row, replaces=replaces):
                 why = ", ".join(str(reason) for reason in verdict.reasons)
                 event = "" if row is None else f", event {row.event_id}, number {row.sequence}"
                 event += "" if replaces is None else f", in the place of event {replaces}"
                 out.print(f"{verdict.outcome}: utterance {utterance.utterance_id} ({why}){event}")
-            case Stands(row=row) if row is not None:
+            case DialogueStatus(row=row) if row is not None:
                 out.print(f"{_event_kind(row)}: event {row.event_id}, number {row.sequence}")
             case LinkChanged():
                 out.print(_link_text(told))
@@ -104,7 +104,7 @@ def _make_text_printer(forms: Mapping[str, Form], names: Mapping[str, str]) -> _
     console = SafeConsole(highlight=False, soft_wrap=True)
     quiet_since_last = True
 
-    def print_event(told: AgentTold) -> None:
+    def print_event(told: AgentEvent) -> None:
         nonlocal quiet_since_last
         match told:
             case Decided(utterance, reading, verdict):
@@ -112,7 +112,7 @@ def _make_text_printer(forms: Mapping[str, Form], names: Mapping[str, str]) -> _
                 console.print(_headed_lines(names.get(utterance.source, utterance.source), heard=reading.transcript))
                 form = forms[utterance.form]
                 console.print(Text(f"   {_reply_text(form, verdict)}", style=STYLES[OUTCOMES[verdict.outcome].meaning]))
-            case AlreadyKept(source):
+            case AlreadyStored(source):
                 quiet_since_last = False
                 console.print(_headed_lines(names.get(source, source), kept="on record already, not recorded again"))
             case SourceEnded(source):
@@ -126,10 +126,10 @@ def _make_text_printer(forms: Mapping[str, Form], names: Mapping[str, str]) -> _
     return print_event
 
 
-def _other_event_text(forms: Mapping[str, Form], told: AgentTold) -> Text | None:
+def _other_event_text(forms: Mapping[str, Form], told: AgentEvent) -> Text | None:
     """The text for an event other than an utterance; None without one. The headset's faults are logged elsewhere."""
     match told:
-        case Stands(row=row) if row is not None:
+        case DialogueStatus(row=row) if row is not None:
             form = forms[_event_form(row)]
             return Text(f"   {_event_kind(row):9} {form.readback(_event_fields(row))}", style=STYLES[Tone.GOOD])
         case LinkChanged():
@@ -185,12 +185,12 @@ def _event_form(row: OutboxRow) -> str:
     return str(json.loads(row.body)["data"]["form"])
 
 
-def _event_line(told: AgentTold, names: Mapping[str, str]) -> JsonLine | None:
+def _event_line(told: AgentEvent, names: Mapping[str, str]) -> JsonLine | None:
     """The JSON line for an event; None if it has none. `names` gives a source's file name."""
     match told:
         case Decided():
             return _decided_line(told, names)
-        case AlreadyKept(source, segment, kept):
+        case AlreadyStored(source, segment, kept):
             return {
                 "source": names.get(source, source),
                 "utterance_id": kept.utterance_id,
@@ -202,9 +202,9 @@ def _event_line(told: AgentTold, names: Mapping[str, str]) -> JsonLine | None:
             }
         case CaptureStopped() | CaptureResumed():
             return {"capture": "stopped", "reason": told.reason} if isinstance(told, CaptureStopped) else _RESUMED
-        case Stands(row=row) if row is not None:
+        case DialogueStatus(row=row) if row is not None:
             return {"agreed": _event_kind(row), "event_id": row.event_id, "fields": _event_fields(row)}
-        case SourceEnded() | LinkChanged() | Stands():
+        case SourceEnded() | LinkChanged() | DialogueStatus():
             return None
         case _:
             return headset_line(told)
@@ -273,16 +273,16 @@ class AgentLines:
             "form_fields": _form_fields_json(form),
         }
 
-    def event_lines(self, told: AgentTold) -> Iterator[JsonLine]:
+    def event_lines(self, told: AgentEvent) -> Iterator[JsonLine]:
         """The lines for an event; a changed form or language is kept for later lines."""
         line = _event_line(told, {})
         match told:
             case Decided(utterance, reading) if line is not None:
-                demanded = self._rules.demands.minimum
+                demanded = self._rules.site_policy.minimum
                 line["words"] = [{"text": word.text, "sure": word.confidence >= demanded} for word in reading.words]
                 line["read"] = _reading_json(reading)
                 line["parked"] = utterance.utterance_id in self._parked
-            case Stands():
+            case DialogueStatus():
                 self._parked = {one.utterance_id for one in told.noted if isinstance(one, Park)} or self._parked
                 yield from self._switch_work_lines(told.form, told.language or self._settings.speak.language.value)
                 yield self._dialogue_line(told)
@@ -304,7 +304,7 @@ class AgentLines:
         self._phrasing = Phrasing(form, language, self._forms)
         yield {"work": form.name, "language": language, "form_fields": _form_fields_json(form)}
 
-    def _dialogue_line(self, stands: Stands) -> JsonLine:
+    def _dialogue_line(self, stands: DialogueStatus) -> JsonLine:
         """The line for the dialogue's state, its draft, and the device's reply."""
         asked, draft = stands.question, stands.draft
         read = {} if draft is None else _reading_json(draft.reading)

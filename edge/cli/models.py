@@ -12,8 +12,8 @@ from rich.progress import Progress
 from rich.table import Table
 
 from dockvoice_protocol.errors import Misconfigured
-from dockvoice_protocol.terminal import EXIT_CODES, line
-from dockvoice_protocol.terminal.tables import SafeConsole, render
+from dockvoice_protocol.terminal import EXIT_CODES, print_lines
+from dockvoice_protocol.terminal.tables import SafeConsole, print_tables
 from edge.cli import AsJson, Config, ModelName, Models, settings
 from edge.understand.local import weights
 
@@ -32,18 +32,18 @@ def _models_list(config: Config = None, as_json: AsJson = False) -> None:
     for model in weights.load_catalogue():
         place = weights.locate(model, directory)
         if as_json:
-            line(json.dumps({**model.model_dump(mode="json", exclude={"files"}), "path": place and str(place)}))
+            print_lines(json.dumps({**model.model_dump(mode="json", exclude={"files"}), "path": place and str(place)}))
         table.add_row(
             model.name,
             model.engine,
             " ".join(model.languages),
-            f"{model.download / 1e6:.0f} MB to fetch" if model.size is None else f"{model.size / 1e6:.0f} MB",
+            f"{model.max_download_bytes / 1e6:.0f} MB to fetch" if model.size is None else f"{model.size / 1e6:.0f} MB",
             model.license,
             "yes" if model.measured else "no",
             "no" if place is None else "yes",
         )
     if not as_json:
-        render(table)
+        print_tables(table)
 
 
 @commands.command("get", short_help="Fetch weights, checked by SHA-256.", epilog=EXIT_CODES)
@@ -71,7 +71,7 @@ def _models_get(
             lambda what, done, total: progress.update(task, description=what, completed=done, total=total),
             archive,
         )
-    line(str(place))
+    print_lines(str(place))
 
 
 @commands.command("path", epilog=EXIT_CODES)
@@ -80,4 +80,4 @@ def _models_path(name: ModelName, config: Config = None, directory: Models = Non
     place = weights.locate(weights.find_model(name), directory or settings(config).models)
     if place is None:
         raise Misconfigured(f"{name}: not here; run `dockvoice models get {name}`")
-    line(str(place))
+    print_lines(str(place))

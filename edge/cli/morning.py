@@ -22,10 +22,10 @@ from rich.text import Text
 
 from dockvoice_protocol.errors import Misconfigured, StorageFailed, Unavailable
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.instants import timestamp, to_zone
-from dockvoice_protocol.records import Reading, Usage, written
-from dockvoice_protocol.terminal import EXIT_CODES, line, log_warnings_to_stderr
-from dockvoice_protocol.terminal.tables import SafeConsole, make_folding_table, many, render
+from dockvoice_protocol.instants import rfc3339, to_zone
+from dockvoice_protocol.records import Reading, Usage, as_text
+from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr, print_lines
+from dockvoice_protocol.terminal.tables import SafeConsole, make_folding_table, pluralize, print_tables
 from edge.agent.parts import load_named_form
 from edge.cli import AsJson, Config, State, settings
 from edge.cli.reports import Since, parse_moment
@@ -33,11 +33,11 @@ from edge.config import InterpreterSettings, Settings
 from edge.keep.journal import Journal
 from edge.keep.readings import ModelReadings, StandingRecord, SupportingUtterance
 from edge.ports import Interpreter
-from edge.understand.factory import Surroundings, make_interpreter
+from edge.understand.factory import InterpreterArguments, make_interpreter
 from edge.understand.prices import cost_usd
 from edge.understand.remote.client import Clients
-from edge.understand.remote.failures import Barred
-from edge.understand.weighing import Doubt, SaidFor, measure_doubt
+from edge.understand.remote.failures import AccessDenied
+from edge.understand.weighing import Doubt, EntryUtterance, measure_doubt
 
 commands = typer.Typer()
 _logger = logging.getLogger(__name__)
@@ -80,9 +80,9 @@ def morning(
                 asyncio.run(reading)
     if as_json:
         for one in found.entries[:limit]:
-            line(json.dumps(_to_json(one), ensure_ascii=False))
+            print_lines(json.dumps(_to_json(one), ensure_ascii=False))
     else:
-        render(_entry_table(found, limit, name))
+        print_tables(_entry_table(found, limit, name))
 
 
 def _progress_bar() -> AbstractContextManager[Progress]:
@@ -96,7 +96,7 @@ class _DoubtfulEntry:
     """An entry with the readings of its utterances, and how likely it is wrong."""
 
     entry: StandingRecord
-    said: tuple[SaidFor, ...]
+    said: tuple[EntryUtterance, ...]
     doubt: Doubt
 
 
@@ -117,7 +117,9 @@ class MorningList:
 
 def rank_entries(readings: ModelReadings, since: datetime) -> MorningList:
     """The entries since then, the most doubtful by their readings so far first."""
-    found = MorningList([_to_doubtful(one, tuple(map(_to_said_for, one.said))) for one in readings.standing(since)])
+    found = MorningList(
+        [_to_doubtful(one, tuple(map(_to_said_for, one.said))) for one in readings.standing_records(since)]
+    )
     found.sort_by_doubt()
     return found
 
@@ -143,7 +145,7 @@ async def read_again_and_rank(
         for at, one in enumerate(found.entries):
             form = one.entry.form
             if form not in readers:
-                around = Surroundings(settings, load_named_form(settings, form), catalogue, clients)
+                around = InterpreterArguments(settings, load_named_form(settings, form), catalogue, clients)
                 readers[form] = make_interpreter(name, around)
             said = []
             for saying in one.said:
@@ -153,30 +155,30 @@ async def read_again_and_rank(
                 found.read_again += reading is not None
                 found.unread += reading is None
                 found.spent_usd += _cost_usd(None if reading is None else reading.usage, prices)
-                said.append(saying if reading is None else saying.read_by(reading))
+                said.append(saying if reading is None else saying.with_reading(reading))
             found.entries[at] = _to_doubtful(one.entry, tuple(said))
             tell()
     found.sort_by_doubt()
 
 
-def _to_doubtful(entry: StandingRecord, said: tuple[SaidFor, ...]) -> _DoubtfulEntry:
+def _to_doubtful(entry: StandingRecord, said: tuple[EntryUtterance, ...]) -> _DoubtfulEntry:
     return _DoubtfulEntry(entry, said, measure_doubt(entry.fields, said))
 
 
-def _to_said_for(saying: SupportingUtterance) -> SaidFor:
+def _to_said_for(saying: SupportingUtterance) -> EntryUtterance:
     if (recorded := saying.reading) is None:
-        return SaidFor(saying.utterance_id, None, saying.late)
+        return EntryUtterance(saying.utterance_id, None, saying.late)
     # Where one of several decided, it is among them, and of long speech its pieces are: they say nothing besides.
     others = (one for one in recorded.opinions if one.interpreter.partition(" (piece ")[0] != recorded.interpreter)
-    return SaidFor(saying.utterance_id, recorded, (*others, *saying.late))
+    return EntryUtterance(saying.utterance_id, recorded, (*others, *saying.late))
 
 
 async def _read_utterance(readings: ModelReadings, utterance_id: str, reads: Interpreter) -> Reading | None:
     """The interpreter's reading of the recording; None, with a warning in the log, where there is none."""
     try:
         utterance = readings.utterance_with_sound(utterance_id)
-        return None if utterance is None else await reads.attend().finish(utterance)
-    except Barred:
+        return None if utterance is None else await reads.listen().finish(utterance)
+    except AccessDenied:
         raise
     except (Unavailable, StorageFailed) as fault:
         _logger.warning("%s: is not read again: %s", utterance_id, fault)
@@ -196,7 +198,7 @@ def _to_json(one: _DoubtfulEntry) -> dict[str, Any]:
     return {
         "event_id": entry.event_id,
         "sequence": entry.sequence,
-        "recorded_at": timestamp(entry.recorded_at),
+        "recorded_at": rfc3339(entry.recorded_at),
         "operator": entry.operator,
         "form": entry.form,
         "fields": dict(entry.fields),
@@ -220,7 +222,7 @@ def _entry_table(found: MorningList, limit: int, name: str | None) -> Group:
     table = make_folding_table("doubt", "recorded", "number", "entry", "heard otherwise")
     for one in found.entries[:limit]:
         entry = one.entry
-        values = " ".join(f"{field}={written(value)}" for field, value in entry.fields.items())
+        values = " ".join(f"{field}={as_text(value)}" for field, value in entry.fields.items())
         when = to_zone(entry.recorded_at, None).strftime("%m-%d %H:%M")
         otherwise = "; ".join(_other_readings(one))
         row = (f"{one.doubt.measure:.2f}", when, str(entry.sequence), f"{entry.form} {values}", otherwise)
@@ -230,12 +232,14 @@ def _entry_table(found: MorningList, limit: int, name: str | None) -> Group:
 
 def _other_readings(one: _DoubtfulEntry) -> Sequence[str]:
     heard = one.doubt.otherwise
-    return [f"{other.field} {written(other.heard)} ({other.interpreter}, {other.confidence:.2f})" for other in heard]
+    return [f"{other.field} {as_text(other.heard)} ({other.interpreter}, {other.confidence:.2f})" for other in heard]
 
 
 def _summary_line(found: MorningList, limit: int, name: str | None) -> str:
-    shown = f"{min(limit, len(found.entries))} of {many(len(found.entries), 'entry', 'entries')}"
+    shown = f"{min(limit, len(found.entries))} of {pluralize(len(found.entries), 'entry', 'entries')}"
     if name is None:
         return f"{shown}; nothing was read again: understand.morning names no model"
     unread = f", {found.unread} not" if found.unread else ""
-    return f"{shown}; {many(found.read_again, 'utterance')} read again by {name}{unread}, {found.spent_usd:.4f} USD"
+    return (
+        f"{shown}; {pluralize(found.read_again, 'utterance')} read again by {name}{unread}, {found.spent_usd:.4f} USD"
+    )

@@ -19,8 +19,8 @@ from dockvoice_protocol.forms.spoken.grammar.meaning import merge_explanations
 from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens
 from dockvoice_protocol.forms.spoken.grammar.weights import RIVALRY
 from dockvoice_protocol.forms.spoken.language import Language
-from dockvoice_protocol.forms.spoken.reader import lexicon_of, read_meaning
-from dockvoice_protocol.records import FieldReading, Word, written
+from dockvoice_protocol.forms.spoken.reader import cached_lexicon, parse_meaning
+from dockvoice_protocol.records import FieldReading, Word, as_text
 from edge.cli.tables import MOODS, STYLES, Tone
 
 SMALL: Mapping[Role, str] = {
@@ -113,8 +113,8 @@ class _Parse:
 
 def parse_sentence(words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language) -> _Parse:
     """Parse a sentence into its likely interpretations."""
-    found = read_meaning(words, form, catalogue, language)
-    heard, lexicon = found.tokens, lexicon_of(form, catalogue, language)
+    found = parse_meaning(words, form, catalogue, language)
+    heard, lexicon = found.tokens, cached_lexicon(form, catalogue, language)
     told: dict[tuple[object, ...], _Explanation] = {}
     for path in found.paths:
         alone = merge_explanations([path], heard, form, language)
@@ -175,8 +175,8 @@ def _values_text(values: Mapping[str, str]) -> str:
 
 def _value_text(reading: FieldReading) -> str:
     if reading.value is None:
-        return _NO_VALUE if reading.runner_up is None else f"{written(reading.runner_up)}, in doubt"
-    return " or ".join(written(value) for value in (reading.value, *reading.rivals))
+        return _NO_VALUE if reading.runner_up is None else f"{as_text(reading.runner_up)}, in doubt"
+    return " or ".join(as_text(value) for value in (reading.value, *reading.rivals))
 
 
 def _meaning_text(part: AccountedWords) -> tuple[str, Tone]:
@@ -190,7 +190,7 @@ def _meaning_text(part: AccountedWords) -> tuple[str, Tone]:
         case Role():
             return SMALL[origin], tone
         case ExplanationEvent(happens=Happens.MENTION):
-            value = _NO_VALUE if origin.value is None else written(origin.value)
+            value = _NO_VALUE if origin.value is None else as_text(origin.value)
             marks = [_MARKED[mark] for mark in origin.marks if mark in _MARKED]
             told = ", ".join([f"value of {origin.field}: {value}", *marks])
             return told, Tone.OPEN if marks or origin.value is None else tone

@@ -14,8 +14,8 @@ import typer
 
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import AlreadyRunning, StorageFailed, Unfinished, UnreadableInput
-from dockvoice_protocol.terminal import EXIT_CODES, line, log_warnings_to_stderr
-from dockvoice_protocol.terminal.tables import many, render
+from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr, print_lines
+from dockvoice_protocol.terminal.tables import pluralize, print_tables
 from edge.cli import AsJson, Broker, Config, State, Wait, login_name, settings, tables
 from edge.keep.journal import Journal
 
@@ -51,9 +51,11 @@ def _queue_list(
     `discard` decide about it, `stand` takes a flag away.
     """
     with Journal.inspect(settings(config, state=state).state) as journal:
-        entries = journal.review.held() if held else journal.queries.entries(limit)
+        entries = journal.review.held_entries() if held else journal.queries.entries(limit)
         waiting, counts = (journal.review.under_review() if held else []), journal.queries.counts()
-        flagged, deferred = (journal.review.flagged(), journal.readings.deferred()) if held else ([], [])
+        flagged, deferred = (
+            (journal.review.flagged_entries(), journal.readings.deferred_utterances()) if held else ([], [])
+        )
     if as_json:
         for told in (
             *map(tables.entry_json, entries),
@@ -61,17 +63,17 @@ def _queue_list(
             *map(tables.flagged_json, flagged),
             *map(tables.deferred_json, deferred),
         ):
-            line(json.dumps(told))
+            print_lines(json.dumps(told))
     elif held and not (entries or waiting or flagged or deferred):
-        line("nothing waits for a person")
+        print_lines("nothing waits for a person")
     else:
-        render(tables.entries_table(entries))
+        print_tables(tables.entries_table(entries))
         for told_line in (*map(tables.review_line, waiting), *map(tables.flagged_line, flagged)):
-            line(told_line)
+            print_lines(told_line)
         if deferred:
-            unread = many(len(deferred), "utterance waits", "utterances wait")
-            line(f"{unread} for a model, the oldest is {deferred[0].utterance_id}")
-        line(tables.counts_line(counts))
+            unread = pluralize(len(deferred), "utterance waits", "utterances wait")
+            print_lines(f"{unread} for a model, the oldest is {deferred[0].utterance_id}")
+        print_lines(tables.counts_line(counts))
 
 
 @commands.command("show", epilog=EXIT_CODES)
@@ -81,9 +83,9 @@ def _queue_show(which: _Which, config: Config = None, state: State = None, as_js
         found = journal.queries.history(which)
     told = asdict(found)
     if as_json:
-        line(json.dumps(told))
+        print_lines(json.dumps(told))
     else:
-        render(tables.history_table(told))
+        print_tables(tables.history_table(told))
 
 
 @commands.command("retry", short_help="Send a dead letter again, or read an utterance.", epilog=EXIT_CODES)
@@ -109,7 +111,7 @@ def _queue_retry(
         if not anyway:
             refuse_double_entry(journal, which, load_named_form(given, journal.queries.history(which).form))
         found = journal.review.retry(which, login_name())
-    line(f"{which}: {'is read' if found.event_id is None else 'is sent'} at the agent's next start")
+    print_lines(f"{which}: {'is read' if found.event_id is None else 'is sent'} at the agent's next start")
 
 
 @commands.command("discard", epilog=EXIT_CODES)
@@ -121,7 +123,7 @@ def _queue_discard(which: _Which, reason: Annotated[str, _REASON], config: Confi
     from edge.agent.review_decisions import Resolution
 
     asked = Resolution("discard", which, login_name(), reason)
-    line(f"{which}: {_resolve_here_or_by_agent(settings(config, state=state), asked)}")
+    print_lines(f"{which}: {_resolve_here_or_by_agent(settings(config, state=state), asked)}")
 
 
 @commands.command("accept", short_help="Make an entry of what waits for a person.", epilog=EXIT_CODES)
@@ -154,7 +156,7 @@ def _queue_accept(
 
     log_warnings_to_stderr()
     asked = Resolution("accept", which, login_name(), reason, tuple(field or ()), anyway)
-    line(f"{which}: {_resolve_here_or_by_agent(settings(config, state=state), asked, origin)}")
+    print_lines(f"{which}: {_resolve_here_or_by_agent(settings(config, state=state), asked, origin)}")
 
 
 def _resolve_here_or_by_agent(given: Settings, asked: Resolution, origin: Path | None = None) -> str:
@@ -183,7 +185,7 @@ def _queue_stand(
     """
     with Journal.open(settings(config, state=state).state) as journal:
         journal.review.clear_flag(which, login_name(), reason)
-    line(f"{which}: stands")
+    print_lines(f"{which}: stands")
 
 
 @commands.command("export", short_help="Write every entry and what became of it to a file.", epilog=EXIT_CODES)
@@ -204,17 +206,17 @@ def _queue_export(
         lines = (json.dumps(asdict(found), ensure_ascii=False) for found in journal.queries.histories())
         if str(file) == "-":
             for told in lines:
-                line(told)
+                print_lines(told)
             return
         written = _write_file(lines, file, force=force)
-    line(f"{file}: {many(written, 'entry', 'entries')}")
+    print_lines(f"{file}: {pluralize(written, 'entry', 'entries')}")
 
 
 def _write_file(lines: Iterable[str], file: Path, *, force: bool) -> int:
     """Write the lines to a file; return their number."""
     written = 0
     try:
-        with plain_file.open_private(file, "w" if force else "x") as out:
+        with plain_file.open_owner_only(file, "w" if force else "x") as out:
             for told in lines:
                 out.write(f"{told}\n".encode())
                 written += 1
@@ -243,9 +245,9 @@ def _queue_reconcile(
     with JournalThread(given.state, given.keep) as executor:
         found = asyncio.run(reconcile(given, executor, within_s=wait))
     if as_json:
-        line(json.dumps(asdict(found)))
+        print_lines(json.dumps(asdict(found)))
     else:
-        line(f"{found.sent_again} sent again, {found.unsettled} not confirmed yet")
+        print_lines(f"{found.sent_again} sent again, {found.unsettled} not confirmed yet")
     if not found.agreed:
         why = found.trouble or "is `dockvoice inventory` running, and may this device read its receipts?"
         raise Unfinished(f"the inventory did not confirm within {wait:g} s that it has everything: {why}")
@@ -256,7 +258,7 @@ def _queue_unsettled(config: Config = None, state: State = None, as_json: AsJson
     """How many entries the inventory has not confirmed yet."""
     with Journal.inspect(settings(config, state=state).state) as journal:
         owed = journal.outbox.count_unsettled()
-    line(json.dumps({"unsettled": owed}) if as_json else f"{owed} not confirmed yet")
+    print_lines(json.dumps({"unsettled": owed}) if as_json else f"{owed} not confirmed yet")
 
 
 def _demand_journal(directory: Path) -> Path:

@@ -14,8 +14,8 @@ from rich.table import Table
 
 from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.instants import to_zone
-from dockvoice_protocol.terminal import EXIT_CODES, line
-from dockvoice_protocol.terminal.tables import make_folding_table, render
+from dockvoice_protocol.terminal import EXIT_CODES, print_lines
+from dockvoice_protocol.terminal.tables import make_folding_table, print_tables
 from edge.cli import AsJson, Config, State, settings
 from edge.keep.dialogue import WorkSpan
 from edge.keep.journal import Journal
@@ -34,14 +34,14 @@ Since = Annotated[
 def costs(since: Since = "7d", config: Config = None, state: State = None, as_json: AsJson = False) -> None:
     """What models took and cost, by day and model, as their services counted. Works beside a running agent."""
     with Journal.inspect(settings(config, state=state).state) as journal:
-        spent = journal.readings.costs(parse_moment(since))
+        spent = journal.readings.daily_usage(parse_moment(since))
     if as_json:
         for one in spent:
-            line(json.dumps(asdict(one)))
+            print_lines(json.dumps(asdict(one)))
     elif not spent:
-        line("no model was asked")
+        print_lines("no model was asked")
     else:
-        render(_usage_table(spent))
+        print_tables(_usage_table(spent))
 
 
 def parse_moment(told: str) -> datetime:
@@ -93,11 +93,11 @@ def shifts(
         found = journal.shifts.shifts_and_breaks(limit)
     if as_json:
         for one in found:
-            line(json.dumps(asdict(one), ensure_ascii=False))
+            print_lines(json.dumps(asdict(one), ensure_ascii=False))
     elif not found:
-        line("nobody has signed on")
+        print_lines("nobody has signed on")
     else:
-        render(_shift_table(found))
+        print_tables(_shift_table(found))
 
 
 def _shift_table(found: Sequence[WorkSpan]) -> Table:

@@ -23,10 +23,10 @@ import typer
 
 from dockvoice_protocol.errors import DockvoiceError
 from dockvoice_protocol.records import Command
-from dockvoice_protocol.terminal import EXIT_CODES, aside, line, log_warnings_to_stderr
-from edge.agent.app import Agent, AgentTold
+from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr, print_lines, print_to_stderr
+from edge.agent.app import Agent, AgentEvent
 from edge.agent.app import replay as replayed
-from edge.agent.dialogue_driver import STEPS, Stands
+from edge.agent.dialogue_driver import DialogueStatus, step_log
 from edge.agent.parts import Parts, assemble_interpretation
 from edge.agent.typed_input import words_for_key
 from edge.agree.dialogue.table import State as DialogueState
@@ -43,9 +43,9 @@ from edge.cli.lines import (
 )
 from edge.cli.tables import counts_line
 from edge.cli.terminal import can_be_drawn_on, capture_stderr, ignore_hang_up, leave_screen, read_keys
-from edge.cli.watch.state import Keyboard, Pressed, Switch, TypedSentence
+from edge.cli.watch.state import KeyAction, Keyboard, ToggleKey, TypedSentence
 from edge.config import Settings
-from edge.hear.device_lock import DeviceLock, identity_lock
+from edge.hear.device_lock import DeviceLock, device_name_lock
 from edge.hear.recording import RecordedSource
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
@@ -63,7 +63,7 @@ _WAITED_S = 1.0  # How long a viewer whose terminal stands still is waited for a
 _NO_DIALOGUE = "no dialogue to answer: it takes a speaker, or agree.conversation = true; a sentence can be typed (/)"
 
 
-async def print_changes(
+async def _print_changes(
     lines: AgentLines,
     agent: Agent,
     executor: JournalThread,
@@ -73,7 +73,7 @@ async def print_changes(
     """Print a JSON line for changes of the journal and the connection, which no event reports, until cancelled."""
     while True:
         with suppress(DockvoiceError):  # what a journal cannot tell now is no reason to hear less
-            for one in lines.change_lines(await executor(_journal_state), agent.trouble):
+            for one in lines.change_lines(await executor(_journal_state), agent.connection_error):
                 tell(one)
         await asyncio.sleep(every_s)
 
@@ -136,7 +136,7 @@ class Viewer:
             leave_screen(self._terminal)
 
 
-class LiveView:
+class _LiveView:
     """Runs an agent with the live view: feeds the viewer, and carries out the keys."""
 
     def __init__(self, parts: Parts) -> None:
@@ -144,12 +144,12 @@ class LiveView:
         self._lines = AgentLines(parts.settings, parts.rules, parts.forms)
         self._plain, self._print = (
             ignore_hang_up(make_event_printer(parts.form, {}, as_json=False, known=parts.forms)),
-            ignore_hang_up(line),
+            ignore_hang_up(print_lines),
         )
         """In the place of a viewer that is gone."""
         self._meter = Meter()
         self._keyboard = Keyboard()
-        self._pressed: asyncio.Queue[Pressed] = asyncio.Queue()
+        self._pressed: asyncio.Queue[KeyAction] = asyncio.Queue()
         self._heard = NO_SOUND
         self._silent_looks = 0
         self._paused = False
@@ -157,8 +157,8 @@ class LiveView:
         self._now: JsonLine = {}
         self.tell = replace_by_dialogue_verdicts(self._show_event)  # Something happened to the agent.
 
-    def _show_event(self, told: AgentTold) -> None:
-        if isinstance(told, Stands):
+    def _show_event(self, told: AgentEvent) -> None:
+        if isinstance(told, DialogueStatus):
             self._paused = told.state is DialogueState.PAUSED
         if self._viewer is None or not self._viewer.is_there:
             self._plain(told)
@@ -176,7 +176,7 @@ class LiveView:
             self._viewer = viewer
             viewer.queue_and_write(self._lines.started_line())
             async with asyncio.TaskGroup() as group:
-                looking = print_changes(self._lines, agent, executor, viewer.queue_and_write, _LOOKED_EVERY_S)
+                looking = _print_changes(self._lines, agent, executor, viewer.queue_and_write, _LOOKED_EVERY_S)
                 beside = (
                     self._keep_viewer_current(agent, viewer, logged),
                     looking,
@@ -211,12 +211,12 @@ class LiveView:
             self._keyboard.resolve_escape()
 
     def _state_line(self, agent: Agent) -> JsonLine:
-        left_s = agent.left_s
+        left_s = agent.dialogue_timeout_left_s
         return {
-            "sound": _level_line(self._read_level(), speech=agent.is_open),
-            "is_open": agent.is_open,
+            "sound": _level_line(self._read_level(), speech=agent.is_utterance_open),
+            "is_open": agent.is_utterance_open,
             "talking": agent.headset.gate.talking,
-            "converses": agent.converses,
+            "converses": agent.uses_dialogue,
             "left_s": None if left_s is None else round(left_s, 1),
             "typing": self._keyboard.line,
             "has_keys": True,
@@ -233,17 +233,17 @@ class LiveView:
     async def _carry_out_keys(self, agent: Agent, viewer: Viewer) -> None:
         while True:
             match await self._pressed.get():
-                case Switch.MUTE | Switch.TALK as switch:
+                case ToggleKey.MUTE | ToggleKey.TALK as switch:
                     agent.headset.toggle_by_key(switch.value)
                 case TypedSentence(text):
-                    await agent.type(text)
-                case _ if not agent.converses:
+                    await agent.process_text(text)
+                case _ if not agent.uses_dialogue:
                     viewer.queue_and_write({"log": _NO_DIALOGUE})
-                case Switch.PAUSE:
+                case ToggleKey.PAUSE:
                     asked = Command.RESUME if self._paused else Command.PAUSE
-                    await agent.type(words_for_key(asked, self._language))
+                    await agent.process_text(words_for_key(asked, self._language))
                 case asked:
-                    await agent.type(words_for_key(asked, self._language))
+                    await agent.process_text(words_for_key(asked, self._language))
 
 
 def _level_line(sound: MeterReading, *, speech: bool) -> JsonLine:
@@ -296,20 +296,20 @@ def run(
     "push-to-talk") work. Into a log it writes only what became of it, unless --json asks for all; with --trace, each
     step of the dialogue besides, and no word of what was said.
     """
-    log_warnings_to_stderr(*((STEPS,) if trace else ()))
+    log_warnings_to_stderr(*((step_log,) if trace else ()))
     parts = assemble_interpretation(settings(config, broker, state, form), operator_present=True)
     with _device_name_lock(parts.settings), JournalThread(parts.settings.state, parts.settings.keep) as executor:
         if not (plain or as_json) and can_be_drawn_on(sys.stdout):
-            view = LiveView(parts)
+            view = _LiveView(parts)
             asyncio.run(
                 view.run(Agent(parts, executor, view.tell, live=True), executor, settle_within_s=_DRAIN_ON_STOP_S)
             )
-            line(counts_line(executor.now(lambda journal: journal.queries.counts())))
+            print_lines(counts_line(executor.run(lambda journal: journal.queries.counts())))
             return
         if as_json:
             asyncio.run(_run_as_json(parts, executor))
             return
-        aside(f"hears with {parts.interpreter.name}")
+        print_to_stderr(f"hears with {parts.interpreter.name}")
         discreet = not sys.stdout.isatty()  # operators' speech must not get into a log
         tell = make_event_logger() if discreet else make_event_printer(parts.form, {}, as_json=False, known=parts.forms)
         asyncio.run(_run_with_keyboard(Agent(parts, executor, ignore_hang_up(tell), live=True)))
@@ -325,14 +325,14 @@ async def _run_as_json(parts: Parts, executor: JournalThread) -> None:
     """Run the agent, printing JSON lines: all that `dockvoice watch` shows but the level."""
     lines, tell = AgentLines(parts.settings, parts.rules, parts.forms), ignore_hang_up(print_line)
 
-    def tell_event(told: AgentTold) -> None:
+    def tell_event(told: AgentEvent) -> None:
         for one in lines.event_lines(told):
             tell(one)
 
     agent = Agent(parts, executor, replace_by_dialogue_verdicts(tell_event), live=True)
     tell(lines.started_line())
     async with asyncio.TaskGroup() as group:
-        changes = group.create_task(print_changes(lines, agent, executor, tell))
+        changes = group.create_task(_print_changes(lines, agent, executor, tell))
         await _run_with_keyboard(agent)
         changes.cancel()
 
@@ -340,7 +340,7 @@ async def _run_as_json(parts: Parts, executor: JournalThread) -> None:
 def _device_name_lock(settings: Settings) -> DeviceLock:
     """The lock of this device's name at its broker: two processes of one name would disconnect each other."""
     mqtt = settings.deliver.mqtt
-    return identity_lock(f"{settings.deliver.prefix}/{settings.site} at {mqtt.host}:{mqtt.port}", settings.device)
+    return device_name_lock(f"{settings.deliver.prefix}/{settings.site} at {mqtt.host}:{mqtt.port}", settings.device)
 
 
 @commands.command(epilog=EXIT_CODES)

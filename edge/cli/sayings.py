@@ -12,15 +12,15 @@ from functools import lru_cache
 from typing import Any
 
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import is_correction, is_courtesy, read
+from dockvoice_protocol.forms.spoken import is_correction, is_courtesy, read_fields
 from dockvoice_protocol.forms.spoken.grammar.path import Happens
 from dockvoice_protocol.forms.spoken.grammar.tokens import tokenize
 from dockvoice_protocol.forms.spoken.language import language_named
-from dockvoice_protocol.forms.spoken.reader import read_meaning
+from dockvoice_protocol.forms.spoken.reader import parse_meaning
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, Reading, Word
 from dockvoice_protocol.strict_json import NotJson, NotStrict, parse_strict
-from edge.agent.typed_input import LONGEST_LINE_BYTES, read_typed
+from edge.agent.typed_input import LONGEST_LINE_BYTES, parse_typed
 from edge.agree.decide import Rules, decide
 from edge.agree.merging import read_as_answer_to, with_answer
 from edge.agree.off_talk import begins_with_foreign_words, find_fields_worded_as_talk, has_only_fields, is_off_talk
@@ -61,7 +61,7 @@ def decide_lines(lines: Iterable[bytes], usual: Rules, forms: Mapping[str, Form]
     """Decide each line in order, with the defaults `usual`; an invalid line is answered with its `error`."""
     for number, line in enumerate(lines, start=1):
         try:
-            yield decide_saying(_parse_saying(line, usual, forms))
+            yield _decide_saying(_parse_saying(line, usual, forms))
         except _WrongSaying as fault:
             yield {"error": f"line {number}: {fault}"}
 
@@ -69,10 +69,10 @@ def decide_lines(lines: Iterable[bytes], usual: Rules, forms: Mapping[str, Form]
 # ---- what is decided ----
 
 
-def decide_saying(saying: _Saying) -> _JsonLine:
+def _decide_saying(saying: _Saying) -> _JsonLine:
     """The agent's decision about a saying."""
     rules, asked, held = saying.rules, saying.asked, saying.held
-    reading = read_typed(saying.text, rules)
+    reading = parse_typed(saying.text, rules)
     if asked is not None and (given := read_as_answer_to(asked, reading, rules)).fields:
         return _decide_answer(given, asked, saying)
     if reading.act in _ORDERS:
@@ -137,7 +137,7 @@ def _decide_after_readback(reading: Reading, held: Mapping[str, FieldValue], say
         return passed
     if not reading.fields and reading.words:
         # The value alone is enough over an entry: "not B, D".
-        fields = read(reading.words, rules.form, rules.catalogue, rules.language, held=held)
+        fields = read_fields(reading.words, rules.form, rules.catalogue, rules.language, held=held)
         reading = replace(reading, fields=fields, act=Act.AMEND, not_understood=None) if fields else reading
     verdict = decide(replace(reading, act=Act.RECORD), Closing.PAUSE, rules)
     before = replace(reading, fields=_confirmed_readings(held), not_understood=None)
@@ -229,7 +229,7 @@ def _not_understood_texts(reading: Reading, saying: _Saying) -> Iterator[str]:
     if not reading.words:
         return
     rules, asked, held = saying.rules, saying.asked, saying.held
-    meaning = read_meaning(reading.words, rules.form, rules.catalogue, rules.language, asked=asked, held=held)
+    meaning = parse_meaning(reading.words, rules.form, rules.catalogue, rules.language, asked=asked, held=held)
     if meaning.mood is not None:
         yield MOODS.get(meaning.mood, meaning.mood)
     if not meaning.paths:

@@ -74,8 +74,8 @@ async def _play(sound: Samples, chosen: Speak) -> None:
     await loudspeaker.open()
     phrase = loudspeaker.queue_phrase(Rank.REPLY)
     if phrase is not None:
-        loudspeaker.add(phrase, sound)
-        loudspeaker.end(phrase)
+        loudspeaker.append_sound(phrase, sound)
+        loudspeaker.end_phrase(phrase)
     async with asyncio.TaskGroup() as group:
         keeping = group.create_task(loudspeaker.keep_open())
         await loudspeaker.wait_until_quiet()
@@ -90,7 +90,7 @@ async def _play(sound: Samples, chosen: Speak) -> None:
 
 def _write_wav(sound: Samples, out: Path) -> None:
     try:
-        with plain_file.open_private(out, "w") as file:
+        with plain_file.open_owner_only(out, "w") as file:
             soundfile.write(file, sound, SAMPLE_RATE, format="WAV", subtype="PCM_16")
     except OSError as fault:
         raise StorageFailed(f"{out}: cannot be written ({fault.strerror}); name another file") from None

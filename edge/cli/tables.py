@@ -15,7 +15,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from dockvoice_protocol.instants import to_zone
-from dockvoice_protocol.records import Act, FieldValue, written
+from dockvoice_protocol.records import Act, FieldValue, as_text
 from edge.keep.outbox import OutboxState
 from edge.keep.queries import Counts, KeptEntry, KeptUtterance
 from edge.keep.review import Flagged
@@ -123,7 +123,7 @@ QUESTIONS = {
     "close": "whether to close the trailer",
     "reopen": "whether to open the closed trailer again",
 }
-"""By the values of `edge.agree.dialogue.questions.About`, which takes half a second to load."""
+"""By the values of `edge.agree.dialogue.questions.Topic`, which takes half a second to load."""
 
 MODES = {"open": "open microphone", "push-to-talk": "push to talk", "wake-phrase": "wake phrase"}
 """By the values of `edge.config.ListeningMode`, likewise."""
@@ -266,4 +266,4 @@ def counts_line(counts: Counts) -> str:
 
 
 def _fields_text(fields: Mapping[str, FieldValue]) -> str:
-    return ", ".join(f"{name} {written(value)}" for name, value in fields.items())
+    return ", ".join(f"{name} {as_text(value)}" for name, value in fields.items())

@@ -2,18 +2,18 @@
 
 from edge.config.models import (
     EU_REGIONS,
-    GOOGLE_WIRE,
+    GOOGLE_KINDS,
     ClientKind,
     ClientSettings,
     CurveSettings,
-    Detail,
     Engine,
     InterpreterKind,
     InterpreterSettings,
     KeyHeader,
-    Mode,
     Parser,
     Prices,
+    ReadMode,
+    TextDetail,
     Thinking,
     TranscriberKind,
     TranscriberSettings,
@@ -28,6 +28,7 @@ from edge.config.sections import (
     Hear,
     Keep,
     ListeningMode,
+    MicrophoneWatch,
     PolicyName,
     ReadBack,
     Scan,
@@ -39,6 +40,5 @@ from edge.config.sections import (
     VadKind,
     VoiceKind,
     VoiceLanguage,
-    Watch,
 )
 from edge.config.settings import Settings

@@ -34,7 +34,7 @@ _NAMELESS = frozenset({TranscriberKind.WHISPER_CPP, TranscriberKind.AZURE})
 """Kinds whose service selects the model itself."""
 
 
-class Detail(StrEnum):
+class TextDetail(StrEnum):
     """What a service with OpenAI's API is asked for besides the text."""
 
     WORDS = "words"
@@ -64,7 +64,7 @@ class TranscriberSettings(Prices):
     kind: TranscriberKind = Field(description="how the service wants to be asked")
     client: str = Field(description="which of understand.clients it asks")
     model: str | None = Field(None, pattern=r"^[^\s?#]+$", description="the model's name, on Azure the deployment's")
-    detail: Detail | None = Field(None, description="what to ask for beside the text; unset: by the model's name")
+    detail: TextDetail | None = Field(None, description="what to ask for beside the text; unset: by the model's name")
     hints: bool = Field(True, description="send the form's labels and units along, as words to expect")
     max_seconds: float = Field(
         _SHORT_AUDIO_S, ge=5, le=300, description="longer sound than this goes in pieces, cut at pauses, seconds"
@@ -212,7 +212,7 @@ class ClientSettings(Section):
         return re.sub(r"(/openai)?(/v1(beta)?)?/*$", "", address)
 
     @property
-    def header(self) -> KeyHeader:
+    def effective_header(self) -> KeyHeader:
         """The HTTP header for the key: the configured one, or the vendor's."""
         return self.key_header or _SERVICES[self.kind].header
 
@@ -258,7 +258,7 @@ class ClientSettings(Section):
             raise ValueError(f"residency is 'eu', but {host} is an endpoint outside the European Union; mend url")
 
 
-GOOGLE_WIRE = frozenset({ClientKind.GEMINI, ClientKind.VERTEX})
+GOOGLE_KINDS = frozenset({ClientKind.GEMINI, ClientKind.VERTEX})
 """Clients whose models are asked in Google's way; all others are in OpenAI's."""
 
 
@@ -330,7 +330,7 @@ class Engine(StrEnum):
     POCKETSPHINX = "pocketsphinx"
 
 
-class Mode(StrEnum):
+class ReadMode(StrEnum):
     """Whose reading of an utterance counts."""
 
     ON_DEVICE = "on-device"
@@ -350,7 +350,7 @@ class CurveSettings(Section):
 class Understand(Section):
     """The interpreter."""
 
-    mode: Mode = Field(Mode.ON_DEVICE, description="whose reading counts")
+    mode: ReadMode = Field(ReadMode.ON_DEVICE, description="whose reading counts")
     first: str | None = Field(None, description="which of understand.interpreters is asked first")
     fallback: tuple[str, ...] = Field((), description="those asked in its place when it does not answer, in order")
     second: str | None = Field(None, description="which one gives the panel an independent opinion")
@@ -391,9 +391,9 @@ class Understand(Section):
     @model_validator(mode="after")
     def _require_interpreters_of_mode(self) -> Self:
         """Require the interpreters of the mode, and a second opinion from another one than the first."""
-        if self.mode in {Mode.CLOUD_FIRST, Mode.CASCADE} and self.first is None:
+        if self.mode in {ReadMode.CLOUD_FIRST, ReadMode.CASCADE} and self.first is None:
             raise ValueError(f"mode is {self.mode}, but first is not set; name one of the interpreters")
-        if self.mode is Mode.PANEL and self.first is None and self.second is None:
+        if self.mode is ReadMode.PANEL and self.first is None and self.second is None:
             raise ValueError("mode is panel, but neither first nor second is set; name one of the interpreters")
         if self.fallback and self.first is None:
             raise ValueError("fallback is set, but first is not; name first the one that is asked first")

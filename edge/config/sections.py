@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from dockvoice_protocol.config import Mqtt, MqttVersion, Name, Person, Place, Prefix, Section
+from dockvoice_protocol.config import Mqtt, MqttVersion, Name, PersonName, Place, Prefix, Section
 from dockvoice_protocol.instants import find_zone
 from dockvoice_protocol.languages import LANGUAGES, OWN
 
@@ -47,7 +47,7 @@ class Agree(Section):
         le=720,
         description="who says nothing for so long with nothing open is signed off, minutes; unset: nobody",
     )
-    operators: dict[str, Person] = Field(
+    operators: dict[str, PersonName] = Field(
         default_factory=dict, description="who may sign on: the name as spoken, to the one on record; none: nobody must"
     )
 
@@ -66,7 +66,7 @@ class Workdays(Section):
         None, description="the site's time zone; unset: events say no business day"
     )
     begins: _TimeOfDay = Field("00:00", description="when a business day begins, by the clock on the wall")
-    shifts: dict[Person, _TimeOfDay] = Field(
+    shifts: dict[PersonName, _TimeOfDay] = Field(
         default_factory=dict, description="when each shift begins, by its name; it lasts until another one does"
     )
 
@@ -275,7 +275,7 @@ class Speak(Section):
         return self
 
 
-class Watch(Section):
+class MicrophoneWatch(Section):
     """Thresholds for faults of the microphone, and the command that is run at a fault."""
 
     stall_s: float = Field(
@@ -334,7 +334,7 @@ class Deliver(Section):
     )
     mqtt: Mqtt = Mqtt()
 
-    def floor(self, name: str) -> int:
+    def lowest_version(self, name: str) -> int:
         """The lowest accepted version of `roster`, `expected` or `catalogue/KIND`, from `floors`; 0 without one."""
         return (self.floors or {}).get(name, 0)
 

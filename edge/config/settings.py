@@ -14,21 +14,21 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from dockvoice_protocol import systemd
-from dockvoice_protocol.config import Key, Layered, Name, Person, Place
+from dockvoice_protocol.config import Key, LayeredSettings, Name, PersonName, Place
 from dockvoice_protocol.plain_file import shipped_directory
 from dockvoice_protocol.systemd import Unit, default_state_directory
-from edge.config.models import GOOGLE_WIRE, ClientSettings, InterpreterKind, InterpreterSettings, Mode, Understand
-from edge.config.sections import Agree, Deliver, Forms, Hear, Keep, Scan, Speak, Watch, Workdays
+from edge.config.models import GOOGLE_KINDS, ClientSettings, InterpreterKind, InterpreterSettings, ReadMode, Understand
+from edge.config.sections import Agree, Deliver, Forms, Hear, Keep, MicrophoneWatch, Scan, Speak, Workdays
 
 
-class Settings(Layered):
+class Settings(LayeredSettings):
     """All settings of the agent."""
 
     model_config = SettingsConfigDict(env_prefix="DOCKVOICE_")
 
     site: Name = Field("site", description="the site's name, second level of every topic")
     device: Name = Field("device", description="this device's name, unique on the site: it owns a sequence of events")
-    operator: Person | None = Field(None, description="who speaks, as it goes on record; unset: nobody is named")
+    operator: PersonName | None = Field(None, description="who speaks, as it goes on record; unset: nobody is named")
     state_directory: Place | None = Field(
         None,
         description="journal and recordings; unset: $STATE_DIRECTORY, else the unit's, else ~/.local/state/dockvoice",
@@ -42,7 +42,7 @@ class Settings(Layered):
     speak: Speak = Speak()
     keep: Keep = Keep()
     deliver: Deliver = Deliver()
-    watch: Watch = Watch()
+    watch: MicrophoneWatch = MicrophoneWatch()
 
     repairs: ClassVar[str] = "every key is explained in config/edge.toml"
     # The inventory may run on the same machine, and the tests tell themselves where the weights are.
@@ -113,7 +113,7 @@ class Settings(Layered):
 def _first_is_no_cascade_fault(understand: Understand) -> Iterator[tuple[Key, str]]:
     """The fault of mode `cascade` where the first interpreter is no cascade."""
     first = understand.interpreters.get(understand.first or "")
-    if understand.mode is Mode.CASCADE and first is not None and first.kind is not InterpreterKind.CASCADE:
+    if understand.mode is ReadMode.CASCADE and first is not None and first.kind is not InterpreterKind.CASCADE:
         told = (
             f"is {understand.first!r}, of kind {first.kind}, but mode is cascade; name a cascade, or set another mode"
         )
@@ -125,7 +125,7 @@ def _client_kind_mismatch(
 ) -> Iterator[tuple[Key, str]]:
     """The fault of an audio model whose kind does not fit its client's API."""
     google = {InterpreterKind.GEMINI: True, InterpreterKind.CHAT_AUDIO: False}.get(interpreter.kind)
-    if client is not None and google is not None and google != (client.kind in GOOGLE_WIRE):
+    if client is not None and google is not None and google != (client.kind in GOOGLE_KINDS):
         yield (
             key,
             f"is {interpreter.kind}, but client {interpreter.client!r} is of kind {client.kind}; change one of them",

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from dockvoice_protocol.events import FINAL_CLIP_ANSWERS, ClipAnswer, ClipReceipt
 from dockvoice_protocol.outbox import CHUNKS, FAILURE, Backoff, Outbox, Pending
 
-AHEAD = 8  # Chunks in flight before the inventory's answer to the first of them.
+_AHEAD = 8  # Chunks in flight before the inventory's answer to the first of them.
 
 _MOST_DOUBLINGS = 4  # The wait before an unanswered clip is offered again grows to 2**4 times the first: minutes.
 
@@ -90,11 +90,11 @@ class ClipRelay:
         for one in pending:
             if one.agreed and one.due <= now:
                 one.agreed = False  # no answer came: offer it again to learn how much the inventory has
-            if one.agreed and one.chunks is not None and one.sent < min(one.chunks, one.have + AHEAD):
+            if one.agreed and one.chunks is not None and one.sent < min(one.chunks, one.have + _AHEAD):
                 return SendChunk(one.key, one.sent + 1)
         if any(one.agreed for one in pending):
             return None  # one clip at a time
-        return next((OfferClip(one.key) for one in self._open.take_due(now)), None)
+        return next((OfferClip(one.key) for one in self._open.start_due_attempts(now)), None)
 
     def mark_offer_unsent(self, utterance_id: str, now: float) -> None:
         """Take back the attempt of an offer that could not be published."""

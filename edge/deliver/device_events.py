@@ -17,16 +17,16 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.account import AccountedWords
 from dockvoice_protocol.hash_chain import INSTANCE
-from dockvoice_protocol.instants import timestamp
-from dockvoice_protocol.records import Act, Converted, Reading
-from dockvoice_protocol.terminal.plain_text import spoken
+from dockvoice_protocol.instants import rfc3339
+from dockvoice_protocol.records import Act, ConvertedQuantity, Reading
+from dockvoice_protocol.terminal.plain_text import blank_unsafe
 from edge.config import Settings
 from edge.records import Because, Entry, Minted, Particulars, Recording, ReviewChange, Shift, SiteTime
 
-ParticularsOf = Callable[[Entry], Particulars]
+MakeParticulars = Callable[[Entry], Particulars]
 
 
-def make_particulars(settings: Settings, form: Form, catalogue: Catalogue) -> ParticularsOf:
+def make_particulars(settings: Settings, form: Form, catalogue: Catalogue) -> MakeParticulars:
     """Return the function that computes an entry's attributes beside the form's fields."""
     clock = _make_site_time(settings)
 
@@ -62,7 +62,7 @@ def make_shift_lookup(settings: Settings) -> Callable[[], Shift | None]:
     return current_shift
 
 
-def _convert_quantities(entry: Entry, form: Form, catalogue: Catalogue) -> Iterator[tuple[str, Converted]]:
+def _convert_quantities(entry: Entry, form: Form, catalogue: Catalogue) -> Iterator[tuple[str, ConvertedQuantity]]:
     for unit in form.fields:
         if unit.unit_of is None or unit.factors_by is None:
             continue
@@ -70,7 +70,7 @@ def _convert_quantities(entry: Entry, form: Form, catalogue: Catalogue) -> Itera
         factor = catalogue.factor(item.catalogue, entry.fields.get(item.name), entry.fields.get(unit.name))
         if factor is None or isinstance(quantity, bool) or not isinstance(quantity, int | float):
             continue
-        if (converted := factor.times(quantity)) is not None:
+        if (converted := factor.to_base_unit(quantity)) is not None:
             yield unit.unit_of, converted
 
 
@@ -87,7 +87,7 @@ _CANCELLED_DATA = "urn:dockvoice:event:entry-cancelled:1#data"  # The same of on
 REVIEW_DATA = "urn:dockvoice:event:review:1#data"
 
 
-WITHHELD_DATA = "urn:dockvoice:event:entry-withheld:1#data"  # The same of a withheld one.
+_WITHHELD_DATA = "urn:dockvoice:event:entry-withheld:1#data"  # The same of a withheld one.
 
 
 _NONE_BESIDE = Particulars()
@@ -123,7 +123,7 @@ def _event_envelope(
         "source": f"/sites/{site}/devices/{device}",
         "type": kind,
         "subject": form,
-        "time": timestamp(time),
+        "time": rfc3339(time),
         "datacontenttype": "application/json",
         "dataschema": schema,
         "sequence": str(minted.sequence),
@@ -156,7 +156,7 @@ def _entry_data(entry: Entry, beside: Particulars) -> dict[str, Any]:
         **_particulars_members(beside),
         "reading": {
             "interpreter": reading.interpreter,
-            "heard": {name: spoken(" ".join(field.words)) for name, field in reading.fields.items()},
+            "heard": {name: blank_unsafe(" ".join(field.words)) for name, field in reading.fields.items()},
             "confidence": {name: round(field.confidence, 4) for name, field in reading.fields.items()},
         },
     }
@@ -195,7 +195,7 @@ def withheld_event(event: Mapping[str, Any], reason: str) -> dict[str, Any]:
     """
     data = event["data"]
     said = {"form": data["form"], "utterance": data["utterance"], "reason": reason}
-    return {**event, "type": WITHHELD, "dataschema": WITHHELD_DATA, "data": said}
+    return {**event, "type": WITHHELD, "dataschema": _WITHHELD_DATA, "data": said}
 
 
 def review_event(
@@ -217,7 +217,7 @@ def review_event(
         waits = {
             "reason": change.why,
             "doubtful": [{"field": one.field, "reason": one.reason.value} for one in doubts if one.field is not None],
-            "heard": {name: spoken(" ".join(said.words)) for name, said in heard.items()},
+            "heard": {name: blank_unsafe(" ".join(said.words)) for name, said in heard.items()},
             **(
                 {}
                 if change.reading is None
@@ -250,8 +250,9 @@ def _reading_members(reading: Reading, account: Iterable[AccountedWords]) -> dic
         name: [one for one in dict.fromkeys((said.value, said.runner_up, *said.rivals)) if one is not None]
         for name, said in reading.fields.items()
     }
-    members = {"interpreter": reading.interpreter, "heard": spoken(reading.transcript), "fields": given}
+    members = {"interpreter": reading.interpreter, "heard": blank_unsafe(reading.transcript), "fields": given}
     accounted = [
-        {"words": spoken(" ".join(one.words)), "sense": one.sense.value, "fields": list(one.fields)} for one in account
+        {"words": blank_unsafe(" ".join(one.words)), "sense": one.sense.value, "fields": list(one.fields)}
+        for one in account
     ]
     return {**members, **({"account": accounted} if accounted else {})}

@@ -21,8 +21,17 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Self
 
-from dockvoice_protocol.events import Early
-from dockvoice_protocol.outbox import FAILURE, IN_ORDER, Backoff, Consequence, Outbox, Pending, ReasonMeaning, meaning
+from dockvoice_protocol.events import EarlyAnswer
+from dockvoice_protocol.outbox import (
+    FAILURE,
+    IN_ORDER,
+    Backoff,
+    Outbox,
+    Pending,
+    PubackEffect,
+    PubackMeaning,
+    puback_meaning,
+)
 from dockvoice_protocol.records import Receipt
 from edge import config
 from edge.records import OutboxRow
@@ -66,7 +75,7 @@ class _GapRecovery:
         if sequence >= self._useful_from:
             self._reopenings = 0
 
-    def choose_step(self, answer: Early, owed: Collection[int], now: float) -> _RecoveryStep:
+    def choose_step(self, answer: EarlyAnswer, owed: Collection[int], now: float) -> _RecoveryStep:
         """Choose the step for the inventory's report of a missing event; `owed` are the scheduled numbers."""
         expected = answer.expected
         if not owed or expected > max(owed) or expected >= answer.sequence:
@@ -102,18 +111,18 @@ MOST_REFUSALS = 4
 """Refusals of an event's content before it is set aside: with growing waits more than two minutes, enough to correct
 the broker's settings."""
 
-MOST_DEAD_LETTERS = 16
+_MOST_DEAD_LETTERS = 16
 """Limit of refused events that let later ones pass. When more follow one another, and the broker accepts nothing in
 between, the events are not the cause: an alarm is raised, and nothing is set aside."""
 
-MOST_LOST_PUBLICATIONS = 8
+_MOST_LOST_PUBLICATIONS = 8
 """Accepted publications of the event that the inventory lacks, while later ones arrive, before it is set aside: with
 growing waits a quarter of an hour. With MQTT 3.1.1 mosquitto drops what is too large without an error."""
 
-NO_LINK_ALERT_S = 3.0
+_NO_LINK_ALERT_S = 3.0
 """Time without a connection before an alert: a broker's restart or a dead spot takes less."""
 
-UNANSWERED_BEFORE_ALERT = 3
+_UNANSWERED_BEFORE_ALERT = 3
 """Accepted publications of one event before the lack of a receipt is an alert: with growing waits more than 60 s, in
 which an inventory can restart."""
 
@@ -121,14 +130,14 @@ NEVER_ARRIVES_REASON = "taken by the broker, but it never arrives"  # The reason
 
 
 @dataclass(frozen=True, slots=True)
-class WantRows:
+class ReadPending:
     """Read the oldest unsettled rows from the journal, this many at most, and call `add_rows` with them."""
 
     at_most: int
 
 
 @dataclass(frozen=True, slots=True)
-class WantLast:
+class ReadLast:
     """Read the last row of the journal, which is settled, and call `republish_last_row` with it."""
 
 
@@ -174,10 +183,10 @@ class Alarm:
     """The broker refuses events for this reason. Raised once until it accepts an event."""
 
     reason_code: int
-    meaning: ReasonMeaning
+    meaning: PubackMeaning
 
 
-Command = WantRows | WantLast | Publish | Sent | Settle | Reopen | DeadLetter | Alarm
+Command = ReadPending | ReadLast | Publish | Sent | Settle | Reopen | DeadLetter | Alarm
 
 
 @dataclass(slots=True, kw_only=True)
@@ -195,7 +204,7 @@ class PendingRow(Pending):
         return cls(key=row.event_id, order=row.sequence, due=now, row=row)
 
 
-def make_row_outbox(receipt_timeout_s: float) -> Outbox[PendingRow]:
+def make_row_schedule(receipt_timeout_s: float) -> Outbox[PendingRow]:
     """Make the schedule of rows that a receipt settles."""
     return Outbox(IN_ORDER, Backoff(receipt_timeout_s, _MOST_DOUBLINGS))
 
@@ -213,7 +222,7 @@ class _Refusals:
         self._taken += 1
         self._alarmed.clear()
 
-    def raise_alarm_once(self, reason_code: int, meant: ReasonMeaning) -> list[Command]:
+    def raise_alarm_once(self, reason_code: int, meant: PubackMeaning) -> list[Command]:
         """The alarm for this reason code, unless it was raised since the last accepted event."""
         if reason_code in self._alarmed or not meant.alarm:
             return []
@@ -236,7 +245,7 @@ class Relay:
         self._settings = settings
         self._settle_by = settings.settle
         self._limit = 0  # Rows in flight at most: 0 without a connection.
-        self._debts = make_row_outbox(settings.receipt_timeout_s)
+        self._debts = make_row_schedule(settings.receipt_timeout_s)
         self._question: Outbox[PendingRow] = Outbox(IN_ORDER, Backoff(math.inf, 0))
         """The last row, already settled, published once while nothing is pending to compare both sides."""
         self._asked = False  # Whether that question was asked on this connection, or is not needed.
@@ -250,11 +259,11 @@ class Relay:
         return self._limit > 0 and self._asked and self._drained and not len(self._schedule)
 
     @property
-    def waits_for_receipts(self) -> bool:
+    def settles_by_receipt(self) -> bool:
         """Whether a receipt settles rows, and not the PUBACK."""
         return self._settle_by is config.SettleBy.RECEIPT
 
-    def wait_for_receipts(self) -> None:
+    def settle_by_receipts(self) -> None:
         """Settle rows by receipts from now on, not by PUBACKs: an inventory sends them."""
         self._settle_by = config.SettleBy.RECEIPT
 
@@ -265,9 +274,9 @@ class Relay:
         """
         self._clear_schedule()
         self._limit = min(self._settings.window, receive_maximum)
-        self._asked = not self.waits_for_receipts
+        self._asked = not self.settles_by_receipt
         self._catching_up.connected()
-        return [WantRows(self._window)]
+        return [ReadPending(self._window)]
 
     def handle_disconnect(self) -> list[Command]:
         """Clear the schedule at a lost connection: only the journal knows what is pending."""
@@ -281,11 +290,11 @@ class Relay:
         return self._request_rows()
 
     def add_rows(self, rows: Iterable[OutboxRow], now: float) -> list[Command]:
-        """Schedule the oldest unsettled rows of the journal, as WantRows asked for them."""
+        """Schedule the oldest unsettled rows of the journal, as ReadPending asked for them."""
         oldest = sorted(rows, key=lambda row: row.sequence)
         self._drained = len(oldest) < self._window
         if not oldest and self._limit and not self._asked:
-            return [WantLast()]
+            return [ReadLast()]
         new = [row for row in oldest if self._debts.get(row.event_id) is None]
         for row in new[: self._free_slots]:
             self._debts.add(self._refusals.suspects.get(row.event_id) or PendingRow.from_row(row, now))
@@ -295,7 +304,7 @@ class Relay:
         return self.publish_due(now)
 
     def republish_last_row(self, last: OutboxRow | None, now: float) -> list[Command]:
-        """Publish the journal's last row again to compare both sides, as WantLast asked; None: there is none."""
+        """Publish the journal's last row again to compare both sides, as ReadLast asked; None: there is none."""
         self._asked = True
         if last is not None and self._limit and not len(self._debts):
             self._question.add(PendingRow.from_row(last, now))
@@ -306,7 +315,7 @@ class Relay:
         if reason_code >= FAILURE:
             return self._handle_refusal(event_id, reason_code)
         self._refusals.note_accepted()
-        if not self.waits_for_receipts:
+        if not self.settles_by_receipt:
             return self._settle(event_id, None)
         self._refusals.suspects.pop(event_id, None)
         self._debts.note_puback(event_id)
@@ -330,7 +339,7 @@ class Relay:
             self._catching_up.note_handled(debt.order)
         return self._settle(receipt.event_id, receipt)
 
-    def handle_gap_report(self, answer: Early, now: float) -> list[Command]:
+    def handle_gap_report(self, answer: EarlyAnswer, now: float) -> list[Command]:
         """Publish, reopen or set aside the event that the inventory reports missing. Nothing is settled."""
         owed = {debt.order: debt for debt in self._schedule.pending}
         match self._catching_up.choose_step(answer, owed, now):
@@ -346,21 +355,21 @@ class Relay:
                 return []
             case _RecoveryStep.REOPEN:
                 self._clear_schedule()
-                return [Reopen(answer.expected), WantRows(self._window)]
+                return [Reopen(answer.expected), ReadPending(self._window)]
             case _RecoveryStep.NOTHING:
                 swallowed = owed.get(answer.expected)
-                if swallowed is None or swallowed.taken < MOST_LOST_PUBLICATIONS:
+                if swallowed is None or swallowed.taken < _MOST_LOST_PUBLICATIONS:
                     return []
                 return self._dead_letter(swallowed, NEVER_ARRIVES_REASON)
 
     def publish_all_pending(self, now: float) -> list[Command]:
         """Publish all pending rows at once, or the last row without any: an inventory came online."""
-        if not (self._limit and self.waits_for_receipts):
+        if not (self._limit and self.settles_by_receipt):
             return []
         if not len(self._debts):
             self._asked = False  # it may be another one, or restored
             self._question.clear()
-            return [WantRows(self._window)]
+            return [ReadPending(self._window)]
         for debt in self._debts.pending:
             if not debt.refusals:
                 debt.due, debt.attempts = now, 0
@@ -371,7 +380,7 @@ class Relay:
 
         Rows that the broker refused for their content go last: it may accept only one at a time.
         """
-        return [Publish(debt.row) for debt in self._schedule.take_due(now)]
+        return [Publish(debt.row) for debt in self._schedule.start_due_attempts(now)]
 
     def mark_unsent(self, event_id: str, now: float) -> None:
         """Take back the attempt of a row that could not be published because the broker's window is full."""
@@ -379,7 +388,7 @@ class Relay:
 
     def due_in_s(self, now: float) -> float | None:
         """Seconds until `publish_due` has work; None while nothing is in flight."""
-        return self._schedule.due_in_s(now)
+        return self._schedule.seconds_until_due(now)
 
     @property
     def _schedule(self) -> Outbox[PendingRow]:
@@ -388,7 +397,7 @@ class Relay:
     @property
     def _window(self) -> int:
         # Rows refused for their content do not count: the result of the next row shows the cause.
-        return self._limit + min(len(self._refusals.suspects), MOST_DEAD_LETTERS) if self._limit else 0
+        return self._limit + min(len(self._refusals.suspects), _MOST_DEAD_LETTERS) if self._limit else 0
 
     @property
     def _free_slots(self) -> int:
@@ -399,7 +408,7 @@ class Relay:
         self._question.clear()
 
     def _request_rows(self) -> list[Command]:
-        return [WantRows(self._window)] if self._free_slots and not self._drained else []
+        return [ReadPending(self._window)] if self._free_slots and not self._drained else []
 
     def _settle(self, event_id: str, receipt: Receipt | None) -> list[Command]:
         self._debts.remove_confirmed(event_id)
@@ -408,10 +417,10 @@ class Relay:
         return [Settle(event_id, receipt), *self._request_rows()]
 
     def _handle_refusal(self, event_id: str, reason_code: int) -> list[Command]:
-        meant = meaning(reason_code)
+        meant = puback_meaning(reason_code)
         alarm = self._refusals.raise_alarm_once(reason_code, meant)
         debt = self._debts.get(event_id)
-        if debt is None or meant.consequence is not Consequence.DEAD_LETTER:
+        if debt is None or meant.consequence is not PubackEffect.DEAD_LETTER:
             return alarm
         return [
             *alarm,
@@ -425,7 +434,7 @@ class Relay:
     def _dead_letter(self, debt: PendingRow, reason: str) -> list[Command]:
         self._debts.remove_confirmed(debt.key)
         self._refusals.suspects.pop(debt.key, None)
-        return [DeadLetter(debt.key, reason), WantRows(self._window)]
+        return [DeadLetter(debt.key, reason), ReadPending(self._window)]
 
 
 class DeliveryAlerts:
@@ -451,7 +460,7 @@ class DeliveryAlerts:
             self._told.clear()
             return self._unanswered_alerts()
         self._since = now if self._since is None else self._since
-        if trouble in self._told or now - self._since < NO_LINK_ALERT_S:
+        if trouble in self._told or now - self._since < _NO_LINK_ALERT_S:
             return []
         self._told.add(trouble)
         return [trouble]
@@ -466,7 +475,7 @@ class DeliveryAlerts:
         self._told_unanswered = False
 
     def _unanswered_alerts(self) -> list[str]:
-        if self._told_unanswered or max(self._taken.values(), default=0) < UNANSWERED_BEFORE_ALERT:
+        if self._told_unanswered or max(self._taken.values(), default=0) < _UNANSWERED_BEFORE_ALERT:
             return []
         self._told_unanswered = True
         return [self._unanswered]

@@ -16,7 +16,7 @@ from edge.audio.pcm import FRAME_MS
 from edge.audio.portaudio import TURN, close_stream, portaudio, require_alsa_opens, start_stream
 from edge.records import SAMPLE_RATE
 
-HAND_OFF_PIECES = 10_000 // FRAME_MS
+_HAND_OFF_PIECES = 10_000 // FRAME_MS
 """Queue limit of the listening thread: 10 s of sound, longer than any pause of a healthy machine."""
 
 
@@ -91,7 +91,7 @@ class Stream:
     def __init__(self, rate: int, channels: int) -> None:
         self.rate = rate
         self.channels = channels
-        self.hand_off = _HandOff(HAND_OFF_PIECES)
+        self.hand_off = _HandOff(_HAND_OFF_PIECES)
         self.ended = False
         """Whether the stream has ended by itself."""
         self._counted = 0
@@ -135,7 +135,7 @@ class Stream:
         self.hand_off.put(None)
 
     def close(self) -> None:
-        """Close the device."""
+        """Abort and close the PortAudio stream, if it is open; may block."""
         device, self._device = self._device, None
         if device is not None:
             close_stream(device)
@@ -163,7 +163,7 @@ def find_device(device: str | int | None) -> Mapping[str, Any]:
 
 
 def list_input_devices() -> list[InputDevice]:
-    """The input devices. Raises Unavailable."""
+    """List PortAudio's input devices. Raises Unavailable where PortAudio is missing."""
     library = portaudio()
     default = library.default.device[0]
     inputs = [one for one in library.query_devices() if one["max_input_channels"]]
@@ -179,14 +179,14 @@ def list_input_devices() -> list[InputDevice]:
     ]
 
 
-def microphone_labels() -> list[str]:
+def input_device_labels() -> list[str]:
     """The input devices as `number name`; either may be set. Raises Unavailable."""
     return [f"{one.index} {one.name}" for one in list_input_devices()]
 
 
 def not_opened_message(why: DeviceNotOpened) -> str:
     """The message for a microphone that cannot be opened, with the alternatives. Raises Unavailable."""
-    others = f"there are: {', '.join(found)}" if (found := microphone_labels()) else "there is none: connect one"
+    others = f"there are: {', '.join(found)}" if (found := input_device_labels()) else "there is none: connect one"
     return f"cannot be opened ({why}); {others}"
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 
 from dockvoice_protocol.errors import AlreadyRunning
-from dockvoice_protocol.hash_chain import sha256
+from dockvoice_protocol.hash_chain import sha256_hex
 
 _CARD = re.compile(r"\((?:plug)?hw:(\w+)(?:,\d+)?\)")
 """How PortAudio names ALSA's hardware: `USB Headset: Audio (hw:1,0)`."""
@@ -33,7 +33,7 @@ DeviceLock = AbstractContextManager[None]
 @contextmanager
 def _hold_lock(resource: str, told: str) -> Iterator[None]:
     """Hold the lock of `resource`. `told` begins the message of AlreadyRunning."""
-    address = f"\0dockvoice-{sha256(resource)}"
+    address = f"\0dockvoice-{sha256_hex(resource)}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as claiming:
         try:
             claiming.bind(address)
@@ -77,6 +77,6 @@ def source_lock(name: str, environment: Mapping[str, str] = os.environ) -> Devic
     return _hold_lock(f"source {name} of {server}", f"microphone: the sound server's source {name} is listened to")
 
 
-def identity_lock(way: str, device: str) -> DeviceLock:
+def device_name_lock(way: str, device: str) -> DeviceLock:
     """The lock of a device's name, so that only one process uses it at the broker and topics that `way` names."""
     return _hold_lock(f"device {device} of {way}", f"device {device!r}: this machine runs it already,")

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
-from dockvoice_protocol.records import Expectation
+from dockvoice_protocol.records import TurnExpectation
 from edge.config import Endpoint
 from edge.hear.microphone_health import FaultBegan, FaultEnded, FaultKind, MicrophoneEvent
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Frame, Segment
@@ -107,11 +107,11 @@ class Endpointing:
     def __init__(self, settings: Endpoint) -> None:
         self._onset = _ms_to_samples(settings.onset_ms)
         self._patience = {
-            Expectation.FINISHED: _ms_to_samples(min(settings.finished_ms, settings.hangover_ms)),
-            Expectation.EITHER: _ms_to_samples(settings.hangover_ms),
-            Expectation.MORE: _ms_to_samples(max(settings.unfinished_ms, settings.hangover_ms)),
+            TurnExpectation.FINISHED: _ms_to_samples(min(settings.finished_ms, settings.hangover_ms)),
+            TurnExpectation.EITHER: _ms_to_samples(settings.hangover_ms),
+            TurnExpectation.MORE: _ms_to_samples(max(settings.unfinished_ms, settings.hangover_ms)),
         }
-        self._expectation = Expectation.EITHER
+        self._expectation = TurnExpectation.EITHER
         self._minimum = _ms_to_samples(settings.minimum_speech_ms)
         self._maximum = _ms_to_samples(settings.maximum_ms)
         self._preroll = _ms_to_samples(settings.preroll_ms)
@@ -128,11 +128,11 @@ class Endpointing:
         if self._open is None:
             return self._await_speech(frame, speech)
         if self._open.samples >= self._maximum:
-            self._torn_until = self._open.speech_end + self._patience[Expectation.EITHER]
+            self._torn_until = self._open.speech_end + self._patience[TurnExpectation.EITHER]
             return (*self._close_utterance(self._open, Closing.TOO_LONG), *self._resume_utterance(frame, speech))
         return self._extend_utterance(self._open, frame, speech)
 
-    def set_expectation(self, expectation: Expectation) -> None:
+    def set_expectation(self, expectation: TurnExpectation) -> None:
         """Set the expectation for the pause of `Paused`. Holds until speech continues."""
         self._expectation = expectation
 
@@ -154,7 +154,7 @@ class Endpointing:
         speaking = self._state in {_EndpointState.STARTING, _EndpointState.SPEAKING}
         if self._state is not _EndpointState.QUIET:
             speech_end = self._recent[-1].end if self._open is None else self._open.speech_end
-            self._torn_until = speech_end + self._patience[Expectation.MORE if speaking else self._expectation]
+            self._torn_until = speech_end + self._patience[TurnExpectation.MORE if speaking else self._expectation]
         return self.end_source(Closing.BROKEN_OFF if speaking else Closing.PAUSE)
 
     def end_source(self, closing: Closing = Closing.SOURCE_ENDED) -> tuple[EarEvent, ...]:
@@ -166,7 +166,7 @@ class Endpointing:
 
     def _await_speech(self, frame: Frame, speech: bool) -> tuple[EarEvent, ...]:
         if self._lost:
-            self._lost, self._torn_until = False, frame.start + self._patience[Expectation.EITHER]
+            self._lost, self._torn_until = False, frame.start + self._patience[TurnExpectation.EITHER]
         self._recent.append(frame)
         if not speech:
             self._state = _EndpointState.QUIET
@@ -188,7 +188,7 @@ class Endpointing:
         self._state = _EndpointState.SPEAKING
         torn = speech_start < self._torn_until
         self._open = _OpenUtterance(frames, speech_start, frames[-1].end, speech_samples, len(frames), torn)
-        self._expectation = Expectation.EITHER
+        self._expectation = TurnExpectation.EITHER
         return (Opened(_join_pcm(frames)),)
 
     def _resume_utterance(self, frame: Frame, speech: bool) -> tuple[EarEvent, ...]:
@@ -202,7 +202,7 @@ class Endpointing:
     def _extend_utterance(self, utterance: _OpenUtterance, frame: Frame, speech: bool) -> tuple[EarEvent, ...]:
         utterance.append_frame(frame, speech)
         if speech:
-            self._state, self._expectation = _EndpointState.SPEAKING, Expectation.EITHER
+            self._state, self._expectation = _EndpointState.SPEAKING, TurnExpectation.EITHER
         else:
             self._state = _EndpointState.HANGOVER
         told = self._report_progress(utterance)
@@ -248,10 +248,10 @@ def _join_pcm(frames: list[Frame]) -> bytes:
     return b"".join(frame.pcm for frame in frames)
 
 
-TAIL = SAMPLE_RATE * 300 // 1000  # Thumbs leave the key before the last word is out: 300 ms.
-LEAD = SAMPLE_RATE * 200 // 1000  # And the first word begins before the key is down: 200 ms. Not heard when muted.
+_TAIL = SAMPLE_RATE * 300 // 1000  # Thumbs leave the key before the last word is out: 300 ms.
+_LEAD = SAMPLE_RATE * 200 // 1000  # And the first word begins before the key is down: 200 ms. Not heard when muted.
 
-HELD_AT_MOST = 60 * SAMPLE_RATE
+_HELD_AT_MOST = 60 * SAMPLE_RATE
 """A talk key that is down for a minute is stuck, or its release was lost: sound is dropped from then on."""
 
 _STUCK_KEY_FAULT = FaultBegan(
@@ -293,13 +293,13 @@ class Gate:
         return [GateShut()] if was_open else []
 
     def _detect_stuck_key(self, frame: Frame) -> None:
-        """Report that the talk key has been down for longer than HELD_AT_MOST, or no longer is."""
+        """Report that the talk key has been down for longer than _HELD_AT_MOST, or no longer is."""
         if not (self.talking and self._push_to_talk):
             self._held_since = None
         elif self._held_since is None:
             self._held_since = frame.start
         was_stuck = self._stuck
-        self._stuck = self._held_since is not None and frame.start - self._held_since > HELD_AT_MOST
+        self._stuck = self._held_since is not None and frame.start - self._held_since > _HELD_AT_MOST
         if self._stuck != was_stuck:
             self._tell(_STUCK_KEY_FAULT if self._stuck else FaultEnded(FaultKind.KEY_STUCK))
 
@@ -308,7 +308,7 @@ class Gate:
             self._until = 0
             return not self.muted
         if self.talking and not self._stuck:
-            self._until = frame.start + TAIL
+            self._until = frame.start + _TAIL
         return frame.start < self._until
 
     def _keep_recent(self, frame: Frame) -> None:
@@ -317,7 +317,7 @@ class Gate:
             self._recent.clear()
             return
         self._recent.append(frame)
-        while self._recent[0].end <= frame.end - LEAD:
+        while self._recent[0].end <= frame.end - _LEAD:
             self._recent.popleft()
 
 

@@ -28,7 +28,7 @@ _EV_SYN, _EV_KEY = 0, 1  # The types of an event: the end of some that belong to
 _SYN_DROPPED = 3  # The code of an EV_SYN that tells that the kernel had no room, and dropped events.
 _UP, _DOWN = 0, 1  # The values of a key's event; 2 is the keyboard's repetition, which says nothing new.
 
-CODES = 0x300  # KEY_CNT: one more than the largest code of a key.
+_CODES = 0x300  # KEY_CNT: one more than the largest code of a key.
 _NAME_BYTES = 256  # More than the name of any device has.
 _BATCH = 64  # Events read at once; the kernel keeps the rest.
 
@@ -68,7 +68,7 @@ NAMES = {
 def key_code(key: str) -> int | None:
     """The code of a key by name or number; None for an unknown key."""
     if key.isascii() and key.isdigit():
-        return int(key) if 0 < int(key) < CODES else None
+        return int(key) if 0 < int(key) < _CODES else None
     return NAMES.get(key)
 
 
@@ -81,7 +81,7 @@ class KeyDevice:
         try:
             told = fcntl.ioctl(self._file, _read_ioctl_number(0x06, _NAME_BYTES), bytes(_NAME_BYTES))  # EVIOCGNAME
             self._has = fcntl.ioctl(
-                self._file, _read_ioctl_number(0x20 + _EV_KEY, CODES // 8), bytes(CODES // 8)
+                self._file, _read_ioctl_number(0x20 + _EV_KEY, _CODES // 8), bytes(_CODES // 8)
             )  # EVIOCGBIT
         except OSError:
             os.close(self._file)
@@ -118,7 +118,7 @@ class KeyDevice:
                 yield is_down
 
     def close(self) -> None:
-        """Close it."""
+        """Close the input device, which releases its grab."""
         os.close(self._file)
 
     def __enter__(self) -> Self:
@@ -150,10 +150,10 @@ GRAB = _ioctl_number(1, 0x90, 4)  # EVIOCGRAB
 
 _logger = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 2.0
+_LOOK_EVERY_S = 2.0
 """Poll interval for a talk key or a scanner that is not connected: as for a headset, an operator waits no longer."""
 
-DEVICES = Path("/dev/input")  # Where the kernel shows them, as event0, event1 and so on.
+_DEVICES = Path("/dev/input")  # Where the kernel shows them, as event0, event1 and so on.
 
 
 async def follow_talk_key(key: str, device: Path | None, talk: Callable[[bool], None]) -> None:
@@ -174,7 +174,7 @@ async def follow_talk_key(key: str, device: Path | None, talk: Callable[[bool], 
             if not missed:
                 _logger.warning("hear.talk_key = %r: no input device has this key now; looking for it", key)
             missed = True
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(_LOOK_EVERY_S)
             continue
         missed = False
         _logger.info("the talk key %s is on %s", key, found.name)
@@ -189,7 +189,7 @@ async def follow_talk_key(key: str, device: Path | None, talk: Callable[[bool], 
 
 def _find_device_with_key(code: int, wanted: Path | None) -> KeyDevice | None:
     """The input device with the key: the configured one, or the first."""
-    for path in [wanted] if wanted is not None else sorted(DEVICES.glob("event*")):
+    for path in [wanted] if wanted is not None else sorted(_DEVICES.glob("event*")):
         try:
             found = KeyDevice(path)
         except OSError:  # it has just vanished, or is not for us
@@ -203,7 +203,7 @@ def _find_device_with_key(code: int, wanted: Path | None) -> KeyDevice | None:
 IDLE_S = 2.0
 """Timeout between two keys of one scan, also over Bluetooth: scanners type a hundred keys a second."""
 
-LONGEST = 8000  # Characters of one scan: no code of any kind holds more.
+_LONGEST = 8000  # Characters of one scan: no code of any kind holds more.
 _LONGEST_NUMBER = 4  # Digits of a character on the keypad, 0029 among them: longer numbers are ambiguous.
 
 _BEGINNING = "]"  # Of AIM's identifier of a code: it is none of the characters that GS1 allows in a value.
@@ -235,8 +235,8 @@ _END_KEYS = {NAMES["KEY_ENTER"], NAMES["KEY_KPENTER"], NAMES["KEY_TAB"]}
 _KEYPAD = {NAMES[f"KEY_KP{digit}"]: str(digit) for digit in range(10)}
 _IGNORED = {NAMES["KEY_NUMLOCK"]}  # Pressed around numbers on the keypad, and nothing by itself.
 
-F8, CONTROL_BRACKET, ALT_029 = "f8", "ctrl+]", "alt+029"
-_SEPARATORS = (F8, CONTROL_BRACKET, ALT_029)
+_F8, _CONTROL_BRACKET, _ALT_029 = "f8", "ctrl+]", "alt+029"
+_SEPARATORS = (_F8, _CONTROL_BRACKET, _ALT_029)
 """How scanners type the separator, which has no key: an unused key, the control character of terminals, or its
 number, 29, on the keypad with Alt."""
 
@@ -288,7 +288,7 @@ class ScanParser:
             self._text = []
         elif key not in _IGNORED:
             self._text += self._text_of_key(key)
-        if len(self._text) > LONGEST:
+        if len(self._text) > _LONGEST:
             yield from self.flush()
 
     def _handle_release(self, key: int) -> None:
@@ -304,9 +304,9 @@ class ScanParser:
             self._number = (self._number + _KEYPAD[key])[: _LONGEST_NUMBER + 1]
             return ""
         if self._held & _CONTROL:
-            return self._separator_if_typed(CONTROL_BRACKET if key == NAMES["KEY_RIGHTBRACE"] else None)
+            return self._separator_if_typed(_CONTROL_BRACKET if key == NAMES["KEY_RIGHTBRACE"] else None)
         if key == NAMES["KEY_F8"]:
-            return self._separator_if_typed(F8)
+            return self._separator_if_typed(_F8)
         return (_SHIFTED if self._held & _SHIFT else _PLAIN).get(key, UNREADABLE)
 
     def _separator_if_typed(self, way: str | None) -> str:
@@ -317,7 +317,7 @@ class ScanParser:
         if len(number) > _LONGEST_NUMBER:
             return UNREADABLE
         if number and int(number) == ord(SEPARATOR):
-            return self._separator_if_typed(ALT_029)
+            return self._separator_if_typed(_ALT_029)
         return chr(int(number)) if number and ord(" ") <= int(number) <= ord("~") else UNREADABLE
 
 
@@ -339,7 +339,7 @@ async def follow_scanner(device: Path, separator_key: str, take_scan: Callable[[
             if told != missed:
                 _logger.warning("scan.device = %s: cannot be read (%s); looking for it", device, told)
             missed = told
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(_LOOK_EVERY_S)
 
 
 async def _forward_scans(

@@ -23,20 +23,20 @@ from edge.hear.device_lock import is_card, microphone_lock, source_lock
 from edge.hear.microphone_health import FaultKind, MicrophoneEvent, MicrophoneHealth
 from edge.records import SAMPLE_RATE, Frame
 
-UNSEEN_S = 5.0
+_UNSEEN_S = 5.0
 """Time that a new device may take until it opens, where PortAudio cannot rescan: its sound server may set it up step
 by step. After that only a restart sees it."""
 
-BLINK = SAMPLE_RATE // 2
+_BLINK = SAMPLE_RATE // 2
 """Upper bound of the sound lost in a rescan of devices; on a sound card it is a tenth of it."""
 
 _SLICE_S = 0.2
 """A wait for sound is made of such slices. When the whole process was stopped, the clock ran but nothing was missed:
 only the current slice expires, and the sound server's buffer is still read."""
 
-REOPEN_EVERY_S = 0.5  # Retry interval for opening the microphone.
+_REOPEN_EVERY_S = 0.5  # Retry interval for opening the microphone.
 
-LOOK_EVERY_S = 2.0  # Poll interval for a missing microphone: 5 ms of a processor each.
+_LOOK_EVERY_S = 2.0  # Poll interval for a missing microphone: 5 ms of a processor each.
 
 _LOOK_ANYHOW_S = 300.0  # Interval of rescans without a visible change: an ALSA plug-in may hide the device.
 
@@ -218,18 +218,18 @@ class Microphone:
         except DeviceNotOpened:
             if not self._health.faults:  # it went while it was closed
                 self._report_stop()
-            self._closing.wait(REOPEN_EVERY_S)
+            self._closing.wait(_REOPEN_EVERY_S)
             if self._came:
-                self._count_unheard_or_give_up(REOPEN_EVERY_S)
+                self._count_unheard_or_give_up(_REOPEN_EVERY_S)
             else:
                 self._rescan_if_due(time.monotonic())
 
     def _rescan_if_due(self, now: float) -> None:
-        """Make PortAudio list devices again where inputs changed, every LOOK_EVERY_S seconds.
+        """Make PortAudio list devices again where inputs changed, every _LOOK_EVERY_S seconds.
 
         Raises Unavailable for a new device where PortAudio cannot, as while the speaker is open: a restart is needed.
         """
-        if now - self._looked < LOOK_EVERY_S:
+        if now - self._looked < _LOOK_EVERY_S:
             return
         before, self._there, self._looked = self._there, snapshot_capture_devices(), now
         still = {name: since for name, since in self._unseen.items() if name in self._there}
@@ -240,7 +240,7 @@ class Microphone:
         self._searched = now
         if restart_portaudio():
             self._unseen = {}
-        elif any(now - since >= UNSEEN_S for since in self._unseen.values()):
+        elif any(now - since >= _UNSEEN_S for since in self._unseen.values()):
             raise Unavailable(f"{self._label}: a microphone has come that can be opened only after a fresh start")
 
     def _open_device(self) -> None:
@@ -267,7 +267,7 @@ class Microphone:
 
     def _do_requested_rescan(self) -> None:
         restart_portaudio()
-        self._position += BLINK
+        self._position += _BLINK
         if isinstance(self._device, int) and self._name:
             self._device = self._name  # its number may be another's now
         self._blinks.clear()

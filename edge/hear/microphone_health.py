@@ -15,8 +15,8 @@ from edge.audio.sound_server import Routing
 from edge.records import SAMPLE_RATE
 
 _GATE_S = 0.1  # Zeros for so long come from a gate: in quiet sound they are single.
-RETURNS = 3  # Returns of sound by itself that prove a gate.
-OPEN_S = 30.0  # Sound for so long without a break is the room's: the microphone has no gate.
+_RETURNS = 3  # Returns of sound by itself that prove a gate.
+_OPEN_S = 30.0  # Sound for so long without a break is the room's: the microphone has no gate.
 
 
 class _ZeroCounter:
@@ -54,13 +54,13 @@ class _ZeroCounter:
             self._sound = 0
         self._zeros, self._explained = 0, False
         self._sound += piece.samples
-        if self._sound >= OPEN_S * self._rate:
+        if self._sound >= _OPEN_S * self._rate:
             self._returns = 0
 
     @property
     def has_gate(self) -> bool:
         """Whether the headset is known to have a noise gate."""
-        return self._returns >= RETURNS
+        return self._returns >= _RETURNS
 
     @property
     def patience_s(self) -> float:

@@ -36,7 +36,7 @@ _UNKNOWN_LENGTH = 0x7FFF_0000
 
 
 class RecordedSource:
-    """A file of speech. Raises UnreadableInput where it is missing, broken, empty or no sound."""
+    """Reads a sound file as frames. Raises UnreadableInput where it is missing, broken, empty or no sound."""
 
     live = False
 

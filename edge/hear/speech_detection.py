@@ -30,11 +30,11 @@ from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Frame
 
 _WINDOW_BYTES = 512 * SAMPLE_BYTES  # What Silero scores at once, 32 ms: fixed by its model at 16 kHz.
 
-HOLD_SAMPLES = SAMPLE_RATE
+_HOLD_SAMPLES = SAMPLE_RATE
 """The gate stays open 1 s after webrtcvad's last speech, longer than pauses inside a sentence, so that Silero
 processes an utterance as one stream."""
 
-LEAD_IN_WINDOWS = 8
+_LEAD_IN_WINDOWS = 8
 """Windows (256 ms) from before the gate opened that Silero gets first: its recurrent state needs some sound, and
 webrtcvad may have missed the soft beginning of a word."""
 
@@ -47,7 +47,7 @@ def make_speech_scorer(settings: Vad) -> SpeechScorer:
         case VadKind.SILERO:
             return Silero(settings.silero_threshold)
         case VadKind.BOTH:
-            return Gated(Webrtc(settings.webrtc_mode), Silero(settings.silero_threshold))
+            return GatedSilero(Webrtc(settings.webrtc_mode), Silero(settings.silero_threshold))
 
 
 class Webrtc(SpeechScorer):
@@ -62,7 +62,7 @@ class Webrtc(SpeechScorer):
         self._detector = webrtcvad.Vad(self._mode)
 
     def is_speech(self, frame: Frame) -> bool:
-        """Score the next frame."""
+        """Whether webrtcvad scores the next frame as speech."""
         return bool(self._detector.is_speech(frame.pcm, SAMPLE_RATE))
 
 
@@ -123,17 +123,17 @@ class Silero(SpeechScorer):
         self._speech = False
 
     def is_speech(self, frame: Frame) -> bool:
-        """Score the next frame."""
-        return self.score_windows(self._windows.push(frame))
+        """Whether Silero scores the latest complete window as speech, given the next frame."""
+        return self.has_speech_in(self._windows.push(frame))
 
-    def score_windows(self, windows: list[bytes]) -> bool:
-        """Score consecutive windows; without any, the last score stays."""
+    def has_speech_in(self, windows: list[bytes]) -> bool:
+        """Score consecutive windows; whether the last is speech. Without any, the last score stays."""
         for window in windows:
             self._speech = self._score(window) >= self._threshold
         return self._speech
 
 
-class Gated(SpeechScorer):
+class GatedSilero(SpeechScorer):
     """Silero behind webrtcvad.
 
     Gate and windows depend on the sample index alone, so that the same sound gives the same scores however it is
@@ -151,19 +151,19 @@ class Gated(SpeechScorer):
         self._gate.reset()
         self._silero.reset()
         self._windows = _Windows()
-        self._lead_in: deque[bytes] = deque(maxlen=LEAD_IN_WINDOWS)
+        self._lead_in: deque[bytes] = deque(maxlen=_LEAD_IN_WINDOWS)
         self._open_until = 0
 
     def is_speech(self, frame: Frame) -> bool:
-        """Score the next frame."""
+        """Whether Silero scores the next frame as speech; False while webrtcvad's gate is shut."""
         windows = self._windows.push(frame)
         self._lead_in.extend(windows)
         if self._gate.is_speech(frame):
             if frame.start >= self._open_until:
                 self._silero.reset()
                 windows = list(self._lead_in)
-            self._open_until = frame.end + HOLD_SAMPLES
-        return frame.start < self._open_until and self._silero.score_windows(windows)
+            self._open_until = frame.end + _HOLD_SAMPLES
+        return frame.start < self._open_until and self._silero.has_speech_in(windows)
 
 
 _STEP = SAMPLE_RATE * 10 // 1000  # Loudness is followed in steps of 10 ms: a syllable has some twenty.
@@ -320,7 +320,7 @@ class EchoDetector:
         self.leakage_db = min(max(moved, _LEAST_DB), _MOST_DB)
 
 
-class EchoSuppressed(SpeechScorer):
+class EchoSuppressingDetector(SpeechScorer):
     """A speech detector that ignores the device's own voice, and reports speech over it."""
 
     ONSET = 3  # Frames of speech in a row, 60 ms, that make a barge-in: what it takes to open an utterance, as a rule.

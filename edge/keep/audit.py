@@ -20,7 +20,16 @@ from typing import Any
 
 from dockvoice_protocol import hash_chain
 from dockvoice_protocol.errors import DockvoiceError, StorageFailed
-from dockvoice_protocol.hash_chain import Acknowledgement, Broken, Chain, Chained, KnownFaults, PublicKey, Span, Wrong
+from dockvoice_protocol.hash_chain import (
+    Acknowledgement,
+    BadEvent,
+    ChainVerifier,
+    Defect,
+    KeySpan,
+    KnownFaults,
+    PublicKey,
+    StoredEvent,
+)
 from edge.keep import device_key
 from edge.keep.codec import to_json
 from edge.keep.database import JournalDatabase, Row
@@ -30,7 +39,7 @@ from edge.keep.evidence import EVIDENCE, NEW
 from edge.keep.review import verify_reviews
 from edge.keep.storage import sync_directory, translated_errors
 
-ACKNOWLEDGED = "journal.acknowledged"
+_ACKNOWLEDGED = "journal.acknowledged"
 """The file in the state directory with acknowledged faults, a signed line each."""
 
 ERASED = "erased"
@@ -69,7 +78,7 @@ _PAGE = 1000  # Rows read at a time: some megabytes.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrailEvent(Chained):
+class TrailEvent(StoredEvent):
     """An event of the audit trail with all rows that an audit compares it with."""
 
     event_id: str
@@ -87,7 +96,7 @@ class AuditTrail:
         self.directory = db.path.parent
 
     @property
-    def forgotten(self) -> int:
+    def last_removed_sequence(self) -> int:
         """The highest sequence whose entry was removed to make room; 0 without any."""
         return Anchor.read(self.directory).sequence
 
@@ -106,7 +115,7 @@ class AuditTrail:
         found = self._db.rows(f"{_TRAIL} WHERE a.event_id = ?", event_id)
         return _parse_trailed(found[0]) if found else None
 
-    def link(self, sequence: int) -> str | None:
+    def find_link(self, sequence: int) -> str | None:
         """The link of the event with this sequence; None where it is not in the journal."""
         found = self._db.rows("SELECT link FROM audit WHERE sequence = ?", sequence)
         return str(found[0]["link"]) if found else None
@@ -143,7 +152,7 @@ class AuditTrail:
             return {**self.keys(), own.keyid: own}
         return self.keys()
 
-    def verify_review_events(self, keys: Mapping[str, PublicKey]) -> tuple[int, Broken | None]:
+    def verify_review_events(self, keys: Mapping[str, PublicKey]) -> tuple[int, BadEvent | None]:
         """The number of valid review events, and the first faulty one."""
         return verify_reviews(self._db, keys)
 
@@ -164,23 +173,23 @@ class AuditTrail:
 
     def acknowledged(self) -> list[Acknowledgement]:
         """The acknowledged faults, unverified. Raises StorageFailed."""
-        path = self.directory / ACKNOWLEDGED
+        path = self.directory / _ACKNOWLEDGED
         with translated_errors(path):
             if not path.exists():
                 return []
             text = path.read_text(encoding="utf-8", errors="replace")
         try:
-            return hash_chain.read_acknowledgements(text)
+            return hash_chain.parse_acknowledgements(text)
         except ValueError as fault:
             raise StorageFailed(f"{path}: {fault}; put it back from a copy") from None
 
     def acknowledge(self, one: Acknowledgement) -> None:
         """Append the acknowledgement durably. Raises StorageFailed."""
-        path = self.directory / ACKNOWLEDGED
+        path = self.directory / _ACKNOWLEDGED
         with translated_errors(path):
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(hash_chain.acknowledgement_line(one))
+                file.write(hash_chain.format_acknowledgement(one))
                 file.flush()
                 os.fsync(file.fileno())
             sync_directory(self.directory)
@@ -192,18 +201,18 @@ class AuditReport:
 
     events: int  # Valid events, from the first one in the journal.
     removed: int  # Of these, how many have a removed recording, with the device's signature.
-    broken: Broken | None
+    broken: BadEvent | None
     """The first faulty event, where the audit ended; None without one."""
-    spans: tuple[Span, ...]  # By key.
+    spans: tuple[KeySpan, ...]  # By key.
     forgotten: int = 0  # Events before them that the device removed to make room.
-    erased: tuple[Span, ...] = ()  # Erased events: here `keyid` is the name of the person who erased.
+    erased: tuple[KeySpan, ...] = ()  # Erased events: here `keyid` is the name of the person who erased.
     acknowledged: tuple[Acknowledgement, ...] = ()  # The acknowledged faults.
     found: str | None = None  # SHA-256 of the faulty content, for an acknowledgement.
     reviews: int = 0  # Valid review events, which have numbers of their own.
-    review_broken: Broken | None = None  # The first faulty one.
+    review_broken: BadEvent | None = None  # The first faulty one.
 
     @property
-    def whole(self) -> bool:
+    def is_intact(self) -> bool:
         """Whether there are events, and no unacknowledged fault."""
         return self.broken is None and self.review_broken is None and bool(self.events or self.acknowledged)
 
@@ -224,7 +233,7 @@ def verify(
     keys = trail.keys() if keys is None else keys
     anchor = Anchor.read(trail.directory)
     if wrong := anchor.find_fault(keys):
-        return AuditReport(0, 0, Broken(anchor.sequence, wrong), ())
+        return AuditReport(0, 0, BadEvent(anchor.sequence, wrong), ())
     made = _AuditRun(trail, keys, anchor).run_audit(tell)
     return replace(made, reviews=reviews, review_broken=review_broken)
 
@@ -237,16 +246,16 @@ class _AuditRun:
         self._keys = keys
         self._anchor = anchor
         self._known = KnownFaults(trail.acknowledged(), keys)
-        self._links = Chain(keys)
+        self._links = ChainVerifier(keys)
         self._links.last, self._links.link = anchor.sequence, anchor.link
         self._log = _SecondCopy(trail, anchor.sequence)
-        self._erased: list[Span] = []
+        self._erased: list[KeySpan] = []
         self._removed = 0
 
     def run_audit(self, tell: Callable[[int], None]) -> AuditReport:
         """Verify all events, and return the report."""
         if self._trail.first_sequence() < 1:
-            return self._make_report(Broken(self._links.last + 1, Wrong.MISPLACED), None)
+            return self._make_report(BadEvent(self._links.last + 1, Defect.MISPLACED), None)
         newest = self._trail.last_sequence()  # later commits may not be in the log as it was read
         for trailed in self._trail.events(after=self._anchor.sequence):
             if trailed.sequence > newest:
@@ -259,16 +268,16 @@ class _AuditRun:
         alone = len(ahead) == 1 and newest <= self._links.last
         follows = alone and (ahead[0] == self._links.last + 1 or bool(self._trail.immutable_rows(ahead[0] - 1)))
         newest = max([newest, *ahead])
-        broken = Broken(ahead[0], Wrong.UNCOMMITTED) if follows else Broken(self._links.last + 1, Wrong.MISSING)
-        found = hash_chain.sha256(f"{self._links.link}\n{newest}\n")
+        broken = BadEvent(ahead[0], Defect.UNCOMMITTED) if follows else BadEvent(self._links.last + 1, Defect.MISSING)
+        found = hash_chain.sha256_hex(f"{self._links.link}\n{newest}\n")
         if self._links.last >= newest or self._known.excuse_if_acknowledged(broken, lambda: found):
             return self._make_report(None, None)
         return self._make_report(broken, found)
 
-    def _find_unacknowledged_fault(self, trailed: TrailEvent) -> Broken | None:
+    def _find_unacknowledged_fault(self, trailed: TrailEvent) -> BadEvent | None:
         """The event's fault that is not acknowledged; None where the chain continues behind it."""
         while wrong := self._event_fault(trailed):
-            broken = Broken(self._links.last + 1, wrong)
+            broken = BadEvent(self._links.last + 1, wrong)
             if not self._known.excuse_if_acknowledged(broken, partial(self._fault_content_hash, trailed, wrong)):
                 return broken
             if not self._links.skip_acknowledged(wrong, trailed):
@@ -276,7 +285,7 @@ class _AuditRun:
         self._extend_spans(trailed)
         return None
 
-    def _make_report(self, broken: Broken | None, found: str | None) -> AuditReport:
+    def _make_report(self, broken: BadEvent | None, found: str | None) -> AuditReport:
         return AuditReport(
             self._links.held,
             self._removed,
@@ -296,9 +305,9 @@ class _AuditRun:
         by, at = str(trailed.event[ERASED]["by"]), trailed.sequence
         if self._erased and (self._erased[-1].keyid, self._erased[-1].last) == (by, at - 1):
             at = self._erased.pop().first
-        self._erased.append(Span(by, at, trailed.sequence))
+        self._erased.append(KeySpan(by, at, trailed.sequence))
 
-    def _event_fault(self, trailed: TrailEvent) -> Wrong | None:
+    def _event_fault(self, trailed: TrailEvent) -> Defect | None:
         return (
             self._links.next_fault(trailed)
             or _row_fault(trailed)
@@ -307,35 +316,35 @@ class _AuditRun:
             or self._log.wrong(trailed.sequence)
         )
 
-    def _erasure_fault(self, trailed: TrailEvent) -> Wrong | None:
+    def _erasure_fault(self, trailed: TrailEvent) -> Defect | None:
         told, row = trailed.event[ERASED], trailed.row
         emptied = (row["fields"], row["operator"], row["reading"]) == ("{}", None, None)
         key = self._keys.get(str(told.get("keyid")))
         digest = erasure_digest(trailed.sequence, trailed.link, str(told.get("at")), str(told.get("by")))
         signed = key is not None and key.verify(digest, str(told.get("signature")))
-        return None if emptied and signed else Wrong.ERASURE_FORGED
+        return None if emptied and signed else Defect.ERASURE_FORGED
 
-    def _recordings_fault(self, trailed: TrailEvent) -> Wrong | None:
+    def _recordings_fault(self, trailed: TrailEvent) -> Defect | None:
         """The fault of the entry's recording, or of the supporting ones."""
         wrong = self._recording_fault(trailed.row, trailed.audio_sha256)
         for named in _supporting_recordings(trailed.event):
             row = self._trail.recording(str(named.get("id")))
             wrong = wrong or (
-                Wrong.RECORDING_MISSING if row is None else self._recording_fault(row, str(named.get("audio_sha256")))
+                Defect.RECORDING_MISSING if row is None else self._recording_fault(row, str(named.get("audio_sha256")))
             )
         return wrong
 
-    def _recording_fault(self, row: Row, audio_sha256: str) -> Wrong | None:
+    def _recording_fault(self, row: Row, audio_sha256: str) -> Defect | None:
         path = self._trail.recording_path(row["audio_path"])
         with translated_errors(path):
             found = _file_sha256(path)
         if found is None and row["audio_removed_at"] is None:  # the agent may have removed it meanwhile
             row = self._trail.recording(row["utterance_id"]) or row
         if row["audio_removed_at"] is not None and not self._is_removal_signed(row, audio_sha256):
-            return Wrong.REMOVAL_FORGED
+            return Defect.REMOVAL_FORGED
         if row["audio_sha256"] != audio_sha256 or found not in {None, audio_sha256}:
-            return Wrong.RECORDING_ALTERED
-        return Wrong.RECORDING_MISSING if found is None and row["audio_removed_at"] is None else None
+            return Defect.RECORDING_ALTERED
+        return Defect.RECORDING_MISSING if found is None and row["audio_removed_at"] is None else None
 
     def _is_removal_signed(self, row: Row, audio_sha256: str) -> bool:
         """Whether the device signed this removal; after a crash the file may still exist."""
@@ -344,14 +353,14 @@ class _AuditRun:
         signed = key is not None and key.verify(digest, str(row["removal"]))
         return signed and row["removed_at"] == row["audio_removed_at"]
 
-    def _fault_content_hash(self, trailed: TrailEvent, wrong: Wrong) -> str:
+    def _fault_content_hash(self, trailed: TrailEvent, wrong: Defect) -> str:
         """A hash of the faulty content that an acknowledgement covers."""
         lasting = {name: value for name, value in trailed.row.items() if name not in _CHANGING}
         parts = [wrong, str(self._links.last), to_json(lasting), to_json(self._log.lines(trailed.sequence))]
         path = self._trail.recording_path(trailed.audio_path)
-        if wrong is Wrong.RECORDING_ALTERED:
+        if wrong is Defect.RECORDING_ALTERED:
             parts.append(_file_sha256(path) or "")
-        return hash_chain.sha256("\n".join(parts))
+        return hash_chain.sha256_hex("\n".join(parts))
 
 
 _CHANGING = {"audio_removed_at", "removed_at", "removed_by", "removal", "audio_path"}
@@ -377,13 +386,13 @@ class _SecondCopy:
                 self._next = next(self._lines, None)
         return self._now
 
-    def wrong(self, sequence: int) -> Wrong | None:
+    def wrong(self, sequence: int) -> Defect | None:
         """The fault of this event's line in entries.log."""
         said, kept = self.lines(sequence), self._trail.immutable_rows(sequence)
         if len(said) != 1 or said[0].keys() != kept.keys():
-            return Wrong.LOG_ALTERED
+            return Defect.LOG_ALTERED
         same = all({name: said[0][table].get(name) for name in row} == row for table, row in kept.items())
-        return None if same else Wrong.LOG_ALTERED
+        return None if same else Defect.LOG_ALTERED
 
     def uncommitted(self, last: int) -> list[int]:
         """The numbers after `last` in the log that do not get into the journal in time."""
@@ -395,12 +404,12 @@ class _SecondCopy:
         return [one for one in ahead if not self._trail.immutable_rows(one)]
 
 
-def _row_fault(trailed: TrailEvent) -> Wrong | None:
+def _row_fault(trailed: TrailEvent) -> Defect | None:
     """The fault where the event's columns differ from its members."""
     event, row = trailed.event, trailed.row
     same = (_keyid(row["public_key"]), row["signature"]) == (event[hash_chain.KEYID], event[hash_chain.SIGNATURE])
     named = (event.get("id", row["event_id"]), str(event.get("sequence", row["sequence"])))
-    return None if same and named == (row["event_id"], str(row["sequence"])) else Wrong.ROW_ALTERED
+    return None if same and named == (row["event_id"], str(row["sequence"])) else Defect.ROW_ALTERED
 
 
 def _keyid(raw: str) -> str | None:
@@ -410,16 +419,16 @@ def _keyid(raw: str) -> str | None:
         return None
 
 
-def _content_fault(trailed: TrailEvent) -> Wrong | None:
+def _content_fault(trailed: TrailEvent) -> Defect | None:
     """The fault where entry or reading differ from the event."""
-    if trailed.event.get(hash_chain.READING) != hash_chain.sha256(trailed.reading or ""):
-        return Wrong.READING_ALTERED
+    if trailed.event.get(hash_chain.READING) != hash_chain.sha256_hex(trailed.reading or ""):
+        return Defect.READING_ALTERED
     said = _entry_row(trailed.event)
     kept = {name: trailed.row[name] for name in _ENTRY}
     return (
         None
         if said is None or said == {**kept, "recorded_at": _to_event_time(kept["recorded_at"])}
-        else Wrong.ENTRY_ALTERED
+        else Defect.ENTRY_ALTERED
     )
 
 

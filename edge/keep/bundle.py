@@ -57,7 +57,7 @@ def export(
         raise
 
 
-def event_ids_of_trailer(trail: AuditTrail, trailer: str) -> set[str]:
+def list_trailer_event_ids(trail: AuditTrail, trailer: str) -> set[str]:
     """The events of all entries of a trailer, with their amendments and cancellations."""
     roots: dict[str, str] = {}
     wanted: set[str] = set()

@@ -31,14 +31,14 @@ def parse_fields(stored: str) -> dict[str, FieldValue]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
 
 
-def to_time(moment: datetime) -> str:
+def format_time(moment: datetime) -> str:
     """ISO 8601 in UTC with microseconds: sorts by time as text."""
     return to_utc(moment).isoformat(timespec="microseconds")
 
 
 def now() -> str:
-    """The current time, as `to_time` formats it."""
-    return to_time(datetime.now(UTC))
+    """The current time, as `format_time` formats it."""
+    return format_time(datetime.now(UTC))
 
 
 def reading_json(reading: Reading) -> str:

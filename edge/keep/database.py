@@ -52,14 +52,14 @@ if TYPE_CHECKING:
 Row = dict[str, Any]  # A row of a table, by column.
 JOURNAL = "journal.db"  # The journal's file in the state directory.
 
-FOUND_DAMAGED = "journal.damaged"
+DAMAGE_MARKER = "journal.damaged"
 """Marker file: damage was found while the journal was in use, and the next opening must not trust it."""
 
 _BUSY_MS = 1000
 """Timeout of a write for another program's lock before it is reported; an agent then keeps retrying. Only an SQLite
 shell can hold one."""
 
-CHECKED_AT_ONCE = 256_000_000
+CHECK_AT_OPEN_BYTES = 256_000_000
 """A journal up to this size is checked before it is used: a second or two on a slow card. A larger one is checked
 while the agent works (`check`)."""
 
@@ -194,7 +194,7 @@ def open_for_writing(path: Path) -> JournalDatabase:
                 raise StorageFailed(f"{path}: its disk allows no write-ahead log (got {mode}); use a local disk")
             db.execute("PRAGMA synchronous=FULL")
             opened = JournalDatabase(db, path)
-            if path.stat().st_size <= CHECKED_AT_ONCE:
+            if path.stat().st_size <= CHECK_AT_OPEN_BYTES:
                 opened.check()
             _refuse_unknown_migrations(db, path)
             opened.migrate()
@@ -241,7 +241,7 @@ def check_beside_writer(path: Path) -> None:
             db.check()
     except Damaged:
         with translated_errors(path):
-            path.with_name(FOUND_DAMAGED).touch()
+            path.with_name(DAMAGE_MARKER).touch()
             sync_directory(path.parent)
         raise
 

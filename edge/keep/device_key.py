@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from dockvoice_protocol import hash_chain
 from dockvoice_protocol.errors import Misconfigured, StorageFailed, UnreadableInput
-from dockvoice_protocol.hash_chain import GENESIS, PublicKey, Signer, Wrong
+from dockvoice_protocol.hash_chain import GENESIS, Defect, PublicKey, Signer
 from edge.keep.codec import now
 from edge.keep.storage import atomic_write, translated_errors
 
@@ -68,7 +68,7 @@ def load(directory: Path) -> Signer:
         ) from None
 
 
-ANCHOR = "journal.anchor"
+_ANCHOR = "journal.anchor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Anchor:
     @classmethod
     def read(cls, directory: Path) -> Self:
         """Read the anchor in a state directory. Raises StorageFailed where it is invalid."""
-        path = directory / ANCHOR
+        path = directory / _ANCHOR
         with translated_errors(path):
             if not path.exists():
                 return cls()
@@ -103,35 +103,35 @@ class Anchor:
 
     def write(self, directory: Path) -> None:
         """Replace the stored anchor durably. Raises StorageFailed."""
-        path = directory / ANCHOR
+        path = directory / _ANCHOR
         with translated_errors(path), atomic_write(path) as file:
             file.write(json.dumps(asdict(self)).encode())
 
-    def find_fault(self, keys: Mapping[str, PublicKey]) -> Wrong | None:
+    def find_fault(self, keys: Mapping[str, PublicKey]) -> Defect | None:
         """The anchor's fault with these keys; None without one."""
         if not self.sequence:
             return None
         key = keys.get(str(self.keyid))
         if key is None:
-            return Wrong.UNKNOWN_KEY
+            return Defect.UNKNOWN_KEY
         digest = _cleanup_digest(self.sequence, self.link, str(self.removed_at))
-        return None if key.verify(digest, str(self.signature)) else Wrong.FORGED
+        return None if key.verify(digest, str(self.signature)) else Defect.FORGED
 
 
 def removal_digest(utterance_id: str, audio_sha256: str, removed_at: str) -> str:
     """The SHA-256, in hex, of the statement that a recording was removed; the device signs it."""
-    return hash_chain.sha256(f"removed recording\n{utterance_id}\n{audio_sha256}\n{removed_at}\n")
+    return hash_chain.sha256_hex(f"removed recording\n{utterance_id}\n{audio_sha256}\n{removed_at}\n")
 
 
 def erasure_digest(sequence: int, link: str, erased_at: str, who: str) -> str:
     """The SHA-256, in hex, of the statement that a person erased an event; the device signs it."""
-    return hash_chain.sha256(f"erased\n{sequence}\n{link}\n{erased_at}\n{who}\n")
+    return hash_chain.sha256_hex(f"erased\n{sequence}\n{link}\n{erased_at}\n{who}\n")
 
 
 def review_removal_digest(sequence: int, link: str) -> str:
     """The SHA-256, in hex, of the statement that a review event was removed; the device signs it."""
-    return hash_chain.sha256(f"removed review\n{sequence}\n{link}\n")
+    return hash_chain.sha256_hex(f"removed review\n{sequence}\n{link}\n")
 
 
 def _cleanup_digest(sequence: int, link: str, removed_at: str) -> str:
-    return hash_chain.sha256(f"removed up to\n{sequence}\n{link}\n{removed_at}\n")
+    return hash_chain.sha256_hex(f"removed up to\n{sequence}\n{link}\n{removed_at}\n")

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
-from dockvoice_protocol.records import Act, ShiftChange, Shifted
+from dockvoice_protocol.records import Act, ShiftChange, ShiftEvent
 from edge.keep.codec import context_json, draft_json, now, parse_context, parse_draft, parse_fields, parse_reading
 from edge.keep.database import JournalDatabase, Row
 from edge.keep.outbox import HELD, OutboxState
-from edge.records import NOTHING_STANDS, Draft, LastEntry, StandingContext, Work
+from edge.records import NOTHING_STANDS, Draft, LastEntry, StandingContext, WorkChange
 
 _ABSENT = "state IN ('refused', 'dead', 'discarded')"
 """Events that the inventory does not have, and does not wait for."""
@@ -47,7 +47,7 @@ class _KeptDialogue:
     draft: Draft | None  # The open draft.
     operator: str | None  # Signed on.
     context: StandingContext = NOTHING_STANDS  # Said once for all entries.
-    work: Work | None = None  # The chosen form and language; None before any choice.
+    work: WorkChange | None = None  # The chosen form and language; None before any choice.
 
 
 class DialogueRecord:
@@ -59,7 +59,7 @@ class DialogueRecord:
     def load_state(self) -> _KeptDialogue:
         """The dialogue's state that the last turn stored."""
         (row,) = self._db.rows("SELECT draft, operator, context, work FROM conversation")
-        work = None if row["work"] is None else Work(**json.loads(row["work"]))
+        work = None if row["work"] is None else WorkChange(**json.loads(row["work"]))
         return _KeptDialogue(parse_draft(row["draft"]), row["operator"], parse_context(row["context"]), work)
 
     def last_entry(self) -> LastEntry | None:
@@ -71,7 +71,7 @@ class DialogueRecord:
             return _parse_last_entry(row)
         return None
 
-    def entries(self, limit: int) -> list[LastEntry]:
+    def latest_entries(self, limit: int) -> list[LastEntry]:
         """The latest entries, cancellations too, the oldest first."""
         return [_parse_last_entry(row) for row in reversed(self._db.rows(_LATEST, limit)) if row["reading"] is not None]
 
@@ -89,7 +89,7 @@ class DialogueRecord:
         # After the draft, which may contain it: updating the draft releases the recordings that it needed.
         self._db.execute("UPDATE conversation SET context = ?", [context_json(context)])
 
-    def save_work(self, work: Work) -> None:
+    def save_work(self, work: WorkChange) -> None:
         """Store the chosen form and language. Call inside the turn's transaction."""
         self._db.execute("UPDATE conversation SET work = ?", [json.dumps(asdict(work))])
 
@@ -144,7 +144,7 @@ class Shifts:
     def __init__(self, db: JournalDatabase) -> None:
         self._db = db
 
-    def store_change(self, step: Shifted) -> None:
+    def store_change(self, step: ShiftEvent) -> None:
         """Store a sign-on, a sign-off or a break. Call inside the step's transaction."""
         self._db.execute(
             "INSERT INTO shifts (at, operator, change, reason, entries) "

@@ -56,16 +56,16 @@ class Entries:
             raise ValueError(f"{entry.utterance_id}: the entry names another recording than the one kept")
         minted = self._mint()
         reading = codec.reading_json(entry.reading)
-        event = hash_chain.sealed(render(minted), minted.chain, entry.audio_sha256, reading, self._key)
+        event = hash_chain.seal_event(render(minted), minted.chain, entry.audio_sha256, reading, self._key)
         owed = OutboxRow(minted.event_id, minted.sequence, codec.to_json(event))
         self._insert_entry(entry, event, owed)
         self._entry_log.append(entry_rows(self._db, owed.sequence))
         return owed
 
-    def opening_id(self) -> str:
+    def make_instance_id(self) -> str:
         """The id of this opening of the journal: one more than that in the newest event, and a random part."""
         if self._instance is None:
-            newest = self._outbox.last()
+            newest = self._outbox.last_event()
             before = "0" if newest is None else str(json.loads(newest.body)[INSTANCE])
             self._instance = f"{int(before.partition('-')[0]) + 1}-{secrets.token_hex(8)}"
         return self._instance
@@ -99,7 +99,9 @@ class Entries:
     def _mint(self) -> Minted:
         last = self._db.rows("SELECT sequence, link FROM audit ORDER BY sequence DESC LIMIT 1")
         sequence, link = (last[0]["sequence"], last[0]["link"]) if last else (0, hash_chain.GENESIS)
-        return Minted(event_id=str(uuid_utils.uuid7()), sequence=sequence + 1, chain=link, instance=self.opening_id())
+        return Minted(
+            event_id=str(uuid_utils.uuid7()), sequence=sequence + 1, chain=link, instance=self.make_instance_id()
+        )
 
     def _insert_entry(self, entry: Entry, event: dict[str, Any], owed: OutboxRow) -> None:
         identity = {"event_id": owed.event_id, "sequence": owed.sequence}
@@ -108,7 +110,7 @@ class Entries:
             "form": entry.form,
             "fields": codec.to_json(dict(entry.fields)),
             "operator": entry.operator,
-            "recorded_at": codec.to_time(entry.recorded_at),
+            "recorded_at": codec.format_time(entry.recorded_at),
             "act": entry.act.value,
             "replaces": entry.replaces,
             "support": codec.to_json([recording.utterance_id for recording in entry.support]),

@@ -152,7 +152,7 @@ class EntryLog:
         """All entries in order, without damaged lines."""
         return read_log(self.path)
 
-    def since(self, sequence: int) -> Iterator[Rows]:
+    def entries_after(self, sequence: int) -> Iterator[Rows]:
         """The entries after `sequence`, in order."""
         if self.newest is not None and self.last == sequence + 1:
             yield self.newest

@@ -22,7 +22,7 @@ from dockvoice_protocol import hash_chain
 from dockvoice_protocol.errors import Unfinished
 from dockvoice_protocol.hash_chain import Signer
 from edge.keep.audit import ERASED
-from edge.keep.codec import now, to_json, to_time
+from edge.keep.codec import format_time, now, to_json
 from edge.keep.database import JournalDatabase
 from edge.keep.device_key import erasure_digest
 from edge.keep.entry_log import EntryLog, entry_rows
@@ -34,7 +34,7 @@ from edge.keep.storage import DiskFull, sync_directory, translated_errors
 
 _log = logging.getLogger(__name__)
 
-ERASING = "journal.erasing"
+_ERASING = "journal.erasing"
 
 _NOBODY = "erased"  # Replaces an erased name.
 
@@ -91,7 +91,7 @@ class Erasing:
 
     def erase_before(self, moment: datetime, who: str, withhold: Withhold) -> _Erased:
         """Erase all utterances before this moment."""
-        return self._erase(_BEFORE, to_time(moment), who, withhold)
+        return self._erase(_BEFORE, format_time(moment), who, withhold)
 
     def resume(self) -> None:
         """Complete an interrupted erasure, if the disk allows it."""
@@ -118,7 +118,7 @@ class Erasing:
 
     @property
     def _marker_path(self) -> Path:
-        return self._directory / ERASING
+        return self._directory / _ERASING
 
     def _erase(self, named: str, value: str, who: str, withhold: Withhold, name: str | None = None) -> _Erased:
         chosen = self._db.rows(_CHOSEN.format(named=named), value)
@@ -134,7 +134,7 @@ class Erasing:
             self._marker_path.touch(mode=0o600)
             sync_directory(self._directory)
             self._remove_replies(utterances)
-        self._retention.remove(utterances)
+        self._retention.remove_recordings(utterances)
         with self._db.writing():
             for row in self._db.rows(_EVENTS, to_json(numbers)):
                 self._erase_event(row["sequence"], row["body"], who, withhold)

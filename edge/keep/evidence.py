@@ -124,7 +124,7 @@ def put_in_place(recording: Path, final: Path) -> None:
             sync_directory(final.parent)
 
 
-def another_id(utterance_id: str, event_id: str) -> str:
+def make_copy_id(utterance_id: str, event_id: str) -> str:
     """The deterministic id of an utterance that repeats another one's sound for this event.
 
     A UUIDv7 with the same time, which is in its first twelve digits.
@@ -147,7 +147,7 @@ def read(path: Path, row: Mapping[str, Any]) -> Utterance:
     return _parse_utterance({**row, _TYPED: told.get(_TYPED), _DEVICE: told.get(_DEVICE)}, pcm)
 
 
-def recover(path: Path) -> tuple[Utterance, Evidence]:
+def read_without_row(path: Path) -> tuple[Utterance, Evidence]:
     """Read an utterance from its file alone. Raises StorageFailed if the file is invalid."""
     with translated_errors(path):
         flac = path.read_bytes()
@@ -172,7 +172,7 @@ def list_new(directory: Path) -> list[Path]:
 def load_new(directory: Path, utterance_id: str) -> Evidence | None:
     """A complete recording that has no row yet; None without one."""
     path = directory / EVIDENCE / NEW / f"{utterance_id}.flac"
-    return recover(path)[1] if path.exists() else None
+    return read_without_row(path)[1] if path.exists() else None
 
 
 def remove(path: Path) -> None:

@@ -25,11 +25,11 @@ from typing import Any, Self
 from dockvoice_protocol import hash_chain
 from dockvoice_protocol.errors import Misconfigured, StorageFailed
 from dockvoice_protocol.hash_chain import PublicKey, Signer
-from dockvoice_protocol.records import Reading, Shifted
+from dockvoice_protocol.records import Reading, ShiftEvent
 from dockvoice_protocol.systemd import is_service_directory, refuse_root_for_others
 from edge.keep import device_key, evidence
 from edge.keep.audit import AuditTrail
-from edge.keep.database import CHECKED_AT_ONCE, JOURNAL, JournalDatabase, check_beside_writer, open_for_reading
+from edge.keep.database import CHECK_AT_OPEN_BYTES, JOURNAL, JournalDatabase, check_beside_writer, open_for_reading
 from edge.keep.device_key import KEY
 from edge.keep.dialogue import DialogueRecord, Shifts
 from edge.keep.entries import Entries
@@ -42,7 +42,7 @@ from edge.keep.readings import ModelReadings
 from edge.keep.recovery import open_repaired
 from edge.keep.retention import Retention
 from edge.keep.review import Review, ReviewLog
-from edge.keep.signed import Clips, Orders, SignedLists
+from edge.keep.signed import Clips, SignedDecisions, SignedLists
 from edge.keep.storage import DiskFull, Lock, atomic_write, make_directory, translated_errors
 from edge.records import (
     NOTHING_STANDS,
@@ -51,7 +51,7 @@ from edge.records import (
     Commit,
     Draft,
     Drop,
-    Durable,
+    DurableOrder,
     Entry,
     Minted,
     Note,
@@ -63,7 +63,7 @@ from edge.records import (
     StandingContext,
     Utterance,
     Verdict,
-    Work,
+    WorkChange,
 )
 
 _TAKEN_BACK = Verdict(Outcome.CANCEL, (Because(Reason.TAKEN_BACK),), {})  # For a draft that the operator took back.
@@ -91,14 +91,16 @@ class _OvertakingDetector:
 
     def proves_overtaking(self, event: Mapping[str, Any], own: PublicKey) -> bool:
         """Whether the event proves an overtaking journal: signed by this device, but not in this journal."""
-        known, newest = {**self._trail.keys(), own.keyid: own}, self._outbox.last()
+        known, newest = {**self._trail.keys(), own.keyid: own}, self._outbox.last_event()
         key = known.get(str(event.get(hash_chain.KEYID)))
         if key is None or newest is None or event.get("source") != json.loads(newest.body)["source"]:
             return False
-        if not hash_chain.is_signed_whole(event, key, known.values(), withheld=hash_chain.WITHHELD_SIGNATURE in event):
+        if not hash_chain.is_whole_event_signed(
+            event, key, known.values(), withheld=hash_chain.WITHHELD_SIGNATURE in event
+        ):
             return False
         number = int(event["sequence"])  # as this device wrote it
-        link = self._trail.link(number)
+        link = self._trail.find_link(number)
         # A removed or lost event was one of this journal's too.
         return number > newest.sequence if link is None else link != event[hash_chain.CHAIN]
 
@@ -141,7 +143,7 @@ class JournalReader:
         self.review = Review(db, self.queries)
         self.readings = ModelReadings(db)
         self.review_log = ReviewLog(db)
-        self.orders = Orders(db)
+        self.orders = SignedDecisions(db)
         self.expected = SignedLists(db, "expected")
         self.roster = SignedLists(db, "roster")
         self.catalogue = SignedLists(db, "catalogue")
@@ -167,7 +169,7 @@ class JournalReader:
     @property
     def is_checked(self) -> bool:
         """Whether the opening has checked the file; a large one is left to `Journal.check`."""
-        return self._db.opened_size <= CHECKED_AT_ONCE
+        return self._db.opened_size <= CHECK_AT_OPEN_BYTES
 
 
 class Journal(JournalReader):
@@ -251,7 +253,7 @@ class Journal(JournalReader):
             raise
         return self._move_to_final_path(utterance, recording)
 
-    def assign(self, utterance_id: str, work: Work) -> None:
+    def set_work(self, utterance_id: str, work: WorkChange) -> None:
         """Move an utterance without a verdict to the form and language that became active while it was queued."""
         with self._db.writing():
             self._db.execute(
@@ -278,7 +280,7 @@ class Journal(JournalReader):
     def commit(self, entry: Entry, verdict: Verdict, render: Callable[[Minted], dict[str, Any]]) -> OutboxRow:
         """Store an entry and its pending event in one transaction. From here it cannot be lost or doubled.
 
-        `render` makes the event from the identity minted for it; `hash_chain.sealed` links and signs it. Committing the
+        `render` makes the event from the identity minted for it; `seal_event` links and signs it. Committing the
         same utterance again returns the first event. Raises StorageFailed: nothing was committed and no number is used
         up; ValueError or LookupError where the entry does not match the utterance.
         """
@@ -294,7 +296,7 @@ class Journal(JournalReader):
         """
         for row in self._db.rows("SELECT * FROM utterances WHERE utterance_id = ?", found.utterance_id):
             said = evidence.read(self.directory / row["audio_path"], row)
-            return replace(said, utterance_id=evidence.another_id(found.utterance_id, str(found.event_id)))
+            return replace(said, utterance_id=evidence.make_copy_id(found.utterance_id, str(found.event_id)))
         raise LookupError(f"{found.utterance_id}: no such utterance was begun here")
 
     def store_copy(self, said: Utterance) -> Evidence:
@@ -329,7 +331,7 @@ class Journal(JournalReader):
 
         Raises as `commit` does, and UnreadableInput for what is not under review.
         """
-        found = self.review.utterance(entry.utterance_id)
+        found = self.review.find_open(entry.utterance_id)
         with self._db.writing():
             self.review.store_decision(found, "accept", who, reason)
             self._db.execute("UPDATE utterances SET review = NULL WHERE utterance_id = ?", [found.utterance_id])
@@ -337,9 +339,9 @@ class Journal(JournalReader):
             self.dialogue.clear_draft(found.utterance_id)
             return self._entries.commit(entry, verdict, render)
 
-    def turn(
+    def store_dialogue_step(
         self,
-        orders: Iterable[Durable],
+        orders: Iterable[DurableOrder],
         draft: Draft | None,
         operator: str | None,
         render: Callable[[Entry, Minted], dict[str, Any]],
@@ -360,19 +362,19 @@ class Journal(JournalReader):
                         self._entries.conclude(dropped.utterance_id, dropped.reading, _TAKEN_BACK)
                     case Park():
                         self._entries.park(order)
-                    case Shifted():
+                    case ShiftEvent():
                         self.shifts.store_change(order)
                     case Commit(agreed, verdict):
-                        entry = self.queries.entry_of(agreed, verdict)
+                        entry = self.queries.make_entry(agreed, verdict)
                         owed = self._entries.commit(entry, verdict, partial(render, entry))
-                    case Work():
+                    case WorkChange():
                         self.dialogue.save_work(order)
             self.dialogue.save_state(draft, operator, context)
         return owed
 
     def write_reviews(self, render: Callable[[ReviewChange, Minted], dict[str, Any]]) -> int:
         """Store the changes of reviews, numbered and signed; how many."""
-        return self.review_log.write(render, self._entries.opening_id(), self._key)
+        return self.review_log.write(render, self._entries.make_instance_id(), self._key)
 
     def _log_new_key(self) -> None:
         last = self._db.rows("SELECT public_key FROM audit ORDER BY sequence DESC LIMIT 1")
@@ -386,12 +388,12 @@ class Journal(JournalReader):
             found = evidence.list_new(self.directory)
         for path in found:
             try:
-                utterance, recording = evidence.recover(path)
+                utterance, recording = evidence.read_without_row(path)
             except StorageFailed as fault:
                 _log.warning("heard before a crash, and cannot be read: %s", fault)
                 continue
             # A second copy of a recording is no second utterance.
-            if self.queries.kept(utterance.utterance_id) is None:
+            if self.queries.get_utterance(utterance.utterance_id) is None:
                 self._insert_utterance(utterance, recording)
             self._move_to_final_path(utterance, recording)
 
@@ -405,6 +407,6 @@ class Journal(JournalReader):
         return replace(recording, path=path)
 
 
-def _commit_order(order: Durable) -> int:
+def _commit_order(order: DurableOrder) -> int:
     """Sort key: verdicts, parked utterances, commits, shifts."""
-    return 3 if isinstance(order, Shifted) else 2 if isinstance(order, Commit) else isinstance(order, Park)
+    return 3 if isinstance(order, ShiftEvent) else 2 if isinstance(order, Commit) else isinstance(order, Park)

@@ -37,7 +37,7 @@ class JournalThread:
     """Runs work on the journal in order, one piece at a time.
 
     On a full disk the reserve is freed and the work repeated: it must be a transaction, or idempotent. Raises DiskFull
-    where that does not help; `when_there_is_room` retries.
+    where that does not help; `retry_while_disk_full` retries.
 
     While another program holds the journal locked, the work waits, and that is reported. Utterances are kept in memory
     meanwhile, and their recordings in `new`, where the next opening would find them, up to the size of the reserve.
@@ -65,7 +65,7 @@ class JournalThread:
         """Run `work` from the event loop without blocking it."""
         return await asyncio.wrap_future(self._thread.submit(self._run_until_unlocked, lambda: work(self._journal)))
 
-    def now(self, work: Callable[[Journal], _T]) -> _T:
+    def run(self, work: Callable[[Journal], _T]) -> _T:
         """Run `work` from another thread than the loop's, and wait for it."""
         return self._thread.submit(self._run_until_unlocked, lambda: work(self._journal)).result()
 
@@ -103,7 +103,7 @@ class JournalThread:
         self._failed = self._failed or row.exception()
         self._put_by = 0 if self.locked is None else self._put_by
 
-    async def when_there_is_room(
+    async def retry_while_disk_full(
         self,
         work: Callable[[], Awaitable[_T]],
         waits: str | None = None,
@@ -123,7 +123,7 @@ class JournalThread:
                 waits = None
             await asyncio.sleep(RETRY_S)
 
-    async def tidy(self, *, believed: bool) -> int:
+    async def free_disk_space(self, *, believed: bool) -> int:
         """Make room on the disk where needed; the free bytes afterwards.
 
         `believed`: whether the wall clock is synchronised. On a disk so full that no removal can be recorded, nothing
@@ -131,7 +131,9 @@ class JournalThread:
         """
         try:
             free = await self(
-                lambda journal: journal.retention.tidy(self._keep, self._reserve, datetime.now(UTC), believed=believed)
+                lambda journal: journal.retention.free_disk_space(
+                    self._keep, self._reserve, datetime.now(UTC), believed=believed
+                )
             )
         except DiskFull as fault:
             if not self._stuck:

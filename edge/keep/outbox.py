@@ -58,7 +58,7 @@ class Outbox:
         found = self._db.rows(f"{_ROW} WHERE settled_at IS NULL ORDER BY sequence LIMIT ?", limit)
         return [self._parse_row(row) for row in found]
 
-    def last(self) -> OutboxRow | None:
+    def last_event(self) -> OutboxRow | None:
         """The latest event as `due` gives it, pending or settled; None before the first."""
         found = self._db.rows(f"{_ROW} ORDER BY sequence DESC LIMIT 1")
         return self._parse_row(found[0]) if found else None
@@ -92,7 +92,7 @@ class Outbox:
         Under another name those of a journal would begin in the middle, and earlier ones would be refused for naming
         another device: none would get into stock.
         """
-        newest = self.last()
+        newest = self.last_event()
         owner = source if newest is None else json.loads(newest.body)["source"]
         if owner != source:
             path = self._db.path
@@ -115,7 +115,7 @@ class Outbox:
 
         The first settlement counts. False for an unknown event.
         """
-        state = OutboxState.REFUSED if receipt is not None and receipt.turned_down else OutboxState.SETTLED
+        state = OutboxState.REFUSED if receipt is not None and receipt.is_rejected else OutboxState.SETTLED
         with self._db.writing():
             self._db.execute(
                 "UPDATE outbox SET state = iif(state = 'waiting', ?, state), settled_at = ?, receipt = ? "

@@ -18,16 +18,16 @@ from edge.keep.database import JournalDatabase, Row
 from edge.keep.outbox import HELD, OutboxState
 from edge.records import SAMPLE_RATE, Draft, Entry, Outcome, Recording, Segment, StandingEntry, Utterance, Verdict
 
-RECORDING = "sha256:"  # Prefix of an utterance's source that is a recording, which can be replayed.
+RECORDING_PREFIX = "sha256:"  # Prefix of an utterance's source that is a recording, which can be replayed.
 
-KEPT = """
+UTTERANCE_SQL = """
     SELECT u.*, e.fields AS entry_fields, e.event_id, o.state
     FROM utterances u LEFT JOIN entries e USING (utterance_id) LEFT JOIN outbox o USING (event_id)
 """
-"""Utterances with their entries and events, for `kept_utterance`."""
+"""Utterances with their entries and events, for `parse_utterance`."""
 
-ENTRY = "SELECT e.*, o.state, o.attempts, o.receipt, o.reason FROM entries e JOIN outbox o USING (event_id)"
-"""Entries with the state of their events, for `kept_entry`."""
+ENTRY_SQL = "SELECT e.*, o.state, o.attempts, o.receipt, o.reason FROM entries e JOIN outbox o USING (event_id)"
+"""Entries with the state of their events, for `parse_entry`."""
 
 _RECENT = 100
 """The latest entries that are searched for a duplicate: more than anybody dictates in ten minutes."""
@@ -164,20 +164,20 @@ class Queries:
 
         The same recording with overlapping speech. Pre-roll does not count: it may reach into the utterance before.
         """
-        if not source.startswith(RECORDING):
+        if not source.startswith(RECORDING_PREFIX):
             return None
         found = self._db.rows(
-            f"{KEPT} WHERE source = ? AND speech_start < ? AND speech_end > ? ORDER BY speech_start LIMIT 1",
+            f"{UTTERANCE_SQL} WHERE source = ? AND speech_start < ? AND speech_end > ? ORDER BY speech_start LIMIT 1",
             source,
             segment.speech_end,
             segment.speech_start,
         )
-        return kept_utterance(found[0]) if found else None
+        return parse_utterance(found[0]) if found else None
 
-    def kept(self, utterance_id: str) -> KeptUtterance | None:
+    def get_utterance(self, utterance_id: str) -> KeptUtterance | None:
         """An utterance by its id, without its sound; None where it is unknown."""
-        found = self._db.rows(f"{KEPT} WHERE utterance_id = ?", utterance_id)
-        return kept_utterance(found[0]) if found else None
+        found = self._db.rows(f"{UTTERANCE_SQL} WHERE utterance_id = ?", utterance_id)
+        return parse_utterance(found[0]) if found else None
 
     def unread_utterances(self) -> Iterator[Utterance]:
         """Utterances without a verdict in the order of their rows, with sound, to be read again after a crash.
@@ -207,7 +207,7 @@ class Queries:
             return Recording(utterance_id, row["audio_sha256"], row["samples"] / SAMPLE_RATE)
         raise LookupError(f"{utterance_id}: no such utterance was begun here")
 
-    def entry_of(self, draft: Draft, verdict: Verdict) -> Entry:
+    def make_entry(self, draft: Draft, verdict: Verdict) -> Entry:
         """Make the entry of an accepted draft, with its recordings. Raises as `recording` does."""
         sound = self.recording(draft.utterance_id)
         return Entry(
@@ -230,7 +230,10 @@ class Queries:
         fields = {} if draft.act is Act.CANCEL else draft.reading.fields
         by = dict.fromkeys(utterance for one in fields.values() for utterance in one.said_in)
         for utterance_id in by:
-            if utterance_id not in {draft.utterance_id, *draft.support} and self.kept(utterance_id) is not None:
+            if (
+                utterance_id not in {draft.utterance_id, *draft.support}
+                and self.get_utterance(utterance_id) is not None
+            ):
                 yield self.recording(utterance_id)
 
     def counts(self) -> Counts:
@@ -247,32 +250,32 @@ class Queries:
             duplicate=tally[f"event {ReceiptOutcome.DUPLICATE}"],
             refused=tally[f"event {ReceiptOutcome.REFUSED}"],
             deferred=tally[f"utterance {Outcome.DEFER}"],
-            held=self.held(),
+            held=self.count_held(),
         )
 
-    def held(self) -> int:
+    def count_held(self) -> int:
         """The number of entries that wait for a person: refused ones and dead letters."""
         return int(self._db.rows("SELECT count(*) AS n FROM outbox WHERE state IN ('refused', 'dead')")[0]["n"])
 
     def entries(self, limit: int) -> list[KeptEntry]:
         """The last `limit` entries, newest first."""
-        return [kept_entry(row) for row in self._db.rows(f"{ENTRY} ORDER BY e.sequence DESC LIMIT ?", limit)]
+        return [parse_entry(row) for row in self._db.rows(f"{ENTRY_SQL} ORDER BY e.sequence DESC LIMIT ?", limit)]
 
     def entry(self, event_id: str) -> KeptEntry | None:
         """The entry of an event; None for an unknown event."""
-        found = self._db.rows(f"{ENTRY} WHERE e.event_id = ?", event_id)
-        return kept_entry(found[0]) if found else None
+        found = self._db.rows(f"{ENTRY_SQL} WHERE e.event_id = ?", event_id)
+        return parse_entry(found[0]) if found else None
 
     def is_replaced(self, event_id: str) -> bool:
         """Whether an entry was corrected or cancelled by one that was not refused."""
         query = "SELECT 1 FROM entries e JOIN outbox o USING (event_id) WHERE e.replaces = ? AND o.state != 'refused'"
         return bool(self._db.rows(query, event_id))
 
-    def fields_of_standing(self, form: str, since: datetime) -> tuple[Mapping[str, FieldValue], ...]:
+    def standing_entry_fields(self, form: str, since: datetime) -> tuple[Mapping[str, FieldValue], ...]:
         """The fields of entries recorded after `since`, neither replaced nor refused."""
-        return tuple(one.fields for one in self.entries_standing(form, since, _RECENT))
+        return tuple(one.fields for one in self.standing_kept_entries(form, since, _RECENT))
 
-    def entries_standing(self, form: str, since: datetime, limit: int) -> list[KeptEntry]:
+    def standing_kept_entries(self, form: str, since: datetime, limit: int) -> list[KeptEntry]:
         """The entries after `since`, neither replaced nor refused, newest first, among the last `limit`."""
         taken = [one for one in self.entries(limit) if one.state is not OutboxState.REFUSED]
         gone = {one.replaces for one in taken} | {one.event_id for one in taken if one.act is Act.CANCEL}
@@ -349,8 +352,8 @@ class Queries:
         return UtteranceHistory(**parsed)
 
 
-def kept_utterance(row: Row) -> KeptUtterance:
-    """Parse a row of `KEPT`."""
+def parse_utterance(row: Row) -> KeptUtterance:
+    """Parse a row of `UTTERANCE_SQL`."""
     return KeptUtterance(
         utterance_id=row["utterance_id"],
         form=row["form"],
@@ -362,8 +365,8 @@ def kept_utterance(row: Row) -> KeptUtterance:
     )
 
 
-def kept_entry(row: Row) -> KeptEntry:
-    """Parse a row of `ENTRY`."""
+def parse_entry(row: Row) -> KeptEntry:
+    """Parse a row of `ENTRY_SQL`."""
     reasons = json.loads(row["receipt"])["reasons"] if row["receipt"] else []
     return KeptEntry(
         sequence=row["sequence"],

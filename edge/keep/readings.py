@@ -19,9 +19,9 @@ from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import StorageFailed
 from dockvoice_protocol.records import SCANNER, FieldValue, Reading, Usage
 from edge.keep import evidence
-from edge.keep.codec import now, parse_fields, parse_reading, reading_json, reasons_json, to_json, to_time
+from edge.keep.codec import format_time, now, parse_fields, parse_reading, reading_json, reasons_json, to_json
 from edge.keep.database import JournalDatabase
-from edge.keep.queries import KEPT, KeptUtterance, kept_utterance
+from edge.keep.queries import UTTERANCE_SQL, KeptUtterance, parse_utterance
 from edge.records import SAMPLE_RATE, Outcome, Utterance, Verdict
 
 DEFERRED = "deferred"
@@ -97,7 +97,7 @@ class StandingRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadBefore:
+class ReadUtterance:
     """The readings of one utterance, and its entry."""
 
     utterance_id: str
@@ -144,9 +144,12 @@ class ModelReadings:
         )
         return [LateReading(**{**row, "reading": parse_reading(json.loads(row["reading"]))}) for row in found]
 
-    def deferred(self) -> list[KeptUtterance]:
+    def deferred_utterances(self) -> list[KeptUtterance]:
         """The deferred utterances, oldest first."""
-        return [kept_utterance(row) for row in self._db.rows(f"{KEPT} WHERE {_WAITS} ORDER BY heard_at, utterance_id")]
+        return [
+            parse_utterance(row)
+            for row in self._db.rows(f"{UTTERANCE_SQL} WHERE {_WAITS} ORDER BY heard_at, utterance_id")
+        ]
 
     def utterances_since(self, since: datetime, form: str) -> Iterator[PastUtterance]:
         """Yield the utterances for a form since then, oldest first, with their sound, for another model to read.
@@ -154,8 +157,9 @@ class ModelReadings:
         Leaves out those whose recording was removed, and, with a warning, those whose recording cannot be read.
         """
         for row in self._db.rows(
-            f"{KEPT} WHERE heard_at >= ? AND u.form = ? AND evidence <> 'removed' ORDER BY heard_at, utterance_id",
-            to_time(since),
+            f"{UTTERANCE_SQL} WHERE heard_at >= ? AND u.form = ? AND evidence <> 'removed' ORDER BY heard_at, "
+            "utterance_id",
+            format_time(since),
             form,
         ):
             try:
@@ -163,11 +167,11 @@ class ModelReadings:
             except StorageFailed as fault:
                 _log.warning("left out: %s", fault)
             else:
-                yield PastUtterance(utterance, kept_utterance(row), json.loads(row["reading"] or "null"))
+                yield PastUtterance(utterance, parse_utterance(row), json.loads(row["reading"] or "null"))
 
-    def standing(self, since: datetime) -> Iterator[StandingRecord]:
+    def standing_records(self, since: datetime) -> Iterator[StandingRecord]:
         """The entries since then that stand, the oldest first, with all their readings."""
-        for row in self._db.rows(_STANDING, to_time(since)):
+        for row in self._db.rows(_STANDING, format_time(since)):
             said = tuple(self._past_saying(one) for one in (row["utterance_id"], *json.loads(row["support"])))
             at, fields = datetime.fromisoformat(row["recorded_at"]), parse_fields(row["fields"])
             own = {name: row[name] for name in ("event_id", "sequence", "operator", "form")}
@@ -179,15 +183,15 @@ class ModelReadings:
         read = None if stored is None else parse_reading(json.loads(stored))
         return SupportingUtterance(utterance_id, read, tuple(one.reading for one in self.late_readings(utterance_id)))
 
-    def read_since(self, since: datetime) -> Iterator[ReadBefore]:
+    def read_since(self, since: datetime) -> Iterator[ReadUtterance]:
         """The utterances since then with readings, the oldest first, without scans."""
-        for row in self._db.rows(_READ, to_time(since), SCANNER):
+        for row in self._db.rows(_READ, format_time(since), SCANNER):
             on_record = parse_reading(json.loads(row["reading"]))
             others = (*on_record.opinions, *(one.reading for one in self.late_readings(row["utterance_id"])))
             fields = None if row["entered"] is None else parse_fields(row["entered"])
             own = {name: row[name] for name in ("utterance_id", "form", "language", "event_id")}
             at = datetime.fromisoformat(row["heard_at"])
-            yield ReadBefore(readings=(on_record, *others), fields=fields, heard_at=at, **own)
+            yield ReadUtterance(readings=(on_record, *others), fields=fields, heard_at=at, **own)
 
     def utterance_with_sound(self, utterance_id: str) -> Utterance | None:
         """An utterance with its sound; None where the recording was removed. Raises StorageFailed."""
@@ -201,7 +205,7 @@ class ModelReadings:
         (row,) = self._db.rows(
             "SELECT count(*) AS n, coalesce(sum(samples), 0) AS samples FROM utterances "
             "WHERE heard_at >= ? AND form = ? AND evidence <> 'removed'",
-            to_time(since),
+            format_time(since),
             form,
         )
         return row["n"], row["samples"] / SAMPLE_RATE
@@ -209,9 +213,9 @@ class ModelReadings:
     def spent_usd(self, since: datetime) -> float:
         """The cost of the answers since then, as far as prices are set."""
         spent = "SELECT coalesce(sum(cost_usd), 0) AS usd FROM answers WHERE answered_at >= ?"
-        return float(self._db.rows(spent, to_time(since))[0]["usd"])
+        return float(self._db.rows(spent, format_time(since))[0]["usd"])
 
-    def costs(self, since: datetime) -> list[DailyUsage]:
+    def daily_usage(self, since: datetime) -> list[DailyUsage]:
         """The usage since then by local day and model, the newest day first."""
         found = self._db.rows(
             "SELECT date(answered_at, 'localtime') AS day, client, model, count(*) AS answers, "
@@ -219,7 +223,7 @@ class ModelReadings:
             "sum(tokens_out) AS tokens_out, sum(audio_seconds) AS audio_seconds, sum(cost_usd) AS cost_usd "
             "FROM answers WHERE answered_at >= ? AND client IS NOT NULL "
             "GROUP BY day, client, model ORDER BY day DESC, client, model",
-            to_time(since),
+            format_time(since),
         )
         return [DailyUsage(**row) for row in found]
 
@@ -292,7 +296,7 @@ def keep_reply_for_diagnosis(state: Path, utterance_id: str, wav: bytes) -> None
     directory, moment = state / REPLIES, datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with plain_file.open_private(directory / f"{moment}-{utterance_id}.wav") as file:
+        with plain_file.open_owner_only(directory / f"{moment}-{utterance_id}.wav") as file:
             file.write(wav)
         for outlived in sorted(directory.glob("*.wav"))[:-_REPLIES_KEPT]:
             outlived.unlink(missing_ok=True)

@@ -23,9 +23,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dockvoice_protocol.errors import StorageFailed
-from dockvoice_protocol.terminal.tables import many
+from dockvoice_protocol.terminal.tables import pluralize
 from edge.keep import evidence
-from edge.keep.database import FOUND_DAMAGED, JOURNAL, JournalDatabase, Row, open_for_writing
+from edge.keep.database import DAMAGE_MARKER, JOURNAL, JournalDatabase, Row, open_for_writing
 from edge.keep.entry_log import ENTRIES, EntryLog, entries_since, insert_missing
 from edge.keep.storage import Damaged, sync_directory, translated_errors
 
@@ -82,7 +82,7 @@ def _refuse_lost_journal(directory: Path) -> None:
     """
     path = directory / JOURNAL
     with translated_errors(path):
-        if (directory / FOUND_DAMAGED).exists():
+        if (directory / DAMAGE_MARKER).exists():
             raise Damaged(f"{path}: was found damaged while the agent worked")
         if path.exists() and path.stat().st_size:
             return
@@ -113,7 +113,7 @@ def _rebuild(directory: Path, fault: Damaged) -> None:
     aside = _set_aside(path)
     with translated_errors(path):
         rebuilt.replace(path)
-        (directory / FOUND_DAMAGED).unlink(missing_ok=True)
+        (directory / DAMAGE_MARKER).unlink(missing_ok=True)
         sync_directory(directory)
     found, _, _ = str(fault).partition(";")  # without the remedy: there is nothing to be done
     _log.error(
@@ -212,7 +212,7 @@ def _insert_missing_entries(directory: Path, db: JournalDatabase, entries: Entry
     One entry: a crash fell between the two. More: the journal is an old copy, with unknown other losses.
     """
     with db.writing():
-        insert_missing(db, entries.since(last))
+        insert_missing(db, entries.entries_after(last))
         if entries.last == last + 1:
             _conclude_supporting_utterances(db)
             return
@@ -266,7 +266,7 @@ def _review_undecided(directory: Path, db: JournalDatabase) -> int:
 
 def _insert_for_review(directory: Path, db: JournalDatabase, path: Path) -> None:
     try:
-        utterance, recording = evidence.recover(path)
+        utterance, recording = evidence.read_without_row(path)
     except StorageFailed as fault:
         _log.warning("not known to the journal, and cannot be read: %s", fault)
     else:
@@ -281,5 +281,5 @@ def _has_utterance(db: JournalDatabase, utterance_id: str) -> bool:
 def _loss_summary(reviewed: int) -> str:
     if not reviewed:
         return "Nothing is lost"
-    waiting = many(reviewed, "utterance waits", "utterances wait")
+    waiting = pluralize(reviewed, "utterance waits", "utterances wait")
     return f"No entry is lost; {waiting} for a person: see `dockvoice queue list --held`"

@@ -29,7 +29,7 @@ from pathlib import Path
 from dockvoice_protocol.hash_chain import Signer
 from edge.config import Keep
 from edge.keep import evidence
-from edge.keep.codec import now, to_json, to_time
+from edge.keep.codec import format_time, now, to_json
 from edge.keep.database import JournalDatabase
 from edge.keep.device_key import Anchor, removal_digest
 from edge.keep.entry_log import EntryLog
@@ -37,7 +37,7 @@ from edge.keep.review import sign_review_removals
 from edge.keep.storage import DiskFull, free_bytes, sync_directory, translated_errors
 
 MB = 1_000_000  # Bytes.
-RESERVE = "journal.reserve"  # The file in the state directory.
+_RESERVE = "journal.reserve"  # The file in the state directory.
 _AT_ONCE = 500  # Recordings removed in one pass: a fraction of a second without commits.
 
 _MARKED_AT_ONCE = 50
@@ -111,7 +111,7 @@ class Reserve:
 
     def __init__(self, directory: Path, size: int) -> None:
         """`size` of the reserve file in bytes; 0 keeps no reserve."""
-        self._path = directory / RESERVE
+        self._path = directory / _RESERVE
         self._size = size
 
     @property
@@ -167,7 +167,7 @@ class Retention:
         with translated_errors(self._db.path):
             return int(self._db.rows(_BYTES)[0]["n"]) + self._entries.bytes_on_disk
 
-    def tidy(self, keep: Keep, reserve: Reserve, at: datetime, *, believed: bool) -> int:
+    def free_disk_space(self, keep: Keep, reserve: Reserve, at: datetime, *, believed: bool) -> int:
         """Make room where needed at `at`, and refill the reserve where possible.
 
         `believed`: whether the clock is synchronised; otherwise nothing expires. Returns the free bytes afterwards.
@@ -176,15 +176,15 @@ class Retention:
         self._delete_recorded()
         free = free_bytes(self._directory) - reserve.missing_bytes
         over_budget = self.evidence_bytes() - keep.budget_mb * MB
-        self._believed_since = (self._believed_since or to_time(at)) if believed else None
+        self._believed_since = (self._believed_since or format_time(at)) if believed else None
         if believed:
-            self._date_utterances(to_time(at))
-        kept_from = to_time(at - timedelta(days=keep.retention_days)) if believed else ""
+            self._date_utterances(format_time(at))
+        kept_from = format_time(at - timedelta(days=keep.retention_days)) if believed else ""
         wanting = max(over_budget, keep.alarm_free_mb * MB - free) if keep.audio_after_receipt else math.inf
         self._remove_outlived(wanting, kept_from)
         self._delete_shifts(kept_from)
         if self.entries_bytes() > keep.entries_mb * MB:
-            self.forget(_FORGOTTEN_AT_ONCE)
+            self.prune(_FORGOTTEN_AT_ONCE)
         # What the reserve takes must not be what recording stops for.
         if free_bytes(self._directory) - reserve.missing_bytes >= keep.stop_free_mb * MB:
             reserve.refill()
@@ -198,20 +198,20 @@ class Retention:
         """Delete unneeded recordings. Their rows stay, with the time of removal.
 
         Raises StorageFailed: the journal has the removal of each deleted file, and maybe of some that still exist; the
-        next `tidy` deletes those.
+        next `free_disk_space` deletes those.
         """
         for first in range(0, len(outlived), _MARKED_AT_ONCE):
             self._record_removals(outlived[first : first + _MARKED_AT_ONCE])
             self._delete_recorded()
 
-    def remove(self, utterances: Sequence[str]) -> None:
+    def remove_recordings(self, utterances: Sequence[str]) -> None:
         """Delete the recordings of these utterances as far as nothing needs them. Raises StorageFailed."""
         those = "utterance_id IN (SELECT value FROM json_each(?))"
         found = self._db.rows(f"{_SPARE} AND {those}", to_json(utterances))
         self.remove_evidence([_Spare(**row) for row in found])
         self._delete_recorded()  # and what a crash left
 
-    def forget(self, at_most: int) -> int:
+    def prune(self, at_most: int) -> int:
         """Remove at most so many of the oldest unneeded entries; return how many.
 
         Raises StorageFailed: some may be removed, and the anchor covers all of them.

@@ -20,25 +20,25 @@ import uuid_utils
 
 from dockvoice_protocol import hash_chain
 from dockvoice_protocol.errors import Unfinished, UnreadableInput
-from dockvoice_protocol.hash_chain import Broken, Chain, Chained, PublicKey, Signer, Wrong
+from dockvoice_protocol.hash_chain import BadEvent, ChainVerifier, Defect, PublicKey, Signer, StoredEvent
 from dockvoice_protocol.records import Act, FieldValue
 from edge.keep.codec import now, parse_draft, parse_fields, parse_reading, to_json
 from edge.keep.database import JournalDatabase, Row
 from edge.keep.device_key import review_removal_digest
 from edge.keep.outbox import HELD, OutboxState, Withhold
 from edge.keep.queries import (
-    ENTRY,
-    KEPT,
+    ENTRY_SQL,
+    UTTERANCE_SQL,
     KeptEntry,
     KeptUtterance,
     Queries,
     UtteranceHistory,
-    kept_entry,
-    kept_utterance,
+    parse_entry,
+    parse_utterance,
 )
 from edge.records import SAMPLE_RATE, Draft, Minted, OutboxRow, Outcome, Recording, ReviewChange, ReviewState
 
-PUT_RIGHT = "put right by the operator"  # The reason of that decision.
+CORRECTED_REASON = "put right by the operator"  # The reason of that decision.
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,9 @@ class Review:
 
     def under_review(self) -> list[KeptUtterance]:
         """The utterances under review, oldest first."""
-        return [kept_utterance(row) for row in self._db.rows(f"{KEPT} WHERE review IS NOT NULL ORDER BY heard_at")]
+        return [
+            parse_utterance(row) for row in self._db.rows(f"{UTTERANCE_SQL} WHERE review IS NOT NULL ORDER BY heard_at")
+        ]
 
     def count_under_review(self) -> int:
         """The number of utterances under review."""
@@ -102,26 +104,26 @@ class Review:
         )
         return [one for one in drafts if one is not None and one.reading.fields]
 
-    def forms(self) -> list[str]:
+    def forms_under_review(self) -> list[str]:
         """The forms with utterances under review."""
         found = self._db.rows("SELECT DISTINCT form FROM utterances WHERE review IS NOT NULL ORDER BY form")
         return [row["form"] for row in found]
 
-    def held(self) -> list[KeptEntry]:
+    def held_entries(self) -> list[KeptEntry]:
         """The entries that wait for a person: refused ones and dead letters, oldest first."""
-        found = self._db.rows(f"{ENTRY} WHERE o.state IN ('refused', 'dead') ORDER BY e.sequence")
-        return [kept_entry(row) for row in found]
+        found = self._db.rows(f"{ENTRY_SQL} WHERE o.state IN ('refused', 'dead') ORDER BY e.sequence")
+        return [parse_entry(row) for row in found]
 
-    def flagged(self) -> list[Flagged]:
+    def flagged_entries(self) -> list[Flagged]:
         """The entries that a later answer contradicts, oldest first."""
         found = self._db.rows(
             "SELECT e.*, o.state, o.attempts, o.receipt, o.reason, u.flag FROM utterances u "
             "JOIN entries e USING (utterance_id) JOIN outbox o USING (event_id) "
             "WHERE u.flag IS NOT NULL ORDER BY e.sequence"
         )
-        return [Flagged(kept_entry(row), row["flag"]) for row in found]
+        return [Flagged(parse_entry(row), row["flag"]) for row in found]
 
-    def utterance(self, which: str) -> UtteranceHistory:
+    def find_open(self, which: str) -> UtteranceHistory:
         """An utterance under review, or a held entry. Raises UnreadableInput for any other.
 
         Raises Unfinished for a dead letter with a pending tombstone: until that is settled, the letter may arrive too.
@@ -179,7 +181,7 @@ class Review:
             for event_id in event_ids:
                 found = self._queries.history(event_id)
                 if found.state in HELD:
-                    self.store_decision(found, "discard", "operator", PUT_RIGHT)
+                    self.store_decision(found, "discard", "operator", CORRECTED_REASON)
                     self._end_review(found, withhold, None)
 
     def store_reentry(
@@ -283,7 +285,7 @@ class ReviewLog:
     def __init__(self, db: JournalDatabase) -> None:
         self._db = db
 
-    def open_event(self, utterance_id: str) -> str | None:
+    def open_event_id(self, utterance_id: str) -> str | None:
         """The latest event of an utterance that is under review; None where it is not."""
         found = self._db.rows(
             "SELECT r.event_id FROM reviews r JOIN utterances u USING (utterance_id) "
@@ -337,7 +339,7 @@ class ReviewLog:
         sequence, link = (last[0]["sequence"], last[0]["link"]) if last else (0, hash_chain.GENESIS)
         change = _parse_change(row)
         minted = Minted(str(uuid_utils.uuid7()), sequence + 1, link, instance)
-        event = hash_chain.sealed(
+        event = hash_chain.seal_event(
             render(change, minted), link, change.recording.audio_sha256, row["reading"] or "null", signer
         )
         self._db.execute("UPDATE reviews SET latest = 0 WHERE utterance_id = ? AND latest", [row["utterance_id"]])
@@ -399,30 +401,30 @@ _TOLD = """
 """
 
 
-def verify_reviews(db: JournalDatabase, keys: Mapping[str, PublicKey]) -> tuple[int, Broken | None]:
+def verify_reviews(db: JournalDatabase, keys: Mapping[str, PublicKey]) -> tuple[int, BadEvent | None]:
     """The number of valid review events, and the first faulty one. Removals must be signed."""
-    chain = Chain(keys)
+    chain = ChainVerifier(keys)
     for row in db.rows(_TOLD):
         if wrong := _verify_removal(row, chain, keys) if row["gone"] is not None else _verify_event(row, chain):
-            return chain.held, Broken(chain.last + 1, wrong)
+            return chain.held, BadEvent(chain.last + 1, wrong)
     return chain.held, None
 
 
-def _verify_removal(row: Row, chain: Chain, keys: Mapping[str, PublicKey]) -> Wrong | None:
+def _verify_removal(row: Row, chain: ChainVerifier, keys: Mapping[str, PublicKey]) -> Defect | None:
     key, sequence = keys.get(str(row["keyid"])), row["sequence"]
     if key is None or not key.verify(review_removal_digest(sequence, row["gone"]), str(row["signature"])):
-        return Wrong.ERASURE_FORGED
+        return Defect.ERASURE_FORGED
     if sequence != chain.last + 1:
-        return Wrong.MISSING
+        return Defect.MISSING
     if (row["body"], row["fields"]) not in {(None, None), ("{}", None)} or row["link"] not in {None, row["gone"]}:
-        return Wrong.ALTERED
+        return Defect.ALTERED
     chain.last, chain.link = sequence, row["gone"]
     return None
 
 
-def _verify_event(row: Row, chain: Chain) -> Wrong | None:
+def _verify_event(row: Row, chain: ChainVerifier) -> Defect | None:
     event = hash_chain.parse_event_or_empty(row["body"])
-    chained = Chained(
+    chained = StoredEvent(
         sequence=row["sequence"],
         previous=str(event.get(hash_chain.PREVIOUS)),
         link=row["link"],
@@ -430,7 +432,7 @@ def _verify_event(row: Row, chain: Chain) -> Wrong | None:
         audio_sha256=str(row["audio_sha256"]),
         withheld=False,
     )
-    wrong = chain.next_fault(chained) or (None if _row_matches_event(row, event) else Wrong.ROW_ALTERED)
+    wrong = chain.next_fault(chained) or (None if _row_matches_event(row, event) else Defect.ROW_ALTERED)
     if wrong is None:
         chain.advance(chained)
     return wrong

@@ -34,7 +34,7 @@ class DecisionFailure(StrEnum):
     REFUSED = "refused"  # It breaks a rule, or its form or catalogue is missing.
 
 
-class Orders:
+class SignedDecisions:
     """Stores the decisions that the inventory sent to one device, until they are carried out."""
 
     def __init__(self, db: JournalDatabase) -> None:
@@ -55,7 +55,7 @@ class Orders:
         return [(row["signature"], row["body"]) for row in found]
 
     @contextmanager
-    def carried_out(self, signature: str) -> Iterator[None]:
+    def complete(self, signature: str) -> Iterator[None]:
         """A transaction that commits the block's changes together with the decision's completion."""
         with self._db.writing():
             yield
@@ -92,7 +92,7 @@ class Orders:
         )
 
 
-MOST = 200
+_MOST_LISTS = 200
 """Lists whose lines are stored: at 128 kB each, some 25 MB. A site has fewer trailers in its yard."""
 
 
@@ -130,7 +130,7 @@ class SignedLists:
             self._db.execute(
                 f"UPDATE {self._table} SET body = NULL WHERE body IS NOT NULL AND rowid NOT IN "  # noqa: S608 - as above
                 f"(SELECT rowid FROM {self._table} WHERE body IS NOT NULL ORDER BY version DESC LIMIT ?)",
-                [MOST],
+                [_MOST_LISTS],
             )
         return ListResult.NEW
 
@@ -191,7 +191,7 @@ _LISTENED = f"""
 
 
 @dataclass(frozen=True, slots=True)
-class ClipAsked:
+class StoredClip:
     """A request to listen to an utterance."""
 
     request: str
@@ -230,7 +230,7 @@ class Clips:
         self._db = db
         self._directory = db.path.parent
 
-    def store(self, asked: ClipAsked) -> bool:
+    def store(self, asked: StoredClip) -> bool:
         """Store a request, and make its sound pending where requested; False for a duplicate."""
         with self._db.writing():
             if self._db.rows("SELECT 1 FROM clip_requests WHERE request = ?", asked.request):

@@ -11,7 +11,7 @@ from edge.records.entry import (
     Confirmation,
     Draft,
     Drop,
-    Durable,
+    DurableOrder,
     Entry,
     LastEntry,
     Minted,
@@ -30,7 +30,7 @@ from edge.records.entry import (
     StandingContext,
     StandingEntry,
     Verdict,
-    Work,
+    WorkChange,
     Workday,
 )
 from edge.records.sound import SAMPLE_BYTES, SAMPLE_RATE, Acoustics, Closing, Frame, Segment, Utterance

@@ -12,9 +12,9 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from dockvoice_protocol.instants import to_utc, to_zone
-from dockvoice_protocol.records import Converted
+from dockvoice_protocol.records import ConvertedQuantity
 from dockvoice_protocol.records.reading import Act, FieldReading, FieldValue, Reading
-from dockvoice_protocol.records.site import Shifted
+from dockvoice_protocol.records.site import ShiftEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Particulars:
     workday: Workday | None = None  # None without a configured time zone.
     context: Mapping[str, FieldValue] = field(default_factory=dict, repr=False)
     """Fields that the form names as context, such as trailer and order."""
-    converted: Mapping[str, Converted] = field(default_factory=dict, repr=False)
+    converted: Mapping[str, ConvertedQuantity] = field(default_factory=dict, repr=False)
     """Counts in base units by field, where the item's master data have a factor."""
 
 
@@ -334,11 +334,11 @@ class Drop:
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class WorkChange:
     """Change the active form, the language, or both."""
 
     form: str | None  # None: it was asked which, and is not answered yet.
     language: str | None = None  # By its code; None: the device's own.
 
 
-Durable = Note | Park | Commit | Drop | Shifted | Work
+DurableOrder = Note | Park | Commit | Drop | ShiftEvent | WorkChange

@@ -166,11 +166,11 @@ class Prompt(StrEnum):
     HEALED = "healed"
 
 
-FEWEST_TOLD = 4
+SHORTEN_FROM_DIGITS = 4
 """Minimum digits in which a long number is shortened: three do not identify a label."""
 
 
-CONFIRMING = frozenset({Prompt.CONFIRM_FIELD, Prompt.CONFIRM_WITHOUT})
+FIELD_CONFIRMATIONS = frozenset({Prompt.CONFIRM_FIELD, Prompt.CONFIRM_WITHOUT})
 """They ask whether the value of a field is right."""
 
 

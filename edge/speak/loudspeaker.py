@@ -29,9 +29,9 @@ _BLOCK_MS = 10  # What PortAudio takes at a time: the shortest that Python serve
 _LATENCY_S = 0.03
 """Requested latency: three blocks. Much less crackles under load; PortAudio's own "high" is 0.1 s and more."""
 
-LOOK_EVERY_S = 0.5  # Poll interval: does the stream still accept sound?
+_LOOK_EVERY_S = 0.5  # Poll interval: does the stream still accept sound?
 _QUIET_LOOK_S = 0.05  # Poll interval of `wait_until_quiet`.
-STUCK_S = 2.0  # An open stream that accepts nothing for so long is lost.
+_STUCK_S = 2.0  # An open stream that accepts nothing for so long is lost.
 
 _LOST_S = 10.0
 """A lost device is retried for so long without a visible change: after that it is not only a plug or a server."""
@@ -72,15 +72,15 @@ class Loudspeaker:
         """Whether a device accepts sound."""
         return self._stream is not None
 
-    async def is_heard(self) -> bool:
+    async def is_audible(self) -> bool:
         """Whether a device accepts sound, and is no null sink."""
         return self.is_open and not await asyncio.to_thread(self._sink.is_null_sink)
 
     @property
-    def quiet(self) -> bool:
+    def is_quiet(self) -> bool:
         """Whether nothing is played or queued."""
         with self._lock:
-            return self._playing.quiet
+            return self._playing.is_quiet
 
     def play_earcon(self, sound: Samples) -> int:
         """Play an earcon at once; return its number, 0 without a device."""
@@ -92,15 +92,15 @@ class Loudspeaker:
         with self._lock:
             return self._playing.queue_phrase(rank) if self.is_open else None
 
-    def add(self, phrase: Phrase, sound: Samples) -> bool:
+    def append_sound(self, phrase: Phrase, sound: Samples) -> bool:
         """Append sound to a phrase; False where it was dropped."""
         with self._lock:
-            return self._playing.add(phrase, sound)
+            return self._playing.append_sound(phrase, sound)
 
-    def end(self, phrase: Phrase) -> None:
+    def end_phrase(self, phrase: Phrase) -> None:
         """Mark a phrase as complete: no more sound follows."""
         with self._lock:
-            self._playing.end(phrase)
+            self._playing.end_phrase(phrase)
 
     def stop_speaking(self) -> bool:
         """Drop all but priority phrases, current and queued; whether there were any."""
@@ -114,7 +114,7 @@ class Loudspeaker:
 
     async def wait_until_quiet(self) -> None:
         """Wait until all sound was handed to the device."""
-        while not self.quiet:  # noqa: ASYNC110 - what ends is known on PortAudio's thread, which never waits
+        while not self.is_quiet:  # noqa: ASYNC110 - what ends is known on PortAudio's thread, which never waits
             await asyncio.sleep(_QUIET_LOOK_S)
 
     async def open(self) -> None:
@@ -134,10 +134,10 @@ class Loudspeaker:
         lost_s = 0.0
         try:
             while lost_s < _LOST_S:
-                await asyncio.sleep(LOOK_EVERY_S)
+                await asyncio.sleep(_LOOK_EVERY_S)
                 if self._stream is None or self._stream.is_lost(time.monotonic()) or await self._is_rerouted():
                     await self._reopen()
-                lost_s = 0.0 if self.is_open else lost_s + LOOK_EVERY_S
+                lost_s = 0.0 if self.is_open else lost_s + _LOOK_EVERY_S
         finally:
             stream, self._stream = self._stream, None
             if stream is not None:
@@ -166,7 +166,7 @@ class Loudspeaker:
         with self._lock:
             at = self._playing.position
             sound = self._playing.render(count)
-            began = self._playing.take_begun()
+            began = self._playing.pop_started()
         self._taken(leaves_at, sound.tobytes())
         for one in began:
             self._left(one.number, leaves_at + (one.at - at) / SAMPLE_RATE)
@@ -183,7 +183,7 @@ class _Stream:
         self._resampling = soxr.ResampleStream(SAMPLE_RATE, rate, 1, dtype="int16") if rate != SAMPLE_RATE else None
         self._made = np.zeros(0, dtype=np.int16)
         self._ended = False
-        self._taken_at = time.monotonic() + _OPENING_S - STUCK_S
+        self._taken_at = time.monotonic() + _OPENING_S - _STUCK_S
         self._opened: Any = None
 
     @classmethod
@@ -209,7 +209,7 @@ class _Stream:
 
     def is_lost(self, now: float) -> bool:
         """Whether the stream accepts no more sound. `now` is the monotonic clock."""
-        return self._ended or now - self._taken_at > STUCK_S
+        return self._ended or now - self._taken_at > _STUCK_S
 
     def close(self) -> None:
         """Close the device. May block."""
@@ -252,9 +252,9 @@ def _device_label(device: str | int | None) -> str:
     return "(the default)" if device is None else repr(device)
 
 
-SETTLES_S = 10.0  # What was just plugged in, or a Bluetooth link that just came up, may refuse for so long.
+_SETTLES_S = 10.0  # What was just plugged in, or a Bluetooth link that just came up, may refuse for so long.
 
-ANYHOW_S = 300.0
+_ANYHOW_S = 300.0
 """Interval of retries without a visible change: another program may have released the speaker. Rare, since each
 logs."""
 
@@ -280,8 +280,8 @@ class ReopenSchedule:
         if outputs != self._there:
             self._new = (self._new | outputs - self._there) & outputs
             self._there, self._changed = outputs, now
-        pause_s = _AGAIN_S if self.is_rescan_due(now) else ANYHOW_S
-        if now - self._changed <= SETTLES_S or now - self._tried >= pause_s:
+        pause_s = _AGAIN_S if self.is_rescan_due(now) else _ANYHOW_S
+        if now - self._changed <= _SETTLES_S or now - self._tried >= pause_s:
             self._tried = now
             return True
         return False

@@ -25,8 +25,8 @@ from edge.records.speech import Earcon
 
 Samples = NDArray[np.int16]
 
-PEAK_DB = -14.0
-"""Peak level, dB below full scale: under the voice (`synthesis.LOUDNESS_DB`), which earcons may overlap, and no
+_PEAK_DB = -14.0
+"""Peak level, dB below full scale: under the voice (`synthesis._LOUDNESS_DB`), which earcons may overlap, and no
 shock to an ear that waits for speech."""
 
 _EDGE_MS = 8
@@ -45,7 +45,7 @@ class _EarconTone:
     gap_ms: int = 0
 
 
-SCORES: Mapping[Earcon, tuple[_EarconTone, ...]] = MappingProxyType(
+_SCORES: Mapping[Earcon, tuple[_EarconTone, ...]] = MappingProxyType(
     {
         # One short tick: heard a thousand times a day, it must not tire.
         Earcon.HEARD: (_EarconTone(1000, 1000, 50),),
@@ -67,8 +67,8 @@ SCORES: Mapping[Earcon, tuple[_EarconTone, ...]] = MappingProxyType(
 @cache
 def earcon(which: Earcon) -> Samples:
     """The earcon's samples, 16 kHz mono. Cached: do not write into it."""
-    wave = np.concatenate([_render_tone(tone) for tone in SCORES[which]])
-    scaled = wave / np.abs(wave).max() * 10 ** (PEAK_DB / 20) * np.iinfo(np.int16).max
+    wave = np.concatenate([_render_tone(tone) for tone in _SCORES[which]])
+    scaled = wave / np.abs(wave).max() * 10 ** (_PEAK_DB / 20) * np.iinfo(np.int16).max
     samples: Samples = np.rint(scaled).astype(np.int16)
     samples.flags.writeable = False
     return samples
@@ -88,21 +88,21 @@ def _envelope(count: int) -> NDArray[np.float64]:
     return np.concatenate([rise, np.ones(count - 2 * edge), rise[::-1]])
 
 
-LEAD = SAMPLE_RATE * 50 // 1000
+_LEAD = SAMPLE_RATE * 50 // 1000
 """An earcon plays alone for so long before a phrase may begin: 50 ms, enough for its first tone."""
 
-FADE = SAMPLE_RATE * 5 // 1000  # What is cut off fades within 5 ms: at once for the operator, and without a click.
+_FADE = SAMPLE_RATE * 5 // 1000  # What is cut off fades within 5 ms: at once for the operator, and without a click.
 
 MOST_WAITING = 16
 """Queue limit: older phrases are outdated. The oldest of the lowest rank is dropped."""
 
 _STEP_DB = 3.0  # Louder and softer: the least step that is plainly heard.
-SOFTEST_DB, LOUDEST_DB = -24.0, 6.0
+_SOFTEST_DB, _LOUDEST_DB = -24.0, 6.0
 """So soft that a quiet room is needed; so loud that a phrase's peaks just do not overrun."""
 
 
 class Rank(IntEnum):
-    """Priority of a phrase."""
+    """Priorities of queued phrases; the mixer plays higher ones first."""
 
     NEWS = 0  # What can wait for a quiet moment.
     REPLY = 1  # The answer to what was just said.
@@ -111,7 +111,7 @@ class Rank(IntEnum):
 
 @dataclass(eq=False)
 class Phrase:
-    """A phrase whose sound arrives clause by clause."""
+    """A queued phrase of the mixer, whose sound arrives clause by clause."""
 
     rank: Rank
     number: int
@@ -135,7 +135,7 @@ class Mixer:
         """Make an idle mixer. `volume_db` is relative to the level of the sound, limited to a bearable range."""
         self.position = 0
         """Rendered samples."""
-        self.volume_db = min(max(volume_db, SOFTEST_DB), LOUDEST_DB)
+        self.volume_db = min(max(volume_db, _SOFTEST_DB), _LOUDEST_DB)
         self._gain = self._volume_factor
         self._numbers = 0
         self._earcons: deque[tuple[int, Samples]] = deque()
@@ -145,19 +145,19 @@ class Mixer:
         self._tail: NDArray[np.float64] = np.zeros(0)
 
     @property
-    def quiet(self) -> bool:
+    def is_quiet(self) -> bool:
         """Whether nothing is played or queued."""
         return not (self._earcons or self._phrases)
 
     def play_earcon(self, sound: Samples) -> int:
         """Queue an earcon behind the current ones; return its number."""
         if not self._earcons:
-            self._voice_from = self.position + LEAD
+            self._voice_from = self.position + _LEAD
         self._earcons.append((self._next_number(), sound))
         return self._numbers
 
     def queue_phrase(self, rank: Rank) -> Phrase:
-        """Queue a phrase before those of lower rank; its sound is passed to `add`.
+        """Queue a phrase before those of lower rank; its sound is passed to `append_sound`.
 
         A PRIORITY phrase drops all of lower rank. Beyond `MOST_WAITING` the oldest of the lowest rank is dropped.
         """
@@ -170,7 +170,7 @@ class Mixer:
             self._dequeue(min((one for one in self._phrases if not one.began), key=lambda one: one.rank))
         return phrase
 
-    def add(self, phrase: Phrase, sound: Samples) -> bool:
+    def append_sound(self, phrase: Phrase, sound: Samples) -> bool:
         """Append sound to a phrase; False where it was dropped."""
         if phrase not in self._phrases:
             return False
@@ -178,7 +178,7 @@ class Mixer:
             phrase.waiting.append(sound)
         return True
 
-    def end(self, phrase: Phrase) -> None:
+    def end_phrase(self, phrase: Phrase) -> None:
         """Mark a phrase as complete: no more sound follows."""
         phrase.whole = True
         if not phrase.waiting:
@@ -189,14 +189,14 @@ class Mixer:
         cut = [phrase for phrase in self._phrases if phrase.rank is not Rank.PRIORITY]
         for phrase in cut:
             if phrase.began and phrase.waiting:
-                left = phrase.waiting[0][:FADE].astype(np.float64)
+                left = phrase.waiting[0][:_FADE].astype(np.float64)
                 self._tail = left * np.linspace(1, 0, len(left), endpoint=False) * self._gain
             self._dequeue(phrase)
         return bool(cut)
 
     def adjust_volume(self, steps: int) -> float:
         """Change the volume by `steps` of 3 dB; return it in dB."""
-        self.volume_db = min(max(self.volume_db + steps * _STEP_DB, SOFTEST_DB), LOUDEST_DB)
+        self.volume_db = min(max(self.volume_db + steps * _STEP_DB, _SOFTEST_DB), _LOUDEST_DB)
         return self.volume_db
 
     def render(self, count: int) -> Samples:
@@ -212,7 +212,7 @@ class Mixer:
         limits = np.iinfo(np.int16)
         return np.clip(np.rint(mixed), limits.min, limits.max).astype(np.int16)
 
-    def take_begun(self) -> list[_Began]:
+    def pop_started(self) -> list[_Began]:
         """The phrases and earcons that began since the last call, each with its first sample's position."""
         began, self._began = self._began, []
         return began

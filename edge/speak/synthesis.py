@@ -29,10 +29,10 @@ _REMEMBERED_BYTES = 16_000_000
 
 _WITHIN_S = 3.0  # A voice that has not spoken by then is late for any conversation.
 
-LOUDNESS_DB = -20.0
+_LOUDNESS_DB = -20.0
 """Root mean square of the words, dB below full scale: speech as it is usually recorded, for voices of any vendor."""
 
-PEAK_DB = -3.0  # No sample is louder, whatever that does to the loudness.
+_PEAK_DB = -3.0  # No sample is louder, whatever that does to the loudness.
 
 _SILENCE_DB = -50.0
 """What lies below this, relative to the loudest sample, before the first word and after the last, is trimmed."""
@@ -125,8 +125,8 @@ def trim_level_and_append_pause(pcm: bytes, clause: str) -> Samples:
     heard = np.flatnonzero(np.abs(samples) > loudest * 10 ** (_SILENCE_DB / 20))
     words = samples[max(heard[0] - _KEPT, 0) : heard[-1] + 1 + _KEPT]
     full = np.iinfo(np.int16).max
-    wanted = 10 ** (LOUDNESS_DB / 20) * full / np.sqrt(np.mean(words**2))
-    words = words * min(wanted, 10 ** (PEAK_DB / 20) * full / loudest)
+    wanted = 10 ** (_LOUDNESS_DB / 20) * full / np.sqrt(np.mean(words**2))
+    words = words * min(wanted, 10 ** (_PEAK_DB / 20) * full / loudest)
     edge = min(_KEPT, len(words) // 2)
     words[:edge] *= np.linspace(0, 1, edge)
     words[len(words) - edge :] *= np.linspace(1, 0, edge)
@@ -136,13 +136,13 @@ def trim_level_and_append_pause(pcm: bytes, clause: str) -> Samples:
 
 
 _PACE_STEP = 1.15  # Faster and slower: the least change of pace that is plainly heard.
-SLOWEST, FASTEST = 0.6, 2.0
+_SLOWEST, _FASTEST = 0.6, 2.0
 """Times the usual pace. Practised operators follow twice the usual one; beyond that digits run together."""
 
 _LOUDER = {Command.LOUDER: 1, Command.SOFTER: -1}
 _FASTER = {Command.FASTER: 1, Command.SLOWER: -1}
 
-QUIET_LOOK_S = 0.2  # Poll interval for a quiet moment while news wait.
+_QUIET_LOOK_S = 0.2  # Poll interval for a quiet moment while news wait.
 
 
 class Speaker:
@@ -155,7 +155,7 @@ class Speaker:
         self._loudspeaker = loudspeaker
         self._phrases = phrases
         self._phrasing = phrasing
-        self._pace = min(max(pace, SLOWEST), FASTEST)
+        self._pace = min(max(pace, _SLOWEST), _FASTEST)
         self._orders: asyncio.Queue[tuple[ClauseCache, Phrase, Clauses]] = asyncio.Queue()
         self._news: deque[tuple[Say, Sound | None]] = deque(maxlen=MOST_WAITING)
         self._told_silent = False
@@ -195,23 +195,23 @@ class Speaker:
             return
         clauses = self._phrasing.clauses(say)
         while clauses and (ready := self._phrases.cached(clauses[0], self._pace)) is not None:
-            self._loudspeaker.add(phrase, ready)
+            self._loudspeaker.append_sound(phrase, ready)
             clauses = clauses[1:]
         if clauses:
             self._orders.put_nowait((self._phrases, phrase, clauses))
         else:
-            self._loudspeaker.end(phrase)
+            self._loudspeaker.end_phrase(phrase)
 
     async def _synthesise(self, phrases: ClauseCache, phrase: Phrase, clauses: Clauses) -> None:
         try:
             for clause in clauses:
-                if not self._loudspeaker.add(phrase, await phrases.synthesise(clause, self._pace)):
+                if not self._loudspeaker.append_sound(phrase, await phrases.synthesise(clause, self._pace)):
                     break
             self._told_silent = False
         except DockvoiceError as fault:
             self._log_silence_once(fault)
         finally:
-            self._loudspeaker.end(phrase)
+            self._loudspeaker.end_phrase(phrase)
 
     def _log_silence_once(self, fault: DockvoiceError) -> None:
         if not self._told_silent:
@@ -222,7 +222,7 @@ class Speaker:
         if what in _LOUDER:
             self._loudspeaker.adjust_volume(_LOUDER[what])
         elif what in _FASTER:
-            self._pace = min(max(self._pace * _PACE_STEP ** _FASTER[what], SLOWEST), FASTEST)
+            self._pace = min(max(self._pace * _PACE_STEP ** _FASTER[what], _SLOWEST), _FASTEST)
 
     async def _cache_earcons_and_constant_clauses(self) -> None:
         for which in Earcon if self._phrases is not None else ():
@@ -235,8 +235,8 @@ class Speaker:
 
     async def _speak_news_when_quiet(self) -> None:
         while True:
-            await asyncio.sleep(QUIET_LOOK_S)
-            if self._news and self._loudspeaker.is_open and self._loudspeaker.quiet:
+            await asyncio.sleep(_QUIET_LOOK_S)
+            if self._news and self._loudspeaker.is_open and self._loudspeaker.is_quiet:
                 say, sound = self._news.popleft()
                 if sound is not None:
                     self.carry_out(sound)

@@ -41,7 +41,7 @@ _OK = 0  # EE_OK
 _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 
 
-def words_per_minute_of(language: str) -> int:
+def usual_words_per_minute(language: str) -> int:
     """The usual pace of a language, in words as espeak-ng counts them."""
     return int(load_table(language, "voices")["words_per_minute"])
 
@@ -71,7 +71,7 @@ class EspeakVoice(Voice):
             known = ", ".join(LANGUAGES)
             raise Misconfigured(f"{self.name}: found the language {language!r}; it speaks {known}; choose one of these")
         voice = str(load_table(code, "voices")["espeak"])
-        words_per_minute = min(max(round(words_per_minute_of(code) * self._pace), _SLOWEST), _FASTEST)
+        words_per_minute = min(max(round(usual_words_per_minute(code) * self._pace), _SLOWEST), _FASTEST)
         try:
             async with asyncio.timeout(within_s):
                 pcm = await asyncio.to_thread(self._library.speak, text, voice + self._variant, words_per_minute)

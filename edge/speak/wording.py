@@ -19,11 +19,11 @@ from dockvoice_protocol.forms.pattern import SEPARATORS
 from dockvoice_protocol.forms.spoken.confusable import E_SET, TEENS_OF_TENS
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.kinds import kind_of
-from dockvoice_protocol.forms.spoken.kinds.date import say_day
+from dockvoice_protocol.forms.spoken.kinds.date import date_in_words
 from dockvoice_protocol.forms.spoken.language import NATO, Language, language_named
 from dockvoice_protocol.languages import load_table
 from dockvoice_protocol.records import FieldValue, format_number
-from edge.records.speech import CONFIRMING, FEWEST_TOLD, Prompt, Say, Terms
+from edge.records.speech import FIELD_CONFIRMATIONS, SHORTEN_FROM_DIGITS, Prompt, Say, Terms
 
 _TEENS_AND_TENS = frozenset(TEENS_OF_TENS) | frozenset(TEENS_OF_TENS.values())
 """Thirteen and thirty, fünfzehn and fünfzig: at the end of a number they are said twice."""
@@ -56,7 +56,7 @@ def prompts(language: str) -> Mapping[Prompt, str]:
 
 
 @cache
-def words_for_codes(part: str, language: str) -> Mapping[str, str]:
+def words_by_code(part: str, language: str) -> Mapping[str, str]:
     """The words for codes (`faults`, `mended`, `reasons` and so on) in a language of LANGUAGES."""
     return MappingProxyType(load_table(language, "prompts")[part])
 
@@ -104,7 +104,7 @@ class Readback:
         return not any(one.allows(value) for one in self._form.fields if one is not field and one.spoken.spelt)
 
     def _shortened_end(self, value: str) -> str:
-        return self._ending.format(end=self.spelt(value[-FEWEST_TOLD:]))
+        return self._ending.format(end=self.spelt(value[-SHORTEN_FROM_DIGITS:]))
 
     def _field_clauses(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms) -> Clauses:
         """One field's clauses, `("pallet", "7 4 2")`, `("15 units,", "1 5")`; `fields` may have its unit."""
@@ -116,7 +116,7 @@ class Readback:
 
     def list_values(self, name: str, values: Sequence[FieldValue]) -> str:
         """Several values of a field, without its label: `7 4 2, 7 4 5`; long numbers by their ends, if those differ."""
-        field, ends = self._form[name], [str(value)[-FEWEST_TOLD:] for value in values]
+        field, ends = self._form[name], [str(value)[-SHORTEN_FROM_DIGITS:] for value in values]
         told = (
             end if field.spoken.spelt and len(str(value)) >= _LONG_NUMBER and ends.count(end) == 1 else value
             for value, end in zip(values, ends, strict=True)
@@ -126,7 +126,7 @@ class Readback:
     def standalone_labels(self) -> tuple[str, ...]:
         """The labels that are clauses by themselves: the first clause of most readbacks."""
         spelt = (field for field in self._form.fields if field.spoken.spelt)
-        clauses = (self._value_clauses(field.item, {field.name: "0"}, _PLAIN) for field in spelt)
+        clauses = (self._value_clauses(field.item_field, {field.name: "0"}, _PLAIN) for field in spelt)
         return tuple(opening[0] for opening in clauses if len(opening) > 1)
 
     def text(
@@ -160,11 +160,11 @@ class Readback:
 
     def form_name(self, form: Form) -> str:
         """The form's name as it is spoken."""
-        return self._capitalised(form.names(self._language.code)[0])
+        return self._capitalised(form.spoken_names(self._language.code)[0])
 
     def describe_unusual(self, name: str, value: FieldValue) -> str:
         """Words for an unusual value: `Only 2 digits`, `Very high`; `Unusual` where no limit tells why."""
-        field, names = self._form[name], words_for_codes("odd", self._language.code)
+        field, names = self._form[name], words_by_code("odd", self._language.code)
         side = "other" if field.usual is None else _side_of_limits(value, field.usual.least, field.usual.most)
         if side == "other" or not isinstance(value, str):
             return names[side]
@@ -173,8 +173,8 @@ class Readback:
 
     def describe_impossible(self, name: str, value: FieldValue) -> str:
         """Words for why a value is impossible: `Number too short`."""
-        field, names = self._form[name], words_for_codes("wrong", self._language.code)
-        side = _side_of_limits(value, *field.limits)
+        field, names = self._form[name], words_by_code("wrong", self._language.code)
+        side = _side_of_limits(value, *field.size_limits)
         if side != "other" and isinstance(value, str):
             return names[f"{side}_number"]
         key = field.check_digit
@@ -193,7 +193,7 @@ class Readback:
 
     def _value_clauses(self, field: FormField, fields: Mapping[str, FieldValue], terms: Terms) -> Clauses:
         """The value with its label and unit; the label of a spelt value is a clause by itself, which is cached."""
-        value, code = fields[field.name], self._form.unit_in(field.name, fields)
+        value, code = fields[field.name], self._form.unit_code_in(field.name, fields)
         shown = self._shortened_end(str(value)) if field.name in terms.ends else self._spoken_value(field, value)
         said = terms.units.get(field.name, {}).get(value)
         before, after = _VALUE.split(self._value_template(field, value, code, said), maxsplit=1)
@@ -205,13 +205,13 @@ class Readback:
         """A value as it is spoken: `7 4 2`, `52,5`, `minus 18`, `5 March 2027`, `not sealed`."""
         if isinstance(value, tuple):
             return ", ".join(self._spoken_value(field, one) for one in value)
-        if not field.item.has_type(value):  # a remote model may answer with a value of another type
+        if not field.item_field.has_type(value):  # a remote model may answer with a value of another type
             return str(value)
         return kind_of(field).read_back(value, field, self._language, self)
 
     def unit(self, field: FormField, code: str) -> str:
         """A unit's name in the plural: `cases`."""
-        return self._form[str(field.unit_of)].unit(0, code, self._language.code)
+        return self._form[str(field.unit_of)].unit_word(0, code, self._language.code)
 
     def spelt(self, value: str) -> str:
         """Spell a value; all its letters as code words if one sounds like another letter or a nought.
@@ -230,7 +230,7 @@ class Readback:
 
     def _value_template(self, field: FormField, value: FieldValue, code: FieldValue | None, said: str | None) -> str:
         if self._language.code == "en":
-            unit = _unit_as_said(field.units, value, said) or field.unit(value, code)
+            unit = _unit_as_said(field.units, value, said) or field.unit_word(value, code)
             return (
                 f"{self._label(field)} {{value}}"
                 if field.codes and not unit
@@ -240,7 +240,7 @@ class Readback:
             units = field.wording(self._language.code).units
             return own.replace("{unit}", _unit_for_count(units, value) if units else "")
         if field.codes:
-            unit = "" if code is None else self._capitalised(field.unit(value, code, self._language.code))
+            unit = "" if code is None else self._capitalised(field.unit_word(value, code, self._language.code))
             return f"{{value}} {unit}" if unit else f"{self._label(field)} {{value}}"
         if field.units:
             units = field.wording(self._language.code).units
@@ -272,7 +272,7 @@ def _example_fields(form: Form) -> Iterator[tuple[str, FieldValue]]:
     for field in form.fields:
         if not field.required or field.many is not None:
             continue
-        if (value := kind_of(field).example(field, numbers)) is not None:
+        if (value := kind_of(field).example_value(field, numbers)) is not None:
             yield field.name, value
 
 
@@ -362,8 +362,8 @@ class Phrasing:
         self._or = str(load_table(self.readback.language, "prompts")["or"])
         spoken = language.replace("_", "-").split("-")[0].lower()
         self._texts = prompts(spoken)
-        self._codes = {"fault": words_for_codes("faults", spoken), "mended": words_for_codes("mended", spoken)}
-        self._codes |= {slot: words_for_codes(f"{slot}s", spoken) for slot in ("reason", "scan", "away")}
+        self._codes = {"fault": words_by_code("faults", spoken), "mended": words_by_code("mended", spoken)}
+        self._codes |= {slot: words_by_code(f"{slot}s", spoken) for slot in ("reason", "scan", "away")}
 
     def clauses(self, say: Say) -> Clauses:
         """What is spoken, clause by clause. Raises KeyError where the order lacks a slot that its prompt has."""
@@ -411,7 +411,7 @@ class Phrasing:
     def _fields_to_tell(self, say: Say) -> Mapping[str, FieldValue]:
         """The order's fields; a question about an exception, such as "wet", also has the identifier."""
         named = [name for name in self._form.identifies if name in say.known]
-        if say.prompt not in CONFIRMING or not named:
+        if say.prompt not in FIELD_CONFIRMATIONS or not named:
             return say.fields
         alone = all(self._form[name].exception or self._form[name].bare for name in say.fields)
         return {**{name: say.known[name] for name in named}, **say.fields} if alone else say.fields
@@ -443,7 +443,11 @@ class Phrasing:
                 return self._form_names("Work" if name == "form" else name, say.works)
             case _:
                 told = say.slots.get(name)
-                return told if told is None or name != "day" else say_day(told, language_named(self.readback.language))
+                return (
+                    told
+                    if told is None or name != "day"
+                    else date_in_words(told, language_named(self.readback.language))
+                )
 
     def _fill_slot_about_field(self, name: str, say: Say) -> str | None:
         """A slot about a single field: `odd`, `wrong`, `question` or `listed`; else None."""
@@ -472,9 +476,9 @@ class Phrasing:
         if len(value) < _LONG_NUMBER:
             return value
         if len(value) != len(other):
-            return value if other.endswith(value[-FEWEST_TOLD:]) else value[-FEWEST_TOLD:]
+            return value if other.endswith(value[-SHORTEN_FROM_DIGITS:]) else value[-SHORTEN_FROM_DIGITS:]
         differing = next((at for at in range(len(value)) if value[at] != other[at]), 0)
-        return value[min(differing, len(value) - FEWEST_TOLD) :]
+        return value[min(differing, len(value) - SHORTEN_FROM_DIGITS) :]
 
 
 def _code_words(code: str, names: Mapping[str, str]) -> str:

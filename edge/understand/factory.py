@@ -14,18 +14,18 @@ from edge.ports import Interpreter, Transcriber
 from edge.understand.llm.interpreter import AudioLlm, ModelReader, ReplySink, discard_reply
 from edge.understand.llm.prompt import Context, Situation
 from edge.understand.local.moonshine import MoonshineInterpreter
-from edge.understand.panel import Member, Panel, PanelTerms
+from edge.understand.panel import Member, Panel, PanelSettings
 from edge.understand.remote.client import Client
 from edge.understand.remote.served_models import OWN_NAMES, model_family
 from edge.understand.stt.cascade import Cascade
 from edge.understand.stt.openai import MistralWire, OpenAiWire, WhisperCppWire
 from edge.understand.stt.services import AzureWire, DeepgramWire, GoogleWire, ScribeWire
-from edge.understand.stt.transcriber import CloudTranscriber, Expected, TranscriberWire, label_hints
+from edge.understand.stt.transcriber import CloudTranscriber, Hints, TranscriberWire, label_hints
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
-_BY_MODEL: Mapping[TranscriberKind, Callable[[str, Expected], TranscriberWire]] = {
+_BY_MODEL: Mapping[TranscriberKind, Callable[[str, Hints], TranscriberWire]] = {
     TranscriberKind.WHISPER_CPP: WhisperCppWire,
     TranscriberKind.AZURE: AzureWire,
     TranscriberKind.SCRIBE: ScribeWire,
@@ -35,7 +35,7 @@ _BY_MODEL: Mapping[TranscriberKind, Callable[[str, Expected], TranscriberWire]] 
 """The wires that need only the model's name and the expectations, nothing of the client."""
 
 
-def _make_wire(wanted: TranscriberSettings, client: Client, expected: Expected) -> TranscriberWire:
+def _make_wire(wanted: TranscriberSettings, client: Client, expected: Hints) -> TranscriberWire:
     model = wanted.model or wanted.kind
     if wanted.kind is TranscriberKind.OPENAI:
         return OpenAiWire(client.openai_path("audio/transcriptions", model), model, expected, wanted.detail)
@@ -54,14 +54,14 @@ def make_transcriber(
 ) -> Transcriber:
     """The transcriber of this name in the settings, for `language`. Raises Misconfigured for an unknown name."""
     wanted = _find_settings("transcriber", name, settings.understand.transcribers)
-    expected = Expected(language)
+    expected = Hints(language)
     if wanted.hints:
-        expected = replace(expected, prompt=label_hints(form, expected.short))
+        expected = replace(expected, prompt=label_hints(form, expected.language_code))
     client = clients[wanted.client]
     return CloudTranscriber(wanted, client, _make_wire(wanted, client, expected))
 
 
-def _find_settings(kind: str, name: str, known: Mapping[str, T]) -> T:
+def _find_settings(kind: str, name: str, known: Mapping[str, _T]) -> _T:
     if name not in known:
         told = ", ".join(known) or "none"
         raise Misconfigured(f"no {kind} is called {name!r}; known: {told}; add [understand.{kind}s.{name}]")
@@ -69,7 +69,7 @@ def _find_settings(kind: str, name: str, known: Mapping[str, T]) -> T:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class InterpreterArguments:
     """The arguments that all interpreters share."""
 
     settings: Settings
@@ -80,7 +80,7 @@ class Surroundings:
     spoken: ReplySink = discard_reply  # Called with each spoken reply, where the settings request one.
 
 
-def make_interpreter(name: str, surroundings: Surroundings) -> Interpreter:
+def make_interpreter(name: str, surroundings: InterpreterArguments) -> Interpreter:
     """The interpreter of this name in the settings. Raises Misconfigured where it, or a setting of it, is missing."""
     settings, form, catalogue = surroundings.settings, surroundings.form, surroundings.catalogue
     wanted = _find_settings("interpreter", name, settings.understand.interpreters)
@@ -99,7 +99,7 @@ def make_interpreter(name: str, surroundings: Surroundings) -> Interpreter:
             return MoonshineInterpreter(form, catalogue)
 
 
-def _make_model_reader(wanted: InterpreterSettings, surroundings: Surroundings) -> ModelReader:
+def _make_model_reader(wanted: InterpreterSettings, surroundings: InterpreterArguments) -> ModelReader:
     return ModelReader(
         wanted,
         surroundings.clients[str(wanted.client)],
@@ -121,7 +121,7 @@ def _find_hearing_model_name(wanted: Understand, name: str) -> str:
     return f"{client}/{model}" if kind in OWN_NAMES or model is None else model_family(model)
 
 
-def make_panel(surroundings: Surroundings, on_device: Interpreter, sure_from: float) -> Panel:
+def make_panel(surroundings: InterpreterArguments, on_device: Interpreter, sure_from: float) -> Panel:
     """The panel for a form. Raises Misconfigured where an interpreter lacks a setting, or the second repeats a model.
 
     `sure_from` (0 to 1) is the confidence from which a dissenting opinion counts against two that agree.
@@ -148,5 +148,5 @@ def make_panel(surroundings: Surroundings, on_device: Interpreter, sure_from: fl
             "model: two readings of one model are one opinion"
         )
     hedge_s = None if wanted.hedge_ms is None else wanted.hedge_ms / 1000
-    terms = PanelTerms(wanted.mode, wanted.deadline_ms / 1000, hedge_s, sure_from)
+    terms = PanelSettings(wanted.mode, wanted.deadline_ms / 1000, hedge_s, sure_from)
     return Panel(on_device, first, second, terms, surroundings.form)

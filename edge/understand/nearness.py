@@ -15,7 +15,7 @@ import numpy as np
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.language import ENGLISH
 from dockvoice_protocol.records import FieldReading, Word
-from edge.audio.pcm import BOTTOM_DB, FULL_SCALE, decibels
+from edge.audio.pcm import BOTTOM_DB, FULL_SCALE, power_to_dbfs
 from edge.records import SAMPLE_RATE
 from edge.understand.proposal import UNKNOWN
 
@@ -99,7 +99,7 @@ class Loudness:
         """The level of a word's vowel in dBFS: a high percentile of its slices, since the loudest may be a clank."""
         first = round(word.start * SAMPLE_RATE / _SLICE)
         powers = sorted(self._powers[first : max(first + 1, ceil(word.end * SAMPLE_RATE / _SLICE))])
-        return decibels(powers[int(len(powers) * _VOWEL)]) if powers else BOTTOM_DB
+        return power_to_dbfs(powers[int(len(powers) * _VOWEL)]) if powers else BOTTOM_DB
 
 
 class Wearer:

@@ -17,16 +17,16 @@ from enum import StrEnum
 
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.records import Expectation, Reading, Usage
-from edge.config import Mode, Prices
+from dockvoice_protocol.records import Reading, TurnExpectation, Usage
+from edge.config import Prices, ReadMode
 from edge.ports import Attention, Interpreter
 from edge.records import Utterance
 from edge.understand.prices import Budget, with_cost
-from edge.understand.remote.failures import Garbled, OurFault
-from edge.understand.weighing import Seat, is_settled, weigh
+from edge.understand.remote.failures import Garbled, Rejected
+from edge.understand.weighing import PanelRole, is_settled, weigh
 
 
-class Came(StrEnum):
+class Arrival(StrEnum):
     """When an answer arrived, relative to the verdict."""
 
     IN_TIME = "in time"
@@ -40,7 +40,7 @@ class PanelAnswer:
 
     utterance_id: str
     interpreter: str
-    came: Came
+    came: Arrival
     reading: Reading | None  # None where the answer was no reading, and was charged for.
     usage: Usage | None
 
@@ -55,10 +55,10 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
-class PanelTerms:
-    """The panel's settings."""
+class PanelSettings:
+    """The mode of a panel, its delays, and the confidence that it requires."""
 
-    mode: Mode
+    mode: ReadMode
     deadline_s: float
     hedge_s: float | None  # With no answer after so long another request is sent; None: never.
     sure_from: float  # The confidence that `agree` demands.
@@ -83,21 +83,21 @@ class _Round:
 
     utterance: Utterance
     deadline: float
-    opinions: dict[Seat, Reading] = field(default_factory=dict)
+    opinions: dict[PanelRole, Reading] = field(default_factory=dict)
     asked_beyond: bool = False
     heard_beyond: bool = False
     is_over: bool = False
 
 
 class Panel(Interpreter):
-    """An interpreter that combines several. It reads only inside `at_work`, which owns the running requests."""
+    """An interpreter that combines several. It reads only inside `running_requests`, which owns the requests."""
 
     def __init__(
         self,
         on_device: Interpreter,
         first: Sequence[Member],
         second: Member | None,
-        terms: PanelTerms,
+        terms: PanelSettings,
         form: Form,
         today: Callable[[], date] = today_at_site,
     ) -> None:
@@ -115,7 +115,7 @@ class Panel(Interpreter):
         self._under_way: set[asyncio.Task[Reading | None]] = set()
 
     @asynccontextmanager
-    async def at_work(
+    async def running_requests(
         self, note: Callable[[PanelAnswer], None] | None = None, budget: Budget | None = None
     ) -> AsyncIterator[None]:
         """Run the requests' task group; on exit, open requests are cancelled.
@@ -131,38 +131,38 @@ class Panel(Interpreter):
         finally:
             self._group = None
 
-    def attend(self) -> _Listening:
+    def listen(self) -> _Listening:
         """Begin to listen, with the device's recogniser, the first and the second model."""
         # Only a panel wants second opinions; elsewhere they would be paid for and not used.
-        second = self._second if self._terms.mode is Mode.PANEL else None
-        asked = {Seat.FIRST: next(iter(self._first), None), Seat.SECOND: second}
-        ears = {seat: one.interpreter.attend() for seat, one in asked.items() if one is not None}
-        return _Listening(self, {Seat.ON_DEVICE: self._on_device.attend(), **ears})
+        second = self._second if self._terms.mode is ReadMode.PANEL else None
+        asked = {PanelRole.FIRST: next(iter(self._first), None), PanelRole.SECOND: second}
+        ears = {seat: one.interpreter.listen() for seat, one in asked.items() if one is not None}
+        return _Listening(self, {PanelRole.ON_DEVICE: self._on_device.listen(), **ears})
 
-    async def read_later(self, utterance: Utterance) -> Reading:
+    async def read_deferred(self, utterance: Utterance) -> Reading:
         """The reading of a deferred utterance, by the first model that answers.
 
-        Raises Unavailable when none answers or the budget is spent; OurFault or Garbled where a retry cannot help.
+        Raises Unavailable when none answers or the budget is spent; Rejected or Garbled where a retry cannot help.
         """
         trouble = Unavailable("understand.daily_budget_usd is spent; what was deferred waits for tomorrow")
         hopeless = True
         beyond = [one for one in (*self._first, self._second) if one is not None and one.is_beyond]
         for member in beyond if self._may_spend() else ():
             try:
-                reading = _with_cost(await member.interpreter.attend().finish(utterance), member.prices)
+                reading = _with_cost(await member.interpreter.listen().finish(utterance), member.prices)
             except Unavailable as fault:
-                self._log_failure_and_charge_usage(utterance, member, fault, Came.DEFERRED)
+                self._log_failure_and_charge_usage(utterance, member, fault, Arrival.DEFERRED)
                 if hopeless:
-                    trouble, hopeless = fault, isinstance(fault, OurFault | Garbled)
+                    trouble, hopeless = fault, isinstance(fault, Rejected | Garbled)
             else:
-                self._charge_and_note_answer(utterance, reading, Came.DEFERRED)
+                self._charge_and_note_answer(utterance, reading, Arrival.DEFERRED)
                 return reading
         raise trouble
 
-    async def decide(self, utterance: Utterance, ears: Mapping[Seat, Attention]) -> Reading:
+    async def weigh_answers(self, utterance: Utterance, ears: Mapping[PanelRole, Attention]) -> Reading:
         """Weigh the readings of a closed utterance; returns at the deadline at the latest."""
         if not self._may_spend():
-            return await ears[Seat.ON_DEVICE].finish(utterance)
+            return await ears[PanelRole.ON_DEVICE].finish(utterance)
         now = asyncio.get_running_loop().time()
         one = _Round(utterance, now + self._terms.deadline_s)
         seats = {self._start_task(self._read_for_seat(one, seat, ear)) for seat, ear in ears.items()}
@@ -176,10 +176,10 @@ class Panel(Interpreter):
         out_of_reach = one.asked_beyond and not one.heard_beyond
         return weigh(one.opinions, self._terms.mode, self._form, self._terms.sure_from, out_of_reach=out_of_reach)
 
-    async def _read_for_seat(self, one: _Round, seat: Seat, ear: Attention) -> Reading | None:
-        if seat is Seat.FIRST:
+    async def _read_for_seat(self, one: _Round, seat: PanelRole, ear: Attention) -> Reading | None:
+        if seat is PanelRole.FIRST:
             reading = await self._first_answer_or_fallback(one, ear)
-        elif seat is Seat.SECOND and self._second is not None:
+        elif seat is PanelRole.SECOND and self._second is not None:
             reading = await self._ask_member(one, self._second, ear)
         else:
             reading = await _reading_or_none(ear.finish(one.utterance))
@@ -201,7 +201,7 @@ class Panel(Interpreter):
             if is_hedge:
                 patience = None
             if (is_hedge or another is not first) and not one.is_over:
-                pending.add(self._start_task(self._ask_member(one, another, another.interpreter.attend())))
+                pending.add(self._start_task(self._ask_member(one, another, another.interpreter.listen())))
         return None
 
     async def _ask_member(self, one: _Round, member: Member, ear: Attention) -> Reading | None:
@@ -210,21 +210,23 @@ class Panel(Interpreter):
         try:
             reading = _with_cost(await ear.finish(one.utterance), member.prices)
         except Unavailable as fault:
-            self._log_failure_and_charge_usage(one.utterance, member, fault, Came.LATE if one.is_over else Came.IN_TIME)
+            self._log_failure_and_charge_usage(
+                one.utterance, member, fault, Arrival.LATE if one.is_over else Arrival.IN_TIME
+            )
             return None
         one.heard_beyond |= member.is_beyond
-        self._charge_and_note_answer(one.utterance, reading, Came.LATE if one.is_over else Came.IN_TIME)
+        self._charge_and_note_answer(one.utterance, reading, Arrival.LATE if one.is_over else Arrival.IN_TIME)
         return reading
 
-    def _charge_and_note_answer(self, utterance: Utterance, reading: Reading, came: Came) -> None:
+    def _charge_and_note_answer(self, utterance: Utterance, reading: Reading, came: Arrival) -> None:
         self._add_to_budget(reading.usage)
         # An answer in time is among the opinions of the verdict.
-        kept = None if came is Came.IN_TIME else reading
+        kept = None if came is Arrival.IN_TIME else reading
         if kept is not None or reading.usage is not None:
             self._note(PanelAnswer(utterance.utterance_id, reading.interpreter, came, kept, reading.usage))
 
     def _log_failure_and_charge_usage(
-        self, utterance: Utterance, member: Member, fault: Unavailable, came: Came
+        self, utterance: Utterance, member: Member, fault: Unavailable, came: Arrival
     ) -> None:
         """Report a failure; an answer that made no reading still costs."""
         logger.info("%s: no reading: %s", utterance.utterance_id, fault)
@@ -241,14 +243,14 @@ class Panel(Interpreter):
     def _may_spend(self) -> bool:
         if not self._budget.is_spent(self._today()):
             return True
-        if told := self._budget.take_daily_alarm():
+        if told := self._budget.pop_daily_alarm():
             logger.error("%s", told)
         return False
 
     def _start_task(self, work: Coroutine[object, object, Reading | None]) -> asyncio.Task[Reading | None]:
         if self._group is None:
             work.close()
-            raise RuntimeError("the panel reads only inside `at_work`")
+            raise RuntimeError("the panel reads only inside `running_requests`")
         task = self._group.create_task(work)
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
@@ -258,7 +260,7 @@ class Panel(Interpreter):
 class _Listening(Attention):
     """The open attentions of all interpreters to one utterance."""
 
-    def __init__(self, panel: Panel, ears: Mapping[Seat, Attention]) -> None:
+    def __init__(self, panel: Panel, ears: Mapping[PanelRole, Attention]) -> None:
         self._panel = panel
         self._ears = ears
 
@@ -266,13 +268,13 @@ class _Listening(Attention):
         for ear in self._ears.values():
             ear.hear(pcm)
 
-    def judge_pause(self) -> Expectation:
+    def judge_pause(self) -> TurnExpectation:
         """The expectation of the device's recogniser, if it listens: models do not read before the utterance ends."""
         told = [ear.judge_pause() for ear in self._ears.values()]
-        return next((one for one in told if one is not Expectation.EITHER), Expectation.EITHER)
+        return next((one for one in told if one is not TurnExpectation.EITHER), TurnExpectation.EITHER)
 
     async def finish(self, utterance: Utterance) -> Reading:
-        return await self._panel.decide(utterance, self._ears)
+        return await self._panel.weigh_answers(utterance, self._ears)
 
 
 async def _reading_or_none(reading: Coroutine[object, object, Reading]) -> Reading | None:

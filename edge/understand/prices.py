@@ -54,7 +54,7 @@ class Budget:
         self._begin(today)
         return self._daily_usd is not None and self._spent_usd >= self._daily_usd
 
-    def take_daily_alarm(self) -> str | None:
+    def pop_daily_alarm(self) -> str | None:
         """The log message that the budget is spent; None after the first call of a day."""
         told, self._told = self._told, True
         if told:

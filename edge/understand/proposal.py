@@ -22,8 +22,8 @@ from dockvoice_protocol.forms.spoken import (
     parse_command,
     parse_command_with_object,
     parse_exception,
-    read,
-    read_meaning,
+    parse_meaning,
+    read_fields,
     says_next,
     without_cue,
 )
@@ -32,8 +32,8 @@ from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
 from dockvoice_protocol.forms.spoken.grammar.meaning import Meaning
 from dockvoice_protocol.forms.spoken.grammar.tokens import tokenize
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
-from dockvoice_protocol.forms.spoken.reader import BRIEF, Explained, lexicon_of
-from dockvoice_protocol.records import Act, Command, FieldReading, NotUnderstood, Reading, Trait, Word
+from dockvoice_protocol.forms.spoken.reader import BRIEF, ExplanationCache, cached_lexicon
+from dockvoice_protocol.records import Act, Command, CommandTrait, FieldReading, NotUnderstood, Reading, Word
 
 _TALLY, _OF_PLACES = Command.HOW_MANY_HERE, {Command.WHAT_IS_LEFT, Command.TRAILER_DONE}
 _PAST, _DENIALS = "past", "denials"  # Moods of a language's table.
@@ -58,27 +58,27 @@ def propose_reading(
 
     Unknown words before the first field that last at most `noise_s` are dropped; 0: none is.
     """
-    meant, fields = read_without_breath(words, form, catalogue, language, noise_s=noise_s)
+    meant, fields = parse_without_breath(words, form, catalogue, language, noise_s=noise_s)
     before = meant.preface_words(longer_than_s=noise_s)
     return build_reading(interpreter, form, catalogue, words, fields, language, preface=before, meant=meant)
 
 
-def read_without_breath(
+def parse_without_breath(
     words: Sequence[Word],
     form: Form,
     catalogue: Catalogue,
     language: Language = ENGLISH,
     *,
     noise_s: float = NOISE_S,
-    explained: Explained | None = None,
+    explained: ExplanationCache | None = None,
 ) -> tuple[Meaning, Mapping[str, FieldReading]]:
     """The meaning of a sentence, and its fields, ignoring an initial breath that was recognised as words."""
-    meant = read_meaning(words, form, catalogue, language, explained=explained)
+    meant = parse_meaning(words, form, catalogue, language, explained=explained)
     before = meant.preface_words()
     first = tuple(word.text.lower() for word in words[: len(before)])
     if not before or meant.preface_words(longer_than_s=noise_s) or first != before:
         return meant, meant.fields
-    return meant, read_meaning(words[len(before) :], form, catalogue, language, explained=explained).fields
+    return meant, parse_meaning(words[len(before) :], form, catalogue, language, explained=explained).fields
 
 
 def build_reading(
@@ -127,7 +127,7 @@ def _cue_is_value(
 ) -> bool:
     """Whether a word that may begin a correction is part of the first value: "wrong item"."""
     rest = without_cue(words, language)
-    return not rest or not fields.keys() <= read(rest, form, catalogue, language).keys()
+    return not rest or not fields.keys() <= read_fields(rest, form, catalogue, language).keys()
 
 
 def _read_query_about_entry_or_place(
@@ -138,7 +138,11 @@ def _read_query_about_entry_or_place(
     Or about a place: "how many on dock B", "how many on this dock", "what is left on trailer 5501".
     """
     whole = parse_command(said.words, language)
-    if whole is not None and whole.command and (whole.command is _TALLY or Trait.OF_TRAILER in whole.command.traits):
+    if (
+        whole is not None
+        and whole.command
+        and (whole.command is _TALLY or CommandTrait.OF_TRAILER in whole.command.traits)
+    ):
         return replace(said, act=whole.act, command=whole.command)
     if (asks := parse_command_with_object(said.words, language, form.undone.get(language.code, ()))) is None:
         return None
@@ -146,12 +150,12 @@ def _read_query_about_entry_or_place(
     names = [field.name for field in form.fields if _may_name(order, field, form)]
     if not names:
         return None
-    form = form.by_end
+    form = form.for_last_characters
     # Which pallet, of one word; a place is named by what it is called, for there may be several.
     asked = names[0] if order.command not in _OF_PLACES else None
-    fields = read(named, form, catalogue, language, asked=asked)
+    fields = read_fields(named, form, catalogue, language, asked=asked)
     sure = all(name in names and one.value is not None and not one.rivals for name, one in fields.items())
-    if fields and sure and not read_meaning(named, form, catalogue, language).preface_words():
+    if fields and sure and not parse_meaning(named, form, catalogue, language).preface_words():
         return replace(said, fields=fields, act=order.act, command=order.command)
     # A question where a pallet goes is no entry, even if its words could be one.
     doubtful = bool(fields) and order.command is Command.WHERE_TO
@@ -160,7 +164,7 @@ def _read_query_about_entry_or_place(
 
 def _may_name(order: ParsedCommand, field: FormField, form: Form) -> bool:
     """Whether a query may be about this field: of a place, or of an entry's identifiers."""
-    stands = field.name in form.places_received
+    stands = field.name in form.trailer_and_door_fields
     if order.command in _OF_PLACES:
         return stands
     return field.is_place or stands if order.command is _TALLY else field.name in form.identifies
@@ -306,7 +310,7 @@ _FIGURES_IN_A_ROW = 3
 def is_chatter(words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language = ENGLISH) -> bool:
     """Whether words without a field are surely talk to others, not dictation."""
     said = tokenize(words, language)
-    known = lexicon_of(form, catalogue, language)
+    known = cached_lexicon(form, catalogue, language)
     roles = {match.role for at in range(len(said)) for match in known.matches(said, at)}
     if len(words) < _FEWEST_WORDS or roles & {Role.LABEL, Role.UNIT, Role.CUE, Role.BEGINNING}:
         return False

@@ -15,7 +15,7 @@ from enum import IntEnum
 
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, NotUnderstood, Reading, ScanFault
-from edge.config import Mode
+from edge.config import ReadMode
 from edge.understand.remote.served_models import model_family
 
 _ENOUGH = 2  # Independent readings that must agree.
@@ -33,7 +33,7 @@ _OBJECTED = frozenset({Act.AMEND, Act.CANCEL})  # What may begin with a "no" to 
 _PANEL = "panel"  # How the name of a reading that several interpreters made begins.
 
 
-class Seat(IntEnum):
+class PanelRole(IntEnum):
     """The role of an interpreter in the panel, in the order in which its words and spelling are preferred."""
 
     FIRST = 1  # `understand.first`, or the fallback that stood in for it.
@@ -42,7 +42,7 @@ class Seat(IntEnum):
 
 
 def weigh(
-    opinions: Mapping[Seat, Reading], mode: Mode, form: Form, sure_from: float, *, out_of_reach: bool = False
+    opinions: Mapping[PanelRole, Reading], mode: ReadMode, form: Form, sure_from: float, *, out_of_reach: bool = False
 ) -> Reading:
     """The one reading to decide about, made of the `opinions` there are.
 
@@ -53,26 +53,26 @@ def weigh(
     came = [opinions[seat] for seat in sorted(opinions)]
     if not came:
         return Reading("none", form.name, (), {}, deferrable=out_of_reach)
-    if mode is Mode.PANEL:
+    if mode is ReadMode.PANEL:
         reading = _merge_agreed(_first_reading_of_each_model(came), form, sure_from)
     else:
-        reading = _check_against_device(came[0], opinions.get(Seat.ON_DEVICE), sure_from)
-    others = tuple(came) if len(came) > 1 or mode is Mode.PANEL else ()
+        reading = _check_against_device(came[0], opinions.get(PanelRole.ON_DEVICE), sure_from)
+    others = tuple(came) if len(came) > 1 or mode is ReadMode.PANEL else ()
     return replace(reading, opinions=others, usage=None if others else reading.usage, deferrable=out_of_reach)
 
 
-def is_settled(opinions: Mapping[Seat, Reading], mode: Mode, form: Form, sure_from: float) -> bool:
+def is_settled(opinions: Mapping[PanelRole, Reading], mode: ReadMode, form: Form, sure_from: float) -> bool:
     """Whether further readings could not change the result, so that the panel need not wait.
 
     In `panel` mode: all values are confirmed; where a model decides: its reading and the device's own are there.
     """
     match mode:
-        case Mode.ON_DEVICE:
-            return Seat.ON_DEVICE in opinions
-        case Mode.CLOUD_FIRST | Mode.CASCADE:
-            first = opinions.get(Seat.FIRST)
-            return first is not None and (first.not_understood is not None or Seat.ON_DEVICE in opinions)
-        case Mode.PANEL:
+        case ReadMode.ON_DEVICE:
+            return PanelRole.ON_DEVICE in opinions
+        case ReadMode.CLOUD_FIRST | ReadMode.CASCADE:
+            first = opinions.get(PanelRole.FIRST)
+            return first is not None and (first.not_understood is not None or PanelRole.ON_DEVICE in opinions)
+        case ReadMode.PANEL:
             ears = _first_reading_of_each_model([opinions[seat] for seat in sorted(opinions)])
             return len(ears) >= _ENOUGH and _is_confirmed(weigh(opinions, mode, form, sure_from))
 
@@ -239,10 +239,10 @@ def _is_allowed(form: Form, name: str, value: FieldValue | None) -> bool:
 _MINUTE_S = 60.0
 
 _FIRST_WAIT_S = 2.0  # Wait after the first failure; it doubles from one to the next.
-MOST_WAIT_S = 30.0  # Longest wait: how late, at worst, a returning network is noticed.
+_MOST_WAIT_S = 30.0  # Longest wait: how late, at worst, a returning network is noticed.
 
 
-class Pacing:
+class RetryPacing:
     """Limits the rate of reading deferred utterances, with backoff after failures."""
 
     def __init__(self, per_minute: int) -> None:
@@ -251,20 +251,20 @@ class Pacing:
         self._failures = 0
         self._failed_until = 0.0
 
-    def due_in(self, now: float) -> float:
+    def seconds_until_due(self, now: float) -> float:
         """Seconds until the next attempt is allowed; 0: now."""
         return max(0.0, self._not_before - now, self._failed_until - now)
 
-    def tried(self, now: float) -> None:
+    def record_attempt(self, now: float) -> None:
         """Record an attempt: the next is allowed after 60 s / `per_minute`."""
         self._not_before = now + self._every_s
 
-    def failed(self, now: float) -> None:
-        """Record that no model answered: double the backoff, up to MOST_WAIT_S."""
-        self._failed_until = now + min(MOST_WAIT_S, _FIRST_WAIT_S * 2.0**self._failures)
+    def record_failure(self, now: float) -> None:
+        """Record that no model answered: double the backoff, up to _MOST_WAIT_S."""
+        self._failed_until = now + min(_MOST_WAIT_S, _FIRST_WAIT_S * 2.0**self._failures)
         self._failures = min(self._failures + 1, 16)  # 2**16 is past every wait, and no float overflows in a year
 
-    def answered(self) -> None:
+    def record_success(self) -> None:
         """Record that a model answered: reset the backoff."""
         self._failures, self._failed_until = 0, 0.0
 
@@ -273,14 +273,14 @@ _SUREST = 0.999  # No reading counts for more, whatever it thinks of itself: rec
 
 
 @dataclass(frozen=True, slots=True)
-class SaidFor:
+class EntryUtterance:
     """One utterance that an entry is made from, with its readings."""
 
     utterance_id: str
     reading: Reading | None = attribute(repr=False)  # That which is on record.
     others: tuple[Reading, ...] = attribute(default=(), repr=False)
 
-    def read_by(self, reading: Reading) -> SaidFor:
+    def with_reading(self, reading: Reading) -> EntryUtterance:
         """A copy with one more reading."""
         return replace(self, others=(*self.others, reading))
 
@@ -305,7 +305,7 @@ class Doubt:
     otherwise: tuple[_DoubtedField, ...]
 
 
-def measure_doubt(fields: Mapping[str, FieldValue], said: Sequence[SaidFor]) -> Doubt:
+def measure_doubt(fields: Mapping[str, FieldValue], said: Sequence[EntryUtterance]) -> Doubt:
     """Compute the doubt about an entry with these fields; the utterance that began it is first in `said`."""
     unsure = min((one.confidence for one in _recorded_fields(said[0]).values()), default=1.0)
     names = dict.fromkeys((*fields, *(name for one in said for other in one.others for name in other.fields)))
@@ -327,7 +327,7 @@ def measure_doubt(fields: Mapping[str, FieldValue], said: Sequence[SaidFor]) -> 
     return Doubt(1.0 - right, tuple(otherwise))
 
 
-def _find_last_utterance(name: str, value: FieldValue | None, said: Sequence[SaidFor]) -> SaidFor:
+def _find_last_utterance(name: str, value: FieldValue | None, said: Sequence[EntryUtterance]) -> EntryUtterance:
     """The last utterance that gave the value on record, by correction or answer; else the first one."""
     for one in reversed(said[1:]):
         known = _recorded_fields(one).get(name)
@@ -336,11 +336,11 @@ def _find_last_utterance(name: str, value: FieldValue | None, said: Sequence[Sai
     return said[0]
 
 
-def _recorded_fields(one: SaidFor) -> Mapping[str, FieldReading]:
+def _recorded_fields(one: EntryUtterance) -> Mapping[str, FieldReading]:
     return {} if one.reading is None else one.reading.fields
 
 
-def _other_readings(name: str, where: SaidFor) -> Iterator[tuple[str, FieldReading]]:
+def _other_readings(name: str, where: EntryUtterance) -> Iterator[tuple[str, FieldReading]]:
     """The other readings of an utterance that have a value for the field, with their interpreters."""
     for other in where.others:
         if other.not_understood is None and name in other.fields and other.fields[name].value is not None:

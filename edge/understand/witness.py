@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import read, vocabulary
+from dockvoice_protocol.forms.spoken import read_fields, vocabulary
 from dockvoice_protocol.forms.spoken.language import CODE_WORDS, ENGLISH, LETTERS
 from dockvoice_protocol.forms.spoken.reader import BRIEF, make_timed_words
 from dockvoice_protocol.records import FieldReading, FieldValue, Word
@@ -50,12 +50,12 @@ def find_contradictions(
     words: Sequence[Word], heard: str, form: Form, catalogue: Catalogue
 ) -> Mapping[str, tuple[FieldValue, FieldValue]]:
     """The fields that the witness heard otherwise, each with the first reader's value and the witness's."""
-    first = read(words, form, catalogue)
+    first = read_fields(words, form, catalogue)
     found: dict[str, tuple[FieldValue, FieldValue]] = {}
     text = correct_labels(_split_letters_off_labels(heard, form), form, vocabulary(form, catalogue))
     witness = make_timed_words(text, form, catalogue, ENGLISH)
     for changed in _substitute(words, witness):
-        other = read(changed, form, catalogue)
+        other = read_fields(changed, form, catalogue)
         for name, said in first.items():
             if name in other and (pair := _differing_pair(said, other[name])) is not None:
                 found.setdefault(name, pair)

@@ -21,7 +21,7 @@ from starlette.routing import Route
 
 from dockvoice_protocol.errors import Unavailable
 from inventory.api import devices, entries, expected, master, stock, tokens, trailers, waiting
-from inventory.api.authentication import Authentication, internal_error, not_found_or_wrong_method
+from inventory.api.authentication import Authentication, answer_internal_error, answer_unknown_address
 from inventory.api.document import build_document
 from inventory.api.endpoint import Endpoint, Problem
 from inventory.api.models import HealthOut
@@ -77,7 +77,7 @@ def create_app(resources: Resources, clock: Callable[[], float] = time.monotonic
     return Starlette(
         routes=routes,
         middleware=[Middleware(SecurityHeaders, encrypted=encrypted)],
-        exception_handlers={HTTPException: not_found_or_wrong_method, Exception: internal_error},
+        exception_handlers={HTTPException: answer_unknown_address, Exception: answer_internal_error},
     )
 
 
@@ -95,7 +95,7 @@ def serve(settings: InventorySettings, port: int | None = None) -> None:
         log.warning("console.key is not set: nothing can be written here; name a private key")
     if ours.host not in LOOPBACK and not (ours.address or "").startswith("https:"):
         log.warning("api.host is %s without https: tokens can be read on the way; use a proxy", ours.host)
-    with open_books(settings) as opened:
+    with open_api_database(settings) as opened:
         forms, keys = load_forms(settings.forms), KeyDirectory(settings.keys)
         resources = Resources(settings, opened, forms, keys, signer, lambda: datetime.now(UTC))
         log.info("ask %s/v1/openapi.json", ours.address or f"http://{ours.host}:{at}")
@@ -104,8 +104,8 @@ def serve(settings: InventorySettings, port: int | None = None) -> None:
 
 
 @contextmanager
-def open_books(settings: InventorySettings) -> Iterator[RequestDatabase]:
+def open_api_database(settings: InventorySettings) -> Iterator[RequestDatabase]:
     """The database, with the tables of the inventory, the console and the API."""
     with open_database_creating_tables(settings) as opened:
-        tokens.create_or_check(opened.engine)
+        tokens.create_or_check_tokens(opened.engine)
         yield opened

@@ -23,10 +23,10 @@ from starlette.routing import Match, Route
 
 from dockvoice_protocol.errors import DockvoiceError, Unavailable
 from dockvoice_protocol.strict_json import DEEPEST, NotStrict, parse_strict
-from dockvoice_protocol.strict_json import Limits as JsonLimits
+from dockvoice_protocol.strict_json import ParserLimits as JsonLimits
 from inventory.api import tokens
 from inventory.api.endpoint import (
-    LARGEST,
+    MAX_BYTES,
     Answer,
     ApiContext,
     Endpoint,
@@ -35,7 +35,7 @@ from inventory.api.endpoint import (
     compute_etag,
     demand_scope,
     etag_matches,
-    from_validation_error,
+    locate_validation_errors,
 )
 from inventory.api.parameters import Body
 from inventory.api.tokens import Scope, Token
@@ -157,7 +157,7 @@ class Authentication:
             parameters = endpoint.parameters.model_validate({**dict(query), **request.path_params}, context=context)
         except ValidationError as fault:
             raise Problem(
-                "invalid_request", "the address says what cannot be", from_validation_error(fault, "parameter")
+                "invalid_request", "the address says what cannot be", locate_validation_errors(fault, "parameter")
             ) from None
         if (site := request.path_params.get("site")) is not None:
             demand_scope(token, site, endpoint.scope)
@@ -190,15 +190,15 @@ def _too_many_requests(detail: str, wait_s: float) -> Problem:
 
 
 async def _read_body(request: Request) -> bytes:
-    """The body, up to LARGEST. Raises Problem, ClientDisconnect."""
+    """The body, up to MAX_BYTES. Raises Problem, ClientDisconnect."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != _JSON:
         raise Problem("wrong_media_type", f"found {kind[:60]!r}, allowed is {_JSON}")
     found = bytearray()
     async for part in request.stream():
         found += part
-        if len(found) > LARGEST:
-            raise Problem("too_large", f"it has more than {LARGEST:,} bytes, which are the most; split it")
+        if len(found) > MAX_BYTES:
+            raise Problem("too_large", f"it has more than {MAX_BYTES:,} bytes, which are the most; split it")
     return bytes(found)
 
 
@@ -212,7 +212,7 @@ def _parse_body(kind: type[Body], given: bytes) -> Any:
         return kind.model_validate(found)
     except ValidationError as fault:
         detail = "the message is not as it is described"
-        raise Problem("invalid_request", detail, from_validation_error(fault, "pointer")) from None
+        raise Problem("invalid_request", detail, locate_validation_errors(fault, "pointer")) from None
 
 
 def _response(request: Request, endpoint: Endpoint, answer: Answer) -> Response:
@@ -226,7 +226,7 @@ def _response(request: Request, endpoint: Endpoint, answer: Answer) -> Response:
     return Response(body, answer.status, headers, _JSON)
 
 
-async def not_found_or_wrong_method(request: Request, fault: Exception) -> Response:
+async def answer_unknown_address(request: Request, fault: Exception) -> Response:
     """The response for an address or a method without an endpoint."""
     if isinstance(fault, HTTPException) and fault.status_code == 405:  # noqa: PLR2004 - Method Not Allowed
         # Each method is a route of its own, and Starlette lists only those of the first.
@@ -236,7 +236,7 @@ async def not_found_or_wrong_method(request: Request, fault: Exception) -> Respo
     return Problem("unknown", "nothing is at this address; /v1/openapi.json says what there is").response()
 
 
-async def internal_error(request: Request, fault: Exception) -> Response:
+async def answer_internal_error(request: Request, fault: Exception) -> Response:
     """The response for an unexpected exception, which is logged and not sent."""
     log.error("%s %s", request.method, request.url.path, exc_info=fault)
     return Problem("fault", "it is told in the log of the API; nothing was changed").response()

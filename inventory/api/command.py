@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dockvoice_protocol.terminal.tables import log_to, many, render
-from inventory.cli.options import BrokerAt, Config, Database, Given, echo, narrow_table, settings_of, user_name
+from dockvoice_protocol.terminal.tables import configure_logging, pluralize, print_tables
+from inventory.cli.options import BrokerAt, Config, Database, GroupOptions, echo, narrow_table, settings_of, user_name
 from inventory.web.terminal import audited, demand_extra, open_transaction
 
 if TYPE_CHECKING:
@@ -45,11 +45,11 @@ def api(
     It listens on this machine alone. For other machines put a proxy in front that speaks https, and set api.address.
     """
     demand_extra()
-    context.obj = Given(config, database)
+    context.obj = GroupOptions(config, database)
     if context.invoked_subcommand is None:
         from inventory.api.app import serve  # noqa: PLC0415 - `--help` must not import the web server
 
-        log_to(sys.stderr, logging.INFO, "%(asctime)s %(levelname)s %(message)s")
+        configure_logging(sys.stderr, logging.INFO, "%(asctime)s %(levelname)s %(message)s")
         serve(settings_of(config, broker=broker, database=database), port)
 
 
@@ -59,7 +59,7 @@ def describe(context: typer.Context) -> None:
     from inventory.api.app import ENDPOINTS  # noqa: PLC0415 - as above
     from inventory.api.document import build_document  # noqa: PLC0415
 
-    given = context.find_object(Given) or Given()
+    given = context.find_object(GroupOptions) or GroupOptions()
     address = settings_of(given.config, database=given.database).api.address
     echo(json.dumps(build_document(ENDPOINTS, address), indent=2))
 
@@ -103,14 +103,14 @@ def _token_list(context: typer.Context) -> None:
 
     with open_transaction(context, _books, reads=True) as transaction:
         found = load_tokens(transaction)
-    table = narrow_table(many(len(found), "token"))
+    table = narrow_table(pluralize(len(found), "token"))
     for heading in ("name", "may", "made by", "made, UTC", "ends, UTC", "last used, UTC"):
         table.add_column(heading)
     for one in found:
         grants = ", ".join(f"{scope} {site}" for site, scope in sorted(one.grants.items()))
         moments = [f"{at:%Y-%m-%d %H:%M}" if at else "never" for at in (one.made_at, one.ends_at, one.used_at)]
         table.add_row(one.name, grants, one.made_by, *moments)
-    render(table)
+    print_tables(table)
 
 
 @tokens.command("revoke", short_help="Let a program ask no more.")
@@ -124,6 +124,6 @@ def _token_revoke(context: typer.Context, name: _Name) -> None:
 
 
 def _books(settings: InventorySettings) -> AbstractContextManager[RequestDatabase]:
-    from inventory.api.app import open_books  # noqa: PLC0415 - as above
+    from inventory.api.app import open_api_database  # noqa: PLC0415 - as above
 
-    return open_books(settings)
+    return open_api_database(settings)

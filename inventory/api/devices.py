@@ -14,7 +14,7 @@ from inventory.queries.fleet import Device
 from inventory.store.outbox import MessageKind
 from inventory.store.tables import outbox
 
-METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+METRICS_MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _PENDING = "dockvoice_outbox_pending"
 _OLDEST = "dockvoice_outbox_oldest_age_seconds"
 
@@ -101,7 +101,7 @@ ENDPOINTS = (
         "Metrics for Prometheus",
         _get_outbox_metrics,
         _NoQuery,
-        METRICS_TYPE,
+        METRICS_MEDIA_TYPE,
         description="What is pending in the outbox, by kind, and the age of the oldest.",
     ),
 )

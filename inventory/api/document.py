@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from inventory.api.endpoint import KINDS, LARGEST, MEDIA_TYPE, Endpoint, ProblemDetails
+from inventory.api.endpoint import MAX_BYTES, PROBLEM_KINDS, PROBLEM_MEDIA_TYPE, Endpoint, ProblemDetails
 from inventory.api.tokens import Scope
 
 _VERSION = "1.0.0"
@@ -46,7 +46,7 @@ def build_document(endpoints: Sequence[Endpoint], address: str | None = None) ->
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
             "schemas": schemas,
-            "responses": {kind: _problem_response(kind) for kind in KINDS if kind in kinds},
+            "responses": {kind: _problem_response(kind) for kind in PROBLEM_KINDS if kind in kinds},
         },
     }
 
@@ -113,7 +113,7 @@ def _operation(one: Endpoint, models: _Models) -> dict[str, Any]:
     }
     if one.method == "GET" and headers:
         answers["304"] = {"description": "It is as it was", "headers": headers}
-    answers |= {str(KINDS[kind][0]): {"$ref": f"#/components/responses/{kind}"} for kind in _problem_kinds(one)}
+    answers |= {str(PROBLEM_KINDS[kind][0]): {"$ref": f"#/components/responses/{kind}"} for kind in _problem_kinds(one)}
     text = f"{one.description} " if one.description else ""
     operation: dict[str, Any] = {
         "operationId": one.name,
@@ -125,7 +125,7 @@ def _operation(one: Endpoint, models: _Models) -> dict[str, Any]:
     }
     if one.body is not None:
         body = {"application/json": {"schema": {"$ref": models[one.body]}}}
-        operation["requestBody"] = {"required": True, "content": body, "description": f"{LARGEST:,} bytes at most."}
+        operation["requestBody"] = {"required": True, "content": body, "description": f"{MAX_BYTES:,} bytes at most."}
     return operation
 
 
@@ -175,8 +175,8 @@ def _header_parameters(one: Endpoint) -> list[dict[str, Any]]:
 def _problem_response(kind: str) -> dict[str, Any]:
     headers = {"too_many": "Retry-After", "away": "Retry-After", "no_token": "WWW-Authenticate"}
     found: dict[str, Any] = {
-        "description": KINDS[kind][1],
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        "description": PROBLEM_KINDS[kind][1],
+        "content": {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
     if kind in headers:
         found["headers"] = {headers[kind]: {"schema": {"type": "string"}}}

@@ -21,12 +21,12 @@ from starlette.responses import Response
 from inventory.api.parameters import Body, Query
 from inventory.api.tokens import Scope, Token
 from inventory.audit import deeds
-from inventory.site.sending import SEND_S
+from inventory.site.sending import PUBLISH_TIMEOUT_S
 from inventory.web.resources import Resources
 
-MEDIA_TYPE = "application/problem+json"
+PROBLEM_MEDIA_TYPE = "application/problem+json"
 
-KINDS: Mapping[str, tuple[int, str]] = {
+PROBLEM_KINDS: Mapping[str, tuple[int, str]] = {
     "invalid_request": (400, "The request breaks its description"),
     "no_token": (401, "A token is needed"),
     "not_granted": (403, "The token was not made for this"),
@@ -73,7 +73,7 @@ class Problem(Exception):
     def __init__(
         self, kind: str, detail: str, errors: Sequence[Wrong] = (), headers: Mapping[str, str] | None = None
     ) -> None:
-        """`kind` is one of `KINDS`."""
+        """`kind` is one of `PROBLEM_KINDS`."""
         super().__init__(detail)
         self.kind = kind
         self.detail = detail
@@ -82,7 +82,7 @@ class Problem(Exception):
 
     def response(self) -> Response:
         """The HTTP response with the problem details."""
-        status, title = KINDS[self.kind]
+        status, title = PROBLEM_KINDS[self.kind]
         said = ProblemDetails(
             type=f"urn:dockvoice:problem:{self.kind}",
             title=title,
@@ -90,10 +90,10 @@ class Problem(Exception):
             detail=self.detail,
             errors=self.errors or None,
         )
-        return Response(said.model_dump_json(exclude_none=True), status, self.headers, MEDIA_TYPE)
+        return Response(said.model_dump_json(exclude_none=True), status, self.headers, PROBLEM_MEDIA_TYPE)
 
 
-def from_validation_error(fault: ValidationError, where: str) -> list[Wrong]:
+def locate_validation_errors(fault: ValidationError, where: str) -> list[Wrong]:
     """Convert pydantic's errors, leaving out the values, which may be an operator's words or a misplaced secret.
 
     `where`: pointer or parameter.
@@ -118,7 +118,7 @@ _CELL = re.compile(r"(?P<where>/\S+), columns? (?P<column>\w+)[^:]*: (?P<detail>
 _ROW = re.compile(r"(?P<where>/\S+?)[,:] (?P<detail>.*)", re.DOTALL)
 
 
-def from_row_faults(faults: Iterable[str]) -> list[Wrong]:
+def locate_row_faults(faults: Iterable[str]) -> list[Wrong]:
     """Convert faults of rows, worded as for files (`/rows/3, column uom: …`), each with a pointer to its cell."""
     found = []
     for fault in faults:
@@ -131,7 +131,7 @@ def from_row_faults(faults: Iterable[str]) -> list[Wrong]:
     return found
 
 
-LARGEST = 2_000_000
+MAX_BYTES = 2_000_000
 """Bytes of a request's body: many times what brokers accept of one list."""
 
 _PUBLISHING = Lock()
@@ -226,7 +226,7 @@ def etag_matches(tag: str, header: str | None) -> bool:
     return tag in named or named == ["*"]
 
 
-def demand_unchanged(context: ApiContext, current: BaseModel | None) -> None:
+def demand_if_match(context: ApiContext, current: BaseModel | None) -> None:
     """Raise Problem where If-Match names another version than the current one."""
     if context.if_match is None:
         return
@@ -238,7 +238,7 @@ def demand_unchanged(context: ApiContext, current: BaseModel | None) -> None:
 @contextmanager
 def hold_publishing_lock() -> Iterator[None]:
     """Hold the publishing lock. Raises Problem after a timeout."""
-    if not _PUBLISHING.acquire(timeout=SEND_S):
+    if not _PUBLISHING.acquire(timeout=PUBLISH_TIMEOUT_S):
         raise Problem("away", "the broker is slow, and others wait too; try again", headers={"Retry-After": "5"})
     try:
         yield

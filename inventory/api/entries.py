@@ -12,7 +12,6 @@ from dockvoice_protocol.hash_chain import parse_event_or_empty
 from inventory.api.endpoint import Answer, ApiContext, Endpoint, Problem, demand_scope
 from inventory.api.models import ArrivalOut, EntriesOut, EntryOut, EventsOut, FlagOut, LifeOut, ProofOut, StepOut
 from inventory.api.parameters import (
-    Cursor,
     Device,
     EventId,
     Limit,
@@ -22,6 +21,7 @@ from inventory.api.parameters import (
     State,
     Text,
     Until,
+    cursor_type,
     decode_cursor,
     encode_cursor,
 )
@@ -33,7 +33,7 @@ from inventory.store.tables import ARRIVALS, events
 
 _PLACE = (int, str)  # A cursor: the arrival and the event.
 
-COMMIT_S = 2.0  # Timeout for concurrent transactions: one takes milliseconds, a batch some hundreds.
+COMMIT_TIMEOUT_S = 2.0  # Timeout for concurrent transactions: one takes milliseconds, a batch some hundreds.
 _POLL_S = 0.02
 
 
@@ -50,7 +50,7 @@ class _EntriesQuery(Query):
     since: Since | None = None
     until: Until | None = None
     limit: Limit = 100
-    cursor: Cursor(*_PLACE) | None = None  # type: ignore[valid-type] # it makes a type
+    cursor: cursor_type(*_PLACE) | None = None  # type: ignore[valid-type] # it makes a type
 
 
 class _EntryQuery(Query):
@@ -126,7 +126,7 @@ class _EventsQuery(Query):
 
     site: Site | None = None
     limit: Limit = 100
-    cursor: Cursor(*_PLACE) | None = None  # type: ignore[valid-type] # it makes a type
+    cursor: cursor_type(*_PLACE) | None = None  # type: ignore[valid-type] # it makes a type
 
 
 def _events_feed(context: ApiContext) -> Answer:
@@ -165,7 +165,7 @@ def _committed_horizon(context: ApiContext) -> int | None:
             return None
         upto = _last_arrival_number(transaction)
         before = _transactions_with_arrival_number(transaction)
-    until = time.monotonic() + COMMIT_S
+    until = time.monotonic() + COMMIT_TIMEOUT_S
     while before and time.monotonic() < until:
         time.sleep(_POLL_S)
         with context.read_transaction() as transaction:

@@ -19,19 +19,19 @@ from inventory.api.endpoint import (
     ApiContext,
     Endpoint,
     Problem,
-    demand_unchanged,
-    from_row_faults,
+    demand_if_match,
     hold_publishing_lock,
+    locate_row_faults,
 )
 from inventory.api.models import LineOut, ListOut, ListsOut
 from inventory.api.parameters import Body, Query, Site
 from inventory.api.tokens import Scope
 from inventory.site.expected import StoredList, enter_in_outbox, load_lists, replace_list
-from inventory.site.expected_file import CODE, parse_rows
+from inventory.site.expected_file import UNIT_CODE, parse_expected_rows
 from inventory.site.sending import publish_rows
-from inventory.site.table_file import LONGEST
+from inventory.site.table_file import MAX_LEN
 
-_Code = Annotated[str, Field(min_length=1, max_length=LONGEST)]
+_Code = Annotated[str, Field(min_length=1, max_length=MAX_LEN)]
 
 
 class _ListsQuery(Query):
@@ -56,7 +56,7 @@ class ExpectedLineIn(Body):
     item: _Code = Field(examples=["A100"])
     quantity: float = Field(ge=0.000001, lt=10**9, description="With 9 digits and 6 places at most.", examples=[24])
     uom: str = Field(
-        pattern=f"^{CODE.pattern}$", description="The code of the unit, as forms list it.", examples=["CS"]
+        pattern=f"^{UNIT_CODE.pattern}$", description="The code of the unit, as forms list it.", examples=["CS"]
     )
     lot_needed: bool = Field(description="Whether the operator is asked for the lot.")
 
@@ -95,9 +95,9 @@ def _replace_expected_of_place(context: ApiContext) -> Answer:
         )
         for at, line in enumerate(given.lines)
     ]
-    found, faults = parse_rows(rows)
+    found, faults = parse_expected_rows(rows)
     if faults:
-        raise Problem("breaks_rules", "lines must be put right; nothing was published", from_row_faults(faults))
+        raise Problem("breaks_rules", "lines must be put right; nothing was published", locate_row_faults(faults))
     return _store_and_publish_list(context, found[_place(context)], "expected_published")
 
 
@@ -128,7 +128,7 @@ def _store_and_publish_list(context: ApiContext, lines: Sequence[ExpectedLine], 
     with hold_publishing_lock():
         with context.transaction() as transaction:
             there = _find_list(transaction, context)
-            demand_unchanged(context, None if there is None else _list_out(there))
+            demand_if_match(context, None if there is None else _list_out(there))
             if there is not None and _has_same_lines(there, lines):
                 return Answer(_list_out(there), 200 if there.sent else 202)
             made = replace_list(

@@ -22,9 +22,9 @@ from inventory.api.endpoint import (
     Endpoint,
     Problem,
     Wrong,
-    demand_unchanged,
-    from_row_faults,
+    demand_if_match,
     hold_publishing_lock,
+    locate_row_faults,
 )
 from inventory.api.models import KindsOut, MasterOut, OperatorOut, RosterOut
 from inventory.api.parameters import Body, Query, Site, Text
@@ -34,7 +34,7 @@ from inventory.site import catalogue_publishing
 from inventory.site.catalogue import FaultyRows, SiteCatalogue, Version
 from inventory.site.master_kinds import find_kind
 from inventory.site.numbering import RefusedByDevices
-from inventory.site.roster import COLUMNS, LAYOUT, ROSTER, roster_kind, to_operators
+from inventory.site.roster import COLUMNS, ROSTER, ROSTER_LAYOUT, roster_kind, rows_to_operators
 
 log = logging.getLogger("api")
 
@@ -123,7 +123,7 @@ def _replace_kind(context: ApiContext) -> Answer:
     cells = tuple(kind.stored_cells(row) for row in given.rows)
 
     def put_if_changed(versions: SiteCatalogue, before: Version | None) -> Version:
-        demand_unchanged(context, None if before is None else _version_out(before))
+        demand_if_match(context, None if before is None else _version_out(before))
         if before is not None and before.rows == cells:
             return before
         return versions.put(name, rows, context.token.who, given.reason, "API")
@@ -160,13 +160,13 @@ def _replace_roster(context: ApiContext) -> Answer:
     """Replace a site's operators: make a version if they differ, and publish it."""
     given: RosterIn = context.body
     rows = [
-        (f"/operators/{at}", {name: LAYOUT.cell(name, getattr(one, name)) for name in COLUMNS})
+        (f"/operators/{at}", {name: ROSTER_LAYOUT.cell(name, getattr(one, name)) for name in COLUMNS})
         for at, one in enumerate(given.operators)
     ]
     cells = tuple(roster_kind(context.resources.forms).stored_cells(row) for _, row in rows)
 
     def put_if_changed(versions: SiteCatalogue, before: Version | None) -> Version:
-        demand_unchanged(context, None if before is None else _roster_out(context, before))
+        demand_if_match(context, None if before is None else _roster_out(context, before))
         if before is not None and before.rows == cells:
             return before
         return versions.put(ROSTER, rows, context.token.who, given.reason, "API")
@@ -211,7 +211,7 @@ def _store_and_publish(
                     context.audit(transaction, deed, about, version=made.version, what=made.what)
         except FaultyRows as fault:
             told = f"{name}: rows must be put right; nothing was changed"
-            raise Problem("breaks_rules", told, from_row_faults(fault.faults)) from None
+            raise Problem("breaks_rules", told, locate_row_faults(fault.faults)) from None
         if made.published_at is None:
             try:
                 publish(signer)
@@ -257,7 +257,7 @@ def _roster_out(context: ApiContext, one: Version) -> RosterOut:
             language=who.language,
             forms=None if who.forms is None else list(who.forms),
         )
-        for who in to_operators(rows)
+        for who in rows_to_operators(rows)
     ]
     names = ("site", "version", "who", "reason", "made_at", "published_at")
     return RosterOut(**{name: getattr(one, name) for name in names}, operators=operators)

@@ -13,8 +13,8 @@ from pydantic_core import PydanticCustomError
 
 from dockvoice_protocol.config import LEVEL
 from dockvoice_protocol.instants import parse_iso, to_utc
-from dockvoice_protocol.terminal.plain_text import is_plain
-from inventory.store.tables import SEARCHED
+from dockvoice_protocol.terminal.plain_text import is_plain_text
+from inventory.store.tables import MAX_SEARCHED_CHARS
 
 _MOST = 1000  # Most rows of one page: a message of some 500 kB.
 _DIGITS = 18  # Most digits of a number, within every database's range.
@@ -33,7 +33,7 @@ class Body(BaseModel):
 
 
 def _check_plain(given: str) -> str:
-    if not is_plain(given):
+    if not is_plain_text(given):
         raise ValueError("holds a character that nothing here can hold; leave it out")
     return given
 
@@ -64,12 +64,12 @@ def _parse_end(given: str, info: ValidationInfo) -> datetime:
 _NAMED = f"^{LEVEL.pattern}$"
 
 Site = Annotated[str, Field(pattern=_NAMED, description="The name of a site.", examples=["north"])]
-Text = Annotated[str, Field(min_length=1, max_length=SEARCHED), AfterValidator(_check_plain)]
+Text = Annotated[str, Field(min_length=1, max_length=MAX_SEARCHED_CHARS), AfterValidator(_check_plain)]
 Forms = Annotated[
     str,
     Field(
         min_length=1,
-        max_length=SEARCHED,
+        max_length=MAX_SEARCHED_CHARS,
         pattern="^[^,]+(,[^,]+)*$",
         description="The names of forms, with a comma between; left out: every form.",
         examples=["receive,receive-notice"],
@@ -122,7 +122,7 @@ def decode_cursor(given: str, kinds: tuple[type, ...]) -> Any:
 def _decode_part(one: Any, kind: type) -> Any:
     """Decode one part of a cursor to a column's type. Raises ValueError."""
     whole = type(one) is int and 0 <= one < 10**_DIGITS
-    text = isinstance(one, str) and one.isprintable() and len(one) <= SEARCHED
+    text = isinstance(one, str) and one.isprintable() and len(one) <= MAX_SEARCHED_CHARS
     if not (whole if kind is int else text):
         raise ValueError
     if kind is not datetime:
@@ -132,7 +132,7 @@ def _decode_part(one: Any, kind: type) -> Any:
     return to_utc(moment)
 
 
-def Cursor(*kinds: type) -> Any:  # noqa: N802 - it makes a type
+def cursor_type(*kinds: type) -> Any:
     """Build the type of a cursor parameter with these part types."""
     return Annotated[
         str,

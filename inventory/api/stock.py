@@ -6,10 +6,10 @@ from decimal import Decimal
 
 from inventory.api.endpoint import Answer, ApiContext, Endpoint, Problem, Wrong
 from inventory.api.models import StockOut, SumOut
-from inventory.api.parameters import Cursor, Forms, Limit, Query, Site, Text, Until, decode_cursor, encode_cursor
+from inventory.api.parameters import Forms, Limit, Query, Site, Text, Until, cursor_type, decode_cursor, encode_cursor
 from inventory.queries import stock
 from inventory.queries.stock import StockFilter, StockSum
-from inventory.store.stock import OF_WHAT
+from inventory.store.stock import STOCK_COLUMNS
 
 _PLACE = (str, int)  # Cursor: the event and the line of one of a sum's rows.
 
@@ -27,7 +27,7 @@ class _StockQuery(Query):
     forms: Forms | None = None
     at: Until | None = None
     limit: Limit = 100
-    cursor: Cursor(*_PLACE) | None = None  # type: ignore[valid-type] # it makes a type
+    cursor: cursor_type(*_PLACE) | None = None  # type: ignore[valid-type] # it makes a type
 
 
 def _list_stock(context: ApiContext) -> Answer:
@@ -51,7 +51,7 @@ def _list_stock(context: ApiContext) -> Answer:
 
 
 def _sum_out(one: StockSum) -> SumOut:
-    said = {name: getattr(one, name) for name in OF_WHAT}
+    said = {name: getattr(one, name) for name in STOCK_COLUMNS}
     return SumOut(**said, quantity=_to_number(one.quantity))
 
 

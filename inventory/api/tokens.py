@@ -13,7 +13,7 @@ from sqlalchemy import Column, Connection, Engine, Integer, MetaData, Row, Table
 
 from dockvoice_protocol.config import LEVEL
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
-from inventory.audit.deeds import NAME
+from inventory.audit.deeds import USER_NAME
 from inventory.store.books import create_or_check_tables
 from inventory.store.tables import Json, Moment
 
@@ -45,7 +45,7 @@ _table = Table(
 )
 
 
-def create_or_check(engine: Engine) -> None:
+def create_or_check_tokens(engine: Engine) -> None:
     """Create the table if it is missing. Raises Misconfigured for another version, Unavailable."""
     create_or_check_tables(engine, _versions, _VERSION, "API")
 
@@ -99,7 +99,7 @@ def add_token(
     ends_at: datetime | None = None,
 ) -> str:
     """Create a token; return its secret, which is not stored. Raises Misconfigured."""
-    if not NAME.fullmatch(name):
+    if not USER_NAME.fullmatch(name):
         raise Misconfigured(f"name: found {name!r}, allowed are letters, digits and . _ @ -, 63 at most")
     if not grants:
         raise Misconfigured(f"{name}: is granted no site; give --read SITE or --write SITE, or --read '{_EVERY}'")

@@ -11,12 +11,12 @@ from pydantic import AfterValidator, Field
 
 from inventory.api.endpoint import Answer, ApiContext, Endpoint, Problem
 from inventory.api.models import TrailerOut, TrailersOut, VisitOut, VisitShortOut
-from inventory.api.parameters import Cursor, Limit, Query, Site, Text, decode_cursor, encode_cursor
+from inventory.api.parameters import Limit, Query, Site, Text, cursor_type, decode_cursor, encode_cursor
 from inventory.api.tokens import Scope
 from inventory.audit.audit import load_signer
 from inventory.dossier import dossier, visits
 from inventory.dossier.issues import store_version
-from inventory.dossier.visits import Gathered, Visit
+from inventory.dossier.visits import TrailerRows, Visit
 from inventory.queries import trailers as listed
 from inventory.queries.trailers import Trailer
 from inventory.words import check_language, languages
@@ -32,7 +32,7 @@ class _TrailersQuery(Query):
     site: Site | None = None
     trailer: Text | None = None
     limit: Limit = 30
-    cursor: Cursor(*_PLACE) | None = None  # type: ignore[valid-type] # it makes a type
+    cursor: cursor_type(*_PLACE) | None = None  # type: ignore[valid-type] # it makes a type
 
 
 class _TrailerQuery(Query):
@@ -60,7 +60,7 @@ def _list_trailers(context: ApiContext) -> Answer:
     place = None if asked.cursor is None else decode_cursor(asked.cursor, _PLACE)
     before = None if place is None else (place[0], (place[1], place[2]))
     with context.read_transaction() as transaction:
-        awaited = [] if before else listed.load_announced(transaction, roles, asked.trailer)
+        awaited = [] if before else listed.load_announced_trailers(transaction, roles, asked.trailer)
         found = listed.load_trailers(transaction, roles, limit + 1, before, asked.trailer, sites)
     page = found[:limit]
     last = page[-1] if len(found) > limit else None
@@ -71,7 +71,7 @@ def _list_trailers(context: ApiContext) -> Answer:
 
 def _get_visit(context: ApiContext) -> Answer:
     """Answer with every line of a visit, and its totals."""
-    gathered, found = _load_visits(context, to_look_at=True)
+    gathered, found = _load_visits(context, by_index=True)
     chosen = _choose_visit(context, gathered, found)
     content, _ = dossier.collect_content(chosen, gathered, context.resources.keys.all(), "en")
     short = [VisitShortOut(number=one.number, began=one.began, closed=one.closing is not None) for one in found]
@@ -97,14 +97,14 @@ def _make_dossier(context: ApiContext) -> Answer:
     return Answer(made, headers={"content-disposition": f"attachment; filename*=UTF-8''{file}"})
 
 
-def _load_visits(context: ApiContext, *, to_look_at: bool = False) -> tuple[Gathered, list[Visit]]:
+def _load_visits(context: ApiContext, *, by_index: bool = False) -> tuple[TrailerRows, list[Visit]]:
     asked: _TrailerQuery = context.parameters
     with context.read_transaction() as transaction:
-        gathered = visits.gather(transaction, asked.site, asked.trailer, context.resources.roles, to_look_at=to_look_at)
+        gathered = visits.load_rows(transaction, asked.site, asked.trailer, context.resources.roles, by_index=by_index)
     return gathered, gathered.visits()
 
 
-def _choose_visit(context: ApiContext, gathered: Gathered, found: list[Visit]) -> Visit:
+def _choose_visit(context: ApiContext, gathered: TrailerRows, found: list[Visit]) -> Visit:
     asked: _TrailerQuery = context.parameters
     if (chosen := visits.find_visit_or_default(found, gathered, asked.visit)) is None:
         raise Problem("unknown", f"{asked.trailer}: no list and no entry of {asked.site} names this trailer or visit")

@@ -9,9 +9,9 @@ from sqlalchemy import Select, select, tuple_
 
 from inventory.api.endpoint import Answer, ApiContext, Endpoint
 from inventory.api.models import FlagOut, FlagsOut, RefusalOut, RefusalsOut, ReviewOut, ReviewsOut
-from inventory.api.parameters import Cursor, Limit, Query, Site, decode_cursor, encode_cursor
+from inventory.api.parameters import Limit, Query, Site, cursor_type, decode_cursor, encode_cursor
 from inventory.queries import refusals as turned_down
-from inventory.reviews.flags import needs_decision
+from inventory.reviews.flags import undecided_and_current
 from inventory.reviews.reviews import Review
 from inventory.store.tables import entries as meant
 from inventory.store.tables import flags as spoken
@@ -26,7 +26,7 @@ class _PageQuery(Query):
 
     site: Site | None = None
     limit: Limit = 100
-    cursor: Cursor(*_PLACE) | None = None  # type: ignore[valid-type] # it makes a type
+    cursor: cursor_type(*_PLACE) | None = None  # type: ignore[valid-type] # it makes a type
 
 
 class _ReviewsQuery(_PageQuery):
@@ -38,7 +38,7 @@ class _ReviewsQuery(_PageQuery):
 class _FlagsQuery(_PageQuery):
     """Parameters: the flags' state."""
 
-    cursor: Cursor(*_FLAG_PLACE) | None = None  # type: ignore[valid-type] # as above
+    cursor: cursor_type(*_FLAG_PLACE) | None = None  # type: ignore[valid-type] # as above
     state: Literal["open", "stands", "struck", "every"] = "open"
 
 
@@ -66,7 +66,7 @@ def _list_flags(context: ApiContext) -> Answer:
     order = (spoken.c.flagged_at, spoken.c.event_id, spoken.c.rule)
     wanted = _filter_sites(select(spoken), spoken.c.site, context).order_by(*order)
     if asked.state == "open":
-        wanted = wanted.outerjoin(meant, spoken.c.event_id == meant.c.event_id).where(needs_decision())
+        wanted = wanted.outerjoin(meant, spoken.c.event_id == meant.c.event_id).where(undecided_and_current())
     if asked.state != "every":
         wanted = wanted.where(spoken.c.state == asked.state)
     if asked.cursor is not None:

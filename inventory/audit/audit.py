@@ -22,27 +22,27 @@ from dockvoice_protocol.hash_chain import (
     CHAIN,
     PREVIOUS,
     Acknowledgement,
-    Broken,
-    Chain,
-    Chained,
+    BadEvent,
+    ChainVerifier,
+    Defect,
+    KeySpan,
     KnownFaults,
     PublicKey,
     Signer,
-    Span,
-    Wrong,
+    StoredEvent,
     parse_event_or_empty,
-    sha256,
+    sha256_hex,
 )
 from dockvoice_protocol.instants import parse_iso
-from dockvoice_protocol.systemd import user_name
-from dockvoice_protocol.terminal.plain_text import printable
-from inventory.records import Progress
-from inventory.store.keys import NAME
+from dockvoice_protocol.systemd import user_name_of_id
+from dockvoice_protocol.terminal.plain_text import mark_unprintable
+from inventory.records import DeviceProgress
+from inventory.store.keys import KEY_FILE_NAME
 
 if TYPE_CHECKING:
-    from inventory.queries.trail import Moved, TrailEvent
+    from inventory.queries.trail import StockMoveTexts, TrailEvent
     from inventory.repository import Store
-    from inventory.store.stock import Move
+    from inventory.store.stock import StockMove
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")
 """Format of a number in a database: Python also parses 1_2 and digits of other scripts, which SQL sums differently."""
@@ -51,15 +51,15 @@ _KEY_FILES = "*.pem"  # The files of a directory of keys.
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class AuditReport:
     """The audit's result for one device."""
 
     site: str
     device: str
     events: int  # Number of valid events, refused ones included.
-    broken: Broken | None
+    broken: BadEvent | None
     """The first invalid event, where the audit ended; None if all are valid."""
-    spans: tuple[Span, ...]  # The signing keys, by range of numbers.
+    spans: tuple[KeySpan, ...]  # The signing keys, by range of numbers.
     checked: bool  # Whether there were keys to check the signatures with.
     withheld: tuple[int, ...] = ()  # Events of which only the seal is here, not acknowledged.
     refused: tuple[int, ...] = ()  # Refused events, which made no entry.
@@ -91,8 +91,8 @@ class Report:
         if self.refused:
             yield f"  refused, so that no entry was made of them: {_format_runs(self.refused)}"
         for one in self.acknowledged:
-            why = f"{printable(one.who)}, {one.at}: {printable(one.reason)}"
-            yield f"  KNOWN at {one.sequence}: {Wrong(one.wrong).message} ({why})"
+            why = f"{mark_unprintable(one.who)}, {one.at}: {mark_unprintable(one.reason)}"
+            yield f"  KNOWN at {one.sequence}: {Defect(one.wrong).message} ({why})"
         yield from self._fault_lines()
 
     def _fault_lines(self) -> Iterator[str]:
@@ -104,7 +104,7 @@ class Report:
         if not self.known:
             yield "  MISSING: no row of `devices` says how far its events have come"
         if self.withheld:
-            yield f"  WITHHELD: {_format_runs(self.withheld)}: {Wrong.WITHHELD.message}"
+            yield f"  WITHHELD: {_format_runs(self.withheld)}: {Defect.WITHHELD.message}"
         counted = {
             "STRAY: entries without an event behind them": self.stray_entries,
             "STRAY: rows of `stock_moves` without an event behind them": self.stray_moves,
@@ -119,12 +119,12 @@ class Report:
 
 def audit_device(
     store: Store,
-    of: Progress,
+    of: DeviceProgress,
     keys: Mapping[str, PublicKey] | None,
     tell: Callable[[int], None] = lambda _: None,
     *,
     known: KnownFaults | None = None,
-) -> Report:
+) -> AuditReport:
     """Verify a device's events from the first to the last, or to the first fault that is not acknowledged.
 
     `keys` are the keys that may have signed, by key id; None leaves the signatures unchecked. `tell` is called after
@@ -139,14 +139,14 @@ class _Audit:
     def __init__(
         self,
         store: Store,
-        of: Progress,
+        of: DeviceProgress,
         keys: Mapping[str, PublicKey] | None,
         known: KnownFaults,
     ) -> None:
         self._store = store
         self._of = of
         self._checked = keys is not None
-        self._links = Chain(keys)
+        self._links = ChainVerifier(keys)
         self._known = known
         self._states = _EntryStates()
         self._stock = _StockMoves()
@@ -154,7 +154,7 @@ class _Audit:
         self._refused: list[int] = []
         self._found: str | None = None
 
-    def verify_and_report(self, tell: Callable[[int], None]) -> Report:
+    def verify_and_report(self, tell: Callable[[int], None]) -> AuditReport:
         """Audit the device's events; return the report."""
         broken = None
         for came in self._store.load_trail(self._of.site, self._of.device, self._of.handled):
@@ -168,7 +168,7 @@ class _Audit:
             )[0]
         known = (self._of.site, self._of.device) in {(of.site, of.device) for of in self._store.progress()}
         beside = self._store.count_strays(self._of.site, self._of.device, self._of.handled if known else 0)
-        return Report(
+        return AuditReport(
             self._of.site,
             self._of.device,
             self._links.held,
@@ -185,18 +185,18 @@ class _Audit:
             self._found,
         )
 
-    def _check_event(self, came: TrailEvent) -> Broken | None:
+    def _check_event(self, came: TrailEvent) -> BadEvent | None:
         """The unacknowledged fault of an event; None if the chain goes on after it."""
         chained = _as_chained(came, self._links.link)
         while wrong := self._links.next_fault(chained) or self._find_stored_fault(came, chained.event):
-            broken = Broken(self._links.last + 1, wrong)
+            broken = BadEvent(self._links.last + 1, wrong)
             if not self._check_acknowledged_and_note_hash(broken, _evidence_hash(came, self._links.link, wrong)):
                 return broken
             if not self._links.skip_acknowledged(wrong, chained):
                 self._collect(came)
                 return None
         if came.withheld and not self._check_acknowledged_and_note_hash(
-            Broken(came.sequence, Wrong.WITHHELD), _evidence_hash(came, chained.previous)
+            BadEvent(came.sequence, Defect.WITHHELD), _evidence_hash(came, chained.previous)
         ):
             self._withheld.append(came.sequence)
         if not came.applied:
@@ -209,31 +209,34 @@ class _Audit:
         self._states.add(came)
         self._stock.add(came)
 
-    def _find_final_faults(self) -> Iterator[tuple[Broken, str]]:
+    def _find_final_faults(self) -> Iterator[tuple[BadEvent, str]]:
         """Faults that only all events together show."""
         if self._links.last < self._of.handled:
-            yield Broken(self._links.last + 1, Wrong.MISSING), sha256(f"{self._links.link}\n{self._of.handled}\n")
+            yield (
+                BadEvent(self._links.last + 1, Defect.MISSING),
+                sha256_hex(f"{self._links.link}\n{self._of.handled}\n"),
+            )
         for sequence, told in self._states.find_faults():
-            yield Broken(sequence, Wrong.STATE_ALTERED), sha256(told)
+            yield BadEvent(sequence, Defect.STATE_ALTERED), sha256_hex(told)
 
-    def _check_acknowledged_and_note_hash(self, broken: Broken, found: str) -> bool:
+    def _check_acknowledged_and_note_hash(self, broken: BadEvent, found: str) -> bool:
         known = self._known.excuse_if_acknowledged(broken, lambda: found)
-        if not known and (self._found is None or broken.wrong is not Wrong.WITHHELD):
+        if not known and (self._found is None or broken.wrong is not Defect.WITHHELD):
             self._found = found  # of the fault that ends the audit, else of the first one withheld
         return known
 
-    def _find_stored_fault(self, came: TrailEvent, event: Mapping[str, Any]) -> Wrong | None:
+    def _find_stored_fault(self, came: TrailEvent, event: Mapping[str, Any]) -> Defect | None:
         """The first mismatch between an event and its stored rows; None if they match."""
         return self._find_row_fault(came, event) or _find_entry_fault(came) or self._stock.find_fault(came)
 
-    def _find_row_fault(self, came: TrailEvent, event: Mapping[str, Any]) -> Wrong | None:
+    def _find_row_fault(self, came: TrailEvent, event: Mapping[str, Any]) -> Defect | None:
         """The mismatch between an event and its own row; None if they match."""
         named = (event.get("id"), event.get("sequence"))
         same = named == (came.event_id, str(came.sequence))
         if came.applied:
             source = Topics("", self._of.site, self._of.device).source
             same = same and (event.get("source"), event.get("type")) == (source, came.type)
-        return None if same else Wrong.ROW_ALTERED
+        return None if same else Defect.ROW_ALTERED
 
 
 class _EntryStates:
@@ -266,7 +269,7 @@ class _StockMoves:
     """The stock moves of a device: in the table, and by its events."""
 
     def __init__(self) -> None:
-        self._ended: dict[str, Move | None] = {}
+        self._ended: dict[str, StockMove | None] = {}
         """What each entry that is not current any more had added."""
 
     def add(self, came: TrailEvent) -> None:
@@ -274,16 +277,16 @@ class _StockMoves:
         if came.entered is not None and came.entered.state != "current":
             self._ended[came.event_id] = _stock_added(came)
 
-    def find_fault(self, came: TrailEvent) -> Wrong | None:
+    def find_fault(self, came: TrailEvent) -> Defect | None:
         """The mismatch between the stored stock moves and the events; None if they match."""
         if not _is_same_move(came.added, _stock_added(came)):
-            return Wrong.STOCK_ALTERED
+            return Defect.STOCK_ALTERED
         named = self._replaced_id(came)
         if named is not None and named not in self._ended:
             return None  # the entry is current by mistake, which is reported at the end
         before = None if named is None else self._ended[named]
         back = None if before is None else {**before, "quantity": -before["quantity"]}
-        return None if _is_same_move(came.taken_back, back) else Wrong.STOCK_ALTERED
+        return None if _is_same_move(came.taken_back, back) else Defect.STOCK_ALTERED
 
     def _replaced_id(self, came: TrailEvent) -> str | None:
         said = _data(parse_event_or_empty(came.body)) if came.applied and not came.withheld else {}
@@ -291,7 +294,7 @@ class _StockMoves:
         return None if named is None else str(named)
 
 
-def _stock_added(came: TrailEvent) -> Move | None:
+def _stock_added(came: TrailEvent) -> StockMove | None:
     """The stock move that the event says its entry adds."""
     from inventory.store import stock  # noqa: PLC0415 - `dockvoice --help` must not import SQLAlchemy
 
@@ -304,21 +307,21 @@ def _stock_added(came: TrailEvent) -> Move | None:
     return {"entry": came.event_id, "site": site, "device": device, "form": said["form"], **its}
 
 
-def _is_same_move(kept: Moved | None, said: Move | None) -> bool:
+def _is_same_move(kept: StockMoveTexts | None, said: StockMove | None) -> bool:
     if kept is None or said is None:
         return kept is said
     quantity = str(kept["quantity"])
     return _NUMBER.fullmatch(quantity) is not None and {**kept, "quantity": Decimal(quantity)} == said
 
 
-def find_devices(store: Store, name: str | None) -> list[Progress]:
+def find_devices(store: Store, name: str | None) -> list[DeviceProgress]:
     """The device called `name`, as site/device; every device named in any row, without a name.
 
     One that the table of devices lacks has handled no event. Raises UnreadableInput, Unavailable.
     """
     every = {f"{of.site}/{of.device}": of for of in store.progress()}
     for site, device in sorted(store.load_device_names()):
-        every.setdefault(f"{site}/{device}", Progress(site, device, 0, 0, datetime.fromtimestamp(0, UTC)))
+        every.setdefault(f"{site}/{device}", DeviceProgress(site, device, 0, 0, datetime.fromtimestamp(0, UTC)))
     if name is None:
         return list(every.values())
     if name not in every:
@@ -351,7 +354,7 @@ def load_trusted_keys(files: Iterable[Path], directory: Path | None, enrolled_fo
     enrolled: dict[tuple[str, str], dict[str, PublicKey]] = {}
     anyones, awaited = dict[str, PublicKey](), set[str]()
     for path in given or sorted(enrolled_folder.glob(_KEY_FILES)):
-        key, named = read_key(path), NAME.fullmatch(path.name)
+        key, named = read_public_key(path), KEY_FILE_NAME.fullmatch(path.name)
         if named is None or named["keyid"] != key.keyid:
             anyones[key.keyid] = key
         else:
@@ -366,7 +369,7 @@ def read_acknowledgements(path: Path | None) -> list[Acknowledgement]:
     if path is None:
         return []
     try:
-        return hash_chain.read_acknowledgements(plain_file.read_regular(path).decode("utf-8"))
+        return hash_chain.parse_acknowledgements(plain_file.read_regular_file(path).decode("utf-8"))
     except OSError as fault:
         raise UnreadableInput(f"{path}: {fault.strerror}; name the file that `acknowledge` wrote") from None
     except ValueError as fault:
@@ -377,11 +380,11 @@ def load_signer(path: Path) -> Signer:
     """The signer with the Ed25519 private key of a PEM file. Raises UnreadableInput."""
     make = "`openssl genpkey -algorithm ed25519` makes one"
     try:
-        return Signer.from_pem(plain_file.read_regular(path))
+        return Signer.from_pem(plain_file.read_regular_file(path))
     except FileNotFoundError:
         raise UnreadableInput(f"{path}: no such file; {make}") from None
     except PermissionError:
-        user = user_name(os.geteuid())
+        user = user_name_of_id(os.geteuid())
         raise UnreadableInput(f"{path}: may not be read by {user}, who runs this; `chown {user}: {path}`") from None
     except OSError as fault:
         raise UnreadableInput(f"{path}: {fault.strerror}; name the file of a private key") from None
@@ -389,20 +392,20 @@ def load_signer(path: Path) -> Signer:
         raise UnreadableInput(f"{path}: is no Ed25519 private key in PEM without a password; {make}") from None
 
 
-def read_key(path: Path) -> PublicKey:
+def read_public_key(path: Path) -> PublicKey:
     """The public key in a file. Raises UnreadableInput."""
     try:
-        return PublicKey.from_pem(plain_file.read_regular(path))
+        return PublicKey.from_pem(plain_file.read_regular_file(path))
     except OSError as fault:
         raise UnreadableInput(f"{path}: {fault.strerror}; give what `dockvoice audit key` printed") from None
     except ValueError:
         raise UnreadableInput(f"{path}: is no Ed25519 public key; give what `dockvoice audit key` printed") from None
 
 
-def _as_chained(came: TrailEvent, link: str) -> Chained:
+def _as_chained(came: TrailEvent, link: str) -> StoredEvent:
     """The event for the chain. An invalid event names no predecessor, and gets the current link."""
     event = parse_event_or_empty(came.body)
-    return Chained(
+    return StoredEvent(
         sequence=came.sequence,
         previous=str(event.get(PREVIOUS, link)),
         link=str(event.get(CHAIN)),
@@ -423,20 +426,20 @@ def _data(event: Mapping[str, Any]) -> Mapping[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def _find_entry_fault(came: TrailEvent) -> Wrong | None:
+def _find_entry_fault(came: TrailEvent) -> Defect | None:
     """The mismatch between an event and its entry; None if they match."""
     event = parse_event_or_empty(came.body)
     said = _data(event) if came.applied and not came.withheld else {}
     made = came.entered
     if made is None or "fields" not in said:
-        return None if made is None and "fields" not in said else Wrong.ENTRY_ALTERED
+        return None if made is None and "fields" not in said else Defect.ENTRY_ALTERED
     site, device = event["source"].split("/")[2::2]
     expected = (site, device, said["form"], said["operator"], said["utterance"]["id"], said.get("amends"))
     found = (made.site, made.device, made.form, made.operator, made.utterance_id, made.replaces)
     same = expected == found and _tell_booleans_from_numbers(said["fields"]) == _tell_booleans_from_numbers(
         parse_event_or_empty(made.fields)
     )
-    return None if same and parse_iso(event["time"]) == parse_iso(made.recorded_at) else Wrong.ENTRY_ALTERED
+    return None if same and parse_iso(event["time"]) == parse_iso(made.recorded_at) else Defect.ENTRY_ALTERED
 
 
 def _tell_booleans_from_numbers(value: Any) -> Any:
@@ -448,11 +451,11 @@ def _tell_booleans_from_numbers(value: Any) -> Any:
     return (isinstance(value, bool), value)
 
 
-def _evidence_hash(came: TrailEvent, link: str, wrong: Wrong | None = None) -> str:
+def _evidence_hash(came: TrailEvent, link: str, wrong: Defect | None = None) -> str:
     """A hash of the audited state that an acknowledgement covers."""
     body = came.body.decode(errors="replace") if isinstance(came.body, bytes) else came.body
-    moved = f"{came.added}\n{came.taken_back}\n" if wrong is Wrong.STOCK_ALTERED else ""
-    return sha256(f"{came.sequence}\n{link}\n{body}\n{came.entered}\n{moved}")
+    moved = f"{came.added}\n{came.taken_back}\n" if wrong is Defect.STOCK_ALTERED else ""
+    return sha256_hex(f"{came.sequence}\n{link}\n{body}\n{came.entered}\n{moved}")
 
 
 def _format_runs(numbers: Sequence[int]) -> str:

@@ -16,22 +16,22 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, insert, select
 
-from dockvoice_protocol.hash_chain import GENESIS, PublicKey, Signer, link, parse_event_or_empty
-from dockvoice_protocol.instants import timestamp
+from dockvoice_protocol.hash_chain import GENESIS, PublicKey, Signer, compute_link, parse_event_or_empty
+from dockvoice_protocol.instants import rfc3339
 from inventory.store.books import take_advisory_lock
 from inventory.store.console_tables import deeds
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,62}")
+USER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,62}")
 """Format of a person's or program's name: it is stored in the log and in decisions, and read out to operators."""
 
-NO_RECORDING = "0" * 64
+ZERO_HASH = "0" * 64
 _CHAINING = 0x64656564  # "deed": the advisory lock for appending a link, so that two do not follow the same one.
 
 SIGNED_IN = "signed_in"
 _SIGN_INS = 50  # Sign-ins of one name that are compared: some weeks.
 
-STEP = 200  # Most rows verified at once: some 50 ms, for which a page waits.
-ANEW = timedelta(
+VERIFIED_AT_ONCE = 200  # Most rows verified at once: some 50 ms, for which a page waits.
+VERIFY_ANEW_AFTER = timedelta(
     hours=1
 )  # After this, verification starts again at the first row, since verified rows may have been changed.
 
@@ -45,7 +45,7 @@ class UserAction:
     deed: str  # A code: `signed_in`, `decided`, `listened`.
     about: str  # The event, utterance or person affected; empty without one.
     details: Mapping[str, Any] = field(default_factory=dict)
-    recording: str = NO_RECORDING  # SHA-256 of the recording affected.
+    recording: str = ZERO_HASH  # SHA-256 of the recording affected.
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def record_action(transaction: Connection, deed: UserAction, at: datetime, signe
     number, previous = (1, GENESIS) if last is None else (last.number + 1, last.link)
     said = {
         "number": number,
-        "at": timestamp(at),
+        "at": rfc3339(at),
         "who": deed.who,
         "address": deed.address,
         "deed": deed.deed,
@@ -73,7 +73,7 @@ def record_action(transaction: Connection, deed: UserAction, at: datetime, signe
         "recording": deed.recording,
         "keyid": None if signer is None else signer.public.keyid,
     }
-    own = link(previous, said, deed.recording)
+    own = compute_link(previous, said, deed.recording)
     row = {
         **{name: said[name] for name in ("number", "who", "deed", "about", "keyid")},
         "at": at,
@@ -128,7 +128,7 @@ _START = _ChainPosition()
 
 
 def _verify_from(
-    transaction: Connection, key: PublicKey | None, on: _ChainPosition = _START, most: int = STEP
+    transaction: Connection, key: PublicKey | None, on: _ChainPosition = _START, most: int = VERIFIED_AT_ONCE
 ) -> _ChainPosition:
     """Verify at most `most` rows of the chain from a position on.
 
@@ -138,8 +138,8 @@ def _verify_from(
     for row in transaction.execute(wanted):
         number, said = on.number + 1, parse_event_or_empty(row.body)
         told = tuple(said.get(name) for name in ("number", "who", "deed", "about", "keyid"))
-        fits = told == (number, row.who, row.deed, row.about, row.keyid) and said.get("at") == timestamp(row.at)
-        fits = fits and row.number == number and row.link == link(on.link, said, str(said.get("recording")))
+        fits = told == (number, row.who, row.deed, row.about, row.keyid) and said.get("at") == rfc3339(row.at)
+        fits = fits and row.number == number and row.link == compute_link(on.link, said, str(said.get("recording")))
         if key is not None and row.keyid == key.keyid:
             fits = fits and key.verify(row.link, row.signature or "")
         if not fits or (on.signed and row.signature is None):
@@ -148,7 +148,7 @@ def _verify_from(
     return on
 
 
-def find_broken(transaction: Connection, key: PublicKey | None) -> int | None:
+def first_broken_action(transaction: Connection, key: PublicKey | None) -> int | None:
     """Number of the first action that was changed, removed or inserted; None if all are valid."""
     on = _verify_from(transaction, key)
     while on.broken is None and (further := _verify_from(transaction, key, on)) != on:
@@ -156,7 +156,7 @@ def find_broken(transaction: Connection, key: PublicKey | None) -> int | None:
     return on.broken
 
 
-def find_broken_among(transaction: Connection, key: PublicKey | None, shown: Sequence[StoredAction]) -> int | None:
+def first_broken_shown(transaction: Connection, key: PublicKey | None, shown: Sequence[StoredAction]) -> int | None:
     """The first broken one among the actions of a page, verified from the row before it; None if all are valid."""
     if not shown:
         return None
@@ -168,7 +168,7 @@ def find_broken_among(transaction: Connection, key: PublicKey | None, shown: Seq
     return _verify_from(transaction, key, on, len(shown)).broken
 
 
-class ChainVerifier:
+class AuditLogVerifier:
     """One console's verification of the chain, step by step. Thread-safe."""
 
     def __init__(self) -> None:
@@ -177,9 +177,9 @@ class ChainVerifier:
         self._began: datetime | None = None
 
     def verify_next(self, transaction: Connection, key: PublicKey | None, now: datetime) -> _ChainPosition:
-        """Verify the next rows; start again from the first one after ANEW."""
+        """Verify the next rows; start again from the first one after VERIFY_ANEW_AFTER."""
         with self._lock:
-            if self._began is None or now - self._began > ANEW:
+            if self._began is None or now - self._began > VERIFY_ANEW_AFTER:
                 self._on, self._began = _START, now
             if self._on.broken is None:
                 self._on = _verify_from(transaction, key, self._on)

@@ -15,10 +15,10 @@ import typer
 
 from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.events import MalformedMessage, Topics
-from dockvoice_protocol.instants import timestamp
+from dockvoice_protocol.instants import rfc3339
 from dockvoice_protocol.records import Roster
-from dockvoice_protocol.signed import read_roster
-from dockvoice_protocol.terminal.tables import many, render
+from dockvoice_protocol.signed import verify_roster
+from dockvoice_protocol.terminal.tables import pluralize, print_tables
 from inventory.cli.options import (
     BrokerAt,
     Config,
@@ -124,7 +124,7 @@ def _catalogue_import(
     except (FaultyRows, FaultyFile) as found:
         for fault in found.faults:
             echo(fault if isinstance(found, FaultyFile) else f"{file}: {fault}")
-        raise UnreadableInput(f"{file}: {many(len(found.faults), 'fault')}; nothing was changed") from None
+        raise UnreadableInput(f"{file}: {pluralize(len(found.faults), 'fault')}; nothing was changed") from None
 
 
 @catalogue_commands.command("show", short_help="What there is, or the rows of one kind.")
@@ -261,7 +261,7 @@ def _catalogue_devices(
             echo(json.dumps({**told, "lacks": one.lacks(wanted)}, ensure_ascii=False))
         return
     behind = [one for one in found if one.lacks(wanted)]
-    table = narrow_table(f"{many(len(found), 'device')}, {len(behind)} behind")
+    table = narrow_table(f"{pluralize(len(found), 'device')}, {len(behind)} behind")
     for heading in ("device", "state", "runs", "lacks", "refused"):
         table.add_column(heading)
     for one in found:
@@ -269,7 +269,7 @@ def _catalogue_devices(
         runs = (f"{kind} {version}" for kind, version in one.versions.items())
         state = "online" if one.online else "offline"
         table.add_row(one.device, state, "\n".join(runs), "\n".join(one.lacks(wanted)), "\n".join(refused))
-    render(table)
+    print_tables(table)
 
 
 def _print_versions(found: list[Version], *, json_lines: bool) -> None:
@@ -277,7 +277,7 @@ def _print_versions(found: list[Version], *, json_lines: bool) -> None:
         for one in found:
             echo(json.dumps(_to_json(one), ensure_ascii=False))
         return
-    table = narrow_table(many(len(found), "version"))
+    table = narrow_table(pluralize(len(found), "version"))
     for heading in ("kind", "version", "rows", "by", "made, UTC", "what", "why", "published"):
         table.add_column(heading)
     for one in found:
@@ -285,7 +285,7 @@ def _print_versions(found: list[Version], *, json_lines: bool) -> None:
         table.add_row(
             one.kind, str(one.version), str(len(one.rows)), *made, "no" if one.published_at is None else "yes"
         )
-    render(table)
+    print_tables(table)
 
 
 def _print_rows(one: Version) -> None:
@@ -297,11 +297,11 @@ def _print_rows(one: Version) -> None:
         table.add_column(column)
     for row in one.rows:
         table.add_row(*(row.get(column, "") for column in columns))
-    render(table)
+    print_tables(table)
 
 
 def _row_count(one: Version) -> str:
-    return many(len(one.rows), "row") if one.rows else "withdrawn"
+    return pluralize(len(one.rows), "row") if one.rows else "withdrawn"
 
 
 def _cells_text(cells: Mapping[str, str]) -> str:
@@ -309,7 +309,7 @@ def _cells_text(cells: Mapping[str, str]) -> str:
 
 
 def _to_json(one: Version) -> dict[str, Any]:
-    moments = {"made_at": timestamp(one.made_at), "published_at": one.published_at and timestamp(one.published_at)}
+    moments = {"made_at": rfc3339(one.made_at), "published_at": one.published_at and rfc3339(one.published_at)}
     return {name: getattr(one, name) for name in ("site", "kind", "version", "who", "reason", "what")} | moments
 
 
@@ -366,9 +366,9 @@ def roster(
         with store.transaction() as transaction:
             version = numbering.record_sent_version(transaction, where, ROSTER, user_name(), above, now)
             message = roster_message(settings.prefix, Roster(where, version, operators), signer, now)
-            entered = outbox.insert_messages(transaction, [message], now, held=outbox.HELD)
+            entered = outbox.insert_messages(transaction, [message], now, held=outbox.HELD_BACK_FOR)
         publish_rows(settings, "roster", store.transaction, entered, retain=True)
-    echo(f"{where}: version {version}, {many(len(operators), 'operator') if operators else 'withdrawn'}")
+    echo(f"{where}: version {version}, {pluralize(len(operators), 'operator') if operators else 'withdrawn'}")
 
 
 def _print_roster(settings: InventorySettings, site: str, key: PublicKey | None, *, json_lines: bool) -> None:
@@ -381,7 +381,7 @@ def _print_roster(settings: InventorySettings, site: str, key: PublicKey | None,
     if key is None:
         raise typer.BadParameter("must be given: without your key nobody knows whose roster it is", param_hint="--sign")
     try:
-        found = read_roster(payload, site, key)
+        found = verify_roster(payload, site, key)
     except MalformedMessage as fault:
         raise UnreadableInput(
             f"{Topics.roster(settings.prefix, site)}: devices do not take what is there: {fault}"
@@ -389,10 +389,10 @@ def _print_roster(settings: InventorySettings, site: str, key: PublicKey | None,
     if json_lines:
         echo(json.dumps(asdict(found), ensure_ascii=False))
         return
-    table = narrow_table(f"{site}: version {found.version}, {many(len(found.operators), 'operator')}")
+    table = narrow_table(f"{site}: version {found.version}, {pluralize(len(found.operators), 'operator')}")
     for heading in ("name", "number", "spoken", "language", "forms"):
         table.add_column(heading)
     for one in found.operators:
         forms = "all" if one.forms is None else ", ".join(one.forms)
         table.add_row(one.name, one.number or "", ", ".join(one.spoken), one.language or "", forms)
-    render(table)
+    print_tables(table)

@@ -12,8 +12,8 @@ import typer
 
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import StorageFailed, UnreadableInput, describe_os_error
-from dockvoice_protocol.instants import timestamp
-from dockvoice_protocol.terminal.tables import many, render
+from dockvoice_protocol.instants import rfc3339
+from dockvoice_protocol.terminal.tables import pluralize, print_tables
 from inventory.cli.options import (
     BrokerAt,
     Config,
@@ -78,16 +78,16 @@ def _clips_list(
         found = store.clips.load_clips()
     if json_lines:
         for one in found:
-            echo(json.dumps({**asdict(one), "changed_at": timestamp(one.changed_at)}))
+            echo(json.dumps({**asdict(one), "changed_at": rfc3339(one.changed_at)}))
         return
-    table = narrow_table(many(len(found), "recording"))
+    table = narrow_table(pluralize(len(found), "recording"))
     for heading in ("device", "since, UTC", "state", "chunks", "utterance"):
         table.add_column(heading)
     for one in found:
         state = one.state if one.why is None else f"{one.state}: {one.why}"
         of = f"{one.have}/{one.chunks}" if one.chunks else ""
         table.add_row(f"{one.site}/{one.device}", f"{one.changed_at:%Y-%m-%d %H:%M:%S}", state, of, one.utterance_id)
-    render(table)
+    print_tables(table)
 
 
 @clip_commands.command("save", short_help="Put the sound of what was said into a file.")
@@ -106,7 +106,7 @@ def clips_save(
     with open_store(context, config, database) as store:
         heard = load_sound(store.clips, ClipFolder(settings.clips_folder), _find_recordings(store, which)[0])
     try:
-        with plain_file.open_private(file, "w") as made:
+        with plain_file.open_owner_only(file, "w") as made:
             made.write(heard)
     except OSError as fault:
         raise StorageFailed(f"{file}: {describe_os_error(fault)}; name a file that can be written") from None
@@ -121,17 +121,17 @@ def _clips_who(
         found = [(sound, one) for sound in _find_recordings(store, which) for one in store.clips.load_requests(sound)]
     if json_lines:
         for sound, one in found:
-            noted = None if one.noted_at is None else timestamp(one.noted_at)
-            told = {"who": one.who, "reason": one.reason, "asked_at": timestamp(one.asked_at), "noted_at": noted}
+            noted = None if one.noted_at is None else rfc3339(one.noted_at)
+            told = {"who": one.who, "reason": one.reason, "asked_at": rfc3339(one.asked_at), "noted_at": noted}
             echo(json.dumps({"utterance_id": sound.utterance_id, "request": one.request, **told}, ensure_ascii=False))
         return
-    table = narrow_table(many(len(found), "time", "times"))
+    table = narrow_table(pluralize(len(found), "time", "times"))
     for heading in ("who", "asked, UTC", "the device knows", "reason"):
         table.add_column(heading)
     for _, one in found:
         noted = "not yet" if one.noted_at is None else f"since {one.noted_at:%H:%M:%S}"
         table.add_row(one.who, f"{one.asked_at:%Y-%m-%d %H:%M:%S}", noted, one.reason)
-    render(table)
+    print_tables(table)
 
 
 def _find_recordings(store: Store, which: str) -> list[SignedSound]:

@@ -8,7 +8,7 @@ import typer
 
 from dockvoice_protocol.errors import Misconfigured, Unavailable, Unfinished, UnreadableInput
 from dockvoice_protocol.events import Topics
-from dockvoice_protocol.terminal.tables import many
+from dockvoice_protocol.terminal.tables import pluralize
 from inventory.cli.options import BrokerAt, Config, Database, echo, given_settings, open_store, parse_device_argument
 from inventory.store.keys import KeyDirectory
 
@@ -55,7 +55,7 @@ def _devices_retire(
     echo(
         f"retired: {', '.join('/'.join(at) for at in found[:_SHOWN])}"
         if len(found) <= _SHOWN
-        else f"retired: {many(len(found), 'device')}"
+        else f"retired: {pluralize(len(found), 'device')}"
     )
     _clear_retained(settings, found)
 
@@ -67,14 +67,14 @@ def _find_unknown(store: Store, keys: KeyDirectory) -> list[At]:
     from inventory.site import retiring  # noqa: PLC0415 - `--help` must not import SQLAlchemy
 
     with store.transaction() as transaction:
-        return [at for at in retiring.find_unknown_devices(transaction) if not keys.keys_of(*at)]
+        return [at for at in retiring.find_devices_without_events(transaction) if not keys.keys_of(*at)]
 
 
 def _require_known(store: Store, keys: KeyDirectory, found: list[At]) -> None:
     from inventory.site import retiring  # noqa: PLC0415 - see above
 
     with store.transaction() as transaction:
-        lacking = ["/".join(at) for at in found if not (keys.keys_of(*at) or retiring.is_known(transaction, at))]
+        lacking = ["/".join(at) for at in found if not (keys.keys_of(*at) or retiring.is_known_device(transaction, at))]
     if lacking:
         told = f"{', '.join(lacking[:_SHOWN])}: nothing is known of it"
         raise UnreadableInput(f"{told}, and nobody is retired; `/v1/devices` and the console list them")

@@ -18,9 +18,9 @@ from rich.table import Table
 
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import DockvoiceError, UnreadableInput
-from dockvoice_protocol.hash_chain import Acknowledgement, Broken, KnownFaults, Wrong, acknowledgement_line
-from dockvoice_protocol.instants import timestamp
-from dockvoice_protocol.terminal.tables import SafeConsole, log_to, many, render
+from dockvoice_protocol.hash_chain import Acknowledgement, BadEvent, Defect, KnownFaults, format_acknowledgement
+from dockvoice_protocol.instants import rfc3339
+from dockvoice_protocol.terminal.tables import SafeConsole, configure_logging, pluralize, print_tables
 from inventory.audit import audit
 from inventory.cli.catalogue_commands import catalogue_commands, roster
 from inventory.cli.clip_commands import clip_commands
@@ -28,7 +28,7 @@ from inventory.cli.device_commands import device_commands
 from inventory.cli.options import (
     Config,
     Database,
-    Given,
+    GroupOptions,
     Json,
     echo,
     given_settings,
@@ -44,7 +44,7 @@ from inventory.settings import InventorySettings
 from inventory.store.keys import KeyDirectory
 
 if TYPE_CHECKING:
-    from inventory.records import DeviceBuffer, Progress, Row
+    from inventory.records import DeviceBuffer, DeviceProgress, Row
     from inventory.repository import Store
     from inventory.store.outbox import PendingKind
 
@@ -71,7 +71,7 @@ class _Work(StrEnum):
     DOSSIER = "dossier"
 
 
-MOST = 9_999_999_999  # The highest number of an event: ten digits, as in schemas/events.
+_MAX_EVENT_NUMBER = 9_999_999_999  # The highest number of an event: ten digits, as in schemas/events.
 
 
 @commands.callback(invoke_without_command=True, short_help="Apply each entry once, and answer with a receipt.")
@@ -91,9 +91,9 @@ def inventory(
 
     Options win over the environment (DOCKVOICE_INVENTORY_MQTT__HOST and so on), which wins over the file.
     """
-    context.obj = Given(config, database)
+    context.obj = GroupOptions(config, database)
     if context.invoked_subcommand is None:
-        log_to(sys.stderr, logging.INFO, "%(asctime)s %(levelname)s %(message)s")
+        configure_logging(sys.stderr, logging.INFO, "%(asctime)s %(levelname)s %(message)s")
         _consume(settings_of(config, broker=broker, database=database))
 
 
@@ -104,7 +104,7 @@ def rows(
     database: Database = None,
     json_lines: Json = False,
     limit: Annotated[
-        int | None, typer.Option("--limit", min=1, max=MOST, metavar="N", help="Only the latest N.")
+        int | None, typer.Option("--limit", min=1, max=_MAX_EVENT_NUMBER, metavar="N", help="Only the latest N.")
     ] = None,
 ) -> None:
     """Show the entries in the order in which they came, amended and cancelled ones included.
@@ -118,7 +118,7 @@ def rows(
         for row in found:
             echo(json.dumps(_to_json(row), ensure_ascii=False))
     else:
-        render(_entries_table(found))
+        print_tables(_entries_table(found))
 
 
 @commands.command()
@@ -133,13 +133,13 @@ def count(context: typer.Context, config: Config = None, database: Database = No
     with open_store(context, config, database) as store:
         counts, waiting = asdict(store.count()), store.batches.count_waiting()
     if as_json:
-        since = None if waiting.since is None else timestamp(waiting.since)
+        since = None if waiting.since is None else rfc3339(waiting.since)
         echo(json.dumps({**counts, "waiting": {**asdict(waiting), "since": since}}))
         return
     for name, number in counts.items():
         echo(f"{name:<10}{number:>8}")
     if waiting.since is not None:
-        of_whom = f"of {many(waiting.devices, 'device')}, since {waiting.since:%Y-%m-%d %H:%M:%S} UTC"
+        of_whom = f"of {pluralize(waiting.devices, 'device')}, since {waiting.since:%Y-%m-%d %H:%M:%S} UTC"
         echo(f"{'waiting':<10}{waiting.events:>8}  {of_whom}")
 
 
@@ -182,7 +182,7 @@ def _audit_verify(
     known = _load_trusted_keys(context, config, key, keys)
     words, trusted = (
         audit.read_acknowledgements(acknowledged),
-        {one.keyid: one for one in map(audit.read_key, by or ())},
+        {one.keyid: one for one in map(audit.read_public_key, by or ())},
     )
     with open_store(context, config, database) as store:
         reports = [
@@ -230,15 +230,15 @@ def audit_acknowledge(
     with open_store(context, config, database) as store:
         (of,) = audit.find_devices(store, device)
         report = _audit_with_progress(store, of, _load_trusted_keys(context, config, key, keys), known)
-    wrong = report.broken or next((Broken(number, Wrong.WITHHELD) for number in report.withheld), None)
+    wrong = report.broken or next((BadEvent(number, Defect.WITHHELD) for number in report.withheld), None)
     if wrong is None or wrong.sequence != sequence or report.found is None:
         at = "nothing is wrong" if wrong is None else f"the first thing wrong is at {wrong.sequence}"
         raise UnreadableInput(f"{sequence}: {at}; `dockvoice inventory audit verify` tells what can be acknowledged")
-    who, at = user_name(), timestamp(datetime.now(UTC))
+    who, at = user_name(), rfc3339(datetime.now(UTC))
     word = Acknowledgement(device, sequence, wrong.wrong, report.found, who, reason, at).signed(signer)
     try:
-        with plain_file.open_private(file, "a") as kept:
-            kept.write(acknowledgement_line(word).encode())
+        with plain_file.open_owner_only(file, "a") as kept:
+            kept.write(format_acknowledgement(word).encode())
     except OSError as fault:
         raise UnreadableInput(f"{file}: {fault.strerror}; name a file that can be written") from None
     typer.echo(f"{device} {sequence}: acknowledged; {wrong.wrong.message}")
@@ -251,8 +251,8 @@ def _load_trusted_keys(
 
 
 def _audit_with_progress(
-    store: Store, of: Progress, believed: audit.TrustedKeys | None, known: KnownFaults
-) -> audit.Report:
+    store: Store, of: DeviceProgress, believed: audit.TrustedKeys | None, known: KnownFaults
+) -> audit.AuditReport:
     """Audit one device, with a progress bar on a terminal."""
     keys = None if believed is None else believed.keys_of(of.site, of.device)
     console = SafeConsole(stderr=True)
@@ -280,7 +280,7 @@ def _keys_enrol(
 
     `dockvoice audit key` on the device prints its key and the key's id: compare the id with the one that is told here.
     """
-    key = audit.read_key(file)
+    key = audit.read_public_key(file)
     enrolled = _key_directory(context, config, directory).enrol(*parse_device_argument(device), key)
     echo(f"{enrolled.site}/{enrolled.device}: enters with key {enrolled.keyid}")
     if floors := _load_published_versions(context, config, enrolled.site):
@@ -316,7 +316,7 @@ def _keys_rotate(
             "--upto",
             metavar="N",
             min=0,
-            max=MOST,
+            max=_MAX_EVENT_NUMBER,
             help="The last number that the old key signed; unset: as handled here.",
         ),
     ] = None,
@@ -328,7 +328,7 @@ def _keys_rotate(
 
     Let the device send what it owes first (`dockvoice queue unsettled`), then move its device.key away and start it.
     """
-    key = audit.read_key(file)
+    key = audit.read_public_key(file)
     site, name = parse_device_argument(device)
     if upto is None:
         with open_store(context, config, database) as store:
@@ -367,16 +367,16 @@ def _keys_list(
             told = {name: getattr(one, name) for name in ("site", "device", "keyid", "state")}
             echo(json.dumps({**told, "public_key": one.key.pem.decode("ascii")}))
         return
-    table = narrow_table(many(len(found), "key"))
+    table = narrow_table(pluralize(len(found), "key"))
     for heading in ("device", "key", "state"):
         table.add_column(heading)
     for one in found:
         table.add_row(f"{one.site}/{one.device}", one.keyid, one.state)
-    render(table)
+    print_tables(table)
 
 
 def _key_directory(context: typer.Context, config: Path | None, directory: Path | None) -> KeyDirectory:
-    given = context.find_object(Given) or Given()
+    given = context.find_object(GroupOptions) or GroupOptions()
     return KeyDirectory(directory or settings_of(config or given.config).keys)
 
 
@@ -394,10 +394,10 @@ def gaps(context: typer.Context, config: Config = None, database: Database = Non
     if json_lines:
         for progress in found:
             waits = held.get((progress.site, progress.device))
-            told = {**asdict(progress), "missing": progress.missing, "heard_at": timestamp(progress.heard_at)}
-            echo(json.dumps({**told, "held": waits and {**asdict(waits), "since": timestamp(waits.since)}}))
+            told = {**asdict(progress), "missing": progress.missing, "heard_at": rfc3339(progress.heard_at)}
+            echo(json.dumps({**told, "held": waits and {**asdict(waits), "since": rfc3339(waits.since)}}))
     else:
-        render(_gaps_table(found, held))
+        print_tables(_gaps_table(found, held))
 
 
 @commands.command(short_help="What is to be published or posted, and not confirmed.")
@@ -427,9 +427,7 @@ def pending(
     stuck = [one for one in found if one.is_stuck(datetime.now(UTC))]
     if json_lines:
         for one in found:
-            echo(
-                json.dumps({**asdict(one), "oldest": timestamp(one.oldest), "stuck": one in stuck}, ensure_ascii=False)
-            )
+            echo(json.dumps({**asdict(one), "oldest": rfc3339(one.oldest), "stuck": one in stuck}, ensure_ascii=False))
     else:
         table = narrow_table(f"{sum(one.number for one in found):,} pending")
         for heading in ("kind", "number", "since, UTC", "attempts", "error"):
@@ -437,7 +435,7 @@ def pending(
         for one in found:
             since = f"{one.oldest:%Y-%m-%d %H:%M:%S}{' STUCK' if one in stuck else ''}"
             table.add_row(one.kind, str(one.number), since, str(one.attempts), one.error or "")
-        render(table)
+        print_tables(table)
     if stuck:
         raise typer.Exit(1)
 
@@ -445,7 +443,7 @@ def pending(
 def _confirm_and_drop_work(store: Store, kind: _Work, found: list[PendingKind]) -> None:
     for one in found:
         if one.kind == kind:
-            echo(f"{kind}: {one.number:,}, the oldest since {timestamp(one.oldest)}; {one.error or 'no error'}")
+            echo(f"{kind}: {one.number:,}, the oldest since {rfc3339(one.oldest)}; {one.error or 'no error'}")
     typer.confirm("Delete these rows? What is still to be done is found again when its program next runs", abort=True)
     echo(f"dropped: {store.outbox.drop(kind):,}")
 
@@ -457,12 +455,12 @@ def _consume(settings: InventorySettings) -> None:
 
 
 def _to_json(row: Row) -> dict[str, object]:
-    moments = {"recorded_at": timestamp(row.recorded_at), "received_at": timestamp(row.received_at)}
+    moments = {"recorded_at": rfc3339(row.recorded_at), "received_at": rfc3339(row.received_at)}
     return {**asdict(row), **moments}
 
 
 def _entries_table(found: list[Row]) -> Table:
-    table = narrow_table(many(len(found), "entry", "entries"))
+    table = narrow_table(pluralize(len(found), "entry", "entries"))
     signed = any(row.operator for row in found)  # without signed-on operators the column is left out
     for heading in ("device", "number", "recorded, UTC", "entry", *(["operator"] if signed else []), "state"):
         table.add_column(heading)
@@ -479,9 +477,9 @@ def _entries_table(found: list[Row]) -> Table:
     return table
 
 
-def _gaps_table(found: list[Progress], held: Mapping[tuple[str, str], DeviceBuffer]) -> Table:
+def _gaps_table(found: list[DeviceProgress], held: Mapping[tuple[str, str], DeviceBuffer]) -> Table:
     lacking = sum(progress.missing is not None for progress in found)
-    table = narrow_table(f"{many(len(found), 'device')}, {lacking} with a gap")
+    table = narrow_table(f"{pluralize(len(found), 'device')}, {lacking} with a gap")
     for heading in ("device", "handled up to", "missing", *(["held of these, UTC"] if held else []), "last heard, UTC"):
         table.add_column(heading)
     for progress in found:

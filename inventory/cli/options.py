@@ -50,11 +50,11 @@ Sign = Annotated[
 ]
 BrokerAt = Annotated[str | None, typer.Option("--broker", metavar="HOST:PORT", help="The MQTT broker.")]
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class GroupOptions:
     """The options before the subcommand; those after it have precedence."""
 
     config: Path | None = None
@@ -75,7 +75,7 @@ def given_settings(
     context: typer.Context, config: Path | None, *, broker: str | None = None, database: str | None = None
 ) -> InventorySettings:
     """The settings by the options before and after the subcommand."""
-    given = context.find_object(Given) or Given()
+    given = context.find_object(GroupOptions) or GroupOptions()
     return settings_of(config or given.config, broker=broker, database=database or given.database)
 
 
@@ -130,7 +130,7 @@ def require_signer(given: Path | None) -> Signer:
     return load_signer(given)
 
 
-def read_or_print_faults(read: Callable[[Path], T], file: Path) -> T:
+def read_or_print_faults(read: Callable[[Path], _T], file: Path) -> _T:
     """The content of a file; of a FaultyFile with several faults print a line each, and raise UnreadableInput."""
     try:
         return read(file)

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from dockvoice_protocol.errors import UnreadableInput
-from dockvoice_protocol.instants import timestamp
-from dockvoice_protocol.terminal.tables import many, render
+from dockvoice_protocol.instants import rfc3339
+from dockvoice_protocol.terminal.tables import pluralize, print_tables
 from inventory.audit import audit
 from inventory.cli.options import (
     BrokerAt,
@@ -42,15 +42,15 @@ def _review_list(
     A device tells it again at each connection. `dockvoice queue accept` and `discard` on the device decide about it,
     also while its agent runs; so does its operator, who asks "what is open?". With --json one object a line.
     """
-    from inventory.reviews.reviews import to_json  # noqa: PLC0415 - `--help` must not import SQLAlchemy
+    from inventory.reviews.reviews import review_to_json  # noqa: PLC0415 - `--help` must not import SQLAlchemy
 
     with open_store(context, config, database) as store:
         found = store.reviews(every=every)
     if json_lines:
         for one in found:
-            echo(json.dumps(to_json(one), ensure_ascii=False))
+            echo(json.dumps(review_to_json(one), ensure_ascii=False))
         return
-    table = narrow_table(many(len(found), "review"))
+    table = narrow_table(pluralize(len(found), "review"))
     for heading in ("device", "told, UTC", "state", "known", "doubtful", "utterance"):
         table.add_column(heading)
     for one in found:
@@ -62,7 +62,7 @@ def _review_list(
             " ".join(f"{name}:{why}" for name, why in one.doubtful.items()) or one.reason or "",
             one.utterance_id,
         )
-    render(table)
+    print_tables(table)
 
 
 _Utterance = Annotated[str, typer.Argument(metavar="UTTERANCE", help="Its id, as `review list` shows it.")]
@@ -142,7 +142,7 @@ def _send_decision(
         (review,) = found
         decided = build_decision_message(review, decision, values, user_name(), reason, signer, settings.prefix, now)
         with store.transaction() as transaction:
-            entered = outbox.insert_messages(transaction, [decided], now, held=outbox.HELD)
+            entered = outbox.insert_messages(transaction, [decided], now, held=outbox.HELD_BACK_FOR)
         publish_rows(settings, "review", store.transaction, entered)
     echo(f"{utterance}: sent to {review.site}/{review.device}; `review list --all` shows what became of it")
 
@@ -166,10 +166,10 @@ def _flags_list(
     if json_lines:
         for one in found:
             told: dict[str, Any] = {name: getattr(one, name) for name in type(one).__dataclass_fields__}
-            moments = {name: told[name] and timestamp(told[name]) for name in ("flagged_at", "decided_at")}
+            moments = {name: told[name] and rfc3339(told[name]) for name in ("flagged_at", "decided_at")}
             echo(json.dumps({**told, **moments}, ensure_ascii=False))
         return
-    table = narrow_table(many(len(found), "flag"))
+    table = narrow_table(pluralize(len(found), "flag"))
     for heading in ("device", "flagged, UTC", "reason", "state", "event"):
         table.add_column(heading)
     for one in found:
@@ -177,7 +177,7 @@ def _flags_list(
         table.add_row(
             f"{one.site}/{one.device}", f"{one.flagged_at:%Y-%m-%d %H:%M:%S}", one.reason, state, one.event_id
         )
-    render(table)
+    print_tables(table)
 
 
 @flag_commands.command("keep", short_help="The entry stands.")

@@ -31,11 +31,11 @@ def serve(settings: InventorySettings) -> None:
     """
     settings.demand_owner()
     forms = load_forms(settings.forms)
-    if settings.mqtt.exposed:
-        log.warning("mqtt.insecure: %s; set tls = true, with a broker that has a certificate", settings.mqtt.exposed)
+    if settings.mqtt.exposure:
+        log.warning("mqtt.insecure: %s; set tls = true, with a broker that has a certificate", settings.mqtt.exposure)
     largest = int(settings.message_kb * 1000)
     aside = RejectedLimits(largest, int(settings.rejected_mb * 1_000_000), timedelta(days=settings.rejected_days))
-    keys, every = KeyDirectory(settings.keys), Topics.every(settings.prefix)
+    keys, every = KeyDirectory(settings.keys), Topics.all_devices_filters(settings.prefix)
     # Retained messages, and recordings in several messages, go to every consumer: not shared.
     entries, reviews = (
         _shared_subscription(topic, settings.consumer.share) for topic in (every.entries, every.reviews)

@@ -16,7 +16,7 @@ import typer
 
 from dockvoice_protocol.errors import UnreadableInput, describe_os_error
 from dockvoice_protocol.records import ExpectedLine, ExpectedList, ReceivingPlace
-from dockvoice_protocol.terminal.tables import many, render
+from dockvoice_protocol.terminal.tables import pluralize, print_tables
 from inventory.audit import audit
 from inventory.cli.options import (
     BrokerAt,
@@ -32,7 +32,7 @@ from inventory.cli.options import (
     read_or_print_faults,
     require_signer,
 )
-from inventory.forms import load_forms, pallet_fields
+from inventory.forms import compared_pallet_fields, load_forms
 from inventory.site.expected_file import read_expected
 from inventory.store.keys import KeyDirectory
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from dockvoice_protocol.hash_chain import Signer
-    from inventory.dossier.visits import Gathered, Visit
+    from inventory.dossier.visits import TrailerRows, Visit
     from inventory.forms import Roles
     from inventory.repository import Store
     from inventory.settings import InventorySettings
@@ -94,7 +94,7 @@ def expect(
             )
         elif received:
             _store_and_publish_lists(
-                settings, store, require_signer(sign), partial(_mark_received, pallet_fields(settings.forms))
+                settings, store, require_signer(sign), partial(_mark_received, compared_pallet_fields(settings.forms))
             )
         else:
             _print_lists(store.lists.all(), json_lines=json_lines)
@@ -138,7 +138,7 @@ def _store_and_publish_lists(settings: InventorySettings, store: Store, signer: 
 
 def _summary(one: ExpectedList) -> str:
     there = sum(line.received for line in one.lines)
-    return f"{many(len(one.lines), 'line')}, {there} received" if one.lines else "withdrawn"
+    return f"{pluralize(len(one.lines), 'line')}, {there} received" if one.lines else "withdrawn"
 
 
 def _find_published_place(store: Store, site: str, named: str) -> ReceivingPlace:
@@ -157,7 +157,7 @@ def _print_lists(found: list[StoredList], *, json_lines: bool) -> None:
             told = {**asdict(one.expected), "place": str(one.expected.place), "sent": one.sent, "by": dict(one.sources)}
             echo(json.dumps(told, ensure_ascii=False))
         return
-    table = narrow_table(many(len(found), "place"))
+    table = narrow_table(pluralize(len(found), "place"))
     for heading in ("site", "place", "version", "lines", "sent", "by"):
         table.add_column(heading)
     for one in found:
@@ -170,7 +170,7 @@ def _print_lists(found: list[StoredList], *, json_lines: bool) -> None:
             "yes" if one.sent else "no",
             ", ".join(sorted({*one.sources.values()})),
         )
-    render(table)
+    print_tables(table)
 
 
 _Trailer = Annotated[str, typer.Argument(metavar="TRAILER", help="Its number, as it was said: 5501.")]
@@ -218,7 +218,7 @@ def dossier(
     from inventory.dossier.dossier import read_clips  # noqa: PLC0415
     from inventory.dossier.dossier_page import LANGUAGES  # noqa: PLC0415
     from inventory.forms import load_roles  # noqa: PLC0415
-    from inventory.verify_dossier import summary  # noqa: PLC0415
+    from inventory.verify_dossier import summary_lines  # noqa: PLC0415
 
     settings = given_settings(context, config, database=database)
     wording = language or settings.dossier.language
@@ -246,7 +246,7 @@ def dossier(
     if as_json:
         echo(json.dumps({**content, **made}, ensure_ascii=False))
         return
-    for line in summary(content):
+    for line in summary_lines(content):
         echo(line)
     if out is not None:
         states = [*content["clips"].values()]
@@ -267,7 +267,7 @@ def _find_site(store: Store, trailer: str, of: Roles, given: str | None) -> str:
     raise UnreadableInput(f"{trailer}: it is known at {', '.join(known)}; say which with --site")
 
 
-def _find_visit(of: Gathered, named: str | None) -> Visit:
+def _find_visit(of: TrailerRows, named: str | None) -> Visit:
     """The visit of this number or date; by default the latest with a current entry, else the latest."""
     from inventory.dossier.dossier_page import local_day  # noqa: PLC0415
     from inventory.dossier.visits import find_visit_or_default  # noqa: PLC0415

@@ -13,10 +13,10 @@ from dockvoice_protocol.errors import describe_os_error
 from dockvoice_protocol.events import (
     ClipAnswer,
     ClipChunk,
-    ClipGone,
     ClipOffered,
     ClipReceipt,
-    RequestNoted,
+    ClipRequestStored,
+    ClipUnavailable,
     Topics,
     format_clip_receipt,
     parse_clip_message,
@@ -48,13 +48,13 @@ class ClipReceiver:
         self._told = False
 
     def handle_message(self, payload: bytes, sender: Topics) -> bytes | None:
-        """Store a device's message; the receipt, None for RequestNoted. Raises MalformedMessage, Unavailable."""
+        """Store a device's message; the receipt, None for ClipRequestStored. Raises MalformedMessage, Unavailable."""
         said = parse_clip_message(payload, sender)
         match said:
-            case RequestNoted(_, request):
+            case ClipRequestStored(_, request):
                 self._clips.mark_request_noted(sender.site, sender.device, request)
                 return None
-            case ClipGone(utterance_id, why):
+            case ClipUnavailable(utterance_id, why):
                 log.info("%s of %s: no sound comes: %s", utterance_id, sender.source, why)
                 return format_clip_receipt(self._clips.mark_gone(sender.site, sender.device, said), self._now())
             case _:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine, RowMapping, insert, select, update
 
-from dockvoice_protocol.events import ClipAnswer, ClipChunk, ClipGone, ClipOffered, ClipReceipt
+from dockvoice_protocol.events import ClipAnswer, ClipChunk, ClipOffered, ClipReceipt, ClipUnavailable
 from dockvoice_protocol.signed import ClipRequest
 from inventory.store import outbox
 from inventory.store.database import translated_errors
@@ -172,7 +172,7 @@ def _mark_request_noted(transaction: Connection, site: str, device: str, request
     outbox.delete_confirmed(transaction, MessageKind.CLIP_REQUEST, site, device, request)
 
 
-def _mark_gone(transaction: Connection, site: str, device: str, said: ClipGone, now: datetime) -> ClipReceipt:
+def _mark_gone(transaction: Connection, site: str, device: str, said: ClipUnavailable, now: datetime) -> ClipReceipt:
     """Record why the device does not send the recording. Stored audio stays."""
     sound = SignedSound(site, device, said.utterance_id, "")
     row = _lock_row(transaction, sound)
@@ -347,7 +347,7 @@ class ClipStore:
         with translated_errors(self._engine.url), self._engine.begin() as transaction:
             _mark_request_noted(transaction, site, device, request, self._now())
 
-    def mark_gone(self, site: str, device: str, said: ClipGone) -> ClipReceipt:
+    def mark_gone(self, site: str, device: str, said: ClipUnavailable) -> ClipReceipt:
         """Record why a recording is not sent; the answer. Raises Unavailable."""
         with translated_errors(self._engine.url), self._engine.begin() as transaction:
             return _mark_gone(transaction, site, device, said, self._now())

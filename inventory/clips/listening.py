@@ -13,12 +13,12 @@ from datetime import UTC, datetime, timedelta
 from dockvoice_protocol.errors import Unavailable, UnreadableInput
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.hash_chain import Signer
-from dockvoice_protocol.instants import timestamp
+from dockvoice_protocol.instants import rfc3339
 from dockvoice_protocol.signed import ClipRequest, sign_clip_request
 from dockvoice_protocol.terminal.plain_text import escape_line
 from inventory.clips.clip_folder import ClipFolder, NoSound
 from inventory.clips.clips import LOST, Clip, ClipState, ClipStore, SignedSound
-from inventory.store.outbox import HELD, Message, MessageKind
+from inventory.store.outbox import HELD_BACK_FOR, Message, MessageKind
 
 log = logging.getLogger("inventory")
 
@@ -48,12 +48,12 @@ def request_clip(
     topics = Topics(prefix, sound.site, sound.device)
 
     def signed(*, wanted: bool) -> tuple[ClipRequest, Message]:
-        told = (str(uuid.uuid4()), sound.utterance_id, sound.audio_sha256, wanted, who, reason, timestamp(now()))
+        told = (str(uuid.uuid4()), sound.utterance_id, sound.audio_sha256, wanted, who, reason, rfc3339(now()))
         request = ClipRequest(topics.source, *told)
         its = (sound.site, sound.device, request.request, topics.clip_requests)
         return request, Message(MessageKind.CLIP_REQUEST, *its, sign_clip_request(request, signer), signer.public)
 
-    clip, entered = clips.record_request(sound, signed, timedelta() if publish is None else HELD)
+    clip, entered = clips.record_request(sound, signed, timedelta() if publish is None else HELD_BACK_FOR)
     if publish is not None:
         try:
             publish(entered)

@@ -21,10 +21,10 @@ from dockvoice_protocol import plain_file
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured, Unfinished, UnreadableInput
 from dockvoice_protocol.plain_file import shipped_directory
-from dockvoice_protocol.terminal.tables import log_to, many, render
+from dockvoice_protocol.terminal.tables import configure_logging, pluralize, print_tables
 from inventory.cli.options import Config, Database, Json, echo, narrow_table, settings_of
 from inventory.connect.ports import (
-    TEST,
+    TEST_REFERENCE_PREFIX,
     Away,
     Declined,
     Document,
@@ -32,14 +32,14 @@ from inventory.connect.ports import (
     Posting,
     Pulled,
     PulledItem,
-    TakenBack,
+    ReversalReason,
     Why,
     describe_omitted,
 )
 
 if TYPE_CHECKING:
     from inventory.connect.ledger import Ledger
-    from inventory.connect.service import ConnectorDesk
+    from inventory.connect.service import ConnectorService
     from inventory.connect.settings import ConnectionSettings
     from inventory.settings import InventorySettings
 
@@ -100,7 +100,7 @@ def run(name: _Name, file: _File = None, config: Config = None, database: Databa
     said it hears why. It is tried again when somebody says so: `dockvoice inventory flags keep EVENT --reason TEXT`.
     """
     settings, inventory, _ = _load_settings(name, file, config, database)
-    log_to(sys.stderr, logging.INFO, "%(asctime)s %(levelname)s %(message)s")
+    configure_logging(sys.stderr, logging.INFO, "%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs each request at INFO
     from inventory.connect.service import serve  # noqa: PLC0415 - `dockvoice --help` must not import SQLAlchemy
 
@@ -135,7 +135,7 @@ def _try_out(
             return
         test = _test_posting(at.settings.site, _choose_item(pulled, item), lot, place, order)
         echo(f"test receipt: 1 {test.unit} of {test.item}, reference {test.reference}")
-        why = TakenBack(f"{test.reference}:test", False, None, test.recorded_at)
+        why = ReversalReason(f"{test.reference}:test", False, None, test.recorded_at)
         try:
             made = connector.post(test, None)
         except Declined:
@@ -190,14 +190,14 @@ def status(
     due: waits, or is tried again. posted. declined: a person must look. reversed: posted and taken back. void: nothing
     needed to be posted. With --json one object for each connector, with what is open under "open".
     """
-    from inventory.connect.ledger import Ledger, names  # noqa: PLC0415 - `dockvoice --help` must not import SQLAlchemy
+    from inventory.connect.ledger import Ledger, load_connector_names  # noqa: PLC0415 - `dockvoice --help` must not import SQLAlchemy
     from inventory.repository import Store  # noqa: PLC0415 - see above
 
     inventory = settings_of(config, database=database)
     store = Store.open(inventory.database_url, create=False)
     try:
         with store.transaction() as transaction:
-            there = names(transaction)
+            there = load_connector_names(transaction)
         if name is not None and name not in there:
             known = ", ".join(there) or "none"
             raise UnreadableInput(f"{name}: has posted nothing yet; connectors that have: {known}")
@@ -222,32 +222,32 @@ def _print_status(name: str, ledger: Ledger, *, as_json: bool) -> None:
     echo(f"{name}: {', '.join(f'{number} {state}' for state, number in counts.items())}")
     if not found:
         return
-    table = narrow_table(many(len(found), "posting") + " open")
+    table = narrow_table(pluralize(len(found), "posting") + " open")
     for heading in ("device", "number", "pallet", "state", "tries", "what was said"):
         table.add_column(heading)
     for row in found:
         device = f"{row.site}/{row.device}"
         table.add_row(device, str(row.sequence), row.pallet or "", row.state, str(row.attempts), row.said or "")
-    render(table)
+    print_tables(table)
 
 
 def _print_pulled(pulled: Pulled) -> None:
     if pulled.expected is not None and not pulled.expected:
         echo("no open order: nothing is expected")
     for place, lines in (pulled.expected or {}).items():
-        echo(f"{place}: {many(len(lines), 'line')} expected")
+        echo(f"{place}: {pluralize(len(lines), 'line')} expected")
         for line in lines[:_SHOWN]:
             lot = ", needs a lot" if line.lot_needed else ""
             echo(f"  pallet {line.pallet}: {line.quantity} {line.uom} of {line.item} ({line.notice}{lot})")
     if pulled.items is not None:
-        echo(many(len(pulled.items), "item"))
+        echo(pluralize(len(pulled.items), "item"))
     if pulled.operators is not None:
-        echo(many(len(pulled.operators), "operator"))
+        echo(pluralize(len(pulled.operators), "operator"))
     for message in describe_omitted(pulled.omitted):
         echo(message)
 
 
-def _print_planned(at: ConnectorDesk, pulled: Pulled) -> None:
+def _print_planned(at: ConnectorService, pulled: Pulled) -> None:
     for message in at.describe_master_changes(pulled):
         echo(f"with --publish: {message}")
     if "expected" not in at.settings.pull:
@@ -273,7 +273,7 @@ def _choose_item(pulled: Pulled, given: str | None) -> PulledItem:
 
 def _test_posting(site: str, item: PulledItem, lot: str | None, place: str | None, order: str | None) -> Posting:
     return Posting(
-        reference=f"{TEST}{uuid4()}",
+        reference=f"{TEST_REFERENCE_PREFIX}{uuid4()}",
         amends=None,
         site=site,
         device="test",
@@ -330,18 +330,18 @@ def _find_settings_file(name: str, config: Path | None) -> Path:
 def _read_kind(path: Path) -> str | None:
     """The `kind` of a settings file; None if unreadable, which `load_settings` reports."""
     try:
-        found = tomllib.loads(plain_file.read_regular(path).decode("utf-8-sig")).get("kind")
+        found = tomllib.loads(plain_file.read_regular_file(path).decode("utf-8-sig")).get("kind")
     except (OSError, ValueError, RecursionError):
         return None
     return found if isinstance(found, str) else None
 
 
 @contextmanager
-def _open_desk(name: str, file: Path | None, config: Path | None, database: str | None) -> Iterator[ConnectorDesk]:
+def _open_desk(name: str, file: Path | None, config: Path | None, database: str | None) -> Iterator[ConnectorService]:
     settings, inventory, path = _load_settings(name, file, config, database)
-    from inventory.connect.service import open_desk  # noqa: PLC0415 - `dockvoice --help` must not import SQLAlchemy
+    from inventory.connect.service import open_service  # noqa: PLC0415 - `dockvoice --help` must not import SQLAlchemy
 
-    with open_desk(name, settings, inventory) as at:
+    with open_service(name, settings, inventory) as at:
         try:
             yield at
         except Misconfigured as fault:

@@ -14,7 +14,7 @@ from dockvoice_protocol.systemd import refuse_root_for_others
 from inventory.connect.csv_in import Incoming
 from inventory.connect.csv_out import Closing, Format, Outgoing
 from inventory.connect.notices import receipt_notice, reversal_notice, reversal_reference
-from inventory.connect.ports import Away, Document, DocumentState, Posting, Pulled, TakenBack
+from inventory.connect.ports import Away, Document, DocumentState, Posting, Pulled, ReversalReason
 from inventory.connect.settings import ConnectionSettings
 
 log = logging.getLogger("inventory.connect")
@@ -78,7 +78,7 @@ class CsvFolder:
             self._out.append(receipt_notice(posting))
         return self.find(posting)[0]
 
-    def reverse(self, posting: Posting, document: Document, why: TakenBack) -> Document:
+    def reverse(self, posting: Posting, document: Document, why: ReversalReason) -> Document:
         """Append a line that reverses the posting, unless it was written."""
         if self._out.file_of(reversal_reference(posting), posting) is None:
             self._out.append(reversal_notice(posting, why))

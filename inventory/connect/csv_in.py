@@ -23,16 +23,16 @@ from dockvoice_protocol.errors import UnreadableInput, describe_os_error
 from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace
 from dockvoice_protocol.records.master import CODE, FACTOR
 from dockvoice_protocol.strict_json import NotStrict, parse_strict
-from dockvoice_protocol.terminal.plain_text import printable
+from dockvoice_protocol.terminal.plain_text import mark_unprintable
 from inventory.connect.ports import Away, Omitted, Pulled, PulledItem, PulledUnit
 from inventory.connect.shared_folder import OWN, READ, SHARED, create_folder, is_plain_file, read_text, share_with_group
-from inventory.site.expected_file import LAYOUT as EXPECTED
+from inventory.site.expected_file import EXPECTED_LAYOUT as EXPECTED
 from inventory.site.expected_file import read_expected
-from inventory.site.roster import LAYOUT as OPERATORS
+from inventory.site.roster import ROSTER_LAYOUT as OPERATORS
 from inventory.site.roster import read_operators
 from inventory.site.table_file import (
-    LONGEST,
-    NAMED,
+    MAX_LEN,
+    NAMING,
     Cells,
     FaultyFile,
     Layout,
@@ -117,13 +117,15 @@ class Incoming:
                 raise UnreadableInput(f"{file}: what is in it? Its name must be one of {known}, or the same with .json")
             self._store_from_private_copy(kind, file)
         except UnreadableInput as fault:
-            faults = [printable(one) for one in (fault.faults if isinstance(fault, FaultyFile) else (str(fault),))]
+            faults = [
+                mark_unprintable(one) for one in (fault.faults if isinstance(fault, FaultyFile) else (str(fault),))
+            ]
             moved = self._move(file, "refused")
             report = moved.with_name(f"{moved.name}.faults.txt")
             _write_durably(report, "".join(f"{one}\n" for one in faults))
             share_with_group(report)
-            more = f"; and {len(faults) - 1} more, in {printable(report.name)}" if len(faults) > 1 else ""
-            yield Omitted(f"file {printable(file.name)}", f"{faults[0]}{more}; nothing of it was taken")
+            more = f"; and {len(faults) - 1} more, in {mark_unprintable(report.name)}" if len(faults) > 1 else ""
+            yield Omitted(f"file {mark_unprintable(file.name)}", f"{faults[0]}{more}; nothing of it was taken")
         else:
             self._move(file, "archive")
 
@@ -275,7 +277,7 @@ class _Allowed:
 
 
 _CODE = _Allowed(CODE.fullmatch, "allowed is a code of one to three capitals and digits: CS")
-_NAME = _Allowed(is_valid_name, NAMED)
+_NAME = _Allowed(is_valid_name, NAMING)
 _ALLOWED = {
     "item": _NAME,
     "title": _NAME,
@@ -289,7 +291,7 @@ def _item_faults(
 ) -> Iterator[str]:
     for column, one in _ALLOWED.items():
         if not one.is_allowed(found := cells.get(column, "")):
-            yield f"{where}, column {column}: found {found[:LONGEST]!r}; {one.message}"
+            yield f"{where}, column {column}: found {found[:MAX_LEN]!r}; {one.message}"
     yield from _unit_faults(where, cells, units.get(cells.get("item", ""), {}))
     before, known = first.get(cells.get("item", ""), ("", cells))
     yield from (
@@ -302,10 +304,10 @@ def _item_faults(
 def _unit_faults(where: str, cells: Cells, others: Mapping[str, Decimal]) -> Iterator[str]:
     unit, factor = cells.get("unit", ""), cells.get("factor", "")
     if unit and not CODE.fullmatch(unit):
-        yield f"{where}, column unit: found {unit[:LONGEST]!r}; {_CODE.message}"
+        yield f"{where}, column unit: found {unit[:MAX_LEN]!r}; {_CODE.message}"
     if bool(unit) != bool(factor) or (factor and not FACTOR.fullmatch(factor)):
         yield (
-            f"{where}, column factor: found {factor[:LONGEST]!r}; allowed is a number above 0 with 9 digits and 6 "
+            f"{where}, column factor: found {factor[:MAX_LEN]!r}; allowed is a number above 0 with 9 digits and 6 "
             "places at most beside a unit, and nothing without one"
         )
     if unit and unit == cells.get("base"):
@@ -318,7 +320,7 @@ def _write_durably(path: Path, written: str) -> None:
     """Write the file atomically and durably, readable by this user alone."""
     part = path.with_name(f"{path.name}.part")
     part.unlink(missing_ok=True)
-    with plain_file.open_private(part) as file:
+    with plain_file.open_owner_only(part) as file:
         file.write(written.encode())
         file.flush()
         os.fsync(file.fileno())

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from dockvoice_protocol.errors import Misconfigured, describe_os_error
-from dockvoice_protocol.terminal.plain_text import is_plain
-from inventory.connect.notices import NUMBERS, PARTS, Notice, fields_by_role, format_time
+from dockvoice_protocol.terminal.plain_text import is_plain_text
+from inventory.connect.notices import NUMERIC, POSTING_FIELDS, Notice, fields_by_role, format_time
 from inventory.connect.ports import Away, Declined, Posting, Why
 from inventory.connect.shared_folder import OWN, SHARED, create_folder, is_plain_file, read_text, share_with_group
 
@@ -37,7 +37,7 @@ COLUMNS = (
     "operator",
     "recorded_at",
     "form",
-    *PARTS,
+    *POSTING_FIELDS,
     "fields",
 )
 
@@ -206,9 +206,9 @@ def _to_row(notice: Notice) -> _Row:
         "fields": json.dumps(dict(posting.fields), ensure_ascii=False, sort_keys=True),
     }
     row = {name: "" if found[name] is None else str(found[name]) for name in COLUMNS}
-    if odd := [name for name, cell in row.items() if not is_plain(cell)]:
+    if odd := [name for name, cell in row.items() if not is_plain_text(cell)]:
         raise Declined(Why.OTHER, f"{odd[0]}: holds a control character, which no line of a file can hold")
-    return {name: cell if name in NUMBERS else escape_formula(cell) for name, cell in row.items()}
+    return {name: cell if name in NUMERIC else escape_formula(cell) for name, cell in row.items()}
 
 
 def escape_formula(cell: str) -> str:
@@ -260,7 +260,7 @@ def _write_xlsx(path: Path, batch: Sequence[_Row]) -> None:
     for row in batch:
         cells = []
         for name, said in row.items():
-            cell = WriteOnlyCell(sheet, float(said) if name in NUMBERS and said else unescape_formula(said) or None)
+            cell = WriteOnlyCell(sheet, float(said) if name in NUMERIC and said else unescape_formula(said) or None)
             if isinstance(cell.value, str):
                 cell.data_type = "s"  # Text, even if it begins with =.
             cells.append(cell)

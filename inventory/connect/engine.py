@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from dockvoice_protocol.errors import Misconfigured, Unavailable
 from inventory.connect.ledger import Ledger, Owed
-from inventory.connect.ports import Away, Connector, Declined, Document, DocumentState, Posting, TakenBack, Unset
+from inventory.connect.ports import Away, Connector, Declined, Document, DocumentState, Posting, ReversalReason, Unset
 from inventory.records import PostingState
 
 _MOST_STEPS = 8  # Steps for one posting in one round: a system that duplicates every call must not cause a loop.
@@ -178,7 +178,7 @@ class PostingLoop:
         if isinstance(step, Post):
             return self._connector.post(posting, step.draft)
         twice = f"{posting.reference}:twice:{step.document.id}"
-        why = owed.taken_back or TakenBack(twice, False, None, posting.recorded_at)
+        why = owed.taken_back or ReversalReason(twice, False, None, posting.recorded_at)
         return self._connector.reverse(posting, step.document, why)
 
 

@@ -20,7 +20,7 @@ from pydantic import Field, SecretStr
 from dockvoice_protocol.config import Place, Section
 from dockvoice_protocol.errors import Misconfigured
 from inventory.connect.mapping import OrderName, format_order_names, place_of, require_item_and_quantities, unit_of
-from inventory.connect.notices import describe
+from inventory.connect.notices import format_posting
 from inventory.connect.ports import (
     Away,
     Declined,
@@ -31,12 +31,12 @@ from inventory.connect.ports import (
     Pulled,
     PulledItem,
     PulledUnit,
-    TakenBack,
+    ReversalReason,
     Unset,
     Why,
 )
 from inventory.connect.settings import ConnectionSettings
-from inventory.connect.web import ANSWER_S, Address, HttpAnswer, Web, shortened
+from inventory.connect.web import ANSWER_TIMEOUT_S, Address, Http, HttpAnswer, shorten_to_line
 
 _RECEIPT, _ORDER, _ITEM, _BATCH = "Purchase Receipt", "Purchase Order", "Item", "Batch"
 _MAKE = "erpnext.buying.doctype.purchase_order.purchase_order.make_purchase_receipt"
@@ -95,7 +95,7 @@ class ErpNextSettings(Section):
     units: Mapping[str, str] = Field({}, description="what the units of our forms are called there: CS = 'Box'")
     places: Mapping[str, str] = Field({}, description="which warehouse a door leads to; unset: that of the order")
     damaged: str | None = Field(None, min_length=1, description="the warehouse for what came damaged; unset: it waits")
-    answer_s: float = Field(ANSWER_S, gt=0, le=120, description="so long an answer may take, seconds")
+    answer_s: float = Field(ANSWER_TIMEOUT_S, gt=0, le=120, description="so long an answer may take, seconds")
     ca_file: Place | None = Field(None, description="whose certificates are trusted, PEM; unset: the system's")
 
 
@@ -121,7 +121,7 @@ class ErpNext:
     def __init__(self, name: str, settings: ErpNextSettings, *, transport: httpx.BaseTransport | None = None) -> None:
         self._name, self._settings, self._ref = name, settings, settings.reference_field
         self._prepared = False
-        self._web = Web(
+        self._web = Http(
             name,
             settings.url,
             ca_file=settings.ca_file,
@@ -193,7 +193,7 @@ class ErpNext:
             line["warehouse"] = place
         if damaged:
             line["rejected_warehouse"] = self._damaged_warehouse()
-        return {**made, "items": [line], self._ref: posting.reference, "remarks": describe(posting)}
+        return {**made, "items": [line], self._ref: posting.reference, "remarks": format_posting(posting)}
 
     def _find_order(self, called: Sequence[str]) -> str:
         found = self._list(_ORDER, [["name", "in", list(called)]], ["name"])
@@ -251,7 +251,7 @@ class ErpNext:
 
     # Reversing
 
-    def reverse(self, posting: Posting, document: Document, why: TakenBack) -> Document:
+    def reverse(self, posting: Posting, document: Document, why: ReversalReason) -> Document:
         """Cancel the receipt; delete a draft."""
         if document.state is DocumentState.DRAFT:
             self._delete_draft(document.id)
@@ -400,4 +400,4 @@ def _error_text(found: _Record) -> str:
         messages = []
     said = [str(one.get("message", "")) for one in messages if isinstance(one, dict)]
     text = " ".join(said) or str(found.get("exception", "")).partition(": ")[2]
-    return shortened(re.sub(r"<[^>]*>", " ", text))
+    return shorten_to_line(re.sub(r"<[^>]*>", " ", text))

@@ -24,10 +24,10 @@ from dockvoice_protocol.events import AMENDED, CANCELLED, Topics, to_json_bytes
 from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.records import to_decimal
 from dockvoice_protocol.signed import DeclinedPosting, sign_declined
-from inventory.connect.ports import Declined, Document, Posting, TakenBack
+from inventory.connect.ports import Declined, Document, Posting, ReversalReason
 from inventory.forms import Roles
 from inventory.records import LACKS_SETTINGS, PostingState, event_data_or_empty
-from inventory.reviews.flags import OF_SYSTEM
+from inventory.reviews.flags import SYSTEM_RULE_PREFIX
 from inventory.store import outbox
 from inventory.store.outbox import BACKOFF, Message, MessageKind
 from inventory.store.tables import announced, entries, events, flags, pallets, postings
@@ -56,11 +56,11 @@ def _key_of(connector: str, event_id: str) -> str:
     return f"{connector}/{event_id}"
 
 
-LATELY = 20_000
+RECENT_ENTRIES = 20_000
 """The most recent entries that each comparison covers. An entry whose transaction was open while as many others arrived
 is found by the next comparison of all entries."""
 
-ALL_EVERY = timedelta(minutes=10)
+COMPARE_ALL_EVERY = timedelta(minutes=10)
 _MOST_AT_ONCE = 500  # Entries inserted by one comparison; while there are more, the next follows at once.
 _SHOWN = 500  # Characters stored of the other system's message.
 
@@ -81,7 +81,7 @@ class Owed:
     begun_at: datetime | None  # Start of a call without a recorded outcome.
     document: str | None  # Its document in the other system, as far as is known.
     number: str | None
-    taken_back: TakenBack | None
+    taken_back: ReversalReason | None
 
 
 class Ledger:
@@ -122,11 +122,11 @@ class Ledger:
         now = self._now()
         every = self._all_at is None or now >= self._all_at
         with self._transaction() as transaction:
-            lowest = 0 if every else _highest_arrival(transaction) - LATELY
+            lowest = 0 if every else _highest_arrival(transaction) - RECENT_ENTRIES
             changed = self._insert_new(transaction, lowest, now) + self._reopen_changed(transaction, lowest, now)
             changed += self._enter_due_in_outbox(transaction, now)
         if every and changed < _MOST_AT_ONCE:
-            self._all_at = now + ALL_EVERY
+            self._all_at = now + COMPARE_ALL_EVERY
         return changed
 
     def _insert_new(self, transaction: Connection, lowest: int, now: datetime) -> int:
@@ -212,7 +212,7 @@ class Ledger:
     @property
     def rule(self) -> str:
         """The rule under which its refusals are flagged."""
-        return f"{OF_SYSTEM}{self.name}"
+        return f"{SYSTEM_RULE_PREFIX}{self.name}"
 
     def load_due(self, most: int = 100) -> list[Owed]:
         """The due rows, the oldest first. Of a pallet only the oldest, so that its postings stay in order.
@@ -334,7 +334,7 @@ class Ledger:
         return postings.c.connector == self.name, postings.c.event_id == event_id
 
 
-def names(transaction: Connection) -> list[str]:
+def load_connector_names(transaction: Connection) -> list[str]:
     """The names of the connectors that have a ledger."""
     return list(transaction.execute(select(postings.c.connector).distinct().order_by(postings.c.connector)).scalars())
 
@@ -358,11 +358,11 @@ def _recently_ended(transaction: Connection, lowest: int) -> list[str]:
     return [str(data.get("amends") or data.get("cancels")) for data in found]
 
 
-def _find_why_taken_back(transaction: Connection, row: Row[Any]) -> TakenBack:
+def _find_why_taken_back(transaction: Connection, row: Row[Any]) -> ReversalReason:
     """The reason that an entry no longer counts: its replacement, the cancelling event, or a person's decision."""
     after = select(entries.c.event_id, entries.c.operator, entries.c.recorded_at)
     if (found := transaction.execute(after.where(entries.c.replaces == row.event_id)).first()) is not None:
-        return TakenBack(found.event_id, True, found.operator, found.recorded_at)
+        return ReversalReason(found.event_id, True, found.operator, found.recorded_at)
     wanted = (
         select(events.c.event_id, events.c.body, events.c.received_at)
         .where(events.c.site == row.site, events.c.device == row.device, events.c.type == CANCELLED)
@@ -372,12 +372,12 @@ def _find_why_taken_back(transaction: Connection, row: Row[Any]) -> TakenBack:
     for event in transaction.execute(wanted):
         data = event_data_or_empty(event.body)
         if data.get("cancels") == row.event_id:
-            return TakenBack(event.event_id, False, data.get("operator"), event.received_at)
+            return ReversalReason(event.event_id, False, data.get("operator"), event.received_at)
     its = (flags.c.event_id == row.event_id, flags.c.state == "struck")
     struck = transaction.execute(select(flags.c.who, flags.c.decided_at).where(*its)).first()
     if struck is None:
-        return TakenBack(f"{row.event_id}:cancelled", False, None, row.changed_at)
-    return TakenBack(f"{row.event_id}:struck", False, struck.who, struck.decided_at or row.changed_at)
+        return ReversalReason(f"{row.event_id}:cancelled", False, None, row.changed_at)
+    return ReversalReason(f"{row.event_id}:struck", False, struck.who, struck.decided_at or row.changed_at)
 
 
 def load_posting(transaction: Connection, event_id: str, roles: Roles) -> Posting:

@@ -12,11 +12,11 @@ from decimal import Decimal
 from typing import Any
 
 from dockvoice_protocol.instants import to_utc
-from dockvoice_protocol.records import written
-from inventory.connect.ports import Deed, Posting, TakenBack
+from dockvoice_protocol.records import as_text
+from inventory.connect.ports import NoticeType, Posting, ReversalReason
 
-NUMBERS = ("quantity", "damaged")
-PARTS = (
+NUMERIC = ("quantity", "damaged")
+POSTING_FIELDS = (
     "pallet",
     "item",
     "quantity",
@@ -42,7 +42,7 @@ class Notice:
     """One line or message: a receipt, a correction or a reversal."""
 
     reference: str
-    deed: Deed
+    deed: NoticeType
     of: str | None  # The reference of the notice that is corrected or reversed.
     at: datetime  # The time of the entry, or of its cancelling or replacement.
     operator: str | None
@@ -52,14 +52,14 @@ class Notice:
 
 def receipt_notice(posting: Posting) -> Notice:
     """Build the notice of a posting: a receipt, or a correction where it amends another posting."""
-    deed = Deed.RECEIPT if posting.amends is None else Deed.CORRECTION
+    deed = NoticeType.RECEIPT if posting.amends is None else NoticeType.CORRECTION
     return Notice(posting.reference, deed, posting.amends, posting.recorded_at, posting.operator, posting)
 
 
-def reversal_notice(posting: Posting, why: TakenBack) -> Notice:
+def reversal_notice(posting: Posting, why: ReversalReason) -> Notice:
     """Build the notice that reverses a posting."""
-    reason = "amended" if why.amended else "cancelled"
-    return Notice(reversal_reference(posting), Deed.REVERSAL, posting.reference, why.at, why.operator, posting, reason)
+    given = posting.reference, why.at, why.operator, posting, "amended" if why.amended else "cancelled"
+    return Notice(reversal_reference(posting), NoticeType.REVERSAL, *given)
 
 
 def format_time(at: datetime) -> str:
@@ -74,18 +74,18 @@ def _format_number(value: Decimal) -> str:
 
 def fields_by_role(posting: Posting) -> dict[str, Any]:
     """The posting's fields by role; numbers as text, so that no reader rounds them."""
-    found = {name: getattr(posting, name) for name in PARTS}
+    found = {name: getattr(posting, name) for name in POSTING_FIELDS}
     return {name: _format_number(value) if isinstance(value, Decimal) else value for name, value in found.items()}
 
 
-def describe(posting: Posting) -> str:
+def format_posting(posting: Posting) -> str:
     """The posting's fields as one line of text, for systems without fields for them."""
     said = [f"{name} {value}" for name, value in fields_by_role(posting).items() if value is not None]
-    others = [name for name in posting.fields if name not in PARTS]
+    others = [name for name in posting.fields if name not in POSTING_FIELDS]
     said += [f"{name} {_to_text(posting.fields[name])}" for name in others]
     who = posting.operator or "nobody signed on"
     return f"Dockvoice {posting.reference}: {', '.join(said)}; {who}, {format_time(posting.recorded_at)}"
 
 
 def _to_text(value: Any) -> str:
-    return written(tuple(value) if isinstance(value, list) else value)  # JSON arrays are lists
+    return as_text(tuple(value) if isinstance(value, list) else value)  # JSON arrays are lists

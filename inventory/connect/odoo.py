@@ -22,7 +22,7 @@ from pydantic import Field, SecretStr
 from dockvoice_protocol.config import Place, Section
 from dockvoice_protocol.errors import Misconfigured
 from inventory.connect.mapping import OrderName, format_order_names, place_of, require_item_and_quantities, unit_of
-from inventory.connect.notices import describe, reversal_reference
+from inventory.connect.notices import format_posting, reversal_reference
 from inventory.connect.ports import (
     Away,
     Declined,
@@ -33,12 +33,12 @@ from inventory.connect.ports import (
     Pulled,
     PulledItem,
     PulledUnit,
-    TakenBack,
+    ReversalReason,
     Unset,
     Why,
 )
 from inventory.connect.settings import ConnectionSettings
-from inventory.connect.web import ANSWER_S, Address, Web, shortened
+from inventory.connect.web import ANSWER_TIMEOUT_S, Address, Http, shorten_to_line
 
 _OLDEST, _NEWEST = 17, 19
 """Odoo 17 is the first whose move lines have `quantity` and `picked`; version 22 is to remove `/jsonrpc`."""
@@ -57,7 +57,7 @@ class _OdooRefused(Declined):
 class _OdooRpc:
     """JSON-RPC calls to one Odoo database as one user. Used by one thread."""
 
-    def __init__(self, name: str, web: Web, database: str, user: str, key: SecretStr) -> None:
+    def __init__(self, name: str, web: Http, database: str, user: str, key: SecretStr) -> None:
         self._name, self._web, self._database, self._user, self._key = name, web, database, user, key
         self._ids = itertools.count(1)
         self._uid: int | None = None
@@ -119,7 +119,7 @@ class _OdooRpc:
     def _to_exception(self, error: Any) -> Exception:
         data = error.get("data", {}) if isinstance(error, dict) else {}
         exception = str(data.get("name", "")).rpartition(".")[2]
-        message = shortened(str(data.get("message", ""))) or "it says no more"
+        message = shorten_to_line(str(data.get("message", ""))) or "it says no more"
         if exception in _REFUSALS:
             return _OdooRefused(Why.OTHER, message)
         if exception in _RIGHTS:
@@ -148,7 +148,7 @@ class OdooSettings(Section):
     units: Mapping[str, str] = Field({}, description="what the units of our forms are called there: CS = 'Case of 12'")
     places: Mapping[str, str] = Field({}, description="which location a door leads to: B = 'WH/Input'; unset: any")
     damaged: str | None = Field(None, min_length=1, description="the location for what came damaged; unset: it waits")
-    answer_s: float = Field(ANSWER_S, gt=0, le=120, description="so long an answer may take, seconds")
+    answer_s: float = Field(ANSWER_TIMEOUT_S, gt=0, le=120, description="so long an answer may take, seconds")
     ca_file: Place | None = Field(None, description="whose certificates are trusted, PEM; unset: the system's")
 
 
@@ -261,7 +261,7 @@ class Odoo:
 
     def __init__(self, name: str, settings: OdooSettings, *, transport: httpx.BaseTransport | None = None) -> None:
         self._name, self._settings = name, settings
-        self._web = Web(name, settings.url, ca_file=settings.ca_file, within_s=settings.answer_s, transport=transport)
+        self._web = Http(name, settings.url, ca_file=settings.ca_file, within_s=settings.answer_s, transport=transport)
         self._rpc = _OdooRpc(name, self._web, settings.database, settings.user, settings.key)
         self._ref = settings.reference_field
         self._names = _OdooNames(name, settings, self._rpc)
@@ -339,7 +339,7 @@ class Odoo:
         old = self._rpc.search_read(_LINE, [["picking_id", "=", picking["id"]], ["move_id", "=", move["id"]]], ["id"])
         values = {
             self._ref: posting.reference,
-            "note": f"<p>{escape(describe(posting))}</p>",
+            "note": f"<p>{escape(format_posting(posting))}</p>",
             "move_line_ids": [*([2, one["id"], 0] for one in old), *lines],
         }
         self._rpc.call(_PICKING, "write", [picking["id"]], values)
@@ -393,7 +393,7 @@ class Odoo:
 
     # Reversing
 
-    def reverse(self, posting: Posting, document: Document, why: TakenBack) -> Document:
+    def reverse(self, posting: Posting, document: Document, why: ReversalReason) -> Document:
         """Return the whole transfer; release one that was only begun."""
         picking = int(document.id)
         if document.state is DocumentState.DRAFT:

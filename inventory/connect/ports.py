@@ -17,7 +17,7 @@ from typing import Protocol
 from dockvoice_protocol.errors import DockvoiceError
 from dockvoice_protocol.records import ExpectedLine, FieldValue, Operator, ReceivingPlace
 
-TEST = "test-"  # Prefix of a test receipt's reference, before a UUID as in all others.
+TEST_REFERENCE_PREFIX = "test-"  # Prefix of a test receipt's reference, before a UUID as in all others.
 _NAMED = 5  # Most things named of those omitted for one reason.
 
 
@@ -52,7 +52,7 @@ class Posting:
     order: str | None
 
 
-class Deed(StrEnum):
+class NoticeType(StrEnum):
     """The type of a record for systems without documents: a line of a file, or a message."""
 
     RECEIPT = "receipt"
@@ -61,7 +61,7 @@ class Deed(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class TakenBack:
+class ReversalReason:
     """Why a posting is reversed: its entry was cancelled or replaced."""
 
     reference: str  # The id of the cancelling or replacing event, else made from the entry's; also unique.
@@ -110,7 +110,7 @@ class Connector(Protocol):
         """Post the entry under its reference, or complete the `draft`; return the document."""
         ...
 
-    def reverse(self, posting: Posting, document: Document, why: TakenBack) -> Document:
+    def reverse(self, posting: Posting, document: Document, why: ReversalReason) -> Document:
         """Reverse the posted document; return it.
 
         Completes what an earlier call began. A draft is removed or cancelled.

@@ -12,16 +12,16 @@ from datetime import UTC, datetime
 
 from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.records import ExpectedLine, ExpectedList, Operator, ReceivingPlace, format_number
-from dockvoice_protocol.signed import LARGEST, MOST_LINES, size_of_list
-from dockvoice_protocol.terminal.tables import many
+from dockvoice_protocol.signed import LARGEST, MOST_LINES, max_expected_list_bytes
+from dockvoice_protocol.terminal.tables import pluralize
 from inventory.connect.ports import Omitted, Pulled, PulledItem
-from inventory.forms import load_forms, pallet_fields
+from inventory.forms import compared_pallet_fields, load_forms
 from inventory.repository import Store
 from inventory.settings import InventorySettings
 from inventory.site.catalogue import SiteCatalogue, Version, compare_rows
 from inventory.site.catalogue_publishing import publish, publish_roster
 from inventory.site.expected import StoredList, enter_in_outbox, load_lists, mark_received_lines, replace_list
-from inventory.site.expected_file import CODE
+from inventory.site.expected_file import UNIT_CODE
 from inventory.site.master_kinds import Kind
 from inventory.site.roster import ROSTER, roster_kind
 from inventory.site.sending import publish_rows
@@ -32,7 +32,7 @@ _ITEMS, _UNITS = "items", "items.units"
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ListPlan:
     """What a pull would change in a site's expected lists."""
 
     lists: Mapping[ReceivingPlace, Sequence[ExpectedLine]] = field(default_factory=dict)  # Those that differ.
@@ -42,7 +42,7 @@ class Plan:
 
     def summary_lines(self) -> list[str]:
         """A line for each list published, then for each withdrawn."""
-        lists = [f"{place}: {many(len(lines), 'line')}" for place, lines in self.lists.items() if lines]
+        lists = [f"{place}: {pluralize(len(lines), 'line')}" for place, lines in self.lists.items() if lines]
         return lists + self.withdrawal_lines()
 
     def withdrawal_lines(self) -> list[str]:
@@ -60,7 +60,7 @@ def source_of(name: str) -> str:
 
 def plan_lists(
     known: Iterable[StoredList], pulled: Mapping[ReceivingPlace, Sequence[ExpectedLine]], source: str
-) -> Plan:
+) -> ListPlan:
     """The lists to publish, and the notices that this `source` has withdrawn.
 
     Notices of other sources stay: those of people, the API and other connectors.
@@ -78,7 +78,7 @@ def plan_lists(
         own = [line for line in before if line.notice in ours and line.received and not _is_in(line, lines)]
         own = own if place in pulled else []
         fitting = [*others, *_valid_lines(place, [*own, *_not_announced(place, lines, others, by, omitted)], omitted)]
-        if len(fitting) > MOST_LINES or size_of_list(fitting) > LARGEST:
+        if len(fitting) > MOST_LINES or max_expected_list_bytes(fitting) > LARGEST:
             omitted.append(Omitted(str(place), f"has {len(fitting):,} lines; {MOST_LINES} at most"))
         elif _as_announced(before) != _as_announced(fitting):
             lists[place] = fitting
@@ -87,7 +87,7 @@ def plan_lists(
             }
             if gone := sorted(ours - {line.notice for line in fitting}):
                 withdrawn[place] = gone
-    return Plan(lists, sources, withdrawn, omitted)
+    return ListPlan(lists, sources, withdrawn, omitted)
 
 
 def _as_announced(lines: Sequence[ExpectedLine]) -> list[ExpectedLine]:
@@ -115,7 +115,7 @@ def _not_announced(
             omitted.append(Omitted(f"{place}, pallet {line.pallet}, item {line.item}", message))
 
 
-class Publishing:
+class PullPublisher:
     """Publishes what one connector pulls for a site."""
 
     def __init__(self, settings: InventorySettings, store: Store, signer: Signer, name: str, site: str) -> None:
@@ -126,10 +126,10 @@ class Publishing:
         self._source = source_of(name)
         self._site = site
 
-    def publish_changed_lists(self, pulled: Pulled) -> tuple[list[ExpectedList], Plan]:
+    def publish_changed_lists(self, pulled: Pulled) -> tuple[list[ExpectedList], ListPlan]:
         """Publish the lists that differ; return those published, and the plan."""
         if pulled.expected is None:
-            return [], Plan()
+            return [], ListPlan()
         with self._store.transaction() as transaction:
             plan = plan_lists(load_lists(transaction, self._site), pulled.expected, self._source)
             now = datetime.now(UTC)
@@ -137,7 +137,7 @@ class Publishing:
                 replace_list(transaction, self._site, place, lines, now, plan.sources[place])
                 for place, lines in plan.lists.items()
             ]
-            received = mark_received_lines(transaction, pallet_fields(self._settings.forms), now)
+            received = mark_received_lines(transaction, compared_pallet_fields(self._settings.forms), now)
             latest = {(one.site, one.place): one for one in (*lists, *received)}
             entered = enter_in_outbox(transaction, self._settings.prefix, latest.values(), self._signer, now)
         publish_rows(self._settings, f"connect-{self._name}", self._store.transaction, entered, retain=True)
@@ -239,7 +239,7 @@ def _valid_lines(place: ReceivingPlace, lines: Sequence[ExpectedLine], omitted: 
     found: dict[tuple[str, str], ExpectedLine] = {}
     for line in lines:
         key, what = (line.pallet, line.item), f"{place}, pallet {line.pallet}, item {line.item}"
-        if not CODE.fullmatch(line.uom) or not line.quantity > 0:
+        if not UNIT_CODE.fullmatch(line.uom) or not line.quantity > 0:
             omitted.append(Omitted(what, f"{line.quantity} {line.uom}: is no count in a unit of Recommendation 20"))
         elif key in found:
             omitted.append(Omitted(what, "stands there twice"))

@@ -23,15 +23,15 @@ from sqlalchemy import Connection, Engine, text
 
 from dockvoice_protocol.errors import AlreadyRunning, Misconfigured, Unavailable, UnreadableInput, describe_os_error
 from dockvoice_protocol.hash_chain import Signer
-from dockvoice_protocol.systemd import Notifier, create_file
-from dockvoice_protocol.terminal.tables import many
+from dockvoice_protocol.systemd import Notifier, create_owned_file
+from dockvoice_protocol.terminal.tables import pluralize
 from inventory.audit.audit import load_signer
 from inventory.connect.engine import PostingLoop, Round
 from inventory.connect.ledger import DeclinedMessages, Ledger, load_posting
 from inventory.connect.ports import Away, Connector, Declined, Posting, Pulled, describe_omitted
 from inventory.connect.pulling import (
-    Plan,
-    Publishing,
+    ListPlan,
+    PullPublisher,
     changed_items,
     changed_operators,
     describe_changes,
@@ -102,7 +102,7 @@ def hold_lock(engine: Engine, name: str) -> Iterator[_Hold]:
 def _open_lock_file(path: Path) -> Iterator[IO[bytes]]:
     try:
         with suppress(FileExistsError):
-            create_file(path, mode=0o666)
+            create_owned_file(path, mode=0o666)
         file = path.open("ab")
     except OSError as fault:
         raise Unavailable(f"{path}: {describe_os_error(fault)}; let this user write there") from None
@@ -114,7 +114,7 @@ log = logging.getLogger("inventory.connect")
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectorDesk:
+class ConnectorService:
     """The settings, store and connection of one connector."""
 
     name: str
@@ -152,13 +152,13 @@ class ConnectorDesk:
         if self.signer is None:
             raise Misconfigured("nothing is published without a signature: name a key, or [console] key")
         pulled = self.connector.pull()
-        publishing = Publishing(self.inventory, self.store, self.signer, self.name, self.settings.site)
+        publishing = PullPublisher(self.inventory, self.store, self.signer, self.name, self.settings.site)
         message, wanted = [], self.settings.pull
         omitted = list(pulled.omitted)
         if "expected" in wanted:
             lists, plan = publishing.publish_changed_lists(pulled)
             omitted += plan.omitted
-            message += [f"{one.place}: version {one.version}, {many(len(one.lines), 'line')}" for one in lists]
+            message += [f"{one.place}: version {one.version}, {pluralize(len(one.lines), 'line')}" for one in lists]
             for line in plan.withdrawal_lines():
                 log.warning("%s, since %s has it no more", line, self.name)
         if "items" in wanted and pulled.items is not None:
@@ -169,10 +169,10 @@ class ConnectorDesk:
             log.info("%s", line)
         return message
 
-    def plan_expected(self, pulled: Pulled) -> Plan:
+    def plan_expected(self, pulled: Pulled) -> ListPlan:
         """What publishing would change in expected lists; empty unless the settings pull them."""
         if "expected" not in self.settings.pull or pulled.expected is None:
-            return Plan()
+            return ListPlan()
         known = [one for one in self.store.lists.all() if one.expected.site == self.settings.site]
         return plan_lists(known, pulled.expected, source_of(self.name))
 
@@ -200,7 +200,7 @@ def _publish_or_log(publish: Callable[[], list[str]]) -> list[str]:
 
 
 @contextmanager
-def open_desk(name: str, settings: ConnectionSettings, inventory: InventorySettings) -> Iterator[ConnectorDesk]:
+def open_service(name: str, settings: ConnectionSettings, inventory: InventorySettings) -> Iterator[ConnectorService]:
     """Open the store and the connection. Raises what opening them raises."""
     key = settings.key or inventory.console.key
     signer = None if key is None else load_signer(key)
@@ -208,14 +208,14 @@ def open_desk(name: str, settings: ConnectionSettings, inventory: InventorySetti
         closing(Store.open(inventory.database_url, create=False)) as store,
         closing(settings.connector()) as connector,
     ):
-        yield ConnectorDesk(name, settings, inventory, store, connector, signer)
+        yield ConnectorService(name, settings, inventory, store, connector, signer)
 
 
 class _Work:
     """The service of one connector: posts and pulls until stopped."""
 
     def __init__(
-        self, at: ConnectorDesk, stopped: Event, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self, at: ConnectorService, stopped: Event, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         self._desk = at
         self._stopped = stopped
@@ -231,13 +231,13 @@ class _Work:
         if at.signer is None:
             log.warning("no key is named: operators hear of no refusal, and nothing is published to devices")
         with hold_lock(at.store.engine, at.name) as hold:
-            notifier.ready(f"posts entries of {at.settings.site}")
+            notifier.notify_ready(f"posts entries of {at.settings.site}")
             log.info("entries of %s are posted: %s", at.settings.site, ", ".join(at.settings.forms))
             while not self._stopped.is_set():
                 hold.demand_held()
                 wait = self._run_round(engine, notifier)
                 self._sleep_with_keep_alives(wait, notifier)
-            notifier.stopping()
+            notifier.notify_stopping()
         log.info("stopped")
 
     def _run_round(self, engine: PostingLoop, notifier: Notifier) -> float:
@@ -253,22 +253,22 @@ class _Work:
             return self._report_and_back_off(done.away, notifier)
         self._failed = 0
         if done != Round():
-            notifier.status(f"posted {done.settled}, declined {done.declined}, to be tried again {done.failed}")
+            notifier.set_status(f"posted {done.settled}, declined {done.declined}, to be tried again {done.failed}")
         return 0.0 if done.settled + done.declined else at.settings.poll_s
 
     def _report_and_back_off(self, message: str, notifier: Notifier) -> float:
         wait = BACKOFF.wait_s(self._failed)
         self._failed += 1
         log.warning("%s; looked again in %.0f s", message, wait)
-        notifier.status(f"waits: {message}"[:200])
+        notifier.set_status(f"waits: {message}"[:200])
         return wait
 
     def _sleep_with_keep_alives(self, seconds: float, notifier: Notifier) -> None:
         """Wait, sending keep-alives to systemd's watchdog: another system's outage is no fault of this process."""
         until, period = monotonic() + seconds, notifier.period_s or seconds
-        notifier.alive()
+        notifier.ping_watchdog()
         while not self._stopped.wait(max(0.0, min(period, until - monotonic()))) and monotonic() < until:
-            notifier.alive()
+            notifier.ping_watchdog()
 
     def _pull_if_due(self) -> None:
         at = self._desk
@@ -286,7 +286,7 @@ def serve(name: str, settings: ConnectionSettings, inventory: InventorySettings)
     """Post until SIGTERM or SIGINT. Must run in the main thread, which receives signals."""
     inventory.demand_owner()
     stopped = Event()
-    with open_desk(name, settings, inventory) as at:
+    with open_service(name, settings, inventory) as at:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: stopped.set())
         _Work(at, stopped).run()

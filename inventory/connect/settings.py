@@ -16,13 +16,13 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from dockvoice_protocol import systemd
-from dockvoice_protocol.config import Layered, Name, Place
+from dockvoice_protocol.config import LayeredSettings, Name, Place
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.systemd import Unit
 from inventory.connect.ports import Connector
 
 
-class ConnectionSettings(Layered):
+class ConnectionSettings(LayeredSettings):
     """Settings of every connector. Each kind has a subclass with its own table, which creates its connector."""
 
     model_config = SettingsConfigDict(env_prefix="DOCKVOICE_CONNECT_")
@@ -73,14 +73,14 @@ class ConnectionSettings(Layered):
 _GROUP = "dockvoice.connectors"
 
 
-def kinds() -> dict[str, EntryPoint]:
+def connector_kinds() -> dict[str, EntryPoint]:
     """The installed kinds by name; none is imported."""
     return {one.name: one for one in sorted(entry_points(group=_GROUP))}
 
 
 def settings_of_kind(kind: str, path: object) -> type[ConnectionSettings]:
     """The settings class of a kind named by the file at `path`. Raises Misconfigured."""
-    installed = kinds()
+    installed = connector_kinds()
     if kind not in installed:
         raise Misconfigured(f"{path}: kind is {kind!r}, allowed are {', '.join(installed)}; set kind")
     try:

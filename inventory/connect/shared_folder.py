@@ -40,7 +40,7 @@ def create_folder(path: Path, mode: int) -> None:
 
 def read_text(path: Path, encoding: str = "utf-8") -> str:
     """The text of a file that is no link. Raises OSError, UnicodeDecodeError."""
-    return plain_file.read_regular(path, _LARGEST, follow=False).decode(encoding)
+    return plain_file.read_regular_file(path, _LARGEST, follow=False).decode(encoding)
 
 
 def is_plain_file(path: Path) -> bool:

@@ -17,7 +17,7 @@ import httpx
 from dockvoice_protocol.config import LEVEL
 from dockvoice_protocol.records import ExpectedLine, Operator, PlaceKind, ReceivingPlace
 from inventory.connect.ports import (
-    TEST,
+    TEST_REFERENCE_PREFIX,
     Away,
     Declined,
     Document,
@@ -27,7 +27,7 @@ from inventory.connect.ports import (
     Pulled,
     PulledItem,
     PulledUnit,
-    TakenBack,
+    ReversalReason,
     Unset,
     Why,
 )
@@ -37,13 +37,13 @@ from inventory.connect.tryton_rpc import (
     SHIPMENT,
     Record,
     RpcSession,
-    TrytonBooks,
     TrytonLine,
+    TrytonLookups,
     TrytonProduct,
     TrytonSettings,
     TrytonUnit,
 )
-from inventory.site.roster import NUMBER
+from inventory.site.roster import OPERATOR_NUMBER
 
 _RETURN = "stock.shipment.in.return"
 
@@ -76,7 +76,7 @@ class Tryton:
         address = (settings.url, settings.database, settings.user, password)
         self._settings = settings
         self._session = RpcSession(*address, settings.timeout_s, transport)
-        self._books = TrytonBooks(settings, self._session)
+        self._books = TrytonLookups(settings, self._session)
 
     def close(self) -> None:
         """Close the connection."""
@@ -219,7 +219,7 @@ class Tryton:
 
     # Reversing
 
-    def reverse(self, posting: Posting, document: Document, why: TakenBack) -> Document:
+    def reverse(self, posting: Posting, document: Document, why: ReversalReason) -> Document:
         """Cancel the draft, or return what was received."""
         shipment = _id_of(document)
         found = self._books.read(SHIPMENT, shipment, "number", "state", "supplier", "warehouse_storage")
@@ -276,14 +276,14 @@ def _parse_id(reference: str) -> int:
     return int(reference.rpartition(",")[2])
 
 
-_OURS = re.compile(rf"({TEST})?[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}")
+_OURS = re.compile(rf"({TEST_REFERENCE_PREFIX})?[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}")
 """The reference of a shipment that a posting of ours created: it announces nothing."""
 
 
 class _TrytonPull:
     """Reads all data for one pull. Changes nothing there."""
 
-    def __init__(self, books: TrytonBooks, session: RpcSession) -> None:
+    def __init__(self, books: TrytonLookups, session: RpcSession) -> None:
         self._books = books
         self._session = session
 
@@ -349,7 +349,7 @@ class _TrytonPull:
         domain = [["company", "=", self._books.company]]
         for one in self._session.search("company.employee", domain, ("party.name", "party.code")):
             name, number = one["party."]["name"], one["party."]["code"] or ""
-            if name and NUMBER.fullmatch(number):
+            if name and OPERATOR_NUMBER.fullmatch(number):
                 yield Operator(name, number)
             else:
                 omitted.append(Omitted(f"employee {name}", f"its code {number!r} is no number of two to six digits"))

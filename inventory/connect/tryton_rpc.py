@@ -262,7 +262,7 @@ class TrytonLine:
     place: int | None  # None: the warehouse's input and storage.
 
 
-class TrytonBooks:
+class TrytonLookups:
     """Lookups in one database."""
 
     def __init__(self, settings: TrytonSettings, session: RpcSession) -> None:

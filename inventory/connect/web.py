@@ -21,10 +21,10 @@ from pydantic import AfterValidator
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import Misconfigured, describe_os_error
 from dockvoice_protocol.strict_json import NotStrict, parse_strict
-from dockvoice_protocol.terminal.plain_text import is_plain
+from dockvoice_protocol.terminal.plain_text import is_plain_text
 from inventory.connect.ports import Away
 
-ANSWER_S = 20.0  # Standard Webhooks recommends 15 to 30 s; a slow ERP books a receipt in less.
+ANSWER_TIMEOUT_S = 20.0  # Standard Webhooks recommends 15 to 30 s; a slow ERP books a receipt in less.
 _CONNECT_S = 5.0  # Timeout for connecting.
 _MOST_BYTES = 20_000_000  # Most bytes of one answer: ten thousand items with their units have five million.
 _LONGEST_WAIT_S = 3600.0  # Upper limit of a Retry-After: a longer one is a mistake or malicious.
@@ -66,16 +66,16 @@ class HttpAnswer:
 
     def excerpt(self) -> str:
         """The body, shortened to one line."""
-        return shortened(self.body.decode("utf-8", "replace"))
+        return shorten_to_line(self.body.decode("utf-8", "replace"))
 
 
-def shortened(text: str) -> str:
+def shorten_to_line(text: str) -> str:
     """One short line of another system's text, without control characters."""
-    line = " ".join("".join(one if is_plain(one) else " " for one in text).split())
+    line = " ".join("".join(one if is_plain_text(one) else " " for one in text).split())
     return line if len(line) <= _EXCERPT else f"{line[:_EXCERPT]}…"
 
 
-class Web:
+class Http:
     """The connection to one system. For one thread."""
 
     def __init__(
@@ -85,7 +85,7 @@ class Web:
         *,
         ca_file: Path | None = None,
         headers: Mapping[str, str] | None = None,
-        within_s: float = ANSWER_S,
+        within_s: float = ANSWER_TIMEOUT_S,
         transport: httpx.BaseTransport | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -121,13 +121,13 @@ class Web:
         except httpx.TimeoutException:
             raise Away(f"{self._name}: {self.address} did not answer within {self._within_s:g} s") from None
         except httpx.HTTPError as fault:
-            reason = shortened(str(fault)) or type(fault).__name__
+            reason = shorten_to_line(str(fault)) or type(fault).__name__
             raise Away(f"{self._name}: {self.address} cannot be asked ({reason})") from None
         return self._check_answer(answer)
 
     def _check_answer(self, answer: HttpAnswer) -> HttpAnswer:
         if 300 <= answer.status < 400:  # noqa: PLR2004 - HTTP status classes
-            to = shortened(answer.headers.get("location", "nowhere"))
+            to = shorten_to_line(answer.headers.get("location", "nowhere"))
             raise Misconfigured(f"{self._name}: {self.address} has moved to {to}; set its url to where it is now")
         if answer.status in _TRY_LATER or answer.status >= 500:  # noqa: PLR2004 - HTTP status classes
             raise Away(
@@ -145,7 +145,7 @@ def _ssl_context(name: str, ca_file: Path | None, *, needed: bool) -> ssl.SSLCon
     if not needed:  # Loading the system's certificates takes longer than many a request.
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # It trusts no certificate.
     try:
-        plain_file.require_regular(ca_file)
+        plain_file.require_regular_files(ca_file)
         return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
     except OSError as fault:  # an ssl.SSLError is one
         message = "holds no certificates" if isinstance(fault, ssl.SSLError) else describe_os_error(fault)

@@ -22,9 +22,9 @@ from standardwebhooks import Webhook as Signer
 from dockvoice_protocol.config import Place, Section
 from dockvoice_protocol.errors import Misconfigured
 from inventory.connect.notices import Notice, fields_by_role, format_time, receipt_notice, reversal_notice
-from inventory.connect.ports import Away, Declined, Document, DocumentState, Posting, Pulled, TakenBack, Why
+from inventory.connect.ports import Away, Declined, Document, DocumentState, Posting, Pulled, ReversalReason, Why
 from inventory.connect.settings import ConnectionSettings
-from inventory.connect.web import ANSWER_S, Address, HttpAnswer, Web, shortened
+from inventory.connect.web import ANSWER_TIMEOUT_S, Address, Http, HttpAnswer, shorten_to_line
 
 _PREFIX = "whsec_"
 _LEAST_SECRET, _MOST_SECRET = 24, 64  # Bytes of a key, from the standard.
@@ -49,7 +49,7 @@ class WebhookSettings(Section):
         None, description="the one before it: both sign while a receiver changes over; unset: none"
     )
     proof: _ShownBy = Field(_ShownBy.STATUS, description="what shows that a message was taken over: status or echo")
-    answer_s: float = Field(ANSWER_S, gt=0, le=120, description="so long an answer may take, seconds")
+    answer_s: float = Field(ANSWER_TIMEOUT_S, gt=0, le=120, description="so long an answer may take, seconds")
     ca_file: Place | None = Field(None, description="whose certificates are trusted, PEM; unset: the system's")
 
 
@@ -82,7 +82,7 @@ class Webhook:
         self._now = now
         given = {"secret": settings.secret, "old_secret": settings.old_secret}
         self._keys = [_signer(name, which, one.get_secret_value()) for which, one in given.items() if one is not None]
-        self._web = Web(name, settings.url, ca_file=settings.ca_file, within_s=settings.answer_s, transport=transport)
+        self._web = Http(name, settings.url, ca_file=settings.ca_file, within_s=settings.answer_s, transport=transport)
 
     def find(self, posting: Posting) -> Sequence[Document]:
         """Empty: the receiver cannot be queried."""
@@ -94,7 +94,7 @@ class Webhook:
         del draft
         return self._send(receipt_notice(posting), DocumentState.DONE)
 
-    def reverse(self, posting: Posting, document: Document, why: TakenBack) -> Document:
+    def reverse(self, posting: Posting, document: Document, why: ReversalReason) -> Document:
         """Send the notice that reverses the posting."""
         del document
         return self._send(reversal_notice(posting, why), DocumentState.REVERSED)
@@ -180,7 +180,7 @@ def _declined(answer: HttpAnswer) -> Declined:
     found = answer.json()
     said = found if isinstance(found, dict) else {}
     why = next((one for one in Why if one == said.get("reason")), Why.OTHER)
-    message_text = shortened(str(said.get("message") or "")) or answer.excerpt() or "it says no more"
+    message_text = shorten_to_line(str(said.get("message") or "")) or answer.excerpt() or "it says no more"
     return Declined(why, message_text)
 
 

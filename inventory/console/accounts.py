@@ -14,7 +14,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, true, update
 
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
-from inventory.audit.deeds import NAME
+from inventory.audit.deeds import USER_NAME
 from inventory.store.books import take_advisory_lock
 from inventory.store.console_tables import attempts, people, sessions
 
@@ -84,7 +84,7 @@ def find_user(transaction: Connection, name: str) -> _User | None:
 
 def add_user(transaction: Connection, name: str, role: Role, password: str | None, at: datetime) -> None:
     """Add an account; without a password the proxy authenticates its user. Raises Misconfigured."""
-    if not NAME.fullmatch(name):
+    if not USER_NAME.fullmatch(name):
         raise Misconfigured(f"name: found {name!r}, allowed are letters, digits and . _ @ -, 63 at most")
     if find_user(transaction, name) is not None:
         raise Misconfigured(f"{name}: is there already; change the role or the password, or choose another name")
@@ -133,7 +133,7 @@ def verify_password(kept: str | None, given: str) -> bool:
     return kept is not None
 
 
-def password_hash(transaction: Connection, name: str) -> str | None:
+def load_password_hash(transaction: Connection, name: str) -> str | None:
     """The stored hash of an account's password."""
     return transaction.execute(select(people.c.password).where(people.c.name == name)).scalar()
 

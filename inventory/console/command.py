@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dockvoice_protocol.terminal.tables import log_to, many, render
-from inventory.cli.options import BrokerAt, Config, Database, Given, echo, narrow_table, settings_of
+from dockvoice_protocol.terminal.tables import configure_logging, pluralize, print_tables
+from inventory.cli.options import BrokerAt, Config, Database, GroupOptions, echo, narrow_table, settings_of
 from inventory.web.terminal import audited, demand_extra, open_transaction
 
 if TYPE_CHECKING:
@@ -44,11 +44,11 @@ def console(
     It listens on this machine alone. For tablets put a proxy in front that speaks https, and set console.address.
     """
     demand_extra()
-    context.obj = Given(config, database)
+    context.obj = GroupOptions(config, database)
     if context.invoked_subcommand is None:
         from inventory.console.app import serve  # noqa: PLC0415 - `--help` waits for no web server
 
-        log_to(sys.stderr, logging.INFO, "%(asctime)s %(levelname)s %(message)s")
+        configure_logging(sys.stderr, logging.INFO, "%(asctime)s %(levelname)s %(message)s")
         serve(settings_of(config, broker=broker, database=database), port)
 
 
@@ -86,12 +86,12 @@ def _user_list(context: typer.Context) -> None:
 
     with open_transaction(context, _books) as transaction:
         found = accounts.load_users(transaction)
-    table = narrow_table(many(len(found), "person", "people"))
+    table = narrow_table(pluralize(len(found), "person", "people"))
     for heading in ("name", "role", "signs in"):
         table.add_column(heading)
     for one in found:
         table.add_row(one.name, str(one.role), "with a password" if one.by_password else "by the proxy")
-    render(table)
+    print_tables(table)
 
 
 @users.command("role", short_help="Change a user's role.")
@@ -136,9 +136,9 @@ def _audit_deeds(
     """Follow the record of what people did on the console. Exit code 1 where a line was changed, removed or put in."""
     from inventory.audit import audit, deeds  # noqa: PLC0415 - as above
 
-    public = None if key is None else audit.read_key(key)
+    public = None if key is None else audit.read_public_key(key)
     with open_transaction(context, _books, reads=True) as transaction:
-        broken, latest = deeds.find_broken(transaction, public), deeds.load_latest_actions(transaction, 1)
+        broken, latest = deeds.first_broken_action(transaction, public), deeds.load_latest_actions(transaction, 1)
     if broken is not None:
         echo(f"BROKEN at {broken}: it was changed, removed or put in past the console")
         raise typer.Exit(1)

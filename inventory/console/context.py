@@ -16,15 +16,15 @@ from starlette.responses import HTMLResponse, Response
 
 from dockvoice_protocol.instants import parse_iso
 from inventory.audit import deeds
-from inventory.audit.deeds import ChainVerifier
+from inventory.audit.deeds import AuditLogVerifier
 from inventory.console.accounts import Role, Session
 from inventory.console.rendering import format_time, language_names, negotiate_language, render
 from inventory.console.sounds import NoSounds, Sounds
-from inventory.queries.listing import EntryFilter, Place
-from inventory.store.tables import SEARCHED
+from inventory.queries.listing import EntryFilter, EntryPosition
+from inventory.store.tables import MAX_SEARCHED_CHARS
 from inventory.web.resources import Resources
 from inventory.web.serving import client_address
-from inventory.words import texts
+from inventory.words import all_texts
 
 COOKIE = "dockvoice"
 LANGUAGE = "dockvoice-language"
@@ -47,7 +47,7 @@ class ConsoleResources(Resources):
     """Resources that all requests of one console share. Used from several threads."""
 
     sounds: Sounds = field(default_factory=NoSounds)
-    following: ChainVerifier = field(default_factory=ChainVerifier)  # How far the audit log was verified.
+    following: AuditLogVerifier = field(default_factory=AuditLogVerifier)  # How far the audit log was verified.
 
     @property
     def encrypted(self) -> bool:
@@ -122,13 +122,13 @@ class RequestContext:
 
     def text(self, key: str, /, **values: object) -> str:
         """A text in the user's language, formatted."""
-        found = texts(self.language)[key]
+        found = all_texts(self.language)[key]
         return found.format(**values) if values else found
 
     def text_parameter(self, name: str) -> str | None:
         """Parse a text without control characters, no longer than the column; None if missing or unusable."""
         given = self.request.query_params.get(name, "").strip()
-        usable = given and len(given) <= SEARCHED and "\0" not in given and given.isprintable()
+        usable = given and len(given) <= MAX_SEARCHED_CHARS and "\0" not in given and given.isprintable()
         return given if usable else None
 
     def number_parameter(self, name: str) -> int | None:
@@ -164,7 +164,7 @@ class RequestContext:
             until=until + timedelta(days=1) if until is not None and is_day else until,
         )
 
-    def entry_cursor(self) -> Place | None:
+    def entry_cursor(self) -> EntryPosition | None:
         """Parse the place before which older entries are listed; None on the first page."""
         arrival, event = self.number_parameter("before"), self.text_parameter("event")
         return None if arrival is None or event is None else (arrival, event)
@@ -179,7 +179,7 @@ class RequestContext:
         language, resources = self.language, self.resources
         common: dict[str, Any] = {
             "text": self.text,
-            "code": lambda subject, code: texts(language).get(f"{subject}.{code}", code),  # of later versions: as it is
+            "code": lambda subject, code: all_texts(language).get(f"{subject}.{code}", code),  # of later versions as is
             "time": lambda moment: format_time(moment, resources.zone),
             "titles": lambda form: resources.titles(form, language),
             "user": self.user,
@@ -193,7 +193,7 @@ class RequestContext:
         return HTMLResponse(render(template, common | values, block), status)
 
     def audit(
-        self, transaction: Connection, action: str, about: str = "", recording: str = deeds.NO_RECORDING, **details: Any
+        self, transaction: Connection, action: str, about: str = "", recording: str = deeds.ZERO_HASH, **details: Any
     ) -> None:
         """Write the user's action to the audit log, in the transaction that carries it out."""
         done = deeds.UserAction(self.user_name, self.address, action, about, details, recording)

@@ -64,7 +64,7 @@ class _Outcome:
     entry: str | None  # The event of the entry that it became.
 
 
-def load_latest(transaction: Connection, found: Iterable[Review]) -> dict[str, Decision]:
+def load_latest_decisions(transaction: Connection, found: Iterable[Review]) -> dict[str, Decision]:
     """The last decision about each of these reviews, by the review's event."""
     keys = [(one.site, one.device, one.event_id) for one in found]
     wanted = _select_decisions_with_outbox().where(
@@ -93,7 +93,7 @@ def record_decision(
     now: datetime,
 ) -> None:
     """Insert a decision, and its message into the outbox. Raises AlreadyDecided."""
-    before = load_latest(transaction, [review]).get(review.event_id)
+    before = load_latest_decisions(transaction, [review]).get(review.event_id)
     if before is not None and not before.may_be_repeated(now):
         raise AlreadyDecided(before)
     row = {
@@ -112,17 +112,17 @@ def record_decision(
         with transaction.begin_nested():
             transaction.execute(insert(decisions).values(row))
     except IntegrityError:  # a concurrent insert, which PostgreSQL has waited for
-        raise AlreadyDecided(load_latest(transaction, [review])[review.event_id]) from None
+        raise AlreadyDecided(load_latest_decisions(transaction, [review])[review.event_id]) from None
     insert_messages(transaction, [message], now)
 
 
-def count_open(transaction: Connection) -> int:
+def count_open_reviews(transaction: Connection) -> int:
     """The number of open reviews."""
     counted = select(func.count()).select_from(reviews).where(reviews.c.state == "open")
     return int(transaction.execute(counted).scalar_one())
 
 
-def load_open_page(transaction: Connection, after: str | None) -> tuple[list[Review], str | None]:
+def load_open_reviews_page(transaction: Connection, after: str | None) -> tuple[list[Review], str | None]:
     """A page of open reviews, the oldest first, and the cursor of the next page, if any."""
     wanted = select(reviews).where(reviews.c.state == "open").order_by(reviews.c.told_at, reviews.c.event_id)
     moment, _, event_id = (after or "").partition(_SEPARATOR)

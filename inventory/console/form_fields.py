@@ -10,7 +10,7 @@ from typing import Any
 
 from jsonschema.protocols import Validator
 
-from dockvoice_protocol.terminal.plain_text import is_plain
+from dockvoice_protocol.terminal.plain_text import is_plain_text
 from inventory.forms import find_faults
 from inventory.records import event_data_or_empty
 from inventory.reviews.reviews import Review
@@ -88,7 +88,7 @@ def check_typed_values(form: Validator | None, known: Mapping[str, Any], typed: 
 def _find_fault(text: str, field: _Field) -> str | None:
     if not text:
         return "emptied"
-    if len(text) > _LONGEST or not is_plain(text):
+    if len(text) > _LONGEST or not is_plain_text(text):
         return "not_plain"
     match field.kind:
         case "integer" if not _WHOLE.fullmatch(text):

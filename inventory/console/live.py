@@ -21,7 +21,7 @@ from inventory.web.serving import most_connections
 log = logging.getLogger("console")
 
 POLL_S = 1.0  # What is dictated at a dock is on the page before it is asked for.
-MOST_SHARE = 1 / 2  # Of all connections: the others are for requests and sign-ins.
+MAX_STREAM_SHARE = 1 / 2  # Of all connections: the others are for requests and sign-ins.
 _KEEP_ALIVE_S = 15.0  # Proxies close a connection that is silent for a minute.
 _STREAM_S = 300.0  # Then the browser reconnects and is authenticated again.
 
@@ -98,7 +98,7 @@ class Broadcaster:
         for name in _FINGERPRINTS:  # anything may have changed since the page was rendered, or while disconnected
             browser.put(name)
         self._browsers[browser] = user
-        if len(self._browsers) > most_connections() * MOST_SHARE:
+        if len(self._browsers) > most_connections() * MAX_STREAM_SHARE:
             ((most, _),) = Counter(self._browsers.values()).most_common(1)
             first = next(one for one, its in self._browsers.items() if its == most)
             del self._browsers[first]

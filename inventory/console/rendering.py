@@ -15,15 +15,15 @@ from starlette.datastructures import Headers
 
 from dockvoice_protocol.instants import format_local, to_zone
 from dockvoice_protocol.terminal.plain_text import escape_lines
-from inventory.words import languages, texts
+from inventory.words import all_texts, languages
 
-TEMPLATES = Path(__file__).with_name("templates")
+TEMPLATE_FOLDER = Path(__file__).with_name("templates")
 
 
 @cache
 def language_names() -> Mapping[str, str]:
     """The console's languages by code, each under its own name."""
-    return {code: texts(code)["frame.name"] for code in languages("frame")}
+    return {code: all_texts(code)["frame.name"] for code in languages("frame")}
 
 
 def negotiate_language(cookie: str | None, headers: Headers, default: str) -> str:
@@ -37,7 +37,7 @@ def negotiate_language(cookie: str | None, headers: Headers, default: str) -> st
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader(TEMPLATE_FOLDER),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

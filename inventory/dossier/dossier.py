@@ -25,9 +25,9 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 from dockvoice_protocol import hash_chain
 from dockvoice_protocol.errors import UnreadableInput, describe_os_error
 from dockvoice_protocol.hash_chain import PublicKey, Signer
-from dockvoice_protocol.instants import timestamp
+from dockvoice_protocol.instants import rfc3339
 from inventory.dossier.dossier_page import render_page
-from inventory.dossier.visits import Gathered, Visit
+from inventory.dossier.visits import TrailerRows, Visit
 from inventory.store.keys import EnrolledKey
 from inventory.verify_dossier import (
     CONTENT,
@@ -35,14 +35,14 @@ from inventory.verify_dossier import (
     PAGE,
     README,
     SIGNATURE,
+    DeviceEvent,
     ReceiptTotals,
-    Said,
     moment,
     pack,
     parsed,
     sha256,
     signed_text,
-    written,
+    write_json,
 )
 
 _TOLD = (
@@ -54,7 +54,7 @@ _TOLD = (
 
 
 @dataclass(frozen=True, slots=True)
-class Clips:
+class DossierClips:
     """Recordings given for a dossier, by their SHA-256."""
 
     given: Mapping[str, bytes] = field(default_factory=dict, repr=False)
@@ -62,7 +62,7 @@ class Clips:
     """Recordings that their device had removed before it made the bundle."""
 
 
-NO_CLIPS = Clips()
+NO_CLIPS = DossierClips()
 
 _Issue = Callable[[dict[str, Any], Mapping[str, bytes]], dict[str, Any] | None]
 """Returns the `issue` member of dossier.json, from its other members and the files."""
@@ -78,11 +78,11 @@ class Dossier:
 
 def build(
     visit: Visit,
-    of: Gathered,
+    of: TrailerRows,
     enrolled: Iterable[EnrolledKey],
     signer: Signer,
     language: str,
-    clips: Clips = NO_CLIPS,
+    clips: DossierClips = NO_CLIPS,
     issue: _Issue = lambda _content, _files: None,
 ) -> Dossier:
     """Build a visit's signed dossier. `enrolled` are the keys that the inventory trusts, `issue` numbers it."""
@@ -92,14 +92,14 @@ def build(
     files[PAGE] = render_page(content, files, signer.public.keyid).encode()
     files[README] = _TOLD.encode()
     content["files"] = {name: sha256(one) for name, one in files.items()}
-    files[CONTENT] = written(content)
+    files[CONTENT] = write_json(content)
     seal = {"keyid": signer.public.keyid, "public_key": signer.public.raw.hex(), "signs": FORMAT}
-    files[SIGNATURE] = written({**seal, "signature": signer.sign(signed_text(files[CONTENT]))})
+    files[SIGNATURE] = write_json({**seal, "signature": signer.sign(signed_text(files[CONTENT]))})
     return Dossier(content, pack(files))
 
 
 def collect_content(
-    visit: Visit, of: Gathered, enrolled: Iterable[EnrolledKey], language: str, clips: Clips = NO_CLIPS
+    visit: Visit, of: TrailerRows, enrolled: Iterable[EnrolledKey], language: str, clips: DossierClips = NO_CLIPS
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Collect the members of dossier.json, except the hashes, and the files of evidence by name."""
     before = [] if visit.after is None else [one for one in of.story.said if _is_same_entry(of, one, visit.after)]
@@ -129,12 +129,12 @@ def collect_content(
         "visit": {
             "number": visit.number,
             "of": len(of.visits()),
-            "began": timestamp(visit.began),
-            "closed_at": None if closing is None else timestamp(closing.in_force_at),
+            "began": rfc3339(visit.began),
+            "closed_at": None if closing is None else rfc3339(closing.in_force_at),
             "after": None if visit.after is None else visit.after.id,
             "closing": None if visit.closing is None else visit.closing.id,
         },
-        "as_of": timestamp(max([*map(moment, came), *(one.time for one in visit.lists)], default=visit.began)),
+        "as_of": rfc3339(max([*map(moment, came), *(one.time for one in visit.lists)], default=visit.began)),
         "forms": {form: _in_language(of.roles[form], language) for form in sorted(forms) if form in of.roles},
         "events": [{"file": _file_name("events", one), "received_at": one.received_at} for one in said],
         "refused": [
@@ -161,16 +161,16 @@ def _in_language(form: Mapping[str, Any], language: str) -> dict[str, Any]:
     return {**form, "titles": {name: titles.get(language, titles["en"]) for name, titles in form["titles"].items()}}
 
 
-def _is_same_entry(of: Gathered, one: Said, closing: Said) -> bool:
+def _is_same_entry(of: TrailerRows, one: DeviceEvent, closing: DeviceEvent) -> bool:
     return of.story.root(one) is of.story.root(closing)
 
 
-def _file_name(folder: str, said: Said) -> str:
+def _file_name(folder: str, said: DeviceEvent) -> str:
     return f"{folder}/{said.source.rsplit('/', 1)[-1]}.{said.number:010}.json"
 
 
 def _signing_keys(
-    visit: Visit, said: Iterable[Said], site: str, enrolled: Iterable[EnrolledKey]
+    visit: Visit, said: Iterable[DeviceEvent], site: str, enrolled: Iterable[EnrolledKey]
 ) -> list[tuple[str | None, PublicKey]]:
     """The signing keys of all files, with their devices; None for lists, which the office signs."""
     events = [one.event for one in said] + [one.said.event for one in visit.refused]
@@ -188,7 +188,7 @@ def _signing_keys(
     return [(source, found[source, keyid]) for source, keyid in sorted(found, key=lambda at: (at[0] or "", at[1]))]
 
 
-def _time_zone(said: Iterable[Said]) -> str | None:
+def _time_zone(said: Iterable[DeviceEvent]) -> str | None:
     """The site's time zone, by most of its events."""
     zones = Counter(str(one.data["workday"]["zone"]) for one in said if "workday" in one.data)
     return min(zones, key=lambda zone: (-zones[zone], zone)) if zones else None
@@ -200,7 +200,7 @@ _BROKEN = (BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, 
 """Python's errors for a ZIP file that is invalid or encrypted."""
 
 
-def read_clips(bundles: Iterable[Path], needed: Collection[str]) -> Clips:
+def read_clips(bundles: Iterable[Path], needed: Collection[str]) -> DossierClips:
     """The recordings with one of these SHA-256, and those that their device had removed. Raises UnreadableInput."""
     given: dict[str, bytes] = {}
     named: set[str] = set()
@@ -215,7 +215,7 @@ def read_clips(bundles: Iterable[Path], needed: Collection[str]) -> Clips:
             ) from None
         except _BROKEN:
             raise UnreadableInput(f"--bundle {path}: is no bundle; name what `dockvoice audit export` made") from None
-    return Clips(given, frozenset((named & {*needed}) - {*given}))
+    return DossierClips(given, frozenset((named & {*needed}) - {*given}))
 
 
 def _read_recording_or_named_hashes(

@@ -21,16 +21,16 @@ from urllib.parse import quote
 from dockvoice_protocol.errors import DockvoiceError, describe_os_error
 from dockvoice_protocol.hash_chain import Signer
 from inventory.dossier.dossier import build, collect_content
-from inventory.dossier.issues import At, Issues
-from inventory.dossier.visits import Gathered, Visit
-from inventory.forms import Roles, fields_with
+from inventory.dossier.issues import At, DossierVersions
+from inventory.dossier.visits import TrailerRows, Visit
+from inventory.forms import Roles, field_names_with_role
 from inventory.reviews.reviews import Review
 from inventory.store.keys import KeyDirectory
 from inventory.store.outbox import BACKOFF, MessageKind, OutboxTable
 
 log = logging.getLogger("inventory")
 
-LOOK_S = 5.0
+POLL_S = 5.0
 """Wait during which several corrections of a closed visit join one version; also the polling interval for retries."""
 
 _SHOWN = 100  # Characters of a trailer's number in its file's name: file systems allow 255 in all.
@@ -40,7 +40,7 @@ _SHOWN = 100  # Characters of a trailer's number in its file's name: file system
 class DossierStore:
     """Writes dossiers with these settings."""
 
-    issues: Issues
+    issues: DossierVersions
     outbox: OutboxTable
     roles: Roles
     keys: KeyDirectory
@@ -93,7 +93,7 @@ class DossierStore:
             ):
                 self._write_version(gathered, visit, visit.closing.id)
 
-    def _write_version(self, gathered: Gathered, visit: Visit, closing: str) -> None:
+    def _write_version(self, gathered: TrailerRows, visit: Visit, closing: str) -> None:
         site, trailer = gathered.site, gathered.trailer
         issue = partial(self.issues.store, site, trailer, visit)
         dossier = build(visit, gathered, self.keys.all(), self.signer, self.language, issue=issue)
@@ -143,13 +143,13 @@ class DossierWriter:
         self._writing: Future[None] | None = None
 
     def note_applied(self, form: str) -> None:
-        """Schedule the next look for dossiers: at once after a closing form, else within LOOK_S."""
-        self._schedule(set(), 0 if form in self._closing else LOOK_S)
+        """Schedule the next look for dossiers: at once after a closing form, else within POLL_S."""
+        self._schedule(set(), 0 if form in self._closing else POLL_S)
 
     def note_reviewed(self, review: Review) -> None:
         """Schedule a turn after a changed review."""
-        names = fields_with(self._desk.roles, "trailer")
-        self._schedule({(review.site, str(review.fields[name])) for name in names if name in review.fields}, LOOK_S)
+        names = field_names_with_role(self._desk.roles, "trailer")
+        self._schedule({(review.site, str(review.fields[name])) for name in names if name in review.fields}, POLL_S)
         self._decided = True
 
     def _schedule(self, named: set[At], within_s: float) -> None:
@@ -165,7 +165,7 @@ class DossierWriter:
             self._schedule_retry_if_failed(self._writing)
             self._writing = None
         if self._clock() >= self._turn_at:
-            self._turn_at = self._clock() + LOOK_S
+            self._turn_at = self._clock() + POLL_S
             named, decided = self._begun = self._named, self._decided
             self._named, self._decided = None, False
             self._writing = self._thread.submit(self._desk.write_pending, named, check_open_reviews=decided)

@@ -11,17 +11,17 @@ from dockvoice_protocol.instants import find_zone, format_local, to_zone
 from dockvoice_protocol.terminal.plain_text import escape_line
 from dockvoice_protocol.trailer_count import DETAILS
 from inventory.verify_dossier import (
+    DeviceEvent,
     EntryHistory,
     Json,
-    Said,
+    find_list_fault,
+    find_seal_fault,
     heard_at,
-    list_fault,
     moment,
     parsed,
     read_events,
-    seal_fault,
 )
-from inventory.words import languages, load
+from inventory.words import languages, load_texts
 
 LANGUAGES = languages("dossier")
 
@@ -67,7 +67,7 @@ class _Page:
         self._of = content
         self._files = files
         self._keyid = keyid
-        self._words = load(content["language"], "dossier")
+        self._words = load_texts(content["language"], "dossier")
         self._zone = _time_zone(content["zone"])
         self._said = read_events(content, files)
         self._story = EntryHistory(self._said, content["forms"])
@@ -167,7 +167,7 @@ class _Page:
         heads = ("number", "time", "who", "record", "heard", "recording", "state", "proof")
         return self._table("entries", heads, [self._entry(one) for one in self._said])
 
-    def _entry(self, one: Said) -> str:
+    def _entry(self, one: DeviceEvent) -> str:
         number, data, fault = self._numbers[one.id], one.data, self._seals[one.id]
         who = escape(data.get("operator") or self._words["nobody"])
         heard = "; ".join(dict.fromkeys(filter(None, data.get("reading", {}).get("heard", {}).values())))
@@ -185,7 +185,7 @@ class _Page:
             f"<td>{seal}<br><code>{escape(str(one.event.get('chain'))[:_SHORT])}</code></td></tr>"
         )
 
-    def _record(self, one: Said) -> str:
+    def _record(self, one: DeviceEvent) -> str:
         data = one.data
         told = [self._field(one.form, name, value) for name, value in data.get("fields", {}).items()]
         counted = data.get("counted_first", {}).values()
@@ -201,7 +201,7 @@ class _Page:
         title = self._of["forms"].get(form, {}).get("titles", {}).get(name, name)
         return f"{escape(title)} <b>{escape(_to_text(value))}</b>"
 
-    def _state(self, one: Said) -> str:
+    def _state(self, one: DeviceEvent) -> str:
         told, by = [], self._story.replaced_by.get(one.id)
         if by is not None:
             told.append(
@@ -240,7 +240,7 @@ class _Page:
     def _refused_table(self) -> str:
         rows = []
         for listed in self._of["refused"]:
-            one = Said(parsed(self._files[listed["file"]]), listed["received_at"])
+            one = DeviceEvent(parsed(self._files[listed["file"]]), listed["received_at"])
             device = escape(one.source.rsplit("/", 1)[-1])
             reasons = escape("; ".join(listed["reasons"]))
             row = f"<td>{device} {one.number}</td><td>{self._record(one)}</td><td>{reasons}</td>"
@@ -252,7 +252,7 @@ class _Page:
         for message in self._announcements():
             key = self._keys.get((None, message.get("keyid")))
             fault = None if "signature" in message else self._words["list_unsigned"]
-            fault = fault or list_fault(message, key)
+            fault = fault or find_list_fault(message, key)
             seal = (
                 f'<span class="bad">{escape(fault)}</span>'
                 if fault
@@ -288,7 +288,7 @@ class _Page:
             (parsed(self._files[one["file"]]) for one in self._of["lists"]), key=lambda one: int(one["version"])
         )
 
-    def _with_former(self, one: Said) -> list[Said]:
+    def _with_former(self, one: DeviceEvent) -> list[DeviceEvent]:
         """An entry with those that it corrects: a correction alone may not name the pallet."""
         found = [one]
         while (former := self._story.by_id.get(found[0].replaces or "")) is not None:
@@ -320,7 +320,7 @@ class _Page:
         return f'<time datetime="{escape(text)}">{format_local(moment(text), self._zone)}</time>'
 
     def _fault(self, event: Json) -> str | None:
-        return seal_fault(event, self._keys.get((event.get("source"), event.get("keyid"))))
+        return find_seal_fault(event, self._keys.get((event.get("source"), event.get("keyid"))))
 
 
 def escape(text: str) -> str:

@@ -12,14 +12,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, func, insert, select, update
 
-from inventory.dossier.visits import Gathered, Visit, find_unwritten, gather, sites
-from inventory.forms import Roles, fields_with
+from inventory.dossier.visits import TrailerRows, Visit, find_unwritten, load_rows, load_sites_of_trailer
+from inventory.forms import Roles, field_names_with_role
 from inventory.records import event_data_or_empty
 from inventory.store import outbox
 from inventory.store.database import begin, read_only_engine
 from inventory.store.outbox import MessageKind
 from inventory.store.tables import dossiers, dossiers_looked, entries, events, said
-from inventory.verify_dossier import Json, basis_of, changes, evidence
+from inventory.verify_dossier import Json, compare_versions, evidence_hashes, hash_evidence
 
 At = tuple[str, str]
 """Site and number of a trailer."""
@@ -39,7 +39,7 @@ def store_version(
         return None
     before = _load_latest(transaction, visit)
     told = _next_version(before, content, files)
-    kept = {"files": evidence(files), "figures": content["figures"], "issue": told}
+    kept = {"files": evidence_hashes(files), "figures": content["figures"], "issue": told}
     values = {"version": told["version"], "kept": kept, "waits": content["figures"]["reviews"]["open"]}
     its = dossiers.c.event_id == visit.closing.id
     if before is None or before.event_id != visit.closing.id:
@@ -57,19 +57,19 @@ def _load_latest(transaction: Connection, visit: Visit) -> Row[Any] | None:
 
 
 def _next_version(before: Row[Any] | None, content: Json, files: Mapping[str, bytes]) -> Json:
-    basis = basis_of(evidence(files))
+    basis = hash_evidence(evidence_hashes(files))
     if before is None:
         return {"version": 1, "basis": basis, "replaces": None, "changed": None}
     told: Json = before.kept["issue"]
     if told["basis"] == basis:
         return told
-    changed = changes(before.kept["files"], evidence(files), before.kept["figures"], content["figures"])
+    changed = compare_versions(before.kept["files"], evidence_hashes(files), before.kept["figures"], content["figures"])
     return {"version": before.version + 1, "basis": basis, "replaces": told["basis"], "changed": changed}
 
 
 def _load_trailers_named_since(transaction: Connection, roles: Roles, arrival: int) -> set[At]:
     """The trailers named by later events, and by the entries that those amend or cancel."""
-    names = fields_with(roles, "trailer")
+    names = field_names_with_role(roles, "trailer")
     found: set[At] = set()
     replaced: set[str] = set()
     since = select(events.c.site, events.c.event_id, events.c.body).where(events.c.arrival > arrival)
@@ -87,7 +87,7 @@ def _load_trailers_named_since(transaction: Connection, roles: Roles, arrival: i
     return found
 
 
-class Issues:
+class DossierVersions:
     """The versions of dossiers. Each method is one transaction, and raises Unavailable."""
 
     def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
@@ -98,12 +98,12 @@ class Issues:
     def sites(self, trailer: str, roles: Roles) -> list[str]:
         """The sites with data of a trailer."""
         with self._look() as transaction:
-            return sites(transaction, trailer, roles)
+            return load_sites_of_trailer(transaction, trailer, roles)
 
-    def gather(self, site: str, trailer: str, roles: Roles) -> Gathered:
+    def gather(self, site: str, trailer: str, roles: Roles) -> TrailerRows:
         """All data of a trailer at a site, in one snapshot."""
         with self._look() as transaction:
-            return gather(transaction, site, trailer, roles)
+            return load_rows(transaction, site, trailer, roles)
 
     def mark_written(self, event_id: str, file: str, sha256: str, version: int) -> None:
         """Record that this version of this closing's dossier was written; another consumer may have done so first."""

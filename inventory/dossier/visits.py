@@ -13,23 +13,23 @@ from sqlalchemy import Connection, Select, and_, false, or_, select
 from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.events import AMENDED, CANCELLED
 from dockvoice_protocol.hash_chain import parse_event_or_empty
-from dockvoice_protocol.instants import timestamp
+from dockvoice_protocol.instants import rfc3339
 from dockvoice_protocol.records import PlaceKind, ReceivingPlace
-from dockvoice_protocol.signed import unsigned_list
-from inventory.forms import Roles, fields_with
-from inventory.records import Progress
+from dockvoice_protocol.signed import unsigned_expected_list
+from inventory.forms import Roles, field_names_with_role
+from inventory.records import DeviceProgress
 from inventory.reviews.reviews import Review, load_reviews
 from inventory.site.expected import PublishedList, load_published_lists
 from inventory.store.tables import announced, devices, dossiers, entries, events, refused
 from inventory.store.tables import said as texts
-from inventory.verify_dossier import EntryHistory, Said, heard_at, moment, part_of
+from inventory.verify_dossier import DeviceEvent, EntryHistory, find_part_number, heard_at, moment
 
 
 @dataclass(frozen=True, slots=True)
 class _TurnedDown:
     """A refused event of the trailer."""
 
-    said: Said
+    said: DeviceEvent
     device: str
     body: bytes = field(repr=False)
     reasons: tuple[str, ...]
@@ -50,9 +50,9 @@ class Visit:
     """One visit, from the closing before it to its own closing; open without one."""
 
     number: int
-    after: Said | None
-    closing: Said | None
-    said: list[Said] = field(default_factory=list)
+    after: DeviceEvent | None
+    closing: DeviceEvent | None
+    said: list[DeviceEvent] = field(default_factory=list)
     lists: list[Listed] = field(default_factory=list)
     reviews: list[Review] = field(default_factory=list)
     refused: list[_TurnedDown] = field(default_factory=list)
@@ -66,7 +66,7 @@ class Visit:
 
 
 @dataclass(frozen=True, slots=True)
-class Gathered:
+class TrailerRows:
     """All rows of a trailer at a site."""
 
     site: str
@@ -77,7 +77,7 @@ class Gathered:
     lists: list[Listed]
     reviews: list[Review]
     refused: list[_TurnedDown]
-    gaps: list[Progress]  # Devices of the site with missing events.
+    gaps: list[DeviceProgress]  # Devices of the site with missing events.
 
     def visits(self) -> list[Visit]:
         """Divide the rows into the trailer's visits, the first one first."""
@@ -87,11 +87,11 @@ class Gathered:
         where: dict[str, int] = {}
         for said in self.story.said:
             root = self.story.root(said)
-            at = part_of(root, roots)
+            at = find_part_number(root, roots)
             parts[at].said.append(said)
             where[said.id] = at
         for turned_down in self.refused:
-            parts[part_of(turned_down.said, roots)].refused.append(turned_down)
+            parts[find_part_number(turned_down.said, roots)].refused.append(turned_down)
         for one in self.lists:
             parts[_part_at(one.time, roots)].lists.append(one)
         for review in self.reviews:
@@ -99,10 +99,10 @@ class Gathered:
             parts[at].reviews.append(review)
         return self._joined(parts, closings)
 
-    def _joined(self, parts: list[Visit], closings: list[Said]) -> list[Visit]:
+    def _joined(self, parts: list[Visit], closings: list[DeviceEvent]) -> list[Visit]:
         """Join closings without an entry or a list between them: the later one closes the visit."""
         visits: list[Visit] = []
-        after: Said | None = None
+        after: DeviceEvent | None = None
         for part, closing in zip(parts, [*closings, None], strict=True):
             own = {
                 one.id for one in part.said if closing is not None and self.story.root(one) is self.story.root(closing)
@@ -122,7 +122,7 @@ class Gathered:
         return visits
 
 
-def find_visit_or_default(found: list[Visit], of: Gathered, number: int | None = None) -> Visit | None:
+def find_visit_or_default(found: list[Visit], of: TrailerRows, number: int | None = None) -> Visit | None:
     """The visit of this number; without one, the latest with a current entry, else with any, else the latest visit."""
     if number is not None:
         return next((one for one in found if one.number == number), None)
@@ -134,7 +134,7 @@ def find_visit_or_default(found: list[Visit], of: Gathered, number: int | None =
     return chosen[-1] if chosen else None
 
 
-def _part_at(time: datetime, closings: list[Said]) -> int:
+def _part_at(time: datetime, closings: list[DeviceEvent]) -> int:
     return next((n for n, end in enumerate(closings) if time <= end.in_force_at), len(closings))
 
 
@@ -142,7 +142,7 @@ def _put_aside_at(review: Review) -> datetime:
     return heard_at(review.utterance_id) or review.told_at
 
 
-def sites(transaction: Connection, trailer: str, roles: Roles) -> list[str]:
+def load_sites_of_trailer(transaction: Connection, trailer: str, roles: Roles) -> list[str]:
     """The sites with data of a trailer."""
     place = str(ReceivingPlace(PlaceKind.TRAILER, trailer))
     found = set(transaction.execute(select(entries.c.site).where(_matches(trailer, roles)).distinct()).scalars())
@@ -150,35 +150,35 @@ def sites(transaction: Connection, trailer: str, roles: Roles) -> list[str]:
     return sorted(found.union(transaction.execute(listed).scalars()))
 
 
-def gather(transaction: Connection, site: str, trailer: str, roles: Roles, *, to_look_at: bool = False) -> Gathered:
+def load_rows(transaction: Connection, site: str, trailer: str, roles: Roles, *, by_index: bool = False) -> TrailerRows:
     """All rows of this trailer, in one snapshot.
 
-    `to_look_at`: for display, not for evidence. Then entries are found by the search index, which no audit verifies,
+    `by_index`: for display, not for evidence. Then entries are found by the search index, which no audit verifies,
     instead of reading every entry.
     """
     is_said = entries.c.event_id.in_(_select_naming({trailer}, roles).where(texts.c.site == site))
     rows = _load_trailer_events(
-        transaction, site, is_said if to_look_at else (entries.c.site == site) & _matches(trailer, roles)
+        transaction, site, is_said if by_index else (entries.c.site == site) & _matches(trailer, roles)
     )
     every = EntryHistory([_to_said(row, site) for row in rows], roles)
     story = EntryHistory(every.of_trailer(trailer), roles)
     lists = _load_lists(transaction, [(site, trailer)])[site, trailer]
     late = select(devices).where(devices.c.site == site, devices.c.highest > devices.c.handled)
     known = [
-        Progress(**{name: row[name] for name in Progress.__dataclass_fields__})
+        DeviceProgress(**{name: row[name] for name in DeviceProgress.__dataclass_fields__})
         for row in transaction.execute(late.order_by(devices.c.device)).mappings()
     ]
     bodies = {row.event_id: row.body.encode() for row in rows}
     reviews = _load_reviews(transaction, site, trailer, story, lists)
     # For display, only refused events with the number in plain text are read; for evidence, also escaped ones.
-    holding = trailer.encode() if to_look_at and trailer.isascii() and trailer.isalnum() else b""
+    holding = trailer.encode() if by_index and trailer.isascii() and trailer.isalnum() else b""
     turned_down = _load_refused(transaction, site, trailer, roles, holding)
-    return Gathered(site, trailer, roles, story, bodies, lists, reviews, turned_down, known)
+    return TrailerRows(site, trailer, roles, story, bodies, lists, reviews, turned_down, known)
 
 
-def gather_many(
+def load_rows_of_many(
     transaction: Connection, places: Collection[tuple[str, str]], roles: Roles
-) -> dict[tuple[str, str], Gathered]:
+) -> dict[tuple[str, str], TrailerRows]:
     """Of many trailers at once, by site and number, the rows that divide and count their visits, for a list.
 
     Without reviews, refused events and gaps; found by the search index.
@@ -188,7 +188,7 @@ def gather_many(
     found = {}
     for site in {site for site, _ in places}:
         every = EntryHistory([_to_said(row, site) for row in rows if row.site == site], roles)
-        by_root: dict[str, list[Said]] = defaultdict(list)
+        by_root: dict[str, list[DeviceEvent]] = defaultdict(list)
         named: dict[str | None, set[str]] = defaultdict(set)
         for one in every.said:
             root = every.root(one).id
@@ -196,7 +196,7 @@ def gather_many(
             named[every.trailer(one)].add(root)
         for name in (name for its, name in places if its == site):
             story = EntryHistory([one for root in sorted(named[name]) for one in by_root[root]], roles)
-            found[site, name] = Gathered(site, name, roles, story, {}, lists[site, name], [], [], [])
+            found[site, name] = TrailerRows(site, name, roles, story, {}, lists[site, name], [], [], [])
     return found
 
 
@@ -233,7 +233,7 @@ def _load_lists(transaction: Connection, places: Collection[tuple[str, str]]) ->
 
 
 def _matches(trailer: str, roles: Roles) -> Any:
-    return or_(*(entries.c.fields[name].as_string() == trailer for name in fields_with(roles, "trailer")))
+    return or_(*(entries.c.fields[name].as_string() == trailer for name in field_names_with_role(roles, "trailer")))
 
 
 _EVENT = select(
@@ -249,7 +249,7 @@ _EVENT = select(
 
 def _select_naming(trailers: Collection[str], roles: Roles) -> Select[Any]:
     """The events of entries that name one of these, by the search index."""
-    its = (texts.c.value.in_(trailers), texts.c.field.in_(fields_with(roles, "trailer")))
+    its = (texts.c.value.in_(trailers), texts.c.field.in_(field_names_with_role(roles, "trailer")))
     return select(texts.c.event_id).where(*its)
 
 
@@ -281,14 +281,14 @@ def _load_missing_events(transaction: Connection, site: str, named: set[str], fo
     return new
 
 
-def _to_said(row: Any, site: str) -> Said:
+def _to_said(row: Any, site: str) -> DeviceEvent:
     event = parse_event_or_empty(row.body)
     if not _is_well_formed(event):
         raise UnreadableInput(
             f"event {row.sequence} of {site}/{row.device}: is none any more; it was altered in the database, as "
             "`dockvoice inventory audit verify` tells: put it back from a copy"
         )
-    return Said(event, timestamp(row.received_at))
+    return DeviceEvent(event, rfc3339(row.received_at))
 
 
 def _replaces(body: str) -> str | None:
@@ -298,7 +298,7 @@ def _replaces(body: str) -> str | None:
 
 def _to_listed(one: PublishedList) -> Listed:
     if one.body is None:
-        return Listed(one.expected.version, one.written_at, unsigned_list(one.expected, one.written_at), None)
+        return Listed(one.expected.version, one.written_at, unsigned_expected_list(one.expected, one.written_at), None)
     return Listed(
         one.expected.version, moment(parse_event_or_empty(one.body)["time"]), one.body.encode(), one.public_key
     )
@@ -311,7 +311,7 @@ def _load_refused(transaction: Connection, site: str, trailer: str, roles: Roles
         if holding not in row.body:
             continue
         event, nobody = parse_event_or_empty(row.body), EntryHistory((), roles)
-        said = Said(event, timestamp(row.received_at))
+        said = DeviceEvent(event, rfc3339(row.received_at))
         if _is_well_formed(event) and nobody.trailer(said) == trailer:
             found.append(_TurnedDown(said, row.device, row.body, tuple(row.reasons)))
     return found
@@ -328,7 +328,7 @@ def _is_well_formed(event: dict[str, Any]) -> bool:
         return False
     try:
         moment(event["time"])
-        said = Said(event, event["time"])
+        said = DeviceEvent(event, event["time"])
         return int(event["sequence"]) > 0 and bool(said.recordings) and said.said_at <= said.moment
     except (KeyError, TypeError, ValueError):
         return False

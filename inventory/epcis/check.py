@@ -364,7 +364,7 @@ def _check_persistent_disposition(found: object, at: str) -> _Breaches:
 
 def _check_word(found: object, at: str, words: frozenset[str], called: str) -> _Breaches:
     """Check a CBV word: a known bare name, or a URI of another vocabulary."""
-    if isinstance(found, str) and found.startswith(vocabulary.OLD_WORDS):
+    if isinstance(found, str) and found.startswith(vocabulary.CBV_PREFIXES):
         yield _Breach(at, Rule.WORD, f"found {found!r}; JSON of EPCIS 2.0 has the bare name")
     elif not isinstance(found, str) or (found not in words and not _ADDRESS.fullmatch(found)):
         yield _Breach(
@@ -490,7 +490,7 @@ def _check_quantity(one: _Json, at: str) -> _Breaches:
         yield _Breach(f"{at}/quantity", Rule.QUANTITY, f"found {_shorten(quantity)}, a positive number is allowed")
         return
     if "uom" in one:
-        if not isinstance(uom, str) or uom not in vocabulary.MEASURES:
+        if not isinstance(uom, str) or uom not in vocabulary.MEASURE_UNITS:
             told = "allowed is a code of UN/ECE Recommendation 20 that measures, such as KGM or LTR"
             yield _Breach(f"{at}/uom", Rule.UNIT, f"found {_shorten(uom)}, {told}; what is counted has none")
         elif "quantity" not in one:

@@ -20,8 +20,8 @@ from dockvoice_protocol.errors import ManyFaults, Misconfigured, UnreadableInput
 from dockvoice_protocol.instants import find_zone
 from dockvoice_protocol.strict_json import NotStrict, parse_strict
 from dockvoice_protocol.terminal.plain_text import escape_line
-from dockvoice_protocol.terminal.tables import many
-from inventory.cli.options import Config, Database, Given, Json, given_settings
+from dockvoice_protocol.terminal.tables import pluralize
+from inventory.cli.options import Config, Database, GroupOptions, Json, given_settings
 
 if TYPE_CHECKING:
     from inventory.epcis.export import StoredEvent, Tally
@@ -47,7 +47,7 @@ def epcis(context: typer.Context, config: Config = None, database: Database = No
     What EPCIS cannot name is refused and told, never made up: a pallet's own number is no SSCC, an item without a GTIN
     and a door without a GLN have no name among partners. docs/epcis.md tells how to begin.
     """
-    context.obj = Given(config, database)
+    context.obj = GroupOptions(config, database)
 
 
 @commands.command(short_help="Write one document of all that can be named.")
@@ -150,7 +150,7 @@ def check(
         _print_breaches(file, breaches, as_json=as_json)
         wrong += len(breaches)
         if not as_json and not breaches:
-            _echo(f"{file}: it holds, with {many(len(content['epcisBody']['eventList']), 'event')}")
+            _echo(f"{file}: it holds, with {pluralize(len(content['epcisBody']['eventList']), 'event')}")
     left = [(one.at, str(one.rule), one.told) for one in checker.unknown_references()]
     _print_breaches(files[-1], left, as_json=as_json)
     if wrong or left:
@@ -174,7 +174,7 @@ def _print_breaches(file: Path, breaches: list[tuple[str, str, str]], *, as_json
 
 def _read_json(file: Path) -> Any:
     try:
-        return parse_strict(plain_file.read_regular(file, plain_file.LINES))
+        return parse_strict(plain_file.read_regular_file(file, plain_file.LINES))
     except OSError as fault:
         raise UnreadableInput(
             f"{file}: cannot be read ({describe_os_error(fault)}); name a file of EPCIS events"
@@ -227,7 +227,7 @@ def _open_output(out: Path | None) -> Iterator[TextIO]:
         raise UnreadableInput(f"{out}: exists already; name another file")
     part = out.with_name(f"{out.name}.part")
     try:
-        with TextIOWrapper(plain_file.open_private(part, "w"), encoding="utf-8") as sink:
+        with TextIOWrapper(plain_file.open_owner_only(part, "w"), encoding="utf-8") as sink:
             yield sink
         part.replace(out)
     except OSError as fault:
@@ -267,10 +267,10 @@ def _print_tally(tally: Tally, out: Path | None, *, as_json: bool) -> None:
         counts = {name: getattr(tally, name) for name in tally.__dataclass_fields__}
         typer.echo(json.dumps(counts), err=True)
         return
-    parts = [f"{many(tally.events, 'event')} of {many(tally.entries, 'entry', 'entries')}"]
+    parts = [f"{pluralize(tally.events, 'event')} of {pluralize(tally.entries, 'entry', 'entries')}"]
     parts += [f"{tally.declarations} of them error declarations"] if tally.declarations else []
     parts += [f"{tally.before} told before"] if tally.before else []
-    parts += [f"{many(tally.unchanged, 'correction')} of what EPCIS does not tell"] if tally.unchanged else []
+    parts += [f"{pluralize(tally.unchanged, 'correction')} of what EPCIS does not tell"] if tally.unchanged else []
     parts += [f"left out: {_format_counts(tally.left_out.items())}"] if tally.left_out else []
     parts += [f"{tally.refused} refused: {_format_counts(tally.reasons.items())}"] if tally.refused else []
     typer.echo(escape_line(f"{out or 'stdout'}: {'; '.join(parts)}"), err=True)

@@ -24,17 +24,17 @@ from sqlalchemy import Engine, Select, func, select
 
 from dockvoice_protocol.events import AMENDED, CANCELLED, RECORDED
 from dockvoice_protocol.hash_chain import parse_event_or_empty
-from dockvoice_protocol.instants import timestamp
+from dockvoice_protocol.instants import rfc3339
 from inventory.epcis import vocabulary
 from inventory.epcis.check import Checker
 from inventory.epcis.mapping import EpcisMapping
 from inventory.epcis.naming import (
     DAMAGED,
     MAIN,
-    EntrySaid,
+    EntryContent,
     EpcisEvent,
+    EventTimes,
     Lack,
-    Occasion,
     Unexported,
     event_identifier,
     to_epcis_events,
@@ -77,7 +77,7 @@ class _Translation:
 class _ReplaceableEntry:
     """The EPCIS events of an entry that a later event replaces."""
 
-    when: Occasion
+    when: EventTimes
     parts: dict[str, EpcisEvent]
 
 
@@ -103,7 +103,7 @@ class _History:
         data = event["data"]
         if data["form"] in self._mapping.left_out:
             return _Translation(left_out=data["form"])
-        when = Occasion(moment(event["time"]), one.received_at, event.get("clock") != "unsynchronised")
+        when = EventTimes(moment(event["time"]), one.received_at, event.get("clock") != "unsynchronised")
         if one.type == RECORDED:
             return self._translate_entry(one, data, when, None)
         if one.type == AMENDED:
@@ -115,13 +115,13 @@ class _History:
         return _Translation(refusals=(Unexported(Lack.WITHHELD, _WITHHELD_TOLD),))
 
     def _translate_entry(
-        self, one: StoredEvent, data: Mapping[str, Any], when: Occasion, old: _ReplaceableEntry | None
+        self, one: StoredEvent, data: Mapping[str, Any], when: EventTimes, old: _ReplaceableEntry | None
     ) -> _Translation:
         """The events of an entry, and declarations of those events of `old` that were wrong."""
         happened = when if old is None else old.when
         roles = self._roles.get(data["form"], {}).get("fields", {})
         new = to_epcis_events(
-            EntrySaid(one.event_id, one.site, data["form"], data["fields"], roles, happened), self._mapping
+            EntryContent(one.event_id, one.site, data["form"], data["fields"], roles, happened), self._mapping
         )
         before = {} if old is None else old.parts
         told = self._earlier_events(one) if one.replaced or one.struck_at else {}
@@ -136,7 +136,7 @@ class _History:
         ]
         events += [part for name, part in parts.items() if part is not before.get(name)]
         if one.struck_at is not None:
-            decided = Occasion(one.struck_at, one.struck_at, synchronised=True)
+            decided = EventTimes(one.struck_at, one.struck_at, synchronised=True)
             events += [_to_error_declaration(part, decided, vocabulary.NEVER_HAPPENED) for part in parts.values()]
         elif one.replaced:
             self._standing[one.event_id] = _ReplaceableEntry(happened, parts)
@@ -181,10 +181,10 @@ def _correcting_event_ids(
     return tuple(one["eventID"] for one in right)
 
 
-def _to_error_declaration(event: EpcisEvent, when: Occasion, reason: str, right: tuple[str, ...] = ()) -> EpcisEvent:
+def _to_error_declaration(event: EpcisEvent, when: EventTimes, reason: str, right: tuple[str, ...] = ()) -> EpcisEvent:
     """The event repeated as an error declaration, otherwise unchanged, as section 7.4.1.2 requires."""
     since = when.recorded_at if when.synchronised else when.received_at
-    error: dict[str, Any] = {"declarationTime": timestamp(since), "reason": reason}
+    error: dict[str, Any] = {"declarationTime": rfc3339(since), "reason": reason}
     return {**event, "errorDeclaration": error | ({"correctiveEventIDs": list(right)} if right else {})}
 
 
@@ -278,7 +278,7 @@ class Export:
 
     def lines(self, came: Iterable[StoredEvent]) -> Iterator[str]:
         """Yield the document's text, one event a line."""
-        yield json.dumps({**_HEAD, "creationDate": timestamp(self._now)})[:-1] + ', "epcisBody": {"eventList": ['
+        yield json.dumps({**_HEAD, "creationDate": rfc3339(self._now)})[:-1] + ', "epcisBody": {"eventList": ['
         between = "\n"
         for event in self.events(came):
             yield between + json.dumps(event, ensure_ascii=False)

@@ -24,7 +24,7 @@ _SHORT_GTINS = (8, 12, 13)  # Digits of shorter GTINs on labels and in lists.
 _LOT_CHARACTERS = re.compile(r"[!\"%&'()*+,\-./0-9:;<=>?A-Z_a-z]{1,20}")
 """Format of a lot (AI 10) and of the extension of a GLN (AI 254): GS1's character set 82, at most 20."""
 
-PREFIX = re.compile("[0-9]{6,12}")
+COMPANY_PREFIX = re.compile("[0-9]{6,12}")
 """A GS1 company prefix, 6 to 12 digits in TDS."""
 
 _RESOLVER = "https://id.gs1.org"
@@ -214,7 +214,7 @@ def _parse_urn(kind: KeyKind, body: str) -> Key:
     length, together = _PARTS[kind]
     prefix, _, behind = body.partition(".")
     rest, dot, more = behind.partition(".")
-    if not PREFIX.fullmatch(prefix) or not re.fullmatch("[0-9]*", rest) or len(prefix) + len(rest) != length:
+    if not COMPANY_PREFIX.fullmatch(prefix) or not re.fullmatch("[0-9]*", rest) or len(prefix) + len(rest) != length:
         raise InvalidKey(
             f"found {body[:60]!r}: the company prefix (6 to 12 digits) and the rest have {length} together"
         )

@@ -21,8 +21,8 @@ from dockvoice_protocol.errors import ManyFaults, Misconfigured, UnreadableInput
 from dockvoice_protocol.instants import find_zone, to_zone
 from inventory.epcis import vocabulary
 from inventory.epcis.keys import (
+    COMPANY_PREFIX,
     GLN,
-    PREFIX,
     InvalidKey,
     Key,
     KeyKind,
@@ -34,7 +34,7 @@ from inventory.epcis.keys import (
 )
 
 _SHOWN = 60  # Characters quoted of a wrong value: enough to find it.
-SITE = "site"  # In `location`: the whole site.
+WHOLE_SITE = "site"  # In `location`: the whole site.
 
 
 def _gtin(digits: str) -> str:
@@ -50,7 +50,7 @@ def _extension(text: str) -> str:
 
 
 def _prefix(digits: str) -> str:
-    if not PREFIX.fullmatch(digits):
+    if not COMPANY_PREFIX.fullmatch(digits):
         raise ValueError("6 to 12 digits are allowed, in quotes")
     return digits
 
@@ -94,7 +94,7 @@ class _PlaceNamed(Section):
         return Key(KeyKind.PLACE, self.gln, self.extension or "")
 
 
-class SiteNamed(Section):
+class SiteMapping(Section):
     """`[sites.NAME]`: the places of a site."""
 
     zone: Annotated[str, AfterValidator(_zone)]
@@ -124,7 +124,7 @@ class _Exceptional(Section):
     step: _Step | None = None
 
 
-class FormNamed(Section):
+class FormMapping(Section):
     """`[forms.NAME]`: the EPCIS event of an entry of this form."""
 
     kind: Literal["pallet", "goods", "pallet_with_goods"]
@@ -142,10 +142,10 @@ class EpcisMapping(Section):
     identifiers: Literal["digital_link", "urn"] = "digital_link"
     company_prefixes: tuple[Annotated[str, AfterValidator(_prefix)], ...] = ()
     unsynchronised: Literal["refuse", "received"] = "refuse"
-    sites: dict[str, SiteNamed] = Field(min_length=1)
+    sites: dict[str, SiteMapping] = Field(min_length=1)
     items: dict[str, dict[str, _Gtin]] = Field({})
     transactions: tuple[_TransactionNamed, ...] = ()
-    forms: dict[str, FormNamed] = Field(min_length=1)
+    forms: dict[str, FormMapping] = Field(min_length=1)
     left_out: frozenset[str] = frozenset()
 
     @model_validator(mode="after")
@@ -172,7 +172,7 @@ class EpcisMapping(Section):
         known = {name: fields for name, fields in forms.items() if name in self.forms}
         for name, fields in known.items():
             form = self.forms[name]
-            named = {"read_point": form.read_point, "location": None if form.location == SITE else form.location}
+            named = {"read_point": form.read_point, "location": None if form.location == WHOLE_SITE else form.location}
             named |= {f"exceptions.{field}": field for field in form.exceptions}
             for key, field in named.items():
                 if field is not None and field not in fields:
@@ -182,7 +182,7 @@ class EpcisMapping(Section):
             if one.field not in every and len(known) == len(self.forms):
                 yield f"transactions.{at}.field: found {one.field!r}, no form has it"
 
-    def _places(self) -> Iterator[tuple[str, SiteNamed, Key]]:
+    def _places(self) -> Iterator[tuple[str, SiteMapping, Key]]:
         """Each place of the file: where it is named, its site, its key."""
         for name, site in self.sites.items():
             if site.gln:
@@ -220,9 +220,9 @@ class EpcisMapping(Section):
         for item, units in self.items.items():
             for unit, digits in units.items():
                 measured = Key(KeyKind.CLASS, digits).measured
-                if measured is True and unit not in vocabulary.MEASURES:
+                if measured is True and unit not in vocabulary.MEASURE_UNITS:
                     yield f"items.{item}.{unit}: {digits} begins with 9: it is measured, and {unit} is no measure"
-                if measured is False and unit in vocabulary.MEASURES:
+                if measured is False and unit in vocabulary.MEASURE_UNITS:
                     yield f"items.{item}.{unit}: {digits} begins with {digits[0]}: it is counted, and {unit} measures"
 
     def _form_faults(self) -> Iterator[str]:
@@ -230,9 +230,9 @@ class EpcisMapping(Section):
             yield f"left_out: {', '.join(both)} is a form below [forms] too; keep one"
         for name, form in self.forms.items():
             without = sorted(site for site, of in self.sites.items() if of.gln is None)
-            if form.location == SITE and without:
+            if form.location == WHOLE_SITE and without:
                 yield f'forms.{name}.location: is "site", and sites.{without[0]} has no gln; give it one'
-            if form.read_point == SITE:
+            if form.read_point == WHOLE_SITE:
                 yield f'forms.{name}.read_point: found "site", allowed is the name of a field, such as "door"'
 
 
@@ -249,7 +249,7 @@ def load_mapping(path: Path) -> EpcisMapping:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(plain_file.read_regular(path).decode("utf-8-sig"))  # some editors write a BOM first
+        return tomllib.loads(plain_file.read_regular_file(path).decode("utf-8-sig"))  # some editors write a BOM first
     except FileNotFoundError:
         raise UnreadableInput(f"{path}: no such file; name the mapping with --mapping") from None
     except (OSError, UnicodeDecodeError) as fault:

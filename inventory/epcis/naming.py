@@ -19,10 +19,10 @@ from math import inf
 from typing import Any
 from uuid import UUID, uuid5
 
-from dockvoice_protocol.instants import timestamp
+from dockvoice_protocol.instants import rfc3339
 from inventory.epcis import vocabulary
 from inventory.epcis.keys import SSCC, InvalidKey, Key, KeyKind, check_key_digits, check_lot_or_extension
-from inventory.epcis.mapping import SITE, EpcisMapping, FormNamed, SiteNamed
+from inventory.epcis.mapping import WHOLE_SITE, EpcisMapping, FormMapping, SiteMapping
 
 EpcisEvent = dict[str, Any]  # An event as JSON.
 
@@ -62,7 +62,7 @@ class Unexported:
 
 
 @dataclass(frozen=True, slots=True)
-class Occasion:
+class EventTimes:
     """The time of an event by the device's clock, and of its receipt."""
 
     recorded_at: datetime
@@ -71,7 +71,7 @@ class Occasion:
 
 
 @dataclass(frozen=True, slots=True)
-class EntrySaid:
+class EntryContent:
     """The content of an entry."""
 
     event_id: str
@@ -79,7 +79,7 @@ class EntrySaid:
     form: str
     fields: Mapping[str, Any]
     roles: Mapping[str, str]  # The form's fields by role.
-    when: Occasion
+    when: EventTimes
 
 
 class _NotExportable(Exception):
@@ -98,7 +98,7 @@ class _NamedEntry:
     refusals: tuple[Unexported, ...] = ()
 
 
-def to_epcis_events(said: EntrySaid, mapping: EpcisMapping) -> _NamedEntry:
+def to_epcis_events(said: EntryContent, mapping: EpcisMapping) -> _NamedEntry:
     """Convert an entry to its EPCIS events, or return every reason why it has none."""
     site, form = mapping.sites.get(said.site), mapping.forms.get(said.form)
     if site is None or form is None:
@@ -120,7 +120,7 @@ def to_epcis_events(said: EntrySaid, mapping: EpcisMapping) -> _NamedEntry:
     return _NamedEntry({part: _build_event(said.event_id, part, one, context) for part, one in what.items()})
 
 
-def _missing_mappings(said: EntrySaid, site: SiteNamed | None, form: FormNamed | None) -> Iterator[Unexported]:
+def _missing_mappings(said: EntryContent, site: SiteMapping | None, form: FormMapping | None) -> Iterator[Unexported]:
     if site is None:
         yield Unexported(Lack.SITE, f"the site {said.site} is not in the mapping; add [sites.{said.site}]")
     if form is None:
@@ -143,19 +143,19 @@ def event_identifier(event_id: str, part: str = MAIN) -> str:
     return f"urn:uuid:{own if part == MAIN else uuid5(own, part)}"
 
 
-def _event_time_members(said: EntrySaid, mapping: EpcisMapping, site: SiteNamed, _: FormNamed) -> EpcisEvent:
+def _event_time_members(said: EntryContent, mapping: EpcisMapping, site: SiteMapping, _: FormMapping) -> EpcisEvent:
     when = said.when
     if not when.synchronised and mapping.unsynchronised == "refuse":
         raise _NotExportable(
             Lack.CLOCK,
-            f"its device's clock could not be believed ({timestamp(when.recorded_at)}), so nobody knows when it was; "
+            f"its device's clock could not be believed ({rfc3339(when.recorded_at)}), so nobody knows when it was; "
             'unsynchronised = "received" dates such entries by when they came',
         )
     moment = when.recorded_at if when.synchronised else when.received_at
-    return {"eventTime": timestamp(moment), "eventTimeZoneOffset": _format_offset(site, moment)}
+    return {"eventTime": rfc3339(moment), "eventTimeZoneOffset": _format_offset(site, moment)}
 
 
-def _format_offset(site: SiteNamed, moment: datetime) -> str:
+def _format_offset(site: SiteMapping, moment: datetime) -> str:
     """The site's UTC offset: `+02:00`. Raises _NotExportable if eventTimeZoneOffset cannot express it."""
     if (ahead := site.offset(moment)) is None:
         raise _NotExportable(Lack.OFFSET, f"{moment} has no time in {site.zone}; set the device's clock")
@@ -167,7 +167,7 @@ def _format_offset(site: SiteNamed, moment: datetime) -> str:
     return f"{'-' if ahead < timedelta() else '+'}{minutes // 60:02}:{minutes % 60:02}"
 
 
-def _step_and_disposition(said: EntrySaid, _: EpcisMapping, __: SiteNamed, form: FormNamed) -> EpcisEvent:
+def _step_and_disposition(said: EntryContent, _: EpcisMapping, __: SiteMapping, form: FormMapping) -> EpcisEvent:
     """Business step and disposition, by the form and by the entry's exceptions."""
     step, disposition = form.step, form.disposition
     for field in dict.fromkeys([*form.exceptions, said.roles.get("exception", "exception")]):
@@ -186,17 +186,17 @@ def _step_and_disposition(said: EntrySaid, _: EpcisMapping, __: SiteNamed, form:
     return {"action": "OBSERVE", "bizStep": step, **({"disposition": disposition} if disposition else {})}
 
 
-def _event_places(said: EntrySaid, mapping: EpcisMapping, site: SiteNamed, form: FormNamed) -> EpcisEvent:
+def _event_places(said: EntryContent, mapping: EpcisMapping, site: SiteMapping, form: FormMapping) -> EpcisEvent:
     at: EpcisEvent = {}
     for member, field in (("readPoint", form.read_point), ("bizLocation", form.location)):
-        if field == SITE and site.gln is not None:
+        if field == WHOLE_SITE and site.gln is not None:
             at[member] = {"id": _key_uri(mapping, Key(KeyKind.PLACE, site.gln), Lack.PLACE, "gln")}
         elif field is not None and (value := said.fields.get(field)) is not None:
             at[member] = {"id": _place_identifier(said, mapping, site, field, value)}
     return at
 
 
-def _place_identifier(said: EntrySaid, mapping: EpcisMapping, site: SiteNamed, field: str, value: object) -> str:
+def _place_identifier(said: EntryContent, mapping: EpcisMapping, site: SiteMapping, field: str, value: object) -> str:
     place = site.places.get(field, {}).get(_text(value))
     if place is None:
         where = f"[sites.{said.site}.places.{field}]"
@@ -204,7 +204,7 @@ def _place_identifier(said: EntrySaid, mapping: EpcisMapping, site: SiteNamed, f
     return _key_uri(mapping, place.key, Lack.PLACE, field)
 
 
-def _document_list(said: EntrySaid, mapping: EpcisMapping, _: SiteNamed, __: FormNamed) -> EpcisEvent:
+def _document_list(said: EntryContent, mapping: EpcisMapping, _: SiteMapping, __: FormMapping) -> EpcisEvent:
     """The entry's documents: `urn:epcglobal:cbv:bt:GLN:NUMBER`, as in CBV 2.0, section 8."""
     found = []
     for one in mapping.transactions:
@@ -235,7 +235,7 @@ def _escape_document_number(field: str, number: str) -> str:
     return re.sub(r'["%&/<>?#]', lambda sign: f"%{ord(sign[0]):02X}", told)
 
 
-def _object_members_by_part(said: EntrySaid, mapping: EpcisMapping, form: FormNamed) -> dict[str, EpcisEvent]:
+def _object_members_by_part(said: EntryContent, mapping: EpcisMapping, form: FormMapping) -> dict[str, EpcisEvent]:
     """The observed objects, by part."""
     if form.kind == "pallet":
         return {MAIN: {"type": "ObjectEvent", "epcList": [_pallet_identifier(said, mapping)]}}
@@ -250,7 +250,7 @@ def _object_members_by_part(said: EntrySaid, mapping: EpcisMapping, form: FormNa
     }
 
 
-def _pallet_identifier(said: EntrySaid, mapping: EpcisMapping) -> str:
+def _pallet_identifier(said: EntryContent, mapping: EpcisMapping) -> str:
     field, value = _role_value(said, "pallet")
     if value is None:
         raise _NotExportable(Lack.PALLET, f"{field}: no pallet was said; EPCIS needs its SSCC")
@@ -262,7 +262,7 @@ def _pallet_identifier(said: EntrySaid, mapping: EpcisMapping) -> str:
     return _key_uri(mapping, Key(KeyKind.UNIT, digits), Lack.PALLET, field)
 
 
-def _goods_quantities(said: EntrySaid, mapping: EpcisMapping, form: FormNamed) -> Iterator[tuple[str, EpcisEvent]]:
+def _goods_quantities(said: EntryContent, mapping: EpcisMapping, form: FormMapping) -> Iterator[tuple[str, EpcisEvent]]:
     """Classes and quantities, good and damaged apart; at least one of both."""
     item_field, item = _role_value(said, "item")
     if item is None:
@@ -298,7 +298,7 @@ def _goods_quantities(said: EntrySaid, mapping: EpcisMapping, form: FormNamed) -
         yield part, {"epcClass": epc_class, **_quantity_element(field, value, unit)}
 
 
-def _class_key(said: EntrySaid, gtin: str) -> Key:
+def _class_key(said: EntryContent, gtin: str) -> Key:
     field, lot = _role_value(said, "lot")
     if lot is None:
         return Key(KeyKind.CLASS, gtin)
@@ -312,7 +312,7 @@ def _quantity_element(field: str, value: object, unit: str) -> EpcisEvent:
     """QuantityElement: without `uom` a positive whole number of objects, with it a positive measure."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < inf:
         raise _NotExportable(Lack.QUANTITY, f"{field}: found {_shorten(value)}, allowed is a positive number")
-    if unit in vocabulary.MEASURES:
+    if unit in vocabulary.MEASURE_UNITS:
         return {"quantity": value, "uom": unit}
     if value != int(value):
         raise _NotExportable(Lack.QUANTITY, f"{field}: found {value} {unit}, and {unit} is counted in whole numbers")
@@ -327,7 +327,7 @@ def _key_uri(mapping: EpcisMapping, key: Key, lack: Lack, field: str) -> str:
         raise _NotExportable(lack, f"{field}: {fault}; {repair}") from None
 
 
-def _role_value(said: EntrySaid, role: str) -> tuple[str, Any]:
+def _role_value(said: EntryContent, role: str) -> tuple[str, Any]:
     """The form's field with this role, and its value."""
     name = said.roles.get(role, role)
     return name, said.fields.get(name)

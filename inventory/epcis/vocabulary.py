@@ -38,7 +38,7 @@ ERROR_REASONS = frozenset({NEVER_HAPPENED, WRONG_DATA})
 
 ACTIONS = frozenset({"ADD", "DELETE", "OBSERVE"})
 
-MEASURES = _words(
+MEASURE_UNITS = _words(
     """MC MGM GRM HGM KGM TNE DTN LBR ONZ STN LTN STI CWI CWA APZ
     4G MLT CLT DLT LTR HLT CMQ DMQ MTQ GLL GLI PTL PTI QTL QTI PTD QTD GLD OZA OZI INQ FTQ YDQ BLL BLD
     MMQ K6 A44 PT QT BUA BUI
@@ -53,6 +53,6 @@ DISPOSITION_OF_DAMAGED = "damaged"  # The disposition of an entry's damaged good
 CONTEXT = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
 """GS1's JSON-LD context of EPCIS 2.0, as in the standard's own examples."""
 
-OLD_WORDS = ("urn:epcglobal:cbv:", "https://ns.gs1.org/cbv/", "https://ref.gs1.org/cbv/", "http://ns.gs1.org/cbv/")
+CBV_PREFIXES = ("urn:epcglobal:cbv:", "https://ns.gs1.org/cbv/", "https://ref.gs1.org/cbv/", "http://ns.gs1.org/cbv/")
 """Prefixes of URIs of CBV words. The JSON of EPCIS 2.0 must have the bare name instead, as the pattern of
 `vocab-other-uri` in GS1's schema requires."""

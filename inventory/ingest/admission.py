@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from dockvoice_protocol.events import WITHHELD, MalformedMessage, parse_object
-from dockvoice_protocol.hash_chain import KEYID, KEYID_DIGITS, is_signed_whole
+from dockvoice_protocol.hash_chain import KEYID, KEYID_DIGITS, is_whole_event_signed
 from inventory.records import Event, InvalidEvent
 from inventory.store.keys import EnrolledKey
 
@@ -59,5 +59,5 @@ def find_distrust(event: Event | InvalidEvent, keys: Mapping[str, EnrolledKey]) 
     if enrolled.last is not None and event.sequence > enrolled.last:
         return Untrusted(Distrust.REPLACED_KEY, keyid)
     vouching = (one.key for one in keys.values() if not one.revoked)
-    is_theirs = is_signed_whole(said, enrolled.key, vouching, withheld=said.get("type") == WITHHELD)
+    is_theirs = is_whole_event_signed(said, enrolled.key, vouching, withheld=said.get("type") == WITHHELD)
     return None if is_theirs else Untrusted(Distrust.FORGED, keyid)

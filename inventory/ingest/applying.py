@@ -13,12 +13,12 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from dockvoice_protocol.hash_chain import parse_event_or_empty
 from dockvoice_protocol.records import FieldValue
-from inventory.ingest.rule import AppliedBefore, Apply, DeviceState, decide_change, ended_state, is_out_of_turn
-from inventory.records import Applied, Applying, Early, Event, InvalidEvent, Refused
+from inventory.ingest.rule import AppliedBefore, Apply, DeviceState, decide_change, replaced_state, uses_no_number
+from inventory.records import Applied, Early, Event, InvalidEvent, Outcome, Refused
 from inventory.reviews import continuity, flags
 from inventory.store import stock
 from inventory.store.database import is_caused_by_event
-from inventory.store.tables import ARRIVALS, SEARCHED, devices, entries, events, refused, rejected, said
+from inventory.store.tables import ARRIVALS, MAX_SEARCHED_CHARS, devices, entries, events, refused, rejected, said
 
 _INSERT: dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
     "sqlite": sqlite.insert,
@@ -33,7 +33,7 @@ _ARRIVAL: dict[str, ColumnElement[int]] = {
 """The next number in the order of arrival. It is drawn while the device's row is locked, so the events of a device keep
 their order without consumers waiting for each other."""
 
-UNSTORABLE = (OverflowError, UnicodeEncodeError)
+UNSTORABLE_ERRORS = (OverflowError, UnicodeEncodeError)
 """A driver's errors for a value that it cannot pass to the database."""
 
 
@@ -41,7 +41,7 @@ class _NotApplicable(Exception):
     """Rolls back the savepoint of an event that the tables do not allow."""
 
 
-def handle_event(transaction: Connection, event: Event | InvalidEvent, clock: Callable[[], datetime]) -> Applying:
+def handle_event(transaction: Connection, event: Event | InvalidEvent, clock: Callable[[], datetime]) -> Outcome:
     """Apply or refuse `event` if it is the device's next; else return its earlier outcome, or the expected number."""
     device = _lock_device(transaction, event, clock)
     now = clock()  # Read after the lock, so that the order of handling is that of receipt.
@@ -55,14 +55,14 @@ def handle_event(transaction: Connection, event: Event | InvalidEvent, clock: Ca
     if device.advances(event):
         continuity.flag_broken_chain(transaction, event, device.handled, now)
         device.advance(event)
-    elif isinstance(became, Refused) and is_out_of_turn(became.reasons):
+    elif isinstance(became, Refused) and uses_no_number(became.reasons):
         _store_rejected_copy_once(transaction, event, became, now)
-    if continuity.is_jump(event, device.handled):
+    if continuity.is_number_jump(event, device.handled):
         continuity.insert_jump_flag_unless_open(transaction, event, device.handled, now)
     _update_device_progress(transaction, event, device, now)
     if isinstance(became, Early):
         return became
-    is_late = device.handled > event.sequence or (isinstance(became, Refused) and is_out_of_turn(became.reasons))
+    is_late = device.handled > event.sequence or (isinstance(became, Refused) and uses_no_number(became.reasons))
     latest = _load_last_handled_event(transaction, event, device.handled) if is_late else None
     return replace(became, handled=device.handled, latest=latest)
 
@@ -93,7 +93,7 @@ def _lock_device(transaction: Connection, event: Event | InvalidEvent, clock: Ca
 def _update_device_progress(
     transaction: Connection, event: Event | InvalidEvent, device: DeviceState, now: datetime
 ) -> None:
-    come = 0 if continuity.is_jump(event, device.handled) else event.sequence
+    come = 0 if continuity.is_number_jump(event, device.handled) else event.sequence
     highest = case((devices.c.highest < come, come), else_=devices.c.highest)
     its = update(devices).where(*_match_device(devices, event))
     values = {"handled": device.handled, "highest": highest, "instance": device.instance, "heard_at": now}
@@ -131,7 +131,7 @@ def _apply_in_savepoint(
             raise
         savepoint.rollback()
         return Refused((_refusal_reason(fault),))
-    except (_NotApplicable, *UNSTORABLE) as fault:
+    except (_NotApplicable, *UNSTORABLE_ERRORS) as fault:
         savepoint.rollback()
         return Refused((_refusal_reason(fault),))
     savepoint.commit()
@@ -176,7 +176,7 @@ def _write_entry_and_stock_moves(transaction: Connection, event: Event, now: dat
 def _end_entry(transaction: Connection, event: Event, named: str) -> None:
     """Mark the named entry amended or cancelled. Its device's row is locked, and only that device may end it."""
     its = (*_match_device(entries, event), entries.c.event_id == named)
-    ended = ended_state(event, transaction.execute(select(entries.c.state).where(*its)).scalar())
+    ended = replaced_state(event, transaction.execute(select(entries.c.state).where(*its)).scalar())
     if isinstance(ended, Refused):
         raise _NotApplicable(*ended.reasons)
     transaction.execute(update(entries).where(*its).values(state=ended))
@@ -202,7 +202,7 @@ def entry_row(event: Event, fields: Mapping[str, FieldValue], arrival: int) -> d
 
 def text_rows(event: Event, fields: Mapping[str, FieldValue], arrival: int) -> list[dict[str, Any]]:
     """Build the rows of an entry's text values, for the search."""
-    texts = {name: one for name, one in fields.items() if isinstance(one, str) and len(one) <= SEARCHED}
+    texts = {name: one for name, one in fields.items() if isinstance(one, str) and len(one) <= MAX_SEARCHED_CHARS}
     same = {"event_id": event.event_id, "site": event.site, "arrival": arrival}
     return [{**same, "field": name, "value": one} for name, one in texts.items()]
 

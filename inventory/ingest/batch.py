@@ -20,20 +20,20 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from dockvoice_protocol.hash_chain import parse_event_or_empty
 from inventory.ingest import reorder_buffer
-from inventory.ingest.applying import UNSTORABLE, entry_row, event_row, handle_event, refused_row, text_rows
+from inventory.ingest.applying import UNSTORABLE_ERRORS, entry_row, event_row, handle_event, refused_row, text_rows
 from inventory.ingest.reorder_buffer import MOST_BUFFERED
-from inventory.ingest.rule import AppliedBefore, Apply, DeviceState, decide_change, ended_state, is_out_of_turn
+from inventory.ingest.rule import AppliedBefore, Apply, DeviceState, decide_change, replaced_state, uses_no_number
 from inventory.records import (
     Applied,
-    Applying,
     Buffered,
     BufferSize,
     DeviceBuffer,
     Duplicate,
     Early,
     Event,
-    EventOutcome,
+    HandledEvent,
     InvalidEvent,
+    Outcome,
     Refused,
 )
 from inventory.reviews import continuity, flags
@@ -65,7 +65,7 @@ class _BatchEvent:
     event: Event | InvalidEvent
     place: float  # Its position in the batch.
     was_held: bool = False
-    became: Applying | Buffered | None = None
+    became: Outcome | Buffered | None = None
 
     @property
     def at(self) -> At:
@@ -102,7 +102,7 @@ class BatchApplier:
         self._reads = read_only_engine(engine)
         self._now = now
 
-    def try_apply_all(self, given: Sequence[Event | InvalidEvent], *, hold: bool = False) -> list[EventOutcome] | None:
+    def try_apply_all(self, given: Sequence[Event | InvalidEvent], *, hold: bool = False) -> list[HandledEvent] | None:
         """Apply or refuse these events; their outcomes in order.
 
         None, with nothing changed, if one of them or a trigger of the site's causes an error: then the caller applies
@@ -114,12 +114,12 @@ class BatchApplier:
                 try:
                     with self._engine.begin() as transaction:
                         return _try_apply_all(transaction, given, self._now, hold=hold)
-                except (DataError, IntegrityError, PydanticSerializationError, *UNSTORABLE):
+                except (DataError, IntegrityError, PydanticSerializationError, *UNSTORABLE_ERRORS):
                     return None
         except SiteFault:
             return None
 
-    def drop_expired_and_apply_due(self, patience: timedelta) -> list[EventOutcome]:
+    def drop_expired_and_apply_due(self, patience: timedelta) -> list[HandledEvent]:
         """Remove events buffered longer than `patience`, with outcome `early`; apply those whose turn has come."""
         with translated_errors(self._engine.url), self._engine.begin() as transaction:
             return _drop_expired_and_apply_due(transaction, self._now, patience)
@@ -137,7 +137,7 @@ class BatchApplier:
 
 def _try_apply_all(
     transaction: Connection, given: Sequence[Event | InvalidEvent], clock: Callable[[], datetime], *, hold: bool
-) -> list[EventOutcome]:
+) -> list[HandledEvent]:
     """The outcomes of these events in order; with `hold`, then those of buffered events that became due.
 
     An error means that one of them cannot be applied in a batch: the transaction rolls back, and the caller applies
@@ -147,7 +147,7 @@ def _try_apply_all(
     return _run_batch(_Batch(transaction, came, clock, hold=hold))
 
 
-def _run_batch(batch: _Batch) -> list[EventOutcome]:
+def _run_batch(batch: _Batch) -> list[HandledEvent]:
     batch.decide_outcomes()
     batch.write()
     batch.apply_undecided_singly()
@@ -207,10 +207,10 @@ class _Batch:
                 if not device.singly:
                     one.became = self._decide_from_loaded_rows(one, device)
                     device.singly = one.became is None
-                if not continuity.is_jump(one.event, device.handled):
+                if not continuity.is_number_jump(one.event, device.handled):
                     device.highest = max(device.highest, one.event.sequence)
 
-    def _decide_from_loaded_rows(self, one: _BatchEvent, device: _Device) -> Applying | Buffered | None:
+    def _decide_from_loaded_rows(self, one: _BatchEvent, device: _Device) -> Outcome | Buffered | None:
         """Decide the outcome of an event from the loaded rows; None if it needs `applying.handle_event`."""
         event, before = one.event, self._earlier_outcome(one)
         if event.event_id in self._applied and before is None:
@@ -219,10 +219,10 @@ class _Batch:
         if before is not None:
             return self._answer_repeated_without_writing(one, device, decision)
         match decision:
-            case Early() if not continuity.is_jump(event, device.handled):
+            case Early() if not continuity.is_number_jump(event, device.handled):
                 return self._hold_or_return_early(one, device)
             case Apply() | Refused() if device.advances(event):
-                seal = continuity.read_links(event.body)
+                seal = continuity.parse_links(event.body)
                 return (
                     self._queue_applied_or_refused(one, device, decision, seal)
                     if self._continues_chain_and_has_no_rule(event, device, seal)
@@ -260,11 +260,11 @@ class _Batch:
 
     def _answer_repeated_without_writing(
         self, one: _BatchEvent, device: _Device, decision: Apply | Duplicate | Refused | Early
-    ) -> Applying | None:
+    ) -> Outcome | None:
         """The outcome of a repeated event; None if something must be written as well."""
         if device.advances(one.event) or not isinstance(decision, Duplicate | Refused):
             return None
-        if isinstance(decision, Refused) and is_out_of_turn(decision.reasons):
+        if isinstance(decision, Refused) and uses_no_number(decision.reasons):
             return None
         if device.handled > one.event.sequence:
             self._proofs.append((one, device.handled))
@@ -286,7 +286,7 @@ class _Batch:
         assert isinstance(event, Event)  # noqa: S101 - the rule refuses what is unfit
         if event.replaces is not None:
             named = self._named.get(event.replaces)
-            ended = ended_state(event, named.state if named is not None and named.of == one.at else None)
+            ended = replaced_state(event, named.state if named is not None and named.of == one.at else None)
             if isinstance(ended, Refused):
                 return ended
             self._written.ended[event.replaces] = self._named[event.replaces].state = ended
@@ -463,11 +463,11 @@ def _draw_arrivals(transaction: Connection, number: int) -> list[int]:
 
 def _drop_expired_and_apply_due(
     transaction: Connection, clock: Callable[[], datetime], patience: timedelta
-) -> list[EventOutcome]:
+) -> list[HandledEvent]:
     """Remove events buffered longer than `patience`, with outcome `early`; apply those whose turn has come."""
     gone = reorder_buffer.load_expired(transaction, clock(), patience)
     reorder_buffer.delete_buffered(transaction, gone)
-    told: list[EventOutcome] = [(one, Early(expected=_load_handled(transaction, one) + 1)) for one in gone]
+    told: list[HandledEvent] = [(one, Early(expected=_load_handled(transaction, one) + 1)) for one in gone]
     turn = [_BatchEvent(event, -1.0, was_held=True) for event in reorder_buffer.load_due(transaction)]
     return told + _run_batch(_Batch(transaction, turn, clock, hold=True)) if turn else told
 

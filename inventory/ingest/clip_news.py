@@ -7,7 +7,7 @@ from collections import deque
 from dockvoice_protocol.events import MalformedMessage, Topics
 from dockvoice_protocol.mqtt import Delivered
 from inventory.ingest.ports import ClipMessageHandler
-from inventory.ingest.receipts import CLIP
+from inventory.ingest.receipts import CLIP_TAG_PREFIX
 
 
 class ClipMessageQueue:
@@ -47,4 +47,4 @@ class ClipMessageQueue:
         if len(message.payload) > self._largest:
             raise MalformedMessage(f"message: found {len(message.payload):,} bytes, allowed are {self._largest:,}")
         said = None if self._desk is None else self._desk.handle_message(message.payload, sender)
-        return None if said is None else (sender.clip_receipts, said, f"{CLIP}{sender.source}")
+        return None if said is None else (sender.clip_receipts, said, f"{CLIP_TAG_PREFIX}{sender.source}")

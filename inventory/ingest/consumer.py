@@ -18,7 +18,7 @@ from queue import Empty, SimpleQueue
 from typing import Literal
 
 from dockvoice_protocol.errors import Unavailable
-from dockvoice_protocol.events import SHOWN, MalformedMessage, Topics, make_presence, make_untrusted, to_json_bytes
+from dockvoice_protocol.events import SHOWN, MalformedMessage, Topics, make_presence, to_json_bytes, untrusted_answer
 from dockvoice_protocol.mqtt import Acknowledged, Connected, Delivered, Disconnected, SessionEvent
 from dockvoice_protocol.systemd import Notifier
 from inventory.forms import Forms
@@ -27,11 +27,11 @@ from inventory.ingest.clip_news import ClipMessageQueue
 from inventory.ingest.hearing import StatusQueue
 from inventory.ingest.ports import Broker, ClipMessageHandler, Dossiers, EventStore, ReviewStore, StatusStore
 from inventory.ingest.publisher import Publisher
-from inventory.ingest.receipts import PRESENCE, build_receipt, log_denied_publication, outcome_text
+from inventory.ingest.receipts import PRESENCE_TAG, build_receipt, log_denied_publication, outcome_text
 from inventory.ingest.reorder_buffer import BatchSettings, ReorderBuffer
-from inventory.ingest.validation import LARGEST, DeadLetter, Invalid, Valid, Validated, validate
+from inventory.ingest.validation import MAX_MESSAGE_BYTES, DeadLetter, Invalid, Valid, Validated, validate
 from inventory.ingest.watchdog import Watchdog
-from inventory.records import Applied, Applying, Buffered, Event, InvalidEvent, Refused
+from inventory.records import Applied, Buffered, Event, InvalidEvent, Outcome, Refused
 from inventory.reviews.reviews import read_review
 from inventory.store.database import SiteFault
 from inventory.store.keys import KeyDirectory
@@ -104,7 +104,7 @@ class Consumer:
         client_id: str = "dockvoice-inventory",
         keys: KeyDirectory,
         trust_first_use: bool = False,
-        largest: int = LARGEST,
+        largest: int = MAX_MESSAGE_BYTES,
         reviews: ReviewStore | None = None,
         statuses: StatusStore | None = None,
         dossiers: Dossiers | None = None,
@@ -160,7 +160,7 @@ class Consumer:
                 self._send_and_settle()
                 self._beat_watchdog_buffer_and_dossiers()
         finally:
-            self._systemd.stopping()
+            self._systemd.notify_stopping()
             if self._broker.connected:
                 self._publish_presence("offline")
             self._broker.stop(_STOP_S)
@@ -197,9 +197,11 @@ class Consumer:
             case Connected():
                 self._was_connected = True
                 log.info(
-                    "connected to the broker (%s), listening to %s", news.protocol, Topics.every(self._prefix).entries
+                    "connected to the broker (%s), listening to %s",
+                    news.protocol,
+                    Topics.all_devices_filters(self._prefix).entries,
                 )
-                self._systemd.ready("connected")
+                self._systemd.notify_ready("connected")
                 self._publish_presence("online")
                 self._publisher.handle_connect()
                 self._statuses.note_connected()
@@ -211,7 +213,7 @@ class Consumer:
                 self._unsent.clear()
                 self._postponed.clear()
                 log.warning("broker lost: %s; trying again", news.why)
-                self._systemd.status(f"broker lost: {news.why}")
+                self._systemd.set_status(f"broker lost: {news.why}")
             case Acknowledged():
                 self._publisher.queue_puback(news)
             case Wake():
@@ -241,7 +243,7 @@ class Consumer:
         except Unavailable as fault:
             self._retry_at = self._clock() + self._retry_s
             log.warning("kept for later, next try in %g s: %s", self._retry_s, fault)
-            self._systemd.status(str(fault))
+            self._systemd.set_status(str(fault))
             self._retry_s = min(self._retry_s * 2, _RETRY_S[1])
             return
         self._retry_s = _RETRY_S[0]
@@ -331,7 +333,7 @@ class Consumer:
         except SiteFault as fault:
             self._postponed[message.topic] = _PostponedEvent(message, self._clock() + _RETRY_S[0], _RETRY_S[0])
             log.warning("%s waits, and all that follows of its device; others go on: %s", message.topic, fault)
-            self._systemd.status(str(fault))
+            self._systemd.set_status(str(fault))
 
     def _retry_postponed(self) -> None:
         """Settle one postponed event, if its wait is over."""
@@ -354,7 +356,7 @@ class Consumer:
     def _publish_presence(self, state: Literal["online", "offline"]) -> None:
         """Publish the inventory's presence; devices then send their pending events."""
         topic, said = Topics.consumer(self._prefix, self._client_id), make_presence(state, self._client_id, self._now())
-        if not self._broker.publish(topic, to_json_bytes(said), tag=PRESENCE, retain=True):
+        if not self._broker.publish(topic, to_json_bytes(said), tag=PRESENCE_TAG, retain=True):
             log.info("%s: not said that we are %s", topic, state)
 
     def _settle(self, message: Delivered) -> None:
@@ -376,7 +378,7 @@ class Consumer:
         self,
         message: Delivered | None,
         event: Event | InvalidEvent,
-        became: Applying | Buffered,
+        became: Outcome | Buffered,
         level: int = logging.INFO,
     ) -> None:
         """Send the receipt for an outcome, and notify the dossier writer."""
@@ -426,7 +428,7 @@ class Consumer:
             elsewhere = f", the key of {whose}" if stranger.why is Distrust.UNKNOWN_KEY and whose else ""
             self._keep_rejected(message, f"untrusted:{stranger.reason}{elsewhere}")
             self._mistrusted.add(seen)
-        answer = to_json_bytes(make_untrusted(event.event_id, stranger.reason, event.sequence, self._now()))
+        answer = to_json_bytes(untrusted_answer(event.event_id, stranger.reason, event.sequence, self._now()))
         self._unsent.append(_Receipt(message, judged.sender.receipts, answer, event.event_id))
 
     def _keep_rejected(self, message: Delivered, reason: str) -> None:
@@ -434,7 +436,7 @@ class Consumer:
         log.warning("kept aside from %s: %s", message.topic[:SHOWN], reason)
 
     def _queue_receipt(
-        self, message: Delivered | None, event: Event | InvalidEvent, became: Applying, level: int = logging.INFO
+        self, message: Delivered | None, event: Event | InvalidEvent, became: Outcome, level: int = logging.INFO
     ) -> None:
         what = f"{event.event_id}, number {event.sequence} of {event.site}/{event.device}"
         log.log(logging.WARNING if isinstance(became, Refused) else level, "%s: %s", what, outcome_text(became))
@@ -453,7 +455,7 @@ class Consumer:
             self._unsent.popleft()
 
     def _beat_watchdog_buffer_and_dossiers(self) -> None:
-        if not (self._was_connected or self._broker.welcomed) and self._clock() - self._started > FIRST_CONNECTION_S:
+        if not (self._was_connected or self._broker.is_accepted) and self._clock() - self._started > FIRST_CONNECTION_S:
             raise Unavailable(
                 f"{self._broker.trouble or 'the broker does not answer'}; given up after {FIRST_CONNECTION_S:g} s: "
                 "start the broker, or correct mqtt.host and mqtt.port (--broker HOST:PORT)"

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.mqtt import Delivered
-from inventory.records import Applied, Applying, BufferSize, Duplicate, Event, EventOutcome, InvalidEvent
+from inventory.records import Applied, BufferSize, Duplicate, Event, HandledEvent, InvalidEvent, Outcome
 from inventory.reviews.reviews import Review
 from inventory.store.statuses import StatusMessage
 
@@ -22,7 +22,7 @@ class Broker(Protocol):
         ...
 
     @property
-    def welcomed(self) -> bool:
+    def is_accepted(self) -> bool:
         """Whether the broker has accepted the connection; retained messages may arrive before sending is possible."""
         ...
 
@@ -99,7 +99,7 @@ class Dossiers(Protocol):
 class EventStore(Protocol):
     """The part of `inventory.repository.Store` that a consumer needs."""
 
-    def apply(self, event: Event | InvalidEvent) -> Applying:
+    def apply(self, event: Event | InvalidEvent) -> Outcome:
         """Apply the event once, in its turn, or refuse it. Raises Unavailable, and SiteFault for this event alone."""
         ...
 
@@ -115,11 +115,11 @@ class EventStore(Protocol):
 class BatchStore(Protocol):
     """The part of the store that a consumer needs to apply events in batches."""
 
-    def try_apply_all(self, given: Sequence[Event | InvalidEvent], *, hold: bool) -> list[EventOutcome] | None:
+    def try_apply_all(self, given: Sequence[Event | InvalidEvent], *, hold: bool) -> list[HandledEvent] | None:
         """The outcomes of these, then those of buffered events; None: apply one by one. Raises Unavailable."""
         ...
 
-    def drop_expired_and_apply_due(self, patience: timedelta) -> list[EventOutcome]:
+    def drop_expired_and_apply_due(self, patience: timedelta) -> list[HandledEvent]:
         """The outcomes of events that left the reorder buffer. Raises Unavailable."""
         ...
 

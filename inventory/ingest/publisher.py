@@ -6,10 +6,10 @@ import logging
 from collections.abc import Callable
 
 from dockvoice_protocol.mqtt import Acknowledged
-from dockvoice_protocol.outbox import FAILURE, meaning
+from dockvoice_protocol.outbox import FAILURE, puback_meaning
 from inventory.ingest.ports import Broker
 from inventory.store.database import SiteFault
-from inventory.store.outbox import WORK, OutboxTable, PendingKind
+from inventory.store.outbox import WORK_KINDS, OutboxTable, PendingKind
 
 log = logging.getLogger("inventory")
 
@@ -47,7 +47,7 @@ class Publisher:
         is_row, refuses = puback.tag.startswith(_TAG), puback.reason_code >= FAILURE
         row = int(puback.tag.removeprefix(_TAG)) if is_row else 0
         if is_row and refuses:
-            self._refused.append((row, f"the broker refuses it: {meaning(puback.reason_code).name}"))
+            self._refused.append((row, f"the broker refuses it: {puback_meaning(puback.reason_code).name}"))
         elif is_row:
             self._taken.append(row)
         elif refuses:
@@ -94,7 +94,7 @@ class Publisher:
         """Log each kind once, and again after it was not stuck in between."""
         for one in stuck:
             if one.kind not in self._alarmed:
-                trouble = None if one.kind in WORK else self._broker.trouble
+                trouble = None if one.kind in WORK_KINDS else self._broker.trouble
                 told = (one.kind, one.number, one.oldest, one.attempts, one.error or trouble or "no error")
                 log.error("%s: %d pending, the oldest since %s; %d attempts: %s", *told)
         self._alarmed = {one.kind for one in stuck}

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, select
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.systemd import Notifier
 from inventory.ingest.ports import BatchStore
-from inventory.records import BufferSize, DeviceBuffer, Event, EventOutcome, InvalidEvent
+from inventory.records import BufferSize, DeviceBuffer, Event, HandledEvent, InvalidEvent
 from inventory.store import many
 from inventory.store.tables import devices, waiting
 
@@ -140,7 +140,7 @@ class ReorderBuffer:
         self._systemd = systemd
         self._check_at = self._report_at = clock()
 
-    def drop_expired_and_apply_due(self, now: Callable[[], datetime]) -> Iterator[EventOutcome]:
+    def drop_expired_and_apply_due(self, now: Callable[[], datetime]) -> Iterator[HandledEvent]:
         """Yield released events with their outcomes. Called at every turn; an unavailable database is logged."""
         if self._batching.patience is None or self._clock() < self._check_at:
             return
@@ -158,4 +158,4 @@ class ReorderBuffer:
             age = (now - waiting.since).total_seconds()
             told = f"{waiting.events} events of {waiting.devices} devices wait for what comes before them, {age:.0f} s"
             log.info("%s", told)
-            self._systemd.status(told)
+            self._systemd.set_status(told)

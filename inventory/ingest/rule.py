@@ -80,7 +80,7 @@ def _decide_repeated(event: Event | InvalidEvent, before: AppliedBefore) -> Appl
     return Apply.FILL_IN if before.type == WITHHELD else Refused(("conflicting_event",))
 
 
-def ended_state(event: Event, state: str | None) -> str | Refused:
+def replaced_state(event: Event, state: str | None) -> str | Refused:
     """The new state of the entry that `event` replaces, from its present one; None: its device has no such entry."""
     if state is None:
         return Refused(("unknown_event",))
@@ -89,7 +89,7 @@ def ended_state(event: Event, state: str | None) -> str | Refused:
     return "cancelled" if event.fields is None else "amended"
 
 
-def is_out_of_turn(reasons: Collection[str]) -> bool:
+def uses_no_number(reasons: Collection[str]) -> bool:
     """Whether refusals for these reasons use up no number."""
     return not _OUT_OF_TURN.isdisjoint(reasons)
 

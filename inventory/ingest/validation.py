@@ -21,7 +21,7 @@ _CHANGED_ID_MEMBER = {AMENDED: "amends", CANCELLED: "cancels"}
 _SEQUENCE = re.compile(r"[1-9][0-9]{0,9}")  # The `sequence` of schemas/events.
 
 
-LARGEST = 256_000  # Default limit of a message in bytes: a hundred times an event.
+MAX_MESSAGE_BYTES = 256_000  # Default limit of a message in bytes: a hundred times an event.
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class DeadLetter:
 Validated = Valid | Invalid | DeadLetter
 
 
-def validate(payload: bytes, topic: str, prefix: str, forms: Forms, largest: int = LARGEST) -> Validated:
+def validate(payload: bytes, topic: str, prefix: str, forms: Forms, largest: int = MAX_MESSAGE_BYTES) -> Validated:
     """Validate a message of `topic`; one of more than `largest` bytes is a dead letter."""
     try:
         sender = Topics.parse(prefix, topic)

@@ -11,12 +11,12 @@ from inventory.ingest.ports import Broker, EventStore
 
 log = logging.getLogger("inventory")
 
-PATIENCE_S = 300.0
+MAX_OUTAGE_S = 300.0
 """Longest outage of broker or database before the watchdog is no longer fed and systemd restarts the process."""
 
 
 class Watchdog:
-    """Feeds systemd's watchdog while the loop turns and no outage has lasted longer than PATIENCE_S."""
+    """Feeds systemd's watchdog while the loop turns and no outage has lasted longer than MAX_OUTAGE_S."""
 
     def __init__(self, broker: Broker, store: EventStore, clock: Callable[[], float], systemd: Notifier) -> None:
         self._broker = broker
@@ -26,13 +26,13 @@ class Watchdog:
         self._next = self._broker_seen = self._store_seen = clock()
 
     def beat(self) -> None:
-        """Feed systemd's watchdog if due and no outage exceeds PATIENCE_S; call at every turn of the loop."""
+        """Feed systemd's watchdog if due and no outage exceeds MAX_OUTAGE_S; call at every turn of the loop."""
         if self._systemd.period_s is None or self._clock() < self._next:
             return
         self._next = self._clock() + self._systemd.period_s
         self._probe_broker_and_database()
-        if self._clock() - min(self._broker_seen, self._store_seen) < PATIENCE_S:
-            self._systemd.alive()
+        if self._clock() - min(self._broker_seen, self._store_seen) < MAX_OUTAGE_S:
+            self._systemd.ping_watchdog()
 
     def _probe_broker_and_database(self) -> None:
         if self._broker.connected:

@@ -17,7 +17,7 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, case, cast, func, 
 from dockvoice_protocol.instants import to_zone
 from inventory.store.tables import entries, events
 
-SMALLEST = 5
+MIN_OPERATORS = 5
 """Fewest operators that a figure may cover."""
 
 _TIMED = 2000  # Entries whose delay is measured: the latest of the period.
@@ -85,7 +85,7 @@ def load_figures(
     whole = EntryCounts(operators=set(by_operator) - {None})
     for one in by_hour.values():
         whole.add(one)
-    if whole.entries and len(whole.operators) < SMALLEST and not per_operator:
+    if whole.entries and len(whole.operators) < MIN_OPERATORS and not per_operator:
         return Figures(EntryCounts(), [], [], withheld=True, delays=None, timed=0)
     each = [(to_zone(since + timedelta(hours=n), zone), by_hour.get(n, EntryCounts())) for n in range(hours)]
     named = sorted((name, one) for name, one in by_operator.items() if name is not None) if per_operator else []

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 from dockvoice_protocol.instants import parse_iso
 from dockvoice_protocol.records import LOUD_DB, NOISY_DB, QUIET_DB
 from inventory.reviews.continuity import CHAIN_BROKEN, NUMBER_JUMPS, load_flagged_devices
-from inventory.site.master_kinds import RESERVED
+from inventory.site.master_kinds import RESERVED_KINDS
 from inventory.site.roster import ROSTER
 from inventory.store import statuses
 from inventory.store.statuses import Status
@@ -112,7 +112,7 @@ class Device:
             KindVersions(
                 kind, told.get(kind, {}).get("version"), self.wanted.get(kind), refused.get(kind, {}).get("reason")
             )
-            for kind in sorted({*told, *self.wanted} - RESERVED)
+            for kind in sorted({*told, *self.wanted} - RESERVED_KINDS)
         ]
 
     @property

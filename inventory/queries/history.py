@@ -16,7 +16,7 @@ from dockvoice_protocol.hash_chain import (
     KEYID,
     PREVIOUS,
     SIGNATURE,
-    is_signed_whole,
+    is_whole_event_signed,
     parse_event_or_empty,
 )
 from dockvoice_protocol.strict_json import cut_nesting
@@ -132,7 +132,7 @@ def _verify_event(
     if keyid not in enrolled:
         return Proof("unknown_key", *seal)
     vouching = [one.key for one in enrolled.values() if not one.revoked]
-    if not is_signed_whole(said, enrolled[keyid].key, vouching, withheld=said.get("type") == WITHHELD):
+    if not is_whole_event_signed(said, enrolled[keyid].key, vouching, withheld=said.get("type") == WITHHELD):
         return Proof("altered", *seal)
     before = _load_link(transaction, site, device, sequence - 1) if sequence > 1 else GENESIS
     return Proof(None if before is None or before == previous else "misplaced", *seal)

@@ -14,11 +14,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, func, select, tuple_
 
 from dockvoice_protocol.records import FieldValue
-from inventory.forms import Roles, fields_with
+from inventory.forms import Roles, field_names_with_role
 from inventory.reviews.flags import Flag, load_flags
 from inventory.store.tables import devices, entries, said
 
-Place = tuple[int, str]
+EntryPosition = tuple[int, str]
 """Sort key of an entry: its arrival and event id, since two may share an arrival."""
 
 
@@ -62,25 +62,25 @@ class ListedEntry:
         return any(flag.struck for flag in self.flags)
 
     @property
-    def place(self) -> Place:
+    def place(self) -> EntryPosition:
         """Its sort key, from which the next page starts."""
         return self.arrival, self.event_id
 
 
-COLUMNS = [entries.c[name] for name in ListedEntry.__dataclass_fields__ if name not in {"replaced_by", "flags"}]
+LISTED_COLUMNS = [entries.c[name] for name in ListedEntry.__dataclass_fields__ if name not in {"replaced_by", "flags"}]
 
 
 def load_entries(
-    transaction: Connection, wanted: EntryFilter, roles: Roles, most: int, before: Place | None = None
+    transaction: Connection, wanted: EntryFilter, roles: Roles, most: int, before: EntryPosition | None = None
 ) -> list[ListedEntry]:
     """At most `most` entries that match, the latest first; those before a sort key."""
-    query = select(*COLUMNS).where(*_conditions(transaction, wanted))
+    query = select(*LISTED_COLUMNS).where(*_conditions(transaction, wanted))
     if before is not None:
         query = query.where(tuple_(entries.c.arrival, entries.c.event_id) < tuple_(*before))
     named = {"trailer": wanted.trailer, "pallet": wanted.pallet}
     searched = {role: value for role, value in named.items() if value is not None}
     for role, value in searched.items():
-        query = query.where(entries.c.event_id.in_(_select_entries_with(value, fields_with(roles, role))))
+        query = query.where(entries.c.event_id.in_(_select_entries_with(value, field_names_with_role(roles, role))))
     # Few entries name a pallet or trailer: look them up and sort, instead of following the index of all entries.
     order = (entries.c.arrival + 0, entries.c.event_id) if searched else (entries.c.arrival, entries.c.event_id)
     rows = transaction.execute(query.order_by(*(one.desc() for one in order)).limit(most)).mappings().all()

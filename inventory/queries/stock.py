@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, Text, case, cast, func, literal, select, tuple_
 
-from inventory.store.stock import OF_WHAT
+from inventory.store.stock import STOCK_COLUMNS
 from inventory.store.tables import stock_moves
 
 _Place = tuple[str, int]
@@ -35,7 +35,7 @@ class StockFilter:
     """Filters of the summed rows."""
 
     site: str
-    said: Mapping[str, str]  # Required values by column of `OF_WHAT`.
+    said: Mapping[str, str]  # Required values by column of `STOCK_COLUMNS`.
     forms: Collection[str] = ()  # Only these; empty: every form.
     until: datetime | None = None  # Moves before then.
 
@@ -48,7 +48,7 @@ def load_stock_sums(
     Sorted by their columns, NULL first. SQLite groups in that order, and reads no further than the page.
     """
     rows = select(stock_moves).where(*_conditions(wanted)).subquery()
-    columns = [rows.c[name] for name in OF_WHAT]
+    columns = [rows.c[name] for name in STOCK_COLUMNS]
     exactly = func.sum if transaction.dialect.name == "postgresql" else func.exact_sum  # ours: store/database.py
     total, one_of_it = exactly(rows.c.quantity), func.min(rows.c.event_id + cast(rows.c.line, Text))
     order = [one.nulls_first() for one in columns]
@@ -57,7 +57,7 @@ def load_stock_sums(
         line = literal(after[1], BigInteger)  # a client may send a number larger than any line's
         its = stock_moves.c.site == wanted.site, stock_moves.c.event_id == after[0], stock_moves.c.line == line
         there = transaction.execute(
-            select(*_null_first([stock_moves.c[name] for name in OF_WHAT])).where(*its)
+            select(*_null_first([stock_moves.c[name] for name in STOCK_COLUMNS])).where(*its)
         ).one_or_none()
         if there is None:
             return None
@@ -65,7 +65,7 @@ def load_stock_sums(
     found = transaction.execute(query.having(total != 0).limit(most))
     return [
         StockSum(
-            **{name: row[name] for name in OF_WHAT},
+            **{name: row[name] for name in STOCK_COLUMNS},
             quantity=Decimal(row["quantity"]),
             place=(row["place"][:-1], int(row["place"][-1])),
         )

@@ -27,10 +27,10 @@ from sqlalchemy.ext.compiler import compiles
 
 from dockvoice_protocol.events import WITHHELD
 from inventory.store.database import translated_errors
-from inventory.store.stock import ADDS, OF_WHAT, TAKES_BACK
+from inventory.store.stock import ADDS, STOCK_COLUMNS, TAKES_BACK
 from inventory.store.tables import entries, events, refused, stock_moves
 
-PAGE = 1000  # Rows read in one transaction, so that a consumer does not wait long.
+PAGE_ROWS = 1000  # Rows read in one transaction, so that a consumer does not wait long.
 
 
 # Its repr, and so its name, goes into the hash of an acknowledgement.
@@ -49,7 +49,7 @@ class _EntryRowText:
     replaces: str | None
 
 
-Moved = dict[str, str | None]
+StockMoveTexts = dict[str, str | None]
 """A row of the stock moves, as text."""
 
 
@@ -64,8 +64,8 @@ class TrailEvent:
     withheld: bool  # Whether the device withheld its content.
     applied: bool  # False: it was refused.
     entered: _EntryRowText | None  # Its entry; None if there is none.
-    added: Moved | None = None  # Its rows in the table of stock moves: added and reversed.
-    taken_back: Moved | None = None
+    added: StockMoveTexts | None = None  # Its rows in the table of stock moves: added and reversed.
+    taken_back: StockMoveTexts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +103,10 @@ _ENTERED = [
     for column in map(entries.c.__getitem__, _EntryRowText.__dataclass_fields__)
 ]
 
-MOVED = ("entry", "site", "device", "form", *OF_WHAT, "quantity")
+_NAMES = ("entry", "site", "device", "form", *STOCK_COLUMNS, "quantity")
 _MOVES = {"added": stock_moves.alias("added"), "taken_back": stock_moves.alias("taken_back")}
 _LINES = {"added": ADDS, "taken_back": TAKES_BACK}
-_MOVED = [_CastToText(table.c[name], Text).label(f"{line}_{name}") for line, table in _MOVES.items() for name in MOVED]
+_MOVED = [_CastToText(table.c[name], Text).label(f"{line}_{name}") for line, table in _MOVES.items() for name in _NAMES]
 
 
 def load_trail(engine: Engine, site: str, device: str, upto: int) -> Iterator[TrailEvent]:
@@ -162,7 +162,7 @@ def _join_moves(found: Join) -> Join:
     return found
 
 
-def load_device_names(engine: Engine) -> set[tuple[str, str]]:
+def load_all_named_devices(engine: Engine) -> set[tuple[str, str]]:
     """Site and name of every device named in any row. Raises Unavailable."""
     every = union(*(select(table.c.site, table.c.device) for table in (events, refused, entries, stock_moves)))
     with translated_errors(engine.url), engine.begin() as transaction:
@@ -173,7 +173,7 @@ def _load_pages(engine: Engine, wanted: Select[Any], number: Any) -> Iterator[Ro
     last = 0
     while True:
         with translated_errors(engine.url), engine.begin() as transaction:
-            page = transaction.execute(wanted.where(number > last).order_by(number).limit(PAGE)).mappings().all()
+            page = transaction.execute(wanted.where(number > last).order_by(number).limit(PAGE_ROWS)).mappings().all()
         if not page:
             return
         yield from page
@@ -191,8 +191,8 @@ def _parse_applied(row: RowMapping) -> TrailEvent:
     return replace(came, added=_parse_move(row, "added"), taken_back=_parse_move(row, "taken_back"))
 
 
-def _parse_move(row: RowMapping, line: str) -> Moved | None:
-    return None if row[f"{line}_entry"] is None else {name: row[f"{line}_{name}"] for name in MOVED}
+def _parse_move(row: RowMapping, line: str) -> StockMoveTexts | None:
+    return None if row[f"{line}_entry"] is None else {name: row[f"{line}_{name}"] for name in _NAMES}
 
 
 def _parse_refused(row: RowMapping) -> TrailEvent:

@@ -9,8 +9,8 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, func, or_, select
 
 from dockvoice_protocol.records import PlaceKind
-from inventory.dossier.visits import find_visit_or_default, gather_many
-from inventory.forms import Roles, fields_with
+from inventory.dossier.visits import find_visit_or_default, load_rows_of_many
+from inventory.forms import Roles, field_names_with_role
 from inventory.store.tables import events, expected, said
 from inventory.verify_dossier import EntryHistory, ReceiptTotals, parsed
 
@@ -49,7 +49,7 @@ def load_trailers(
     sites: Collection[str] | None = None,
 ) -> list[Trailer]:
     """At most `most` trailers named by entries, the latest first; those before a cursor, of these sites."""
-    names = fields_with(roles, "trailer")
+    names = field_names_with_role(roles, "trailer")
     last = func.max(said.c.arrival)
     query = select(said.c.site, said.c.value, last.label("arrival")).where(said.c.field.in_(names))
     if named is not None:
@@ -66,7 +66,7 @@ def load_trailers(
     return list(found.values())
 
 
-def load_announced(transaction: Connection, roles: Roles, named: str | None = None) -> list[Trailer]:
+def load_announced_trailers(transaction: Connection, roles: Roles, named: str | None = None) -> list[Trailer]:
     """Announced trailers without an entry since the announcement."""
     listed = select(expected.c.site, expected.c.place, expected.c.since)
     rows = listed.where(expected.c.place.startswith(f"{PlaceKind.TRAILER}/", autoescape=True))
@@ -82,7 +82,7 @@ def load_announced(transaction: Connection, roles: Roles, named: str | None = No
 
 def _drop_begun_trailers(transaction: Connection, of: dict[_At, Trailer], roles: Roles) -> None:
     """Drop trailers with entries, unless they were closed and announced again."""
-    its = (said.c.field.in_(fields_with(roles, "trailer")), said.c.value.in_([name for _, name in of]))
+    its = (said.c.field.in_(field_names_with_role(roles, "trailer")), said.c.value.in_([name for _, name in of]))
     there = select(said.c.site, said.c.value, func.max(events.c.received_at).label("came"))
     there = there.join(events, events.c.event_id == said.c.event_id).where(*its)
     again = {}
@@ -91,7 +91,7 @@ def _drop_begun_trailers(transaction: Connection, of: dict[_At, Trailer], roles:
         one = of.pop(at, None)
         if one is not None and one.last is not None and row.came < one.last:
             again[at] = one
-    for at, gathered in gather_many(transaction, again, roles).items() if again else ():
+    for at, gathered in load_rows_of_many(transaction, again, roles).items() if again else ():
         found = gathered.visits()
         if found[-1].lists and not found[-1].said:
             of[at] = again[at]
@@ -107,7 +107,7 @@ def _fill_in_announced_pallets(transaction: Connection, of: dict[_At, Trailer]) 
 
 def _fill_in_visit_counts(transaction: Connection, of: dict[_At, Trailer], roles: Roles) -> None:
     """Fill in the counts of the visit that each trailer's page shows."""
-    for at, gathered in gather_many(transaction, of, roles).items():
+    for at, gathered in load_rows_of_many(transaction, of, roles).items():
         visit = find_visit_or_default(gathered.visits(), gathered)
         if visit is None:
             continue

@@ -25,7 +25,7 @@ log = logging.getLogger("inventory")
 CHAIN_BROKEN, NUMBER_JUMPS = "chain", "number"
 """The rules of these flags."""
 
-OF_DEVICE = (CHAIN_BROKEN, NUMBER_JUMPS)
+DEVICE_RULES = (CHAIN_BROKEN, NUMBER_JUMPS)
 """Rules about a device: their flags count even if the event has no current entry."""
 
 _FAR = 1_000_000
@@ -41,7 +41,7 @@ class Links(NamedTuple):
     link: str | None
 
 
-def read_links(body: str | bytes) -> Links:
+def parse_links(body: str | bytes) -> Links:
     """Parse the chain members of an event."""
     try:
         said = from_json(body)
@@ -73,7 +73,7 @@ def load_links(transaction: Connection, of: Collection[_Number]) -> dict[_Number
             break
         wanted = select(table.c.site, table.c.device, table.c.sequence, table.c.body)
         for row in many.select_by_keys(transaction, wanted, table, ["site", "device", "sequence"], lacking):
-            found[row.site, row.device, row.sequence] = read_links(row.body).link
+            found[row.site, row.device, row.sequence] = parse_links(row.body).link
         lacking -= found.keys()
     return found
 
@@ -81,7 +81,7 @@ def load_links(transaction: Connection, of: Collection[_Number]) -> dict[_Number
 def flag_broken_chain(transaction: Connection, event: Event | InvalidEvent, handled: int, now: datetime) -> None:
     """Compare the device's next event with the last handled one; log and flag a break."""
     at = (event.site, event.device, handled)
-    if continues_chain(load_links(transaction, [at]).get(at), read_links(event.body)):
+    if continues_chain(load_links(transaction, [at]).get(at), parse_links(event.body)):
         return
     before = _find_event_id(transaction, at)
     log.warning(
@@ -92,7 +92,7 @@ def flag_broken_chain(transaction: Connection, event: Event | InvalidEvent, hand
     _insert_flag(transaction, event, CHAIN_BROKEN, "not_continued", before, now)
 
 
-def is_jump(event: Event | InvalidEvent, handled: int) -> bool:
+def is_number_jump(event: Event | InvalidEvent, handled: int) -> bool:
     """Whether the event's number is more than _FAR beyond the last handled one."""
     return event.sequence > handled + _FAR
 
@@ -100,7 +100,7 @@ def is_jump(event: Event | InvalidEvent, handled: int) -> bool:
 def insert_jump_flag_unless_open(
     transaction: Connection, event: Event | InvalidEvent, handled: int, now: datetime
 ) -> None:
-    """Flag and log an event that `is_jump`, unless such a flag of its device is open."""
+    """Flag and log an event that `is_number_jump`, unless such a flag of its device is open."""
     its = (flags.c.site == event.site, flags.c.device == event.device, flags.c.state == "open")
     if transaction.execute(select(exists().where(*its, flags.c.rule == NUMBER_JUMPS))).scalar_one():
         return
@@ -116,7 +116,7 @@ def load_flagged_devices(transaction: Connection) -> dict[tuple[str, str], set[s
     """The rules of open continuity flags, by site and device."""
     wanted = select(flags.c.site, flags.c.device, flags.c.rule).distinct()
     found: dict[tuple[str, str], set[str]] = {}
-    for row in transaction.execute(wanted.where(flags.c.state == "open", flags.c.rule.in_(OF_DEVICE))):
+    for row in transaction.execute(wanted.where(flags.c.state == "open", flags.c.rule.in_(DEVICE_RULES))):
         found.setdefault((row.site, row.device), set()).add(row.rule)
     return found
 

@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, insert, select, u
 from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.records.master import OF_RULES, split_alternatives
 from inventory.records import Event
-from inventory.reviews.continuity import OF_DEVICE
+from inventory.reviews.continuity import DEVICE_RULES
 from inventory.site.master_kinds import DUPLICATE, STOCK
 from inventory.store.stock import PALLET_FIELDS, TRAILER_FIELDS
 from inventory.store.tables import catalogue, entries, flags, pallets
@@ -27,7 +27,7 @@ RECEIVE, MOVE = ("receive", "receive-notice", "unload"), ("put-away", "load")
 """Shipped forms that receive pallets, and those that move them, used if a rule names no other."""
 
 
-OF_SYSTEM = "connect:"
+SYSTEM_RULE_PREFIX = "connect:"
 """Prefix of a connector's rule; the connector's name follows."""
 
 
@@ -58,7 +58,7 @@ class Flag:
     @property
     def system(self) -> str:
         """The connected system that declined the entry; empty for a rule of the site's."""
-        return self.rule.removeprefix(OF_SYSTEM) if self.rule.startswith(OF_SYSTEM) else ""
+        return self.rule.removeprefix(SYSTEM_RULE_PREFIX) if self.rule.startswith(SYSTEM_RULE_PREFIX) else ""
 
     @property
     def struck(self) -> bool:
@@ -80,7 +80,7 @@ class Flags:
         wanted = select(flags).order_by(flags.c.flagged_at, flags.c.event_id, flags.c.rule)
         if not every:
             wanted = wanted.outerjoin(entries, flags.c.event_id == entries.c.event_id)
-            wanted = wanted.where(flags.c.state == FlagState.OPEN, needs_decision())
+            wanted = wanted.where(flags.c.state == FlagState.OPEN, undecided_and_current())
         with self._transaction() as transaction:
             return [_to_flag(row) for row in transaction.execute(wanted)]
 
@@ -102,9 +102,9 @@ class Flags:
         return found
 
 
-def needs_decision() -> ColumnElement[bool]:
+def undecided_and_current() -> ColumnElement[bool]:
     """Query condition, with the entry joined: a flag whose entry is current, or whose rule needs none."""
-    return (entries.c.state == "current") | flags.c.rule.in_(OF_DEVICE)
+    return (entries.c.state == "current") | flags.c.rule.in_(DEVICE_RULES)
 
 
 def load_flags(transaction: Connection, event_ids: Collection[str] | Select[Any]) -> dict[str, list[Flag]]:

@@ -118,7 +118,7 @@ def _load(transaction: Connection, wanted: Select[Any]) -> list[Review]:
     return [Review(**{name: row[name] for name in Review.__dataclass_fields__}) for row in rows]
 
 
-def to_json(review: Review) -> dict[str, Any]:
+def review_to_json(review: Review) -> dict[str, Any]:
     """All fields except the event's body and the instance, for JSON."""
     told = {name: getattr(review, name) for name in Review.__dataclass_fields__ if name not in {"body", "life"}}
     return json.loads(json.dumps(told, default=lambda moment: moment.isoformat()))  # type: ignore[no-any-return]

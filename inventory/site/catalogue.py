@@ -18,7 +18,7 @@ from sqlalchemy import Row as Found
 
 from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.records.master import OF_WORDS, Cells, MasterData, Row
-from inventory.site.master_kinds import RESERVED, Kind, find_kind, find_row_faults
+from inventory.site.master_kinds import RESERVED_KINDS, Kind, find_kind, find_row_faults
 from inventory.site.numbering import ROSTER, check_not_older_than_on_devices, next_version
 from inventory.store.outbox import Message, MessageKind, insert_messages, is_pending_for_site
 from inventory.store.tables import catalogue
@@ -117,7 +117,7 @@ class SiteCatalogue:
             .subquery()
         )
         its = (catalogue.c.kind == latest.c.kind) & (catalogue.c.version == latest.c.version)
-        ours = (catalogue.c.site == self.site, catalogue.c.kind.not_in(RESERVED))
+        ours = (catalogue.c.site == self.site, catalogue.c.kind.not_in(RESERVED_KINDS))
         wanted = select(catalogue).join(latest, its).where(*ours).order_by(catalogue.c.kind)
         return [_to_version(row) for row in transaction.execute(wanted)]
 
@@ -233,7 +233,7 @@ class SiteCatalogue:
     def _load_current(self, transaction: Connection, kind: str, *, missing_ok: bool = False) -> Version:
         found = transaction.execute(self._select(kind).limit(1).with_for_update()).one_or_none()
         if found is None and not missing_ok:
-            ours = (catalogue.c.site == self.site, catalogue.c.kind.not_in(RESERVED))
+            ours = (catalogue.c.site == self.site, catalogue.c.kind.not_in(RESERVED_KINDS))
             known = select(catalogue.c.kind).distinct().where(*ours).order_by(catalogue.c.kind)
             there = ", ".join(transaction.execute(known).scalars()) or "none"
             raise UnreadableInput(f"{kind}: there is no such kind at {self.site}; there are {there}")
@@ -283,7 +283,7 @@ class SiteCatalogue:
         return made
 
 
-def find_unfit_rows(catalogue: SiteCatalogue, one: Version) -> list[str]:
+def find_rows_unfit_for_forms(catalogue: SiteCatalogue, one: Version) -> list[str]:
     """The rows of a version that devices would refuse, since they do not fit their forms; a line each."""
     kind = find_kind(one.kind)
     rows = [(f"row {kind.key_text(cells)!r}", cells) for cells in one.rows]

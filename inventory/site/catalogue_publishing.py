@@ -11,12 +11,12 @@ from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.events import MalformedMessage, Topics, parse_status
 from dockvoice_protocol.hash_chain import PublicKey, Signer
 from dockvoice_protocol.records import Roster
-from dockvoice_protocol.signed import sign_master, sign_roster
+from dockvoice_protocol.signed import sign_master_data, sign_roster
 from inventory.settings import InventorySettings
-from inventory.site.catalogue import FaultyRows, SiteCatalogue, Version, find_unfit_rows
-from inventory.site.roster import ROSTER, parse_signed_roster, to_operators
+from inventory.site.catalogue import FaultyRows, SiteCatalogue, Version, find_rows_unfit_for_forms
+from inventory.site.roster import ROSTER, parse_signed_roster, rows_to_operators
 from inventory.site.sending import publish_rows, read_all_retained, read_retained
-from inventory.store.outbox import HELD, Message, MessageKind
+from inventory.store.outbox import HELD_BACK_FOR, Message, MessageKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def publish(
 
     Also raises Unavailable, Misconfigured: then the service publishes them.
     """
-    published, entered = enter_in_outbox(settings, catalogue, signer, kinds, held=HELD)
+    published, entered = enter_in_outbox(settings, catalogue, signer, kinds, held=HELD_BACK_FOR)
     publish_rows(settings, "catalogue", catalogue.transaction, entered, retain=True)
     return published
 
@@ -74,11 +74,11 @@ def enter_in_outbox(
     """
     waiting = _find_unpublished(catalogue, kinds)
     for one in waiting:
-        if faults := find_unfit_rows(catalogue, one):
+        if faults := find_rows_unfit_for_forms(catalogue, one):
             raise FaultyRows(one.kind, faults)
 
     def signed(one: Version, now: datetime) -> Message:
-        topic, body = Topics.catalogue(settings.prefix, one.site, one.kind), sign_master(one.data, signer, now)
+        topic, body = Topics.catalogue(settings.prefix, one.site, one.kind), sign_master_data(one.data, signer, now)
         return Message(MessageKind.CATALOGUE, one.site, "", one.kind, topic, body, signer.public, retain=True)
 
     return catalogue.publish(waiting, signed, held)
@@ -86,7 +86,7 @@ def enter_in_outbox(
 
 def publish_roster(settings: InventorySettings, versions: SiteCatalogue, signer: Signer) -> list[Version]:
     """Insert the roster as `enter_roster` does, and publish it at once. Raises as it does."""
-    published, entered = enter_roster(settings, versions, signer, held=HELD)
+    published, entered = enter_roster(settings, versions, signer, held=HELD_BACK_FOR)
     publish_rows(settings, ROSTER, versions.transaction, entered, retain=True)
     return published
 
@@ -112,7 +112,7 @@ def enter_roster(
         )
 
     def signed(one: Version, now: datetime) -> Message:
-        return roster_message(settings.prefix, Roster(one.site, one.version, to_operators(one.rows)), signer, now)
+        return roster_message(settings.prefix, Roster(one.site, one.version, rows_to_operators(one.rows)), signer, now)
 
     return versions.publish([latest], signed, held)
 
@@ -126,7 +126,7 @@ def roster_message(prefix: str, roster: Roster, signer: Signer, now: datetime) -
 def _is_taken_over(there: Roster, history: list[Version]) -> bool:
     """Whether a later version here has the same operators as the retained roster, or that has none to lose."""
     later = [one for one in history if one.version > there.version]
-    return bool(later) and (not there.operators or any(to_operators(one.rows) == there.operators for one in later))
+    return bool(later) and (not there.operators or any(rows_to_operators(one.rows) == there.operators for one in later))
 
 
 def read_roster_from_broker(settings: InventorySettings, site: str, key: PublicKey) -> Roster:

@@ -13,10 +13,10 @@ from sqlalchemy import Connection, Engine, Row, insert, select, update
 from dockvoice_protocol.events import Topics
 from dockvoice_protocol.hash_chain import PublicKey, Signer
 from dockvoice_protocol.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
-from dockvoice_protocol.signed import sign_list
+from dockvoice_protocol.signed import sign_expected_list
 from inventory.store import outbox
 from inventory.store.database import begin, read_only_engine
-from inventory.store.outbox import HELD, Message, MessageKind
+from inventory.store.outbox import HELD_BACK_FOR, Message, MessageKind
 from inventory.store.tables import announced, entries, events, expected
 
 
@@ -199,12 +199,12 @@ def enter_in_outbox(
     signer: Signer,
     now: datetime,
     *,
-    held: timedelta = HELD,
+    held: timedelta = HELD_BACK_FOR,
 ) -> list[int]:
     """Sign the lists and insert them into the outbox; the rows' ids, for the caller to publish."""
     messages = []
     for one in lists:
-        body = sign_list(one, signer, now)
+        body = sign_expected_list(one, signer, now)
         _note_signed(transaction, one, body, signer.public)
         topic = Topics.expected(prefix, one.site, str(one.place))
         its = (one.site, "", str(one.place), topic)

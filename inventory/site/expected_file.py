@@ -11,10 +11,10 @@ from typing import Any
 
 from dockvoice_protocol.config import LEVEL
 from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace, format_number
-from dockvoice_protocol.signed import LARGEST, MOST_LINES, size_of_list
+from dockvoice_protocol.signed import LARGEST, MOST_LINES, max_expected_list_bytes
 from inventory.site.table_file import (
-    LONGEST,
-    NAMED,
+    MAX_LEN,
+    NAMING,
     Cells,
     FaultyFile,
     Layout,
@@ -27,7 +27,7 @@ from inventory.site.table_file import (
 _COLUMNS = ("notice", "trailer", "door", "pallet", "item", "quantity", "uom", "lot_needed")
 _MUST_HAVE = ("notice", "pallet", "item", "quantity", "uom", "lot_needed")
 
-CODE = re.compile(r"[A-Z0-9]{1,3}")  # A unit's code, as in UN/ECE Recommendations 20 and 21.
+UNIT_CODE = re.compile(r"[A-Z0-9]{1,3}")  # A unit's code, as in UN/ECE Recommendations 20 and 21.
 _COUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")  # 15 digits at most, which every reader of JSON preserves.
 _YES_NO = {"yes": True, "no": False}
 
@@ -43,13 +43,13 @@ class _ValidLine:
 
 def read_expected(path: Path) -> Mapping[ReceivingPlace, tuple[ExpectedLine, ...]]:
     """The expected lists by trailer or door. Raises FaultyFile, UnreadableInput."""
-    found, faults = parse_rows(read_rows(path, LAYOUT))
+    found, faults = parse_expected_rows(read_rows(path, EXPECTED_LAYOUT))
     if faults:
         raise FaultyFile(path, faults)
     return found
 
 
-def parse_rows(rows: Sequence[Row]) -> tuple[Mapping[ReceivingPlace, tuple[ExpectedLine, ...]], list[str]]:
+def parse_expected_rows(rows: Sequence[Row]) -> tuple[Mapping[ReceivingPlace, tuple[ExpectedLine, ...]], list[str]]:
     """Parse rows into expected lists by trailer or door; also return all faults, a line each."""
     faults: list[str] = []
     checked = [line for where, cells in rows for line in _parse_valid_line(where, cells, faults)]
@@ -71,7 +71,7 @@ def _json_to_csv_cell(name: str, value: Any) -> Any:
     return "" if value is None else value
 
 
-LAYOUT = Layout(
+EXPECTED_LAYOUT = Layout(
     _COLUMNS, _MUST_HAVE, " once, and trailer or door", "one for each item on each pallet", _json_to_csv_cell
 )
 
@@ -95,30 +95,30 @@ def _parse_valid_line(where: str, cells: Cells, faults: list[str]) -> Iterator[_
 
 
 def _find_faults(where: str, cells: Cells) -> Iterator[str]:
-    yield from find_column_and_type_faults(where, cells, LAYOUT)
+    yield from find_column_and_type_faults(where, cells, EXPECTED_LAYOUT)
     if any(not isinstance(cell, str) for cell in cells.values()):
         return
     for column in _MUST_HAVE:
         found = cells.get(column, "")
         if not _ALLOWED[column](found):
-            yield f"{where}, column {column}: found {found[:LONGEST]!r}; {_REMEDIES[column]}"
+            yield f"{where}, column {column}: found {found[:MAX_LEN]!r}; {_REMEDIES[column]}"
     places = {kind: cells.get(kind, "") for kind in PlaceKind}
     if sum(map(bool, places.values())) != 1:
         yield f"{where}, columns trailer and door: one of the two must be given, and not both; empty the other one"
     for kind in [kind for kind, name in places.items() if name and not LEVEL.fullmatch(name)]:
         yield (
-            f"{where}, column {kind}: found {places[kind][:LONGEST]!r}; allowed are letters, digits, - and _, 63 at "
+            f"{where}, column {kind}: found {places[kind][:MAX_LEN]!r}; allowed are letters, digits, - and _, 63 at "
             "most, a letter or digit first, for it becomes part of a topic"
         )
 
 
-_TOLD = f"{NAMED}; give the number or code of the label"
+_TOLD = f"{NAMING}; give the number or code of the label"
 _ALLOWED: Mapping[str, Callable[[str], object]] = {
     "notice": is_valid_name,
     "pallet": is_valid_name,
     "item": is_valid_name,
     "quantity": lambda found: _COUNT.fullmatch(found) and Decimal(found),
-    "uom": CODE.fullmatch,
+    "uom": UNIT_CODE.fullmatch,
     "lot_needed": _YES_NO.__contains__,
 }
 _REMEDIES = {
@@ -153,8 +153,8 @@ def _find_contradictions(lines: list[_ValidLine]) -> Iterator[str]:
             )
         at.setdefault(one.place, []).append(one.line)
     for place, there in at.items():
-        if len(there) > MOST_LINES or size_of_list(there) > LARGEST:
+        if len(there) > MOST_LINES or max_expected_list_bytes(there) > LARGEST:
             yield (
-                f"{place}: has {len(there):,} lines, which make a message of {size_of_list(there):,} bytes; "
+                f"{place}: has {len(there):,} lines, which make a message of {max_expected_list_bytes(there):,} bytes; "
                 f"{MOST_LINES} and {LARGEST:,} at most for one place; split them between places"
             )

@@ -19,17 +19,17 @@ from dockvoice_protocol.records.master import (
     UNITS,
     WORDS,
     Cells,
-    Fault,
     Row,
+    RowFault,
     split_alternatives,
     unit_faults,
     value_list_faults,
     word_faults,
 )
-from dockvoice_protocol.signed import LARGEST, MOST_ROWS, size_of_master
-from inventory.site.table_file import LONGEST, FaultyFile, Layout, find_column_and_type_faults, read_rows
+from dockvoice_protocol.signed import LARGEST, MOST_ROWS, max_master_data_bytes
+from inventory.site.table_file import MAX_LEN, FaultyFile, Layout, find_column_and_type_faults, read_rows
 
-RESERVED = frozenset({"roster", "roster.sent"})
+RESERVED_KINDS = frozenset({"roster", "roster.sent"})
 """Names of kinds for operators, which have their own messages: `inventory/site/roster.py`."""
 
 DUPLICATE, STOCK = "duplicate", "stock"
@@ -48,7 +48,7 @@ class Kind:
     key: tuple[str, ...]  # The columns of a row's key.
     must_have: tuple[str, ...]
     each: str  # What a row stands for, in messages.
-    faults: Callable[[Sequence[Row], Collection[str] | None], Iterator[Fault]]
+    faults: Callable[[Sequence[Row], Collection[str] | None], Iterator[RowFault]]
     """The faults of the rows; for units the second argument is their list's values, if there is one."""
     whole: Callable[[Sequence[Row]], list[str]] | None = None
     """Replaces all validation of a kind that is no master data: the faults, a line each."""
@@ -74,9 +74,9 @@ class Kind:
 
 def find_kind(name: str) -> Kind:
     """The kind of master data with this name. Raises UnreadableInput for an invalid name."""
-    if not KIND.fullmatch(name) or name in RESERVED:
+    if not KIND.fullmatch(name) or name in RESERVED_KINDS:
         raise UnreadableInput(
-            f"{name[:LONGEST]!r}: is no kind of master data; allowed are the name of a list (docks), of its units "
+            f"{name[:MAX_LEN]!r}: is no kind of master data; allowed are the name of a list (docks), of its units "
             "(items.units), rules, and words; `dockvoice inventory roster` says who may sign on"
         )
     if name.endswith(OF_UNITS):
@@ -107,30 +107,30 @@ def find_row_faults(kind: Kind, rows: Sequence[Row], listed_values: Collection[s
     cells = [kind.stored_cells(one) for _, one in rows]
     if not rows:
         found.append("holds no row; give one, or withdraw what is published")
-    if len(rows) > MOST_ROWS or size_of_master(cells) > LARGEST:
+    if len(rows) > MOST_ROWS or max_master_data_bytes(cells) > LARGEST:
         found.append(
-            f"has {len(rows):,} rows, which make a message of {size_of_master(cells):,} bytes; {MOST_ROWS:,} and "
-            f"{LARGEST:,} at most, which brokers take; split the list in two, by hall or by aisle, and let "
+            f"has {len(rows):,} rows, which make a message of {max_master_data_bytes(cells):,} bytes; {MOST_ROWS:,} "
+            f"and {LARGEST:,} at most, which brokers take; split the list in two, by hall or by aisle, and let "
             "each form name the one that it is filled from"
         )
     return found
 
 
-def _unit_faults(rows: Sequence[Row], listed_values: Collection[str] | None) -> Iterator[Fault]:
+def _unit_faults(rows: Sequence[Row], listed_values: Collection[str] | None) -> Iterator[RowFault]:
     return unit_faults(rows, listed_values, "the list")
 
 
-def _rule_faults(rows: Sequence[Row], _: Collection[str] | None) -> Iterator[Fault]:
+def _rule_faults(rows: Sequence[Row], _: Collection[str] | None) -> Iterator[RowFault]:
     seen: dict[str, str] = {}
     for where, cells in rows:
         rule, on, hours, forms = (cells.get(column, "") for column in RULES)
         if rule not in {DUPLICATE, STOCK}:
-            yield where, "rule", f"found {rule[:LONGEST]!r}; allowed are {DUPLICATE} and {STOCK}"
+            yield where, "rule", f"found {rule[:MAX_LEN]!r}; allowed are {DUPLICATE} and {STOCK}"
         if seen.setdefault(rule, where) != where:
-            yield where, "rule", f"{rule[:LONGEST]!r} stands in {seen[rule]} too; remove one of them"
+            yield where, "rule", f"{rule[:MAX_LEN]!r} stands in {seen[rule]} too; remove one of them"
         if on not in _YES_NO:
-            yield where, "on", f"found {on[:LONGEST]!r}; allowed are yes and no"
+            yield where, "on", f"found {on[:MAX_LEN]!r}; allowed are yes and no"
         if not _HOURS.fullmatch(hours):
-            yield where, "hours", f"found {hours[:LONGEST]!r}; allowed is a whole number above 0, with 5 digits at most"
+            yield where, "hours", f"found {hours[:MAX_LEN]!r}; allowed is a whole number above 0, with 5 digits at most"
         if odd := [form for form in split_alternatives(forms) if not LEVEL.fullmatch(form)]:
-            yield where, "forms", f"found {odd[0][:LONGEST]!r}; allowed are names of forms, parted by |, or nothing"
+            yield where, "forms", f"found {odd[0][:MAX_LEN]!r}; allowed are names of forms, parted by |, or nothing"

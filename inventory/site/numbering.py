@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select
 
 from dockvoice_protocol.errors import UnreadableInput
-from dockvoice_protocol.terminal.tables import many
+from dockvoice_protocol.terminal.tables import pluralize
 from inventory.store import statuses
 from inventory.store.tables import catalogue
 
@@ -71,8 +71,9 @@ def check_not_older_than_on_devices(transaction: Connection, site: str, kind: st
     if above := {name: has for name, has in above.items() if has <= _FARTHEST}:
         named = ", ".join(f"{name} has {has}" for name, has in sorted(above.items())[:_SHOWN])
         raise RefusedByDevices(
-            f"{site} {kind}: {many(len(above), 'device')} would refuse version {version} as old ({named}); nothing was "
-            "sent: make it anew (`rollback`, or its file once more), which counts on from there, and publish that"
+            f"{site} {kind}: {pluralize(len(above), 'device')} would refuse version {version} as old ({named}); "
+            "nothing was sent: make it anew (`rollback`, or its file once more), which counts on from there, and "
+            "publish that"
         )
 
 

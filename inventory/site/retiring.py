@@ -49,7 +49,7 @@ def find_unsent(transaction: Connection, at: At) -> UnsentData:
     )
 
 
-def is_known(transaction: Connection, at: At) -> bool:
+def is_known_device(transaction: Connection, at: At) -> bool:
     """Whether any row names the device."""
     every = (exists().where(*_match_device(table, at)) for table in (statuses, devices, events, refused))
     return any(transaction.execute(select(one)).scalar_one() for one in every)
@@ -70,7 +70,7 @@ def delete_and_mark_retired(transaction: Connection, at: At, now: object, *, enr
         transaction.execute(insert(statuses).values(site=at[0], device=at[1], state=RETIRED, since=now))
 
 
-def find_unknown_devices(transaction: Connection) -> list[At]:
+def find_devices_without_events(transaction: Connection) -> list[At]:
     """Devices with a status and without any event."""
     there = exists().where(devices.c.site == statuses.c.site, devices.c.device == statuses.c.device)
     wanted = select(statuses.c.site, statuses.c.device).where(~there, statuses.c.state != RETIRED)

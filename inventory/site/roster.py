@@ -15,11 +15,11 @@ from dockvoice_protocol.events import MalformedMessage
 from dockvoice_protocol.hash_chain import PublicKey
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import Operator, Roster
-from dockvoice_protocol.signed import LARGEST, MOST_OPERATORS, read_roster, size_of_roster
+from dockvoice_protocol.signed import LARGEST, MOST_OPERATORS, max_roster_bytes, verify_roster
 from inventory.site.master_kinds import Kind
 from inventory.site.table_file import (
-    LONGEST,
-    NAMED,
+    MAX_LEN,
+    NAMING,
     Cells,
     FaultyFile,
     Layout,
@@ -32,26 +32,26 @@ from inventory.site.table_file import (
 ROSTER = "roster"  # The kind in the tables: no list may have that name (`master_kinds.RESERVED`).
 
 COLUMNS = ("name", "number", "spoken", "language", "forms")
-BETWEEN = ";"  # Separates several names, or forms, in one cell.
-NUMBER = re.compile(r"[0-9]{2,6}")  # One digit is recognised in any noise, and more than six are misspoken.
+SEPARATOR = ";"  # Separates several names, or forms, in one cell.
+OPERATOR_NUMBER = re.compile(r"[0-9]{2,6}")  # One digit is recognised in any noise, and more than six are misspoken.
 _MOST_SPOKEN = 5
 
 
 def _format_cell(name: str, value: Any) -> Any:
     if name in {"spoken", "forms"} and isinstance(value, list) and all(isinstance(one, str) for one in value):
-        return BETWEEN.join(value)
+        return SEPARATOR.join(value)
     return "" if value is None else value
 
 
-LAYOUT = Layout(COLUMNS, ("name",), " once, and number or spoken", "one for each operator", _format_cell)
+ROSTER_LAYOUT = Layout(COLUMNS, ("name",), " once, and number or spoken", "one for each operator", _format_cell)
 
 
 def read_operators(path: Path, forms: Collection[str]) -> tuple[Operator, ...]:
     """The operators of a file; `forms` are the names of the known forms. Raises FaultyFile, UnreadableInput."""
-    rows = read_rows(path, LAYOUT)
+    rows = read_rows(path, ROSTER_LAYOUT)
     if faults := _find_row_faults(rows, forms):
         raise FaultyFile(path, faults)
-    return to_operators([cells for _, cells in rows])
+    return rows_to_operators([cells for _, cells in rows])
 
 
 def roster_kind(forms: Collection[str]) -> Kind:
@@ -60,20 +60,20 @@ def roster_kind(forms: Collection[str]) -> Kind:
     return Kind(ROSTER, COLUMNS, ("name",), ("name",), each, lambda *_: iter(()), whole)
 
 
-def to_operators(rows: Sequence[Mapping[str, Any]]) -> tuple[Operator, ...]:
+def rows_to_operators(rows: Sequence[Mapping[str, Any]]) -> tuple[Operator, ...]:
     """Convert valid rows to operators."""
     return tuple(_to_operator(cells) for cells in rows)
 
 
-def to_rows(roster: Roster) -> list[Row]:
+def roster_to_rows(roster: Roster) -> list[Row]:
     """Convert a roster to the rows of its file."""
     cells = (
         {
             "name": one.name,
             "number": one.number or "",
-            "spoken": BETWEEN.join(one.spoken),
+            "spoken": SEPARATOR.join(one.spoken),
             "language": one.language or "",
-            "forms": BETWEEN.join(one.forms or ()),
+            "forms": SEPARATOR.join(one.forms or ()),
         }
         for one in roster.operators
     )
@@ -83,7 +83,7 @@ def to_rows(roster: Roster) -> list[Row]:
 def parse_signed_roster(payload: bytes | None, site: str, key: PublicKey) -> Roster | None:
     """Parse a retained roster; None if there is none or its signature is not by `key`."""
     try:
-        return None if not payload else read_roster(payload, site, key)
+        return None if not payload else verify_roster(payload, site, key)
     except MalformedMessage:
         return None
 
@@ -101,9 +101,9 @@ def _find_row_faults(rows: Sequence[Row], forms: Collection[str]) -> list[str]:
     operators = tuple(one for _, one in found)
     if not rows:
         faults.append("holds no line; give one for each operator, or withdraw the roster with --withdraw")
-    if len(operators) > MOST_OPERATORS or size_of_roster(operators) > LARGEST:
+    if len(operators) > MOST_OPERATORS or max_roster_bytes(operators) > LARGEST:
         faults.append(
-            f"has {len(operators):,} operators, which make a message of {size_of_roster(operators):,} bytes; "
+            f"has {len(operators):,} operators, which make a message of {max_roster_bytes(operators):,} bytes; "
             f"{MOST_OPERATORS} and {LARGEST:,} at most for one site; leave out who does not work there"
         )
     return faults
@@ -121,15 +121,15 @@ def _to_operator(cells: Cells) -> Operator:
 
 
 def _split_cell(cells: Cells, column: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in cells.get(column, "").split(BETWEEN) if part.strip())
+    return tuple(part.strip() for part in cells.get(column, "").split(SEPARATOR) if part.strip())
 
 
 def _find_faults(where: str, cells: Cells, forms: Collection[str]) -> Iterator[str]:
-    yield from find_column_and_type_faults(where, cells, LAYOUT)
+    yield from find_column_and_type_faults(where, cells, ROSTER_LAYOUT)
     if any(not isinstance(cell, str) for cell in cells.values()):
         return
     for column, found, told in (*_identity_faults(cells), *_rights_faults(cells, forms)):
-        yield f"{where}, column {column}: found {found[:LONGEST]!r}; {told}"
+        yield f"{where}, column {column}: found {found[:MAX_LEN]!r}; {told}"
     if not cells.get("number") and not _split_cell(cells, "spoken"):
         yield f"{where}, columns number and spoken: both are empty; give what the operator signs on with"
 
@@ -138,12 +138,12 @@ def _identity_faults(cells: Cells) -> Iterator[tuple[str, str, str]]:
     """Faults of name, number and spoken names: the column, what was found, what is allowed and what to do."""
     name, number, spoken = cells.get("name", ""), cells.get("number", ""), _split_cell(cells, "spoken")
     if not is_valid_name(name):
-        yield "name", name, f"{NAMED}; give what goes on record"
-    if number and not NUMBER.fullmatch(number):
+        yield "name", name, f"{NAMING}; give what goes on record"
+    if number and not OPERATOR_NUMBER.fullmatch(number):
         yield "number", number, "allowed are two to six digits; give another one"
     for one in spoken:
         if not is_valid_name(one) or any(character.isdigit() for character in one):
-            yield "spoken", one, f"{NAMED}, and no digit; give the name as it is said, and a number in its own column"
+            yield "spoken", one, f"{NAMING}, and no digit; give the name as it is said, and a number in its own column"
     if len(spoken) > _MOST_SPOKEN:
         yield "spoken", cells["spoken"], f"allowed are {_MOST_SPOKEN} names; leave out the rare ones"
 

@@ -17,7 +17,7 @@ from inventory.settings import InventorySettings
 from inventory.store import outbox
 
 _KEPT_S = 1.0  # Retained messages arrive right after the SUBACK.
-SEND_S = 20.0  # Timeout for the broker's acknowledgement.
+PUBLISH_TIMEOUT_S = 20.0  # Timeout for the broker's acknowledgement.
 
 
 def publish_messages(
@@ -32,7 +32,7 @@ def publish_messages(
     session = Session(settings.mqtt, client_id=f"{settings.client_id}-{name}", receive=news.put)
     session.start()
     waiting = dict(messages)
-    until = time.monotonic() + SEND_S
+    until = time.monotonic() + PUBLISH_TIMEOUT_S
     try:
         while waiting:
             match news.get(timeout=max(0.0, until - time.monotonic())):
@@ -40,7 +40,7 @@ def publish_messages(
                     if isinstance(said, Acknowledged):
                         _check_accepted(said)
                         waiting.pop(said.tag, None)
-                        until = time.monotonic() + SEND_S
+                        until = time.monotonic() + PUBLISH_TIMEOUT_S
                     # One at a time: a broker may accept no more.
                     for topic, payload in list(waiting.items())[:1]:
                         session.publish(topic, payload, tag=topic, retain=retain)
@@ -89,7 +89,7 @@ def read_all_retained(settings: InventorySettings, name: str, topics: str, most:
     news: SimpleQueue[SessionEvent] = SimpleQueue()
     session = Session(settings.mqtt, client_id=f"{settings.client_id}-{name}", receive=news.put, subscriptions=[topics])
     session.start()
-    until, connected, found = time.monotonic() + SEND_S, False, dict[str, bytes]()
+    until, connected, found = time.monotonic() + PUBLISH_TIMEOUT_S, False, dict[str, bytes]()
     try:
         while most is None or len(found) < most:
             match news.get(timeout=max(0.0, until - time.monotonic())):

@@ -16,18 +16,18 @@ from typing import Any
 
 from dockvoice_protocol.errors import ManyFaults, Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.loader import form_files, load_form
+from dockvoice_protocol.forms.loader import form_files_by_name, load_form
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.grammar.tokens import token_texts
 from dockvoice_protocol.forms.spoken.language import Language, language_named
-from dockvoice_protocol.forms.spoken.reader import FIGURE, make_timed_words, read, unexplained_phrases
+from dockvoice_protocol.forms.spoken.reader import FIGURE, make_timed_words, read_fields, unexplained_phrases
 from dockvoice_protocol.forms.spoken.sentences import value_faults
-from dockvoice_protocol.forms.taught import AlreadyKnown, add_word, with_published_words
+from dockvoice_protocol.forms.taught import WordAlreadyKnown, add_published_words, add_word
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import Word
 from dockvoice_protocol.records.master import LABEL, OF_RULES, OF_WORDS, UNIT, Cells, Row
 
-SPOKEN_IN = LANGUAGES  # Languages of words: the codes of those that devices read.
+WORD_LANGUAGES = LANGUAGES  # Languages of words: the codes of those that devices read.
 
 _CATALOGUES = 8  # Cache size: sites with their values and words.
 
@@ -66,7 +66,7 @@ class Transcript:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class TranscriptChange:
     """The effect of a word on one utterance."""
 
     said: Transcript
@@ -76,11 +76,11 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class WordTrial:
     """The effects of a word."""
 
     looked_at: int
-    changes: tuple[Change, ...]
+    changes: tuple[TranscriptChange, ...]
 
 
 class SpokenForms:
@@ -127,17 +127,17 @@ class SpokenForms:
             return [f"{row.get('form', '')!r}: is no form here; there are {', '.join(self.plain)}"]
         try:
             add_word(json.loads(json.dumps(dict(self.forms[form.name].schema))), row)
-        except AlreadyKnown as fault:
+        except WordAlreadyKnown as fault:
             return [str(fault)]
         except Misconfigured:  # reported below, with all other faults
             pass
         return _find_faults(form, (*self._words, row), self.catalogue)
 
-    def trial(self, row: Cells, said: Iterable[Transcript]) -> Trial:
+    def trial(self, row: Cells, said: Iterable[Transcript]) -> WordTrial:
         """Parse the utterances with and without the word. Raises Misconfigured for a word that cannot be added."""
         before = self.forms[row["form"]]
-        after = with_published_words(self.plain[before.name], (*self._words, row), self.catalogue)
-        language, looked_at, changes = language_named(row["language"]), 0, list[Change]()
+        after = add_published_words(self.plain[before.name], (*self._words, row), self.catalogue)
+        language, looked_at, changes = language_named(row["language"]), 0, list[TranscriptChange]()
         wanted = _normalise_words(row["word"], language)
         # Cached: an utterance such as "twelve" repeats a thousand times.
         holds = lru_cache(lambda words: _contains(_normalise_words(words, language), wanted))
@@ -147,9 +147,9 @@ class SpokenForms:
                 continue  # without the word it is read as before
             was, would_be = (_parse_fields(one.words, form, self.catalogue, language.code) for form in (before, after))
             if (becomes := _classify_effect(one.known, was, would_be, after)) is not None:
-                changes.append(Change(one, becomes, was, would_be))
+                changes.append(TranscriptChange(one, becomes, was, would_be))
         order = list(Effect)
-        return Trial(looked_at, tuple(sorted(changes, key=lambda change: order.index(change.becomes))))
+        return WordTrial(looked_at, tuple(sorted(changes, key=lambda change: order.index(change.becomes))))
 
 
 def find_word_faults(rows: Sequence[Row], directory: Path, lists: Mapping[str, Sequence[Cells]]) -> list[str]:
@@ -185,11 +185,11 @@ def find_list_faults(kind: str, rows: Sequence[Row], directory: Path) -> list[st
 
 def _spoken_forms(directory: Path) -> Mapping[str, Form]:
     """The spoken forms of a directory, by name. Raises Misconfigured if there is no form."""
-    files = form_files(directory)
+    files = form_files_by_name(directory)
     return _load_forms(tuple((name, path, path.stat().st_mtime_ns) for name, path in files.items()))
 
 
-def fields_from_lists(directory: Path) -> frozenset[str]:
+def list_filled_fields(directory: Path) -> frozenset[str]:
     """The fields of any form that are filled from a list of the catalogue. Raises Misconfigured."""
     return frozenset(one.name for form in _spoken_forms(directory).values() for one in form.fields if one.catalogue)
 
@@ -215,7 +215,7 @@ def _lists_as_cache_key(
             if one.catalogue is not None and one.catalogue not in lists:
                 known = rows.setdefault(one.catalogue, [])
                 there = {row["value"] for row in known}
-                usable = (value for value in entered.get(one.name, ()) if one.item.allows(value))
+                usable = (value for value in entered.get(one.name, ()) if one.item_field.allows(value))
                 known += [{"value": value} for value in usable if value not in there]
     return json.dumps(rows, sort_keys=True)
 
@@ -227,7 +227,7 @@ def _parse_catalogue(values: str) -> Catalogue:
 
 @lru_cache(maxsize=_CATALOGUES * 16)
 def _cached_form_with_words(form: Form, words: str, catalogue: Catalogue) -> Form:
-    return with_published_words(form, json.loads(words), catalogue)
+    return add_published_words(form, json.loads(words), catalogue)
 
 
 def _form_with_words(form: Form, words: Sequence[Cells], catalogue: Catalogue) -> Form:
@@ -238,7 +238,7 @@ def _form_with_words(form: Form, words: Sequence[Cells], catalogue: Catalogue) -
 
 def _find_faults(form: Form, words: Sequence[Cells], catalogue: Catalogue) -> list[str]:
     try:
-        with_published_words(form, words, catalogue)
+        add_published_words(form, words, catalogue)
     except ManyFaults as fault:
         return list(fault.faults)
     except Misconfigured as fault:
@@ -252,7 +252,7 @@ def _find_unexplained(said: str, form: Form, catalogue: Catalogue, code: str) ->
     return unexplained_phrases(make_timed_words(said, form, catalogue, language), form, catalogue, language)
 
 
-def without_numbers(said: str) -> str:
+def remove_number_placeholders(said: str) -> str:
     """The phrase without its number placeholders: "door" of "door #"."""
     return " ".join(one for one in said.split() if one != FIGURE)
 
@@ -269,7 +269,7 @@ def _contains(words: Sequence[str], wanted: Sequence[str]) -> bool:
 def _parse_fields(said: str, form: Form, catalogue: Catalogue, code: str) -> dict[str, Any]:
     """Parse the words; return each field with one value."""
     language = language_named(code)
-    fields = read(make_timed_words(said, form, catalogue, language), form, catalogue, language)
+    fields = read_fields(make_timed_words(said, form, catalogue, language), form, catalogue, language)
     return {name: _to_json_value(one.value) for name, one in fields.items() if one.value is not None}
 
 

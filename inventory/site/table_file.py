@@ -12,17 +12,17 @@ from typing import Any
 
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import UnreadableInput, describe_os_error
-from dockvoice_protocol.strict_json import DEEPEST, Limits, NotStrict, parse_strict
-from dockvoice_protocol.terminal.plain_text import is_plain
+from dockvoice_protocol.strict_json import DEEPEST, NotStrict, ParserLimits, parse_strict
+from dockvoice_protocol.terminal.plain_text import is_plain_text
 
-LARGEST = 20_000_000  # Most bytes of a file: a hundred thousand lines, more than any site gets in a day.
+MAX_FILE_BYTES = 20_000_000  # Most bytes of a file: a hundred thousand lines, more than any site gets in a day.
 _MOST_FAULTS = 100  # Most faults reported of one file: more mean a file of another kind.
-LONGEST = 64  # Most characters of a number or a code; an SSCC has 18, GS1 allows 30 in a shipment's number.
+MAX_LEN = 64  # Most characters of a number or a code; an SSCC has 18, GS1 allows 30 in a shipment's number.
 
 Cells = Mapping[str, Any]  # By column; a JSON value that is no text stays as it is, and is a fault.
 Row = tuple[str, Cells]  # Its place in the file, and its cells.
 
-NAMED = f"allowed are 1 to {LONGEST} characters, none of them a control or an invisible character"
+NAMING = f"allowed are 1 to {MAX_LEN} characters, none of them a control or an invisible character"
 
 
 class FaultyFile(UnreadableInput):
@@ -54,23 +54,23 @@ def read_rows(path: Path, layout: Layout) -> list[Row]:
 def find_column_and_type_faults(where: str, cells: Cells, layout: Layout) -> Iterator[str]:
     """Faults for unknown columns, and for the first cell that is no text."""
     for unknown in [name for name in cells if name not in layout.columns]:
-        yield f"{where}: column {unknown[:LONGEST]!r} is not known; allowed are {', '.join(layout.columns)}"
+        yield f"{where}: column {unknown[:MAX_LEN]!r} is not known; allowed are {', '.join(layout.columns)}"
     if odd := [name for name in layout.columns if not isinstance(cells.get(name, ""), str)]:
-        found = json.dumps(cells[odd[0]])[:LONGEST]
+        found = json.dumps(cells[odd[0]])[:MAX_LEN]
         yield f"{where}, column {odd[0]}: found {found}; allowed is text, in quotes, so that 007 stays 007"
 
 
 def is_valid_name(found: str) -> bool:
-    """Whether it can be a name, number or code: 1 to LONGEST visible characters."""
-    return 0 < len(found) <= LONGEST and is_plain(found)
+    """Whether it can be a name, number or code: 1 to MAX_LEN visible characters."""
+    return 0 < len(found) <= MAX_LEN and is_plain_text(found)
 
 
 def _read_text(path: Path) -> str:
     try:
-        if (size := path.stat().st_size) > LARGEST:
-            raise UnreadableInput(f"{path}: has {size:,} bytes; {LARGEST:,} at most; split it")
+        if (size := path.stat().st_size) > MAX_FILE_BYTES:
+            raise UnreadableInput(f"{path}: has {size:,} bytes; {MAX_FILE_BYTES:,} at most; split it")
         # utf-8-sig: spreadsheets put a byte order mark before the header.
-        return plain_file.read_regular(path, LARGEST).decode("utf-8-sig")
+        return plain_file.read_regular_file(path, MAX_FILE_BYTES).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as fault:
         raise UnreadableInput(
             f"{path}: cannot be read ({describe_os_error(fault)}); it must be CSV or JSON in UTF-8"
@@ -96,7 +96,7 @@ def _read_csv(path: Path, layout: Layout) -> list[Row]:
 
 def _read_json(path: Path, layout: Layout) -> list[Row]:
     try:
-        found = parse_strict(_read_text(path), Limits(depth=DEEPEST))
+        found = parse_strict(_read_text(path), ParserLimits(depth=DEEPEST))
     except NotStrict as fault:
         raise UnreadableInput(f"{path}: {fault}; it must be a list of objects in JSON") from None
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):

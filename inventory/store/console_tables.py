@@ -96,6 +96,6 @@ drills = Table(
 Index("dockvoice_console_decided", decisions.c.utterance_id)
 
 
-def create_or_check(engine: Engine) -> None:
+def create_or_check_tables_of_console(engine: Engine) -> None:
     """Create the console's tables if missing. Raises Misconfigured for another version's, Unavailable."""
     create_or_check_tables(engine, _versions, _VERSION, "console")

@@ -28,8 +28,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from dockvoice_protocol.errors import DockvoiceError, Misconfigured, StorageFailed, Unavailable, UnreadableInput
 from dockvoice_protocol.records import to_decimal
-from dockvoice_protocol.systemd import create_directory, create_file
-from inventory.store.tables import FIRST, VERSION, entries, events, metadata, versions
+from dockvoice_protocol.systemd import create_owned_directory, create_owned_file
+from inventory.store.tables import FIRST_VERSION, VERSION, entries, events, metadata, versions
 
 _ALLOWED = "sqlite:////path/inventory.db or postgresql+psycopg://user@host/name"
 
@@ -191,12 +191,12 @@ def _prepare_file(path: Path, *, create: bool) -> None:
     if not create and not path.exists():
         raise UnreadableInput(f"{path}: no such database; `dockvoice inventory` makes it, or name another one")
     try:
-        create_directory(path.parent)
+        create_owned_directory(path.parent)
         # Owner only: it holds what operators dictated. SQLite gives its other files the same mode, and, created by
         # root, the same owner. An existing file keeps its mode: a site may let others read it.
         if create and not path.exists():
             with suppress(FileExistsError):  # another process created it
-                create_file(path)
+                create_owned_file(path)
     except OSError as fault:
         raise StorageFailed(
             f"{path.parent}: cannot be made ({fault.strerror}); make it, or give another database"
@@ -205,7 +205,7 @@ def _prepare_file(path: Path, *, create: bool) -> None:
 
 def _migrate_or_check_version(transaction: Connection, url: URL, *, create: bool) -> None:
     version = int(transaction.execute(select(versions.c.version)).scalar() or 0)
-    outdated = FIRST <= version < VERSION
+    outdated = FIRST_VERSION <= version < VERSION
     if outdated and create:
         from inventory.store.migrations import migrate  # noqa: PLC0415 - Alembic takes a quarter of a second to import
 
@@ -215,7 +215,7 @@ def _migrate_or_check_version(transaction: Connection, url: URL, *, create: bool
             f"{format_url(url)}: its tables are of version {version}; `dockvoice inventory` brings them up to date"
         )
     elif version != VERSION:
-        unreleased = "from before 1.0, " if version < FIRST else ""
+        unreleased = "from before 1.0, " if version < FIRST_VERSION else ""
         raise Misconfigured(
             f"{format_url(url)}: its tables are of version {version}, {unreleased}this program's of {VERSION}; "
             "run the dockvoice that made them, or give another database"

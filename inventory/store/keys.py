@@ -18,12 +18,12 @@ from pathlib import Path
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import Misconfigured, StorageFailed, UnreadableInput, describe_os_error
 from dockvoice_protocol.hash_chain import KEYID_DIGITS, PublicKey
-from dockvoice_protocol.systemd import create_directory, create_file
+from dockvoice_protocol.systemd import create_owned_directory, create_owned_file
 
 log = logging.getLogger("inventory")
 
 _LEVEL = r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}"
-NAME = re.compile(
+KEY_FILE_NAME = re.compile(
     rf"(?P<site>{_LEVEL})\.(?P<device>{_LEVEL})\.(?P<keyid>[0-9a-f]{{{KEYID_DIGITS}}})"
     r"(?:\.(?:upto-(?P<last>[0-9]{1,10})|(?P<revoked>revoked)))?\.pem"
 )
@@ -177,9 +177,9 @@ class KeyDirectory:
         holders.add(place)
 
     def _read_key_file(self, path: Path) -> EnrolledKey | None:
-        named = NAME.fullmatch(path.name)
+        named = KEY_FILE_NAME.fullmatch(path.name)
         try:
-            key = PublicKey.from_pem(plain_file.read_regular(path))
+            key = PublicKey.from_pem(plain_file.read_regular_file(path))
         except (OSError, ValueError) as fault:
             why = describe_os_error(fault) if isinstance(fault, OSError) else "no Ed25519 public key in PEM"
             log.warning("%s lets nobody in: %s", path, why)
@@ -194,9 +194,9 @@ class KeyDirectory:
         path = self.path / enrolled.file
         partial = path.with_suffix(".partial")  # no *.pem, so a partial file is never read
         try:
-            create_directory(self.path, 0o777)
+            create_owned_directory(self.path, 0o777)
             partial.unlink(missing_ok=True)
-            create_file(partial, enrolled.key.pem, 0o666)
+            create_owned_file(partial, enrolled.key.pem, 0o666)
             partial.replace(path)
         except OSError as fault:
             raise StorageFailed(

@@ -31,17 +31,17 @@ BACKOFF = Backoff(5.0, 7)
 minutes at most, in which an administrator can change the broker's access rules. Office staff do not wait longer for a
 posting or a dossier either."""
 
-HELD = timedelta(seconds=30)
+HELD_BACK_FOR = timedelta(seconds=30)
 """A command that publishes at once has succeeded or failed by then; if it was killed, the service publishes."""
 
 _LOST_WITHIN = timedelta(days=7)
 """Brokers keep a message for an absent device about so long. Within it, an unconfirmed request is published again at
 each connection of the service, since a reinstalled broker has lost it."""
 
-UNDER_WAY = timedelta(seconds=5)
+CONFIRMATION_TIME = timedelta(seconds=5)
 """Time in which a device that reports a review as open may still receive the decision that the broker kept."""
 
-STUCK = timedelta(minutes=10)
+STUCK_AFTER = timedelta(minutes=10)
 """What is pending for longer raises the alarm. A restart of broker, service or another system takes less."""
 
 _SUSPECT = 4
@@ -67,10 +67,10 @@ class MessageKind(StrEnum):
     DOSSIER = "dossier"  # Work of the service; the key is the trailer.
 
 
-WORK = frozenset({MessageKind.ERP_POSTING, MessageKind.DOSSIER})
+WORK_KINDS = frozenset({MessageKind.ERP_POSTING, MessageKind.DOSSIER})
 """Kinds without a message."""
 
-_MESSAGES = frozenset(MessageKind) - WORK
+_MESSAGES = frozenset(MessageKind) - WORK_KINDS
 
 _CONFIRMED_BY_DEVICE = frozenset({MessageKind.DECISION, MessageKind.CLIP_REQUEST})
 """Kinds that the device confirms; for the others the broker's PUBACK is enough."""
@@ -112,8 +112,8 @@ class PendingKind:
     error: str | None  # The latest.
 
     def is_stuck(self, now: datetime) -> bool:
-        """Whether its oldest message has been pending longer than STUCK."""
-        return now - self.oldest > STUCK
+        """Whether its oldest message has been pending longer than STUCK_AFTER."""
+        return now - self.oldest > STUCK_AFTER
 
 
 def insert_messages(
@@ -175,9 +175,9 @@ def delete_pending(transaction: Connection, kind: MessageKind, site: str, key: s
 def schedule_republish(
     transaction: Connection, kind: MessageKind, site: str, device: str, key: str, now: datetime
 ) -> None:
-    """Make a published message due again after UNDER_WAY, so that a confirmation under way comes first."""
+    """Make a published message due again after CONFIRMATION_TIME, so that a confirmation under way comes first."""
     lost = (*match_row(kind, site, device, key), outbox.c.due_at.is_(None))
-    transaction.execute(update(outbox).where(*lost).values(due_at=now + UNDER_WAY))
+    transaction.execute(update(outbox).where(*lost).values(due_at=now + CONFIRMATION_TIME))
 
 
 def is_pending_for_site(kind: MessageKind, site: ColumnElement[str], key: ColumnElement[str]) -> ColumnElement[bool]:
@@ -231,7 +231,7 @@ class OutboxTable:
         with self._transaction() as transaction:
             for row in transaction.execute(wanted.with_for_update(skip_locked=True)):
                 schedule.add(_to_due_row(row))
-            going = schedule.take_due(now.timestamp())
+            going = schedule.start_due_attempts(now.timestamp())
             for one in going:
                 values = {"attempts": one.attempts, "due_at": datetime.fromtimestamp(one.due, UTC)}
                 transaction.execute(update(outbox).where(outbox.c.id == one.id).values(values))

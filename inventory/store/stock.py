@@ -23,7 +23,7 @@ _COUNTED = "quantity"
 PALLET_FIELDS, TRAILER_FIELDS = ("pallet_id", "pallet"), ("trailer",)
 """Names, not roles, here and below: an audit computes moves again from events, which do not carry their form."""
 
-OF_WHAT = {
+STOCK_COLUMNS = {
     "pallet": PALLET_FIELDS,
     "item": ("item",),
     "unit": ("uom", "unit"),
@@ -35,25 +35,25 @@ OF_WHAT = {
 TAKES_BACK, ADDS = 0, 1
 """Line numbers within an event: the reversal sorts first."""
 
-Move = dict[str, Any]
+StockMove = dict[str, Any]
 
 
-def move_added(event: Event, now: datetime, arrival: int | None) -> Move | None:
+def move_added(event: Event, now: datetime, arrival: int | None) -> StockMove | None:
     """The stock move that an entry adds; None without a quantity, or if the pallet was refused."""
     if (its := quantity_with_columns(event.fields or {})) is None:
         return None
     return {**_event_columns(event, now, arrival), "line": ADDS, "entry": event.event_id, "form": event.form, **its}
 
 
-def quantity_with_columns(fields: Mapping[str, FieldValue]) -> Move | None:
+def quantity_with_columns(fields: Mapping[str, FieldValue]) -> StockMove | None:
     """Quantity and columns of an entry with these values; None without a quantity, or if it was refused."""
     number = fields.get(_COUNTED)
     if isinstance(number, bool) or not isinstance(number, int | float) or fields.get("exception") == REFUSED:
         return None
-    return {"quantity": to_decimal(number), **{column: _first_text(fields, names) for column, names in OF_WHAT.items()}}
+    return {"quantity": to_decimal(number), **{key: _first_text(fields, names) for key, names in STOCK_COLUMNS.items()}}
 
 
-def move_reversing(before: Mapping[str, Any], event: Event, now: datetime, arrival: int | None) -> Move:
+def move_reversing(before: Mapping[str, Any], event: Event, now: datetime, arrival: int | None) -> StockMove:
     """The stock move with which `event` reverses the row `before`."""
     return {**before, **_event_columns(event, now, arrival), "line": TAKES_BACK, "quantity": -before["quantity"]}
 
@@ -69,7 +69,7 @@ def insert_added_and_reversed_moves(transaction: Connection, event: Event, now: 
         transaction.execute(insert(stock_moves).values(row))
 
 
-def _event_columns(event: Event, now: datetime, arrival: int | None) -> Move:
+def _event_columns(event: Event, now: datetime, arrival: int | None) -> StockMove:
     of = {"event_id": event.event_id, "site": event.site, "device": event.device}
     return {**of, "moved_at": now, "arrival": arrival}
 

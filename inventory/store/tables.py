@@ -33,7 +33,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from dockvoice_protocol.instants import to_utc
 
-FIRST = 15  # Version of 1.0. Unreleased programs created lower ones.
+FIRST_VERSION = 15  # Version of 1.0. Unreleased programs created lower ones.
 
 VERSION = 15
 """Version of the tables below, raised with every change, so that an old program never writes into newer tables.
@@ -177,7 +177,7 @@ said = Table(
     Index("dockvoice_said_by_field", "field", "site", "value", "arrival"),
 )
 
-SEARCHED = 200
+MAX_SEARCHED_CHARS = 200
 """Longest value that can be searched, in characters; PostgreSQL's index takes 2,700 bytes."""
 
 statuses = Table(

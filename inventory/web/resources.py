@@ -69,7 +69,7 @@ def open_database_creating_tables(settings: InventorySettings) -> Iterator[Reque
     engine = database.connect(database.parse_url(settings.database_url))
     try:
         database.create_migrate_or_check(engine, create=True)
-        console_tables.create_or_check(engine)
+        console_tables.create_or_check_tables_of_console(engine)
         yield RequestDatabase(engine)
     finally:
         engine.dispose()

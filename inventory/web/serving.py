@@ -37,11 +37,11 @@ MOST_CONNECTIONS = 500
 _UNFINISHED = 1 / 4
 """Share of connections that may be unfinished: an incomplete request, an unread answer, or none begun."""
 
-HEAD_S = 10  # Timeout of a request's head.
-BODY_S = 60  # Of its body: 2 MB over 300 kbit/s.
-UNREAD_S = 60  # Of an answer that is not read: 64 kB beyond the system's buffer.
+HEAD_TIMEOUT_S = 10  # Timeout of a request's head.
+BODY_TIMEOUT_S = 60  # Of its body: 2 MB over 300 kbit/s.
+UNREAD_TIMEOUT_S = 60  # Of an answer that is not read: 64 kB beyond the system's buffer.
 
-LAST_S = _ENDING_S - 1
+ABORT_AFTER_S = _ENDING_S - 1
 """Timeout of unfinished connections at shutdown; later uvicorn would cancel them, each with a traceback."""
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -85,10 +85,10 @@ class _TimedProtocol(H11Protocol):
         self._set_timeout_by_state()
 
     def shutdown(self) -> None:
-        """Begin to shut down; abort unfinished connections after LAST_S."""
+        """Begin to shut down; abort unfinished connections after ABORT_AFTER_S."""
         super().shutdown()
         if self.awaited is not None:
-            self.loop.call_later(LAST_S, self.transport.abort)
+            self.loop.call_later(ABORT_AFTER_S, self.transport.abort)
 
     def send_400_response(self, msg: str) -> None:
         """Answer invalid HTTP with 400; a request that is being read ends as disconnected."""
@@ -109,11 +109,11 @@ class _TimedProtocol(H11Protocol):
     def _set_timeout_by_state(self) -> None:
         theirs = self.conn.their_state
         if self.flow.write_paused:
-            self._set_timeout_unless_same(("unread", self.cycle), UNREAD_S)
+            self._set_timeout_unless_same(("unread", self.cycle), UNREAD_TIMEOUT_S)
         elif theirs is h11.IDLE:
-            self._set_timeout_unless_same((theirs, self.cycle), HEAD_S)
+            self._set_timeout_unless_same((theirs, self.cycle), HEAD_TIMEOUT_S)
         elif theirs is h11.SEND_BODY:
-            self._set_timeout_unless_same((theirs, self.cycle), BODY_S)
+            self._set_timeout_unless_same((theirs, self.cycle), BODY_TIMEOUT_S)
         else:
             self._set_timeout_unless_same(None, 0)
 

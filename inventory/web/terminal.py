@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from dockvoice_protocol.errors import Misconfigured
-from inventory.cli.options import Given, settings_of, user_name
+from inventory.cli.options import GroupOptions, settings_of, user_name
 from inventory.settings import InventorySettings
 
 if TYPE_CHECKING:
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 _Opens = Callable[[InventorySettings], "AbstractContextManager[RequestDatabase]"]
 """Opens the database, and creates missing tables."""
 
-EXTRA = ("argon2", "jinja2", "multipart", "starlette", "uvicorn")  # Installed by the extra [console].
+EXTRA_PACKAGES = ("argon2", "jinja2", "multipart", "starlette", "uvicorn")  # Installed by the extra [console].
 
 
 def demand_extra() -> None:
     """Raise Misconfigured unless the packages of the extra [console] are installed."""
-    if missing := [name for name in EXTRA if find_spec(name) is None]:
+    if missing := [name for name in EXTRA_PACKAGES if find_spec(name) is None]:
         raise Misconfigured(f"{', '.join(missing)}: not installed; pip install 'dockvoice-inventory[console]'")
 
 
 @contextmanager
 def open_transaction(context: typer.Context, opens: _Opens, *, reads: bool = False) -> Iterator[Connection]:
     """One transaction; with `reads` a read-only one."""
-    given = context.find_object(Given) or Given()
+    given = context.find_object(GroupOptions) or GroupOptions()
     with (
         opens(settings_of(given.config, database=given.database)) as books,
         books.read() if reads else books.open() as transaction,
@@ -48,7 +48,7 @@ def audited(context: typer.Context, opens: _Opens, deed: str, about: str, **deta
     from inventory.audit import deeds  # noqa: PLC0415 - `--help` waits for no SQLAlchemy
     from inventory.web.resources import load_console_signer  # noqa: PLC0415 - as above
 
-    given = context.find_object(Given) or Given()
+    given = context.find_object(GroupOptions) or GroupOptions()
     signer = load_console_signer(settings_of(given.config, database=given.database))
     with open_transaction(context, opens) as transaction:
         yield transaction

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-FOLDER = Path(__file__).parent
+WORDS_FOLDER = Path(__file__).parent
 _ACTION = "audit_"
 """Prefix of texts for actions in the audit log: they stand in the file of the page that carries them out."""
 
@@ -18,7 +18,7 @@ _ACTION = "audit_"
 @cache
 def languages(subject: str) -> tuple[str, ...]:
     """The codes of the languages that have this file, sorted."""
-    return tuple(sorted(file.parent.name for file in FOLDER.glob(f"*/{subject}.toml")))
+    return tuple(sorted(file.parent.name for file in WORDS_FOLDER.glob(f"*/{subject}.toml")))
 
 
 def check_language(subject: str, code: str) -> str:
@@ -28,16 +28,16 @@ def check_language(subject: str, code: str) -> str:
     return code
 
 
-def load(language: str, subject: str) -> dict[str, str]:
+def load_texts(language: str, subject: str) -> dict[str, str]:
     """Load the texts of one subject's file in a language."""
-    return tomllib.loads((FOLDER / language / f"{subject}.toml").read_text(encoding="utf-8"))
+    return tomllib.loads((WORDS_FOLDER / language / f"{subject}.toml").read_text(encoding="utf-8"))
 
 
 @cache
-def texts(language: str) -> Mapping[str, str]:
+def all_texts(language: str) -> Mapping[str, str]:
     """All texts of a language by subject and key: `reviews.title` is `title` in reviews.toml."""
     return {
         f"action.{key.removeprefix(_ACTION)}" if key.startswith(_ACTION) else f"{file.stem}.{key}": text
-        for file in sorted((FOLDER / language).glob("*.toml"))
-        for key, text in load(language, file.stem).items()
+        for file in sorted((WORDS_FOLDER / language).glob("*.toml"))
+        for key, text in load_texts(language, file.stem).items()
     }

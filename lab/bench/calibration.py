@@ -21,7 +21,7 @@ from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.confusable import classify_rival
 from edge.config import Settings
-from edge.understand.local.confidence import VOSK, Curve
+from edge.understand.local.confidence import VOSK, Calibration
 from lab.report.lines import ClipLine, read_lines
 from lab.report.statistics import Interval, wilson_interval
 from lab.retuning import PULL, SHARE_ITSELF, FieldSample, fit_by_kind, fit_logistic_curve
@@ -29,7 +29,7 @@ from lab.retuning import PULL, SHARE_ITSELF, FieldSample, fit_by_kind, fit_logis
 _EDGES = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
 """Bounds of the table's confidence bins, finer where decisions fall."""
 
-LEAST = 1e-4
+_LEAST = 1e-4
 """Lower bound of a probability in the log loss, so that one overconfident reading cannot dominate."""
 
 
@@ -91,7 +91,7 @@ def _print_curves_and_losses(fitted: Sequence[FieldSample], others: Sequence[Fie
         n, bad = _count_kind(fitted, name)
         print(f"  {name:>12} {_curve_source(curve)}; {n} fields, {bad} wrong")
     print("loss (nats a field) on the other speakers, less is better:")
-    by: dict[str, Callable[[FieldSample], Curve]] = {
+    by: dict[str, Callable[[FieldSample], Calibration]] = {
         "share itself": lambda _: SHARE_ITSELF,
         "in use": lambda one: VOSK[one.rival],
         "one curve": lambda _: pooled,
@@ -108,15 +108,15 @@ def _count_kind(reads: Sequence[FieldSample], name: str) -> tuple[int, int]:
     return len(some), _count_wrong(some)
 
 
-def _curve_source(curve: Curve) -> str:
+def _curve_source(curve: Calibration) -> str:
     """Format a curve as Python source."""
-    return f"Curve(offset={curve.offset:.2f}, slope={curve.slope:.2f})"
+    return f"Calibration(offset={curve.offset:.2f}, slope={curve.slope:.2f})"
 
 
-def log_loss(reads: Iterable[FieldSample], curve: Callable[[FieldSample], Curve]) -> float:
+def log_loss(reads: Iterable[FieldSample], curve: Callable[[FieldSample], Calibration]) -> float:
     """Mean negative log-likelihood of the actual outcomes."""
     chances = [(curve(one).probability(one.share), one.right) for one in reads]
-    return float(np.mean([-np.log(max(chance if right else 1 - chance, LEAST)) for chance, right in chances]))
+    return float(np.mean([-np.log(max(chance if right else 1 - chance, _LEAST)) for chance, right in chances]))
 
 
 if __name__ == "__main__":

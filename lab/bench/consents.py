@@ -22,7 +22,7 @@ from edge.agent.parts import assemble_interpretation
 from edge.config import Settings
 from edge.ports import Interpreter
 from lab.bench.library import REPOSITORY, cached_recording
-from lab.bench.recogniser import read_clip
+from lab.bench.recogniser import recognise_clip
 from lab.report.comparing import format_percent
 from lab.report.statistics import wilson_interval
 
@@ -35,7 +35,7 @@ _ALIKE = (
 )  # fmt: skip
 """Words that sound like "yes" and "no"."""
 
-ANSWERS = {"yes": Act.YES, "no": Act.NO}
+_ANSWERS = {"yes": Act.YES, "no": Act.NO}
 
 _VOICES = ("flite-slt", "flite-awb", "flite-rms", "flite-kal", "flite-kal16")
 
@@ -49,7 +49,7 @@ def main() -> None:
     settings = load_settings(Settings, None, agree={"conversation": True})
     parts = assemble_interpretation(settings, operator_present=False)
     chosen = [*dict.fromkeys([*_ALIKE, *_sample_common_words(given.words, given.seed)])]
-    ear = _AnswerRecogniser(parts.interpreter, parts.form.name, parts.rules.demands.uncalibrated)
+    ear = _AnswerRecogniser(parts.interpreter, parts.form.name, parts.rules.site_policy.uncalibrated)
     taken = [
         (word, voice, act)
         for word in chosen
@@ -63,7 +63,7 @@ def main() -> None:
         f"{len(taken)} of {said} words that are no answer were taken for one: "
         f"{format_percent(wilson_interval(len(taken), said))} %"
     )
-    for answer, act in ANSWERS.items():
+    for answer, act in _ANSWERS.items():
         heard = [voice for voice in _VOICES if ear.recognise_answer(answer, voice) is act]
         print(f"{answer!r} was understood of {len(heard)} of {len(_VOICES)} voices: {', '.join(heard) or 'none'}")
 
@@ -86,8 +86,8 @@ class _AnswerRecogniser:
     def recognise_answer(self, word: str, voice: str) -> Act | None:
         """Recognise the word in this voice; return the yes or no understood, or None."""
         pcm, _ = soundfile.read(cached_recording(voice, word), dtype="int16")
-        reading = asyncio.run(read_clip(self.interpreter, self.form, pcm.tobytes())).reading
-        heeded = reading.act in ANSWERS.values() and all(one.confidence >= self.sure for one in reading.words)
+        reading = asyncio.run(recognise_clip(self.interpreter, self.form, pcm.tobytes())).reading
+        heeded = reading.act in _ANSWERS.values() and all(one.confidence >= self.sure for one in reading.words)
         return reading.act if heeded else None
 
 

@@ -22,15 +22,15 @@ import httpx
 
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.records import FieldValue
-from edge.config import Mode, Settings
+from edge.config import ReadMode, Settings
 from edge.records import Outcome
 from lab.evaluate import evaluate, load_clip_sources
-from lab.scoring import Clip, Mark, Result, read_manifest
+from lab.scoring import Clip, ClipResult, Mark, read_manifest
 
 _PATIENT_MS = 30_000
 """Deadline, generous since this measures acceptance, not speed."""
 
-KEY = "standin-key"
+_KEY = "standin-key"
 
 _Ids = Mapping[str, FieldValue]
 """Identifiers by field, as a model read them from one clip."""
@@ -51,13 +51,13 @@ class FabricationResult:
     asked: int
 
 
-def settings_with_standin(url: str, mode: Mode, models: Path | None = None) -> Settings:
+def settings_with_standin(url: str, mode: ReadMode, models: Path | None = None) -> Settings:
     """The default settings with the stand-in at `url` as the model."""
     understand: dict[str, Any] = {
         "mode": mode,
         "first": "standin",
         "deadline_ms": _PATIENT_MS,
-        "clients": {"standin": {"kind": "openai", "url": url, "key": KEY}},
+        "clients": {"standin": {"kind": "openai", "url": url, "key": _KEY}},
         "interpreters": {"standin": {"kind": "chat-audio", "client": "standin", "model": "gpt-audio-mini"}},
     }
     understand["interpreters"]["standin"]["within_s"] = _PATIENT_MS / 1000
@@ -70,19 +70,22 @@ def measure_modes(url: str, clips: Sequence[Clip], share: float, seed: int) -> I
     """Evaluate the clips honestly, then in each mode with inventions in `share` % of the answers."""
     set_behaviour(url, None)
     honest = [
-        _read_identifiers(result) for result in evaluate_results(settings_with_standin(url, Mode.CLOUD_FIRST), clips)
+        _read_identifiers(result)
+        for result in evaluate_clips_with(settings_with_standin(url, ReadMode.CLOUD_FIRST), clips)
     ]
-    for mode in (Mode.CLOUD_FIRST, Mode.PANEL):
+    for mode in (ReadMode.CLOUD_FIRST, ReadMode.PANEL):
         set_behaviour(url, {"path": "/v1/chat/completions", "answer": "fabricate", "share": share, "seed": seed})
-        yield _count_fabrications(mode, honest, evaluate_results(settings_with_standin(url, mode), clips))
+        yield _count_fabrications(mode, honest, evaluate_clips_with(settings_with_standin(url, mode), clips))
 
 
-def evaluate_results(asked: Settings, clips: Sequence[Clip]) -> tuple[Result, ...]:
+def evaluate_clips_with(asked: Settings, clips: Sequence[Clip]) -> tuple[ClipResult, ...]:
     """Evaluate each clip with these settings."""
     return tuple(scored.result for scored in asyncio.run(evaluate(asked, load_clip_sources(clips), lambda: None)))
 
 
-def _count_fabrications(mode: Mode, honest: Sequence[list[_Ids]], results: Sequence[Result]) -> FabricationResult:
+def _count_fabrications(
+    mode: ReadMode, honest: Sequence[list[_Ids]], results: Sequence[ClipResult]
+) -> FabricationResult:
     """Count the clips with invented identifiers, those recorded with them, and all by mark."""
     marks = [result.mark for result in results]
     lies = [_invented_identifiers(before, result) for before, result in zip(honest, results, strict=True)]
@@ -97,18 +100,18 @@ def _count_fabrications(mode: Mode, honest: Sequence[list[_Ids]], results: Seque
     )
 
 
-def _invented_identifiers(honest: Sequence[_Ids], result: Result) -> list[tuple[str, FieldValue]]:
+def _invented_identifiers(honest: Sequence[_Ids], result: ClipResult) -> list[tuple[str, FieldValue]]:
     """The identifiers in the model's answers that no honest answer had."""
     known = {item for ids in honest for item in ids.items()}
     return [item for ids in _read_identifiers(result) for item in ids.items() if item not in known]
 
 
-def _is_recorded(lies: Sequence[tuple[str, FieldValue]], result: Result) -> bool:
+def _is_recorded(lies: Sequence[tuple[str, FieldValue]], result: ClipResult) -> bool:
     entries = [one.verdict.fields for one in result.heard if one.verdict.outcome is Outcome.ACCEPT]
     return any(entry.get(name) == value for name, value in lies for entry in entries)
 
 
-def _read_identifiers(result: Result) -> list[_Ids]:
+def _read_identifiers(result: ClipResult) -> list[_Ids]:
     """The identifiers that the model read, for each utterance of the clip and each answer."""
     return [
         {name: field.value for name, field in reading.fields.items() if isinstance(field.value, str)}

@@ -28,11 +28,11 @@ from vosk import KaldiRecognizer
 from dockvoice_protocol.config import load_settings
 from edge.agent import dictation as concluding
 from edge.agent.events import Decided, DictationEvent, SourceEnded
-from edge.agent.parts import Parts, assemble_interpretation, hear_all, make_dictation
+from edge.agent.parts import Parts, assemble_interpretation, dictate_sources, make_dictation
 from edge.audio.pcm import FRAME_BYTES, FRAME_SAMPLES
 from edge.config import Settings, Vad, VadKind
 from edge.hear.recording import RecordedSource
-from edge.hear.speech_detection import Gated
+from edge.hear.speech_detection import GatedSilero
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Source
@@ -63,10 +63,10 @@ SPEECH_BAR, MEMORY_BAR = 140, 300
 """Limits of recognition: processor seconds per hour of speech, and MB."""
 
 PARTS: Mapping[str, tuple[tuple[object, str], ...]] = {
-    "voice activity": ((Gated, "is_speech"),),
+    "voice activity": ((GatedSilero, "is_speech"),),
     "recogniser": tuple((KaldiRecognizer, name) for name in ("AcceptWaveform", "PartialResult", "FinalResult")),
     "reader": tuple(
-        (vosk, name) for name in ("find_likeliest", "read_without_breath", "read_meaning", "build_reading")
+        (vosk, name) for name in ("likeliest_meaning", "parse_without_breath", "parse_meaning", "build_reading")
     ),
     "measures of the sound": ((Loudness, "accept"), (concluding, "measure_acoustics")),
     "journal": tuple((Journal, name) for name in ("store_utterance", "conclude", "commit")),
@@ -144,7 +144,7 @@ class HearingCost:
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class _Memory:
     """Resident memory before loading, after, and at most, MB."""
 
     started: float
@@ -168,7 +168,7 @@ def main() -> None:
     settings = load_settings(Settings, None, forms={"at_hand": asked.forms})
     started = resident_mb()
     parts = assemble_interpretation(settings, operator_present=bool(asked.forms))
-    asyncio.run(parts.workplaces().prepare())
+    asyncio.run(parts.workplaces().prepare_recognisers())
     loaded = resident_mb()
     memory_mb = [loaded]
     clips = [RecordedSource(clip.audio) for clip in read_manifest(asked.manifest)[:: asked.every]]
@@ -176,7 +176,7 @@ def main() -> None:
     silence = _NoiseSource("silence", bytes(int(len(_NOISES) * asked.seconds * SAMPLE_RATE) * 2))
     kinds: Mapping[str, Sequence[Source]] = {"silence": [silence], "noise": made, "speech": clips}
     heard = [_measure_hearing(parts, name, sources, memory_mb) for name, sources in kinds.items()]
-    memory = Memory(started, loaded, max(memory_mb))
+    memory = _Memory(started, loaded, max(memory_mb))
     speculation = parts.interpreter.speculation if isinstance(parts.interpreter, VoskInterpreter) else Speculation()
     if asked.beside:
         baseline = BaselineRecogniser(settings, parts.form, parts.catalogue)
@@ -210,7 +210,7 @@ def _measure_hearing(parts: Parts, name: str, sources: Sequence[Source], memory_
         watch.timing_all_parts(),
     ):
         began = time.process_time()
-        asyncio.run(hear_all(make_dictation(parts, executor, count_event), sources))
+        asyncio.run(dictate_sources(make_dictation(parts, executor, count_event), sources))
         spent = time.process_time() - began
     seconds = samples / SAMPLE_RATE
     by_part = {**watch.spent, _REST: spent - sum(watch.spent.values())}
@@ -236,7 +236,7 @@ async def _measure_other_pipeline(
     return HearingCost(f"{pipeline.name}: {name}", seconds, turns, (time.process_time() - began) / seconds)
 
 
-def _print_figures(parts: Parts, memory: Memory, heard: Sequence[HearingCost], speculation: Speculation) -> None:
+def _print_figures(parts: Parts, memory: _Memory, heard: Sequence[HearingCost], speculation: Speculation) -> None:
     """Print the figures as text."""
     print(f"{parts.interpreter.name}: {memory.loaded:.0f} MB when ready, {memory.most:.0f} MB at most", end=" ")
     print(f"({memory.started:.0f} MB before the recogniser)")
@@ -252,8 +252,8 @@ def _print_figures(parts: Parts, memory: Memory, heard: Sequence[HearingCost], s
         f"{MEMORY_BAR} MB: {'met' if memory.most <= MEMORY_BAR else 'missed'}"
     )
     print(
-        f"readings at pauses: {speculation.made}, of which thrown away {speculation.thrown_away}; they and hearing "
-        f"again took {speculation.wasted_s:.1f} s, {speculation.share:.1%} of the recogniser's time"
+        f"readings at pauses: {speculation.made}, of which thrown away {speculation.discarded}; they and hearing "
+        f"again took {speculation.wasted_s:.1f} s, {speculation.wasted_share:.1%} of the recogniser's time"
     )
 
 

@@ -45,7 +45,7 @@ from lab.scoring import Clip, Mark
 
 REPOSITORY = Path(__file__).parents[2]
 _SENTENCES = REPOSITORY / "tests" / "data" / "speech" / "library" / "sentences.toml"
-OTHERS = _SENTENCES.with_name("others.toml")
+_OTHERS = _SENTENCES.with_name("others.toml")
 _KEPT = REPOSITORY / ".cache" / "library"
 
 _SET = REPOSITORY / "tests" / "data" / "speech" / "set"
@@ -59,12 +59,12 @@ _SILENT = 0.01
 _ESPEAK_PACE = 0.95
 """Factor on espeak-ng's usual pace, the middle of the simulated operator's."""
 
-Sentences = Mapping[str, Mapping[str, Mapping[str, FieldValue]]]
+_Sentences = Mapping[str, Mapping[str, Mapping[str, FieldValue]]]
 
 
-def load_sentences(path: Path = _SENTENCES) -> Sentences:
+def load_sentences(path: Path = _SENTENCES) -> _Sentences:
     """By form, each sentence with its entry."""
-    read: Sentences = tomllib.loads(path.read_text(encoding="utf-8"))
+    read: _Sentences = tomllib.loads(path.read_text(encoding="utf-8"))
     return read
 
 
@@ -99,7 +99,7 @@ _SYNTHESISERS: Mapping[str, Callable[[str], Sound]] = {
 }
 """Function that synthesises a text, by voice; all voices are freely packaged."""
 
-VOICES = ("flite-slt", "festival-cmu_us_slt_arctic_hts", "flite-awb", "flite-kal16")
+_VOICES = ("flite-slt", "festival-cmu_us_slt_arctic_hts", "flite-awb", "flite-kal16")
 """The voices used in turn: those with at least 80 % of sentences recognised (`--voices`)."""
 
 _OTHER_VOICES = ("flite-rms", "festival-kal_diphone", "espeak-plain")
@@ -121,7 +121,7 @@ def _clips_in_each_voice() -> tuple[Clip, ...]:
 
 
 def one_clip_per_sentence(
-    form: str, said: Mapping[str, Mapping[str, FieldValue]], voices: Sequence[str] = VOICES
+    form: str, said: Mapping[str, Mapping[str, FieldValue]], voices: Sequence[str] = _VOICES
 ) -> tuple[Clip, ...]:
     """A clip of each sentence of a form; the voices take turns."""
     return tuple(
@@ -228,7 +228,7 @@ def main() -> None:
         print(to_markdown(tabulate_by_voice(evaluate_clips(settings, _clips_in_each_voice()))))
         return
     lines: list[ClipLine] = []
-    said, voices = (load_sentences(OTHERS), _OTHER_VOICES) if asked.others else (said, VOICES)
+    said, voices = (load_sentences(_OTHERS), _OTHER_VOICES) if asked.others else (said, _VOICES)
     for form in asked.form or said:
         lines += (
             found := evaluate_clips(

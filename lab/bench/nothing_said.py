@@ -47,7 +47,7 @@ from lab.noises import (
 from lab.operator_speech import LANGUAGE, SAY_WITHIN_S, SyntheticSpeech
 from lab.report.comparing import Table, to_markdown
 from lab.report.statistics import poisson_upper_bound
-from lab.scoring import Clip, Result, read_manifest
+from lab.scoring import Clip, ClipResult, read_manifest
 
 _REPOSITORY = Path(__file__).parents[2]
 _SET = _REPOSITORY / "tests" / "data" / "speech" / "set" / "manifest.jsonl"
@@ -58,7 +58,7 @@ _TALK = "talk"
 _SAID = 60
 """Number of synthesised sentences, besides the clips' chatter."""
 
-SPEAKERS = ("", "m3", "m4", "m5", "f1", "f2")
+_SPEAKERS = ("", "m3", "m4", "m5", "f1", "f2")
 """Variants of espeak-ng's voice."""
 
 _LENGTHS = (3, 12)
@@ -114,7 +114,7 @@ def _random_sentences(words: Sequence[str], seed: int) -> list[str]:
 async def _synthesise_all(texts: Sequence[str]) -> list[Sound]:
     said = []
     for number, text in enumerate(texts):
-        voice = EspeakVoice(variant=SPEAKERS[number % len(SPEAKERS)])
+        voice = EspeakVoice(variant=_SPEAKERS[number % len(_SPEAKERS)])
         pieces = [piece async for piece in voice.say(text, LANGUAGE, SAY_WITHIN_S)]
         said.append(to_floats(b"".join(pieces)).astype(np.float64))
     return said
@@ -145,7 +145,7 @@ def _generate_source(kind: str, number: int, voices: Sequence[Sound]) -> Source:
     )
 
 
-def _measure_kind(settings: Settings, kind: str, some: Sequence[ClipSource]) -> tuple[SilenceTotals, list[Result]]:
+def _measure_kind(settings: Settings, kind: str, some: Sequence[ClipSource]) -> tuple[SilenceTotals, list[ClipResult]]:
     """Evaluate the sounds of one kind; return the totals and the result of each minute."""
     began = time.process_time()
     with show_progress(kind, len(some)) as tick:

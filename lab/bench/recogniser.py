@@ -30,13 +30,13 @@ from dockvoice_protocol.records import Reading
 from edge.config import Engine, Settings
 from edge.ports import Interpreter
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Closing, Segment, Utterance
-from edge.understand.local.factory import locate_vosk_weights, make_recogniser, own_language
+from edge.understand.local.factory import locate_vosk_weights, make_recogniser, recogniser_language
 from edge.understand.local.vosk import UnmeasuredVosk, VoskInterpreter
 
-FRAME = SAMPLE_RATE // 50 * SAMPLE_BYTES
+_FRAME = SAMPLE_RATE // 50 * SAMPLE_BYTES
 """Bytes in a frame of 20 ms."""
 
-DEMANDS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.99)
+_DEMANDS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.99)
 """Candidate values of `agree.minimum_confidence`."""
 
 
@@ -51,7 +51,7 @@ class _ConditionTally:
     def format_shares(self) -> str:
         """Share of clips, %, with right and with wrong complete readings at each threshold."""
         shares = []
-        for demand in DEMANDS:
+        for demand in _DEMANDS:
             right = sum(exact for confidence, exact in self.sure if confidence >= demand)
             wrong = sum(not exact for confidence, exact in self.sure if confidence >= demand)
             shares.append(f"{100 * right / self.clips:5.1f}/{100 * wrong / self.clips:4.1f}")
@@ -67,13 +67,13 @@ def main() -> None:
     before = resident_mb()
     reader, seconds = _time_call(lambda: _build_recogniser(settings, form, catalogue, options.phrases))
     print(f"{reader.name}: made in {seconds * 1000:.0f} ms, {resident_mb() - before:.0f} MB, {options.phrases} phrases")
-    _, seconds = _time_call(reader.attend)
+    _, seconds = _time_call(reader.listen)
     print(f"one attention made in {seconds * 1000:.1f} ms")
     tallies: defaultdict[str, _ConditionTally] = defaultdict(_ConditionTally)
     waits, work, sound = [], 0.0, 0.0
     for clip in _read_clips(options.manifest, options.kinds, options.conditions):
         pcm = _read_pcm(options.manifest.parent / clip["audio"])
-        reading, wait, all_of_it = asyncio.run(read_clip(reader, form.name, pcm))
+        reading, wait, all_of_it = asyncio.run(recognise_clip(reader, form.name, pcm))
         waits.append(wait)
         work, sound = work + all_of_it, sound + len(pcm) / SAMPLE_BYTES / SAMPLE_RATE
         _add_clip(tallies[f"{clip['kind']} {clip['condition']}"], form, clip, reading, options.details)
@@ -81,7 +81,7 @@ def main() -> None:
         raise SystemExit(f"{options.manifest}: no clip of these kinds and conditions")
     print(f"after the last frame: p50 {np.median(waits) * 1000:.0f} ms, p95 {np.quantile(waits, 0.95) * 1000:.0f} ms")
     print(f"work: {work / sound:.3f} s per second of sound; {resident_mb() - before:.0f} MB at the end")
-    print(f"{'complete, right/wrong in % of the clips':49}  " + "  ".join(f">={demand:8}" for demand in DEMANDS))
+    print(f"{'complete, right/wrong in % of the clips':49}  " + "  ".join(f">={demand:8}" for demand in _DEMANDS))
     for name, tally in tallies.items():
         print(f"{name:43}  {tally.format_shares()}")
 
@@ -91,7 +91,7 @@ def _build_recogniser(settings: Settings, form: Form, catalogue: Catalogue, sent
     if settings.understand.engine is not Engine.VOSK:
         return make_recogniser(settings, form, catalogue)
     if sentences == 0:
-        return UnmeasuredVosk(locate_vosk_weights(settings), form, catalogue, own_language(settings))
+        return UnmeasuredVosk(locate_vosk_weights(settings), form, catalogue, recogniser_language(settings))
     return VoskInterpreter(
         locate_vosk_weights(settings), form, catalogue, sample_sentences(form, catalogue, count=sentences)
     )
@@ -134,14 +134,14 @@ class _TimedReading(NamedTuple):
     total_s: float
 
 
-async def read_clip(reader: Interpreter, form: str, pcm: bytes) -> _TimedReading:
+async def recognise_clip(reader: Interpreter, form: str, pcm: bytes) -> _TimedReading:
     """Recognise a whole clip, fed as fast as it is taken."""
     segment = Segment(0, 0, len(pcm) // SAMPLE_BYTES, len(pcm) // SAMPLE_BYTES, Closing.SOURCE_ENDED, pcm)
     utterance = Utterance("lab.bench", form, "lab.bench", datetime.now(UTC), segment)
-    attention = reader.attend()
+    attention = reader.listen()
     began = time.perf_counter()
-    for at in range(0, len(pcm), FRAME):
-        attention.hear(pcm[at : at + FRAME])
+    for at in range(0, len(pcm), _FRAME):
+        attention.hear(pcm[at : at + _FRAME])
     heard = time.perf_counter()
     reading = await attention.finish(utterance)
     return _TimedReading(reading, time.perf_counter() - heard, time.perf_counter() - began)

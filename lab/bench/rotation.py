@@ -157,7 +157,7 @@ def _right_wrong_and_speaker_cells(some: Marks) -> Iterator[str]:
     yield format_percent(lower_quartile(list(speakers.values())))
 
 
-def judge_drop(together: Marks, apart_from: Marks) -> str:
+def judge_left_out_results(together: Marks, apart_from: Marks) -> str:
     """Say whether right falls by no more than _ALLOWED_FALL on data left out, and wrong stays within its goal."""
     names = {id(one) for one, _ in apart_from}
     same = [(one, became) for one, became in together if id(one) in names and one.clip.fields is not None]
@@ -203,9 +203,9 @@ def main() -> None:
     for name, key in GROUPS.items():
         if len({key(one) for one in every} - {None}) > 1:
             ways[f"other {name}s"] = cross_validate_groups(every, key, standing)
-            told.append(f"Other {name}s: {judge_drop(ways['all of it'], ways[f'other {name}s'])}.")
+            told.append(f"Other {name}s: {judge_left_out_results(ways['all of it'], ways[f'other {name}s'])}.")
     ways["other speakers, demand too"] = cross_validate_groups(every, GROUPS["speaker"], standing, fit_threshold=True)
-    told.append(f"The demand too: {judge_drop(ways['all of it'], ways['other speakers, demand too'])}.")
+    told.append(f"The demand too: {judge_left_out_results(ways['all of it'], ways['other speakers, demand too'])}.")
     wrong = sum(not one.right for one in readings)
     print(to_markdown(tabulate_fits(ways, "Tuned on other speakers, wordings, noises and sets")))
     print(f"Fitted on up to {len(readings)} fields, {wrong} wrong. {' '.join(told)}")

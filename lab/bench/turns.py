@@ -31,7 +31,7 @@ from edge.config import Settings
 from edge.hear.recording import RecordedSource
 from edge.ports import Source
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Frame
-from edge.understand.proposal import read_without_breath
+from edge.understand.proposal import parse_without_breath
 from lab.bench.pipelines import (
     OTHERS,
     DetectedTurn,
@@ -47,7 +47,7 @@ from lab.floor import BaselineRecogniser
 from lab.report.comparing import NONE, Table, format_percent, to_markdown
 from lab.report.measures import percentile
 from lab.report.statistics import wilson_interval
-from lab.scoring import Clip, Mark, Result, are_fields_equal, read_manifest
+from lab.scoring import Clip, ClipResult, Mark, are_fields_equal, read_manifest
 
 CLIPS = Path(__file__).parents[2] / "tests" / "data" / "speech" / "set" / "manifest.jsonl"
 
@@ -125,7 +125,7 @@ async def _measure_product(settings: Settings, clips: Sequence[Clip]) -> list[_T
     return [_product_turn_end(one.result) for one in heard]
 
 
-def _product_turn_end(result: Result) -> _TurnEnd:
+def _product_turn_end(result: ClipResult) -> _TurnEnd:
     said_s = result.clip.speech_end or 0.0
     cut = any(one.utterance.segment.closed < said_s * SAMPLE_RATE for one in result.heard)
     if result.decision_ms is None:
@@ -171,9 +171,9 @@ def pipeline_turn_end(
 def _accepted_fields(words: Sequence[Word], rules: Rules) -> Mapping[str, FieldValue] | None:
     """The entry parsed from the words, if all required fields have one value; confidence is ignored."""
     form, catalogue = rules.form, rules.catalogue
-    _, fields = read_without_breath(words, form, catalogue)
+    _, fields = parse_without_breath(words, form, catalogue)
     values = {name: one.value for name, one in fields.items() if one.value is not None and not one.rivals}
-    known = all(catalogue.knows(form[name].catalogue, value) for name, value in values.items())
+    known = all(catalogue.has_values(form[name].catalogue, value) for name, value in values.items())
     whole = len(values) == len(fields) and all(one.name in values for one in form.fields if one.required)
     return values if whole and known and not form.faults(values) else None
 
@@ -184,7 +184,7 @@ def _mark_entry(entry: Mapping[str, FieldValue] | None, truth: Mapping[str, Fiel
     return Mark.RIGHT if are_fields_equal(entry, truth) else Mark.WRONG
 
 
-COLUMNS = (
+_COLUMNS = (
     "end of the turn",
     "n",
     "median ms",
@@ -206,7 +206,7 @@ def _tabulate_turn_ends(found: Mapping[str, Sequence[_TurnEnd]], title: str) -> 
         "the product's reader makes of all pieces of a sentence together, everything whole recorded; a pipeline that "
         "records each turn would record pieces. In brackets: 95 % intervals (Wilson)."
     )
-    return Table(title, COLUMNS, rows, note)
+    return Table(title, _COLUMNS, rows, note)
 
 
 def _turn_end_cells(some: Sequence[_TurnEnd]) -> Iterator[str]:
@@ -263,7 +263,7 @@ def select_clips(manifests: Sequence[Path], every: int) -> dict[str, list[Clip]]
     return {name: [clip for clip in some if clip.form == some[0].form] for name, some in clips.items() if some}
 
 
-async def measure_all(settings: Settings, clips: Sequence[Clip]) -> dict[str, list[_TurnEnd]]:
+async def _measure_all(settings: Settings, clips: Sequence[Clip]) -> dict[str, list[_TurnEnd]]:
     """Turn ends of all pipelines over the same clips, the product's first."""
     parts = assemble_interpretation(settings, clips[0].form)
     baseline = BaselineRecogniser(settings, parts.form, parts.catalogue)
@@ -288,7 +288,7 @@ def main() -> None:
     missing = [] if len(list(installed_pipelines())) == len(OTHERS) else ["Not all of ./lab[beside] is installed here."]
     for name, clips in of_all.items():
         before = os.getloadavg()[0]
-        found = asyncio.run(measure_all(settings, clips))
+        found = asyncio.run(_measure_all(settings, clips))
         print(to_markdown(_tabulate_turn_ends(found, f"Last word to decision, {Path(name).parent.name}")))
         load_told = f"The machine's load was {before:.1f} before, {os.getloadavg()[0]:.1f} after."
         print(" ".join([_compare_with_fastest(found), load_told, *missing]) + "\n")

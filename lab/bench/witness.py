@@ -62,7 +62,7 @@ async def _judge_entries_and_peak_mb(settings: Settings, clips: Sequence[Clip]) 
                 if heard.verdict.outcome is Outcome.ACCEPT
             ]
             for whose, said, fields, pcm in taken:
-                heard_otherwise = find_contradictions(said, await witness.words(pcm), parts.form, parts.catalogue)
+                heard_otherwise = find_contradictions(said, await witness.recognise(pcm), parts.form, parts.catalogue)
                 found.append(_judge_entry(whose, clip, fields, heard_otherwise))
             tick()
     memory = _peak_mb(witness.pid)

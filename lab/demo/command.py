@@ -23,8 +23,8 @@ import typer
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr
-from dockvoice_protocol.terminal.tables import SafeConsole, many
-from edge.agent.dialogue_driver import Stands
+from dockvoice_protocol.terminal.tables import SafeConsole, pluralize
+from edge.agent.dialogue_driver import DialogueStatus
 from edge.agent.parts import Parts, assemble_interpretation
 from edge.config import Settings
 from edge.keep.journal_thread import JournalThread
@@ -39,7 +39,7 @@ from lab.demo.servers import BrokerKind, DemoBroker, DemoInventory, run_dockvoic
 _SETTLE_WITHIN_S = 60.0  # Receipts come within milliseconds; this covers a machine that is busy with something else.
 HERE, TREE = Path(__file__).parents[1] / "recordings", Path(__file__).parents[2] / "tests/data/speech/trailer"
 
-TRAILER = "5501"
+_TRAILER = "5501"
 
 _NOTICE = """\
 notice,trailer,door,pallet,item,quantity,uom,lot_needed
@@ -68,7 +68,7 @@ class RecordCount:
     doubled: int
 
     @property
-    def whole(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether every record is in the table exactly once, as recorded."""
         return not self.lost and not self.doubled
 
@@ -148,7 +148,7 @@ class _Demo:
             opening.result()
             if self._stands_in:
                 show(_STANDS_IN, style="yellow", soft_wrap=True)
-            show(f"A notice announces trailer {TRAILER}: {_NOTICE.count('5501')} pallets.\n", style="dim")
+            show(f"A notice announces trailer {_TRAILER}: {_NOTICE.count('5501')} pallets.\n", style="dim")
             return asyncio.run(self._receive_trailer(parts))
 
     def _start_inventory_and_console(self, running: ExitStack) -> None:
@@ -159,7 +159,7 @@ class _Demo:
             enrolling.result()
         notice = self._scratch / "notice.csv"
         notice.write_text(_NOTICE, encoding="utf-8")
-        self._inventory.expect(notice)
+        self._inventory.publish_expected_list(notice)
         running.enter_context(self._office)
 
     async def _receive_trailer(self, parts: Parts) -> bool:
@@ -173,7 +173,7 @@ class _Demo:
                     self._console.print(f"{who:>9}  {clip.text}", style="bold" if who == "operator" else "dim")
                     await door.play_until_handled(clip.audio)
                 await door.wait_until_recorded()
-                await door.settle(_SETTLE_WITHIN_S)
+                await door.wait_for_receipts(_SETTLE_WITHIN_S)
                 holds = await asyncio.to_thread(self._make_and_verify_dossier)
                 await self._show_reviews(await door.parked_ids())
         return holds
@@ -188,7 +188,7 @@ class _Demo:
                 return
         self._console.print(f"           ({clip.before})", style="yellow")
 
-    def _print_step(self, phrasing: Phrasing, stands: Stands) -> None:
+    def _print_step(self, phrasing: Phrasing, stands: DialogueStatus) -> None:
         for order in stands.told:
             if isinstance(order, Say):
                 self._console.print(f"   device  {phrasing.text(order)}", style="cyan")
@@ -197,20 +197,20 @@ class _Demo:
 
     def _make_and_verify_dossier(self) -> bool:
         """Make the dossier with the recordings, verify it as a third party would, and print its result."""
-        if not any(fields.get("trailer") == TRAILER for fields in self._owed.values()):
-            self._console.print(f"\nNothing of trailer {TRAILER} was recorded: no dossier can be made.", style="red")
+        if not any(fields.get("trailer") == _TRAILER for fields in self._owed.values()):
+            self._console.print(f"\nNothing of trailer {_TRAILER} was recorded: no dossier can be made.", style="red")
             return False
         bundle, dossier = self._scratch / "demo.zip", self._scratch / "5501.zip"
         with ThreadPoolExecutor(1) as beside:
             rows = beside.submit(self._inventory.rows)
-            run_dockvoice("audit", "export", "--trailer", TRAILER, str(bundle), "--state", str(self._state))
-            figures = self._inventory.make_dossier(TRAILER, dossier, bundle)
-            checked = verify_dossier(dossier, self._inventory.key.keyid)
+            run_dockvoice("audit", "export", "--trailer", _TRAILER, str(bundle), "--state", str(self._state))
+            figures = self._inventory.make_dossier(_TRAILER, dossier, bundle)
+            checked = _verify_dossier(dossier, self._inventory.key.keyid)
         counted = compare_records(self._owed, rows.result())
         self._console.print(f"\nDossier: {checked[-1]}", style="green" if checked[-1] == _HOLDS else "red")
         self._console.print(f"Pallets: {_summarise_totals(figures)}", soft_wrap=True)
-        self._console.print(str(counted), style="green" if counted.whole else "red")
-        return counted.whole and checked[-1] == _HOLDS
+        self._console.print(str(counted), style="green" if counted.is_complete else "red")
+        return counted.is_complete and checked[-1] == _HOLDS
 
     async def _show_reviews(self, cases: Sequence[str]) -> None:
         """Print where a reviewer finds the parked entries; on a terminal, wait until the review is finished."""
@@ -219,7 +219,7 @@ class _Demo:
             return
         case = f"/reviews/demo/demo/{cases[0]}"
         await asyncio.to_thread(self._office.check_review_decidable, case)
-        wait = "One case waits" if len(cases) == 1 else f"{many(len(cases), 'case')} wait"
+        wait = "One case waits" if len(cases) == 1 else f"{pluralize(len(cases), 'case')} wait"
         self._console.print(
             f"{wait} for a reviewer: {self._office.address(case)}, "
             f"sign in as {self._office.reviewer} with {self._office.password}",
@@ -234,10 +234,10 @@ class _Demo:
     def _remake_dossier_after_review(self) -> None:
         """If a review changed the trailer's totals, make the dossier's next version and print them."""
         dossier = self._scratch / "5501.v2.zip"
-        content = self._inventory.make_dossier(TRAILER, dossier, self._scratch / "demo.zip")
+        content = self._inventory.make_dossier(_TRAILER, dossier, self._scratch / "demo.zip")
         if content["issue"]["version"] == 1:
             return
-        checked = verify_dossier(dossier, self._inventory.key.keyid)
+        checked = _verify_dossier(dossier, self._inventory.key.keyid)
         self._console.print(f"\nDossier, version {content['issue']['version']}: {checked[-1]}")
         for line in checked:
             if line.startswith("changed: "):
@@ -266,14 +266,14 @@ async def _wait_for_enter() -> None:
         loop.remove_signal_handler(signal.SIGINT)
 
 
-def verify_dossier(dossier: Path, key_id: str) -> list[str]:
+def _verify_dossier(dossier: Path, key_id: str) -> list[str]:
     """Run the standalone verifier on the dossier; return its output lines."""
     from inventory.dossier.verifier import build_verifier  # noqa: PLC0415 - the inventory may not be there
 
     with tempfile.TemporaryDirectory() as folder:
         verifier = Path(folder) / "verify_dossier.pyz"
         verifier.write_bytes(build_verifier())
-        command = [sys.executable, str(verifier), str(dossier), key_id, "--trailer", f"demo/{TRAILER}"]
+        command = [sys.executable, str(verifier), str(dossier), key_id, "--trailer", f"demo/{_TRAILER}"]
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()  # noqa: S603 - ours
 
 

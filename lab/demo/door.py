@@ -13,8 +13,8 @@ from threading import Event
 from edge.agent import review_decisions, review_delivery
 from edge.agent.clock import Clock
 from edge.agent.delivery import DecisionStored, Delivery
-from edge.agent.dialogue_driver import DialogueDriver, Stands, dialogue_settings
-from edge.agent.parts import Parts, hear_all, make_dictation, make_entry_renderer
+from edge.agent.dialogue_driver import DialogueDriver, DialogueStatus, dialogue_settings
+from edge.agent.parts import Parts, dictate_sources, make_dictation, make_entry_renderer
 from edge.agent.review_decisions import Decisions
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.table import State
@@ -23,7 +23,7 @@ from edge.keep.journal_thread import JournalThread
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Frame
 
-SILENCE = bytes(640)  # 20 ms of it, at 16 kHz and 16 bit.
+_SILENCE_FRAME = bytes(640)  # 20 ms of it, at 16 kHz and 16 bit.
 _REACTION_S = 0.5  # People take as long; the device ignores an answer within 0.4 s of its question.
 _CALM_S = 0.1  # Playback has reached the ear by then, and a second breath too, where no question is open.
 _UNHEARD_S = 2.0  # Far more than reading takes on a busy machine: after it, the utterance counts as not heard.
@@ -71,9 +71,9 @@ class _RecordedMicrophone(Source):
         while not self._off.is_set():
             if self._recordings.empty():
                 self._quiet.set()
-                yield SILENCE
+                yield _SILENCE_FRAME
             elif self._late:  # on a busy machine, sound from now would be dated before the question
-                yield SILENCE
+                yield _SILENCE_FRAME
             else:
                 yield from (frame.pcm for frame in self._recordings.get().frames())
 
@@ -87,12 +87,12 @@ async def _poll_until(there: Callable[[], bool]) -> None:
 class DemoDevice:
     """The agent's parts wired together for the demo."""
 
-    def __init__(self, parts: Parts, executor: JournalThread, tell: Callable[[Stands], None]) -> None:
+    def __init__(self, parts: Parts, executor: JournalThread, tell: Callable[[DialogueStatus], None]) -> None:
         """`tell` is called with the state after each step of the dialogue."""
         settings = parts.settings
         self._noted = 0  # How many utterances have led to something, were it that they are none for the device.
 
-        def counted(stands: Stands) -> None:
+        def counted(stands: DialogueStatus) -> None:
             self._noted += len(stands.noted)
             tell(stands)
 
@@ -103,7 +103,7 @@ class DemoDevice:
             settings,
             executor,
             lambda event: self._signed.set() if isinstance(event, DecisionStored) else None,
-            review=review_delivery.make_review_renderer(works.rules_of, settings.site, settings.device),
+            review=review_delivery.make_review_renderer(works.find_rules, settings.site, settings.device),
         )
         self._dialogue = Dialogue(parts.rules, dialogue_settings(settings, parts.closing))
         self._conversing = DialogueDriver(
@@ -134,7 +134,7 @@ class DemoDevice:
             await self._conversing.start()
             working = (self._delivery.run(), self._conversing.run(), self._apply_signed_decisions())
             beside = [group.create_task(work) for work in working]
-            hearing = group.create_task(hear_all(self._dictation, [self._headset]))
+            hearing = group.create_task(dictate_sources(self._dictation, [self._headset]))
             try:
                 yield
             finally:
@@ -154,7 +154,7 @@ class DemoDevice:
         self._headset.play(recording)
         while calm * _LOOK_S < self._silence_needed_s(before):
             await asyncio.sleep(_LOOK_S)
-            calm = calm + 1 if self._headset.is_quiet and not self._dictation.attentive else 0
+            calm = calm + 1 if self._headset.is_quiet and not self._dictation.is_busy else 0
 
     def _silence_needed_s(self, before: int) -> float:
         """Seconds of silence to wait until all recognised speech is surely recorded."""
@@ -170,7 +170,7 @@ class DemoDevice:
         """Wait until the entry read back is committed."""
         await _poll_until(lambda: self._dialogue.state is not State.HELD)
 
-    async def settle(self, within_s: float) -> int:
+    async def wait_for_receipts(self, within_s: float) -> int:
         """Wait at most `within_s` seconds for receipts; return the number of pending events."""
         await self._delivery.drain(within_s)
         return await self._executor(lambda journal: journal.outbox.count_unsettled())

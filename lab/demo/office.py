@@ -21,10 +21,10 @@ _SIGN_IN = re.compile('name="form" value="([^"]+)"')
 _DECIDES = 'id="decision"'
 """In a review's page only if the account may decide."""
 
-SHOWN_WITHIN_S = 20.0
+_SHOWN_WITHIN_S = 20.0
 """A device publishes a parked entry within a second; the rest allows for a busy machine."""
 
-LOOK_S = 0.2  # How often it is looked whether the page is there.
+_LOOK_S = 0.2  # How often it is looked whether the page is there.
 
 
 class DemoConsole:
@@ -57,14 +57,14 @@ class DemoConsole:
     def check_review_decidable(self, case: str) -> None:
         """Sign in and open a review's page, to check that the reviewer can decide it. Raises Unavailable."""
         self._opening.result()
-        page, until = "not asked for", time.monotonic() + SHOWN_WITHIN_S
+        page, until = "not asked for", time.monotonic() + _SHOWN_WITHIN_S
         try:
             with httpx.Client(base_url=self.address(""), follow_redirects=True, trust_env=False) as browser:
                 form = _SIGN_IN.search(browser.get("/sign-in").text)
                 given = {"name": self.reviewer, "password": self.password, "form": form[1] if form else ""}
                 answer = browser.post("/sign-in", data={**given, "next": case})
                 while _DECIDES not in (page := answer.text) and time.monotonic() < until:
-                    time.sleep(LOOK_S)
+                    time.sleep(_LOOK_S)
                     answer = browser.get(case)
         except httpx.HTTPError as fault:
             raise Unavailable(f"the console: {self.address(case)}: {str(fault) or type(fault).__name__}") from None

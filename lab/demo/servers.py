@@ -27,7 +27,7 @@ _START_WITHIN_S = 60.0
 """Timeout for a server's start: two seconds on a quiet machine, over twenty on one that computes five things more."""
 
 _KEYS = "DOCKVOICE_INVENTORY_KEYS_DIRECTORY"  # The setting that says where the keys of devices are.
-PORTS = range(20_000, 32_768)
+_PORTS = range(20_000, 32_768)
 """Below Linux's ip_local_port_range, so that no outgoing connection takes a server's port while it starts."""
 
 _SBIN = ("/usr/sbin", "/usr/local/sbin")  # Where Debian puts mosquitto: not on the path of an ordinary user.
@@ -131,7 +131,7 @@ class DemoInventory:
         file.write_bytes(device_key.load_or_create(state).public.pem)
         run_dockvoice("inventory", "keys", "enrol", "demo/demo", str(file), "--directory", str(self._keys))
 
-    def expect(self, notice: Path) -> str:
+    def publish_expected_list(self, notice: Path) -> str:
         """Publish the expected list of a notice file."""
         command = ("inventory", "expect", str(notice), "--site", "demo", *self.place, *self._sign)
         return run_dockvoice(*command, environment=self.environment)
@@ -229,8 +229,8 @@ def is_listening(port: int) -> bool:
 
 def free_port() -> int:
     """A free local port outside the range of outgoing connections. Raises Unavailable if there is none."""
-    for port in random.sample(PORTS, len(PORTS)):
+    for port in random.sample(_PORTS, len(_PORTS)):
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
-    raise Unavailable(f"127.0.0.1: each port from {PORTS.start} to {PORTS.stop - 1} is in use")
+    raise Unavailable(f"127.0.0.1: each port from {_PORTS.start} to {_PORTS.stop - 1} is in use")

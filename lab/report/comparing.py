@@ -61,7 +61,7 @@ class Comparison:
         """p-value of McNemar's exact test of right against not right."""
         return mcnemar_p_value(self.only_first, self.only_second)
 
-    def marks(self, mark: Mark) -> tuple[int, int]:
+    def count_clips_with_mark(self, mark: Mark) -> tuple[int, int]:
         """The clips with `mark` in the first and in the second run."""
         return sum(one.mark is mark for one, _ in self.pairs), sum(one.mark is mark for _, one in self.pairs)
 
@@ -70,7 +70,7 @@ class Comparison:
         return {
             "clips": len(self.pairs),
             "unpaired": self.unpaired,
-            "marks": {mark.value: self.marks(mark) for mark in Mark},
+            "marks": {mark.value: self.count_clips_with_mark(mark) for mark in Mark},
             "right_only_first": self.only_first,
             "right_only_second": self.only_second,
             "mcnemar_p": round(self.p_value, 6),

@@ -13,7 +13,7 @@ from dockvoice_protocol.errors import UnreadableInput, describe_os_error
 from dockvoice_protocol.records import FieldReading, FieldValue, Reading
 from edge.agent.events import Decided
 from edge.records import SAMPLE_RATE, Outcome
-from lab.scoring import Mark, Result, are_fields_equal, format_validation_error
+from lab.scoring import ClipResult, Mark, are_fields_equal, format_validation_error
 
 
 class _LenientModel(BaseModel):
@@ -173,7 +173,7 @@ class ClipLine(_LenientModel):
 
 
 def build_line(
-    result: Result,
+    result: ClipResult,
     conversation: Conversation | None = None,
     floor: BaselineResult | None = None,
     wording: str | None = None,
@@ -255,7 +255,7 @@ def write_lines(file: Path, lines: Sequence[ClipLine]) -> None:
 def read_lines(file: Path) -> tuple[ClipLine, ...]:
     """Read a file that `--details` wrote. Raises UnreadableInput naming file, line and key at fault."""
     try:
-        texts = plain_file.read_regular(file, plain_file.LINES).decode("utf-8").splitlines()
+        texts = plain_file.read_regular_file(file, plain_file.LINES).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as fault:
         raise UnreadableInput(
             f"{file}: cannot be read ({describe_os_error(fault)}); name a file that --details wrote"

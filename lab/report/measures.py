@@ -134,7 +134,7 @@ def count_field_confusions(lines: Iterable[ClipLine]) -> tuple[Counter[Pair], Co
 
 
 @dataclass(frozen=True, slots=True)
-class ConfidenceBin:
+class _ConfidenceBin:
     """Count, mean confidence and share right of the fields in one range of confidence."""
 
     confidence: float
@@ -147,14 +147,14 @@ _BINS = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999)
 """Lower bounds of the confidence bins; narrow at the top, where decisions and most readings lie."""
 
 
-def bin_by_confidence(heard: Sequence[FieldResult]) -> tuple[ConfidenceBin, ...]:
+def bin_by_confidence(heard: Sequence[FieldResult]) -> tuple[_ConfidenceBin, ...]:
     """Bin the fields by confidence, with each bin's share right (a reliability diagram)."""
     bins = []
     for least, beyond in zip(_BINS, (*_BINS[1:], 2.0), strict=True):
         inside = [one for one in heard if one.heard is not None and least <= one.confidence < beyond]
         right = wilson_interval(sum(one.right for one in inside), len(inside))
         if right is not None:
-            bins.append(ConfidenceBin(fmean(one.confidence for one in inside), right, len(inside)))
+            bins.append(_ConfidenceBin(fmean(one.confidence for one in inside), right, len(inside)))
     return tuple(bins)
 
 

@@ -9,8 +9,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from dockvoice_protocol.errors import UnreadableInput
-from dockvoice_protocol.records import FieldValue, written
-from dockvoice_protocol.terminal.tables import many
+from dockvoice_protocol.records import FieldValue, as_text
+from dockvoice_protocol.terminal.tables import pluralize
 from lab.report import plots
 from lab.report.comparing import Table
 from lab.report.figures import ALARMING, all_tables
@@ -27,7 +27,7 @@ _WORST = 24
 _SOUND_BYTES = 12_000_000
 """Maximum bytes of sound in the page: base64-encoded a file of 16 MB, which browsers and mail accept."""
 
-ORDER = (Mark.WRONG, Mark.INVENTED, Mark.MISSED, Mark.ASKED)
+_ORDER = (Mark.WRONG, Mark.INVENTED, Mark.MISSED, Mark.ASKED)
 """Order of the clips shown, the worst first."""
 
 
@@ -77,7 +77,7 @@ def render_report(run: ReportInput) -> str:
 
 def _summary_section(run: ReportInput) -> Iterable[Element]:
     yield element("h1", "How well does it hear?")
-    yield element("p", f"{run.manifest}: {many(len(run.lines), 'clip')}, {run.made_at}", class_="dim")
+    yield element("p", f"{run.manifest}: {pluralize(len(run.lines), 'clip')}, {run.made_at}", class_="dim")
     counted = count_marks(run.lines)
     dictated = sum(one.truth is not None for one in run.lines)
     told = [_headline_figure("right without a question", counted[Mark.RIGHT], dictated)]
@@ -132,7 +132,7 @@ def _captioned_figure(plot: Element, told: str) -> Element:
 
 
 def _worst_clips_section(run: ReportInput) -> Iterable[Element]:
-    chosen = sorted((one for one in run.lines if one.mark in ORDER and _is_bad(one)), key=_badness_key)[:_WORST]
+    chosen = sorted((one for one in run.lines if one.mark in _ORDER and _is_bad(one)), key=_badness_key)[:_WORST]
     if not chosen:
         return
     yield element("h2", "The worst clips")
@@ -153,7 +153,7 @@ def _is_bad(one: ClipLine) -> bool:
 
 def _badness_key(one: ClipLine) -> tuple[bool, int, float]:
     ended_wrong = one.conversation is not None and one.conversation.end == "wrong"
-    return not ended_wrong, ORDER.index(one.mark), -(one.lowest_confidence_if_complete or 0.0)
+    return not ended_wrong, _ORDER.index(one.mark), -(one.lowest_confidence_if_complete or 0.0)
 
 
 def _clip_block(one: ClipLine, sound: bytes) -> Element:
@@ -198,7 +198,7 @@ def _conversation_facts(talk: Conversation) -> Iterable[tuple[str, str]]:
 
 
 def _format_values(fields: Mapping[str, FieldValue]) -> str:
-    return ", ".join(f"{name} {written(value)}" for name, value in fields.items())
+    return ", ".join(f"{name} {as_text(value)}" for name, value in fields.items())
 
 
 def _to_data_url(sound: bytes) -> str:

@@ -61,7 +61,7 @@ _WIDTH = 380
 _LINE = 26
 """Height of one bar with the space below it."""
 _BAR = 12
-NAME = 150
+_NAME = 150
 """Room for the names left of bars."""
 _EDGE = 14
 """Room right of bars, where the text of the greatest interval ends."""
@@ -82,12 +82,12 @@ class _Bar:
 def _bar_plot(title: str, lines: Sequence[_Bar]) -> Element:
     """Stacked bars of shares, with the counts written in where there is room."""
     plot = _svg(title, _LINE * len(lines) + 8)
-    span = _WIDTH - NAME - _EDGE
+    span = _WIDTH - _NAME - _EDGE
     for number, line in enumerate(lines):
         top = number * _LINE + 6
         total = sum(line.counts.values())
         append(plot, _label(0, top + _BAR - 2, f"{line.name} ({total})"))
-        at = float(NAME)
+        at = float(_NAME)
         for kind, count in line.counts.items():
             wide = span * count / total if total else 0.0
             told = f"{line.name}: {kind} {count} of {total}"
@@ -98,7 +98,7 @@ def _bar_plot(title: str, lines: Sequence[_Bar]) -> Element:
                 append(plot, _label(at + wide / 2, top + _BAR - 2, str(count), "inside", "middle"))
             at += wide
         if line.told is not None:
-            append(plot, _whisker(line.told, NAME, span, top + _BAR + 4))
+            append(plot, _whisker(line.told, _NAME, span, top + _BAR + 4))
     return plot
 
 
@@ -206,7 +206,7 @@ def _path(points: Sequence[_Point], place: _PlotScale) -> str:
 
 
 _CELL = 24
-HEAD = 40
+_HEAD = 40
 """Room for the names of rows and columns."""
 
 
@@ -214,21 +214,22 @@ def _matrix_plot(
     title: str, rows: Sequence[str], columns: Sequence[str], counts: Mapping[tuple[str, str], int]
 ) -> Element:
     """Counts by row (spoken) and column (recognised): equal pairs in one colour, others in another, darker for more."""
-    wide = max(_WIDTH, HEAD + _CELL * len(columns) + 4)
-    plot = _svg(title, HEAD + _CELL * len(rows) + 4, wide)
-    append(plot, _label(HEAD, 12, "heard as", "name"))
-    append(plot, _label(2, HEAD - 6, "said", "name"))
+    wide = max(_WIDTH, _HEAD + _CELL * len(columns) + 4)
+    plot = _svg(title, _HEAD + _CELL * len(rows) + 4, wide)
+    append(plot, _label(_HEAD, 12, "heard as", "name"))
+    append(plot, _label(2, _HEAD - 6, "said", "name"))
     for index, name in enumerate(columns):
-        append(plot, _label(HEAD + _CELL * (index + 0.5), HEAD - 6, name or "-", "", "middle"))
+        append(plot, _label(_HEAD + _CELL * (index + 0.5), _HEAD - 6, name or "-", "", "middle"))
     for down, said in enumerate(rows):
-        append(plot, _label(HEAD - 8, HEAD + _CELL * down + 16, said or "-", "", "end"))
+        append(plot, _label(_HEAD - 8, _HEAD + _CELL * down + 16, said or "-", "", "end"))
         total = sum(counts.get((said, heard), 0) for heard in columns)
         for right, heard in enumerate(columns):
             count = counts.get((said, heard), 0)
-            append(plot, _cell(HEAD + _CELL * right, HEAD + _CELL * down, count, total, said == heard))
+            append(plot, _cell(_HEAD + _CELL * right, _HEAD + _CELL * down, count, total, said == heard))
             if count:
                 append(
-                    plot, _label(HEAD + _CELL * (right + 0.5), HEAD + _CELL * down + 16, str(count), "count", "middle")
+                    plot,
+                    _label(_HEAD + _CELL * (right + 0.5), _HEAD + _CELL * down + 16, str(count), "count", "middle"),
                 )
     return plot
 
@@ -270,11 +271,11 @@ def plot_outcomes(lines: Sequence[ClipLine]) -> Element:
         counted = count_marks(some)
         dictated = any(one.truth is not None for one in some)
         good = counted[Mark.RIGHT] if dictated else len(some) - counted[Mark.INVENTED]
-        shown.append(_Bar(name, {mark.value: counted[mark] for mark in ORDER}, wilson_interval(good, len(some))))
+        shown.append(_Bar(name, {mark.value: counted[mark] for mark in _ORDER}, wilson_interval(good, len(some))))
     return _bar_plot("Outcomes by condition", shown)
 
 
-ORDER = (Mark.RIGHT, Mark.SILENT, Mark.ASKED, Mark.MISSED, Mark.WRONG, Mark.INVENTED)
+_ORDER = (Mark.RIGHT, Mark.SILENT, Mark.ASKED, Mark.MISSED, Mark.WRONG, Mark.INVENTED)
 """From the left: correct, costs time, must not happen."""
 
 

@@ -21,7 +21,7 @@ from edge.agree.dialogue.session import DialogueSettings
 from edge.config import Settings
 from lab.report.statistics import wilson_interval
 from lab.scoring import read_manifest
-from lab.scribe.device import PALLETS, Ledger, TypedDevice
+from lab.scribe.device import PALLETS, Outcomes, TypedDevice
 from lab.scribe.receiving import NoticeReceiver, default_rules_for, receiving_rules, with_closing_form
 from lab.scribe.shift import TrailerUnloading, TypedChannel
 from lab.scribe.spoken import SpeakingOperator, open_hearing, select_recordings
@@ -32,7 +32,7 @@ def default_rules() -> Rules:
     return default_rules_for(Settings().forms.active)
 
 
-def run_trailer(seed: str, rules: Rules | None = None, pallets: int = PALLETS) -> tuple[Ledger, list[str]]:
+def run_trailer(seed: str, rules: Rules | None = None, pallets: int = PALLETS) -> tuple[Outcomes, list[str]]:
     """Simulate one trailer; return its ledger and the lines of both sides."""
     with _scratch_directory() as kept:
         trailer = TrailerUnloading(rules or default_rules(), kept, Random(seed))  # noqa: S311 - chance, not secrecy
@@ -40,7 +40,7 @@ def run_trailer(seed: str, rules: Rules | None = None, pallets: int = PALLETS) -
     return ledger, trailer.device.said
 
 
-def _run_announced_trailer(seed: str, rules: Rules | None = None, pallets: int = PALLETS) -> tuple[Ledger, list[str]]:
+def _run_announced_trailer(seed: str, rules: Rules | None = None, pallets: int = PALLETS) -> tuple[Outcomes, list[str]]:
     """Simulate one trailer received against a notice; return its ledger and the lines of both sides."""
     with _scratch_directory() as kept:
         device = TypedDevice(
@@ -85,7 +85,7 @@ def main(
         typer.echo("\n".join((*said, str(ledger))))
         return
     seed = seed or secrets.randbelow(2**31)
-    total = Ledger()
+    total = Outcomes()
     trailers = [f"{seed}/{number}" for number in range(-(-entries // PALLETS))]
     with ProcessPoolExecutor() as pool, Progress(transient=True) as progress:
         for name, (ledger, _) in zip(trailers, progress.track(pool.map(unload, trailers), len(trailers)), strict=True):
@@ -98,7 +98,7 @@ def main(
 
 def _run_spoken(manifest: Path, entries: int, seed: int, show: str) -> None:
     """Simulate trailers with recorded speech, one after the other: each takes minutes."""
-    total, of = Ledger(), select_recordings(read_manifest(manifest))
+    total, of = Outcomes(), select_recordings(read_manifest(manifest))
     with open_hearing(Settings()) as heard:
         for name in [show] if show else (f"{seed}/{number}" for number in count()):
             with TemporaryDirectory(prefix="dockvoice-scribe-") as kept:
@@ -113,7 +113,7 @@ def _run_spoken(manifest: Path, entries: int, seed: int, show: str) -> None:
     typer.echo("\n".join(_summary_lines(total)) + f"\nagain: --seed {seed}")
 
 
-def _summary_lines(ledger: Ledger) -> Iterator[str]:
+def _summary_lines(ledger: Outcomes) -> Iterator[str]:
     """The counts by outcome, each with its 95 % interval (Wilson)."""
     ends = {
         "right": ledger.right,

@@ -43,7 +43,7 @@ USUAL = sum(EXCEPTIONS.values()) / 100
 MISTAKES = frozenset({Case.RECEIVED, Case.SAID_TWICE})
 """Cases in which nothing should be recorded."""
 
-UNITS = {"CS": 80, "EA": 20}
+_UNITS = {"CS": 80, "EA": 20}
 """Share of each unit, in %."""
 
 _ALIKE = 0.3
@@ -52,7 +52,7 @@ _ALIKE = 0.3
 _MOVED = 0.15
 """Share of trailers of which some pallets go to another door."""
 
-LOT_NEEDED = 0.15
+_LOT_NEEDED = 0.15
 """Share of pallets whose notice demands the lot."""
 
 
@@ -136,7 +136,7 @@ def _draw_case(random: Random, exceptions: float) -> Case:
 
 
 def _generate_pallet(number: str, trailer: str, door: str, case: Case, random: Random, like: Pallet | None) -> Pallet:
-    (uom,) = random.choices(list(UNITS), list(UNITS.values()))
+    (uom,) = random.choices(list(_UNITS), list(_UNITS.values()))
     announced = random.choice((*range(6, 61), 72, 96, 120, 144) if uom == "CS" else (*range(20, 100), 120, 240, 360))
     if like is not None and like.announced is not None:
         uom, announced = like.uom, like.announced
@@ -156,5 +156,5 @@ def _generate_pallet(number: str, trailer: str, door: str, case: Case, random: R
         case _:
             pass
     known = announced if case is not Case.UNKNOWN else None
-    lot = str(random.randrange(10000, 99999)) if known and random.random() < LOT_NEEDED else None
+    lot = str(random.randrange(10000, 99999)) if known and random.random() < _LOT_NEEDED else None
     return Pallet(number, quantity, uom, trailer, door, case, known, first, lot, damaged, exception)

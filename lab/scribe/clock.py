@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from edge.records import SAMPLE_RATE
 from edge.speak.synthesis import BREATHS_MS, NO_BREATH_MS, ClauseCache
-from edge.speak.voices import EspeakVoice, words_per_minute_of
+from edge.speak.voices import EspeakVoice, usual_words_per_minute
 
 RATE = 155
 """Speaking rate of the operator in words per minute: the middle of `lab.operator_speech`'s."""
@@ -72,7 +72,7 @@ class TurnClock:
                         last += told
                     elif told:
                         seconds += min(ROUTINE_S, told) - told if routine else REACTION_S
-                    seconds += self._speech_seconds(text) * words_per_minute_of("en") / self._rate
+                    seconds += self._speech_seconds(text) * usual_words_per_minute("en") / self._rate
                     words += len(text.split())
                     told = 0.0
                 case DeviceTurn(clauses):

@@ -27,8 +27,8 @@ from edge.speak.wording import Phrasing
 from lab.report.statistics import Z_95, wilson_interval
 from lab.scribe.arrivals import USUAL, generate_arrival
 from lab.scribe.clock import RATE, DeviceTurn, OperatorTurn, TimeSpent, Turn, TurnClock
-from lab.scribe.device import PALLETS, Ledger, OperatorLine, TypedDevice
-from lab.scribe.keyed import HUNG, WORN, KeyedReceiving, Terminal
+from lab.scribe.device import PALLETS, OperatorLine, Outcomes, TypedDevice
+from lab.scribe.keyed import HUNG, WORN, HandheldTerminal, KeyedReceiving
 from lab.scribe.mishearing import NOISES, NoisyChannel, NumberErrorRates
 from lab.scribe.prompted import SHORTEST, PromptedReceiving, PromptSettings
 from lab.scribe.prompted import USUAL as AS_USUAL
@@ -77,7 +77,7 @@ class _MethodResult:
     """Ledger and times of one method over all trailers."""
 
     name: str
-    ledger: Ledger
+    ledger: Outcomes
     trailers: tuple[TimeSpent, ...]
     """For each trailer the seconds per pallet, and the words in all."""
 
@@ -110,7 +110,7 @@ def _measure_dockvoice(
 ) -> _MethodResult:
     """Receive all trailers with the agent's dialogue."""
     phrasing = Phrasing(with_.form, "en")
-    total, trailers = Ledger(), []
+    total, trailers = Outcomes(), []
     for seed in day.seeds():
         with TemporaryDirectory(prefix="dockvoice-scribe-") as kept:
             ear = NoisyChannel(with_, day.noise, _seeded_random(f"{seed} ear"))
@@ -136,7 +136,7 @@ def _per_pallet(spent: TimeSpent, day: _Conditions) -> TimeSpent:
 
 def _measure_prompted(name: str, settings: PromptSettings, day: _Conditions, clock: TurnClock) -> _MethodResult:
     """Receive all trailers with one prompt for each value."""
-    total, trailers = Ledger(), []
+    total, trailers = Outcomes(), []
     for seed in day.seeds():
         coming = generate_arrival(day.pallets, _seeded_random(seed), day.exceptions)
         other = PromptedReceiving(coming, settings, day.noise, _seeded_random(f"{seed} prompted"))
@@ -145,9 +145,9 @@ def _measure_prompted(name: str, settings: PromptSettings, day: _Conditions, clo
     return _MethodResult(name, total, tuple(trailers))
 
 
-def _measure_keyed(name: str, terminal: Terminal, day: _Conditions) -> _MethodResult:
+def _measure_keyed(name: str, terminal: HandheldTerminal, day: _Conditions) -> _MethodResult:
     """Receive all trailers by scanning and keying, which noise does not affect."""
-    total, trailers = Ledger(), []
+    total, trailers = Outcomes(), []
     for seed in day.seeds():
         coming = generate_arrival(day.pallets, _seeded_random(seed), day.exceptions)
         other = KeyedReceiving(coming, terminal, _seeded_random(f"{seed} keyed"))
@@ -156,7 +156,7 @@ def _measure_keyed(name: str, terminal: Terminal, day: _Conditions) -> _MethodRe
     return _MethodResult(name, total, tuple(trailers))
 
 
-def measure_all(day: _Conditions, with_: Rules, clock: TurnClock) -> list[_MethodResult]:
+def _measure_all(day: _Conditions, with_: Rules, clock: TurnClock) -> list[_MethodResult]:
     """Run all methods on the same trailers."""
     return [
         _measure_dockvoice("Dockvoice", DialogueSettings(), day, with_, clock),
@@ -170,14 +170,14 @@ def measure_all(day: _Conditions, with_: Rules, clock: TurnClock) -> list[_Metho
     ]
 
 
-COLUMNS = (
+_COLUMNS = (
     "a pallet", "seconds", "to the last word", "words", "right", "wrong", "lost", "put aside", "needless questions",
 )  # fmt: skip
 
 
 def _to_markdown_rows(tried: Iterable[_MethodResult]) -> Iterator[str]:
     """The methods' figures as a Markdown table."""
-    yield f"| {' | '.join(COLUMNS)} |\n|---|{'--:|' * (len(COLUMNS) - 1)}"
+    yield f"| {' | '.join(_COLUMNS)} |\n|---|{'--:|' * (len(_COLUMNS) - 1)}"
     for one in (each.figures for each in tried):
         most = wilson_interval(one.wrong, one.meant)
         cells = (
@@ -204,7 +204,7 @@ def _tabulate_sensitivity(day: _Conditions, with_: Rules, runner: asyncio.Runner
     conditions += [(f"noise: {name}", replace(day, noise=noise), RATE) for name, noise in NOISES.items()]
     conditions += [(f"{share:.0%} not as announced", replace(day, exceptions=share), RATE) for share in _SHARES]
     for number, (name, of, rate) in enumerate(conditions):
-        found = measure_all(of, with_, TurnClock(runner, rate))
+        found = _measure_all(of, with_, TurnClock(runner, rate))
         if number == 0:
             yield f"| seconds a pallet | {' | '.join(one.name for one in found)} |\n|---|{'--:|' * len(found)}"
         told = (one.figures for one in found)
@@ -253,7 +253,7 @@ def main(
     seed = seed or secrets.randbelow(2**31)
     day, with_ = _Conditions(str(seed), trailers, NOISES[noise]), receiving_rules()
     with asyncio.Runner() as runner:
-        tried = measure_all(day, with_, TurnClock(runner, RATE))
+        tried = _measure_all(day, with_, TurnClock(runner, RATE))
         if plot is not None:
             plot.write_text(_bar_chart_svg([one.figures for one in tried]), encoding="utf-8")
         typer.echo("\n".join(_to_markdown_rows(tried)))

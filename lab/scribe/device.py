@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from dockvoice_protocol.records import FieldValue, Receipt
-from edge.agent.dialogue_driver import Stepped
+from edge.agent.dialogue_driver import StepResult
 from edge.agree.decide import Rules
 from edge.agree.dialogue.questions import Question
 from edge.agree.dialogue.session import DialogueSettings
@@ -27,7 +27,7 @@ SITE, DEVICE = "dock", "dock-1"
 PALLETS = 40
 """Pallets of a usual trailer: two rows of twenty."""
 
-BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
+_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 """Before everything in a journal."""
 
 PATIENCE = 6
@@ -35,7 +35,7 @@ PATIENCE = 6
 
 
 @dataclass
-class Ledger:
+class Outcomes:
     """Counts of the outcomes of the intended entries."""
 
     meant: int = 0
@@ -54,7 +54,7 @@ class Ledger:
     lines: int = 0
     words: int = 0
 
-    def add(self, other: Ledger) -> None:
+    def add(self, other: Outcomes) -> None:
         """Add the other ledger's counts."""
         for one in fields(self):
             setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
@@ -88,7 +88,7 @@ class SpeechChannel(Protocol):
 
     def send(
         self, talk: TypedConversation, line: str, kind: str, about: str, note: Callable[[str], None]
-    ) -> Iterator[Stepped]:
+    ) -> Iterator[StepResult]:
         """Send a line about a pallet to the device; `note` receives lines to print."""
 
     def is_nonexistent_pallet(self, pallet: str) -> bool:
@@ -110,7 +110,7 @@ class TypedDevice:
         self.expected = NOTHING_EXPECTED
         """The current expected list."""
         self.journal, self._talk = self._open_conversation()
-        self.ledger = Ledger()
+        self.ledger = Outcomes()
         self.said: list[str] = []
         """Both sides, to be printed where something went wrong."""
         self.turns: list[OperatorLine | Say] = []
@@ -170,7 +170,7 @@ class TypedDevice:
         """Let the dialogue's timeout expire, if one is running."""
         if self._is_timeout_running:
             self.said.append("> /wait")
-            self.note_prompts(self._talk.expire())
+            self.note_prompts(self._talk.expire_deadline())
 
     def expire_timeouts(self) -> None:
         """Let timeouts expire until none is running."""
@@ -179,11 +179,11 @@ class TypedDevice:
                 return
             self.expire_timeout()
 
-    def answer(self, receipt: Receipt) -> None:
+    def handle_receipt(self, receipt: Receipt) -> None:
         """Pass the inventory's receipt to the device."""
-        self.note_prompts(self._talk.answer(receipt))
+        self.note_prompts(self._talk.handle_receipt(receipt))
 
-    def note_prompts(self, stepped: Stepped) -> None:
+    def note_prompts(self, stepped: StepResult) -> None:
         """Log the device's prompts; note what was read back, told, parked or not understood."""
         for order in stepped.orders:
             if not isinstance(order, Say):
@@ -210,7 +210,7 @@ class TypedDevice:
 
     def recorded(self) -> Sequence[Mapping[str, FieldValue]]:
         """The current entries of its journal."""
-        entries = self.journal.queries.entries_standing(self._rules.form.name, BEGINNING, 10 * PALLETS)
+        entries = self.journal.queries.standing_kept_entries(self._rules.form.name, _BEGINNING, 10 * PALLETS)
         return [entry.fields for entry in entries]
 
     def _open_conversation(self) -> tuple[Journal, TypedConversation]:

@@ -12,7 +12,7 @@ from random import Random
 
 from dockvoice_protocol.records import FieldValue
 from lab.scribe.arrivals import MISTAKES, Arrival, Case, Pallet
-from lab.scribe.device import PATIENCE, Ledger
+from lab.scribe.device import PATIENCE, Outcomes
 from lab.scribe.receiving import SAID
 
 _MENTAL_S = 1.35
@@ -36,31 +36,31 @@ Michaels (1971) 1 in 200. Scan errors are negligible: of Code 128, 1 in 2.8 mill
 
 
 @dataclass(frozen=True, slots=True)
-class Terminal:
+class HandheldTerminal:
     """The hand-held terminal's properties."""
 
     key_s: float  # K of the model.
     hung: bool  # It is taken up and hung back, for counting and for breaking the wrap need both hands.
 
 
-HUNG = Terminal(key_s=0.28, hung=True)
+HUNG = HandheldTerminal(key_s=0.28, hung=True)
 """A gun in a holster; K of an average typist."""
-WORN = Terminal(key_s=0.2, hung=False)
+WORN = HandheldTerminal(key_s=0.2, hung=False)
 """A ring and a keypad at the wrist, which keep both hands free; K of a skilled typist, 55 words a minute."""
 
 
 class KeyedReceiving:
     """Simulates one trailer received by scanning and keying."""
 
-    def __init__(self, arrival: Arrival, terminal: Terminal, random: Random) -> None:
+    def __init__(self, arrival: Arrival, terminal: HandheldTerminal, random: Random) -> None:
         self._arrival = arrival
         self._terminal = terminal
         self._random = random
         self.seconds = 0.0
         self.recorded: list[Mapping[str, FieldValue]] = []
-        self.ledger = Ledger()
+        self.ledger = Outcomes()
 
-    def unload(self) -> Ledger:
+    def unload(self) -> Outcomes:
         """Receive all pallets; return the outcomes."""
         self._scan()  # the trailer's paper, and the sign at the door
         self._scan()

@@ -12,7 +12,7 @@ from random import Random
 
 from dockvoice_protocol.forms.spoken.reader import make_timed_words
 from dockvoice_protocol.records import Reading
-from edge.agent.dialogue_driver import Stepped
+from edge.agent.dialogue_driver import StepResult
 from edge.agree.decide import Rules
 from edge.understand.proposal import propose_reading
 from lab.scribe.wording import NUMBER_WORDS, TEENS_AND_TENS
@@ -110,12 +110,12 @@ class NoisyChannel:
 
     def send(
         self, talk: TypedConversation, line: str, _kind: str, _about: str, note: Callable[[str], None]
-    ) -> Iterator[Stepped]:
+    ) -> Iterator[StepResult]:
         """Send the line with simulated recognition errors."""
         taken = simulate_recognition(line, self._noise, self._random)
         if taken.text != line or taken.doubted:
             note(f"    heard: {taken.text}{' ?' if taken.doubted else ''}")
-        yield talk.hear(self._reading(taken))
+        yield talk.handle_reading(self._reading(taken))
 
     def is_nonexistent_pallet(self, _pallet: str) -> bool:
         """Always False: a misheard number may be another pallet's."""

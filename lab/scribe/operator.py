@@ -12,7 +12,7 @@ from random import Random
 from typing import Generic, Protocol, TypeVar
 
 from dockvoice_protocol.records import FieldValue
-from edge.agree.dialogue.questions import About, Question
+from edge.agree.dialogue.questions import Question, Topic
 from edge.agree.dialogue.table import State
 from lab.scribe.device import PATIENCE, TypedDevice
 
@@ -63,7 +63,7 @@ class Wording(ABC, Generic[L]):
         """Word a remark to a colleague."""
 
 
-class Operator(Generic[L]):
+class ScriptedOperator(Generic[L]):
     """Holds the operator's side of a conversation with a simulated device."""
 
     unasked: frozenset[str] = frozenset({"part", "talk of places"})
@@ -158,16 +158,16 @@ class Operator(Generic[L]):
     def _answer(self, asked: Question, load: L) -> str:
         meant = load.fields()
         match asked.about:
-            case About.FIELD | About.CHOICE:
+            case Topic.FIELD | Topic.CHOICE:
                 say = self._random.choice((self._words.bare_value, self._words.labelled))
                 return say(str(asked.field), load)
-            case About.FIELD_RIGHT:
+            case Topic.FIELD_RIGHT:
                 right = asked.candidates[0] == meant.get(str(asked.field))
                 return "yes" if right else f"no, {self._words.labelled(str(asked.field), load)}"
-            case About.ENTRY_RIGHT:
+            case Topic.ENTRY_RIGHT:
                 differing = [] if self._is_earlier(asked.fields) else self.wrong_fields(asked.fields, load)
                 return "yes" if not differing else self._correction(differing[0], load)
-            case About.WRONG:
+            case Topic.WRONG:
                 differing = self.wrong_fields(self.device.told, load)
                 return self._words.labelled(differing[0], load) if len(differing) == 1 else "nothing"
             case _:

@@ -14,7 +14,7 @@ from dockvoice_protocol.records import FieldValue
 from lab.scribe import wording
 from lab.scribe.arrivals import MISTAKES, Arrival, Case, Pallet
 from lab.scribe.clock import DeviceTurn, OperatorTurn, Turn
-from lab.scribe.device import PATIENCE, Ledger
+from lab.scribe.device import PATIENCE, Outcomes
 from lab.scribe.mishearing import NumberErrorRates, simulate_recognition
 from lab.scribe.receiving import SAID
 
@@ -48,9 +48,9 @@ class PromptedReceiving:
         self._received = {one.pallet for one in arrival.pallets if one.case is Case.RECEIVED}
         self.recorded: list[Mapping[str, FieldValue]] = []
         self.turns: list[Turn] = []
-        self.ledger = Ledger()
+        self.ledger = Outcomes()
 
-    def unload(self) -> Ledger:
+    def unload(self) -> Outcomes:
         """Receive all pallets; return the outcomes."""
         one = self._arrival.pallets[0]
         for prompt, name in (("Trailer?", "trailer"), ("Door?", "door")):

@@ -34,10 +34,10 @@ _NORMAL_S = 3.5
 """Limit of the median: at 40 pallets a trailer, half a second more is a minute."""
 
 
-Entries = Sequence[Mapping[str, FieldValue]]
+_Entries = Sequence[Mapping[str, FieldValue]]
 
 
-async def _readback_seconds(form: Form, language: str, entries: Entries, pace: float, random: Random) -> list[float]:
+async def _readback_seconds(form: Form, language: str, entries: _Entries, pace: float, random: Random) -> list[float]:
     """The duration of each entry's readback in seconds."""
     phrasing, phrases = Phrasing(form, language), ClauseCache(EspeakVoice, language)
     breath = BREATHS_MS["."] / 1000  # the pause after the last word delays no one
@@ -57,7 +57,7 @@ def _terms(form: Form, entry: Mapping[str, FieldValue], language: str, random: R
     return Terms({name: {entry[name]: fold(random.choice(units))} for name, units in words.items() if units}, keys)
 
 
-def _random_entries(form: Form, catalogue: Catalogue, entries: int, random: Random) -> Entries:
+def _random_entries(form: Form, catalogue: Catalogue, entries: int, random: Random) -> _Entries:
     return [
         {one.name: sample_value(one, catalogue, random) for one in form.fields if one.required} for _ in range(entries)
     ]
@@ -75,7 +75,7 @@ async def main() -> None:
     move, count = forms["pallet-move"], forms["stock-count"]
     pallets = [one.fields() for one in generate_loads(options.entries, random)]
     shelves = _random_entries(count, catalogue, options.entries, random)
-    read: list[tuple[str, Form, Entries]] = [
+    read: list[tuple[str, Form, _Entries]] = [
         ("a trailer's pallets", move, pallets),
         ("the same, an SSCC each", move, [{**one, "pallet_id": Gs1.SSCC.sample(random)} for one in pallets]),
         (

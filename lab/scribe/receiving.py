@@ -14,7 +14,7 @@ from pathlib import Path
 from random import Random
 
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.forms.loader import closing_form
+from dockvoice_protocol.forms.loader import load_closing_form
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.plain_file import shipped_directory
 from dockvoice_protocol.records import FieldValue
@@ -28,8 +28,8 @@ from edge.records import Reason
 from edge.records.speech import Prompt, Say
 from lab.scribe import wording
 from lab.scribe.arrivals import MISTAKES, USUAL, Case, Pallet, generate_arrival
-from lab.scribe.device import PALLETS, PATIENCE, Ledger, TypedDevice
-from lab.scribe.operator import Operator, Wording
+from lab.scribe.device import PALLETS, PATIENCE, Outcomes, TypedDevice
+from lab.scribe.operator import ScriptedOperator, Wording
 from lab.scribe.tables import LocalInventory
 
 FORM = "receive-notice"
@@ -67,7 +67,7 @@ def with_closing_form(settings: DialogueSettings) -> DialogueSettings:
 
 @cache
 def _closing_form() -> Form | None:
-    return closing_form(shipped_directory("schemas") / "forms")
+    return load_closing_form(shipped_directory("schemas") / "forms")
 
 
 _NOTHING = Pallet("", 0, "CS", "", "")
@@ -142,7 +142,7 @@ def _sum_quantities(entries: Iterable[Mapping[str, FieldValue]]) -> Counter[str]
     return sums
 
 
-class NoticeReceiver(Operator[Pallet]):
+class NoticeReceiver(ScriptedOperator[Pallet]):
     """Simulates one trailer received against a notice, with an inventory of its own."""
 
     unasked = frozenset({"part", "talk of pallets", "close"})
@@ -183,7 +183,7 @@ class NoticeReceiver(Operator[Pallet]):
 
     # -- the operator's day
 
-    def unload(self, pallets: int = PALLETS) -> Ledger:
+    def unload(self, pallets: int = PALLETS) -> Outcomes:
         """Unload all pallets. The inventory's final rows are compared with the intended entries."""
         coming = generate_arrival(pallets, self._random, self._exceptions)
         self._tables.announce(coming.announced)

@@ -8,18 +8,18 @@ from pathlib import Path
 from random import Random
 from typing import Protocol
 
-from edge.agent.dialogue_driver import Stepped
+from edge.agent.dialogue_driver import StepResult
 from edge.agree.decide import Rules
 from lab.scribe import wording
-from lab.scribe.device import PALLETS, Ledger, SpeechChannel, TypedDevice
-from lab.scribe.operator import Operator, Wording
+from lab.scribe.device import PALLETS, Outcomes, SpeechChannel, TypedDevice
+from lab.scribe.operator import ScriptedOperator, Wording
 from lab.scribe.wording import Load
 from lab.typed_conversation import TypedConversation
 
-SAID = {"whole": 70, "mended": 10, "misread": 10, "in parts": 10}
+_SAID = {"whole": 70, "mended": 10, "misread": 10, "in parts": 10}
 """Share of each way to dictate a pallet, in %. Estimates; rare ways are over-represented so that they occur at all."""
 
-BETWEEN = {"nothing": 85, "talk": 8, "talk of places": 3, "power cut": 2, "pause": 2}
+_BETWEEN = {"nothing": 85, "talk": 8, "talk of places": 3, "power cut": 2, "pause": 2}
 """Events between two pallets."""
 
 
@@ -49,7 +49,7 @@ class TypedChannel:
 
     def send(
         self, talk: TypedConversation, line: str, _kind: str, _about: str, _note: Callable[[str], None]
-    ) -> Iterator[Stepped]:
+    ) -> Iterator[StepResult]:
         """Type the line to the device, unchanged."""
         yield talk.say(line)
 
@@ -61,7 +61,7 @@ class TypedChannel:
 class _TypingOperator(TypedChannel):
     """Types random pallets in random wording."""
 
-    ways: Mapping[str, int] = SAID
+    ways: Mapping[str, int] = _SAID
 
     def choose_loads(self, pallets: int, random: Random) -> list[Load]:
         """Generate the pallets of a trailer."""
@@ -96,7 +96,7 @@ class _ShiftWording(Wording[Load]):
         return wording.word_chat(load, self._random)
 
 
-class TrailerUnloading(Operator[Load]):
+class TrailerUnloading(ScriptedOperator[Load]):
     """Simulates one trailer unloaded onto the docks."""
 
     def __init__(self, rules: Rules, directory: Path, random: Random, voice: _OperatorVoice | None = None) -> None:
@@ -104,7 +104,7 @@ class TrailerUnloading(Operator[Load]):
         self._voice = voice or _TypingOperator()
         super().__init__(TypedDevice(rules, directory, self._voice), _ShiftWording(self._voice, random), random)
 
-    def unload(self, pallets: int = PALLETS) -> Ledger:
+    def unload(self, pallets: int = PALLETS) -> Outcomes:
         """Unload all pallets. The journal's final entries are compared with the intended ones."""
         self.device.start()
         meant = self._voice.choose_loads(pallets, self._random)
@@ -150,7 +150,7 @@ class TrailerUnloading(Operator[Load]):
 
     def _play_random_event(self, load: Load) -> None:
         """Simulate a random event between two pallets: chat, a power cut, a pause."""
-        match self._draw(BETWEEN):
+        match self._draw(_BETWEEN):
             case "talk":
                 self.device.expire_timeouts()
                 self._say(self._words.chat(load), "talk")

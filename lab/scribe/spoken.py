@@ -18,9 +18,9 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from dockvoice_protocol.errors import UnreadableInput
-from edge.agent.dialogue_driver import Stepped
+from edge.agent.dialogue_driver import StepResult
 from edge.agent.events import Decided, DictationEvent
-from edge.agent.parts import Parts, assemble_interpretation, hear_all, make_dictation
+from edge.agent.parts import Parts, assemble_interpretation, dictate_sources, make_dictation
 from edge.agree.decide import Rules
 from edge.config import Settings
 from edge.hear.acoustics import measure_acoustics
@@ -39,7 +39,7 @@ _SNR_DB = 10.0
 AT_IT, CLEAN = "10dB", "clean"
 """A set's condition names for recordings at that ratio, and for clean ones."""
 
-FIELDS = {"pallet_id", "quantity", "dock"}
+_FIELDS = {"pallet_id", "quantity", "dock"}
 """Fields that a usable recording must give."""
 
 
@@ -62,7 +62,7 @@ class ShiftRecordings:
 def select_recordings(clips: Sequence[Clip]) -> ShiftRecordings:
     """Select whole sentences and chatter from a manifest. Raises UnreadableInput if there are none."""
     usable = [clip for clip in clips if clip.condition.split()[-1] in {AT_IT, CLEAN} and clip.text]
-    whole_ones = sorted((clip for clip in usable if set(clip.fields or {}) == FIELDS), key=_text_and_speaker)
+    whole_ones = sorted((clip for clip in usable if set(clip.fields or {}) == _FIELDS), key=_text_and_speaker)
     sentences = tuple(_recorded_sentence(tuple(same)) for _, same in groupby(whole_ones, key=_text_and_speaker))
     talk = tuple(clip for clip in usable if clip.fields is None and not clip.heard and clip.speech_end is not None)
     if not sentences or not talk:
@@ -100,7 +100,7 @@ class _DeviceHearing:
         """Recognise a sound; return the decisions. `told` distinguishes it from the same sound at another time."""
         self._heard = []
         self._runner.run(
-            hear_all(make_dictation(self._parts, self._executor, self._add), [SyntheticSpeech(sound, told)])
+            dictate_sources(make_dictation(self._parts, self._executor, self._add), [SyntheticSpeech(sound, told)])
         )
         return self._heard
 
@@ -146,7 +146,7 @@ class SpeakingOperator:
 
     def send(
         self, talk: TypedConversation, line: str, kind: str, about: str, note: Callable[[str], None]
-    ) -> Iterator[Stepped]:
+    ) -> Iterator[StepResult]:
         """Send the line as sound in noise; it may be recognised in pieces, or not at all."""
         self._number += 1
         for heard in self._hearing.recognise(
@@ -154,7 +154,7 @@ class SpeakingOperator:
         ):
             segment = heard.utterance.segment
             note(f"    heard: {heard.reading.transcript}")
-            yield talk.hear(heard.reading, segment.closing, measure_acoustics(segment))
+            yield talk.handle_reading(heard.reading, segment.closing, measure_acoustics(segment))
 
     def is_nonexistent_pallet(self, pallet: str) -> bool:
         """Whether the trailer has no such pallet, so that the line is about the intended one."""

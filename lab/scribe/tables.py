@@ -66,7 +66,7 @@ class LocalInventory:
             applied = isinstance(judged, Valid) and isinstance(self._store.apply(judged.event), Applied)
             self._device.said += [] if applied else [f"    the inventory: {judged}"]
             outcome = ReceiptOutcome.APPLIED if applied else ReceiptOutcome.REFUSED
-            self._device.answer(Receipt(row.event_id, outcome, handled=row.sequence))
+            self._device.handle_receipt(Receipt(row.event_id, outcome, handled=row.sequence))
         if rows:
             self._publish()
 

@@ -25,7 +25,7 @@ _CALLED = ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hot
 _UNITS = ("units", "cases", "boxes", "pieces", "cartons")
 _CODES = {"CS": ("case", "cases"), "EA": ("piece", "pieces")}
 
-FIGURES = 0.2
+_FIGURES_SHARE = 0.2
 """Share of numbers written as digits, as most recognisers do."""
 
 _SENTENCES = (
@@ -59,7 +59,7 @@ _TALK_OF_PLACES = (
 """Remarks to colleagues with words of the form: a careful listener records nothing, and may ask."""
 
 
-RECEIVED = (
+_RECEIVED = (
     "pallet {id}, {count}{rest}",
     "pallet {id}, {count}{rest}",
     "pallet {id} {count}{rest}",
@@ -97,7 +97,7 @@ def _word_quantity(quantity: int, random: Random) -> str:
 
 def _word_identifier(pallet: str, random: Random) -> str:
     """Word an identifier: digit by digit mostly, or as digits."""
-    if random.random() < FIGURES:
+    if random.random() < _FIGURES_SHARE:
         return pallet
     oh = random.choice(("zero", "oh"))
     return " ".join(oh if figure == "0" else _ONES[int(figure)] for figure in pallet)
@@ -165,7 +165,7 @@ def word_received_pallet(pallet: Pallet, random: Random) -> str:
     rest = [
         word_received_field(name, pallet, random) for name in ("lot", "damaged", "exception") if name in pallet.fields()
     ]
-    template = random.choice(RECEIVED)
+    template = random.choice(_RECEIVED)
     return template.format(
         id=_word_identifier(pallet.pallet, random),
         count=word_received_field("quantity", pallet, random),
@@ -232,7 +232,7 @@ def _unit_word(pallet: Pallet) -> str:
 
 
 def _figures_or_words(number: int, random: Random) -> str:
-    return str(number) if random.random() < FIGURES else word_number(number)
+    return str(number) if random.random() < _FIGURES_SHARE else word_number(number)
 
 
 def word_number(number: int) -> str:

@@ -20,8 +20,8 @@ from rich.table import Table
 
 from dockvoice_protocol.errors import Misconfigured, StorageFailed, describe_os_error
 from dockvoice_protocol.hash_chain import Signer
-from dockvoice_protocol.terminal import EXIT_CODES, line, log_warnings_to_stderr
-from dockvoice_protocol.terminal.tables import SafeConsole, render
+from dockvoice_protocol.terminal import EXIT_CODES, log_warnings_to_stderr, print_lines
+from dockvoice_protocol.terminal.tables import SafeConsole, print_tables
 from edge.cli import AsJson, Broker, Config, settings
 from lab.simulate.device import CorrectionShares
 from lab.simulate.wanted import HOUR_S, ResourceNeed, RunParameters, estimate_needs, raise_descriptor_limit
@@ -31,21 +31,21 @@ if TYPE_CHECKING:
 
 _TOLD_S = 10.0  # How often a line says how far it is, where there is no terminal to show it on.
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,40}")  # Of a run: the beginning of a topic level.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,40}")  # Of a run: the beginning of a topic level.
 
-EXTRA = {"psutil", "sqlalchemy"}
+_EXTRA = {"psutil", "sqlalchemy"}
 """Packages of the optional extra that the command needs."""
 
-MOST = 1_000_000  # Devices: beyond it the numbers in their pallets' labels would repeat.
+_MOST = 1_000_000  # Devices: beyond it the numbers in their pallets' labels would repeat.
 
-USUAL = 60  # Entries of a device in an hour: a pallet a minute.
+_USUAL = 60  # Entries of a device in an hour: a pallet a minute.
 
 commands = typer.Typer()
 
 
 @commands.command(short_help="Thousands of devices at a broker, and what became of each entry.", epilog=EXIT_CODES)
 def simulate(
-    devices: Annotated[int, typer.Option(min=1, max=MOST, help="How many.")] = 100,
+    devices: Annotated[int, typer.Option(min=1, max=_MOST, help="How many.")] = 100,
     rate: Annotated[
         float | None, typer.Option(min=0, metavar="N", help="Entries a second, of all devices together.")
     ] = None,
@@ -115,7 +115,7 @@ def simulate(
     if rate is not None and per_hour is not None:
         raise typer.BadParameter("--rate and --per-hour both say how much is said: give one")
     if rate is None:
-        rate = devices * (per_hour if per_hour is not None else 0 if backlog else USUAL) / HOUR_S
+        rate = devices * (per_hour if per_hour is not None else 0 if backlog else _USUAL) / HOUR_S
     wanted = RunParameters(
         devices=devices,
         deliver=settings(config, broker).deliver,
@@ -159,9 +159,9 @@ def _run_and_report(
                 result, database=compare_with_table(database, wanted.site, wanted.run, fleet.expected_rows())
             )
     if as_json:
-        line(json.dumps(result.as_json()))
+        print_lines(json.dumps(result.as_json()))
     else:
-        render(render_result(result))
+        print_tables(render_result(result))
     return result.complete
 
 
@@ -208,18 +208,18 @@ def _format_progress(moment: Progress, devices: int) -> str:
 
 def _print_needs(needed: Sequence[ResourceNeed], *, as_json: bool) -> None:
     if as_json:
-        line(json.dumps([asdict(one) for one in needed]))
+        print_lines(json.dumps([asdict(one) for one in needed]))
         return
     table = Table("what it takes", box=SIMPLE_HEAD)
     table.add_column("", justify="right")
     table.add_column("what to do, or where it comes from")
     for one in needed:
         table.add_row(one.what, one.number, one.remedy)
-    render(table)
+    print_tables(table)
 
 
 def _check_topic_level(option: str, given: str) -> str:
-    if NAME.fullmatch(given) is None:
+    if _NAME.fullmatch(given) is None:
         raise typer.BadParameter(f"{option}: found {given!r}, allowed are letters, digits and -, for example sim-1")
     return given
 
@@ -241,6 +241,6 @@ def _parse_watched(given: Sequence[str]) -> dict[str, int]:
 
 
 def _require_extra_packages() -> None:
-    for name in EXTRA:
+    for name in _EXTRA:
         if find_spec(name) is None:
             raise Misconfigured(f"simulate needs {name}, which is not installed; pip install 'dockvoice-lab[simulate]'")

@@ -18,22 +18,22 @@ from typing import Any
 import uuid_utils
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from dockvoice_protocol.events import EARLY, UNTRUSTED, Early, Topics, make_status, to_json_bytes
-from dockvoice_protocol.hash_chain import CHAIN, GENESIS, Signer, sealed
+from dockvoice_protocol.events import EARLY, UNTRUSTED, EarlyAnswer, Topics, make_status, to_json_bytes
+from dockvoice_protocol.hash_chain import CHAIN, GENESIS, Signer, seal_event
 from dockvoice_protocol.records import Act, FieldReading, Reading, Receipt, ReceiptOutcome, Word
 from edge import config
 from edge.deliver.device_events import entry_event
-from edge.deliver.relay import Alarm, Command, DeadLetter, Publish, Relay, Reopen, Sent, Settle, WantLast, WantRows
+from edge.deliver.relay import Alarm, Command, DeadLetter, Publish, ReadLast, ReadPending, Relay, Reopen, Sent, Settle
 from edge.records import Entry, Minted, OutboxRow
 from lab.simulate.ledger import DeviceLedger, ReceivedAnswer, SaidEntry
 
-FORM = "pallet-move"
+_FORM = "pallet-move"
 
-MOST = 99  # Of a quantity. The form takes more; sums stay small.
+_MOST = 99  # Of a quantity. The form takes more; sums stay small.
 
-READING = Reading(
+_READING = Reading(
     "simulated",
-    FORM,
+    _FORM,
     (Word("pallet", 0.0, 0.4, 1.0), Word("twelve", 0.4, 0.8, 0.99)),
     {
         "pallet_id": FieldReading("742", ("pallet", "seven", "four", "two"), 0.98),
@@ -44,15 +44,15 @@ READING = Reading(
 """The reading in each event, so that events are as large as real ones."""
 
 _READING_TEXT = json.dumps(
-    {"interpreter": READING.interpreter}
+    {"interpreter": _READING.interpreter}
 )  # The reading as a device would store it, for its hash.
 
 REOPENED = "answered, and asked for again"
 """Fault counted when the inventory asks again for an event that it has answered, as after a loss of its data."""
 
-DEAD_LETTER = "never taken by the broker"
+_DEAD_LETTER = "never taken by the broker"
 
-SECONDS = 3.4  # Of sound for each entry.
+_SECONDS = 3.4  # Of sound for each entry.
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class SimulatedDevice:
             time=datetime.now(UTC),
             microphone={"mode": "open", "muted": False, "faults": []},
             speaker={"heard": True},
-            work={"form": FORM, "language": "en", "chosen": False},
+            work={"form": _FORM, "language": "en", "chosen": False},
         )
         return to_json_bytes(said)
 
@@ -123,7 +123,7 @@ class SimulatedDevice:
                 act, replaces = Act.AMEND, self._standing
             elif drawn < habits.corrections + habits.cancellations:
                 act, replaces = Act.CANCEL, self._standing
-        quantity = 0 if act is Act.CANCEL else chance.randint(1, MOST)
+        quantity = 0 if act is Act.CANCEL else chance.randint(1, _MOST)
         self.ledger.said.append(SaidEntry(str(uuid_utils.uuid7()), act, replaces, quantity, owed_at_start, now))
         self._standing = 0 if act is Act.CANCEL else len(self.ledger)
         return self._execute(self._relay.handle_new_row(), now)
@@ -183,7 +183,7 @@ class SimulatedDevice:
         if fault := self.ledger.record_and_check_answer(answer, now):
             self.faults[fault] += 1
         if answer.outcome == EARLY:
-            early = Early(answer.event_id, answer.sequence, message["expected"])
+            early = EarlyAnswer(answer.event_id, answer.sequence, message["expected"])
             return None, self._execute(self._relay.handle_gap_report(early, now), now)
         if answer.outcome == UNTRUSTED:
             self.reasons[answer.reasons[0].partition(":")[0]] += 1
@@ -203,9 +203,9 @@ class SimulatedDevice:
             match waiting.popleft():
                 case Publish(row):
                     rows.append(row)
-                case WantRows(at_most):
+                case ReadPending(at_most):
                     waiting.extend(self._relay.add_rows(self._build_oldest_pending(at_most), now))
-                case WantLast():
+                case ReadLast():
                     waiting.extend(self._relay.republish_last_row(self._last, now))
                 case Settle(event_id):
                     self._owed.pop(event_id, None)
@@ -230,19 +230,19 @@ class SimulatedDevice:
         sound = secrets.token_hex(32)
         entry = Entry(
             str(uuid_utils.uuid7()),
-            FORM,
+            _FORM,
             fields,
             f"op-{self.number % 1000}",
             datetime.now(UTC),
-            READING,
+            _READING,
             sound,
-            SECONDS,
+            _SECONDS,
             said.act,
             named,
         )
         minted = Minted(said.event_id, sequence, self._link, self._instance)
         event = entry_event(entry, minted, site=self.topics.site, device=self.name)
-        whole = sealed(event, self._link, sound, _READING_TEXT, self.signer)
+        whole = seal_event(event, self._link, sound, _READING_TEXT, self.signer)
         self._link = whole[CHAIN]
         return OutboxRow(said.event_id, sequence, to_json_bytes(whole).decode())
 
@@ -252,6 +252,6 @@ def _trouble_name(trouble: Reopen | DeadLetter | Alarm) -> str:
         case Reopen():
             return REOPENED
         case DeadLetter(reason=reason):
-            return f"{DEAD_LETTER}: {reason}"
+            return f"{_DEAD_LETTER}: {reason}"
         case Alarm(meaning=meant):
             return f"the broker refuses: {meant.name}"

@@ -23,9 +23,9 @@ from dockvoice_protocol.mqtt_client import (
     ReconnectBackoff,
     Will,
     explain_failure,
+    make_tls_context,
     refuse_exposed_link,
     refuse_impossible_host,
-    tls_context,
 )
 from edge.records import OutboxRow
 from lab.simulate.device import SimulatedDevice
@@ -154,13 +154,14 @@ class Fleet:
         self.wanted = wanted
         self.chance = random.Random(wanted.seed)  # noqa: S311 - chance, not secrecy
         self.owing: set[_ConnectedDevice] = set()
-        self._tls = tls_context(mqtt)
+        self._tls = make_tls_context(mqtt)
         self._tell = tell
         self._machine = _describe_machine()
         self._processes = ProcessMonitor(watched)
         self._processes.sample_baseline(time.monotonic())
         devices = (
-            SimulatedDevice(number, name, wanted.deliver, wanted.site) for number, name in enumerate(wanted.names())
+            SimulatedDevice(number, name, wanted.deliver, wanted.site)
+            for number, name in enumerate(wanted.device_names())
         )
         self.stations = [_ConnectedDevice(device, self) for device in devices]
         self._up: dict[_ConnectedDevice, None] = {}

@@ -16,7 +16,7 @@ from dockvoice_protocol.records import Act, FieldValue
 _FINAL = frozenset({"applied", "duplicate", "refused"})
 """Final outcomes of an event. The others, `early` and `untrusted`, settle nothing."""
 
-DOCKS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"  # The values that the form accepts as a dock.
+_DOCKS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"  # The values that the form accepts as a dock.
 
 
 @dataclass(slots=True)
@@ -80,7 +80,7 @@ class DeviceLedger:
         first = sequence
         while (before := self.entry(first).replaces) and self.entry(first).act is Act.AMEND:
             first = before
-        dock = DOCKS[self._device % len(DOCKS)]
+        dock = _DOCKS[self._device % len(_DOCKS)]
         return {"pallet_id": f"{self._device:06d}{first:06d}", "quantity": self.entry(sequence).quantity, "dock": dock}
 
     def record_and_check_answer(self, answer: ReceivedAnswer, now: float) -> str | None:

@@ -48,11 +48,11 @@ class RunParameters:
     patience_s: float = 60.0  # Maximum wait without any answer.
 
     @property
-    def entries(self) -> int:
+    def estimated_entries(self) -> int:
         """Approximate number of entries that the run will make."""
         return round(self.devices * self.backlog + self.rate * self.seconds)
 
-    def names(self) -> Iterator[str]:
+    def device_names(self) -> Iterator[str]:
         """The names of the devices."""
         width = len(str(self.devices - 1))
         return (f"{self.run}-{number:0{width}d}" for number in range(self.devices))
@@ -71,7 +71,7 @@ def estimate_needs(wanted: RunParameters) -> list[ResourceNeed]:
     """The resources that the run needs of this machine, the broker and the inventory."""
     mqtt, devices = wanted.deliver.mqtt, wanted.devices
     on_the_way = devices * min(wanted.deliver.window, wanted.backlog or 1)
-    here = devices * KB_SIMULATOR + wanted.entries * _KB_ENTRY
+    here = devices * KB_SIMULATOR + wanted.estimated_entries * _KB_ENTRY
     return [
         ResourceNeed(
             "descriptors here",
@@ -96,7 +96,9 @@ def estimate_needs(wanted: RunParameters) -> list[ResourceNeed]:
         ResourceNeed(
             "keys that the inventory knows", f"{devices:,}", "--keys DIR and keys_directory, or trust_first_use"
         ),
-        ResourceNeed("rows in the inventory", f"{wanted.entries:,}", f"of site {wanted.site}, devices {wanted.run}-…"),
+        ResourceNeed(
+            "rows in the inventory", f"{wanted.estimated_entries:,}", f"of site {wanted.site}, devices {wanted.run}-…"
+        ),
     ]
 
 

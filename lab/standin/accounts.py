@@ -11,10 +11,10 @@ from enum import Flag, auto
 from starlette.datastructures import Headers, QueryParams
 
 from edge.config import ClientKind
-from edge.understand.remote.served_models import find_lifetime
+from edge.understand.remote.served_models import find_retirement
 from lab.standin.behaviour import Refusal, Vendor
 
-KEY = "standin-key"
+_KEY = "standin-key"
 """The default key."""
 _FORBIDDEN = "standin-forbidden"
 """A key that is valid but without permissions: answered 403 instead of 401."""
@@ -43,7 +43,7 @@ class Model:
     @property
     def shutdown(self) -> date | None:
         """The announced shutdown date, from `config/models.toml`."""
-        told = find_lifetime(self.whose, self.name)
+        told = find_retirement(self.whose, self.name)
         return told[0].ends if told else None
 
     @property
@@ -120,11 +120,11 @@ EVERYTHING = Modality.TEXT | Modality.SOUND | Modality.TRANSCRIBES | Modality.SP
 class Accounts:
     """One API key, and the models that it may use."""
 
-    key: str = field(default=KEY, repr=False)
+    key: str = field(default=_KEY, repr=False)
     also: dict[str, Model] = field(default_factory=dict)
     """Models served in addition, or despite their shutdown."""
 
-    def serve(self, name: str) -> None:
+    def serve_as_live(self, name: str) -> None:
         """Serve a retired or unknown model as if it were live."""
         known = _MODELS.get(name)
         self.also[name] = Model(name, known.takes, known.whose) if known else Model(name, EVERYTHING)

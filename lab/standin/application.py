@@ -25,7 +25,7 @@ from lab.standin import gemini, models, openai_audio, openai_chat, speech_servic
 from lab.standin.accounts import Accounts
 from lab.standin.behaviour import Behaviour, BehaviourQueue, Refusal, Vendor, refusal_response
 from lab.standin.model import SimulatedModel
-from lab.standin.server import StandinState, read_json, request_vendor
+from lab.standin.server import StandinState, read_json, vendor_of_request
 from lab.standin.wires import BehaviourMiddleware, Endpoint, TrackedConnection
 
 
@@ -60,8 +60,8 @@ def _routes_beside_openai() -> list[Route]:
         ),
         _get("/v1beta/models", models.list_gemini_models),
         _get("/v1beta/models/{model}", models.get_gemini_model),
-        *(_post(f"/{version}/models/{{model}}:{{method}}", gemini.generate) for version in ("v1beta", "v1")),
-        _post(f"/v1{google}/publishers/google/models/{{model}}:{{method}}", gemini.generate),
+        *(_post(f"/{version}/models/{{model}}:{{method}}", gemini.generate_content) for version in ("v1beta", "v1")),
+        _post(f"/v1{google}/publishers/google/models/{{model}}:{{method}}", gemini.generate_content),
         _post("/inference", openai_audio.transcribe_whisper_cpp),
         _post(f"/v2{google}/recognizers/{{recognizer}}:recognize", speech_services.google_recognise),
         _post("/speech/recognition/conversation/cognitiveservices/v1", speech_services.azure_recognise),
@@ -86,25 +86,26 @@ def _require_key(endpoint: Endpoint) -> Endpoint:
         house: StandinState = request.app.state.house
         if "x-goog-api-key" in request.headers and request.url.path.startswith("/v1/models"):
             request.scope["state"]["vendor"] = Vendor.GEMINI  # whose newer paths begin as OpenAI's do
-        house.accounts.check_key(request.headers, request.query_params, request_vendor(request))
+        house.accounts.check_key(request.headers, request.query_params, vendor_of_request(request))
         return await endpoint(request)
 
     return checked
 
 
 async def _handle_refusal(request: Request, refusal: Refusal) -> Response:
-    return refusal_response(refusal, request_vendor(request))
+    return refusal_response(refusal, vendor_of_request(request))
 
 
 async def _handle_not_found(request: Request, fault: HTTPException) -> Response:
     return refusal_response(
-        Refusal(fault.status_code, f"Invalid URL ({request.method} {request.url.path})"), request_vendor(request)
+        Refusal(fault.status_code, f"Invalid URL ({request.method} {request.url.path})"), vendor_of_request(request)
     )
 
 
 async def _add_behaviour(request: Request) -> Response:
     try:
-        request.app.state.house.orders.add(Behaviour.model_validate(await read_json(request)))
+        house: StandinState = request.app.state.house
+        house.orders.add(Behaviour.model_validate(await read_json(request)))
     except ValidationError as fault:
         return JSONResponse({"faults": fault.errors(include_url=False, include_context=False)}, 422)
     return Response(status_code=204)
@@ -112,7 +113,8 @@ async def _add_behaviour(request: Request) -> Response:
 
 async def _serve_models(request: Request) -> Response:
     for name in (await read_json(request))["models"]:
-        request.app.state.house.accounts.serve(name)
+        house: StandinState = request.app.state.house
+        house.accounts.serve_as_live(name)
     return Response(status_code=204)
 
 
@@ -125,7 +127,8 @@ async def _reset(request: Request) -> Response:
 
 
 async def _list_requests(request: Request) -> Response:
-    return JSONResponse([asked.as_json() for asked in request.app.state.house.asked])
+    house: StandinState = request.app.state.house
+    return JSONResponse([asked.as_json() for asked in house.asked])
 
 
 _BACKLOG = 128
@@ -148,7 +151,7 @@ def serve_forever(settings: Settings, told: StandinArguments) -> None:
     listener = _open_listener(told.host, told.port)
     accounts = Accounts(told.key)
     for name in told.serve:
-        accounts.serve(name)
+        accounts.serve_as_live(name)
     mind = SimulatedModel(load_forms(settings.forms_directory), Catalogue.load(settings.catalogue_directory))
     house = StandinState(mind, accounts, BehaviourQueue(told.behaviours))
     # httptools, where it is installed, would bypass our connection class; uvicorn's own log would repeat our output.

@@ -74,7 +74,7 @@ class Behaviour(BaseModel):
         """Whether the path matches and the count is not used up."""
         return self._left != 0 and fnmatchcase(path, self.path)
 
-    def draw(self) -> bool:
+    def count_and_decide(self) -> bool:
         """Count one request; decide at random, by `share`, whether to apply the behaviour."""
         if self._left is not None:
             self._left -= 1
@@ -84,7 +84,7 @@ class Behaviour(BaseModel):
         """Delay of the next answer in seconds."""
         return (_draw_latency_ms(self._random) if self.latency else self.delay_ms) / 1000
 
-    def chance(self) -> Random:
+    def random_generator(self) -> Random:
         """The behaviour's random generator."""
         return self._random
 
@@ -114,7 +114,7 @@ class BehaviourQueue:
         """The behaviours for a request: the first added one that matches, else all matching ones from the start."""
         told = next((behaviour for behaviour in self._told if behaviour.matches_path(path)), None)
         concerned = [told] if told else [behaviour for behaviour in self._standing if behaviour.matches_path(path)]
-        return [behaviour for behaviour in concerned if behaviour.draw()]
+        return [behaviour for behaviour in concerned if behaviour.count_and_decide()]
 
 
 class Vendor(StrEnum):

@@ -12,7 +12,7 @@ from dockvoice_protocol.errors import Misconfigured
 from edge.config import Settings
 from lab.standin.behaviour import Behaviour, WrongAnswer
 
-EXTRA = {"starlette", "uvicorn", "moonshine_voice"}
+_EXTRA = {"starlette", "uvicorn", "moonshine_voice"}
 """Packages of the optional extra that the command needs."""
 
 commands = typer.Typer(subcommand_metavar="")  # it has none
@@ -59,7 +59,7 @@ def standin(
 
         serve_forever(settings, StandinArguments(host, port, key, behaviours, tuple(serve or ())))
     except ModuleNotFoundError as fault:
-        if fault.name is None or fault.name.partition(".")[0] not in EXTRA:
+        if fault.name is None or fault.name.partition(".")[0] not in _EXTRA:
             raise
         raise Misconfigured(
             f"the stand-in needs {fault.name}, which is not installed; pip install 'dockvoice-lab[standin]'"

@@ -160,7 +160,7 @@ def check_json(body: Mapping[str, Any], documented: Mapping[str, str], vendor: V
             raise wrong_type_refusal(f"{within}{name}", documented[known], _json_type_name(value), vendor)
 
 
-def check_form(form: FormData, documented: Mapping[str, str], vendor: Vendor) -> None:
+def check_multipart_form(form: FormData, documented: Mapping[str, str], vendor: Vendor) -> None:
     """Check a multipart form's fields against the table. Raises Refusal."""
     for name, value in form.multi_items():
         kind = documented.get(name.removesuffix("[]"))
@@ -181,7 +181,7 @@ def check_query(items: Iterable[tuple[str, str]], documented: Mapping[str, str],
             raise wrong_type_refusal(name, documented[name], "a string", vendor)
 
 
-def check_media(headers: Headers, allowed: tuple[str, ...], vendor: Vendor) -> None:
+def check_media_type(headers: Headers, allowed: tuple[str, ...], vendor: Vendor) -> None:
     """Check the body's media type. Raises Refusal."""
     found = headers.get("content-type", "")
     if not found.lower().startswith(allowed):

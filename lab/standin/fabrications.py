@@ -14,14 +14,14 @@ from dockvoice_protocol.records import FieldReading, FieldValue
 from lab.standin.behaviour import WrongAnswer
 from lab.standin.model import Answer, Call, SimulatedModel, Tool, argument_value, build_arguments
 
-PROSE = "Sure! I have noted the pallet for you. Is there anything else I can help you with?"
+_PROSE = "Sure! I have noted the pallet for you. Is there anything else I can help you with?"
 _TRIES = 20
 """Attempts to sample a value that differs from the spoken one."""
 _LONGEST = 6
 """Maximum length of one part of an invented identifier, as on a label."""
 
 
-def falsify(
+def falsify_answer(
     how: WrongAnswer, honest: Answer, mind: SimulatedModel, tools: Sequence[Tool], prompt: str, random: Random
 ) -> Answer:
     """Replace the honest answer by a wrong one of the given kind."""
@@ -31,7 +31,7 @@ def falsify(
         case WrongAnswer.TWO_CALLS:
             return replace(honest, calls=(*honest.calls, *_fabricate_identifiers(honest, mind, tools, random).calls))
         case WrongAnswer.PROSE | WrongAnswer.LEAKED_PROMPT | WrongAnswer.EMPTY:
-            return Answer(text={WrongAnswer.PROSE: PROSE, WrongAnswer.LEAKED_PROMPT: prompt or PROSE}.get(how))
+            return Answer(text={WrongAnswer.PROSE: _PROSE, WrongAnswer.LEAKED_PROMPT: prompt or _PROSE}.get(how))
         case WrongAnswer.NOT_JSON:
             return replace(honest, broken=json.dumps(_arguments(honest))[:-2] + ", and so on")
         case WrongAnswer.UNKNOWN_TOOL | WrongAnswer.WRONG_TYPES | WrongAnswer.EXTRA_FIELDS:

@@ -32,7 +32,7 @@ class _GenerateRequest:
     must_call: bool
 
 
-async def generate(request: Request) -> Response:
+async def generate_content(request: Request) -> Response:
     """`POST …/models/{model}:generateContent` and `:streamGenerateContent`."""
     house: StandinState = request.app.state.house
     model = house.find_model(request.path_params["model"], Modality.SOUND, request.url.path)

@@ -97,30 +97,30 @@ def _load_transcriber() -> Any:
     return Transcriber(get_model_path("tiny-en"), ModelArch.TINY, options={"return_audio_data": "false"})
 
 
-ALIKE = 0.8
+_ALIKE = 0.8
 """Minimum similarity (difflib's ratio) at which a word is corrected to one of a value's words: "foxtrom", "charley"."""
 _ALIKE_LABELS = 0.65
 """The same for labels and units, which every sentence has: "palette", "doc", "pallid"."""
 _ALIKE_BEFORE_NUMBERS = 0.45
 """The same for labels before a number, where a label is likely: "howlet seven"."""
-SHORTEST = 3
+_SHORTEST = 3
 """Minimum letters of a word to correct; shorter ones are similar to everything."""
 
 _LETTERS = {
     "b": "bee", "c": "cee sea", "d": "dee", "g": "gee", "h": "age aitch", "j": "jay", "k": "kay",
     "p": "pea pee", "q": "cue queue", "t": "tea tee", "v": "vee", "z": "zee zed",
 }  # fmt: skip
-LETTERS = {spelling: letter for letter, spellings in _LETTERS.items() for spelling in spellings.split()}
+_LETTER_NAMES = {spelling: letter for letter, spellings in _LETTERS.items() for spelling in spellings.split()}
 """Words that are spelt-out letters."""
 
 _HESITATION = re.compile(r"\b(ah|eh|uhm|umm|mm)\b", re.IGNORECASE)
 """Variants of the forms' "uh"."""
 
-DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
-_RUN = re.compile(rf"\b({'|'.join(DIGITS)})(,? ({'|'.join(DIGITS)})\b)+", re.IGNORECASE)
+_DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+_RUN = re.compile(rf"\b({'|'.join(_DIGITS)})(,? ({'|'.join(_DIGITS)})\b)+", re.IGNORECASE)
 """Digits spoken one by one."""
 
-_WORD = re.compile(rf"[A-Za-z']{{{SHORTEST},}}(?=[\W_]*(\w*))")
+_WORD = re.compile(rf"[A-Za-z']{{{_SHORTEST},}}(?=[\W_]*(\w*))")
 """A word and the beginning of the next one."""
 
 
@@ -129,7 +129,7 @@ class TranscriptCorrector:
 
     def __init__(self, form: Form, catalogue: Catalogue) -> None:
         self._known = vocabulary(form, catalogue)
-        self._names = sorted(word for word in self._known if len(word) >= SHORTEST)
+        self._names = sorted(word for word in self._known if len(word) >= _SHORTEST)
         self._labels = sorted({label.split()[0] for field in form.fields for label in field.labels})
         units = {unit for field in form.fields for pair in field.units.items() for unit in pair}
         self._titles = sorted({word for unit in units for word in unit.split()} | set(self._labels))
@@ -142,9 +142,11 @@ class TranscriptCorrector:
         word, following = found[0].lower(), found[1].lower()
         if word in self._known:
             return found[0]
-        if word in LETTERS:
-            return LETTERS[word]
-        near = get_close_matches(word, self._names, 1, ALIKE) or get_close_matches(word, self._titles, 1, _ALIKE_LABELS)
+        if word in _LETTER_NAMES:
+            return _LETTER_NAMES[word]
+        near = get_close_matches(word, self._names, 1, _ALIKE) or get_close_matches(
+            word, self._titles, 1, _ALIKE_LABELS
+        )
         if not near and (following.isdigit() or following in NUMBERS):
             near = get_close_matches(word, self._labels, 1, _ALIKE_BEFORE_NUMBERS)
         return near[0] if near else found[0]
@@ -168,7 +170,7 @@ class _TimedWord:
     end: float
 
 
-def time_words(text: str, sound: DecodedSound) -> list[_TimedWord]:
+def estimate_word_times(text: str, sound: DecodedSound) -> list[_TimedWord]:
     """Estimate the times of a transcript's words, spread over the loud part of the sound."""
     words = text.split()
     loud = np.flatnonzero(np.abs(sound.samples) > _LOUD * np.abs(sound.samples).max())

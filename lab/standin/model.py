@@ -15,9 +15,9 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import parse_command, read_transcript
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Word
 from lab.standin.hearing import TranscriptCorrector
-from lab.standin.tool_form import derive_form, value_schema
+from lab.standin.tool_form import derive_form, unwrap_value_schema
 
-CORRECTION = re.compile(r"^(no|sorry|correction|i mean|make (it|that)|change|actually)\b")
+_CORRECTION = re.compile(r"^(no|sorry|correction|i mean|make (it|that)|change|actually)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class SimulatedModel:
     def _call_with_record(
         self, tool: Tool, fields: Mapping[str, FieldReading], plain: str, offered: Mapping[str, Tool]
     ) -> Answer:
-        amending = offered.get("amend_entry") if CORRECTION.match(plain) else None
+        amending = offered.get("amend_entry") if _CORRECTION.match(plain) else None
         chosen = amending or tool
         return Answer(
             (Call(chosen.name, build_arguments(chosen.schema, fields, plain, [])),),
@@ -147,7 +147,7 @@ def _build_argument(
 
 
 def _choose_enum_value(name: str, schema: Mapping[str, Any], said: str, choices: Sequence[str]) -> Any:
-    allowed = [choice for choice in value_schema(schema).get("enum", ()) if choice is not None]
+    allowed = [choice for choice in unwrap_value_schema(schema).get("enum", ()) if choice is not None]
     kinds = str(schema.get("type", "")).lower()
     if allowed:
         return next((choice for choice in choices if choice in allowed), None)

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from lab.standin.accounts import EVERYTHING, Modality, Model
 from lab.standin.behaviour import Vendor
-from lab.standin.server import StandinState, request_vendor
+from lab.standin.server import StandinState, vendor_of_request
 
 _CREATED = 1_700_000_000
 """The creation time of every model; no client uses it."""
@@ -18,7 +18,7 @@ _CREATED = 1_700_000_000
 async def list_openai_models(request: Request) -> Response:
     """`GET /v1/models`: list the models in OpenAI's format."""
     house: StandinState = request.app.state.house
-    if request_vendor(request) is Vendor.GEMINI:
+    if vendor_of_request(request) is Vendor.GEMINI:
         return await list_gemini_models(request)
     return JSONResponse(
         {"object": "list", "data": [_to_openai_json(model) for model in house.accounts.live_models().values()]}

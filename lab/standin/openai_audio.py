@@ -19,13 +19,20 @@ from lab.standin.documented import (
     MISTRAL_TRANSCRIPTION,
     SPEECH,
     TRANSCRIPTION,
-    check_form,
     check_json,
+    check_multipart_form,
     missing_key_refusal,
 )
-from lab.standin.hearing import RATE, SPEECH_RATE, DecodedSound, encode_sound, time_words
+from lab.standin.hearing import RATE, SPEECH_RATE, DecodedSound, encode_sound, estimate_word_times
 from lab.standin.openai_chat import SOUND_TOKENS_PER_S, VOICES
-from lab.standin.server import StandinState, decode_sound, estimate_tokens, read_json, request_vendor, settle_vendor
+from lab.standin.server import (
+    StandinState,
+    decode_sound,
+    estimate_tokens,
+    read_json,
+    set_vendor_by_model,
+    vendor_of_request,
+)
 
 _LARGEST = 25 * 1000 * 1000
 """Maximum bytes of a file for the transcription endpoints."""
@@ -48,9 +55,9 @@ async def transcribe(request: Request) -> Response:
     async with request.form() as form:
         name = request.path_params.get("deployment") or form.get("model")
         model = house.find_model(name, Modality.TRANSCRIBES, request.url.path)
-        vendor = settle_vendor(request, model)
+        vendor = set_vendor_by_model(request, model)
         if model.whose is not ClientKind.SELF_HOSTED:
-            check_form(form, MISTRAL_TRANSCRIPTION if vendor is Vendor.MISTRAL else TRANSCRIPTION, vendor)
+            check_multipart_form(form, MISTRAL_TRANSCRIPTION if vendor is Vendor.MISTRAL else TRANSCRIPTION, vendor)
         if vendor is Vendor.MISTRAL:
             return await _transcribe_mistral(house, model, form)
         _check_parameters(model, form)
@@ -173,7 +180,7 @@ async def synthesise_speech(request: Request) -> Response:
     house: StandinState = request.app.state.house
     body = await read_json(request)
     house.find_model(request.path_params.get("deployment") or body.get("model"), Modality.SPEAKS, request.url.path)
-    check_json(body, SPEECH, request_vendor(request))
+    check_json(body, SPEECH, vendor_of_request(request))
     text, voice, container = body.get("input"), body.get("voice"), body.get("response_format", "mp3")
     if not isinstance(text, str) or not 0 < len(text) <= _LONGEST_TEXT:
         raise Refusal(400, f"'input' must be a string of 1 to {_LONGEST_TEXT} characters.", "invalid_value", "input")
@@ -213,7 +220,7 @@ def _count_usage(text: str, sound: DecodedSound, form: FormData, *, by_token: bo
 
 
 def _to_verbose_json(text: str, sound: DecodedSound, form: FormData) -> dict[str, Any]:
-    words = [{"word": word.text, "start": word.start, "end": word.end} for word in time_words(text, sound)]
+    words = [{"word": word.text, "start": word.start, "end": word.end} for word in estimate_word_times(text, sound)]
     segment = {
         "id": 0,
         "seek": 0,

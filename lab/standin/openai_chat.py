@@ -26,14 +26,14 @@ from lab.standin.server import (
     estimate_tokens,
     new_id,
     read_json,
-    settle_vendor,
+    set_vendor_by_model,
 )
 
 _PIECE = 12
 """Characters of arguments per streamed event: some three tokens, as the vendors send."""
 
 
-def finish_reason(message: Mapping[str, Any]) -> str:
+def _finish_reason(message: Mapping[str, Any]) -> str:
     """OpenAI's `finish_reason` of a message."""
     return "tool_calls" if message.get("tool_calls") else "stop"
 
@@ -60,7 +60,7 @@ async def _stream_events(
     shared = {} if usage is None else {"usage": None}
     for delta in _deltas(message):
         yield _to_sse({**head, "choices": [{"index": 0, "delta": delta, "finish_reason": None}], **shared})
-    last = {"index": 0, "delta": {}, "finish_reason": finish_reason(message)}
+    last = {"index": 0, "delta": {}, "finish_reason": _finish_reason(message)}
     yield _to_sse({**head, "choices": [last], **shared})
     if usage is not None:
         yield _to_sse({**head, "choices": [], "usage": usage})
@@ -163,7 +163,7 @@ async def complete_chat(request: Request) -> Response:
 def _parse_request(house: StandinState, body: Mapping[str, Any], request: Request) -> _ChatRequest:
     name = request.path_params.get("deployment") or body.get("model")
     model = house.find_model(name, Modality.TEXT | Modality.SOUND, request.url.path)
-    vendor = settle_vendor(request, model)
+    vendor = set_vendor_by_model(request, model)
     if model.whose is not ClientKind.SELF_HOSTED:
         check_json(body, MISTRAL_CHAT if vendor is Vendor.MISTRAL else CHAT, vendor)
     messages = body.get("messages")
@@ -342,7 +342,7 @@ def _count_usage(asking: _ChatRequest, answer: Answer, message: Mapping[str, Any
 def _build_completion(
     message: Mapping[str, Any], model: Model, usage: Mapping[str, Any], *, azure: bool
 ) -> dict[str, Any]:
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish_reason(message)}
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _finish_reason(message)}
     filtered: dict[str, Any] = {"prompt_filter_results": [_azure_filter_result()]} if azure else {}
     return {
         "id": new_id("chatcmpl-"),

@@ -17,12 +17,12 @@ from edge.config import ClientKind
 from edge.speak.voices import EspeakVoice
 from lab.standin.accounts import Accounts, Modality, Model
 from lab.standin.behaviour import Behaviour, BehaviourQueue, Refusal, Vendor, vendor_of
-from lab.standin.documented import check_media
-from lab.standin.fabrications import falsify
+from lab.standin.documented import check_media_type
+from lab.standin.fabrications import falsify_answer
 from lab.standin.hearing import SHORTEST_S, DecodedSound, MoonshineRecogniser, NotSound
 from lab.standin.model import Answer, SimulatedModel, Tool
 
-LARGEST = 20 * 1000 * 1000
+_LARGEST = 20 * 1000 * 1000
 """Maximum bytes of a recording in a chat, at OpenAI and Azure."""
 
 _REMEMBERED = 200
@@ -84,11 +84,11 @@ class StandinState:
         behaviours: list[Behaviour] = request.scope["state"]["behaviours"]
         for behaviour in behaviours:
             if behaviour.answer:
-                return falsify(behaviour.answer, honest, self.mind, tools, prompt, behaviour.chance())
+                return falsify_answer(behaviour.answer, honest, self.mind, tools, prompt, behaviour.random_generator())
         return honest
 
 
-def decode_sound(content: bytes, largest: int = LARGEST) -> DecodedSound:
+def decode_sound(content: bytes, largest: int = _LARGEST) -> DecodedSound:
     """Decode a request's recording. Raises Refusal: too large, not audio, too short."""
     if len(content) > largest:
         raise Refusal(413, f"Audio of {len(content)} bytes exceeds the limit of {largest} bytes.", "audio_too_large")
@@ -109,22 +109,22 @@ def decode_base64(text: object, param: str) -> bytes:
         raise Refusal(400, f"Invalid value for '{param}': not valid base64.", "invalid_value", param) from None
 
 
-def request_vendor(request: Request) -> Vendor:
+def vendor_of_request(request: Request) -> Vendor:
     """The vendor whose format a request uses: as settled by its model, else by its path."""
     told: Vendor | None = request.scope.get("state", {}).get("vendor")
     return told or vendor_of(request.url.path)
 
 
-def settle_vendor(request: Request, model: Model) -> Vendor:
+def set_vendor_by_model(request: Request, model: Model) -> Vendor:
     """Settle the request's vendor by its model: Mistral uses OpenAI's paths."""
     if model.whose is ClientKind.MISTRAL:
         request.scope.setdefault("state", {})["vendor"] = Vendor.MISTRAL
-    return request_vendor(request)
+    return vendor_of_request(request)
 
 
 async def read_json(request: Request) -> dict[str, Any]:
     """Parse a request's body. Raises Refusal if its type is not JSON, or it is not a JSON object."""
-    check_media(request.headers, ("application/json",), request_vendor(request))
+    check_media_type(request.headers, ("application/json",), vendor_of_request(request))
     try:
         body = json.loads(await request.body())
     except ValueError:

@@ -22,13 +22,13 @@ from lab.standin.documented import (
     RECOGNIZE,
     SCRIBE,
     SPEAKING,
-    check_form,
     check_json,
-    check_media,
+    check_media_type,
+    check_multipart_form,
     check_query,
     missing_key_refusal,
 )
-from lab.standin.hearing import DecodedSound, encode_sound, time_words
+from lab.standin.hearing import DecodedSound, encode_sound, estimate_word_times
 from lab.standin.server import StandinState, decode_base64, decode_sound, new_id, read_json
 
 _CONFIDENCE = 0.93
@@ -70,7 +70,7 @@ async def google_recognise(request: Request) -> Response:
         return JSONResponse({"metadata": billed})
     words = [
         {"startOffset": f"{word.start}s", "endOffset": f"{word.end}s", "word": word.text, "confidence": _CONFIDENCE}
-        for word in time_words(text, sound)
+        for word in estimate_word_times(text, sound)
     ]
     wanted = (config.get("features") or {}).get("enableWordTimeOffsets")
     best = {"transcript": text, "confidence": _CONFIDENCE, **({"words": words} if wanted else {})}
@@ -81,7 +81,7 @@ async def google_recognise(request: Request) -> Response:
 async def azure_recognise(request: Request) -> Response:
     """`POST /speech/recognition/conversation/cognitiveservices/v1`: transcribe the body, Azure AI Speech."""
     house: StandinState = request.app.state.house
-    check_media(request.headers, ("audio/wav", "audio/ogg"), Vendor.AZURE_SPEECH)
+    check_media_type(request.headers, ("audio/wav", "audio/ogg"), Vendor.AZURE_SPEECH)
     if "language" not in request.query_params:
         raise Refusal(400, "The language query parameter is missing.", "BadRequest")
     sound = _check_length(decode_sound(await request.body(), _LARGEST))
@@ -103,7 +103,7 @@ async def elevenlabs_transcribe(request: Request) -> Response:
         if "model_id" not in form:
             raise missing_key_refusal("model_id", Vendor.ELEVENLABS)
         house.find_model(form.get("model_id"), Modality.TRANSCRIBES, request.url.path)
-        check_form(form, SCRIBE, Vendor.ELEVENLABS)
+        check_multipart_form(form, SCRIBE, Vendor.ELEVENLABS)
         _check_keyterms([str(term) for term in form.getlist("keyterms")])
         file = form.get("file")
         if not isinstance(file, UploadFile):
@@ -112,7 +112,7 @@ async def elevenlabs_transcribe(request: Request) -> Response:
     text = await house.ear.hear(sound)
     words = [
         {"text": word.text, "start": word.start, "end": word.end, "type": "word", "logprob": math.log(_CONFIDENCE)}
-        for word in time_words(text, sound)
+        for word in estimate_word_times(text, sound)
     ]
     told = {"language_code": "eng", "language_probability": 0.98, "text": text, "words": words}
     return JSONResponse({**told, "transcription_id": new_id("")})
@@ -133,12 +133,12 @@ async def deepgram_transcribe(request: Request) -> Response:
     model = house.find_model(query.get("model"), Modality.TRANSCRIBES, request.url.path)
     if "keyterm" in query and not model.name.startswith("nova-3"):
         raise Refusal(400, "Bad Request: Keyterm is only available with Nova-3 and Flux models.")
-    check_media(request.headers, ("audio/", "video/", "application/octet-stream"), Vendor.DEEPGRAM)
+    check_media_type(request.headers, ("audio/", "video/", "application/octet-stream"), Vendor.DEEPGRAM)
     sound = decode_sound(await request.body(), _LARGEST)
     text = " ".join(re.findall(r"[\w']+", (await house.ear.hear(sound)).lower()))
     words = [
         {"word": word.text, "start": word.start, "end": word.end, "confidence": _CONFIDENCE}
-        for word in time_words(text, sound)
+        for word in estimate_word_times(text, sound)
     ]
     version = str(uuid.uuid4())
     metadata = {
@@ -172,7 +172,7 @@ async def elevenlabs_speak(request: Request) -> Response:
 async def azure_speak(request: Request) -> Response:
     """`POST /cognitiveservices/v1`: synthesise SSML."""
     house: StandinState = request.app.state.house
-    check_media(request.headers, ("application/ssml+xml",), Vendor.AZURE_SPEECH)
+    check_media_type(request.headers, ("application/ssml+xml",), Vendor.AZURE_SPEECH)
     wanted = request.headers.get("x-microsoft-outputformat", "")
     found = re.fullmatch(r"(riff|raw|audio)-(\d+)khz-.*", wanted)
     if found is None:

@@ -16,7 +16,7 @@ from typing import Any
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.loader import SUFFIX, load_form
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.pattern import Shape
+from dockvoice_protocol.forms.pattern import PatternShape
 from dockvoice_protocol.forms.spoken.sentences import AROUND
 
 _QUOTED = re.compile(r"['\"]([a-z]+(?: [a-z]+)*)['\"]")
@@ -62,7 +62,7 @@ def _derive_form(name: str, schema: str) -> Form | None:
             return None
 
 
-def value_schema(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+def unwrap_value_schema(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     """The schema of the value itself, where a field is an object that wraps it."""
     held: Mapping[str, Any] = schema.get("properties", {}).get("value", schema)
     return held
@@ -78,12 +78,12 @@ def _json_types(schema: Mapping[str, Any]) -> set[str]:
 
 def _field_schemas(schema: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, described in schema.get("properties", {}).items():
-        if name not in _NO_FIELDS and _json_types(value_schema(described)) & {"string", "integer", "number"}:
+        if name not in _NO_FIELDS and _json_types(unwrap_value_schema(described)) & {"string", "integer", "number"}:
             yield name, _field_schema(name, described)
 
 
 def _field_schema(name: str, described: Mapping[str, Any]) -> dict[str, Any]:
-    value = value_schema(described)
+    value = unwrap_value_schema(described)
     labels = _spoken_labels(name, described)
     if _json_types(value) & {"integer", "number"}:
         limits = {keyword: value[keyword] for keyword in ("minimum", "maximum") if keyword in value}
@@ -100,10 +100,10 @@ def _field_schema(name: str, described: Mapping[str, Any]) -> dict[str, Any]:
 
 def _spelling_of_pattern(pattern: str | None) -> str:
     try:
-        shape = Shape.read(pattern or "")
+        shape = PatternShape.parse(pattern or "")
     except ValueError:
         return "alphanumeric"
-    if shape.most == 1:
+    if shape.max_length == 1:
         return "letter"
     return "digits" if all(character.isdigit() for character in shape.characters) else "alphanumeric"
 

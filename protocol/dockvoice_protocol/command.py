@@ -26,9 +26,9 @@ from dockvoice_protocol.errors import (
     Misconfigured,
     StorageFailed,
     describe_os_error,
-    not_permitted_error,
+    permission_error,
 )
-from dockvoice_protocol.terminal import EXIT_CODES, line
+from dockvoice_protocol.terminal import EXIT_CODES, print_lines
 from dockvoice_protocol.terminal.plain_text import escape_line
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -97,7 +97,7 @@ def main() -> None:
             raise
         _exit_with(_first_error(ours))
     except PermissionError as fault:
-        _exit_with(not_permitted_error(fault))
+        _exit_with(permission_error(fault))
     except OSError as fault:
         if fault.errno not in _UNPRINTED or fault.filename is not None:
             raise
@@ -182,7 +182,7 @@ def find_command(name: str, module: typer.Typer) -> Any:
 
 def _print_version(asked: bool) -> None:
     if asked:
-        line(f"dockvoice {version(OWN)}")
+        print_lines(f"dockvoice {version(OWN)}")
         raise typer.Exit
 
 

@@ -46,7 +46,7 @@ from pydantic_settings import (
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from dockvoice_protocol.systemd import Unit, read_secret
-from dockvoice_protocol.terminal.plain_text import LONGEST, is_plain
+from dockvoice_protocol.terminal.plain_text import LONGEST, is_plain_text
 
 
 def _require_path(path: object) -> object:
@@ -60,14 +60,14 @@ Place = Annotated[Path, BeforeValidator(_require_path)]  # A file or a directory
 
 
 def _require_plain_text(name: str) -> str:
-    if not is_plain(name) or len(name) > LONGEST:
+    if not is_plain_text(name) or len(name) > LONGEST:
         raise ValueError(
             f"letters, digits, marks and blanks are allowed, {LONGEST} at most, no control or invisible characters"
         )
     return name
 
 
-Person = Annotated[str, Field(min_length=1), AfterValidator(_require_plain_text)]
+PersonName = Annotated[str, Field(min_length=1), AfterValidator(_require_plain_text)]
 """An operator's name as it goes on record: plain text by the schemas of events."""
 
 
@@ -137,7 +137,7 @@ class Mqtt(Section):
         return self
 
     @property
-    def exposed(self) -> str | None:
+    def exposure(self) -> str | None:
         """What others on the network could read or forge, in words; None for a private link."""
         if self.tls:
             return None
@@ -155,7 +155,7 @@ def _is_loopback(host: str) -> bool:
 
 def _require_topic_prefix(prefix: str) -> str:
     # MQTT 5, 4.7: + and # are wildcards, and topics that begin with $ belong to the broker.
-    if not (re.fullmatch(r"[^+#/\s$][^+#/\s]*(/[^+#/\s]+)*", prefix) and is_plain(prefix)):
+    if not (re.fullmatch(r"[^+#/\s$][^+#/\s]*(/[^+#/\s]+)*", prefix) and is_plain_text(prefix)):
         raise ValueError(
             "topic levels are allowed, joined by one /, without +, #, spaces or control characters, and no $ first"
         )
@@ -333,7 +333,7 @@ def _has_key(tree: Any, key: Key) -> bool:
 _BENEATH = "<file>"  # The constructor argument that carries the file's content; no key can be called so.
 
 
-class Layered(BaseSettings):
+class LayeredSettings(BaseSettings):
     """Settings from several sources. A subclass gives `env_prefix`, the prefix of its variables."""
 
     model_config = SettingsConfigDict(env_nested_delimiter="__", env_ignore_empty=True, extra="forbid", frozen=True)
@@ -346,9 +346,9 @@ class Layered(BaseSettings):
 
     _instance: str | None = PrivateAttr(None)
 
-    def read_from(self, path: Path | None) -> None:
+    def use_unit_of(self, path: Path | None) -> None:
         """Use the directories of the systemd unit whose settings file is `path`, if there is one."""
-        self._instance = None if self.unit is None else self.unit.instance(path)
+        self._instance = None if self.unit is None else self.unit.instance_of_file(path)
 
     @property
     def unit_state(self) -> Path | None:
@@ -389,7 +389,7 @@ class _Credentials(EnvSettingsSource):
         return {name.lower(): read_secret(path) for name, path in _credential_files(self.env_prefix).items()}
 
 
-_S = TypeVar("_S", bound=Layered)
+_S = TypeVar("_S", bound=LayeredSettings)
 
 
 def load_settings(model: type[_S], path: Path | None, **overrides: Any) -> _S:
@@ -406,7 +406,7 @@ def load_settings(model: type[_S], path: Path | None, **overrides: Any) -> _S:
     layers: dict[str, Any] = {**overrides, _BENEATH: content}
     try:
         settings = model(**layers)
-        settings.read_from(path)
+        settings.use_unit_of(path)
     except ValidationError as fault:
         faults += _validation_faults(fault, keys, origins)
     except SettingsError as fault:  # A variable's text is not the JSON its key takes: a stray, or a key that is a list.
@@ -433,9 +433,9 @@ def _too_deep_faults(origins: _KeyOrigins) -> Iterator[_ConfigFault]:
             continue
 
 
-def _add_unit_secrets(model: type[Layered], path: Path | None, content: dict[str, Any]) -> dict[str, Any]:
+def _add_unit_secrets(model: type[LayeredSettings], path: Path | None, content: dict[str, Any]) -> dict[str, Any]:
     """Add to the file's content the secrets that systemd would pass to the unit that reads the file."""
-    instance = None if model.unit is None else model.unit.instance(path)
+    instance = None if model.unit is None else model.unit.instance_of_file(path)
     if model.unit is None or instance is None or os.environ.get("CREDENTIALS_DIRECTORY"):
         return content
     for key, value in model.unit.read_secrets(instance):
@@ -454,7 +454,7 @@ def _set_key(content: dict[str, Any], key: Key, value: str) -> None:
         _set_key(content[table], tuple(below), value)
 
 
-def _key_origins(model: type[Layered], path: Path | None, overrides: Mapping[str, Any]) -> _KeyOrigins:
+def _key_origins(model: type[LayeredSettings], path: Path | None, overrides: Mapping[str, Any]) -> _KeyOrigins:
     prefix = str(model.model_config["env_prefix"]).upper()
     # DOCKVOICE_CONFIG names the settings file itself.
     foreign = (f"{prefix}CONFIG", *model.foreign)
@@ -478,7 +478,7 @@ def _credential_files(prefix: str) -> dict[str, Path]:
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
         # utf-8-sig: some editors on Windows begin a file with a byte order mark.
-        return tomllib.loads(plain_file.read_regular(path).decode("utf-8-sig"))
+        return tomllib.loads(plain_file.read_regular_file(path).decode("utf-8-sig"))
     except FileNotFoundError:
         raise UnreadableInput(f"{path}: no such file; name another with --config") from None
     except OSError as fault:

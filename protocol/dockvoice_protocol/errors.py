@@ -55,7 +55,7 @@ def describe_os_error(fault: OSError | UnicodeError) -> str:
     return (fault.strerror or type(fault).__name__) if isinstance(fault, OSError) else "not UTF-8 text"
 
 
-def not_permitted_error(fault: PermissionError) -> UnreadableInput:
+def permission_error(fault: PermissionError) -> UnreadableInput:
     """The error for a file that this user may not access."""
     return UnreadableInput(
         f"{fault.filename}: {describe_os_error(fault)}; run this as the user whose file it is (runuser -u)"

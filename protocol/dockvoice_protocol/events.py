@@ -24,25 +24,25 @@ from jsonschema.exceptions import ValidationError, best_match
 
 from dockvoice_protocol.config import LEVEL
 from dockvoice_protocol.hash_chain import PublicKey
-from dockvoice_protocol.instants import parse_iso, timestamp
+from dockvoice_protocol.instants import parse_iso, rfc3339
 from dockvoice_protocol.json_schema import FastCheck, SchemaValidator, compile_fast_check
 from dockvoice_protocol.plain_file import shipped_directory
 from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from dockvoice_protocol.strict_json import (
     DEEPEST,
     DuplicateKey,
-    Limits,
+    InvalidUnicode,
     NotFinite,
     NotJson,
     NotStrict,
-    NotText,
-    Overflow,
+    NumberOverflow,
+    ParserLimits,
     nesting_depth,
     parse_strict,
 )
 from dockvoice_protocol.terminal.plain_text import escape_line
 
-_NUMBERS = Limits(size=2**53 - 1)
+_NUMBERS = ParserLimits(size=2**53 - 1)
 """The largest integer that every reader of JSON keeps, and that RFC 8785 writes."""
 
 MEDIA_TYPE = "application/cloudevents+json"  # Content type of a CloudEvents event in structured JSON mode.
@@ -87,7 +87,7 @@ class Topics:
     device: str
 
     @classmethod
-    def every(cls, prefix: str) -> Topics:
+    def all_devices_filters(cls, prefix: str) -> Topics:
         """Topic filters that match all devices of all sites."""
         return cls(prefix, "+", "+")
 
@@ -190,7 +190,7 @@ class Topics:
 
 
 @dataclass(frozen=True, slots=True)
-class Early:
+class EarlyAnswer:
     """Answer to an event that arrived before its predecessor. No receipt: the event stays pending."""
 
     event_id: str
@@ -199,7 +199,7 @@ class Early:
 
 
 @dataclass(frozen=True, slots=True)
-class Distrusted:
+class UntrustedAnswer:
     """Answer to an event that is not signed with an enrolled key. No receipt: the event stays pending."""
 
     event_id: str
@@ -225,13 +225,13 @@ def make_receipt(
         "outcome": outcome.value,
         "reasons": list(reasons),
         "sequence": sequence,
-        "time": timestamp(time),
+        "time": rfc3339(time),
         **({"handled": last_handled} if last_handled else {}),
         **({} if latest is None else {"latest": latest}),
     }
 
 
-def make_early(event_id: str, expected: int, sequence: int, time: datetime) -> dict[str, Any]:
+def early_answer(event_id: str, expected: int, sequence: int, time: datetime) -> dict[str, Any]:
     """The answer to an event that arrived early: `expected` is the missing number."""
     return {
         "event_id": event_id,
@@ -239,18 +239,18 @@ def make_early(event_id: str, expected: int, sequence: int, time: datetime) -> d
         "reasons": [],
         "expected": expected,
         "sequence": sequence,
-        "time": timestamp(time),
+        "time": rfc3339(time),
     }
 
 
-def make_untrusted(event_id: str, reason: str, sequence: int, time: datetime) -> dict[str, Any]:
+def untrusted_answer(event_id: str, reason: str, sequence: int, time: datetime) -> dict[str, Any]:
     """The answer to an event that is not signed with an enrolled key."""
     return {
         "event_id": event_id,
         "outcome": UNTRUSTED,
         "reasons": [reason],
         "sequence": sequence,
-        "time": timestamp(time),
+        "time": rfc3339(time),
     }
 
 
@@ -290,13 +290,13 @@ def make_status(
     known |= {} if roster is None else {"roster": dict(roster)}
     known |= {} if catalogue is None else {"catalogue": dict(catalogue)}
     known |= {} if unknown_words is None else {"unknown_words": [dict(one) for one in unknown_words]}
-    return {**said, **known} if time is None else {**said, **known, "time": timestamp(time)}
+    return {**said, **known} if time is None else {**said, **known, "time": rfc3339(time)}
 
 
 def make_presence(state: Literal["online", "offline"], client_id: str, time: datetime | None = None) -> dict[str, Any]:
     """The retained message on whether an inventory accepts events. A last will has no `time`."""
     said = {"state": state, "client_id": client_id}
-    return said if time is None else {**said, "time": timestamp(time)}
+    return said if time is None else {**said, "time": rfc3339(time)}
 
 
 def to_json_bytes(message: dict[str, Any]) -> bytes:
@@ -324,14 +324,14 @@ def parse_review(payload: bytes) -> dict[str, Any]:
     return event
 
 
-def parse_answer(payload: bytes) -> Receipt | Early | Distrusted:
+def parse_answer(payload: bytes) -> Receipt | EarlyAnswer | UntrustedAnswer:
     """Parse the inventory's answer to one event. Raises MalformedMessage."""
     message = parse_object(payload)
     validate_message(message, "receipt.schema.json")
     if message["outcome"] == EARLY:
-        return Early(message["event_id"], message["sequence"], message["expected"])
+        return EarlyAnswer(message["event_id"], message["sequence"], message["expected"])
     if message["outcome"] == UNTRUSTED:
-        return Distrusted(message["event_id"], message["reasons"][0])
+        return UntrustedAnswer(message["event_id"], message["reasons"][0])
     outcome, reasons = ReceiptOutcome(message["outcome"]), tuple(message["reasons"])
     return Receipt(message["event_id"], outcome, reasons, message.get("handled", 0), message.get("latest"))
 
@@ -364,7 +364,7 @@ def parse_device_key(payload: bytes, topics: Topics) -> PublicKey:
     return key
 
 
-def parse_order(payload: bytes) -> str:
+def parse_headset_order(payload: bytes) -> str:
     """Parse an order for the headset: mute, unmute, talk or done. Raises MalformedMessage."""
     message = parse_object(payload)
     validate_message(message, "control.schema.json")
@@ -403,9 +403,9 @@ def _refusal_text(fault: NotStrict | UnicodeDecodeError) -> str:
             return f"is not JSON: {fault.details}"
         case DuplicateKey():
             return "an object names a member twice"
-        case NotText() | UnicodeDecodeError():
+        case InvalidUnicode() | UnicodeDecodeError():
             return "is not UTF-8 throughout"
-        case NotFinite() if not isinstance(fault, Overflow):
+        case NotFinite() if not isinstance(fault, NumberOverflow):
             return f"{fault.found} is not JSON"
         case _:
             return "holds a number too large, or is nested too deeply"
@@ -472,7 +472,7 @@ FINAL_CLIP_ANSWERS = frozenset({ClipAnswer.HERE, ClipAnswer.NOTED, ClipAnswer.UN
 
 
 @dataclass(frozen=True, slots=True)
-class RequestNoted:
+class ClipRequestStored:
     """The device has stored a clip request in its journal."""
 
     utterance_id: str
@@ -501,14 +501,14 @@ class ClipChunk:
 
 
 @dataclass(frozen=True, slots=True)
-class ClipGone:
+class ClipUnavailable:
     """The device cannot send the recording, and why."""
 
     utterance_id: str
     why: ClipUnsent
 
 
-ClipMessage = RequestNoted | ClipOffered | ClipChunk | ClipGone
+ClipMessage = ClipRequestStored | ClipOffered | ClipChunk | ClipUnavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -529,7 +529,7 @@ def format_clip_message(said: ClipMessage, source: str) -> bytes:
     """Encode the message that the device `source` publishes."""
     about: dict[str, Any] = {"source": source, "utterance_id": said.utterance_id}
     match said:
-        case RequestNoted():
+        case ClipRequestStored():
             return to_json_bytes({**about, "state": "noted", "request": said.request})
         case ClipOffered():
             sized = {"audio_sha256": said.audio_sha256, "bytes": said.bytes, "chunks": said.chunks}
@@ -538,7 +538,7 @@ def format_clip_message(said: ClipMessage, source: str) -> bytes:
             numbered = {"audio_sha256": said.audio_sha256, "chunks": said.chunks, "number": said.number}
             data = base64.b64encode(said.data).decode("ascii")
             return to_json_bytes({**about, "state": "sending", **numbered, "data": data})
-        case ClipGone():
+        case ClipUnavailable():
             return to_json_bytes({**about, "state": "gone", "reason": said.why.value})
 
 
@@ -551,7 +551,7 @@ def parse_clip_message(payload: bytes, sender: Topics) -> ClipMessage:
     utterance_id = message["utterance_id"]
     match message["state"]:
         case "noted":
-            return RequestNoted(utterance_id, message["request"])
+            return ClipRequestStored(utterance_id, message["request"])
         case "offered":
             return ClipOffered(utterance_id, message["audio_sha256"], message["bytes"], message["chunks"])
         case "sending":
@@ -563,14 +563,14 @@ def parse_clip_message(payload: bytes, sender: Topics) -> ClipMessage:
                 raise MalformedMessage("/data: is no base64") from None
             return ClipChunk(utterance_id, message["audio_sha256"], message["chunks"], message["number"], data)
         case _:
-            return ClipGone(utterance_id, ClipUnsent(message["reason"]))
+            return ClipUnavailable(utterance_id, ClipUnsent(message["reason"]))
 
 
 def format_clip_receipt(receipt: ClipReceipt, time: datetime) -> bytes:
     """Encode the inventory's answer."""
     have = {"have": receipt.have} if receipt.answer is ClipAnswer.WANTED else {}
     said = {"utterance_id": receipt.utterance_id, "answer": receipt.answer.value, **have}
-    return to_json_bytes({**said, "time": timestamp(time)})
+    return to_json_bytes({**said, "time": rfc3339(time)})
 
 
 def parse_clip_receipt(payload: bytes) -> ClipReceipt:

@@ -35,7 +35,7 @@ _OF_TYPES = {
 }
 
 
-def roles_of(schema: object) -> dict[FieldRole, str]:
+def fields_by_role(schema: object) -> dict[FieldRole, str]:
     """The field of each role, by the JSON Schema of a form without `role_faults`."""
     return {FieldRole(role): name for name, _, role in _names_types_and_roles(schema)}
 
@@ -49,11 +49,11 @@ def role_faults(schema: object) -> Iterator[str]:
             yield f"{where}, allowed for this type: {', '.join(allowed) or 'none'}"
         elif (other := seen.setdefault(role, name)) != name:
             yield f"{where}, which is the role of {other}; one field of a form may have it"
-    if expects_receipts(schema) and FieldRole.PALLET not in seen:
+    if uses_expected_lists(schema) and FieldRole.PALLET not in seen:
         yield "#/x-voice/expects: is set, and no field has the role pallet; give it to one"
 
 
-def expects_receipts(schema: object) -> bool:
+def uses_expected_lists(schema: object) -> bool:
     """Whether entries of the form are compared with the lists of expected receipts."""
     return bool(_voice(schema).get("expects"))
 

@@ -124,7 +124,7 @@ class Signer:
         return f"Signer({self.public.keyid})"
 
 
-class Wrong(StrEnum):
+class Defect(StrEnum):
     """Codes for what can be wrong with an event; `message` words them."""
 
     MISSING = "missing"
@@ -153,39 +153,39 @@ class Wrong(StrEnum):
 
 
 _MESSAGES = {
-    Wrong.MISSING: "is missing: its rows, or some of them, were removed",
-    Wrong.MISPLACED: "does not continue the event before it: events were removed, put in or exchanged",
-    Wrong.ALTERED: "the event, its link or the hash of its recording was altered",
-    Wrong.UNSIGNED: "carries no signature",
-    Wrong.UNKNOWN_KEY: "is signed with a key that is not known here",
-    Wrong.FORGED: "its signature was not made for it by the key it names",
-    Wrong.READING_ALTERED: "the reading kept with it was altered",
-    Wrong.RECORDING_ALTERED: "its recording was altered or exchanged",
-    Wrong.RECORDING_MISSING: "its recording is missing, and nobody says that it was removed",
-    Wrong.ENTRY_ALTERED: "the entry made of it was altered or removed",
-    Wrong.ROW_ALTERED: "the row that keeps it names another id, number, device, kind or key than the event does",
-    Wrong.STATE_ALTERED: "its entry stands or does not, or replaces another, against what the events say",
-    Wrong.STOCK_ALTERED: "what it moved in stock was altered, removed or put in: `stock_moves` does not say what the "
+    Defect.MISSING: "is missing: its rows, or some of them, were removed",
+    Defect.MISPLACED: "does not continue the event before it: events were removed, put in or exchanged",
+    Defect.ALTERED: "the event, its link or the hash of its recording was altered",
+    Defect.UNSIGNED: "carries no signature",
+    Defect.UNKNOWN_KEY: "is signed with a key that is not known here",
+    Defect.FORGED: "its signature was not made for it by the key it names",
+    Defect.READING_ALTERED: "the reading kept with it was altered",
+    Defect.RECORDING_ALTERED: "its recording was altered or exchanged",
+    Defect.RECORDING_MISSING: "its recording is missing, and nobody says that it was removed",
+    Defect.ENTRY_ALTERED: "the entry made of it was altered or removed",
+    Defect.ROW_ALTERED: "the row that keeps it names another id, number, device, kind or key than the event does",
+    Defect.STATE_ALTERED: "its entry stands or does not, or replaces another, against what the events say",
+    Defect.STOCK_ALTERED: "what it moved in stock was altered, removed or put in: `stock_moves` does not say what the "
     "events do",
-    Wrong.LOG_ALTERED: "its second copy, in entries.log, is missing or says something else",
-    Wrong.UNCOMMITTED: "is in entries.log alone: its commit failed just now, or its rows were removed; the next start "
+    Defect.LOG_ALTERED: "its second copy, in entries.log, is missing or says something else",
+    Defect.UNCOMMITTED: "is in entries.log alone: its commit failed just now, or its rows were removed; the next start "
     "of the agent enters it",
-    Wrong.REMOVAL_FORGED: "its recording is marked as removed, but the device did not sign for that",
-    Wrong.ERASURE_FORGED: "it is marked as erased, but the device did not sign for that",
-    Wrong.WITHHELD: "the device kept its entry back, so that only its seal is here to be checked",
+    Defect.REMOVAL_FORGED: "its recording is marked as removed, but the device did not sign for that",
+    Defect.ERASURE_FORGED: "it is marked as erased, but the device did not sign for that",
+    Defect.WITHHELD: "the device kept its entry back, so that only its seal is here to be checked",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
+class BadEvent:
     """The first faulty event of a device."""
 
     sequence: int
-    wrong: Wrong
+    wrong: Defect
 
 
 @dataclass(frozen=True, slots=True)
-class Chained:
+class StoredEvent:
     """A stored event with all that its link depends on."""
 
     sequence: int
@@ -198,7 +198,7 @@ class Chained:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class KeySpan:
     """Consecutive events signed with one key."""
 
     keyid: str
@@ -206,7 +206,7 @@ class Span:
     last: int
 
 
-class Chain:
+class ChainVerifier:
     """Verifies one device's chain, event by event in the order of their sequence."""
 
     def __init__(self, keys: Mapping[str, PublicKey] | None) -> None:
@@ -215,14 +215,14 @@ class Chain:
         self.last = 0  # The sequence of the last valid or excused event.
         self.link = GENESIS
         self.held = 0  # The number of valid events.
-        self.spans: list[Span] = []
+        self.spans: list[KeySpan] = []
 
-    def next_fault(self, chained: Chained) -> Wrong | None:
+    def next_fault(self, chained: StoredEvent) -> Defect | None:
         """The fault of the next event; None where it is valid."""
         altered = None if chained.withheld else _content_fault(chained)
         return self._position_fault(chained) or altered or self._signature_fault(chained)
 
-    def advance(self, chained: Chained) -> None:
+    def advance(self, chained: StoredEvent) -> None:
         """Advance past a valid event."""
         keyid = str(chained.event.get(KEYID))
         self.held += 1
@@ -230,36 +230,36 @@ class Chain:
         if self.spans and self.spans[-1].keyid == keyid:
             self.spans[-1] = replace(self.spans[-1], last=self.last)
         else:
-            self.spans.append(Span(keyid, self.last, self.last))
+            self.spans.append(KeySpan(keyid, self.last, self.last))
 
-    def skip_acknowledged(self, wrong: Wrong, chained: Chained) -> bool:
+    def skip_acknowledged(self, wrong: Defect, chained: StoredEvent) -> bool:
         """Advance past a fault of the next event that was acknowledged.
 
         Returns whether the event itself must still be verified: it must when only its place in the chain was wrong.
         """
-        if wrong in {Wrong.MISSING, Wrong.MISPLACED}:
+        if wrong in {Defect.MISSING, Defect.MISPLACED}:
             self.last, self.link = chained.sequence - 1, chained.previous
             if self._position_fault(chained) is None:
                 return True
         self.last, self.link = chained.sequence, chained.link
         return False
 
-    def _position_fault(self, chained: Chained) -> Wrong | None:
+    def _position_fault(self, chained: StoredEvent) -> Defect | None:
         if chained.sequence > self.last + 1:
-            return Wrong.MISSING
+            return Defect.MISSING
         # Without the member, the event is reported as altered.
         continues = (chained.previous, chained.event.get(PREVIOUS, self.link)) == (self.link, self.link)
-        return None if continues and chained.sequence == self.last + 1 else Wrong.MISPLACED
+        return None if continues and chained.sequence == self.last + 1 else Defect.MISPLACED
 
-    def _signature_fault(self, chained: Chained) -> Wrong | None:
+    def _signature_fault(self, chained: StoredEvent) -> Defect | None:
         event = chained.event
         if SIGNATURE not in event:
-            return Wrong.UNSIGNED
+            return Defect.UNSIGNED
         if self._keys is None:
             return None
         if (key := self._keys.get(str(event.get(KEYID)))) is None:
-            return Wrong.UNKNOWN_KEY
-        return None if key.verify(str(event.get(CHAIN)), str(event.get(SIGNATURE))) else Wrong.FORGED
+            return Defect.UNKNOWN_KEY
+        return None if key.verify(str(event.get(CHAIN)), str(event.get(SIGNATURE))) else Defect.FORGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +298,7 @@ class KnownFaults:
         self._known = [one for one in known if one.device == device and one.is_signed_by(keys)]
         self.met: list[Acknowledgement] = []  # Those that were used, in the order of their events.
 
-    def excuse_if_acknowledged(self, broken: Broken, content_hash: Callable[[], str]) -> bool:
+    def excuse_if_acknowledged(self, broken: BadEvent, content_hash: Callable[[], str]) -> bool:
         """Whether this fault was acknowledged, which adds its acknowledgement to `met`.
 
         `content_hash` gives the SHA-256 of the faulty content; it is called only where the event is named.
@@ -309,7 +309,7 @@ class KnownFaults:
         return bool(excusing)
 
 
-def read_acknowledgements(text: str) -> list[Acknowledgement]:
+def parse_acknowledgements(text: str) -> list[Acknowledgement]:
     """Parse acknowledgements, one a line. Raises ValueError for an invalid line."""
     found = [parse_event_or_empty(line) for line in text.splitlines()]
     try:
@@ -326,7 +326,7 @@ def _acknowledgement_statement(one: Acknowledgement) -> str:
     return event_sha256({"acknowledged": {**asdict(one), "signature": ""}})
 
 
-def acknowledgement_line(one: Acknowledgement) -> str:
+def format_acknowledgement(one: Acknowledgement) -> str:
     """Encode it as a line of a file."""
     return json.dumps(asdict(one), ensure_ascii=False) + "\n"
 
@@ -361,7 +361,7 @@ def event_sha256(event: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical_bytes(event)).hexdigest()
 
 
-def link(previous: str, event: Mapping[str, Any], audio_sha256: str) -> str:
+def compute_link(previous: str, event: Mapping[str, Any], audio_sha256: str) -> str:
     """The link of an event that follows `previous` and rests on the recording with this hash."""
     return _link_of(previous, event_sha256(event), audio_sha256)
 
@@ -380,10 +380,12 @@ def parse_event_or_empty(body: str | bytes) -> dict[str, Any]:
     return event if isinstance(event, dict) else {}
 
 
-def sealed(event: Mapping[str, Any], previous: str, audio_sha256: str, reading: str, signer: Signer) -> dict[str, Any]:
+def seal_event(
+    event: Mapping[str, Any], previous: str, audio_sha256: str, reading: str, signer: Signer
+) -> dict[str, Any]:
     """Add link and signature to the event, the next of the chain. `reading` is the reading's text as it is stored."""
-    tied = {**event, PREVIOUS: previous, READING: sha256(reading), KEYID: signer.public.keyid}
-    own = link(previous, tied, audio_sha256)
+    tied = {**event, PREVIOUS: previous, READING: sha256_hex(reading), KEYID: signer.public.keyid}
+    own = compute_link(previous, tied, audio_sha256)
     return {**tied, CHAIN: own, SIGNATURE: signer.sign(own)}
 
 
@@ -398,7 +400,9 @@ def sign_withheld_replacement(replacement: Mapping[str, Any], signer: Signer) ->
     return {**replacement, WITHHELD_SIGNATURE: signer.sign(withheld_statement(replacement))}
 
 
-def is_signed_whole(event: Mapping[str, Any], key: PublicKey, vouching: Iterable[PublicKey], *, withheld: bool) -> bool:
+def is_whole_event_signed(
+    event: Mapping[str, Any], key: PublicKey, vouching: Iterable[PublicKey], *, withheld: bool
+) -> bool:
     """Whether the holder of `key` signed the whole event.
 
     The seal of a withheld event's replacement covers the withheld content only: alone it would be valid with any number
@@ -419,20 +423,20 @@ def is_signed_whole(event: Mapping[str, Any], key: PublicKey, vouching: Iterable
 
 def _link_of_itself(event: Mapping[str, Any]) -> str | None:
     try:
-        return link(event[PREVIOUS], event, event["data"]["utterance"]["audio_sha256"])
+        return compute_link(event[PREVIOUS], event, event["data"]["utterance"]["audio_sha256"])
     except (KeyError, TypeError, ValueError):
         return None
 
 
-def sha256(text: str) -> str:
+def sha256_hex(text: str) -> str:
     """SHA-256 of the text in UTF-8, in hex."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _content_fault(chained: Chained) -> Wrong | None:
+def _content_fault(chained: StoredEvent) -> Defect | None:
     try:
         hashed = event_sha256(chained.event) if chained.event_sha256 is None else chained.event_sha256
         own = _link_of(chained.previous, hashed, chained.audio_sha256)
     except ValueError:  # NaN, half a letter: nothing that was ever written
-        return Wrong.ALTERED
-    return None if (chained.link, chained.event.get(CHAIN)) == (own, own) else Wrong.ALTERED
+        return Defect.ALTERED
+    return None if (chained.link, chained.event.get(CHAIN)) == (own, own) else Defect.ALTERED

@@ -43,7 +43,7 @@ def find_zone(name: str) -> ZoneInfo:
         raise ValueError("a name of the time zone database is allowed, such as Europe/Berlin") from None
 
 
-def timestamp(moment: datetime) -> str:
+def rfc3339(moment: datetime) -> str:
     """RFC 3339 in UTC with milliseconds, for example `2026-11-20T07:15:02.417Z`. Raises ValueError without a zone."""
     if moment.tzinfo is None:
         raise ValueError(f"{moment} has no time zone: events carry UTC")

@@ -23,7 +23,7 @@ from dockvoice_protocol.mqtt_client import (
     PACKET_TOO_LARGE,
     PROTOCOLS,
     REMEDIES,
-    InFlight,
+    InFlightPublications,
     ReconnectBackoff,
     VersionChoice,
     Will,
@@ -31,11 +31,11 @@ from dockvoice_protocol.mqtt_client import (
     content_type_properties,
     explain_failure,
     make_client,
+    make_tls_context,
     packet_size,
     refuse_exposed_link,
     refuse_impossible_host,
     same_client_id_hint,
-    tls_context,
 )
 
 _RECEIVE_MAXIMUM = 65_535
@@ -43,7 +43,7 @@ _RECEIVE_MAXIMUM = 65_535
 
 _LARGEST = 268_435_460  # The largest packet that MQTT can express, bytes: section 2.1.4 of MQTT 5.
 
-ANSWER_S = 60.0
+_ANSWER_S = 60.0
 """Timeout for PUBACK and SUBACK from a broker that still answers pings: a minute is beyond every slow link."""
 
 _UNSUPPORTED_VERSION = 132  # CONNACK 0x84; paho reports the MQTT 3.1.1 code 1 under this number too.
@@ -133,7 +133,7 @@ class Session:
         refuse_impossible_host(settings)
         refuse_exposed_link(settings)
         self._settings = settings
-        self._tls = tls_context(settings)
+        self._tls = make_tls_context(settings)
         self._client_id = client_id
         self._receive = receive
         self._subscriptions = tuple(subscriptions)
@@ -144,7 +144,7 @@ class Session:
         self._version = VersionChoice(settings.version)
         self._waits = ReconnectBackoff(settings.reconnect_maximum_s)
         self._try = _Attempt(0, None)
-        self._on_the_way = InFlight()
+        self._on_the_way = InFlightPublications()
         self._swap = threading.Lock()
         self._client: Client | None = None
         self._join: Callable[[float], None] | None = None
@@ -158,7 +158,7 @@ class Session:
         return self._connected is not None
 
     @property
-    def welcomed(self) -> bool:
+    def is_accepted(self) -> bool:
         """Whether the broker has accepted the connection; a kept session's messages may come before SUBACK."""
         return self._try.welcome is not None and not self._try.over
 
@@ -256,7 +256,7 @@ class Session:
             raise ConnectionAbortedError("stopped")  # an OSError is how paho is told that there is no connection
         self._join = threading.current_thread().join
         # paho itself gives up after a keepalive, and would not say that it did.
-        patience_s = min(self._version.patience_s, self._settings.keepalive_s)
+        patience_s = min(self._version.connect_timeout_s, self._settings.keepalive_s)
         self._try = _Attempt(self._try.number + 1, time.monotonic() + patience_s)
 
     def _note_connect_failure(self, client: Client, _userdata: object) -> None:
@@ -273,12 +273,12 @@ class Session:
         if due is not None and now >= due:
             self._try.silent = True
             close_abruptly(client)
-        elif self._connected is None and self.welcomed and now - self._try.heard_at >= ANSWER_S:
+        elif self._connected is None and self.is_accepted and now - self._try.heard_at >= _ANSWER_S:
             self._try.refusal = (
                 f"{self._broker_name}: lives, but answers no subscription; restart it if that comes again"
             )
             close_abruptly(client)
-        elif self._connected is not None and now - self._on_the_way.since(now) >= ANSWER_S:
+        elif self._connected is not None and now - self._on_the_way.oldest_sent_at(now) >= _ANSWER_S:
             # A publication without PUBACK occupies the window, and may be sent again on another connection only.
             self._try.refusal = f"{self._broker_name}: lives, but acknowledges nothing; restart it if that comes again"
             close_abruptly(client)
@@ -294,9 +294,9 @@ class Session:
             remedy = REMEDIES.get(reason.value, "")
             self._try.refusal = f"{self._broker_name}: refuses the connection: {str(reason).lower()}{remedy}"
             if reason.value == _UNSUPPORTED_VERSION:
-                self._version.unsupported()
+                self._version.note_unsupported()
             return
-        self._version.accepted()
+        self._version.note_accepted()
         client.drop_out_messages()
         self._on_the_way.clear()
         limit = getattr(properties, "ReceiveMaximum", _RECEIVE_MAXIMUM)
@@ -352,7 +352,7 @@ class Session:
         self._wait_before_retry(client)
         if lost is not None:
             self._waits.note_disconnected()
-            largest = self._on_the_way.largest()
+            largest = self._on_the_way.largest_tag()
             if reason.value == PACKET_TOO_LARGE and largest is not None:
                 # The broker does not say which packet was too large: take the largest unacknowledged one.
                 self._call_receive_or_end_session(client, Acknowledged(largest, PACKET_TOO_LARGE))
@@ -364,10 +364,10 @@ class Session:
         """Why the connection ended, in one line; an unanswered CONNECT counts against its protocol version."""
         if self._try.silent:
             silence = f"takes the connection but does not answer MQTT {self._version.now}"
-            self._version.unsupported()
+            self._version.note_unsupported()
             return f"{self._broker_name}: {silence}; is it a broker, and does it know this version?"
         if self._try.answer_due is not None:
-            self._version.dropped()
+            self._version.note_dropped()
             expected = (
                 "a client certificate that it trusts (mqtt.certificate_file)"
                 if self._settings.tls

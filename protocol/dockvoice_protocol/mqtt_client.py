@@ -190,20 +190,20 @@ class VersionChoice:
         self._drops = 0
 
     @property
-    def patience_s(self) -> float:
+    def connect_timeout_s(self) -> float:
         """Timeout of a CONNECT of this version."""
         return ANSWER_S if self._settled or self.now is MqttVersion.V311 else _FIRST_ANSWER_S
 
-    def accepted(self) -> None:
+    def note_accepted(self) -> None:
         """Fix the version: a broker accepted the connection."""
         self._settled = True
 
-    def unsupported(self) -> None:
+    def note_unsupported(self) -> None:
         """Try the other version next: the broker rejected this one, or did not answer in time."""
         if not self._settled:
             self._switch()
 
-    def dropped(self) -> None:
+    def note_dropped(self) -> None:
         """Try the other version after two in a row: the broker closed the connection without an answer."""
         self._drops += 1
         if self._drops >= _DROPPED_TWICE and not self._settled:
@@ -252,7 +252,7 @@ class _Sent:
     at: float  # When it was handed over, on the monotonic clock.
 
 
-class InFlight:
+class InFlightPublications:
     """In-flight publications of one connection by packet identifier: added on any thread, removed on paho's."""
 
     def __init__(self) -> None:
@@ -282,12 +282,12 @@ class InFlight:
         with self._noted:
             self._sent.clear()
 
-    def since(self, now: float) -> float:
+    def oldest_sent_at(self, now: float) -> float:
         """When the oldest publication without PUBACK was sent, on the monotonic clock; `now` without any."""
         with self._noted:
             return next((sent.at for sent in self._sent.values()), now)
 
-    def largest(self) -> str | None:
+    def largest_tag(self) -> str | None:
         """The tag of the largest publication; None where there is none."""
         with self._noted:
             untaken = list(self._sent.values())
@@ -321,25 +321,25 @@ def refuse_impossible_host(settings: Mqtt) -> None:
 
 def refuse_exposed_link(settings: Mqtt) -> None:
     """Raise Misconfigured where the link is neither private nor declared insecure in the settings."""
-    if settings.exposed and not settings.insecure:
+    if settings.exposure and not settings.insecure:
         raise Misconfigured(
-            f"mqtt.tls: is false, and {settings.exposed}; set tls = true, or insecure = true where nobody else can "
+            f"mqtt.tls: is false, and {settings.exposure}; set tls = true, or insecure = true where nobody else can "
             "listen on the way"
         )
 
 
-def tls_context(settings: Mqtt) -> ssl.SSLContext | None:
+def make_tls_context(settings: Mqtt) -> ssl.SSLContext | None:
     """The TLS context, with verification of the broker; None without TLS. Raises Misconfigured for bad files."""
     if not settings.tls:
         return None
     try:
-        plain_file.require_regular(settings.ca_file)
+        plain_file.require_regular_files(settings.ca_file)
         context = ssl.create_default_context(cafile=settings.ca_file)
     except OSError as fault:
         raise Misconfigured(f"mqtt.ca_file: {settings.ca_file}: {explain_failure(fault)}; it must hold PEM") from None
     if settings.certificate_file is not None:
         try:
-            plain_file.require_regular(settings.certificate_file, settings.key_file)
+            plain_file.require_regular_files(settings.certificate_file, settings.key_file)
             # The empty password keeps OpenSSL from prompting for one.
             context.load_cert_chain(settings.certificate_file, settings.key_file, password="")
         except OSError as fault:

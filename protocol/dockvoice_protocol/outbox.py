@@ -52,7 +52,7 @@ _P = TypeVar("_P", bound=Pending)
 class Policy(Protocol):
     """The order in which an outbox publishes its messages, and which replace others."""
 
-    def outdated(self, pending: Iterable[_P], new: _P) -> list[_P]:
+    def superseded(self, pending: Iterable[_P], new: _P) -> list[_P]:
         """The messages that `new` makes obsolete, which are not published any more."""
         ...
 
@@ -67,7 +67,7 @@ class _InOrder:
     Nothing blocks the messages behind it: the receiver applies them in order, or each by itself.
     """
 
-    def outdated(self, pending: Iterable[_P], new: _P) -> list[_P]:
+    def superseded(self, pending: Iterable[_P], new: _P) -> list[_P]:
         """An empty list: no message makes another obsolete."""
         return []
 
@@ -79,7 +79,7 @@ class _InOrder:
 class _Latest(_InOrder):
     """Only the latest message of a topic is published; earlier ones are dropped."""
 
-    def outdated(self, pending: Iterable[_P], new: _P) -> list[_P]:
+    def superseded(self, pending: Iterable[_P], new: _P) -> list[_P]:
         """The earlier messages on its topic; `new` itself where a later one is pending."""
         same = [one for one in pending if one.topic == new.topic]
         return [new] if any(one.order > new.order for one in same) else same
@@ -118,14 +118,14 @@ class Outbox(Generic[_P]):
         """Schedule a pending message. A known one keeps its attempts."""
         if new.key in self._pending:
             return
-        outdated = self._policy.outdated(self._pending.values(), new)
+        outdated = self._policy.superseded(self._pending.values(), new)
         if new in outdated:
             return
         for one in outdated:
             del self._pending[one.key]
         self._pending[new.key] = new
 
-    def take_due(self, now: float) -> list[_P]:
+    def start_due_attempts(self, now: float) -> list[_P]:
         """The messages to publish now; each counts as an attempt, and is retried after its wait.
 
         Those that the broker refused go last: some brokers disconnect over what they refuse.
@@ -154,7 +154,7 @@ class Outbox(Generic[_P]):
         """Drop the schedule, as at a lost connection: the caller's store has what is pending, and adds it again."""
         self._pending.clear()
 
-    def due_in_s(self, now: float) -> float | None:
+    def seconds_until_due(self, now: float) -> float | None:
         """Seconds until `take_due` returns something; None while nothing is pending."""
         due = min((one.due for one in self._pending.values()), default=math.inf)
         return None if due == math.inf else max(0.0, due - now)
@@ -165,14 +165,14 @@ LATEST = _Latest()
 CHUNKS = _Chunks()
 
 
-class Silence(Enum):
+class UnansweredCause(Enum):
     """Why no answer to a publication came."""
 
     TIMEOUT = auto()  # No receipt within its timeout.
     LINK_LOST = auto()  # The connection ended first.
 
 
-class Consequence(Enum):
+class PubackEffect(Enum):
     """What a PUBACK's reason code means for the message."""
 
     SENT = auto()
@@ -185,47 +185,49 @@ class Consequence(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class ReasonMeaning:
+class PubackMeaning:
     """A reason code in words, its consequence, and its remedy."""
 
     name: str
-    consequence: Consequence
+    consequence: PubackEffect
     remedy: str = ""
     alarm: bool = True  # Whether to alert a person at once.
 
 
 FAILURE = 0x80  # Reason codes from here on mean that the broker did not take the message.
 
-ANSWERS: dict[int | Silence, ReasonMeaning] = {
-    0x00: ReasonMeaning("success", Consequence.SENT, alarm=False),
+ANSWERS: dict[int | UnansweredCause, PubackMeaning] = {
+    0x00: PubackMeaning("success", PubackEffect.SENT, alarm=False),
     # Optional, and wrong in some brokers: a hint, never a proof.
-    0x10: ReasonMeaning(
-        "no matching subscribers", Consequence.SENT, "start the inventory if it is not running", alarm=False
+    0x10: PubackMeaning(
+        "no matching subscribers", PubackEffect.SENT, "start the inventory if it is not running", alarm=False
     ),
-    0x80: ReasonMeaning("unspecified error", Consequence.LATER, "see the broker's log"),
-    0x83: ReasonMeaning("implementation specific error", Consequence.LATER, "see the broker's log"),
-    0x87: ReasonMeaning(
-        "not authorized", Consequence.LATER, "let the broker's access rules allow this device to publish its entries"
+    0x80: PubackMeaning("unspecified error", PubackEffect.LATER, "see the broker's log"),
+    0x83: PubackMeaning("implementation specific error", PubackEffect.LATER, "see the broker's log"),
+    0x87: PubackMeaning(
+        "not authorized", PubackEffect.LATER, "let the broker's access rules allow this device to publish its entries"
     ),
-    0x90: ReasonMeaning(
-        "topic name invalid", Consequence.LATER, "correct deliver.prefix, site or device, or what the broker allows"
+    0x90: PubackMeaning(
+        "topic name invalid", PubackEffect.LATER, "correct deliver.prefix, site or device, or what the broker allows"
     ),
-    0x95: ReasonMeaning(
-        "packet too large", Consequence.DEAD_LETTER, "raise the broker's limit on the size of messages"
+    0x95: PubackMeaning(
+        "packet too large", PubackEffect.DEAD_LETTER, "raise the broker's limit on the size of messages"
     ),
-    0x97: ReasonMeaning("quota exceeded", Consequence.LATER, "raise the broker's limit on messages kept"),
-    0x99: ReasonMeaning(
-        "payload format invalid", Consequence.DEAD_LETTER, "let the broker accept application/cloudevents+json"
+    0x97: PubackMeaning("quota exceeded", PubackEffect.LATER, "raise the broker's limit on messages kept"),
+    0x99: PubackMeaning(
+        "payload format invalid", PubackEffect.DEAD_LETTER, "let the broker accept application/cloudevents+json"
     ),
-    Silence.TIMEOUT: ReasonMeaning("no receipt in time", Consequence.LATER, alarm=False),
-    Silence.LINK_LOST: ReasonMeaning("connection lost", Consequence.AT_RECONNECT, alarm=False),
+    UnansweredCause.TIMEOUT: PubackMeaning("no receipt in time", PubackEffect.LATER, alarm=False),
+    UnansweredCause.LINK_LOST: PubackMeaning("connection lost", PubackEffect.AT_RECONNECT, alarm=False),
 }
 """The known answers. mosquitto sends 0x95 in a PUBACK too; by the standard it ends the connection."""
 
 
-def meaning(reason_code: int) -> ReasonMeaning:
+def puback_meaning(reason_code: int) -> PubackMeaning:
     """The meaning of a PUBACK with this code; an unknown failure is retried like an unspecified one."""
     if reason_code in ANSWERS:
         return ANSWERS[reason_code]
     failed = reason_code >= FAILURE
-    return ReasonMeaning(f"reason code {reason_code}", Consequence.LATER if failed else Consequence.SENT, alarm=failed)
+    return PubackMeaning(
+        f"reason code {reason_code}", PubackEffect.LATER if failed else PubackEffect.SENT, alarm=failed
+    )

@@ -30,7 +30,7 @@ class NotRegularFile(OSError):
         super().__init__(errno.EINVAL, why, str(path))
 
 
-def read_regular(path: Path, most: int = _SETTINGS, *, follow: bool = True) -> bytes:
+def read_regular_file(path: Path, most: int = _SETTINGS, *, follow: bool = True) -> bytes:
     """Read a regular file of at most `most` bytes; without `follow`, a symbolic link is refused."""
     how = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY | (0 if follow else os.O_NOFOLLOW)
     try:
@@ -51,14 +51,14 @@ def read_regular(path: Path, most: int = _SETTINGS, *, follow: bool = True) -> b
     return found
 
 
-def require_regular(*paths: Path | None) -> None:
+def require_regular_files(*paths: Path | None) -> None:
     """Check that files which a library opens by name are regular files: a pipe would block it for ever."""
     for path in paths:
         if path is not None:
-            read_regular(path)
+            read_regular_file(path)
 
 
-def open_private(path: Path, how: str = "x") -> BinaryIO:
+def open_owner_only(path: Path, how: str = "x") -> BinaryIO:
     """Open a file for writing with mode 0600, whatever the umask: x creates, w truncates, a appends."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | _HOW[how], 0o600)
     try:

@@ -25,7 +25,7 @@ from dockvoice_protocol.events import (
     validate_message,
 )
 from dockvoice_protocol.hash_chain import KEYID, SIGNATURE, PublicKey, Signer, canonical_bytes
-from dockvoice_protocol.instants import timestamp
+from dockvoice_protocol.instants import rfc3339
 from dockvoice_protocol.records import ExpectedLine, ExpectedList, Operator, PlaceKind, ReceivingPlace, Roster
 from dockvoice_protocol.records.master import KIND, Cells, MasterData
 
@@ -95,12 +95,12 @@ def sign_decision(decision: ReviewDecision, signer: Signer, time: datetime) -> d
         "values": dict(decision.values),
         "who": decision.who,
         "reason": decision.reason,
-        "time": timestamp(time),
+        "time": rfc3339(time),
     }
     return _sign_message(said, _DECISION, signer)
 
 
-def read_decision(payload: bytes, source: str, key: PublicKey) -> ReviewDecision:
+def verify_decision(payload: bytes, source: str, key: PublicKey) -> ReviewDecision:
     """Verify the decision for the device `source`. Raises MalformedMessage, Forged."""
     message = _verify_message(payload, _DECISION, "decision.schema.json", key)
     if message["source"] != source:
@@ -120,11 +120,11 @@ class DeclinedPosting:
 
 def sign_declined(word: DeclinedPosting, signer: Signer, time: datetime) -> dict[str, Any]:
     """Make the signed message of a declined posting."""
-    said = {"source": word.source, "entry": word.entry, "declined": word.why, "by": word.by, "time": timestamp(time)}
+    said = {"source": word.source, "entry": word.entry, "declined": word.why, "by": word.by, "time": rfc3339(time)}
     return _sign_message(said, _DECLINED, signer)
 
 
-def read_declined(payload: bytes, source: str, key: PublicKey) -> DeclinedPosting:
+def verify_declined_posting(payload: bytes, source: str, key: PublicKey) -> DeclinedPosting:
     """Verify the declined posting for the device `source`. Raises MalformedMessage, Forged."""
     message = _verify_message(payload, _DECLINED, "declined.schema.json", key)
     if message["source"] != source:
@@ -151,7 +151,7 @@ def sign_clip_request(request: ClipRequest, signer: Signer) -> bytes:
     return to_json_bytes(_sign_message(asdict(request), _CLIP, signer))
 
 
-def read_clip_request(payload: bytes, source: str, key: PublicKey) -> ClipRequest:
+def verify_clip_request(payload: bytes, source: str, key: PublicKey) -> ClipRequest:
     """Verify the request to the device `source`. Raises MalformedMessage, Forged."""
     message = _verify_message(payload, _CLIP, "clip-request.schema.json", key)
     if message["source"] != source:
@@ -160,7 +160,7 @@ def read_clip_request(payload: bytes, source: str, key: PublicKey) -> ClipReques
     return ClipRequest(**{name: message[name] for name in ClipRequest.__dataclass_fields__})
 
 
-def size_of_list(lines: Sequence[ExpectedLine]) -> int:
+def max_expected_list_bytes(lines: Sequence[ExpectedLine]) -> int:
     """An upper bound of the bytes of an expected list's message with these lines."""
     return _ENVELOPE + sum(len(to_json_bytes(asdict(line))) + 1 for line in lines)
 
@@ -174,12 +174,12 @@ def parse_expected_topic(prefix: str, site: str, named: str) -> ReceivingPlace:
             raise MalformedMessage("topic: is that of no trailer and no door")
 
 
-def sign_list(expected: ExpectedList, signer: Signer, time: datetime) -> bytes:
+def sign_expected_list(expected: ExpectedList, signer: Signer, time: datetime) -> bytes:
     """Make the signed message of an expected list."""
     return to_json_bytes(_sign_message(_unsigned_list_message(expected, time), _LIST, signer))
 
 
-def unsigned_list(expected: ExpectedList, time: datetime) -> bytes:
+def unsigned_expected_list(expected: ExpectedList, time: datetime) -> bytes:
     """Make the message of an expected list without a signature, which devices reject."""
     return to_json_bytes(_unsigned_list_message(expected, time))
 
@@ -190,11 +190,11 @@ def _unsigned_list_message(expected: ExpectedList, time: datetime) -> dict[str, 
         "place": asdict(expected.place),
         "version": expected.version,
         "lines": [asdict(line) for line in expected.lines],
-        "time": timestamp(time),
+        "time": rfc3339(time),
     }
 
 
-def read_expected(payload: bytes, site: str, place: ReceivingPlace, key: PublicKey) -> ExpectedList:
+def verify_expected_list(payload: bytes, site: str, place: ReceivingPlace, key: PublicKey) -> ExpectedList:
     """Verify the list for this place. Raises MalformedMessage, Forged."""
     message = _verify_message(payload, _LIST, "expected.schema.json", key)
     if (message["site"], message["place"]["kind"], message["place"]["name"]) != (site, place.kind, place.name):
@@ -204,7 +204,7 @@ def read_expected(payload: bytes, site: str, place: ReceivingPlace, key: PublicK
     return ExpectedList(site, place, message["version"], lines)
 
 
-def size_of_roster(operators: Sequence[Operator]) -> int:
+def max_roster_bytes(operators: Sequence[Operator]) -> int:
     """An upper bound of the bytes of a roster's message with these operators."""
     return _ENVELOPE + sum(len(to_json_bytes(_operator_to_json(one))) + 1 for one in operators)
 
@@ -215,12 +215,12 @@ def sign_roster(roster: Roster, signer: Signer, time: datetime) -> bytes:
         "site": roster.site,
         "version": roster.version,
         "operators": [_operator_to_json(one) for one in roster.operators],
-        "time": timestamp(time),
+        "time": rfc3339(time),
     }
     return to_json_bytes(_sign_message(said, _ROSTER, signer))
 
 
-def read_roster(payload: bytes, site: str, key: PublicKey) -> Roster:
+def verify_roster(payload: bytes, site: str, key: PublicKey) -> Roster:
     """Verify the roster of this site. Raises MalformedMessage, Forged."""
     message = _verify_message(payload, _ROSTER, "roster.schema.json", key)
     if message["site"] != site:
@@ -243,7 +243,7 @@ def _operator_from_json(said: dict[str, Any]) -> Operator:
     )
 
 
-def size_of_master(rows: Sequence[Cells]) -> int:
+def max_master_data_bytes(rows: Sequence[Cells]) -> int:
     """An upper bound of the bytes of a master data message with these rows."""
     return _ENVELOPE + sum(len(to_json_bytes(dict(row))) + 1 for row in rows)
 
@@ -257,19 +257,19 @@ def parse_master_topic(prefix: str, site: str, named: str) -> str:
     return kind
 
 
-def sign_master(one: MasterData, signer: Signer, time: datetime) -> bytes:
+def sign_master_data(one: MasterData, signer: Signer, time: datetime) -> bytes:
     """Make the signed message of master data."""
     said = {
         "site": one.site,
         "kind": one.kind,
         "version": one.version,
         "rows": [dict(row) for row in one.rows],
-        "time": timestamp(time),
+        "time": rfc3339(time),
     }
     return to_json_bytes(_sign_message(said, _MASTER, signer))
 
 
-def read_master(payload: bytes, site: str, kind: str, key: PublicKey) -> MasterData:
+def verify_master_data(payload: bytes, site: str, kind: str, key: PublicKey) -> MasterData:
     """Verify the master data of this kind and site. Raises MalformedMessage, Forged."""
     message = _verify_message(payload, _MASTER, "catalogue.schema.json", key)
     if (message["site"], message["kind"]) != (site, kind):

@@ -34,7 +34,7 @@ class NotJson(NotStrict):
         self.details = str(fault)  # What was expected, with line, column and character.
 
 
-class NotText(NotStrict):
+class InvalidUnicode(NotStrict):
     """Bytes that are not text, or a lone surrogate, which JSON can name and no file can hold."""
 
 
@@ -54,16 +54,16 @@ class NotFinite(NotStrict):
         self.found = found
 
 
-class Overflow(NotFinite):
+class NumberOverflow(NotFinite):
     """A number like 1e999, which becomes Infinity."""
 
 
-class TooLarge(NotStrict):
+class ExceedsLimits(NotStrict):
     """A number is too long, or the nesting too deep."""
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ParserLimits:
     """The limits of the parser; by default those of Python's own."""
 
     depth: float = math.inf  # Objects and lists in one another.
@@ -72,10 +72,10 @@ class Limits:
     size: float = math.inf  # The largest absolute value.
 
 
-_UNLIMITED = Limits()
+_UNLIMITED = ParserLimits()
 
 
-def parse_strict(text: str | bytes, limits: Limits = _UNLIMITED) -> Any:
+def parse_strict(text: str | bytes, limits: ParserLimits = _UNLIMITED) -> Any:
     """Parse JSON text; bytes may be UTF-8, UTF-16 or UTF-32. Raises NotStrict."""
     try:
         found = json.loads(
@@ -86,17 +86,17 @@ def parse_strict(text: str | bytes, limits: Limits = _UNLIMITED) -> Any:
             parse_float=lambda digits: _parse_fraction(_refuse_long(digits, limits.fraction), limits.size),
         )
         if limits.depth < math.inf and nesting_depth(found) > limits.depth:
-            raise TooLarge(_DEEP)
+            raise ExceedsLimits(_DEEP)
         # Written again at once: JSON can name one half of a pair of surrogates, which nothing could keep.
         json.dumps(found, ensure_ascii=False).encode()
     except json.JSONDecodeError as fault:
         raise NotJson(fault) from None
     except UnicodeDecodeError:
-        raise NotText("it is no text") from None
+        raise InvalidUnicode("it is no text") from None
     except UnicodeEncodeError:
-        raise NotText("it holds half a character") from None
+        raise InvalidUnicode("it holds half a character") from None
     except RecursionError:
-        raise TooLarge(_DEEP) from None
+        raise ExceedsLimits(_DEEP) from None
     return found
 
 
@@ -115,7 +115,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 def _parse_fraction(digits: str, most: float) -> float:
     if not math.isfinite(number := float(digits)) or abs(number) > most:
-        raise Overflow(digits)
+        raise NumberOverflow(digits)
     return number
 
 
@@ -123,15 +123,15 @@ def _parse_integer(digits: str, most: float) -> int:
     try:
         number = int(digits)
     except ValueError:  # Python takes no more than 4,300 digits
-        raise TooLarge(_LONG) from None
+        raise ExceedsLimits(_LONG) from None
     if abs(number) > most:
-        raise TooLarge(_LONG)
+        raise ExceedsLimits(_LONG)
     return number
 
 
 def _refuse_long(digits: str, longest: float) -> str:
     if len(digits) > longest:
-        raise TooLarge(_LONG)
+        raise ExceedsLimits(_LONG)
     return digits
 
 

@@ -28,7 +28,7 @@ SETTINGS = Path("/etc/dockvoice")
 STATE = Path("/var/lib")
 _SERVICES = ("dockvoice", "dockvoice-inventory")
 """Whose directories are below `STATE`, by their users."""
-CREDENTIALS = (Path("/etc/credstore"), Path("/run/credstore"), Path("/usr/lib/credstore"))
+_CREDENTIAL_STORES = (Path("/etc/credstore"), Path("/run/credstore"), Path("/usr/lib/credstore"))
 """Where LoadCredential= looks for a name, in its order (systemd.exec(5)). For root alone."""
 
 _Key = tuple[str, ...]
@@ -43,9 +43,9 @@ class Unit:
     state: Path | None = None
     cache: Path | None = None
     credentials: Mapping[_Key, str] = field(default_factory=dict)
-    """By the key that takes it, the name below `CREDENTIALS`."""
+    """By the key that takes it, the name below `_CREDENTIAL_STORES`."""
 
-    def instance(self, file: Path | None) -> str | None:
+    def instance_of_file(self, file: Path | None) -> str | None:
         """The unit's instance that reads this settings file; None where the file is not the unit's."""
         if file is None:
             return None
@@ -55,7 +55,7 @@ class Unit:
     def read_secrets(self, instance: str) -> Iterator[tuple[_Key, str]]:
         """Yield the readable secrets of an instance from the credential store. Raises Misconfigured for binary ones."""
         for key, name in self.credentials.items():
-            places = (directory / name.replace("%i", instance) for directory in CREDENTIALS)
+            places = (directory / name.replace("%i", instance) for directory in _CREDENTIAL_STORES)
             if found := next((path for path in places if os.access(path, os.R_OK)), None):
                 yield key, read_secret(found)
 
@@ -64,7 +64,7 @@ def read_secret(path: Path) -> str:
     """Read the secret in a file. Raises Misconfigured."""
     try:
         # An editor ends a file with a line break, and some with a carriage return before it: neither is the secret's.
-        return plain_file.read_regular(path).decode("utf-8").rstrip("\r\n")
+        return plain_file.read_regular_file(path).decode("utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as fault:
         raise Misconfigured(
             f"credential {path}: cannot be read ({describe_os_error(fault)}); write it again as UTF-8 text"
@@ -92,11 +92,11 @@ def refuse_root_for_others(directory: Path) -> None:
     path = directory.absolute()
     owner = next(one for one in (path, *path.parents) if one.exists()).stat().st_uid
     if os.geteuid() == 0 and owner != 0:
-        again = shlex.join(["runuser", "-u", user_name(owner), "--", *sys.argv])
+        again = shlex.join(["runuser", "-u", user_name_of_id(owner), "--", *sys.argv])
         raise Misconfigured(f"{path}: its owner could not read what root writes there; run this as its owner: {again}")
 
 
-def user_name(number: int) -> str:
+def user_name_of_id(number: int) -> str:
     """The name of a user id; the number where there is none."""
     try:
         return pwd.getpwuid(number).pw_name
@@ -104,7 +104,7 @@ def user_name(number: int) -> str:
         return str(number)
 
 
-def create_file(path: Path, content: bytes = b"", mode: int = 0o600) -> None:
+def create_owned_file(path: Path, content: bytes = b"", mode: int = 0o600) -> None:
     """Create a file that belongs to the owner of its directory, even if root creates it. The umask applies.
 
     Raises OSError.
@@ -117,11 +117,11 @@ def create_file(path: Path, content: bytes = b"", mode: int = 0o600) -> None:
         file.write(content)
 
 
-def create_directory(path: Path, mode: int = 0o700) -> None:
+def create_owned_directory(path: Path, mode: int = 0o700) -> None:
     """Create a directory and its parents, each belonging to the owner of its parent. Raises OSError."""
     if path.is_dir():
         return
-    create_directory(path.parent, 0o777)
+    create_owned_directory(path.parent, 0o777)
     path.mkdir(mode=mode, exist_ok=True)
     if os.geteuid() == 0:
         of = path.parent.stat()
@@ -146,19 +146,19 @@ class Notifier:
         """From $NOTIFY_SOCKET, $WATCHDOG_USEC and $WATCHDOG_PID (sd_watchdog_enabled(3))."""
         return cls(environment.get("NOTIFY_SOCKET") or None, _watchdog_period_s(environment))
 
-    def ready(self, status: str) -> None:
+    def notify_ready(self, status: str) -> None:
         """Tell systemd that startup is complete, with a status line."""
         self._send(f"READY=1\n{_status_line(status)}")
 
-    def alive(self) -> None:
+    def ping_watchdog(self) -> None:
         """Watchdog ping. Without one for twice `period_s`, systemd restarts the service."""
         self._send("WATCHDOG=1")
 
-    def stopping(self) -> None:
+    def notify_stopping(self) -> None:
         """Tell systemd that shutdown has begun."""
         self._send("STOPPING=1")
 
-    def status(self, text: str) -> None:
+    def set_status(self, text: str) -> None:
         """Set the line that `systemctl status` shows. Every user can read it: no secret, no operator's speech."""
         self._send(_status_line(text))
 

@@ -54,18 +54,18 @@ class CountedEntry:
     converted: Mapping[str, Any] | None = None  # The quantity in the item's base unit: `uom` and `factor`.
 
 
-def as_fraction(value: object) -> Fraction | None:
+def to_fraction(value: object) -> Fraction | None:
     """The exact number; None for other values."""
     return Fraction(str(value)) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def as_number(value: Fraction) -> int | float:
+def to_json_number(value: Fraction) -> int | float:
     """The number for JSON: an integer where it is whole, else the nearest double."""
     return value.numerator if value.denominator == 1 else float(value)
 
 
-def is_exact_number(value: Fraction) -> bool:
-    """Whether `as_number` is exact, within 15 digits."""
+def is_exact_json_number(value: Fraction) -> bool:
+    """Whether `to_json_number` is exact, within 15 digits."""
     if value.denominator == 1:
         return True
     quotient = Decimal(value.numerator) / Decimal(value.denominator)
@@ -81,14 +81,16 @@ def sum_by_unit(parts: Iterable[Units]) -> Units:
     return total
 
 
-def entry_item(named: object, announced: Collection[str]) -> str | None:
+def item_of_entry(named: object, announced: Collection[str]) -> str | None:
     """The item that an entry names, else the only one announced for its pallet."""
     if named is not None:
         return str(named)
     return next(iter(announced)) if len(announced) == 1 else None
 
 
-def find_missing(announced: Iterable[ExpectedLine], named: Collection[tuple[str, str | None]]) -> list[ExpectedLine]:
+def find_missing_lines(
+    announced: Iterable[ExpectedLine], named: Collection[tuple[str, str | None]]
+) -> list[ExpectedLine]:
     """The lines that are missing: not marked as received, and no entry names their pallet, or only with another item.
 
     `named`: pallet and item of each entry; an item of None stands for all items of the pallet.
@@ -100,13 +102,13 @@ def find_missing(announced: Iterable[ExpectedLine], named: Collection[tuple[str,
     ]
 
 
-class Factors:
+class UnitConverter:
     """Conversion factors of items' units; contradictory ones are unknown."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], set[tuple[str, Fraction]]] = {}
 
-    def learn(self, item: str, unit: str, base: str, factor: Fraction) -> None:
+    def add_factor(self, item: str, unit: str, base: str, factor: Fraction) -> None:
         """Add a conversion: one `unit` of the item holds so many of its base unit."""
         self._known.setdefault((item, unit), set()).add((base, factor))
         self._known.setdefault((item, base), set()).add((base, Fraction(1)))
@@ -136,13 +138,13 @@ class Factors:
         more = quantity - theirs[base]
         for unit in expected if len(expected) == 1 else ():
             factor = self.factor(str(item), unit)
-            if factor is not None and factor[1] and is_exact_number(more / factor[1]):
+            if factor is not None and factor[1] and is_exact_json_number(more / factor[1]):
                 return {unit: more / factor[1]}
         return {base: more}
 
 
 @dataclass
-class Line:
+class ItemCount:
     """The announced and received quantities of one item on one pallet."""
 
     pallet: str
@@ -182,32 +184,32 @@ class TrailerCount:
         self.received: set[str] = set()
         """The pallets with a receipt."""
         self._announced = announced
-        self._found: dict[tuple[str, str | None], Line] = {}
+        self._found: dict[tuple[str, str | None], ItemCount] = {}
         self._items: dict[str, list[str]] = {}
-        self._factors = Factors()
+        self._factors = UnitConverter()
         for one in announced or ():
             line = self._line(one.pallet, one.item)
             line.notices.add(one.notice)
-            line.add("expected", {one.uom: as_fraction(one.quantity) or Fraction(0)})
+            line.add("expected", {one.uom: to_fraction(one.quantity) or Fraction(0)})
             if one.item not in (items := self._items.setdefault(one.pallet, [])):
                 items.append(one.item)
         named = {self._count_entry(entry, str(entry.values["pallet"])) for entry in entries if _is_of_pallet(entry)}
-        missing = {(one.pallet, one.item) for one in find_missing(announced or (), named)}
+        missing = {(one.pallet, one.item) for one in find_missing_lines(announced or (), named)}
         for at, line in self._found.items():
             self._set_status_and_difference(line, is_missing=at in missing)
 
     @property
-    def lines(self) -> list[Line]:
+    def lines(self) -> list[ItemCount]:
         """The result for each item on each pallet, in order."""
         return [line for _, line in sorted(self._found.items(), key=lambda at: (at[0][0], at[0][1] or ""))]
 
-    def _line(self, pallet: str, item: str | None) -> Line:
-        return self._found.setdefault((pallet, item), Line(pallet, item))
+    def _line(self, pallet: str, item: str | None) -> ItemCount:
+        return self._found.setdefault((pallet, item), ItemCount(pallet, item))
 
     def _count_entry(self, entry: CountedEntry, pallet: str) -> tuple[str, str | None]:
         """Count one entry of the pallet; return its pallet and item."""
         announced = self._items.get(pallet, [])
-        item = entry_item(entry.values.get("item"), announced)
+        item = item_of_entry(entry.values.get("item"), announced)
         if entry.kind == "damage":
             self._line(pallet, item).add("damage_reported", _units_of_role(entry, "quantity"))
         if entry.kind == "receipt":
@@ -217,7 +219,7 @@ class TrailerCount:
                 self._line(pallet, other).ambiguous = self._line(pallet, None).ambiguous = True
         return pallet, item
 
-    def _add_receipt(self, line: Line, entry: CountedEntry) -> None:
+    def _add_receipt(self, line: ItemCount, entry: CountedEntry) -> None:
         values, counted = entry.values, _units_of_role(entry, "quantity")
         line.entries.append(entry.id)
         line.by_notice = line.by_notice or (values.get("item") is None and line.item is not None)
@@ -233,11 +235,11 @@ class TrailerCount:
             line.item is not None
             and unit is not None
             and known is not None
-            and (factor := as_fraction(known["factor"]))
+            and (factor := to_fraction(known["factor"]))
         ):
-            self._factors.learn(line.item, str(unit), str(known["uom"]), factor)
+            self._factors.add_factor(line.item, str(unit), str(known["uom"]), factor)
 
-    def _set_status_and_difference(self, line: Line, *, is_missing: bool) -> None:
+    def _set_status_and_difference(self, line: ItemCount, *, is_missing: bool) -> None:
         line.base = self._factors.sum_in_base_or_empty(line.item, line.present)
         if line.expected and line.entries:
             found = self._factors.difference(line.item, line.present, line.expected)
@@ -248,7 +250,9 @@ class TrailerCount:
         )
         line.difference = found if line.status in _COMPARED else {}
 
-    def _statuses_weightiest_first(self, line: Line, difference: Fraction | None, *, is_missing: bool) -> Iterator[str]:
+    def _statuses_weightiest_first(
+        self, line: ItemCount, difference: Fraction | None, *, is_missing: bool
+    ) -> Iterator[str]:
         """The result codes of a line of the count (missing, over, short), the weightiest first."""
         if not line.entries:
             yield "not_comparable" if line.ambiguous else "missing" if is_missing else "uncounted"
@@ -268,5 +272,5 @@ def _is_of_pallet(entry: CountedEntry) -> bool:
 
 
 def _units_of_role(entry: CountedEntry, role: str) -> Units:
-    quantity, unit = as_fraction(entry.values.get(role)), entry.values.get("uom")
+    quantity, unit = to_fraction(entry.values.get(role)), entry.values.get("uom")
     return {} if quantity is None else {"" if unit is None else str(unit): quantity}

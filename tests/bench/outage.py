@@ -225,7 +225,7 @@ async def device(directory: Path, port: int, outage: Outage) -> None:
 
         def say() -> None:
             for number in outage.moments():
-                desk.now(partial(kept, number=number))
+                desk.run(partial(kept, number=number))
                 loop.call_soon_threadsafe(delivery.notify_pending)
 
         loop = asyncio.get_running_loop()

@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from tempfile import TemporaryDirectory
 
-from dockvoice_protocol.hash_chain import CHAIN, GENESIS, KEYID, PREVIOUS, SIGNATURE, Signer, link
+from dockvoice_protocol.hash_chain import CHAIN, GENESIS, KEYID, PREVIOUS, SIGNATURE, Signer, compute_link
 from edge.keep import device_key
 from edge.keep.database import JOURNAL, JournalDatabase
 from edge.keep.entry_log import EntryLog, Rows, entry_rows, insert_missing
@@ -97,7 +97,7 @@ def seal(entered: Rows, previous: str, key: Signer) -> str:
     """Let the device sign the entry's event as the next of its chain; the link that the one after it continues."""
     event = json.loads(entered["outbox"]["body"])
     tied = {**event, PREVIOUS: previous, KEYID: key.public.keyid}
-    own = link(previous, tied, event["data"]["utterance"]["audio_sha256"])
+    own = compute_link(previous, tied, event["data"]["utterance"]["audio_sha256"])
     sealed = {**tied, CHAIN: own, SIGNATURE: key.sign(own)}
     entered["outbox"]["body"] = json.dumps(sealed, ensure_ascii=False, separators=(",", ":"))
     entered["audit"].update(link=own, previous=previous, public_key=key.public.raw.hex(), signature=sealed[SIGNATURE])

@@ -117,7 +117,7 @@ def console(
     engine = database.connect(database.parse_url(given.database_url))
     try:
         database.create_migrate_or_check(engine, create=True)
-        tables.create_or_check(engine)
+        tables.create_or_check_tables_of_console(engine)
         of: list[Console] = []
         now = lambda: datetime(2026, 11, 22, 8, 0, tzinfo=UTC) + of[0].later  # noqa: E731
         forms = load_forms(shipped_directory("schemas") / "forms")

@@ -55,7 +55,7 @@ def demand_described(method: str, path: str, answer: Any) -> None:
 
 def token(site: Console, name: str = "erp", **grants: Scope) -> str:
     """A token of a program that may do so much at these sites; everything at `north` where none is named."""
-    tokens.create_or_check(site.engine)
+    tokens.create_or_check_tokens(site.engine)
     with site.place.transaction() as transaction:
         return tokens.add_token(transaction, name, grants or {"north": Scope.WRITE}, "ana", site.place.now())
 

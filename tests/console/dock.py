@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import insert
 
 from dockvoice_protocol.events import Topics, make_status
-from dockvoice_protocol.instants import timestamp
+from dockvoice_protocol.instants import rfc3339
 from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace
 from inventory.forms import load_forms
 from inventory.ingest.validation import Invalid, Valid, validate
@@ -47,7 +47,7 @@ class Dock:
         if answers:
             event["data"]["support"] = [event["data"]["utterance"]] * answers
         event["data"]["reading"] |= reading or {}
-        self._send(event | {"time": timestamp(self._site.place.now() - timedelta(minutes=minutes)), "subject": form})
+        self._send(event | {"time": rfc3339(self._site.place.now() - timedelta(minutes=minutes)), "subject": form})
         return identity(1, number, device)
 
     def corrects(self, device: str, named: int, operator: str, form: str, minutes: float, **fields: Any) -> None:
@@ -57,7 +57,7 @@ class Dock:
         amends = identity(1, named, device)
         event["data"] |= {"form": form, "fields": fields, "operator": operator, "amends": amends}
         event |= {"type": "dockvoice.entry.amended.v1", "dataschema": "urn:dockvoice:event:entry-amended:1#data"}
-        self._send(event | {"time": timestamp(self._site.place.now() - timedelta(minutes=minutes)), "subject": form})
+        self._send(event | {"time": rfc3339(self._site.place.now() - timedelta(minutes=minutes)), "subject": form})
 
     def is_well(self, device: str, *, linked: bool = True, **said: Any) -> None:
         """What it says of itself."""
@@ -110,7 +110,7 @@ def morning(site: Console) -> Dock:
     }
     dock.is_well("dock-3", **worn, **well, program="0.1.0")
     clipping: dict[str, Any] = {"work": work | {"language": "pl"}, "microphone": microphone | {"faults": ["clipping"]}}
-    waits = {"entries": 3, "since": timestamp(site.place.now() - timedelta(minutes=2))}
+    waits = {"entries": 3, "since": rfc3339(site.place.now() - timedelta(minutes=2))}
     dock.is_well("dock-4", **clipping, program="0.1.0", hearing={"level_db": -14, "noise_db": -23}, backlog=waits)
     dock.is_well("dock-5", linked=False, program="0.1.0", backlog={"entries": 0})
     docks = [(f"line {n}", {"value": name, "spoken": f"dock {name.lower()}"}) for n, name in enumerate("ABCD", 2)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dockvoice_protocol.events import Topics
-from dockvoice_protocol.hash_chain import GENESIS, sealed
+from dockvoice_protocol.hash_chain import GENESIS, seal_event
 from inventory.forms import load_forms
 from inventory.ingest.validation import Invalid, Valid, validate
 from inventory.reviews.reviews import read_review
@@ -51,7 +51,9 @@ def apply(site: Console, *events: dict[str, Any]) -> None:
     forms = load_forms(ROOT / "schemas" / "forms")
     previous = GENESIS
     for event in events:
-        whole = sealed(event, previous, "0" * 64, "", KEY)  # of the recording that each event names, in whatever shape
+        whole = seal_event(
+            event, previous, "0" * 64, "", KEY
+        )  # of the recording that each event names, in whatever shape
         previous = whole["chain"]
         judged = validate(payload(whole), DEVICE.entries, "dockvoice", forms)
         assert isinstance(judged, Valid | Invalid), judged

@@ -96,7 +96,7 @@ def test_what_is_new_comes_once_and_in_order_while_several_apply(site: Console, 
 def test_none_is_handed_out_before_those_that_came_before_it_are_there(
     postgresql: PostgreSQL, tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inventory.api.entries.COMMIT_S", 0.2)
+    monkeypatch.setattr("inventory.api.entries.COMMIT_TIMEOUT_S", 0.2)
     read = reader(repository)
     with postgresql.database() as url, console(tmp_path, url) as site:
         asking = program(site)

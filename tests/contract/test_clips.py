@@ -16,9 +16,9 @@ from dockvoice_protocol.errors import Unavailable, UnreadableInput
 from dockvoice_protocol.events import (
     CLIP_CHUNK_BYTES,
     ClipChunk,
-    ClipGone,
     ClipMessage,
     ClipOffered,
+    ClipUnavailable,
     ClipUnsent,
     MalformedMessage,
     Topics,
@@ -31,7 +31,7 @@ from inventory.clips.clips import ClipState, SignedSound
 from inventory.clips.listening import load_sound, request_clip
 from inventory.repository import Store
 from inventory.settings import ClipSettings
-from inventory.store.outbox import HELD
+from inventory.store.outbox import HELD_BACK_FOR
 from tests.dictated import KEY, recorded
 from tests.store import Read, drained
 
@@ -231,7 +231,10 @@ def test_why_none_comes_is_kept_and_what_is_here_stays(office: Office) -> None:
     office.asked(here)
     office.come(here)
     office.asked(gone)
-    assert [office.said(ClipGone(one.utterance_id, ClipUnsent.REMOVED)) for one in (here, gone)] == ["noted", "noted"]
+    assert [office.said(ClipUnavailable(one.utterance_id, ClipUnsent.REMOVED)) for one in (here, gone)] == [
+        "noted",
+        "noted",
+    ]
     assert [office.state(one) for one in (here, gone)] == ["here", "gone removed"]
     assert office.asked(gone), "a recording may be put back from a copy"
 
@@ -243,7 +246,7 @@ def test_a_request_that_no_broker_took_goes_out_later_and_one_that_nobody_noted_
     sound = office.entered()
     request_clip(office.store.clips, away, KEY, "dockvoice", sound, "ana", "pallet 742", lambda: office.now)
     assert drained(office.store) == [], "the command may be publishing it"
-    office.now += HELD
+    office.now += HELD_BACK_FOR
     (unsent,) = drained(office.store)
     assert unsent.topic == SENDER.clip_requests
     assert drained(office.store) == []

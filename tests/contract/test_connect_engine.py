@@ -15,7 +15,7 @@ from sqlalchemy import insert, select, update
 
 from dockvoice_protocol.errors import AlreadyRunning, Misconfigured
 from dockvoice_protocol.events import Topics
-from dockvoice_protocol.signed import read_declined
+from dockvoice_protocol.signed import verify_declined_posting
 from inventory.connect import ledger as ledgers
 from inventory.connect.engine import Post, PostingLoop, Reverse, Settled, next_step
 from inventory.connect.ledger import DeclinedMessages, Ledger, load_posting
@@ -225,7 +225,7 @@ def test_what_one_declines_holds_up_no_other_and_is_flagged_once(dock: Dock) -> 
     (flag,) = dock.store.flags.all()
     assert (flag.event_id, flag.rule, flag.reason) == (refused, "connect:other", "lot_missing:Lot is required")
     (told,) = drained(dock.store)
-    word = read_declined(told.body, Topics("dockvoice", SITE, "dock-3").source, KEY.public)
+    word = verify_declined_posting(told.body, Topics("dockvoice", SITE, "dock-3").source, KEY.public)
     assert (word.entry, word.why) == (refused, "lot_missing")
     dock.clock.moves(3600)
     calls = len(dock.books.calls)
@@ -387,7 +387,7 @@ def test_an_event_that_was_committed_late_is_found_though_later_ones_were_posted
 
 
 def test_far_behind_the_latest_it_is_found_by_the_look_at_all(dock: Dock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledgers, "LATELY", 3)
+    monkeypatch.setattr(ledgers, "RECENT_ENTRIES", 3)
     first = dock.says(recorded(1))
     with dock.store.transaction() as transaction:
         transaction.execute(update(entries).where(entries.c.event_id == first).values(form="hidden"))
@@ -398,7 +398,7 @@ def test_far_behind_the_latest_it_is_found_by_the_look_at_all(dock: Dock, monkey
         transaction.execute(update(entries).where(entries.c.event_id == first).values(form="pallet-move"))
     dock.engine().run_round()
     assert len(dock.books.stock) == 10
-    dock.clock.moves(ledgers.ALL_EVERY.total_seconds() + 1)
+    dock.clock.moves(ledgers.COMPARE_ALL_EVERY.total_seconds() + 1)
     dock.engine().run_round()
     assert len(dock.books.stock) == 11
 

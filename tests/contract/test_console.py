@@ -24,7 +24,7 @@ from dockvoice_protocol.events import (
     count_chunks,
     format_clip_message,
 )
-from dockvoice_protocol.signed import read_clip_request
+from dockvoice_protocol.signed import verify_clip_request
 from inventory.audit import deeds
 from inventory.clips.clip_desk import ClipReceiver
 from inventory.clips.clip_folder import ClipFolder
@@ -86,7 +86,7 @@ def test_of_many_who_decide_at_once_one_has_decided_and_the_others_are_told_who(
     with site.place.transaction() as transaction:
         kept = [one.decided.who for one in decisions.load_recent_outcomes(transaction)]
         assert (len(kept), told) == (1, {*kept})
-        assert deeds.find_broken(transaction, KEY.public) is None
+        assert deeds.first_broken_action(transaction, KEY.public) is None
 
 
 def test_what_a_broker_forgot_goes_again_once_for_each_time_the_device_says_that_it_waits(site: Console) -> None:
@@ -136,7 +136,7 @@ def test_deeds_that_are_done_at_once_make_one_chain(site: Console) -> None:
         list(people.map(do, range(3 * AT_ONCE)))
     with site.place.transaction() as transaction:
         assert deeds.load_latest_actions(transaction, 1)[0].number == 3 * AT_ONCE
-        assert deeds.find_broken(transaction, KEY.public) is None
+        assert deeds.first_broken_action(transaction, KEY.public) is None
 
 
 def test_passwords_that_are_tried_at_once_are_counted_all(site: Console) -> None:
@@ -201,7 +201,7 @@ def test_a_recording_is_asked_of_its_device_with_the_reason_and_plays_when_it_ha
         assert send(browser, f"{sound}{of}", seen=entry, reason="a claim", back=entry).status_code == 303
         assert "The device is asked for it" in browser.get(entry).text
         (asked,) = drained(site.store)
-        request = read_clip_request(asked.body, sender.source, KEY.public)
+        request = verify_clip_request(asked.body, sender.source, KEY.public)
         assert (request.who, request.reason, request.utterance_id) == ("ana", "a claim", utterance)
         chunks = count_chunks(len(FLAC))
         pieces = [FLAC[at : at + CLIP_CHUNK_BYTES] for at in range(0, len(FLAC), CLIP_CHUNK_BYTES)]

@@ -13,21 +13,21 @@ from sqlalchemy import delete
 from dockvoice_protocol import hash_chain
 from dockvoice_protocol.hash_chain import GENESIS
 from inventory.queries import fleet
-from inventory.records import Applied, Applying, Buffered, Early, Event
+from inventory.records import Applied, Buffered, Early, Event, Outcome
 from inventory.repository import Store
 from inventory.reviews.flags import FlagState
 from inventory.store.tables import entries, events
 from tests.dictated import KEY, cancelled, identity, recorded
 from tests.store import Read
 
-Apply = Callable[[Store, Sequence[Event]], list[Applying]]
+Apply = Callable[[Store, Sequence[Event]], list[Outcome]]
 
 
-def one_by_one(store: Store, said: Sequence[Event]) -> list[Applying]:
+def one_by_one(store: Store, said: Sequence[Event]) -> list[Outcome]:
     return [store.apply(event) for event in said]
 
 
-def at_once(store: Store, said: Sequence[Event]) -> list[Applying]:
+def at_once(store: Store, said: Sequence[Event]) -> list[Outcome]:
     became = store.batches.try_apply_all(said)
     assert became is not None
     return [one for _, one in became if not isinstance(one, Buffered)]
@@ -40,7 +40,7 @@ def chained(said: Sequence[dict[str, Any]], link: str = GENESIS) -> list[dict[st
     """As one journal makes them."""
     made: list[dict[str, Any]] = []
     for event in said:
-        made.append(hash_chain.sealed(event, link, event["data"]["utterance"]["audio_sha256"], "", KEY))
+        made.append(hash_chain.seal_event(event, link, event["data"]["utterance"]["audio_sha256"], "", KEY))
         link = made[-1]["chain"]
     return made
 

@@ -13,7 +13,7 @@ from inventory.dossier.dossier import collect_content
 from inventory.queries.trailers import load_trailers
 from inventory.store.outbox import MessageKind
 from inventory.store.tables import announced, dossiers, entries
-from inventory.verify_dossier import CONTENT, PAGE, Check, parsed, unpack
+from inventory.verify_dossier import CONTENT, PAGE, DossierCheck, parsed, unpack
 from tests.trailer import INVENTORY, SITE, Dock, line, scene
 
 KEYID = INVENTORY.public.keyid
@@ -33,7 +33,7 @@ def test_everything_of_a_trailer_is_gathered_and_nothing_else(dock: Dock) -> Non
     assert {one.number for one in visit.said if one.source.endswith("dock-3")} == {1, 2, 3, 4, 5, 6, 8}
     assert ([one.state for one in visit.reviews], len(visit.lists), visit.refused) == (["open"], 1, [])
     made = dock.dossier()
-    assert Check(made.file, KEYID).faults == []
+    assert DossierCheck(made.file, KEYID).faults == []
     assert made.content["figures"]["entries"] == {
         "standing": 11,
         "amended": 1,
@@ -71,7 +71,7 @@ def test_a_number_that_comes_back_is_another_visit(dock: Dock) -> None:
     assert (before.number, now.number, now.closing) == (1, 2, None)
     assert (now.after, before.closing) == (before.closing, now.after)
     then, later = dock.dossier(visit=0), dock.dossier(visit=1)
-    assert Check(then.file, KEYID).faults == Check(later.file, KEYID).faults == []
+    assert DossierCheck(then.file, KEYID).faults == DossierCheck(later.file, KEYID).faults == []
     # What was corrected later belongs to the visit in which it was said first.
     assert [(line["pallet"], line["good"]) for line in then.content["lines"]] == [("1", {"CS": 23}), ("3", {"CS": 5})]
     assert [(line["pallet"], line["status"]) for line in later.content["lines"]] == [
@@ -96,7 +96,7 @@ def test_a_closing_that_was_taken_back_closes_nothing(dock: Dock) -> None:
     dock.hear(done, one.record(pallet_id="1", quantity=1, uom="CS", trailer="5501"), one.cancel(done))
     (visit,) = dock.gathered().visits()
     assert visit.closing is None
-    assert Check(dock.dossier().file, KEYID).faults == []
+    assert DossierCheck(dock.dossier().file, KEYID).faults == []
 
 
 def test_a_refused_event_is_shown_and_not_counted(dock: Dock) -> None:
@@ -106,7 +106,7 @@ def test_a_refused_event_is_shown_and_not_counted(dock: Dock) -> None:
     made = dock.dossier()
     assert [one["reasons"] for one in made.content["refused"]] == [["invalid:/quantity: breaks minimum 0"]]
     assert made.content["figures"]["entries"]["turned_down"] == 1
-    assert (made.content["figures"]["good"], Check(made.file, KEYID).faults) == ({"CS": 1}, [])
+    assert (made.content["figures"]["good"], DossierCheck(made.file, KEYID).faults) == ({"CS": 1}, [])
 
 
 def test_a_review_counts_for_its_trailer_its_entry_or_an_announced_pallet(dock: Dock) -> None:
@@ -120,7 +120,7 @@ def test_a_review_counts_for_its_trailer_its_entry_or_an_announced_pallet(dock: 
         dock.put_aside(one, one.review(**fields))
     made = dock.dossier()
     assert made.content["figures"]["reviews"] == {"open": 2, "decided": 1}
-    assert Check(made.file, KEYID).faults == []
+    assert DossierCheck(made.file, KEYID).faults == []
 
 
 def test_each_list_is_kept_as_it_was_signed_first(dock: Dock) -> None:
@@ -135,7 +135,7 @@ def test_each_list_is_kept_as_it_was_signed_first(dock: Dock) -> None:
     (visit,) = dock.gathered().visits()
     assert len(visit.lists) == 3
     made = dock.dossier()
-    assert Check(made.file, KEYID).faults == []
+    assert DossierCheck(made.file, KEYID).faults == []
     assert made.content["figures"]["missing"] == {"CS": 24}
 
 
@@ -144,7 +144,7 @@ def test_a_list_that_nobody_has_signed_yet_is_there_without_a_signature(dock: Do
     with dock.store.engine.begin() as transaction:
         transaction.execute(update(announced).values(body=None, public_key=None))
     assert [one.public_key for one in dock.gathered().lists] == [None]
-    faults = Check(dock.dossier().file, KEYID).faults
+    faults = DossierCheck(dock.dossier().file, KEYID).faults
     assert [fault.split(": ", 1)[1] for fault in faults] == ["it carries no signature"]
 
 
@@ -213,7 +213,7 @@ def test_what_was_said_before_the_closing_and_decided_later_belongs_to_the_close
     (visit,) = decided_late(dock).gathered().visits()
     assert (visit.number, visit.closing is not None, [one.state for one in visit.reviews]) == (1, True, ["recorded"])
     made = dock.dossier()
-    assert Check(made.file, KEYID).faults == []
+    assert DossierCheck(made.file, KEYID).faults == []
     assert made.content["figures"]["pallets"] == {"expected": 2, "received": 2}
     assert (made.content["figures"]["missing"], made.content["figures"]["reviews"]["open"]) == ({}, 0)
 
@@ -235,7 +235,7 @@ def test_what_another_device_heard_before_the_closing_and_was_decided_later_belo
     dock.clock.on(60)
     dock.hear(two.record(pallet_id="743", quantity=30, uom="CS", trailer="5501", data=said))
     assert [one.closing is not None for one in dock.gathered().visits()] == [True]
-    assert Check(dock.dossier().file, KEYID).faults == []
+    assert DossierCheck(dock.dossier().file, KEYID).faults == []
 
 
 def test_a_closing_that_was_decided_later_closes_from_when_it_was_said(dock: Dock) -> None:
@@ -253,7 +253,7 @@ def test_a_closing_that_was_decided_later_closes_from_when_it_was_said(dock: Doc
     assert (before.closing is not None, now.closing) == (True, None)
     then, later = dock.dossier(visit=0), dock.dossier(visit=1)
     assert [[one["pallet"] for one in made.content["lines"]] for made in (then, later)] == [["1"], ["2"]]
-    assert Check(then.file, KEYID).faults == Check(later.file, KEYID).faults == []
+    assert DossierCheck(then.file, KEYID).faults == DossierCheck(later.file, KEYID).faults == []
 
 
 def test_what_closes_a_visit_is_the_end_of_it_by_whichever_clock(dock: Dock) -> None:
@@ -272,7 +272,7 @@ def test_what_closes_a_visit_is_the_end_of_it_by_whichever_clock(dock: Dock) -> 
     for number, visit in enumerate(of.visits()):
         assert visit.closing is not None
         assert visit.closing.id in {said.id for said in visit.said}
-        assert Check(dock.dossier(visit=number).file, KEYID).faults == []
+        assert DossierCheck(dock.dossier(visit=number).file, KEYID).faults == []
     assert sum(len(visit.said) for visit in of.visits()) == len(of.story.said)
 
 
@@ -287,7 +287,7 @@ def test_what_was_put_aside_or_refused_between_two_closings_makes_no_visit(dock:
     (visit,) = dock.gathered().visits()
     made = dock.dossier()
     figures = made.content["figures"]
-    assert (len(visit.reviews), len(visit.refused), Check(made.file, KEYID).faults) == (1, 1, [])
+    assert (len(visit.reviews), len(visit.refused), DossierCheck(made.file, KEYID).faults) == (1, 1, [])
     with dock.store.engine.begin() as transaction:
         (listed,) = load_trailers(transaction, dock.roles, 5)
     assert (listed.entries, len(listed.received)) == (figures["entries"]["standing"], figures["pallets"]["received"])
@@ -302,9 +302,9 @@ def test_of_a_visit_that_waits_for_a_person_alone_a_dossier_holds(dock: Dock) ->
     visit = of.visits()[-1]
     assert ([*visit.said], len(visit.reviews)) == ([], 1)
     # What closed the visit before is in it, and tells up to when it came; a trailer nobody closed has not even that.
-    assert Check(dock.dossier().file, KEYID).faults == []
+    assert DossierCheck(dock.dossier().file, KEYID).faults == []
     dock.put_aside(one, one.review(pallet_id="3", trailer="78"))
-    assert Check(dock.dossier("78").file, KEYID).faults == []
+    assert DossierCheck(dock.dossier("78").file, KEYID).faults == []
 
 
 def test_a_clock_that_was_set_back_moves_nothing_into_the_visit_before(dock: Dock) -> None:

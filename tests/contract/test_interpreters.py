@@ -31,7 +31,7 @@ from dockvoice_protocol.records import FieldReading, NotUnderstood, Reading, Wor
 from edge.config import Settings
 from edge.ports import Attention, Interpreter
 from edge.records import SAMPLE_RATE, Closing, Segment, Utterance
-from edge.understand.factory import Surroundings
+from edge.understand.factory import InterpreterArguments
 from edge.understand.factory import make_interpreter as configured
 from edge.understand.local.moonshine import MoonshineInterpreter
 from edge.understand.local.pocketsphinx import PocketsphinxInterpreter
@@ -63,7 +63,7 @@ class Scripted:
     def __init__(self, script: Mapping[bytes, Reading]) -> None:
         self._script = script
 
-    def attend(self) -> Attention:
+    def listen(self) -> Attention:
         return _ScriptedAttention(self._script)
 
 
@@ -208,7 +208,7 @@ def served(standin_process: RunningStandin, runner: asyncio.Runner) -> Iterator[
         settings = load_settings(Settings, None, understand=understand)
         clients = Clients(settings.understand.clients)
         connections.append(clients)
-        made[row] = configured("model", Surroundings(settings, form(), catalogue(), clients))
+        made[row] = configured("model", InterpreterArguments(settings, form(), catalogue(), clients))
     yield made
     for clients in connections:
         runner.run(clients.aclose())
@@ -253,7 +253,7 @@ def interpreter(request: pytest.FixtureRequest, made: dict[str, Interpreter]) ->
 def read(runner: asyncio.Runner) -> Read:
     def reading(interpreter: Interpreter, pcm: bytes, heard: Iterable[bytes] = ()) -> Reading:
         """What it reads; without what it took, in which every request has an id of its own."""
-        attention = interpreter.attend()
+        attention = interpreter.listen()
         for piece in heard:
             attention.hear(piece)
         return replace(runner.run(attention.finish(utterance(pcm))), usage=None)
@@ -312,7 +312,7 @@ def test_a_model_reads_leading_zeros_and_corrections_right_and_says_what_it_took
     standin.serve(SERVICES[row][1]["model"])
     zeros = "02-pallet-0126-nine-units-dock-bravo.flac"
     assert values(read(served[row], sound(zeros))) == truth(zeros)
-    reading = runner.run(served[row].attend().finish(utterance(sound(CORRECTED))))
+    reading = runner.run(served[row].listen().finish(utterance(sound(CORRECTED))))
     assert values(reading) == truth(CORRECTED)
     usage = reading.usage
     assert usage is not None
@@ -352,7 +352,7 @@ attentive = pytest.mark.parametrize(
 
 @attentive
 def test_nothing_of_an_abandoned_utterance_lingers(interpreter: Interpreter, read: Read, alone: Reading) -> None:
-    abandoned = interpreter.attend()
+    abandoned = interpreter.listen()
     abandoned.hear(sound(CHATTER)[:SECOND])
     del abandoned
     assert read(interpreter, sound(CLEAR)) == alone
@@ -383,7 +383,7 @@ def test_the_next_utterance_is_heard_while_the_last_one_is_read(
 
     async def both() -> list[Reading]:
         sounds = [sound(CLEAR), other]
-        attentions = [interpreter.attend() for _ in sounds]
+        attentions = [interpreter.listen() for _ in sounds]
         for attention, pcm in zip(attentions, sounds, strict=True):
             attention.hear(pcm)
         async with asyncio.TaskGroup() as group:
@@ -477,7 +477,7 @@ def test_the_witness_hears_a_clip_in_a_process_of_its_own() -> None:
     async def whole() -> tuple[str, str]:
         witness = WitnessProcess()
         try:
-            return await witness.words(b""), await witness.words(sound(CLEAR))
+            return await witness.recognise(b""), await witness.recognise(sound(CLEAR))
         finally:
             await witness.end()
 

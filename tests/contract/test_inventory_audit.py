@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Table, delete, insert, text, true, update
 
 from dockvoice_protocol import hash_chain
 from dockvoice_protocol.events import WITHHELD, Topics, make_status
-from dockvoice_protocol.hash_chain import Acknowledgement, Broken, KnownFaults, PublicKey, Signer, Span, Wrong
+from dockvoice_protocol.hash_chain import Acknowledgement, BadEvent, Defect, KeySpan, KnownFaults, PublicKey, Signer
 from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace
 from edge.deliver.device_events import withheld_event
 from inventory.audit import audit
@@ -84,9 +84,9 @@ def sealed(said: list[dict[str, Any]], signer: Signer | None = KEY) -> list[dict
         if signer is None:
             linked = {**event, hash_chain.PREVIOUS: previous}
             del linked[hash_chain.SIGNATURE]
-            made.append({**linked, hash_chain.CHAIN: hash_chain.link(previous, linked, audio)})
+            made.append({**linked, hash_chain.CHAIN: hash_chain.compute_link(previous, linked, audio)})
         else:
-            made.append(hash_chain.sealed(event, previous, audio, "{}", signer))
+            made.append(hash_chain.seal_event(event, previous, audio, "{}", signer))
     return made
 
 
@@ -98,7 +98,7 @@ def deliver(store: Store, forms: Forms, said: list[dict[str, Any]]) -> None:
         store.apply(judged.event)
 
 
-def verify(store: Store, keys: dict[str, PublicKey] | None = KNOWN, device: int = 0) -> audit.Report:
+def verify(store: Store, keys: dict[str, PublicKey] | None = KNOWN, device: int = 0) -> audit.AuditReport:
     return audit.audit_device(store, store.progress()[device], keys)
 
 
@@ -173,74 +173,74 @@ def invented(transaction: Connection) -> None:
     transaction.execute(insert(entries).values({**found, "event_id": identity(1, 8), "replaces": None}))
 
 
-ATTACKS: dict[str, tuple[Attack, Broken]] = {
-    "a quantity in the event": (body(lambda body: body.replace(":12,", ":21,")), Broken(2, Wrong.ALTERED)),
-    "the signature": (body(lambda body: body.replace('"signature":"', '"signature":"0')), Broken(2, Wrong.FORGED)),
+ATTACKS: dict[str, tuple[Attack, BadEvent]] = {
+    "a quantity in the event": (body(lambda body: body.replace(":12,", ":21,")), BadEvent(2, Defect.ALTERED)),
+    "the signature": (body(lambda body: body.replace('"signature":"', '"signature":"0')), BadEvent(2, Defect.FORGED)),
     "the event of another number": (
         lambda transaction: transaction.execute(
             update(events).where(at(2)).values(body=payload(sealed(SAID)[0]).decode())
         ),
-        Broken(2, Wrong.MISPLACED),
+        BadEvent(2, Defect.MISPLACED),
     ),
     "a quantity in the entry": (
         lambda transaction: transaction.execute(
             update(entries).where(made_of(2)).values(fields={"pallet_id": "0742", "quantity": 21, "dock": "B"})
         ),
-        Broken(2, Wrong.ENTRY_ALTERED),
+        BadEvent(2, Defect.ENTRY_ALTERED),
     ),
     "the entry deleted": (
         lambda transaction: transaction.execute(delete(entries).where(made_of(4))),
-        Broken(4, Wrong.ENTRY_ALTERED),
+        BadEvent(4, Defect.ENTRY_ALTERED),
     ),
     "the entry put to a cancellation": (
         lambda transaction: transaction.execute(
             update(entries).where(made_of(4)).values(event_id=identity(1, 5)),
         ),
-        Broken(4, Wrong.ENTRY_ALTERED),
+        BadEvent(4, Defect.ENTRY_ALTERED),
     ),
-    "an event deleted": (deleted(4), Broken(4, Wrong.MISSING)),
+    "an event deleted": (deleted(4), BadEvent(4, Defect.MISSING)),
     "the refused event deleted": (
         lambda transaction: transaction.execute(delete(refused)),
-        Broken(3, Wrong.MISSING),
+        BadEvent(3, Defect.MISSING),
     ),
     "the refused event altered": (
         lambda transaction: transaction.execute(
             update(refused).values(body=payload(sealed(SAID)[2]).replace(b"0742", b"0743"))
         ),
-        Broken(3, Wrong.ALTERED),
+        BadEvent(3, Defect.ALTERED),
     ),
-    "all deleted": (both(*map(deleted, (4, 5, 2, 1))), Broken(1, Wrong.MISSING)),
+    "all deleted": (both(*map(deleted, (4, 5, 2, 1))), BadEvent(1, Defect.MISSING)),
     "a member named twice, of which most readers take one": (
         body(lambda body: body.replace('"quantity":', '"quantity":99,"quantity":')),
-        Broken(2, Wrong.ALTERED),
+        BadEvent(2, Defect.ALTERED),
     ),
     "a number of the entry made true": (
         entry(2, fields={"pallet_id": "0742", "quantity": True, "dock": "B"}),
-        Broken(2, Wrong.ENTRY_ALTERED),
+        BadEvent(2, Defect.ENTRY_ALTERED),
     ),
-    "an entry said to replace another": (entry(2, replaces=identity(1, 1)), Broken(2, Wrong.ENTRY_ALTERED)),
-    "an amendment said to replace nothing": (entry(4, replaces=None), Broken(4, Wrong.ENTRY_ALTERED)),
-    "an entry that stands said to be cancelled": (entry(4, state="cancelled"), Broken(4, Wrong.STATE_ALTERED)),
-    "an amended entry made to stand": (entry(2, state="current"), Broken(4, Wrong.STATE_ALTERED)),
-    "a cancelled entry made to stand": (entry(1, state="current"), Broken(5, Wrong.STATE_ALTERED)),
-    "the id in the event's row": (row(5, event_id=identity(1, 9)), Broken(5, Wrong.ROW_ALTERED)),
-    "the number in the event's row": (row(5, sequence=6), Broken(5, Wrong.MISSING)),
-    "a thousand more in stock": (moves(4, ADDS, quantity=1015), Broken(4, Wrong.STOCK_ALTERED)),
-    "less taken back than was there": (moves(4, TAKES_BACK, quantity=-2), Broken(4, Wrong.STOCK_ALTERED)),
+    "an entry said to replace another": (entry(2, replaces=identity(1, 1)), BadEvent(2, Defect.ENTRY_ALTERED)),
+    "an amendment said to replace nothing": (entry(4, replaces=None), BadEvent(4, Defect.ENTRY_ALTERED)),
+    "an entry that stands said to be cancelled": (entry(4, state="cancelled"), BadEvent(4, Defect.STATE_ALTERED)),
+    "an amended entry made to stand": (entry(2, state="current"), BadEvent(4, Defect.STATE_ALTERED)),
+    "a cancelled entry made to stand": (entry(1, state="current"), BadEvent(5, Defect.STATE_ALTERED)),
+    "the id in the event's row": (row(5, event_id=identity(1, 9)), BadEvent(5, Defect.ROW_ALTERED)),
+    "the number in the event's row": (row(5, sequence=6), BadEvent(5, Defect.MISSING)),
+    "a thousand more in stock": (moves(4, ADDS, quantity=1015), BadEvent(4, Defect.STOCK_ALTERED)),
+    "less taken back than was there": (moves(4, TAKES_BACK, quantity=-2), BadEvent(4, Defect.STOCK_ALTERED)),
     "what was cancelled not taken back": (
         lambda transaction: transaction.execute(delete(stock_moves).where(moved_by(5))),
-        Broken(5, Wrong.STOCK_ALTERED),
+        BadEvent(5, Defect.STOCK_ALTERED),
     ),
     "a stock move put to a cancellation": (
         moved_besides(4, event_id=identity(1, 5)),
-        Broken(5, Wrong.STOCK_ALTERED),
+        BadEvent(5, Defect.STOCK_ALTERED),
     ),
     "the device given another name": (
         lambda transaction: [
             transaction.execute(update(table).values(device="dock-4"))
             for table in (devices, events, refused, entries, stock_moves)
         ],
-        Broken(1, Wrong.ROW_ALTERED),
+        BadEvent(1, Defect.ROW_ALTERED),
     ),
 }
 """Each by plain SQL, without the device's key."""
@@ -306,7 +306,7 @@ def test_an_attack_is_found_where_it_was_made(store: Store, what: str) -> None:
     report = audit.audit_device(store, of, KNOWN)
     assert report.broken == broken
     assert not report.is_whole
-    assert broken.wrong is Wrong.STATE_ALTERED or report.events == broken.sequence - 1
+    assert broken.wrong is Defect.STATE_ALTERED or report.events == broken.sequence - 1
 
 
 @on_one_kind
@@ -326,7 +326,7 @@ def test_a_quantity_that_sql_adds_up_as_another_one_is_found(store: Store, quant
     its = {"quantity": quantity, "event": identity(1, 4), "line": ADDS}
     put = text("UPDATE stock_moves SET quantity = :quantity WHERE event_id = :event AND line = :line")
     attack(store, lambda transaction: transaction.execute(put, its))
-    assert verify(store).broken == Broken(4, Wrong.STOCK_ALTERED)
+    assert verify(store).broken == BadEvent(4, Defect.STOCK_ALTERED)
 
 
 @on_sqlite
@@ -336,8 +336,8 @@ def test_what_stands_there_as_bytes_is_found(store: Store, column: str) -> None:
     table, _, name = column.partition(".")
     put = text(f"UPDATE {table} SET {name} = CAST({name} AS BLOB) WHERE event_id = :event")  # noqa: S608 - ours
     attack(store, lambda transaction: transaction.execute(put, {"event": identity(1, 4)}))
-    wrong = Wrong.ENTRY_ALTERED if table == "entries" else Wrong.STOCK_ALTERED
-    assert verify(store).broken == Broken(4, wrong)
+    wrong = Defect.ENTRY_ALTERED if table == "entries" else Defect.STOCK_ALTERED
+    assert verify(store).broken == BadEvent(4, wrong)
 
 
 def written_dossier(transaction: Connection) -> None:
@@ -452,10 +452,10 @@ def without_constraints(transaction: Connection) -> None:
 def test_an_end_cut_off_on_the_device_is_found_when_it_goes_on(store: Store, forms: Forms) -> None:
     shorter = sealed([*SAID[:4], recorded(6)])  # as if the fifth had never been
     deliver(store, forms, [{**shorter[-1], "sequence": "6"}])
-    assert verify(store).broken == Broken(6, Wrong.MISPLACED)
+    assert verify(store).broken == BadEvent(6, Defect.MISPLACED)
 
 
-def acknowledged(store: Store, sequence: int, wrong: Wrong) -> audit.Report:
+def acknowledged(store: Store, sequence: int, wrong: Defect) -> audit.AuditReport:
     """The audit again, after somebody has signed that this is known."""
     of = store.progress()[0]
     found = str(audit.audit_device(store, of, KNOWN).found)
@@ -468,17 +468,17 @@ def test_the_chain_goes_on_behind_a_known_break_and_the_next_one_is_found(store:
     """A device that was put back to before its fifth event, and went on: both lives are whole."""
     again = sealed([*SAID[:4], recorded(6), recorded(7)])
     deliver(store, forms, again[4:])
-    assert verify(store).broken == Broken(6, Wrong.MISPLACED)
-    report = acknowledged(store, 6, Wrong.MISPLACED)
+    assert verify(store).broken == BadEvent(6, Defect.MISPLACED)
+    report = acknowledged(store, 6, Defect.MISPLACED)
     assert (report.broken, report.events, report.is_whole) == (None, 7, True)
     attack(store, lambda transaction: transaction.execute(delete(entries).where(made_of(7))))
-    assert acknowledged(store, 6, Wrong.MISPLACED).broken is not None
+    assert acknowledged(store, 6, Defect.MISPLACED).broken is not None
 
 
 def test_a_gap_is_acknowledged(store: Store) -> None:
     attack(store, deleted(4))
     attack(store, entry(2, state="current"))
-    report = acknowledged(store, 4, Wrong.MISSING)
+    report = acknowledged(store, 4, Defect.MISSING)
     assert (report.broken, report.events, report.is_whole) == (None, 4, True)
 
 
@@ -486,31 +486,31 @@ def test_a_withheld_event_is_acknowledged(url: str, forms: Forms) -> None:
     said = sealed([recorded(1), recorded(2), recorded(3)])
     with closing(Store.open(url)) as store:
         deliver(store, forms, [said[0], withheld_event(said[1], "payload format invalid"), said[2]])
-        report = acknowledged(store, 2, Wrong.WITHHELD)
+        report = acknowledged(store, 2, Defect.WITHHELD)
         assert (report.withheld, report.is_whole, report.events) == ((), True, 3)
 
 
 def test_another_key_than_the_known_ones(store: Store) -> None:
-    assert verify(store, {STRANGER.public.keyid: STRANGER.public}).broken == Broken(1, Wrong.UNKNOWN_KEY)
-    assert verify(store, {}).broken == Broken(1, Wrong.UNKNOWN_KEY)
+    assert verify(store, {STRANGER.public.keyid: STRANGER.public}).broken == BadEvent(1, Defect.UNKNOWN_KEY)
+    assert verify(store, {}).broken == BadEvent(1, Defect.UNKNOWN_KEY)
 
 
 def test_without_keys_the_links_alone_are_followed(store: Store) -> None:
     report = verify(store, None)
-    assert (report.events, report.broken, report.spans) == (5, None, (Span(KEY.public.keyid, 1, 5),))
+    assert (report.events, report.broken, report.spans) == (5, None, (KeySpan(KEY.public.keyid, 1, 5),))
 
 
 def test_a_whole_copy(store: Store) -> None:
     told: list[int] = []
     report = audit.audit_device(store, store.progress()[0], KNOWN, told.append)
-    spans = (Span(KEY.public.keyid, 1, 5),)
-    assert report == audit.Report("north", "dock-3", 5, None, spans, checked=True, refused=(3,))
+    spans = (KeySpan(KEY.public.keyid, 1, 5),)
+    assert report == audit.AuditReport("north", "dock-3", 5, None, spans, checked=True, refused=(3,))
     assert report.is_whole
     assert told == [1, 2, 3, 4, 5]
 
 
 def test_a_long_copy_is_read_in_pages(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inventory.queries.trail.PAGE", 2)
+    monkeypatch.setattr("inventory.queries.trail.PAGE_ROWS", 2)
     assert verify(store).events == 5
 
 
@@ -519,7 +519,7 @@ def test_each_device_has_its_own_chain(store: Store, forms: Forms) -> None:
     deliver(store, forms, sealed([recorded(1, at=other), recorded(2, at=other)], STRANGER))
     attack(store, lambda transaction: transaction.execute(delete(events).where(at(5))))
     both_known = {**KNOWN, STRANGER.public.keyid: STRANGER.public}
-    assert verify(store, both_known).broken == Broken(5, Wrong.MISSING)
+    assert verify(store, both_known).broken == BadEvent(5, Defect.MISSING)
     assert verify(store, both_known, device=1).broken is None
 
 
@@ -531,7 +531,7 @@ def test_a_withheld_event_is_held_to_its_seal(url: str, forms: Forms) -> None:
         assert verify(store).withheld == (2,)
         assert not verify(store).is_whole
         attack(store, body(lambda body: body.replace('"signature":"', '"signature":"0')))
-        assert verify(store).broken == Broken(2, Wrong.FORGED)
+        assert verify(store).broken == BadEvent(2, Defect.FORGED)
 
 
 def test_a_copy_of_which_all_signatures_were_stripped(url: str, forms: Forms) -> None:
@@ -544,4 +544,4 @@ def test_a_copy_of_which_all_signatures_were_stripped(url: str, forms: Forms) ->
     with closing(Store.open(url)) as store:
         deliver(store, forms, sealed(said))
         attack(store, strip)
-        assert verify(store).broken == verify(store, None).broken == Broken(1, Wrong.UNSIGNED)
+        assert verify(store).broken == verify(store, None).broken == BadEvent(1, Defect.UNSIGNED)

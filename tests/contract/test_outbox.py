@@ -14,7 +14,7 @@ from dockvoice_protocol.mqtt import Acknowledged
 from inventory.ingest.publisher import Publisher
 from inventory.repository import Store
 from inventory.store import outbox
-from inventory.store.outbox import HELD, STUCK, UNDER_WAY, Message, MessageKind
+from inventory.store.outbox import CONFIRMATION_TIME, HELD_BACK_FOR, STUCK_AFTER, Message, MessageKind
 from tests.dictated import KEY
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -101,7 +101,7 @@ def test_what_the_broker_refuses_waits_longer_and_longer_and_a_person_sees_it(si
     (waits,) = site.store.outbox.pending()
     assert (waits.kind, waits.number, waits.oldest, waits.attempts) == ("expected_list", 1, NOON, 3)
     assert waits.error == "the broker refuses it: not authorized"
-    assert (waits.is_stuck(NOON + STUCK), waits.is_stuck(NOON + 2 * STUCK)) == (False, True)
+    assert (waits.is_stuck(NOON + STUCK_AFTER), waits.is_stuck(NOON + 2 * STUCK_AFTER)) == (False, True)
 
 
 def test_a_connection_that_was_lost_and_a_service_that_was_killed_lose_nothing(site: Site) -> None:
@@ -137,13 +137,13 @@ def test_without_room_at_the_broker_it_goes_later(site: Site) -> None:
 
 def test_what_a_command_publishes_itself_is_left_to_it(site: Site) -> None:
     site.bodies()
-    (row,) = site.enter(LIST, held=HELD)
+    (row,) = site.enter(LIST, held=HELD_BACK_FOR)
     assert site.bodies() == []
     with site.store.transaction() as transaction:
         outbox.record_failure(transaction, [row], "no broker", NOON + site.passed)
     assert site.bodies() == [b"1"]
-    site.enter(LIST, held=HELD)
-    assert site.bodies(HELD.total_seconds()) == [b"1"], "the command was killed"
+    site.enter(LIST, held=HELD_BACK_FOR)
+    assert site.bodies(HELD_BACK_FOR.total_seconds()) == [b"1"], "the command was killed"
 
 
 def test_what_a_device_lacks_is_published_again_unless_it_confirms(site: Site) -> None:
@@ -153,7 +153,7 @@ def test_what_a_device_lacks_is_published_again_unless_it_confirms(site: Site) -
     with site.store.transaction() as transaction:
         outbox.schedule_republish(transaction, *its, NOON + site.passed)
     assert site.bodies() == [], "the broker may just be handing it over"
-    assert site.bodies(UNDER_WAY.total_seconds()) == [b"yes"]
+    assert site.bodies(CONFIRMATION_TIME.total_seconds()) == [b"yes"]
     with site.store.transaction() as transaction:
         outbox.schedule_republish(transaction, *its, NOON + site.passed)
         outbox.delete_confirmed(transaction, *its)

@@ -22,7 +22,7 @@ from edge.understand.llm.tool import build_tools
 from edge.understand.llm.wire import ModelQuestion
 from edge.understand.stt.openai import MistralWire, OpenAiWire
 from edge.understand.stt.services import DeepgramWire, ScribeWire
-from edge.understand.stt.transcriber import Expected
+from edge.understand.stt.transcriber import Hints
 from tests import shipped
 from tests.rows import each_of
 
@@ -36,7 +36,7 @@ DEEPGRAM = "deepgram.listen.v1.media.client:MediaClient.transcribe_file"
 ELEVENLABS = "elevenlabs.speech_to_text.client:SpeechToTextClient.convert"
 """What the vendors publish, by module and name."""
 
-ENGLISH = Expected("en", "pallet, units, dock")
+ENGLISH = Hints("en", "pallet, units, dock")
 
 
 @pytest.fixture(params=["pallet-move", "stock-count"])
@@ -148,7 +148,7 @@ def test_requests_for_a_transcript_are_those_of_openais_own_client(model: str) -
 
 
 def test_what_is_sent_to_mistral_deepgram_and_elevenlabs_is_what_their_own_clients_send() -> None:
-    expected = Expected("en", "pallet, purchase order")
+    expected = Hints("en", "pallet, purchase order")
     data = dict(MistralWire("voxtral-mini-transcribe-3-0", expected).request(PCM).data or {})
     request = resolve_name(f"{MISTRAL}:AudioTranscriptionRequest")
     assert set(data) <= set(request.model_fields)

@@ -93,20 +93,20 @@ def test_of_a_device_that_is_retired_nothing_is_told_until_it_is_enrolled_again(
     store.statuses.record([word("online", "dock-3"), word("online", "ghost")])
     at, ghost = ("north", "dock-3"), ("north", "ghost")
     with store.transaction() as transaction:
-        assert [retiring.find_unknown_devices(transaction), retiring.find_unsent(transaction, at).summary] == [
+        assert [retiring.find_devices_without_events(transaction), retiring.find_unsent(transaction, at).summary] == [
             [ghost],
             "",
         ]
         retiring.delete_and_mark_retired(transaction, at, NOON, enrolled=True)
         retiring.delete_and_mark_retired(transaction, ghost, NOON, enrolled=False)
         assert fleet.load_devices(transaction, []) == []
-        assert retiring.find_unknown_devices(transaction) == []
+        assert retiring.find_devices_without_events(transaction) == []
         (back,) = fleet.load_devices(transaction, [at])
     assert (back.linked, back.handled, len(store.rows())) == (False, 1, 1)
     store.statuses.record([word("online", "dock-3")])
     with store.transaction() as transaction:
         assert [one.linked for one in fleet.load_devices(transaction, [at])] == [True]
-        assert not retiring.is_known(transaction, ghost)
+        assert not retiring.is_known_device(transaction, ghost)
 
 
 def test_what_a_device_still_has_is_known_before_it_is_retired(store: Store, event: Read) -> None:

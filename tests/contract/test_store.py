@@ -14,9 +14,9 @@ import pytest
 from sqlalchemy import text
 
 from dockvoice_protocol.events import Topics
-from dockvoice_protocol.instants import timestamp
+from dockvoice_protocol.instants import rfc3339
 from dockvoice_protocol.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
-from inventory.records import Applied, Counts, Duplicate, Refused
+from inventory.records import Applied, Duplicate, Refused, TableCounts
 from inventory.repository import ROW, RejectedLimits, Store
 from inventory.reviews.reviews import read_review
 from tests.dictated import amended, cancelled, identity, payload, recorded, reviewed, signed
@@ -32,7 +32,7 @@ def test_every_moment_comes_back_whatever_the_servers_time_zone(url: str, zone: 
     with closing(Store.open(url + beside)) as store:
         for number, moment in enumerate(moments, 1):
             store.apply(event(recorded(number) | {"time": moment}))
-        assert sorted(timestamp(row.recorded_at) for row in store.rows()) == moments
+        assert sorted(rfc3339(row.recorded_at) for row in store.rows()) == moments
 
 
 def test_an_event_becomes_one_row_with_its_leading_zeros(store: Store, event: Read) -> None:
@@ -130,7 +130,7 @@ def test_the_same_event_again_changes_nothing_and_another_under_its_id_or_number
     assert store.apply(event(recorded(1, quantity=13))) == Refused(("conflicting_event",))
     assert store.apply(event(recorded(2) | {"sequence": "1"})) == Refused(("sequence_reused",))
     assert [row.fields["quantity"] for row in store.rows()] == [12]
-    assert store.count() == Counts(rows=1, amended=0, cancelled=0, events=1, repeated=0, refused=0, rejected=2)
+    assert store.count() == TableCounts(rows=1, amended=0, cancelled=0, events=1, repeated=0, refused=0, rejected=2)
 
 
 def test_an_amendment_takes_the_place_of_the_entry_and_can_itself_be_amended_and_cancelled(
@@ -143,7 +143,7 @@ def test_an_amendment_takes_the_place_of_the_entry_and_can_itself_be_amended_and
     assert (new.state, new.fields["quantity"], new.replaces) == ("current", 15, old.event_id)
     assert [store.apply(event(message)) for message in (amended(3, 2), cancelled(4, 3))] == [Applied()] * 2
     assert [row.state for row in store.rows()] == ["amended", "amended", "cancelled"]
-    assert store.count() == Counts(rows=0, amended=2, cancelled=1, events=4, repeated=0, refused=0, rejected=0)
+    assert store.count() == TableCounts(rows=0, amended=2, cancelled=1, events=4, repeated=0, refused=0, rejected=0)
 
 
 @pytest.mark.parametrize("change", [amended, cancelled])
@@ -156,7 +156,7 @@ def test_a_change_sent_again_is_a_duplicate(store: Store, event: Read, change: A
 @pytest.mark.parametrize("change", [amended, cancelled])
 def test_a_change_of_what_is_not_there_is_refused_and_changes_nothing(store: Store, event: Read, change: Any) -> None:
     assert store.apply(event(change(1, 9))) == Refused(("unknown_event",))
-    assert store.count() == Counts(rows=0, amended=0, cancelled=0, events=0, repeated=0, refused=1, rejected=0)
+    assert store.count() == TableCounts(rows=0, amended=0, cancelled=0, events=0, repeated=0, refused=1, rejected=0)
 
 
 def test_no_device_changes_what_another_recorded(store: Store, event: Read) -> None:

@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import func, select, text
 
 from edge.deliver.device_events import withheld_event
-from inventory.records import Applied, Applying, Buffered, Duplicate, Early, Event, EventOutcome, InvalidEvent, Refused
+from inventory.records import Applied, Buffered, Duplicate, Early, Event, HandledEvent, InvalidEvent, Outcome, Refused
 from inventory.repository import Store
 from inventory.store.tables import events, metadata, rejected, stock_moves, versions
 from tests.dictated import amended, cancelled, identity, recorded
@@ -27,7 +27,7 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 AT = [("north", "dock-3"), ("north", "dock-4"), ("south", "dock-1")]
 
 
-def told(became: Sequence[EventOutcome] | None) -> list[Any]:
+def told(became: Sequence[HandledEvent] | None) -> list[Any]:
     """All that the answers say."""
     assert became is not None
     return [(one.event_id, said, getattr(said, "handled", None), getattr(said, "latest", None)) for one, said in became]
@@ -127,7 +127,7 @@ def test_a_batch_becomes_what_its_events_become_one_by_one(url: str, tmp_path: P
     ):
         for _ in range(12):
             batch = sayings.batch()
-            expected: list[EventOutcome] = [(one, reference.apply(one)) for one in batch]
+            expected: list[HandledEvent] = [(one, reference.apply(one)) for one in batch]
             became = store.batches.try_apply_all(batch)
             if became is None:  # the id of another device's event
                 became = [(one, store.apply(one)) for one in batch]
@@ -143,7 +143,7 @@ def plain(
     return [event(recorded(number, at=at, **fields)) for number in numbers]
 
 
-def outcomes(became: Sequence[EventOutcome] | None) -> list[Applying | Buffered]:
+def outcomes(became: Sequence[HandledEvent] | None) -> list[Outcome | Buffered]:
     assert became is not None
     return [said for _, said in became]
 

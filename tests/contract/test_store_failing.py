@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 
 from dockvoice_protocol.errors import Unavailable
 from inventory.ingest.applying import handle_event
-from inventory.records import Applied, Counts, Duplicate
+from inventory.records import Applied, Duplicate, TableCounts
 from inventory.repository import Store
 from tests.dictated import amended, recorded
 from tests.processes.starting import Started
@@ -47,7 +47,7 @@ def test_killed_in_a_transaction_nothing_is_half_applied(url: str, store: Store,
         assert child.stdout.readline() == b"handled\n"
         child.kill()
 
-    assert store.count() == Counts(rows=1, amended=0, cancelled=0, events=1, repeated=0, refused=0, rejected=0)
+    assert store.count() == TableCounts(rows=1, amended=0, cancelled=0, events=1, repeated=0, refused=0, rejected=0)
     assert store.apply(change) == Applied()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import pytest
 from sqlalchemy import text
 
-from inventory.records import Applied, Applying, Early, Refused
+from inventory.records import Applied, Early, Outcome, Refused
 from inventory.repository import Store
 from inventory.store.database import SiteFault
 from tests.dictated import recorded
@@ -111,7 +111,7 @@ A, B, C = "1-000000000000000a", "2-000000000000000b", "2-000000000000000c"
     ],
 )
 def test_only_the_journal_that_went_on_last_goes_on(
-    store: Store, event: Read, lives: list[list[dict[str, object]]], last: Applying
+    store: Store, event: Read, lives: list[list[dict[str, object]]], last: Outcome
 ) -> None:
     *before, told = [store.apply(event(message)) for life in lives for message in life]
     assert before == [Applied()] * len(before)
@@ -127,7 +127,7 @@ def test_what_a_copy_says_takes_no_number_from_the_journal_that_goes_on(store: S
 
 
 def test_a_receipt_knows_how_far_the_device_has_come(store: Store, event: Read) -> None:
-    told: Callable[[Applying], object] = lambda became: getattr(became, "handled", None)  # noqa: E731
+    told: Callable[[Outcome], object] = lambda became: getattr(became, "handled", None)  # noqa: E731
     first, second = event(recorded(1)), event(recorded(2))
     assert [told(store.apply(one)) for one in (first, second, first)] == [1, 2, 2]
     assert told(store.apply(event(recorded(3) | {"sequence": "1"}))) == 2

@@ -15,7 +15,7 @@ from sqlalchemy import inspect, text, update
 from dockvoice_protocol.errors import Misconfigured, StorageFailed, Unavailable, UnreadableInput
 from inventory.repository import Store
 from inventory.store.migrations import REVISIONS, newest_version
-from inventory.store.tables import FIRST, VERSION, versions
+from inventory.store.tables import FIRST_VERSION, VERSION, versions
 from tests.dictated import recorded
 from tests.rows import each_of
 from tests.servers.postgresql import PostgreSQL
@@ -120,7 +120,7 @@ def test_an_upgrade_that_fails_changes_nothing(url: str, store: Store) -> None:
 
 
 @pytest.mark.parametrize("create", [True, False])
-@pytest.mark.parametrize("version", [1, FIRST - 1])
+@pytest.mark.parametrize("version", [1, FIRST_VERSION - 1])
 def test_tables_that_no_release_made_are_left_alone(url: str, store: Store, version: int, create: bool) -> None:
     before = shape(store)
     with store.engine.begin() as transaction:

@@ -10,7 +10,7 @@ from functools import partial
 from time import monotonic, sleep
 
 from edge.deliver.device_events import withheld_event
-from inventory.records import Applied, Applying, Counts, Duplicate, Early, Event, InvalidEvent, Refused
+from inventory.records import Applied, Duplicate, Early, Event, InvalidEvent, Outcome, Refused, TableCounts
 from inventory.repository import Store
 from tests.dictated import amended, cancelled, identity, recorded
 from tests.store import Read
@@ -24,7 +24,7 @@ GIVING_UP_S = 120
 """One whose predecessor failed is early for ever; that has to end as a failure and not as a hanging test."""
 
 
-def applied(store: Store, one: Event) -> Applying:
+def applied(store: Store, one: Event) -> Outcome:
     became = store.apply(one)
     sleep(PAUSE_S)
     return became
@@ -69,7 +69,7 @@ def test_of_two_changes_at_once_the_first_is_applied(store: Store, event: Read) 
         outcomes = sum(threads.map(partial(in_turn, store), changes), Counter[str]())
     assert outcomes == {"Applied": 1, "Refused": 7}
     assert [row.sequence for row in store.rows()] == [1, 2]
-    assert store.count() == Counts(rows=1, amended=1, cancelled=0, events=2, repeated=0, refused=7, rejected=0)
+    assert store.count() == TableCounts(rows=1, amended=1, cancelled=0, events=2, repeated=0, refused=7, rejected=0)
 
 
 def test_events_are_applied_in_the_order_of_their_number_or_not_yet(store: Store, event: Read) -> None:
@@ -87,7 +87,7 @@ def test_a_refusal_takes_its_turn_and_is_the_same_for_ever(store: Store, event: 
     assert store.apply(unfit) == Refused(("unknown_form:goods-in",))
     assert store.apply(event(recorded(3))) == Applied()
     assert store.apply(event(recorded(2))) == Refused(("unknown_form:goods-in",)), "no second look"
-    assert store.count() == Counts(rows=2, amended=0, cancelled=0, events=2, repeated=0, refused=1, rejected=0)
+    assert store.count() == TableCounts(rows=2, amended=0, cancelled=0, events=2, repeated=0, refused=1, rejected=0)
 
 
 def test_what_was_applied_stays_so_when_its_form_has_become_narrower(store: Store, event: Read) -> None:

@@ -23,7 +23,7 @@ from edge.ports import Transcriber
 from edge.records import SAMPLE_RATE, Closing, Segment, Utterance
 from edge.understand.factory import make_transcriber
 from edge.understand.remote.client import Clients
-from edge.understand.remote.failures import Barred, Failure, Garbled, OurFault, TryLater
+from edge.understand.remote.failures import AccessDenied, Failure, Garbled, Rejected, TryLater
 from edge.understand.stt.transcript_reader import TranscriptReader
 from tests.shipped import catalogue, form
 from tests.standin import FORBIDDEN, KEY, RunningStandin
@@ -204,14 +204,14 @@ def test_a_slow_service_is_given_up_in_time(asking: Asking, standin: RunningStan
 @pytest.mark.parametrize("asking", KEYED, indirect=True)
 @pytest.mark.parametrize("key", ["wrong-key", FORBIDDEN])
 def test_a_refused_key_bars_and_is_not_told(asking: Asking, key: str) -> None:
-    with pytest.raises(Barred) as barred:
+    with pytest.raises(AccessDenied) as barred:
         asking.ask(key=key)
     assert key not in str(barred.value)
 
 
 def test_a_request_that_is_not_taken_is_our_fault(asking: Asking, standin: RunningStandin) -> None:
     standin.behave(path=asking.row.path, status=400)
-    with pytest.raises(OurFault):
+    with pytest.raises(Rejected):
         asking.ask()
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from inventory.connect.ports import Away, Declined, Document, DocumentState, Posting, Pulled, TakenBack
+from inventory.connect.ports import Away, Declined, Document, DocumentState, Posting, Pulled, ReversalReason
 
 
 class Killed(BaseException):
@@ -60,7 +60,7 @@ class Other:
         self.after("post", posting)
         return document or Document("nothing", "nothing", DocumentState.DONE)
 
-    def reverse(self, posting: Posting, document: Document, why: TakenBack) -> Document:
+    def reverse(self, posting: Posting, document: Document, why: ReversalReason) -> Document:
         self._begin("reverse", posting)
         for _ in range(min(1, self.does("reverse", posting))):
             self._change(document, DocumentState.REVERSED)

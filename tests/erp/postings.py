@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from dockvoice_protocol.records import FieldValue
-from inventory.connect.ports import Posting, TakenBack
+from inventory.connect.ports import Posting, ReversalReason
 
 BEGAN = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 
@@ -46,6 +46,6 @@ def posting(number: int = 1, *, fields: Mapping[str, FieldValue] | None = None, 
     return Posting(**given, **meant, fields=plain if fields is None else fields)
 
 
-def because(number: int, *, amended: bool = False) -> TakenBack:
+def because(number: int, *, amended: bool = False) -> ReversalReason:
     """That a posting is to be taken back, since a later event says so."""
-    return TakenBack(f"01a1fab9-d7d7-7000-8000-{number:012d}", amended, "ana", BEGAN + timedelta(minutes=number))
+    return ReversalReason(f"01a1fab9-d7d7-7000-8000-{number:012d}", amended, "ana", BEGAN + timedelta(minutes=number))

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from dockvoice_protocol.records import FieldValue
-from edge.agree.dialogue.questions import About
+from edge.agree.dialogue.questions import Topic
 from edge.agree.dialogue.table import State
 from edge.records.speech import Prompt
 from inventory.records import PostingState
@@ -175,14 +175,14 @@ class Receiver:
             return self._agree(self._device.read_back, load) if held else ""
         field = str(asked.field)
         match asked.about:
-            case About.FIELD | About.CHOICE:
+            case Topic.FIELD | Topic.CHOICE:
                 return self._words(field, load) if meant.get(field) else "cancel"
-            case About.FIELD_RIGHT:
+            case Topic.FIELD_RIGHT:
                 return self._agree({field: asked.candidates[0]}, load)
-            case About.ENTRY_RIGHT:
+            case Topic.ENTRY_RIGHT:
                 return self._agree(asked.fields, load)
             case _:
-                return self._yes() if asked.about is About.CANCEL else "no"
+                return self._yes() if asked.about is Topic.CANCEL else "no"
 
     def _agree(self, heard: Mapping[str, FieldValue], load: Pallet) -> str:
         wrong = [name for name, value in load.fields().items() if heard.get(name, value) != value]

@@ -24,7 +24,7 @@ from edge.config import Settings
 from edge.hear.recording import RecordedSource
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from edge.understand.factory import Surroundings, make_panel
+from edge.understand.factory import InterpreterArguments, make_panel
 from edge.understand.remote.client import Clients
 from tests.fakes import ScriptedInterpreter, reading
 from tests.waiting import PATIENCE_S
@@ -53,8 +53,8 @@ def parts(settings: Settings, utterances: int) -> Parts:
     """The agent's parts, with a device that reads what is made up for so many utterances."""
     form, catalogue = load_named_form(settings, settings.forms.active), Catalogue.load(settings.catalogue_directory)
     device, clients = ScriptedInterpreter(*map(_made_up, range(utterances))), Clients(settings.understand.clients)
-    sure_from = make_rules(settings, form, catalogue).demands.minimum
-    asked = make_panel(Surroundings(settings, form, catalogue, clients), device, sure_from)
+    sure_from = make_rules(settings, form, catalogue).site_policy.minimum
+    asked = make_panel(InterpreterArguments(settings, form, catalogue, clients), device, sure_from)
     return Parts(settings, form, catalogue, asked, asked, clients)
 
 
@@ -67,7 +67,7 @@ def _wait_until_nothing_is_deferred(state: Path) -> None:
     deadline = time.monotonic() + 2 * PATIENCE_S
     while time.monotonic() < deadline:
         with Journal.inspect(state) as journal:
-            if not journal.readings.deferred():
+            if not journal.readings.deferred_utterances():
                 return
         time.sleep(0.2)
 

@@ -327,8 +327,8 @@ class Silence:
 def test_a_journal_too_large_for_the_start_is_checked_beside_the_agent_at_work(
     device: Device, monkeypatch: pytest.MonkeyPatch, repository: Path
 ) -> None:
-    monkeypatch.setattr(database, "CHECKED_AT_ONCE", -1)
-    monkeypatch.setattr("edge.keep.journal.CHECKED_AT_ONCE", -1)
+    monkeypatch.setattr(database, "CHECK_AT_OPEN_BYTES", -1)
+    monkeypatch.setattr("edge.keep.journal.CHECK_AT_OPEN_BYTES", -1)
     damage_an_index(device.journal)
     form = load_form(repository / "schemas" / "forms" / "pallet-move.schema.json")
     settings = Settings(state_directory=device.directory, speak=Speak(enabled=False))

@@ -24,7 +24,6 @@ from edge.hear.recording import RecordedSource
 from edge.keep import audit, evidence
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from edge.keep.retention import RESERVE
 from edge.keep.storage import PARTIAL, DiskFull, free_bytes
 from edge.records import Frame, OutboxRow, Outcome
 from tests.fakes import SILENCE, ScriptedInterpreter, reading
@@ -71,8 +70,8 @@ def test_a_disk_full_at_once_is_met_without_a_word_lost_or_doubled(tmp_path: Pat
 
 def dictated(desk: JournalThread, number: int) -> OutboxRow:
     said = utterance(number, samples=UTTERANCE_SAMPLES)
-    recording = desk.now(lambda journal: journal.store_utterance(said))
-    return desk.now(lambda journal: journal.commit(entry(said, recording), ACCEPT, render))
+    recording = desk.run(lambda journal: journal.store_utterance(said))
+    return desk.run(lambda journal: journal.commit(entry(said, recording), ACCEPT, render))
 
 
 def demand_sound(directory: Path, rows: list[OutboxRow]) -> None:
@@ -94,7 +93,7 @@ def reserve(directory: Path) -> None:
         ballast.take()
         assert free_bytes(directory) < 4096
         rows.append(dictated(desk, 1))
-        assert not (directory / RESERVE).exists()
+        assert not (directory / "journal.reserve").exists()
     demand_sound(directory, rows)
 
 
@@ -114,7 +113,7 @@ def fill(directory: Path) -> None:
         assert refused
         finished = len(rows)
         ballast.give()
-        rows.extend(desk.now(concluded))
+        rows.extend(desk.run(concluded))
         rows.append(dictated(desk, 1000))
     demand_sound(directory, rows)
     print(f"kept {finished}, refused {refused}, with room again kept {len(rows) - finished}; lost 0")
@@ -143,7 +142,7 @@ def prune(directory: Path) -> None:
     with JournalThread(directory, KEEP) as desk:
         rows = [dictated(desk, number) for number in range(60)]
         for row in rows[:50]:
-            desk.now(partial(settle, row=row))
+            desk.run(partial(settle, row=row))
         Ballast(directory).take(leave=1_500_000)
         before = free_bytes(directory)
         free = asyncio.run(tidy(desk))
@@ -165,7 +164,7 @@ def restart(directory: Path) -> None:
 
 
 async def tidy(desk: JournalThread) -> int:
-    return await desk.tidy(believed=True)
+    return await desk.free_disk_space(believed=True)
 
 
 @dataclass
@@ -257,7 +256,7 @@ def sudden(directory: Path) -> None:
 
     def fill_up() -> bool:
         if witness.count(Decided) == 1:
-            (directory / RESERVE).unlink(missing_ok=True)
+            (directory / "journal.reserve").unlink(missing_ok=True)
             ballast.take()
         return witness.count(Decided) == 1
 

@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from dockvoice_protocol.errors import StorageFailed
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.hash_chain import Signer
-from dockvoice_protocol.signed import ReviewDecision, read_decision, sign_decision
+from dockvoice_protocol.signed import ReviewDecision, sign_decision, verify_decision
 from edge.agent.parts import load_named_form, make_rules
 from edge.agent.review_decisions import Decisions, run_signed_decisions
 from edge.agent.review_delivery import make_review_renderer
@@ -35,7 +35,7 @@ from edge.config import Settings
 from edge.keep import audit
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from edge.keep.signed import Orders
+from edge.keep.signed import SignedDecisions
 from edge.keep.storage import PARTIAL
 from edge.records import OutboxRow
 from tests.processes.starting import Started
@@ -95,7 +95,7 @@ def put_aside(directory: Path) -> str:
         journal.store_utterance(said)
         journal.put_under_review(said.utterance_id, READ, ASK, "unanswered")
         journal.write_reviews(told)
-        opened = str(journal.review_log.open_event(said.utterance_id))
+        opened = str(journal.review_log.open_event_id(said.utterance_id))
     values = {"pallet_id": "0042", "quantity": "13", "dock": "B"}
     order = ReviewDecision(SOURCE, opened, said.utterance_id, "correct", values, "ann", "the label")
     return json.dumps(sign_decision(order, OFFICE, NOON))
@@ -109,16 +109,16 @@ def decide(directory: Path, dies: str = "", order: str = "") -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     if dies == "before it is safe":  # the last thing that is done before the transaction's end
-        Orders._end = lambda *_: step(dies)  # type: ignore[method-assign] # this process is the test's own
+        SignedDecisions._end = lambda *_: step(dies)  # type: ignore[method-assign] # this process is the test's own
     settings, came = Settings(state_directory=directory), asyncio.Event()
     with JournalThread(directory) as desk:
         decisions = Decisions(settings, desk, None, written=lambda: step("when it is done"))
         if order:
-            desk.now(lambda journal: journal.orders.store(json.loads(order)["signature"], order))
+            desk.run(lambda journal: journal.orders.store(json.loads(order)["signature"], order))
         step("before the broker knows")
         acknowledge("taken", order)
         step("when the broker knows")
-        read = partial(read_decision, source=SOURCE, key=OFFICE.public)
+        read = partial(verify_decision, source=SOURCE, key=OFFICE.public)
         asyncio.run(until_all_is_done(desk, run_signed_decisions(desk, came, read, decisions.decide_signed)))
 
 
@@ -178,7 +178,7 @@ def test_nothing_acknowledged_is_lost_and_no_number_is_missing(tmp_path: Path) -
         if not begun:
             continue  # killed while it opened its journal for the first time
         with Journal.inspect(tmp_path) as seen:
-            assert all(seen.queries.kept(utterance_id) for utterance_id in begun)
+            assert all(seen.queries.get_utterance(utterance_id) for utterance_id in begun)
             due = seen.outbox.due(1_000_000)
         assert [row.sequence for row in due] == list(range(1, len(due) + 1))
         assert bodies == [row.body for row in due if row.body in set(bodies)]

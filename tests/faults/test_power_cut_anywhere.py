@@ -62,7 +62,7 @@ def left_alone(image: Path, stage: Stage) -> None:
         assert device.state is not State.HELD, "what was held would be committed in silence"
         for _ in range(FOR_EVER):
             if device.due is not None:
-                device.expire()
+                device.expire_deadline()
         assert device.due is None, "it would ask for ever"
         assert journal.trail.last_sequence() == committed, "silence made an entry"
         assert list(journal.queries.unread_utterances()) == [], "what was said is forgotten"

@@ -17,7 +17,7 @@ from dockvoice_protocol.outbox import FAILURE
 from edge.deliver.relay import Command, Publish, Relay
 from edge.keep.storage import DiskFull
 from edge.records import OutboxRow
-from inventory.records import Applying, Event, InvalidEvent
+from inventory.records import Event, InvalidEvent, Outcome
 from tests.simulation.events import Saying
 from tests.simulation.outbox import ModelOutbox
 from tests.simulation.run import Parts, Wrong, simulate, simulate_all
@@ -114,21 +114,21 @@ class SwallowsAFullDisk(ModelOutbox):
 class HasNoKey(ModelTables):
     """Applies what comes, as often as it comes."""
 
-    def apply(self, event: Event | InvalidEvent) -> Applying:
+    def apply(self, event: Event | InvalidEvent) -> Outcome:
         return self._new(event) if isinstance(event, InvalidEvent) else self._keep(event)
 
 
 class HasNoTurns(ModelTables):
     """Applies each once, in any order."""
 
-    def _new(self, event: Event | InvalidEvent) -> Applying:
+    def _new(self, event: Event | InvalidEvent) -> Outcome:
         return super()._new(event) if isinstance(event, InvalidEvent) else self._keep(event)
 
 
 class MixesUpTwo(ModelTables):
     """Gives one event the fields of the one before."""
 
-    def _keep(self, event: Event) -> Applying:  # type: ignore[override] # as the model's own
+    def _keep(self, event: Event) -> Outcome:  # type: ignore[override] # as the model's own
         became = super()._keep(event)
         if len(self._kept.rows) == 2 and event.fields is not None:
             self._kept.rows[1] = (event.sequence, self._kept.rows[0][1])

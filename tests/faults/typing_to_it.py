@@ -55,7 +55,9 @@ async def _type(agent: Agent) -> None:
         running = group.create_task(agent.run([nobody], settle_within_s=0))
         line = first
         while line:
-            await (agent.scan(line, "Tester 1900") if line.startswith("]") else agent.type(line.strip()))
+            await (
+                agent.process_scan(line, "Tester 1900") if line.startswith("]") else agent.process_text(line.strip())
+            )
             print("kept", flush=True)
             line = await asyncio.to_thread(sys.stdin.readline)
         nobody.leaves.set()

@@ -61,7 +61,7 @@ def session(listener: socket.socket, *subscriptions: str) -> Iterator[tuple[Sess
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dockvoice_protocol.mqtt.ANSWER_S", 0.5)
+    monkeypatch.setattr("dockvoice_protocol.mqtt._ANSWER_S", 0.5)
 
 
 def test_the_connection_is_made_anew_and_room_is_there_again(listener: socket.socket) -> None:
@@ -84,7 +84,7 @@ def test_a_subscription_that_is_never_answered_ends_the_connection_and_is_told(l
     with session(listener, "t") as (device, heard):
         with welcomed_by(listener):
             until(lambda: device.trouble is not None, "it waits for ever")
-        assert not device.welcomed
+        assert not device.is_accepted
         assert "lives, but answers no subscription" in str(device.trouble)
         with welcomed_by(listener) as (end, subscribe):
             end.sendall(suback(subscribe))
@@ -97,7 +97,7 @@ def test_all_that_was_kept_may_come_before_the_answer(listener: socket.socket) -
         for number in range(1, 11):  # for twice as long as nothing at all would be waited for
             end.sendall(publication(number))
             time.sleep(0.1)
-        assert device.welcomed
+        assert device.is_accepted
         assert heard == []
         end.sendall(suback(subscribe))
         until(lambda: len(heard) == 11, "what came early is not told")

@@ -17,11 +17,11 @@ from typer.testing import CliRunner, Result
 
 from dockvoice_protocol.config import Mqtt
 from dockvoice_protocol.errors import Unavailable
-from dockvoice_protocol.signed import parse_expected_topic, read_expected, read_master, read_roster
+from dockvoice_protocol.signed import parse_expected_topic, verify_expected_list, verify_master_data, verify_roster
 from inventory.api import tokens
 from inventory.api.app import ENDPOINTS, create_app
 from inventory.api.command import commands
-from inventory.api.devices import METRICS_TYPE
+from inventory.api.devices import METRICS_MEDIA_TYPE
 from inventory.api.parameters import encode_cursor
 from inventory.api.tokens import Scope
 from inventory.audit import deeds
@@ -67,7 +67,7 @@ def secret(morning_there: Console) -> str:
 
 @pytest.fixture
 def erp(morning_there: Console, secret: str, monkeypatch: pytest.MonkeyPatch) -> Program:
-    monkeypatch.setattr("inventory.site.sending.SEND_S", 0.1)  # there is no broker, and nobody waits for one
+    monkeypatch.setattr("inventory.site.sending.PUBLISH_TIMEOUT_S", 0.1)  # there is no broker, and nobody waits for one
     return Program(
         create_app(morning_there.place), headers={"authorization": f"Bearer {secret}"}, raise_server_exceptions=False
     )
@@ -127,7 +127,7 @@ def test_a_token_that_is_made_or_revoked_at_a_terminal_is_on_record(tmp_path: Pa
 
 
 def test_a_token_holds_until_its_day(site: Console) -> None:
-    tokens.create_or_check(site.engine)
+    tokens.create_or_check_tokens(site.engine)
     with site.place.transaction() as transaction:
         now = site.place.now()
         secret = tokens.add_token(transaction, "day", {"*": Scope.READ}, "ana", now, now + timedelta(days=1))
@@ -364,7 +364,7 @@ def test_a_fault_of_ours_is_in_the_log_and_in_no_answer(
 def test_no_token_and_nothing_that_was_said_stands_in_a_log(
     site: Console, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inventory.site.sending.SEND_S", 0.1)
+    monkeypatch.setattr("inventory.site.sending.PUBLISH_TIMEOUT_S", 0.1)
     caplog.set_level(logging.DEBUG)
     secret = token(site)
     asking = Program(create_app(site.place), headers={"authorization": f"Bearer {secret}"})
@@ -471,7 +471,7 @@ def test_what_is_announced_is_at_the_broker_signed_and_on_record(tmp_path: Path,
         made = asking.put(path, json={"lines": [LINE]})
         assert (made.status_code, made.json()["sent"]) == (200, True), made.text
         ((topic, payload),) = at_broker(site, "dockvoice/north/expected/+/+").items()
-        signed = read_expected(payload, "north", parse_expected_topic("dockvoice", "north", topic), KEY.public)
+        signed = verify_expected_list(payload, "north", parse_expected_topic("dockvoice", "north", topic), KEY.public)
         assert (str(signed.place), signed.version) == ("door/12", made.json()["version"])
         assert (signed.lines[0].pallet, signed.lines[0].quantity) == ("007", 2.5)
         same = asking.put(path, json={"lines": [LINE]})
@@ -482,11 +482,11 @@ def test_what_is_announced_is_at_the_broker_signed_and_on_record(tmp_path: Path,
         assert late.status_code == 412, "somebody else was sooner"
         gone = asking.delete(path)
         assert gone.json()["lines"] == []
-        assert read_expected(at_broker(site, topic)[topic], "north", signed.place, KEY.public).lines == ()
+        assert verify_expected_list(at_broker(site, topic)[topic], "north", signed.place, KEY.public).lines == ()
         assert asking.delete(path).status_code == 404
         with site.place.read_transaction() as transaction:
             done = [(one.deed.who, one.deed.deed) for one in reversed(deeds.load_latest_actions(transaction, 10))]
-            assert deeds.find_broken(transaction, KEY.public) is None
+            assert deeds.first_broken_action(transaction, KEY.public) is None
     announced = ("api:erp", "expected_published")
     assert done == [announced, announced, ("api:erp", "expected_withdrawn")]
 
@@ -498,7 +498,7 @@ def test_docks_items_and_who_may_sign_on_go_out_as_from_the_console(tmp_path: Pa
         made = asking.put("/v1/sites/north/catalogue/docks", json={"reason": "the new hall", "rows": rows})
         assert (made.status_code, made.json()["who"]) == (200, "api:erp"), made.text
         topic = "dockvoice/north/catalogue/docks/latest"
-        signed = read_master(at_broker(site, topic)[topic], "north", "docks", KEY.public)
+        signed = verify_master_data(at_broker(site, topic)[topic], "north", "docks", KEY.public)
         assert [dict(one) for one in signed.rows] == rows
         again = asking.put("/v1/sites/north/catalogue/docks", json={"reason": "the night's run", "rows": rows})
         assert again.json()["version"] == made.json()["version"]
@@ -506,7 +506,7 @@ def test_docks_items_and_who_may_sign_on_go_out_as_from_the_console(tmp_path: Pa
         sent = asking.put("/v1/sites/north/operators", json={"reason": "the early shift", "operators": crew})
         assert sent.status_code == 200, sent.text
         topic = "dockvoice/north/roster/operators"
-        (one,) = read_roster(at_broker(site, topic)[topic], "north", KEY.public).operators
+        (one,) = verify_roster(at_broker(site, topic)[topic], "north", KEY.public).operators
         assert (one.name, one.number, one.forms) == ("op-17", "471", ("receive-notice", "unload"))
         reading = program(site, "reads", north=Scope.READ).get("/v1/sites/north/operators").json()
         assert reading["operators"][0]["number"] is None, "whoever knows it can sign on with it"
@@ -539,7 +539,7 @@ def test_what_people_decide_is_written_by_no_program(erp: Program, kind: str) ->
 def test_what_the_broker_does_not_take_is_kept_and_published_by_the_service(
     tmp_path: Path, free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inventory.site.sending.SEND_S", 0.3)
+    monkeypatch.setattr("inventory.site.sending.PUBLISH_TIMEOUT_S", 0.3)
     port = free_port()
     with console(tmp_path, mqtt=Mqtt(host="127.0.0.1", port=port)) as site:
         asking = program(site)
@@ -603,7 +603,7 @@ def test_metrics_count_what_is_pending_at_the_sites_of_the_token(site: Console) 
 
     def lines(sent: Program) -> list[str]:
         answer = sent.request("GET", "/metrics")
-        assert (answer.status_code, answer.headers["content-type"]) == (200, METRICS_TYPE)
+        assert (answer.status_code, answer.headers["content-type"]) == (200, METRICS_MEDIA_TYPE)
         return [line for line in answer.text.splitlines() if not line.startswith("#")]
 
     mine = lines(program(site, "prometheus", north=Scope.READ))

@@ -13,7 +13,6 @@ from dockvoice_protocol.errors import DockvoiceError, Misconfigured, StorageFail
 from dockvoice_protocol.hash_chain import PublicKey
 from edge.cli.audit import commands
 from edge.keep import device_key
-from edge.keep.audit import ACKNOWLEDGED
 from edge.keep.device_key import KEY
 from edge.keep.journal import Journal
 from tests.sayings import ACCEPT, entry, render, utterance
@@ -115,7 +114,7 @@ def test_a_known_break_is_acknowledged_and_what_is_changed_afterwards_is_not(jou
 
 
 def test_an_acknowledgement_that_the_device_did_not_sign_excuses_nothing(journal: Journal) -> None:
-    state, path = ("--state", journal.directory), journal.directory / ACKNOWLEDGED
+    state, path = ("--state", journal.directory), journal.directory / "journal.acknowledged"
     tamper(journal, "UPDATE entries SET fields = '{}' WHERE sequence = 2")
     run("acknowledge", "2", "--reason", "the night of the flood", *state)
     path.write_text(path.read_text().replace("flood", "blood"))

@@ -18,7 +18,7 @@ import pytest
 from dockvoice_protocol import hash_chain
 from dockvoice_protocol.errors import StorageFailed, UnreadableInput
 from edge.keep import bundle, device_key
-from edge.keep.bundle import Bundled, event_ids_of_trailer, export
+from edge.keep.bundle import Bundled, export, list_trailer_event_ids
 from edge.keep.journal import Journal
 from edge.records import Entry, Minted
 from tests.sayings import ACCEPT, entry, render, utterance
@@ -177,7 +177,7 @@ def test_an_event_signed_with_another_key_is_not_believed(
     event = json.loads(good[EVENT])
     event["data"]["fields"]["quantity"] = 99
     audio = event["data"]["utterance"]["audio_sha256"]
-    forged = hash_chain.sealed(event, event["previous"], audio, good[READING].decode(), stranger)
+    forged = hash_chain.seal_event(event, event["previous"], audio, good[READING].decode(), stranger)
     names = {EVENT: json.dumps(forged).encode(), f"keys/{stranger.public.keyid}.pub": stranger.public.raw}
     path = zipped({**good, **names}, tmp_path / "forged.zip")
     checked = check(path, keyid)
@@ -217,9 +217,9 @@ def test_a_trailers_events_are_those_that_name_it_and_what_amends_and_cancels_th
     commit(journal, 5, cancels=fifth)
     commit(journal, 6, fields={"trailer": "77"})
     numbers = {one.event_id: one.sequence for one in journal.trail.events()}
-    assert {numbers[one] for one in event_ids_of_trailer(journal.trail, "5501")} == {4, 5, 6}
-    assert {numbers[one] for one in event_ids_of_trailer(journal.trail, "77")} == {4, 5, 6, 7}
-    assert event_ids_of_trailer(journal.trail, "0") == set()
+    assert {numbers[one] for one in list_trailer_event_ids(journal.trail, "5501")} == {4, 5, 6}
+    assert {numbers[one] for one in list_trailer_event_ids(journal.trail, "77")} == {4, 5, 6, 7}
+    assert list_trailer_event_ids(journal.trail, "0") == set()
 
 
 def test_the_recordings_of_answers_are_in_it_and_are_checked(

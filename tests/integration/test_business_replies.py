@@ -19,8 +19,8 @@ import pytest
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.records import ExpectedLine, PlaceKind, ReceivingPlace
-from edge.agent.app import Agent, AgentTold
-from edge.agent.dialogue_driver import Stands
+from edge.agent.app import Agent, AgentEvent
+from edge.agent.dialogue_driver import DialogueStatus
 from edge.agent.parts import Parts, load_named_form
 from edge.config import Settings
 from edge.keep import device_key
@@ -74,17 +74,17 @@ class Shift:
         self.said: list[str] = []
         self.sounds: list[Earcon] = []
 
-    def _told(self, told: AgentTold) -> None:
-        if isinstance(told, Stands):
+    def _told(self, told: AgentEvent) -> None:
+        if isinstance(told, DialogueStatus):
             self.begun.set()
             self.said += [self._phrasing.text(order) for order in told.told if isinstance(order, Say)]
             self.sounds += [order.earcon for order in told.told if isinstance(order, Sound)]
 
     async def type(self, text: str) -> None:
-        await self.agent.type(text)
+        await self.agent.process_text(text)
 
     async def is_settled(self) -> None:
-        owed = partial(self._desk.now, lambda journal: journal.outbox.count_unsettled())
+        owed = partial(self._desk.run, lambda journal: journal.outbox.count_unsettled())
         await asyncio.to_thread(until, lambda: owed() == 0, lambda: f"{owed()} are still owed")
 
     async def hears(self, text: str) -> None:

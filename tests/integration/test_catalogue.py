@@ -25,10 +25,10 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.hash_chain import PublicKey, Signer
 from dockvoice_protocol.mqtt import Delivered, Session
 from dockvoice_protocol.records.master import Cells, MasterData
-from dockvoice_protocol.signed import sign_master
+from dockvoice_protocol.signed import sign_master_data
 from edge.agent.delivery import Delivery
 from edge.agent.parts import Parts, load_named_form
-from edge.agent.site_publications import Renewal, SiteCatalogue, load_site_catalogue, override_files
+from edge.agent.site_publications import CatalogueActivation, SiteCatalogue, load_site_catalogue, override_files
 from edge.config import Deliver, Settings
 from edge.keep import database as journal_database
 from edge.keep.database import JournalDatabase
@@ -77,7 +77,9 @@ def delivering(directory: Path, port: int, desk: JournalThread, forms: tuple[For
         works_with[:] = [catalogue]
         made.publish_roster_and_catalogue_versions()
 
-    renewal = Renewal(partial(override_files, Catalogue({}), forms=forms), ready, lambda: works_with[0].versions)
+    renewal = CatalogueActivation(
+        partial(override_files, Catalogue({}), forms=forms), ready, lambda: works_with[0].versions
+    )
     made = Delivery(settings, desk, lambda _: None, renewal=renewal)
     return made
 
@@ -91,13 +93,13 @@ class InMemory:
         database.executescript((Path(journal_database.__file__).parent / "migrations" / "01_tables.sql").read_text())
         self.catalogue = SignedLists(JournalDatabase(database, made), "catalogue")
 
-    def now(self, work: Callable[[Any], Any]) -> Any:
+    def run(self, work: Callable[[Any], Any]) -> Any:
         return work(self)
 
     async def __call__(self, work: Callable[[Any], Any]) -> Any:
         return work(self)
 
-    async def when_there_is_room(self, work: Callable[[], Any], *_: object) -> Any:
+    async def retry_while_disk_full(self, work: Callable[[], Any], *_: object) -> Any:
         return await work()
 
 
@@ -117,7 +119,7 @@ class Device:
         self._key = key
         works_with = [files]
         settings = Settings(site="hall", device=name)
-        renewal = Renewal(
+        renewal = CatalogueActivation(
             partial(override_files, files, forms=forms),
             lambda catalogue: works_with.__setitem__(0, catalogue),
             lambda: works_with[0].versions,
@@ -279,7 +281,7 @@ def test_a_running_agent_changes_its_docks_between_two_entries_and_keeps_them_wi
     async def work(operator: Shift) -> None:
         await operator.type("pallet 742, twelve units")
         await operator.hears("Which dock?")
-        publish_to(HERE, sign_master(docks(5, A, B), office, NOW))  # the shipped ones are A to H
+        publish_to(HERE, sign_master_data(docks(5, A, B), office, NOW))  # the shipped ones are A to H
         await asyncio.to_thread(until, partial(is_told, caplog, "docks: version 5, 2 rows"), "not taken")
         await operator.type("dock D")  # within the entry that is open it is as it was
         await operator.hears("7 4 2, 12 units, dock delta.")
@@ -291,7 +293,7 @@ def test_a_running_agent_changes_its_docks_between_two_entries_and_keeps_them_wi
         await operator.type("dock B")
         await operator.hears("7 4 3, 12 units, dock bravo.")
         await operator.type("yes")
-        publish_to(HERE, sign_master(docks(6, {"value": "12"}), office, NOW))
+        publish_to(HERE, sign_master_data(docks(6, {"value": "12"}), office, NOW))
         await asyncio.to_thread(until, lambda: bool(statuses["dock-1"].declined), "not refused")
         declined = statuses["dock-1"].declined["docks"]
         assert (declined.reason, declined.version) == ("breaks_form", 6)
@@ -303,7 +305,7 @@ def test_a_running_agent_changes_its_docks_between_two_entries_and_keeps_them_wi
 
     async def work_again(operator: Shift) -> None:
         await sees(5)
-        publish_to(HERE, sign_master(docks(7), office, NOW))  # withdrawn: the files are in force again
+        publish_to(HERE, sign_master_data(docks(7), office, NOW))  # withdrawn: the files are in force again
         await sees(None)
         await operator.type("pallet 744, twelve units, dock D")
         await operator.hears("7 4 4, 12 units, dock delta.")
@@ -326,16 +328,16 @@ def test_only_newer_master_data_with_the_offices_signature_for_this_very_kind_ar
     publish_to: Callable[[str, bytes], None],
     statuses: dict[str, ReportedVersions],
 ) -> None:
-    forged = json.loads(sign_master(docks(9, A), office, NOW))
+    forged = json.loads(sign_master_data(docks(9, A), office, NOW))
     forged["rows"] = [K]
     refused = [  # neighbours differ, so that each answer is seen
-        (sign_master(docks(9, A), ANOTHER, NOW), "forged"),
-        (sign_master(docks(4, A), office, NOW), "old"),
-        (sign_master(replace(docks(9, A), kind="doors"), office, NOW), "malformed"),
+        (sign_master_data(docks(9, A), ANOTHER, NOW), "forged"),
+        (sign_master_data(docks(4, A), office, NOW), "old"),
+        (sign_master_data(replace(docks(9, A), kind="doors"), office, NOW), "malformed"),
         (json.dumps(forged).encode(), "forged"),
-        (sign_master(docks(5, K), office, NOW), "old"),
-        (sign_master(replace(docks(9, A), site="south"), office, NOW), "malformed"),
-        (sign_master(docks(9, {"value": "A", "spoken": "Blue!"}), office, NOW), "breaks_form"),
+        (sign_master_data(docks(5, K), office, NOW), "old"),
+        (sign_master_data(replace(docks(9, A), site="south"), office, NOW), "malformed"),
+        (sign_master_data(docks(9, {"value": "A", "spoken": "Blue!"}), office, NOW), "breaks_form"),
         (b"{", "malformed"),
     ]
 
@@ -344,13 +346,13 @@ def test_only_newer_master_data_with_the_offices_signature_for_this_very_kind_ar
         return {} if one is None else {**one.versions, **{kind: of.reason for kind, of in one.declined.items()}}
 
     def meanwhile() -> None:
-        publish_to(HERE, sign_master(docks(5, A), office, NOW))
+        publish_to(HERE, sign_master_data(docks(5, A), office, NOW))
         until(lambda: said() == {"docks": 5}, "not taken")
         for payload, why in refused:
             publish_to(HERE, payload)
             until(lambda why=why: said() == {"docks": why}, f"{why} was not told: {statuses}")  # type: ignore[misc]
             assert statuses["dock-1"].versions == {"docks": 5}
-        publish_to(HERE, sign_master(docks(10, A, K), office, NOW))
+        publish_to(HERE, sign_master_data(docks(10, A, K), office, NOW))
         until(lambda: said() == {"docks": 10}, "not replaced")
 
     with JournalThread(tmp_path / "state") as desk:

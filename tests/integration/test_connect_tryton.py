@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.records import PlaceKind, ReceivingPlace
-from inventory.connect.ports import Away, Declined, DocumentState, Posting, TakenBack, Why
+from inventory.connect.ports import Away, Declined, DocumentState, Posting, ReversalReason, Why
 from inventory.connect.tryton import Tryton as Connector
 from inventory.connect.tryton_rpc import TrytonSettings
 from tests.erp.tryton import DOORS, LOT_NEEDED, NAME, PASSWORD, SUPPLIER, USER, Line, Tryton, tryton
@@ -30,7 +30,7 @@ from tests.tiers import SEED, sized
 __all__ = ["tryton"]
 
 NOW = datetime(2026, 11, 22, 13, tzinfo=UTC)
-WHY = TakenBack("because", False, None, NOW)
+WHY = ReversalReason("because", False, None, NOW)
 
 TRAILER = sized(test={"pallets": 2, "cuts": 1, "kills": 1}, nightly={"pallets": 40, "cuts": 2, "kills": 8})
 """Pallets that are said on two devices, cuts of the wires, and kills of the connector."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, expect
 
-from dockvoice_protocol.signed import read_decision
+from dockvoice_protocol.signed import verify_decision
 from inventory.console import accounts
 from inventory.console.accounts import Role
 from tests.console import PASSWORD, Broker, Console, Folder, console, served
@@ -98,7 +98,7 @@ def test_a_review_arrives_by_itself_is_heard_and_corrected_and_the_second_superv
         for page in (ana, ben):
             expect(page.locator("#fate")).to_contain_text("It is recorded (by the office)")
         ((_, body),) = broker.taken
-        assert read_decision(body, "/sites/north/devices/dock-3", KEY.public).values == {"dock": "D"}
+        assert verify_decision(body, "/sites/north/devices/dock-3", KEY.public).values == {"dock": "D"}
         assert [one for one in said if "409" not in one] == []
     expect(ana.get_by_text("This page is not up to date")).to_be_visible()  # the console has ended
     for page in (ana, ben):

@@ -342,13 +342,13 @@ def test_a_deed_that_is_changed_or_removed_shows(site: Console) -> None:
             deeds.record_action(
                 transaction, deeds.UserAction("ana", "here", "decided", str(number)), site.place.now(), KEY
             )
-        assert deeds.find_broken(transaction, KEY.public) is None
+        assert deeds.first_broken_action(transaction, KEY.public) is None
 
     def shows(row: tuple[str, int]) -> None:
         change, where = row
         with site.engine.connect() as connection, connection.begin() as undone:
             connection.execute(text(change))
-            assert deeds.find_broken(connection, KEY.public) == where
+            assert deeds.first_broken_action(connection, KEY.public) == where
             undone.rollback()
 
     every(
@@ -370,7 +370,7 @@ def test_a_deed_that_is_changed_or_removed_shows(site: Console) -> None:
 
 
 def test_a_long_chain_is_followed_step_by_step_and_what_a_page_shows_at_once(site: Console) -> None:
-    lines = 2 * deeds.STEP + 50
+    lines = 2 * deeds.VERIFIED_AT_ONCE + 50
     with site.place.transaction() as transaction:
         for number in range(lines):
             deeds.record_action(
@@ -382,8 +382,8 @@ def test_a_long_chain_is_followed_step_by_step_and_what_a_page_shows_at_once(sit
             transaction.execute(text(change))
 
     with site.client("ana") as browser:
-        assert f"Lines 1 to {deeds.STEP} of {lines} hold" in browser.get("/audit").text
-        assert f"Lines 1 to {2 * deeds.STEP} of {lines} hold" in browser.get("/audit/part").text
+        assert f"Lines 1 to {deeds.VERIFIED_AT_ONCE} of {lines} hold" in browser.get("/audit").text
+        assert f"Lines 1 to {2 * deeds.VERIFIED_AT_ONCE} of {lines} hold" in browser.get("/audit/part").text
         assert 'hx-get="/audit/part"' not in (whole := browser.get("/audit/part").text)
         assert f"Every line holds, from the first to number {lines}." in whole
         does("UPDATE dockvoice_console_deeds SET who = 'ben' WHERE number = 250")
@@ -392,7 +392,7 @@ def test_a_long_chain_is_followed_step_by_step_and_what_a_page_shows_at_once(sit
         assert "Line 250 was changed" in browser.get("/audit?before=300").text
         assert "Line 250 was changed" in browser.get("/audit?before=351").text
         assert "was changed" not in browser.get("/audit").text
-        site.later += deeds.ANEW * 2
+        site.later += deeds.VERIFY_ANEW_AFTER * 2
         with site.client("ana") as later:
             told = [later.get("/audit/part").text for _ in range(3)]
     assert ["Line 250 was changed" in one for one in told] == [False, True, True]

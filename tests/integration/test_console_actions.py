@@ -23,7 +23,7 @@ from inventory.console.context import Route
 from inventory.console.pages import recordings, sign_in
 from inventory.reviews.reviews import read_review
 from inventory.settings import DossierSettings
-from inventory.words import texts
+from inventory.words import all_texts
 from tests.console import PASSWORD, Console, Folder, console, served
 from tests.console.browser import browser, go_to, tab, walks, without_barriers
 from tests.console.dock import morning
@@ -102,7 +102,7 @@ def test_every_page_is_walked_and_every_action_done(
     left = {(method, path) for method, path in every_way - went if not path.endswith("/part")}
     # Parts come by themselves where something has changed meanwhile, and so does a recording that is still on its way:
     # the tests of what arrives by itself wait for them.
-    assert left == {("GET", f"/sounds{recordings.ONE}")}
+    assert left == {("GET", f"/sounds{recordings.RECORDING_PATH}")}
 
 
 def _sign_in_with_the_keyboard(page: Page) -> None:
@@ -127,7 +127,7 @@ def _narrow_lists(page: Page) -> None:
     page.get_by_text("The event as it was received").click()
     without_barriers(page)
     for name in (one.name for one in PAGES if one.tab):
-        go_to(page, texts("en")[f"{name}.title"])
+        go_to(page, all_texts("en")[f"{name}.title"])
     go_to(page, "Figures")
     page.locator("[name=span]").select_option("week")
     page.get_by_role("button", name="Show").press("Enter")

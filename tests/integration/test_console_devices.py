@@ -221,7 +221,7 @@ def test_what_does_not_reach_the_devices_is_an_alarm_with_its_error(site: Consol
         )
     with site.client("ana") as browser:
         assert "does not go out" not in browser.get("/alarms").text
-        site.later += outbox.STUCK + timedelta(seconds=1)
+        site.later += outbox.STUCK_AFTER + timedelta(seconds=1)
         told = browser.get("/alarms").text
         assert "does not go out" in told
         assert "not authorized" in told

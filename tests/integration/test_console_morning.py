@@ -47,7 +47,7 @@ def doubted(site: Console) -> dict[int, list[tuple[str, str, str]]]:
     """Of each entry that is doubted, by the number of its event, the reasons; the most doubtful first."""
     now = site.place.now()
     with site.place.read_transaction() as transaction:
-        found = morning.doubted_entries(transaction, now - timedelta(days=9), now)
+        found = morning.load_doubted_entries(transaction, now - timedelta(days=9), now)
     return {int(one.entry.event_id[-3:]): [(why.code, why.field, why.detail) for why in one.why] for one in found.open}
 
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from inventory.console.accounts import Role
 from inventory.console.app import PAGES
-from inventory.words import texts
+from inventory.words import all_texts
 from tests.console import console, served
 from tests.console.browser import barriers, browser, tab
 from tests.console.dock import morning
@@ -17,7 +17,7 @@ from tests.tiers import sized
 
 __all__ = ["browser"]
 
-SHOWN = {page.path: texts("en")[f"{page.name}.title"] for page in PAGES if page.tab} | {
+SHOWN = {page.path: all_texts("en")[f"{page.name}.title"] for page in PAGES if page.tab} | {
     "/trailers/north/5501": "Trailer 5501",
     "/search?pallet=743": "Search",
     "/catalogue/north/docks?row=B": "docks",

@@ -97,7 +97,7 @@ def test_the_first_admin_is_let_in_at_a_terminal(tmp_path: Path) -> None:
     assert command("user", "remove", "ben").stdout == "ben: may sign in no more\n"
     assert command("audit").stdout == "whole: 5 deeds hold\n"
     with console(tmp_path) as site, site.place.transaction() as transaction:
-        kept = accounts.password_hash(transaction, "ana")
+        kept = accounts.load_password_hash(transaction, "ana")
         assert accounts.verify_password(kept, f"{PASSWORD}2")
         assert PASSWORD not in str(kept)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from dockvoice_protocol.signed import Forged, read_decision
+from dockvoice_protocol.signed import Forged, verify_decision
 from inventory.console.accounts import Role
 from inventory.reviews.reviews import read_review
 from tests.console import FLAC, Broker, Console, Folder, console, send
@@ -49,7 +49,7 @@ def sent(site: Console, broker: Broker) -> list[Any]:
     """What a device reads of what went out."""
     broker.drain(site.store)
     assert {topic for topic, _ in broker.taken} <= {DEVICE.decisions}
-    return [read_decision(body, DEVICE.source, KEY.public) for _, body in broker.taken]
+    return [verify_decision(body, DEVICE.source, KEY.public) for _, body in broker.taken]
 
 
 def page(site: Console, path: str = HERE, role: Role = Role.REVIEWER) -> str:

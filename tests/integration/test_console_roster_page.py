@@ -12,7 +12,7 @@ import pytest
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.events import Topics, make_status
 from dockvoice_protocol.records import Operator, Roster
-from dockvoice_protocol.signed import read_roster, sign_roster
+from dockvoice_protocol.signed import sign_roster, verify_roster
 from inventory.audit import deeds
 from inventory.site import catalogue_publishing
 from inventory.site.catalogue import SiteCatalogue, Version
@@ -185,7 +185,7 @@ def test_what_is_published_is_the_message_of_the_command_and_it_is_shown_who_run
         broker.takes(site)
         ((topic, message),) = broker.kept.items()
         assert topic == Topics.roster("dockvoice", "north")
-        assert read_roster(message, "north", KEY.public) == Roster(
+        assert verify_roster(message, "north", KEY.public) == Roster(
             "north",
             latest.version,
             (Operator("op-17", "471", ("ana",), "es", ("unload",)), Operator("op-18", "82", ("ben",))),
@@ -214,7 +214,7 @@ def test_what_was_published_by_the_command_since_is_not_overwritten_unseen_but_t
         refused = send(browser, "/roster/publish", **NORTH)
         assert refused.status_code == 409
         assert "published from elsewhere" in refused.text
-        assert read_roster(broker.kept[topic], "north", KEY.public) == later
+        assert verify_roster(broker.kept[topic], "north", KEY.public) == later
         runs(site, {"version": later.version})
         assert "runs a later roster" in browser.get("/roster/north").text
         assert send(browser, "/roster/take", **NORTH).status_code == 303
@@ -224,14 +224,14 @@ def test_what_was_published_by_the_command_since_is_not_overwritten_unseen_but_t
         assert latest.version > later.version, "so that it can be published"
         assert send(browser, "/roster/publish", **NORTH).status_code == 303
         broker.takes(site)
-        published = read_roster(broker.kept[topic], "north", KEY.public)
+        published = verify_roster(broker.kept[topic], "north", KEY.public)
         assert published == replace(later, version=latest.version)
         again = replace(later, version=latest.version + 1, operators=(replace(zoe, number="778"),))
         broker.kept[topic] = sign_roster(again, KEY, site.place.now())
         for number in ("82", "83"):  # The second is later than what the command published meanwhile.
             send(browser, "/roster/edit", **NORTH, key="", cell_name=f"op-{number}", cell_number=number)
         assert send(browser, "/roster/publish", **NORTH).status_code == 409
-        assert read_roster(broker.kept[topic], "north", KEY.public) == again
+        assert verify_roster(broker.kept[topic], "north", KEY.public) == again
         broker.kept[topic] = sign_roster(replace(again, operators=()), KEY, site.place.now())
         assert send(browser, "/roster/publish", **NORTH).status_code == 303, "it was withdrawn: nothing is lost"
 

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from dockvoice_protocol.config import Mqtt
-from dockvoice_protocol.events import Topics, make_presence, make_receipt, make_untrusted, parse_status, to_json_bytes
-from dockvoice_protocol.instants import timestamp
+from dockvoice_protocol.events import Topics, make_presence, make_receipt, parse_status, to_json_bytes, untrusted_answer
+from dockvoice_protocol.instants import rfc3339
 from dockvoice_protocol.mqtt import Acknowledged, Delivered, Session, SessionEvent
 from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from dockvoice_protocol.signed import ReviewDecision, sign_decision
@@ -28,7 +28,7 @@ from edge.deliver.device_events import entry_event
 from edge.keep import device_key
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
-from edge.keep.signed import DecisionFailure, Orders
+from edge.keep.signed import DecisionFailure, SignedDecisions
 from edge.records import OutboxRow
 from tests.dictated import ANOTHER, identity
 from tests.sayings import ACCEPT, entry, utterance
@@ -104,7 +104,7 @@ def committed(desk: JournalThread, number: int = 0) -> OutboxRow:
         meant = entry(said, journal.store_utterance(said))
         return journal.commit(meant, ACCEPT, lambda minted: render(meant, minted))
 
-    return desk.now(work)
+    return desk.run(work)
 
 
 def delivery(
@@ -153,7 +153,9 @@ def test_what_the_broker_says_when_it_refuses_events_is_known_for_the_last_line(
         async def refused() -> None:
             async with asyncio.TaskGroup() as group:
                 running = group.create_task(one.run())
-                await asyncio.to_thread(until, lambda: "packet too large (149)" in str(one.refusal), "nobody told why")
+                await asyncio.to_thread(
+                    until, lambda: "packet too large (149)" in str(one.broker_refusal), "nobody told why"
+                )
                 running.cancel()
 
         asyncio.run(refused())
@@ -166,12 +168,12 @@ def test_a_puback_alone_settles_nothing_and_the_same_bytes_go_again(
 
     def meanwhile() -> None:
         until(lambda: len(far_end.entries) >= 2, "an event without a receipt was not sent again")
-        assert desk.now(lambda journal: journal.outbox.count_unsettled()) == 1
+        assert desk.run(lambda journal: journal.outbox.count_unsettled()) == 1
         far_end.say(answer(row, ReceiptOutcome.DUPLICATE))
 
     delivering(delivery(desk, broker), meanwhile)
     assert set(far_end.entries) == {row.body}
-    assert desk.now(lambda journal: journal.queries.counts()).duplicate == 1
+    assert desk.run(lambda journal: journal.queries.counts()).duplicate == 1
 
 
 def test_what_is_no_receipt_or_one_for_a_strangers_event_settles_nothing_and_does_no_harm(
@@ -188,8 +190,8 @@ def test_what_is_no_receipt_or_one_for_a_strangers_event_settles_nothing_and_doe
         far_end.say(answer(row))
 
     delivering(delivery(desk, broker), meanwhile)
-    assert desk.now(lambda journal: journal.queries.counts()).applied == 1
-    assert desk.now(lambda journal: journal.outbox.count_unsettled()) == 0
+    assert desk.run(lambda journal: journal.queries.counts()).applied == 1
+    assert desk.run(lambda journal: journal.outbox.count_unsettled()) == 0
 
 
 def test_a_refusal_settles_is_kept_with_its_reasons_and_told_once_however_often_its_receipt_comes(
@@ -206,7 +208,7 @@ def test_a_refusal_settles_is_kept_with_its_reasons_and_told_once_however_often_
 
     delivering(delivery(desk, broker, publish=published.append), meanwhile)
     assert refused(published) == [Receipt(refusing.event_id, ReceiptOutcome.REFUSED, ("unknown_pallet", "too_many"))]
-    _, kept = desk.now(lambda journal: journal.queries.entries(2))
+    _, kept = desk.run(lambda journal: journal.queries.entries(2))
     assert (kept.state, kept.reasons) == ("refused", ("unknown_pallet", "too_many"))
 
 
@@ -229,7 +231,7 @@ def test_a_site_without_receipts_settles_by_the_broker(desk: JournalThread, brok
     for number in range(40):
         committed(desk, number)
     delivering(delivery(desk, broker, SettleBy.BROKER), lambda: None)
-    assert desk.now(lambda journal: journal.outbox.count_unsettled()) == 0
+    assert desk.run(lambda journal: journal.outbox.count_unsettled()) == 0
 
 
 @pytest.mark.parametrize("state", ["online", "offline"])
@@ -241,7 +243,7 @@ def test_where_an_inventory_is_known_that_sends_receipts_the_brokers_word_is_not
 
     def meanwhile() -> None:
         far_end.wait_for_entries(len(rows))
-        assert desk.now(lambda journal: journal.outbox.count_unsettled()) == len(rows)
+        assert desk.run(lambda journal: journal.outbox.count_unsettled()) == len(rows)
         for row in rows:
             far_end.say(answer(row))
 
@@ -278,7 +280,7 @@ def test_what_is_written_while_it_runs_goes_out_at_once(
             running.cancel()
 
     asyncio.run(both())
-    assert desk.now(lambda journal: journal.outbox.count_unsettled()) == 0
+    assert desk.run(lambda journal: journal.outbox.count_unsettled()) == 0
 
 
 def test_the_device_says_that_it_is_there_and_that_it_goes(
@@ -292,10 +294,10 @@ def test_the_device_says_that_it_is_there_and_that_it_goes(
 def test_what_waits_unsent_is_told_with_the_first_word_and_again_when_it_has_gone_behind_the_entries(
     desk: JournalThread, broker: Mosquitto, far_end: FarEnd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("PACE_S", "LOOK_S"):
+    for name in ("PACE_S", "POLL_S"):
         monkeypatch.setattr(conditions, name, 0.3)
     rows = [committed(desk, number) for number in range(3)]
-    (first, *_) = desk.now(lambda journal: journal.queries.entries(3))[::-1]
+    (first, *_) = desk.run(lambda journal: journal.queries.entries(3))[::-1]
     settings = Settings(site="hall", device="dock-1", deliver=Deliver(mqtt=Mqtt(host="127.0.0.1", port=broker.port)))
     fares = Conditions()
     fares.set_free_space(5_000_000_000)
@@ -306,7 +308,7 @@ def test_what_waits_unsent_is_told_with_the_first_word_and_again_when_it_has_gon
     def meanwhile() -> None:
         far_end.wait_for_entries(3)
         time.sleep(1)
-        assert backlog() == [{"entries": 3, "since": timestamp(first.recorded_at)}], "told once, as nothing changes"
+        assert backlog() == [{"entries": 3, "since": rfc3339(first.recorded_at)}], "told once, as nothing changes"
         for row in rows:
             far_end.say(answer(row))
         until(lambda: backlog()[-1] == {"entries": 0}, lambda: str(backlog()))
@@ -364,18 +366,18 @@ def test_a_decision_is_taken_that_is_signed_with_the_pinned_key_for_this_device_
         until(lambda: "none for this device: /source" in caplog.text, "nobody told of it")
         assert caplog.text.count("somebody decides who may not") == 2
         assert published.count(DecisionStored()) == 0
-        assert desk.now(lambda journal: journal.orders.due()) == []
+        assert desk.run(lambda journal: journal.orders.due()) == []
         far_end.say(to_json_bytes(sign_decision(good, office, NOW)), TOPICS.decisions)
         until(lambda: DecisionStored() in published, "not taken")
-        ((signature, body),) = desk.now(lambda journal: journal.orders.due())
+        ((signature, body),) = desk.run(lambda journal: journal.orders.due())
         assert taking.decisions.read(body.encode()) == good
-        desk.now(lambda journal: journal.orders.refuse(signature, DecisionFailure.LATE))
+        desk.run(lambda journal: journal.orders.refuse(signature, DecisionFailure.LATE))
         far_end.say(to_json_bytes(sign_decision(good, office, NOW)), TOPICS.decisions)
         until(lambda: "came again" in caplog.text, "nobody told of it")
 
     delivering(taking, meanwhile)
-    assert desk.now(lambda journal: journal.orders.due()) == []
-    counted = desk.now(lambda journal: journal.orders.count_not_done())
+    assert desk.run(lambda journal: journal.orders.due()) == []
+    counted = desk.run(lambda journal: journal.orders.count_not_done())
     assert counted == {"forged": 2, "late": 1, "malformed": 1, "repeated": 1, "retained": 1}
 
 
@@ -400,11 +402,11 @@ def test_a_decision_that_is_not_on_the_disk_yet_comes_again(
             far_end.say(to_json_bytes(sign_decision(good, office, NOW)), TOPICS.decisions)
 
     with pytest.MonkeyPatch.context() as patched, pytest.RaisesGroup(ZeroDivisionError):
-        patched.setattr(Orders, "store", cut)
+        patched.setattr(SignedDecisions, "store", cut)
         asyncio.run(cut_off())
     again = Delivery(settings, desk, lambda _: None)
-    delivering(again, lambda: until(lambda: bool(desk.now(lambda journal: journal.orders.due())), "it is lost"))
-    assert desk.now(lambda journal: journal.orders.count_not_done()) == {}
+    delivering(again, lambda: until(lambda: bool(desk.run(lambda journal: journal.orders.due())), "it is lost"))
+    assert desk.run(lambda journal: journal.orders.count_not_done()) == {}
 
 
 def test_a_device_that_is_not_enrolled_keeps_its_events_and_says_what_to_do(
@@ -414,14 +416,14 @@ def test_a_device_that_is_not_enrolled_keeps_its_events_and_says_what_to_do(
 
     def meanwhile() -> None:
         far_end.wait_for_entries(1)
-        far_end.say(to_json_bytes(make_untrusted(row.event_id, "unknown_key:17", row.sequence, datetime.now(UTC))))
+        far_end.say(to_json_bytes(untrusted_answer(row.event_id, "unknown_key:17", row.sequence, datetime.now(UTC))))
         until(lambda: "inventory keys enrol hall/dock-1 FILE" in caplog.text, "nobody told of it")
-        assert desk.now(lambda journal: journal.outbox.count_unsettled()) == 1
+        assert desk.run(lambda journal: journal.outbox.count_unsettled()) == 1
         far_end.wait_for_entries(2)
         far_end.say(answer(row))
 
     delivering(delivery(desk, broker), meanwhile)
-    assert desk.now(lambda journal: journal.outbox.count_unsettled()) == 0
+    assert desk.run(lambda journal: journal.outbox.count_unsettled()) == 0
 
 
 @pytest.mark.parametrize(
@@ -440,7 +442,7 @@ def test_what_is_no_receipt_settles_nothing_and_does_no_harm(
         far_end.say(answer(row))
 
     delivering(delivery(desk, broker), meanwhile)
-    assert desk.now(lambda journal: journal.queries.counts()).applied == 1
+    assert desk.run(lambda journal: journal.queries.counts()).applied == 1
 
 
 def test_a_receipt_for_a_strangers_event_does_no_harm(desk: JournalThread, broker: Mosquitto, far_end: FarEnd) -> None:
@@ -453,7 +455,7 @@ def test_a_receipt_for_a_strangers_event_does_no_harm(desk: JournalThread, broke
         far_end.say(answer(row))
 
     delivering(delivery(desk, broker), meanwhile)
-    assert desk.now(lambda journal: journal.outbox.count_unsettled()) == 0
+    assert desk.run(lambda journal: journal.outbox.count_unsettled()) == 0
 
 
 def test_a_refusal_settles_and_its_reason_is_kept(desk: JournalThread, broker: Mosquitto, far_end: FarEnd) -> None:
@@ -464,5 +466,5 @@ def test_a_refusal_settles_and_its_reason_is_kept(desk: JournalThread, broker: M
         far_end.say(answer(row, ReceiptOutcome.REFUSED, ("unknown_pallet",)))
 
     delivering(delivery(desk, broker), meanwhile)
-    (kept,) = desk.now(lambda journal: journal.queries.entries(1))
+    (kept,) = desk.run(lambda journal: journal.queries.entries(1))
     assert (kept.state, kept.reasons) == ("refused", ("unknown_pallet",))

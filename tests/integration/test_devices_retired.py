@@ -29,7 +29,7 @@ from tests.store import Read, publish
 @pytest.fixture
 def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KeyDirectory:
     monkeypatch.setenv("DOCKVOICE_INVENTORY_KEYS_DIRECTORY", str(tmp_path / "keys"))
-    monkeypatch.setattr("inventory.site.sending.SEND_S", 2.0)
+    monkeypatch.setattr("inventory.site.sending.PUBLISH_TIMEOUT_S", 2.0)
     found = KeyDirectory(tmp_path / "keys")
     found.enrol("north", "dock-3", KEY.public)
     return found
@@ -127,4 +127,4 @@ def test_who_is_enrolled_is_told_below_which_versions_nothing_is_to_be_taken(
     told = ended.stdout.splitlines()[1]
     assert told.endswith(f'floors = {{ "catalogue/docks" = {docks.version}, roster = {roster} }}')
     floors = tomllib.loads(told.partition(": ")[2])["floors"]
-    assert Deliver(floors=floors).floor("roster") == roster
+    assert Deliver(floors=floors).lowest_version("roster") == roster

@@ -18,11 +18,11 @@ from typer.testing import CliRunner, Result
 from dockvoice_protocol.errors import DockvoiceError
 from inventory.cli.main import commands
 from inventory.dossier.dossier import build
-from inventory.dossier.dossier_desk import LOOK_S, DossierStore, DossierWriter
+from inventory.dossier.dossier_desk import POLL_S, DossierStore, DossierWriter
 from inventory.store.keys import KeyDirectory
 from inventory.store.outbox import BACKOFF
 from inventory.store.tables import events
-from inventory.verify_dossier import Check, Json, parsed
+from inventory.verify_dossier import DossierCheck, Json, parsed
 from inventory.words import languages
 from tests.rows import every
 from tests.trailer import INVENTORY, INVENTORY_PEM, VERIFIER, Dock, line, scene
@@ -119,7 +119,7 @@ def test_recordings_go_in_from_the_bundles_that_are_named(dock: Dock, tmp_path: 
     made, key = tmp_path / "d.zip", tmp_path / "inventory.key"
     told = run(dock, "5501", "--out", made, "--sign", key, "--bundle", bundled(dock, tmp_path / "b.zip"))
     assert told.output.splitlines()[-1].endswith("with 13 of 15 recordings")
-    found = Check(made.read_bytes(), KEYID)
+    found = DossierCheck(made.read_bytes(), KEYID)
     assert (found.faults, made.stat().st_mode & 0o777) == ([], 0o600)
     states = list(found.dossier["clips"].values())
     assert (states.count("given"), states.count("gone"), states.count("not_given")) == (13, 1, 1)
@@ -154,7 +154,7 @@ def test_a_closed_trailer_is_written_once_also_after_a_restart(desk: DossierStor
         writer.stop()
     (path,) = desk.folder.iterdir()
     assert path.name.startswith("north.5501.1.")
-    assert Check(path.read_bytes(), KEYID).faults == []
+    assert DossierCheck(path.read_bytes(), KEYID).faults == []
     path.unlink()  # somebody fetched it
     settled(DossierWriter(desk))
     assert list(desk.folder.iterdir()) == []
@@ -191,7 +191,7 @@ def test_what_fails_is_told_and_tried_again_and_holds_up_nothing_else(
     with dock.store.engine.begin() as transaction:
         body = json.dumps(one.said[0], ensure_ascii=False, separators=(",", ":"))
         transaction.execute(update(events).where(wrong).values(body=body))
-    now[0] += LOOK_S
+    now[0] += POLL_S
     dock.clock.on(BACKOFF.wait_s(99))
     settled(writer)
     assert len(list(desk.folder.iterdir())) == 2
@@ -256,8 +256,8 @@ def decided(dock: Dock) -> tuple[dict[str, Any], Callable[[], None]]:
     return said, decide
 
 
-def read(path: Path) -> Check:
-    found = Check(path.read_bytes(), KEYID)
+def read(path: Path) -> DossierCheck:
+    found = DossierCheck(path.read_bytes(), KEYID)
     assert found.faults == []
     return found
 
@@ -295,7 +295,7 @@ def test_what_comes_of_a_closed_visit_later_is_in_another_version_that_says_what
     writer.note_applied("receive-notice")
     settled(writer)
     assert len(list(desk.folder.iterdir())) == 2  # more may come at once: it is one version
-    now[0] += LOOK_S
+    now[0] += POLL_S
     settled(writer)
     assert any(path.name.endswith(".v3.zip") for path in desk.folder.iterdir())
     assert "Geändert seit Fassung 2: Nr. 4" in page_of(next(desk.folder.glob("*.v3.zip")))
@@ -328,7 +328,7 @@ def test_a_version_that_its_maker_altered_is_named(desk: DossierStore, dock: Doc
             told = dock.store.issues.store(gathered.site, "5501", visit, content, files)
             return told and told | wrong
 
-        return Check(build(visit, gathered, dock.keys, INVENTORY, "en", issue=issue).file, KEYID).faults
+        return DossierCheck(build(visit, gathered, dock.keys, INVENTORY, "en", issue=issue).file, KEYID).faults
 
     decide()
     assert checked() == []

@@ -17,7 +17,7 @@ from dockvoice_protocol.events import Topics, to_json_bytes
 from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.mqtt import Session
 from dockvoice_protocol.records import ExpectedLine, ExpectedList, PlaceKind, ReceivingPlace
-from dockvoice_protocol.signed import LARGEST, sign_list
+from dockvoice_protocol.signed import LARGEST, sign_expected_list
 from edge.agent.delivery import Delivery
 from edge.config import Deliver, Settings
 from edge.keep import device_key
@@ -80,20 +80,24 @@ def test_only_a_newer_list_with_the_offices_signature_for_this_very_place_is_tak
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     here, there = (Topics.expected("dockvoice", "hall", str(place)) for place in (TRAILER, DOOR))
-    forged = json.loads(sign_list(LIST, office, NOW))
+    forged = json.loads(sign_expected_list(LIST, office, NOW))
     forged["lines"][0]["quantity"] = 99
     bad: list[tuple[str, bytes, str]] = [
-        (here, sign_list(replace(LIST, version=9), ANOTHER, NOW), "is not taken: /signature"),
+        (here, sign_expected_list(replace(LIST, version=9), ANOTHER, NOW), "is not taken: /signature"),
         (here, to_json_bytes(forged), "is not taken: /signature"),
-        (there, sign_list(replace(LIST, version=9), office, NOW), "/place: is another place than its topic's"),
-        (here, sign_list(replace(LIST, site="south", version=9), office, NOW), "/place: is another place"),
+        (there, sign_expected_list(replace(LIST, version=9), office, NOW), "/place: is another place than its topic's"),
+        (here, sign_expected_list(replace(LIST, site="south", version=9), office, NOW), "/place: is another place"),
         (here, b"{", "is no list of expected receipts for here: message: is not JSON"),
         (here, b"\xff", "message: is not UTF-8"),
         (here, b"[" * (LARGEST + 1), "message: found 128,001 bytes, allowed are 128,000"),
         (here, b'{"version": 1}', "is a required property"),
-        ("dockvoice/hall/expected/lorry/1", sign_list(LIST, office, NOW), "topic: is that of no trailer and no door"),
-        (here, sign_list(replace(LIST, version=4, lines=()), office, NOW), "of version 4 is not taken"),
-        (here, sign_list(replace(LIST, lines=()), office, NOW), "of version 5 is not taken"),
+        (
+            "dockvoice/hall/expected/lorry/1",
+            sign_expected_list(LIST, office, NOW),
+            "topic: is that of no trailer and no door",
+        ),
+        (here, sign_expected_list(replace(LIST, version=4, lines=()), office, NOW), "of version 4 is not taken"),
+        (here, sign_expected_list(replace(LIST, lines=()), office, NOW), "of version 5 is not taken"),
         (here, b"", "trailer/5501 was cleared at the broker"),
     ]
     caplog.set_level("INFO")
@@ -101,14 +105,16 @@ def test_only_a_newer_list_with_the_offices_signature_for_this_very_place_is_tak
         taking = receiving(tmp_path, broker.port, desk)
 
         def meanwhile() -> None:
-            publish(here, sign_list(LIST, office, NOW))
+            publish(here, sign_expected_list(LIST, office, NOW))
             until(lambda: taking.expected.current().lines_for_pallet("742") != (), "not taken")
             for named, payload, told in bad:
                 caplog.clear()
                 publish(named, payload)
                 until(partial(is_told, caplog, told), f"{told!r} was not told")
                 assert taking.expected.current().lines_at(TRAILER) == (LINE,)
-            publish(here, sign_list(replace(LIST, version=6, lines=(replace(LINE, received=True),)), office, NOW))
+            publish(
+                here, sign_expected_list(replace(LIST, version=6, lines=(replace(LINE, received=True),)), office, NOW)
+            )
             until(lambda: taking.expected.current().lines_at(TRAILER)[0].received, "not replaced")
 
         while_running(taking, meanwhile)
@@ -120,14 +126,16 @@ def test_what_is_expected_is_known_after_a_restart_without_a_network_and_no_olde
     here = Topics.expected("dockvoice", "hall", str(TRAILER))
     with JournalThread(tmp_path / "state") as desk:
         taking = receiving(tmp_path, broker.port, desk)
-        publish(here, sign_list(LIST, office, NOW))
+        publish(here, sign_expected_list(LIST, office, NOW))
         while_running(taking, lambda: until(lambda: bool(taking.expected.current().places), "not taken"))
-    publish(here, sign_list(replace(LIST, version=4, lines=()), office, NOW))  # an old one is put in its place
+    publish(here, sign_expected_list(replace(LIST, version=4, lines=()), office, NOW))  # an old one is put in its place
     with JournalThread(tmp_path / "state") as desk:
         taking = receiving(tmp_path, broker.port, desk)
         assert taking.expected.current().lines_at(TRAILER) == (LINE,)
         assert receiving(tmp_path, broker.port, desk, site="south").expected.current().places == ()
-        publish(Topics.expected("dockvoice", "hall", str(DOOR)), sign_list(replace(LIST, place=DOOR), office, NOW))
+        publish(
+            Topics.expected("dockvoice", "hall", str(DOOR)), sign_expected_list(replace(LIST, place=DOOR), office, NOW)
+        )
         while_running(taking, lambda: until(lambda: len(taking.expected.current().places) > 1, "not taken"))
         assert taking.expected.current().lines_at(TRAILER) == (LINE,)
         (tmp_path / "office.pem").write_bytes(ANOTHER.public.pem)  # the site has a new key: the old one says nothing
@@ -140,19 +148,19 @@ def test_more_lists_than_a_device_keeps_take_no_more_room_and_stay_newer_than_ol
     monkeypatch.setattr(kept_lists, "MOST", 2)
     with JournalThread(tmp_path / "state") as desk:
         for version in (1, 2, 3):
-            assert desk.now(partial(take, version)) == "new"
-        assert desk.now(lambda journal: journal.expected.bodies("hall")) == [("door/2", "{}"), ("door/3", "{}")]
-        assert desk.now(partial(take, 1)) == "known"
-        assert desk.now(partial(take, 4, at=1)) == "new"
-        assert desk.now(partial(take, 2, at=1)) == "old"
+            assert desk.run(partial(take, version)) == "new"
+        assert desk.run(lambda journal: journal.expected.bodies("hall")) == [("door/2", "{}"), ("door/3", "{}")]
+        assert desk.run(partial(take, 1)) == "known"
+        assert desk.run(partial(take, 4, at=1)) == "new"
+        assert desk.run(partial(take, 2, at=1)) == "old"
 
 
 def test_what_is_for_a_device_that_is_named_expected_is_taken_for_no_list(tmp_path: Path, office: Signer) -> None:
     own = Topics("dockvoice", "hall", "expected")
     with JournalThread(tmp_path / "state") as desk:
         inbox = receiving(tmp_path, 1, desk).expected.inbox
-        assert inbox.carries(Topics.expected("dockvoice", "hall", str(TRAILER)))
-        assert not any(map(inbox.carries, (own.receipts, own.decisions, own.control, own.clips, own.clip_receipts)))
+        assert inbox.accepts(Topics.expected("dockvoice", "hall", str(TRAILER)))
+        assert not any(map(inbox.accepts, (own.receipts, own.decisions, own.control, own.clips, own.clip_receipts)))
 
 
 def take(version: int, journal: Journal, at: int | None = None) -> ListResult:

@@ -15,9 +15,9 @@ from typing import Any, Self
 import pytest
 
 from dockvoice_protocol.config import Mqtt
-from dockvoice_protocol.events import Distrusted, Early, Topics, parse_answer
+from dockvoice_protocol.events import EarlyAnswer, Topics, UntrustedAnswer, parse_answer
 from dockvoice_protocol.mqtt import Delivered, Session, SessionEvent
-from inventory.records import Counts
+from inventory.records import TableCounts
 from inventory.repository import Store
 from tests.dictated import amended, cancelled, identity, recorded, signed
 from tests.servers.inventory import RunningInventory
@@ -91,9 +91,9 @@ class Device:
     def _take(self, news: SessionEvent) -> None:
         if isinstance(news, Delivered):
             answer = parse_answer(news.payload)
-            if isinstance(answer, Early):
+            if isinstance(answer, EarlyAnswer):
                 self.expected = answer.expected
-            elif isinstance(answer, Distrusted):
+            elif isinstance(answer, UntrustedAnswer):
                 self.distrusted.append(answer.reason)
             else:
                 self.outcomes[answer.event_id].append(answer.outcome)
@@ -110,7 +110,7 @@ def looking(url: str) -> Iterator[Store]:
         yield store
 
 
-def count(url: str) -> Counts:
+def count(url: str) -> TableCounts:
     with looking(url) as store:
         return store.count()
 
@@ -135,7 +135,7 @@ def test_entries_become_rows_and_the_device_gets_receipts(broker: Mosquitto, url
         identity(1, 5): ["applied", "duplicate"],
     }
     assert other.outcomes == {identity(1, 1): ["refused"], identity(1, 2, "dock-4"): ["applied"]}
-    assert count(url) == Counts(rows=2, amended=1, cancelled=1, events=5, repeated=0, refused=2, rejected=0)
+    assert count(url) == TableCounts(rows=2, amended=1, cancelled=1, events=5, repeated=0, refused=2, rejected=0)
 
 
 def test_a_message_that_is_no_event_is_kept_and_holds_nothing_up(broker: Mosquitto, url: str, tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def store(tmp_path: Path, repository: Path, key: Signer) -> Iterator[Store]:
     with closing(Store.open(f"sqlite:///{tmp_path / 'inventory.db'}")) as opened:
         link = GENESIS
         for event in (recorded(1), recorded(2), recorded(1, at=("south", "dock-1"))):
-            sealed = hash_chain.sealed(event, link if event["sequence"] == "2" else GENESIS, "0" * 64, "{}", key)
+            sealed = hash_chain.seal_event(event, link if event["sequence"] == "2" else GENESIS, "0" * 64, "{}", key)
             link = sealed["chain"]
             _, _, site, _, device = event["source"].split("/")
             judged = validate(payload(sealed), f"dockvoice/{site}/{device}/entries", "dockvoice", forms)

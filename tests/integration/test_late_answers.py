@@ -13,17 +13,17 @@ import pytest
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import FieldValue, Reading
-from edge.agent.app import Agent, AgentTold
-from edge.agent.dialogue_driver import Stands
+from edge.agent.app import Agent, AgentEvent
+from edge.agent.dialogue_driver import DialogueStatus
 from edge.agent.parts import Parts
 from edge.agree.dialogue.table import State
-from edge.config import Mode, Settings
+from edge.config import ReadMode, Settings
 from edge.hear.recording import RecordedSource
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Attention, Interpreter, Source
 from edge.records import Frame, Utterance
-from edge.understand.panel import Member, Panel, PanelTerms
+from edge.understand.panel import Member, Panel, PanelSettings
 from tests.fakes import SILENCE, ScriptedInterpreter, reading
 from tests.waiting import PATIENCE_S
 
@@ -61,7 +61,7 @@ class Slow(Interpreter):
     def __init__(self) -> None:
         self.may_answer = asyncio.Event()
 
-    def attend(self) -> Attention:
+    def listen(self) -> Attention:
         return _Slow(self)
 
 
@@ -79,7 +79,7 @@ class _Slow(Attention):
 
 def flagged(state: Path) -> list[int]:
     with Journal.inspect(state) as journal:
-        return [one.entry.sequence for one in journal.review.flagged()]
+        return [one.entry.sequence for one in journal.review.flagged_entries()]
 
 
 @pytest.mark.parametrize("conversation", [True, False])
@@ -87,12 +87,12 @@ def test_an_entry_that_a_late_answer_contradicts_is_flagged(
     tmp_path: Path, form: Form, catalogue: Catalogue, *, conversation: bool
 ) -> None:
     model, device = Slow(), ScriptedInterpreter(reading(WHOLE))
-    panel = Panel(device, [Member(model)], None, PanelTerms(Mode.CLOUD_FIRST, 0.1, None, 0.5), form)
+    panel = Panel(device, [Member(model)], None, PanelSettings(ReadMode.CLOUD_FIRST, 0.1, None, 0.5), form)
     told = {"speak": {"enabled": False}, "agree": {"conversation": conversation, "undo_s": 2}}
     settings = Settings.model_validate({"state_directory": tmp_path, **told})
 
-    def tell(what: AgentTold) -> None:
-        if not conversation or (isinstance(what, Stands) and what.state is State.HELD):
+    def tell(what: AgentEvent) -> None:
+        if not conversation or (isinstance(what, DialogueStatus) and what.state is State.HELD):
             model.may_answer.set()
 
     with JournalThread(tmp_path) as desk:

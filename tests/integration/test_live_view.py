@@ -117,7 +117,7 @@ def on_record(state: Path) -> tuple[str, str]:
         [entry] = journal.queries.histories()
         assert entry.event is not None
         ids = [entry.utterance_id, entry.event["data"]["support"][0]["id"]]
-        sources = [kept.source for name in ids if (kept := journal.queries.kept(name)) is not None]
+        sources = [kept.source for name in ids if (kept := journal.queries.get_utterance(name)) is not None]
     return sources[0], sources[1]
 
 

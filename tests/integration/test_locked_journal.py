@@ -50,7 +50,7 @@ def test_what_is_said_meanwhile_is_on_the_disk_and_becomes_entries_when_it_is_fr
         assert desk.locked is not None
         lock.execute("ROLLBACK")
         for one, recording in zip(said, kept, strict=True):
-            desk.now(partial(Journal.commit, entry=entry(one, recording), verdict=ACCEPT, render=render))
+            desk.run(partial(Journal.commit, entry=entry(one, recording), verdict=ACCEPT, render=render))
         assert desk.locked is None
         assert desk.now(lambda journal: journal.trail.last_sequence()) == 5
         assert list((tmp_path / "evidence" / "new").iterdir()) == []
@@ -71,7 +71,7 @@ def test_a_power_cut_meanwhile_loses_none_of_it(tmp_path: Path, lock: sqlite3.Co
 
 def _killed(desk: JournalThread) -> None:
     desk._closing = True
-    desk.now(lambda journal: journal.retention.evidence_bytes() or journal.store_utterance(utterance(9)))
+    desk.run(lambda journal: journal.retention.evidence_bytes() or journal.store_utterance(utterance(9)))
 
 
 def test_no_more_than_the_reserve_is_kept_aside(tmp_path: Path, lock: sqlite3.Connection) -> None:
@@ -93,7 +93,7 @@ def test_a_start_that_has_something_to_write_waits_too(
     with ThreadPoolExecutor(1) as somebody:
         somebody.submit(_let_go, lock, caplog)
         with JournalThread(tmp_path) as desk:
-            assert desk.now(lambda journal: journal.queries.counts()).heard == 1
+            assert desk.run(lambda journal: journal.queries.counts()).heard == 1
 
 
 def test_it_is_told_once_and_that_it_goes_on(tmp_path: Path, lock: sqlite3.Connection) -> None:

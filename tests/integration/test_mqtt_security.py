@@ -153,7 +153,7 @@ def commit(desk: JournalThread, entries: int) -> None:
         journal.commit(meant, ACCEPT, lambda minted: render(meant, minted))
 
     for number in range(entries):
-        desk.now(partial(one, number=number))
+        desk.run(partial(one, number=number))
 
 
 def delivery(desk: JournalThread, port: int, settle: SettleBy = SettleBy.BROKER, **mqtt: Any) -> Delivery:
@@ -220,14 +220,14 @@ def play(case: Case, directory: Path, port: int, alarms: Alarms) -> Played:
             time.sleep(WATCHED_S)  # nothing else may happen
             tried = broker.log.count("New connection") - tries
             played.tries_a_second = tried / (time.monotonic() - began)
-            played.kept = desk.now(lambda journal: journal.outbox.count_unsettled())
+            played.kept = desk.run(lambda journal: journal.outbox.count_unsettled())
         played.alarms = played.alarms[:]
         with Mosquitto(directory / "right", port, **case.right):
             until(
-                lambda: desk.now(lambda journal: journal.outbox.count_unsettled()) == 0,
+                lambda: desk.run(lambda journal: journal.outbox.count_unsettled()) == 0,
                 lambda: f"not delivered when mended: {alarms.by_thread}",
             )
-        played.owed = desk.now(lambda journal: journal.outbox.count_unsettled())
+        played.owed = desk.run(lambda journal: journal.outbox.count_unsettled())
 
     with JournalThread(directory / "state") as desk:
         commit(desk, ENTRIES)
@@ -265,7 +265,7 @@ def test_what_mqtt_3_1_1_swallows_is_kept_and_told(
 ) -> None:
     def meanwhile() -> None:
         until(lambda: bool(told), "no alarm")
-        assert desk.now(lambda journal: journal.outbox.count_unsettled()) == ENTRIES
+        assert desk.run(lambda journal: journal.outbox.count_unsettled()) == ENTRIES
 
     denying: dict[str, Any] = {"users": {"dock-1": SECRET}, "access": "topic read #\n"}
     told = alarms.here
@@ -300,13 +300,13 @@ def test_with_the_access_rules_of_the_manual_a_device_speaks_for_itself_and_for_
         RunningInventory(broker.port, tmp_path / "inventory", environment=environment) as running,
         JournalThread(tmp_path / "state") as desk,
     ):
-        KeyDirectory(running.keys).enrol("hall", "dock-1", desk.now(lambda journal: journal.public_key))
+        KeyDirectory(running.keys).enrol("hall", "dock-1", desk.run(lambda journal: journal.public_key))
         commit(desk, ENTRIES)
         posing = {**tls(pki.right), "certificate_file": other.certificate, "key_file": other.key}
         delivering(
             delivery(desk, broker.port, SettleBy.RECEIPT, **posing), lambda: until(lambda: bool(told), "no alarm")
         )
-        assert (len(told), desk.now(lambda journal: journal.outbox.count_unsettled()), running.rows()) == (
+        assert (len(told), desk.run(lambda journal: journal.outbox.count_unsettled()), running.rows()) == (
             1,
             ENTRIES,
             [],
@@ -315,7 +315,7 @@ def test_with_the_access_rules_of_the_manual_a_device_speaks_for_itself_and_for_
         delivering(
             delivery(desk, broker.port, SettleBy.RECEIPT, **tls(pki.right, client=True)),
             lambda: until(
-                lambda: desk.now(lambda journal: journal.outbox.count_unsettled()) == 0,
+                lambda: desk.run(lambda journal: journal.outbox.count_unsettled()) == 0,
                 lambda: f"not delivered: {told}",
             ),
         )

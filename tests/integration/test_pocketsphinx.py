@@ -17,7 +17,7 @@ from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import command_phrases, jsgf, parse_command, vocabulary
+from dockvoice_protocol.forms.spoken import command_phrases, jsgf_grammar, parse_command, vocabulary
 from dockvoice_protocol.forms.spoken.commands import ParsedCommand
 from dockvoice_protocol.records import Act, Reading, Word
 from edge.config import Settings
@@ -34,7 +34,7 @@ ASKED = {"yes", "scratch that", "say again", "repeat", "last entry", "how many w
 def heard(audio: Path, interpreter: PocketsphinxInterpreter) -> Reading:
     pcm, _ = soundfile.read(audio, dtype="int16")
     segment = Segment(0, 0, len(pcm), len(pcm), Closing.PAUSE, pcm.tobytes())
-    attention = interpreter.attend()
+    attention = interpreter.listen()
     attention.hear(segment.pcm)
     return asyncio.run(attention.finish(Utterance("u", "pallet-move", "test", datetime.now(UTC), segment)))
 
@@ -77,10 +77,10 @@ def test_a_sentence_alone_knows_no_command(form: Form, catalogue: Catalogue, rep
 def test_every_word_of_the_grammar_and_of_the_commands_is_in_its_dictionary(name: str, catalogue: Catalogue) -> None:
     form, commands = shipped.form(name), command_phrases(("ana",))
     decoder = pocketsphinx.Decoder(lm=None, loglevel="FATAL")
-    decoder.add_jsgf_string("form", jsgf(form, catalogue, commands))
+    decoder.add_jsgf_string("form", jsgf_grammar(form, catalogue, commands))
     # The vocabulary has spellings that only transcripts of other recognisers carry; the grammar does not use them.
     words = {word for phrase in commands for word in phrase.split()}
-    words |= vocabulary(form, catalogue) & set(re.findall("[a-z]+", jsgf(form, catalogue)))
+    words |= vocabulary(form, catalogue) & set(re.findall("[a-z]+", jsgf_grammar(form, catalogue)))
     assert [word for word in words if decoder.lookup_word(word) is None] == []
 
 

@@ -18,7 +18,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.records import FieldValue, Reading
 from edge.agent.events import Decided, DictationEvent
-from edge.agent.parts import assemble_interpretation, hear_all, make_dictation
+from edge.agent.parts import assemble_interpretation, dictate_sources, make_dictation
 from edge.agree.decide import Rules, decide
 from edge.config import Settings
 from edge.hear.recording import RecordedSource
@@ -79,7 +79,7 @@ def utterance(pcm: bytes) -> Utterance:
 
 def heard(reader: Interpreter, name: str) -> Reading:
     """The reading of a recording that was heard as it was spoken."""
-    attention, pcm = reader.attend(), sound(name)
+    attention, pcm = reader.listen(), sound(name)
     for at in range(0, len(pcm), 640):
         attention.hear(pcm[at : at + 640])
     return asyncio.run(attention.finish(utterance(pcm)))
@@ -159,7 +159,7 @@ def test_a_form_dropped_in_is_dictated(name: str, chosen: tuple[Interpreter, boo
     at_once = set()
     for text, meant in DICTATED[name].items():
         for speaker in SPEAKERS:
-            reading = asyncio.run(reader.attend().finish(utterance(asyncio.run(spoken(text, speaker)))))
+            reading = asyncio.run(reader.listen().finish(utterance(asyncio.run(spoken(text, speaker)))))
             verdict = decide(reading, Closing.PAUSE, under)
             assert verdict.fields.items() <= meant.items(), f"{speaker}: {text}"
             if verdict.outcome is Outcome.ACCEPT and verdict.fields == meant:
@@ -220,7 +220,7 @@ def test_an_entry_said_in_several_breaths_is_heard_as_one_sound(
     settings = load_settings(Settings, None)
     with JournalThread(tmp_path / "state") as desk:
         asyncio.run(
-            hear_all(
+            dictate_sources(
                 make_dictation(assemble_interpretation(settings, "pallet-move"), desk, told.append),
                 [RecordedSource(thinks)],
             )

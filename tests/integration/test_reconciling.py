@@ -52,7 +52,7 @@ def commit(desk: JournalThread, count: int, operator: str = "op-17") -> None:
         journal.commit(meant, ACCEPT, lambda minted: render(meant, minted))
 
     for number in range(count):
-        desk.now(partial(work, number))
+        desk.run(partial(work, number))
 
 
 def compared(desk: JournalThread, broker: Mosquitto, within_s: float = PATIENCE_S) -> Reconciled:
@@ -99,7 +99,7 @@ def test_a_device_that_lost_its_journal_is_refused_and_ends_with_what_to_do(
             with pytest.raises(BaseExceptionGroup) as ended:
                 compared(emptied, broker)
             assert ended.group_contains(Misconfigured, match="give this device a new name")
-            assert emptied.now(lambda journal: journal.queries.counts()).refused == 2
+            assert emptied.run(lambda journal: journal.queries.counts()).refused == 2
         assert sequences(inventory) == [1, 2, 3]
     assert "has handled number 3 of this device, and it ends at 2" in caplog.text
 
@@ -117,9 +117,9 @@ def test_an_older_copy_of_a_journal_shows_before_it_uses_up_a_number(broker: Mos
                 compared(older, broker)
             told = "handled number 5 of this device, and it ends at 3"
             assert ended.group_contains(Misconfigured, match=told)
-            assert older.now(lambda journal: journal.trail.last_sequence()) == 3
+            assert older.run(lambda journal: journal.trail.last_sequence()) == 3
             with pytest.raises(Misconfigured, match=told):
-                older.now(lambda journal: journal.successor.demand_none())
+                older.run(lambda journal: journal.successor.demand_none())
         assert sequences(inventory) == [1, 2, 3, 4, 5]
 
 
@@ -139,7 +139,7 @@ def test_a_copy_that_goes_on_beside_the_journal_is_refused_and_all_of_it_waits_f
             with pytest.raises(BaseExceptionGroup) as ended:
                 compared(other, broker)
             assert ended.group_contains(Misconfigured, match="give this device a new name and a new state_directory")
-            held = other.now(lambda journal: journal.review.held())
+            held = other.run(lambda journal: journal.review.held_entries())
         assert [(one.sequence, one.reasons) for one in held] == [
             *((number, ("sequence_reused",)) for number in (4, 5)),
             *((number, ("another_instance",)) for number in (6, 7)),
@@ -177,7 +177,7 @@ def test_what_the_broker_never_takes_is_set_aside_and_holds_nothing_up(
         commit(desk, 3)
         assert compared(desk, broker).agreed
         assert sequences(inventory) == [1, 3, 4, 5]
-        (letter,) = desk.now(lambda journal: journal.review.held())
+        (letter,) = desk.run(lambda journal: journal.review.held_entries())
         assert (letter.sequence, letter.state) == (2, "dead")
     assert "is set aside, so that it holds up nothing: packet too large" in caplog.text
 
@@ -185,7 +185,7 @@ def test_what_the_broker_never_takes_is_set_aside_and_holds_nothing_up(
         Mosquitto(directory, broker.port) as broker,
         RunningInventory(broker.port, tmp_path / "inventory") as inventory,
     ):
-        desk.now(lambda journal: journal.review.retry("2", who="ana"))
+        desk.run(lambda journal: journal.review.retry("2", who="ana"))
         assert compared(desk, broker).agreed
         assert sequences(inventory) == [1, 2, 3, 4, 5], "better late than never"
 

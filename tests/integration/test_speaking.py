@@ -140,7 +140,7 @@ def read(interpreter: Interpreter, sound: NDArray[np.int16]) -> dict[str, FieldV
     loud = np.flatnonzero(np.abs(sound.astype(int)) > LOUD)
     quiet = np.zeros(SAMPLE_RATE // 3, dtype=np.int16)
     pcm = np.concatenate([quiet, sound[loud[0] : loud[-1]], quiet]).tobytes()
-    attention = interpreter.attend()
+    attention = interpreter.listen()
     attention.hear(pcm)
     segment = Segment(0, len(quiet), len(pcm) // 2 - len(quiet), len(pcm) // 2, Closing.PAUSE, pcm)
     said = Utterance("0", "pallet-move", "sha256:0", datetime.now(UTC), segment)

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, SecretStr
 
-from dockvoice_protocol.config import Layered
+from dockvoice_protocol.config import LayeredSettings
 from edge.config import Settings
-from inventory.connect.settings import kinds
+from inventory.connect.settings import connector_kinds
 from inventory.settings import InventorySettings
 
 UNITS = {
@@ -35,11 +35,11 @@ EXPOSURE = {
 
 The agent's would be 0.4 less with ProtectClock=, which forbids to ask whether the clock is synchronised."""
 
-SETTINGS: dict[str, tuple[type[Layered], ...]] = {
+SETTINGS: dict[str, tuple[type[LayeredSettings], ...]] = {
     "dockvoice@.service": (Settings,),
     "dockvoice-inventory.service": (InventorySettings,),
     "dockvoice-console.service": (InventorySettings,),
-    "dockvoice-connect@.service": (InventorySettings, *(one.load() for one in kinds().values())),
+    "dockvoice-connect@.service": (InventorySettings, *(one.load() for one in connector_kinds().values())),
     "dockvoice-api.service": (InventorySettings,),
 }
 
@@ -136,7 +136,7 @@ def test_a_settings_file_of_a_unit_means_its_directories_and_secrets(repository:
     file = Path(start.partition("--config ")[2].replace("%i", instance))
     own = SETTINGS[unit][0].unit  # a connector reads the inventory's, and one of its own
     assert own is not None
-    named = own.instance(file)
+    named = own.instance_of_file(file)
     assert named == file.stem, "the settings file of the unit is one of its own"
     told = dict(given)
     assert str(own.state).replace("%i", named) == f"/var/lib/{told['StateDirectory'].replace('%i', instance)}"

@@ -39,7 +39,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Console]:
 @contextmanager
 def asked(site: Console) -> Iterator[str]:
     """The API: its address."""
-    tokens.create_or_check(site.engine)
+    tokens.create_or_check_tokens(site.engine)
     server = Server(create_app(site.place), "127.0.0.1", 0)
     with ThreadPoolExecutor(1) as running:
         ended = running.submit(server.run)
@@ -83,8 +83,8 @@ def head(method: str, path: str, more: bytes = b"") -> bytes:
 def test_what_is_not_sent_to_its_end_in_time_is_closed(
     site: Console, sent: bytes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(serving, "HEAD_S", 0.3)
-    monkeypatch.setattr(serving, "BODY_S", 0.3)
+    monkeypatch.setattr(serving, "HEAD_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(serving, "BODY_TIMEOUT_S", 0.3)
     caplog.set_level(logging.INFO)
     with served(site) as address, half(address, sent) as unfinished:
         assert answer(unfinished) == b""
@@ -121,7 +121,7 @@ def untaken(address: str, path: str, times: int) -> socket.socket:
 def test_what_is_not_taken_in_time_is_closed(
     site: Console, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(serving, "UNREAD_S", 0.3)
+    monkeypatch.setattr(serving, "UNREAD_TIMEOUT_S", 0.3)
     times = 500  # 25 MB: the system holds some of it for whoever sends
     with served(site) as address:
         size = len(httpx.get(f"{address}{SCRIPT}").content)
@@ -148,7 +148,7 @@ def test_who_asks_for_much_and_takes_nothing_keeps_nobody_else_from_asking(site:
 def test_what_is_unfinished_at_the_end_leaves_one_line_in_the_log(
     site: Console, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(serving, "LAST_S", 0.3)
+    monkeypatch.setattr(serving, "ABORT_AFTER_S", 0.3)
     caplog.set_level(logging.INFO)
     bearer = f"authorization: Bearer {token(site)}\r\n".encode()
     with ExitStack() as opened, served(site) as address, asked(site) as api:
@@ -220,7 +220,7 @@ def answer_so_far(of: socket.socket) -> bytes:
 def test_more_whole_requests_than_there_may_be_are_told_to_come_later(
     site: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "MOST_SHARE", 2)
+    monkeypatch.setattr(live, "MAX_STREAM_SHARE", 2)
     with served(site) as address, ExitStack() as opened:
         told = [opened.enter_context(listening(site, address, "ana")).recv(12) for _ in range(45)]
         assert told[:39] == [b"HTTP/1.1 200"] * 39

@@ -11,7 +11,7 @@ from edge.audio.pcm import Framing
 from edge.config import Vad, VadKind
 from edge.hear import speech_detection
 from edge.hear.recording import RecordedSource
-from edge.hear.speech_detection import HOLD_SAMPLES, LEAD_IN_WINDOWS, Gated, Silero, Webrtc, make_speech_scorer
+from edge.hear.speech_detection import GatedSilero, Silero, Webrtc, make_speech_scorer
 from edge.records import Frame
 from lab.noises import generate_noise
 
@@ -58,9 +58,9 @@ class CountingSilero(Silero):
         super().reset()
         self.heard.append([])
 
-    def score_windows(self, windows: list[bytes]) -> bool:
+    def has_speech_in(self, windows: list[bytes]) -> bool:
         self.heard[-1].extend(windows)
-        return super().score_windows(windows)
+        return super().has_speech_in(windows)
 
 
 def test_the_network_of_arm_boxes_judges_as_the_other_does(
@@ -128,27 +128,27 @@ def test_settings_reach_the_detectors(speech: list[Frame]) -> None:
 
 def test_while_the_gate_is_shut_silero_does_not_run(speech: list[Frame]) -> None:
     silero = CountingSilero()
-    gated = Gated(ScriptedGate([]), silero)
+    gated = GatedSilero(ScriptedGate([]), silero)
     assert not any(gated.is_speech(frame) for frame in speech)
     assert not any(silero.heard)
 
 
 def test_when_the_gate_opens_silero_hears_a_little_from_before(speech: list[Frame]) -> None:
     silero = CountingSilero()
-    gated = Gated(ScriptedGate([50]), silero)
+    gated = GatedSilero(ScriptedGate([50]), silero)
     for frame in speech[:51]:
         gated.is_speech(frame)
     before = b"".join(frame.pcm for frame in speech[:51])
     whole = len(before) // 1024 * 1024
-    assert b"".join(silero.heard[-1]) == before[whole - LEAD_IN_WINDOWS * 1024 : whole]
+    assert b"".join(silero.heard[-1]) == before[whole - 8 * 1024 : whole]
 
 
 def test_the_gate_stays_open_for_a_second_and_silero_hears_that_as_one_stream(speech: list[Frame]) -> None:
     silero = CountingSilero()
-    gated = Gated(ScriptedGate([0, 40]), silero)
+    gated = GatedSilero(ScriptedGate([0, 40]), silero)
     for frame in speech:
         gated.is_speech(frame)
-    shut_at = 41 * 320 + HOLD_SAMPLES
+    shut_at = 41 * 320 + 16_000
     heard = b"".join(silero.heard[-1])
     assert heard == b"".join(frame.pcm for frame in speech)[: len(heard)]
     assert shut_at - 512 < len(heard) // 2 <= shut_at
@@ -156,7 +156,7 @@ def test_the_gate_stays_open_for_a_second_and_silero_hears_that_as_one_stream(sp
 
 def test_when_the_gate_opens_again_silero_starts_afresh(speech: list[Frame]) -> None:
     silero = CountingSilero()
-    gated = Gated(ScriptedGate([0, 150]), silero)
+    gated = GatedSilero(ScriptedGate([0, 150]), silero)
     resets = len(silero.heard)
     for frame in speech:
         gated.is_speech(frame)

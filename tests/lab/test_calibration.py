@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from dockvoice_protocol.forms.spoken.confusable import Rival
+from dockvoice_protocol.forms.spoken.confusable import RivalKind
 from lab.bench.calibration import log_loss
 from lab.retuning import PULL, SHARE_ITSELF, FieldSample, fit_logistic_curve
 
 
 def reads(share: float, right: int, wrong: int) -> list[FieldSample]:
-    return [FieldSample("digits", Rival.NONE, "somebody", share, number < right) for number in range(right + wrong)]
+    return [FieldSample("digits", RivalKind.NONE, "somebody", share, number < right) for number in range(right + wrong)]
 
 
 def test_a_fit_finds_how_often_readings_were_right() -> None:

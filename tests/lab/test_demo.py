@@ -36,26 +36,26 @@ def row(event_id: str, **changed: FieldValue) -> dict[str, Any]:
 def test_what_the_table_lacks_or_has_too_much_is_counted(rows: list[dict[str, Any]], expected: RecordCount) -> None:
     counted = compare_records(OWED, rows)
     assert counted == expected
-    assert not counted.whole
+    assert not counted.is_complete
 
 
 def test_all_there_once_is_whole() -> None:
     counted = compare_records(OWED, [row("a"), row("b")])
-    assert counted.whole
+    assert counted.is_complete
     assert str(counted) == "recorded 2, lost 0, doubled 0"
 
 
 def test_a_console_that_is_not_installed_is_told_before_anything_is_played(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inventory.web.terminal.EXTRA", ("no_such_module",))
+    monkeypatch.setattr("inventory.web.terminal.EXTRA_PACKAGES", ("no_such_module",))
     ended = called("demo", capfd=capfd)
     assert (ended.returncode, ended.stdout) == (78, "")
     assert ended.stderr == "dockvoice: no_such_module: not installed; pip install 'dockvoice-inventory[console]'\n"
 
 
 def test_a_case_that_does_not_wait_is_told_with_its_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lab.demo.office.SHOWN_WITHIN_S", 0.0)
+    monkeypatch.setattr("lab.demo.office._SHOWN_WITHIN_S", 0.0)
     inventory = DemoInventory(tmp_path, DemoBroker(BrokerKind.AUTO, tmp_path))
     with DemoConsole(tmp_path, inventory) as office:
         with pytest.raises(Unavailable, match=r"http://127.0.0.1:\d+/reviews/demo/demo/x: 404"):
@@ -69,6 +69,6 @@ def test_a_server_of_the_demo_has_a_port_that_no_outgoing_connection_gets(monkey
     outgoing = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     assert free_port() < outgoing
     with held_port() as port:
-        monkeypatch.setattr("lab.demo.servers.PORTS", range(port, port + 1))
+        monkeypatch.setattr("lab.demo.servers._PORTS", range(port, port + 1))
         with pytest.raises(Unavailable, match=f"each port from {port} to {port} is in use"):
             free_port()

@@ -77,7 +77,7 @@ def test_the_noisy_demo_clips_can_be_made_again(repository: Path, recipe: tuple[
 
 
 def test_babble_is_speech_played_backwards_and_never_forwards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lab.noises.TALKERS", 1)
+    monkeypatch.setattr("lab.noises._TALKERS", 1)
     voice = np.random.default_rng(1).standard_normal(4_000) * np.linspace(0, 1, 4_000)
     sound = np.tile(generate_babble([voice], 1, seed=1), 2)
     backwards, forwards = (np.correlate(sound, one).max() / 16_000 for one in (voice[::-1], voice))

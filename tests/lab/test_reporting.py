@@ -19,7 +19,7 @@ from lab.report.lines import ClipLine, Conversation, HeardUtterance, read_lines,
 from lab.report.lines import build_line as as_line
 from lab.report.page import ReportInput, render_report
 from lab.report.statistics import Half, clips_of_half, speaker_half
-from lab.scoring import Clip, Mark, Result
+from lab.scoring import Clip, ClipResult, Mark
 from tests.lab.details import TRUTH, heard, line
 
 
@@ -40,7 +40,7 @@ def decided() -> Decided:
 def test_a_line_holds_what_was_read_and_comes_back_as_it_was_written(tmp_path: Path) -> None:
     clip = Clip(audio=Path("set/a.flac"), fields=TRUTH, condition="clean", speaker="anna", speech_end=2.0)
     spent = Speculation(made=2, used=1, made_s=0.123456)
-    written = as_line(Result(clip, Mark.ASKED, (decided(),), 4.0, 0.1, spent))
+    written = as_line(ClipResult(clip, Mark.ASKED, (decided(),), 4.0, 0.1, spent))
     write_lines(tmp_path / "details.jsonl", [written, line(Mark.RIGHT, heard())])
     first, _ = read_lines(tmp_path / "details.jsonl")
     assert first == written

@@ -11,11 +11,11 @@ import pytest
 
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
-from dockvoice_protocol.forms.spoken.confusable import Rival
+from dockvoice_protocol.forms.spoken.confusable import RivalKind
 from dockvoice_protocol.records import Act, FieldValue
 from edge.agree.decide import Rules
 from edge.config import Settings
-from edge.understand.local.confidence import VOSK, Curve, curves_for
+from edge.understand.local.confidence import VOSK, Calibration, calibration_curves
 from lab.on_record import final_entries_by_utterance
 from lab.retune_command import replace_tuning, retune
 from lab.retuning import (
@@ -125,12 +125,12 @@ prefix = "dock"
 
 @pytest.mark.parametrize("text", ["", SITE, 'site = "north"\n[deliver]\nprefix = "dock"\n'])
 def test_the_agent_takes_what_is_written(text: str, tmp_path: Path) -> None:
-    way = Tuning({**VOSK, Rival.ALIKE: Curve(-0.5, 2.0)}, 0.8)
+    way = Tuning({**VOSK, RivalKind.ALIKE: Calibration(-0.5, 2.0)}, 0.8)
     (tmp_path / "edge.toml").write_text(replace_tuning(text, way, "small-en-us", "# told\n"))
     settings = load_settings(Settings, tmp_path / "edge.toml")
     assert settings.agree.minimum_confidence == 0.8
-    assert curves_for("small-en-us", settings.understand.calibration) == way.curves
-    assert curves_for("small-de", settings.understand.calibration) == VOSK
+    assert calibration_curves("small-en-us", settings.understand.calibration) == way.curves
+    assert calibration_curves("small-de", settings.understand.calibration) == VOSK
     if text:
         assert (settings.site, settings.deliver.prefix) == ("north", "dock")
     (tmp_path / "edge.toml").write_text(replace_tuning(text, Tuning(), "small-en-us", "# told\n"))
@@ -142,4 +142,4 @@ def test_a_kind_that_there_is_not_is_refused() -> None:
     curve = {"weights": "small-en-us", "offset": 0, "slope": 1}
     own = load_settings(Settings, None, understand={"calibration": {"rhyme": curve}}).understand.calibration
     with pytest.raises(Misconfigured, match=r"understand\.calibration: rhyme: no such kind; allowed: none, less"):
-        curves_for("small-en-us", own)
+        calibration_curves("small-en-us", own)

@@ -4,27 +4,27 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dockvoice_protocol.forms.spoken.confusable import Rival
+from dockvoice_protocol.forms.spoken.confusable import RivalKind
 from dockvoice_protocol.records import FieldReading, FieldValue, Reading
 from edge.agent.events import Decided
 from edge.agree.decide import Rules, decide
 from edge.records import Acoustics, Closing, Outcome, Segment, Utterance
-from edge.understand.local.confidence import VOSK, Curve
-from lab.bench.rotation import GROUPS, cross_validate_groups, judge_drop, tabulate_fits
+from edge.understand.local.confidence import VOSK, Calibration
+from lab.bench.rotation import GROUPS, cross_validate_groups, judge_left_out_results, tabulate_fits
 from lab.retuning import KeptClip, extract_field_samples, fit_curves, mark_with_curves
 from lab.scoring import Clip, Mark
 from tests.rows import each_of
 
 TRUTH: Mapping[str, FieldValue] = {"pallet_id": "742", "quantity": 12, "dock": "B"}
 QUIET = Acoustics(level_db=-20, snr_db=40, clipped=0, second_voice=0, speech_seconds=3)
-TRUSTING = dict.fromkeys(Rival, Curve(10.0, 1.0))
-DOUBTING = dict.fromkeys(Rival, Curve(-10.0, 1.0))
+TRUSTING = dict.fromkeys(RivalKind, Calibration(10.0, 1.0))
+DOUBTING = dict.fromkeys(RivalKind, Calibration(-10.0, 1.0))
 
 
 def clip(speaker: str, share: float, rules: Rules, *, right: bool = True) -> KeptClip:
     """A sentence in which the dock was heard with a share of `share`, as D where it is not right."""
     said = {**TRUTH, "dock": "B" if right else "D"}
-    sure = VOSK[Rival.NONE].probability(share)
+    sure = VOSK[RivalKind.NONE].probability(share)
     fields = {name: FieldReading(value, (), sure, calibrated=True) for name, value in said.items()}
     reading = Reading("vosk/test", "pallet-move", (), fields)
     segment = Segment(0, 0, 16_000, 20_000, Closing.PAUSE, b"")
@@ -54,7 +54,7 @@ def test_a_speaker_is_judged_by_curves_of_the_others_alone(rules: Rules) -> None
     assert [row[0] for row in tabulate_fits({"all of it": together, "other speakers": left_out}, "T").rows] == [
         f"{condition}: {way}" for condition in ("clean", "together") for way in ("all of it", "other speakers")
     ]
-    assert "beyond its goal at clean" in judge_drop(together, left_out)
+    assert "beyond its goal at clean" in judge_left_out_results(together, left_out)
 
 
 @each_of(("fallen", "met"), [(2, "met"), (3, "missed")])
@@ -64,6 +64,6 @@ def test_right_may_fall_by_two_points(fallen: int, met: str, rules: Rules) -> No
     after: Sequence[tuple[KeptClip, Mark]] = [
         (one, Mark.ASKED if number < fallen else Mark.RIGHT) for number, one in enumerate(every)
     ]
-    assert judge_drop(before, after).startswith(f"right falls by {fallen}.0 points ({met}")
-    assert f"at most by {fallen}.0, at clean" in judge_drop(before, after)
-    assert judge_drop(before, after).endswith("wrong is within its goals")
+    assert judge_left_out_results(before, after).startswith(f"right falls by {fallen}.0 points ({met}")
+    assert f"at most by {fallen}.0, at clean" in judge_left_out_results(before, after)
+    assert judge_left_out_results(before, after).endswith("wrong is within its goals")

@@ -12,7 +12,7 @@ from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.records import FieldReading, FieldValue, Reading
 from edge.agent.events import Decided
 from edge.records import Closing, OutboxRow, Outcome, Segment, Utterance, Verdict
-from lab.scoring import Clip, Mark, Result, read_manifest, score_clip, tally_by_condition
+from lab.scoring import Clip, ClipResult, Mark, read_manifest, score_clip, tally_by_condition
 from tests.rows import each_of
 
 TRUTH: dict[str, FieldValue] = {"pallet_id": "007", "quantity": 12, "dock": "B"}
@@ -88,9 +88,9 @@ def test_every_clip_has_exactly_one_mark(
     assert score_clip(truth, heard) is expected
 
 
-def result(heard: list[Decided], *, condition: str = "clean", speech_end: float | None = 1.0) -> Result:
+def result(heard: list[Decided], *, condition: str = "clean", speech_end: float | None = 1.0) -> ClipResult:
     clip = Clip(audio=Path("a.flac"), fields=TRUTH, condition=condition, speech_end=speech_end)
-    return Result(clip, score_clip(TRUTH, heard), tuple(heard), audio_s=4.0, wall_s=0.2)
+    return ClipResult(clip, score_clip(TRUTH, heard), tuple(heard), audio_s=4.0, wall_s=0.2)
 
 
 def test_the_decision_time_is_sound_until_the_closing_plus_computing() -> None:

@@ -21,7 +21,7 @@ from edge.hear.recording import RecordedSource
 from edge.keep.journal_thread import JournalThread
 from edge.records import SAMPLE_BYTES, Because, Closing, Confirmation, Outcome, Reason, Segment, Utterance, Verdict
 from lab.report.lines import Conversation
-from lab.scoring import Clip, Mark, Result
+from lab.scoring import Clip, ClipResult, Mark
 from lab.simulated_operator import REACTION_S, OperatorHabits, SimulatedOperator
 from tests.fakes import ScriptedInterpreter, reading
 
@@ -80,7 +80,7 @@ def conversed(
     assert isinstance(interpreter, ScriptedInterpreter)
     interpreter.readings[:] = answers
     operator = SimulatedOperator(parts, desk, habits or OperatorHabits())
-    result = Result(clip, Mark.ASKED, tuple(heard), 5.5, 0.1)
+    result = ClipResult(clip, Mark.ASKED, tuple(heard), 5.5, 0.1)
     return asyncio.run(operator.converse(result, partial(RecordedSource, clip.audio)))
 
 

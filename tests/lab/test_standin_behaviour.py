@@ -48,7 +48,7 @@ def test_a_told_order_goes_before_the_standing_ones_which_come_back() -> None:
 def test_a_share_is_met_and_the_same_each_time() -> None:
     def hits(seed: int) -> list[bool]:
         behaviour = Behaviour(share=8, seed=seed)
-        return [behaviour.draw() for _ in range(2000)]
+        return [behaviour.count_and_decide() for _ in range(2000)]
 
     assert hits(1) == hits(1)
     assert hits(1) != hits(2)

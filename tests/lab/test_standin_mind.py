@@ -10,7 +10,7 @@ from dockvoice_protocol.forms.loader import load_forms
 from edge.config import Settings
 from edge.understand.llm.tool import not_understood_tool, tool_definition
 from lab.standin.behaviour import WrongAnswer
-from lab.standin.fabrications import falsify
+from lab.standin.fabrications import falsify_answer
 from lab.standin.model import Answer, Call, SimulatedModel, Tool
 from tests.rows import each_of
 
@@ -83,13 +83,13 @@ def test_what_is_no_record_is_told_by_its_own_tool(said: str, name: str, argumen
 
 def lie(how: WrongAnswer, said: str = SPOKEN) -> Answer:
     honest = mind().answer(said, pallet_move(), must_call=True)
-    return falsify(how, honest, mind(), pallet_move(), "the prompt", Random(1))
+    return falsify_answer(how, honest, mind(), pallet_move(), "the prompt", Random(1))
 
 
 @each_of("seed", range(20))
 def test_fabricated_identifiers_are_plausible_and_were_not_said(seed: int) -> None:
     honest = mind().answer(SPOKEN, pallet_move(), must_call=True)
-    call = only(falsify(WrongAnswer.FABRICATE, honest, mind(), pallet_move(), "", Random(seed)))
+    call = only(falsify_answer(WrongAnswer.FABRICATE, honest, mind(), pallet_move(), "", Random(seed)))
     made_up = values(call)
     assert not mind().forms["pallet-move"].faults(made_up)
     assert made_up["dock"] in set(mind().catalogue.values("docks")) - {"B"}

@@ -12,7 +12,7 @@ import soundfile
 from dockvoice_protocol.errors import UnreadableInput
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import read
+from dockvoice_protocol.forms.spoken import read_fields
 from dockvoice_protocol.records import Act, Word
 from edge.config import Endpoint, Vad
 from edge.hear.recording import RecordedSource
@@ -81,7 +81,7 @@ def test_a_set_goes_on_where_it_stopped_and_is_what_evaluate_reads(tmp_path: Pat
     said, still = read_manifest(again.manifest)
     assert (said.fields, said.condition, said.speaker, said.speech_end) == ({"dock": "B"}, "clean", "anna", 0.8)
     assert (still.fields, still.condition, still.speaker, still.speech_end) == (None, "site noise", None, None)
-    sound, rate = soundfile.read(said.audio, dtype="int16")
+    sound, rate = soundfile.read_fields(said.audio, dtype="int16")
     assert (sound.tobytes(), rate) == (TAKE.pcm, 16_000)
 
 
@@ -103,7 +103,7 @@ def test_prompts_are_the_same_for_a_speaker_others_for_another_and_mean_what_the
     assert wanted == choose_prompts(form, catalogue, 20, "anna")
     assert wanted != choose_prompts(form, catalogue, 20, "bert")
     for prompt in wanted:
-        found = read([Word(word, 0, 0, 1.0) for word in prompt.text.split()], form, catalogue)
+        found = read_fields([Word(word, 0, 0, 1.0) for word in prompt.text.split()], form, catalogue)
         assert {name: one.value for name, one in found.items()} == prompt.fields, prompt.text
 
 

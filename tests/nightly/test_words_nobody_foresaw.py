@@ -23,7 +23,7 @@ from edge.speak.voices import EspeakVoice
 from edge.understand.local.weights import find_model, locate
 from lab.evaluate import ClipSource, evaluate
 from lab.operator_speech import AFTER_S, BEFORE_S, LANGUAGE, SAY_WITHIN_S, SyntheticSpeech
-from lab.scoring import Clip, Mark, Result
+from lab.scoring import Clip, ClipResult, Mark
 from tests.property.test_foreign_words import TELLING, common_words
 from tests.tiers import SEED
 
@@ -60,10 +60,10 @@ def with_word(text: str, word: str, place: str, random: Random) -> str:
     return ", ".join([*fields[:at], word, *fields[at:]])
 
 
-def heard(texts: Sequence[tuple[str, Fields]], voice: str) -> list[Result]:
+def heard(texts: Sequence[tuple[str, Fields]], voice: str) -> list[ClipResult]:
     """What the device makes of each text."""
 
-    async def all_of_them() -> list[Result]:
+    async def all_of_them() -> list[ClipResult]:
         sounds = [await sounding(text, fields, voice) for text, fields in texts]
         return [one.result for one in await evaluate(load_settings(Settings, None), sounds, lambda: None)]
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from edge.records import SAMPLE_RATE
 from edge.records.speech import Earcon
-from edge.speak.mixer import SCORES, earcon
+from edge.speak.mixer import earcon
 from tests.reading.speakers import english
 from tests.sound.earpiece import Earpiece
 
@@ -156,7 +156,7 @@ def in_words(prompt: str) -> str:
 def without_earcons(played: Sound) -> Sound:
     """What is left of it when the earcons in it are taken away, sample by sample."""
     left = played.astype(float)
-    for which in sorted(SCORES, key=lambda one: -len(earcon(one))):
+    for which in sorted(Earcon, key=lambda one: -len(earcon(one))):
         alike = likeness(left, earcon(which))
         while len(alike) and alike.max() > ALIKE:
             at = int(alike.argmax())

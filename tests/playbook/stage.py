@@ -25,13 +25,13 @@ from dockvoice_protocol.records import (
     Word,
     make_operators,
 )
-from edge.agent.dialogue_driver import Stepped
-from edge.agent.review import DeviceIdentity, Person, accept, parse_assignments
+from edge.agent.dialogue_driver import StepResult
+from edge.agent.review import DeviceIdentity, Reviewer, accept, parse_assignments
 from edge.agree.decide import Rules
 from edge.agree.dialogue.interface import (
     Contradicted,
-    Hardware,
-    Link,
+    HeadsetFault,
+    LinkEvent,
     OfficeDecided,
     OfficeDecision,
     RosterChanged,
@@ -43,7 +43,7 @@ from edge.agree.expectations import Expectations
 from edge.deliver.device_events import entry_event
 from edge.keep.journal import Journal
 from edge.keep.queries import KeptUtterance
-from edge.records import Acoustics, Closing, Outcome, Shift, Work
+from edge.records import Acoustics, Closing, Outcome, Shift, WorkChange
 from edge.records.speech import Adjust, Hush, Say, Sound
 from edge.speak.wording import Phrasing
 from edge.understand.proposal import propose_reading
@@ -116,7 +116,7 @@ class Stage:
 
     def on_roster(self, listed: str) -> None:
         self.manner = replace(self.manner, operators=_numbered(listed))
-        self._tell(lambda: self._device.handle(RosterChanged(self.manner.operators)))
+        self._tell(lambda: self._device.handle_event(RosterChanged(self.manner.operators)))
 
     def on_idle(self, minutes: str) -> None:
         self.manner = replace(self.manner, idle_s=float(minutes) * 60)
@@ -156,20 +156,20 @@ class Stage:
         self._hear(replace(self._reading(text), deferrable=True))
 
     def on_begins(self) -> None:
-        self._tell(lambda: self._device.handle(SpeechBegan()))
+        self._tell(lambda: self._device.handle_event(SpeechBegan()))
 
     def on_witness(self, text: str) -> None:
         which, words = self._sentence
         rules = self._device.rules
         otherwise = find_contradictions(words, text, rules.form, rules.catalogue)
         assert otherwise, "the witness heard nothing otherwise: the play would show nothing"
-        self._tell(lambda: self._device.handle(Contradicted(which, otherwise)))
+        self._tell(lambda: self._device.handle_event(Contradicted(which, otherwise)))
 
     def on_pass(self, seconds: str) -> None:
         until = self._now + float(seconds)
         while self._device.due is not None and self._device.due <= until:
             self._now = self._device.due
-            self._tell(self._device.expire)
+            self._tell(self._device.expire_deadline)
         self._now = until
 
     def on_applies(self, number: str) -> None:
@@ -191,19 +191,19 @@ class Stage:
         )
         found = self._oldest()
         assert self._journal is not None
-        row = accept(self._journal, found.utterance_id, values, self._device.rules, Person("ann"), office)
+        row = accept(self._journal, found.utterance_id, values, self._device.rules, Reviewer("ann"), office)
         self._events.append(parse_event(row.body.encode()))
-        (entry,) = self._journal.dialogue.entries(1)
+        (entry,) = self._journal.dialogue.latest_entries(1)
         fate = OfficeDecision.RECORDED if entry.fields == found.fields else OfficeDecision.CORRECTED
         decided = OfficeDecided(found.utterance_id, fate, entry.fields, entry)
-        self._tell(lambda: self._device.handle(decided))
+        self._tell(lambda: self._device.handle_event(decided))
 
     def on_discards(self) -> None:
         found = self._oldest()
         assert self._journal is not None
         self._journal.review.discard(found.utterance_id, "ann", "no such pallet", lambda _: {})
         decided = OfficeDecided(found.utterance_id, OfficeDecision.DROPPED, found.fields)
-        self._tell(lambda: self._device.handle(decided))
+        self._tell(lambda: self._device.handle_event(decided))
 
     def on_brings(self, kind: str, name: str, listed: str) -> None:
         place, lines = ReceivingPlace(PlaceKind(kind), name), []
@@ -214,20 +214,20 @@ class Stage:
         self._lists[place] = ExpectedList("north", place, 1, tuple(lines))
 
     def on_lost(self) -> None:
-        self._tell(lambda: self._device.handle(Link(up=False)))
+        self._tell(lambda: self._device.handle_event(LinkEvent(up=False)))
 
     def on_back(self) -> None:
-        self._tell(lambda: self._device.handle(Link(up=True)))
+        self._tell(lambda: self._device.handle_event(LinkEvent(up=True)))
 
     def on_fails(self, fault: str) -> None:
-        self._tell(lambda: self._device.handle(Hardware(fault)))
+        self._tell(lambda: self._device.handle_event(HeadsetFault(fault)))
 
     def on_healed(self, fault: str) -> None:
-        self._tell(lambda: self._device.handle(Hardware(fault, healed=True)))
+        self._tell(lambda: self._device.handle_event(HeadsetFault(fault, healed=True)))
 
     def on_shift(self, name: str, day: str) -> None:
         self._shift = day, name
-        self._tell(lambda: self._device.handle(Link(up=True)))  # whatever happens next
+        self._tell(lambda: self._device.handle_event(LinkEvent(up=True)))  # whatever happens next
 
     def on_cut(self) -> None:
         self.leave()
@@ -347,7 +347,7 @@ class Stage:
         return propose_reading("play", words, rules.form, rules.catalogue)
 
     def _hear(self, reading: Reading, closing: Closing = Closing.PAUSE, acoustics: Acoustics | None = None) -> None:
-        self._tell(lambda: self._device.hear(reading, closing, acoustics))
+        self._tell(lambda: self._device.handle_reading(reading, closing, acoustics))
         if reading.act is Act.RECORD and len(reading.fields) > 1:
             self._sentence = self._device.latest, reading.words
 
@@ -357,15 +357,15 @@ class Stage:
 
     def _answer(self, number: str, outcome: ReceiptOutcome, *reasons: str) -> None:
         event_id = self._events[int(number) - 1]["id"]
-        self._tell(lambda: self._device.answer(Receipt(event_id, outcome, reasons)))
+        self._tell(lambda: self._device.handle_receipt(Receipt(event_id, outcome, reasons)))
 
     def _tell(self, happen: Any) -> None:
         device = self._device
         phrasing = self._phrasing(device.rules.form, self._spoken)
-        stepped: Stepped = happen()
+        stepped: StepResult = happen()
         self._orders += stepped.orders
         for order in stepped.orders:
-            if isinstance(order, Work):
+            if isinstance(order, WorkChange):
                 self._spoken = order.language or self._language
                 phrasing = self._phrasing(device.rules.form, self._spoken)
             elif isinstance(order, Say):

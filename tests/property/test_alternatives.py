@@ -14,7 +14,7 @@ import pytest
 from dockvoice_protocol.forms.spoken.grammar.meaning import Meaning
 from dockvoice_protocol.forms.spoken.language import Language, language_named
 from dockvoice_protocol.forms.spoken.numerals import Numerals
-from dockvoice_protocol.forms.spoken.reader import make_timed_words, read_meaning
+from dockvoice_protocol.forms.spoken.reader import make_timed_words, parse_meaning
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import Word
 from tests.reading.scribe import rules, sayings
@@ -66,9 +66,9 @@ def differing(text: str, form: str, language: str) -> Iterator[str]:
     """The alternatives of a text that are read otherwise among the others than alone, by a reader that knows none."""
     random, spoken, under = Random(f"{SEED} {text}"), language_named(language), rules(form, language)
     for words in alternatives(text, form, spoken, random):
-        together = read_meaning(words, under.form, under.catalogue, spoken)
+        together = parse_meaning(words, under.form, under.catalogue, spoken)
         anew = replace(spoken, numerals=Numerals(spoken.table["numbers"], spaced=spoken.table["thousands"] == " "))
-        alone = read_meaning(words, replace(under.form), under.catalogue, anew)
+        alone = parse_meaning(words, replace(under.form), under.catalogue, anew)
         if said_of(together) != said_of(alone):
             yield " ".join(word.text for word in words)
 

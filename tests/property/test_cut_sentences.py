@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form
-from dockvoice_protocol.forms.spoken.in_words import cardinal, spelt
+from dockvoice_protocol.forms.spoken.in_words import number_in_words, spell_out
 from dockvoice_protocol.forms.spoken.language import ENGLISH
 from dockvoice_protocol.records import FieldValue, Word
 from edge.agree.decide import Rules
-from edge.agree.dialogue.interface import Committed, Deadline, Happening, Started, UtteranceHeard
+from edge.agree.dialogue.interface import Committed, Deadline, DialogueInput, Started, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
 from edge.records import Commit, LastEntry
 from edge.understand.proposal import propose_reading
@@ -54,7 +54,7 @@ class Recorder:
         for _ in range(times):
             self._take(Deadline())
 
-    def _take(self, happening: Happening) -> None:
+    def _take(self, happening: DialogueInput) -> None:
         for order in self._dialogue.handle(happening):
             if isinstance(order, Commit):
                 self.recorded.append(dict(order.verdict.fields))
@@ -67,7 +67,7 @@ def sentences(draw: st.DrawFn) -> tuple[dict[str, FieldValue], list[str]]:
     random = draw(st.randoms(use_true_random=False))
     pallet = "".join(random.choices("0123456789", k=draw(st.integers(3, 6))))
     count, dock = draw(st.integers(1, 1999)), draw(st.sampled_from("ABCD"))
-    parts = [f"pallet {spelt(pallet, random)}", f"{cardinal(count, random)} units", f"dock {dock.lower()}"]
+    parts = [f"pallet {spell_out(pallet, random)}", f"{number_in_words(count, random)} units", f"dock {dock.lower()}"]
     Random(draw(st.integers())).shuffle(parts)
     return {"pallet_id": pallet, "quantity": count, "dock": dock}, " ".join(parts).split()
 

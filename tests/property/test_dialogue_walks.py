@@ -20,10 +20,10 @@ from edge.agree.decide import Rules
 from edge.agree.dialogue.interface import (
     Committed,
     Deadline,
-    Happening,
-    Hardware,
+    DialogueInput,
+    HeadsetFault,
     InventoryAnswered,
-    Link,
+    LinkEvent,
     OfficeDecided,
     OfficeDecision,
     Order,
@@ -114,10 +114,10 @@ others = st.sampled_from(
         RosterChanged(CREW[:1]),
         RosterChanged(CREW),
         RosterChanged(None),
-        Link(up=False),
-        Link(up=True),
-        Hardware("headset_lost"),
-        Hardware("headset_lost", healed=True),
+        LinkEvent(up=False),
+        LinkEvent(up=True),
+        HeadsetFault("headset_lost"),
+        HeadsetFault("headset_lost", healed=True),
         InventoryAnswered(Receipt("e1", ReceiptOutcome.REFUSED, ("not_on_site",))),
         InventoryAnswered(Receipt("e1", ReceiptOutcome.APPLIED)),
         ShiftBegan(("2026-11-21", "late")),
@@ -135,7 +135,7 @@ class Walk:
         self.became: Counter[str] = Counter()
         self.take(Started())
 
-    def take(self, happening: Happening) -> None:
+    def take(self, happening: DialogueInput) -> None:
         if isinstance(happening, UtteranceHeard):
             self.heard.add(happening.utterance_id)
             happening = happening.with_verdict(self.rules)
@@ -151,7 +151,7 @@ class Walk:
             allowed |= list_following_states(before, Event.DOUBTED_SIGN_ON)
         if event is Event.NOISE:  # talk that answers a question is none
             allowed |= list_following_states(before, Event.UNCLEAR)
-        if isinstance(happening, UtteranceHeard) and self.rules.form.said_once:  # as what stands, or with it
+        if isinstance(happening, UtteranceHeard) and self.rules.form.standing_fields:  # as what stands, or with it
             allowed = allowed.union(
                 *(list_following_states(before, one) for one in (Event.CONTEXT, Event.ENTRY, Event.PART))
             )
@@ -190,17 +190,17 @@ class Walk:
 @pytest.mark.parametrize("operators", [None, CREW])
 @given(st.lists(spoken | others, max_size=25))
 def test_any_walk_keeps_to_the_table_and_comes_to_rest(
-    operators: tuple[Operator, ...] | None, happenings: list[str | Happening]
+    operators: tuple[Operator, ...] | None, happenings: list[str | DialogueInput]
 ) -> None:
     come_to_rest(Walk(DialogueSettings(operators=operators)), happenings)
 
 
 @given(st.lists(st.sampled_from(SAID_ONCE) | others, max_size=25))
-def test_what_is_said_once_is_never_an_entry_nor_in_one_unsaid(happenings: list[str | Happening]) -> None:
+def test_what_is_said_once_is_never_an_entry_nor_in_one_unsaid(happenings: list[str | DialogueInput]) -> None:
     come_to_rest(Walk(DialogueSettings(operators=CREW, operator="op-1"), ONCE), ["sign on ana", *happenings])
 
 
-def come_to_rest(walk: Walk, happenings: list[str | Happening]) -> None:
+def come_to_rest(walk: Walk, happenings: list[str | DialogueInput]) -> None:
     for number, happening in enumerate(happenings):
         walk.take(heard(happening, number, walk.rules) if isinstance(happening, str) else happening)
     for _ in range(4):

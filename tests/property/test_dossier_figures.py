@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inventory.forms import Forms, load_forms
-from inventory.verify_dossier import Check
+from inventory.verify_dossier import DossierCheck
 from tests.tiers import examples
 from tests.trailer import INVENTORY, Box, Unstored, in_pieces, line, write_forms
 
@@ -122,7 +122,7 @@ def test_the_figures_are_those_of_a_ledger(
         do(dock, ledger, deed)
     dock.hear(dock.boxes[0].record("close-trailer", trailer="5501"))
     made = dock.dossier()
-    assert Check(made.file, INVENTORY.public.keyid).faults == []
+    assert DossierCheck(made.file, INVENTORY.public.keyid).faults == []
     lines = {(one["pallet"], one["item"]): one for one in made.content["lines"] if one["pallet"] != "9"}
     figures = made.content["figures"]
 

@@ -65,7 +65,7 @@ class ForgettingMachine(RuleBasedStateMachine):
 
     @rule(at_most=st.integers(1, 5))
     def forget(self, at_most: int) -> None:
-        assert self.journal.retention.forget(at_most) <= at_most
+        assert self.journal.retention.prune(at_most) <= at_most
 
     @rule()
     def start_again(self) -> None:
@@ -75,7 +75,7 @@ class ForgettingMachine(RuleBasedStateMachine):
     @invariant()
     def the_end_is_kept_and_nothing_that_is_needed_is_gone(self) -> None:
         kept = sorted(one.sequence for one in self.journal.queries.entries(1000))
-        newest, gone = len(self.event_ids), self.journal.trail.forgotten
+        newest, gone = len(self.event_ids), self.journal.trail.last_removed_sequence
         assert kept == list(range(gone + 1, newest + 1))
         assert set(range(1, gone + 1)) <= self.outlived - {newest}
         assert [row.sequence for row in self.journal.outbox.due(1000)] == [
@@ -87,8 +87,8 @@ class ForgettingMachine(RuleBasedStateMachine):
         report = audit.verify(self.journal.trail)
         assert report.broken is None
         assert (report.forgotten, report.events) == (
-            self.journal.trail.forgotten,
-            len(self.event_ids) - self.journal.trail.forgotten,
+            self.journal.trail.last_removed_sequence,
+            len(self.event_ids) - self.journal.trail.last_removed_sequence,
         )
 
 

@@ -19,7 +19,7 @@ from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.claims import GIVES_UP
-from edge.agree.dialogue.interface import Committed, Deadline, Happening, LawAlarm, Order, UtteranceHeard
+from edge.agree.dialogue.interface import Committed, Deadline, DialogueInput, LawAlarm, Order, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.table import AGREEING, State
 from edge.agree.readings import possible_values
@@ -204,7 +204,7 @@ class Outside:
         if told or Sound(Earcon.NOT_UNDERSTOOD) in orders:  # that sound comes with the question, put again
             self.given_up.add(name)
 
-    def take(self, happening: Happening) -> list[Order]:
+    def take(self, happening: DialogueInput) -> list[Order]:
         orders = self.dialogue.handle(happening)
         for order in orders:
             self.see(order)
@@ -257,7 +257,7 @@ def nothing_went_under(seen: Outside) -> None:
         if name in ended or reading.act not in {Act.RECORD, Act.AMEND} or spoken.is_indistinct(world.rules):
             continue
         names = {one: possible_values(reading.fields[one]) for one in world.identifies if one in reading.fields}
-        if not any(names.values()) or reading.fields.keys() <= {*world.rules.form.said_once}:
+        if not any(names.values()) or reading.fields.keys() <= {*world.rules.form.standing_fields}:
             continue
         assert any(_has(one, names) for one in known), f"{line} went under"
 

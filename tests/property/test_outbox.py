@@ -50,7 +50,7 @@ class Line(RuleBasedStateMachine):
     def pass_time(self, seconds: float) -> None:
         self.now += seconds
         due = [one.order for one in self.outbox.pending if one.due <= self.now]
-        went = self.outbox.take_due(self.now)
+        went = self.outbox.start_due_attempts(self.now)
         assert all(self.not_before.get(one.key, 0.0) <= self.now for one in went), "before it was due"
         orders = [one.order for one in went if not one.refusals]
         assert orders == sorted(orders)
@@ -91,7 +91,7 @@ class Line(RuleBasedStateMachine):
 
     @invariant()
     def something_is_always_next(self) -> None:
-        wait = self.outbox.due_in_s(self.now)
+        wait = self.outbox.seconds_until_due(self.now)
         assert (wait is None) == (not self.owed)
 
 

@@ -14,7 +14,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.records import Act, Receipt, ReceiptOutcome, Word
 from edge.agree.decide import Rules
-from edge.agree.dialogue.interface import Committed, Deadline, Happening, InventoryAnswered, Started, UtteranceHeard
+from edge.agree.dialogue.interface import Committed, Deadline, DialogueInput, InventoryAnswered, Started, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.table import State
 from edge.records import Commit, Draft, LastEntry
@@ -61,7 +61,7 @@ class Place:
         self.said += 1
         self.take(UtteranceHeard(f"u{self.said}", reading))
 
-    def take(self, happening: Happening) -> None:
+    def take(self, happening: DialogueInput) -> None:
         for order in self.dialogue.handle(happening):
             if isinstance(order, Commit):
                 event = Sent(f"e{len(self.sent) + 1}", order.draft)

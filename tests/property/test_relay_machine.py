@@ -42,7 +42,7 @@ class JournalledLine(Line):
         return self.journal.outbox.due(at_most)
 
     def last(self) -> OutboxRow | None:
-        return self.journal.outbox.last()
+        return self.journal.outbox.last_event()
 
     def minted(self, sequence: int) -> OutboxRow:
         said = utterance(sequence)

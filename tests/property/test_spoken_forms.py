@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import read, read_transcript
-from dockvoice_protocol.forms.spoken.in_words import cardinal as said_count
-from dockvoice_protocol.forms.spoken.in_words import spelt
+from dockvoice_protocol.forms.spoken import read_fields, read_transcript
+from dockvoice_protocol.forms.spoken.in_words import number_in_words as said_count
+from dockvoice_protocol.forms.spoken.in_words import spell_out
 from dockvoice_protocol.forms.spoken.numerals import LARGEST
-from dockvoice_protocol.forms.spoken.sentences import Sentence, sentences
+from dockvoice_protocol.forms.spoken.sentences import SampledSentence, generate_sentences
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import FieldReading, FieldValue, Word
 from tests.reading.languages import said_in
@@ -50,15 +50,15 @@ def meant(reading: FieldReading) -> set[FieldValue | None]:
     return {reading.value, *reading.rivals}
 
 
-def sentence(form: Form, seed: int) -> Sentence:
-    return next(sentences(form, CATALOGUE, Random(seed)))
+def sentence(form: Form, seed: int) -> SampledSentence:
+    return next(generate_sentences(form, CATALOGUE, Random(seed)))
 
 
 @pytest.mark.parametrize("name", SHORT)
 @given(seed=SEEDS)
 def test_a_sentence_is_read_back_as_it_was_meant_or_asked_about(name: str, seed: int) -> None:
     said = sentence(FORMS[name], seed)
-    readings = read(heard(said.text, [0.0] * 60), FORMS[name], CATALOGUE)
+    readings = read_fields(heard(said.text, [0.0] * 60), FORMS[name], CATALOGUE)
     assert set(readings) == set(said.fields), said.text
     for field, value in said.fields.items():
         assert {value, None} & meant(readings[field]), (said.text, field, readings[field])
@@ -67,7 +67,7 @@ def test_a_sentence_is_read_back_as_it_was_meant_or_asked_about(name: str, seed:
 def test_a_count_leaves_the_end_of_an_identifier_or_it_is_asked_about() -> None:
     """Seed 105608 of the property above."""
     said = "pallet zero three zero fifty one thousand five hundred cases uh dock a"
-    readings = read(heard(said, [0.0] * 60), FORMS["pallet-move"], CATALOGUE)
+    readings = read_fields(heard(said, [0.0] * 60), FORMS["pallet-move"], CATALOGUE)
     assert {"03050", None} & meant(readings["pallet_id"]), readings
 
 
@@ -77,7 +77,7 @@ def test_wherever_the_speaker_pauses_the_fields_named_are_those_that_were_said(
     name: str, seed: int, spaces: list[float]
 ) -> None:
     said = sentence(FORMS[name], seed)
-    found = read(heard(said.text, spaces), FORMS[name], CATALOGUE)
+    found = read_fields(heard(said.text, spaces), FORMS[name], CATALOGUE)
     # What may mean more than is followed is said again; and "zero three seven | eighty" may be an item and a count.
     assert not found or set(said.fields) <= set(found), said.text
     sure = {field for field, reading in found.items() if reading.value is not None and not reading.rivals}
@@ -90,7 +90,7 @@ def test_a_word_nobody_can_explain_never_makes_another_value(name: str, seed: in
     said = sentence(FORMS[name], seed)
     words = said.text.split()
     words.insert(data.draw(st.integers(0, len(words))), "[unk]")
-    for field, reading in read(heard(" ".join(words), [0.0] * 60), FORMS[name], CATALOGUE).items():
+    for field, reading in read_fields(heard(" ".join(words), [0.0] * 60), FORMS[name], CATALOGUE).items():
         assert {said.fields[field], None} & meant(reading), (words, field, reading)
 
 
@@ -103,7 +103,7 @@ def test_whatever_is_said_of_any_form_is_never_read_as_something_else(
     words = said.text.split()
     if strange is not None:
         words.insert(strange, "[unk]")
-    for field, reading in read(heard(" ".join(words), [0.0] * 80), FORMS[name], CATALOGUE).items():
+    for field, reading in read_fields(heard(" ".join(words), [0.0] * 80), FORMS[name], CATALOGUE).items():
         sure = reading.value is not None and not reading.rivals
         assert not sure or reading.value == said.fields.get(field), (words, field, reading)
 
@@ -117,7 +117,7 @@ def test_whatever_is_said_of_any_form_is_never_read_as_something_else(
     ],
 )
 def test_what_a_strange_word_parts_from_its_number_is_not_offered_without_it(form: str, said: str, field: str) -> None:
-    assert meant(read(heard(said, [0.0] * 60), FORMS[form], CATALOGUE)[field]) == {None}
+    assert meant(read_fields(heard(said, [0.0] * 60), FORMS[form], CATALOGUE)[field]) == {None}
 
 
 FORM_WORDS = ["pallet", "dock", "quantity", "units"]
@@ -127,7 +127,7 @@ HEAP = [*FORM_WORDS, *VALUE_WORDS, "and", "to", "no", "um", "[unk]"]
 
 @given(words=st.lists(st.sampled_from(HEAP)))
 def test_any_heap_of_words_is_read_and_its_evidence_is_words_that_were_heard(words: list[str]) -> None:
-    readings = read(heard(" ".join(words), [0.0] * len(words)), FORMS["pallet-move"], CATALOGUE)
+    readings = read_fields(heard(" ".join(words), [0.0] * len(words)), FORMS["pallet-move"], CATALOGUE)
     for reading in readings.values():
         assert set(reading.words) <= set(words)
         assert reading.value not in reading.rivals
@@ -137,23 +137,23 @@ def test_any_heap_of_words_is_read_and_its_evidence_is_words_that_were_heard(wor
 @given(value=st.integers(0, LARGEST), seed=SEEDS)
 def test_every_count_is_read_back(value: int, seed: int) -> None:
     said = f"quantity {said_count(value, Random(seed))}"
-    assert read(heard(said, [0.0] * 60), FORMS["pallet-move"], CATALOGUE)["quantity"].value == value, said
+    assert read_fields(heard(said, [0.0] * 60), FORMS["pallet-move"], CATALOGUE)["quantity"].value == value, said
 
 
 @given(value=st.text("0123456789", min_size=2, max_size=18), seed=SEEDS)
 def test_every_string_of_digits_is_read_back_zeros_and_all(value: str, seed: int) -> None:
-    said = f"pallet {spelt(value, Random(seed))}"
-    reading = read(heard(said, [0.0] * 60), FORMS["pallet-move"], CATALOGUE)["pallet_id"]
+    said = f"pallet {spell_out(value, Random(seed))}"
+    reading = read_fields(heard(said, [0.0] * 60), FORMS["pallet-move"], CATALOGUE)["pallet_id"]
     assert {value, None} & meant(reading), said
 
 
 @given(seed=SEEDS, data=st.data())
 def test_the_evidence_alone_reads_as_the_value(seed: int, data: st.DataObject) -> None:
     form = FORMS["pallet-move"]
-    readings = read(heard(sentence(form, seed).text, data.draw(SPACES)), form, CATALOGUE)
+    readings = read_fields(heard(sentence(form, seed).text, data.draw(SPACES)), form, CATALOGUE)
     for field, reading in readings.items():
         if reading.value is not None and not reading.rivals:
-            again = read(heard(" ".join(reading.words), [0.0] * 60), form, CATALOGUE)
+            again = read_fields(heard(" ".join(reading.words), [0.0] * 60), form, CATALOGUE)
             assert again[field].value == reading.value, (reading, again)
 
 

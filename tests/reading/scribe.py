@@ -36,8 +36,8 @@ from typing import Any
 from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.records import Act, FieldValue, Reading
-from edge.agent.dialogue_driver import Stepped
-from edge.agent.typed_input import read_typed
+from edge.agent.dialogue_driver import StepResult
+from edge.agent.typed_input import parse_typed
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.session import DialogueSettings
 from edge.deliver.device_events import entry_event
@@ -168,7 +168,7 @@ def rules(form: str, language: str) -> Rules:
 
 def made(text: str, under: Rules) -> Made:
     """What a device makes of a sentence that comes when nothing is open."""
-    reading = read_typed(text, under)
+    reading = parse_typed(text, under)
     verdict = decide(reading, Closing.PAUSE, under)
     fields = dict(verdict.fields)
     doubts = [because for because in verdict.reasons if because.field is not None]
@@ -201,7 +201,7 @@ def conversed(lines: Sequence[str], under: Rules, directory: Path) -> str:
     """The entries that stand after a conversation, joined by " + "."""
     entries: dict[str, str] = {}
 
-    def take(stepped: Stepped) -> None:
+    def take(stepped: StepResult) -> None:
         if stepped.row is None:
             return
         event = json.loads(stepped.row.body)
@@ -219,7 +219,7 @@ def conversed(lines: Sequence[str], under: Rules, directory: Path) -> str:
             if line in {"/wait", "/done"}:
                 silences = counted()
                 while talk.due is not None and next(silences) < SILENCES:
-                    take(talk.expire())
+                    take(talk.expire_deadline())
             else:
                 take(talk.say(line))
     return " + ".join(entries.values()) or NOTHING

@@ -67,7 +67,7 @@ class Client:
         return self.connection > 0
 
     @property
-    def welcomed(self) -> bool:
+    def is_accepted(self) -> bool:
         return self.connected
 
     @property

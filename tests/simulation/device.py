@@ -55,9 +55,9 @@ class _Desk(JournalThread):
         device = self._device
         if device.chance.random() < device.broker.weather.slow_disk:
             await asyncio.sleep(device.chance.random() * SLOW_S)
-        return self.now(work)
+        return self.run(work)
 
-    def now(self, work: Callable[[Journal], T]) -> T:
+    def run(self, work: Callable[[Journal], T]) -> T:
         return work(cast(Journal, self._seen))
 
 
@@ -106,7 +106,7 @@ class Device:
     @property
     def trouble(self) -> str | None:
         """Why it has no connection."""
-        return self._delivery.trouble
+        return self._delivery.connection_error
 
     def speak(self, saying: Saying) -> None:
         """An operator says something; while the agent is dead, or the disk full, he is told to say it later."""

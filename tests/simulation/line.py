@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from dockvoice_protocol.events import Early
-from dockvoice_protocol.outbox import Consequence, meaning
+from dockvoice_protocol.events import EarlyAnswer
+from dockvoice_protocol.outbox import PubackEffect, puback_meaning
 from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from edge.config import Deliver, SettleBy
 from edge.deliver.relay import (
@@ -19,12 +19,12 @@ from edge.deliver.relay import (
     Command,
     DeadLetter,
     Publish,
+    ReadLast,
+    ReadPending,
     Relay,
     Reopen,
     Sent,
     Settle,
-    WantLast,
-    WantRows,
 )
 from edge.records import OutboxRow
 
@@ -44,10 +44,10 @@ class Inventory:
     def __init__(self) -> None:
         self.handled: list[OutboxRow] = []
 
-    def handle(self, row: OutboxRow) -> Receipt | Early:
+    def handle(self, row: OutboxRow) -> Receipt | EarlyAnswer:
         expected = len(self.handled) + 1
         if row.sequence > expected:
-            return Early(row.event_id, row.sequence, expected)
+            return EarlyAnswer(row.event_id, row.sequence, expected)
         if row.sequence == expected:
             self.handled.append(row)
             return Receipt(row.event_id, self._outcome(row, ReceiptOutcome.APPLIED))
@@ -94,7 +94,7 @@ class Line:
         self.at_broker: list[OutboxRow] = []
         """Publications without a PUBACK."""
         self.to_inventory: list[OutboxRow] = []
-        self.to_device: list[Receipt | Early] = []
+        self.to_device: list[Receipt | EarlyAnswer] = []
 
     @property
     def owed(self) -> list[OutboxRow]:
@@ -103,9 +103,9 @@ class Line:
     def carry_out(self, commands: list[Command]) -> None:
         for command in commands:
             match command:
-                case WantRows(at_most):
+                case ReadPending(at_most):
                     self.carry_out(self.relay.add_rows(self.due(at_most), self.now))
-                case WantLast():
+                case ReadLast():
                     self.carry_out(self.relay.republish_last_row(self.last(), self.now))
                 case Publish(row):
                     self._publish(row)
@@ -179,7 +179,7 @@ class Line:
         if code < 128:
             self.to_inventory.append(row)
             self.refused.pop(row.event_id, None)
-        elif meaning(code).consequence is Consequence.DEAD_LETTER:
+        elif puback_meaning(code).consequence is PubackEffect.DEAD_LETTER:
             self.refused[row.event_id] += 1
             self.aside.add(row.event_id)
         self.carry_out(self.relay.handle_puback(row.event_id, code))
@@ -197,7 +197,7 @@ class Line:
 
     def reach_the_device(self, index: int, doubled: bool) -> None:
         answer = taken(self.to_device, index, doubled)
-        if isinstance(answer, Early):
+        if isinstance(answer, EarlyAnswer):
             self.carry_out(self.relay.handle_gap_report(answer, self.now))
         else:
             self.carry_out(self.relay.handle_receipt(answer))

@@ -246,11 +246,11 @@ class RealOutbox:
 
     @property
     def forgotten(self) -> int:
-        return self._journal.trail.forgotten
+        return self._journal.trail.last_removed_sequence
 
     def speak(self, saying: Saying) -> None:
         journal, said = self._journal, self._heard.setdefault(saying, utterance(saying.number))
-        if (kept := journal.queries.kept(said.utterance_id)) is not None and kept.event_id is not None:
+        if (kept := journal.queries.get_utterance(said.utterance_id)) is not None and kept.event_id is not None:
             return
         self._disk.demand_room()
         meant = replace(entry(said, journal.store_utterance(said)), fields=saying.fields, operator=saying.operator)
@@ -267,7 +267,7 @@ class RealOutbox:
         return self._journal.outbox.due(limit)
 
     def last(self) -> OutboxRow | None:
-        return self._journal.outbox.last()
+        return self._journal.outbox.last_event()
 
     def count_unsettled(self) -> int:
         return self._journal.outbox.count_unsettled()

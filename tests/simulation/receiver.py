@@ -17,7 +17,7 @@ from dockvoice_protocol.plain_file import shipped_directory
 from inventory.forms import Forms, load_forms
 from inventory.ingest.consumer import Consumer, Inbox, Wake
 from inventory.ingest.validation import Validated, validate
-from inventory.records import Applied, Applying, Event, InvalidEvent
+from inventory.records import Applied, Event, InvalidEvent, Outcome
 from inventory.store.keys import KeyDirectory
 from tests.simulation.broker import Broker, Client
 from tests.simulation.outbox import Note
@@ -61,7 +61,7 @@ class Shelf:
         self._fuse = fuse
         self._note = note
 
-    def apply(self, event: Event | InvalidEvent) -> Applying:
+    def apply(self, event: Event | InvalidEvent) -> Outcome:
         """Handle an event."""
         self.ping()
         self._fuse.burn()
@@ -112,7 +112,7 @@ class Receiver:
             self.fuse,
             self._heard,
             client_id="inventory",
-            subscriptions=(Topics.every(PREFIX).entries,),
+            subscriptions=(Topics.all_devices_filters(PREFIX).entries,),
             manual_ack=True,
         )
         self._consumer = _Consumer(

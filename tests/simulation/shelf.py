@@ -17,7 +17,7 @@ from sqlalchemy.pool import StaticPool
 
 from dockvoice_protocol.events import WITHHELD
 from dockvoice_protocol.records import FieldValue
-from inventory.records import Applied, Applying, Duplicate, Early, Event, InvalidEvent, Refused
+from inventory.records import Applied, Duplicate, Early, Event, InvalidEvent, Outcome, Refused
 from inventory.repository import Store
 from inventory.store.tables import VERSION, metadata, versions
 
@@ -28,7 +28,7 @@ Row = tuple[int, dict[str, FieldValue]]
 class Tables(Protocol):
     """What the simulation asks of an inventory's database."""
 
-    def apply(self, event: Event | InvalidEvent) -> Applying:
+    def apply(self, event: Event | InvalidEvent) -> Outcome:
         """Handle an event, in one transaction."""
         ...
 
@@ -67,7 +67,7 @@ class ModelTables:
         self._kept = _Kept()
         self._copy = _Kept()
 
-    def apply(self, event: Event | InvalidEvent) -> Applying:
+    def apply(self, event: Event | InvalidEvent) -> Outcome:
         became = self._known(event) or self._new(event)
         if event.sequence == self._kept.handled + 1:
             self._kept.handled += 1
@@ -85,7 +85,7 @@ class ModelTables:
     def restore(self) -> None:
         self._kept = copy.deepcopy(self._copy)
 
-    def _known(self, event: Event | InvalidEvent) -> Applying | None:
+    def _known(self, event: Event | InvalidEvent) -> Outcome | None:
         if event.event_id in self._kept.refused:
             return Refused(self._kept.refused[event.event_id])
         if event.event_id not in self._kept.events:
@@ -99,7 +99,7 @@ class ModelTables:
             return Duplicate()
         return self._keep(event) if kind == WITHHELD else Refused(("conflicting_event",))
 
-    def _new(self, event: Event | InvalidEvent) -> Applying:
+    def _new(self, event: Event | InvalidEvent) -> Outcome:
         if event.sequence <= self._kept.handled:
             return Refused(("sequence_reused",))
         if event.sequence > self._kept.handled + 1:

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from dockvoice_protocol.records import FieldValue
 from edge.agent.clock import Clock
 from edge.agent.delivery import DecisionStored, Delivery
-from edge.agent.dialogue_driver import Audible, DialogueDriver, Stands
-from edge.agent.parts import assemble_interpretation, hear_all, make_dictation, make_entry_renderer
+from edge.agent.dialogue_driver import DialogueDriver, DialogueStatus, VoiceOrder
+from edge.agent.parts import assemble_interpretation, dictate_sources, make_dictation, make_entry_renderer
 from edge.agent.review_decisions import Decisions, run_signed_decisions
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.session import DialogueSettings
@@ -88,7 +88,7 @@ class Device:
         self.name = name
         self.heard: list[Say] = []
         self.rows: list[OutboxRow] = []
-        self.stands = Stands(State.IDLE, None, None, None, ())
+        self.stands = DialogueStatus(State.IDLE, None, None, None, ())
         self.read_back: Mapping[str, FieldValue] = {}
         """What was read back last."""
         self._settings = Settings(
@@ -140,7 +140,7 @@ class Device:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE_S)  # noqa: TID251 - a test's thread
 
     async def _attentive(self) -> bool:
-        return self._dictation.attentive
+        return self._dictation.is_busy
 
     async def _run(self) -> None:
         with JournalThread(self._settings.state) as desk:
@@ -153,7 +153,7 @@ class Device:
                 quiet=lambda: True,
                 owed=self._owed,
                 tell=self._stood,
-                attentive=lambda: self._dictation.attentive,
+                attentive=lambda: self._dictation.is_busy,
                 cut_off=lambda: False,
             )
             self._delivery = Delivery(
@@ -174,11 +174,11 @@ class Device:
                     )
                 ]
                 self._loop = asyncio.get_running_loop()
-                await hear_all(self._dictation, [self._air])
+                await dictate_sources(self._dictation, [self._air])
                 for task in tasks:
                     task.cancel()
 
-    def _order(self, order: Audible) -> None:
+    def _order(self, order: VoiceOrder) -> None:
         if isinstance(order, Say):
             self.heard.append(order)
             self.read_back = order.fields if order.prompt in READ_BACK else self.read_back
@@ -187,5 +187,5 @@ class Device:
         self.rows.append(row)
         self._delivery.notify_pending()
 
-    def _stood(self, stands: Stands) -> None:
+    def _stood(self, stands: DialogueStatus) -> None:
         self.stands = stands

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edge.agent.ear import listen
 from edge.config import Endpoint, Vad
 from edge.hear.endpointing import Closed, Endpointing
-from edge.hear.speech_detection import EchoDetector, EchoSuppressed, make_speech_scorer
+from edge.hear.speech_detection import EchoDetector, EchoSuppressingDetector, make_speech_scorer
 from edge.ports import Source
 from edge.records import SAMPLE_RATE, Frame, Segment
 from edge.speak.mixer import Mixer, Rank
@@ -51,11 +51,11 @@ class Leaking(Source):
             if operator is not None:
                 self.said_at.append(speaks / SAMPLE_RATE)
             said = np.zeros(0) if operator is None else operator
-            while number < max(begins + FRAME, speaks + len(said)) or not self.playing.quiet:
+            while number < max(begins + FRAME, speaks + len(said)) or not self.playing.is_quiet:
                 if number == begins:
                     phrase = self.playing.queue_phrase(Rank.REPLY)
-                    self.playing.add(phrase, device)
-                    self.playing.end(phrase)
+                    self.playing.append_sound(phrase, device)
+                    self.playing.end_phrase(phrase)
                 out = self.playing.render(FRAME)
                 self.own.note_played(number / SAMPLE_RATE, out.tobytes())
                 delayed = np.concatenate([delayed, out])
@@ -83,5 +83,5 @@ def heard(source: Leaking, *, guarded: bool = True, stop: Callable[[], None] | N
     """The utterances that the real ear cuts out."""
     detector = make_speech_scorer(Vad())
     if guarded:
-        detector = EchoSuppressed(detector, source.own, lambda: source.now, stop or source.stop)
+        detector = EchoSuppressingDetector(detector, source.own, lambda: source.now, stop or source.stop)
     return [event.segment for event in listen(source, detector, Endpointing(Endpoint())) if isinstance(event, Closed)]

@@ -15,19 +15,19 @@ class Voice:
     """A voice that is heard when the test says so."""
 
     def __init__(self, *, heard: bool = False, waited_for: bool = False) -> None:
-        self.heard, self.is_waited_for, self.speaks = heard, waited_for, True
+        self.heard, self.is_speaker_required, self.speaks = heard, waited_for, True
         self.lack: str | None = None
         self.looks: list[bool] = []
         self.ordered: list[object] = []
 
-    async def is_heard(self) -> bool:
+    async def is_audible(self) -> bool:
         self.looks.append(self.heard)
         return self.heard
 
     async def has_voice(self) -> bool:
         return self.speaks
 
-    def order(self, order: object) -> None:
+    def queue_order(self, order: object) -> None:
         self.ordered.append(order)
 
 
@@ -35,15 +35,15 @@ class Ear:
     """A dictation and a conversation, as far as they are asked."""
 
     def __init__(self) -> None:
-        self.converses = True
-        self.attentive = self.awaits = False
+        self.uses_dialogue = True
+        self.is_busy = self.awaits_answer = False
         self.started = 0
         self._begin: Callable[[], Awaitable[None]] | None = None
 
-    def stop_conversing(self) -> None:
-        self.converses = False
+    def suspend_dialogue(self) -> None:
+        self.uses_dialogue = False
 
-    def start_conversing(self, begin: Callable[[], Awaitable[None]]) -> None:
+    def begin_dialogue(self, begin: Callable[[], Awaitable[None]]) -> None:
         assert self._begin is None, "it begins once"
         self._begin = begin
 
@@ -57,7 +57,7 @@ class Ear:
     async def begin(self) -> None:
         assert self._begin is not None
         await self._begin()
-        self.converses = True
+        self.uses_dialogue = True
 
 
 class Floor:
@@ -79,7 +79,7 @@ class Floor:
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(voice_output, "LISTEN_FOR_SPEAKER_EVERY_S", 0.001)
+    monkeypatch.setattr(voice_output, "AUDIBILITY_POLL_S", 0.001)
 
 
 def play(floor: Floor, acted: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -125,9 +125,9 @@ def test_from_the_moment_that_a_speaker_is_there_entries_are_agreed_and_the_oper
 
 def test_a_speaker_that_comes_and_goes_with_each_look_is_none() -> None:
     class Loose(Voice):
-        async def is_heard(self) -> bool:
+        async def is_audible(self) -> bool:
             self.heard = not self.heard
-            return not await super().is_heard()
+            return not await super().is_audible()
 
     floor = Floor(Loose())
     play(floor, lambda: floor.looks(20))
@@ -139,14 +139,14 @@ def test_it_begins_neither_while_somebody_speaks_nor_while_an_earlier_question_i
     floor = Floor(Voice())
 
     async def acted() -> None:
-        floor.ear.attentive, floor.voice.heard = True, True
+        floor.ear.is_busy, floor.voice.heard = True, True
         await floor.looks()
         assert floor.told == [False, True]
         assert not floor.ear.is_to_begin
-        floor.ear.attentive, floor.ear.awaits = False, True
+        floor.ear.is_busy, floor.ear.awaits_answer = False, True
         await floor.looks()
         assert not floor.ear.is_to_begin
-        floor.ear.awaits = False
+        floor.ear.awaits_answer = False
         await floor.looks()
         assert floor.ear.is_to_begin
 
@@ -163,7 +163,7 @@ def test_a_speaker_that_is_lost_is_told_and_entries_are_agreed_all_the_same() ->
 
     play(floor, acted)
     assert floor.told == [True, False, True]
-    assert floor.ear.converses
+    assert floor.ear.uses_dialogue
     assert not floor.ear.is_to_begin
 
 
@@ -173,4 +173,4 @@ def test_where_a_speaker_is_taken_for_granted_only_a_voice_is_needed(speaks: boo
     voice.speaks = speaks
     floor = Floor(voice)
     play(floor, floor.looks)
-    assert (floor.told, floor.ear.converses) == ([False], converses)
+    assert (floor.told, floor.ear.uses_dialogue) == ([False], converses)

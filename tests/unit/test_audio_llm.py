@@ -15,7 +15,7 @@ from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.records import Act, NotUnderstood, Reading
 from edge.config import ClientSettings, InterpreterSettings, Settings, Understand
 from edge.records import SAMPLE_RATE, Closing, Segment, Utterance
-from edge.understand.factory import Surroundings, make_interpreter
+from edge.understand.factory import InterpreterArguments, make_interpreter
 from edge.understand.llm.interpreter import AudioLlm, ModelReader
 from edge.understand.llm.prompt import Context
 from edge.understand.remote.client import Client, Clients
@@ -74,7 +74,7 @@ def read(model: Model, pcm: bytes, context: Context | None = None, **settings: A
         client = Client("service", ClientSettings(kind="openai", key="k"), transport=httpx.MockTransport(model))
         try:
             reader = ModelReader(wanted, client, form(), catalogue(), context=lambda: context or Context())
-            attention = AudioLlm(wanted, reader).attend()
+            attention = AudioLlm(wanted, reader).listen()
             attention.hear(pcm)
             return await attention.finish(utterance(pcm))
         finally:
@@ -176,9 +176,9 @@ def test_the_state_of_the_conversation_goes_along() -> None:
 # ---- from settings ----
 
 
-def surroundings(**understand: Any) -> Surroundings:
+def surroundings(**understand: Any) -> InterpreterArguments:
     settings = load_settings(Settings, None, understand=understand)
-    return Surroundings(settings, form(), catalogue(), Clients(settings.understand.clients))
+    return InterpreterArguments(settings, form(), catalogue(), Clients(settings.understand.clients))
 
 
 def test_an_interpreter_that_is_not_set_up_is_told() -> None:
@@ -194,7 +194,7 @@ def test_an_interpreter_without_client_or_model_is_told() -> None:
     ):
         surroundings(interpreters={"a": {"kind": "chat-audio"}})
     settings = Settings(understand=Understand(interpreters={"a": InterpreterSettings(kind="cascade", client="x")}))
-    unchecked = Surroundings(settings, form(), catalogue(), {})
+    unchecked = InterpreterArguments(settings, form(), catalogue(), {})
     with pytest.raises(Misconfigured, match=r"understand.interpreters.a: transcriber and model must be given"):
         make_interpreter("a", unchecked)
 

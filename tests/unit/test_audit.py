@@ -14,15 +14,15 @@ import pytest
 
 from dockvoice_protocol import hash_chain
 from dockvoice_protocol.errors import StorageFailed
-from dockvoice_protocol.hash_chain import Broken, Span, Wrong
-from dockvoice_protocol.records import ShiftChange, Shifted
+from dockvoice_protocol.hash_chain import BadEvent, Defect, KeySpan
+from dockvoice_protocol.records import ShiftChange, ShiftEvent
 from edge.deliver.device_events import entry_event, review_event, withheld_event
 from edge.keep import audit, device_key, entry_log
 from edge.keep.codec import to_json
 from edge.keep.device_key import KEY, erasure_digest, removal_digest, review_removal_digest
 from edge.keep.journal import Journal
 from edge.keep.review import sign_review_removals
-from edge.keep.signed import ClipAsked, DecisionFailure
+from edge.keep.signed import DecisionFailure, StoredClip
 from edge.records import Recording
 from tests.dictated import ANOTHER
 from tests.doc_pages import audit_page
@@ -96,7 +96,7 @@ def resigned(journal: Journal) -> None:
     stranger = device_key.load_or_create(journal.directory / "evidence")
     trailed = {one.sequence: one for one in journal.trail.events()}[AT]
     event = {**trailed.event, "subject": "other"}
-    forged = hash_chain.sealed(event, trailed.previous, trailed.audio_sha256, trailed.reading or "", stranger)
+    forged = hash_chain.seal_event(event, trailed.previous, trailed.audio_sha256, trailed.reading or "", stranger)
     database(journal).execute(
         "UPDATE outbox SET body = ? WHERE sequence = ?", [json.dumps(forged, separators=(",", ":")), AT]
     )
@@ -214,70 +214,70 @@ def entry_says(change: str) -> Attack:
     return all_of(sql(f"UPDATE entries SET {change} WHERE sequence = :at"), written_anew())  # noqa: S608 - a forger's
 
 
-ATTACKS: dict[str, tuple[Attack, Wrong]] = {
+ATTACKS: dict[str, tuple[Attack, Defect]] = {
     "a field altered": (
         sql("UPDATE outbox SET body = replace(body, '\"quantity\":12', '\"quantity\":21') WHERE sequence = :at"),
-        Wrong.ALTERED,
+        Defect.ALTERED,
     ),
     "a member named twice, of which most readers take one": (
         sql(
             'UPDATE outbox SET body = replace(body, \'"quantity":\', \'"quantity":9,"quantity":\') WHERE sequence = :at'
         ),
-        Wrong.ALTERED,
+        Defect.ALTERED,
     ),
-    "no event any more": (sql("UPDATE outbox SET body = '[1' WHERE sequence = :at"), Wrong.ALTERED),
-    "the link altered": (sql("UPDATE audit SET link = 'none' WHERE sequence = :at"), Wrong.ALTERED),
-    "the previous link altered": (sql("UPDATE audit SET previous = 'none' WHERE sequence = :at"), Wrong.MISPLACED),
-    "two events exchanged": (everywhere(*EXCHANGE), Wrong.MISPLACED),
-    "two bodies exchanged": (sql(*EXCHANGE, table="outbox"), Wrong.MISSING),
-    "an event deleted": (everywhere(DELETE), Wrong.MISSING),
-    "its link deleted": (sql(DELETE, table="audit"), Wrong.MISSING),
-    "its body deleted": (sql(DELETE, table="outbox"), Wrong.MISSING),
-    "its entry deleted": (sql(DELETE, table="entries"), Wrong.MISSING),
-    "an event deleted, and the others moved up": (everywhere(DELETE, MOVE_UP), Wrong.MISPLACED),
-    "its key made nonsense": (sql("UPDATE audit SET public_key = 'nonsense'"), Wrong.UNKNOWN_KEY),
-    "the key of one event": (sql("UPDATE audit SET public_key = '' WHERE sequence = :at"), Wrong.ROW_ALTERED),
-    "the signature beside the event": (sql("UPDATE audit SET signature = '' WHERE sequence = :at"), Wrong.ROW_ALTERED),
-    "its id": (everywhere("UPDATE $table SET event_id = 'another' WHERE sequence = :at"), Wrong.ROW_ALTERED),
-    "all signatures stripped, and a quantity altered": (unsigned_everywhere, Wrong.UNSIGNED),
+    "no event any more": (sql("UPDATE outbox SET body = '[1' WHERE sequence = :at"), Defect.ALTERED),
+    "the link altered": (sql("UPDATE audit SET link = 'none' WHERE sequence = :at"), Defect.ALTERED),
+    "the previous link altered": (sql("UPDATE audit SET previous = 'none' WHERE sequence = :at"), Defect.MISPLACED),
+    "two events exchanged": (everywhere(*EXCHANGE), Defect.MISPLACED),
+    "two bodies exchanged": (sql(*EXCHANGE, table="outbox"), Defect.MISSING),
+    "an event deleted": (everywhere(DELETE), Defect.MISSING),
+    "its link deleted": (sql(DELETE, table="audit"), Defect.MISSING),
+    "its body deleted": (sql(DELETE, table="outbox"), Defect.MISSING),
+    "its entry deleted": (sql(DELETE, table="entries"), Defect.MISSING),
+    "an event deleted, and the others moved up": (everywhere(DELETE, MOVE_UP), Defect.MISPLACED),
+    "its key made nonsense": (sql("UPDATE audit SET public_key = 'nonsense'"), Defect.UNKNOWN_KEY),
+    "the key of one event": (sql("UPDATE audit SET public_key = '' WHERE sequence = :at"), Defect.ROW_ALTERED),
+    "the signature beside the event": (sql("UPDATE audit SET signature = '' WHERE sequence = :at"), Defect.ROW_ALTERED),
+    "its id": (everywhere("UPDATE $table SET event_id = 'another' WHERE sequence = :at"), Defect.ROW_ALTERED),
+    "all signatures stripped, and a quantity altered": (unsigned_everywhere, Defect.UNSIGNED),
     "the reading altered": (
         utterance_of("reading = replace(reading, 'pallet', 'ballet')"),
-        Wrong.READING_ALTERED,
+        Defect.READING_ALTERED,
     ),
-    "the entry's fields": (entry_says("fields = replace(fields, ':12', ':99')"), Wrong.ENTRY_ALTERED),
-    "the entry's act": (entry_says("act = 'cancel', replaces = event_id"), Wrong.ENTRY_ALTERED),
-    "what the entry rests on": (entry_says("support = '[]'"), Wrong.ENTRY_ALTERED),
+    "the entry's fields": (entry_says("fields = replace(fields, ':12', ':99')"), Defect.ENTRY_ALTERED),
+    "the entry's act": (entry_says("act = 'cancel', replaces = event_id"), Defect.ENTRY_ALTERED),
+    "what the entry rests on": (entry_says("support = '[]'"), Defect.ENTRY_ALTERED),
     "the entry's utterance": (
         all_of(
             sql("UPDATE entries SET utterance_id = support ->> '$[0]' WHERE sequence = :at"),
             written_anew(),
         ),
-        Wrong.ALTERED,
+        Defect.ALTERED,
     ),
-    "a bit of the recording": (one_bit, Wrong.RECORDING_ALTERED),
-    "another recording and its hash": (another_recording_and_its_hash, Wrong.ALTERED),
-    "the recording deleted": (lambda journal: recording(journal).unlink(), Wrong.RECORDING_MISSING),
+    "a bit of the recording": (one_bit, Defect.RECORDING_ALTERED),
+    "another recording and its hash": (another_recording_and_its_hash, Defect.ALTERED),
+    "the recording deleted": (lambda journal: recording(journal).unlink(), Defect.RECORDING_MISSING),
     "the recording deleted and marked as removed": (
         all_of(
             lambda journal: recording(journal).unlink(),
             utterance_of("evidence = 'removed', audio_removed_at = '2026-11-21T00:00:00.000000+00:00'"),
         ),
-        Wrong.REMOVAL_FORGED,
+        Defect.REMOVAL_FORGED,
     ),
-    "the recording deleted, and a stranger signs for it": (a_strangers_removal, Wrong.REMOVAL_FORGED),
+    "the recording deleted, and a stranger signs for it": (a_strangers_removal, Defect.REMOVAL_FORGED),
     "the recording of an answer altered": (
         lambda journal: support(journal).write_bytes(recording(journal).read_bytes()),
-        Wrong.RECORDING_ALTERED,
+        Defect.RECORDING_ALTERED,
     ),
-    "an event erased, and a stranger signs for it": (a_strangers_erasure, Wrong.ERASURE_FORGED),
-    "the second copy's line deleted": (without_line, Wrong.LOG_ALTERED),
+    "an event erased, and a stranger signs for it": (a_strangers_erasure, Defect.ERASURE_FORGED),
+    "the second copy's line deleted": (without_line, Defect.LOG_ALTERED),
     "the second copy's fields": (
         written_anew(lambda rows: rows["entries"].update(fields='{"quantity":99}')),
-        Wrong.LOG_ALTERED,
+        Defect.LOG_ALTERED,
     ),
     "the second copy emptied": (
         lambda journal: (journal.directory / entry_log.ENTRIES).write_bytes(b"") and None,
-        Wrong.LOG_ALTERED,
+        Defect.LOG_ALTERED,
     ),
 }
 """Each by plain SQL or a file tool, without the device's key."""
@@ -295,7 +295,7 @@ def test_an_attack_is_found_where_it_was_made(journal: Journal, attack: str) -> 
     made(journal)
     at = 1 if attack in FROM_THE_FIRST else AT
     report = audit.verify(journal.trail)
-    assert report.broken == Broken(at, wrong)
+    assert report.broken == BadEvent(at, wrong)
     assert report.events == at - 1
 
 
@@ -319,7 +319,7 @@ def stranger_tells(journal: Journal) -> None:
     event = hash_chain.parse_event_or_empty(row["body"])
     audio = event["data"]["utterance"]["audio_sha256"]
     plain = {name: one for name, one in event.items() if name not in {*hash_chain.UNHASHED, hash_chain.PREVIOUS}}
-    made = hash_chain.sealed(plain | {"subject": "other"}, event[hash_chain.PREVIOUS], audio, "{}", ANOTHER)
+    made = hash_chain.seal_event(plain | {"subject": "other"}, event[hash_chain.PREVIOUS], audio, "{}", ANOTHER)
     database(journal).execute(
         "UPDATE reviews SET body = ?, link = ? WHERE sequence = 3", [to_json(made), made[hash_chain.CHAIN]]
     )
@@ -334,23 +334,23 @@ def stranger_removes(journal: Journal) -> None:
 
 
 REVIEW = "UPDATE reviews SET $ WHERE sequence = :at"
-REVIEW_ATTACKS: dict[str, tuple[Attack, Wrong]] = {
-    "no event any more": (sql(REVIEW.replace("$", "body = '{}'")), Wrong.MISPLACED),
-    "the link altered": (sql(REVIEW.replace("$", "link = 'none'")), Wrong.ALTERED),
-    "its state": (sql(REVIEW.replace("$", "state = 'dropped'")), Wrong.ROW_ALTERED),
-    "said to be past": (sql(REVIEW.replace("$", "latest = 0")), Wrong.ROW_ALTERED),
-    "deleted": (sql("DELETE FROM reviews WHERE sequence = :at"), Wrong.MISSING),
+REVIEW_ATTACKS: dict[str, tuple[Attack, Defect]] = {
+    "no event any more": (sql(REVIEW.replace("$", "body = '{}'")), Defect.MISPLACED),
+    "the link altered": (sql(REVIEW.replace("$", "link = 'none'")), Defect.ALTERED),
+    "its state": (sql(REVIEW.replace("$", "state = 'dropped'")), Defect.ROW_ALTERED),
+    "said to be past": (sql(REVIEW.replace("$", "latest = 0")), Defect.ROW_ALTERED),
+    "deleted": (sql("DELETE FROM reviews WHERE sequence = :at"), Defect.MISSING),
     "deleted, and the next moved up": (
         sql("DELETE FROM reviews WHERE sequence = :at", "UPDATE reviews SET sequence = 3 WHERE sequence = 4"),
-        Wrong.MISPLACED,
+        Defect.MISPLACED,
     ),
-    "two exchanged": (sql(*(one.replace("$table", "reviews") for one in EXCHANGE)), Wrong.MISPLACED),
+    "two exchanged": (sql(*(one.replace("$table", "reviews") for one in EXCHANGE)), Defect.MISPLACED),
     "its signature stripped": (
         sql(REVIEW.replace("$", "body = json_remove(body, '$.signature')")),
-        Wrong.UNSIGNED,
+        Defect.UNSIGNED,
     ),
-    "told anew by a stranger": (stranger_tells, Wrong.UNKNOWN_KEY),
-    "deleted, and a stranger signs for it": (stranger_removes, Wrong.ERASURE_FORGED),
+    "told anew by a stranger": (stranger_tells, Defect.UNKNOWN_KEY),
+    "deleted, and a stranger signs for it": (stranger_removes, Defect.ERASURE_FORGED),
 }
 """On what is told of reviews: each by plain SQL, without the device's key."""
 
@@ -361,11 +361,11 @@ def test_what_was_told_of_reviews_is_found_where_it_was_altered_dropped_or_forge
 ) -> None:
     reviewed(journal)
     report = audit.verify(journal.trail)
-    assert (report.reviews, report.review_broken, report.whole) == (4, None, True)
+    assert (report.reviews, report.review_broken, report.is_intact) == (4, None, True)
     made, wrong = REVIEW_ATTACKS[attack]
     made(journal)
     report = audit.verify(journal.trail)
-    assert (report.review_broken, report.whole) == (Broken(AT, wrong), False)
+    assert (report.review_broken, report.is_intact) == (BadEvent(AT, wrong), False)
     assert (report.reviews, report.broken) == (AT - 1, None)
 
 
@@ -379,13 +379,13 @@ def test_what_the_device_itself_removes_of_reviews_is_no_fault_and_its_numbers_a
         database(journal).execute("UPDATE reviews SET body = '{}', fields = NULL WHERE utterance_id = ?", [gone[0]])
         database(journal).execute("DELETE FROM reviews WHERE utterance_id = ?", [gone[1]])
     report = audit.verify(journal.trail)
-    assert (report.reviews, report.review_broken, report.whole) == (1, None, True)
+    assert (report.reviews, report.review_broken, report.is_intact) == (1, None, True)
     with database(journal).writing():
         sign_review_removals(database(journal), to_json(gone), device_key.load(journal.directory))
         database(journal).execute("DELETE FROM reviews")
     reviewed(journal)
     assert min(row["sequence"] for row in database(journal).rows("SELECT sequence FROM reviews")) == 5
-    assert audit.verify(journal.trail).whole
+    assert audit.verify(journal.trail).is_intact
 
 
 def test_whatever_is_altered_in_any_column_is_found_but_for_what_the_page_lists(
@@ -405,11 +405,11 @@ def test_whatever_is_altered_in_any_column_is_found_but_for_what_the_page_lists(
             database(journal).execute("BEGIN")
             altered_in_place(journal, table, column, kind)
             written_anew()(journal)
-            if audit.verify(journal.trail).whole:
+            if audit.verify(journal.trail).is_intact:
                 overlooked.setdefault(table, set()).add(column)
             database(journal).execute("ROLLBACK")
             (journal.directory / entry_log.ENTRIES).write_bytes(log)
-    assert audit.verify(journal.trail).whole
+    assert audit.verify(journal.trail).is_intact
     assert overlooked == audit_page(repository, "On the device")
 
 
@@ -420,13 +420,13 @@ def one_row_each(journal: Journal) -> None:
     journal.review.store_decision(which, "stand", "a clerk", None)
     journal.orders.store("a signature", "{}")
     journal.orders.count_not_stored(DecisionFailure.LATE)
-    journal.clips.store(ClipAsked("r", which.utterance_id, "0" * 64, True, "ana", "pallet 742", "then", "{}"))
+    journal.clips.store(StoredClip("r", which.utterance_id, "0" * 64, True, "ana", "pallet 742", "then", "{}"))
     journal.expected.store("north", "door/12", 1, "{}")
     database(journal).execute("INSERT INTO rests_on VALUES ('another utterance', 2)")
     journal.roster.store("north", "roster", 1, "{}")
     journal.catalogue.store("north", "docks", 1, "{}")
     with database(journal).writing():
-        journal.shifts.store_change(Shifted("op-17", ShiftChange.BREAK, "meal"))
+        journal.shifts.store_change(ShiftEvent("op-17", ShiftChange.BREAK, "meal"))
     reviewed(journal)
     with database(journal).writing():
         (gone,) = database(journal).rows("SELECT utterance_id FROM reviews WHERE sequence = 4")
@@ -468,7 +468,7 @@ def test_an_event_signed_anew_with_another_key_does_not_fit_between_its_neighbou
     resigned(journal)
     written_anew()(journal)
     report = audit.verify(journal.trail)
-    assert report.broken == Broken(AT + 1, Wrong.MISPLACED)
+    assert report.broken == BadEvent(AT + 1, Defect.MISPLACED)
     assert [span.last - span.first for span in report.spans] == [AT - 2, 0]  # his key stands out besides
 
 
@@ -480,18 +480,18 @@ def test_the_last_event_signed_anew_shows_another_key_and_is_found_where_the_key
         report = audit.verify(journal.trail)
         assert report.broken is None
         assert report.spans == (
-            Span(journal.public_key.keyid, 1, AT - 1),
-            Span(device_key.load(tmp_path / "evidence").public.keyid, AT, AT),
+            KeySpan(journal.public_key.keyid, 1, AT - 1),
+            KeySpan(device_key.load(tmp_path / "evidence").public.keyid, AT, AT),
         )
         known = {journal.public_key.keyid: journal.public_key}
-        assert audit.verify(journal.trail, keys=known).broken == Broken(AT, Wrong.UNKNOWN_KEY)
+        assert audit.verify(journal.trail, keys=known).broken == BadEvent(AT, Defect.UNKNOWN_KEY)
 
 
 def test_an_end_cut_off_everywhere_is_for_the_inventory_to_notice(journal: Journal) -> None:
     everywhere(DELETE, at=EVENTS)(journal)
-    assert audit.verify(journal.trail).broken == Broken(EVENTS, Wrong.UNCOMMITTED)  # entries.log has it
+    assert audit.verify(journal.trail).broken == BadEvent(EVENTS, Defect.UNCOMMITTED)  # entries.log has it
     everywhere(DELETE, at=EVENTS - 1)(journal)
-    assert audit.verify(journal.trail).broken == Broken(EVENTS - 1, Wrong.MISSING)
+    assert audit.verify(journal.trail).broken == BadEvent(EVENTS - 1, Defect.MISSING)
     written_anew()(journal)
     report = audit.verify(journal.trail)
     assert (report.events, report.broken) == (EVENTS - 2, None)
@@ -503,7 +503,7 @@ def test_a_failed_commit_behind_one_that_came_during_the_audit_is_no_missing_eve
     everywhere(DELETE, at=EVENTS)(journal)
     trail = journal.trail
     monkeypatch.setattr(trail, "last_sequence", lambda: EVENTS - 2)  # when the audit began; one has come since
-    assert audit.verify(trail).broken == Broken(EVENTS, Wrong.UNCOMMITTED)
+    assert audit.verify(trail).broken == BadEvent(EVENTS, Defect.UNCOMMITTED)
 
 
 def test_a_recording_that_the_agent_removes_while_the_audit_reads_is_no_fault(journal: Journal) -> None:
@@ -520,9 +520,9 @@ def test_a_recording_that_a_full_disk_left_among_the_new_ones_is_there(journal: 
     path = recording(journal)
     new = journal.directory / "evidence" / "new" / path.name
     path.rename(new)
-    assert audit.verify(journal.trail).whole
+    assert audit.verify(journal.trail).is_intact
     new.write_bytes(recording(journal, at=1).read_bytes())
-    assert audit.verify(journal.trail).broken == Broken(AT, Wrong.RECORDING_ALTERED)
+    assert audit.verify(journal.trail).broken == BadEvent(AT, Defect.RECORDING_ALTERED)
 
 
 def test_a_recording_that_the_disk_does_not_give_back_is_no_verdict(journal: Journal) -> None:
@@ -536,7 +536,7 @@ def test_a_recording_that_the_disk_does_not_give_back_is_no_verdict(journal: Jou
 def test_a_whole_journal(journal: Journal) -> None:
     told: list[int] = []
     report = audit.verify(journal.trail, told.append)
-    assert report == audit.AuditReport(EVENTS, 0, None, (Span(journal.public_key.keyid, 1, EVENTS),))
+    assert report == audit.AuditReport(EVENTS, 0, None, (KeySpan(journal.public_key.keyid, 1, EVENTS),))
     assert told == [1, 2, 3, 4, 5]
 
 
@@ -550,7 +550,7 @@ def test_a_new_key_goes_on_with_the_chain_and_is_told(tmp_path: Path, caplog: py
         assert "device.key: is not the key that signed until now; the chain goes on with it" in caplog.text
         commit(journal, 1)
         report = audit.verify(journal.trail)
-        assert report.spans == (Span(first, 1, 2), Span(journal.public_key.keyid, 3, 3))
+        assert report.spans == (KeySpan(first, 1, 2), KeySpan(journal.public_key.keyid, 3, 3))
         assert report.broken is None
 
 
@@ -561,7 +561,7 @@ def unsign(journal: Journal, change: Callable[[dict[str, Any], int], object]) ->
         event = {name: value for name, value in trailed.event.items() if name not in hash_chain.UNHASHED}
         event[hash_chain.PREVIOUS] = previous
         change(event, trailed.sequence)
-        link = hash_chain.link(previous, event, trailed.audio_sha256)
+        link = hash_chain.compute_link(previous, event, trailed.audio_sha256)
         database(journal).execute(
             "UPDATE outbox SET body = ? WHERE sequence = ?",
             [

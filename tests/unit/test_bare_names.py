@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dockvoice_protocol.forms.spoken.language import language_named
-from edge.agent.typed_input import read_typed
+from edge.agent.typed_input import parse_typed
 from edge.agree.decide import Rules
 from edge.agree.unclear_numbers import add_unlabelled_identifier
 from tests.reading.languages import said_in, that_say
@@ -14,6 +14,6 @@ from tests.shipped import catalogue, form
 @each_of("code", that_say("bare_place"))
 def test_the_digits_of_a_place_name_no_other_thing(code: str) -> None:
     rules = Rules(form("put-away"), catalogue(), language=language_named(code))
-    said = read_typed(said_in(code)["bare_place"], rules)
-    found = add_unlabelled_identifier(said, read_typed("", rules), rules)
+    said = parse_typed(said_in(code)["bare_place"], rules)
+    found = add_unlabelled_identifier(said, parse_typed("", rules), rules)
     assert {name: one.value for name, one in found.fields.items()} == {"location": "A-01-02"}

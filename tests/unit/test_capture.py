@@ -13,7 +13,7 @@ import pytest
 from dockvoice_protocol.errors import AlreadyRunning, Unavailable
 from edge.audio.sound_server import Routing, ServerGone
 from edge.hear import microphone
-from edge.hear.capture import HAND_OFF_PIECES, LossWatch, Piece, Stream
+from edge.hear.capture import LossWatch, Piece, Stream
 from edge.hear.microphone import Microphone
 from edge.hear.microphone_health import FaultBegan, FaultEnded, FaultKind, MicrophoneEvent
 from edge.records import Frame
@@ -65,7 +65,7 @@ def test_a_device_that_comes_late_is_waited_for_and_seen_as_soon_as_something_ch
     told: list[MicrophoneEvent] = []
     there = iter([frozenset(), frozenset(), frozenset({"a card"})])
     monkeypatch.setattr(microphone, "snapshot_capture_devices", lambda: next(there))
-    monkeypatch.setattr(microphone, "LOOK_EVERY_S", 0)
+    monkeypatch.setattr(microphone, "_LOOK_EVERY_S", 0)
 
     def look_anew() -> bool:
         portaudio.present = True
@@ -87,8 +87,8 @@ def test_a_device_that_only_a_fresh_start_can_open_is_a_reason_for_one(
     there = chain([frozenset()], repeat(frozenset({"a card"})))
     monkeypatch.setattr(microphone, "snapshot_capture_devices", lambda: next(there))
     monkeypatch.setattr(microphone, "restart_portaudio", lambda: False)  # the speaker is open
-    monkeypatch.setattr(microphone, "LOOK_EVERY_S", 0)
-    monkeypatch.setattr(microphone, "UNSEEN_S", 0.1)
+    monkeypatch.setattr(microphone, "_LOOK_EVERY_S", 0)
+    monkeypatch.setattr(microphone, "_UNSEEN_S", 0.1)
     portaudio.present = False
     with pytest.raises(Unavailable, match="microphone headset: a microphone has come that can be opened only after"):
         next(listening("headset", 30, patient=True).frames())
@@ -106,8 +106,8 @@ def test_a_device_that_came_and_went_again_is_no_reason_for_a_fresh_start(
 
     monkeypatch.setattr(microphone, "snapshot_capture_devices", there)
     monkeypatch.setattr(microphone, "restart_portaudio", lambda: False)  # the speaker is open
-    monkeypatch.setattr(microphone, "LOOK_EVERY_S", 0)
-    monkeypatch.setattr(microphone, "UNSEEN_S", 0.1)
+    monkeypatch.setattr(microphone, "_LOOK_EVERY_S", 0)
+    monkeypatch.setattr(microphone, "_UNSEEN_S", 0.1)
     portaudio.present, portaudio.play = False, bringing(np.full(320, 5))
     assert next(listening("headset", 30, patient=True).frames()).pcm[0] == 5
 
@@ -301,7 +301,7 @@ def test_a_device_of_another_rate_and_more_channels_is_resampled_and_mixed(porta
 def test_when_nobody_takes_the_sound_the_oldest_is_dropped_counted_and_leaves_a_gap(portaudio: FakePortAudio) -> None:
     worn = listening(None, 0.3)
     late = 30
-    frames = heard(portaudio, bringing(*(np.full(320, 1 + n) for n in range(HAND_OFF_PIECES + late))), worn)
+    frames = heard(portaudio, bringing(*(np.full(320, 1 + n) for n in range(500 + late))), worn)
     lost = late + 1  # the word that the stream finished takes a place as well
     assert frames[0].start == lost * 320
     assert frames[0].pcm == np.full(320, 1 + lost).astype("<i2").tobytes()

@@ -104,7 +104,7 @@ class Trial:
             out_usd=2.0,
         )
         cascade = Cascade(Scribe(transcript), model, self._form, self._catalogue, settings)
-        return asyncio.run(cascade.attend().finish(utterance()))
+        return asyncio.run(cascade.listen().finish(utterance()))
 
 
 @pytest.fixture

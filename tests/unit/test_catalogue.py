@@ -8,7 +8,7 @@ import pytest
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.events import MalformedMessage, Topics
 from dockvoice_protocol.forms.catalogue import Catalogue
-from dockvoice_protocol.records import Factor
+from dockvoice_protocol.records import UnitFactor
 from dockvoice_protocol.signed import parse_master_topic
 
 
@@ -78,8 +78,8 @@ def test_a_unit_holds_what_the_master_data_say_and_nothing_else(tmp_path: Path) 
     known = Catalogue.load(written(tmp_path, UNITS + "A1,CS,12,EA\n", "items.units.csv"))
     assert known.values("items") == ("A1", "A2")
     assert "items.units" not in known.entries
-    assert known.factor("items", "A1", "CS") == Factor("EA", Decimal(12))
-    assert known.factor("items", "A1", "EA") == Factor("EA", Decimal(1))
+    assert known.factor("items", "A1", "CS") == UnitFactor("EA", Decimal(12))
+    assert known.factor("items", "A1", "EA") == UnitFactor("EA", Decimal(1))
     for nothing in [("items", "A1", "PL"), ("items", "A2", "CS"), ("docks", "A1", "CS"), (None, None, None)]:
         assert known.factor(*nothing) is None
 
@@ -107,13 +107,13 @@ def test_values_keep_their_order_and_their_zeros(tmp_path: Path) -> None:
 
 def test_a_value_may_have_words_of_its_own(tmp_path: Path) -> None:
     catalogue = Catalogue.load(written(tmp_path, "value,spoken\nA,blue door | the cold one\nB,\n"))
-    assert catalogue.spoken("docks") == {"blue door": "A", "the cold one": "A"}
+    assert catalogue.value_by_spoken("docks") == {"blue door": "A", "the cold one": "A"}
 
 
 def test_a_value_has_the_check_word_of_its_line_or_none(tmp_path: Path) -> None:
     catalogue = Catalogue.load(written(tmp_path, "value,spoken,check\nA,,47\nB,,apple\nC,,\n"))
-    assert [catalogue.checks_of("docks", value) for value in "ABCD"] == [("47",), ("apple",), (), ()]
-    assert catalogue.checks_of("doors", "A") == ()
+    assert [catalogue.check_words("docks", value) for value in "ABCD"] == [("47",), ("apple",), (), ()]
+    assert catalogue.check_words("doors", "A") == ()
 
 
 def test_master_data_is_taken_from_the_topic_of_its_site_and_kind_alone() -> None:

@@ -24,7 +24,7 @@ from tests.shipped import form as shipped
 def test_what_is_no_key(value: str, key: Gs1) -> None:
     assert not key.is_valid(value)
     with pytest.raises(ValueError, match=f"is no {key.upper()}"):
-        key.checked(value)
+        key.require_valid(value)
 
 
 # The examples of the GS1 General Specifications and of everyday labels: an EAN-13, an EAN-8, a UPC-A, an ITF-14.
@@ -38,7 +38,7 @@ def test_what_is_no_key(value: str, key: Gs1) -> None:
     ],
 )
 def test_what_is_a_key(value: str, key: Gs1) -> None:
-    assert key.checked(value) == value
+    assert key.require_valid(value) == value
 
 
 @each_of("key", Gs1)

@@ -11,10 +11,9 @@ from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, W
 from edge.agree.decide import Rules
 from edge.agree.dialogue import machine
 from edge.agree.dialogue.claims import (
-    BREACH,
-    AskedFor,
     AuditResult,
     OpenClaims,
+    QuestionFacts,
     Relation,
     UtteranceFacts,
     collect_open_claims,
@@ -33,6 +32,7 @@ from edge.records.speech import Earcon, Prompt, Say, Sound
 from tests.reading.conversing import heard
 from tests.rows import each_of
 
+BREACH = "conversation_breach"
 IDENTIFIES = ("item", "location")
 UNCLEAR = FieldReading(None, ("mumble",), 0.4)
 HEEDED = Verdict(Outcome.HEED, (Because(Reason.ANSWER),), {})
@@ -134,11 +134,13 @@ def audited(
     *orders: Order,
     now: Said | None = None,
     corrects: bool = False,
-    asked: AskedFor | None = None,
+    asked: QuestionFacts | None = None,
 ) -> AuditResult:
     """A step; `now` is what was said, in the utterance u2."""
     spoken = None if now is None else UtteranceFacts("u2", said(now), corrects, corrects, True)
-    return park_lawbreaking_claims(open_now(*before), open_now(*after), orders, spoken, asked or AskedFor(), IDENTIFIES)
+    return park_lawbreaking_claims(
+        open_now(*before), open_now(*after), orders, spoken, asked or QuestionFacts(), IDENTIFIES
+    )
 
 
 def test_what_was_said_of_a_thing_is_given_up_aloud_or_is_a_breach() -> None:
@@ -193,21 +195,21 @@ def test_a_value_that_was_said_or_stands_or_was_asked_for_is_of_the_claim() -> N
     assert audited((), (other,), now=heard_otherwise).breaches == ()
     assert audited((), (claim("u2", item="A200", location=TAKEN),), now={"item": "A200"}).breaches == ()
     one = claim("u1", "u2", item="A100", quantity=9, location="B1")
-    assert audited((FIRST,), (one,), now={}, asked=AskedFor(frozenset({"location"}))).breaches == ()
+    assert audited((FIRST,), (one,), now={}, asked=QuestionFacts(frozenset({"location"}))).breaches == ()
 
 
 @each_of(
     ("corrects", "asked", "kept"),
     [
-        (False, AskedFor(), False),
-        (False, AskedFor(frozenset({"quantity"})), False),
-        (True, AskedFor(), True),
-        (False, AskedFor(frozenset({"item"})), True),
-        (False, AskedFor(names_both=True), True),
+        (False, QuestionFacts(), False),
+        (False, QuestionFacts(frozenset({"quantity"})), False),
+        (True, QuestionFacts(), True),
+        (False, QuestionFacts(frozenset({"item"})), True),
+        (False, QuestionFacts(names_both=True), True),
     ],
 )
 def test_a_claim_gets_another_thing_only_by_a_correction_an_answer_or_a_yes(
-    corrects: bool, asked: AskedFor, kept: bool
+    corrects: bool, asked: QuestionFacts, kept: bool
 ) -> None:
     changed = claim("u1", "u2", item="A300", quantity=9)
     found = audited((FIRST,), (changed,), now={"item": "A300"}, corrects=corrects, asked=asked)
@@ -303,4 +305,4 @@ def test_a_claim_that_waited_for_a_person_before_its_turn_waits_on_where_it_woul
 def test_what_waits_for_its_turn_waits_for_a_person_also_where_nothing_is_at_hand() -> None:
     before = collect_open_claims((None, None, FIRST), (), None)
     assert (before.claims, {*before.waiting}) == ((FIRST,), {"u1"})
-    assert park_lawbreaking_claims(before, open_now(), (), None, AskedFor(), IDENTIFIES) == AuditResult([])
+    assert park_lawbreaking_claims(before, open_now(), (), None, QuestionFacts(), IDENTIFIES) == AuditResult([])

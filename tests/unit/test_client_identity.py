@@ -14,8 +14,8 @@ import pytest
 
 from dockvoice_protocol.errors import Misconfigured
 from edge.config import ClientSettings
-from edge.understand.remote.client import HOLD_S, Client, ServiceAnswer
-from edge.understand.remote.failures import Barred, Failure, OurFault
+from edge.understand.remote.client import Client, ServiceAnswer
+from edge.understand.remote.failures import AccessDenied, Failure, Rejected
 from tests.rows import each_of
 from tests.standin.services import AZURE, KEY, Reply, Service, Wall, ask, client_for, failure, ok, status
 
@@ -59,7 +59,7 @@ def test_a_missing_key_is_told_with_how_to_give_it() -> None:
 def test_a_token_is_read_anew_from_its_file(tmp_path: Path) -> None:
     file, service = tmp_path / "token", Service(ok())
     client = client_for(service, key=None, token_file=file)
-    assert isinstance(failure(client), Barred)
+    assert isinstance(failure(client), AccessDenied)
     assert service.asked == []
     for token in ("first", "second"):
         file.write_text(f"{token}\n")
@@ -81,7 +81,7 @@ def test_a_token_that_a_command_prints_is_kept_for_a_while_and_renewed_then_or_w
     clock.now += 301
     ask(client)
     failure(client)
-    clock.now += HOLD_S
+    clock.now += 60
     ask(client)
     sent = [asked.headers["authorization"].removeprefix("Bearer ") for asked in service.asked]
     assert sent == ["t1", "t1", "t2", "t2", "t3"]
@@ -99,7 +99,7 @@ def test_a_token_that_a_command_prints_is_kept_for_a_while_and_renewed_then_or_w
 )
 def test_a_token_command_that_gives_none_is_told(command: str, told: str) -> None:
     failed = failure(client_for(Service(ok()), key=None, token_command=command))
-    assert isinstance(failed, Barred)
+    assert isinstance(failed, AccessDenied)
     assert told in str(failed)
 
 
@@ -135,7 +135,7 @@ def test_where_gemini_is() -> None:
 
 def test_a_redirection_is_not_followed_with_the_key() -> None:
     service = Service(status(307, location="https://elsewhere.example/"))
-    assert isinstance(failure(client_for(service)), OurFault)
+    assert isinstance(failure(client_for(service)), Rejected)
     assert len(service.asked) == 1
 
 
@@ -154,7 +154,7 @@ def test_azure_answering_from_outside_the_union_is_refused(caplog: pytest.LogCap
     assert isinstance(ask(inside)[0], ServiceAnswer)
     outside = client_for(Service(ok(**{"x-ms-region": "East US 2"})), **azure)
     failed = failure(outside)
-    assert isinstance(failed, Barred)
+    assert isinstance(failed, AccessDenied)
     assert "residency is 'eu', but region 'eastus2' answered" in str(failed)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dockvoice_protocol.events import ClipAnswer, ClipReceipt
-from edge.deliver.clip_relay import AHEAD, ClipRelay, OfferClip, SendChunk
+from edge.deliver.clip_relay import ClipRelay, OfferClip, SendChunk
 
 PATIENCE_S = 10.0
 
@@ -44,7 +44,7 @@ def test_a_clip_is_offered_then_goes_chunk_by_chunk_and_no_further_ahead_than_it
     clock.relay.replace_pending(["a", "b"])
     assert clock.step() == OfferClip("a")
     clock.answer(ClipAnswer.WANTED, 3)
-    assert clock.all_steps() == [SendChunk("a", number) for number in range(4, 4 + AHEAD)]
+    assert clock.all_steps() == [SendChunk("a", number) for number in range(4, 12)]
     clock.answer(ClipAnswer.WANTED, 5)
     assert clock.all_steps() == [SendChunk("a", 12), SendChunk("a", 13)]
     clock.answer(ClipAnswer.WANTED, 13)
@@ -69,7 +69,7 @@ def test_where_chunks_are_lost_it_goes_on_behind_what_has_come() -> None:
     clock.relay.replace_pending(["a"])
     clock.step()
     clock.answer(ClipAnswer.WANTED, 0)
-    assert len(clock.all_steps()) == AHEAD
+    assert len(clock.all_steps()) == 8
     clock.answer(ClipAnswer.WANTED, 2)  # and the third was lost
     clock.all_steps()
     clock.s = PATIENCE_S

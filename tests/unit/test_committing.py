@@ -57,7 +57,7 @@ class TestConcluding:
         journal.store_utterance(said)
         journal.conclude(said.utterance_id, MUMBLED, REPEAT)
         journal.conclude(said.utterance_id, READ, ASK)
-        kept = journal.queries.kept(said.utterance_id)
+        kept = journal.queries.get_utterance(said.utterance_id)
         assert kept is not None
         assert kept.verdict == ASK
         assert kept.fields == ASK.fields
@@ -82,7 +82,9 @@ class TestCommitting:
         assert message.startswith(str(tmp_path / "state" / "journal.db"))
         assert "free space" in message
         assert journal.outbox.due(100) == done
-        assert all((found := journal.queries.kept(said.utterance_id)) and found.verdict is None for said, _ in refused)
+        assert all(
+            (found := journal.queries.get_utterance(said.utterance_id)) and found.verdict is None for said, _ in refused
+        )
         for said, recording in refused:
             done.append(journal.commit(entry(said, recording), ACCEPT, render))
         assert [row.sequence for row in journal.outbox.due(100)] == list(range(1, 61))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from edge.agent.conditions import FEWEST, LATELY_S, LATEST, PACE_S, Conditions
+from edge.agent.conditions import LATEST, PACE_S, Conditions
 from edge.records import Acoustics
 from tests.rows import each_of, every
 
@@ -20,13 +20,13 @@ def sound(level: float, noise: float) -> Acoustics:
     return Acoustics(snr, level, clipped=0.0, speech_seconds=2.0, second_voice=0.0)
 
 
-def hears(device: Conditions, level: float, noise: float, now: float = 0, times: int = FEWEST, **more: Any) -> None:
+def hears(device: Conditions, level: float, noise: float, now: float = 0, times: int = 5, **more: Any) -> None:
     for _ in range(times):
         device.add_sound(sound(level, noise), now, dictated=more.get("dictated", True))
 
 
 def hearing(device: Conditions, now: float = 0) -> Any:
-    return device.known(now).get("hearing")
+    return device.snapshot(now).get("hearing")
 
 
 @pytest.fixture
@@ -37,11 +37,11 @@ def device() -> Conditions:
 @each_of(
     ("heard", "told"),
     [
-        ([(-24, -50, FEWEST - 1, True)], None),
-        ([(-24, -50, FEWEST, True)], {"level_db": -24, "noise_db": -50}),
-        ([(-24, -50, FEWEST, True), (-3, -12, 2, True)], {"level_db": -24, "noise_db": -50}),  # a shout, a gate
-        ([(-45, -50, FEWEST, False)], {"noise_db": -50}),  # talk beside the device: of the hall alone
-        ([(-24, -120, FEWEST, True)], {"level_db": -24}),  # a headset that sends zeros between words
+        ([(-24, -50, 4, True)], None),
+        ([(-24, -50, 5, True)], {"level_db": -24, "noise_db": -50}),
+        ([(-24, -50, 5, True), (-3, -12, 2, True)], {"level_db": -24, "noise_db": -50}),  # a shout, a gate
+        ([(-45, -50, 5, False)], {"noise_db": -50}),  # talk beside the device: of the hall alone
+        ([(-24, -120, 5, True)], {"level_db": -24}),  # a headset that sends zeros between words
     ],
 )
 def test_what_is_told_of_the_wearer_and_of_the_hall(heard: list[tuple[float, float, int, bool]], told: Any) -> None:
@@ -53,32 +53,32 @@ def test_what_is_told_of_the_wearer_and_of_the_hall(heard: list[tuple[float, flo
 
 def test_what_was_said_before_the_break_is_old_and_only_the_latest_counts(device: Conditions) -> None:
     hears(device, -24, -50)
-    assert hearing(device, LATELY_S) is not None
-    assert hearing(device, LATELY_S + 1) is None
-    hears(device, -24, -50, now=LATELY_S, times=LATEST)
-    hears(device, -30, -40, now=LATELY_S, times=LATEST)
-    assert hearing(device, LATELY_S) == {"level_db": -30, "noise_db": -40}
+    assert hearing(device, 1800.0) is not None
+    assert hearing(device, 1801.0) is None
+    hears(device, -24, -50, now=1800.0, times=LATEST)
+    hears(device, -30, -40, now=1800.0, times=LATEST)
+    assert hearing(device, 1800.0) == {"level_db": -30, "noise_db": -40}
 
 
 def test_what_is_on_its_way_is_no_backlog_and_what_is_found_at_the_start_is(device: Conditions) -> None:
     device.set_backlog(12, ("a", NOON), 0)
-    assert device.known(0)["backlog"] == {"entries": 12, "since": "2026-11-20T12:00:00.000Z"}
+    assert device.snapshot(0)["backlog"] == {"entries": 12, "since": "2026-11-20T12:00:00.000Z"}
     assert not device.is_poll_due(1)
     for oldest in ("b", "c"):  # each was confirmed before the next look
         device.set_backlog(1, (oldest, NOON), 10)
-        assert device.known(10)["backlog"] == {"entries": 0}
+        assert device.snapshot(10)["backlog"] == {"entries": 0}
     device.set_backlog(2, ("c", NOON), 20)
-    assert device.known(20)["backlog"]["entries"] == 2
+    assert device.snapshot(20)["backlog"]["entries"] == 2
     device.set_backlog(0, None, 30)
-    assert device.known(30)["backlog"] == {"entries": 0}
+    assert device.snapshot(30)["backlog"] == {"entries": 0}
 
 
 def told(device: Conditions, now: float = 0) -> None:
-    device.mark_published(device.known(now), now)
+    device.mark_published(device.snapshot(now), now)
 
 
 def is_news(device: Conditions, now: float) -> bool:
-    return device.is_worth_publishing(device.known(now), now)
+    return device.is_worth_publishing(device.snapshot(now), now)
 
 
 def test_what_has_hardly_changed_is_no_news_and_nothing_is_within_a_minute(device: Conditions) -> None:

@@ -6,9 +6,11 @@ from dataclasses import replace
 import pytest
 
 from dockvoice_protocol.records import FieldReading, FieldValue, Word
-from edge.understand.local.confidence import REACH, TEMPERATURE, Alternative, find_likeliest
+from edge.understand.local.confidence import Alternative, likeliest_meaning
 from edge.understand.proposal import UNKNOWN
 from tests.rows import each_of
+
+TEMPERATURE = 0.7
 
 
 def words(text: str, confidence: float = 1.0) -> tuple[Word, ...]:
@@ -34,7 +36,7 @@ def likely(
     hearings: Sequence[Sequence[Alternative]], reading: Callable[[Sequence[Word]], Mapping[str, FieldReading]] = read
 ) -> tuple[Sequence[Word], Mapping[str, FieldReading]]:
     """Of fields that may hold anything but "0"."""
-    return find_likeliest(hearings, reading, lambda _, value: value != "0")
+    return likeliest_meaning(hearings, reading, lambda _, value: value != "0")
 
 
 def confidences(*hearings: Sequence[Alternative]) -> dict[str, float]:
@@ -58,12 +60,12 @@ def test_a_part_of_a_longer_value_beside_a_value_is_hardly_what_was_said(
         return {"sugar": sugar if whole else replace(sugar, runner_up="sugar"), **milk}
 
     hearings = [[alternative("sugar and almond"), alternative("sugar and almond milk", 2)]]
-    fields = find_likeliest(hearings, reading, lambda _, __: True, parts)[1]
+    fields = likeliest_meaning(hearings, reading, lambda _, __: True, parts)[1]
     assert fields["milk"].value == chosen
 
 
 def test_words_that_mean_no_value_are_what_was_said_where_nothing_else_is_near() -> None:
-    near_enough_to_be_read = REACH / TEMPERATURE - 0.01
+    near_enough_to_be_read = 6.0 / TEMPERATURE - 0.01
     fields = likely([[alternative("dock=?"), alternative("dock=B", near_enough_to_be_read)]])[1]
     assert (fields["dock"].value, fields["dock"].runner_up) == (None, "B")
 
@@ -131,7 +133,7 @@ def test_what_is_far_behind_is_not_read() -> None:
         assert said[0].text != "dock=D"
         return read(said)
 
-    far = Alternative(100.0 - REACH - 0.1, words("dock=D"))
+    far = Alternative(93.9, words("dock=D"))
     assert likely([[alternative("dock=B"), far]], unread)[1]["dock"].confidence == 1.0
 
 

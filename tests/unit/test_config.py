@@ -388,4 +388,4 @@ def test_a_lowest_version_is_said_of_what_there_is(written: Written) -> None:
     for name in ("docks", "rosters", "catalogue/", "catalogue"):
         assert name in refused(written(f'[deliver]\nfloors = {{ "{name}" = 5 }}\n'))
     known = written('[deliver]\nfloors = { roster = 5, expected = 6, "catalogue/items.units" = 7 }\n')
-    assert load_settings(Settings, known).deliver.floor("catalogue/items.units") == 7
+    assert load_settings(Settings, known).deliver.lowest_version("catalogue/items.units") == 7

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dockvoice_protocol.forms.spoken.confusable import Rival, classify_rival, lacks_a_sound
+from dockvoice_protocol.forms.spoken.confusable import RivalKind, classify_rival, differs_by_missing_sound
 from dockvoice_protocol.records import FieldValue
 from tests.rows import each_of
 
@@ -17,29 +17,31 @@ LOST: list[tuple[FieldValue, FieldValue]] = [
 
 @each_of(("value", "rival"), LOST)
 def test_noise_makes_the_lesser_of_two_and_not_the_greater(value: FieldValue, rival: FieldValue) -> None:
-    assert lacks_a_sound(value, rival)
-    assert not lacks_a_sound(rival, value)
+    assert differs_by_missing_sound(value, rival)
+    assert not differs_by_missing_sound(rival, value)
 
 
 @each_of(
     ("value", "other", "rival"),
     [
-        ("B", None, Rival.NONE),
-        (None, "B", Rival.NONE),
-        (60, 16, Rival.MORE),
-        (16, 60, Rival.LESS),
-        ("99", "999", Rival.MORE),
-        ("999", "99", Rival.LESS),
-        ("603", "6003", Rival.ZERO),
-        ("6003", "603", Rival.OTHER),
-        (9, 90, Rival.MORE),
-        ("B", "D", Rival.ALIKE),
-        ("A", "H", Rival.LETTER),
-        ("E", "A", Rival.LETTER),
-        ("742", "752", Rival.OTHER),
-        (12, 20, Rival.OTHER),
-        ("damaged", "missing", Rival.OTHER),
+        ("B", None, RivalKind.NONE),
+        (None, "B", RivalKind.NONE),
+        (60, 16, RivalKind.MORE),
+        (16, 60, RivalKind.LESS),
+        ("99", "999", RivalKind.MORE),
+        ("999", "99", RivalKind.LESS),
+        ("603", "6003", RivalKind.ZERO),
+        ("6003", "603", RivalKind.OTHER),
+        (9, 90, RivalKind.MORE),
+        ("B", "D", RivalKind.ALIKE),
+        ("A", "H", RivalKind.LETTER),
+        ("E", "A", RivalKind.LETTER),
+        ("742", "752", RivalKind.OTHER),
+        (12, 20, RivalKind.OTHER),
+        ("damaged", "missing", RivalKind.OTHER),
     ],
 )
-def test_what_the_likeliest_other_value_is(value: FieldValue | None, other: FieldValue | None, rival: Rival) -> None:
+def test_what_the_likeliest_other_value_is(
+    value: FieldValue | None, other: FieldValue | None, rival: RivalKind
+) -> None:
     assert classify_rival(value, other) is rival

@@ -12,13 +12,13 @@ from typer.testing import CliRunner
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from inventory.connect.command import commands
-from inventory.connect.settings import kinds, settings_of_kind
+from inventory.connect.settings import connector_kinds, settings_of_kind
 from tests.unit.test_inventory_settings import keys, tables
 
 WORD = "a-secret-of-the-tests"
 
 
-@pytest.fixture(params=list(kinds()))
+@pytest.fixture(params=list(connector_kinds()))
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -88,7 +88,7 @@ def test_a_name_without_a_file_and_a_kind_that_there_is_not_are_told(tmp_path: P
     (tmp_path / "connect" / "erp.toml").write_text('site = "north"\n')
     unknown = CliRunner().invoke(commands, ["run", "erp", "--config", str(config)])
     assert isinstance(unknown.exception, Misconfigured)
-    assert f"kind is 'erp', allowed are {', '.join(kinds())}; set kind" in str(unknown.exception)
+    assert f"kind is 'erp', allowed are {', '.join(connector_kinds())}; set kind" in str(unknown.exception)
 
 
 def test_a_kind_of_another_distribution_that_cannot_be_loaded_is_named(

@@ -11,7 +11,7 @@ import pytest
 
 from dockvoice_protocol.errors import Misconfigured
 from inventory.connect.ports import Away
-from inventory.connect.web import Web, shortened
+from inventory.connect.web import Http, shorten_to_line
 
 Script = Callable[[socket.socket], object]
 
@@ -42,7 +42,7 @@ def answering(script: Script) -> Iterator[str]:
 
 
 def ask(address: str, *, within_s: float = 5) -> bytes:
-    web = Web("wms", address, within_s=within_s)
+    web = Http("wms", address, within_s=within_s)
     try:
         return web.ask("POST", "/in", content=b"{}").body
     finally:
@@ -91,12 +91,12 @@ def test_an_answer_that_comes_whole_is_taken() -> None:
 def test_certificates_that_are_none_are_named(tmp_path: Path) -> None:
     file = tmp_path / "ca.pem"
     with pytest.raises(Misconfigured, match=r"ca\.pem: No such file or directory; name a file of certificates"):
-        Web("wms", "https://wms.example", ca_file=file)
+        Http("wms", "https://wms.example", ca_file=file)
     file.write_text("none")
     with pytest.raises(Misconfigured, match=r"ca\.pem: .*; name a file of certificates"):
-        Web("wms", "https://wms.example", ca_file=file)
+        Http("wms", "https://wms.example", ca_file=file)
 
 
 def test_what_another_system_says_steers_no_terminal_and_fills_no_page() -> None:
-    assert shortened("a\x1b[2J\r\n\tb") == "a [2J b"
-    assert len(shortened("x" * 10_000)) == 301
+    assert shorten_to_line("a\x1b[2J\r\n\tb") == "a [2J b"
+    assert len(shorten_to_line("x" * 10_000)) == 301

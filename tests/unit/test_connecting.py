@@ -103,13 +103,19 @@ def test_failures_are_put_into_words(fault: BaseException | None, told: str) -> 
 def test_auto_goes_from_5_to_3_1_1_and_back_until_one_is_accepted() -> None:
     version = VersionChoice(MqttVersion.AUTO)
     tried = []
-    for happens in (version.unsupported, version.dropped, version.dropped, version.dropped, version.dropped):
+    for happens in (
+        version.note_unsupported,
+        version.note_dropped,
+        version.note_dropped,
+        version.note_dropped,
+        version.note_dropped,
+    ):
         tried.append(version.now.value)
         happens()
     assert tried == ["5", "3.1.1", "3.1.1", "5", "5"]
     assert version.now is MqttVersion.V311
-    version.accepted()
-    for happens in (version.unsupported, version.dropped, version.dropped, version.dropped):
+    version.note_accepted()
+    for happens in (version.note_unsupported, version.note_dropped, version.note_dropped, version.note_dropped):
         happens()
     assert version.now is MqttVersion.V311
 
@@ -117,10 +123,10 @@ def test_auto_goes_from_5_to_3_1_1_and_back_until_one_is_accepted() -> None:
 @each_of("wanted", [MqttVersion.V5, MqttVersion.V311])
 def test_a_version_that_was_asked_for_stays(wanted: MqttVersion) -> None:
     version = VersionChoice(wanted)
-    for happens in (version.unsupported, version.dropped, version.dropped, version.dropped):
+    for happens in (version.note_unsupported, version.note_dropped, version.note_dropped, version.note_dropped):
         happens()
     assert version.now is wanted
-    assert version.patience_s == ANSWER_S
+    assert version.connect_timeout_s == ANSWER_S
 
 
 def test_waits_grow_to_the_maximum_and_differ() -> None:

@@ -7,8 +7,8 @@ from string import Formatter
 
 from starlette.datastructures import Headers
 
-from inventory.console.rendering import TEMPLATES, negotiate_language
-from inventory.words import FOLDER, languages, texts
+from inventory.console.rendering import TEMPLATE_FOLDER, negotiate_language
+from inventory.words import WORDS_FOLDER, all_texts, languages
 from tests.rows import every
 
 KEY = re.compile(r"""text\(\s*["']([a-z_]+\.[a-z_]+)["'](?! ~)""")
@@ -19,10 +19,10 @@ def holes(words: str) -> set[str]:
 
 
 def test_each_language_says_the_same_things_about_the_same_things() -> None:
-    english = texts("en")
+    english = all_texts("en")
 
     def says_it(language: str) -> None:
-        there = texts(language)
+        there = all_texts(language)
         assert set(there) == set(english)
         assert {key for key in english if holes(there[key]) != holes(english[key])} == set()
         assert {key for key, words in there.items() if not words.strip()} == set()
@@ -31,10 +31,10 @@ def test_each_language_says_the_same_things_about_the_same_things() -> None:
 
 
 def test_what_templates_and_pages_say_is_there() -> None:
-    files = [*TEMPLATES.glob("*.html"), *FOLDER.with_name("console").rglob("*.py")]
+    files = [*TEMPLATE_FOLDER.glob("*.html"), *WORDS_FOLDER.with_name("console").rglob("*.py")]
     said = {key for file in files for key in KEY.findall(file.read_text(encoding="utf-8"))}
     assert len(said) > 25
-    assert said - set(texts("en")) == set()
+    assert said - set(all_texts("en")) == set()
 
 
 def test_a_browser_is_shown_the_first_language_it_asks_for_that_is_there() -> None:

@@ -21,7 +21,7 @@ from dockvoice_protocol.mqtt import Acknowledged, Connected, Delivered, Disconne
 from inventory.forms import load_forms
 from inventory.ingest.consumer import FIRST_CONNECTION_S, Consumer, Inbox, Wake
 from inventory.ingest.ports import Broker, ClipMessageHandler, EventStore, ReviewStore
-from inventory.records import Applied, Applying, Duplicate, Early, Event, InvalidEvent, Refused
+from inventory.records import Applied, Duplicate, Early, Event, InvalidEvent, Outcome, Refused
 from inventory.reviews.reviews import Review
 from inventory.store.database import SiteFault
 from inventory.store.keys import KeyDirectory
@@ -46,7 +46,7 @@ class World(Broker, EventStore, ReviewStore, ClipMessageHandler):
     """Broker and database at once; `deeds` is what was done, in order, and `said` what the consumer said of itself."""
 
     connected = True
-    welcomed = False
+    is_accepted = False
     trouble: str | None = None
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class World(Broker, EventStore, ReviewStore, ClipMessageHandler):
         self.s = 1000.0
         self.room = 1000
         """So many receipts the broker takes."""
-        self.answers: list[Applying | Exception | None] = []
+        self.answers: list[Outcome | Exception | None] = []
         """The database's; when they have ended, what is sound is applied and what is not is refused."""
         self.end: Callable[[], None] = lambda: None
 
@@ -93,7 +93,7 @@ class World(Broker, EventStore, ReviewStore, ClipMessageHandler):
 
     # the database
 
-    def apply(self, event: Event | InvalidEvent) -> Applying:
+    def apply(self, event: Event | InvalidEvent) -> Outcome:
         otherwise = Applied() if isinstance(event, Event) else Refused(event.reasons)
         return self._answer("apply", event.event_id) or otherwise
 
@@ -103,7 +103,7 @@ class World(Broker, EventStore, ReviewStore, ClipMessageHandler):
     def ping(self) -> None:
         self._answer("ask")
 
-    def _answer(self, *deed: Any) -> Applying | None:
+    def _answer(self, *deed: Any) -> Outcome | None:
         answer = self.answers.pop(0) if self.answers else None
         self.deeds.append(deed)
         if isinstance(answer, Exception):
@@ -173,7 +173,7 @@ def world() -> World:
 def run(world: World, repository: Path, tmp_path: Path) -> Callable[..., None]:
     def run(
         *script: Step,
-        answers: list[Applying | Exception | None] | None = None,
+        answers: list[Outcome | Exception | None] | None = None,
         connected: bool = True,
         trusting: bool = False,
     ) -> None:
@@ -347,7 +347,7 @@ def test_a_broker_that_never_answers_ends_it_with_a_clear_line(run: Run, world: 
 
 
 def test_a_broker_that_sends_all_it_kept_before_it_answers_is_heard_to_the_end(run: Run, world: World) -> None:
-    world.welcomed = True
+    world.is_accepted = True
     run(Pass(FIRST_CONNECTION_S * 3), CONNECTED, delivered(1), connected=False)
     assert world.outcomes == ["applied"]
 

@@ -18,7 +18,7 @@ from inventory.forms import load_forms
 from inventory.ingest.consumer import Consumer, Inbox, Wake
 from inventory.ingest.ports import BatchStore, Broker, EventStore, StatusStore
 from inventory.ingest.reorder_buffer import BatchSettings
-from inventory.records import Applied, Applying, Buffered, BufferSize, Early, Event, EventOutcome, InvalidEvent, Refused
+from inventory.records import Applied, Buffered, BufferSize, Early, Event, HandledEvent, InvalidEvent, Outcome, Refused
 from inventory.store.database import SiteFault
 from inventory.store.keys import KeyDirectory
 from inventory.store.statuses import StatusMessage
@@ -31,7 +31,7 @@ TOPIC = "dockvoice/north/{}/entries"
 class World(Broker, EventStore, BatchStore, StatusStore):
     """Broker and database at once; `deeds` is what was done, in order."""
 
-    connected = welcomed = True
+    connected = is_accepted = True
     trouble: str | None = None
 
     def __init__(self) -> None:
@@ -46,8 +46,8 @@ class World(Broker, EventStore, BatchStore, StatusStore):
         """Devices whose statuses a rule of the site's keeps out."""
         self.away_at: set[int] = set()
         """At which events the database is away, once."""
-        self.released: list[EventOutcome] = []
-        self.late: list[EventOutcome] = []
+        self.released: list[HandledEvent] = []
+        self.late: list[HandledEvent] = []
         self.held: set[int] = set()
         self.room = 1000
         self.s = 1000.0
@@ -73,7 +73,7 @@ class World(Broker, EventStore, BatchStore, StatusStore):
 
     # the database
 
-    def apply(self, event: Event | InvalidEvent) -> Applying:
+    def apply(self, event: Event | InvalidEvent) -> Outcome:
         self.deeds.append(("apply", event.sequence))
         if event.sequence in self.away_at:
             self.away_at.remove(event.sequence)
@@ -82,19 +82,19 @@ class World(Broker, EventStore, BatchStore, StatusStore):
             raise SiteFault("not on my watch")
         return self._said(event)
 
-    def try_apply_all(self, given: Sequence[Event | InvalidEvent], *, hold: bool) -> list[EventOutcome] | None:
+    def try_apply_all(self, given: Sequence[Event | InvalidEvent], *, hold: bool) -> list[HandledEvent] | None:
         self.deeds.append(("together", [one.sequence for one in given], hold))
         if self.faults:
             raise self.faults.pop(0)
         if not self.together:
             return None
-        became: list[EventOutcome] = [
+        became: list[HandledEvent] = [
             (one, Buffered() if one.sequence in self.held else self._said(one)) for one in given
         ]
         return became + self.released
 
     @staticmethod
-    def _said(event: Event | InvalidEvent) -> Applying:
+    def _said(event: Event | InvalidEvent) -> Outcome:
         return Applied() if isinstance(event, Event) else Refused(event.reasons)
 
     def record(self, words: Sequence[StatusMessage]) -> None:
@@ -115,7 +115,7 @@ class World(Broker, EventStore, BatchStore, StatusStore):
 
     def ping(self) -> None: ...
 
-    def drop_expired_and_apply_due(self, patience: timedelta) -> list[EventOutcome]:
+    def drop_expired_and_apply_due(self, patience: timedelta) -> list[HandledEvent]:
         if self.faults:
             raise self.faults.pop(0)
         return [self.late.pop() for _ in self.late[:]]

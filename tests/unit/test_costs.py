@@ -41,14 +41,14 @@ def test_a_budget_is_spent_when_it_is_reached() -> None:
 
 def test_a_new_day_has_a_new_budget_and_a_new_alarm() -> None:
     budget = Budget(1.0, TODAY, 5.0)
-    told = budget.take_daily_alarm()
+    told = budget.pop_daily_alarm()
     assert told is not None
     assert "5.00 on 2026-11-20" in told
-    assert budget.take_daily_alarm() is None
+    assert budget.pop_daily_alarm() is None
     tomorrow = TODAY + timedelta(days=1)
     assert not budget.is_spent(tomorrow)
     budget.spend(tomorrow, 2.0)
-    assert budget.take_daily_alarm() is not None
+    assert budget.pop_daily_alarm() is not None
 
 
 def test_no_budget_is_never_spent_and_none_is_at_once() -> None:

@@ -17,8 +17,8 @@ from dockvoice_protocol.hash_chain import Signer
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.mqtt import Delivered
 from dockvoice_protocol.signed import DeclinedPosting, Forged, ReviewDecision, sign_decision, sign_declined
-from edge.agent.dialogue_driver import Audible
-from edge.agent.review_decisions import Decisions, Late, carry_out_signed, run_signed_decisions
+from edge.agent.dialogue_driver import VoiceOrder
+from edge.agent.review_decisions import Decisions, Stale, carry_out_signed, run_signed_decisions
 from edge.agent.review_delivery import DecisionInbox
 from edge.agree.decide import Rules
 from edge.agree.dialogue.interface import OfficeDecided, OfficeDecision
@@ -27,7 +27,7 @@ from edge.config import Settings
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.records.speech import Earcon, Prompt, Say, Sound
-from edge.speak.wording import Phrasing, words_for_codes
+from edge.speak.wording import Phrasing, words_by_code
 from inventory.connect.ports import Why
 from tests.rows import each_of
 from tests.unit.test_dialogue_driver import OTHER, WHOLE, Bench
@@ -127,7 +127,7 @@ def test_a_power_cut_before_it_was_heard_loses_nothing_and_after_it_repeats_noth
         await take(desk, bench, words[0], signer, tmp_path)
         assert told(bench) == []
 
-    async def next_start(desk: JournalThread) -> list[Audible]:
+    async def next_start(desk: JournalThread) -> list[VoiceOrder]:
         bench = Bench(desk, rules, undo_s=60)
         await bench.conversing.start()
         await bench.say("yes")
@@ -155,7 +155,7 @@ def test_what_was_corrected_since_or_never_was_is_told_to_nobody(tmp_path: Path,
     with JournalThread(tmp_path) as desk:
         first = asyncio.run(play(desk))
     with Journal.open(tmp_path) as journal:
-        with pytest.raises(Late, match="was corrected or cancelled since"):
+        with pytest.raises(Stale, match="was corrected or cancelled since"):
             carry_out_signed(journal, settings, DeclinedPosting(SOURCE, first, "lot_missing", "tryton"))
         with pytest.raises(UnreadableInput, match="is no entry of this device"):
             carry_out_signed(journal, settings, DeclinedPosting(SOURCE, "nobody's", "lot_missing", "tryton"))
@@ -178,7 +178,7 @@ def test_the_history_of_the_entry_says_who_declined_it_and_why(tmp_path: Path, r
 
 @each_of("language", LANGUAGES)
 def test_every_reason_has_a_name_in_every_language(language: str, rules: Rules) -> None:
-    names = words_for_codes("reasons", language)
+    names = words_by_code("reasons", language)
     assert {why.value for why in Why} <= names.keys()
     phrasing = Phrasing(rules.form, language)
     for why in (*Why, "something_new"):

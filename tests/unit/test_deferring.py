@@ -20,14 +20,14 @@ from edge.agent.later_readings import LateReadings
 from edge.agent.typed_input import Readers
 from edge.agent.workplaces import Workplace, Workplaces
 from edge.agree.decide import Rules
-from edge.config import Mode
+from edge.config import ReadMode
 from edge.keep.journal import Journal, JournalReader
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Attention, Interpreter
-from edge.records import Because, Outcome, Reason, Utterance, Verdict, Work
-from edge.understand.panel import Came, Member, Panel, PanelAnswer, PanelTerms
-from edge.understand.remote.failures import AnswerFault, Barred, Garbled, OurFault, TryLater
-from edge.understand.weighing import MOST_WAIT_S, Pacing
+from edge.records import Because, Outcome, Reason, Utterance, Verdict, WorkChange
+from edge.understand.panel import Arrival, Member, Panel, PanelAnswer, PanelSettings
+from edge.understand.remote.failures import AccessDenied, AnswerFault, Garbled, Rejected, TryLater
+from edge.understand.weighing import RetryPacing
 from tests.fakes import alone, reading
 from tests.sayings import ACCEPT, ASK, FIELDS, entry, render, utterance
 
@@ -41,20 +41,20 @@ PATIENCE_S = 30
 
 
 def test_a_backlog_goes_at_its_rate() -> None:
-    pacing = Pacing(20)
-    assert pacing.due_in(100) == 0
-    pacing.tried(100)
-    assert pacing.due_in(100) == pytest.approx(3)
-    assert pacing.due_in(104) == 0
+    pacing = RetryPacing(20)
+    assert pacing.seconds_until_due(100) == 0
+    pacing.record_attempt(100)
+    assert pacing.seconds_until_due(100) == pytest.approx(3)
+    assert pacing.seconds_until_due(104) == 0
 
 
 def test_tries_grow_rare_while_nothing_answers() -> None:
-    pacing, waits = Pacing(600), []
+    pacing, waits = RetryPacing(600), []
     for _ in range(30):
-        pacing.failed(0)
-        waits.append(pacing.due_in(0))
+        pacing.record_failure(0)
+        waits.append(pacing.seconds_until_due(0))
     assert waits[:4] == [2, 4, 8, 16]
-    assert waits[-1] == MOST_WAIT_S
+    assert waits[-1] == 30
 
 
 # ---- reading later ----
@@ -69,7 +69,7 @@ class Scripted(Interpreter):
         self.answers = list(answers)
         self.asked: list[str] = []
 
-    def attend(self) -> Attention:
+    def listen(self) -> Attention:
         return _ScriptedAttention(self)
 
 
@@ -116,18 +116,22 @@ class Bench:
         """Let it work until the journal is as the test wants it."""
 
         async def main(desk: JournalThread) -> None:
-            terms = PanelTerms(Mode.CLOUD_FIRST, 1.2, None, 0.9)
+            terms = PanelSettings(ReadMode.CLOUD_FIRST, 1.2, None, 0.9)
             panel = Panel(model, [Member(model)], None, terms, self.rules.form)
             beside = LateReadings(works or alone(self.rules, panel, panel), desk, per_minute=600)
-            async with asyncio.timeout(PATIENCE_S), panel.at_work(beside.queue_answer), asyncio.TaskGroup() as group:
-                working = [group.create_task(work) for work in (beside.keep_answers(), beside.read_deferred())]
+            async with (
+                asyncio.timeout(PATIENCE_S),
+                panel.running_requests(beside.queue_answer),
+                asyncio.TaskGroup() as group,
+            ):
+                working = [group.create_task(work) for work in (beside.store_answers(), beside.read_deferred())]
                 for answer in answers:
                     beside.queue_answer(answer)
-                await beside.finish()
+                await beside.wait_until_stored()
                 while not await desk(until):
                     meanwhile(beside)
                     await asyncio.sleep(0.01)
-                await beside.finish()
+                await beside.wait_until_stored()
                 for task in working:
                     task.cancel()
 
@@ -148,7 +152,7 @@ def bench(tmp_path: Path, form: Form, catalogue: Catalogue) -> Bench:
 
 
 def nothing_waits(journal: Journal) -> bool:
-    return not journal.readings.deferred()
+    return not journal.readings.deferred_utterances()
 
 
 def test_what_was_deferred_is_read_oldest_first_and_goes_to_review_not_into_stock(bench: Bench) -> None:
@@ -169,13 +173,13 @@ def test_what_was_deferred_is_read_oldest_first_and_goes_to_review_not_into_stoc
     assert answer.reading["fields"]["pallet_id"]["value"] == "007"
 
 
-@pytest.mark.parametrize("failure", [TryLater("openai", "busy"), Barred("openai", "the key is refused")])
+@pytest.mark.parametrize("failure", [TryLater("openai", "busy"), AccessDenied("openai", "the key is refused")])
 def test_while_no_model_can_be_asked_everything_waits(bench: Bench, failure: Unavailable) -> None:
     ids = bench.defer(0, 1)
     model = Scripted(failure)
     bench.work(model, until=lambda _: len(model.asked) == 1)
     with bench.look() as journal:
-        assert [one.utterance_id for one in journal.readings.deferred()] == ids
+        assert [one.utterance_id for one in journal.readings.deferred_utterances()] == ids
         assert journal.review.under_review() == []
 
 
@@ -184,7 +188,7 @@ def test_a_model_that_answers_somebody_is_asked_again_at_once(bench: Bench) -> N
     model = Scripted(*[TryLater("openai", "busy")] * 7, SAID)
 
     def somebody_is_answered(beside: LateReadings) -> None:
-        beside.queue_answer(PanelAnswer(waiting, "gpt", Came.IN_TIME, None, Usage("openai", "gpt")))
+        beside.queue_answer(PanelAnswer(waiting, "gpt", Arrival.IN_TIME, None, Usage("openai", "gpt")))
 
     # Left alone, seven failures would make 2 + 4 + 8 + 16 + 30 + 30 + 30 s of waiting.
     bench.work(model, until=nothing_waits, meanwhile=somebody_is_answered)
@@ -194,7 +198,7 @@ def test_a_model_that_answers_somebody_is_asked_again_at_once(bench: Bench) -> N
 def test_one_that_no_model_can_read_holds_up_nobody(bench: Bench) -> None:
     ids = bench.defer(0, 1, 2)
     bench.work(
-        Scripted(OurFault("openai", "400"), Garbled("openai", AnswerFault.PROSE, "prose"), SAID), until=nothing_waits
+        Scripted(Rejected("openai", "400"), Garbled("openai", AnswerFault.PROSE, "prose"), SAID), until=nothing_waits
     )
     with bench.look() as journal:
         assert [journal.queries.history(one).review for one in ids] == ["unreadable", "unreadable", "deferred"]
@@ -221,17 +225,17 @@ def test_what_was_deferred_is_read_as_the_form_and_in_the_language_in_which_it_w
     read: list[tuple[str, str | None]] = []
 
     class Noting(Panel):
-        def __init__(self, work: Work) -> None:
-            terms = PanelTerms(Mode.CLOUD_FIRST, 1.2, None, 0.9)
+        def __init__(self, work: WorkChange) -> None:
+            terms = PanelSettings(ReadMode.CLOUD_FIRST, 1.2, None, 0.9)
             super().__init__(Scripted(SAID), [Member(Scripted(SAID))], None, terms, bench.rules.form)
             self.work = work
 
-        async def read_later(self, utterance: Utterance) -> Reading:
+        async def read_deferred(self, utterance: Utterance) -> Reading:
             read.append((self.work.form or "", self.work.language))
             return SAID
 
     def make(form: Form, language: str | None) -> Workplace:
-        panel = Noting(Work(form.name, language))
+        panel = Noting(WorkChange(form.name, language))
         return Workplace(panel.work, Readers(replace(bench.rules, form=form), panel), panel)
 
     counting = replace(bench.rules.form, name="stock-count")
@@ -253,17 +257,17 @@ def test_what_was_deferred_is_read_as_the_form_and_in_the_language_in_which_it_w
 @asynccontextmanager
 async def at_work(bench: Bench, desk: JournalThread) -> AsyncIterator[LateReadings]:
     """What keeps answers, at work."""
-    terms = PanelTerms(Mode.PANEL, 1.2, None, 0.9)
+    terms = PanelSettings(ReadMode.PANEL, 1.2, None, 0.9)
     panel = Panel(Scripted(SAID), [Member(Scripted(SAID))], None, terms, bench.rules.form)
     beside = LateReadings(alone(bench.rules, panel, panel), desk, per_minute=600)
-    async with panel.at_work(), asyncio.TaskGroup() as group:
-        working = group.create_task(beside.keep_answers())
+    async with panel.running_requests(), asyncio.TaskGroup() as group:
+        working = group.create_task(beside.store_answers())
         yield beside
         working.cancel()
 
 
 def late(utterance_id: str, read: Reading) -> PanelAnswer:
-    return PanelAnswer(utterance_id, "gpt", Came.LATE, read, Usage("openai", "gpt", cost_usd=0.002))
+    return PanelAnswer(utterance_id, "gpt", Arrival.LATE, read, Usage("openai", "gpt", cost_usd=0.002))
 
 
 @pytest.fixture
@@ -278,20 +282,20 @@ def test_a_late_answer_that_contradicts_flags_the_entry_and_changes_nothing(
     bench: Bench, accepted: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = bench.stored("SELECT fields, reading FROM utterances"), bench.stored("SELECT body, state FROM outbox")
-    bench.work(Scripted(SAID), late(accepted, INVENTED), until=lambda journal: bool(journal.review.flagged()))
+    bench.work(Scripted(SAID), late(accepted, INVENTED), until=lambda journal: bool(journal.review.flagged_entries()))
     after = bench.stored("SELECT fields, reading FROM utterances"), bench.stored("SELECT body, state FROM outbox")
     assert after == before
     with bench.look() as journal:
-        (flagged,) = journal.review.flagged()
+        (flagged,) = journal.review.flagged_entries()
     assert (flagged.entry.sequence, flagged.flag) == (1, "contradicted by gpt")
     assert "991" not in caplog.text, "what operators say is not for the log"
 
 
 def test_a_flag_is_taken_away_by_a_person_who_looked(bench: Bench, accepted: str) -> None:
-    bench.work(Scripted(SAID), late(accepted, INVENTED), until=lambda journal: bool(journal.review.flagged()))
+    bench.work(Scripted(SAID), late(accepted, INVENTED), until=lambda journal: bool(journal.review.flagged_entries()))
     with Journal.open(bench.directory) as journal:
         journal.review.clear_flag("1", "kim", "the label says 007")
-        assert journal.review.flagged() == []
+        assert journal.review.flagged_entries() == []
         (decision,) = journal.queries.history("1").decisions
         assert (decision.decision, decision.who) == ("stand", "kim")
         with pytest.raises(UnreadableInput, match="carries no flag"):
@@ -315,22 +319,22 @@ def test_an_answer_that_comes_before_the_entry_is_committed_flags_it_then(
             answers = [late(said.utterance_id, INVENTED), late(said.utterance_id, SAID)]
             for answer in answers if before_the_verdict else ():
                 beside.queue_answer(answer)
-            await beside.finish()
+            await beside.wait_until_stored()
             for verdict in first:
                 await desk(partial(Journal.conclude, utterance_id=said.utterance_id, reading=SAID, verdict=verdict))
-                beside.decided(said.utterance_id, verdict.outcome)
-                await beside.finish()
+                beside.queue_decided(said.utterance_id, verdict.outcome)
+                await beside.wait_until_stored()
             for answer in () if before_the_verdict else answers:
                 beside.queue_answer(answer)
-            await beside.finish()
+            await beside.wait_until_stored()
             row = await desk(lambda journal: journal.commit(entry(said, kept), ACCEPT, render))
-            beside.committed(row)
-            await beside.finish()
+            beside.queue_committed(row)
+            await beside.wait_until_stored()
 
     with JournalThread(bench.directory) as desk:
         asyncio.run(main(desk))
     with bench.look() as journal:
-        assert [one.entry.sequence for one in journal.review.flagged()] == [1]
+        assert [one.entry.sequence for one in journal.review.flagged_entries()] == [1]
 
 
 def test_a_late_answer_to_what_was_deferred_is_its_reading(bench: Bench) -> None:
@@ -345,13 +349,13 @@ def test_a_late_answer_to_what_was_deferred_is_its_reading(bench: Bench) -> None
 
 
 def test_costs_are_counted_by_day_and_model_and_survive_a_restart(bench: Bench, accepted: str) -> None:
-    unpriced = PanelAnswer(accepted, "local", Came.IN_TIME, None, Usage("box", "voxtral", text_tokens_in=5))
+    unpriced = PanelAnswer(accepted, "local", Arrival.IN_TIME, None, Usage("box", "voxtral", text_tokens_in=5))
     bench.work(Scripted(SAID), late(accepted, SAID), late(accepted, SAID), unpriced, until=lambda _: True)
     hour_ago = datetime.now(UTC) - timedelta(hours=1)
     with bench.look() as journal:
         assert journal.readings.spent_usd(hour_ago) == pytest.approx(0.004)
         assert journal.readings.spent_usd(datetime.now(UTC) + timedelta(hours=1)) == 0
-        spent = {one.model: one for one in journal.readings.costs(hour_ago)}
+        spent = {one.model: one for one in journal.readings.daily_usage(hour_ago)}
     assert spent["gpt"].answers == 2
     assert spent["gpt"].cost_usd == pytest.approx(0.004)
     assert (spent["voxtral"].text_tokens_in, spent["voxtral"].cost_usd) == (5, None)
@@ -359,21 +363,21 @@ def test_costs_are_counted_by_day_and_model_and_survive_a_restart(bench: Bench, 
 
 
 def test_an_answer_to_anybody_makes_the_next_try_due() -> None:
-    pacing = Pacing(20)
-    pacing.tried(100)
+    pacing = RetryPacing(20)
+    pacing.record_attempt(100)
     for _ in range(5):
-        pacing.failed(100)
-    pacing.answered()
-    assert pacing.due_in(100) == pytest.approx(3), "the rate still holds"
-    pacing.failed(200)
-    assert pacing.due_in(200) == 2
+        pacing.record_failure(100)
+    pacing.record_success()
+    assert pacing.seconds_until_due(100) == pytest.approx(3), "the rate still holds"
+    pacing.record_failure(200)
+    assert pacing.seconds_until_due(200) == 2
 
 
 def test_what_was_said_for_another_form_waits_for_that_form(bench: Bench) -> None:
     bench.defer(0, form="stock-count")
     ours = bench.defer(1)
     model = Scripted(SAID)
-    bench.work(model, until=lambda journal: len(journal.readings.deferred()) == 1)
+    bench.work(model, until=lambda journal: len(journal.readings.deferred_utterances()) == 1)
     assert model.asked == ours
 
 
@@ -383,7 +387,7 @@ def test_a_person_may_have_it_read_again_or_give_it_up(bench: Bench) -> None:
     with Journal.open(bench.directory) as journal:
         journal.review.retry(ids[0], "kim")
         journal.review.discard(ids[1], "kim", "said again at once", dict)
-        assert [one.utterance_id for one in journal.readings.deferred()] == ids[:1]
+        assert [one.utterance_id for one in journal.readings.deferred_utterances()] == ids[:1]
         assert journal.review.under_review() == []
         assert list(journal.queries.unread_utterances()) == []
 
@@ -391,7 +395,7 @@ def test_a_person_may_have_it_read_again_or_give_it_up(bench: Bench) -> None:
 def test_a_late_answer_that_agrees_is_kept_as_evidence(bench: Bench, accepted: str) -> None:
     bench.work(Scripted(SAID), late(accepted, SAID), until=lambda _: True)
     with bench.look() as journal:
-        assert journal.review.flagged() == []
+        assert journal.review.flagged_entries() == []
         (answer,) = journal.queries.history(accepted).answers
     assert answer.came == "late"
 

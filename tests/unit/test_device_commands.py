@@ -12,14 +12,14 @@ from dockvoice_protocol.forms.spoken import (
     cancels_after_no,
     cancels_open_entry,
     command_phrases,
+    generate_sentences,
     is_courtesy,
     parse_command,
     parse_command_with_object,
     parse_exception,
     parse_work,
-    read,
+    read_fields,
     read_transcript,
-    sentences,
     speaker_name,
     words_after_sign_on,
 )
@@ -27,7 +27,7 @@ from dockvoice_protocol.forms.spoken.commands import BESIDES, CANCEL, NAMED, YES
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import Act, Command, FieldValue, NotUnderstood, Word
-from edge.agent.typed_input import read_typed
+from edge.agent.typed_input import parse_typed
 from edge.agree.decide import Rules, decide
 from edge.records import Closing, Outcome
 from edge.understand.proposal import propose_reading
@@ -77,15 +77,15 @@ def test_what_one_of_its_fields_was_is_asked_of_the_entry_named_behind(code: str
 @each_of("code", LANGUAGES)
 def test_who_names_himself_is_known_by_what_follows(code: str) -> None:
     language = language_named(code)
-    for way in language.table["commands"]["presents"]:
-        assert speaker_name(words(f"{way} ana"), language) == "ana"
+    for way in language.commands["presents"]:
+        assert speaker_name(words(" ".join((*way, "ana"))), language) == "ana"
     assert speaker_name(words("ana"), language) == "ana"
 
 
 @each_of("code", LANGUAGES)
 def test_a_work_is_gone_back_to_by_its_name_alone(code: str, repository: Path) -> None:
     language, forms = language_named(code), load_forms(repository / "schemas" / "forms").values()
-    name = next(iter(forms)).names(code)[0]
+    name = next(iter(forms)).spoken_names(code)[0]
     for way in language.table["works"]["back"]:
         bid = parse_work(words(way.replace("*", name)), forms, language)
         assert bid is not None, way
@@ -95,7 +95,7 @@ def test_a_work_is_gone_back_to_by_its_name_alone(code: str, repository: Path) -
 
 def test_no_sentence_of_a_form_is_a_command(repository: Path, catalogue: Catalogue) -> None:
     for form in load_forms(repository / "schemas" / "forms").values():
-        for sentence in islice(sentences(form, catalogue, Random(7)), sized(quick=4, test=15, nightly=400)):
+        for sentence in islice(generate_sentences(form, catalogue, Random(7)), sized(quick=4, test=15, nightly=400)):
             reading = propose_reading("test", words(sentence.text), form, catalogue)
             assert reading.act in {Act.RECORD, Act.AMEND}, sentence.text
             assert parse_command(words(sentence.text)) is None, sentence.text
@@ -104,7 +104,7 @@ def test_no_sentence_of_a_form_is_a_command(repository: Path, catalogue: Catalog
 def test_no_command_says_a_field_of_a_form(repository: Path, catalogue: Catalogue) -> None:
     for form in load_forms(repository / "schemas" / "forms").values():
         for phrase in command_phrases(["ana"])[:: sized(quick=5, test=2, nightly=1)]:
-            assert read(words(phrase), form, catalogue) == {}, phrase
+            assert read_fields(words(phrase), form, catalogue) == {}, phrase
             assert propose_reading("test", words(phrase), form, catalogue).act not in {Act.RECORD, Act.AMEND}, phrase
 
 
@@ -112,7 +112,7 @@ def test_no_command_says_a_field_of_a_form(repository: Path, catalogue: Catalogu
 def test_a_question_names_its_trailer_or_its_pallet(code: str) -> None:
     rules = Rules(shipped("receive-notice"), catalogue_shipped(), language=language_named(code))
     asked = said_in(code)["asked"]
-    readings = [read_typed(said, rules) for said in asked.values()]
+    readings = [parse_typed(said, rules) for said in asked.values()]
     assert [(reading.act, reading.command) for reading in readings] == [(Act.COMMAND, name) for name in asked]
     named = [{name: one.value for name, one in reading.fields.items()} for reading in readings]
     assert named == [{"trailer": "5501"}, {"pallet_id": "742"}, {"pallet_id": "42"}, {"trailer": "5501"}]
@@ -127,8 +127,8 @@ def test_a_question_names_its_trailer_or_its_pallet(code: str) -> None:
 )
 def test_what_is_asked_in_words_that_say_more_is_no_entry(said: str) -> None:
     rules = Rules(shipped("receive-notice"), catalogue_shipped())
-    assert decide(read_typed(said, rules), Closing.PAUSE, rules).outcome not in {Outcome.ACCEPT, Outcome.IGNORE}
-    assert read_typed(said, rules).act is Act.RECORD
+    assert decide(parse_typed(said, rules), Closing.PAUSE, rules).outcome not in {Outcome.ACCEPT, Outcome.IGNORE}
+    assert parse_typed(said, rules).act is Act.RECORD
 
 
 @each_of(
@@ -197,9 +197,9 @@ def test_what_leaves_an_entry_as_it_is_drops_none(code: str) -> None:
 @each_of("code", LANGUAGES)
 def test_nothing_that_refuses_is_a_harmless_opening(code: str) -> None:
     language = language_named(code)
-    harmless = {phrase for role in ("openings", "links", "tails") for phrase in language.words[role]}
+    harmless = [language.words[role] for role in ("openings", "links", "tails")]  # too many phrases to list them
     for name in ("no", "cancel", *(name for name, asked in BESIDES.items() if asked == CANCEL)):
-        assert harmless.isdisjoint(language.commands[name]), name
+        assert not [said for said in language.commands[name] if any(said in phrases for phrases in harmless)], name
 
 
 @each_of("code", LANGUAGES)
@@ -238,7 +238,7 @@ def test_a_no_may_go_on_to_cancel_and_to_say_why(code: str, said: str, meant: bo
 def test_who_says_what_is_right_of_a_thing_corrects_it(code: str) -> None:
     rules = Rules(shipped("receive"), catalogue_shipped(), language=language_named(code))
     for said, pallet, count in said_in(code)["right"]:
-        reading = read_typed(said, rules)
+        reading = parse_typed(said, rules)
         values = {name: one.value for name, one in reading.fields.items()}
         assert reading.act is Act.AMEND, said
         assert (values.get("pallet_id", ""), values.get("quantity")) == (pallet, count), said
@@ -252,13 +252,13 @@ def test_who_says_what_is_right_of_a_thing_corrects_it(code: str) -> None:
     ],
 )
 def test_what_is_wished_or_told_sets_nothing_right(said: str) -> None:
-    assert read_typed(said, Rules(shipped("receive"), catalogue_shipped())).fields == {}
+    assert parse_typed(said, Rules(shipped("receive"), catalogue_shipped())).fields == {}
 
 
 @each_of("code", that_say("deleted"))
 def test_a_verb_with_a_thing_deletes_that(code: str) -> None:
     rules = Rules(shipped("receive"), catalogue_shipped(), language=language_named(code))
-    readings = [read_typed(said, rules) for said in said_in(code)["deleted"]]
+    readings = [parse_typed(said, rules) for said in said_in(code)["deleted"]]
     assert {(one.act, one.fields["pallet_id"].value) for one in readings} == {(Act.CANCEL, "743")}
 
 
@@ -267,9 +267,9 @@ def test_the_verb_that_undoes_a_work_cancels_its_entry(code: str) -> None:
     load, unload = (
         Rules(shipped(name), catalogue_shipped(), language=language_named(code)) for name in ("load", "unload")
     )
-    assert {read_typed(said, load).act for said in said_in(code)["undone"]} == {Act.CANCEL}
-    assert {read_typed(said, load).fields["pallet_id"].value for said in said_in(code)["undone"]} == {"742"}
-    assert Act.CANCEL not in {read_typed(said, unload).act for said in said_in(code)["undone"]}
+    assert {parse_typed(said, load).act for said in said_in(code)["undone"]} == {Act.CANCEL}
+    assert {parse_typed(said, load).fields["pallet_id"].value for said in said_in(code)["undone"]} == {"742"}
+    assert Act.CANCEL not in {parse_typed(said, unload).act for said in said_in(code)["undone"]}
 
 
 @each_of(
@@ -294,7 +294,7 @@ def test_what_was_read_back_is_put_right_in_few_words(code: str, said: str, mean
 @each_of("code", that_say("murmured"))
 def test_what_agrees_to_nothing_and_asks_for_nothing_is_not_asked_about(code: str) -> None:
     rules = Rules(shipped("receive"), catalogue_shipped(), language=language_named(code))
-    assert {read_typed(said, rules).not_understood for said in said_in(code)["murmured"]} == {NotUnderstood.TALK}
+    assert {parse_typed(said, rules).not_understood for said in said_in(code)["murmured"]} == {NotUnderstood.TALK}
 
 
 @each_of("said", ["correct correct", "yes correct", "yeah yeah yep"])

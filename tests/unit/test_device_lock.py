@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from dockvoice_protocol.errors import AlreadyRunning
-from edge.hear.device_lock import DeviceLock, identity_lock, microphone_lock, source_lock
+from edge.hear.device_lock import DeviceLock, device_name_lock, microphone_lock, source_lock
 
 HOLD = """
 import sys
@@ -60,5 +60,5 @@ def test_one_name_at_two_sound_servers_is_two_microphones() -> None:
 
 def test_one_device_name_is_one_process() -> None:
     way = f"dockvoice/north at broker:{os.getpid()}"
-    with identity_lock(way, "dock-b"), identity_lock(way, "dock-c"):
-        assert refused(identity_lock(way, "dock-b")).startswith("device 'dock-b': this machine runs it already,")
+    with device_name_lock(way, "dock-b"), device_name_lock(way, "dock-c"):
+        assert refused(device_name_lock(way, "dock-b")).startswith("device 'dock-b': this machine runs it already,")

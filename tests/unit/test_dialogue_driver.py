@@ -13,14 +13,21 @@ import pytest
 
 from dockvoice_protocol.records import Reading, Receipt, ReceiptOutcome, Word
 from edge.agent import dialogue_driver
-from edge.agent.dialogue_driver import Audible, DialogueDriver, Stands, to_inventory_answer
+from edge.agent.dialogue_driver import DialogueDriver, DialogueStatus, VoiceOrder, to_inventory_answer
 from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
 from edge.agent.events import Decided, DictationEvent
-from edge.agent.parts import hear_all
-from edge.agent.review_decisions import Done, Resolution, carry_out, do_and_mark_unannounced
+from edge.agent.parts import dictate_sources
+from edge.agent.review_decisions import Resolution, Resolved, carry_out, do_and_mark_unannounced
 from edge.agree.decide import Circumstances, Rules, decide
-from edge.agree.dialogue.interface import Deadline, Happening, Hardware, InventoryAnswered, Link, UtteranceHeard
+from edge.agree.dialogue.interface import (
+    Deadline,
+    DialogueInput,
+    HeadsetFault,
+    InventoryAnswered,
+    LinkEvent,
+    UtteranceHeard,
+)
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.session import REACTION_S, DialogueSettings
 from edge.agree.unclear_numbers import BREATH_S
@@ -61,8 +68,8 @@ class Bench:
         self.rules = rules
         self.quiet = True
         self.attentive = self.cut = self.noisy = False
-        self.stood: list[Stands] = []
-        self.heard: list[Audible] = []
+        self.stood: list[DialogueStatus] = []
+        self.heard: list[VoiceOrder] = []
         self.owed: list[OutboxRow] = []
         self.conversing = DialogueDriver(
             Dialogue(rules, DialogueSettings(undo_s=undo_s, patience_s=0.2)),
@@ -123,11 +130,11 @@ def test_what_is_held_is_committed_when_the_window_is_over(tmp_path: Path, rules
 
 def test_while_an_entry_is_open_something_is_awaited(tmp_path: Path, rules: Rules) -> None:
     async def play(bench: Bench) -> None:
-        assert not bench.conversing.awaits
+        assert not bench.conversing.awaits_answer
         await bench.say(WHOLE)
-        assert bench.conversing.awaits
+        assert bench.conversing.awaits_answer
         await bench.say("yes")
-        assert not bench.conversing.awaits
+        assert not bench.conversing.awaits_answer
 
     converse(tmp_path, rules, play, undo_s=60)
 
@@ -174,7 +181,7 @@ def test_what_is_posted_happens_in_its_turn(tmp_path: Path, rules: Rules) -> Non
         await bench.say(WHOLE)
         row = await bench.say("yes")
         assert row is not None
-        bench.conversing.post(Link(up=False))
+        bench.conversing.post(LinkEvent(up=False))
         refused = InventoryAnswered(
             Receipt(row.event_id, ReceiptOutcome.REFUSED, ("not_on_site",)), {"pallet_id": "742"}
         )
@@ -191,7 +198,7 @@ class FullAtFirst(JournalThread):
     refused = 0
 
     async def __call__(self, work: Callable[[Journal], Any]) -> Any:
-        if self.full and isinstance(work, partial) and work.func.__name__ == "record":
+        if self.full and isinstance(work, partial) and work.func.__name__ == "store":
             self.refused += 1
             self.full = self.refused < 2
             raise DiskFull("no space left")
@@ -224,7 +231,7 @@ def test_what_was_decided_is_done_where_a_full_disk_lets_nobody_be_told_and_the_
 ) -> None:
     said, verdict = utterance(0), decide(read(WHOLE, rules), Closing.PAUSE, rules)
 
-    def discard(journal: Journal) -> Done:
+    def discard(journal: Journal) -> Resolved:
         asked = Resolution("discard", said.utterance_id, "ann", "why")
         return carry_out(journal, Settings(state_directory=tmp_path), asked)
 
@@ -233,10 +240,10 @@ def test_what_was_decided_is_done_where_a_full_disk_lets_nobody_be_told_and_the_
         await bench.conversing.start()
         await desk(lambda journal: journal.store_utterance(said))
         await desk(lambda journal: journal.put_under_review(said.utterance_id, read(WHOLE, rules), verdict, "a test"))
-        bench.conversing.stop()
+        bench.conversing.stop_disk_retries()
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(Journal, "turn", no_room)
-            done = await bench.conversing.between_steps(
+            patched.setattr(Journal, "store_dialogue_step", no_room)
+            done = await bench.conversing.run_between_steps(
                 partial(do_and_mark_unannounced, work=discard), lambda done: done.told
             )
         assert (str(done), bench.said) == ("given up", [])
@@ -263,11 +270,11 @@ def dictated(bench: Bench, told: list[DictationEvent]) -> Dictation:
     interpreter = ScriptedInterpreter(read(WHOLE, bench.rules), read("yes", bench.rules))
     works = alone(bench.rules, interpreter)
     listening = Ear(
-        present=lambda: works.present,
+        present=lambda: works.current,
         endpoint=Endpoint(),
         scorer=LoudnessScorer(),
         executor=bench.desk,
-        speaking=bench.conversing.heard_speaking,
+        speaking=bench.conversing.post_speech_began,
     )
     return Dictation(
         listening,
@@ -276,7 +283,7 @@ def dictated(bench: Bench, told: list[DictationEvent]) -> Dictation:
         operator=None,
         render=render,
         tell=told.append,
-        converse=bench.conversing.hear,
+        converse=bench.conversing.decide,
     )
 
 
@@ -284,7 +291,7 @@ def test_dictation_lets_the_conversation_agree_on_what_a_microphone_hears(tmp_pa
     told: list[DictationEvent] = []
 
     async def play(bench: Bench) -> None:
-        await hear_all(dictated(bench, told), [ScriptedSource(UTTERANCE * 2, name="microphone", live=True)])
+        await dictate_sources(dictated(bench, told), [ScriptedSource(UTTERANCE * 2, name="microphone", live=True)])
         await bench.until(lambda: Hush() in bench.heard)
         assert bench.said == [Prompt.READBACK]
         # This sound comes faster than anybody speaks: the yes was said before the readback.
@@ -301,11 +308,11 @@ def test_where_nobody_hears_the_device_one_utterance_is_one_entry(tmp_path: Path
 
     async def play(bench: Bench) -> None:
         dictation = dictated(bench, told)
-        assert dictation.converses
-        dictation.stop_conversing()
-        assert not dictation.converses
-        await hear_all(dictation, [ScriptedSource(UTTERANCE * 2, name="microphone", live=True)])
-        assert not dictation.attentive
+        assert dictation.uses_dialogue
+        dictation.suspend_dialogue()
+        assert not dictation.uses_dialogue
+        await dictate_sources(dictation, [ScriptedSource(UTTERANCE * 2, name="microphone", live=True)])
+        assert not dictation.is_busy
         assert bench.said == []
 
     converse(tmp_path, rules, play)
@@ -322,8 +329,8 @@ def test_who_comes_to_be_heard_takes_back_what_was_recorded_meanwhile_and_nothin
 
     async def after(bench: Bench) -> None:
         dictation = dictated(bench, [])
-        dictation.stop_conversing()
-        await hear_all(dictation, [ScriptedSource(UTTERANCE, name="microphone", live=True)])
+        dictation.suspend_dialogue()
+        await dictate_sources(dictation, [ScriptedSource(UTTERANCE, name="microphone", live=True)])
         await bench.conversing.start()  # as when he is heard
         await bench.say("cancel")
         (question,) = [order for order in bench.heard if isinstance(order, Say)]
@@ -384,7 +391,7 @@ def test_a_readback_cut_off_by_a_cough_is_said_again_and_only_then_does_the_wind
     async def play(bench: Bench) -> None:
         await bench.say(WHOLE)
         bench.attentive = bench.cut = True
-        bench.conversing.heard_speaking()
+        bench.conversing.post_speech_began()
         await bench.until(lambda: Hush() in bench.heard)
         bench.quiet = bench.attentive = False
         await bench.until(lambda: bench.said == [Prompt.READBACK] * 2)
@@ -437,7 +444,7 @@ def test_where_every_readback_is_cut_off_by_noise_it_is_not_repeated_for_ever(tm
         bench.noisy = True
         await bench.say(WHOLE)
         await bench.until(lambda: bool(bench.owed))
-        assert bench.said == [Prompt.READBACK] * (1 + dialogue_driver.MOST_REPEATS)
+        assert bench.said == [Prompt.READBACK] * 4
 
     converse(tmp_path, rules, play, undo_s=0.3)
 
@@ -459,7 +466,7 @@ def test_what_was_refused_is_told_again_to_whoever_signs_on_until_it_is_put_righ
     for day in (refused, next_day):
         converse(tmp_path, rules, day, undo_s=60)
     with Journal.inspect(tmp_path) as journal:
-        assert journal.review.held() == []
+        assert journal.review.held_entries() == []
         (decision,) = journal.queries.history("1").decisions
     assert (decision.decision, decision.who) == ("discard", "operator")
 
@@ -477,9 +484,9 @@ def test_nobody_confirms_a_cancellation_before_he_is_asked(tmp_path: Path, rules
     converse(tmp_path, rules, play, undo_s=60)
 
 
-@pytest.mark.parametrize("between", [Hardware("muted", healed=True), Deadline()])
+@pytest.mark.parametrize("between", [HeadsetFault("muted", healed=True), Deadline()])
 def test_what_the_device_says_over_a_yes_takes_nothing_from_it(
-    tmp_path: Path, rules: Rules, between: Happening
+    tmp_path: Path, rules: Rules, between: DialogueInput
 ) -> None:
     async def play(bench: Bench) -> None:
         await bench.say(WHOLE)
@@ -551,7 +558,7 @@ def test_from_the_moment_that_he_is_heard_it_is_agreed_on_what_is_said_and_not_o
 
     async def play(bench: Bench) -> None:
         dictation = dictated(bench, told)
-        dictation.stop_conversing()
+        dictation.suspend_dialogue()
 
         async def begin() -> None:
             assert len(told) == 1, "what was handed over before is concluded before"
@@ -559,15 +566,15 @@ def test_from_the_moment_that_he_is_heard_it_is_agreed_on_what_is_said_and_not_o
 
         def before(_: Utterance) -> None:
             if not is_heard.is_set():
-                dictation.start_conversing(begin)
+                dictation.begin_dialogue(begin)
                 is_heard.set()
 
         interpreter = dictation._at.readers.interpreter
         assert isinstance(interpreter, ScriptedInterpreter)
         interpreter.readings[1] = read(OTHER, rules)
         interpreter._before = before
-        await hear_all(dictation, [Waiting(UTTERANCE * 2, name="microphone", live=True)])
-        assert dictation.converses
+        await dictate_sources(dictation, [Waiting(UTTERANCE * 2, name="microphone", live=True)])
+        assert dictation.uses_dialogue
         assert bench.said == [Prompt.READBACK]
         assert await bench.say("yes") is not None
 

@@ -6,7 +6,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Word
 from edge.agree.decide import Rules
-from edge.agree.dialogue.interface import Committed, Deadline, Hardware, SpeechBegan, UtteranceHeard
+from edge.agree.dialogue.interface import Committed, Deadline, HeadsetFault, SpeechBegan, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue, StepTrace
 from edge.agree.dialogue.table import Event, State, Step
 from edge.records import Commit, LastEntry
@@ -55,7 +55,7 @@ def test_no_step_tells_what_was_said(
     rules = Rules(form, catalogue)
     for text in ("pallet seven four two", "twelve units", "dock b", "no fifteen units", "yes", "last entry", "cancel"):
         say(dialogue, text, rules)
-    for happening in (Deadline(), Deadline(), Hardware("headset_lost")):
+    for happening in (Deadline(), Deadline(), HeadsetFault("headset_lost")):
         dialogue.handle(happening)
     told = "\n".join(map(str, steps))
     assert len(steps) >= 10

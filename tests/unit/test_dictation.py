@@ -14,11 +14,11 @@ from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Act, FieldValue, NotUnderstood, Reading, Word
-from dockvoice_protocol.records.reading import Expectation
+from dockvoice_protocol.records.reading import TurnExpectation
 from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
-from edge.agent.events import AlreadyKept, CaptureResumed, CaptureStopped, Decided, DictationEvent, SourceEnded
-from edge.agent.parts import hear_all
+from edge.agent.events import AlreadyStored, CaptureResumed, CaptureStopped, Decided, DictationEvent, SourceEnded
+from edge.agent.parts import dictate_sources
 from edge.agree.decide import Rules
 from edge.agree.dialogue.drafting import UNANSWERED
 from edge.agree.dialogue.interface import UtteranceHeard
@@ -73,7 +73,7 @@ class Bench:
 
         works = alone(self.rules, interpreter)
         listening = Ear(
-            present=lambda: works.present,
+            present=lambda: works.current,
             endpoint=Endpoint(),
             scorer=LoudnessScorer(),
             executor=desk,
@@ -91,7 +91,7 @@ class Bench:
 
     def hear(self, *sources: ScriptedSource, reads: Interpreter) -> None:
         with JournalThread(self.directory) as desk:
-            asyncio.run(hear_all(self.dictation(reads, desk), sources))
+            asyncio.run(dictate_sources(self.dictation(reads, desk), sources))
 
     def resume(self, *reads: Reading, converse: Converse | None = None) -> int:
         with JournalThread(self.directory) as desk:
@@ -257,7 +257,7 @@ def test_while_capture_is_stopped_nothing_is_written(bench: Bench) -> None:
 
         async def hear() -> None:
             dictation.stop_capture("too little space")
-            await hear_all(dictation, [ScriptedSource(UTTERANCE, name="microphone", live=True)])
+            await dictate_sources(dictation, [ScriptedSource(UTTERANCE, name="microphone", live=True)])
 
         asyncio.run(hear())
     assert bench.told[:2] == [CaptureStopped("too little space")] * 2
@@ -276,7 +276,7 @@ def test_a_verdict_waits_for_room_and_is_recorded_once(bench: Bench, monkeypatch
         bench.tell = make_room
         dictation = bench.dictation(ScriptedInterpreter(reading(WHOLE)), desk)
         monkeypatch.setattr(Journal, "commit", refuse)
-        asyncio.run(hear_all(dictation, [ScriptedSource(UTTERANCE, name="microphone", live=True)]))
+        asyncio.run(dictate_sources(dictation, [ScriptedSource(UTTERANCE, name="microphone", live=True)]))
     kinds = [type(one) for one in bench.told if not isinstance(one, SourceEnded)]
     assert kinds == [CaptureStopped, CaptureResumed, Decided]
     assert [one.row.sequence for one in bench.decided if one.row] == [1]
@@ -296,10 +296,10 @@ def test_to_begin_to_converse_waits_for_room_too(bench: Bench) -> None:
 
         bench.tell = make_room
         dictation = bench.dictation(ScriptedInterpreter(), desk, converse=nobody_is_there)
-        dictation.stop_conversing()
-        dictation.start_conversing(begin)
-        asyncio.run(hear_all(dictation, []))
-    assert dictation.converses
+        dictation.suspend_dialogue()
+        dictation.begin_dialogue(begin)
+        asyncio.run(dictate_sources(dictation, []))
+    assert dictation.uses_dialogue
     assert [type(one) for one in bench.told] == [CaptureStopped, CaptureResumed]
 
 
@@ -311,7 +311,7 @@ def test_one_who_is_stopped_does_not_wait_for_room(
         bench.tell = lambda told: dictation.stop() if isinstance(told, CaptureStopped) else None
         dictation = bench.dictation(ScriptedInterpreter(reading(WHOLE)), desk)
         with pytest.raises(ExceptionGroup) as fault:
-            asyncio.run(hear_all(dictation, [ScriptedSource(UTTERANCE, name="microphone", live=True)]))
+            asyncio.run(dictate_sources(dictation, [ScriptedSource(UTTERANCE, name="microphone", live=True)]))
     assert fault.group_contains(DiskFull)
     assert len(unread()) == 1
 
@@ -321,7 +321,7 @@ def test_a_recording_played_again_is_told_as_kept_and_not_read(bench: Bench) -> 
     nothing_to_read = ScriptedInterpreter()
     bench.hear(ScriptedSource(UTTERANCE), reads=nothing_to_read)
     assert nothing_to_read.read == []
-    first, second = bench.decided[0], next(one for one in bench.told if isinstance(one, AlreadyKept))
+    first, second = bench.decided[0], next(one for one in bench.told if isinstance(one, AlreadyStored))
     assert first.row is not None
     assert second.kept.event_id == first.row.event_id
 
@@ -360,7 +360,7 @@ class BreathsInterpreter(Interpreter):
     def line(self) -> list[str]:
         return ["#" * (SHORTEST + at) for at in range(len(self.said))]
 
-    def attend(self) -> Attention:
+    def listen(self) -> Attention:
         return _BreathsAttention(self)
 
 
@@ -499,7 +499,7 @@ def test_stopping_ends_a_recording_early_and_concludes_what_was_heard(bench: Ben
     with JournalThread(bench.directory) as desk:
         bench.tell = lambda _: dictation.stop()
         dictation = bench.dictation(reads, desk)
-        asyncio.run(hear_all(dictation, [ScriptedSource(UTTERANCE * 2)]))
+        asyncio.run(dictate_sources(dictation, [ScriptedSource(UTTERANCE * 2)]))
     assert len(reads.read) == 1
 
 
@@ -531,12 +531,12 @@ def test_everything_is_told_in_order_and_every_frame_beats(bench: Bench) -> None
 
 def test_the_time_that_was_thought_about_a_pause_beyond_it_is_counted(bench: Bench) -> None:
     class Slow(_BreathsAttention):
-        def judge_pause(self) -> Expectation:
+        def judge_pause(self) -> TurnExpectation:
             time.sleep(0.1)
-            return Expectation.FINISHED
+            return TurnExpectation.FINISHED
 
     reads = BreathsInterpreter(bench.rules, ENTRY)
-    reads.attend = lambda: Slow(reads)  # type: ignore[method-assign]
+    reads.listen = lambda: Slow(reads)  # type: ignore[method-assign]
     bench.hear(ScriptedSource("." * 20 + reads.line[0] + "." * 40), reads=reads)
     (decided,) = bench.decided
     segment = decided.utterance.segment

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from dockvoice_protocol.records import Receipt, ReceiptOutcome, ShiftChange, Shifted
+from dockvoice_protocol.records import Receipt, ReceiptOutcome, ShiftChange, ShiftEvent
 from edge.config import Keep
 from edge.keep import audit, retention
 from edge.keep.journal import Journal
-from edge.keep.retention import RESERVE, Reserve
+from edge.keep.retention import Reserve
 from edge.keep.storage import DiskFull
 from edge.records import Utterance
 from tests.sayings import ACCEPT, ASK, NOON, READ, database, entry, render, utterance
@@ -67,7 +67,7 @@ class Disk:
         self, journal: Journal, keep: Keep = KEEP, days_later: int = 0, reserve: int = 0, *, believed: bool = True
     ) -> int:
         at = NOON + timedelta(days=days_later)
-        return journal.retention.tidy(keep, Reserve(journal.directory, reserve), at, believed=believed)
+        return journal.retention.free_disk_space(keep, Reserve(journal.directory, reserve), at, believed=believed)
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_over_budget_the_oldest_go_first_and_no_more_than_needed(journal: Journa
 def test_what_has_outlived_its_time_goes(journal: Journal, disk: Disk) -> None:
     said = settled(journal, 0)
     with database(journal).writing():
-        journal.shifts.store_change(Shifted("op-17", ShiftChange.ON))
+        journal.shifts.store_change(ShiftEvent("op-17", ShiftChange.ON))
         database(journal).execute("UPDATE shifts SET at = ?", [NOON.isoformat()])
     disk.tidy(journal)  # the clock that heard it is believed
     disk.tidy(journal, days_later=89)
@@ -217,7 +217,7 @@ def test_a_disk_too_full_to_say_what_is_removed_keeps_it(journal: Journal, disk:
 class TestTheReserve:
     def test_it_takes_real_room_and_gives_it_back(self, journal: Journal, disk: Disk) -> None:
         disk.tidy(journal, reserve=3_000_000)
-        path = journal.directory / RESERVE
+        path = journal.directory / "journal.reserve"
         assert path.stat().st_blocks * 512 >= 3_000_000
         reserve = Reserve(journal.directory, 3_000_000)
         assert reserve.missing_bytes == 0
@@ -228,7 +228,7 @@ class TestTheReserve:
     def test_it_is_not_taken_from_what_recording_needs(self, journal: Journal, disk: Disk) -> None:
         disk.free = 102_999_999
         disk.tidy(journal, reserve=3_000_000)
-        assert not (journal.directory / RESERVE).exists()
+        assert not (journal.directory / "journal.reserve").exists()
         disk.free = 103_000_000
         disk.tidy(journal, reserve=3_000_000)
-        assert (journal.directory / RESERVE).exists()
+        assert (journal.directory / "journal.reserve").exists()

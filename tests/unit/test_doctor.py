@@ -164,8 +164,8 @@ def test_a_link_that_others_can_read_is_refused_and_where_the_settings_allow_it_
         Severity.FAILED,
         "mqtt.tls: is false, and all that is said goes to 10.0.0.7 in the clear",
     )
-    assert reachable_broker_finding("broker 10.0.0.7:1883", open_link.exposed).level is Severity.WARNING
-    assert reachable_broker_finding("broker localhost:1883", Mqtt().exposed).level is Severity.WELL
+    assert reachable_broker_finding("broker 10.0.0.7:1883", open_link.exposure).level is Severity.WARNING
+    assert reachable_broker_finding("broker localhost:1883", Mqtt().exposure).level is Severity.WELL
 
 
 KNOWN = "pallet number quantity units cases boxes pieces cartons dock ana anna ben"

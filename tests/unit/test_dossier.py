@@ -20,7 +20,7 @@ from jsonschema import Draft202012Validator
 
 from dockvoice_protocol import ed25519, hash_chain
 from dockvoice_protocol.hash_chain import Signer
-from inventory.dossier.dossier import Clips
+from inventory.dossier.dossier import DossierClips
 from inventory.dossier.dossier_page import LANGUAGES, render_page
 from inventory.dossier.verifier import build_verifier
 from inventory.forms import Forms, load_forms
@@ -28,7 +28,7 @@ from inventory.verify_dossier import (
     CONTENT,
     PAGE,
     SIGNATURE,
-    Check,
+    DossierCheck,
     main,
     moment,
     pack,
@@ -36,9 +36,9 @@ from inventory.verify_dossier import (
     sha256,
     signed_text,
     unpack,
-    written,
+    write_json,
 )
-from inventory.words import load
+from inventory.words import load_texts
 from tests.dictated import payload
 from tests.rows import every
 from tests.tiers import sized
@@ -64,16 +64,16 @@ def dock(forms: Forms) -> Unstored:
 @pytest.fixture(scope="module")
 def whole(forms: Forms) -> bytes:
     dock = scene(Unstored(forms))
-    return dock.dossier(clips=Clips(dock.clips())).file
+    return dock.dossier(clips=DossierClips(dock.clips())).file
 
 
 def signed(files: Files, key: Signer = INVENTORY) -> Files:
     """With hashes and a signature that fit: as whoever has the key could."""
     content = parsed(files[CONTENT])
     content["files"] = {name: sha256(one) for name, one in files.items() if name not in (CONTENT, SIGNATURE)}
-    files[CONTENT] = written(content)
+    files[CONTENT] = write_json(content)
     seal = {"keyid": key.public.keyid, "public_key": key.public.raw.hex(), "signs": "dockvoice.dossier.v1"}
-    files[SIGNATURE] = written({**seal, "signature": key.sign(signed_text(files[CONTENT]))})
+    files[SIGNATURE] = write_json({**seal, "signature": key.sign(signed_text(files[CONTENT]))})
     return files
 
 
@@ -81,7 +81,7 @@ def content(change: Callable[[dict[str, Any]], object]) -> Change:
     def altered(files: Files) -> None:
         found = parsed(files[CONTENT])
         change(found)
-        files[CONTENT] = written(found)
+        files[CONTENT] = write_json(found)
 
     return altered
 
@@ -113,7 +113,7 @@ def forged_event(files: Files) -> None:
     event = parsed(files[name])
     event["data"]["fields"]["quantity"] = 24
     audio = event["data"]["utterance"]["audio_sha256"]
-    files[name] = payload(hash_chain.sealed(event, event["previous"], audio, "{}", STRANGER))
+    files[name] = payload(hash_chain.seal_event(event, event["previous"], audio, "{}", STRANGER))
 
 
 def foreign_key(files: Files) -> None:
@@ -126,7 +126,7 @@ def foreign_key(files: Files) -> None:
 
 def moved(files: Files) -> None:
     """An event of other work, as if it had been refused."""
-    event = hash_chain.sealed(
+    event = hash_chain.seal_event(
         parsed(files[of(files, "reviews/")]) | {"data": {"form": "x", "fields": {}}}, "0" * 64, "", "", STRANGER
     )
     files["refused/dock-4.0000000001.json"] = payload(event)
@@ -233,7 +233,7 @@ def test_whatever_is_altered_without_the_key_is_named(whole: bytes) -> None:
         change, told = row
         files = unpack(whole)
         change(files)
-        faults = Check(pack(files), KEYID).faults
+        faults = DossierCheck(pack(files), KEYID).faults
         assert any(told in fault for fault in faults), faults
 
     every(ALTERED, is_valid_name)
@@ -244,7 +244,7 @@ def test_what_its_own_maker_altered_is_named(whole: bytes) -> None:
         change, told = row
         files = unpack(whole)
         change(files)
-        faults = Check(pack(signed(files)), KEYID).faults
+        faults = DossierCheck(pack(signed(files)), KEYID).faults
         assert any(told in fault for fault in faults), faults
         assert not any("SIGNATURE" in fault for fault in faults)
 
@@ -297,7 +297,7 @@ def test_the_tricks_of_zip_files_are_named(whole: bytes) -> None:
 
     def is_valid_name(row: tuple[bytes, str]) -> None:
         data, told = row
-        (fault,) = Check(data, KEYID).faults
+        (fault,) = DossierCheck(data, KEYID).faults
         assert told in fault, fault
 
     every(tricks, is_valid_name)
@@ -320,7 +320,7 @@ def test_a_terminal_without_its_letters_is_told_that_it_holds(
 def test_every_byte_of_the_file_counts(whole: bytes) -> None:
     for at in range(0, len(whole), max(1, len(whole) // sized(quick=40, test=80, nightly=400))):
         altered = bytes([*whole[:at], whole[at] ^ 1, *whole[at + 1 :]])
-        assert Check(altered, KEYID).faults, at
+        assert DossierCheck(altered, KEYID).faults, at
 
 
 def test_a_whole_one_holds_and_says_so(whole: bytes, repository: Path, tmp_path: Path, dock: Unstored) -> None:
@@ -401,7 +401,7 @@ def test_a_signature_is_verified_alike_with_and_without_a_package() -> None:
 
 
 def test_the_same_inputs_give_the_same_bytes(whole: bytes, dock: Unstored) -> None:
-    assert scene(dock).dossier(clips=Clips(dock.clips())).file == whole
+    assert scene(dock).dossier(clips=DossierClips(dock.clips())).file == whole
     assert dock.dossier().file != whole
 
 
@@ -474,7 +474,7 @@ def test_a_list_that_was_withdrawn_before_anything_came_announces_nothing(dock: 
     made = dock.dossier()
     assert [one["status"] for one in made.content["lines"]] == ["as_expected", "as_expected"]
     assert "A list was withdrawn" in unpack(made.file)[PAGE].decode()
-    assert not Check(made.file, KEYID).faults
+    assert not DossierCheck(made.file, KEYID).faults
 
 
 def test_an_entry_that_was_moved_to_another_trailer_counts_there(dock: Unstored) -> None:
@@ -485,7 +485,7 @@ def test_an_entry_that_was_moved_to_another_trailer_counts_there(dock: Unstored)
     there = dock.dossier("77")
     assert [line["pallet"] for line in there.content["lines"]] == ["1"]
     for made in (there, dock.dossier()):
-        assert not Check(made.file, KEYID).faults
+        assert not DossierCheck(made.file, KEYID).faults
 
 
 def test_a_seal_that_does_not_hold_is_told_on_the_page_and_by_the_check(dock: Unstored) -> None:
@@ -493,7 +493,7 @@ def test_a_seal_that_does_not_hold_is_told_on_the_page_and_by_the_check(dock: Un
     dock.boxes[0].key = STRANGER  # enrolled is another key than the one that signed
     made = dock.dossier()
     assert "Some seals do not hold" in unpack(made.file)[PAGE].decode()
-    assert sum("vouches for the key" in fault for fault in Check(made.file, KEYID).faults) == 8
+    assert sum("vouches for the key" in fault for fault in DossierCheck(made.file, KEYID).faults) == 8
 
 
 class Reader(HTMLParser):
@@ -522,7 +522,7 @@ def test_the_page_is_whole_in_every_language_and_asks_for_nothing_from_elsewhere
         one.record(pallet_id="<script>alert(1)</script>", quantity=1, uom="CS", trailer="5501", lot='"><img src=x>')
     )
     scene(dock)
-    files = unpack(dock.dossier(clips=Clips(dock.clips()), language=language).file)
+    files = unpack(dock.dossier(clips=DossierClips(dock.clips()), language=language).file)
     text = files[PAGE].decode()
     found = Reader()
     found.feed(text)
@@ -534,7 +534,7 @@ def test_the_page_is_whole_in_every_language_and_asks_for_nothing_from_elsewhere
         False,
     )
     assert {name for name in found.asked if not name.startswith("#no")} == {n for n in files if n.startswith("clips/")}
-    assert {*load(language, "dossier")} == {*load("en", "dossier")}
+    assert {*load_texts(language, "dossier")} == {*load_texts("en", "dossier")}
     assert text.count("<caption>") == found.heads >= 3
 
 
@@ -543,9 +543,9 @@ def test_the_page_says_where_a_recording_is_not(dock: Unstored) -> None:
     dock.hear(one.record(pallet_id="1", quantity=1, uom="CS", trailer="5501"))
     (clip,) = one.clips
     for clips, told in (
-        (Clips(), "not in this dossier"),
-        (Clips(gone={clip}), "no longer on the device"),
-        (Clips(one.clips), f'src="clips/{clip}.flac"'),
+        (DossierClips(), "not in this dossier"),
+        (DossierClips(gone={clip}), "no longer on the device"),
+        (DossierClips(one.clips), f'src="clips/{clip}.flac"'),
     ):
         text = unpack(dock.dossier(clips=clips).file)[PAGE].decode()
         assert (told in text, clip[:12] in text) == (True, True)

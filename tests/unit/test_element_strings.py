@@ -13,7 +13,7 @@ from dockvoice_protocol.forms.element_strings import parse_element_strings, pars
 from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.scanned import AS_DELIVERED, ScannerFormat, read_scan
-from dockvoice_protocol.forms.spoken import read as read_words
+from dockvoice_protocol.forms.spoken import read_fields as read_words
 from dockvoice_protocol.records import ScanFault
 from tests.reading.gs1_labels import GS, TODAY, Label, broken, keyed, valid
 from tests.rows import each_of, every

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dockvoice_protocol.records import Expectation
+from dockvoice_protocol.records import TurnExpectation
 from edge.config import Endpoint
 from edge.hear.endpointing import Abandoned, Closed, Continued, EarEvent, Endpointing, Opened, Paused
 from edge.records import Closing, Frame, Segment
@@ -124,7 +124,7 @@ def test_speech_without_end_is_closed_at_the_maximum_and_nothing_is_lost_between
     assert [number for utterance in fed(events) for number in utterance] == list(range(258))
 
 
-def expecting(line: str, expectation: Expectation, **settings: int) -> list[EarEvent]:
+def expecting(line: str, expectation: TurnExpectation, **settings: int) -> list[EarEvent]:
     """What is heard by a machine that is told the same at each pause."""
     machine = Endpointing(Endpoint(**(QUICK | {"hangover_ms": 500} | settings)))
     events: list[EarEvent] = []
@@ -138,9 +138,9 @@ def expecting(line: str, expectation: Expectation, **settings: int) -> list[EarE
 
 @each_of(
     ("expectation", "silent_ms"),
-    [(Expectation.FINISHED, 220), (Expectation.EITHER, 500), (Expectation.MORE, 1500)],
+    [(TurnExpectation.FINISHED, 220), (TurnExpectation.EITHER, 500), (TurnExpectation.MORE, 1500)],
 )
-def test_how_long_a_pause_ends_the_turn_depends_on_what_was_said(expectation: Expectation, silent_ms: int) -> None:
+def test_how_long_a_pause_ends_the_turn_depends_on_what_was_said(expectation: TurnExpectation, silent_ms: int) -> None:
     (segment,) = segments(expecting("...####" + "." * 80, expectation))
     assert (segment.closed - segment.speech_end) // (FRAME // 20) == silent_ms
     assert len(numbers(segment.pcm)) == 17  # the same sound, however long was waited
@@ -153,7 +153,7 @@ def test_what_was_expected_of_one_pause_says_nothing_of_the_next() -> None:
     for number, sound in enumerate(line):
         now = machine.process_frame(frame(number), sound == "#")
         if Paused() in now and not events:
-            machine.set_expectation(Expectation.FINISHED)
+            machine.set_expectation(TurnExpectation.FINISHED)
             events += now
     assert events
     assert machine.end_source() != ()  # still open after 480 ms

@@ -16,17 +16,16 @@ from typer.testing import CliRunner
 
 from dockvoice_protocol.errors import Unfinished, UnreadableInput
 from dockvoice_protocol.events import parse_event, to_json_bytes
-from dockvoice_protocol.hash_chain import Broken, Wrong, is_signed_whole
-from dockvoice_protocol.records import FieldReading, FieldValue, Reading, ShiftChange, Shifted, Word
+from dockvoice_protocol.hash_chain import BadEvent, Defect, is_whole_event_signed
+from dockvoice_protocol.records import FieldReading, FieldValue, Reading, ShiftChange, ShiftEvent, Word
 from edge.cli.audit import commands
 from edge.deliver.device_events import entry_event, withheld_event
 from edge.keep import audit
 from edge.keep.audit import ERASED
 from edge.keep.database import JOURNAL
 from edge.keep.entry_log import ENTRIES
-from edge.keep.erasing import ERASING
 from edge.keep.journal import Journal
-from edge.keep.signed import ClipAsked
+from edge.keep.signed import StoredClip
 from edge.records import OutboxRow, Recording, Utterance, Verdict
 from tests.sayings import ACCEPT, ASK, IGNORE, READ, database, entry, utterance
 
@@ -81,13 +80,15 @@ def recordings(directory: Path) -> int:
 
 def test_nothing_of_an_operator_is_left_in_any_file_and_the_chain_holds(journal: Journal, tmp_path: Path) -> None:
     assert ENTRIES in found(tmp_path)
-    journal.outbox.settle(str(journal.outbox.last().event_id), None)  # type: ignore[union-attr]
+    journal.outbox.settle(str(journal.outbox.last_event().event_id), None)  # type: ignore[union-attr]
     before = [one.link for one in journal.trail.events()]
     with database(journal).writing():
         for who in (NAME, "other"):
-            journal.shifts.store_change(Shifted(who, ShiftChange.ON))
+            journal.shifts.store_change(ShiftEvent(who, ShiftChange.ON))
     first = next(journal.queries.histories()).utterance_id
-    journal.clips.store(ClipAsked("r", first, "0" * 64, sound=True, who="ana", reason=NAME, asked_at="then", body="{}"))
+    journal.clips.store(
+        StoredClip("r", first, "0" * 64, sound=True, who="ana", reason=NAME, asked_at="then", body="{}")
+    )
     erased = journal.erasing.erase_operator(NAME, "clerk", erased_by)
     assert (erased.utterances, erased.entries, erased.waiting, erased.left) == (8, 4, (), ())
     assert found(tmp_path) == []
@@ -108,7 +109,7 @@ def test_nothing_of_an_operator_is_left_in_any_file_and_the_chain_holds(journal:
 
 
 def test_all_before_a_day_also_what_led_to_no_entry(journal: Journal, tmp_path: Path) -> None:
-    journal.outbox.settle(str(journal.outbox.last().event_id), None)  # type: ignore[union-attr]
+    journal.outbox.settle(str(journal.outbox.last_event().event_id), None)  # type: ignore[union-attr]
     said = utterance(30)
     journal.store_utterance(said)
     journal.conclude(said.utterance_id, SPOKEN, replace(IGNORE, fields=FIELDS))
@@ -116,9 +117,9 @@ def test_all_before_a_day_also_what_led_to_no_entry(journal: Journal, tmp_path: 
     journal.store_utterance(later)
     journal.conclude(later.utterance_id, READ, ASK)
     with database(journal).writing():
-        journal.shifts.store_change(Shifted("op-17", ShiftChange.ON))
+        journal.shifts.store_change(ShiftEvent("op-17", ShiftChange.ON))
         database(journal).execute("UPDATE shifts SET at = '2026-11-30T06:00:00+00:00'")
-        journal.shifts.store_change(Shifted("op-18", ShiftChange.ON))
+        journal.shifts.store_change(ShiftEvent("op-18", ShiftChange.ON))
         database(journal).execute("UPDATE shifts SET at = '2027-01-01T06:00:00+00:00' WHERE operator = 'op-18'")
     erased = journal.erasing.erase_before(datetime(2026, 12, 1, tzinfo=UTC), "clerk", erased_by)
     assert (erased.utterances, erased.entries) == (11, 5)
@@ -142,21 +143,21 @@ def test_an_inventory_that_lost_it_gets_a_tombstone(journal: Journal, tmp_path: 
     event = parse_event(row.body.encode())
     assert (event["sequence"], event["data"]["reason"]) == ("2", "erased")
     assert not any(secret in to_json_bytes(event) for secret in SECRETS)
-    assert is_signed_whole(event, journal.public_key, [journal.public_key], withheld=True)
+    assert is_whole_event_signed(event, journal.public_key, [journal.public_key], withheld=True)
     journal.close()
     (tmp_path / JOURNAL).write_bytes(b"rubbish" * 1000)
     with Journal.open(tmp_path) as rebuilt:  # from entries.log
         assert json.loads(rebuilt.outbox.due(2)[1].body)["data"]["reason"] == "erased"
 
 
-@pytest.mark.parametrize("step", ["replace", "compact", "remove"])
+@pytest.mark.parametrize("step", ["replace", "compact", "remove_recordings"])
 def test_a_kill_in_the_middle_is_brought_to_its_end(
     journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     where: dict[str, object] = {
         "replace": journal._entries._entry_log,
         "compact": database(journal),
-        "remove": journal.retention,
+        "remove_recordings": journal.retention,
     }
     which = journal.queries.history("2").utterance_id
 
@@ -166,10 +167,10 @@ def test_a_kill_in_the_middle_is_brought_to_its_end(
     with monkeypatch.context() as patched, suppress(KeyboardInterrupt):
         patched.setattr(where[step], step, killed)
         journal.erasing.erase_entry(which, "clerk", erased_by)
-    assert (tmp_path / ERASING).exists()
+    assert (tmp_path / "journal.erasing").exists()
     journal.close()
     with Journal.open(tmp_path) as again:
-        assert not (tmp_path / ERASING).exists()
+        assert not (tmp_path / "journal.erasing").exists()
         assert audit.verify(again.trail).broken is None
         again.erasing.erase_entry(which, "clerk", erased_by)
         again.erasing.erase_operator(NAME, "clerk", erased_by)
@@ -185,7 +186,7 @@ def test_a_reader_beside_it_is_told_of_and_the_next_start_goes_on(journal: Journ
             journal.erasing.erase_entry(journal.queries.history("1").utterance_id, "clerk", erased_by)
     journal.close()
     Journal.open(tmp_path).close()
-    assert not (tmp_path / ERASING).exists()
+    assert not (tmp_path / "journal.erasing").exists()
 
 
 def altered(change: Callable[[dict[str, object]], object], journal: Journal) -> None:
@@ -200,15 +201,15 @@ def altered(change: Callable[[dict[str, object]], object], journal: Journal) -> 
 @pytest.mark.parametrize(
     ("change", "wrong"),
     [
-        ({"by": "nobody"}, Wrong.ERASURE_FORGED),
-        ({"at": "2020-01-01"}, Wrong.ERASURE_FORGED),
-        ({"event_sha256": "0" * 64}, Wrong.ALTERED),
+        ({"by": "nobody"}, Defect.ERASURE_FORGED),
+        ({"at": "2020-01-01"}, Defect.ERASURE_FORGED),
+        ({"event_sha256": "0" * 64}, Defect.ALTERED),
     ],
 )
-def test_what_is_said_of_an_erasure_cannot_be_altered(journal: Journal, change: dict[str, str], wrong: Wrong) -> None:
+def test_what_is_said_of_an_erasure_cannot_be_altered(journal: Journal, change: dict[str, str], wrong: Defect) -> None:
     journal.erasing.erase_entry(journal.queries.history("2").utterance_id, "clerk", erased_by)
     altered(lambda told: told.update(change), journal)
-    assert audit.verify(journal.trail).broken == Broken(2, wrong)
+    assert audit.verify(journal.trail).broken == BadEvent(2, wrong)
 
 
 def test_the_command(journal: Journal, tmp_path: Path) -> None:

@@ -15,22 +15,22 @@ from dockvoice_protocol.events import (
     RECORDED,
     SCHEMAS,
     WITHHELD,
-    Early,
+    EarlyAnswer,
     MalformedMessage,
     Topics,
-    make_early,
+    early_answer,
     make_receipt,
     make_status,
     parse_answer,
     parse_event,
-    parse_order,
+    parse_headset_order,
     schema_validator,
     to_json_bytes,
 )
 from dockvoice_protocol.hash_chain import PublicKey
-from dockvoice_protocol.instants import timestamp
+from dockvoice_protocol.instants import rfc3339
 from dockvoice_protocol.records import FieldReading, Reading, Receipt, ReceiptOutcome, Word
-from edge.deliver.device_events import WITHHELD_DATA, entry_event, withheld_event
+from edge.deliver.device_events import entry_event, withheld_event
 from edge.records import Entry, Minted
 from tests.dictated import INSTANCE, seal
 from tests.rows import each_of
@@ -229,12 +229,14 @@ def test_a_receipt_goes_and_comes(outcome: ReceiptOutcome) -> None:
 
 
 def test_an_answer_that_settles_nothing_goes_and_comes() -> None:
-    assert parse_answer(to_json_bytes(make_early(EVENT_ID, 14, 17, NOON))) == Early(EVENT_ID, sequence=17, expected=14)
+    assert parse_answer(to_json_bytes(early_answer(EVENT_ID, 14, 17, NOON))) == EarlyAnswer(
+        EVENT_ID, sequence=17, expected=14
+    )
 
 
 @each_of("expected", [None, 0, "14"])
 def test_an_early_answer_without_a_number_to_expect_is_refused(expected: object) -> None:
-    broken = {**make_early(EVENT_ID, 14, 17, NOON), "expected": expected}
+    broken = {**early_answer(EVENT_ID, 14, 17, NOON), "expected": expected}
     with pytest.raises(MalformedMessage, match="/expected"):
         parse_answer(to_json_bytes(broken))
 
@@ -243,7 +245,7 @@ def test_what_is_withheld_keeps_its_identity_and_seal_and_says_nothing_of_the_en
     whole = event(chain="f" * 64)
     instead = withheld_event(whole, "packet too large")
     assert parse_event(to_json_bytes(instead)) == instead
-    changed = {"type": WITHHELD, "dataschema": WITHHELD_DATA, "data": instead["data"]}
+    changed = {"type": WITHHELD, "dataschema": "urn:dockvoice:event:entry-withheld:1#data", "data": instead["data"]}
     assert instead == {**whole, **changed}
     assert instead["data"] == {
         "form": "pallet-move",
@@ -262,7 +264,7 @@ def test_a_status_carries_the_key_and_follows_its_schema(repository: Path) -> No
 
 def test_a_time_without_a_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="has no time zone"):
-        timestamp(datetime(2026, 11, 20, 12))  # noqa: DTZ001 - the fault under test
+        rfc3339(datetime(2026, 11, 20, 12))  # noqa: DTZ001 - the fault under test
 
 
 @each_of(
@@ -286,7 +288,7 @@ def test_topics_are_read_back() -> None:
     assert topics.source == "/sites/north/devices/dock-3"
     for topic in (topics.entries, topics.receipts, topics.status):
         assert Topics.parse("site/dockvoice", topic) == topics
-    assert Topics.every("dockvoice").receipts == "dockvoice/+/+/receipts"
+    assert Topics.all_devices_filters("dockvoice").receipts == "dockvoice/+/+/receipts"
 
 
 def test_only_a_doubtful_clock_is_told_and_the_schema_takes_both() -> None:
@@ -300,13 +302,13 @@ def test_only_a_doubtful_clock_is_told_and_the_schema_takes_both() -> None:
 
 @each_of("order", ["mute", "unmute", "talk", "done"])
 def test_an_order_to_the_headset_is_read(order: str) -> None:
-    assert parse_order(to_json_bytes({"order": order, "from": "later"})) == order
+    assert parse_headset_order(to_json_bytes({"order": order, "from": "later"})) == order
 
 
 @each_of("payload", [b"", b"mute", b"{}", b'{"order": "shout"}', b'{"order": 1}'])
 def test_what_is_no_order_is_refused(payload: bytes) -> None:
     with pytest.raises(MalformedMessage):
-        parse_order(payload)
+        parse_headset_order(payload)
 
 
 @each_of("heard", [True, False])

@@ -49,7 +49,7 @@ def test_a_recording_that_is_gone(tmp_path: Path) -> None:
     with pytest.raises(StorageFailed, match=f"{kept.path}: No such file"):
         evidence.read(kept.path, row)
     with pytest.raises(StorageFailed, match=f"{kept.path}: No such file"):
-        evidence.recover(kept.path)
+        evidence.read_without_row(kept.path)
 
 
 def test_one_changed_bit_is_noticed(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_a_cut_off_file_does_not_pass_for_a_shorter_utterance(tmp_path: Path) ->
     kept = evidence.write(tmp_path, utterance(samples=48_000))
     kept.path.write_bytes(kept.path.read_bytes()[:50_000])
     with pytest.raises(StorageFailed, match=str(kept.path)):
-        evidence.recover(kept.path)
+        evidence.read_without_row(kept.path)
 
 
 @pytest.mark.parametrize("comment", ["a nice song", "[]", "{}", '{"utterance_id": "x"}', "3"])
@@ -76,7 +76,7 @@ def test_a_recording_of_somebody_else(tmp_path: Path, comment: str) -> None:
         file.comment = comment
         file.write([0.0] * 100)
     with pytest.raises(StorageFailed, match=r"foreign\.flac: does not say whose sound it is"):
-        evidence.recover(path)
+        evidence.read_without_row(path)
 
 
 def test_only_what_is_on_the_disk_gets_the_name_and_the_name_is_made_durable(
@@ -150,5 +150,5 @@ def test_sweeping_removes_only_what_is_half_written(tmp_path: Path) -> None:
 def test_what_was_typed_is_in_the_file_and_proved_by_it(tmp_path: Path, text: str) -> None:
     said = replace(utterance(source="keyboard"), typed=text)
     kept = evidence.write(tmp_path, said)
-    assert evidence.recover(kept.path) == (said, kept)
+    assert evidence.read_without_row(kept.path) == (said, kept)
     assert evidence.read(kept.path, evidence.utterance_row(tmp_path, said, kept)) == said

@@ -23,11 +23,11 @@ from dockvoice_protocol.records import (
     Word,
 )
 from edge.agree.decide import Circumstances, Rules, decide
-from edge.agree.dialogue.interface import Deadline, Happening, Started, UtteranceHeard
+from edge.agree.dialogue.interface import Deadline, DialogueInput, Started, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
 from edge.agree.dialogue.questions import next_question
 from edge.agree.dialogue.session import InReview
-from edge.agree.expectations import Expectations, find_objections
+from edge.agree.expectations import Expectations, find_contradicted_fields
 from edge.deliver.device_events import entry_event
 from edge.keep.codec import draft_json, parse_draft
 from edge.records import Closing, Commit, Draft, Entry, Minted, Park, Reason
@@ -94,7 +94,7 @@ KNOWN = expecting((TRAILER, HERE), (ANOTHER, (replace(LINE, pallet="744"),)), (D
     ],
 )
 def test_what_is_asked_because_of_a_list(said: Mapping[str, FieldValue], wanted: Mapping[str, Reason]) -> None:
-    assert find_objections(said, FORM, CATALOGUE, KNOWN) == wanted
+    assert find_contradicted_fields(said, FORM, CATALOGUE, KNOWN) == wanted
 
 
 @each_of(
@@ -108,15 +108,15 @@ def test_what_is_asked_because_of_a_list(said: Mapping[str, FieldValue], wanted:
 )
 def test_what_came_damaged_came(said: Mapping[str, FieldValue], wanted: Mapping[str, Reason]) -> None:
     form = load_form(REPOSITORY / "schemas" / "forms" / "receive-notice.schema.json")
-    assert find_objections({"pallet_id": "742", "uom": "CS", **said}, form, CATALOGUE, KNOWN) == wanted
+    assert find_contradicted_fields({"pallet_id": "742", "uom": "CS", **said}, form, CATALOGUE, KNOWN) == wanted
 
 
 def test_where_nothing_is_announced_nothing_is_asked() -> None:
     said: Mapping[str, FieldValue] = {"pallet_id": "999", "quantity": 1, "uom": "CS", "trailer": "5501"}
     for nothing in (Expectations(), expecting((TRAILER, ()))):
-        assert find_objections(said, FORM, CATALOGUE, nothing) == {}
+        assert find_contradicted_fields(said, FORM, CATALOGUE, nothing) == {}
     other = load_form(REPOSITORY / "schemas" / "forms" / "pallet-move.schema.json")  # holds nothing against lists
-    assert find_objections({"pallet_id": "999"}, other, CATALOGUE, KNOWN) == {}
+    assert find_contradicted_fields({"pallet_id": "999"}, other, CATALOGUE, KNOWN) == {}
 
 
 class Shift:
@@ -139,7 +139,7 @@ class Shift:
         known = Circumstances(expected=self.expected)
         self.take(UtteranceHeard(f"u{self._number}", reading, known=known))
 
-    def take(self, happening: Happening) -> None:
+    def take(self, happening: DialogueInput) -> None:
         for order in self.dialogue.handle(happening):
             match order:
                 case Say(prompt):

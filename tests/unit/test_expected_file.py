@@ -109,7 +109,7 @@ def test_all_faults_of_a_file_are_told_at_once(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table_file, "LARGEST", 100)
+    monkeypatch.setattr(table_file, "MAX_FILE_BYTES", 100)
     assert "has 151 bytes; 100 at most; split it" in refused(tmp_path, HEADER + "x" * 95)
 
 

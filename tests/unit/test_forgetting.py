@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from dockvoice_protocol.hash_chain import Broken, Wrong
+from dockvoice_protocol.hash_chain import BadEvent, Defect
 from edge.config import Keep
 from edge.deliver.device_events import entry_event
 from edge.keep import device_key, entry_log, retention
 from edge.keep.audit import verify
 from edge.keep.database import JOURNAL
-from edge.keep.device_key import ANCHOR, Anchor
+from edge.keep.device_key import Anchor
 from edge.keep.entry_log import ENTRIES, EntryLog, sequence_of
 from edge.keep.journal import Journal
 from edge.keep.retention import Reserve
@@ -68,7 +68,7 @@ def test_a_decision_that_is_done_goes_when_nothing_is_left_that_it_could_be_abou
     for signature in ("outlived", "late"):
         journal.orders.refuse(signature, DecisionFailure.LATE)
     database(journal).execute("UPDATE orders SET taken_at = '2000' WHERE signature <> 'late'")
-    assert journal.retention.forget(100) == 2
+    assert journal.retention.prune(100) == 2
     kept = {row["signature"] for row in database(journal).rows("SELECT signature FROM orders")}
     assert kept == {"late", "due"}
 
@@ -83,9 +83,9 @@ def logged(directory: Path) -> list[int]:
 
 def test_the_oldest_go_and_the_newest_goes_on(journal: Journal, tmp_path: Path) -> None:
     settled(journal, 10)
-    assert [journal.retention.forget(4), journal.retention.forget(100), journal.retention.forget(100)] == [4, 5, 0]
+    assert [journal.retention.prune(4), journal.retention.prune(100), journal.retention.prune(100)] == [4, 5, 0]
     assert sequences(journal) == logged(tmp_path) == [10]
-    assert journal.trail.forgotten == 9
+    assert journal.trail.last_removed_sequence == 9
     commit(journal, 2)
     assert sequences(journal) == logged(tmp_path) == [10, 11, 12]
     report = verify(journal.trail)
@@ -116,7 +116,7 @@ def test_what_is_owed_or_waits_for_a_person_stays_and_all_behind_it(
     journal: Journal, needed: Callable[[Journal, str], None]
 ) -> None:
     needed(journal, settled(journal, 6)[2])
-    assert journal.retention.forget(100) == 2
+    assert journal.retention.prune(100) == 2
     assert sequences(journal) == [3, 4, 5, 6]
 
 
@@ -131,8 +131,8 @@ def test_what_was_said_to_no_effect_goes_with_what_was_said_after_it_and_a_recor
     meant = entry(played, journal.store_utterance(played))
     journal.outbox.settle(journal.commit(meant, ACCEPT, partial(render, meant)).event_id, None)
     settled(journal, 2)
-    assert journal.retention.forget(100) == 2
-    assert [journal.queries.kept(said.utterance_id) is None for said in mumbled] == [True, False]
+    assert journal.retention.prune(100) == 2
+    assert [journal.queries.get_utterance(said.utterance_id) is None for said in mumbled] == [True, False]
     assert journal.queries.find_utterance(played.source, played.segment) is not None
 
 
@@ -143,14 +143,14 @@ def test_what_models_answered_goes_with_its_utterance(journal: Journal) -> None:
             "INSERT INTO answers (utterance_id, interpreter, came, answered_at) "
             "SELECT utterance_id, 'a model', 'in time', '2026-11-20' FROM entries"
         )
-    journal.retention.forget(2)
+    journal.retention.prune(2)
     assert [row["n"] for row in database(journal).rows("SELECT count(*) AS n FROM answers")] == [1]
 
 
 def test_a_journal_that_breaks_afterwards_is_rebuilt_from_what_the_log_still_has(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
         settled(journal, 6)
-        journal.retention.forget(3)
+        journal.retention.prune(3)
         commit(journal, 1)
     (tmp_path / JOURNAL).write_bytes(b"rubbish" * 1000)
     with Journal.open(tmp_path) as journal:
@@ -158,7 +158,7 @@ def test_a_journal_that_breaks_afterwards_is_rebuilt_from_what_the_log_still_has
         report = verify(journal.trail)
         assert report.forgotten == 3
         # What became of the recordings is not known any more, but for those that are there.
-        assert report.broken == Broken(4, Wrong.RECORDING_MISSING)
+        assert report.broken == BadEvent(4, Defect.RECORDING_MISSING)
 
 
 @pytest.mark.parametrize("shortened", [False, True])
@@ -174,26 +174,26 @@ def test_a_crash_before_the_rows_are_gone_leaves_more_than_the_anchor_says(tmp_p
         assert sequences(journal) == [1, 2, 3, 4, 5]
         report = verify(journal.trail)
         assert (report.events, report.forgotten, report.broken) == (2, 3, None)
-        assert journal.retention.forget(100) == 4
+        assert journal.retention.prune(100) == 4
     assert logged(tmp_path) == [5]
 
 
 def test_whoever_cuts_off_the_beginning_without_the_devices_key_is_found_out(tmp_path: Path) -> None:
     with Journal.open(tmp_path) as journal:
         settled(journal, 6)
-        journal.retention.forget(3)
+        journal.retention.prune(3)
         fifth = next(trailed for trailed in journal.trail.events() if trailed.sequence == 5)
-        anchor = tmp_path / ANCHOR
+        anchor = tmp_path / "journal.anchor"
         honest = anchor.read_text()
         for forged, found in (
-            ({"sequence": 5, "link": fifth.link}, Broken(5, Wrong.FORGED)),
-            ({"removed_at": "2020-01-01"}, Broken(3, Wrong.FORGED)),
-            ({"keyid": "0" * 16}, Broken(3, Wrong.UNKNOWN_KEY)),
+            ({"sequence": 5, "link": fifth.link}, BadEvent(5, Defect.FORGED)),
+            ({"removed_at": "2020-01-01"}, BadEvent(3, Defect.FORGED)),
+            ({"keyid": "0" * 16}, BadEvent(3, Defect.UNKNOWN_KEY)),
         ):
             anchor.write_text(json.dumps({**json.loads(honest), **forged}))
             assert verify(journal.trail).broken == found
         anchor.unlink()
-        assert verify(journal.trail).broken == Broken(1, Wrong.MISSING)
+        assert verify(journal.trail).broken == BadEvent(1, Defect.MISSING)
         anchor.write_text(honest)
         assert verify(journal.trail).broken is None
 
@@ -208,7 +208,7 @@ def test_room_is_made_until_the_entries_are_within_their_budget(
     before = journal.retention.entries_bytes()
     keep = Keep(entries_mb=1, alarm_free_mb=2, stop_free_mb=1)
     for _ in range(20):
-        journal.retention.tidy(keep, Reserve(tmp_path, 0), datetime.now(UTC), believed=True)
+        journal.retention.free_disk_space(keep, Reserve(tmp_path, 0), datetime.now(UTC), believed=True)
     assert before > 1.5 * retention.MB
     assert journal.retention.entries_bytes() <= retention.MB
     assert sequences(journal)[-20:] == list(range(owed_since, owed_since + 20))
@@ -221,8 +221,8 @@ def test_on_a_disk_that_knows_no_holes_nothing_is_removed_and_it_is_told_once(
 ) -> None:
     settled(journal, 5)
     monkeypatch.setattr(entry_log, "can_punch_holes", lambda _: False)
-    assert [journal.retention.forget(2), journal.retention.forget(2)] == [0, 0]
+    assert [journal.retention.prune(2), journal.retention.prune(2)] == [0, 0]
     assert sequences(journal) == [1, 2, 3, 4, 5]
     assert caplog.text.count("no entries are removed") == 1
-    assert journal.trail.forgotten == 0
+    assert journal.trail.last_removed_sequence == 0
     assert verify(journal.trail).broken is None

@@ -15,11 +15,11 @@ import pytest
 from dockvoice_protocol.errors import ManyFaults
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form
-from dockvoice_protocol.forms.model import DayOrder, Form, Partial
-from dockvoice_protocol.forms.spoken import check, jsgf, vocabulary
+from dockvoice_protocol.forms.model import DayOrder, Form, MonthAlone
+from dockvoice_protocol.forms.spoken import check_speakable, jsgf_grammar, vocabulary
 from dockvoice_protocol.forms.spoken.kinds import date, numbers
 from dockvoice_protocol.forms.spoken.language import language_named
-from dockvoice_protocol.forms.spoken.sentences import sample_value, sample_words
+from dockvoice_protocol.forms.spoken.sentences import sample_value, value_in_words
 from dockvoice_protocol.hash_chain import canonical_bytes, parse_event_or_empty
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import FieldValue, format_number
@@ -181,8 +181,8 @@ def test_every_language_has_words_for_the_units_that_forms_share(repository: Pat
         words = [word for ways in units.values() for word in ways]
         assert units.keys() == codes
         assert len(set(words)) == len(words)
-        assert [quantity.unit(12, one, code) for one in codes] == [units[one][0] for one in codes]
-        assert [quantity.unit(1, one, code) for one in codes] == [units[one][:2][-1] for one in codes]
+        assert [quantity.unit_word(12, one, code) for one in codes] == [units[one][0] for one in codes]
+        assert [quantity.unit_word(1, one, code) for one in codes] == [units[one][:2][-1] for one in codes]
 
 
 def test_yes_and_no_without_words_of_their_own_are_said_with_the_label(schema: dict[str, Any], tmp_path: Path) -> None:
@@ -199,11 +199,13 @@ def test_yes_and_no_without_words_of_their_own_are_said_with_the_label(schema: d
 def test_what_is_made_of_a_form_keeps_its_rules_and_can_be_said(name: str, repository: Path) -> None:
     form = load_form(repository / "tests" / "data" / "forms" / f"{name}.schema.json")
     catalogue, random = Catalogue({}), Random(1)
-    check(form, catalogue)
+    check_speakable(form, catalogue)
     for _ in range(200):
         made = {one.name: sample_value(one, catalogue, random) for one in form.fields}
         assert form.faults(made) == {}
-        words = [sample_words(made[one.name], one, catalogue, random) for one in form.fields if not one.spoken.by_unit]
+        words = [
+            value_in_words(made[one.name], one, catalogue, random) for one in form.fields if not one.spoken.by_unit
+        ]
         assert all(words)
 
 
@@ -212,12 +214,14 @@ def test_what_is_said_of_a_decimal_and_a_day_is_read_again(form: Form) -> None:
     language = {**language_named("en").table, "decimal": ".", "thousands": ","}
     for _ in range(300):
         weight = sample_value(form["weight"], catalogue, random)
-        words = sample_words(weight, form["weight"], catalogue, random).split()
+        words = value_in_words(weight, form["weight"], catalogue, random).split()
         if not {"a", "dozen"} & set(words):  # which the small numerals do not have
-            assert best(numbers.decimals(words, 0, ENGLISH, language), len(words)) == weight
+            assert best(numbers.decimal_readings(words, 0, ENGLISH, language), len(words)) == weight
         expiry = sample_value(form["expiry"], catalogue, random)
-        words = sample_words(expiry, form["expiry"], catalogue, random).split()
-        dated = date.readings(words, 0, ENGLISH, language, date.Label(DayOrder.DAY_MONTH_YEAR, Partial.END))
+        words = value_in_words(expiry, form["expiry"], catalogue, random).split()
+        dated = date.date_readings(
+            words, 0, ENGLISH, language, date.DateLabelFormat(DayOrder.DAY_MONTH_YEAR, MonthAlone.END)
+        )
         assert best(dated, len(words)) == expiry
 
 
@@ -228,7 +232,7 @@ def best(found: Sequence[tuple[int, float | str, float]], end: int) -> FieldValu
 @each_of("name", ["cycle-count", "coffee"])
 def test_every_rule_of_a_grammar_is_there_and_every_word_known(name: str, repository: Path) -> None:
     form = load_form(repository / "tests" / "data" / "forms" / f"{name}.schema.json")
-    grammar = jsgf(form, Catalogue({}), commands=["help"])
+    grammar = jsgf_grammar(form, Catalogue({}), commands=["help"])
     named = set(re.findall(r"<([a-z_]+)>", grammar))
     rules = dict(re.findall(r"^(?:public )?<([a-z_]+)> = (.*);$", grammar, re.MULTILINE))
     assert named == set(rules)

@@ -13,9 +13,9 @@ from dockvoice_protocol.errors import ManyFaults
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import form_from_schema, load_form
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import jsgf, read, sentences, vocabulary
+from dockvoice_protocol.forms.spoken import generate_sentences, jsgf_grammar, read_fields, vocabulary
 from dockvoice_protocol.forms.spoken.language import language_named
-from dockvoice_protocol.forms.spoken.reader import lexicon_of, make_timed_words
+from dockvoice_protocol.forms.spoken.reader import cached_lexicon, make_timed_words
 from dockvoice_protocol.forms.spoken.rough import rough_sentences
 from dockvoice_protocol.records import FieldValue, Word
 from edge.agree.decide import Rules, decide
@@ -94,19 +94,19 @@ def test_words_of_a_value_are_no_other_words(text: str, milk: str, sugar: str | 
 def test_a_short_stop_inside_a_value_makes_no_other_words_of_it(repository: Path) -> None:
     choices = load_form(repository / "tests" / "data" / "forms" / "barista.schema.json")
     words = [Word(text, at * 0.3, at * 0.3 + (0.3 if text != "a" else 0.2), 1.0) for at, text in enumerate(A_LOT)]
-    assert read(words, choices, NO_CATALOGUE)["milk_amount"].value == "a lot of milk"
+    assert read_fields(words, choices, NO_CATALOGUE)["milk_amount"].value == "a lot of milk"
 
 
 def test_parts_of_values_are_words_without_a_meaning_of_their_own(repository: Path) -> None:
     choices = load_form(repository / "tests" / "data" / "forms" / "barista.schema.json")
-    parts = lexicon_of(choices, NO_CATALOGUE, language_named("en")).parts_of_values
+    parts = cached_lexicon(choices, NO_CATALOGUE, language_named("en")).parts_of_values
     assert {"almond", "ounce", "skim"} <= parts
     assert parts.isdisjoint({"milk", "eight", "of", "a", "coffee"})
 
 
 def test_values_alone_are_joined_as_people_join_them(repository: Path) -> None:
     choices = load_form(repository / "tests" / "data" / "forms" / "barista.schema.json")
-    endless = sentences(choices, NO_CATALOGUE, Random(1))
+    endless = generate_sentences(choices, NO_CATALOGUE, Random(1))
     said = " ".join(next(endless).text for _ in range(200)).split()
     assert {"with", "and"} <= set(said)
 
@@ -184,13 +184,13 @@ def test_what_no_entry_can_begin_with_is_told(opening: str, told: str, schema: d
 
 
 def test_recognisers_and_models_are_told_with_what_an_entry_begins(form: Form) -> None:
-    endless = sentences(form, NO_CATALOGUE, Random(1))
+    endless = generate_sentences(form, NO_CATALOGUE, Random(1))
     said = [next(endless).text for _ in range(100)]
     begun = [sum(text.startswith(one) for text in said) for one in form.openings["en"]]
     assert min(begun) > 0
     assert 30 < sum(begun) < 70
     assert {"give", "can", "i'd", "sugar"} <= vocabulary(form, NO_CATALOGUE)
-    assert "can i get" in jsgf(form, NO_CATALOGUE)
+    assert "can i get" in jsgf_grammar(form, NO_CATALOGUE)
     rough = rough_sentences(form, NO_CATALOGUE, language_named("de"), lambda _: True)
     assert any(text.startswith("ich hätte gern") for text in rough)
     assert "give me, can i get, i'd like" in ModelPrompt(form, NO_CATALOGUE).text(Context())

@@ -9,7 +9,7 @@ from dockvoice_protocol.forms.model import Form
 from edge.config import ClientSettings, InterpreterSettings
 from edge.understand.llm.gemini import GeminiWire
 from edge.understand.llm.tool import build_tools
-from edge.understand.llm.wire import Ending, ModelQuestion, Tokens
+from edge.understand.llm.wire import EndReason, ModelQuestion, Tokens
 from edge.understand.remote.client import Client, ServiceAnswer
 from tests import shipped
 from tests.rows import each_of
@@ -82,8 +82,13 @@ def test_tokens_are_counted_apart_and_thoughts_with_the_answer() -> None:
 
 @each_of(
     ("reason", "ending"),
-    [("STOP", Ending.WHOLE), ("MAX_TOKENS", Ending.TRUNCATED), ("SAFETY", Ending.FILTERED), ("NEW", Ending.FILTERED)],
+    [
+        ("STOP", EndReason.WHOLE),
+        ("MAX_TOKENS", EndReason.TRUNCATED),
+        ("SAFETY", EndReason.FILTERED),
+        ("NEW", EndReason.FILTERED),
+    ],
 )
-def test_how_it_ended(reason: str, ending: Ending) -> None:
+def test_how_it_ended(reason: str, ending: EndReason) -> None:
     found, _ = wire().parse(answered({"candidates": [{"content": {"parts": []}, "finishReason": reason}]}))
     assert found.ending is ending

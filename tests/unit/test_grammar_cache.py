@@ -14,10 +14,10 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import sample_sentences, sentences_with_further_words
-from dockvoice_protocol.forms.spoken.sentences import replies
+from dockvoice_protocol.forms.spoken.sentences import sample_replies
 from dockvoice_protocol.plain_file import shipped_directory
 from edge.understand.local import factory
-from edge.understand.local.factory import KEPT, load_sentences
+from edge.understand.local.factory import load_sentences
 
 NAMES = ("maria", "ben")
 
@@ -41,7 +41,7 @@ def sampled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_what_was_kept_is_what_is_sampled(form: Form, catalogue: Catalogue, tmp_path: Path, sampled: list[str]) -> None:
     for names, made in (
         (None, once(form, catalogue)),
-        (NAMES, (*once(form, catalogue), *replies(form, catalogue, NAMES))),
+        (NAMES, (*once(form, catalogue), *sample_replies(form, catalogue, NAMES))),
     ):
         assert load_sentences(tmp_path, form, catalogue, names) == made
         assert load_sentences(tmp_path, form, catalogue, names) == made
@@ -121,16 +121,16 @@ def test_sentences_are_for_their_owner_only(form: Form, catalogue: Catalogue, tm
 def test_those_unused_for_longest_are_removed(form: Form, catalogue: Catalogue, tmp_path: Path) -> None:
     load_sentences(tmp_path, form, catalogue, None)
     (used,) = tmp_path.iterdir()
-    for number in range(KEPT + 3):
+    for number in range(35):
         (tmp_path / f"old{number}").touch()
         os.utime(tmp_path / f"old{number}", (number, number))
     os.utime(used, (0, 0))
     load_sentences(tmp_path, form, catalogue, None)  # found, and so the last to go
     load_sentences(tmp_path, form, catalogue, NAMES)
     left = {path.name for path in tmp_path.iterdir()}
-    assert len(left) == KEPT
+    assert len(left) == 32
     assert used.name in left
-    assert left - {f"old{number}" for number in range(5, KEPT + 3)} - {used.name}
+    assert left - {f"old{number}" for number in range(5, 35)} - {used.name}
 
 
 def test_words_that_a_form_has_besides_its_own_are_expected_apart(catalogue: Catalogue) -> None:

@@ -22,18 +22,18 @@ from dockvoice_protocol.hash_chain import (
     PREVIOUS,
     SIGNATURE,
     UNHASHED,
-    Broken,
-    Chain,
-    Chained,
+    BadEvent,
+    ChainVerifier,
+    Defect,
+    KeySpan,
     PublicKey,
     Signer,
-    Span,
-    Wrong,
+    StoredEvent,
     canonical_bytes,
-    link,
+    compute_link,
     parse_event_or_empty,
-    sealed,
-    sha256,
+    seal_event,
+    sha256_hex,
 )
 from tests.rows import each_of
 from tests.tiers import examples
@@ -43,60 +43,60 @@ KEY = Signer(Ed25519PrivateKey.from_private_bytes(bytes(32)))
 STRANGER = Signer(Ed25519PrivateKey.from_private_bytes(bytes([1] * 32)))
 KNOWN = {KEY.public.keyid: KEY.public}
 
-Rows = list[Chained]
-Forge = Callable[[Chained], Chained]
+Rows = list[StoredEvent]
+Forge = Callable[[StoredEvent], StoredEvent]
 
 
 def event(sequence: int) -> dict[str, Any]:
     return {"id": f"event-{sequence}", "data": {"quantity": sequence}}
 
 
-def row(sequence: int, previous: str, event: dict[str, Any]) -> Chained:
-    return Chained(sequence, previous, event[CHAIN], event, AUDIO, withheld=False)
+def row(sequence: int, previous: str, event: dict[str, Any]) -> StoredEvent:
+    return StoredEvent(sequence, previous, event[CHAIN], event, AUDIO, withheld=False)
 
 
-def signed(sequence: int, previous: str, signer: Signer = KEY, **changes: Any) -> Chained:
-    return row(sequence, previous, sealed({**event(sequence), **changes}, previous, AUDIO, "{}", signer))
+def signed(sequence: int, previous: str, signer: Signer = KEY, **changes: Any) -> StoredEvent:
+    return row(sequence, previous, seal_event({**event(sequence), **changes}, previous, AUDIO, "{}", signer))
 
 
-def unsigned(sequence: int, previous: str) -> Chained:
+def unsigned(sequence: int, previous: str) -> StoredEvent:
     """As somebody links it who has no key."""
     said = {**event(sequence), PREVIOUS: previous}
-    return row(sequence, previous, {**said, CHAIN: link(previous, said, AUDIO)})
+    return row(sequence, previous, {**said, CHAIN: compute_link(previous, said, AUDIO)})
 
 
-def chained(*made: Callable[[int, str], Chained]) -> Rows:
+def chained(*made: Callable[[int, str], StoredEvent]) -> Rows:
     rows: Rows = []
     for sequence, make in enumerate(made, start=1):
         rows.append(make(sequence, rows[-1].link if rows else GENESIS))
     return rows
 
 
-def followed(rows: Rows, keys: dict[str, PublicKey] | None = KNOWN) -> tuple[Chain, Broken | None]:
-    links = Chain(keys)
+def followed(rows: Rows, keys: dict[str, PublicKey] | None = KNOWN) -> tuple[ChainVerifier, BadEvent | None]:
+    links = ChainVerifier(keys)
     for one in rows:
         if wrong := links.next_fault(one):
-            return links, Broken(links.last + 1, wrong)
+            return links, BadEvent(links.last + 1, wrong)
         links.advance(one)
     return links, None
 
 
-def broken(rows: Rows, keys: dict[str, PublicKey] | None = KNOWN) -> Broken | None:
+def broken(rows: Rows, keys: dict[str, PublicKey] | None = KNOWN) -> BadEvent | None:
     return followed(rows, keys)[1]
 
 
-def with_members(one: Chained, **changes: Any) -> Chained:
+def with_members(one: StoredEvent, **changes: Any) -> StoredEvent:
     return replace(one, event={**one.event, **changes})
 
 
-def without(one: Chained, *names: str) -> Chained:
+def without(one: StoredEvent, *names: str) -> StoredEvent:
     return replace(one, event={name: value for name, value in one.event.items() if name not in names})
 
 
-def relinked(one: Chained) -> Chained:
+def relinked(one: StoredEvent) -> StoredEvent:
     """By somebody who has no key, but knows how links are made."""
     altered = {**one.event, "data": {"quantity": 99}}
-    own = link(one.previous, altered, AUDIO)
+    own = compute_link(one.previous, altered, AUDIO)
     return replace(one, event={**altered, CHAIN: own}, link=own)
 
 
@@ -122,34 +122,34 @@ ALTERED: dict[str, Forge] = {
 def test_what_is_altered_is_found_where_it_was(what: str) -> None:
     rows = chained(signed, signed, signed, signed)
     rows[1] = ALTERED[what](rows[1])
-    assert broken(rows) == Broken(2, Wrong.ALTERED)
-    assert broken(rows, None) == Broken(2, Wrong.ALTERED)
+    assert broken(rows) == BadEvent(2, Defect.ALTERED)
+    assert broken(rows, None) == BadEvent(2, Defect.ALTERED)
 
 
 @each_of("previous", [GENESIS, None, [], "c" * 64])
 def test_another_previous_link_is_out_of_place(previous: Any) -> None:
     rows = chained(signed, signed, signed)
-    assert broken([rows[0], with_members(rows[1], previous=previous), rows[2]]) == Broken(2, Wrong.MISPLACED)
-    assert broken([rows[0], replace(rows[1], previous=previous), rows[2]]) == Broken(2, Wrong.MISPLACED)
+    assert broken([rows[0], with_members(rows[1], previous=previous), rows[2]]) == BadEvent(2, Defect.MISPLACED)
+    assert broken([rows[0], replace(rows[1], previous=previous), rows[2]]) == BadEvent(2, Defect.MISPLACED)
 
 
-FORGED: dict[str, tuple[Forge, Wrong]] = {
-    "linked anew": (relinked, Wrong.FORGED),
+FORGED: dict[str, tuple[Forge, Defect]] = {
+    "linked anew": (relinked, Defect.FORGED),
     "the signature of another event": (
         lambda one: with_members(one, signature=signed(1, GENESIS).event[SIGNATURE]),
-        Wrong.FORGED,
+        Defect.FORGED,
     ),
-    "one digit": (lambda one: with_members(one, signature="0" * 128), Wrong.FORGED),
-    "large digits": (lambda one: with_members(one, signature=one.event[SIGNATURE].upper()), Wrong.FORGED),
-    "no digits": (lambda one: with_members(one, signature="of mine"), Wrong.FORGED),
-    "nothing": (lambda one: with_members(one, signature=None), Wrong.FORGED),
-    "no signature": (lambda one: without(one, SIGNATURE), Wrong.UNSIGNED),
-    "a stranger's": (lambda one: signed(one.sequence, one.previous, STRANGER), Wrong.UNKNOWN_KEY),
+    "one digit": (lambda one: with_members(one, signature="0" * 128), Defect.FORGED),
+    "large digits": (lambda one: with_members(one, signature=one.event[SIGNATURE].upper()), Defect.FORGED),
+    "no digits": (lambda one: with_members(one, signature="of mine"), Defect.FORGED),
+    "nothing": (lambda one: with_members(one, signature=None), Defect.FORGED),
+    "no signature": (lambda one: without(one, SIGNATURE), Defect.UNSIGNED),
+    "a stranger's": (lambda one: signed(one.sequence, one.previous, STRANGER), Defect.UNKNOWN_KEY),
     "a stranger's in the device's name": (
         lambda one: with_members(one, signature=STRANGER.sign(one.link)),
-        Wrong.FORGED,
+        Defect.FORGED,
     ),
-    "linked without a key": (lambda one: unsigned(one.sequence, one.previous), Wrong.UNSIGNED),
+    "linked without a key": (lambda one: unsigned(one.sequence, one.previous), Defect.UNSIGNED),
 }
 
 
@@ -158,40 +158,40 @@ def test_who_has_no_key_cannot_write_an_event(how: str) -> None:
     forge, wrong = FORGED[how]
     rows = chained(signed, signed, signed)
     rows[1] = forge(rows[1])
-    assert broken(rows) == Broken(2, wrong)
+    assert broken(rows) == BadEvent(2, wrong)
 
 
 def test_without_keys_a_forger_who_links_anew_is_found_at_the_next_event() -> None:
     rows = chained(signed, signed, signed)
     rows[1] = relinked(rows[1])
-    assert broken(rows, None) == Broken(3, Wrong.MISPLACED)
+    assert broken(rows, None) == BadEvent(3, Defect.MISPLACED)
 
 
 def test_removed_exchanged_and_repeated_events() -> None:
     first, second, third = chained(signed, signed, signed)
-    assert broken([second, third]) == Broken(1, Wrong.MISSING)
-    assert broken([first, third]) == Broken(2, Wrong.MISSING)
-    assert broken([first, third, second]) == Broken(2, Wrong.MISSING)
-    assert broken([first, first, second]) == Broken(2, Wrong.MISPLACED)
-    assert broken([first, replace(third, sequence=2), replace(second, sequence=3)]) == Broken(2, Wrong.MISPLACED)
+    assert broken([second, third]) == BadEvent(1, Defect.MISSING)
+    assert broken([first, third]) == BadEvent(2, Defect.MISSING)
+    assert broken([first, third, second]) == BadEvent(2, Defect.MISSING)
+    assert broken([first, first, second]) == BadEvent(2, Defect.MISPLACED)
+    assert broken([first, replace(third, sequence=2), replace(second, sequence=3)]) == BadEvent(2, Defect.MISPLACED)
     exchanged = replace(third, sequence=2, previous=second.previous)
-    assert broken([first, exchanged]) == Broken(2, Wrong.MISPLACED)
+    assert broken([first, exchanged]) == BadEvent(2, Defect.MISPLACED)
 
 
 def test_a_change_of_key_is_told() -> None:
-    def by_another(sequence: int, previous: str) -> Chained:
+    def by_another(sequence: int, previous: str) -> StoredEvent:
         return signed(sequence, previous, STRANGER)
 
     rows = chained(signed, signed, by_another)
     links, wrong = followed(rows, {**KNOWN, STRANGER.public.keyid: STRANGER.public})
     assert wrong is None
-    assert links.spans == [Span(KEY.public.keyid, 1, 2), Span(STRANGER.public.keyid, 3, 3)]
+    assert links.spans == [KeySpan(KEY.public.keyid, 1, 2), KeySpan(STRANGER.public.keyid, 3, 3)]
     assert (links.last, links.link) == (3, rows[2].link)
 
 
 def test_all_signatures_stripped_and_all_linked_anew_is_found_at_the_first_event() -> None:
-    assert broken(chained(unsigned, unsigned)) == Broken(1, Wrong.UNSIGNED)
-    assert broken(chained(unsigned, unsigned), None) == Broken(1, Wrong.UNSIGNED)
+    assert broken(chained(unsigned, unsigned)) == BadEvent(1, Defect.UNSIGNED)
+    assert broken(chained(unsigned, unsigned), None) == BadEvent(1, Defect.UNSIGNED)
 
 
 @each_of(
@@ -218,24 +218,24 @@ def test_of_a_withheld_event_the_seal_is_checked() -> None:
     kept_back = {"id": rows[1].event["id"], **{name: rows[1].event[name] for name in seal}, "type": "withheld"}
     rows[1] = replace(rows[1], event=kept_back, withheld=True)
     assert broken(rows) is None
-    assert broken([rows[0], with_members(rows[1], signature="0" * 128), rows[2]]) == Broken(2, Wrong.FORGED)
-    assert broken([rows[0], with_members(rows[1], previous=GENESIS), rows[2]]) == Broken(2, Wrong.MISPLACED)
+    assert broken([rows[0], with_members(rows[1], signature="0" * 128), rows[2]]) == BadEvent(2, Defect.FORGED)
+    assert broken([rows[0], with_members(rows[1], previous=GENESIS), rows[2]]) == BadEvent(2, Defect.MISPLACED)
 
 
 def test_the_link_is_written_as_documented() -> None:
     event_sha256 = hashlib.sha256('{"a":"Łódź","b":[1,2]}'.encode()).hexdigest()
     expected = hashlib.sha256(f"{GENESIS}\n{event_sha256}\n{AUDIO}\n".encode()).hexdigest()
-    assert link(GENESIS, {"b": (1, 2.0), "a": "Łódź", **dict.fromkeys(UNHASHED, "left out")}, AUDIO) == expected
+    assert compute_link(GENESIS, {"b": (1, 2.0), "a": "Łódź", **dict.fromkeys(UNHASHED, "left out")}, AUDIO) == expected
 
 
 def test_an_event_is_sealed_as_documented() -> None:
-    made = sealed(event(1), GENESIS, AUDIO, "the reading", KEY)
+    made = seal_event(event(1), GENESIS, AUDIO, "the reading", KEY)
     assert made == {
         **event(1),
         "previous": GENESIS,
         "readingsha256": hashlib.sha256(b"the reading").hexdigest(),
         "keyid": hashlib.sha256(KEY.public.raw).hexdigest()[:16],
-        "chain": link(GENESIS, made, AUDIO),
+        "chain": compute_link(GENESIS, made, AUDIO),
         "signature": KEY.sign(made["chain"]),
     }
     assert all(name.isalnum() and name.islower() for name in made)  # CloudEvents allows no other names
@@ -289,12 +289,12 @@ def test_a_key_of_the_wrong_size_has_signed_nothing() -> None:
 
 
 def test_a_stranger_who_writes_the_whole_chain_anew_is_found_by_his_key() -> None:
-    def by_stranger(sequence: int, previous: str) -> Chained:
+    def by_stranger(sequence: int, previous: str) -> StoredEvent:
         return signed(sequence, previous, STRANGER, data={"quantity": 99})
 
     rows = chained(by_stranger, by_stranger)
     assert broken(rows, {STRANGER.public.keyid: STRANGER.public}) is None
-    assert broken(rows) == Broken(1, Wrong.UNKNOWN_KEY)
+    assert broken(rows) == BadEvent(1, Defect.UNKNOWN_KEY)
 
 
 def test_the_end_cut_off_is_not_to_be_seen_here() -> None:
@@ -304,21 +304,21 @@ def test_the_end_cut_off_is_not_to_be_seen_here() -> None:
 
 
 def test_the_order_of_members_does_not_matter_and_their_values_do() -> None:
-    assert link(GENESIS, {"a": "1", "b": 2}, AUDIO) == link(GENESIS, {"b": 2, "a": "1"}, AUDIO)
-    assert link(GENESIS, {"a": "1", "b": 2}, AUDIO) != link(GENESIS, {"a": 1, "b": 2}, AUDIO)
+    assert compute_link(GENESIS, {"a": "1", "b": 2}, AUDIO) == compute_link(GENESIS, {"b": 2, "a": "1"}, AUDIO)
+    assert compute_link(GENESIS, {"a": "1", "b": 2}, AUDIO) != compute_link(GENESIS, {"a": 1, "b": 2}, AUDIO)
 
 
 def test_every_fault_has_its_words() -> None:
-    assert all(wrong.message for wrong in Wrong)
+    assert all(wrong.message for wrong in Defect)
 
 
 def test_text_is_hashed_as_utf_8() -> None:
-    assert sha256("ü") == hashlib.sha256("ü".encode()).hexdigest()
+    assert sha256_hex("ü") == hashlib.sha256("ü".encode()).hexdigest()
 
 
 def test_a_doubtful_clock_is_signed_with_the_rest() -> None:
     doubtful = signed(1, GENESIS, clock="unsynchronised")
     assert broken([doubtful]) is None
-    assert broken([replace(doubtful, event={**doubtful.event, "clock": "fine"})]) == Broken(1, Wrong.ALTERED)
+    assert broken([replace(doubtful, event={**doubtful.event, "clock": "fine"})]) == BadEvent(1, Defect.ALTERED)
     whole = {name: value for name, value in doubtful.event.items() if name != "clock"}
-    assert broken([replace(doubtful, event=whole)]) == Broken(1, Wrong.ALTERED)
+    assert broken([replace(doubtful, event=whole)]) == BadEvent(1, Defect.ALTERED)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dockvoice_protocol.systemd import Notifier
-from edge.agent.headset import Earshot, Headset, HeadsetTold, MicrophoneFault, Muted, Order, headset_event_as_json
+from edge.agent.headset import Audible, Headset, HeadsetEvent, MicrophoneFault, Muted, Order, headset_event_as_json
 from edge.config import Hear, ListeningMode, Settings
 from edge.hear.microphone_health import FaultBegan, FaultEnded, FaultKind, MicrophoneEvent
 from tests.rows import each_of
@@ -15,7 +15,7 @@ class Seen:
     """A headset, and what it told."""
 
     def __init__(self, mode: ListeningMode = ListeningMode.OPEN) -> None:
-        self.told: list[HeadsetTold] = []
+        self.told: list[HeadsetEvent] = []
         self.published: list[dict[str, Any]] = []
         self._news = asyncio.Event()
         settings = Settings(hear=Hear(mode=mode, wake_phrase="hello warehouse"))
@@ -71,11 +71,11 @@ def test_the_mode_is_part_of_the_state(mode: ListeningMode, status: str) -> None
 
 def test_without_a_speaker_the_status_says_so_until_there_is_one() -> None:
     seen = Seen()
-    seen.headset.publish_earshot(heard=False)
+    seen.headset.publish_audibility(heard=False)
     assert seen.headset.status_line == "no speaker, nothing is read back; listening"
-    seen.headset.publish_earshot(heard=True)
+    seen.headset.publish_audibility(heard=True)
     assert seen.headset.status_line == "listening"
-    assert seen.told == [Earshot(False), Earshot(True)]
+    assert seen.told == [Audible(False), Audible(True)]
     assert [headset_event_as_json(told) for told in seen.told] == [{"speaker": "none"}, {"speaker": "heard"}]
 
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from dockvoice_protocol.errors import StorageFailed, Unfinished, UnreadableInput
 from dockvoice_protocol.events import CLOCK
 from dockvoice_protocol.records import Act, FieldValue, Receipt, ReceiptOutcome
-from edge.agent.review import DeviceIdentity, Person, accept
+from edge.agent.review import DeviceIdentity, Reviewer, accept
 from edge.agree.decide import Rules
 from edge.cli.queue import commands
 from edge.config import Keep
@@ -34,7 +34,7 @@ from tests.sayings import ACCEPT, FIELDS, database, entry, utterance
 from tests.shipped import ROOT
 
 DEVICE = DeviceIdentity("north", "dock-b", None, clock_believed=True)
-KIM = Person("kim", "the inventory had it wrong")
+KIM = Reviewer("kim", "the inventory had it wrong")
 WITHHOLD = partial(withheld_event, reason="discarded")
 NO_ROOM = Keep(budget_mb=1, alarm_free_mb=10**6, stop_free_mb=1, reserve_mb=0)
 """A disk that is always too full: everything goes that may."""
@@ -69,11 +69,13 @@ class TestARefusedEntry:
         for row in rows[:2]:
             refuse(journal, row)
         journal.outbox.settle(rows[2].event_id, Receipt(rows[2].event_id, ReceiptOutcome.APPLIED))
-        journal.retention.tidy(NO_ROOM, Reserve(journal.directory, 0), datetime(2036, 1, 1, tzinfo=UTC), believed=True)
-        assert journal.retention.forget(10) == 0
+        journal.retention.free_disk_space(
+            NO_ROOM, Reserve(journal.directory, 0), datetime(2036, 1, 1, tzinfo=UTC), believed=True
+        )
+        assert journal.retention.prune(10) == 0
         there = [(journal.directory / journal.queries.history(row.event_id).audio_path).exists() for row in rows]
         assert there == [True, True, False], "of the one that is applied it may go"
-        assert [(one.sequence, one.reasons) for one in journal.review.held()] == [
+        assert [(one.sequence, one.reasons) for one in journal.review.held_entries()] == [
             (1, ("sequence_reused",)),
             (2, ("sequence_reused",)),
         ]
@@ -88,7 +90,7 @@ class TestARefusedEntry:
         row = dictate(journal)
         refuse(journal, row)
         journal.review.discard("1", "kim", "counted by hand", WITHHOLD)
-        assert (journal.review.held(), journal.queries.counts().held) == ([], 0)
+        assert (journal.review.held_entries(), journal.queries.counts().held) == ([], 0)
         assert journal.outbox.due(9) == []
         journal.outbox.reopen(1)
         (owed,) = journal.outbox.due(9)
@@ -111,7 +113,7 @@ class TestEnteredOnceMore:
         found = journal.queries.history("1")
         assert (found.state, found.reentered) == (OutboxState.DISCARDED, new.event_id)
         assert [(one.decision, one.who, one.reason) for one in found.decisions] == [("accept", "kim", KIM.reason)]
-        assert journal.review.held() == []
+        assert journal.review.held_entries() == []
         assert audit.verify(journal.trail).broken is None
         sounds = [journal.copy_utterance(journal.queries.history(which)).segment.pcm for which in ("1", "2")]
         assert sounds[0] == sounds[1]
@@ -138,7 +140,7 @@ class TestEnteredOnceMore:
         refuse(journal, dictate(journal), "invalid:/quantity: breaks maximum 10")
         with pytest.raises(UnreadableInput, match="not_in_catalogue:dock"):
             accept(journal, "1", {"dock": "Q"}, rules, KIM, DEVICE)
-        assert len(journal.review.held()) == 1
+        assert len(journal.review.held_entries()) == 1
         accept(journal, "1", {"quantity": 9}, rules, KIM, DEVICE)
         assert journal.queries.history("2").fields == fields(quantity=9)
 
@@ -173,7 +175,9 @@ class TestEnteredOnceMore:
     def test_without_its_recording_it_rests_on_the_word_of_a_person(self, journal: Journal, rules: Rules) -> None:
         row = dictate(journal)
         journal.outbox.settle(row.event_id, None)
-        journal.retention.tidy(NO_ROOM, Reserve(journal.directory, 0), datetime(2036, 1, 1, tzinfo=UTC), believed=True)
+        journal.retention.free_disk_space(
+            NO_ROOM, Reserve(journal.directory, 0), datetime(2036, 1, 1, tzinfo=UTC), believed=True
+        )
         with database(journal).writing():
             database(journal).execute("UPDATE outbox SET state = 'refused'")
         accept(journal, "1", {}, rules, KIM, DEVICE)
@@ -231,7 +235,7 @@ class TestUnderANewName:
                 database(journal).execute("UPDATE outbox SET state = 'refused', reentered = NULL")
             assert accept(new, "1", {}, rules, KIM, named, origin=journal) == row
             assert new.trail.last_sequence() == 1
-        assert journal.review.held() == []
+        assert journal.review.held_entries() == []
 
     def test_what_the_former_journal_had_not_even_read_waits_there_too(
         self, journal: Journal, tmp_path: Path, rules: Rules

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dockvoice_protocol.forms.spoken import read
+from dockvoice_protocol.forms.spoken import read_fields
 from dockvoice_protocol.records import Word
 from edge.understand.proposal import resolve_homophones
 from tests import shipped
@@ -74,7 +74,7 @@ def test_a_four_too_brief_for_a_digit_before_a_word_is_a_for(seconds: float) -> 
 
 def test_a_for_of_a_length_that_neither_has_is_read_as_either() -> None:
     (way,) = resolve_homophones(said("pallet one six for dock b", 0.22), LABELS)
-    assert read(way, shipped.form(), shipped.catalogue())["pallet_id"].rivals == ("164",)
+    assert read_fields(way, shipped.form(), shipped.catalogue())["pallet_id"].rivals == ("164",)
 
 
 @each_of(

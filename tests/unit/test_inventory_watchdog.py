@@ -8,7 +8,7 @@ import pytest
 
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.systemd import Notifier
-from inventory.ingest.watchdog import PATIENCE_S, Watchdog
+from inventory.ingest.watchdog import MAX_OUTAGE_S, Watchdog
 
 ALIVE = b"WATCHDOG=1"
 
@@ -89,7 +89,7 @@ def test_an_outage_is_borne_for_a_while_and_then_no_longer(
     setattr(world, away, False)
     live(pulse, world, 60)
     systemd.forget()
-    live(pulse, world, int(PATIENCE_S) - 61)
+    live(pulse, world, int(MAX_OUTAGE_S) - 61)
     systemd.forget()
     live(pulse, world, 60)
     assert systemd.heard == []
@@ -97,7 +97,7 @@ def test_an_outage_is_borne_for_a_while_and_then_no_longer(
 
 def test_after_an_outage_it_beats_again(pulse: Watchdog, world: World, systemd: Systemd) -> None:
     world.database = False
-    live(pulse, world, int(PATIENCE_S) + 60)
+    live(pulse, world, int(MAX_OUTAGE_S) + 60)
     systemd.forget()
     assert systemd.heard == []
     world.database = True

@@ -115,7 +115,7 @@ class TestHearing:
         said = utterance()
         with pytest.raises(StorageFailed, match=r"evidence.*move it away"):
             journal.store_utterance(said)
-        assert journal.queries.kept(said.utterance_id) is None
+        assert journal.queries.get_utterance(said.utterance_id) is None
 
     def test_a_recording_without_a_row_is_adopted_at_the_next_start(self, tmp_path: Path) -> None:
         Journal.open(tmp_path).close()

@@ -52,7 +52,7 @@ class TestADeadLetter:
         journal.outbox.dead_letter(rows[1].event_id, TOO_LARGE, tombstone)
         applied(journal, rows[1])
         assert [row.sequence for row in journal.outbox.due(10)] == [1, 3]
-        (held,) = journal.review.held()
+        (held,) = journal.review.held_entries()
         assert (held.event_id, held.state, held.reasons) == (rows[1].event_id, OutboxState.DEAD, (TOO_LARGE,))
         assert journal.queries.counts().applied == 0
 
@@ -67,7 +67,7 @@ class TestADeadLetter:
         journal.outbox.dead_letter(rows[1].event_id, TOO_LARGE, tombstone)
         assert not journal.outbox.dead_letter(rows[1].event_id, "another", tombstone)
         assert not journal.outbox.dead_letter("nobody", TOO_LARGE, tombstone)
-        assert [entry.reasons for entry in journal.review.held()] == [(TOO_LARGE,)]
+        assert [entry.reasons for entry in journal.review.held_entries()] == [(TOO_LARGE,)]
 
     def test_an_inventory_that_lost_it_gets_the_tombstone_again(self, journal: Journal, rows: list[OutboxRow]) -> None:
         journal.outbox.dead_letter(rows[1].event_id, TOO_LARGE, tombstone)
@@ -75,7 +75,7 @@ class TestADeadLetter:
             applied(journal, row)
         assert journal.outbox.reopen(2) == 2
         assert [("withheld" in json.loads(row.body)) for row in journal.outbox.due(10)] == [True, False]
-        assert len(journal.review.held()) == 1
+        assert len(journal.review.held_entries()) == 1
 
 
 class TestRetrying:
@@ -86,7 +86,7 @@ class TestRetrying:
         applied(journal, rows[1])
         journal.review.retry("2", "kim")
         assert journal.outbox.due(10) == rows
-        assert journal.review.held() == []
+        assert journal.review.held_entries() == []
         (decision,) = journal.queries.history("2").decisions
         assert (decision.decision, decision.who, decision.reason) == ("retry", "kim", None)
         applied(journal, rows[1])
@@ -108,7 +108,7 @@ class TestDiscarding:
         (decision,) = found.decisions
         assert (decision.decision, decision.who, decision.reason) == ("discard", "kim", "entered by hand")
         assert (tmp_path / found.audio_path).exists()
-        assert journal.review.held() == []
+        assert journal.review.held_entries() == []
 
 
 class TestUnderReview:

@@ -59,7 +59,7 @@ def held(journal: Journal, number: int, *support: Utterance) -> Draft:
     one = said(journal, number)
     pending = draft(one, *support)
     noted = tuple(Note(other.utterance_id, READ, HEEDED) for other in support)
-    journal.turn([Note(one.utterance_id, READ, HELD), *noted], pending, "op-17", render)
+    journal.store_dialogue_step([Note(one.utterance_id, READ, HELD), *noted], pending, "op-17", render)
     return pending
 
 
@@ -68,7 +68,7 @@ def agreed(pending: Draft, **changes: Any) -> Commit:
 
 
 def commit(journal: Journal, pending: Draft, **changes: Any) -> OutboxRow:
-    row = journal.turn([agreed(pending, **changes)], None, "op-17", render)
+    row = journal.store_dialogue_step([agreed(pending, **changes)], None, "op-17", render)
     assert row is not None
     return row
 
@@ -101,9 +101,9 @@ def test_the_recordings_of_a_draft_are_needed_until_its_entry_is_settled(journal
 def test_the_recordings_of_what_was_taken_back_are_spare(journal: Journal) -> None:
     answer = said(journal, 2)
     pending = held(journal, 1, answer)
-    journal.turn([Drop(pending)], None, "op-17", render)
+    journal.store_dialogue_step([Drop(pending)], None, "op-17", render)
     assert set(evidence(journal).values()) == {"spare"}
-    kept = journal.queries.kept(pending.utterance_id)
+    kept = journal.queries.get_utterance(pending.utterance_id)
     assert kept is not None
     assert kept.verdict == TAKEN_BACK
     assert journal.outbox.count_unsettled() == 0
@@ -147,7 +147,7 @@ def test_a_line_of_corrections_tells_which_of_them_the_inventory_does_not_have(j
 def test_what_nobody_answered_waits_for_a_person_and_can_be_read_again(journal: Journal) -> None:
     pending = held(journal, 1)
     parked = Park(pending.utterance_id, "unanswered", {"pallet_id": "007"})
-    journal.turn([parked], None, "op-17", render)
+    journal.store_dialogue_step([parked], None, "op-17", render)
     assert [kept.utterance_id for kept in journal.review.under_review()] == [pending.utterance_id]
     assert journal.queries.history(pending.utterance_id).fields == {"pallet_id": "007"}
     assert list(journal.queries.unread_utterances()) == []
@@ -158,10 +158,10 @@ def test_what_nobody_answered_waits_for_a_person_and_can_be_read_again(journal: 
 def test_what_a_person_makes_an_entry_of_is_asked_about_no_more(journal: Journal) -> None:
     pending, other = held(journal, 1), said(journal, 2)
     parked = (Park(pending.utterance_id, "unanswered", {}), Park(other.utterance_id, "unanswered", {}))
-    journal.turn(parked, pending, "op-17", render)
+    journal.store_dialogue_step(parked, pending, "op-17", render)
     for accepted in (draft(other), pending):
         assert journal.dialogue.load_state().draft == pending
-        entry = journal.queries.entry_of(accepted, ACCEPT)
+        entry = journal.queries.make_entry(accepted, ACCEPT)
         journal.accept(entry, ACCEPT, "kim", None, partial(render, entry))
     assert (journal.dialogue.load_state().draft, journal.dialogue.load_state().operator) == (None, "op-17")
 
@@ -170,7 +170,7 @@ def test_a_turn_is_kept_as_a_whole_or_not_at_all(journal: Journal) -> None:
     pending = held(journal, 1)
     unknown = Note("nobody-said-this", READ, HEEDED)
     with pytest.raises(LookupError):
-        journal.turn([unknown, agreed(pending)], None, "op-18", render)
+        journal.store_dialogue_step([unknown, agreed(pending)], None, "op-18", render)
     assert journal.dialogue.load_state().draft == pending
     assert journal.dialogue.load_state().operator == "op-17"
     assert journal.outbox.count_unsettled() == 0
@@ -181,7 +181,7 @@ def test_what_a_power_cut_left_in_the_second_copy_alone_is_asked_about_no_more(t
     with Journal.open(tmp_path) as journal:
         whole_again = said(journal, 2)
         pending = replace(held(journal, 1), support=(whole_again.utterance_id,))
-        journal.turn([], pending, None, render)
+        journal.store_dialogue_step([], pending, None, render)
     before_the_commit = (tmp_path / "journal.db").read_bytes()
     with Journal.open(tmp_path) as journal:
         committed = commit(journal, pending)
@@ -203,7 +203,7 @@ def test_what_is_committed_cannot_be_noted_otherwise(journal: Journal) -> None:
     pending = held(journal, 1)
     commit(journal, pending)
     with pytest.raises(ValueError, match="committed already"):
-        journal.turn([Drop(pending)], None, None, render)
+        journal.store_dialogue_step([Drop(pending)], None, None, render)
 
 
 def test_a_rebuilt_journal_has_the_corrections_too(journal: Journal, tmp_path: Path) -> None:
@@ -235,18 +235,18 @@ def test_what_stands_is_what_nothing_replaced_and_nobody_refused(journal: Journa
     commit(journal, replace(held(journal, 5), act=Act.CANCEL, replaces=second.event_id))
     journal.outbox.settle(third.event_id, Receipt(third.event_id, ReceiptOutcome.REFUSED, ("not_on_site",)))
     before = NOON - timedelta(minutes=1)
-    assert [fields["pallet_id"] for fields in journal.queries.fields_of_standing("pallet-move", before)] == [
+    assert [fields["pallet_id"] for fields in journal.queries.standing_entry_fields("pallet-move", before)] == [
         "750",
         "743",
     ]
     refused = commit(journal, replace(held(journal, 6), act=Act.AMEND, replaces=fourth.event_id), pallet_id="760")
     journal.outbox.settle(refused.event_id, Receipt(refused.event_id, ReceiptOutcome.REFUSED, ("invalid:/dock",)))
-    assert [fields["pallet_id"] for fields in journal.queries.fields_of_standing("pallet-move", before)] == [
+    assert [fields["pallet_id"] for fields in journal.queries.standing_entry_fields("pallet-move", before)] == [
         "750",
         "743",
     ]
-    assert journal.queries.fields_of_standing("stock-count", before) == ()
-    assert journal.queries.fields_of_standing("pallet-move", datetime.now(UTC)) == ()
+    assert journal.queries.standing_entry_fields("stock-count", before) == ()
+    assert journal.queries.standing_entry_fields("pallet-move", datetime.now(UTC)) == ()
 
 
 def test_what_somebody_else_has_recorded_is_refused_to_whoever_corrects_it(journal: Journal) -> None:
@@ -271,7 +271,9 @@ def taking(journal: Journal, number: int, context: StandingContext) -> OutboxRow
     one = said(journal, number)
     fields = {**READ.fields, "dock": replace(context.fields["dock"], words=())}
     pending = replace(draft(one), reading=replace(READ, fields=fields))
-    row = journal.turn([Note(one.utterance_id, READ, HELD), agreed(pending)], None, "op-17", render, context)
+    row = journal.store_dialogue_step(
+        [Note(one.utterance_id, READ, HELD), agreed(pending)], None, "op-17", render, context
+    )
     assert row is not None
     return row
 
@@ -279,24 +281,24 @@ def taking(journal: Journal, number: int, context: StandingContext) -> OutboxRow
 def test_what_stands_is_there_after_a_restart(journal: Journal, tmp_path: Path) -> None:
     once = said(journal, 1)
     context = standing(once)
-    journal.turn([Note(once.utterance_id, READ, HEEDED)], None, "op-17", render, context)
+    journal.store_dialogue_step([Note(once.utterance_id, READ, HEEDED)], None, "op-17", render, context)
     journal.close()
     with Journal.open(tmp_path) as again:
         assert again.dialogue.load_state().context == context
-        again.turn([], None, "op-17", render)
+        again.store_dialogue_step([], None, "op-17", render)
         assert again.dialogue.load_state().context == NOTHING_STANDS
 
 
 def test_what_many_entries_rest_on_is_needed_by_each_and_while_it_stands(journal: Journal) -> None:
     once = said(journal, 1)
     context = standing(once)
-    journal.turn([Note(once.utterance_id, READ, HEEDED)], None, "op-17", render, context)
+    journal.store_dialogue_step([Note(once.utterance_id, READ, HEEDED)], None, "op-17", render, context)
     first, second = taking(journal, 2, context), taking(journal, 3, context)
     for row in (first, second):
         assert [one["id"] for one in json.loads(row.body)["data"]["support"]] == [once.utterance_id]
     journal.outbox.settle(first.event_id, None)
     assert evidence(journal)[once.utterance_id] == "needed"
-    journal.turn([], None, "op-17", render)  # nothing stands any more
+    journal.store_dialogue_step([], None, "op-17", render)  # nothing stands any more
     assert evidence(journal)[once.utterance_id] == "needed"
     journal.outbox.settle(second.event_id, None)
     assert set(evidence(journal).values()) == {"spare"}
@@ -306,7 +308,7 @@ def test_an_entry_outlives_the_recording_of_what_it_took(journal: Journal) -> No
     """Erased, or removed for its age: what is said behind it is delivered, and the audit knows why it is gone."""
     once = said(journal, 1)
     context = standing(once)
-    journal.turn([Note(once.utterance_id, READ, HEEDED)], None, "op-17", render)
+    journal.store_dialogue_step([Note(once.utterance_id, READ, HEEDED)], None, "op-17", render)
     journal.erasing.erase_entry(once.utterance_id, "a clerk", dict)
     row = taking(journal, 2, context)
     assert [one["id"] for one in json.loads(row.body)["data"]["support"]] == [once.utterance_id]
@@ -317,13 +319,13 @@ def test_an_entry_outlives_the_recording_of_what_it_took(journal: Journal) -> No
 def test_what_entries_rest_on_is_not_forgotten_with_the_first_of_them(journal: Journal) -> None:
     once = said(journal, 1)
     context = standing(once)
-    journal.turn([Note(once.utterance_id, READ, HEEDED)], None, "op-17", render, context)
+    journal.store_dialogue_step([Note(once.utterance_id, READ, HEEDED)], None, "op-17", render, context)
     rows = [taking(journal, number, context) for number in (2, 3, 4)]
-    journal.turn([], None, "op-17", render)
+    journal.store_dialogue_step([], None, "op-17", render)
     for row in rows:
         journal.outbox.settle(row.event_id, None)
     journal.retention.remove_evidence(journal.retention.spare_evidence(10))
-    assert journal.retention.forget(2) == 2
+    assert journal.retention.prune(2) == 2
     assert once.utterance_id in evidence(journal)
     assert audit.verify(journal.trail).broken is None
 
@@ -331,7 +333,7 @@ def test_what_entries_rest_on_is_not_forgotten_with_the_first_of_them(journal: J
 def test_what_stands_goes_with_the_name_of_whoever_said_it(journal: Journal) -> None:
     once = said(journal, 1)
     context = standing(once)
-    journal.turn([Note(once.utterance_id, READ, HEEDED)], None, "op-17", render, context)
+    journal.store_dialogue_step([Note(once.utterance_id, READ, HEEDED)], None, "op-17", render, context)
     journal.outbox.settle(taking(journal, 2, context).event_id, None)
     erased = journal.erasing.erase_operator("op-17", "a clerk", dict)
     assert (erased.utterances, erased.entries, erased.waiting) == (2, 1, ())
@@ -402,7 +404,7 @@ def test_an_event_that_came_twice_is_there(journal: Journal) -> None:
 def test_what_stands_is_needed_though_all_that_rests_on_it_is_settled(journal: Journal) -> None:
     once = said(journal, 1)
     context = standing(once)
-    journal.turn([Note(once.utterance_id, READ, HEEDED)], None, "op-17", render, context)
+    journal.store_dialogue_step([Note(once.utterance_id, READ, HEEDED)], None, "op-17", render, context)
     row = taking(journal, 2, context)
     journal.outbox.settle(row.event_id, None)
     assert evidence(journal)[once.utterance_id] == "needed"

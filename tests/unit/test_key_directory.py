@@ -106,13 +106,13 @@ def test_a_file_that_is_no_key_is_told_once_and_tried_again_when_something_chang
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The files that are read, by name."""
     read: list[str] = []
-    plain = plain_file.read_regular
+    plain = plain_file.read_regular_file
 
     def counted(path: Path) -> bytes:
         read.append(path.name)
         return plain(path)
 
-    monkeypatch.setattr(plain_file, "read_regular", counted)
+    monkeypatch.setattr(plain_file, "read_regular_file", counted)
     return read
 
 

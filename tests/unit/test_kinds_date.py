@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from datetime import date
 
-from dockvoice_protocol.forms.model import DayOrder, Partial
+from dockvoice_protocol.forms.model import DayOrder, MonthAlone
 from dockvoice_protocol.forms.spoken.folding import fold
-from dockvoice_protocol.forms.spoken.kinds.date import Label, readings
-from dockvoice_protocol.forms.spoken.kinds.kind import SaysNumbers
+from dockvoice_protocol.forms.spoken.kinds.date import DateLabelFormat, date_readings
+from dockvoice_protocol.forms.spoken.kinds.kind import NumberParser
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.languages import LANGUAGES
 from tests.reading.languages import of_each
@@ -15,15 +15,15 @@ ENGLISH = language_named("en").numerals
 
 TODAY = date(2026, 11, 20)
 RIVALS = 3.0
-DMY = Label(DayOrder.DAY_MONTH_YEAR, Partial.END, TODAY)
-MDY = Label(DayOrder.MONTH_DAY_YEAR, Partial.END, TODAY)
-YMD = Label(DayOrder.YEAR_MONTH_DAY, Partial.END, TODAY)
+DMY = DateLabelFormat(DayOrder.DAY_MONTH_YEAR, MonthAlone.END, TODAY)
+MDY = DateLabelFormat(DayOrder.MONTH_DAY_YEAR, MonthAlone.END, TODAY)
+YMD = DateLabelFormat(DayOrder.YEAR_MONTH_DAY, MonthAlone.END, TODAY)
 
 
-def whole(text: str, label: Label = DMY, numerals: SaysNumbers = ENGLISH, language: str = "en") -> list[str]:
+def whole(text: str, label: DateLabelFormat = DMY, numerals: NumberParser = ENGLISH, language: str = "en") -> list[str]:
     """The days that all the words may say, of what lies within three nats of the best."""
     words = text.split()
-    found = readings(words, 0, numerals, language_named(language).table, label)
+    found = date_readings(words, 0, numerals, language_named(language).table, label)
     costs = {day: cost for end, day, cost in found if end == len(words)}
     return sorted(day for day, cost in costs.items() if cost <= min(costs.values()) + RIVALS)
 
@@ -51,14 +51,14 @@ def test_the_order_of_a_label_is_never_turned_round() -> None:
 
 
 def test_without_today_there_is_no_day_whose_year_was_not_said() -> None:
-    unknown = Label(DayOrder.DAY_MONTH_YEAR, Partial.END)
+    unknown = DateLabelFormat(DayOrder.DAY_MONTH_YEAR, MonthAlone.END)
     assert whole("the fifth of march", unknown) == []
     assert whole("end of june", unknown) == []
 
 
 @each_of("text", ["end of june", "march twenty twenty seven", "03/2027", "000327", "zero zero zero three two seven"])
 def test_a_month_without_a_day_is_none_where_the_form_says_so(text: str) -> None:
-    assert whole(text, Label(DayOrder.DAY_MONTH_YEAR, Partial.NONE, TODAY)) == []
+    assert whole(text, DateLabelFormat(DayOrder.DAY_MONTH_YEAR, MonthAlone.NONE, TODAY)) == []
 
 
 def test_a_number_behind_a_month_may_be_its_day_or_its_year() -> None:
@@ -114,7 +114,7 @@ def test_a_date_is_read(text: str, day: str) -> None:
         ("twenty seven three five", YMD, "2027-03-05"),
     ],
 )
-def test_digits_are_read_in_the_order_of_the_label(text: str, label: Label, day: str) -> None:
+def test_digits_are_read_in_the_order_of_the_label(text: str, label: DateLabelFormat, day: str) -> None:
     assert whole(text, label) == [day]
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dockvoice_protocol.forms.spoken.kinds.numbers import decimals
+from dockvoice_protocol.forms.spoken.kinds.numbers import decimal_readings
 from dockvoice_protocol.forms.spoken.language import language_named
 from tests.rows import each_of
 
@@ -10,7 +10,7 @@ RIVALS = 3.0
 
 def found_in(words: list[str], places: int = 1, code: str = "en") -> list[tuple[int, float, float]]:
     language = language_named(code)
-    return list(decimals(words, 0, language.numerals, {**language.table, **MARKS[code]}, places))
+    return list(decimal_readings(words, 0, language.numerals, {**language.table, **MARKS[code]}, places))
 
 
 def whole(text: str, places: int = 1, code: str = "en") -> list[float]:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dockvoice_protocol.forms.spoken.kinds.yes_no import BooleanWords, readings
+from dockvoice_protocol.forms.spoken.kinds.yes_no import BooleanWords, yes_no_readings
 from dockvoice_protocol.forms.spoken.language import language_named
 from tests.rows import each_of
 
@@ -8,7 +8,7 @@ SEALED = BooleanWords(true=("sealed",), false=("not sealed", "unsealed", "seal b
 
 
 def said(text: str, at: int = 0, *, labelled: bool = False) -> list[tuple[int, bool]]:
-    found = readings(text.split(), at, language_named("en").table, SEALED, labelled=labelled)
+    found = yes_no_readings(text.split(), at, language_named("en").table, SEALED, labelled=labelled)
     return [(end, value) for end, value, cost in sorted(found, key=lambda one: one[2]) if cost <= 3.0]
 
 

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import FieldValue
-from edge.agent.learning import Kind, form_with_word
-from edge.agent.typed_input import read_typed
+from edge.agent.learning import WordRole, add_word_to_form
+from edge.agent.typed_input import parse_typed
 from edge.agree.decide import Rules, decide
 from edge.cli.forms import commands
 from edge.keep.journal import Journal
@@ -36,7 +36,7 @@ def spoken(directory: Path, rules: Rules, said: Sequence[str | tuple[str, dict[s
     with Journal.open(directory) as journal:
         for number, one in enumerate(said):
             text, fields = (one, None) if isinstance(one, str) else one
-            reading, heard = read_typed(text, rules), utterance(number)
+            reading, heard = parse_typed(text, rules), utterance(number)
             kept = journal.store_utterance(heard)
             verdict = decide(reading, Closing.PAUSE, rules)
             if fields is None and verdict.outcome is Outcome.ACCEPT:
@@ -68,20 +68,20 @@ def test_what_nothing_explains_is_grouped_by_what_it_stands_beside(tmp_path: Pat
 def test_a_word_is_added_and_nothing_else_of_the_file_changes(repository: Path) -> None:
     file = repository / FORM
     before = json.loads(file.read_text(encoding="utf-8"))
-    after = json.loads(form_with_word(file, "dock", Kind.LABEL, " Door ", "en"))
+    after = json.loads(add_word_to_form(file, "dock", WordRole.LABEL, " Door ", "en"))
     assert after["properties"]["dock"]["x-languages"].pop("en") == {"labels": ["door"]}
     assert after == before
-    german = json.loads(form_with_word(file, "quantity", Kind.UNIT, "Kolli", "de"))
+    german = json.loads(add_word_to_form(file, "quantity", WordRole.UNIT, "Kolli", "de"))
     assert german["properties"]["quantity"]["x-languages"]["de"]["units"][-1] == "kolli"
     for field, kind, word, told in (
-        ("gate", Kind.LABEL, "door", "no such field; it has pallet_id"),
-        ("dock", Kind.UNIT, "colli", "counts nothing"),
-        ("dock", Kind.LABEL, "Dock", "is a label of 'dock' already"),
+        ("gate", WordRole.LABEL, "door", "no such field; it has pallet_id"),
+        ("dock", WordRole.UNIT, "colli", "counts nothing"),
+        ("dock", WordRole.LABEL, "Dock", "is a label of 'dock' already"),
     ):
         with pytest.raises(Misconfigured, match=told):
-            form_with_word(file, field, kind, word, "en")
+            add_word_to_form(file, field, kind, word, "en")
     with pytest.raises(UnreadableInput, match="cannot be read as a form"):
-        form_with_word(repository / "README.md", "dock", Kind.LABEL, "door", "en")
+        add_word_to_form(repository / "README.md", "dock", WordRole.LABEL, "door", "en")
 
 
 def test_what_a_word_would_change_is_shown_and_the_file_is_one_that_can_be_dictated(

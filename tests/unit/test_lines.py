@@ -9,7 +9,7 @@ import pytest
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import FieldReading, FieldValue, Reading, Word
 from edge.agent.delivery import LinkChanged
-from edge.agent.dialogue_driver import Stands
+from edge.agent.dialogue_driver import DialogueStatus
 from edge.agent.events import Decided, SourceEnded
 from edge.agree.dialogue.table import State
 from edge.cli.lines import make_event_logger, make_event_printer
@@ -56,9 +56,9 @@ def test_a_json_line_per_utterance_with_verdict_fields_reasons_and_timings(
     assert (asked["verdict"], asked["ask"], asked["reasons"]) == ("ask", "dock", ["field_missing:dock"])
 
 
-def stands(kind: str, **data: object) -> Stands:
+def stands(kind: str, **data: object) -> DialogueStatus:
     body = {"type": f"dockvoice.entry.{kind}.v1", "data": {"form": "pallet-move", **data}}
-    return Stands(State.IDLE, None, None, None, (), (), OutboxRow("event-1", 7, json.dumps(body)))
+    return DialogueStatus(State.IDLE, None, None, None, (), (), OutboxRow("event-1", 7, json.dumps(body)))
 
 
 RECORDED = stands("recorded", fields={"pallet_id": "742", "quantity": 12, "dock": "B"})

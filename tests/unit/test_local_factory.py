@@ -14,11 +14,11 @@ from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.language import language_named
-from dockvoice_protocol.records import Expectation, Reading
+from dockvoice_protocol.records import Reading, TurnExpectation
 from edge.config import Settings
 from edge.records import SAMPLE_RATE, Closing, Segment, Utterance
-from edge.understand.local.factory import make_recogniser, own_language
-from edge.understand.local.incremental import PIECE, ListeningAhead, Speculation
+from edge.understand.local.factory import make_recogniser, recogniser_language
+from edge.understand.local.incremental import PIECE, Speculation, SpeculativeAttention
 from edge.understand.local.vosk import VoskInterpreter
 
 
@@ -40,7 +40,7 @@ def test_another_language_is_heard_with_its_own_weights_or_not_at_all(
     form: Form, catalogue: Catalogue, tmp_path: Path
 ) -> None:
     german = settings(tmp_path, model="small-de")
-    assert own_language(german) is language_named("de")
+    assert recogniser_language(german) is language_named("de")
     with pytest.raises(Misconfigured, match=r"small-de.*not in .*; run `dockvoice models get small-de`$"):
         make_recogniser(german, form, catalogue)  # pocketsphinx, which is here, would make English of it
     with pytest.raises(Misconfigured, match=r"'small-tr': language 'tr-TR' is not read here"):
@@ -76,15 +76,15 @@ class Ahead:
         self.made: list[Counting] = []
         self.judged: list[Reading] = []
         self.speculation = Speculation()
-        self.attention = ListeningAhead(self._begin, self._judge, self.speculation)
+        self.attention = SpeculativeAttention(self._begin, self._judge, self.speculation)
 
     def _begin(self) -> Counting:
         self.made.append(Counting())
         return self.made[-1]
 
-    def _judge(self, reading: Reading) -> Expectation:
+    def _judge(self, reading: Reading) -> TurnExpectation:
         self.judged.append(reading)
-        return Expectation.FINISHED
+        return TurnExpectation.FINISHED
 
     @property
     def sizes(self) -> list[int]:
@@ -118,7 +118,7 @@ def test_the_recogniser_takes_the_utterance_once_and_whole() -> None:
 def test_what_was_foreseen_at_a_pause_is_the_reading_if_nothing_follows() -> None:
     ahead, pcm = Ahead(), ticking(1.1)
     ahead.attention.hear(pcm)
-    assert ahead.attention.judge_pause() is Expectation.FINISHED
+    assert ahead.attention.judge_pause() is TurnExpectation.FINISHED
     assert ahead.taken == pcm
     assert ahead.finish(pcm) is ahead.judged[0]
 
@@ -127,7 +127,7 @@ def test_what_surely_is_not_all_is_not_read_in_vain_and_goes_on_with_the_same_re
     ahead, pcm = Ahead(), ticking(2.1)
     ahead.attention.hear(pcm[:32_000])
     ahead.made[0].begun = True
-    assert ahead.attention.judge_pause() is Expectation.MORE
+    assert ahead.attention.judge_pause() is TurnExpectation.MORE
     ahead.attention.hear(pcm[32_000:])
     ahead.finish(pcm)
     assert (len(ahead.made), len(ahead.judged), ahead.speculation.made) == (1, 0, 0)
@@ -137,15 +137,15 @@ def test_what_surely_is_not_all_is_not_read_in_vain_and_goes_on_with_the_same_re
 
 def test_what_reading_at_pauses_was_for_is_counted() -> None:
     ahead, pcm = Ahead(), ticking(2.1)
-    assert ahead.speculation.share == 0.0
+    assert ahead.speculation.wasted_share == 0.0
     for part in (pcm[:32_000], pcm[32_000:]):
         ahead.attention.hear(part)
         ahead.attention.judge_pause()
     ahead.finish(pcm)
     counted = ahead.speculation
-    assert (counted.made, counted.used, counted.thrown_away) == (2, 1, 1)
+    assert (counted.made, counted.used, counted.discarded) == (2, 1, 1)
     assert counted.made_s - counted.used_s + counted.again_s == counted.wasted_s >= 0
-    assert 0 <= counted.share <= 1
+    assert 0 <= counted.wasted_share <= 1
 
 
 @pytest.mark.parametrize("kept", [0.1, 1.0])

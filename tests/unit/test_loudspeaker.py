@@ -97,8 +97,8 @@ async def seen(condition: Callable[[], bool]) -> None:
 def speak(speaker: Loudspeaker) -> None:
     phrase = speaker.queue_phrase(Rank.REPLY)
     assert phrase is not None
-    speaker.add(phrase, SOUND)
-    speaker.end(phrase)
+    speaker.append_sound(phrase, SOUND)
+    speaker.end_phrase(phrase)
 
 
 def test_without_a_device_it_says_which_setting_to_mend() -> None:
@@ -151,7 +151,7 @@ def test_a_device_lost_in_mid_phrase_is_opened_again_and_the_phrase_is_dropped()
             card.there = True
             await seen(lambda: speaker.is_open)
             assert card.streams[0].closed
-            assert speaker.quiet
+            assert speaker.is_quiet
             assert speaker.adjust_volume(0) == -3.0
             speak(speaker)
             assert card.streams[1].take(3).any()
@@ -162,7 +162,7 @@ def test_a_device_lost_in_mid_phrase_is_opened_again_and_the_phrase_is_dropped()
 
 
 def test_a_stream_that_takes_no_more_sound_is_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "STUCK_S", 0.05)
+    monkeypatch.setattr(module, "_STUCK_S", 0.05)
     card = Card()
 
     async def test(speaker: Loudspeaker) -> None:
@@ -184,9 +184,9 @@ def test_what_a_server_puts_up_for_want_of_a_speaker_is_open_and_nobody_hears_it
     monkeypatch.setattr(PlaybackSink, "_query_sinks", lambda _: SimpleNamespace(own=sink, names={sink}))
 
     async def test(speaker: Loudspeaker) -> None:
-        assert not await speaker.is_heard()
+        assert not await speaker.is_audible()
         await speaker.open()
-        assert await speaker.is_heard() is (sink != NULL_SINK)
+        assert await speaker.is_audible() is (sink != NULL_SINK)
 
     with_speaker(Card(), test)
 
@@ -200,7 +200,7 @@ def test_a_device_of_another_rate_or_with_two_channels_gets_what_it_wants(rate: 
         tone = (np.sin(2 * np.pi * 1000 * np.arange(SAMPLE_RATE) / SAMPLE_RATE) * 10_000).astype(np.int16)
         phrase = speaker.queue_phrase(Rank.REPLY)
         assert phrase is not None
-        speaker.add(phrase, tone)
+        speaker.append_sound(phrase, tone)
         heard = card.streams[0].take(50)
         assert heard.shape[1] == channels
         assert (heard[:, 0] == heard[:, -1]).all()

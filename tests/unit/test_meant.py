@@ -12,7 +12,7 @@ from dockvoice_protocol.records import FieldValue
 from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
 from edge.agent.events import Decided, DictationEvent
-from edge.agent.parts import hear_all
+from edge.agent.parts import dictate_sources
 from edge.agree.decide import Rules
 from edge.config import Endpoint
 from edge.hear.endpointing import Gate
@@ -36,7 +36,7 @@ def heard(
     with JournalThread(directory) as desk:
         works = alone(rules, interpreter)
         listening = Ear(
-            present=lambda: works.present,
+            present=lambda: works.current,
             endpoint=Endpoint(),
             scorer=LoudnessScorer(),
             executor=desk,
@@ -51,7 +51,7 @@ def heard(
             render=render,
             tell=told.append,
         )
-        asyncio.run(hear_all(dictation, [ScriptedSource(UTTERANCE, name="microphone", live=live)]))
+        asyncio.run(dictate_sources(dictation, [ScriptedSource(UTTERANCE, name="microphone", live=live)]))
     return [one for one in told if isinstance(one, Decided)], interpreter
 
 

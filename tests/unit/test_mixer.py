@@ -4,9 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.records import SAMPLE_RATE
-from edge.speak.mixer import FADE, LEAD, LOUDEST_DB, MOST_WAITING, SOFTEST_DB, Mixer, Rank
+from edge.speak.mixer import MOST_WAITING, Mixer, Rank
 from tests.rows import each_of
 
+FADE = 80
 MS = SAMPLE_RATE // 1000
 BLOCK = 10 * MS
 
@@ -17,8 +18,8 @@ def tone(loudness: int, ms: int) -> NDArray[np.int16]:
 
 def said(playing: Mixer, loudness: int, ms: int, rank: Rank = Rank.REPLY) -> int:
     phrase = playing.queue_phrase(rank)
-    playing.add(phrase, tone(loudness, ms))
-    playing.end(phrase)
+    playing.append_sound(phrase, tone(loudness, ms))
+    playing.end_phrase(phrase)
     return phrase.number
 
 
@@ -42,7 +43,7 @@ def test_a_phrase_whose_voice_failed_holds_up_nothing() -> None:
     failed = playing.queue_phrase(Rank.REPLY)
     said(playing, 200, 20)
     assert runs(played(playing, 20)) == [(0, 20)]
-    playing.end(failed)
+    playing.end_phrase(failed)
     assert runs(played(playing, 30)) == [(200, 20), (0, 10)]
 
 
@@ -52,7 +53,7 @@ def test_an_earcon_is_heard_in_the_next_block_and_the_phrase_while_it_fades() ->
     ring = playing.play_earcon(tone(1000, 120))
     phrase = said(playing, 10, 100)
     assert runs(played(playing, 170)) == [(1000, 50), (1010, 70), (10, 30), (0, 20)]
-    assert [(began.number, began.at) for began in playing.take_begun()] == [(ring, 30 * MS), (phrase, 30 * MS + LEAD)]
+    assert [(began.number, began.at) for began in playing.pop_started()] == [(ring, 30 * MS), (phrase, 30 * MS + 800)]
 
 
 def test_what_matters_more_is_said_first_but_nothing_is_cut_for_news() -> None:
@@ -83,7 +84,7 @@ def test_barge_in_is_silence_after_a_fade_of_a_few_milliseconds() -> None:
     sound = played(playing, 100)
     assert (sound[FADE:] == 0).all()
     assert np.abs(np.diff(np.concatenate([[10_000], sound]).astype(int))).max() < 10_000 / FADE * 1.5
-    assert playing.quiet
+    assert playing.is_quiet
 
 
 def test_barge_in_does_not_stop_what_must_be_heard() -> None:
@@ -103,7 +104,7 @@ def test_the_queue_has_an_end_and_the_oldest_news_gives_way() -> None:
     assert [loudness for loudness, _ in runs(sound)] == [*range(3, MOST_WAITING + 3), 0]
 
 
-@each_of(("steps", "volume_db"), [(1, 3.0), (-2, -6.0), (99, LOUDEST_DB), (-99, SOFTEST_DB)])
+@each_of(("steps", "volume_db"), [(1, 3.0), (-2, -6.0), (99, 6.0), (-99, -24.0)])
 def test_louder_and_softer_are_steps_within_bounds(steps: int, volume_db: float) -> None:
     playing = Mixer()
     assert playing.adjust_volume(steps) == volume_db

@@ -18,7 +18,7 @@ from edge.cli.morning import commands
 from edge.config import Settings
 from edge.keep.journal import Journal
 from edge.records import Recording
-from edge.understand.weighing import SaidFor, measure_doubt
+from edge.understand.weighing import EntryUtterance, measure_doubt
 from tests.fakes import ScriptedInterpreter
 from tests.sayings import ACCEPT, FIELDS, NOON, entry, render, utterance
 
@@ -34,7 +34,7 @@ def read(sure: float | Mapping[str, float], reader: str = "vosk", **other: Field
 
 
 def measured(recorded: Reading, *others: Reading, fields: Mapping[str, FieldValue] = MOVE) -> float:
-    return measure_doubt(fields, (SaidFor("u", recorded, others),)).measure
+    return measure_doubt(fields, (EntryUtterance("u", recorded, others),)).measure
 
 
 def test_what_was_heard_otherwise_is_doubted_the_more_the_surer_that_was_and_the_less_sure_the_record() -> None:
@@ -55,7 +55,7 @@ def test_what_was_heard_otherwise_is_doubted_the_more_the_surer_that_was_and_the
 
 def test_spelling_is_no_difference_and_who_heard_nothing_of_a_field_says_nothing_of_it() -> None:
     only_dock = replace(read(0.95), fields={"dock": FieldReading("b", ("b",), 0.95)})
-    assert measure_doubt(MOVE, (SaidFor("u", read(0.9), (only_dock,)),)).otherwise == ()
+    assert measure_doubt(MOVE, (EntryUtterance("u", read(0.9), (only_dock,)),)).otherwise == ()
     nothing = read(0.95, quantity=13)
     unread = replace(nothing, not_understood=NotUnderstood.NO_WORDS)
     assert measured(read(0.9), unread) == measured(read(0.9))
@@ -64,21 +64,21 @@ def test_spelling_is_no_difference_and_who_heard_nothing_of_a_field_says_nothing
 def test_a_correction_is_held_against_what_was_heard_of_the_correction() -> None:
     """ "Twelve", "no, fifteen": another ear hears both, and doubts nothing."""
     corrected = {**MOVE, "quantity": 15}
-    first = SaidFor("u1", read(0.9, quantity=15), (read(0.95),))
+    first = EntryUtterance("u1", read(0.9, quantity=15), (read(0.95),))
     said = FieldReading(15, ("fifteen",), 0.9)
     amended = Reading("vosk", "pallet-move", (), {"quantity": said}, act=Act.AMEND)
     heard = replace(amended, interpreter="other")
-    assert measure_doubt(corrected, (first, SaidFor("u2", amended, (heard,)))).otherwise == ()
+    assert measure_doubt(corrected, (first, EntryUtterance("u2", amended, (heard,)))).otherwise == ()
     misheard = replace(heard, fields={"quantity": replace(said, value=50)})
-    (other,) = measure_doubt(corrected, (first, SaidFor("u2", amended, (misheard,)))).otherwise
+    (other,) = measure_doubt(corrected, (first, EntryUtterance("u2", amended, (misheard,)))).otherwise
     assert (other.field, other.recorded, other.heard, other.utterance_id) == ("quantity", 15, 50, "u2")
 
 
 def test_what_was_said_once_for_many_entries_is_not_doubted_in_each_and_what_was_not_recorded_is() -> None:
     taken = FieldReading("B", (), 1.0, said_in=("u0",))
     recorded = replace(read(0.95), fields={**read(0.95).fields, "dock": taken})
-    assert measure_doubt(MOVE, (SaidFor("u", recorded, (read(0.99, dock="C"),)),)).otherwise == ()
-    (other,) = measure_doubt(MOVE, (SaidFor("u", read(0.95), (read(0.9, damaged="yes"),)),)).otherwise
+    assert measure_doubt(MOVE, (EntryUtterance("u", recorded, (read(0.99, dock="C"),)),)).otherwise == ()
+    (other,) = measure_doubt(MOVE, (EntryUtterance("u", read(0.95), (read(0.9, damaged="yes"),)),)).otherwise
     assert (other.field, other.recorded, other.heard) == ("damaged", None, "yes")
 
 

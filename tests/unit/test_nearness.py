@@ -6,7 +6,7 @@ import numpy as np
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form
-from dockvoice_protocol.forms.spoken import read
+from dockvoice_protocol.forms.spoken import read_fields
 from dockvoice_protocol.records import Word
 from edge.records import SAMPLE_RATE
 from edge.understand.nearness import Loudness, Wearer
@@ -127,7 +127,7 @@ def test_a_whole_entry_is_told_from_what_others_say_before_and_behind_it(heard: 
     words, loudness = said(heard)
     wearer = Wearer(words, loudness)
     stretch = wearer.find_entry_between_other_voices(
-        words, lambda some: read(some, shipped.form(), shipped.catalogue()), NEEDED
+        words, lambda some: read_fields(some, shipped.form(), shipped.catalogue()), NEEDED
     )
     assert (stretch and " ".join(word.text for word in wearer.cut_and_mask_faint_numbers(words, stretch))) == left
 
@@ -143,6 +143,6 @@ def test_what_completes_an_entry_is_not_cut_off(heard: str, cut: bool, repositor
     choices = load_form(repository / "tests" / "data" / "forms" / "barista.schema.json")
     words, loudness = said(heard)
     stretch = Wearer(words, loudness).find_entry_between_other_voices(
-        words, lambda some: read(some, choices, Catalogue.from_rows({})), {"coffee_drink"}
+        words, lambda some: read_fields(some, choices, Catalogue.from_rows({})), {"coffee_drink"}
     )
     assert (stretch is not None) is cut

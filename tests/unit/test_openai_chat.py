@@ -9,7 +9,7 @@ import soundfile
 
 from edge.config import ClientKind, InterpreterSettings
 from edge.understand.llm.openai_chat import ChatWire
-from edge.understand.llm.wire import ModelQuestion, Refused, Tokens
+from edge.understand.llm.wire import InvalidAnswer, ModelQuestion, Tokens
 from edge.understand.remote.client import ServiceAnswer
 from edge.understand.remote.failures import AnswerFault
 from tests.rows import each_of
@@ -86,6 +86,6 @@ def test_tokens_are_counted_apart() -> None:
 
 @each_of("usage", [{"prompt_tokens": "many"}, [], 7])
 def test_a_count_that_is_none_is_refused(usage: Any) -> None:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(InvalidAnswer) as caught:
         wire().parse(answered(called("{}") | {"usage": usage}))
     assert caught.value.fault is AnswerFault.WRONG_SHAPE

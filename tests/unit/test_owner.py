@@ -40,7 +40,7 @@ def test_also_where_all_that_was_delivered_made_room(journal: Journal) -> None:
     for _ in range(3):
         journal.outbox.settle(commit(journal), None)
     journal.retention.remove_evidence(journal.retention.spare_evidence(3))
-    assert journal.retention.forget(3) == 2
+    assert journal.retention.prune(3) == 2
     with pytest.raises(Misconfigured):
         journal.outbox.demand_owner("/sites/hall/devices/dock-2")
     journal.outbox.demand_owner(OWNER)

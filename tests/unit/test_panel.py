@@ -10,12 +10,12 @@ import pytest
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Reading, Usage
-from edge.config import InterpreterKind, InterpreterSettings, Mode
+from edge.config import InterpreterKind, InterpreterSettings, ReadMode
 from edge.ports import Attention, Interpreter
 from edge.records import Utterance
-from edge.understand.panel import Came, Member, Panel, PanelAnswer, PanelTerms
+from edge.understand.panel import Arrival, Member, Panel, PanelAnswer, PanelSettings
 from edge.understand.prices import Budget
-from edge.understand.remote.failures import AnswerFault, Barred, Garbled, OurFault, TryLater
+from edge.understand.remote.failures import AccessDenied, AnswerFault, Garbled, Rejected, TryLater
 from tests.fakes import reading
 from tests.sayings import FIELDS, utterance
 from tests.simulation.virtual import VirtualLoop
@@ -37,7 +37,7 @@ class Timed(Interpreter):
         self.heard: list[bytes] = []
         self.called_off = 0
 
-    def attend(self) -> Attention:
+    def listen(self) -> Attention:
         return _TimedAttention(self)
 
     async def read(self) -> Reading:
@@ -84,20 +84,20 @@ def run(
     bench: Bench,
     *first: Timed,
     second: Timed | None = None,
-    mode: Mode = Mode.PANEL,
+    mode: ReadMode = ReadMode.PANEL,
     hedge_s: float | None = None,
     then: Callable[[Panel], Awaitable[None]] | None = None,
 ) -> tuple[Reading, float]:
     """What the panel reads, and after how many seconds; `then` is awaited while it is still at work."""
     members = [Member(one, PRICES) for one in first]
     other = None if second is None else Member(second, PRICES)
-    panel = Panel(bench.ours, members, other, PanelTerms(mode, 1.2, hedge_s, 0.9), bench.form, lambda: TODAY)
+    panel = Panel(bench.ours, members, other, PanelSettings(mode, 1.2, hedge_s, 0.9), bench.form, lambda: TODAY)
 
     async def main() -> tuple[Reading, float]:
         loop = asyncio.get_running_loop()
-        async with panel.at_work(bench.noted.append, bench.budget):
+        async with panel.running_requests(bench.noted.append, bench.budget):
             began = loop.time()
-            read = await panel.attend().finish(utterance())
+            read = await panel.listen().finish(utterance())
             took = loop.time() - began
             if then is not None:
                 await then(panel)
@@ -133,7 +133,7 @@ def test_a_late_answer_is_noted_with_its_reading_and_its_cost(bench: Bench) -> N
 
     run(bench, Timed("gpt", (5, PAID_FOR)), then=later)
     (late,) = bench.noted
-    assert (late.came, late.interpreter) == (Came.LATE, "gpt")
+    assert (late.came, late.interpreter) == (Arrival.LATE, "gpt")
     assert late.reading is not None
     assert late.usage is not None
     assert late.usage.cost_usd == pytest.approx(COST)
@@ -146,7 +146,7 @@ def test_a_fallback_stands_in_for_the_first(bench: Bench) -> None:
     assert [one.interpreter for one in read.opinions] == ["gemini", "vosk"]
 
 
-@pytest.mark.parametrize("failure", [BUSY, Barred("openai", "no such key"), Unavailable("gone")])
+@pytest.mark.parametrize("failure", [BUSY, AccessDenied("openai", "no such key"), Unavailable("gone")])
 def test_without_any_model_the_device_is_not_waited_past(bench: Bench, failure: Unavailable) -> None:
     read, took = run(bench, Timed("gpt", (0.1, failure)))
     assert took == pytest.approx(0.1)
@@ -163,7 +163,7 @@ def test_a_slow_request_is_hedged_once_and_the_first_answer_counts(bench: Bench)
 
 def test_a_model_that_is_faster_than_the_device_is_held_against_it_all_the_same(bench: Bench) -> None:
     bench.ours.answers = [(0.3, SAID)]
-    read, took = run(bench, Timed("gpt", (0.1, INVENTED)), mode=Mode.CLOUD_FIRST)
+    read, took = run(bench, Timed("gpt", (0.1, INVENTED)), mode=ReadMode.CLOUD_FIRST)
     assert took == pytest.approx(0.3)
     assert (read.fields["pallet_id"].value, read.fields["pallet_id"].rivals) == ("991", (FIELDS["pallet_id"],))
 
@@ -174,7 +174,7 @@ def test_an_answer_that_is_none_is_paid_for(bench: Bench) -> None:
     bench.budget = Budget(0.003, TODAY)
     read, _ = run(bench, Timed("gpt", (0.1, prose)))
     (noted,) = bench.noted
-    assert (noted.reading, noted.came) == (None, Came.IN_TIME)
+    assert (noted.reading, noted.came) == (None, Arrival.IN_TIME)
     assert bench.budget.is_spent(TODAY)
     assert read.deferrable
 
@@ -187,10 +187,10 @@ def test_with_the_budget_spent_the_device_reads_alone_and_it_is_told_once(
 
     async def again(panel: Panel) -> None:
         for _ in range(2):
-            read = await panel.attend().finish(utterance())
+            read = await panel.listen().finish(utterance())
             assert (read.interpreter, read.opinions, read.deferrable) == ("vosk", (), False)
         with pytest.raises(Unavailable, match="waits for tomorrow"):
-            await panel.read_later(utterance())
+            await panel.read_deferred(utterance())
 
     run(bench, gpt, then=again)
     assert gpt.asked == 1
@@ -202,18 +202,18 @@ def test_what_was_deferred_is_read_by_the_first_that_answers(bench: Bench) -> No
 
     async def later(panel: Panel) -> None:
         bench.noted.clear()
-        assert (await panel.read_later(utterance())).interpreter == "gemini"
+        assert (await panel.read_deferred(utterance())).interpreter == "gemini"
 
     run(bench, gpt, gemini, then=later)
-    assert [one.came for one in bench.noted if one.interpreter == "gemini"][-1] is Came.DEFERRED
+    assert [one.came for one in bench.noted if one.interpreter == "gemini"][-1] is Arrival.DEFERRED
 
 
 @pytest.mark.parametrize(
     ("failures", "raised"),
     [
-        ((BUSY, OurFault("gemini", "400")), TryLater),
-        ((OurFault("openai", "400"), BUSY), TryLater),
-        ((OurFault("openai", "400"), Garbled("gemini", AnswerFault.EMPTY, "nothing")), Garbled),
+        ((BUSY, Rejected("gemini", "400")), TryLater),
+        ((Rejected("openai", "400"), BUSY), TryLater),
+        ((Rejected("openai", "400"), Garbled("gemini", AnswerFault.EMPTY, "nothing")), Garbled),
     ],
 )
 def test_deferring_goes_on_while_any_model_may_do_better(
@@ -221,6 +221,6 @@ def test_deferring_goes_on_while_any_model_may_do_better(
 ) -> None:
     async def later(panel: Panel) -> None:
         with pytest.raises(raised):
-            await panel.read_later(utterance())
+            await panel.read_deferred(utterance())
 
     run(bench, *(Timed(f"model-{n}", (0.1, one)) for n, one in enumerate(failures)), then=later)

@@ -17,7 +17,7 @@ from dockvoice_protocol.errors import ManyFaults
 from dockvoice_protocol.events import RECORDED, SCHEMAS, parse_event, to_json_bytes
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form
-from dockvoice_protocol.records import Act, Factor, FieldValue, Reading
+from dockvoice_protocol.records import Act, FieldValue, Reading, UnitFactor
 from edge.config import Settings
 from edge.deliver.device_events import entry_event, make_particulars
 from edge.records import Entry, Minted, Particulars, SiteTime
@@ -79,7 +79,7 @@ def test_a_moment_has_one_business_day_and_shift(
 def test_a_quantity_is_converted_exactly_or_not_at_all(
     factor: str, said: float, wanted: tuple[float, str, float] | None
 ) -> None:
-    found = Factor("EA", Decimal(factor)).times(said)
+    found = UnitFactor("EA", Decimal(factor)).to_base_unit(said)
     assert (None if found is None else (found.quantity, found.uom, found.factor)) == wanted
 
 

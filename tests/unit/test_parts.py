@@ -7,7 +7,7 @@ import pytest
 
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.records.master import MasterData
-from edge.agent.parts import assemble_interpretation, converses
+from edge.agent.parts import assemble_interpretation, uses_dialogue
 from edge.config import Settings
 from tests.rows import each_of
 
@@ -29,7 +29,7 @@ def test_entries_are_agreed_where_somebody_can_hear_the_device(
     conversation: Any, enabled: Any, live: bool, expected: bool
 ) -> None:
     settings = Settings(agree={"conversation": conversation}, speak={"enabled": enabled})
-    assert converses(settings, operator_present=live) is expected
+    assert uses_dialogue(settings, operator_present=live) is expected
 
 
 @pytest.mark.usefixtures("pocketsphinx")
@@ -42,8 +42,8 @@ def test_parts_are_made_anew_of_what_is_published_and_not_of_what_a_form_cannot_
     assert (made.catalogue.values("docks"), made.catalogue.versions) == (("K",), {"docks": 5})
     assert made.catalogue.values("items") == begun.catalogue.values("items")
     works, others = begun.workplaces(), made.workplaces()
-    works.replace_with(works.prepare_same_in(others))
-    assert works.present.rules.catalogue is made.catalogue
-    assert works.present.readers.interpreter is made.interpreter
+    works.replace_with(works.prepare_same_workplaces(others))
+    assert works.current.rules.catalogue is made.catalogue
+    assert works.current.readers.interpreter is made.interpreter
     with pytest.raises(Misconfigured, match="'12' breaks the rules of field 'dock'"):
         begun.renew((MasterData("site", "docks", 6, ({"value": "12"},)),))

@@ -16,30 +16,30 @@ from dockvoice_protocol.plain_file import NotRegularFile
 @pytest.mark.parametrize("device", ["/dev/zero", "/dev/null", "/dev/full"])
 def test_a_device_is_not_read(device: str) -> None:
     with pytest.raises(NotRegularFile, match="is no regular file"):
-        plain_file.read_regular(Path(device))
+        plain_file.read_regular_file(Path(device))
 
 
 def test_a_pipe_keeps_nobody_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(NotRegularFile, match="is no regular file"):
-        plain_file.read_regular(tmp_path / "pipe")
+        plain_file.read_regular_file(tmp_path / "pipe")
 
 
 def test_what_is_too_large_is_told_and_what_fits_is_whole(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"12345")
-    assert plain_file.read_regular(tmp_path / "a", 5) == b"12345"
+    assert plain_file.read_regular_file(tmp_path / "a", 5) == b"12345"
     with pytest.raises(NotRegularFile, match="has more than 4 bytes"):
-        plain_file.read_regular(tmp_path / "a", 4)
+        plain_file.read_regular_file(tmp_path / "a", 4)
     with pytest.raises(IsADirectoryError):
-        plain_file.read_regular(tmp_path)
+        plain_file.read_regular_file(tmp_path)
 
 
 def test_a_link_is_followed_where_a_person_named_it_and_not_in_a_shared_folder(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"1")
     (tmp_path / "link").symlink_to(tmp_path / "a")
-    assert plain_file.read_regular(tmp_path / "link") == b"1"
+    assert plain_file.read_regular_file(tmp_path / "link") == b"1"
     with pytest.raises(NotRegularFile, match="is a link"):
-        plain_file.read_regular(tmp_path / "link", follow=False)
+        plain_file.read_regular_file(tmp_path / "link", follow=False)
 
 
 @pytest.mark.parametrize("how", ["x", "w", "a"])
@@ -50,7 +50,7 @@ def test_what_is_written_is_for_its_owner_alone(tmp_path: Path, how: str) -> Non
         path.chmod(0o666)
     before = os.umask(0)
     try:
-        with plain_file.open_private(path, how) as file:
+        with plain_file.open_owner_only(path, how) as file:
             file.write(b"1")
     finally:
         os.umask(before)
@@ -73,4 +73,4 @@ def test_every_export_is_written_so(repository: Path) -> None:
         tree = ast.parse((repository / name).read_text())
         (found,) = [one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef) and one.name == function]
         calls = [ast.unparse(one.func) for one in ast.walk(found) if isinstance(one, ast.Call)]
-        assert "plain_file.open_private" in calls, name
+        assert "plain_file.open_owner_only" in calls, name

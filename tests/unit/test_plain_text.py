@@ -6,7 +6,13 @@ import json
 
 import pytest
 
-from dockvoice_protocol.terminal.plain_text import escape_line, escape_lines, is_plain, printable, spoken
+from dockvoice_protocol.terminal.plain_text import (
+    blank_unsafe,
+    escape_line,
+    escape_lines,
+    is_plain_text,
+    mark_unprintable,
+)
 from edge.config import Settings
 from inventory.dossier.dossier_page import escape
 from tests.rows import each_of
@@ -24,12 +30,12 @@ ODD = (
 @each_of("code", ODD, ids=hex)
 def test_what_turns_the_direction_or_is_not_seen_is_written_out(code: int) -> None:
     odd = f"op{chr(code)}-17"
-    assert not is_plain(odd)
+    assert not is_plain_text(odd)
     for shown in (escape_line(odd), escape_lines(odd)):
         assert shown.isascii()
         assert json.loads(f'"{shown}"') == odd, "as JSON writes it"
-    assert printable(odd) == "op�-17"
-    assert spoken(odd) == "op -17"
+    assert mark_unprintable(odd) == "op�-17"
+    assert blank_unsafe(odd) == "op -17"
 
 
 def test_the_page_of_a_dossier_writes_it_out_too() -> None:
@@ -38,7 +44,7 @@ def test_the_page_of_a_dossier_writes_it_out_too() -> None:
 
 @each_of("text", ["Zoë Ångström-Łuczak", "Ýmir", "मीरा", "王芳", "محمد", "שרה", "Nguyễn", "l\u2019Été", "🙂"])
 def test_names_and_words_of_people_are_plain(text: str) -> None:
-    assert is_plain(text)
+    assert is_plain_text(text)
     assert escape_line(text) == text
 
 

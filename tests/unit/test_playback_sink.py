@@ -78,7 +78,7 @@ def test_a_stream_that_somebody_moved_stays_there_and_that_sink_counts_from_then
 def test_a_sink_that_stands_in_for_a_speaker_leads_nowhere_until_sound_goes_elsewhere(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sound_server, "FRESH_S", 0.0)
+    monkeypatch.setattr(sound_server, "_FRESH_S", 0.0)
     server.says(listing(NULL_SINK, into=NULL_SINK))
     sink = PlaybackSink()
     assert sink.is_null_sink()

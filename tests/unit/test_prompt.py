@@ -13,7 +13,7 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import read_transcript
 from dockvoice_protocol.forms.spoken.sentences import NUMBER_WORDS
 from dockvoice_protocol.records import Act
-from edge.understand.llm.prompt import LONGEST, Context, DialogueTurn, Leaks, ModelPrompt, load_template
+from edge.understand.llm.prompt import LONGEST, Context, DialogueTurn, ModelPrompt, PromptLeakDetector, load_template
 from edge.understand.llm.tool import build_tools
 from tests.rows import each_of
 
@@ -93,11 +93,11 @@ def test_hints_go_first_then_the_past_and_then_the_form_is_refused(form: Form) -
 
 
 def test_every_sentence_of_the_prompt_is_known_again(prompt: ModelPrompt, form: Form) -> None:
-    leaks = Leaks(prompt.text(Context()), build_tools(form))
+    leaks = PromptLeakDetector(prompt.text(Context()), build_tools(form))
     sentences = re.split(r"[.\n:]+", load_template().template)
     long = [sentence for sentence in sentences if len(sentence.split()) >= 8 and "`" not in sentence]
     assert len(long) >= 8
-    assert all(leaks.are_in(["pallet seven", sentence.upper()]) for sentence in long)
+    assert all(leaks.is_leaked_in(["pallet seven", sentence.upper()]) for sentence in long)
 
 
 @pytest.mark.parametrize(
@@ -110,4 +110,4 @@ def test_every_sentence_of_the_prompt_is_known_again(prompt: ModelPrompt, form: 
     ],
 )
 def test_what_operators_say_is_no_leak(prompt: ModelPrompt, form: Form, said: str) -> None:
-    assert not Leaks(prompt.text(FULL), build_tools(form)).are_in([said])
+    assert not PromptLeakDetector(prompt.text(FULL), build_tools(form)).is_leaked_in([said])

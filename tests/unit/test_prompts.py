@@ -17,7 +17,7 @@ from edge.agree.dialogue.interface import Started
 from edge.agree.dialogue.machine import Dialogue
 from edge.records import RecentEntries, StandingEntry
 from edge.records.speech import Prompt, Say
-from edge.speak.wording import prompts, words_for_codes
+from edge.speak.wording import prompts, words_by_code
 from tests.reading.conversing import heard
 from tests.rows import each_of
 from tests.sayings import NOON
@@ -43,10 +43,10 @@ MOST_WORDS = 7
 @each_of("language", OTHERS)
 def test_no_english_is_left_over(language: str) -> None:
     english = dict(prompts("en")) | {
-        (name, code): text for name in TABLES for code, text in words_for_codes(name, "en").items()
+        (name, code): text for name in TABLES for code, text in words_by_code(name, "en").items()
     }
     ours = dict(prompts(language)) | {
-        (name, code): text for name in TABLES for code, text in words_for_codes(name, language).items()
+        (name, code): text for name in TABLES for code, text in words_by_code(name, language).items()
     }
     assert set(ours) == set(english)
     left = {key: both for key in english if (both := words(ours[key]) & words(english[key]) - ALIKE)}
@@ -84,7 +84,7 @@ def test_what_help_tells_to_say_is_understood(language: str) -> None:
 def test_each_language_has_every_reason_that_the_inventory_gives(language: str) -> None:
     given = {*("wrong_source", "unknown_form", "invalid", "malformed", "conflicting_event", "sequence_reused")}
     given |= {*("unstorable", "unknown_event", "already_amended", "already_cancelled", "undeliverable")}
-    assert given <= set(words_for_codes("reasons", language))
+    assert given <= set(words_by_code("reasons", language))
 
 
 @each_of("language", OTHERS)

@@ -16,13 +16,13 @@ from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.forms.spoken.sentences import sample_value
 from dockvoice_protocol.languages import LANGUAGES, load_table
 from dockvoice_protocol.records import FieldValue
-from edge.agent.typed_input import read_typed
+from edge.agent.typed_input import parse_typed
 from edge.agree.decide import Rules
 from edge.agree.terms import build_terms, find_spoken_units
 from edge.hear.microphone_health import FaultKind
 from edge.records import Draft
 from edge.records.speech import Prompt, Say
-from edge.speak.wording import Phrasing, Readback, prompts, words_for_codes
+from edge.speak.wording import Phrasing, Readback, prompts, words_by_code
 from tests.reading.languages import said_in
 from tests.rows import each_of, every
 from tests.tiers import sized
@@ -74,7 +74,7 @@ def test_each_language_has_every_prompt_with_the_slots_of_the_english_one(langua
 @each_of("language", LANGUAGES)
 def test_each_language_names_every_fault_of_a_microphone(language: str) -> None:
     told = {fault.value for fault in FaultKind} | {"muted", "not_recording", "storage_locked"}
-    assert set(words_for_codes("faults", language)) == set(words_for_codes("mended", language)) == told
+    assert set(words_by_code("faults", language)) == set(words_by_code("mended", language)) == told
 
 
 READ_BACK = {"entry", "field", "beside"}
@@ -92,7 +92,7 @@ def test_every_slot_of_every_prompt_is_filled(language: str) -> None:
         own = {"example", "others", "listed", "day"}  # what the form and the language give them
         assert all("filled" in text for name in slots if name not in own and "ork" not in name)
         named = (MOVE, COUNT) if "orks}" in prompts(language)[prompt] else ()
-        assert all(form.names(language)[0].lower() in text.lower() for form in named)
+        assert all(form.spoken_names(language)[0].lower() in text.lower() for form in named)
         if "{entry}" in prompts(language)[prompt]:
             assert "7 4 2, 15" in text
 
@@ -169,7 +169,7 @@ def test_a_readback_has_the_unit_that_was_said_and_of_a_key_the_end(language: st
     rules = Rules(MOVE, CATALOGUE, language=language_named(language))
 
     def heard(text: str, *others: str) -> str:
-        draft = Draft("u1", MOVE.name, read_typed(text, rules))
+        draft = Draft("u1", MOVE.name, parse_typed(text, rules))
         fields = {name: one.value for name, one in draft.reading.fields.items() if one.value is not None}
         say = Say(Prompt.READBACK, fields, terms=build_terms(draft, [{"pallet_id": one} for one in others], rules))
         return Phrasing(MOVE, language).text(say)
@@ -196,7 +196,7 @@ def prompts_of(language: str) -> Mapping[str, str]:
 )
 def test_a_unit_is_told_with_the_number_that_it_was_said_with(text: str, told: dict[int, str]) -> None:
     rules = Rules(MOVE, CATALOGUE)
-    units = find_spoken_units(read_typed(text, rules), rules).get("quantity", {})
+    units = find_spoken_units(parse_typed(text, rules), rules).get("quantity", {})
     assert {value: units[value] for value in told} == told
     assert told or not units
 

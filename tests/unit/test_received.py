@@ -9,8 +9,8 @@ from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.records import ExpectedLine, ExpectedList, FieldValue, PlaceKind, ReceivingPlace
 from edge.agree.expectations import (
     NOTHING_EXPECTED,
+    EntryTotals,
     Expectations,
-    Sums,
     entries_at_place,
     find_by_last_digits,
     find_missing_pallets,
@@ -40,29 +40,29 @@ def announced(*lines: ExpectedLine) -> Expectations:
 @each_of(
     ("entries", "wanted"),
     [
-        ([], Sums(0, 0)),
-        ([entry("742", 24), entry("743", 20)], Sums(2, 0, ({"quantity": 44, "uom": "CS"},))),
+        ([], EntryTotals(0, 0)),
+        ([entry("742", 24), entry("743", 20)], EntryTotals(2, 0, ({"quantity": 44, "uom": "CS"},))),
         (
             [entry("742", 24), entry("743", 6, "EA")],
-            Sums(2, 0, ({"quantity": 24, "uom": "CS"}, {"quantity": 6, "uom": "EA"})),
+            EntryTotals(2, 0, ({"quantity": 24, "uom": "CS"}, {"quantity": 6, "uom": "EA"})),
         ),
         (
             [entry("742", 24, item="A100"), entry("743", 6, item="A200"), entry("744", 1, item="A100")],
-            Sums(
+            EntryTotals(
                 3,
                 0,
                 ({"item": "A100", "quantity": 25, "uom": "CS"}, {"item": "A200", "quantity": 6, "uom": "CS"}),
             ),
         ),
         # Of one the item is not known: then what they come to is told by units alone.
-        ([entry("742", 24, item="A100"), entry("743", 6)], Sums(2, 0, ({"quantity": 30, "uom": "CS"},))),
+        ([entry("742", 24, item="A100"), entry("743", 6)], EntryTotals(2, 0, ({"quantity": 30, "uom": "CS"},))),
         (
             [entry("742", 24, state="wet"), replace(entry("743", 6), refused=True)],
-            Sums(1, 1, ({"quantity": 24, "uom": "CS"},), (("state", "wet", 1),)),
+            EntryTotals(1, 1, ({"quantity": 24, "uom": "CS"},), (("state", "wet", 1),)),
         ),
     ],
 )
-def test_what_entries_come_to(entries: list[StandingEntry], wanted: Sums) -> None:
+def test_what_entries_come_to(entries: list[StandingEntry], wanted: EntryTotals) -> None:
     assert sum_entries(entries, FORM, NOTHING_EXPECTED) == wanted
 
 
@@ -78,7 +78,7 @@ def test_what_was_refused_is_told_and_is_no_part_of_what_was_received() -> None:
         for one, more in {"742": {}, "743": {"exception": "refused"}}.items()
     ]
     counts: tuple[dict[str, FieldValue], ...] = ({"quantity": 12, "uom": "CS"},)
-    assert sum_entries(entries, receive, NOTHING_EXPECTED) == Sums(1, 0, counts, (("exception", "refused", 1),))
+    assert sum_entries(entries, receive, NOTHING_EXPECTED) == EntryTotals(1, 0, counts, (("exception", "refused", 1),))
 
 
 def test_temperatures_are_never_added_up() -> None:
@@ -87,7 +87,7 @@ def test_temperatures_are_never_added_up() -> None:
         StandingEntry(where, "temperature", {"trailer": "5501", "position": where, "temperature": degrees}, None, NOON)
         for where, degrees in {"front": -18.0, "rear": -12.0}.items()
     ]
-    assert sum_entries(entries, reefer, NOTHING_EXPECTED) == Sums(2, 0)
+    assert sum_entries(entries, reefer, NOTHING_EXPECTED) == EntryTotals(2, 0)
 
 
 def test_more_items_than_anybody_listens_to_are_told_by_units_alone() -> None:

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from dockvoice_protocol.events import Early
-from dockvoice_protocol.outbox import ANSWERS, FAILURE, ROOM_S, Consequence, Silence, meaning
+from dockvoice_protocol.events import EarlyAnswer
+from dockvoice_protocol.outbox import ANSWERS, FAILURE, ROOM_S, PubackEffect, UnansweredCause, puback_meaning
 from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from edge.config import Deliver, SettleBy
 from edge.deliver.relay import (
-    MOST_DEAD_LETTERS,
-    MOST_LOST_PUBLICATIONS,
     MOST_REFUSALS,
     NEVER_ARRIVES_REASON,
     Alarm,
     Command,
     DeadLetter,
     Publish,
+    ReadLast,
+    ReadPending,
     Relay,
     Reopen,
     Sent,
     Settle,
-    WantLast,
-    WantRows,
 )
 from edge.records import OutboxRow
 from tests.rows import each_of
@@ -54,32 +52,32 @@ def answer(sequence: int, outcome: ReceiptOutcome = ReceiptOutcome.APPLIED) -> R
     return Receipt(f"event-{sequence}", outcome)
 
 
-def early(sequence: int, expected: int) -> Early:
-    return Early(f"event-{sequence}", sequence, expected)
+def early(sequence: int, expected: int) -> EarlyAnswer:
+    return EarlyAnswer(f"event-{sequence}", sequence, expected)
 
 
 CODES = [code for code in ANSWERS if isinstance(code, int)]
 UNKNOWN = 200
-SOMEBODYS_FAULT = [code for code in [*CODES, UNKNOWN] if meaning(code).alarm]
-ITS_OWN_FAULT = [code for code in CODES if meaning(code).consequence is Consequence.DEAD_LETTER]
+SOMEBODYS_FAULT = [code for code in [*CODES, UNKNOWN] if puback_meaning(code).alarm]
+ITS_OWN_FAULT = [code for code in CODES if puback_meaning(code).consequence is PubackEffect.DEAD_LETTER]
 
 
 def test_every_answer_is_known_with_its_consequence() -> None:
     assert {answer: meant.consequence for answer, meant in ANSWERS.items()} == {
-        0: Consequence.SENT,
-        16: Consequence.SENT,
-        128: Consequence.LATER,
-        131: Consequence.LATER,
-        135: Consequence.LATER,
-        144: Consequence.LATER,
-        149: Consequence.DEAD_LETTER,
-        151: Consequence.LATER,
-        153: Consequence.DEAD_LETTER,
-        Silence.TIMEOUT: Consequence.LATER,
-        Silence.LINK_LOST: Consequence.AT_RECONNECT,
+        0: PubackEffect.SENT,
+        16: PubackEffect.SENT,
+        128: PubackEffect.LATER,
+        131: PubackEffect.LATER,
+        135: PubackEffect.LATER,
+        144: PubackEffect.LATER,
+        149: PubackEffect.DEAD_LETTER,
+        151: PubackEffect.LATER,
+        153: PubackEffect.DEAD_LETTER,
+        UnansweredCause.TIMEOUT: PubackEffect.LATER,
+        UnansweredCause.LINK_LOST: PubackEffect.AT_RECONNECT,
     }
     assert all(meant.remedy for meant in ANSWERS.values() if meant.alarm)
-    assert [code for code in CODES if meaning(code).alarm] == [code for code in CODES if code >= FAILURE]
+    assert [code for code in CODES if puback_meaning(code).alarm] == [code for code in CODES if code >= FAILURE]
 
 
 @each_of("code", SOMEBODYS_FAULT)
@@ -88,7 +86,7 @@ def test_a_refused_publication_alarms_once_and_is_tried_again_after_growing_wait
     machine = relay(settle=settle)
     machine.add_rows(rows(1), now=0)
     alarm = machine.handle_puback("event-1", code)
-    assert alarm[0] == Alarm(code, meaning(code))
+    assert alarm[0] == Alarm(code, puback_meaning(code))
     waits, now = [], 0.0
     for _ in range(6):
         wait = machine.due_in_s(now)
@@ -97,7 +95,7 @@ def test_a_refused_publication_alarms_once_and_is_tried_again_after_growing_wait
         assert machine.publish_due(now + wait - 0.001) == []
         now += wait
         assert published(machine.publish_due(now)) == [1]
-        assert Alarm(code, meaning(code)) not in machine.handle_puback("event-1", code)
+        assert Alarm(code, puback_meaning(code)) not in machine.handle_puback("event-1", code)
     assert waits == [20, 40, 80, 160, 160, 160]
 
 
@@ -118,14 +116,14 @@ def test_everything_unsettled_goes_again_after_a_reconnect() -> None:
     assert machine.handle_disconnect() == []
     assert machine.due_in_s(0) is None
     assert machine.publish_due(1000) == []
-    assert machine.handle_connect(20) == [WantRows(3)]
+    assert machine.handle_connect(20) == [ReadPending(3)]
     assert published(machine.add_rows(rows(1, 2), now=1)) == [1, 2]
 
 
 @each_of(("window", "receive_maximum", "limit"), [(3, 20, 3), (3, 2, 2), (16, 1, 1)])
 def test_the_window_is_the_smaller_of_ours_and_the_brokers(window: int, receive_maximum: int, limit: int) -> None:
     machine = relay(window=window, receive_maximum=None)
-    assert machine.handle_connect(receive_maximum) == [WantRows(limit)]
+    assert machine.handle_connect(receive_maximum) == [ReadPending(limit)]
     assert published(machine.add_rows(rows(1, 2, 3, 4, 5), now=0)) == [1, 2, 3, 4, 5][:limit]
     assert machine.handle_new_row() == []
 
@@ -133,7 +131,7 @@ def test_the_window_is_the_smaller_of_ours_and_the_brokers(window: int, receive_
 def test_room_is_filled_as_soon_as_there_is_some() -> None:
     machine = relay()
     machine.add_rows(rows(1, 2, 3), now=0)
-    assert machine.handle_receipt(answer(2)) == [Settle("event-2", answer(2)), WantRows(3)]
+    assert machine.handle_receipt(answer(2)) == [Settle("event-2", answer(2)), ReadPending(3)]
     assert published(machine.add_rows(rows(1, 3, 4), now=0)) == [4]
 
 
@@ -141,7 +139,7 @@ def test_a_journal_that_had_no_more_is_asked_only_when_it_has() -> None:
     machine = relay()
     machine.add_rows(rows(1, 2), now=0)
     assert machine.handle_receipt(answer(1)) == [Settle("event-1", answer(1))]
-    assert machine.handle_new_row() == [WantRows(3)]
+    assert machine.handle_new_row() == [ReadPending(3)]
     assert published(machine.add_rows(rows(2, 3), now=0)) == [3]
 
 
@@ -175,7 +173,10 @@ def test_what_is_refused_for_its_content_while_others_are_taken_is_set_aside(cod
     machine.add_rows(rows(1, 2), now=0)
     machine.handle_puback("event-1", code)
     machine.handle_puback("event-2", 0)
-    assert refused_until_it_is_enough(machine, code)[-2:] == [DeadLetter("event-1", meaning(code).name), WantRows(3)]
+    assert refused_until_it_is_enough(machine, code)[-2:] == [
+        DeadLetter("event-1", puback_meaning(code).name),
+        ReadPending(3),
+    ]
     assert published(machine.add_rows(rows(1, 2), now=0)) == [1], "what goes in its place has the same number"
 
 
@@ -213,7 +214,7 @@ def test_what_a_broker_hangs_up_over_waits_and_lets_the_next_one_pass() -> None:
     machine.add_rows(rows(1), now=0)
     machine.handle_puback("event-1", TOO_LARGE)
     machine.handle_disconnect()
-    assert machine.handle_connect(20) == [WantRows(2)]
+    assert machine.handle_connect(20) == [ReadPending(2)]
     assert published(machine.add_rows(rows(1, 2), now=1)) == [2]
     assert machine.due_in_s(1) == TIMEOUT_S - 1
 
@@ -227,7 +228,7 @@ def test_what_a_broker_hangs_up_over_again_and_again_is_set_aside() -> None:
         machine.handle_puback("event-2", 0)
         now += machine.due_in_s(now) or 0
         machine.publish_due(now)
-    assert DeadLetter("event-1", meaning(TOO_LARGE).name) in hung_up_over(machine, "event-1")
+    assert DeadLetter("event-1", puback_meaning(TOO_LARGE).name) in hung_up_over(machine, "event-1")
 
 
 def test_a_broker_that_hangs_up_over_everything_makes_no_dead_letters() -> None:
@@ -258,18 +259,18 @@ def all_refused(machine: Relay, count: int) -> None:
 
 def test_as_many_as_may_stand_aside_are_passed_by_the_next_one() -> None:
     machine = relay(window=1)
-    all_refused(machine, MOST_DEAD_LETTERS)
-    assert published(machine.add_rows(rows(*range(1, MOST_DEAD_LETTERS + 2)), now=0)) == [MOST_DEAD_LETTERS + 1]
-    machine.handle_puback(f"event-{MOST_DEAD_LETTERS + 1}", 0)
-    assert DeadLetter("event-1", meaning(TOO_LARGE).name) in refused_until_it_is_enough(machine, TOO_LARGE)
+    all_refused(machine, 16)
+    assert published(machine.add_rows(rows(*range(1, 18)), now=0)) == [17]
+    machine.handle_puback("event-17", 0)
+    assert DeadLetter("event-1", puback_meaning(TOO_LARGE).name) in refused_until_it_is_enough(machine, TOO_LARGE)
 
 
 def test_more_than_may_stand_aside_are_a_matter_for_a_person() -> None:
     machine = relay(window=1)
-    all_refused(machine, MOST_DEAD_LETTERS + 1)
-    assert machine.add_rows(rows(*range(1, MOST_DEAD_LETTERS + 3)), now=0) == []
+    all_refused(machine, 17)
+    assert machine.add_rows(rows(*range(1, 19)), now=0) == []
     assert DeadLetter not in map(type, refused_until_it_is_enough(machine, TOO_LARGE))
-    assert Alarm(TOO_LARGE, meaning(TOO_LARGE)) in relay().handle_puback("event-1", TOO_LARGE)
+    assert Alarm(TOO_LARGE, puback_meaning(TOO_LARGE)) in relay().handle_puback("event-1", TOO_LARGE)
 
 
 def test_what_was_lost_on_the_way_goes_again_at_once_with_all_that_follow() -> None:
@@ -310,7 +311,7 @@ def test_an_inventory_that_lost_what_it_had_confirmed_gets_it_again_when_it_says
     assert machine.handle_gap_report(early(8, expected=3), now=1) == [], "a burst of old answers is one answer"
     assert published(machine.publish_due(TIMEOUT_S)) == [7, 8]
     assert machine.handle_gap_report(early(7, expected=3), now=TIMEOUT_S) == []
-    assert machine.handle_gap_report(early(8, expected=3), now=TIMEOUT_S + 1) == [Reopen(3), WantRows(3)]
+    assert machine.handle_gap_report(early(8, expected=3), now=TIMEOUT_S + 1) == [Reopen(3), ReadPending(3)]
     assert published(machine.add_rows(rows(3, 4, 5), now=TIMEOUT_S + 1)) == [3, 4, 5]
 
 
@@ -350,7 +351,7 @@ def test_an_inventory_that_forgets_all_it_confirms_is_sent_it_ever_more_rarely()
 
 def test_when_nothing_is_owed_the_last_event_asks_whether_both_agree() -> None:
     machine = relay()
-    assert machine.add_rows([], now=0) == [WantLast()]
+    assert machine.add_rows([], now=0) == [ReadLast()]
     assert not machine.has_inventory_answered_all
     assert published(machine.republish_last_row(row(9), now=0)) == [9]
     assert machine.due_in_s(0) is None, "once on a connection is enough"
@@ -374,14 +375,14 @@ def test_a_receipt_queued_since_an_earlier_connection_does_not_answer_for_a_new_
         "it may have been the answer all the same: the question is put again"
     )
     assert machine.handle_gap_report(early(9, expected=1), now=0.2) == []
-    assert machine.handle_gap_report(early(9, expected=1), now=0.2 + TIMEOUT_S) == [Reopen(1), WantRows(3)]
+    assert machine.handle_gap_report(early(9, expected=1), now=0.2 + TIMEOUT_S) == [Reopen(1), ReadPending(3)]
 
 
 def test_the_question_gives_way_to_what_is_owed() -> None:
     machine = relay(window=1)
     machine.add_rows([], now=0)
     machine.republish_last_row(row(9), now=0)
-    assert machine.handle_new_row() == [WantRows(1)]
+    assert machine.handle_new_row() == [ReadPending(1)]
     assert published(machine.add_rows(rows(10), now=1)) == [10]
 
 
@@ -389,7 +390,7 @@ def test_where_an_inventory_shows_that_sends_receipts_the_brokers_word_settles_n
     machine = relay(settle=SettleBy.BROKER)
     machine.add_rows(rows(1, 2), now=0)
     assert machine.handle_puback("event-1", 0) == [Settle("event-1", None)]
-    machine.wait_for_receipts()
+    machine.settle_by_receipts()
     assert machine.handle_puback("event-2", 0) == [Sent("event-2")]
     assert machine.handle_receipt(answer(2)) == [Settle("event-2", answer(2))]
 
@@ -399,13 +400,13 @@ def test_what_the_broker_takes_and_the_inventory_never_gets_is_set_aside() -> No
     machine.add_rows(rows(1, 2), now=0)
     machine.handle_puback("event-1", 0)
     machine.handle_gap_report(early(2, expected=1), now=0)
-    for _ in range(MOST_LOST_PUBLICATIONS - 1):
+    for _ in range(7):
         machine.handle_puback("event-1", 0)
         assert machine.handle_gap_report(early(2, expected=1), now=0) == []
     machine.handle_puback("event-1", 0)
     assert machine.handle_gap_report(early(2, expected=1), now=0) == [
         DeadLetter("event-1", NEVER_ARRIVES_REASON),
-        WantRows(3),
+        ReadPending(3),
     ]
 
 
@@ -419,14 +420,14 @@ def test_an_inventory_that_comes_back_gets_what_is_owed_at_once() -> None:
 
 def test_one_that_may_have_been_restored_is_asked_again_where_nothing_is_owed() -> None:
     machine = relay()
-    assert machine.add_rows([], now=0) == [WantLast()]
+    assert machine.add_rows([], now=0) == [ReadLast()]
     machine.republish_last_row(row(7), now=0)
     machine.handle_puback("event-7", 0)
     machine.handle_receipt(answer(7))
     assert machine.has_inventory_answered_all
-    assert machine.publish_all_pending(9.0) == [WantRows(3)]
+    assert machine.publish_all_pending(9.0) == [ReadPending(3)]
     assert not machine.has_inventory_answered_all
-    assert machine.add_rows([], now=9.0) == [WantLast()]
+    assert machine.add_rows([], now=9.0) == [ReadLast()]
 
 
 def test_another_alarm_comes_after_a_success_in_between() -> None:
@@ -474,7 +475,7 @@ def test_a_refusal_that_concerns_all_events_makes_no_dead_letters() -> None:
 def test_in_a_window_of_one_the_next_shows_whose_fault_it_is() -> None:
     machine = relay(window=1)
     machine.add_rows(rows(1), now=0)
-    assert machine.handle_puback("event-1", 153)[-1] == WantRows(2)
+    assert machine.handle_puback("event-1", 153)[-1] == ReadPending(2)
     assert published(machine.add_rows(rows(1, 2), now=0)) == [2]
 
 
@@ -515,7 +516,7 @@ def test_what_helped_is_done_as_quickly_the_next_time() -> None:
         machine.handle_connect(20)
         machine.add_rows(rows(3), now=start)
         machine.handle_gap_report(early(3, expected=1), now=start)
-        assert machine.handle_gap_report(early(3, expected=1), now=start + TIMEOUT_S) == [Reopen(1), WantRows(3)]
+        assert machine.handle_gap_report(early(3, expected=1), now=start + TIMEOUT_S) == [Reopen(1), ReadPending(3)]
         machine.add_rows(rows(1, 2, 3), now=start)
         for sequence in (1, 2, 3):
             machine.handle_receipt(answer(sequence))
@@ -535,7 +536,7 @@ def test_by_the_question_an_inventory_gets_again_what_it_lost() -> None:
     assert machine.handle_gap_report(early(9, expected=4), now=1) == []
     assert machine.due_in_s(1) == TIMEOUT_S
     assert published(machine.publish_due(1 + TIMEOUT_S)) == [9]
-    assert machine.handle_gap_report(early(9, expected=4), now=2 + TIMEOUT_S) == [Reopen(4), WantRows(3)]
+    assert machine.handle_gap_report(early(9, expected=4), now=2 + TIMEOUT_S) == [Reopen(4), ReadPending(3)]
     assert published(machine.add_rows(rows(4, 5, 6), now=30)) == [4, 5, 6]
 
 

@@ -48,8 +48,8 @@ def test_it_is_settled_again_by_the_next_receipt(journal: Journal) -> None:
 
 
 def test_the_last_event_is_known_settled_or_not(journal: Journal) -> None:
-    assert journal.outbox.last() is None
+    assert journal.outbox.last_event() is None
     _, second = committed(journal, 2)
-    assert journal.outbox.last() == second
+    assert journal.outbox.last_event() == second
     settled(journal, second)
-    assert journal.outbox.last() == second
+    assert journal.outbox.last_event() == second

@@ -14,7 +14,7 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Transcript, Word
 from edge.agree.decide import Rules, decide
 from edge.agree.dialogue.interface import UtteranceHeard
-from edge.agree.dialogue.questions import About, Question
+from edge.agree.dialogue.questions import Question, Topic
 from edge.records import Closing, Commit, Draft, Note
 from edge.understand.proposal import propose_reading
 
@@ -42,7 +42,7 @@ NAMES = """
     day came decision outcome review flag fault why reason reasons receipt ask asked pending DialogueTurn.fields
     uom base kind on_break began ended shift zone utc_offset notice pallet item site ReceivingPlace.name
     works elsewhere allowed
-    ClipAsked.request _Planned.refused DoubtedField.name DoubtedField.reader
+    StoredClip.request _Planned.refused DoubtedField.name DoubtedField.reader
     asked_at heard_at recorded_at settled_at decided_at answered_at removed_at audio_removed_at params headers prompt
 """
 """Text that is no speech: names of things, people, places and times, codes, and what services are sent or send beside
@@ -97,7 +97,7 @@ def test_a_sentence_and_what_became_of_it_tell_nothing_of_what_was_said(form: Fo
     draft = Draft("u", form.name, reading, agreed=("pallet_id=742",), proved=("dock=B",))
     handed_on = (
         *(UtteranceHeard("u", reading, verdict=verdict), Note("u", reading, verdict), Commit(draft, verdict)),
-        *(Transcript("t", said, None, tuple(words)), Question(About.INSTEAD, fields=verdict.fields)),
+        *(Transcript("t", said, None, tuple(words)), Question(Topic.INSTEAD, fields=verdict.fields)),
     )
     assert dict(verdict.fields) == {"pallet_id": "742", "quantity": 12, "dock": "B"}
     for one in handed_on:

@@ -28,8 +28,8 @@ from dockvoice_protocol.forms.spoken.reader import make_timed_words
 from dockvoice_protocol.records import Act, FieldValue, Reading, Word
 from dockvoice_protocol.signed import DeclinedPosting, ReviewDecision
 from edge.agent.parts import load_named_form, make_rules
-from edge.agent.review import DeviceIdentity, Person, accept, parse_assignments
-from edge.agent.review_decisions import Done, Late, carry_out_signed, run_signed_decisions
+from edge.agent.review import DeviceIdentity, Reviewer, accept, parse_assignments
+from edge.agent.review_decisions import Resolved, Stale, carry_out_signed, run_signed_decisions
 from edge.agent.review_delivery import make_review_renderer
 from edge.agree.decide import Rules
 from edge.agree.dialogue.interface import OfficeDecided, OfficeDecision
@@ -47,7 +47,7 @@ from tests.sayings import ACCEPT, ASK, FIELDS, READ, entry, render, utterance
 DEFER = Verdict(Outcome.DEFER, (Because(Reason.NO_MODEL),), {})
 HEARD = replace(reading(FIELDS), interpreter="openai/gpt-audio")
 DEVICE = DeviceIdentity("north", "dock-b", None, clock_believed=True)
-KIM = Person("kim", "listened to it")
+KIM = Reviewer("kim", "listened to it")
 
 
 @pytest.fixture
@@ -320,18 +320,18 @@ def test_a_signed_decision_is_carried_out_once_and_on_nothing_but_what_it_was_ma
         assert [trailed.sequence for trailed in journal.trail.events()] == [1, 2]
 
 
-FAULTS = {UnreadableInput: "refused", Unfinished: "refused", Misconfigured: "refused", Late: "late"}
+FAULTS = {UnreadableInput: "refused", Unfinished: "refused", Misconfigured: "refused", Stale: "late"}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_no_signed_decision_ends_the_agent_and_what_is_not_done_is_counted(
     tmp_path: Path, fault: type[DockvoiceError], caplog: pytest.LogCaptureFixture
 ) -> None:
-    done = Done(OfficeDecided("2", OfficeDecision.DROPPED, {}), None)
+    done = Resolved(OfficeDecided("2", OfficeDecision.DROPPED, {}), None)
     orders = [ReviewDecision("", "", one, "discard", {}, "ann", "a test") for one in ("1", "2")]
     full = [True]
 
-    async def carry_out(_: ReviewDecision | DeclinedPosting, __: str) -> Done:
+    async def carry_out(_: ReviewDecision | DeclinedPosting, __: str) -> Resolved:
         if full:
             full.clear()
             raise DiskFull("no space left")
@@ -353,7 +353,7 @@ def test_no_signed_decision_ends_the_agent_and_what_is_not_done_is_counted(
     with caplog.at_level("INFO"), pytest.MonkeyPatch.context() as patched, JournalThread(tmp_path) as desk:
         patched.setattr("edge.keep.journal_thread.RETRY_S", 0.01)
         asyncio.run(play(desk))
-        assert desk.now(lambda journal: journal.orders.count_not_done()) == {FAULTS[fault]: 1}
+        assert desk.run(lambda journal: journal.orders.count_not_done()) == {FAULTS[fault]: 1}
     assert [record.getMessage() for record in caplog.records] == [
         "what the inventory's side decided waits: no space left",
         "ann decided, and it was not done: the form is gone",

@@ -10,11 +10,10 @@ import pytest
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import SCANNER, ScanFault
-from edge.agent.dialogue_driver import Stepped
+from edge.agent.dialogue_driver import StepResult
 from edge.agent.dictation import INTERRUPTED
 from edge.agent.typed_input import scanned_utterance
 from edge.agree.decide import Rules
-from edge.agree.dialogue.scans import SAME_S
 from edge.agree.dialogue.session import DialogueSettings
 from edge.agree.dialogue.table import State
 from edge.deliver.device_events import entry_event
@@ -22,7 +21,7 @@ from edge.keep import evidence
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.records.speech import Earcon, Prompt, Say, Sound
-from edge.speak.wording import Phrasing, words_for_codes
+from edge.speak.wording import Phrasing, words_by_code
 from lab.typed_conversation import TypedConversation
 from tests import shipped
 from tests.reading.gs1_labels import Label, broken, keyed, valid
@@ -59,9 +58,9 @@ class Desk:
         return self._took(self.talk.say(text))
 
     def silence(self) -> list[str]:
-        return self._took(self.talk.expire())
+        return self._took(self.talk.expire_deadline())
 
-    def _took(self, stepped: Stepped) -> list[str]:
+    def _took(self, stepped: StepResult) -> list[str]:
         self.orders = list(stepped.orders)
         if stepped.row is not None:
             event = json.loads(stepped.row.body)
@@ -121,7 +120,7 @@ def test_a_label_and_a_voice_that_differ_are_asked_about(desk: Desk) -> None:
 def test_the_label_once_more_settles_which_was_meant(desk: Desk) -> None:
     desk.say("pallet 724, dock B")
     desk.scan(PALLET)
-    desk.now += SAME_S + 1
+    desk.now += 4
     assert desk.scan(PALLET) == ["How many units?"]
 
 
@@ -252,11 +251,11 @@ def test_a_label_while_it_is_asked_whether_to_cancel_begins_an_entry_and_cancels
 
 
 def test_every_fault_is_told_in_words_by_its_name_and_no_broken_label_fills_anything(labels: Desk) -> None:
-    said = words_for_codes("scans", "en")
+    said = words_by_code("scans", "en")
     assert set(said) == {fault.value for fault in ScanFault}
     several = list(broken(seed=5, each=1))
     for label in several:
-        labels.now += SAME_S + 1
+        labels.now += 4
         assert labels.scan(label.sent) == [f"Not taken: {said[str(label.holds)]}."], label.sent
         assert labels.talk.state is State.IDLE
     assert {label.holds for label in several} >= set(said) - {"cut_short", "unreadable", "empty", "nothing_for_form"}
@@ -267,7 +266,7 @@ def test_what_a_label_fills_is_what_is_on_it(labels: Desk) -> None:
     whole = [label for label in valid(seed=7, each=4) if {"pallet", "quantity"} <= label.fields.keys()]
     assert whole
     for label in whole:
-        labels.now += SAME_S + 1
+        labels.now += 4
         labels.scan(label.sent)
         labels.say("yes")
     assert [fields for _, fields in labels.events] == [_with_unit(label) for label in whole]
@@ -292,7 +291,7 @@ def test_a_scan_is_on_disk_key_by_key_before_anything_reads_it(journal: Journal,
     assert (unread.source, unread.typed, unread.device) == (SCANNER, sent, "Tester 1900")
     assert sent not in repr(unread)
     [flac] = evidence.list_recordings(tmp_path)
-    alone, _ = evidence.recover(flac)
+    alone, _ = evidence.read_without_row(flac)
     assert (alone.typed, alone.device) == (sent, "Tester 1900")
 
 

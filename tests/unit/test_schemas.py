@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from dockvoice_protocol.events import SCHEMAS, Topics
 from dockvoice_protocol.forms.loader import load_forms
-from dockvoice_protocol.hash_chain import Chain, Chained, PublicKey, Span
+from dockvoice_protocol.hash_chain import ChainVerifier, KeySpan, PublicKey, StoredEvent
 from dockvoice_protocol.json_schema import SchemaValidator
 from edge.cli.forms import plain_schema
 from tests.rows import each_of
@@ -184,11 +184,13 @@ def test_the_last_will_of_the_wire_is_a_status(schemas: Path, wire: dict[str, An
 def test_the_examples_of_events_are_a_chain_signed_with_the_key_of_the_status(schemas: Path) -> None:
     examples = {name: load(schemas / "examples" / f"{name}.json") for name in MESSAGES}
     key = PublicKey.from_pem(examples["status"]["public_key"].encode())
-    links = Chain({key.keyid: key})
+    links = ChainVerifier({key.keyid: key})
     for name in ("entry-recorded", "entry-amended", "entry-cancelled"):
         event = examples[name]
         recording = event["data"]["utterance"]["audio_sha256"]
-        chained = Chained(int(event["sequence"]), event["previous"], event["chain"], event, recording, withheld=False)
+        chained = StoredEvent(
+            int(event["sequence"]), event["previous"], event["chain"], event, recording, withheld=False
+        )
         assert links.next_fault(chained) is None
         links.advance(chained)
-    assert links.spans == [Span(key.keyid, 1, 3)]
+    assert links.spans == [KeySpan(key.keyid, 1, 3)]

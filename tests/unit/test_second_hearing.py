@@ -12,7 +12,7 @@ import pytest
 
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.records import Word
-from edge.agent.later_readings import MOST_FAILURES, SecondHearing
+from edge.agent.later_readings import WitnessQueue
 from edge.agree.decide import Rules
 from edge.agree.dialogue.interface import Contradicted
 from edge.agree.dialogue.table import State
@@ -34,7 +34,7 @@ class Scripted:
         self.cancelled = 0
         self.ended = False
 
-    async def words(self, pcm: bytes) -> str:
+    async def recognise(self, pcm: bytes) -> str:
         self.asked += 1
         answer = self._answers.pop(0)
         if isinstance(answer, Exception):
@@ -57,7 +57,7 @@ class Desk:
     def __init__(self, witness: Scripted, rules: Rules) -> None:
         self.posted: list[Contradicted] = []
         self._told = asyncio.Event()
-        self.hearing = SecondHearing(witness, lambda _: rules, self._post)
+        self.hearing = WitnessQueue(witness, lambda _: rules, self._post)
         self.rules = rules
 
     def _post(self, what: Contradicted) -> None:
@@ -138,16 +138,16 @@ def test_a_witness_that_is_late_is_ended_and_the_next_entry_is_heard(rules: Rule
 
 
 def test_a_witness_that_crashes_again_and_again_is_left_alone(rules: Rules, caplog: pytest.LogCaptureFixture) -> None:
-    witness = Scripted(*[Unavailable("the witness ended")] * MOST_FAILURES, HEARD)
+    witness = Scripted(*[Unavailable("the witness ended")] * 3, HEARD)
 
     async def acted(desk: Desk) -> None:
-        for number in range(MOST_FAILURES + 2):
+        for number in range(5):
             desk.hold(str(number))
             await a_while()
 
     with caplog.at_level(logging.WARNING):
         assert not play(witness, rules, acted).posted
-    assert witness.asked == MOST_FAILURES
+    assert witness.asked == 3
     assert [record.getMessage().endswith("until the next start") for record in caplog.records] == [False, False, True]
 
 
@@ -163,7 +163,7 @@ def asked(program: str, *sounds: bytes) -> list[str]:
     async def whole() -> list[str]:
         witness = WitnessProcess((sys.executable, "-c", program))
         try:
-            return [await witness.words(pcm) for pcm in sounds]
+            return [await witness.recognise(pcm) for pcm in sounds]
         finally:
             await witness.end()
             await witness.end()
@@ -188,8 +188,8 @@ def test_whoever_stops_waiting_has_ended_the_process_and_the_next_answer_is_its_
         witness = WitnessProcess((sys.executable, "-c", late))
         try:
             with pytest.raises(TimeoutError):
-                await asyncio.wait_for(witness.words(b"ab"), 0.5)
-            return await witness.words(b"abcd")
+                await asyncio.wait_for(witness.recognise(b"ab"), 0.5)
+            return await witness.recognise(b"abcd")
         finally:
             await witness.end()
 

@@ -18,15 +18,15 @@ from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured
 from edge.config import ClientKind, ClientSettings, Settings
 from edge.ports import Attention, Interpreter
-from edge.understand.factory import Surroundings, make_panel
+from edge.understand.factory import InterpreterArguments, make_panel
 from edge.understand.remote.client import Client, Clients
 from edge.understand.remote.served_models import (
-    Answerer,
-    Served,
-    ask_about_model,
-    find_lifetime,
+    ModelAvailability,
+    RecordedModelName,
+    find_retirement,
     load_vendors,
     model_family,
+    query_model,
 )
 from tests.rows import each_of
 from tests.shipped import catalogue, form
@@ -55,7 +55,7 @@ def test_another_model_than_the_one_asked_for_is_told_once_and_goes_on_record(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.WARNING)
-    answerer = Answerer("google", ClientKind.GEMINI, "gemini-2.5-flash")
+    answerer = RecordedModelName("google", ClientKind.GEMINI, "gemini-2.5-flash")
     assert answerer.name(None) == answerer.name("gemini-2.5-flash-001") == "google/gemini-2.5-flash"
     assert not caplog.records
     for _ in range(3):
@@ -66,11 +66,11 @@ def test_another_model_than_the_one_asked_for_is_told_once_and_goes_on_record(
 
 
 def test_a_release_ends_with_its_model() -> None:
-    found = find_lifetime(ClientKind.OPENAI, "gpt-audio-mini-2025-12-15")
+    found = find_retirement(ClientKind.OPENAI, "gpt-audio-mini-2025-12-15")
     assert found is not None
     assert found[0].ends == date(2027, 1, 20)
-    assert find_lifetime(ClientKind.OPENAI, "gpt-99") is None
-    assert find_lifetime(ClientKind.SELF_HOSTED, "gpt-audio-mini") is None
+    assert find_retirement(ClientKind.OPENAI, "gpt-99") is None
+    assert find_retirement(ClientKind.SELF_HOSTED, "gpt-audio-mini") is None
 
 
 def test_every_vendor_has_a_page_that_was_read() -> None:
@@ -126,10 +126,10 @@ def test_each_service_tells_of_an_end_in_its_own_way(
     def answer(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json={"data": [listed, {"id": "another"}]} if request.method == "GET" else {})
 
-    async def asked() -> Served:
+    async def asked() -> ModelAvailability:
         client = Client("service", ClientSettings.model_validate(settings), transport=httpx.MockTransport(answer))
         try:
-            return await ask_about_model(client, model, 5)
+            return await query_model(client, model, 5)
         finally:
             await client.aclose()
 
@@ -157,7 +157,7 @@ def seated(second: str, client: str) -> None:
         },
     }
     settings = load_settings(Settings, None, understand=understand)
-    surroundings = Surroundings(settings, form(), catalogue(), Clients(settings.understand.clients))
+    surroundings = InterpreterArguments(settings, form(), catalogue(), Clients(settings.understand.clients))
     make_panel(surroundings, Silent("vosk/small-en-us"), 0.9)
 
 
@@ -167,7 +167,7 @@ class Silent(Interpreter):
 
     name: str
 
-    def attend(self) -> Attention:
+    def listen(self) -> Attention:
         raise NotImplementedError
 
 

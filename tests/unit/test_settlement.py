@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dockvoice_protocol.hash_chain import sealed, sign_withheld_replacement
+from dockvoice_protocol.hash_chain import seal_event, sign_withheld_replacement
 from dockvoice_protocol.records import Receipt, ReceiptOutcome
 from edge.agent.settlement import Outcome, Settlement
 from edge.deliver.device_events import entry_event, withheld_event
@@ -44,16 +44,16 @@ def commit(journal: Journal) -> str:
 
 def forgotten(desk: JournalThread) -> str:
     """An event that was settled, and whose entry made room; the newest stays."""
-    event_id = desk.now(commit)
-    desk.now(commit)
+    event_id = desk.run(commit)
+    desk.run(commit)
     forget(desk, event_id)
     return event_id
 
 
 def forget(desk: JournalThread, event_id: str) -> None:
-    desk.now(lambda journal: journal.outbox.settle(event_id, None))
-    desk.now(lambda journal: journal.retention.remove_evidence(journal.retention.spare_evidence(1)))
-    assert desk.now(lambda journal: journal.retention.forget(1)) == 1
+    desk.run(lambda journal: journal.outbox.settle(event_id, None))
+    desk.run(lambda journal: journal.retention.remove_evidence(journal.retention.spare_evidence(1)))
+    assert desk.run(lambda journal: journal.retention.prune(1)) == 1
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_what_comes_for_an_event_that_made_room_meanwhile_changes_nothing(
 ) -> None:
     event_id = forgotten(desk)
     note(desk, late(event_id))
-    assert desk.now(lambda journal: journal.outbox.count_unsettled()) == 1
+    assert desk.run(lambda journal: journal.outbox.count_unsettled()) == 1
     assert TURNED_DOWN == []
 
 
@@ -95,20 +95,20 @@ CLAIMS: dict[str, Callable[..., Receipt]] = {
 def test_a_receipt_that_shows_no_proof_ends_no_device(
     desk: JournalThread, tmp_path: Path, caplog: pytest.LogCaptureFixture, claim: str, proof: str
 ) -> None:
-    first = desk.now(commit)
-    gone = desk.now(lambda journal: journal.queries.history(first).event)
-    event_id = desk.now(commit)
+    first = desk.run(commit)
+    gone = desk.run(lambda journal: journal.queries.history(first).event)
+    event_id = desk.run(commit)
     forget(desk, first)
     shutil.copytree(tmp_path, tmp_path / "copy")
     (true,) = said_by(tmp_path / "copy", 1)
     elses = {**true, "source": "/sites/hall/devices/dock-2"}
     shown = {
         "nothing": None,
-        "its own": desk.now(lambda journal: journal.queries.history(event_id).event),
+        "its own": desk.run(lambda journal: journal.queries.history(event_id).event),
         "removed": gone,
         "altered": {**true, "sequence": "9999"},
-        "of another key": sealed(true, "0" * 64, true["data"]["utterance"]["audio_sha256"], "", ANOTHER),
-        "of another device": sealed(
+        "of another key": seal_event(true, "0" * 64, true["data"]["utterance"]["audio_sha256"], "", ANOTHER),
+        "of another device": seal_event(
             elses, "0" * 64, true["data"]["utterance"]["audio_sha256"], "", device_key.load(tmp_path)
         ),
     }
@@ -116,7 +116,7 @@ def test_a_receipt_that_shows_no_proof_ends_no_device(
     asyncio.run(settlement.store_outcome(Settle(event_id, CLAIMS[claim](event_id, latest=shown[proof]))))
     assert settlement.superseded is None
     assert "shows no event of this device that proves it" in caplog.text
-    desk.now(lambda journal: journal.successor.demand_none())
+    desk.run(lambda journal: journal.successor.demand_none())
 
 
 @pytest.mark.parametrize("claim", CLAIMS)
@@ -125,9 +125,9 @@ def test_a_receipt_that_shows_no_proof_ends_no_device(
 def test_an_event_that_only_a_copy_can_have_signed_ends_the_device(
     desk: JournalThread, tmp_path: Path, claim: str, at: int, is_withheld: bool
 ) -> None:
-    desk.now(commit)
+    desk.run(commit)
     shutil.copytree(tmp_path, tmp_path / "copy")
-    event_id = desk.now(commit)
+    event_id = desk.run(commit)
     latest = said_by(tmp_path / "copy", 2)[at]
     if is_withheld:
         latest = sign_withheld_replacement(withheld_event(latest, "too large"), device_key.load(tmp_path))

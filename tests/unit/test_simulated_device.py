@@ -15,8 +15,8 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from dockvoice_protocol.errors import Misconfigured, StorageFailed
-from dockvoice_protocol.events import make_early, make_receipt, to_json_bytes
-from dockvoice_protocol.hash_chain import CHAIN, PREVIOUS, is_signed_whole
+from dockvoice_protocol.events import early_answer, make_receipt, to_json_bytes
+from dockvoice_protocol.hash_chain import CHAIN, PREVIOUS, is_whole_event_signed
 from dockvoice_protocol.records import Act, ReceiptOutcome
 from edge.config import Deliver
 from edge.records import OutboxRow
@@ -121,7 +121,7 @@ def test_an_inventory_that_lacks_what_it_has_answered_is_counted_as_a_loss(up: S
     rows = [row for _ in range(3) for row in said(up)]
     for row in rows[:2]:
         up.handle_receipt(answer(row), 0.1)
-    lacks_all = to_json_bytes(make_early(rows[2].event_id, 1, 3, NOW))
+    lacks_all = to_json_bytes(early_answer(rows[2].event_id, 1, 3, NOW))
     up.handle_receipt(lacks_all, 1.0)
     up.handle_receipt(lacks_all, 60.0)
     assert up.faults == {REOPENED: 1}
@@ -136,8 +136,8 @@ def test_its_events_are_a_devices_own_and_hang_together(up: SimulatedDevice) -> 
         assert isinstance(judged, Valid), judged
         event = json.loads(row.body)
         assert event[PREVIOUS] == link
-        assert is_signed_whole(event, up.signer.public, (), withheld=False)
-        assert not is_signed_whole(event, device(1).signer.public, (), withheld=False)
+        assert is_whole_event_signed(event, up.signer.public, (), withheld=False)
+        assert not is_whole_event_signed(event, device(1).signer.public, (), withheld=False)
         link = event[CHAIN]
         up.handle_receipt(answer(row), 0.1)
     assert [one.act for one in up.ledger.said] == [Act.RECORD, Act.AMEND, Act.CANCEL, Act.RECORD]

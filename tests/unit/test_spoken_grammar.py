@@ -16,7 +16,7 @@ from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import check, command_phrases, jsgf, sample_sentences, vocabulary
+from dockvoice_protocol.forms.spoken import check_speakable, command_phrases, jsgf_grammar, sample_sentences, vocabulary
 from tests import shipped
 from tests.rows import each_of
 
@@ -45,7 +45,7 @@ def docks(values: Mapping[str, tuple[str, ...]]) -> Catalogue:
         ({"A": (), "7": ()}, "'7' breaks the rules of field 'dock'"),
     ],
 )
-@each_of("make", [sample_sentences, jsgf, check])
+@each_of("make", [sample_sentences, jsgf_grammar, check_speakable])
 def test_a_known_value_that_breaks_the_form_is_told(
     make: Any, values: Mapping[str, tuple[str, ...]], told: str, pallet_move: Form
 ) -> None:
@@ -86,7 +86,7 @@ def test_what_people_say_besides_the_fields_occurs(pallet_move: Form, catalogue:
 def test_exceptions_and_check_digits_are_answers_too(repository: Path) -> None:
     playbook = repository / "tests" / "playbook"
     form = load_form(playbook / "forms" / "goods-check.schema.json")
-    grammar = jsgf(form, Catalogue.load(playbook / "catalogue"), command_phrases())
+    grammar = jsgf_grammar(form, Catalogue.load(playbook / "catalogue"), command_phrases())
     assert "<exception> = damaged [damaged] | short [short] | wet [wet];" in grammar
     assert "<check> = apple | <digit>+;" in grammar
     assert "<answer> = <pallet_id_value> | <bay_value>;" in grammar

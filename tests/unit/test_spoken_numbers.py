@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_form
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import read
+from dockvoice_protocol.forms.spoken import read_fields
 from dockvoice_protocol.records import FieldReading, FieldValue, Word
 from tests.rows import every
 
@@ -74,7 +74,7 @@ def form() -> Form:
 
 def reading(spoken: str, said: str) -> FieldReading | None:
     words = [Word(text, at * 0.4, at * 0.4 + 0.4, 1.0) for at, text in enumerate(f"{LABEL[spoken]} {said}".split())]
-    return read(words, form(), Catalogue({})).get(LABEL[spoken])
+    return read_fields(words, form(), Catalogue({})).get(LABEL[spoken])
 
 
 def is_read(spoken: str, row: tuple[str, FieldValue]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import form_from_schema, load_form
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import read
+from dockvoice_protocol.forms.spoken import read_fields
 from dockvoice_protocol.records import FieldReading, NotUnderstood, Word
 from edge.understand.proposal import propose_reading
 from tests.rows import each_of, every
@@ -49,7 +49,7 @@ def test_what_is_said_becomes_these_fields(name: str, repository: Path, catalogu
     form = load_form(repository / "schemas" / "forms" / f"{name}.schema.json")
 
     def becomes(row: Mapping[str, Any]) -> None:
-        assert told(read(words(row["say"]), form, catalogue)) == row["fields"]
+        assert told(read_fields(words(row["say"]), form, catalogue)) == row["fields"]
 
     every(tomllib.loads((TABLES / f"spoken_{name.replace('-', '_')}.toml").read_text())["row"], becomes)
 
@@ -62,12 +62,12 @@ def test_a_word_that_explains_a_letter_is_asked_about_where_it_is_a_value(reposi
         "x-voice": {"labels": ["exception"], "spoken": "enum", "bare": True, "ask": "What?", "readback": "{value}"},
     }
     form, known = form_from_schema(schema, "pallet-move", "here"), Catalogue.from_rows({"docks": [{"value": "D"}]})
-    assert told(read(words("dock d for damaged"), form, known)) == {"dock": "D", "exception": "?"}
-    assert told(read(words("dock d for dumpling"), form, known)) == {"dock": "D"}
+    assert told(read_fields(words("dock d for damaged"), form, known)) == {"dock": "D", "exception": "?"}
+    assert told(read_fields(words("dock d for dumpling"), form, known)) == {"dock": "D"}
 
 
 def test_a_value_carries_its_label_words_and_unit_but_no_filler(form: Form, catalogue: Catalogue) -> None:
-    said = read(words("um pallet number seven uh four two that is one hundred and ten cases"), form, catalogue)
+    said = read_fields(words("um pallet number seven uh four two that is one hundred and ten cases"), form, catalogue)
     assert said["pallet_id"].words == ("pallet", "number", "seven", "four", "two")
     assert said["quantity"].words == ("one", "hundred", "and", "ten", "cases")
 
@@ -92,25 +92,25 @@ def test_a_value_is_as_sure_as_the_least_sure_word_it_rests_on(
     unsure: str, field: str, confidence: float, form: Form, catalogue: Catalogue
 ) -> None:
     heard = sure_of("um pallet seven four two twelve units dock c no dock d", unsure)
-    assert read(heard, form, catalogue)[field].confidence == confidence
+    assert read_fields(heard, form, catalogue)[field].confidence == confidence
 
 
 def test_where_two_readings_are_possible_each_is_given_the_words_it_may_rest_on(
     form: Form, catalogue: Catalogue
 ) -> None:
-    said = read(words("pallet seven seven twenty two units"), form, catalogue)
+    said = read_fields(words("pallet seven seven twenty two units"), form, catalogue)
     assert said["pallet_id"].words == ("pallet", "seven", "seven", "twenty")
     assert said["quantity"].words == ("twenty", "two", "units")
 
 
 def test_a_bare_correction_is_as_sure_as_its_cue_and_its_value(form: Form, catalogue: Catalogue) -> None:
-    assert read(sure_of("dock b sorry d", "sorry"), form, catalogue)["dock"].confidence == 0.4
-    assert read(sure_of("dock b sorry d", "b"), form, catalogue)["dock"].confidence == 1.0
+    assert read_fields(sure_of("dock b sorry d", "sorry"), form, catalogue)["dock"].confidence == 0.4
+    assert read_fields(sure_of("dock b sorry d", "b"), form, catalogue)["dock"].confidence == 1.0
 
 
 def test_more_ways_than_anybody_means_in_one_breath_say_nothing(form: Form, catalogue: Catalogue) -> None:
     entry, endless = "pallet seven four two | twelve units | dock b", "no not dock two pallet eight cases of " * 24
-    assert told(read(words(entry), form, catalogue))
+    assert told(read_fields(words(entry), form, catalogue))
     for said in (f"{entry} | {endless}", f"{endless} | {entry}"):
         reading = propose_reading("typed", words(said), form, catalogue)
         assert reading.not_understood is NotUnderstood.NOT_DICTATION
@@ -121,7 +121,7 @@ def test_talk_before_an_entry_puts_what_stands_beside_it_in_doubt_and_nothing_el
     form: Form, catalogue: Catalogue
 ) -> None:
     talk, entry = "we talked about it all day long | " * 6, "pallet seven four two | twelve units | dock b"
-    said = read(words(talk + entry), form, catalogue)
+    said = read_fields(words(talk + entry), form, catalogue)
     assert told(said) == {"pallet_id": "?", "quantity": 12, "dock": "B"}
 
 
@@ -138,4 +138,4 @@ def test_talk_before_an_entry_puts_what_stands_beside_it_in_doubt_and_nothing_el
 def test_what_a_value_is_not_is_told_beside_it(
     say: str, denied: tuple[str, ...], form: Form, catalogue: Catalogue
 ) -> None:
-    assert read(words(say), form, catalogue)["pallet_id"].denied == denied
+    assert read_fields(words(say), form, catalogue)["pallet_id"].denied == denied

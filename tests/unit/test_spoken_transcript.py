@@ -118,7 +118,7 @@ def named(form: Form, catalogue: Catalogue, readings: Mapping[str, FieldReading]
 
     def shown(name: str, value: FieldValue) -> str:
         field = form[name]
-        return f"{value}" + ("" if field.allows(value) and catalogue.knows(field.catalogue, value) else "!")
+        return f"{value}" + ("" if field.allows(value) and catalogue.has_values(field.catalogue, value) else "!")
 
     def slot(name: str, reading: FieldReading) -> str:
         values = () if reading.value is None else (reading.value, *reading.rivals)

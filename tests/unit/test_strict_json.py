@@ -4,13 +4,13 @@ import pytest
 
 from dockvoice_protocol.strict_json import (
     DuplicateKey,
-    Limits,
+    ExceedsLimits,
+    InvalidUnicode,
     NotFinite,
     NotJson,
     NotStrict,
-    NotText,
-    Overflow,
-    TooLarge,
+    NumberOverflow,
+    ParserLimits,
     cut_nesting,
     parse_strict,
 )
@@ -28,13 +28,13 @@ def test_what_json_leaves_open_is_refused(text: str | bytes) -> None:
     [
         ("{", NotJson),
         ("\ufeff{}", NotJson),
-        (b"\xff", NotText),
-        ('["\\ud800"]', NotText),
+        (b"\xff", InvalidUnicode),
+        ('["\\ud800"]', InvalidUnicode),
         ('{"a": {"b": 1, "b": 2}}', DuplicateKey),
         ("[-Infinity]", NotFinite),
-        ("[1e999]", Overflow),
-        ("9" * 5000, TooLarge),
-        ("[" * 100_000, TooLarge),
+        ("[1e999]", NumberOverflow),
+        ("9" * 5000, ExceedsLimits),
+        ("[" * 100_000, ExceedsLimits),
     ],
 )
 def test_why_it_is_refused_is_told_by_type_and_without_a_word_of_it(text: str | bytes, why: type[NotStrict]) -> None:
@@ -56,8 +56,8 @@ def test_where_the_grammar_breaks_and_which_key_stands_twice_are_told_apart() ->
 @each_of("text", ["[[[1]]]", "[[1234]]", "[[1.2345]]", "[[-123]]", "[[1e100]]"])
 def test_limits_refuse_what_is_too_deep_or_too_long(text: str) -> None:
     assert parse_strict(text) is not None
-    with pytest.raises(TooLarge):
-        parse_strict(text, Limits(depth=3, integer=3, fraction=4))
+    with pytest.raises(ExceedsLimits):
+        parse_strict(text, ParserLimits(depth=3, integer=3, fraction=4))
 
 
 def test_of_what_is_nested_too_deeply_the_outer_levels_are_told() -> None:

@@ -14,7 +14,7 @@ from dockvoice_protocol.records import Command, FieldValue
 from edge.records.speech import Adjust, Earcon, Hush, Prompt, Say, Sound
 from edge.speak import synthesis as module
 from edge.speak.loudspeaker import Loudspeaker
-from edge.speak.synthesis import FASTEST, SLOWEST, ClauseCache, Speaker
+from edge.speak.synthesis import ClauseCache, Speaker
 from edge.speak.wording import Phrasing
 from tests.fakes import ScriptedVoice
 from tests.rows import each_of
@@ -119,7 +119,7 @@ def test_barge_in_stops_what_is_said_and_what_was_to_follow_is_not_made() -> Non
 
 
 def test_news_waits_for_a_quiet_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "QUIET_LOOK_S", 0.01)
+    monkeypatch.setattr(module, "_QUIET_LOOK_S", 0.01)
     voice = ScriptedVoice()
 
     async def test(speaker: Speaker, card: Card) -> None:
@@ -133,7 +133,7 @@ def test_news_waits_for_a_quiet_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     speaking(voice, test)
 
 
-@each_of(("what", "limit"), [(Command.FASTER, FASTEST), (Command.SLOWER, SLOWEST)])
+@each_of(("what", "limit"), [(Command.FASTER, 2.0), (Command.SLOWER, 0.6)])
 def test_faster_and_slower_change_the_pace_within_bounds(what: Command, limit: float) -> None:
     async def test(speaker: Speaker, _: Card) -> None:
         speaker.carry_out(Adjust(what))

@@ -44,7 +44,7 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
 def test_a_vanished_socket_is_told_once_and_ends_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     notifier = Notifier(str(tmp_path / "gone"))
     for _ in range(3):
-        notifier.alive()
+        notifier.ping_watchdog()
     assert warnings(caplog) == [
         "systemd cannot be reached at $NOTIFY_SOCKET (No such file or directory) and may restart this service"
     ]
@@ -55,7 +55,7 @@ def test_a_manager_that_does_not_read_holds_nobody_up(tmp_path: Path, caplog: py
     notifier = Notifier(manager.address)
     with closing(manager.end):
         for _ in range(10_000):  # More than any kernel lets wait in a datagram socket; a blocking send would hang here.
-            notifier.alive()
+            notifier.ping_watchdog()
             if warnings(caplog):
                 break
     assert len(warnings(caplog)) == 1
@@ -63,18 +63,18 @@ def test_a_manager_that_does_not_read_holds_nobody_up(tmp_path: Path, caplog: py
 
 def test_systemd_hears_what_it_is_told(manager: Manager) -> None:
     notifier = Notifier.from_environment({"NOTIFY_SOCKET": manager.address})
-    notifier.ready("listening")
+    notifier.notify_ready("listening")
     assert manager.heard() == "READY=1\nSTATUS=listening"
-    notifier.alive()
+    notifier.ping_watchdog()
     assert manager.heard() == "WATCHDOG=1"
-    notifier.status("broker away, 3 owed")
+    notifier.set_status("broker away, 3 owed")
     assert manager.heard() == "STATUS=broker away, 3 owed"
-    notifier.stopping()
+    notifier.notify_stopping()
     assert manager.heard() == "STOPPING=1"
 
 
 def test_a_line_break_in_the_status_does_not_begin_another_key(manager: Manager) -> None:
-    Notifier(manager.address).status("broker away\nREADY=1")
+    Notifier(manager.address).set_status("broker away\nREADY=1")
     assert manager.heard() == "STATUS=broker away READY=1"
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from dockvoice_protocol.errors import Misconfigured
 from edge.hear import input_keys
-from edge.hear.input_keys import _EVENT, CODES, follow_talk_key, key_code
+from edge.hear.input_keys import _EVENT, follow_talk_key, key_code
 from tests.rows import each_of
 
 EV_KEY, F13, F14 = 1, 183, 184
@@ -23,8 +23,8 @@ class Box:
     def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.directory = directory
         self._keys: dict[int, int] = {}
-        monkeypatch.setattr(input_keys, "DEVICES", directory)
-        monkeypatch.setattr(input_keys, "LOOK_EVERY_S", 0.01)
+        monkeypatch.setattr(input_keys, "_DEVICES", directory)
+        monkeypatch.setattr(input_keys, "_LOOK_EVERY_S", 0.01)
         monkeypatch.setattr("edge.hear.input_keys.fcntl.ioctl", self._ioctl)
 
     def plug_in(self, name: str, key: int) -> int:
@@ -42,7 +42,7 @@ class Box:
         key = self._keys[os.fstat(file).st_ino]
         number, size = request & 0xFF, request >> 16 & 0x3FFF
         assert size == len(answer)
-        told = b"Foot Switch" if number == 0x06 else (1 << key).to_bytes(CODES // 8, "little")
+        told = b"Foot Switch" if number == 0x06 else (1 << key).to_bytes(96, "little")
         return told.ljust(size, b"\0")
 
 

@@ -17,9 +17,9 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import read_transcript, sentences_with_further_words
-from dockvoice_protocol.forms.taught import AlreadyKnown, add_word, with_published_words
+from dockvoice_protocol.forms.taught import WordAlreadyKnown, add_published_words, add_word
 from dockvoice_protocol.records.master import MOST_WORDS, Cells, MasterData, word_faults
-from edge.agent.learning import UnknownWords
+from edge.agent.learning import UnknownPhraseCounter
 from edge.agent.site_publications import override_files
 from edge.agree.decide import Rules
 from edge.config import Settings
@@ -47,7 +47,7 @@ def forms(repository: Path) -> Any:
 
 def refused(form: Form, catalogue: Catalogue, row: Cells) -> str:
     with pytest.raises(Misconfigured) as fault:
-        with_published_words(form, [row], catalogue)
+        add_published_words(form, [row], catalogue)
     return str(fault.value)
 
 
@@ -94,13 +94,13 @@ def test_a_word_that_the_file_has_already_is_told_to_whoever_adds_it_and_is_no_t
     form = forms["pallet-move"]
     known = [DOOR_IS_DOCK | {"word": "dock"}, DOOR_IS_DOCK | {"field": "quantity", "as": "unit", "word": "unit"}]
     for row in known:
-        with pytest.raises(AlreadyKnown, match="already"):
+        with pytest.raises(WordAlreadyKnown, match="already"):
             add_word(dict(form.schema), row)
-    learned = with_published_words(form, [*known, DOOR_IS_DOCK], catalogue)
+    learned = add_published_words(form, [*known, DOOR_IS_DOCK], catalogue)
     assert learned["dock"].wording("en").labels.count("dock") == 1
     assert "door" in learned["dock"].wording("en").labels
     cases = CRATES | {"word": "cases"}
-    assert with_published_words(forms["receive-notice"], [cases], catalogue)["quantity"].codes["cases"] == "CS"
+    assert add_published_words(forms["receive-notice"], [cases], catalogue)["quantity"].codes["cases"] == "CS"
     assert "already belongs" in refused(forms["receive-notice"], catalogue, cases | {"means": "BX"})
 
 
@@ -112,7 +112,7 @@ def test_a_unit_says_which_it_means(forms: Any, catalogue: Catalogue) -> None:
     )
     told = refused(forms["pallet-move"], catalogue, DOOR_IS_DOCK | {"as": "unit", "field": "quantity", "means": "CS"})
     assert "no field of the form holds the unit of 'quantity'; leave 'means' empty" in told
-    learned = with_published_words(forms["receive-notice"], [CRATES, CRATES | {"word": "sacks"}], catalogue)
+    learned = add_published_words(forms["receive-notice"], [CRATES, CRATES | {"word": "sacks"}], catalogue)
     said = read_transcript("pallet 742, twelve crates", learned, catalogue)
     assert (said["quantity"].value, said["uom"].value) == (12, "CS")
     said = read_transcript("pallet 742, twelve sacks", learned, catalogue)
@@ -122,7 +122,7 @@ def test_a_unit_says_which_it_means(forms: Any, catalogue: Catalogue) -> None:
 def test_a_taught_form_understands_the_word_and_its_file_stays_as_it_was(forms: Any, catalogue: Catalogue) -> None:
     form = forms["pallet-move"]
     german = DOOR_IS_DOCK | {"word": "tür", "language": "de"}
-    learned = with_published_words(form, [DOOR_IS_DOCK, german, CRATES], catalogue)
+    learned = add_published_words(form, [DOOR_IS_DOCK, german, CRATES], catalogue)
     assert "dock" not in read_transcript(DOOR, form, catalogue)
     assert read_transcript("pallet 742, twelve units, door b", learned, catalogue)["dock"].value == "B"
     assert read_transcript("Palette 742, zwölf Stück, Tür B", learned, catalogue, "de")["dock"].value == "B"
@@ -188,7 +188,7 @@ def test_a_device_counts_what_it_does_not_understand_and_tells_no_more_of_it(tmp
     told: list[list[dict[str, Any]]] = []
     spoken(tmp_path, rules, [DOOR, WHOLE, *([DOOR] * 2), (COLLI, ENTRY), COLLI])
     current = [rules]
-    counts = UnknownWords(
+    counts = UnknownPhraseCounter(
         tmp_path, lambda form: current[0] if form == "pallet-move" else None, lambda: False, told.append
     )
     asyncio.run(counts.count_and_publish())
@@ -206,7 +206,7 @@ def test_a_device_counts_what_it_does_not_understand_and_tells_no_more_of_it(tmp
         "online", site="north", device="dock-3", key=KEY.public, unknown_words=told[-1], time=datetime.now(UTC)
     )
     assert parse_status(payload(said), Topics("dockvoice", "north", "dock-3"))["unknown_words"] == told[-1]
-    form = with_published_words(rules.form, [DOOR_IS_DOCK], rules.catalogue)
+    form = add_published_words(rules.form, [DOOR_IS_DOCK], rules.catalogue)
     current[0] = replace(rules, form=form, catalogue=replace(rules.catalogue, words=(DOOR_IS_DOCK,)))
     asyncio.run(counts.count_and_publish())
     assert told[-1] == [], "once the word is known it is counted no more"

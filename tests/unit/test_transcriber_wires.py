@@ -12,15 +12,15 @@ import soundfile
 from pydantic import ValidationError
 
 from dockvoice_protocol.records import Hallucination, Word
-from edge.config import Detail
+from edge.config import TextDetail
 from edge.records import SAMPLE_RATE
 from edge.understand.stt.openai import MistralWire, OpenAiWire, WhisperCppWire
 from edge.understand.stt.services import AzureWire, DeepgramWire, GoogleWire, ScribeWire
-from edge.understand.stt.transcriber import Expected, TranscriberWire, to_probability
+from edge.understand.stt.transcriber import Hints, TranscriberWire, to_probability
 from tests.rows import each_of, every
 
 PCM = b"\x00\x10\x00\xf0" * SAMPLE_RATE
-ENGLISH = Expected("en", "pallet, units, dock")
+ENGLISH = Hints("en", "pallet, units, dock")
 
 WIRES: dict[str, TranscriberWire] = {
     "openai whisper": OpenAiWire("/v1/audio/transcriptions", "whisper-1", ENGLISH),
@@ -31,7 +31,7 @@ WIRES: dict[str, TranscriberWire] = {
     "azure": AzureWire("azure", ENGLISH),
     "scribe": ScribeWire("scribe_v2", ENGLISH),
     "openai gpt-transcribe": OpenAiWire("/v1/audio/transcriptions", "gpt-transcribe", ENGLISH),
-    "mistral": MistralWire("voxtral-mini-transcribe-3-0", Expected("en", "pallet, purchase order")),
+    "mistral": MistralWire("voxtral-mini-transcribe-3-0", Hints("en", "pallet, purchase order")),
     "deepgram": DeepgramWire("nova-3", ENGLISH),
 }
 
@@ -77,9 +77,9 @@ def test_the_sound_goes_along_whole(name: str) -> None:
     [("en", "en", "en-US"), ("de-AT", "de", "de-AT"), ("fr_CA", "fr", "fr-CA"), ("it", "it", "it-IT")],
 )
 def test_a_language_is_told_as_each_service_wants_it(language: str, short: str, regional: str) -> None:
-    expected = Expected(language)
-    assert expected.short == short
-    assert expected.regional == regional
+    expected = Hints(language)
+    assert expected.language_code == short
+    assert expected.regional_code == regional
     google = GoogleWire("p", "r", "chirp_2", expected).request(PCM)
     assert google.json["config"]["languageCodes"] == [regional]
     azure = AzureWire("azure", expected).request(PCM)
@@ -94,7 +94,7 @@ def test_what_is_asked_of_a_model_depends_on_its_name_or_on_the_settings() -> No
     assert (gpt["response_format"], gpt["include[]"]) == ("json", ["logprobs"])
     other = WIRES["openai other"].request(PCM).data or {}
     assert other["response_format"] == "json"
-    told = OpenAiWire("/v1/audio/transcriptions", "parakeet", ENGLISH, Detail.WORDS).request(PCM).data or {}
+    told = OpenAiWire("/v1/audio/transcriptions", "parakeet", ENGLISH, TextDetail.WORDS).request(PCM).data or {}
     assert told["response_format"] == "verbose_json"
 
 
@@ -111,7 +111,7 @@ def test_each_service_is_told_the_words_to_expect_in_its_own_way() -> None:
     assert (WIRES["mistral"].request(PCM).data or {})["context_bias"] == ["pallet", "purchase_order"]
     (phrases,) = WIRES["google"].request(PCM).json["config"]["adaptation"]["phraseSets"]
     assert phrases == {"inlinePhraseSet": {"phrases": [{"value": word} for word in words]}}
-    none = Expected("en")
+    none = Hints("en")
     assert "keyterms" not in (ScribeWire("scribe_v2", none).request(PCM).data or {})
     assert "keyterms" not in (ScribeWire("scribe_v1", ENGLISH).request(PCM).data or {})
     assert "keyterm" not in (DeepgramWire("nova-2", ENGLISH).request(PCM).params or {})

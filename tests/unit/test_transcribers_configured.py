@@ -11,7 +11,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import load_forms
 from edge.config import Settings
 from edge.ports import Interpreter
-from edge.understand.factory import Surroundings, make_interpreter
+from edge.understand.factory import InterpreterArguments, make_interpreter
 from edge.understand.remote.client import Clients
 
 CLIENT = '[understand.clients.gpu]\nkind = "self-hosted"\nurl = "http://127.0.0.1:9"\n'
@@ -35,7 +35,7 @@ def made(settings: Settings, name: str = "own") -> Interpreter:
     form = load_forms(settings.forms_directory)["pallet-move"]
     catalogue = Catalogue.load(settings.catalogue_directory)
     clients = Clients(settings.understand.clients)  # nothing is sent, so that there is nothing to close
-    return make_interpreter(name, Surroundings(settings, form, catalogue, clients))
+    return make_interpreter(name, InterpreterArguments(settings, form, catalogue, clients))
 
 
 @pytest.mark.parametrize(

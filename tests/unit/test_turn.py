@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dockvoice_protocol.forms.spoken import expect_more, read
-from dockvoice_protocol.records import Expectation, Word
+from dockvoice_protocol.forms.spoken import expect_more, read_fields
+from dockvoice_protocol.records import TurnExpectation, Word
 from tests import shipped
 from tests.rows import each_of
 
 
 def after(
     said: str, *, converses: bool = False, awaited: tuple[str, ...] | None = None, of: str = "pallet-move"
-) -> Expectation:
+) -> TurnExpectation:
     form, catalogue = shipped.form(of), shipped.catalogue()
     words = [Word(text, number * 0.4, number * 0.4 + 0.4, 1.0) for number, text in enumerate(said.split())]
-    fields = read(words, form, catalogue)
+    fields = read_fields(words, form, catalogue)
     return expect_more(words, fields, form, catalogue, converses=converses, awaited=awaited)
 
 
@@ -29,7 +29,7 @@ def after(
     ],
 )
 def test_where_nothing_tells_the_usual_pause_decides(said: str) -> None:
-    assert after(said) is Expectation.EITHER
+    assert after(said) is TurnExpectation.EITHER
 
 
 PARTS = [
@@ -43,13 +43,13 @@ PARTS = [
 
 @each_of("said", PARTS)
 def test_who_has_said_a_part_of_the_entry_goes_on(said: str) -> None:
-    assert after(said) is Expectation.MORE
-    assert after(said, converses=True, awaited=("pallet_id", "quantity", "dock")) is Expectation.MORE
+    assert after(said) is TurnExpectation.MORE
+    assert after(said, converses=True, awaited=("pallet_id", "quantity", "dock")) is TurnExpectation.MORE
 
 
 @each_of("said", PARTS)
 def test_who_has_said_what_was_left_is_waited_for_as_usual(said: str) -> None:
-    assert after(said, converses=True, awaited=()) is Expectation.EITHER
+    assert after(said, converses=True, awaited=()) is TurnExpectation.EITHER
 
 
 @each_of(
@@ -72,7 +72,7 @@ def test_who_has_said_what_was_left_is_waited_for_as_usual(said: str) -> None:
     ],
 )
 def test_nobody_ends_in_the_middle_of_a_number_or_a_field(said: str) -> None:
-    assert after(said) is Expectation.MORE
+    assert after(said) is TurnExpectation.MORE
 
 
 @each_of(
@@ -87,31 +87,33 @@ def test_nobody_ends_in_the_middle_of_a_number_or_a_field(said: str) -> None:
     ],
 )
 def test_a_complete_form_that_can_hold_no_more_is_finished(said: str) -> None:
-    assert after(said) is Expectation.FINISHED
+    assert after(said) is TurnExpectation.FINISHED
 
 
 @each_of(
     ("said", "expectation"),
     [
-        ("yes", Expectation.FINISHED),
-        ("say again", Expectation.FINISHED),
-        ("uh how many waiting", Expectation.FINISHED),
-        ("no fifteen units", Expectation.FINISHED),
-        ("sorry dock charlie", Expectation.FINISHED),
+        ("yes", TurnExpectation.FINISHED),
+        ("say again", TurnExpectation.FINISHED),
+        ("uh how many waiting", TurnExpectation.FINISHED),
+        ("no fifteen units", TurnExpectation.FINISHED),
+        ("sorry dock charlie", TurnExpectation.FINISHED),
         # More may follow.
-        ("no", Expectation.EITHER),
-        ("scratch that", Expectation.EITHER),
-        ("cancel", Expectation.EITHER),
-        ("sign on ana", Expectation.EITHER),
-        ("no quantity fifteen", Expectation.EITHER),
-        ("no fifteen units dock", Expectation.MORE),
+        ("no", TurnExpectation.EITHER),
+        ("scratch that", TurnExpectation.EITHER),
+        ("cancel", TurnExpectation.EITHER),
+        ("sign on ana", TurnExpectation.EITHER),
+        ("no quantity fifteen", TurnExpectation.EITHER),
+        ("no fifteen units dock", TurnExpectation.MORE),
         # A number alone may be the answer to a question, but not half of one.
-        ("twelve", Expectation.EITHER),
-        ("six hundred", Expectation.EITHER),
-        ("six hundred and", Expectation.MORE),
+        ("twelve", TurnExpectation.EITHER),
+        ("six hundred", TurnExpectation.EITHER),
+        ("six hundred and", TurnExpectation.MORE),
     ],
 )
-def test_in_a_conversation_whole_commands_and_corrections_are_finished_too(said: str, expectation: Expectation) -> None:
+def test_in_a_conversation_whole_commands_and_corrections_are_finished_too(
+    said: str, expectation: TurnExpectation
+) -> None:
     assert after(said, converses=True) is expectation
-    if expectation is Expectation.FINISHED:
-        assert after(said) is not Expectation.FINISHED
+    if expectation is TurnExpectation.FINISHED:
+        assert after(said) is not TurnExpectation.FINISHED

@@ -15,7 +15,7 @@ from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import Act, Command, FieldValue, NotUnderstood, Reading
 from edge.agent.dictation import INTERRUPTED, Dictation
 from edge.agent.events import DictationEvent
-from edge.agent.typed_input import KEYBOARD, LONGEST_LINE_BYTES, read_typed, words_for_key
+from edge.agent.typed_input import KEYBOARD, LONGEST_LINE_BYTES, parse_typed, words_for_key
 from edge.agree.decide import Rules
 from edge.agree.dialogue.interface import UtteranceHeard
 from edge.agree.dialogue.table import Event
@@ -56,13 +56,13 @@ def decide_what_is(bench: Bench, doing: Callable[[Dictation], Awaitable[object]]
 
 
 def take_typed(bench: Bench, text: str) -> None:
-    decide_what_is(bench, lambda dictation: dictation.type(text))
+    decide_what_is(bench, lambda dictation: dictation.queue_text(text))
 
 
 def type_and_go_down(bench: Bench, text: str) -> None:
     """Nobody reads it."""
     with JournalThread(bench.directory) as desk:
-        asyncio.run(bench.dictation(ScriptedInterpreter(), desk).type(text))
+        asyncio.run(bench.dictation(ScriptedInterpreter(), desk).queue_text(text))
 
 
 def on_record(bench: Bench) -> list[UtteranceHistory]:
@@ -113,7 +113,7 @@ def test_a_typed_sentence_is_recorded_as_typed_and_without_a_recording_of_anybod
     assert decided.reading.interpreter == KEYBOARD
     assert set(decided.utterance.segment.pcm) == {0}
     with Journal.inspect(bench.directory) as journal:
-        found = journal.queries.kept(decided.utterance.utterance_id)
+        found = journal.queries.get_utterance(decided.utterance.utterance_id)
         assert found is not None
         assert found.source == KEYBOARD
         assert dict(found.fields) == {"pallet_id": "742", "quantity": 12, "dock": "B"}
@@ -154,7 +154,7 @@ def test_every_command_can_be_typed_in_the_language_of_the_device_too(bench: Ben
     language = language_named(code)
     for name, asked in NAMED.items():
         for phrase in language.commands[name][::EVERY] if asked.command is not Command.SIGN_ON else ():
-            reading = read_typed(" ".join(phrase), bench.rules, language)
+            reading = parse_typed(" ".join(phrase), bench.rules, language)
             assert (reading.act, reading.command, reading.not_understood) == (asked.act, asked.command, None), phrase
 
 
@@ -162,14 +162,14 @@ def test_every_command_can_be_typed_in_the_language_of_the_device_too(bench: Ben
 def test_a_sentence_is_read_in_the_language_in_which_it_says_more(bench: Bench, code: str) -> None:
     whole = {"pallet_id": "742", "quantity": 12, "dock": "B"}
     besides = language_named(code)
-    assert values(read_typed(said_in(code)["sentence"], bench.rules, besides)) == whole
-    assert values(read_typed(WHOLE, bench.rules, besides)) == whole
+    assert values(parse_typed(said_in(code)["sentence"], bench.rules, besides)) == whole
+    assert values(parse_typed(WHOLE, bench.rules, besides)) == whole
 
 
 @pytest.mark.parametrize("code", OTHERS)
 def test_a_correction_that_is_whole_is_not_taken_for_the_next_entry(bench: Bench, code: str) -> None:
     """The dialogue would commit the entry that it corrects."""
-    reading = read_typed(
+    reading = parse_typed(
         f"{said_in(code)['correction']}, {said_in(code)['sentence']}", bench.rules, language_named(code)
     )
     assert (reading.not_understood, values(reading)) == (NotUnderstood.NOT_DICTATION, {})
@@ -180,7 +180,7 @@ def test_what_is_not_to_be_recorded_is_not_in_whichever_language(bench: Bench, c
     besides = language_named(code)
     refusal = " ".join(besides.commands["refusals"][0])
     for text in (f"don't record {WHOLE}", f"{refusal} {said_in(code)['sentence']}", f"{refusal} {WHOLE}"):
-        assert values(read_typed(text, bench.rules, besides)) == {}, text
+        assert values(parse_typed(text, bench.rules, besides)) == {}, text
 
 
 KEYS: list[Act | Command] = [Act.YES, Act.NO, Act.CANCEL, *sorted(set(Command) - {Command.SIGN_ON})]
@@ -192,7 +192,7 @@ def test_a_key_is_to_the_dialogue_what_the_words_for_it_are(language: str, bench
     rules = replace(bench.rules, language=language_named(language))
 
     def means(asked: Act | Command) -> None:
-        reading = read_typed(words_for_key(asked, rules.language), rules)
+        reading = parse_typed(words_for_key(asked, rules.language), rules)
         assert asked == (reading.command or reading.act)
         assert UtteranceHeard("1", reading, verdict=Verdict(Outcome.REPEAT, (), {})).event(rules) is not Event.UNCLEAR
 

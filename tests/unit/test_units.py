@@ -9,10 +9,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from dockvoice_protocol import plain_file
-from dockvoice_protocol.config import Layered, load_settings
+from dockvoice_protocol.config import LayeredSettings, load_settings
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
 from dockvoice_protocol.hash_chain import Signer
-from dockvoice_protocol.systemd import create_directory, create_file, refuse_root_for_others
+from dockvoice_protocol.systemd import create_owned_directory, create_owned_file, refuse_root_for_others
 from edge.config import Settings
 from edge.keep.journal import Journal
 from inventory.audit.audit import load_signer
@@ -29,7 +29,7 @@ NOBODY = 65534
 @pytest.fixture(autouse=True)
 def etc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """In the place of /etc/dockvoice; beside it that of /var/lib, /var/cache and /etc/credstore."""
-    places: dict[type[Layered], Path] = {
+    places: dict[type[LayeredSettings], Path] = {
         Settings: tmp_path / "etc",
         InventorySettings: tmp_path / "etc",
         ConnectionSettings: tmp_path / "etc" / "connect",
@@ -37,7 +37,7 @@ def etc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for model, place in places.items():
         assert model.unit is not None
         monkeypatch.setattr(model, "unit", replace(model.unit, settings=place))
-    monkeypatch.setattr("dockvoice_protocol.systemd.CREDENTIALS", (tmp_path / "none", tmp_path / "credstore"))
+    monkeypatch.setattr("dockvoice_protocol.systemd._CREDENTIAL_STORES", (tmp_path / "none", tmp_path / "credstore"))
     monkeypatch.setattr("dockvoice_protocol.systemd.STATE", tmp_path / "lib")
     monkeypatch.delenv("DOCKVOICE_UNDERSTAND__MODELS_DIRECTORY", raising=False)
     (tmp_path / "etc" / "connect").mkdir(parents=True)
@@ -137,8 +137,8 @@ def test_what_root_makes_in_a_services_directory_is_the_services(services: Path)
     engine.dispose()
     key = Signer.from_pem(_key()).public
     KeyDirectory(services / "keys").enrol("north", "dock-b", key)
-    create_directory(services / "more" / "below")
-    create_file(services / "more" / "below" / "one", b"1", 0o640)
+    create_owned_directory(services / "more" / "below")
+    create_owned_file(services / "more" / "below" / "one", b"1", 0o640)
     owner = services.stat().st_uid
     assert {path.name: path.stat().st_uid for path in services.rglob("*") if path.stat().st_uid != owner} == {}
     assert len(list(services.rglob("*"))) >= 6
@@ -174,7 +174,7 @@ def test_a_key_that_may_not_be_read_is_not_to_be_made_again(tmp_path: Path, monk
     def refused(_: Path) -> bytes:
         raise PermissionError(13, "Permission denied", str(file))
 
-    monkeypatch.setattr(plain_file, "read_regular", refused)
+    monkeypatch.setattr(plain_file, "read_regular_file", refused)
     with pytest.raises(
         UnreadableInput, match=r"office.key: may not be read by \S+, who runs this; `chown \S+: /"
     ) as told:

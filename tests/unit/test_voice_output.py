@@ -11,7 +11,7 @@ from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.forms.loader import load_forms
 from edge.agent import voice_output
 from edge.agent.voice_output import VoiceOutput
-from edge.agree.dialogue.interface import Hardware
+from edge.agree.dialogue.interface import HeadsetFault
 from edge.audio.sound_server import PlaybackSink
 from edge.config import Speak
 from edge.records.speech import Prompt, Say, Sound
@@ -29,7 +29,7 @@ class Plug:
         self.there = self.seen = False
         self.tries = 0
         self.blinks = 0
-        monkeypatch.setattr(voice_output, "LOOK_EVERY_S", 0.01)
+        monkeypatch.setattr(voice_output, "SPEAKER_POLL_S", 0.01)
         monkeypatch.setattr(
             voice_output, "snapshot_playback_devices", lambda: frozenset({"card"} if self.there else ())
         )
@@ -78,10 +78,10 @@ def test_a_speaker_that_appears_is_heard_and_after_it_was_gone_again(monkeypatch
 
     async def play(spoken: VoiceOutput) -> None:
         for _ in range(2):
-            assert not await spoken.is_heard()
+            assert not await spoken.is_audible()
             plug.there = True
             await seen(lambda: spoken._loudspeaker.is_open)
-            assert await spoken.is_heard()
+            assert await spoken.is_audible()
             plug.there, plug.tries = False, 0
             await seen(lambda: plug.tries > 0)
 
@@ -93,7 +93,7 @@ def test_a_card_that_is_new_to_portaudio_is_found_by_a_blink(monkeypatch: pytest
     plug = Plug(monkeypatch)
 
     async def play(spoken: VoiceOutput) -> None:
-        assert not await spoken.is_heard()
+        assert not await spoken.is_audible()
         plug.there = True
         await seen(lambda: spoken._loudspeaker.is_open)
 
@@ -106,9 +106,9 @@ def test_a_fault_that_comes_and_goes_is_put_into_words_once(monkeypatch: pytest.
     monkeypatch.setattr(Speaker, "carry_out", lambda _, order: ordered.append(order))
     spoken = VoiceOutput(NOWHERE, MOVE, {})
     for _ in range(3):
-        spoken.announce(Hardware("stuck"))
-        spoken.announce(Hardware("stuck", healed=True))
-    spoken.announce(Hardware("muted"))
+        spoken.announce(HeadsetFault("stuck"))
+        spoken.announce(HeadsetFault("stuck", healed=True))
+    spoken.announce(HeadsetFault("muted"))
     said = [(order.prompt, order.slots["fault"]) for order in ordered if isinstance(order, Say)]
     assert said == [(Prompt.FAULT, "stuck"), (Prompt.HEALED, "stuck"), (Prompt.FAULT, "muted")]
     assert sum(isinstance(order, Sound) for order in ordered) == 4
@@ -132,8 +132,8 @@ def test_without_a_voice_nobody_hears_a_question_and_it_is_not_asked_for_all_the
     plug.there = plug.seen = True
 
     async def play(spoken: VoiceOutput) -> None:
-        assert not await spoken.is_heard()
-        assert not await spoken.is_heard()
+        assert not await spoken.is_audible()
+        assert not await spoken.is_audible()
         assert not await spoken.has_voice()
 
     with_plug(plug, play)

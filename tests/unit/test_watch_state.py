@@ -5,16 +5,16 @@ from dataclasses import replace
 from typing import Any
 
 from dockvoice_protocol.records import Act, FieldValue, Reading
-from edge.agent.app import AgentTold
+from edge.agent.app import AgentEvent
 from edge.agent.delivery import LinkChanged
-from edge.agent.dialogue_driver import Stands
+from edge.agent.dialogue_driver import DialogueStatus
 from edge.agent.events import CaptureResumed, CaptureStopped, Decided, SourceEnded
 from edge.agent.headset import MicrophoneFault, Muted
-from edge.agent.typed_input import read_typed
+from edge.agent.typed_input import parse_typed
 from edge.agree.decide import Rules, decide
-from edge.agree.dialogue.interface import Deadline, Happening, Started, UtteranceHeard
+from edge.agree.dialogue.interface import Deadline, DialogueInput, Started, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
-from edge.agree.dialogue.questions import About
+from edge.agree.dialogue.questions import Topic
 from edge.agree.dialogue.session import DialogueSettings
 from edge.cli.lines import AgentLines, JournalState, replace_by_dialogue_verdicts
 from edge.cli.tables import MODES, OUTCOMES, QUESTIONS, REASONS
@@ -44,7 +44,7 @@ class Desk:
             self.happen(Started())
 
     def say(self, text: str, *, confidence: float = 1.0, source: str = "microphone") -> None:
-        reading = read_typed(text, self.rules)
+        reading = parse_typed(text, self.rules)
         fields = {name: replace(one, confidence=confidence) for name, one in reading.fields.items()}
         words = tuple(replace(word, confidence=confidence) for word in reading.words)
         self.hear(replace(reading, words=words, fields=fields), source)
@@ -55,7 +55,7 @@ class Desk:
         self.happen(UtteranceHeard(said.utterance_id, reading))
         self.tell(Decided(said, reading, verdict, None, 0.01))
 
-    def happen(self, happening: Happening, row: OutboxRow | None = None) -> None:
+    def happen(self, happening: DialogueInput, row: OutboxRow | None = None) -> None:
         dialogue = self._dialogue
         if dialogue is None:
             return
@@ -63,9 +63,9 @@ class Desk:
         told = tuple(order for order in orders if isinstance(order, Say | Sound | Hush | Adjust))
         noted = tuple(order for order in orders if isinstance(order, Note | Park))
         where = dialogue.state, dialogue.draft, dialogue.question, dialogue.operator
-        self.tell(Stands(*where, told, noted, row, context=dialogue.context))
+        self.tell(DialogueStatus(*where, told, noted, row, context=dialogue.context))
 
-    def tell(self, *told: AgentTold) -> None:
+    def tell(self, *told: AgentEvent) -> None:
         for one in told:
             self._tell(one)
 
@@ -88,7 +88,7 @@ class Desk:
 def test_every_reason_and_outcome_has_words() -> None:
     assert set(REASONS) == set(Reason)
     assert set(OUTCOMES) == set(Outcome)
-    assert set(QUESTIONS) == set(About)
+    assert set(QUESTIONS) == set(Topic)
     assert set(MODES) == set(ListeningMode)
 
 

@@ -18,15 +18,15 @@ from dockvoice_protocol.forms.loader import load_forms
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.records import NotUnderstood, Reading
-from edge.agent.app import Agent, AgentTold
-from edge.agent.dialogue_driver import Stands
+from edge.agent.app import Agent, AgentEvent
+from edge.agent.dialogue_driver import DialogueStatus
 from edge.agent.dictation import Dictation
 from edge.agent.ear import Ear
 from edge.agent.events import Decided, DictationEvent
-from edge.agent.parts import Parts, assemble_interpretation, hear_all, list_remote_languages
-from edge.agent.typed_input import Readers, read_typed, typed_utterance
+from edge.agent.parts import Parts, assemble_interpretation, dictate_sources, list_remote_languages
+from edge.agent.typed_input import Readers, parse_typed, typed_utterance
 from edge.agent.voice_output import VoiceOutput
-from edge.agent.workplaces import AtFirstUse, Unheard, Workplace, Workplaces
+from edge.agent.workplaces import LazyReader, NullReader, Workplace, Workplaces
 from edge.agree.decide import Rules
 from edge.agree.dialogue.interface import Deadline, Order, UtteranceHeard
 from edge.agree.dialogue.machine import Dialogue
@@ -36,7 +36,7 @@ from edge.config import Endpoint, Settings
 from edge.keep.journal import Journal
 from edge.keep.journal_thread import JournalThread
 from edge.ports import Source
-from edge.records import Commit, Frame, Work
+from edge.records import Commit, Frame, WorkChange
 from edge.records.speech import Prompt, Say
 from edge.understand.local import factory
 from tests.fakes import LoudnessScorer, ScriptedInterpreter, ScriptedSource
@@ -82,7 +82,9 @@ def parts_of(directory: Path, **more: Any) -> Parts:
 
     def make(form: Form, language: str | None) -> Workplace:
         spoken = language_named(language or "en")
-        return Workplace(Work(form.name, language), Readers(Rules(form, CATALOGUE, language=spoken), Unheard(form)))
+        return Workplace(
+            WorkChange(form.name, language), Readers(Rules(form, CATALOGUE, language=spoken), NullReader(form))
+        )
 
     return Parts(settings, MOVE, CATALOGUE, ScriptedInterpreter(), at_hand=(MOVE, COUNT), make=make)
 
@@ -90,14 +92,14 @@ def parts_of(directory: Path, **more: Any) -> Parts:
 class Device:
     """A running agent, to which is typed, and what it tells."""
 
-    def __init__(self, agent: Agent, told: list[AgentTold]) -> None:
+    def __init__(self, agent: Agent, told: list[AgentEvent]) -> None:
         self.agent = agent
         self.told = told
 
     async def type(self, text: str) -> None:
         """Type a line, and wait until it is concluded."""
         before = len(self.decided)
-        await self.agent.type(text)
+        await self.agent.process_text(text)
         await asyncio.to_thread(until, lambda: len(self.decided) > before, lambda: f"{text!r}: {self.told[-3:]}")
 
     @property
@@ -105,8 +107,8 @@ class Device:
         return [one for one in self.told if isinstance(one, Decided)]
 
     @property
-    def stands(self) -> Stands:
-        return [one for one in self.told if isinstance(one, Stands)][-1]
+    def stands(self) -> DialogueStatus:
+        return [one for one in self.told if isinstance(one, DialogueStatus)][-1]
 
     async def speak(self, language: str | None) -> None:
         """Somebody who speaks this language begins to work: what a sign-on comes to."""
@@ -114,21 +116,23 @@ class Device:
         assert driver is not None
         async with driver._turn:
             for order in driver._dialogue.restore_form_and_language(
-                Work(driver._dialogue.rules.form.name, language), None
+                WorkChange(driver._dialogue.rules.form.name, language), None
             ):
-                assert isinstance(order, Work)
+                assert isinstance(order, WorkChange)
                 driver._take_up(order)
 
 
-def run(parts: Parts, play: Callable[[Device], Awaitable[None]]) -> list[AgentTold]:
+def run(parts: Parts, play: Callable[[Device], Awaitable[None]]) -> list[AgentEvent]:
     """Let the agent run while the play is acted; then it is stopped."""
-    told: list[AgentTold] = []
+    told: list[AgentEvent] = []
 
     async def played(desk: JournalThread) -> None:
         agent, quiet = Agent(parts, desk, told.append, live=True), Quiet()
         async with asyncio.TaskGroup() as group:
             group.create_task(agent.run([quiet], settle_within_s=0))
-            await asyncio.to_thread(until, lambda: any(isinstance(one, Stands) for one in told), "the agent starts")
+            await asyncio.to_thread(
+                until, lambda: any(isinstance(one, DialogueStatus) for one in told), "the agent starts"
+            )
             await play(Device(agent, told))
             agent.stop()
             quiet.closed = True
@@ -149,8 +153,8 @@ def test_what_is_typed_is_read_by_the_form_that_is_filled_when_its_turn_comes(tm
         await device.type(ENTRY)
         await device.type("yes")
         # Nobody waits for an answer here: the second line is on disk before the first has changed the form.
-        await device.agent.type("switch to stock counting")
-        await device.agent.type(COUNTED)
+        await device.agent.process_text("switch to stock counting")
+        await device.agent.process_text(COUNTED)
         await asyncio.to_thread(until, lambda: len(device.decided) == len(("entry", "yes", "switch", "count")), "read")
         await device.type("yes")
         assert device.stands.form == "stock-count"
@@ -252,25 +256,25 @@ def test_the_ear_listens_with_the_recogniser_of_the_form_that_is_filled_when_som
     ears = {form.name: ScriptedInterpreter(silent) for form in (MOVE, COUNT)}
 
     def make(form: Form, language: str | None) -> Workplace:
-        return Workplace(Work(form.name, language), Readers(Rules(form, CATALOGUE), ears[form.name]))
+        return Workplace(WorkChange(form.name, language), Readers(Rules(form, CATALOGUE), ears[form.name]))
 
     works, heard = Workplaces(make(MOVE, None), make, [COUNT]), []
 
     def tell(told: DictationEvent) -> None:
         if isinstance(told, Decided):
             heard.append(told.utterance.form)
-            works.make_current(Work("stock-count"))
+            works.make_current(WorkChange("stock-count"))
 
     with JournalThread(tmp_path) as desk:
-        listening = Ear(present=lambda: works.present, endpoint=Endpoint(), scorer=LoudnessScorer(), executor=desk)
+        listening = Ear(present=lambda: works.current, endpoint=Endpoint(), scorer=LoudnessScorer(), executor=desk)
         dictation = Dictation(listening, works=works, executor=desk, operator=None, render=lambda *_: {}, tell=tell)
-        asyncio.run(hear_all(dictation, [ScriptedSource(("." * 20 + "#" * 30 + "." * 40) * 2)]))
+        asyncio.run(dictate_sources(dictation, [ScriptedSource(("." * 20 + "#" * 30 + "." * 40) * 2)]))
     assert heard == ["pallet-move", "stock-count"]
     assert [len(one.read) for one in ears.values()] == [1, 1]
 
 
 def test_what_is_said_in_a_language_that_nobody_hears_is_told_to_be_unheard() -> None:
-    reading = asyncio.run(Unheard(MOVE).attend().finish(typed_utterance("pallet-move", "x")))
+    reading = asyncio.run(NullReader(MOVE).listen().finish(typed_utterance("pallet-move", "x")))
     assert (reading.not_understood, reading.words, dict(reading.fields)) == (NotUnderstood.UNHEARD_LANGUAGE, (), {})
 
 
@@ -281,7 +285,7 @@ def test_sound_in_a_language_that_nobody_hears_agrees_to_nothing() -> None:
     def hear(reading: Reading) -> list[Order]:
         return dialogue.handle(UtteranceHeard("u", reading))
 
-    hear(read_typed(ENTRY, rules))
+    hear(parse_typed(ENTRY, rules))
     orders = hear(Reading("none", "pallet-move", (), {}, NotUnderstood.UNHEARD_LANGUAGE))
     assert [one.prompt for one in orders if isinstance(one, Say)] == [Prompt.UNHEARD_LANGUAGE]
     assert not any(isinstance(one, Commit) for one in dialogue.handle(Deadline()))
@@ -295,11 +299,13 @@ def test_a_recogniser_is_made_when_it_is_first_listened_with_and_once(rules: Rul
         made.append(ScriptedInterpreter())
         return made[-1]
 
-    one = AtFirstUse("scripted", make)
+    one = LazyReader("scripted", make)
     assert made == []
-    one.attend()
-    one.attend()
-    asyncio.run(Workplaces(Workplace(Work(rules.form.name), Readers(rules, one, recogniser=one))).prepare())
+    one.listen()
+    one.listen()
+    asyncio.run(
+        Workplaces(Workplace(WorkChange(rules.form.name), Readers(rules, one, recogniser=one))).prepare_recognisers()
+    )
     assert len(made) == 1
 
 
@@ -320,17 +326,17 @@ def test_a_model_that_is_set_up_for_a_language_hears_it_and_nobody_else_does() -
     settings = load_settings(Settings, None, understand=understand, forms=forms, speak={"enabled": True})
     parts = assemble_interpretation(settings, operator_present=True)
     works = parts.workplaces()
-    german, french = works.at("stock-count", "de"), works.at("stock-count", "fr")
+    german, french = works.get("stock-count", "de"), works.get("stock-count", "fr")
     assert german.panel is not None
     assert german.panel.name == "cloud-first(openai/gpt-audio)"
     assert (german.rules.form.name, german.rules.language.code) == ("stock-count", "de")
-    assert (french.panel, type(french.readers.interpreter)) == (None, Unheard)
-    assert isinstance(works.at("stock-count").readers.recogniser, AtFirstUse)
-    assert works.at("pallet-move", "en").panel is not None, "it is the device's own language by its name"
+    assert (french.panel, type(french.readers.interpreter)) == (None, NullReader)
+    assert isinstance(works.get("stock-count").readers.recogniser, LazyReader)
+    assert works.get("pallet-move", "en").panel is not None, "it is the device's own language by its name"
     assert list_remote_languages(settings) == ("de",)
     assert len(list(works.panels(list_remote_languages(settings)))) == len(parts.at_hand) * len((None, "de"))
     with pytest.raises(LookupError, match="not at hand"):
-        works.at("temperature")
+        works.get("temperature")
 
 
 def test_two_forms_of_one_name_are_not_at_hand_together(tmp_path: Path) -> None:
@@ -352,9 +358,11 @@ def test_a_language_is_heard_on_the_device_where_weights_for_it_are(
     settings = load_settings(Settings, None, understand={"engine": "pocketsphinx", "models_directory": tmp_path})
     parts = assemble_interpretation(settings)
     assert parts.make is not None
-    assert isinstance(parts.make(MOVE, "de").readers.interpreter, Unheard)
-    monkeypatch.setattr(factory, "locate", lambda model, _: tmp_path / "small-de" if model.hears("de") else None)
+    assert isinstance(parts.make(MOVE, "de").readers.interpreter, NullReader)
+    monkeypatch.setattr(
+        factory, "locate", lambda model, _: tmp_path / "small-de" if model.supports_language("de") else None
+    )
     heard = parts.make(MOVE, "de-AT").readers
     assert (heard.interpreter.name, heard.rules.language.code) == ("vosk/small-de", "de")
-    assert isinstance(parts.make(MOVE, "pl").readers.interpreter, Unheard)
+    assert isinstance(parts.make(MOVE, "pl").readers.interpreter, NullReader)
     assert parts.make(MOVE, "en").readers.interpreter is parts.interpreter

@@ -10,7 +10,7 @@ from dockvoice_protocol.forms.spoken import is_correction
 from dockvoice_protocol.records import Act, FieldValue, Reading
 from edge.agree.dialogue import drafting, works
 from edge.agree.dialogue.interface import Order, UtteranceHeard
-from edge.agree.dialogue.questions import About, Question, as_held_verdict
+from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted
 from edge.agree.dialogue.session import DialogueSession, read_out_entry
 from edge.agree.merging import read_correction_of_number
 from edge.agree.off_talk import begins_with_foreign_words
@@ -49,7 +49,7 @@ def correct_named_or_last(session: DialogueSession, heard: UtteranceHeard) -> li
         return _tell_not_recorded(session, heard)
     last = named or session.recorded.last
     if last is None or session.settings.is_closing(last.draft):
-        elsewhere = works.tell_last_is_of_other_form(session) if last is None else []
+        elsewhere = works.announce_last_is_of_other_form(session) if last is None else []
         return [heard.note_as_heeded(), *(elsewhere or [session.say(Prompt.NOTHING_TO_CORRECT)])]
     alone = said.fields.keys() == session.identifiers_of(values_of(said)).keys()
     if named is not None and named != session.recorded.last and alone:
@@ -66,7 +66,7 @@ def correct_named_or_last(session: DialogueSession, heard: UtteranceHeard) -> li
     verdict = drafting.judge_after_utterance(session, draft, heard)
     if len(said.fields) > 1 and find_differing_identifiers(before, said, session.rules.identifying_fields):
         # "Correction, pallet 742, fifteen units" may be about an entry before the last.
-        return [heard.note_utterance(as_held_verdict(verdict)), *ask_if_replaces_last(session, draft, verdict, said)]
+        return [heard.note_utterance(hold_if_accepted(verdict)), *ask_if_replaces_last(session, draft, verdict, said)]
     return drafting.begin_draft(session, heard, draft, verdict)
 
 
@@ -82,12 +82,12 @@ def ask_what_is_wrong_with_last(
     """Ask what is wrong with the last entry, after a "no" that came too late for the undo window."""
     last = session.recorded.last
     if last is None:
-        return [heard.note_as_heeded(), *works.tell_last_is_of_other_form(session)]
+        return [heard.note_as_heeded(), *works.announce_last_is_of_other_form(session)]
     if session.settings.is_closing(last.draft):
         return ask_to_cancel_named_or_last(session, heard)
     session.draft = _draft_replacement_of_last(session, last, last.draft.reading, heard)
     noted = heard.note_utterance(Verdict(Outcome.HOLD, (Because(Reason.ANSWER),), {}))
-    return [noted, read_out_entry(session, last, told), *session.ask(Question(About.WRONG))]
+    return [noted, read_out_entry(session, last, told), *session.ask(Question(Topic.WRONG))]
 
 
 def ask_to_cancel_named_or_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -95,11 +95,11 @@ def ask_to_cancel_named_or_last(session: DialogueSession, heard: UtteranceHeard)
     recorded, named = session.recorded, session.identifiers_of(values_of(heard.reading))
     last = session.find_own_entry_by_identifiers(heard.reading) if named else recorded.last
     if last is None:
-        if not named and (elsewhere := works.tell_last_is_of_other_form(session)):
+        if not named and (elsewhere := works.announce_last_is_of_other_form(session)):
             return [heard.note_as_heeded(), *elsewhere]
         told = session.say(Prompt.NOT_RECORDED, named) if named else session.say(Prompt.NOTHING_TO_CANCEL)
         return [heard.note_as_heeded(), told]
-    standing = recorded.find_effective_event(last.event_id)
+    standing = recorded.find_applied_event(last.event_id)
     if standing is None:
         recorded.last = last
         return [heard.note_as_heeded(), *give_up_refused_last(session)]
@@ -114,23 +114,23 @@ def ask_to_cancel_named_or_last(session: DialogueSession, heard: UtteranceHeard)
         replaces=standing,
     )
     session.verdict = Verdict(Outcome.ACCEPT, (), {})
-    return [heard.note_utterance(as_held_verdict(session.verdict)), *session.ask(build_cancel_question(session, last))]
+    return [heard.note_utterance(hold_if_accepted(session.verdict)), *session.ask(build_cancel_question(session, last))]
 
 
 def build_cancel_question(session: DialogueSession, last: LastEntry) -> Question:
     """The question whether to cancel an entry; cancelling a closing reopens the trailer."""
     if session.settings.is_closing(last.draft):
         return Question(
-            About.CANCEL,
-            fields=session.settings.as_trailer_field(last.fields, session.rules.form),
+            Topic.CANCEL,
+            fields=session.settings.to_trailer_field(last.fields, session.rules.form),
             prompt=Prompt.CONFIRM_REOPEN,
         )
-    return Question(About.CANCEL, fields=last.fields)
+    return Question(Topic.CANCEL, fields=last.fields)
 
 
 def find_entry_to_cancel(session: DialogueSession) -> LastEntry | None:
     """The entry that the open question may cancel; None if there is none, or it is no longer remembered."""
-    if session.about is not About.CANCEL:
+    if session.topic is not Topic.CANCEL:
         return None
     return next((one for one in session.recorded.entries if one.event_id == session.open_draft.replaces), None)
 
@@ -162,7 +162,7 @@ def ask_if_replaces_last(session: DialogueSession, draft: Draft, verdict: Verdic
         draft, reading=replace(said, act=Act.RECORD), act=Act.RECORD, replaces=None, agreed=(), proved=(), counted=()
     )
     before = find_first_difference(session, {} if last is None else last.fields, values)
-    return session.ask(Question(About.INSTEAD, fields=values, other=alone, before=before))
+    return session.ask(Question(Topic.INSTEAD, fields=values, other=alone, before=before))
 
 
 def find_first_difference(
@@ -178,7 +178,7 @@ def _draft_replacement_of_last(
     session: DialogueSession, last: LastEntry, reading: Reading, heard: UtteranceHeard
 ) -> Draft:
     """A draft that replaces the last entry; it is a new entry where the inventory refused that."""
-    standing = session.recorded.find_effective_event(last.event_id)
+    standing = session.recorded.find_applied_event(last.event_id)
     if last.refused:
         session.recorded.mending = heard.utterance_id, last.event_id
     return Draft(

@@ -13,12 +13,12 @@ from dockvoice_protocol.forms.spoken import (
     says_all_is_well,
     without_cue,
 )
-from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, written
+from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, as_text
 from edge.agree.decide import Circumstances, Rules
 from edge.agree.dialogue import amendments, context, corrections, drafting, next_or_instead, trailers
 from edge.agree.dialogue.claims import Relation, sounds_like
 from edge.agree.dialogue.interface import Order, UtteranceHeard
-from edge.agree.dialogue.questions import About, Question, build_check_digits_question, judge_draft
+from edge.agree.dialogue.questions import Question, Topic, build_check_digits_question, judge_draft
 from edge.agree.dialogue.scans import disputes_label
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.merging import (
@@ -26,15 +26,15 @@ from edge.agree.merging import (
     keep_first_count,
     read_as_answer_to,
     settle_dependent_fields,
+    supported_by,
     unconfirm_doubtful_fields,
     with_agreed_value,
     with_answer,
     with_fields,
     with_reading,
-    with_support,
 )
 from edge.agree.off_talk import begins_with_foreign_words, has_correcting_word
-from edge.agree.one_breath import choose_of_two
+from edge.agree.one_breath import order_two_by_answer
 from edge.agree.readings import find_differing_identifiers, has_no_values, possible_values, values_of, with_unconfirmed
 from edge.agree.unclear_numbers import SHORTEST_NAME, begins_with_unclear_number, find_cut_fields, has_digits_besides
 from edge.records import Draft, Drop, Outcome, Reason
@@ -49,16 +49,16 @@ def answers_question(session: DialogueSession, heard: UtteranceHeard) -> bool:
     """Whether words that would otherwise be talk answer the open question: "the far one, B"."""
     if session.question is None or not heard.reading.words or heard.is_indistinct(session.rules):
         return False
-    if session.about is About.WRONG and says_all_is_well(heard.reading.words, session.rules.language):
+    if session.topic is Topic.WRONG and says_all_is_well(heard.reading.words, session.rules.language):
         return True
     if session.question.field is None:
         return False
-    if session.question.about is About.PROOF:
+    if session.question.about is Topic.PROOF:
         return True
     return bool(_read_as_answer(session, heard).fields)
 
 
-def take_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def answer_open_question(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Correct the recorded entry that is named, else pass what is no yes or no to the open question's handler."""
     if context.is_between_entries(session):  # no number is open that it may continue
         return corrections.continue_without_cancelling_or_closing(session, heard)
@@ -71,16 +71,16 @@ def take_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 
 def _select_answer_handler(session: DialogueSession, heard: UtteranceHeard) -> _AnswerHandler:
     """The function that takes an answer to the open question."""
-    match session.about:
-        case About.INSTEAD:
+    match session.topic:
+        case Topic.INSTEAD:
             return corrections.handle_neither_yes_nor_no_to_replacement
-        case About.NEXT_OR_INSTEAD:
+        case Topic.NEXT_OR_INSTEAD:
             return next_or_instead.answer_next_or_instead
-        case About.ENTRY_RIGHT if drafting.is_terminator(session, heard.reading.words):
+        case Topic.ENTRY_RIGHT if drafting.is_terminator(session, heard.reading.words):
             return _take_yes
-        case About.WRONG if says_all_is_well(heard.reading.words, session.rules.language):
+        case Topic.WRONG if says_all_is_well(heard.reading.words, session.rules.language):
             return corrections.withdraw_objection
-        case About.WRONG | About.ENTRY_RIGHT:
+        case Topic.WRONG | Topic.ENTRY_RIGHT:
             return corrections.handle_other_than_yes_or_no
         case _:
             return _answer_about_field
@@ -89,7 +89,7 @@ def _select_answer_handler(session: DialogueSession, heard: UtteranceHeard) -> _
 def _may_be_rest_of_cut_number(session: DialogueSession, heard: UtteranceHeard) -> bool:
     """Whether it begins with a number that is no answer, or that continues the previous utterance's number."""
     said, rules = heard.reading, session.rules
-    name = None if session.about is About.NEXT_OR_INSTEAD else session.asked.field
+    name = None if session.topic is Topic.NEXT_OR_INSTEAD else session.asked.field
     if not number_head(said.words, rules.language):
         return False
     if are_one_number(session.breath.words, said.words, rules.language):
@@ -114,7 +114,7 @@ def _doubt_cut_number(session: DialogueSession) -> None:
 
 def _answer_about_field(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     name, rules, value = str(session.asked.field), session.rules, _find_chosen_value(session, heard)
-    if session.about is About.CHOICE and value is not None:
+    if session.topic is Topic.CHOICE and value is not None:
         return _apply_answer(session, heard, with_agreed_value(session.open_draft, name, value, heard.utterance_id))
     said = unconfirm_doubtful_fields(_read_as_answer(session, heard), Circumstances(heard.known.acoustics), rules)
     if _has_no_answer(session, said):
@@ -172,7 +172,7 @@ def _relate_answer_to_claim(session: DialogueSession, heard: UtteranceHeard, sai
         return Relation.ANOTHER
     denied = asked.prompt is Prompt.ASK_FIELD and relation is Relation.ANOTHER
     asks_which = (
-        asked.about is About.FIELD or _continues_identifier(session, heard, name, said.fields[name])
+        asked.about is Topic.FIELD or _continues_identifier(session, heard, name, said.fields[name])
     ) and relation is Relation.NAME
     return Relation.SAME if denied or asks_which else relation
 
@@ -204,7 +204,7 @@ def _rename_or_ask_or_begin_next(
         return drafting.revise_draft(session, heard, with_fields(draft, said.fields, heard.utterance_id))
     named = session.identifiers_of(values_of(said)).items()
     known = values_of(draft.reading)
-    alike = any(of in known and sounds_like(written(value), written(known[of])) for of, value in named)
+    alike = any(of in known and sounds_like(as_text(value), as_text(known[of])) for of, value in named)
     if relation is Relation.NAME and (name in session.rules.identifying_fields or alike):
         return next_or_instead.ask_next_or_instead(session, heard, said)
     return corrections.begin_next_instead_of_answer(session, heard)
@@ -229,13 +229,13 @@ def _merge_answer(session: DialogueSession, heard: UtteranceHeard, said: Reading
     if after and name in rules.identifying_fields[:1] and not possible_values(draft.reading.fields.get(name)):
         # The identifier may be the next thing's: this one's was not understood, or is part of the one before.
         session.needs_yes.add(draft.utterance_id)
-    return _apply_answer(session, heard, with_support(replace(draft, reading=reading), heard.utterance_id))
+    return _apply_answer(session, heard, supported_by(replace(draft, reading=reading), heard.utterance_id))
 
 
 def _apply_answer(session: DialogueSession, heard: UtteranceHeard, draft: Draft) -> list[Order]:
     """Revise the draft with an answer; one that leaves no doubt about itself also settles what depends on it."""
     name, rules = str(session.asked.field), session.rules
-    draft = context.mark_answer_as_lasting(session, draft, heard)
+    draft = context.mark_answer_as_context(session, draft, heard)
     doubts = drafting.judge_after_utterance(session, draft, heard).reasons
     if name in draft.reading.fields and not any(doubt.field == name for doubt in doubts):
         draft = settle_dependent_fields(name, session.open_draft.reading, draft, rules)
@@ -257,7 +257,7 @@ def _rules_with_last_digits(session: DialogueSession) -> Rules:
     """The rules that also read identifiers by their last digits, where any are announced."""
     rules = session.rules
     announced = rules.form.expects and session.expected.places
-    return replace(rules, form=rules.form.by_end) if announced else rules
+    return replace(rules, form=rules.form.for_last_characters) if announced else rules
 
 
 def _find_chosen_value(session: DialogueSession, heard: UtteranceHeard) -> FieldValue | None:
@@ -270,7 +270,7 @@ def _choose_of_two_by_answer(session: DialogueSession, heard: UtteranceHeard, sa
     """Take one of two things named in one breath, by its identifier alone or with its values repeated."""
     draft, rules = session.open_draft, session.rules
     named = session.identifiers_of(values_of(said))
-    meant, alone = choose_of_two(draft.reading, said, rules), said.fields.keys() == named.keys()
+    meant, alone = order_two_by_answer(draft.reading, said, rules), said.fields.keys() == named.keys()
     if meant is not None and alone and any(has_digits_besides(said.words, one, rules) for one in named.values()):
         return drafting.repeat_question(session, [session.say(Prompt.REPEAT)])  # "no, 743 is nine"
     if meant is not None:
@@ -286,7 +286,7 @@ def _is_doubtful_choice(session: DialogueSession, heard: UtteranceHeard, value: 
     """Whether the value is none of those offered, or may be the second half of a cut number."""
     asked, bare = session.asked, has_no_values(heard.reading) and not drafting.is_sure_correction(session, heard)
     if asked.candidates:
-        return value not in asked.candidates and (asked.about is About.CHOICE or bare)
+        return value not in asked.candidates and (asked.about is Topic.CHOICE or bare)
     return bare and asked.field in find_cut_fields(session.open_draft.reading, session.breath.words, session.rules)
 
 
@@ -294,14 +294,14 @@ def compare_check_digits(session: DialogueSession, heard: UtteranceHeard) -> lis
     """Compare an answer with a place's check digits; if they differ, ask again, at last park the draft."""
     asked, draft, rules = session.asked, session.open_draft, session.rules
     ((name, value),) = asked.fields.items()
-    checks = rules.catalogue.checks_of(str(rules.form[name].catalogue), str(value))
+    checks = rules.catalogue.check_words(str(rules.form[name].catalogue), str(value))
     if is_check(without_cue(heard.reading.words, rules.language), checks[asked.check], rules.language):
         heard_so = with_agreed_value(draft, name, value, heard.utterance_id)
         return drafting.revise_draft(
             session, heard, replace(heard_so, proved=(*draft.proved, agreement_mark(name, value)))
         )
     if heard.reading.fields:
-        return take_answer(session, heard)
+        return answer_open_question(session, heard)
     if has_correcting_word(heard.reading, rules):  # "not that location"
         return drafting.reject_answer(session, heard)
     tries = session.tries + 1
@@ -317,12 +317,12 @@ def compare_check_digits(session: DialogueSession, heard: UtteranceHeard) -> lis
 # Yes, no, cancel and never mind.
 
 
-def close_or_reopen_or_take_yes(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def close_or_reopen_trailer_or_accept_yes(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Close or reopen the trailer on a yes to that question; any other question takes the yes."""
-    match session.about:
-        case About.CLOSE:
+    match session.topic:
+        case Topic.CLOSE:
             return trailers.commit_closing(session, heard)
-        case About.REOPEN:
+        case Topic.REOPEN:
             return trailers.reopen_trailer(session, heard)
         case _:
             return _take_yes(session, heard)
@@ -332,30 +332,30 @@ def _take_yes(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Accept what the open question asked."""
     asked, draft = session.asked, session.open_draft
     match asked.about:
-        case About.FIELD | About.WRONG:
+        case Topic.FIELD | Topic.WRONG:
             return _fill_yes_no(session, heard, yes=True)
-        case About.FIELD_RIGHT:
+        case Topic.FIELD_RIGHT:
             agreed = with_agreed_value(draft, str(asked.field), asked.candidates[0], heard.utterance_id)
             if asked.field in session.rules.identifying_fields:
                 session.needs_yes.discard(draft.utterance_id)
             return drafting.revise_draft(session, heard, agreed)
-        case About.INSTEAD if asked.other is not None:
+        case Topic.INSTEAD if asked.other is not None:
             return next_or_instead.rename_open_entry(session, heard, asked.other)
-        case About.CANCEL:
+        case Topic.CANCEL:
             return _agree_to_cancel(session, heard)
         case _ if drafting.judge_after_utterance(session, draft, heard).outcome is not Outcome.ACCEPT:
             # A doubt came up after the readback, or with a restart, which knew nothing of the circumstances.
-            return drafting.revise_draft(session, heard, with_support(draft, heard.utterance_id))
+            return drafting.revise_draft(session, heard, supported_by(draft, heard.utterance_id))
         case _:
-            session.draft = with_support(draft, heard.utterance_id)
+            session.draft = supported_by(draft, heard.utterance_id)
             return [heard.note_as_heeded(), *drafting.commit_draft(session)]
 
 
 def _agree_to_cancel(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     draft, told = session.open_draft, session.asked.fields
-    if session.recorded.find_effective_event(draft.replaces) is None:  # the inventory refused it meanwhile
+    if session.recorded.find_applied_event(draft.replaces) is None:  # the inventory refused it meanwhile
         return [heard.note_as_heeded(), *drafting.drop_draft(session), *amendments.give_up_refused_last(session)]
-    session.draft = with_support(draft, heard.utterance_id)
+    session.draft = supported_by(draft, heard.utterance_id)
     if not session.settings.is_closing(draft):
         return [heard.note_as_heeded(), *drafting.commit_draft(session), session.say(Prompt.CANCELLED)]
     orders = [heard.note_as_heeded(), *drafting.commit_draft(session), session.say(Prompt.REOPENED, told)]
@@ -363,19 +363,19 @@ def _agree_to_cancel(session: DialogueSession, heard: UtteranceHeard) -> list[Or
     return orders
 
 
-def take_no(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def reject_open_question(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Reject what the open question asked."""
     asked = session.asked
     match asked.about:
-        case About.FIELD | About.WRONG:
+        case Topic.FIELD | Topic.WRONG:
             return _fill_yes_no(session, heard, yes=False)
-        case About.FIELD_RIGHT | About.REOPEN:
+        case Topic.FIELD_RIGHT | Topic.REOPEN:
             return ask_for_value_not_offered(session, heard)
-        case About.CLOSE:
-            return [heard.note_as_heeded(), *drafting.drop_closing(session)]
-        case About.INSTEAD if asked.other is not None:
-            return [heard.note_as_heeded(), *corrections.enter_separately(session, asked.other, heard)]
-        case About.CANCEL:
+        case Topic.CLOSE:
+            return [heard.note_as_heeded(), *drafting.drop_trailer_closing(session)]
+        case Topic.INSTEAD if asked.other is not None:
+            return [heard.note_as_heeded(), *corrections.record_as_separate_entry(session, asked.other, heard)]
+        case Topic.CANCEL:
             return [heard.note_as_heeded(), *drafting.drop_draft(session), session.say(Prompt.KEPT_AS_IT_IS)]
         case _:
             return ask_what_is_wrong(session, heard)
@@ -397,20 +397,20 @@ def _ask_count_again_after_no(session: DialogueSession, heard: UtteranceHeard, c
     draft = session.open_draft
     session.draft = replace(draft, reading=with_unconfirmed(draft.reading, [count_field]))
     session.verdict = judge_draft(session.draft, session.rules)
-    return [heard.note_as_heeded(), *session.ask(Question(About.FIELD, count_field, prompt=Prompt.ASK_FIELD))]
+    return [heard.note_as_heeded(), *session.ask(Question(Topic.FIELD, count_field, prompt=Prompt.ASK_FIELD))]
 
 
 def ask_for_value_not_offered(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Ask for the field, since no offered value is right."""
-    if session.about is About.NEXT_OR_INSTEAD:  # it does not say which of the two is rejected
+    if session.topic is Topic.NEXT_OR_INSTEAD:  # it does not say which of the two is rejected
         return drafting.reject_answer(session, heard)
-    asked = Question(About.FIELD, session.asked.field, prompt=Prompt.ASK_FIELD)
+    asked = Question(Topic.FIELD, session.asked.field, prompt=Prompt.ASK_FIELD)
     return [heard.note_as_heeded(), *session.ask(asked)]
 
 
 def ask_what_is_wrong(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Ask what is wrong with the entry that was read back."""
-    return [heard.note_as_heeded(), *session.ask(Question(About.WRONG))]
+    return [heard.note_as_heeded(), *session.ask(Question(Topic.WRONG))]
 
 
 def handle_cancel_over_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -418,9 +418,9 @@ def handle_cancel_over_open(session: DialogueSession, heard: UtteranceHeard) -> 
 
     While asked whether to close a trailer, the operator may name an entry: "delete pallet 742".
     """
-    if session.about is About.CANCEL:
+    if session.topic is Topic.CANCEL:
         return _take_yes(session, heard)
-    if (other := session.asked.other) is not None and session.about is About.NEXT_OR_INSTEAD:
+    if (other := session.asked.other) is not None and session.topic is Topic.NEXT_OR_INSTEAD:
         if (
             session.open_identifiers.items() & session.identifiers_of(values_of(heard.reading)).items()
         ):  # "cancel pallet 742"
@@ -428,26 +428,26 @@ def handle_cancel_over_open(session: DialogueSession, heard: UtteranceHeard) -> 
             return [heard.note_as_heeded(), session.say(Prompt.DROPPED), *taken]
         dropped = Drop(other)  # the latest one
         return [heard.note_as_heeded(), dropped, session.say(Prompt.DROPPED), *session.ask(session.entry_question)]
-    if session.about is About.CLOSE and session.identifiers_of(values_of(heard.reading)):
-        return [*drafting.drop_closing(session), *amendments.ask_to_cancel_named_or_last(session, heard)]
-    if session.about is About.CLOSE:
-        return take_no(session, heard)
+    if session.topic is Topic.CLOSE and session.identifiers_of(values_of(heard.reading)):
+        return [*drafting.drop_trailer_closing(session), *amendments.ask_to_cancel_named_or_last(session, heard)]
+    if session.topic is Topic.CLOSE:
+        return reject_open_question(session, heard)
     return [heard.note_as_heeded(), *drafting.drop_draft(session), session.say(Prompt.DROPPED)]
 
 
 def drop_open_or_ask_to_cancel_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Drop the draft; over the question what is wrong with the last entry, ask whether to cancel that."""
-    if session.about is not About.WRONG or session.open_draft.act is not Act.AMEND:
+    if session.topic is not Topic.WRONG or session.open_draft.act is not Act.AMEND:
         return handle_cancel_over_open(session, heard)
     return [*drafting.drop_draft(session), *amendments.ask_to_cancel_named_or_last(session, heard)]
 
 
-def handle_never_mind(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def drop_open_or_park_again(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Drop what is open, or park it again if it was in review; repeat a question what is wrong, or which thing."""
-    match session.about:
-        case About.CANCEL:
-            return take_no(session, heard)
-        case About.WRONG | About.INSTEAD | About.NEXT_OR_INSTEAD:
+    match session.topic:
+        case Topic.CANCEL:
+            return reject_open_question(session, heard)
+        case Topic.WRONG | Topic.INSTEAD | Topic.NEXT_OR_INSTEAD:
             return drafting.reject_answer(session, heard)
         case _ if session.recorded.is_in_review(session.open_draft):
             return [heard.note_as_heeded(), *drafting.park_draft(session)]

@@ -131,7 +131,7 @@ class UtteranceFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class AskedFor:
+class QuestionFacts:
     """What the open question asked for before a step."""
 
     fields: frozenset[str] = field(default=frozenset(), repr=False)  # The fields it asked for, or offered values of.
@@ -152,7 +152,7 @@ GIVES_UP = frozenset({Prompt.REPEAT, Prompt.NOT_RECORDED, Prompt.NOTHING_TO_CORR
 
 _PUTS_ASIDE = frozenset({Prompt.PARKED, Prompt.PARKED_ENTRY})
 
-BREACH = "conversation_breach"  # The review reason of a claim that a step would have lost, or mixed with another.
+_BREACH = "conversation_breach"  # The review reason of a claim that a step would have lost, or mixed with another.
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ def park_lawbreaking_claims(
     after: OpenClaims,
     orders: Sequence[Order],
     heard: UtteranceFacts | None,
-    asked: AskedFor,
+    asked: QuestionFacts,
     identifies: Sequence[str],
 ) -> AuditResult:
     """The step's orders, in which every claim that would break a law is parked in review."""
@@ -225,7 +225,7 @@ def _utterance_ids(claim: Draft) -> tuple[str, ...]:
 
 
 def _is_mixed(
-    claim: Draft, before: Iterable[Draft], heard: UtteranceFacts | None, asked: AskedFor, identifies: Sequence[str]
+    claim: Draft, before: Iterable[Draft], heard: UtteranceFacts | None, asked: QuestionFacts, identifies: Sequence[str]
 ) -> bool:
     """Whether a claim's identifiers changed without permission, or it took values from another claim."""
     own = [one for one in before if one.utterance_id in _utterance_ids(claim)]
@@ -241,7 +241,9 @@ def _is_mixed(
     return begun and any(name not in known and not one.said_in for name, one in claim.reading.fields.items())
 
 
-def _may_change(name: str, own: Iterable[Draft], claim: Draft, heard: UtteranceFacts | None, asked: AskedFor) -> bool:
+def _may_change(
+    name: str, own: Iterable[Draft], claim: Draft, heard: UtteranceFacts | None, asked: QuestionFacts
+) -> bool:
     """Whether an identifier of the claim may change: by permission, or if the new value extends the old one."""
     if heard is not None and (heard.renames or name in asked.fields or asked.names_both):
         return True
@@ -281,4 +283,7 @@ def _park_claim(utterance_id: str, reading: Reading, claim: Draft | None, identi
     values = {name: one.value for name, one in reading.fields.items() if one.value is not None}
     likely = {name: one.runner_up for name, one in reading.fields.items() if one.runner_up is not None} | values
     named = {name: likely[name] for name in identifies if name in likely}
-    return [Park(utterance_id, BREACH, values, claim), Say(Prompt.PARKED_ENTRY, named) if named else Say(Prompt.PARKED)]
+    return [
+        Park(utterance_id, _BREACH, values, claim),
+        Say(Prompt.PARKED_ENTRY, named) if named else Say(Prompt.PARKED),
+    ]

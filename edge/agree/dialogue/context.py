@@ -17,7 +17,7 @@ from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.records import Act, FieldReading, FieldValue, Reading, Word
 from edge.agree.decide import Rules
 from edge.agree.dialogue.interface import Order, ShiftBegan, UtteranceHeard
-from edge.agree.dialogue.questions import About
+from edge.agree.dialogue.questions import Topic
 from edge.agree.dialogue.session import LONGEST_UNLOADING, DialogueSession, has_context_changed
 from edge.agree.dialogue.table import AGREEING, State
 from edge.agree.off_talk import begins_with_foreign_words, states_context
@@ -47,10 +47,10 @@ def read_as_context_or_fill_in(session: DialogueSession, said: Reading) -> tuple
 
     Also the fields of an entry that it says to keep: "pallet 742, 24 cases, door 13 from now on".
     """
-    once, open_ = session.rules.form.said_once, session.state in AGREEING or session.state is State.IDLE
+    once, open_ = session.rules.form.standing_fields, session.state in AGREEING or session.state is State.IDLE
     if not once or not open_ or not said.fields:
         return said, ()
-    if said.scanned or said.act not in {Act.RECORD, Act.AMEND}:
+    if said.is_scan or said.act not in {Act.RECORD, Act.AMEND}:
         return fill_new_entry_from_context(session, said), ()
     alone, told = _split_off_from_now_on(session, said)
     if alone.fields.keys() <= set(once) and (told or _only_sets_context(session, alone)):
@@ -74,7 +74,7 @@ def _split_off_from_now_on(session: DialogueSession, said: Reading) -> tuple[Rea
     """
     rules, draft = session.rules, session.draft
     found = split_at_from_now_on(said.words, rules.language)
-    if found is None or any(word.confidence < rules.demands.uncalibrated for word in found[0]):
+    if found is None or any(word.confidence < rules.site_policy.uncalibrated for word in found[0]):
         return said, ()
     if draft is not None and draft.act is not Act.CONTEXT and is_correction(said.words, rules.language):
         return said, ()
@@ -101,7 +101,7 @@ def _only_sets_context(session: DialogueSession, said: Reading) -> bool:
         return draft.act is Act.CONTEXT or _moves_elsewhere(session, draft, said)
     if said.act is Act.AMEND:
         return said.fields.keys() <= set(session.context.untold)
-    return not form.context_identifies and not _has_required_fields(said.fields, form)
+    return not form.is_identified_by_context and not _has_required_fields(said.fields, form)
 
 
 def _moves_elsewhere(session: DialogueSession, draft: Draft, said: Reading) -> bool:
@@ -129,7 +129,11 @@ def _has_required_fields(fields: Mapping[str, FieldReading], form: Form) -> bool
 def fill_new_entry_from_context(session: DialogueSession, said: Reading) -> Reading:
     """The reading of a new entry, with its missing fields filled in from the context."""
     form = session.rules.form
-    if said.act is not Act.RECORD or said.fields.keys() <= set(form.said_once) or not _begins_entry(session, said):
+    if (
+        said.act is not Act.RECORD
+        or said.fields.keys() <= set(form.standing_fields)
+        or not _begins_entry(session, said)
+    ):
         return said
     whole = fill_unless_other_trailer(session, said)
     if whole is said or begins_with_unknown_words(said, session.rules):
@@ -139,9 +143,9 @@ def fill_new_entry_from_context(session: DialogueSession, said: Reading) -> Read
 
 def fill_unless_other_trailer(session: DialogueSession, said: Reading) -> Reading:
     """The reading of an entry with the context filled in; one that names another trailer inherits nothing."""
-    stands = standing_fields(session)
+    stands = inheritable_fields(session)
     taken = {name: replace(one, words=()) for name, one in stands.items() if name not in said.fields}
-    head = next(iter(session.rules.form.said_once), "")
+    head = next(iter(session.rules.form.standing_fields), "")
     if not taken or (head in said.fields and head in stands and said.fields[head].value != stands[head].value):
         return said
     return replace(said, fields={**said.fields, **taken}, not_understood=None)
@@ -149,7 +153,7 @@ def fill_unless_other_trailer(session: DialogueSession, said: Reading) -> Readin
 
 def drop_fields_of_old_trailer(session: DialogueSession, said: Reading) -> Reading:
     """The reading without the inherited fields of the old trailer, if the open entry moved to another one."""
-    head, *others = session.rules.form.said_once or ("",)
+    head, *others = session.rules.form.standing_fields or ("",)
     before = None if session.draft is None else session.draft.reading.fields.get(head)
     now = said.fields.get(head)
     if before is None or now is None or before.value == now.value:
@@ -161,17 +165,17 @@ def drop_fields_of_old_trailer(session: DialogueSession, said: Reading) -> Readi
 def begins_with_unknown_words(said: Reading, rules: Rules) -> bool:
     """Whether unknown words precede the values: "don't record pallet 742"; "same again" is known."""
     alike = any(one.said_in for one in said.fields.values())
-    return not (said.scanned or alike) and begins_with_foreign_words(said, rules)
+    return not (said.is_scan or alike) and begins_with_foreign_words(said, rules)
 
 
-def has_unheard_inherited_values(session: DialogueSession, said: Reading) -> bool:
+def has_unread_inherited_values(session: DialogueSession, said: Reading) -> bool:
     """Whether it inherits values that no readback has included yet."""
     return any(one.is_inherited and name in _context_after_commit(session).untold for name, one in said.fields.items())
 
 
 def is_between_entries(session: DialogueSession) -> bool:
     """Whether no entry is open: no draft, or only the question whether to cancel one, or to close a trailer."""
-    return session.draft is None or session.about in {About.CANCEL, About.CLOSE}
+    return session.draft is None or session.topic in {Topic.CANCEL, Topic.CLOSE}
 
 
 def _can_begin_entry(session: DialogueSession) -> bool:
@@ -195,12 +199,12 @@ def _is_surely_held(session: DialogueSession) -> bool:
     return session.state is State.HELD and not session.doubted
 
 
-def standing_fields(session: DialogueSession) -> dict[str, FieldReading]:
+def inheritable_fields(session: DialogueSession) -> dict[str, FieldReading]:
     """The context fields that a new entry inherits, as far as the form allows them."""
     rules, fields = session.rules, _context_after_commit(session).fields
     return {
         name: fields[name]
-        for name in rules.form.said_once
+        for name in rules.form.standing_fields
         if name in fields and (value := fields[name].value) is not None and rules.allows_value(rules.form[name], value)
     }
 
@@ -218,7 +222,7 @@ def build_readback(session: DialogueSession) -> Say:
     draft, values = session.open_draft, session.values
     if draft.act is Act.CONTEXT:
         old, new = session.context.fields, _context_with_draft(session, draft).fields
-        lost = next((name for name in session.rules.form.said_once if name in old and name not in new), None)
+        lost = next((name for name in session.rules.form.standing_fields if name in old and name not in new), None)
         told = {name: one.value for name, one in new.items() if one.value is not None and old.get(name) is not one}
         return Say(Prompt.STANDING_ANEW if lost else Prompt.STANDING, told, asked=lost)
     own = session.rules.identifying_fields  # the entry's own identifiers
@@ -227,10 +231,10 @@ def build_readback(session: DialogueSession) -> Say:
         for name in find_fields_becoming_context(session, draft)
         if name in values and name not in own
     }
-    stands, untold = standing_fields(session), session.context.untold
+    stands, untold = inheritable_fields(session), session.context.untold
     taken = {name: one.value for name, one in draft.reading.fields.items() if one.is_inherited and name not in untold}
     heard_before = {name for name, value in taken.items() if name in stands and stands[name].value == value}
-    known = set() if session.rules.form.context_identifies else heard_before
+    known = set() if session.rules.form.is_identified_by_context else heard_before
     if draft.act is not Act.RECORD:
         return Say(Prompt.READBACK_AMENDED, values)
     told = {name: value for name, value in values.items() if name not in known and name not in standing}
@@ -241,9 +245,9 @@ def build_readback(session: DialogueSession) -> Say:
 
 def _has_own_context_value(session: DialogueSession, draft: Draft) -> bool:
     """Whether the entry has a value of its own for a context field: another door, or one that the context lacks."""
-    said, stands = draft.reading.fields, standing_fields(session)
+    said, stands = draft.reading.fields, inheritable_fields(session)
     form = session.rules.form
-    own = (name for name in form.said_once if name in said and stands and name not in form.identifies)
+    own = (name for name in form.standing_fields if name in said and stands and name not in form.identifies)
     return any(name not in stands or said[name].value != stands[name].value for name in own)
 
 
@@ -270,7 +274,7 @@ def _find_context_in_earlier_entries(
 
     Empty if it was closed since; without fields in which its entries differ.
     """
-    (head, *others), stands, recorded = session.rules.form.said_once, session.context.fields, session.recorded
+    (head, *others), stands, recorded = session.rules.form.standing_fields, session.context.fields, session.recorded
     if head not in said or (head in stands and stands[head].value == said[head].value):
         return {}
     if recorded.find_closing(str(said[head].value), session.settings, session.lately.now) is not None:
@@ -296,12 +300,16 @@ def find_fields_becoming_context(session: DialogueSession, draft: Draft) -> dict
     """
     said_to: dict[str, tuple[str, ...]] = {name: (by,) for name, by in draft.stands}
     form, recorded = session.rules.form, session.recorded
-    dictated = draft.act is Act.RECORD and draft.form == form.name and not form.context_identifies
+    dictated = draft.act is Act.RECORD and draft.form == form.name and not form.is_identified_by_context
     if not dictated or recorded.is_in_review(draft) or recorded.replaces_recorded_entry(draft):
         return said_to
     by, fields = (draft.utterance_id, *draft.support), draft.reading.fields
     # An identifying field always does: an entry on another trailer means that the operator has moved there.
-    begins = form.said_once if not session.context else tuple(one for one in form.said_once if one in form.identifies)
+    begins = (
+        form.standing_fields
+        if not session.context
+        else tuple(one for one in form.standing_fields if one in form.identifies)
+    )
     own = (name for name in begins if name in fields and not fields[name].is_inherited)
     # A label's values apply to its pallet only.
     return {name: by for name in own if not fields[name].scanned} | said_to
@@ -311,7 +319,7 @@ def build_changed_context(
     session: DialogueSession, said: Mapping[str, FieldReading], untold: tuple[str, ...] = ()
 ) -> StandingContext:
     """The context with these fields; another trailer clears the old one's door and order."""
-    before, once = session.context, session.rules.form.said_once
+    before, once = session.context, session.rules.form.standing_fields
     kept = before.fields
     head = said.get(once[0])
     if head is not None and once[0] in kept and kept[once[0]].value != head.value:
@@ -338,7 +346,7 @@ def set_read_back_context_or_drop(session: DialogueSession, draft: Draft) -> lis
     return [Note(agreed.utterance_id, agreed.reading, replace(CONTEXT_VERDICT, fields=values_of(agreed.reading)))]
 
 
-def update_after_commit(session: DialogueSession, draft: Draft) -> None:
+def update_context_after_commit(session: DialogueSession, draft: Draft) -> None:
     """Update the context after a commit: what its readback included is announced, and it may set fields."""
     if draft.act is not Act.RECORD:
         _amend_context(session, draft)
@@ -380,14 +388,14 @@ def _utterances_of_entry(session: DialogueSession, event_id: str | None) -> set[
     return said
 
 
-def mark_answer_as_lasting(session: DialogueSession, draft: Draft, heard: UtteranceHeard) -> Draft:
+def mark_answer_as_context(session: DialogueSession, draft: Draft, heard: UtteranceHeard) -> Draft:
     """The draft, whose answer becomes the context: it says so, or the context lacks the field that was asked for."""
     name, asked, before = session.asked.field, session.asked, session.open_draft.reading.fields
     form = session.rules.form
-    if name not in form.said_once or name not in draft.reading.fields or draft.act is not Act.RECORD:
+    if name not in form.standing_fields or name not in draft.reading.fields or draft.act is not Act.RECORD:
         return draft
     first = (
-        not form.context_identifies
+        not form.is_identified_by_context
         and asked.why is Reason.FIELD_MISSING
         and name not in before
         and name not in session.context.fields
@@ -401,7 +409,7 @@ def mark_answer_as_lasting(session: DialogueSession, draft: Draft, heard: Uttera
 
 
 def _is_of_other_trailer(session: DialogueSession, draft: Draft) -> bool:
-    once = session.rules.form.said_once
+    once = session.rules.form.standing_fields
     said, before = draft.reading.fields.get(once[0]), session.context.fields.get(once[0])
     return said is not None and before is not None and said.value != before.value
 
@@ -411,12 +419,12 @@ def _is_of_other_trailer(session: DialogueSession, draft: Draft) -> bool:
 
 def end_context(session: DialogueSession) -> list[Order]:
     """Clear the context and tell the operator; empty if there was none."""
-    values = standing_values(session)
+    values = context_values(session)
     session.context = NOTHING_STANDS
     return [session.say(Prompt.STANDING_ENDED, values)] if values else []
 
 
-def forget_named_identifiers(session: DialogueSession, said: Reading) -> None:
+def unset_named_identifiers(session: DialogueSession, said: Reading) -> None:
     """Remove the identifiers that an unrecorded utterance named: the next values may belong to that thing.
 
     So "rear, minus nine", after a trailer that was not understood, does not go to the old one.
@@ -433,7 +441,7 @@ def forget_named_identifiers(session: DialogueSession, said: Reading) -> None:
 
 def begin_reopened_context(session: DialogueSession, fields: Mapping[str, FieldValue], heard: UtteranceHeard) -> None:
     """Make a reopened trailer the context, unless the operator has set another meanwhile."""
-    once = session.rules.form.said_once
+    once = session.rules.form.standing_fields
     if not session.context and once and once[0] in fields:
         read = FieldReading(fields[once[0]], (), 1.0, said_in=(heard.utterance_id,))
         session.context = build_changed_context(session, {once[0]: read}, untold=once[:1])
@@ -446,7 +454,7 @@ def end_context_with_shift(session: DialogueSession, began: ShiftBegan) -> list[
     if not context or before is None or before == began.shift:
         return []
     session.context = NOTHING_STANDS
-    once = session.rules.form.said_once
+    once = session.rules.form.standing_fields
     if not once:
         told = Say(Prompt.STANDING_ENDED, _values_in_form(session, context))
     elif shift is None or shift == before[1]:
@@ -464,11 +472,11 @@ def restore_context(session: DialogueSession, kept: StandingContext) -> list[Ord
         return []
     if kept.operator != session.recording_operator:
         return end_context(session)
-    values = standing_values(session)
+    values = context_values(session)
     return [session.say(Prompt.STANDING_KEPT, values)] if values else []
 
 
-def standing_values(session: DialogueSession) -> dict[str, FieldValue]:
+def context_values(session: DialogueSession) -> dict[str, FieldValue]:
     """The context's values, including those of the held draft."""
     return _values_in_form(session, _context_after_commit(session))
 
@@ -490,7 +498,7 @@ def copy_from_entry_before(session: DialogueSession, said: Reading) -> Reading:
     if said.act is not Act.RECORD or not said.words:
         return said
     rules = session.rules
-    asked = session.question.field if session.about in {About.FIELD, About.CHOICE} and session.question else None
+    asked = session.question.field if session.topic in {Topic.FIELD, Topic.CHOICE} and session.question else None
     before = _entry_before(session, asked)
     found = split_at_same_place(said.words, rules.form, rules.language, asked)
     again = split_at_same_again(said.words, rules.language) if found is None and asked is None else None
@@ -508,7 +516,7 @@ def copy_from_entry_before(session: DialogueSession, said: Reading) -> Reading:
     sure = min(word.confidence for word in told)
     heard = tuple(word.text for word in told)
     fields = {**rest.fields, **{name: _copy_field(session, before, name, heard, sure) for name in names}}
-    known = {*fields, *standing_fields(session)}
+    known = {*fields, *inheritable_fields(session)}
     whole = all(field.name in known for field in rules.form.fields if field.required)
     begun = bool(rest.fields or again) and session.state is not State.HELD
     if not (whole or begun or asked in names):
@@ -534,8 +542,8 @@ def _fields_to_copy(session: DialogueSession, before: LastEntry, rest: Reading) 
 
     While there is a context, none of its fields either: a different value in the entry before applied to that alone.
     """
-    form, stands = session.rules.form, standing_fields(session)
-    known = {*rest.fields, *(form.said_once if stands else ())}
+    form, stands = session.rules.form, inheritable_fields(session)
+    known = {*rest.fields, *(form.standing_fields if stands else ())}
     return [
         field.name
         for field in form.fields

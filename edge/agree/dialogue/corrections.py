@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from dockvoice_protocol.forms.spoken import is_correction, last_entry_cue, leading_cue, number_head, read, without_cue
+from dockvoice_protocol.forms.spoken import (
+    is_correction,
+    last_entry_cue,
+    leading_cue,
+    number_head,
+    read_fields,
+    without_cue,
+)
 from dockvoice_protocol.forms.spoken.folding import fold
 from dockvoice_protocol.forms.spoken.grammar.tokens import tokenize
 from dockvoice_protocol.records import Act, FieldReading, Reading
 from edge.agree.dialogue import amendments, claims, context, drafting, next_or_instead
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import Order, UtteranceHeard
-from edge.agree.dialogue.questions import OF_VALUE, About, Question, as_held_verdict
+from edge.agree.dialogue.questions import OF_VALUE, Question, Topic, hold_if_accepted
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
-from edge.agree.merging import read_as_answer_to, read_correction_of_number, with_fields, with_reading, with_support
+from edge.agree.merging import read_as_answer_to, read_correction_of_number, supported_by, with_fields, with_reading
 from edge.agree.off_talk import (
     begins_with_foreign_words,
     find_field_named_without_value,
@@ -87,7 +94,7 @@ def park_named_utterance(session: DialogueSession, heard: UtteranceHeard) -> lis
         left = drop_open_question(session) if context.is_between_entries(session) else _queue_or_park_asked(session)
     session.recorded.left_since = True  # a correction without identifier may apply to it
     parked = Park(heard.utterance_id, drafting.UNANSWERED, values_of(named.reading), draft)
-    return [*left, parked, *drafting.tell_parked(session, named.reading)]
+    return [*left, parked, *drafting.announce_parked(session, named.reading)]
 
 
 def correct_held(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -147,7 +154,7 @@ def correct_recorded_entry_if_named(session: DialogueSession, heard: UtteranceHe
     replaced = session.recorded.find_replaced_event(session.open_draft)
     if named.event_id in {
         replaced,
-        session.recorded.find_effective_event(replaced),
+        session.recorded.find_applied_event(replaced),
     }:  # it takes back the open correction
         return [*drafting.drop_draft(session), *amendments.correct_named_or_last(session, correction)]
     if session.question is None:
@@ -247,18 +254,18 @@ def _may_be_talk(session: DialogueSession, said: Reading, *, takes_back: bool) -
     return bool(find_fields_worded_as_talk(said, rules, held=values_of(without_inherited(session.open_draft.reading))))
 
 
-def keep_identifying_fields(session: DialogueSession, said: Reading) -> Reading:
+def select_identifying_fields(session: DialogueSession, said: Reading) -> Reading:
     """The identifying fields of an utterance that is no entry."""
     named = {name: one for name, one in said.unrecorded.items() if name in session.rules.identifying_fields}
     return replace(said, fields=named)
 
 
-def mark_correction_of_known(session: DialogueSession, said: Reading) -> Reading:
+def mark_if_correction_of_known(session: DialogueSession, said: Reading) -> Reading:
     """The reading, as a correction where it describes the open thing, or one on record, in the past: "742 was 14".
 
     It may describe another time, so the changed fields are unconfirmed.
     """
-    named = keep_identifying_fields(session, said)
+    named = select_identifying_fields(session, said)
     more = said.unrecorded.keys() - named.fields.keys()
     is_open = session.draft is not None and session.relate_to_claim(named) is Relation.SAME
     if not (named.fields and more) or not (is_open or session.find_own_entry_by_identifiers(named)):
@@ -269,22 +276,22 @@ def mark_correction_of_known(session: DialogueSession, said: Reading) -> Reading
     )
 
 
-def mark_correction_of_recorded(session: DialogueSession, said: Reading) -> Reading:
+def mark_if_addition_to_recorded(session: DialogueSession, said: Reading) -> Reading:
     """The reading, as a correction where it only adds fields to an entry on record: "pallet 742, two damaged"."""
     last, form = session.find_own_entry_by_identifiers(said), session.rules.form.name
     if last is None or last.refused or last.draft.form != form or session.draft is not None:
         return said
-    if any(last.fields.get(name) != one.value for name, one in context.standing_fields(session).items()):
+    if any(last.fields.get(name) != one.value for name, one in context.inheritable_fields(session).items()):
         return said  # On another trailer the same number may be another pallet.
     return replace(said, act=Act.AMEND) if only_adds_fields(said, last.fields, session.rules) else said
 
 
-def mark_correction_of_open(session: DialogueSession, said: Reading) -> Reading:
+def mark_if_correction_of_open(session: DialogueSession, said: Reading) -> Reading:
     """The reading, as a correction of the open entry where it is one: "not B, D", "actually fifteen"."""
-    if session.about in OF_VALUE:
+    if session.topic in OF_VALUE:
         return _mark_correction_while_asked(session, said)
-    wrong = session.about is About.WRONG
-    read_back = wrong or session.state is State.HELD or session.about is About.ENTRY_RIGHT
+    wrong = session.topic is Topic.WRONG
+    read_back = wrong or session.state is State.HELD or session.topic is Topic.ENTRY_RIGHT
     if said.fields or said.act is not Act.RECORD or not said.words or not read_back:
         return said
     # Read against the entry's own values: a bare "no, fourteen" is not another door than the context's.
@@ -292,21 +299,21 @@ def mark_correction_of_open(session: DialogueSession, said: Reading) -> Reading:
     return replace(said, fields=fields, act=Act.AMEND, not_understood=None) if fields else said
 
 
-_WITH_ENTRY_BEFORE = OF_VALUE | {About.INSTEAD, About.NEXT_OR_INSTEAD, About.CLOSE, About.REOPEN}
+_WITH_ENTRY_BEFORE = OF_VALUE | {Topic.INSTEAD, Topic.NEXT_OR_INSTEAD, Topic.CLOSE, Topic.REOPEN}
 """The questions over which "the last one" is the entry before the open one; over a readback it is the open one."""
 
 
-def mark_correction_of_last(session: DialogueSession, said: Reading) -> Reading:
+def mark_if_correction_of_last(session: DialogueSession, said: Reading) -> Reading:
     """The reading, as a correction of the entry before where its words point at that: "the last one was eleven"."""
     last, draft, rules = session.recorded.last, session.draft, session.rules
     pointing = last_entry_cue(said.words, rules.language)
     is_behind = draft is None or (
-        session.about in _WITH_ENTRY_BEFORE and not session.recorded.replaces_recorded_entry(draft)
+        session.topic in _WITH_ENTRY_BEFORE and not session.recorded.replaces_recorded_entry(draft)
     )
     if last is None or not pointing or not is_behind:
         return said
     entry = values_of(without_inherited(last.draft.reading))
-    fields = read(said.words, rules.form, rules.catalogue, rules.language, held=entry, correcting=True)
+    fields = read_fields(said.words, rules.form, rules.catalogue, rules.language, held=entry, correcting=True)
     if not fields or fields.keys() & set(rules.identifying_fields):
         return said
     words = tuple(word.text for word in pointing)
@@ -341,16 +348,16 @@ def remove_denied_identifier(session: DialogueSession, heard: UtteranceHeard, sa
         return []
     left = {name: one for name, one in fields.items() if name not in denied}
     draft = replace(session.open_draft, reading=replace(session.open_draft.reading, fields=left))
-    return drafting.revise_draft(session, heard, with_support(draft, heard.utterance_id))
+    return drafting.revise_draft(session, heard, supported_by(draft, heard.utterance_id))
 
 
 def _read_against_open(session: DialogueSession, said: Reading, *, correcting: bool) -> Mapping[str, FieldReading]:
     """The fields that it gives, read against the open entry's own values."""
     rules, entry = session.rules, values_of(without_inherited(session.open_draft.reading))
-    return read(said.words, rules.form, rules.catalogue, rules.language, held=entry, correcting=correcting)
+    return read_fields(said.words, rules.form, rules.catalogue, rules.language, held=entry, correcting=correcting)
 
 
-def recounts_held_entry(session: DialogueSession, heard: UtteranceHeard) -> bool:
+def corrects_held_number(session: DialogueSession, heard: UtteranceHeard) -> bool:
     """Whether it corrects a held entry, although its "no" is doubtful: it begins with a number, "fifteen units".
 
     One that begins with a label does not: "not dock C" sounds like it.
@@ -378,14 +385,14 @@ def _drop_and_begin(session: DialogueSession, heard: UtteranceHeard) -> list[Ord
 def ask_if_replaces_open(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Ask whether another thing after a word of correction replaces the open entry."""
     # A missing yes, or an objection, must survive the other question.
-    session.doubted |= session.about in {About.ENTRY_RIGHT, About.WRONG} or drafting.is_sure_correction(session, heard)
+    session.doubted |= session.topic in {Topic.ENTRY_RIGHT, Topic.WRONG} or drafting.is_sure_correction(session, heard)
     other = drafting.build_draft(session, heard)
     values = likely_values(other.reading)
     before = amendments.find_first_difference(session, likely_values(session.open_draft.reading), values)
-    asked = Question(About.INSTEAD, fields=values, other=other, before=before)
-    besides = drafting.tell_other_draft_in_review(session)
+    asked = Question(Topic.INSTEAD, fields=values, other=other, before=before)
+    besides = drafting.announce_other_draft_in_review(session)
     parked = Park(other.utterance_id, drafting.UNANSWERED, values, other)
-    return [heard.note_utterance(as_held_verdict(heard.verdict)), parked, *besides, *session.ask(asked)]
+    return [heard.note_utterance(hold_if_accepted(heard.verdict)), parked, *besides, *session.ask(asked)]
 
 
 # While a question is open: utterances that do not answer it.
@@ -401,7 +408,7 @@ def handle_other_than_yes_or_no(session: DialogueSession, heard: UtteranceHeard)
     named = differs or bool({*session.rules.identifying_fields[:1]} & said.fields.keys())
     differs |= not (named or takes_back or relation is Relation.UNCLEAR) and _may_be_of_another_thing(session)
     whole = heard.verdict.outcome is Outcome.ACCEPT
-    if session.about is About.WRONG and session.recorded.replaces_recorded_entry(draft) and differs:
+    if session.topic is Topic.WRONG and session.recorded.replaces_recorded_entry(draft) and differs:
         # The objection applies to the last entry; silence must not turn one record into another.
         by = heard.utterance_id
         changed = with_reading(draft, said, by) if whole else with_fields(draft, said.fields, by)
@@ -409,7 +416,7 @@ def handle_other_than_yes_or_no(session: DialogueSession, heard: UtteranceHeard)
         return [heard.note_as_heeded(), *amendments.ask_if_replaces_last(session, changed, verdict, said)]
     if relation is Relation.UNCLEAR and not (takes_back or whole):
         return reject_or_park_unclear_identifier(session, heard, said)
-    is_asked = not may_rename_open_claim_unasked(session, said) if takes_back else session.about is About.WRONG
+    is_asked = not may_rename_open_claim_unasked(session, said) if takes_back else session.topic is Topic.WRONG
     if differs and is_asked and (not whole or (takes_back and session.recorded.replaces_recorded_entry(draft))):
         return ask_if_replaces_open(session, heard)
     if not differs or (takes_back and not whole):
@@ -434,7 +441,7 @@ def _ask_for_named_field(session: DialogueSession, heard: UtteranceHeard, said: 
     name = None if said.fields else find_field_named_without_value(said, session.rules)
     if name is None:
         return drafting.reject_answer(session, heard)
-    return [heard.note_as_heeded(), *session.ask(Question(About.FIELD, name, prompt=Prompt.ASK_FIELD))]
+    return [heard.note_as_heeded(), *session.ask(Question(Topic.FIELD, name, prompt=Prompt.ASK_FIELD))]
 
 
 def withdraw_objection(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -459,7 +466,7 @@ def park_and_repeat_question(session: DialogueSession, heard: UtteranceHeard, sa
     """Park an utterance that may be about another thing, tell the operator, and repeat the question."""
     parked = Park(heard.utterance_id, drafting.UNANSWERED, values_of(said))
     session.recorded.left_since = True
-    return [parked, *drafting.tell_parked(session, said), *drafting.repeat_question(session)]
+    return [parked, *drafting.announce_parked(session, said), *drafting.repeat_question(session)]
 
 
 def handle_neither_yes_nor_no_to_replacement(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -494,7 +501,7 @@ def begin_next_instead_of_answer(session: DialogueSession, heard: UtteranceHeard
     A word of correction that takes the open one back drops it. An open correction of an entry on record is left.
     """
     takes_back = drafting.is_sure_correction(session, heard) and may_rename_open_claim_unasked(session, heard.reading)
-    if takes_back and session.about is not About.INSTEAD:
+    if takes_back and session.topic is not Topic.INSTEAD:
         return _drop_and_begin(session, heard)
     return [*_queue_or_park_asked(session), *drafting.begin_entry(session, heard)]
 
@@ -515,9 +522,9 @@ def continue_without_cancelling_or_closing(session: DialogueSession, heard: Utte
         )
     named, recorded = session.identifiers_of(values_of(said)), session.find_own_entry_by_identifiers(said)
     corrected = is_correction(said.words, session.rules.language)
-    if session.about is About.CLOSE and corrected and named and recorded is None:
+    if session.topic is Topic.CLOSE and corrected and named and recorded is None:
         return [*drop_open_question(session), *_begin_entry_after_no_to_closing(session, heard)]
-    if session.about is About.CANCEL and corrected and recorded is not None and said.fields.keys() == named.keys():
+    if session.topic is Topic.CANCEL and corrected and recorded is not None and said.fields.keys() == named.keys():
         return [
             *drop_open_question(session),
             *amendments.ask_to_cancel_named_or_last(session, heard),
@@ -555,10 +562,10 @@ def _find_entry_at_end(session: DialogueSession, said: Reading) -> Reading | Non
 
 def drop_open_question(session: DialogueSession) -> list[Order]:
     """Drop the open question whether to cancel, or to close a trailer."""
-    return drafting.drop_closing(session) if session.about is About.CLOSE else drafting.drop_draft(session)
+    return drafting.drop_trailer_closing(session) if session.topic is Topic.CLOSE else drafting.drop_draft(session)
 
 
-def enter_separately(session: DialogueSession, other: Draft, heard: UtteranceHeard) -> list[Order]:
+def record_as_separate_entry(session: DialogueSession, other: Draft, heard: UtteranceHeard) -> list[Order]:
     """Make `other` an entry of its own; the open one that it was compared with stays, and is finished first."""
     if other.utterance_id != session.open_draft.utterance_id:
         return next_or_instead.begin_as_next(session, heard, other)

@@ -13,13 +13,13 @@ from edge.agree.decide import Circumstances, Rules
 from edge.agree.dialogue import context
 from edge.agree.dialogue.claims import Relation
 from edge.agree.dialogue.interface import Contradicted, Order, UtteranceHeard
-from edge.agree.dialogue.questions import OF_VALUE, About, Question, as_held_verdict, judge_draft, next_question
+from edge.agree.dialogue.questions import OF_VALUE, Question, Topic, hold_if_accepted, judge_draft, next_question
 from edge.agree.dialogue.session import DeferredAction, DialogueSession, terms_of_open_draft
 from edge.agree.dialogue.table import State
 from edge.agree.expectations import NOTHING_EXPECTED, Expectations
-from edge.agree.merging import agreement_mark, says_number, unconfirm_doubtful_fields, with_support
+from edge.agree.merging import agreement_mark, has_number_word, supported_by, unconfirm_doubtful_fields
 from edge.agree.off_talk import has_correcting_word
-from edge.agree.one_breath import list_several_identifiers, split_things_that_share, split_two_things
+from edge.agree.one_breath import list_several_identifiers, split_two_things, split_two_things_sharing_values
 from edge.agree.readings import likely_values, possible_values, values_of
 from edge.agree.terms import find_spoken_units
 from edge.agree.unclear_numbers import SHORTEST_NAME, add_valueless_identifier, complete_cut_number
@@ -55,7 +55,7 @@ def read_with_acoustic_doubts(session: DialogueSession, heard: UtteranceHeard) -
 def is_sure_correction(session: DialogueSession, heard: UtteranceHeard) -> bool:
     """Whether it surely corrects or denies something: a breath may sound like a "no"."""
     said = heard.reading
-    cues, least = leading_cue(said.words, session.rules.language), session.rules.demands.uncalibrated
+    cues, least = leading_cue(said.words, session.rules.language), session.rules.site_policy.uncalibrated
     return (bool(cues) or said.act is Act.AMEND) and all(word.confidence >= least for word in cues)
 
 
@@ -85,7 +85,7 @@ def _list_expected_for_recount(
     same = last.fields.get(pallet) == values.get(pallet)
     if pallet not in values or not same or last.fields.get(counted) == values.get(counted):
         return NOTHING_EXPECTED
-    return expected.only_pallet_as_not_received(str(values[pallet]))
+    return expected.reduced_to_unreceived_pallet(str(values[pallet]))
 
 
 def is_terminator(session: DialogueSession, words: tuple[Word, ...]) -> bool:
@@ -115,7 +115,7 @@ def begin_entry(session: DialogueSession, heard: UtteranceHeard, *, may_commit_a
     draft, verdict = build_draft(session, heard), heard.verdict
     draft = replace(draft, reading=add_valueless_identifier(draft.reading, draft.utterance_id, session.rules))
     understood = any(possible_values(one) for one in draft.reading.fields.values() if not one.is_inherited)
-    if not understood and split_things_that_share(draft.reading, session.rules) is None:
+    if not understood and split_two_things_sharing_values(draft.reading, session.rules) is None:
         return ask_to_repeat(session, heard)
     if apart := _park_several_things(session, draft, verdict):
         return apart
@@ -131,9 +131,9 @@ def begin_entry(session: DialogueSession, heard: UtteranceHeard, *, may_commit_a
     session.queued_draft = None  # the operator has repeated it: it leaves the queue
     known = values_of(draft.reading)
     if any(known.get(name, value) != value for name, value in values_of(waited.reading).items()):
-        return [*tell_parked(session, waited.reading), *begin_draft(session, heard, draft, verdict)]
+        return [*announce_parked(session, waited.reading), *begin_draft(session, heard, draft, verdict)]
     said = Note(waited.utterance_id, waited.reading, heard.note_as_heeded().verdict)
-    return [said, *begin_draft(session, heard, with_support(draft, waited.utterance_id), verdict)]
+    return [said, *begin_draft(session, heard, supported_by(draft, waited.utterance_id), verdict)]
 
 
 def _park_several_things(session: DialogueSession, draft: Draft, verdict: Verdict) -> list[Order]:
@@ -162,7 +162,7 @@ def _drop_stale_identifier(session: DialogueSession, draft: Draft) -> Draft:
 def begin_draft(session: DialogueSession, heard: UtteranceHeard, draft: Draft, verdict: Verdict) -> list[Order]:
     """Record the utterance and open its draft."""
     session.recorded.left_since = False
-    return [heard.note_utterance(as_held_verdict(verdict)), *ask_or_hold_or_commit(session, draft, verdict, heard)]
+    return [heard.note_utterance(hold_if_accepted(verdict)), *ask_or_hold_or_commit(session, draft, verdict, heard)]
 
 
 def revise_draft(session: DialogueSession, heard: UtteranceHeard, draft: Draft) -> list[Order]:
@@ -234,7 +234,7 @@ def _build_reopen_question(session: DialogueSession, draft: Draft, verdict: Verd
         or session.recorded.find_closing(str(trailer), session.settings, session.lately.now) is None
     ):
         return None
-    return Question(About.REOPEN, name, fields={name: trailer})
+    return Question(Topic.REOPEN, name, fields={name: trailer})
 
 
 def commit_draft(session: DialogueSession) -> list[Order]:
@@ -247,10 +247,10 @@ def commit_draft(session: DialogueSession) -> list[Order]:
     draft = _replace_effective_event(session, session.open_draft)
     settled = [one for one in _reviews_of_same_thing(session, draft) if _has_no_other_values(one, verdict)]
     for one in settled:
-        draft = with_support(draft, one.utterance_id)
+        draft = supported_by(draft, one.utterance_id)
     # Values spoken before the next thing may belong to it, so a correction without identifier is ambiguous.
     session.recorded.left_since |= draft.utterance_id in session.needs_yes
-    context.update_after_commit(session, session.open_draft)
+    context.update_context_after_commit(session, session.open_draft)
     session.close_draft()
     session.breath.words = ()
     heeded = Verdict(Outcome.HEED, (Because(Reason.ANSWER),), {})
@@ -281,7 +281,7 @@ def _replace_effective_event(session: DialogueSession, draft: Draft) -> Draft:
     if draft.replaces is None or draft.replaces not in recorded.turned_down:
         return draft
     recorded.mending = draft.utterance_id, draft.replaces
-    standing = recorded.find_effective_event(draft.replaces)
+    standing = recorded.find_applied_event(draft.replaces)
     return replace(draft, replaces=standing, act=Act.RECORD if standing is None else draft.act)
 
 
@@ -290,33 +290,33 @@ def park_draft(session: DialogueSession) -> list[Order]:
 
     An unconfirmed cancellation or closing is dropped, and the standing context stays as last read back.
     """
-    draft, values, besides = session.open_draft, session.values, tell_other_draft_in_review(session)
+    draft, values, besides = session.open_draft, session.values, announce_other_draft_in_review(session)
     if session.settings.is_closing(draft) and draft.act is Act.RECORD:
-        return drop_closing(session)
+        return drop_trailer_closing(session)
     session.close_draft()
     if draft.act is Act.CONTEXT:
         return [*context.set_read_back_context_or_drop(session, draft), session.say(Prompt.KEPT_AS_IT_IS), *besides]
     if draft.act is Act.CANCEL:
         return [Drop(draft), session.say(Prompt.KEPT_AS_IT_IS), *besides]
-    context.forget_named_identifiers(session, draft.reading)
+    context.unset_named_identifiers(session, draft.reading)
     session.recorded.left_since |= draft.act is Act.RECORD or bool(besides)
     # A correction is parked without values: a reviewer's yes would make it a second entry.
     kept = Park(draft.utterance_id, UNANSWERED, {} if draft.act is Act.AMEND else values, draft)
-    return [kept, *tell_parked(session, draft.reading), *besides]
+    return [kept, *announce_parked(session, draft.reading), *besides]
 
 
-def drop_closing(session: DialogueSession) -> list[Order]:
+def drop_trailer_closing(session: DialogueSession) -> list[Order]:
     """Drop a closing that got no yes, and tell the operator."""
-    told = session.settings.as_trailer_field(session.values, session.rules.form)
+    told = session.settings.to_trailer_field(session.values, session.rules.form)
     return [*drop_draft(session), session.say(Prompt.STAYS_OPEN, told)]
 
 
-def tell_other_draft_in_review(session: DialogueSession) -> list[Order]:
+def announce_other_draft_in_review(session: DialogueSession) -> list[Order]:
     """Tell that the other draft of the open question stays in review."""
     asked, draft = session.question, session.open_draft
     if asked is None or asked.other is None or asked.other.utterance_id == draft.utterance_id:
         return []
-    return tell_parked(session, asked.other.reading)
+    return announce_parked(session, asked.other.reading)
 
 
 def queue_open_draft(session: DialogueSession) -> list[Order]:
@@ -327,9 +327,9 @@ def queue_open_draft(session: DialogueSession) -> list[Order]:
     draft, values = session.open_draft, session.values
     if draft.act is not Act.RECORD or session.settings.is_closing(draft) or draft.utterance_id in session.needs_yes:
         return park_draft(session)
-    besides = [*_tell_next_parked(session), *tell_other_draft_in_review(session)]
+    besides = [*_tell_next_parked(session), *announce_other_draft_in_review(session)]
     session.needs_yes.add(draft.utterance_id)
-    context.forget_named_identifiers(session, draft.reading)
+    context.unset_named_identifiers(session, draft.reading)
     session.close_draft()
     session.queued_draft, session.queued_is_own = draft, False
     return [Park(draft.utterance_id, UNANSWERED, values, draft), *besides]
@@ -338,12 +338,12 @@ def queue_open_draft(session: DialogueSession) -> list[Order]:
 def queue_utterance(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
     """Queue the utterance behind the open draft; a draft that it displaces stays in review, which is announced."""
     before = _tell_next_parked(session)
-    return [heard.note_utterance(as_held_verdict(heard.verdict)), queue_entry(session, heard, said), *before]
+    return [heard.note_utterance(hold_if_accepted(heard.verdict)), queue_entry(session, heard, said), *before]
 
 
 def _tell_next_parked(session: DialogueSession) -> list[Order]:
     """Tell that the queued draft stays in review, since another takes its place."""
-    return [] if session.queued_draft is None else tell_parked(session, session.queued_draft.reading)
+    return [] if session.queued_draft is None else announce_parked(session, session.queued_draft.reading)
 
 
 def queue_entry(session: DialogueSession, heard: UtteranceHeard, said: Reading, support: tuple[str, ...] = ()) -> Park:
@@ -358,18 +358,18 @@ def queue_entry(session: DialogueSession, heard: UtteranceHeard, said: Reading, 
     return Park(heard.utterance_id, UNANSWERED, values_of(said), session.queued_draft)
 
 
-def tell_parked(session: DialogueSession, said: Reading) -> list[Order]:
+def announce_parked(session: DialogueSession, said: Reading) -> list[Order]:
     """Tell that an utterance is in review, by its likely identifiers if it has any; of two in one breath, both."""
     known = session.identifiers_of(likely_values(said))
     rivals = any(said.fields[name].rivals for name in known)
-    two = split_two_things(said, session.rules) if rivals else split_things_that_share(said, session.rules)
+    two = split_two_things(said, session.rules) if rivals else split_two_things_sharing_values(said, session.rules)
     if not known and two is None:
         return [session.say(Prompt.PARKED)]
     each = [known] if two is None else [session.identifiers_of(values_of(part)) for part in two]
     return [session.say(Prompt.PARKED_ENTRY, one) for one in each]
 
 
-def ask_to_finish(session: DialogueSession, behind: DeferredAction | None = None) -> list[Order]:
+def ask_to_finish_open(session: DialogueSession, behind: DeferredAction | None = None) -> list[Order]:
     """Ask once to finish the open entry before a sign-off or a change of operator or form.
 
     Empty for a held entry, a cancellation or a closing, or if it was asked before.
@@ -386,10 +386,10 @@ def ask_to_finish(session: DialogueSession, behind: DeferredAction | None = None
     ):
         return []
     session.leaving, session.deferred_action = True, behind
-    return [*name_unfinished_draft(session, draft), session.say_question(asked)]
+    return [*say_unfinished_draft(session, draft), session.say_question(asked)]
 
 
-def name_unfinished_draft(session: DialogueSession, draft: Draft) -> list[Say]:
+def say_unfinished_draft(session: DialogueSession, draft: Draft) -> list[Say]:
     """The prompt that names the draft of a repeated question; empty if it has no values."""
     values = likely_values(draft.reading)
     terms = Terms(find_spoken_units(draft.reading, session.rules))
@@ -411,7 +411,7 @@ def commit_or_park_open(session: DialogueSession) -> list[Order]:
 
 def drop_draft(session: DialogueSession) -> list[Order]:
     """Drop the draft and record it as dropped."""
-    order, besides = Drop(session.open_draft), tell_other_draft_in_review(session)
+    order, besides = Drop(session.open_draft), announce_other_draft_in_review(session)
     session.scanned = (), None  # the same label may be scanned again at once
     session.close_draft()
     return [order, *besides]
@@ -433,10 +433,10 @@ def end_undo_window(session: DialogueSession, _: object) -> list[Order]:
     return session.ask(session.entry_question) if session.doubted else commit_draft(session)
 
 
-def doubt_until_model_answers(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def require_yes_until_model_answers(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Require a yes for the held entry: the words need a model, none answers, and they may be a "no"."""
     session.doubted = True
-    return keep_until_model_answers(session, heard)
+    return defer_until_model_answers(session, heard)
 
 
 def ask_to_repeat_possible_no(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -453,7 +453,7 @@ def ask_to_repeat_possible_no(session: DialogueSession, heard: UtteranceHeard) -
         Relation.NAME,
     }:
         return ask_to_repeat(session, heard)  # it is about an earlier entry, and no doubt of this one
-    session.doubted_number |= says_number((word.text for word in heard.reading.words), session.rules)
+    session.doubted_number |= has_number_word((word.text for word in heard.reading.words), session.rules)
     relation = session.relate_to_claim(heard.reading)
     session.another_unclear |= relation in {Relation.ANOTHER, Relation.NAME, Relation.UNCLEAR}
     if not session.doubted:
@@ -493,7 +493,7 @@ def _add_rival(draft: Draft, name: str, value: FieldValue, other: FieldValue, ru
 
 def ask_to_repeat(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Record the utterance as not understood and ask to repeat it."""
-    context.forget_named_identifiers(session, heard.reading)
+    context.unset_named_identifiers(session, heard.reading)
     session.recorded.left_since |= _may_name(session, heard.reading)
     return [heard.note_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), session.say(Prompt.REPEAT)]
 
@@ -505,7 +505,7 @@ def _may_name(session: DialogueSession, said: Reading) -> bool:
     return digits >= SHORTEST_NAME or any(name in said.fields for name in rules.identifying_fields)
 
 
-def keep_until_model_answers(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def defer_until_model_answers(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Keep the utterance until a model answers again, and tell the operator."""
     return [heard.note_utterance(), session.say(Prompt.DEFERRED)]
 
@@ -519,11 +519,11 @@ def reject_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order
     A draft that it may object to then needs a yes. What names a thing is parked by `claims.park_lawbreaking_claims`.
     """
     said, rules, draft = heard.reading, session.rules, session.open_draft
-    context.forget_named_identifiers(session, said)
+    context.unset_named_identifiers(session, said)
     told = [word.text for word in said.words if rules.language.in_id(word.text)]
     is_known = told and any(" ".join(told) in " ".join(one.words) for one in draft.reading.fields.values())
     is_command = said.act not in {Act.RECORD, Act.AMEND}
-    if session.about in OF_VALUE and not is_command and has_correcting_word(said, rules):
+    if session.topic in OF_VALUE and not is_command and has_correcting_word(said, rules):
         session.needs_yes.add(draft.utterance_id)
     named = any(possible_values(said.fields.get(name)) for name in rules.identifying_fields)
     if named or is_known or is_command or not (said.fields or _may_count(told, rules)):
@@ -534,7 +534,7 @@ def reject_answer(session: DialogueSession, heard: UtteranceHeard) -> list[Order
 
 def _may_count(told: Sequence[str], rules: Rules) -> bool:
     """Whether it has a number other than a lone "one": "the green one"."""
-    return says_number(told, rules) and (
+    return has_number_word(told, rules) and (
         len(told) > 1 or [one.value for one in rules.language.numerals.counts([fold(told[0])], 0)] != [1]
     )
 

@@ -19,7 +19,7 @@ from edge.records import (
     Closing,
     Confirmation,
     Draft,
-    Durable,
+    DurableOrder,
     LastEntry,
     Note,
     Outcome,
@@ -74,7 +74,7 @@ class UtteranceHeard:
         return replace(self, verdict=verdict)
 
     def event(self, rules: Rules) -> Event:
-        """The table row of the utterance; a doubtful command, answer or correcting word makes it UNCLEAR."""
+        """The utterance's row in the dialogue's table; UNCLEAR for a doubtful command, answer or correcting word."""
         said = self.reading
         unheard = said.not_understood is NotUnderstood.UNHEARD_LANGUAGE
         if unheard or self.verdict.outcome in {Outcome.IGNORE, Outcome.DEFER}:
@@ -85,7 +85,7 @@ class UtteranceHeard:
             said_once = said.act is Act.CONTEXT
             return Event.CONTEXT if said_once else _OUTCOMES.get(self.verdict.outcome, Event.UNCLEAR)
         heeded = leading_cue(said.words, rules.language) if said.act is Act.AMEND else said.words
-        if any(word.confidence < rules.demands.uncalibrated for word in heeded):
+        if any(word.confidence < rules.site_policy.uncalibrated for word in heeded):
             return Event.UNCLEAR
         if said.command is None:
             forgets = said.act is Act.CANCEL and cancels_open_entry(said.words)
@@ -124,7 +124,7 @@ class SpeechBegan:
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """The timer expired."""
+    """Input to the dialogue: its timer expired."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,14 +183,14 @@ class OfficeDecided:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class LinkEvent:
     """The connection to the inventory was lost, or is back."""
 
     up: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Hardware:
+class HeadsetFault:
     """A fault of the headset began or ended."""
 
     fault: str  # A code, such as `headset_lost` or `silent_source`.
@@ -206,7 +206,7 @@ class ShiftBegan:
 
 @dataclass(frozen=True, slots=True)
 class RosterChanged:
-    """The roster changed."""
+    """Input to the dialogue: the roster of operators changed."""
 
     operators: tuple[Operator, ...] | None  # None: no sign-on is needed.
 
@@ -229,7 +229,7 @@ class Started:
     shift: Shift | None = None  # The current shift; None: the site defines none.
 
 
-Happening = (
+DialogueInput = (
     UtteranceHeard
     | SpeechBegan
     | Deadline
@@ -237,8 +237,8 @@ Happening = (
     | Committed
     | InventoryAnswered
     | OfficeDecided
-    | Link
-    | Hardware
+    | LinkEvent
+    | HeadsetFault
     | ShiftBegan
     | RosterChanged
     | Started
@@ -253,21 +253,21 @@ _ALONE: Mapping[type, Event] = {
     OfficeDecided: Event.DECIDED,
     ShiftBegan: Event.SHIFT_BEGAN,
     RosterChanged: Event.ROSTER,
-    Link: Event.LINK,
-    Hardware: Event.FAULT,
+    LinkEvent: Event.LINK,
+    HeadsetFault: Event.FAULT,
     Started: Event.STARTED,
 }
 
 
-def classify_event(happening: Happening, rules: Rules) -> Event:
-    """The table row of an event."""
+def classify_event(happening: DialogueInput, rules: Rules) -> Event:
+    """The row of the dialogue's table that an input selects."""
     match happening:
-        case UtteranceHeard(reading=said) if said.scanned:
+        case UtteranceHeard(reading=said) if said.is_scan:
             return Event.SCANNED if said.fields else Event.SCAN_FAULT
         case UtteranceHeard():
             return happening.event(rules)
         case InventoryAnswered(receipt):
-            return Event.REFUSED if receipt.turned_down else Event.SETTLED
+            return Event.REFUSED if receipt.is_rejected else Event.SETTLED
         case _:
             return _ALONE[type(happening)]
 
@@ -281,11 +281,11 @@ class StartTimer:
 
 @dataclass(frozen=True, slots=True)
 class StopTimer:
-    """Stop the timer."""
+    """Order to stop the dialogue's one timer."""
 
 
 class Law(StrEnum):
-    """The laws of `claims`."""
+    """What the audit of claims requires of every step; see `claims`."""
 
     ATTRIBUTION = "attribution"
     CONSERVATION = "conservation"
@@ -307,4 +307,4 @@ class LawAlarm:
     trace: str = field(repr=False)  # The step's `StepTrace`: no spoken words.
 
 
-Order = Durable | Say | Sound | Hush | StartTimer | StopTimer | Adjust | LawAlarm
+Order = DurableOrder | Say | Sound | Hush | StartTimer | StopTimer | Adjust | LawAlarm

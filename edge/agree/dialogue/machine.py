@@ -17,7 +17,7 @@ from typing import Any
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import cancels_after_no, is_correction, is_courtesy
-from dockvoice_protocol.records import Act, Operator, Reading, Shifted
+from dockvoice_protocol.records import Act, Operator, Reading, ShiftEvent
 from edge.agree.decide import Rules
 from edge.agree.dialogue import (
     amendments,
@@ -38,7 +38,7 @@ from edge.agree.dialogue import (
 from edge.agree.dialogue.interface import (
     NOT_JUDGED,
     Deadline,
-    Happening,
+    DialogueInput,
     LawAlarm,
     Order,
     Started,
@@ -47,13 +47,13 @@ from edge.agree.dialogue.interface import (
     UtteranceHeard,
     classify_event,
 )
-from edge.agree.dialogue.questions import About, Question, as_held_verdict
-from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, DialogueSettings, Recorded, Works
+from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted
+from edge.agree.dialogue.session import MOST_EXTENSIONS, REACTION_S, DialogueSession, DialogueSettings, FormSet, History
 from edge.agree.dialogue.table import AGREEING, CLOSED, QUESTIONS, TABLE, Event, State, Step
 from edge.agree.off_talk import is_off_talk, mentions_entry
 from edge.agree.readings import find_differing_identifiers, mark_partial_recount
 from edge.agree.unclear_numbers import add_unlabelled_identifier
-from edge.records import Commit, Draft, Note, Park, RecentEntries, Shift, StandingContext, Work
+from edge.records import Commit, Draft, Note, Park, RecentEntries, Shift, StandingContext, WorkChange
 from edge.records.speech import Adjust, Earcon, Prompt, Say, Sound
 
 
@@ -70,12 +70,12 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.NEXT: standing.queue_over_open_context(corrections.begin_next_or_correct_held),
     Step.CORRECT: standing.queue_over_open_context(corrections.correct_held),
     Step.AMEND: amendments.correct_named_or_last,
-    Step.ANSWER: standing.queue_over_open_context(answers.take_answer),
-    Step.SCAN: standing.queue_over_open_context(scans.take_scan),
-    Step.SCAN_FAULT: scans.tell_fault,
+    Step.ANSWER: standing.queue_over_open_context(answers.answer_open_question),
+    Step.SCAN: standing.queue_over_open_context(scans.apply_scan),
+    Step.SCAN_FAULT: scans.announce_scan_fault,
     Step.PROVE: standing.queue_over_open_context(answers.compare_check_digits),
-    Step.AGREE: answers.close_or_reopen_or_take_yes,
-    Step.DISAGREE: answers.take_no,
+    Step.AGREE: answers.close_or_reopen_trailer_or_accept_yes,
+    Step.DISAGREE: answers.reject_open_question,
     Step.NEITHER: answers.ask_for_value_not_offered,
     Step.WHAT_IS_WRONG: answers.ask_what_is_wrong,
     Step.KEEP: corrections.park_named_utterance,
@@ -85,12 +85,12 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.ASK_AGAIN: drafting.reject_answer,
     Step.NOT_HEARD: drafting.reject_indistinct,
     Step.DROP: answers.handle_cancel_over_open,
-    Step.FORGET: answers.handle_never_mind,
+    Step.FORGET: answers.drop_open_or_park_again,
     Step.GIVE_UP: answers.drop_open_or_ask_to_cancel_last,
     Step.OBJECT: standing.ask_what_is_wrong_with_context_or_last,
     Step.TAKE_BACK: amendments.ask_to_cancel_named_or_last,
-    Step.DEFER: drafting.keep_until_model_answers,
-    Step.PUT_OFF: drafting.doubt_until_model_answers,
+    Step.DEFER: drafting.defer_until_model_answers,
+    Step.PUT_OFF: drafting.require_yes_until_model_answers,
     Step.TURN_AWAY: status.park_unaccepted_values,
     Step.TELL: _answer_query,
     Step.CLOSE: trailers.ask_to_close_trailer,
@@ -104,14 +104,14 @@ SPEECH_STEPS: Mapping[Step, Callable[[DialogueSession, UtteranceHeard], list[Ord
     Step.RESUME: status.end_pause,
     Step.ADJUST: status.adjust_voice,
     Step.SIGN_ON: shifts.sign_on,
-    Step.WHO: shifts.ask_who,
+    Step.WHO: shifts.ask_who_signs_on,
     Step.SIGN_ON_ASKED: shifts.sign_on_candidate,
     Step.SOMEBODY_ELSE: shifts.ask_about_next_candidate,
     Step.WHO_AGAIN: shifts.ask_who_again,
     Step.SIGN_OFF: shifts.sign_off,
     Step.SWITCH: works.switch_form,
     Step.ASK_WORK: works.ask_form_before_anything_else,
-    Step.NOT_HEARD_HERE: works.tell_language_not_recognised,
+    Step.NOT_HEARD_HERE: works.announce_language_not_recognised,
 }
 """The function of each step that takes an utterance."""
 
@@ -139,8 +139,8 @@ _TRACED_FIELDS: Mapping[type, str] = {
     Note: "verdict.outcome",
     Park: "why",
     Commit: "draft.act",
-    Shifted: "change",
-    Work: "form",
+    ShiftEvent: "change",
+    WorkChange: "form",
     Say: "prompt",
     Sound: "earcon",
     Adjust: "what",
@@ -183,13 +183,13 @@ class Dialogue:
 
         `forms` are the device's forms, including that of `rules`; empty: only that one.
         """
-        at_hand = Works(tuple(forms) or (rules.form,), rules.language)
+        at_hand = FormSet(tuple(forms) or (rules.form,), rules.language)
         self._session = DialogueSession(rules, settings or DialogueSettings(), at_hand)
         self._trace = trace
         self.verdict = NOT_JUDGED
         """The verdict on the latest utterance as it was read in its context; HOLD in place of ACCEPT."""
 
-    def restore_form_and_language(self, work: Work | None, operator: str | None) -> list[Order]:
+    def restore_form_and_language(self, work: WorkChange | None, operator: str | None) -> list[Order]:
         """Restore the form and language from before a restart, if the device still has the form. Call before `Started`.
 
         If the form is gone or was never chosen, an operator who is signed on is asked for it.
@@ -272,7 +272,7 @@ class Dialogue:
         return self._session.recording_operator
 
     @property
-    def recorded(self) -> Recorded:
+    def recorded(self) -> History:
         """The latest entries on record, with their state at the inventory."""
         return self._session.recorded
 
@@ -290,14 +290,14 @@ class Dialogue:
         self._session.settings = replace(self._session.settings, operators=operators)
         self._session.state = self._session.state_without_open_entry
 
-    def mark_prompted(self, at: float) -> None:
+    def record_question_start(self, at: float) -> None:
         """Record when the current question began to be spoken, in the driver's clock; a repeat keeps the first time."""
         session, spoken = self._session, self._session.spoken
         put = (session.question or session.identifying, session.draft)
         if spoken.put != put:
             spoken.put, spoken.put_at = put, at
 
-    def handle(self, happening: Happening) -> list[Order]:
+    def handle(self, happening: DialogueInput) -> list[Order]:
         """Process one event; return the orders it leads to, in order."""
         session = self._session
         arrived, happening = _sign_on_newcomer(session, happening)
@@ -305,7 +305,7 @@ class Dialogue:
         if isinstance(happening, UtteranceHeard):
             session.expected = happening.known.expected
             happening = _read_in_context(session, happening).with_verdict(session.rules)
-            self.verdict = as_held_verdict(happening.verdict)
+            self.verdict = hold_if_accepted(happening.verdict)
         event = _classify_happening(session, happening)
         step, open_before, asked = TABLE[before][event], _collect_open_claims(session), _asked_for(session)
         heard = _audit_input(session, happening, event)
@@ -319,7 +319,7 @@ class Dialogue:
         if isinstance(happening, UtteranceHeard):
             _prepend_earcon(session, orders, event, changed=changed)
             goes_on = session.state in QUESTIONS
-            if not happening.reading.scanned:
+            if not happening.reading.is_scan:
                 session.breath.remember_unless_wordless(happening.reading, happening.ended, goes_on=goes_on)
         acts = isinstance(happening, UtteranceHeard | Deadline | Started)  # events that involve the operator
         session.news.interrupted = event is Event.SPEAKING or (session.news.interrupted and not acts)
@@ -348,11 +348,11 @@ def _carry_out_queued(session: DialogueSession, before: Sequence[Order]) -> list
     if session.state in CLOSED and not session.news.interrupted:
         orders += shifts.apply_roster(session)
     if session.state is State.IDLE and not session.news.interrupted:
-        orders += receipts.tell_news(session)
+        orders += receipts.announce_queued_news(session)
     return orders
 
 
-def _sign_on_newcomer(session: DialogueSession, happening: Happening) -> tuple[list[Order], Happening]:
+def _sign_on_newcomer(session: DialogueSession, happening: DialogueInput) -> tuple[list[Order], DialogueInput]:
     """Sign on an operator who waits behind an open entry, before an utterance about another thing: that one is his."""
     behind = session.deferred_action
     if not isinstance(happening, UtteranceHeard) or behind is None or not behind.newcomer or session.draft is None:
@@ -373,19 +373,19 @@ def _collect_open_claims(session: DialogueSession) -> claims.OpenClaims:
     )
 
 
-def _asked_for(session: DialogueSession) -> claims.AskedFor:
+def _asked_for(session: DialogueSession) -> claims.QuestionFacts:
     """The fields, or the pair of things, that the open question asks about."""
     match session.question:
         case None:
-            return claims.AskedFor()
-        case Question(about=About.INSTEAD | About.NEXT_OR_INSTEAD | About.WRONG):
-            return claims.AskedFor(names_both=True)
+            return claims.QuestionFacts()
+        case Question(about=Topic.INSTEAD | Topic.NEXT_OR_INSTEAD | Topic.WRONG):
+            return claims.QuestionFacts(names_both=True)
         case Question(field=name, prompt=prompt):
             both = prompt is Prompt.ONE_BY_ONE
-            return claims.AskedFor(frozenset({name}) if name is not None else frozenset(), names_both=both)
+            return claims.QuestionFacts(frozenset({name}) if name is not None else frozenset(), names_both=both)
 
 
-def _audit_input(session: DialogueSession, happening: Happening, event: Event) -> claims.UtteranceFacts | None:
+def _audit_input(session: DialogueSession, happening: DialogueInput, event: Event) -> claims.UtteranceFacts | None:
     """The facts of an utterance that the audit of claims checks; None for other events."""
     if not isinstance(happening, UtteranceHeard):
         return None
@@ -399,7 +399,7 @@ def _audit_input(session: DialogueSession, happening: Happening, event: Event) -
 def _audit_step(
     session: DialogueSession,
     before: claims.OpenClaims,
-    asked: claims.AskedFor,
+    asked: claims.QuestionFacts,
     orders: list[Order],
     heard: claims.UtteranceFacts | None,
 ) -> claims.AuditResult:
@@ -420,13 +420,13 @@ def _read_in_context(session: DialogueSession, heard: UtteranceHeard) -> Utteran
     A number that a pause may have cut in two is marked unconfirmed. While a question is open, a long silence does not
     end the sentence: an answer still belongs to it.
     """
-    if heard.reading.scanned:
+    if heard.reading.is_scan:
         return _fill_in_context(session, heard, heard.reading, heard.reading)
     if session.state not in QUESTIONS and session.breath.is_long_ago(heard.began):
         session.breath.words = ()
     said = session.breath.doubt_continued_count(mark_partial_recount(heard.reading, session.rules), session.rules)
-    said = corrections.mark_correction_of_recorded(session, corrections.mark_correction_of_known(session, said))
-    said = corrections.mark_correction_of_open(session, corrections.mark_correction_of_last(session, said))
+    said = corrections.mark_if_addition_to_recorded(session, corrections.mark_if_correction_of_known(session, said))
+    said = corrections.mark_if_correction_of_open(session, corrections.mark_if_correction_of_last(session, said))
     asked = None if session.question is None else session.question.field
     if (
         session.draft is not None
@@ -441,7 +441,7 @@ def _read_in_context(session: DialogueSession, heard: UtteranceHeard) -> Utteran
 def _fill_in_context(session: DialogueSession, heard: UtteranceHeard, said: Reading, same: Reading) -> UtteranceHeard:
     """The utterance with the standing context filled in; `same` is `said` with values copied from the entry before."""
     meant, stands = context.read_as_context_or_fill_in(session, same)
-    unheard = same is not said or context.has_unheard_inherited_values(session, meant)
+    unheard = same is not said or context.has_unread_inherited_values(session, meant)
     return replace(heard, reading=meant, stands=stands, aloud=heard.aloud or unheard)
 
 
@@ -454,7 +454,7 @@ _NOTHING = frozenset({Event.YES, Event.NO, Event.NEVER_MIND})
 """The events of "nothing" and "it's right" while the question is not what is wrong."""
 
 
-def _classify_happening(session: DialogueSession, happening: Happening) -> Event:
+def _classify_happening(session: DialogueSession, happening: DialogueInput) -> Event:
     """The row of the table: talk that answers the question becomes UNCLEAR, and a yes before the prompt NOISE."""
     event = classify_event(happening, session.rules)
     if not isinstance(happening, UtteranceHeard):
@@ -470,7 +470,7 @@ def _classify_happening(session: DialogueSession, happening: Happening) -> Event
     if event is Event.UNCLEAR and _surely_cancels(session, happening.reading):
         # With other words beside it, it is confirmed: ask whether to cancel the last entry, or what is wrong.
         event = {State.IDLE: Event.CANCEL, State.HELD: Event.NO}.get(session.state, event)
-    if session.about is About.WRONG and event in _NOTHING and answers.answers_question(session, happening):
+    if session.topic is Topic.WRONG and event in _NOTHING and answers.answers_question(session, happening):
         return Event.UNCLEAR
     if event is Event.CANCEL and happening.reading.fields and session.state is not State.IDLE:
         here = session.draft is not None and not find_differing_identifiers(
@@ -479,19 +479,19 @@ def _classify_happening(session: DialogueSession, happening: Happening) -> Event
         return event if here else Event.INDISTINCT
     if event is Event.NOISE:
         return Event.UNCLEAR if answers.answers_question(session, happening) else event
-    agrees = event is Event.YES or (event is Event.CANCEL and session.about is About.CANCEL)
+    agrees = event is Event.YES or (event is Event.CANCEL and session.topic is Topic.CANCEL)
     return Event.NOISE if agrees and _is_early(session, happening) else event
 
 
 def _names_another(session: DialogueSession, said: Reading) -> bool:
     """Whether an utterance that is no entry surely names a thing other than the open one."""
-    least, named = session.rules.demands.uncalibrated, corrections.keep_identifying_fields(session, said)
+    least, named = session.rules.site_policy.uncalibrated, corrections.select_identifying_fields(session, said)
     sure = bool(named.fields) and all(one.confidence >= least for one in named.fields.values())
     return sure and (session.draft is None or session.relate_to_claim(named) is claims.Relation.NAME)
 
 
 def _surely_cancels(session: DialogueSession, said: Reading) -> bool:
-    least = session.rules.demands.uncalibrated
+    least = session.rules.site_policy.uncalibrated
     return all(one.confidence >= least for one in said.words) and cancels_after_no(said.words, session.rules.language)
 
 
@@ -509,9 +509,9 @@ def _classify_sign_on_or_form(session: DialogueSession, heard: UtteranceHeard, e
 
 def _classify_over_readback(session: DialogueSession, heard: UtteranceHeard, event: Event) -> Event:
     """The row of an utterance over a readback, where courtesies and short corrections count differently."""
-    if event is Event.UNCLEAR and session.state is State.HELD and corrections.recounts_held_entry(session, heard):
+    if event is Event.UNCLEAR and session.state is State.HELD and corrections.corrects_held_number(session, heard):
         return Event.CORRECTION
-    if event in _LITTLE and (session.state is State.HELD or session.about is About.ENTRY_RIGHT):
+    if event in _LITTLE and (session.state is State.HELD or session.topic is Topic.ENTRY_RIGHT):
         if is_courtesy(heard.reading.words, session.rules.language):
             # Such a claim needs an explicit yes.
             return Event.NOISE if session.open_draft.utterance_id in session.needs_yes else Event.YES

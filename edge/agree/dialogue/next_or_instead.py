@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dockvoice_protocol.forms.spoken import says_instead, says_next
-from dockvoice_protocol.records import FieldValue, Reading, written
+from dockvoice_protocol.records import FieldValue, Reading, as_text
 from edge.agree.dialogue import context, drafting
 from edge.agree.dialogue.claims import Relation, sounds_like
 from edge.agree.dialogue.interface import Order, UtteranceHeard
-from edge.agree.dialogue.questions import About, Question, as_held_verdict
+from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted
 from edge.agree.dialogue.session import DialogueSession
-from edge.agree.merging import with_fields, with_support
+from edge.agree.merging import supported_by, with_fields
 from edge.agree.off_talk import begins_with_foreign_words
 from edge.agree.readings import find_differing_identifiers, possible_values, values_of, without_inherited
 from edge.records import Draft, Note, Outcome, Park
@@ -24,7 +24,7 @@ from edge.records import Draft, Note, Outcome, Park
 def may_correct_identifier(session: DialogueSession, said: Reading) -> bool:
     """Whether another identifier sounds like the open entry's, and so may correct it."""
     now, before = _both_identifiers(session, said)
-    return sounds_like(written(now), written(before))
+    return sounds_like(as_text(now), as_text(before))
 
 
 def ask_next_or_instead(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
@@ -39,9 +39,9 @@ def ask_next_or_instead(session: DialogueSession, heard: UtteranceHeard, said: R
     other = drafting.build_draft(session, replace(heard, reading=said))  # `said` may name it by a number alone
     if says_next(said.words, session.rules.language):
         return begin_as_next(session, heard, other)
-    asked = Question(About.NEXT_OR_INSTEAD, name, _both_identifiers(session, said), other=other, unspoken=not at_once)
+    asked = Question(Topic.NEXT_OR_INSTEAD, name, _both_identifiers(session, said), other=other, unspoken=not at_once)
     parked = Park(other.utterance_id, drafting.UNANSWERED, values_of(other.reading), other)
-    return [heard.note_utterance(as_held_verdict(heard.verdict)), parked, *session.ask(asked)]
+    return [heard.note_utterance(hold_if_accepted(heard.verdict)), parked, *session.ask(asked)]
 
 
 def _both_identifiers(session: DialogueSession, said: Reading) -> tuple[FieldValue, FieldValue]:
@@ -61,7 +61,7 @@ def answer_next_or_instead(session: DialogueSession, heard: UtteranceHeard) -> l
     if alone and says_instead(said.words, language):
         return rename_open_entry(session, heard, other)
     if alone and says_next(said.words, language) and session.relate_to_claim(said, other) is not Relation.NAME:
-        return [heard.note_as_heeded(), *begin_as_next(session, heard, with_support(other, heard.utterance_id))]
+        return [heard.note_as_heeded(), *begin_as_next(session, heard, supported_by(other, heard.utterance_id))]
     if not said.fields or begins_with_foreign_words(said, session.rules):
         return drafting.reject_answer(session, heard)
     return _take_following_values(session, heard, said, other)
@@ -84,7 +84,7 @@ def _take_following_values(session: DialogueSession, heard: UtteranceHeard, said
         session.doubted = session.doubted or repeats
         return [heard.note_as_heeded(), *begin_as_next(session, heard, goes_on)]
     if session.relate_to_claim(said) is Relation.SAME and session.asked.field in fields:  # the open one was right
-        told = drafting.tell_other_draft_in_review(session)
+        told = drafting.announce_other_draft_in_review(session)
         revised = with_fields(session.open_draft, fields, heard.utterance_id)
         return [*told, *drafting.revise_draft(session, heard, revised)]
     if to_other in {Relation.ANOTHER, Relation.NAME}:
@@ -110,14 +110,14 @@ def begin_as_next(
     verdict = drafting.judge_after_utterance(session, other, heard, aloud=True)
     orders = drafting.ask_or_hold_or_commit(session, other, verdict, None)
     # It is agreed now, so this record ends its review.
-    return [Note(other.utterance_id, other.reading, as_held_verdict(verdict)), *left, *orders]
+    return [Note(other.utterance_id, other.reading, hold_if_accepted(verdict)), *left, *orders]
 
 
 def rename_open_entry(session: DialogueSession, heard: UtteranceHeard, other: Draft) -> list[Order]:
     """Rename the open entry, and read it back again."""
     draft = with_fields(session.open_draft, without_inherited(other.reading).fields, other.utterance_id)
     for support in (*other.support, heard.utterance_id):
-        draft = with_support(draft, support)
+        draft = supported_by(draft, support)
     noted = heard.note_as_heeded()
     meant = Note(other.utterance_id, other.reading, noted.verdict)
     return [

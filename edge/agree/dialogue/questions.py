@@ -14,7 +14,7 @@ from dockvoice_protocol.records import Act, FieldReading, FieldValue
 from edge.agree.decide import AS_MEANT, NO_CIRCUMSTANCES, Circumstances, Rules, decide
 from edge.agree.dialogue.table import State
 from edge.agree.merging import agreement_mark
-from edge.agree.one_breath import split_things_that_share, split_two_things
+from edge.agree.one_breath import split_two_things, split_two_things_sharing_values
 from edge.agree.readings import values_of
 from edge.records import Because, Closing, Confirmation, Draft, Outcome, Reason, Verdict
 from edge.records.speech import Prompt, Say
@@ -25,7 +25,7 @@ _UNSETTLED_BY_YES = frozenset(
 """Doubts that a yes cannot settle: there is no single value to accept."""
 
 
-class About(StrEnum):
+class Topic(StrEnum):
     """The kind of a question."""
 
     FIELD = "field"
@@ -41,21 +41,21 @@ class About(StrEnum):
     REOPEN = "reopen"  # Whether to reopen the closed trailer of the entry.
 
 
-OF_VALUE = frozenset({About.FIELD, About.CHOICE, About.FIELD_RIGHT, About.PROOF})
+OF_VALUE = frozenset({Topic.FIELD, Topic.CHOICE, Topic.FIELD_RIGHT, Topic.PROOF})
 """Questions for a value of the open entry, or about one."""
 
 _STATES = {
-    About.FIELD: State.ASKING,
-    About.WRONG: State.ASKING,
-    About.CHOICE: State.CHOOSING,
-    About.FIELD_RIGHT: State.CONFIRMING,
-    About.ENTRY_RIGHT: State.CONFIRMING,
-    About.CANCEL: State.CONFIRMING,
-    About.INSTEAD: State.CONFIRMING,
-    About.NEXT_OR_INSTEAD: State.CHOOSING,
-    About.CLOSE: State.CONFIRMING,
-    About.REOPEN: State.CONFIRMING,
-    About.PROOF: State.PROVING,
+    Topic.FIELD: State.ASKING,
+    Topic.WRONG: State.ASKING,
+    Topic.CHOICE: State.CHOOSING,
+    Topic.FIELD_RIGHT: State.CONFIRMING,
+    Topic.ENTRY_RIGHT: State.CONFIRMING,
+    Topic.CANCEL: State.CONFIRMING,
+    Topic.INSTEAD: State.CONFIRMING,
+    Topic.NEXT_OR_INSTEAD: State.CHOOSING,
+    Topic.CLOSE: State.CONFIRMING,
+    Topic.REOPEN: State.CONFIRMING,
+    Topic.PROOF: State.PROVING,
 }
 
 
@@ -63,7 +63,7 @@ _STATES = {
 class Question:
     """A question, and what its answer applies to."""
 
-    about: About
+    about: Topic
     field: str | None = None
     candidates: tuple[FieldValue, ...] = dataclasses.field(default=(), repr=False)
     """The values that a yes, or a choice, accepts."""
@@ -88,7 +88,7 @@ class Question:
     @property
     def is_about_implausible_value(self) -> bool:
         """Whether it asks about a value that was heard clearly but is implausible."""
-        return self.about is About.REOPEN or (self.about is About.FIELD_RIGHT and self.why in AS_MEANT)
+        return self.about is Topic.REOPEN or (self.about is Topic.FIELD_RIGHT and self.why in AS_MEANT)
 
 
 def judge_draft(draft: Draft, rules: Rules, known: Circumstances = NO_CIRCUMSTANCES) -> Verdict:
@@ -116,23 +116,23 @@ def next_question(draft: Draft, verdict: Verdict, rules: Rules, turn: int, *, en
         asked = _build_doubt_question(draft, verdict, rules)
         # The check digits on its sign also confirm that the place was heard right.
         signed = (
-            asked.about is About.FIELD_RIGHT and asked.why not in _WHETHER and _check_digits_of_candidate(asked, rules)
+            asked.about is Topic.FIELD_RIGHT and asked.why not in _WHETHER and _check_digits_of_candidate(asked, rules)
         )
         return build_check_digits_question(str(asked.field), asked.candidates[0], rules, turn) if signed else asked
     if (place := _find_unproved_field(draft, verdict, rules)) is not None:
         return build_check_digits_question(place.name, verdict.fields[place.name], rules, turn)
-    return None if ended else Question(About.ENTRY_RIGHT, fields=verdict.fields)
+    return None if ended else Question(Topic.ENTRY_RIGHT, fields=verdict.fields)
 
 
 def _check_digits_of_candidate(asked: Question, rules: Rules) -> tuple[str, ...]:
     catalogue = rules.form[str(asked.field)].catalogue
-    return () if catalogue is None else rules.catalogue.checks_of(catalogue, str(asked.candidates[0]))
+    return () if catalogue is None else rules.catalogue.check_words(catalogue, str(asked.candidates[0]))
 
 
 def build_check_digits_question(name: str, value: FieldValue, rules: Rules, turn: int) -> Question:
     """The question for a place's check digits; `turn` rotates through signs with several."""
-    checks = rules.catalogue.checks_of(str(rules.form[name].catalogue), str(value))
-    return Question(About.PROOF, name, fields={name: value}, check=turn % len(checks), checks=len(checks))
+    checks = rules.catalogue.check_words(str(rules.form[name].catalogue), str(value))
+    return Question(Topic.PROOF, name, fields={name: value}, check=turn % len(checks), checks=len(checks))
 
 
 def build_field_question(
@@ -143,24 +143,24 @@ def build_field_question(
     `said` is a value that was understood but is invalid.
     """
     if not candidates:
-        return Question(About.FIELD, name, fields={} if said is None else {name: said}, why=why)
-    return Question(About.CHOICE if len(candidates) > 1 else About.FIELD_RIGHT, name, candidates, why=why)
+        return Question(Topic.FIELD, name, fields={} if said is None else {name: said}, why=why)
+    return Question(Topic.CHOICE if len(candidates) > 1 else Topic.FIELD_RIGHT, name, candidates, why=why)
 
 
 def render_question(asked: Question) -> Say:
     """The question's prompt."""
     match asked.about:
-        case About.FIELD:
+        case Topic.FIELD:
             return _render_field_question(asked)
-        case About.CHOICE | About.NEXT_OR_INSTEAD:
-            prompt = asked.prompt or (Prompt.CHOOSE if asked.about is About.CHOICE else Prompt.NEXT_OR_INSTEAD)
+        case Topic.CHOICE | Topic.NEXT_OR_INSTEAD:
+            prompt = asked.prompt or (Prompt.CHOOSE if asked.about is Topic.CHOICE else Prompt.NEXT_OR_INSTEAD)
             return Say(prompt, asked=asked.field, candidates=asked.candidates[:2])
-        case About.FIELD_RIGHT:
+        case Topic.FIELD_RIGHT:
             return _render_confirmation(asked)
-        case About.INSTEAD if asked.before:
+        case Topic.INSTEAD if asked.before:
             ((name, before),) = asked.before.items()
             return Say(Prompt.CONFIRM_INSTEAD, asked=name, candidates=(asked.fields[name], before))
-        case About.PROOF if asked.checks > 1:
+        case Topic.PROOF if asked.checks > 1:
             return Say(Prompt.PROVE_SET, asked.fields, {"set": str(asked.check + 1)})
         case _:
             return Say(asked.prompt or _PLAIN[asked.about], asked.fields)
@@ -198,17 +198,17 @@ _REFUSED: Mapping[Reason | None, Prompt] = {
 _UNCLEAR = frozenset({Reason.FIELD_AMBIGUOUS, Reason.FIELD_UNSURE})
 
 _PLAIN = {
-    About.ENTRY_RIGHT: Prompt.CONFIRM_ENTRY,
-    About.CANCEL: Prompt.CONFIRM_CANCEL,
-    About.INSTEAD: Prompt.CONFIRM_ENTRY,
-    About.PROOF: Prompt.PROVE,
-    About.WRONG: Prompt.WHAT_IS_WRONG,
-    About.CLOSE: Prompt.CONFIRM_CLOSE,
-    About.REOPEN: Prompt.CONFIRM_REOPEN,
+    Topic.ENTRY_RIGHT: Prompt.CONFIRM_ENTRY,
+    Topic.CANCEL: Prompt.CONFIRM_CANCEL,
+    Topic.INSTEAD: Prompt.CONFIRM_ENTRY,
+    Topic.PROOF: Prompt.PROVE,
+    Topic.WRONG: Prompt.WHAT_IS_WRONG,
+    Topic.CLOSE: Prompt.CONFIRM_CLOSE,
+    Topic.REOPEN: Prompt.CONFIRM_REOPEN,
 }
 
 
-def as_held_verdict(verdict: Verdict) -> Verdict:
+def hold_if_accepted(verdict: Verdict) -> Verdict:
     """The verdict of a draft that is not committed yet: ACCEPT becomes HOLD."""
     return replace(verdict, outcome=Outcome.HOLD) if verdict.outcome is Outcome.ACCEPT else verdict
 
@@ -226,21 +226,21 @@ def _build_doubt_question(draft: Draft, verdict: Verdict, rules: Rules) -> Quest
     name = str(verdict.ask)
     said, field, why = draft.reading.fields.get(name), rules.form[name], verdict.reasons[0].reason
     if field.identifier and (said is None or said.value is None or said.rivals):
-        parts = split_two_things if said is not None and said.rivals else split_things_that_share
+        parts = split_two_things if said is not None and said.rivals else split_two_things_sharing_values
         two = parts(draft.reading, rules)
         if two is not None:
             named = tuple(part.fields[name].value for part in two if name in part.fields)
             offered = tuple(value for value in named if value is not None)
-            return Question(About.FIELD, name, offered, why=why, prompt=Prompt.ONE_BY_ONE)
+            return Question(Topic.FIELD, name, offered, why=why, prompt=Prompt.ONE_BY_ONE)
     if why is Reason.COUNT_DIFFERS:
         pallet = rules.form.expects[FieldRole.PALLET]
         of = {pallet: values_of(draft.reading)[pallet]}  # the pallet may be in doubt itself, and is then asked about
-        return Question(About.FIELD, name, fields=of, why=why, prompt=Prompt.COUNT_AGAIN)
+        return Question(Topic.FIELD, name, fields=of, why=why, prompt=Prompt.COUNT_AGAIN)
     candidates = verdict.candidates or _list_offered_values(said, why, field, rules)
     if said is None:
         return build_field_question(name, candidates, why)
     asked = build_field_question(name, candidates, why, said.value)
-    if asked.about is About.CHOICE and said.scanned:
+    if asked.about is Topic.CHOICE and said.scanned:
         return replace(asked, prompt=Prompt.CHOOSE_SCANNED)
     return replace(asked, unexplained=said.unexplained)
 
@@ -265,7 +265,7 @@ def _find_unproved_field(draft: Draft, verdict: Verdict, rules: Rules) -> FormFi
         value = verdict.fields.get(one.name)
         if one.catalogue is None or value is None or agreement_mark(one.name, value) in draft.proved:
             continue
-        checks, said = rules.catalogue.checks_of(one.catalogue, str(value)), draft.reading.fields.get(one.name)
+        checks, said = rules.catalogue.check_words(one.catalogue, str(value)), draft.reading.fields.get(one.name)
         known = said is not None and (said.is_inherited or contains_check(said.words, checks, rules.language))
         if checks and not known:
             return one

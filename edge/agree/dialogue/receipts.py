@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dockvoice_protocol.records import Act, ReceiptOutcome
-from edge.agree.dialogue.interface import Committed, InventoryAnswered, Link, Order
+from edge.agree.dialogue.interface import Committed, InventoryAnswered, LinkEvent, Order
 from edge.agree.dialogue.session import DialogueSession, terms_on_record
 from edge.records.speech import Earcon, Prompt, Say, Sound
 
@@ -28,13 +28,11 @@ def record_commit(session: DialogueSession, committed: Committed) -> list[Order]
         recorded.left[entry.draft.form] = None if cancels else entry
     elif not cancels:
         recorded.last = session.own_entry_or_none(entry)
-    elif recorded.last is None or recorded.find_effective_event(recorded.last.event_id) == entry.draft.replaces:
+    elif recorded.last is None or recorded.find_applied_event(recorded.last.event_id) == entry.draft.replaces:
         recorded.cancelled = entry.event_id, recorded.last
         recorded.last = None
     if entry.draft.replaces is not None:
-        recorded.refused = {
-            one for one in recorded.refused if recorded.find_effective_event(one) != entry.draft.replaces
-        }
+        recorded.refused = {one for one in recorded.refused if recorded.find_applied_event(one) != entry.draft.replaces}
     if recorded.mending is not None and recorded.mending[0] == entry.draft.utterance_id:
         recorded.resolve_refusals(recorded.mending[1])
     return [Sound(Earcon.STORED)]
@@ -44,8 +42,8 @@ def count_receipt(session: DialogueSession, answered: InventoryAnswered) -> list
     """Count a receipt, and record a refusal."""
     recorded, receipt = session.recorded, answered.receipt
     recorded.owed = max(0, recorded.owed - 1)
-    if not receipt.turned_down:
-        recorded.mark_accepted({receipt.event_id})
+    if not receipt.is_rejected:
+        recorded.clear_refusals({receipt.event_id})
         return []
     recorded.refused.add(receipt.event_id)
     recorded.turned_down[receipt.event_id] = answered.replaces
@@ -55,9 +53,9 @@ def count_receipt(session: DialogueSession, answered: InventoryAnswered) -> list
     return []
 
 
-def queue_refusal_or_link_news(session: DialogueSession, happening: InventoryAnswered | Link) -> list[Order]:
+def queue_refusal_or_link_news(session: DialogueSession, happening: InventoryAnswered | LinkEvent) -> list[Order]:
     """Queue the news of a refusal, whose receipt is counted, or of a lost or restored link."""
-    if isinstance(happening, Link):
+    if isinstance(happening, LinkEvent):
         _queue_link_news(session, up=happening.up)
         return []
     if happening.receipt.event_id not in session.recorded.refused:  # a receipt may arrive more than once
@@ -85,7 +83,7 @@ def render_refusal(answered: InventoryAnswered) -> Say:
     return Say(prompt, answered.fields, {"reason": receipt.reasons[0]}, form=answered.form)
 
 
-def tell_news(session: DialogueSession) -> list[Order]:
+def announce_queued_news(session: DialogueSession) -> list[Order]:
     """Announce all queued news."""
     told: list[Order] = []
     while session.news.untold:

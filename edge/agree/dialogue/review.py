@@ -9,8 +9,8 @@ from dockvoice_protocol.records import Act, FieldValue
 from edge.agree.decide import NO_CIRCUMSTANCES, Circumstances
 from edge.agree.dialogue import context, drafting, status, works
 from edge.agree.dialogue.interface import OfficeDecided, OfficeDecision, Order, UtteranceHeard
-from edge.agree.dialogue.questions import About, judge_draft
-from edge.agree.dialogue.session import DialogueSession, terms_of
+from edge.agree.dialogue.questions import Topic, judge_draft
+from edge.agree.dialogue.session import DialogueSession, entry_terms
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.merging import unconfirm_doubtful_fields
 from edge.records import Confirmation, Draft
@@ -71,7 +71,7 @@ def _ask_about(session: DialogueSession, draft: Draft, *, agreed: bool = False) 
     orders = drafting.ask_or_hold_or_commit(session, draft, verdict, None)
     if session.state is State.HELD and not agreed:  # silence must not commit a draft from review
         orders = session.ask(session.entry_question)
-    told = drafting.name_unfinished_draft(session, draft)
+    told = drafting.say_unfinished_draft(session, draft)
     # A question that reads the entry back needs no introduction.
     spoken = session.asked.fields or any(session.asked.field in one.fields for one in told)
     return orders if spoken else [*told, *orders]
@@ -79,8 +79,8 @@ def _ask_about(session: DialogueSession, draft: Draft, *, agreed: bool = False) 
 
 def repeat_open_question_or_readback(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Repeat what is open; over the question whether to close a trailer, ask about drafts in review first."""
-    if session.about is About.CLOSE:
-        return [*drafting.drop_closing(session), *ask_about_oldest_review(session, heard)]
+    if session.topic is Topic.CLOSE:
+        return [*drafting.drop_trailer_closing(session), *ask_about_oldest_review(session, heard)]
     if session.question is not None and session.state in QUESTIONS:
         return [*status.record_utterance(session, heard), session.say_question(session.question)]
     return [*status.record_utterance(session, heard), *drafting.hold_draft(session)]
@@ -91,7 +91,7 @@ def park_on_request(session: DialogueSession, heard: UtteranceHeard) -> list[Ord
     return [heard.note_as_heeded(), *drafting.park_draft(session)]
 
 
-OTHER = "other"  # The code of a reason without a text.
+_OTHER = "other"  # The code of a reason without a text.
 
 _OFFICE = {OfficeDecision.RECORDED: Prompt.OFFICE_RECORDED, OfficeDecision.CORRECTED: Prompt.OFFICE_CORRECTED}
 
@@ -114,13 +114,13 @@ def apply_office_decision(session: DialogueSession, decided: OfficeDecided) -> l
 
 def render_declined(known: Mapping[str, FieldValue], told: OfficeDecided) -> Say:
     """The prompt for a declined entry; `known` are its identifiers, if it has any, which are read out alone."""
-    return Say(Prompt.DECLINED, known or told.fields, {"reason": told.why or OTHER}, form=told.form)
+    return Say(Prompt.DECLINED, known or told.fields, {"reason": told.why or _OTHER}, form=told.form)
 
 
 def _decision_announcement(session: DialogueSession, decided: OfficeDecided) -> Say:
     form = decided.form
     if decided.fate in _OFFICE:
-        terms = Terms() if decided.entry is None else terms_of(session, decided.entry)
+        terms = Terms() if decided.entry is None else entry_terms(session, decided.entry)
         return Say(_OFFICE[decided.fate], decided.fields, terms=terms, form=form)
     known = session.identifiers_of(decided.fields, form)
     return Say(Prompt.OFFICE_DROPPED, known, form=form) if known else Say(Prompt.OFFICE_DROPPED_ONE)
@@ -132,7 +132,7 @@ def _close_decided(session: DialogueSession, utterance_id: str) -> list[Order]:
     if session.queued_draft is not None and session.queued_draft.utterance_id == utterance_id:
         session.queued_draft = None
     if draft is not None and draft.utterance_id == utterance_id:
-        besides = drafting.tell_other_draft_in_review(session)
+        besides = drafting.announce_other_draft_in_review(session)
         session.close_draft()
         if state not in QUESTIONS and state is not State.HELD:
             session.state = state

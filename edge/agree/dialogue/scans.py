@@ -8,36 +8,36 @@ from dockvoice_protocol.records import FieldReading, Reading
 from edge.agree.decide import Rules
 from edge.agree.dialogue import context, corrections, drafting
 from edge.agree.dialogue.interface import Order, UtteranceHeard
-from edge.agree.dialogue.questions import About
+from edge.agree.dialogue.questions import Topic
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
 from edge.agree.merging import with_fields, with_reading
-from edge.agree.one_breath import choose_of_two
+from edge.agree.one_breath import order_two_by_answer
 from edge.agree.readings import find_differing_identifiers
 from edge.records import Draft
 from edge.records.speech import Earcon, Prompt, Sound
 
-SAME_S = 3.0
+_SAME_S = 3.0
 """Timeout for a double pull of the trigger: the operator has not heard the result of the first one yet."""
 
 
-def take_scan(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def apply_scan(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Take a scanned label: it begins an entry, answers, or adds fields; a differing value is asked about."""
     if _is_repeated_scan(session, heard):
         return [heard.note_as_heeded()]
     session.scanned = heard.reading.words, heard.began
     if session.state is State.IDLE:
         return drafting.begin_entry(session, heard, may_commit_at_once=True)
-    match session.about:
-        case About.CANCEL | About.CLOSE:  # the last entry stays, or the trailer open
+    match session.topic:
+        case Topic.CANCEL | Topic.CLOSE:  # the last entry stays, or the trailer open
             return [*corrections.drop_open_question(session), *drafting.begin_entry(session, heard)]
-        case About.INSTEAD:  # it may belong to either thing, or to a third
+        case Topic.INSTEAD:  # it may belong to either thing, or to a third
             return corrections.park_and_repeat_question(session, heard, heard.reading)
         case _:
             return _join_label(session, heard)
 
 
-def tell_fault(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def announce_scan_fault(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Say why the label fills no field; the open entry is unchanged."""
     session.scanned = (), None
     told = session.say(Prompt.SCAN_FAULT, scan=str(heard.reading.not_understood))
@@ -58,13 +58,13 @@ def _is_repeated_scan(session: DialogueSession, heard: UtteranceHeard) -> bool:
     words, at = session.scanned
     if words != heard.reading.words or at is None or heard.began is None:
         return False
-    return heard.began - at <= SAME_S
+    return heard.began - at <= _SAME_S
 
 
 def _choose_of_two_by_label(session: DialogueSession, heard: UtteranceHeard, said: Reading) -> list[Order]:
     """The label selects one of two things that were named in one breath; any other label is parked."""
     draft = session.open_draft
-    if (meant := choose_of_two(draft.reading, said, session.rules)) is None:
+    if (meant := order_two_by_answer(draft.reading, said, session.rules)) is None:
         return corrections.park_and_repeat_question(session, heard, heard.reading)
     part, other = context.fill_unless_other_trailer(session, meant[0]), meant[1]
     named = _with_label_fields(with_reading(draft, part, heard.utterance_id), said, heard.utterance_id)
@@ -79,7 +79,7 @@ def _join_label(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     said, draft = drafting.read_with_acoustic_doubts(session, heard), session.open_draft
     if session.asked.prompt is Prompt.ONE_BY_ONE:
         return _choose_of_two_by_label(session, heard, said)
-    whole = session.state is State.HELD or session.about is About.ENTRY_RIGHT
+    whole = session.state is State.HELD or session.topic is Topic.ENTRY_RIGHT
     if find_differing_identifiers(draft.reading, said, session.rules.identifying_fields):
         if session.state is State.HELD and not session.doubted:
             if session.queued_draft is not None and not find_differing_identifiers(

@@ -15,14 +15,14 @@ from edge.agree.crew import SignOnCandidate
 from edge.agree.decide import Rules
 from edge.agree.dialogue import claims
 from edge.agree.dialogue.interface import Order
-from edge.agree.dialogue.questions import About, Question, render_question
+from edge.agree.dialogue.questions import Question, Topic, render_question
 from edge.agree.dialogue.table import State
-from edge.agree.expectations import NOTHING_EXPECTED, Expectations, where_expected
+from edge.agree.expectations import NOTHING_EXPECTED, Expectations, find_expected_place
 from edge.agree.readings import find_differing_identifiers, possible_values, values_of
 from edge.agree.terms import build_terms, find_spoken_units
 from edge.agree.unclear_numbers import PreviousUtterance
 from edge.records import NOTHING_STANDS, Draft, LastEntry, RecentEntries, Shift, StandingContext, Verdict
-from edge.records.speech import CONFIRMING, Prompt, Say, Terms
+from edge.records.speech import FIELD_CONFIRMATIONS, Prompt, Say, Terms
 
 MOST_EXTENSIONS = 3  # Extensions of a deadline by the start of speech; noise must not extend it for ever.
 
@@ -61,7 +61,7 @@ class DialogueSettings:
         """Whether the draft closes a trailer, or cancels its closing."""
         return draft is not None and self.closing is not None and draft.form == self.closing.name
 
-    def as_trailer_field(self, fields: Mapping[str, FieldValue], form: Form) -> Mapping[str, FieldValue]:
+    def to_trailer_field(self, fields: Mapping[str, FieldValue], form: Form) -> Mapping[str, FieldValue]:
         """The fields of a closing entry, under the trailer field of `form`."""
         closes, trailer = None if self.closing is None else self.closing.closes, form.roles.get(FieldRole.TRAILER)
         return fields if closes is None or trailer is None or closes not in fields else {trailer: fields[closes]}
@@ -95,7 +95,7 @@ class InReview:
 
 
 @dataclass(slots=True)
-class Recorded:
+class History:
     """The latest entries on record, and the inventory's answers to them."""
 
     last: LastEntry | None = None  # The entry that "cancel" and "correction" apply to while no draft is open.
@@ -133,7 +133,7 @@ class Recorded:
         lately = (one for one in closings if one.recorded_at is None or now - one.recorded_at < LONGEST_UNLOADING)
         return next(lately, None)
 
-    def find_effective_event(self, event_id: str | None) -> str | None:
+    def find_applied_event(self, event_id: str | None) -> str | None:
         """The event that the inventory has: from a refused one back along `turned_down`; None: it has none."""
         while event_id is not None and event_id in self.turned_down:
             event_id = self.turned_down[event_id]
@@ -158,7 +158,7 @@ class Recorded:
             self.refused.discard(refused)
             refused = self.turned_down.get(refused)
 
-    def mark_accepted(self, event_ids: Iterable[str]) -> None:
+    def clear_refusals(self, event_ids: Iterable[str]) -> None:
         """Clear the refusals of these events: the inventory accepted them on a later try."""
         for event_id in self.turned_down.keys() & event_ids:
             del self.turned_down[event_id]
@@ -202,11 +202,11 @@ class _Timer:
 
 
 @dataclass(slots=True)
-class Works:
+class FormSet:
     """The forms and languages of the device, and which are chosen."""
 
     forms: tuple[Form, ...]  # The device's forms, in the order in which prompts list them.
-    own_language: Language  # The device's own.
+    recogniser_language: Language  # The device's own.
     allowed: frozenset[str] | None = None  # The forms that the operator may fill; None: all.
     chosen: bool = True  # Whether a form is chosen.
     language: str | None = None  # The chosen language's code; None: the device's own.
@@ -227,7 +227,7 @@ class DialogueSession:
 
     rules: Rules  # Of the current form and language.
     settings: DialogueSettings
-    works: Works
+    works: FormSet
     state: State = field(init=False)
     operator: str | None = None  # The operator who is signed on.
     called: str | None = field(default=None, repr=False)  # The name in his greeting; None since a restart.
@@ -263,7 +263,7 @@ class DialogueSession:
     tries: int = 0  # Failed answers to the open question.
     challenges: int = 0  # Check-digit questions so far: a sign with several is asked in turn.
     breath: PreviousUtterance = field(default_factory=PreviousUtterance)
-    recorded: Recorded = field(default_factory=Recorded)
+    recorded: History = field(default_factory=History)
     spoken: _DeviceSpeech = field(default_factory=_DeviceSpeech)
     news: _News = field(default_factory=_News)
     timer: _Timer = field(default_factory=_Timer)
@@ -362,7 +362,7 @@ class DialogueSession:
     @property
     def entry_question(self) -> Question:
         """The question about the draft as a whole."""
-        return Question(About.ENTRY_RIGHT, fields=self.values)
+        return Question(Topic.ENTRY_RIGHT, fields=self.values)
 
     @property
     def asked(self) -> Question:
@@ -370,7 +370,7 @@ class DialogueSession:
         return self.question or self.entry_question
 
     @property
-    def about(self) -> About | None:
+    def topic(self) -> Topic | None:
         """The kind of the open question."""
         return None if self.question is None else self.question.about
 
@@ -382,7 +382,7 @@ class DialogueSession:
     def ask(self, question: Question) -> list[Order]:
         """Open a question; returns the order to ask it, or none while it is unspoken."""
         self.question, self.state, self.lapsed, self.leaving, self.tries = question, question.state, False, False, 0
-        self.challenges += question.about is About.PROOF
+        self.challenges += question.about is Topic.PROOF
         return [] if question.unspoken else [self.say_question(question)]
 
     def say_open_question(self) -> Say:
@@ -393,9 +393,9 @@ class DialogueSession:
     def say_question(self, question: Question) -> Say:
         """The order to ask a question, or repeat it, in the units that the operator used."""
         known = values_of(self.open_draft.reading)
-        beside = where_expected(known, self.rules.form, self.expected)
+        beside = find_expected_place(known, self.rules.form, self.expected)
         say = render_question(question)
-        if say.prompt in CONFIRMING and (self.open_draft.support or self.open_draft.act is Act.AMEND):
+        if say.prompt in FIELD_CONFIRMATIONS and (self.open_draft.support or self.open_draft.act is Act.AMEND):
             say = replace(say, fields={**self.identifiers_of(known), **say.fields})  # the values were joined later
         return self.make_repeatable(replace(say, known=known, beside=beside, terms=_terms_of_question(self, question)))
 
@@ -407,7 +407,7 @@ class DialogueSession:
         self.state = State.IDLE
 
     def say(self, prompt: Prompt, fields: Mapping[str, FieldValue] | None = None, **slots: str) -> Say:
-        """A prompt that "say again" repeats."""
+        """The order to speak a prompt, which "say again" repeats."""
         return self.make_repeatable(Say(prompt, fields or {}, slots))
 
     def make_repeatable(self, say: Say) -> Say:
@@ -423,9 +423,9 @@ class DialogueSession:
 def _terms_of_question(session: DialogueSession, question: Question) -> Terms:
     """The terms of the values that the question reads out."""
     match question.about:
-        case About.CANCEL:
+        case Topic.CANCEL:
             return terms_on_record(session, session.open_draft.replaces)
-        case About.INSTEAD | About.NEXT_OR_INSTEAD:
+        case Topic.INSTEAD | Topic.NEXT_OR_INSTEAD:
             other = {} if question.other is None else find_spoken_units(question.other.reading, session.rules)
             units = find_spoken_units(session.open_draft.reading, session.rules)
             return Terms({name: {**units.get(name, {}), **other.get(name, {})} for name in {**units, **other}})
@@ -440,10 +440,10 @@ def terms_on_record(session: DialogueSession, event_id: str | None) -> Terms:
         return Terms()
     if entry.draft.act is Act.CANCEL:
         return terms_on_record(session, entry.draft.replaces)
-    return terms_of(session, entry)
+    return entry_terms(session, entry)
 
 
-def terms_of(session: DialogueSession, entry: LastEntry) -> Terms:
+def entry_terms(session: DialogueSession, entry: LastEntry) -> Terms:
     """The terms of an entry, read by its own form; empty if the device does not have that."""
     form = session.works.find_form(entry.draft.form)
     return Terms() if form is None else Terms(find_spoken_units(entry.draft.reading, replace(session.rules, form=form)))
@@ -460,8 +460,8 @@ def read_out_entry(session: DialogueSession, entry: LastEntry, prompt: Prompt = 
     """The order to read out the last entry, or with another prompt an earlier one."""
     prompt = Prompt.LAST_REFUSED if entry.refused else prompt
     if session.settings.is_closing(entry.draft):
-        return Say(prompt, session.settings.as_trailer_field(entry.fields, session.rules.form))
-    return Say(prompt, entry.fields, terms=terms_of(session, entry), form=entry.draft.form)
+        return Say(prompt, session.settings.to_trailer_field(entry.fields, session.rules.form))
+    return Say(prompt, entry.fields, terms=entry_terms(session, entry), form=entry.draft.form)
 
 
 def has_context_changed(session: DialogueSession, said: Reading, claim: Draft) -> bool:

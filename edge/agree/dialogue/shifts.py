@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dockvoice_protocol.forms.spoken import parse_command, speaker_name, split_sign_on, words_after_sign_on
-from dockvoice_protocol.records import Command, Operator, ShiftChange, Shifted
+from dockvoice_protocol.records import Command, Operator, ShiftChange, ShiftEvent
 from edge.agree.crew import SignOnCandidate, find_sign_on_candidates, render_unknown_name
 from edge.agree.dialogue import context, drafting, works
 from edge.agree.dialogue.interface import Order, RosterChanged, UtteranceHeard
 from edge.agree.dialogue.session import DeferredAction, DialogueSession, SignOnQuestion
 from edge.agree.dialogue.table import State
-from edge.records import Park, Reason, Work
+from edge.records import Park, Reason, WorkChange
 from edge.records.speech import Earcon, Prompt, Say, Sound
 
 _RELIEVED, _NOT_LISTED, _UNUSED = "relieved", "not_listed", "unused"
@@ -34,7 +34,7 @@ def sign_on(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         return [noted, Sound(Earcon.NOT_UNDERSTOOD), turned_away]
     leaves = [one.operator.name for one in candidates] != [session.recording_operator]
     behind = DeferredAction(lambda: _sign_on_by_roster(session, said), newcomer=True)
-    if leaves and (unfinished := drafting.ask_to_finish(session, behind)):
+    if leaves and (unfinished := drafting.ask_to_finish_open(session, behind)):
         return [noted, *unfinished]
     return [noted, *_sign_on_by_roster(session, said)]
 
@@ -83,15 +83,15 @@ def _begin_operator_shift(session: DialogueSession, who: SignOnCandidate, form: 
     if before == name:
         shifted = end_break(session)
     else:
-        ends = [] if before is None else [Shifted(before, ShiftChange.OFF, _RELIEVED)]
-        shifted = [*ends, Shifted(name, ShiftChange.ON)]
+        ends = [] if before is None else [ShiftEvent(before, ShiftChange.OFF, _RELIEVED)]
+        shifted = [*ends, ShiftEvent(name, ShiftChange.ON)]
     ended = [] if before == name else context.end_context(session)
     session.operator, session.called, session.state = name, who.called, State.IDLE
     session.on_break = session.identifying = session.deferred_action = None
     session.recorded.last = session.own_entry_or_none(session.recorded.last)
     chosen = _apply_operator_rights(session, form)
-    changed = [order for order in chosen if isinstance(order, Work)]  # first: the greeting is in his language
-    told = [order for order in chosen if not isinstance(order, Work)]
+    changed = [order for order in chosen if isinstance(order, WorkChange)]  # first: the greeting is in his language
+    told = [order for order in chosen if not isinstance(order, WorkChange)]
     return [
         *shifted,
         *ended,
@@ -124,14 +124,14 @@ def _apply_operator_rights(session: DialogueSession, form: str | None = None) ->
         refused, form = [works.say_forms(session, Prompt.NOT_ALLOWED, forbidden)], None
     orders = works.choose_form_or_ask(session, form)
     if changes and not orders:
-        orders = works.set_form_and_language(session, Work(session.rules.form.name, spoken))
+        orders = works.set_form_and_language(session, WorkChange(session.rules.form.name, spoken))
     return [*orders[:1], *refused, *orders[1:]] if orders else refused
 
 
 def _operator_language(session: DialogueSession) -> str | None:
     """The operator's language on the roster; None: the device's own."""
     language = None if session.signed_on is None else session.signed_on.language
-    return None if language == session.works.own_language.code else language
+    return None if language == session.works.recogniser_language.code else language
 
 
 def find_allowed_forms(session: DialogueSession) -> frozenset[str] | None:
@@ -166,7 +166,7 @@ def names_operator(session: DialogueSession, heard: UtteranceHeard) -> bool:
     return bool(_find_operators(session, speaker_name(heard.reading.words, session.rules.language)))
 
 
-def ask_who(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def ask_who_signs_on(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Ask whether a doubtful name or number was meant; none is signed on meanwhile."""
     candidates, form = _find_candidates_and_form(session, _name_in_sign_on(session, heard))
     asked = SignOnQuestion(candidates, form, session.state)
@@ -232,7 +232,7 @@ def abandon_sign_on(session: DialogueSession, _: object) -> list[Order]:
 
 def sign_off(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Sign off, or ask to finish the open entry first."""
-    if unfinished := drafting.ask_to_finish(session):
+    if unfinished := drafting.ask_to_finish_open(session):
         return [heard.note_as_heeded(Reason.COMMAND), *unfinished]
     orders = drafting.commit_or_park_open(session)
     return [heard.note_as_heeded(Reason.COMMAND), *orders, *_sign_off_operator(session, None, *orders)]
@@ -258,16 +258,16 @@ def _sign_off_operator(session: DialogueSession, why: str | None, *put: Order) -
     session.state = State.SIGNED_OFF
     session.recorded.last = session.own_entry_or_none(session.recorded.last)
     if name is None:
-        return [*ended, *tell_review_count(session, *put), session.say(Prompt.SIGNED_OFF)]
+        return [*ended, *say_review_count(session, *put), session.say(Prompt.SIGNED_OFF)]
     told = session.say(Prompt.GOODBYE, operator=called or name, name=name)
-    return [Shifted(name, ShiftChange.OFF, why), *ended, told, *_restore_device_language(session)]
+    return [ShiftEvent(name, ShiftChange.OFF, why), *ended, told, *_restore_device_language(session)]
 
 
 def _restore_device_language(session: DialogueSession) -> list[Order]:
     """Return to the device's own language, and to all forms, for the next operator."""
     session.works.allowed = None
     return (
-        works.set_form_and_language(session, Work(session.rules.form.name))
+        works.set_form_and_language(session, WorkChange(session.rules.form.name))
         if session.works.language is not None
         else []
     )
@@ -284,7 +284,7 @@ def end_break(session: DialogueSession) -> list[Order]:
     return (
         []
         if away is None or session.recording_operator is None
-        else [Shifted(session.recording_operator, ShiftChange.BACK)]
+        else [ShiftEvent(session.recording_operator, ShiftChange.BACK)]
     )
 
 
@@ -297,11 +297,11 @@ def begin_break(session: DialogueSession, reason: str | None) -> list[Order]:
     return (
         [told]
         if session.recording_operator is None
-        else [Shifted(session.recording_operator, ShiftChange.BREAK, reason), told]
+        else [ShiftEvent(session.recording_operator, ShiftChange.BREAK, reason), told]
     )
 
 
-def tell_review_count(session: DialogueSession, *more: Order) -> list[Say]:
+def say_review_count(session: DialogueSession, *more: Order) -> list[Say]:
     """Say the number of utterances in review, including those that these orders park."""
     there = {one.utterance_id for one in session.recorded.aside.drafts}
     new = {order.utterance_id for order in more if isinstance(order, Park)} - there

@@ -10,7 +10,7 @@ from dockvoice_protocol.records import Act, Command, FieldReading
 from edge.agree.decide import NO_CIRCUMSTANCES
 from edge.agree.dialogue import amendments, answers, context, corrections, drafting, status
 from edge.agree.dialogue.interface import Order, UtteranceHeard
-from edge.agree.dialogue.questions import About, Question, judge_draft, next_question
+from edge.agree.dialogue.questions import Question, Topic, judge_draft, next_question
 from edge.agree.dialogue.session import DialogueSession
 from edge.agree.dialogue.table import State
 from edge.agree.merging import with_fields
@@ -21,7 +21,7 @@ from edge.records.speech import Prompt, Say
 _SpeechStep = Callable[[DialogueSession, UtteranceHeard], list[Order]]
 
 
-_ANSWERED_BY_CONTEXT = frozenset({About.FIELD, About.CHOICE, About.FIELD_RIGHT, About.REOPEN})
+_ANSWERED_BY_CONTEXT = frozenset({Topic.FIELD, Topic.CHOICE, Topic.FIELD_RIGHT, Topic.REOPEN})
 """The questions that a context field may answer."""
 
 
@@ -41,8 +41,8 @@ def set_context(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
         alone = not lasts and said.fields.keys() <= draft.reading.fields.keys()
         left = drafting.queue_open_draft(session) if alone else drafting.commit_draft(session)
         return [*left, *_begin_context(session, heard)]
-    if session.asked.field in heard.reading.fields and session.about in _ANSWERED_BY_CONTEXT:
-        return answers.take_answer(
+    if session.asked.field in heard.reading.fields and session.topic in _ANSWERED_BY_CONTEXT:
+        return answers.answer_open_question(
             session, replace(_as_answer_to_open(session, heard), stands=tuple(heard.reading.fields))
         )
     return _set_over_question(session, heard)
@@ -59,8 +59,8 @@ def _build_context_draft(session: DialogueSession, heard: UtteranceHeard) -> Dra
 
 def _change_open_context(session: DialogueSession, heard: UtteranceHeard, draft: Draft) -> list[Order]:
     """Add to the open context, or change it."""
-    if session.asked.field in heard.reading.fields and session.about is not About.PROOF:
-        return answers.take_answer(session, _as_answer_to_open(session, heard))
+    if session.asked.field in heard.reading.fields and session.topic is not Topic.PROOF:
+        return answers.answer_open_question(session, _as_answer_to_open(session, heard))
     said = drafting.read_with_acoustic_doubts(session, _as_answer_to_open(session, heard))
     return drafting.revise_draft(session, heard, with_fields(draft, said.fields, heard.utterance_id))
 
@@ -96,7 +96,7 @@ def queue_over_open_context(step: _SpeechStep) -> _SpeechStep:
     """Wrap a step: over an open context, an utterance about an entry is put aside until the context is agreed."""
 
     def set_aside_or_step(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
-        draft, once = session.draft, set(session.rules.form.said_once)
+        draft, once = session.draft, set(session.rules.form.standing_fields)
         if draft is None or draft.act is not Act.CONTEXT or heard.reading.fields.keys() <= once:
             return step(session, heard)
         return _queue_or_reject(session, heard)
@@ -122,11 +122,11 @@ def _accepts_open_context(session: DialogueSession, heard: UtteranceHeard) -> bo
     if session.state is State.HELD and not session.doubted:
         return True
     said, context_, rules = heard.reading, session.open_draft.reading, session.rules
-    if session.state is not State.HELD and session.about is not About.ENTRY_RIGHT:
+    if session.state is not State.HELD and session.topic is not Topic.ENTRY_RIGHT:
         return False
     whole = {**context_.fields, **said.fields}
     is_whole = all(one.name in whole for one in rules.form.fields if one.required)
-    return is_whole and not find_differing_identifiers(context_, said, rules.form.said_once)
+    return is_whole and not find_differing_identifiers(context_, said, rules.form.standing_fields)
 
 
 def ask_what_is_wrong_with_context_or_last(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -141,13 +141,13 @@ def ask_what_is_wrong_with_context_or_last(session: DialogueSession, heard: Utte
     )
     session.verdict = judge_draft(session.draft, session.rules)
     noted = heard.note_utterance(Verdict(Outcome.HOLD, context.CONTEXT_VERDICT.reasons, {}))
-    return [noted, session.say(Prompt.STANDING_NOW, values_of(reading)), *session.ask(Question(About.WRONG))]
+    return [noted, session.say(Prompt.STANDING_NOW, values_of(reading)), *session.ask(Question(Topic.WRONG))]
 
 
 @status.answers_command(Command.WHERE_AM_I)
 def _describe_context(session: DialogueSession, _: UtteranceHeard) -> list[Say]:
     """Say the context that applies to all entries; then repeat the open question, if any."""
-    values = context.standing_values(session)
+    values = context.context_values(session)
     return [
         Say(Prompt.STANDING_NOW, values) if values else Say(Prompt.STANDING_NONE),
         *status.repeat_after_query(session),

@@ -8,8 +8,8 @@ from dataclasses import replace
 from dockvoice_protocol.forms.spoken import FEW, is_listed_command, parse_break_reason
 from dockvoice_protocol.records import Act, Command
 from edge.agree.dialogue import amendments, context, drafting, shifts, works
-from edge.agree.dialogue.interface import Hardware, Order, Started, UtteranceHeard
-from edge.agree.dialogue.questions import About, Question, judge_draft
+from edge.agree.dialogue.interface import HeadsetFault, Order, Started, UtteranceHeard
+from edge.agree.dialogue.questions import Question, Topic, judge_draft
 from edge.agree.dialogue.session import DialogueSession, read_out_entry
 from edge.agree.dialogue.table import QUESTIONS, State
 from edge.agree.readings import values_of
@@ -40,7 +40,7 @@ def park_unaccepted_values(session: DialogueSession, heard: UtteranceHeard) -> l
     said = replace(drafting.read_with_acoustic_doubts(session, heard), act=Act.RECORD)
     draft = Draft(heard.utterance_id, session.rules.form.name, said)
     parked = Park(heard.utterance_id, Reason.NOT_LISTENING, heard.verdict.fields, draft)
-    told = drafting.tell_parked(session, heard.reading)
+    told = drafting.announce_parked(session, heard.reading)
     return [parked, Sound(Earcon.NOT_UNDERSTOOD), *told, _say_why_unaccepted(session)]
 
 
@@ -78,7 +78,7 @@ def say_pending_counts(session: DialogueSession, _: UtteranceHeard) -> list[Say]
     """Say the number of pending events, of refused ones, and of utterances in review."""
     owed, refused = session.recorded.owed, len(session.recorded.refused)
     prompt = Prompt.WAITING_REFUSED if refused else Prompt.WAITING if owed else Prompt.WAITING_NONE
-    return [Say(prompt, slots={"count": str(owed), "refused": str(refused)}), *shifts.tell_review_count(session)]
+    return [Say(prompt, slots={"count": str(owed), "refused": str(refused)}), *shifts.say_review_count(session)]
 
 
 def say_last_entries(session: DialogueSession, heard: UtteranceHeard) -> list[Say]:
@@ -88,7 +88,7 @@ def say_last_entries(session: DialogueSession, heard: UtteranceHeard) -> list[Sa
             :MOST_TOLD
         ]
         return [read_out_entry(session, one, Prompt.RECORDED) for one in reversed(own)] or [Say(Prompt.NO_ENTRY)]
-    entry = session.recorded.last or works.latest_entry_of_other_form(session)
+    entry = session.recorded.last or works.find_latest_entry_of_other_form(session)
     return [Say(Prompt.NO_ENTRY) if entry is None else read_out_entry(session, entry)]
 
 
@@ -147,7 +147,7 @@ def stop_speaking(session: DialogueSession, _: object) -> list[Order]:
 # Faults.
 
 
-def announce_fault_or_end(session: DialogueSession, hardware: Hardware) -> list[Order]:
+def announce_fault_or_end(session: DialogueSession, hardware: HeadsetFault) -> list[Order]:
     """Announce a fault of the headset, or its end. "Say again" does not repeat it.
 
     The operator may not have heard the readback of a held entry: ask whether it is right.
@@ -229,7 +229,7 @@ def restore_after_restart(session: DialogueSession, started: Started) -> list[Or
     if started.draft is not None:  # asking about it ends the break
         # The queued draft is in review now: name the latest of these.
         others = [one for one in recorded.aside.drafts if one.utterance_id != started.draft.utterance_id]
-        besides = [say for one in others[-MOST_TOLD:] for say in drafting.tell_parked(session, one.reading)]
+        besides = [say for one in others[-MOST_TOLD:] for say in drafting.announce_parked(session, one.reading)]
         if len(others) > MOST_TOLD:
             besides += [Say(Prompt.ASIDE, slots={"count": str(len(others))})]
         return [*told, *besides, *shifts.end_break(session), *_ask_about_restored_draft(session, started.draft)]
@@ -252,7 +252,7 @@ def _ask_about_restored_draft(session: DialogueSession, draft: Draft) -> list[Or
         return amendments.ask_if_replaces_last(session, draft, verdict, draft.reading)
     # The next values may belong to a thing that was named during the power cut.
     session.recorded.left_since = True
-    context.forget_named_identifiers(session, draft.reading)
+    context.unset_named_identifiers(session, draft.reading)
     orders = drafting.ask_or_hold_or_commit(session, draft, verdict, None)
     if session.state is not State.HELD:
         return orders
@@ -265,8 +265,8 @@ def _ask_cancel_or_close_again(session: DialogueSession, draft: Draft) -> list[O
     recorded, values = session.recorded, values_of(draft.reading)
     if draft.act is Act.RECORD:
         session.open(draft, Verdict(Outcome.ACCEPT, (Because(Reason.COMPLETE),), values))
-        return session.ask(Question(About.CLOSE, fields=session.settings.as_trailer_field(values, session.rules.form)))
-    if recorded.last is None or recorded.find_effective_event(recorded.last.event_id) != recorded.find_effective_event(
+        return session.ask(Question(Topic.CLOSE, fields=session.settings.to_trailer_field(values, session.rules.form)))
+    if recorded.last is None or recorded.find_applied_event(recorded.last.event_id) != recorded.find_applied_event(
         draft.replaces
     ):
         return [Drop(draft)]

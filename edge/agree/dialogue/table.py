@@ -143,10 +143,10 @@ AGREEING = frozenset({State.HELD, State.ASKING, State.CHOOSING, State.CONFIRMING
 
 QUESTIONS = AGREEING - {State.HELD}  # The states that wait for an answer.
 
-IDLE = frozenset({State.IDLE})
-CHOOSING_WORK = frozenset({State.CHOOSING_WORK})
+_IDLE = frozenset({State.IDLE})
+_CHOOSING_WORK = frozenset({State.CHOOSING_WORK})
 
-CLOSED = IDLE | CHOOSING_WORK  # The states with an operator and nothing open.
+CLOSED = _IDLE | _CHOOSING_WORK  # The states with an operator and nothing open.
 
 _WITHOUT_ENTRY_QUESTION = CLOSED | {State.SIGNED_OFF, State.PAUSED}  # The states without a question about an entry.
 
@@ -154,47 +154,47 @@ _STAYS: frozenset[None] = frozenset({None})  # The step may keep the state.
 
 FOLLOWING_STATES: Mapping[Step, frozenset[State | None]] = MappingProxyType(
     {
-        Step.BEGIN: AGREEING | IDLE,
-        Step.NEXT: AGREEING | IDLE,
-        Step.CORRECT: AGREEING | IDLE,
-        Step.AMEND: AGREEING | IDLE,
-        Step.SET: _STAYS | AGREEING | IDLE,
-        Step.ANSWER: AGREEING | IDLE,
-        Step.KEEP: IDLE,
-        Step.SCAN: _STAYS | AGREEING | IDLE,
-        Step.PROVE: AGREEING | IDLE,
-        Step.AGREE: AGREEING | IDLE,
-        Step.DISAGREE: AGREEING | IDLE,
+        Step.BEGIN: AGREEING | _IDLE,
+        Step.NEXT: AGREEING | _IDLE,
+        Step.CORRECT: AGREEING | _IDLE,
+        Step.AMEND: AGREEING | _IDLE,
+        Step.SET: _STAYS | AGREEING | _IDLE,
+        Step.ANSWER: AGREEING | _IDLE,
+        Step.KEEP: _IDLE,
+        Step.SCAN: _STAYS | AGREEING | _IDLE,
+        Step.PROVE: AGREEING | _IDLE,
+        Step.AGREE: AGREEING | _IDLE,
+        Step.DISAGREE: AGREEING | _IDLE,
         Step.NEITHER: _STAYS | frozenset({State.ASKING, State.IDLE}),
         Step.WHICH: _STAYS | QUESTIONS,
         Step.WHAT_IS_WRONG: frozenset({State.ASKING}),
-        Step.COMMIT: IDLE | {State.CONFIRMING},
+        Step.COMMIT: _IDLE | {State.CONFIRMING},
         Step.DUE: frozenset({State.CONFIRMING, State.IDLE}),
         Step.DOUBT: _STAYS | frozenset({State.CONFIRMING}),
-        Step.ASK_AGAIN: _STAYS | IDLE,
-        Step.NOT_HEARD: _STAYS | IDLE,
-        Step.LAPSE: _STAYS | IDLE,
+        Step.ASK_AGAIN: _STAYS | _IDLE,
+        Step.NOT_HEARD: _STAYS | _IDLE,
+        Step.LAPSE: _STAYS | _IDLE,
         Step.DROP: frozenset({State.CONFIRMING, State.IDLE}),
-        Step.FORGET: _STAYS | IDLE,
+        Step.FORGET: _STAYS | _IDLE,
         Step.GIVE_UP: frozenset({State.CONFIRMING, State.IDLE}),
         Step.OBJECT: frozenset({State.ASKING, State.IDLE}),
         Step.TAKE_BACK: frozenset({State.CONFIRMING, State.IDLE}),
-        Step.TAKE_UP: QUESTIONS | IDLE,
-        Step.TELL_OPEN: _STAYS | QUESTIONS | IDLE,
+        Step.TAKE_UP: QUESTIONS | _IDLE,
+        Step.TELL_OPEN: _STAYS | QUESTIONS | _IDLE,
         Step.CLOSE: _STAYS | frozenset({State.CONFIRMING}),
         Step.CLOSE_NEXT: frozenset({State.CONFIRMING, State.IDLE}),
-        Step.PUT_ASIDE: IDLE,
+        Step.PUT_ASIDE: _IDLE,
         Step.DECIDED: _STAYS | frozenset({State.IDLE, State.CONFIRMING}),
         Step.PAUSE: frozenset({State.PAUSED}),
-        Step.RESUME: AGREEING | IDLE | CHOOSING_WORK,
+        Step.RESUME: AGREEING | _IDLE | _CHOOSING_WORK,
         Step.SIGN_ON: _STAYS | frozenset({State.IDLE, State.IDENTIFYING, State.CHOOSING_WORK}),
         Step.WHO: frozenset({State.IDENTIFYING}),
-        Step.SIGN_ON_ASKED: IDLE | CHOOSING_WORK,
+        Step.SIGN_ON_ASKED: _IDLE | _CHOOSING_WORK,
         Step.SOMEBODY_ELSE: _WITHOUT_ENTRY_QUESTION | {State.IDENTIFYING},
         Step.WHO_AGAIN: _WITHOUT_ENTRY_QUESTION | {State.IDENTIFYING},
         Step.NOBODY: _WITHOUT_ENTRY_QUESTION,
         Step.ROSTER: _STAYS | CLOSED,
-        Step.SWITCH: _STAYS | IDLE,
+        Step.SWITCH: _STAYS | _IDLE,
         Step.SIGN_OFF: _STAYS | frozenset({State.SIGNED_OFF}),
         Step.UNUSED: _STAYS | frozenset({State.SIGNED_OFF}),
         Step.ALARM: _STAYS | frozenset({State.CONFIRMING}),

@@ -17,22 +17,22 @@ from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, P
 from edge.agree.decide import Rules
 from edge.agree.dialogue import context, drafting, status
 from edge.agree.dialogue.interface import Order, UtteranceHeard
-from edge.agree.dialogue.questions import About, Question, as_held_verdict
+from edge.agree.dialogue.questions import Question, Topic, hold_if_accepted
 from edge.agree.dialogue.session import DeferredAction, DialogueSession, terms_on_record
 from edge.agree.dialogue.table import AGREEING
 from edge.agree.expectations import (
+    EntryTotals,
     Expectations,
-    Sums,
     entries_at_place,
     find_by_last_digits,
     find_missing_pallets,
     named_place,
     sum_entries,
 )
-from edge.agree.merging import agreement_mark, rivals_are_mishearings, settle_rivals_by_value, with_support
+from edge.agree.merging import agreement_mark, rivals_are_mishearings, settle_rivals_by_value, supported_by
 from edge.agree.readings import likely_values, values_of
 from edge.records import Because, Commit, Confirmation, Draft, Outcome, Reason, StandingEntry, Verdict
-from edge.records.speech import FEWEST_TOLD, Prompt, Say
+from edge.records.speech import SHORTEN_FROM_DIGITS, Prompt, Say
 
 _FEWEST_ASKED = 2  # The fewest last characters that identify a pallet in a query, which changes nothing.
 
@@ -44,7 +44,7 @@ def find_current_place(session: DialogueSession) -> ReceivingPlace | None:
     form, draft = session.rules.form, session.draft if session.state in AGREEING else None
     if draft is not None and (named := named_place(form, values_of(draft.reading))) is not None:
         return named
-    if (named := named_place(form, context.standing_values(session))) is not None:
+    if (named := named_place(form, context.context_values(session))) is not None:
         return named
     for one in session.recorded.list_standing_entries():
         if session.settings.is_closing(one.draft):  # what was received before belongs to the closed trailer
@@ -67,7 +67,7 @@ def _find_queried_place(session: DialogueSession, heard: UtteranceHeard) -> Rece
 
 def _ask_which_place(session: DialogueSession) -> list[Say]:
     """Ask for the trailer."""
-    return [Say(Prompt.ASK_FIELD, asked=session.rules.form.places_received[0])]
+    return [Say(Prompt.ASK_FIELD, asked=session.rules.form.trailer_and_door_fields[0])]
 
 
 def _as_place_field(session: DialogueSession, place: ReceivingPlace) -> dict[str, FieldValue]:
@@ -84,13 +84,13 @@ def expand_last_digits(session: DialogueSession, said: Reading, expected: Expect
     """
     name, place = session.rules.form.expects.get(FieldRole.PALLET), named_place(session.rules.form, values_of(said))
     one, here = said.fields.get(str(name)), place or find_current_place(session)
-    if said.scanned or one is None or here is None or not isinstance(one.value, str):
+    if said.is_scan or one is None or here is None or not isinstance(one.value, str):
         return said
     if one.rivals:
         return _choose_expected_number(str(name), one, here, said, expected, session.rules)
     if expected.lines_for_pallet(one.value):
         return said
-    found = find_by_last_digits(one.value, (line.pallet for line in expected.lines_at(here)), FEWEST_TOLD)
+    found = find_by_last_digits(one.value, (line.pallet for line in expected.lines_at(here)), SHORTEN_FROM_DIGITS)
     if found == (one.value,):
         return said
     return replace(said, fields={**said.fields, str(name): replace(one, value=found[0], rivals=found[1:], by_end=True)})
@@ -121,7 +121,7 @@ def _say_missing_pallets(session: DialogueSession, heard: UtteranceHeard) -> Seq
     form = _find_receiving_form(session)
     if session.question is not None and is_listed_command(LACKING, heard.reading.words, session.rules.language):
         return status.repeat_after_query(session)
-    if not form.places_received:
+    if not form.trailer_and_door_fields:
         return status.say_pending_counts(session, heard)
     if (place := _find_queried_place(session, heard)) is None:
         return _ask_which_place(session)
@@ -139,7 +139,7 @@ def _say_missing_pallets(session: DialogueSession, heard: UtteranceHeard) -> Seq
 def _say_totals(session: DialogueSession, heard: UtteranceHeard) -> Sequence[Say]:
     """Say the totals received at a place, by all operators of this device."""
     if (place := _find_queried_place(session, heard)) is None:
-        return _ask_which_place(session) if session.rules.form.places_received else [Say(Prompt.REPEAT)]
+        return _ask_which_place(session) if session.rules.form.trailer_and_door_fields else [Say(Prompt.REPEAT)]
     return [*_read_out_totals(session, place), *_list_reviews_at_place(session, place)[1]]
 
 
@@ -157,7 +157,7 @@ def _say_count_so_far(session: DialogueSession, heard: UtteranceHeard) -> Sequen
 def _read_out_totals(session: DialogueSession, place: ReceivingPlace) -> list[Say]:
     """Say the totals received at a place, by item, unit and condition; refused entries are counted apart."""
     form = _find_receiving_form(session)
-    sums: Sums = sum_entries(entries_at_place(session.lately.entries, form, place), form, session.expected)
+    sums: EntryTotals = sum_entries(entries_at_place(session.lately.entries, form, place), form, session.expected)
     told = Prompt.SUMS if FieldRole.PALLET in form.roles else Prompt.SUMS_RECORDED
     first = Say(told, _as_place_field(session, place), {"count": str(sums.things)})
     counts = (Say(Prompt.SUM, counted, form=form.name) for counted in sums.counts)
@@ -316,9 +316,9 @@ def _ask_to_close(session: DialogueSession, heard: UtteranceHeard, place: Receiv
     told = _say_receipt_summary(session, place)
     verdict = Verdict(Outcome.ACCEPT, (Because(Reason.COMPLETE),), {form.closes: place.name})
     session.open(Draft(heard.utterance_id, form.name, reading, session.recording_operator), verdict)
-    asked = session.ask(Question(About.CLOSE, fields=_as_place_field(session, place)))
+    asked = session.ask(Question(Topic.CLOSE, fields=_as_place_field(session, place)))
     session.make_repeatable_together([*told, *(order for order in asked if isinstance(order, Say))])
-    return [heard.note_utterance(as_held_verdict(verdict)), *told, *asked]
+    return [heard.note_utterance(hold_if_accepted(verdict)), *told, *asked]
 
 
 def commit_and_ask_to_close(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
@@ -360,9 +360,9 @@ def ask_open_question_before_closing(session: DialogueSession, heard: UtteranceH
         session.deferred_action = DeferredAction(
             lambda: _count_last_and_ask_to_close(session, heard), newcomer=False, counts=True
         )
-    if session.about is About.ENTRY_RIGHT:
+    if session.topic is Topic.ENTRY_RIGHT:
         return [noted, *asked]
-    return [noted, *drafting.name_unfinished_draft(session, draft), *asked]
+    return [noted, *drafting.say_unfinished_draft(session, draft), *asked]
 
 
 def _say_receipt_summary(session: DialogueSession, place: ReceivingPlace) -> list[Say]:
@@ -380,8 +380,8 @@ def _say_receipt_summary(session: DialogueSession, place: ReceivingPlace) -> lis
 def commit_closing(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Commit the closing; a context with this trailer ends."""
     told = session.asked.fields
-    session.draft = with_support(session.open_draft, heard.utterance_id)
-    if told.items() <= context.standing_values(session).items():
+    session.draft = supported_by(session.open_draft, heard.utterance_id)
+    if told.items() <= context.context_values(session).items():
         context.end_context(session)  # the closing prompt announces the end
     return [heard.note_as_heeded(), *drafting.commit_draft(session), session.say(Prompt.CLOSED, told)]
 
@@ -399,14 +399,14 @@ def reopen_trailer(session: DialogueSession, heard: UtteranceHeard) -> list[Orde
     cancelled = Draft(
         *(heard.utterance_id, last.draft.form, heard.reading, session.recording_operator),
         act=Act.CANCEL,
-        replaces=session.recorded.find_effective_event(last.event_id),
+        replaces=session.recorded.find_applied_event(last.event_id),
     )
     draft = replace(draft, agreed=(*draft.agreed, agreement_mark(drafting.REOPENED, trailer)))
     # Always held, since a step commits one entry.
     goes_on = drafting.ask_or_hold_or_commit(session, draft, replace(verdict, confirm=Confirmation.READBACK), None)
     nothing = Verdict(Outcome.ACCEPT, (), {})
     return [
-        heard.note_utterance(as_held_verdict(nothing)),
+        heard.note_utterance(hold_if_accepted(nothing)),
         Commit(cancelled, nothing),
         Say(Prompt.REOPENED, told),
         *goes_on,

@@ -13,7 +13,7 @@ from edge.agree.dialogue import drafting
 from edge.agree.dialogue.interface import Order, UtteranceHeard
 from edge.agree.dialogue.session import DeferredAction, DialogueSession
 from edge.agree.dialogue.table import State
-from edge.records import LastEntry, Outcome, Reason, Work
+from edge.records import LastEntry, Outcome, Reason, WorkChange
 from edge.records.speech import Earcon, Prompt, Say, Sound
 
 _ACTS_WITH_OWN_MEANING = frozenset({Act.CANCEL, Act.YES, Act.NO, Act.COMMAND})  # Acts that have a meaning of their own.
@@ -28,7 +28,7 @@ def chooses_form(session: DialogueSession, heard: UtteranceHeard) -> bool:
     said, rules = heard.reading, session.rules
     if (
         len(session.works.forms) == 1
-        or said.scanned
+        or said.is_scan
         or said.act in _ACTS_WITH_OWN_MEANING
         or heard.verdict.outcome is Outcome.DEFER
     ):
@@ -38,7 +38,7 @@ def chooses_form(session: DialogueSession, heard: UtteranceHeard) -> bool:
     bid = parse_work(said.words, session.works.forms, rules.language)
     if bid is None or (said.fields and (bid.role != "switch" or bid.form is None)):
         return False
-    if heard.is_indistinct(rules) or any(word.confidence < rules.demands.uncalibrated for word in said.words):
+    if heard.is_indistinct(rules) or any(word.confidence < rules.site_policy.uncalibrated for word in said.words):
         return False
     asked = session.state is State.CHOOSING_WORK
     return bid.role == "switch" or asked or (bid.role != "bid" and session.state is State.IDLE)
@@ -58,7 +58,7 @@ def switch_form(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     if form is session.rules.form and session.works.chosen:
         session.deferred_action = None
         return [noted, say_forms(session, Prompt.WORK, form)]
-    if unfinished := drafting.ask_to_finish(
+    if unfinished := drafting.ask_to_finish_open(
         session, DeferredAction(lambda: _switch_to_form(session, form.name), newcomer=False)
     ):
         return [noted, *unfinished]
@@ -68,11 +68,11 @@ def switch_form(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
 def _switch_to_form(session: DialogueSession, form: str) -> list[Order]:
     """Close what is open and change to another form."""
     closed, session.deferred_action = drafting.commit_or_park_open(session), None
-    taken = set_form_and_language(session, Work(form, session.works.language))
+    taken = set_form_and_language(session, WorkChange(form, session.works.language))
     return [*closed, *taken, say_forms(session, Prompt.WORK, session.rules.form)]
 
 
-def set_form_and_language(session: DialogueSession, work: Work) -> list[Order]:
+def set_form_and_language(session: DialogueSession, work: WorkChange) -> list[Order]:
     """Change to a form of the device and one of its languages; nothing may be open.
 
     Form None: the operator must choose. Language None: the device's own. Raises ValueError for an unknown form.
@@ -81,7 +81,7 @@ def set_form_and_language(session: DialogueSession, work: Work) -> list[Order]:
     form = before if work.form is None else works.find_form(work.form)
     if form is None:
         raise ValueError(f"form {work.form!r} is not at hand: {', '.join(one.name for one in works.forms)}")
-    language = works.own_language if work.language is None else language_named(work.language)
+    language = works.recogniser_language if work.language is None else language_named(work.language)
     if form is not before:
         _mark_prompts_with_form(session, before)
         recorded.left[before.name] = recorded.last
@@ -110,17 +110,17 @@ def choose_form_or_ask(session: DialogueSession, form: str | None) -> list[Order
     """After a sign-on, take the form that was named or is the only one, or ask."""
     only = session.works.allowed_forms[0].name if len(session.works.allowed_forms) == 1 else None
     if (wanted := form or only) is None:
-        return [*set_form_and_language(session, Work(None, session.works.language)), ask_which_form(session)]
+        return [*set_form_and_language(session, WorkChange(None, session.works.language)), ask_which_form(session)]
     if only is not None and session.rules.form.name == only and session.works.chosen:
         return []
     return [
-        *set_form_and_language(session, Work(wanted, session.works.language)),
+        *set_form_and_language(session, WorkChange(wanted, session.works.language)),
         say_forms(session, Prompt.WORK, session.rules.form),
     ]
 
 
 def say_forms(session: DialogueSession, prompt: Prompt, *forms: Form, **slots: str) -> Say:
-    """A prompt about forms, which "say again" repeats."""
+    """The order to speak a prompt that names these forms, which "say again" repeats."""
     return session.make_repeatable(Say(prompt, slots=slots, works=tuple(form.name for form in forms)))
 
 
@@ -134,7 +134,7 @@ def ask_form_before_anything_else(session: DialogueSession, heard: UtteranceHear
     return [heard.note_as_not_understood(), Sound(Earcon.NOT_UNDERSTOOD), ask_which_form(session)]
 
 
-def latest_entry_of_other_form(session: DialogueSession) -> LastEntry | None:
+def find_latest_entry_of_other_form(session: DialogueSession) -> LastEntry | None:
     """The operator's newest entry, if it is of another form of the device."""
     own = (one for one in session.recorded.list_standing_entries() if one.draft.operator == session.recording_operator)
     newest = next(own, None)
@@ -143,16 +143,16 @@ def latest_entry_of_other_form(session: DialogueSession) -> LastEntry | None:
     return None if session.works.find_form(newest.draft.form) is None else newest
 
 
-def tell_last_is_of_other_form(session: DialogueSession) -> list[Order]:
+def announce_last_is_of_other_form(session: DialogueSession) -> list[Order]:
     """Tell that the last entry is of another form, which must be chosen to change it; empty if it is not."""
-    found = latest_entry_of_other_form(session)
+    found = find_latest_entry_of_other_form(session)
     form = next(
         (one for one in session.works.allowed_forms if found is not None and one.name == found.draft.form), None
     )
     return [] if form is None else [say_forms(session, Prompt.OTHER_WORK, form)]
 
 
-def tell_language_not_recognised(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
+def announce_language_not_recognised(session: DialogueSession, heard: UtteranceHeard) -> list[Order]:
     """Tell that no recogniser reads the spoken language; over a held entry it may be a "no"."""
     session.doubted = session.doubted or session.state is State.HELD
     told = session.spoken.latest is not None and session.spoken.latest.prompt is Prompt.UNHEARD_LANGUAGE

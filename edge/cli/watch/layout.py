@@ -15,7 +15,7 @@ from enum import IntEnum
 from rich.cells import cell_len
 from rich.text import Text
 
-from dockvoice_protocol.terminal.plain_text import is_plain
+from dockvoice_protocol.terminal.plain_text import is_plain_text
 from edge.audio.pcm import BOTTOM_DB
 from edge.cli.audio import NO_SOUND, MeterReading, filled_cells
 from edge.cli.tables import STYLES, Tone, Worded
@@ -145,7 +145,7 @@ _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def _is_safe(character: str) -> bool:
-    return is_plain(character) and unicodedata.category(character) not in _UNSAFE
+    return is_plain_text(character) and unicodedata.category(character) not in _UNSAFE
 
 
 def _sanitise(text: Text, width: int, *, ascii_only: bool) -> Text:

@@ -310,7 +310,7 @@ _ERASE = frozenset("\x7f\b")
 _ERASE_WORD, _ERASE_LINE = "\x17", "\x15"
 _PASTE_BEGINS, _PASTE_ENDS = "200~", "201~"
 
-LONGEST_LINE = 200  # Characters: longer than any sentence one can dictate.
+_LONGEST_LINE = 200  # Characters: longer than any sentence one can dictate.
 
 _ASKS: dict[str, Act | Command] = {
     "y": Act.YES,
@@ -322,7 +322,7 @@ _ASKS: dict[str, Act | Command] = {
 """What the dialogue is asked by a key."""
 
 
-class Switch(StrEnum):
+class ToggleKey(StrEnum):
     """A key that switches something on or off."""
 
     MUTE = "m"
@@ -337,9 +337,9 @@ class TypedSentence:
     text: str
 
 
-_SWITCHES = {switch.value: switch for switch in Switch}
+_SWITCHES = {switch.value: switch for switch in ToggleKey}
 
-Pressed = Act | Command | Switch | TypedSentence
+KeyAction = Act | Command | ToggleKey | TypedSentence
 
 
 class Keyboard:
@@ -350,7 +350,7 @@ class Keyboard:
         self._sequence: str | None = None
         self._pasting = False
 
-    def feed(self, key: str) -> Pressed | None:
+    def feed(self, key: str) -> KeyAction | None:
         """Process the next character; return the action it completes, if any."""
         if self._sequence is not None:
             self._continue_escape(self._sequence + key)
@@ -368,7 +368,7 @@ class Keyboard:
             self.line = None
         self._sequence = None
 
-    def _open_line_or_find_action(self, key: str) -> Pressed | None:
+    def _open_line_or_find_action(self, key: str) -> KeyAction | None:
         """Open a line at / or Enter; else the action of the key, None without one."""
         if key == "/" or key in _ENTER:
             self.line = ""
@@ -409,4 +409,4 @@ def _edited_text(line: str, key: str) -> str:
         return "".join(line.rstrip().rpartition(" ")[:2])
     if not key.isprintable():
         key = " "
-    return (line + key)[:LONGEST_LINE]
+    return (line + key)[:_LONGEST_LINE]

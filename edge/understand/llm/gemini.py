@@ -16,7 +16,7 @@ from pydantic.alias_generators import to_camel
 from edge.config import InterpreterSettings, Thinking
 from edge.understand.llm.chunks import to_wav
 from edge.understand.llm.openai_chat import SAID
-from edge.understand.llm.wire import Ending, ModelQuestion, Refused, Returned, Tokens, validate_shape
+from edge.understand.llm.wire import EndReason, InvalidAnswer, ModelAnswer, ModelQuestion, Tokens, validate_shape
 from edge.understand.remote.client import Client, ServiceAnswer
 from edge.understand.remote.failures import AnswerFault
 
@@ -85,13 +85,13 @@ class GeminiWire:
         self.model = str(settings.model)
 
     def path(self, client: Client) -> str:
-        """The URL path of the request."""
+        """The path of Gemini's `generateContent` for the model, or of its streaming variant."""
         if self._settings.streaming:
             return client.gemini_path(self.model, "streamGenerateContent") + "?alt=sse"
         return client.gemini_path(self.model)
 
     def body(self, question: ModelQuestion) -> dict[str, Any]:
-        """The request's JSON body."""
+        """Build Gemini's JSON body for one utterance."""
         functions = [_declaration(tool["function"]) for tool in question.tools]
         names = [function["name"] for function in functions]
         said: dict[str, Any] = (
@@ -124,12 +124,12 @@ class GeminiWire:
             return {"thinkingBudget": _BUDGETS[wanted]}
         return {"thinkingLevel": str(Thinking.MINIMAL if wanted is Thinking.NONE else wanted).upper()}
 
-    def parse(self, answer: ServiceAnswer) -> tuple[Returned, Tokens]:
-        """Parse the answer. Raises Garbled for invalid JSON, Refused for another shape."""
+    def parse(self, answer: ServiceAnswer) -> tuple[ModelAnswer, Tokens]:
+        """Parse Gemini's answer and token counts. Raises Garbled without valid JSON, InvalidAnswer otherwise."""
         if self._settings.streaming:
             events = [validate_shape(_Response, event) for event in answer.events()]
             if not events:
-                raise Refused(AnswerFault.EMPTY, "a stream without a single piece")
+                raise InvalidAnswer(AnswerFault.EMPTY, "a stream without a single piece")
         else:
             events = [validate_shape(_Response, answer.json())]
         usage = next((event.usage_metadata for event in reversed(events) if event.usage_metadata), None)
@@ -142,21 +142,21 @@ def _declaration(function: dict[str, Any]) -> dict[str, Any]:
     return {"name": function["name"], "description": function["description"], "parametersJsonSchema": parameters}
 
 
-def _parse_returned(events: Sequence[_Response], streaming: bool, answered: str | None) -> Returned:
+def _parse_returned(events: Sequence[_Response], streaming: bool, answered: str | None) -> ModelAnswer:
     if any(event.prompt_feedback and event.prompt_feedback.block_reason for event in events):
-        raise Refused(AnswerFault.FILTERED, "the service withheld it")
+        raise InvalidAnswer(AnswerFault.FILTERED, "the service withheld it")
     if any(len(event.candidates) > 1 for event in events):
-        raise Refused(AnswerFault.SEVERAL_CALLS, "several answers in place of one")
+        raise InvalidAnswer(AnswerFault.SEVERAL_CALLS, "several answers in place of one")
     candidates = [candidate for event in events for candidate in event.candidates]
     if not candidates:
-        raise Refused(AnswerFault.EMPTY, "no answer in it")
+        raise InvalidAnswer(AnswerFault.EMPTY, "no answer in it")
     ending = next((one.finish_reason for one in reversed(candidates) if one.finish_reason), None)
     if ending is None and streaming:
-        raise Refused(AnswerFault.HALF_STREAM, "the stream ended before the answer did")
+        raise InvalidAnswer(AnswerFault.HALF_STREAM, "the stream ended before the answer did")
     if ending in _CALL_LOST:
-        raise Refused(AnswerFault.NOT_JSON, "the model's call could not be written down")
+        raise InvalidAnswer(AnswerFault.NOT_JSON, "the model's call could not be written down")
     parts = [part for one in candidates if one.content for part in one.content.parts or ()]
-    return Returned(
+    return ModelAnswer(
         calls=tuple((part.function_call.name, part.function_call.args or {}) for part in parts if part.function_call),
         text="".join(part.text for part in parts if part.text and not part.thought),
         ending=_parse_ending(str(ending)),
@@ -164,10 +164,10 @@ def _parse_returned(events: Sequence[_Response], streaming: bool, answered: str 
     )
 
 
-def _parse_ending(reason: str) -> Ending:
+def _parse_ending(reason: str) -> EndReason:
     if reason in _WHOLE:
-        return Ending.WHOLE
-    return Ending.TRUNCATED if reason == "MAX_TOKENS" else Ending.FILTERED
+        return EndReason.WHOLE
+    return EndReason.TRUNCATED if reason == "MAX_TOKENS" else EndReason.FILTERED
 
 
 def _parse_tokens(usage: _Usage | None) -> Tokens:

@@ -11,18 +11,18 @@ from functools import partial
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import NotUnderstood, Reading, Usage
-from edge.config import GOOGLE_WIRE, InterpreterSettings
+from edge.config import GOOGLE_KINDS, InterpreterSettings
 from edge.ports import Attention, Interpreter, WholeUtterance
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Utterance
 from edge.understand.llm.chunks import join_readings, split_at_pauses
 from edge.understand.llm.gemini import GeminiWire
 from edge.understand.llm.openai_chat import ChatWire
-from edge.understand.llm.prompt import Context, Leaks, ModelPrompt, Situation
-from edge.understand.llm.tool import CallTerms, build_tools, claimed_words, to_reading
-from edge.understand.llm.wire import ModelQuestion, ModelWire, Refused, Returned, Tokens, parse_call
+from edge.understand.llm.prompt import Context, ModelPrompt, PromptLeakDetector, Situation
+from edge.understand.llm.tool import CallContext, build_tools, claimed_words, to_reading
+from edge.understand.llm.wire import InvalidAnswer, ModelAnswer, ModelQuestion, ModelWire, Tokens, parse_call
 from edge.understand.remote.client import Client, ServiceAnswer
 from edge.understand.remote.failures import AnswerFault, Failure, Garbled
-from edge.understand.remote.served_models import Answerer
+from edge.understand.remote.served_models import RecordedModelName
 
 ReplySink = Callable[[str, bytes], None]
 """Called with an utterance's id and the model's spoken reply to it, a WAV file."""
@@ -48,16 +48,16 @@ class ModelReader:
         """`context` returns the dialogue's state; `spoken` is called with each spoken reply."""
         self._client = client
         kind = client.settings.kind
-        self._wire: ModelWire = GeminiWire(settings) if kind in GOOGLE_WIRE else ChatWire(settings, kind)
-        self._answerer = Answerer(client.name, kind, self._wire.model)
+        self._wire: ModelWire = GeminiWire(settings) if kind in GOOGLE_KINDS else ChatWire(settings, kind)
+        self._answerer = RecordedModelName(client.name, kind, self._wire.model)
         self.name = self._answerer.name(None)
         self._tools = build_tools(form)
         self._prompt = ModelPrompt(form, catalogue, len(json.dumps(self._tools)))
         self._offered = frozenset(tool["function"]["name"] for tool in self._tools)
-        self._leaks = Leaks(self._prompt.text(Context()), self._tools)
+        self._leaks = PromptLeakDetector(self._prompt.text(Context()), self._tools)
         self._context = context
         self._spoken = spoken
-        self._terms = CallTerms(self.name, form, catalogue, settings.language, settings.confidence)
+        self._terms = CallContext(self.name, form, catalogue, settings.language, settings.confidence)
 
     async def read(self, said: bytes | str, within_s: float, utterance_id: str = "") -> Reading:
         """Read PCM sound or a transcript. Raises a Failure without a reading in time.
@@ -78,7 +78,7 @@ class ModelReader:
             if returned.spoken:
                 self._spoken(utterance_id, returned.spoken)
             reading = self._read_call_unless_leaked(returned, seconds)
-        except Refused as refused:
+        except InvalidAnswer as refused:
             garbled = Garbled(self._client.name, refused.fault, refused.told, answer.request_id)
             garbled.usage = self._build_usage(tokens, answer, answered)
             raise garbled from None
@@ -88,15 +88,15 @@ class ModelReader:
         name = self._answerer.name(answered)
         return replace(reading, interpreter=name, usage=self._build_usage(tokens, answer, answered))
 
-    def _read_call_unless_leaked(self, returned: Returned, seconds: float) -> Reading:
+    def _read_call_unless_leaked(self, returned: ModelAnswer, seconds: float) -> Reading:
         self._refuse_leaked([returned.text])
         made = parse_call(returned, self._offered)
         self._refuse_leaked(claimed_words(made))
         return to_reading(made, self._terms, seconds)
 
     def _refuse_leaked(self, texts: Iterable[str]) -> None:
-        if self._leaks.are_in(texts):
-            raise Refused(AnswerFault.LEAKED_PROMPT, "it repeats what the model was told")
+        if self._leaks.is_leaked_in(texts):
+            raise InvalidAnswer(AnswerFault.LEAKED_PROMPT, "it repeats what the model was told")
 
     def _build_usage(self, tokens: Tokens, answer: ServiceAnswer, answered: str | None) -> Usage:
         return Usage(
@@ -120,7 +120,7 @@ class AudioLlm(Interpreter):
         self._settings = settings
         self._reader = reader
 
-    def attend(self) -> Attention:
+    def listen(self) -> Attention:
         """Begin to listen; the request is made when the utterance is closed."""
         return WholeUtterance(self.read)
 

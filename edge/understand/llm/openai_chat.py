@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 
 from edge.config import ClientKind, InterpreterSettings
 from edge.understand.llm.chunks import to_wav
-from edge.understand.llm.wire import Ending, ModelQuestion, Refused, Returned, Tokens, validate_shape
+from edge.understand.llm.wire import EndReason, InvalidAnswer, ModelAnswer, ModelQuestion, Tokens, validate_shape
 from edge.understand.remote.client import Client, ServiceAnswer
 from edge.understand.remote.failures import AnswerFault
 
@@ -24,7 +24,7 @@ SAID = "What the worker said, as a transcript:\n"
 
 _STREAMED_RATE = 24_000  # Samples per second of streamed speech (`pcm16`); the stream does not state it.
 
-_ENDINGS = {"length": Ending.TRUNCATED, "content_filter": Ending.FILTERED}
+_ENDINGS = {"length": EndReason.TRUNCATED, "content_filter": EndReason.FILTERED}
 
 
 class _Function(BaseModel):
@@ -71,7 +71,7 @@ class _Completion(BaseModel):
 
 
 class ChatWire:
-    """Encodes requests in this format and decodes the answers."""
+    """Encodes requests as OpenAI chat completions, and decodes their answers."""
 
     def __init__(self, settings: InterpreterSettings, whose: ClientKind = ClientKind.OPENAI) -> None:
         """`whose` is the kind of service: some use other parameter names."""
@@ -80,11 +80,11 @@ class ChatWire:
         self.model = str(settings.model)
 
     def path(self, client: Client) -> str:
-        """The URL path of the request."""
+        """The path of `chat/completions` for the model."""
         return client.openai_path("chat/completions", self.model)
 
     def body(self, question: ModelQuestion) -> dict[str, Any]:
-        """The request's JSON body."""
+        """Build the chat completion's JSON body for one utterance."""
         return {
             "model": self.model,
             "messages": self._messages(question),
@@ -96,8 +96,8 @@ class ChatWire:
             **self._streaming(),
         }
 
-    def parse(self, answer: ServiceAnswer) -> tuple[Returned, Tokens]:
-        """Parse the answer. Raises Garbled for invalid JSON, Refused for another shape."""
+    def parse(self, answer: ServiceAnswer) -> tuple[ModelAnswer, Tokens]:
+        """Parse the chat completion and token counts. Raises Garbled without valid JSON, InvalidAnswer otherwise."""
         if not self._settings.streaming:
             events = [validate_shape(_Completion, answer.json())]
             choices = events[0].choices
@@ -148,13 +148,13 @@ class ChatWire:
 
 
 def _join_stream(events: Sequence[Sequence[_Choice]]) -> list[_Choice]:
-    """Join a stream's pieces into one message. Raises Refused where the stream ended before the answer did."""
+    """Join a stream's pieces into one message. Raises InvalidAnswer where the stream ended before the answer did."""
     pieces = [choice for choices in events for choice in choices]
     if not pieces:
-        raise Refused(AnswerFault.EMPTY, "a stream without a single piece")
+        raise InvalidAnswer(AnswerFault.EMPTY, "a stream without a single piece")
     ending = next((piece.finish_reason for piece in reversed(pieces) if piece.finish_reason), None)
     if ending is None:
-        raise Refused(AnswerFault.HALF_STREAM, "the stream ended before the answer did")
+        raise InvalidAnswer(AnswerFault.HALF_STREAM, "the stream ended before the answer did")
     deltas = [piece.delta for piece in pieces]
     message = _Message(
         content="".join(delta.content or "" for delta in deltas),
@@ -187,17 +187,17 @@ def _join_calls(pieces: Sequence[_ToolCall]) -> list[_ToolCall]:
     return [calls[index] for index in sorted(calls)]
 
 
-def _parse_choices(choices: Sequence[_Choice], answered: str | None) -> Returned:
+def _parse_choices(choices: Sequence[_Choice], answered: str | None) -> ModelAnswer:
     if len(choices) != 1:
         found = f"{len(choices)} answers in place of one" if choices else "no answer in it"
-        raise Refused(AnswerFault.SEVERAL_CALLS if choices else AnswerFault.EMPTY, found)
+        raise InvalidAnswer(AnswerFault.SEVERAL_CALLS if choices else AnswerFault.EMPTY, found)
     message, ending = choices[0].message, str(choices[0].finish_reason)
     if message.refusal:
-        raise Refused(AnswerFault.FILTERED, "the model refused")
-    return Returned(
+        raise InvalidAnswer(AnswerFault.FILTERED, "the model refused")
+    return ModelAnswer(
         calls=tuple((call.function.name, call.function.arguments or "") for call in message.tool_calls or ()),
         text=message.content or "",
-        ending=_ENDINGS.get(ending, Ending.WHOLE),
+        ending=_ENDINGS.get(ending, EndReason.WHOLE),
         spoken=_decode_reply(message.audio),
         model=answered,
     )

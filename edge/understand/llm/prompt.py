@@ -1,7 +1,7 @@
 """The prompt of a model: instructions, the catalogues' hints, and the dialogue's state.
 
 A model may return any part of it as if it had been heard. So it contains no digit, no number word and no record, and
-`Leaks` detects its sentences in the words that a model claims to have heard.
+`PromptLeakDetector` detects its sentences in the words that a model claims to have heard.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.records import Act, Reading
 from edge.records import Outcome, Verdict
 
-TURNS = 6  # Latest turns in the prompt: corrections refer to the last one or two.
+_TURNS = 6  # Latest turns in the prompt: corrections refer to the last one or two.
 
 _HINTS = 1_200
 """Limit of characters of all catalogue values: about 400 tokens. A list that does not fit is omitted as a whole: half a
@@ -63,7 +63,7 @@ class Context(PromptState):
 Situation = Callable[[], Context]  # Returns the dialogue's state when an utterance is read.
 
 
-class Past:
+class DialogueHistory:
     """The dialogue's state and latest turns, as a `Situation` for prompts."""
 
     def __init__(self) -> None:
@@ -77,7 +77,7 @@ class Past:
         now = self._prompt_state()
         return Context(now.pending, now.asked, now.confirming, now.last, now.standing, self._state.turns)
 
-    def follow(self, state: Callable[[], PromptState]) -> None:
+    def set_state_source(self, state: Callable[[], PromptState]) -> None:
         """Call `state` for the dialogue's state from now on."""
         self._prompt_state = state
 
@@ -91,13 +91,13 @@ class Past:
             self._state,
             asked=verdict.ask,
             last=self._state.last or verdict.outcome is Outcome.ACCEPT,
-            turns=(*self._state.turns, turn)[-TURNS:],
+            turns=(*self._state.turns, turn)[-_TURNS:],
         )
 
 
 def context_sentences(context: Context, form: Form) -> str:
     """The context as sentences for the prompt; empty if there is none."""
-    turns = (_describe_turn(turn, form) for turn in context.turns[-TURNS:])
+    turns = (_describe_turn(turn, form) for turn in context.turns[-_TURNS:])
     return "\n".join([*turns, *_describe_state(context, form)])
 
 
@@ -108,7 +108,7 @@ def _catalogue_hints(form: Form, catalogue: Catalogue) -> str:
     """
     lines: list[str] = []
     for field in form.fields:
-        if field.catalogue is not None and field.spoken.named and not field.identifier:
+        if field.catalogue is not None and field.spoken.is_said_by_name and not field.identifier:
             line = f"{field.title}: {', '.join(catalogue.values(field.catalogue))}"
             if len("\n".join([*lines, line])) <= _HINTS:
                 lines.append(line)
@@ -180,13 +180,13 @@ class ModelPrompt:
         return re.sub(r"\n{3,}", "\n\n", self._template.substitute(hints=known, situation=state)).strip()
 
 
-class Leaks:
+class PromptLeakDetector:
     """Detects sentences of the prompt and of the tools' descriptions in a model's answer."""
 
     def __init__(self, prompt: str, tools: list[dict[str, Any]]) -> None:
         self._runs = {run for text in (prompt, *_find_descriptions(tools)) for run in _list_word_runs(text)}
 
-    def are_in(self, texts: Iterable[str]) -> bool:
+    def is_leaked_in(self, texts: Iterable[str]) -> bool:
         """Whether a text contains _RUN consecutive words of the prompt or of the tools' descriptions."""
         return any(run in self._runs for text in texts for run in _list_word_runs(text))
 

@@ -19,7 +19,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form, FormField
 from dockvoice_protocol.forms.spoken import read_transcript
 from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, NotUnderstood, Reading, Word
-from edge.understand.llm.wire import Refused, ToolCall
+from edge.understand.llm.wire import InvalidAnswer, ToolCall
 from edge.understand.remote.failures import AnswerFault
 from edge.understand.stt.transcriber import spread_words
 
@@ -117,7 +117,7 @@ def _value_schema(field: FormField) -> dict[str, Any]:
     if field.many is None:
         choices = {"enum": [*field.choices, None]} if field.choices else {}
         return {"type": [field.kind, "null"], **told, **choices, **_limits_schema(field)}
-    items = {"type": "string", **_limits_schema(field.item)}
+    items = {"type": "string", **_limits_schema(field.item_field)}
     return {"type": ["array", "null"], **told, "items": items, "maxItems": field.many.stop - 1}
 
 
@@ -139,7 +139,7 @@ _LONGEST_HEARD = 600  # Limit of characters of the words for one field: half a m
 
 
 @dataclass(frozen=True, slots=True)
-class CallTerms:
+class CallContext:
     """The parameters for reading a model's call."""
 
     interpreter: str
@@ -149,8 +149,8 @@ class CallTerms:
     confidence: float  # Confidence of a field that only the model has read, 0 to 1; models return none.
 
 
-def to_reading(made: ToolCall, terms: CallTerms, seconds: float) -> Reading:
-    """Convert a tool call for sound of `seconds` length to a reading. Raises Refused."""
+def to_reading(made: ToolCall, terms: CallContext, seconds: float) -> Reading:
+    """Convert a tool call for sound of `seconds` length to a reading. Raises InvalidAnswer."""
     if made.tool == _NOT_UNDERSTOOD:
         return _declined_reading(made, terms, seconds)
     if made.tool == _CANCEL:
@@ -171,7 +171,7 @@ def claimed_words(made: ToolCall) -> Iterator[str]:
             yield from _to_texts(one.get("heard"))
 
 
-def _dictated_reading(act: Act, made: ToolCall, terms: CallTerms, seconds: float) -> Reading:
+def _dictated_reading(act: Act, made: ToolCall, terms: CallContext, seconds: float) -> Reading:
     claims = {field.name: _parse_claim(made.arguments.get(field.name)) for field in terms.form.fields}
     fields = {
         name: _check_claim(value, words, terms.form[name], terms)
@@ -187,15 +187,15 @@ def _dictated_reading(act: Act, made: ToolCall, terms: CallTerms, seconds: float
 def _parse_claim(given: Any) -> tuple[Any, str]:
     """A field's value and its words; a bare value has no words, and is rejected later."""
     if isinstance(given, list):
-        raise Refused(AnswerFault.WRONG_SHAPE, "a field that is a list")
+        raise InvalidAnswer(AnswerFault.WRONG_SHAPE, "a field that is a list")
     if not isinstance(given, Mapping):
         return given, ""
     if not {"value", "heard"} & given.keys():
-        raise Refused(AnswerFault.WRONG_SHAPE, "a field that has neither value nor words")
+        raise InvalidAnswer(AnswerFault.WRONG_SHAPE, "a field that has neither value nor words")
     return given.get("value"), _heard_words(given.get("heard"))
 
 
-def _check_claim(given: Any, words: str, field: FormField, terms: CallTerms) -> FieldReading:
+def _check_claim(given: Any, words: str, field: FormField, terms: CallContext) -> FieldReading:
     told = tuple(_split_plain_words(words))
     meant = _parse_words(words, field, terms) if words else None
     if given is None or meant is None or meant.value is None or not _equals(given, meant.value, field):
@@ -203,7 +203,7 @@ def _check_claim(given: Any, words: str, field: FormField, terms: CallTerms) -> 
     return FieldReading(meant.value, told, terms.confidence, meant.rivals)
 
 
-def _parse_words(words: str, field: FormField, terms: CallTerms) -> FieldReading | None:
+def _parse_words(words: str, field: FormField, terms: CallContext) -> FieldReading | None:
     """Parse the words for the field: as they are, else preceded by its label, which models omit."""
     label = next(iter(field.wording(terms.language[:2]).labels), "")
     for text in (words, f"{label} {words}"):
@@ -217,7 +217,9 @@ def _equals(given: Any, meant: FieldValue, field: FormField) -> bool:
     """Whether the model's value equals the parsed one: types may differ, digits may not."""
     if isinstance(meant, tuple):
         told = given if isinstance(given, list) else []
-        return len(told) == len(meant) and all(_equals(*pair, field.item) for pair in zip(told, meant, strict=True))
+        return len(told) == len(meant) and all(
+            _equals(*pair, field.item_field) for pair in zip(told, meant, strict=True)
+        )
     if isinstance(given, bool) or isinstance(meant, bool):
         return given is meant
     return _is_same_text(given, meant, field) if isinstance(meant, str) else _is_same_number(given, meant)
@@ -241,14 +243,16 @@ def _is_same_text(given: Any, meant: str, field: FormField) -> bool:
             return False
 
 
-def _act_reading(act: Act, made: ToolCall, terms: CallTerms, seconds: float, command: Command | None = None) -> Reading:
+def _act_reading(
+    act: Act, made: ToolCall, terms: CallContext, seconds: float, command: Command | None = None
+) -> Reading:
     words = _to_words(_heard_words(made.arguments.get("heard")), terms, seconds)
     if not words:
-        raise Refused(AnswerFault.NOTHING_HEARD, "an act without the words for it")
+        raise InvalidAnswer(AnswerFault.NOTHING_HEARD, "an act without the words for it")
     return Reading(terms.interpreter, terms.form.name, words, {}, act=act, command=command)
 
 
-def _declined_reading(made: ToolCall, terms: CallTerms, seconds: float) -> Reading:
+def _declined_reading(made: ToolCall, terms: CallContext, seconds: float) -> Reading:
     """The reading of a declining call: silence only for "no words" without words, else not dictation."""
     said = _heard_words(made.arguments.get("heard"))
     silent = made.arguments.get("reason") == NotUnderstood.NO_WORDS and not said
@@ -259,7 +263,7 @@ def _declined_reading(made: ToolCall, terms: CallTerms, seconds: float) -> Readi
 def _parse_choice(made: ToolCall, key: str, allowed: tuple[str, ...]) -> str:
     given = made.arguments.get(key)
     if not isinstance(given, str) or given not in allowed:
-        raise Refused(AnswerFault.WRONG_SHAPE, f"{key!r} is none of those offered")
+        raise InvalidAnswer(AnswerFault.WRONG_SHAPE, f"{key!r} is none of those offered")
     return given
 
 
@@ -268,16 +272,16 @@ def _heard_words(given: Any) -> str:
 
 
 def _to_texts(given: Any) -> list[str]:
-    """A text, or a list of texts; null is an empty list. Raises Refused."""
+    """A text, or a list of texts; null is an empty list. Raises InvalidAnswer."""
     texts = given if isinstance(given, list) else [] if given is None else [given]
     if not all(isinstance(text, str) for text in texts):
-        raise Refused(AnswerFault.WRONG_SHAPE, "words that are no text")
+        raise InvalidAnswer(AnswerFault.WRONG_SHAPE, "words that are no text")
     if sum(map(len, texts)) > _LONGEST_HEARD:
-        raise Refused(AnswerFault.TOO_LARGE, "more words than can be said")
+        raise InvalidAnswer(AnswerFault.TOO_LARGE, "more words than can be said")
     return texts
 
 
-def _to_words(said: str, terms: CallTerms, seconds: float) -> tuple[Word, ...]:
+def _to_words(said: str, terms: CallContext, seconds: float) -> tuple[Word, ...]:
     texts = _split_plain_words(said)
     return spread_words(texts, [terms.confidence] * len(texts), seconds)
 

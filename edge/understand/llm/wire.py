@@ -23,7 +23,7 @@ _LONGEST_ARGUMENTS = 20_000  # Limit of characters; twenty fields, each with a l
 _FENCE = re.compile(r"\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*", re.DOTALL)  # A Markdown code fence.
 
 
-class Refused(Exception):
+class InvalidAnswer(Exception):
     """Raised for an answer that makes no valid reading."""
 
     def __init__(self, fault: AnswerFault, told: str) -> None:
@@ -32,7 +32,7 @@ class Refused(Exception):
         self.told = told
 
 
-class Ending(StrEnum):
+class EndReason(StrEnum):
     """Why an answer ended, the same for all vendors."""
 
     WHOLE = "whole"
@@ -41,13 +41,13 @@ class Ending(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Returned:
+class ModelAnswer:
     """An answer's parts, the same for all vendors."""
 
     calls: tuple[tuple[str, Any], ...] = field(default=(), repr=False)
     """Names and arguments of the calls: JSON text, or an object."""
     text: str = field(default="", repr=False)
-    ending: Ending = Ending.WHOLE
+    ending: EndReason = EndReason.WHOLE
     spoken: bytes = field(default=b"", repr=False)  # The spoken reply; empty without one.
     model: str | None = None  # The model that answered; None where the answer does not name it.
 
@@ -60,63 +60,63 @@ class ToolCall:
     arguments: Mapping[str, Any] = field(repr=False)
 
 
-def parse_call(returned: Returned, offered: Collection[str]) -> ToolCall:
-    """The answer's one tool call, repeats counted once. Raises Refused for a cut off, filtered or other answer."""
+def parse_call(returned: ModelAnswer, offered: Collection[str]) -> ToolCall:
+    """The answer's one tool call, repeats counted once. Raises InvalidAnswer for a cut off or filtered answer."""
     match returned.ending:
-        case Ending.TRUNCATED:
-            raise Refused(AnswerFault.TRUNCATED, "it was cut off at the longest the model may answer")
-        case Ending.FILTERED:
-            raise Refused(AnswerFault.FILTERED, "the service withheld it")
-        case Ending.WHOLE:
+        case EndReason.TRUNCATED:
+            raise InvalidAnswer(AnswerFault.TRUNCATED, "it was cut off at the longest the model may answer")
+        case EndReason.FILTERED:
+            raise InvalidAnswer(AnswerFault.FILTERED, "the service withheld it")
+        case EndReason.WHOLE:
             pass
     given = returned.calls or _find_written_calls(returned.text, offered)
     calls = [_check_call(name, arguments, offered) for name, arguments in given]
     if any(one != calls[0] for one in calls):
-        raise Refused(AnswerFault.SEVERAL_CALLS, f"{len(calls)} calls that differ")
+        raise InvalidAnswer(AnswerFault.SEVERAL_CALLS, f"{len(calls)} calls that differ")
     return calls[0]
 
 
 def _check_call(name: str, arguments: Any, offered: Collection[str]) -> ToolCall:
     tool = name.removeprefix("functions.")  # OpenAI's models sometimes add the namespace
     if tool not in offered:
-        raise Refused(AnswerFault.UNKNOWN_TOOL, "a call of a tool that was not offered")
+        raise InvalidAnswer(AnswerFault.UNKNOWN_TOOL, "a call of a tool that was not offered")
     meant = _parse_object(arguments) if isinstance(arguments, str) else arguments
     if isinstance(meant, str):
         meant = _parse_object(meant)  # an object that was written as a string
     if not isinstance(meant, Mapping):
-        raise Refused(AnswerFault.WRONG_SHAPE, "arguments that are no object")
+        raise InvalidAnswer(AnswerFault.WRONG_SHAPE, "arguments that are no object")
     return ToolCall(tool, meant)
 
 
 def _parse_object(text: str) -> Any:
     if len(text) > _LONGEST_ARGUMENTS:
-        raise Refused(AnswerFault.TOO_LARGE, "arguments far longer than any reading")
+        raise InvalidAnswer(AnswerFault.TOO_LARGE, "arguments far longer than any reading")
     fenced = _FENCE.fullmatch(text)
     try:
         return parse_strict(fenced[1] if fenced else text, LIMITS)
     except NotStrict as fault:
-        raise Refused(AnswerFault.from_not_strict(fault), f"arguments: {fault}") from None
+        raise InvalidAnswer(AnswerFault.from_not_strict(fault), f"arguments: {fault}") from None
 
 
 def _find_written_calls(text: str, offered: Collection[str]) -> tuple[tuple[str, Any], ...]:
     """Tool calls written as text, as open models do: JSON with `name` and `arguments` or `parameters`."""
     if not text.strip():
-        raise Refused(AnswerFault.NO_CALL, "neither a call nor text")
+        raise InvalidAnswer(AnswerFault.NO_CALL, "neither a call nor text")
     try:
         found = _parse_object(text)
-    except Refused:
+    except InvalidAnswer:
         found = None
     match found:
         case {"name": str(name), "arguments": dict(arguments), **rest} if not rest and name in offered:
             return ((name, arguments),)
         case {"name": str(name), "parameters": dict(arguments), **rest} if not rest and name in offered:
             return ((name, arguments),)
-    raise Refused(AnswerFault.PROSE, "text in place of a call")
+    raise InvalidAnswer(AnswerFault.PROSE, "text in place of a call")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelQuestion:
-    """One utterance with its prompt and tools."""
+    """A request to a model: an utterance's sound or transcript, with prompt and tools."""
 
     prompt: str = field(repr=False)
     tools: list[dict[str, Any]] = field(repr=False)  # In OpenAI's format; other vendors' wires translate.
@@ -138,21 +138,21 @@ class ModelWire(Protocol):
     model: str
 
     def path(self, client: Client) -> str:
-        """The URL path of the request."""
+        """The path of the URL that the client posts a request to."""
 
     def body(self, question: ModelQuestion) -> dict[str, Any]:
-        """The request's JSON body."""
+        """Build the JSON body of a request to the model."""
 
-    def parse(self, answer: ServiceAnswer) -> tuple[Returned, Tokens]:
-        """Parse the answer. Raises Garbled for invalid JSON, Refused for another shape."""
-
-
-M = TypeVar("M", bound=BaseModel)
+    def parse(self, answer: ServiceAnswer) -> tuple[ModelAnswer, Tokens]:
+        """Parse the answer. Raises Garbled for invalid JSON, InvalidAnswer for another shape."""
 
 
-def validate_shape(shape: type[M], found: Any) -> M:
-    """Validate an answer against the documented shape; other keys are ignored. Raises Refused."""
+_M = TypeVar("_M", bound=BaseModel)
+
+
+def validate_shape(shape: type[_M], found: Any) -> _M:
+    """Validate an answer against the documented shape; other keys are ignored. Raises InvalidAnswer."""
     try:
         return shape.model_validate(found, strict=True)
     except ValidationError:  # its message would quote the answer
-        raise Refused(AnswerFault.WRONG_SHAPE, "it has not the shape that the service documents") from None
+        raise InvalidAnswer(AnswerFault.WRONG_SHAPE, "it has not the shape that the service documents") from None

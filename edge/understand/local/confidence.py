@@ -15,7 +15,7 @@ from itertools import chain
 from types import MappingProxyType
 
 from dockvoice_protocol.errors import Misconfigured
-from dockvoice_protocol.forms.spoken.confusable import Rival
+from dockvoice_protocol.forms.spoken.confusable import RivalKind
 from dockvoice_protocol.forms.spoken.language import ENGLISH
 from dockvoice_protocol.records import FieldReading, FieldValue, Word
 from edge.config import CurveSettings
@@ -24,7 +24,7 @@ from edge.understand.proposal import UNKNOWN
 _Fields = Mapping[str, FieldReading]
 _FieldMeanings = tuple[tuple[str, FieldValue | None], ...]
 
-TEMPERATURE = 0.7
+_TEMPERATURE = 0.7
 """Softmax temperature of the scores: alternatives that differ by this have shares that differ by a factor of e. On the
 dev set this value separates right from wrong best (0.7, 1, 1.5 and 2 were tried)."""
 
@@ -47,12 +47,12 @@ _LITTLE = 2
 one, "eight" like "a", "two" like "do". With them 4 of 69 right clips with foreign accents got a question, without them
 none."""
 
-REACH = 6.0  # Alternatives with a score further below the first have a share below 1/5,000, and are not read.
+_REACH = 6.0  # Alternatives with a score further below the first have a share below 1/5,000, and are not read.
 
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """One hypothesis for an utterance."""
+    """A recogniser's hypothesis for an utterance: its words and log likelihood."""
 
     score: float  # A log-likelihood: only differences within one hearing are meaningful.
     words: tuple[Word, ...]
@@ -67,7 +67,7 @@ class _Candidate:
     meaning: _FieldMeanings = field(repr=False)
 
 
-def find_likeliest(
+def likeliest_meaning(
     hearings: Sequence[Sequence[Alternative]],
     read: Callable[[Sequence[Word]], _Fields],
     allows: Callable[[str, FieldValue], bool],
@@ -111,7 +111,7 @@ def _weigh_alternatives(
     allows: Callable[[str, FieldValue], bool],
     parts: Collection[str],
 ) -> list[_Candidate]:
-    likely = select_near(hearing)
+    likely = _select_near(hearing)
     meant = [read(alternative.words) for alternative in likely]
     senseless = (sum(_is_senseless(name, field, allows, parts) for name, field in fields.items()) for fields in meant)
     scores = [one.score - _SENSELESS * count for one, count in zip(likely, senseless, strict=True)]
@@ -147,9 +147,9 @@ def _is_foreign(word: str) -> bool:
     return len(word) > _LITTLE and not known and not ENGLISH.numerals.is_part(word)
 
 
-def select_near(hearing: Sequence[Alternative]) -> list[Alternative]:
-    """The alternatives of a hearing within REACH of the first."""
-    return [alternative for alternative in hearing if hearing[0].score - alternative.score <= REACH]
+def _select_near(hearing: Sequence[Alternative]) -> list[Alternative]:
+    """The alternatives of a hearing within _REACH of the first."""
+    return [alternative for alternative in hearing if hearing[0].score - alternative.score <= _REACH]
 
 
 def _is_senseless(
@@ -165,7 +165,7 @@ def _is_senseless(
 
 def _softmax(scores: Sequence[float]) -> list[float]:
     most = max(scores)
-    weights = [math.exp((score - most) / TEMPERATURE) for score in scores]
+    weights = [math.exp((score - most) / _TEMPERATURE) for score in scores]
     return [weight / sum(weights) for weight in weights]
 
 
@@ -204,7 +204,7 @@ def _with_word_confidence(word: Word, hearings: Sequence[Sequence[Alternative]])
 
 
 def _share_having(word: Word, hearing: Sequence[Alternative]) -> float:
-    likely, middle = select_near(hearing), (word.start + word.end) / 2
+    likely, middle = _select_near(hearing), (word.start + word.end) / 2
     return sum(
         share
         for alternative, share in zip(likely, _softmax([one.score for one in likely]), strict=True)
@@ -217,7 +217,7 @@ _CERTAIN = 0.999
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class Calibration:
     """The log odds of being right as a linear function of the log odds of the share."""
 
     offset: float
@@ -238,15 +238,15 @@ def log_odds(share: float, certain: float = _CERTAIN) -> float:
     return math.log(held / (1 - held))
 
 
-VOSK: Mapping[Rival, Curve] = MappingProxyType(
+VOSK: Mapping[RivalKind, Calibration] = MappingProxyType(
     {
-        Rival.NONE: Curve(offset=1.50, slope=0.99),
-        Rival.LESS: Curve(offset=0.43, slope=1.58),
-        Rival.MORE: Curve(offset=-1.42, slope=0.72),
-        Rival.ZERO: Curve(offset=0.66, slope=1.06),
-        Rival.ALIKE: Curve(offset=-0.18, slope=1.09),
-        Rival.LETTER: Curve(offset=0.57, slope=1.63),
-        Rival.OTHER: Curve(offset=-0.38, slope=0.83),
+        RivalKind.NONE: Calibration(offset=1.50, slope=0.99),
+        RivalKind.LESS: Calibration(offset=0.43, slope=1.58),
+        RivalKind.MORE: Calibration(offset=-1.42, slope=0.72),
+        RivalKind.ZERO: Calibration(offset=0.66, slope=1.06),
+        RivalKind.ALIKE: Calibration(offset=-0.18, slope=1.09),
+        RivalKind.LETTER: Calibration(offset=0.57, slope=1.63),
+        RivalKind.OTHER: Calibration(offset=-0.38, slope=0.83),
     }
 )
 """Fitted on half of the speakers, those whose name has an even SHA-256: on their clips of the dev set, and of the
@@ -254,14 +254,16 @@ repository's own set in synthetic noise; without a rival, or with one zero more,
 set, clean and at 20 dB. `python -m lab.bench.calibration DETAILS...` fits them."""
 
 
-def curves_for(weights: str, own: Mapping[str, CurveSettings]) -> Mapping[Rival, Curve]:
+def calibration_curves(weights: str, own: Mapping[str, CurveSettings]) -> Mapping[RivalKind, Calibration]:
     """The shipped curves, overridden by a site's own that were fitted with these weights.
 
     Raises Misconfigured for an unknown kind.
     """
-    if unknown := own.keys() - {rival.value for rival in Rival}:
+    if unknown := own.keys() - {rival.value for rival in RivalKind}:
         raise Misconfigured(
-            f"understand.calibration: {', '.join(sorted(unknown))}: no such kind; allowed: {', '.join(Rival)}"
+            f"understand.calibration: {', '.join(sorted(unknown))}: no such kind; allowed: {', '.join(RivalKind)}"
         )
-    fitting = {Rival(kind): Curve(one.offset, one.slope) for kind, one in own.items() if one.weights == weights}
+    fitting = {
+        RivalKind(kind): Calibration(one.offset, one.slope) for kind, one in own.items() if one.weights == weights
+    }
     return {**VOSK, **fitting}

@@ -27,11 +27,11 @@ from dockvoice_protocol.forms.spoken import (
     work_phrases,
 )
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language, language_named
-from dockvoice_protocol.forms.spoken.sentences import replies
+from dockvoice_protocol.forms.spoken.sentences import sample_replies
 from dockvoice_protocol.records.master import Cells
 from edge.config import Engine, Settings
 from edge.ports import Interpreter
-from edge.understand.local.confidence import curves_for
+from edge.understand.local.confidence import calibration_curves
 from edge.understand.local.incremental import Awaited, await_no_fields
 from edge.understand.local.pocketsphinx import NAME, PocketsphinxInterpreter, is_installed
 from edge.understand.local.pocketsphinx import make_vocabulary_test as pocketsphinx_knows
@@ -67,10 +67,10 @@ def make_recogniser(
 
     def pocketsphinx() -> Interpreter:
         called = _select_known_names(names, pocketsphinx_knows)
-        commands = (*command_phrases(called, trailers=bool(form.places_received)), *works) if converses else ()
+        commands = (*command_phrases(called, trailers=bool(form.trailer_and_door_fields)), *works) if converses else ()
         return PocketsphinxInterpreter(form, catalogue, commands, awaited=awaited)
 
-    spoken = own_language(settings) if language is None else language
+    spoken = recogniser_language(settings) if language is None else language
     if wanted.engine is Engine.POCKETSPHINX and spoken is ENGLISH:
         return pocketsphinx()
     weights = find_weights(settings, spoken)
@@ -82,7 +82,9 @@ def make_recogniser(
         expected = load_sentences(settings.cache / "grammars", form, catalogue, called, works)
         beside = (*ENGLISH.remarks(), *sentences_with_further_words(form, catalogue))
         hearing = partial(VoskInterpreter, weights, form, catalogue, expected, beside)
-        return hearing(converses=converses, awaited=awaited, curves=curves_for(weights.name, wanted.calibration))
+        return hearing(
+            converses=converses, awaited=awaited, curves=calibration_curves(weights.name, wanted.calibration)
+        )
     if wanted.engine == "auto" and spoken is ENGLISH:
         return pocketsphinx()
     raise _missing_weights_error(settings, spoken)
@@ -103,7 +105,7 @@ def find_recogniser_name(settings: Settings) -> str:
 
     Raises Misconfigured, with the remedy, where its weights or package are not installed.
     """
-    wanted, spoken = settings.understand, own_language(settings)
+    wanted, spoken = settings.understand, recogniser_language(settings)
     if wanted.engine is not Engine.POCKETSPHINX and (weights := find_weights(settings, spoken)) is not None:
         return f"{Engine.VOSK}/{weights.name}"
     if wanted.engine is Engine.VOSK or spoken is not ENGLISH or not is_installed():
@@ -113,7 +115,7 @@ def find_recogniser_name(settings: Settings) -> str:
 
 def find_unknown_words(settings: Settings, words: Iterable[Cells]) -> tuple[str, ...]:
     """The published words in the device's language that are not in its recogniser's vocabulary."""
-    own = own_language(settings)
+    own = recogniser_language(settings)
     said = tuple(dict.fromkeys(one["word"] for one in words if one["language"] == own.code))
     weights = None if settings.understand.engine is Engine.POCKETSPHINX else find_weights(settings, own)
     if weights is None:  # pocketsphinx knows only the words of the form's file
@@ -122,7 +124,7 @@ def find_unknown_words(settings: Settings, words: Iterable[Cells]) -> tuple[str,
     return tuple(one for one in said if not knows(one))
 
 
-def own_language(settings: Settings) -> Language:
+def recogniser_language(settings: Settings) -> Language:
     """The language of the device's own recogniser, by its weights. Raises Misconfigured."""
     if settings.understand.engine is Engine.POCKETSPHINX:
         return ENGLISH
@@ -135,7 +137,9 @@ def own_language(settings: Settings) -> Language:
 
 def find_weights(settings: Settings, language: Language) -> Path | None:
     """Vosk's weights for a language: those in the settings, else any installed ones; None without any."""
-    listed = [model for model in known_models() if model.engine is Engine.VOSK and model.hears(language.code)]
+    listed = [
+        model for model in known_models() if model.engine is Engine.VOSK and model.supports_language(language.code)
+    ]
     listed.sort(key=lambda model: model.name != settings.understand.model)
     if listed and listed[0].name == settings.understand.model:
         listed = listed[:1]
@@ -170,7 +174,7 @@ def _vosk_model(name: str) -> Model:
     return model
 
 
-KEPT = 32  # Limit of files, half a megabyte each: for all devices of a machine, and for forms under development.
+_KEPT = 32  # Limit of files, half a megabyte each: for all devices of a machine, and for forms under development.
 
 logger = logging.getLogger(__name__)
 
@@ -187,7 +191,10 @@ def load_sentences(
     kept = directory / _cache_name(form, catalogue, names, works)
     if (found := _read_cached_sentences(kept)) is not None:
         return found
-    made = (*sample_sentences(form, catalogue), *(() if names is None else replies(form, catalogue, names, works)))
+    made = (
+        *sample_sentences(form, catalogue),
+        *(() if names is None else sample_replies(form, catalogue, names, works)),
+    )
     _write_cached(kept, made)
     return made
 
@@ -228,7 +235,7 @@ def _write_cached(path: Path, made: Sequence[str]) -> None:
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
-        for old in sorted(path.parent.iterdir(), key=lambda one: one.stat().st_mtime, reverse=True)[KEPT:]:
+        for old in sorted(path.parent.iterdir(), key=lambda one: one.stat().st_mtime, reverse=True)[_KEPT:]:
             old.unlink(missing_ok=True)
     except OSError as fault:
         logger.info("%s: cannot be kept (%s); its sentences are sampled at each start", path, fault.strerror)

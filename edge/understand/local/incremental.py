@@ -16,7 +16,7 @@ from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
 from dockvoice_protocol.forms.spoken import expect_more
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
-from dockvoice_protocol.records import Expectation, FieldReading, Reading, Word
+from dockvoice_protocol.records import FieldReading, Reading, TurnExpectation, Word
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE, Utterance
 
 PIECE = SAMPLE_RATE // 5 * SAMPLE_BYTES
@@ -61,7 +61,7 @@ class Speculation:
     after_s: float = 0.0  # Spent when the utterance was closed.
 
     @property
-    def thrown_away(self) -> int:
+    def discarded(self) -> int:
         """The number of speculative readings that were discarded."""
         return self.made - self.used
 
@@ -71,13 +71,13 @@ class Speculation:
         return self.made_s - self.used_s + self.again_s
 
     @property
-    def share(self) -> float:
+    def wasted_share(self) -> float:
         """The wasted share of all CPU time, 0 to 1."""
         total = self.ahead_s + self.after_s
         return self.wasted_s / total if total else 0.0
 
 
-class ListeningAhead:
+class SpeculativeAttention:
     """An on-device recogniser's attention to one utterance, which reads speculatively at each pause.
 
     If speech goes on, the reading is discarded and the recogniser decodes the sound again from the start.
@@ -86,7 +86,7 @@ class ListeningAhead:
     def __init__(
         self,
         begin: Callable[[], _Recogniser],
-        judge: Callable[[Reading], Expectation],
+        judge: Callable[[Reading], TurnExpectation],
         speculation: Speculation | None = None,
     ) -> None:
         """`begin` makes a fresh recogniser, the first one at once; `judge` returns what may follow a reading.
@@ -113,12 +113,12 @@ class ListeningAhead:
         self._accept_pieces(self._heard)
         self._speculation.ahead_s += thread_time() - began
 
-    def judge_pause(self) -> Expectation:
+    def judge_pause(self) -> TurnExpectation:
         """Read the sound so far as if it were complete, unless it surely is not; return whether more may follow."""
         began = thread_time()
         if self._foreseen is None and self._recogniser.is_unfinished_entry():
             self._speculation.ahead_s += thread_time() - began
-            return Expectation.MORE
+            return TurnExpectation.MORE
         self._foreseen = self._read(bytes(self._heard))
         self._foresight_s = thread_time() - began
         self._speculation.made += 1
@@ -180,16 +180,16 @@ class OnDeviceInterpreter(ABC):
         self._awaited = awaited
         self._needed = frozenset(field.name for field in form.fields if field.required)
 
-    def attend(self) -> ListeningAhead:
-        """Begin to listen."""
-        return ListeningAhead(
+    def listen(self) -> SpeculativeAttention:
+        """Begin to listen to one utterance, which is decoded while it is spoken."""
+        return SpeculativeAttention(
             self._begin, lambda reading: self._expected(reading.words, reading.fields), self.speculation
         )
 
     @abstractmethod
     def _begin(self) -> _Recogniser: ...
 
-    def _expected(self, words: Sequence[Word], fields: Mapping[str, FieldReading]) -> Expectation:
+    def _expected(self, words: Sequence[Word], fields: Mapping[str, FieldReading]) -> TurnExpectation:
         known = (self._form, self._catalogue, self._language)
         return expect_more(words, fields, *known, converses=self._converses, awaited=self._awaited())
 

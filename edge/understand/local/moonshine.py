@@ -49,7 +49,7 @@ class MoonshineInterpreter(Interpreter):
         self._model = load_model()
         self._turn = Lock()
 
-    def attend(self) -> Attention:
+    def listen(self) -> Attention:
         """Begin to listen; recognition starts when the utterance is closed."""
         return WholeUtterance(lambda utterance: asyncio.to_thread(self.read, utterance.segment.pcm))
 
@@ -81,12 +81,12 @@ def pad_with_silence(samples: Samples) -> Samples:
 
 
 def is_installed() -> bool:
-    """Whether the package is installed."""
+    """Whether the package `moonshine_voice` is installed."""
     return find_spec("moonshine_voice") is not None
 
 
 def load_model() -> Any:
-    """Load the model. Raises Misconfigured where the package or its weights are missing."""
+    """Load Moonshine's tiny English model. Raises Misconfigured where the package or its weights are missing."""
     try:
         from moonshine_voice.moonshine_api import ModelArch  # noqa: PLC0415 - an extra: 56 MB that not every site wants
         from moonshine_voice.transcriber import Transcriber  # noqa: PLC0415 - likewise

@@ -14,7 +14,7 @@ from typing import Any
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import jsgf
+from dockvoice_protocol.forms.spoken import jsgf_grammar
 from dockvoice_protocol.records import Reading, Word
 from edge.understand.local.incremental import Awaited, OnDeviceInterpreter, await_no_fields
 from edge.understand.proposal import propose_reading, refuse_unknown_words
@@ -51,7 +51,7 @@ class PocketsphinxInterpreter(OnDeviceInterpreter):
                 "`dockvoice models get small-en-us`, for vosk hears better anyway"
             )
         super().__init__(NAME, form, catalogue, converses=bool(commands), awaited=awaited)
-        grammar = jsgf(form, catalogue, commands)
+        grammar = jsgf_grammar(form, catalogue, commands)
         words = re.findall(r"[a-z'-]+", _NOT_WORDS.sub(" ", grammar))
         self._compiler = _make_decoder()  # kept: the compiled grammar uses its tables
         refuse_unknown_words(NAME, form, words, lambda word: self._compiler.lookup_word(word) is not None)
@@ -97,7 +97,7 @@ def make_vocabulary_test() -> Callable[[str], bool]:
 
 
 def is_installed() -> bool:
-    """Whether the package is installed: it has no wheel for Python 3.14."""
+    """Whether the package `pocketsphinx` is installed: it has no wheel for Python 3.14."""
     return importlib.util.find_spec("pocketsphinx") is not None
 
 

@@ -26,21 +26,21 @@ import vosk
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import read_meaning, read_transcript
-from dockvoice_protocol.forms.spoken.confusable import Rival, classify_rival
+from dockvoice_protocol.forms.spoken import parse_meaning, read_transcript
+from dockvoice_protocol.forms.spoken.confusable import RivalKind, classify_rival
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
-from dockvoice_protocol.forms.spoken.reader import Explained, lexicon_of
+from dockvoice_protocol.forms.spoken.reader import ExplanationCache, cached_lexicon
 from dockvoice_protocol.forms.spoken.rough import rough_sentences
-from dockvoice_protocol.records import Expectation, FieldReading, FieldValue, Reading, Transcript, Word
+from dockvoice_protocol.records import FieldReading, FieldValue, Reading, Transcript, TurnExpectation, Word
 from edge.records import SAMPLE_BYTES, SAMPLE_RATE
-from edge.understand.local.confidence import VOSK, Alternative, Curve, find_likeliest
+from edge.understand.local.confidence import VOSK, Alternative, Calibration, likeliest_meaning
 from edge.understand.local.incremental import Awaited, OnDeviceInterpreter, await_no_fields
 from edge.understand.nearness import Loudness, Wearer
 from edge.understand.proposal import (
     NOISE_S,
     UNKNOWN,
     build_reading,
-    read_without_breath,
+    parse_without_breath,
     refuse_unknown_words,
     resolve_homophones,
 )
@@ -65,7 +65,7 @@ _HUNDREDTHS = 2  # Decimals: vosk's frames last 0.03 s.
 
 _SAID_IN_S = 0.3  # A word's place where only the order of words is known, with no pause between two.
 
-MOST_ALTERNATIVES = 20  # More never mattered: most of them say "uh" in other places.
+_MOST_ALTERNATIVES = 20  # More never mattered: most of them say "uh" in other places.
 
 _UNSURE = 0.0
 """Confidence of a value that rests on no word, with unmeasured weights."""
@@ -84,7 +84,7 @@ class VoskInterpreter(OnDeviceInterpreter):
         *,
         converses: bool = False,
         awaited: Awaited = await_no_fields,
-        curves: Mapping[Rival, Curve] = VOSK,
+        curves: Mapping[RivalKind, Calibration] = VOSK,
     ) -> None:
         """Load the weights, half a second, to recognise `sentences`; with `converses`, those of a dialogue too.
 
@@ -94,12 +94,12 @@ class VoskInterpreter(OnDeviceInterpreter):
         """
         super().__init__(f"vosk/{weights.name}", form, catalogue, converses=converses, awaited=awaited)
         self._labels = frozenset(label.split()[0] for field in form.fields for label in field.labels)
-        self._parts_of_values = lexicon_of(form, catalogue, ENGLISH).parts_of_values
+        self._parts_of_values = cached_lexicon(form, catalogue, ENGLISH).parts_of_values
         self._curves = curves
         knows = make_vocabulary_test(weights)
         refuse_unknown_words(self.name, form, sentences, knows)
         grammar = json.dumps([*sentences * _TIMES, *filter(knows, beside), UNKNOWN])
-        self._decoders = _Decoders(partial(_make_decoder, load_model(weights), grammar, MOST_ALTERNATIVES))
+        self._decoders = _Decoders(partial(_make_decoder, load_model(weights), grammar, _MOST_ALTERNATIVES))
 
     def _begin(self) -> _Recogniser:
         hearings = tuple(_AlternativesHearing(self._decoders, speed, self._labels) for speed in _SPEEDS)
@@ -109,11 +109,11 @@ class VoskInterpreter(OnDeviceInterpreter):
         """Whether these words, perhaps without the last, surely lack a part of an entry."""
         said = [Word(text, at * _SAID_IN_S, (at + 1) * _SAID_IN_S, 1.0) for at, text in enumerate(words)]
         fields = self._read(said)
-        return self._lacks_several(fields) and self._expected(said, fields) is Expectation.MORE
+        return self._lacks_several(fields) and self._expected(said, fields) is TurnExpectation.MORE
 
     def _understand(self, hearings: Sequence[Sequence[Alternative]], loudness: Loudness) -> Reading:
         """The reading of the wearer's words, without those of other voices."""
-        likeliest, explained = hearings[0][0].words, Explained()
+        likeliest, explained = hearings[0][0].words, ExplanationCache()
         wearer = Wearer(likeliest, loudness)
         words = wearer.drop_or_mask_other_voices(likeliest)
         stretch = wearer.find_entry_between_other_voices(words, lambda some: self._read(some, explained), self._needed)
@@ -125,11 +125,11 @@ class VoskInterpreter(OnDeviceInterpreter):
         alone = [[replace(one, words=own(one.words)) for one in hearing] for hearing in hearings]
         return self._propose(alone, explained)
 
-    def _propose(self, hearings: Sequence[Sequence[Alternative]], explained: Explained) -> Reading:
-        words, fields = find_likeliest(
+    def _propose(self, hearings: Sequence[Sequence[Alternative]], explained: ExplanationCache) -> Reading:
+        words, fields = likeliest_meaning(
             hearings, lambda words: self._read(words, explained), self._allows, self._parts_of_values
         )
-        meant = read_meaning(words, self._form, self._catalogue, explained=explained)
+        meant = parse_meaning(words, self._form, self._catalogue, explained=explained)
         before = meant.preface_words(longer_than_s=NOISE_S)
         sure = {name: self._calibrated(field) for name, field in fields.items()}
         return build_reading(self.name, self._form, self._catalogue, words, sure, preface=before, meant=meant)
@@ -140,10 +140,10 @@ class VoskInterpreter(OnDeviceInterpreter):
 
     def _allows(self, name: str, value: FieldValue) -> bool:
         field = self._form[name]
-        return field.allows(value) and self._catalogue.knows(field.catalogue, value)
+        return field.allows(value) and self._catalogue.has_values(field.catalogue, value)
 
-    def _read(self, words: Sequence[Word], explained: Explained | None = None) -> Mapping[str, FieldReading]:
-        return read_without_breath(words, self._form, self._catalogue, explained=explained)[1]
+    def _read(self, words: Sequence[Word], explained: ExplanationCache | None = None) -> Mapping[str, FieldReading]:
+        return parse_without_breath(words, self._form, self._catalogue, explained=explained)[1]
 
 
 class UnmeasuredVosk(OnDeviceInterpreter):

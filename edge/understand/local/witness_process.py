@@ -34,7 +34,7 @@ class WitnessProcess:
         self._command = command
         self._process: Process | None = None
 
-    async def words(self, pcm: bytes) -> str:
+    async def recognise(self, pcm: bytes) -> str:
         """The recognised words; empty for none. Cancelling kills the process. Raises Unavailable where it fails."""
         process = self._process or await self._ensure_started()
         try:

@@ -6,23 +6,13 @@ succeeds it closes, else the next pause is twice as long. Times are seconds of a
 
 from __future__ import annotations
 
-from enum import StrEnum
-
-FAILURES = 3
+_FAILURES = 3
 """Failures in a row that open it: one can be chance, two are a burst, three cost an operator three late answers."""
 
-PAUSE_S = 5.0
+_PAUSE_S = 5.0
 """The first pause: about the time between two utterances, so that a short outage costs one or two of them."""
 
-LONGEST_PAUSE_S = 60.0  # The longest: a service that is back is used again within a minute.
-
-
-class BreakerState(StrEnum):
-    """The state of a breaker."""
-
-    CLOSED = "closed"
-    OPEN = "open"
-    HALF_OPEN = "half_open"
+_LONGEST_PAUSE_S = 60.0  # The longest: a service that is back is used again within a minute.
 
 
 class Breaker:
@@ -30,43 +20,35 @@ class Breaker:
 
     def __init__(self) -> None:
         self._failures = 0
-        self._pause_s = PAUSE_S
+        self._pause_s = _PAUSE_S
         self._tries_at: float | None = None
         self._trying = False
 
-    def state(self, now: float) -> BreakerState:
-        """The state at `now`."""
-        if self._tries_at is None:
-            return BreakerState.CLOSED
-        return BreakerState.HALF_OPEN if now >= self._tries_at else BreakerState.OPEN
-
     def wait_s(self, now: float) -> float:
-        """Seconds until the next request is admitted."""
+        """Seconds until the next request is admitted; 0 while closed."""
         return max(0.0, (self._tries_at or now) - now)
 
     def try_acquire(self, now: float) -> bool:
-        """Whether a request is admitted now; after True, call `succeeded`, `failed` or `release`."""
-        match self.state(now):
-            case BreakerState.CLOSED:
-                return True
-            case BreakerState.OPEN:
-                return False
-            case BreakerState.HALF_OPEN:
-                first, self._trying = not self._trying, True
-                return first
+        """Whether a request is admitted now; after True, call `record_success`, `record_failure` or `release`."""
+        if self._tries_at is None:
+            return True
+        if now < self._tries_at:
+            return False
+        first, self._trying = not self._trying, True
+        return first
 
-    def succeeded(self) -> None:
-        """Record a success: close."""
-        self._failures, self._pause_s, self._tries_at, self._trying = 0, PAUSE_S, None, False
+    def record_success(self) -> None:
+        """Record a successful request: close the breaker."""
+        self._failures, self._pause_s, self._tries_at, self._trying = 0, _PAUSE_S, None, False
 
-    def failed(self, now: float) -> None:
-        """Record a failure; open after too many, or after a failed trial request."""
-        if self.state(now) is not BreakerState.CLOSED and not self._trying:
+    def record_failure(self, now: float) -> None:
+        """Record a failed request; open after three in a row, or after a failed trial request."""
+        if self._tries_at is not None and not self._trying:
             return  # it went before the breaker opened, and adds nothing to what is known
         self._failures += 1
-        if self._trying or self._failures >= FAILURES:
+        if self._trying or self._failures >= _FAILURES:
             self._tries_at = now + self._pause_s
-            self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+            self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
         self._trying = False
 
     def release(self) -> None:

@@ -27,11 +27,11 @@ from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.strict_json import NotStrict, parse_strict
 from edge.config import EU_REGIONS, ClientKind, ClientSettings, KeyHeader
-from edge.understand.remote.breaker import Breaker, BreakerState
+from edge.understand.remote.breaker import Breaker
 from edge.understand.remote.failures import (
     LIMITS,
+    AccessDenied,
     AnswerFault,
-    Barred,
     Failure,
     Garbled,
     TryLater,
@@ -61,7 +61,7 @@ class _Credentials(httpx.Auth):
         self._token: SecretStr | None = None
         self._until = 0.0
         given = settings.key or settings.token_file or settings.token_command
-        keyless = settings.kind is ClientKind.SELF_HOSTED or settings.header is KeyHeader.NONE
+        keyless = settings.kind is ClientKind.SELF_HOSTED or settings.effective_header is KeyHeader.NONE
         if not given and not keyless:
             variable = f"DOCKVOICE_UNDERSTAND__CLIENTS__{name.upper()}__KEY"
             raise Misconfigured(
@@ -70,8 +70,8 @@ class _Credentials(httpx.Auth):
             )
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        """Put the header on a request, where a key is set. Raises Barred without a token."""
-        settings, key, header = self._settings, self._settings.key, self._settings.header
+        """Put the header on a request, where a key is set. Raises AccessDenied without a token."""
+        settings, key, header = self._settings, self._settings.key, self._settings.effective_header
         if settings.token_file is not None:
             key, header = self._check_token(await asyncio.to_thread(self._read, settings.token_file)), KeyHeader.BEARER
         elif settings.token_command is not None:
@@ -87,7 +87,7 @@ class _Credentials(httpx.Auth):
 
     def _read(self, file: Path) -> str:
         try:
-            return plain_file.read_regular(file).decode("ascii")
+            return plain_file.read_regular_file(file).decode("ascii")
         except (OSError, UnicodeDecodeError) as fault:
             reason = fault.strerror if isinstance(fault, OSError) else "not ASCII text"
             raise self._barred(f"token_file {file} cannot be read ({reason}); renew it") from None
@@ -122,8 +122,8 @@ class _Credentials(httpx.Auth):
             raise self._barred(f"token_command failed with {process.returncode}; run it by hand")
         return out.decode("ascii", "replace")
 
-    def _barred(self, told: str) -> Barred:
-        return Barred(self._name, told, concerns_key=True)
+    def _barred(self, told: str) -> AccessDenied:
+        return AccessDenied(self._name, told, concerns_key=True)
 
     def _check_token(self, token: str) -> SecretStr:
         if not _TOKEN.fullmatch(token.strip()):
@@ -176,12 +176,12 @@ _PAUSES = wait_random_exponential(multiplier=0.15, min=0.05, max=3)
 """Seconds before another try: the longest doubles with each. Chance keeps devices that failed together from coming back
 together."""
 
-HOLD_S = 60.0
+_HOLD_S = 60.0
 """Pause after a refusal that only a person can mend; then one request tries again."""
 
 _IDLE_S = 120.0  # How long an unused connection is kept: operators pause for a minute, and balancers cut after four.
 
-LARGEST_ANSWER = 8 * 1024 * 1024
+_LARGEST_ANSWER = 8 * 1024 * 1024
 """Bytes: twice a spoken reply of one minute, base64, which is the largest thing that is ever asked for."""
 
 _WARM_S = 5.0  # The most that opening a connection may take at the start: a slow one is opened by the first utterance.
@@ -214,25 +214,16 @@ class Client:
             transport=transport,
         )
         self._breaker = Breaker()
-        self._held: dict[str, tuple[float, Barred]] = {}
-        self._last: Failure | None = None
+        self._held: dict[str, tuple[float, AccessDenied]] = {}
 
     def __repr__(self) -> str:
         return f"Client({self.name!r}, {self.settings.base_url!r})"
-
-    @property
-    def trouble(self) -> Failure | None:
-        """Why requests are blocked now; None where they are not."""
-        now = self._clock()
-        held = [barred for until, barred in self._held.values() if now < until]
-        broken = self._last if self._breaker.state(now) is BreakerState.OPEN else None
-        return next(iter(held), broken)
 
     async def post(self, path: str, *, within_s: float, about: str = "", **sent: Any) -> ServiceAnswer:
         """Send a POST request, with retries, within `within_s` seconds in all.
 
         `about` is the model: a hold for one model does not block others. `sent` are httpx's arguments: `json`, `files`,
-        `data`, `content`, `params` or `headers`. Raises TryLater, OurFault, Barred; Garbled for a too large answer.
+        `data`, `content`, `params` or `headers`. Raises TryLater, Rejected, AccessDenied; Garbled if too large.
         """
         return await self._send("POST", path, within_s, about, sent)
 
@@ -281,7 +272,7 @@ class Client:
     async def _ask(self, method: str, path: str, sent: dict[str, Any], began: float, until: float) -> ServiceAnswer:
         """Send one request, begun at `began` and due by `until` on the loop's clock.
 
-        Raises TryLater, OurFault or Barred; Garbled for a too large answer.
+        Raises TryLater, Rejected or AccessDenied; Garbled for a too large answer.
         """
         loop = asyncio.get_running_loop()
         try:
@@ -306,7 +297,7 @@ class Client:
         stream = response.headers.get("content-type", "").startswith("text/event-stream")
         async for piece in response.aiter_bytes():
             body += piece
-            if len(body) > LARGEST_ANSWER:
+            if len(body) > _LARGEST_ANSWER:
                 raise Garbled(
                     self.name, AnswerFault.TOO_LARGE, "it is larger than any answer", find_request_id(response.headers)
                 )
@@ -320,7 +311,7 @@ class Client:
         regions = EU_REGIONS.get(self.settings.kind)
         if region and regions and self.settings.residency == "eu" and region not in regions:
             told = f"residency is 'eu', but region {region[:40]!r} answered; use a deployment within the EU"
-            raise Barred(self.name, told, find_request_id(headers), concerns_key=True)
+            raise AccessDenied(self.name, told, find_request_id(headers), concerns_key=True)
 
     def _admit(self, about: str) -> None:
         """Raise at once where a hold or the breaker blocks requests."""
@@ -328,7 +319,7 @@ class Client:
         for subject in ("", about):
             until, barred = self._held.get(subject, (now, None))
             if barred is not None and now < until:
-                raise barred.again()
+                raise barred.copy_for_unsent()
         if not self._breaker.try_acquire(now):
             told = "it failed several times in a row, and is left alone for a while"
             raise TryLater(self.name, told, None, self._breaker.wait_s(now))
@@ -337,31 +328,30 @@ class Client:
         """Await the answer, and report the outcome of all its tries as one to the breaker and the holds."""
         try:
             answer = await trying
-        except TryLater as busy:
-            self._last = busy
-            self._breaker.failed(self._clock())
+        except TryLater:
+            self._breaker.record_failure(self._clock())
             raise
-        except Barred as barred:
-            self._breaker.succeeded()
+        except AccessDenied as barred:
+            self._breaker.record_success()
             self._hold(barred, about)
             raise
         except Failure:
-            self._breaker.succeeded()
+            self._breaker.record_success()
             raise
         except BaseException:
             self._breaker.release()
             raise
-        self._breaker.succeeded()
+        self._breaker.record_success()
         self._held.pop("", None)
         self._held.pop(about, None)
         return answer
 
-    def _hold(self, barred: Barred, about: str) -> None:
+    def _hold(self, barred: AccessDenied, about: str) -> None:
         """Block requests for a while: for the model, or for the service where its key is refused. Log it once."""
         subject = "" if barred.concerns_key else about
         if subject not in self._held:
-            logger.error("%s; nothing is asked for %g s at a time until that is mended", barred, HOLD_S)
-        self._held[subject] = (self._clock() + HOLD_S, barred)
+            logger.error("%s; nothing is asked for %g s at a time until that is mended", barred, _HOLD_S)
+        self._held[subject] = (self._clock() + _HOLD_S, barred)
         if barred.concerns_key:
             self._credentials.forget()
 
@@ -374,7 +364,7 @@ def _make_tls_context(name: str, settings: ClientSettings) -> ssl.SSLContext | b
     if settings.ca_file is None:
         return True
     try:
-        plain_file.require_regular(settings.ca_file)
+        plain_file.require_regular_files(settings.ca_file)
         return ssl.create_default_context(cafile=str(settings.ca_file))
     except OSError as fault:  # ssl.SSLError is one
         raise Misconfigured(

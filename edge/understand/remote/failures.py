@@ -13,9 +13,9 @@ from enum import StrEnum
 
 from dockvoice_protocol.errors import Unavailable
 from dockvoice_protocol.records import Usage
-from dockvoice_protocol.strict_json import DuplicateKey, Limits, NotStrict, TooLarge, parse_strict
+from dockvoice_protocol.strict_json import DuplicateKey, ExceedsLimits, NotStrict, ParserLimits, parse_strict
 
-LIMITS = Limits(depth=32, integer=18, fraction=32)
+LIMITS = ParserLimits(depth=32, integer=18, fraction=32)
 """Of the JSON that a service writes. Its answers have about ten objects in one another; an integer of 64 bits may have
 18 characters; a double written in full has 24, and likelihoods are."""
 
@@ -68,11 +68,11 @@ class TryLater(Failure):
         self.retry_after_s = retry_after_s
 
 
-class OurFault(Failure):
+class Rejected(Failure):
     """The service rejects the request: a fault of this program or its settings. Not retried."""
 
 
-class Barred(Failure):
+class AccessDenied(Failure):
     """The key is refused or the model does not exist: a person must act. Requests are blocked for a while."""
 
     def __init__(self, client: str, told: str, request_id: str | None = None, *, concerns_key: bool = False) -> None:
@@ -81,9 +81,9 @@ class Barred(Failure):
         self._told = told
         self.concerns_key = concerns_key
 
-    def again(self) -> Barred:
+    def copy_for_unsent(self) -> AccessDenied:
         """A copy, for a request that was not sent."""
-        return Barred(self.client, f"not asked: {self._told}", concerns_key=self.concerns_key)
+        return AccessDenied(self.client, f"not asked: {self._told}", concerns_key=self.concerns_key)
 
 
 class AnswerFault(StrEnum):
@@ -110,7 +110,7 @@ class AnswerFault(StrEnum):
         match found:
             case DuplicateKey():
                 return cls.DUPLICATE_KEY
-            case TooLarge():
+            case ExceedsLimits():
                 return cls.TOO_LARGE
             case _:
                 return cls.NOT_JSON
@@ -132,15 +132,15 @@ def classify_response(client: str, status: int, headers: Mapping[str, str], body
     request_id, code = find_request_id(headers), _parse_error_code(body)
     told = f"status {status}" + (f", {code}" if code else "")
     if code in _NO_CREDIT:
-        return Barred(client, f"{told}: {_BARRING[402]}", request_id, concerns_key=True)
+        return AccessDenied(client, f"{told}: {_BARRING[402]}", request_id, concerns_key=True)
     if code in _BAD_KEY:
-        return Barred(client, f"{told}: {_BARRING[401]}", request_id, concerns_key=True)
+        return AccessDenied(client, f"{told}: {_BARRING[401]}", request_id, concerns_key=True)
     if status in _BARRING:
-        return Barred(client, f"{told}: {_BARRING[status]}", request_id, concerns_key=status in {401, 402})
+        return AccessDenied(client, f"{told}: {_BARRING[status]}", request_id, concerns_key=status in {401, 402})
     if status in _PASSING or status >= 500:  # noqa: PLR2004 - RFC 9110, 15.6: the server's own fault
         wait = _parse_retry_after_s(headers)
         return TryLater(client, f"{told}: busy or broken; it is tried again", request_id, wait)
-    return OurFault(client, f"{told}: the request was not taken; see the interpreter's settings", request_id)
+    return Rejected(client, f"{told}: the request was not taken; see the interpreter's settings", request_id)
 
 
 def find_request_id(headers: Mapping[str, str]) -> str | None:

@@ -26,7 +26,7 @@ from dockvoice_protocol.errors import Misconfigured
 from dockvoice_protocol.plain_file import shipped_directory
 from edge.config import ClientKind
 from edge.understand.remote.client import Client, ServiceAnswer
-from edge.understand.remote.failures import Barred, OurFault
+from edge.understand.remote.failures import AccessDenied, Rejected
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def model_family(model: str) -> str:
     return _RELEASE.sub("", model.removeprefix("models/").lower())
 
 
-class Answerer:
+class RecordedModelName:
     """Decides under which model name an answer is recorded; warns once where another model answered than was asked."""
 
     def __init__(self, client: str, kind: ClientKind, asked: str) -> None:
@@ -71,8 +71,8 @@ class Answerer:
         return f"{self._client}/{answered}"
 
 
-class Lifetime(BaseModel):
-    """A vendor's announcement of a model's end."""
+class Retirement(BaseModel):
+    """The end and the successor that a vendor announced for a model."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -81,13 +81,13 @@ class Lifetime(BaseModel):
 
 
 class Vendor(BaseModel):
-    """A vendor's page on the day it was read."""
+    """The models' ends that a vendor's page announced on the day it was read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     read: date
     page: str
-    models: Mapping[str, Lifetime] = {}
+    models: Mapping[str, Retirement] = {}
 
 
 class _File(BaseModel):
@@ -107,7 +107,7 @@ def load_vendors(path: Path | None = None) -> Mapping[ClientKind, Vendor]:
         raise Misconfigured(f"{path}: {told}; install dockvoice again, or mend the file") from None
 
 
-def find_lifetime(kind: ClientKind, model: str) -> tuple[Lifetime, Vendor] | None:
+def find_retirement(kind: ClientKind, model: str) -> tuple[Retirement, Vendor] | None:
     """The announcement for a model's release, else for its family, with its vendor; None without any."""
     vendor = load_vendors().get(kind)
     if vendor is None:
@@ -131,16 +131,16 @@ _NOT_LISTED = frozenset({ClientKind.ELEVENLABS})
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
-    """A service's answer about a model."""
+class ModelAvailability:
+    """Whether a service offers a model, when it will end, and how long the answer took."""
 
     seconds: float  # Until it answered, on a connection that stood.
     is_there: bool | None  # None where only a request would show.
     ends: date | None  # The announced end, where there is one.
 
 
-async def ask_about_model(client: Client, model: str | None, within_s: float) -> Served:
-    """Ask about a model. Raises Failure: Barred where the key is refused, TryLater where nothing answers in time."""
+async def query_model(client: Client, model: str | None, within_s: float) -> ModelAvailability:
+    """Ask a service whether it offers a model. Raises AccessDenied for a refused key, TryLater without an answer."""
     await client.warm()
     if client.settings.kind is ClientKind.GEMINI and model is not None:
         return await _ask_gemini(client, model, within_s)
@@ -150,27 +150,27 @@ async def ask_about_model(client: Client, model: str | None, within_s: float) ->
     if model is not None and client.settings.kind in OWN_NAMES:
         return _find_deployed(answer, model)
     if model is None or client.settings.kind in _NOT_LISTED:
-        return Served(answer.seconds, None, None)
+        return ModelAvailability(answer.seconds, None, None)
     return _find_in_list(answer, model)
 
 
-def _find_in_list(answer: ServiceAnswer, model: str) -> Served:
+def _find_in_list(answer: ServiceAnswer, model: str) -> ModelAvailability:
     """Whether the model is in the list, and its announced end."""
     found = next((one for one in _list_entries(answer) if model in {one.get("id"), *_aliases(one)}), None)
     if found is None:
-        return Served(answer.seconds, is_there=False, ends=None)
+        return ModelAvailability(answer.seconds, is_there=False, ends=None)
     ends = _parse_day(found.get("shutdown_date") or found.get("deprecation"))
-    return Served(answer.seconds, is_there=True, ends=ends)
+    return ModelAvailability(answer.seconds, is_there=True, ends=ends)
 
 
-def _find_deployed(answer: ServiceAnswer, model: str) -> Served:
+def _find_deployed(answer: ServiceAnswer, model: str) -> ModelAvailability:
     """The end of the model whose name a deployment has, since Azure lists models, not deployments.
 
     Of several releases the latest end, since a deployment moves to a newer release by itself.
     """
     same = [one for one in _list_entries(answer) if model_family(str(one.get("id"))) == model_family(model)]
     retired = [one["deprecation"].get("inference") for one in same if isinstance(one.get("deprecation"), dict)]
-    return Served(answer.seconds, None, max((day for day in map(_parse_day, retired) if day), default=None))
+    return ModelAvailability(answer.seconds, None, max((day for day in map(_parse_day, retired) if day), default=None))
 
 
 def _list_entries(answer: ServiceAnswer) -> list[dict[str, Any]]:
@@ -184,23 +184,23 @@ def _aliases(one: dict[str, Any]) -> list[str]:
     return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
-async def _ask_gemini(client: Client, model: str, within_s: float) -> Served:
+async def _ask_gemini(client: Client, model: str, within_s: float) -> ModelAvailability:
     try:
         answer = await client.get(f"/v1beta/models/{model}", within_s=within_s, about=model)
-    except Barred as barred:
+    except AccessDenied as barred:
         if barred.concerns_key:
             raise
-        return Served(0.0, is_there=False, ends=None)
-    return Served(answer.seconds, is_there=True, ends=None)
+        return ModelAvailability(0.0, is_there=False, ends=None)
+    return ModelAvailability(answer.seconds, is_there=True, ends=None)
 
 
-async def _check_reachable(client: Client, within_s: float) -> Served:
+async def _check_reachable(client: Client, within_s: float) -> ModelAvailability:
     """Whether anything answers: no request is free, so the key is tested by the first utterance."""
     try:
         answer = await client.get("/", within_s=within_s, about="/")
-    except (Barred, OurFault):
-        return Served(0.0, None, None)
-    return Served(answer.seconds, None, None)
+    except (AccessDenied, Rejected):
+        return ModelAvailability(0.0, None, None)
+    return ModelAvailability(answer.seconds, None, None)
 
 
 def _parse_day(told: Any) -> date | None:

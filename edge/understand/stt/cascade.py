@@ -22,8 +22,8 @@ from edge.understand.prices import with_cost
 from edge.understand.stt.transcript_reader import (
     DICTATED,
     TranscriptReader,
+    cap_confidence_by_words,
     drop_values_not_in_transcript,
-    limit_by_words,
 )
 
 logger = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class Cascade(Interpreter):
         self._settings = settings
         self._parser = TranscriptReader(form, catalogue, settings.language)
 
-    def attend(self) -> Attention:
+    def listen(self) -> Attention:
         """Begin to listen; the request is made when the utterance is closed."""
         return WholeUtterance(self.read)
 
@@ -94,7 +94,7 @@ class Cascade(Interpreter):
             and len(values) == len(parsed.fields)
             and not any(field.rivals for field in parsed.fields.values())
             and not self._form.faults(values)
-            and all(self._catalogue.knows(self._form[name].catalogue, value) for name, value in values.items())
+            and all(self._catalogue.has_values(self._form[name].catalogue, value) for name, value in values.items())
         )
 
     def _drop_values_not_in_transcript(self, read: Reading, parsed: Reading, transcript: Transcript) -> Reading:
@@ -114,7 +114,7 @@ class Cascade(Interpreter):
 
 def _limit_confidence(field: FieldReading, transcript: Transcript, sure: float) -> FieldReading:
     """The field with the transcriber's confidence, which a reader of its text cannot exceed."""
-    return limit_by_words(replace(field, confidence=sure), transcript.words)
+    return cap_confidence_by_words(replace(field, confidence=sure), transcript.words)
 
 
 def _sum_usage(transcribed: Usage | None, read: Usage | None) -> Usage | None:

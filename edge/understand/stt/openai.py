@@ -8,10 +8,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from dockvoice_protocol.records import Hallucination, Word
-from edge.config import Detail
+from edge.config import TextDetail
 from edge.understand.llm.chunks import to_wav
 from edge.understand.stt.transcriber import (
-    Expected,
+    Hints,
     PieceTranscript,
     Request,
     TranscriberWire,
@@ -28,7 +28,7 @@ than the first as the probability of no speech, and less than the second as the 
 class OpenAiWire(TranscriberWire):
     """The wire format of OpenAI's transcription endpoint, for one model."""
 
-    def __init__(self, path: str, model: str, expected: Expected, detail: Detail | None = None) -> None:
+    def __init__(self, path: str, model: str, expected: Hints, detail: TextDetail | None = None) -> None:
         """`detail` None: derived from the model's name."""
         super().__init__(model, expected)
         self._path = path
@@ -38,11 +38,11 @@ class OpenAiWire(TranscriberWire):
         """The sound as FLAC, with the language and the words to expect."""
         data: dict[str, str | list[str]] = {"model": self.model, **self._hint_fields()}
         match self._detail:
-            case Detail.WORDS:
+            case TextDetail.WORDS:
                 data |= {"response_format": "verbose_json", "timestamp_granularities[]": ["word", "segment"]}
-            case Detail.LOGPROBS:
+            case TextDetail.LOGPROBS:
                 data |= {"response_format": "json", "include[]": ["logprobs"]}
-            case Detail.TEXT:
+            case TextDetail.TEXT:
                 data |= {"response_format": "json"}
         return Request(self._path, files={"file": ("utterance.flac", to_flac(pcm), "audio/flac")}, data=data)
 
@@ -54,9 +54,9 @@ class OpenAiWire(TranscriberWire):
         """
         if self.model.lower().startswith("gpt-transcribe"):
             words = list(self.expected.phrases)
-            return {"languages[]": [self.expected.short], **({"keywords[]": words} if words else {})}
+            return {"languages[]": [self.expected.language_code], **({"keywords[]": words} if words else {})}
         prompt = {"prompt": self.expected.prompt} if self.expected.prompt else {}
-        return {"language": self.expected.short, "temperature": "0", **prompt}
+        return {"language": self.expected.language_code, "temperature": "0", **prompt}
 
     def parse(self, answer: Any, seconds: float) -> PieceTranscript:
         """Parse the text and the model's confidence in it."""
@@ -154,11 +154,11 @@ def _is_silent(segments: Sequence[_Segment]) -> bool:
     )
 
 
-def _detail_of_model(model: str) -> Detail:
+def _detail_of_model(model: str) -> TextDetail:
     name = model.lower()
     if "gpt-4o" in name and "diarize" not in name:
-        return Detail.LOGPROBS
-    return Detail.WORDS if "whisper" in name else Detail.TEXT
+        return TextDetail.LOGPROBS
+    return TextDetail.WORDS if "whisper" in name else TextDetail.TEXT
 
 
 _PATH = "/inference"  # Of examples/server of ggml-org/whisper.cpp.
@@ -174,7 +174,7 @@ class WhisperCppWire(TranscriberWire):
         """The sound as WAV, the one container that it reads without ffmpeg."""
         data: dict[str, str | list[str]] = {
             "response_format": "verbose_json",
-            "language": self.expected.short,
+            "language": self.expected.language_code,
             "temperature": "0.0",
             "temperature_inc": "0.0",  # no second try at a higher temperature: that is where it invents most
         }
@@ -200,7 +200,7 @@ class MistralWire(TranscriberWire):
         words = ["_".join(phrase.split()) for phrase in self.expected.phrases][:_MOST_WORDS]
         data: dict[str, str | list[str]] = {
             "model": self.model,
-            "language": self.expected.short,
+            "language": self.expected.language_code,
             "temperature": "0",
             **({"context_bias": words} if words else {}),
         }

@@ -13,7 +13,7 @@ from pydantic.alias_generators import to_camel, to_pascal
 
 from dockvoice_protocol.records import Word
 from edge.understand.llm.chunks import to_wav
-from edge.understand.stt.transcriber import Expected, PieceTranscript, Request, TranscriberWire, to_flac, to_probability
+from edge.understand.stt.transcriber import Hints, PieceTranscript, Request, TranscriberWire, to_flac, to_probability
 
 _AZURE_PATH = "/speech/recognition/conversation/cognitiveservices/v1"
 
@@ -23,7 +23,7 @@ _AZURE_TICKS = 10_000_000  # Offsets and durations are counted in steps of 100 n
 class AzureWire(TranscriberWire):
     """Azure's wire format, for its own model of the language."""
 
-    def __init__(self, model: str, expected: Expected) -> None:
+    def __init__(self, model: str, expected: Hints) -> None:
         """`model` is only recorded: the region and the language determine which one answers."""
         super().__init__(model, replace(expected, prompt=""))  # this API takes none
 
@@ -32,7 +32,7 @@ class AzureWire(TranscriberWire):
         return Request(
             _AZURE_PATH,
             content=to_wav(pcm),
-            params={"language": self.expected.regional, "format": "detailed", "profanity": "raw"},
+            params={"language": self.expected.regional_code, "format": "detailed", "profanity": "raw"},
             headers={"content-type": "audio/wav; codecs=audio/pcm; samplerate=16000", "accept": "application/json"},
         )
 
@@ -96,7 +96,7 @@ _WITH_KEYTERMS = ("nova-3", "flux")
 class DeepgramWire(TranscriberWire):
     """Deepgram's wire format, for models such as `nova-3`."""
 
-    def __init__(self, model: str, expected: Expected) -> None:
+    def __init__(self, model: str, expected: Hints) -> None:
         """The language and the expected words are sent as parameters."""
         super().__init__(model, expected if model.startswith(_WITH_KEYTERMS) else replace(expected, prompt=""))
 
@@ -105,7 +105,7 @@ class DeepgramWire(TranscriberWire):
         terms = list(self.expected.phrases)
         params: dict[str, str | list[str]] = {
             "model": self.model,
-            "language": self.expected.short,
+            "language": self.expected.language_code,
             "smart_format": "false",
             "numerals": "false",
             **({"keyterm": terms} if terms else {}),
@@ -175,7 +175,7 @@ class ScribeWire(TranscriberWire):
         terms = [term for term in known if len(term) <= _LONGEST_TERM and len(term.split()) <= _MOST_WORDS]
         data: dict[str, str | list[str]] = {
             "model_id": self.model,
-            "language_code": self.expected.short,
+            "language_code": self.expected.language_code,
             "tag_audio_events": "false",
             "timestamps_granularity": "word",
             "temperature": "0",
@@ -212,7 +212,7 @@ class _ScribeAnswer(BaseModel):
 class GoogleWire(TranscriberWire):
     """Google's wire format, for one model in one region of one project."""
 
-    def __init__(self, project: str, region: str, model: str, expected: Expected) -> None:
+    def __init__(self, project: str, region: str, model: str, expected: Hints) -> None:
         """`project` and `region` are the client's."""
         super().__init__(model, expected)
         self._path = f"/v2/projects/{project}/locations/{region}/recognizers/_:recognize"
@@ -221,7 +221,7 @@ class GoogleWire(TranscriberWire):
         """The request: the recognition settings, and the sound as FLAC in base64."""
         config = {
             "model": self.model,
-            "languageCodes": [self.expected.regional],
+            "languageCodes": [self.expected.regional_code],
             "autoDecodingConfig": {},
             "features": {"enableWordConfidence": True, "enableWordTimeOffsets": True},
             **({"adaptation": self._adaptation()} if self.expected.phrases else {}),

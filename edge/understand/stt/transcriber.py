@@ -27,13 +27,13 @@ from edge.understand.llm.chunks import split_at_pauses
 from edge.understand.prices import with_cost
 from edge.understand.remote.client import Client, ServiceAnswer
 from edge.understand.remote.failures import AnswerFault, Garbled, TryLater
-from edge.understand.remote.served_models import Answerer
+from edge.understand.remote.served_models import RecordedModelName
 from edge.understand.stt.hallucinations import detect_hallucination
 
 
 @dataclass(frozen=True)
 class Request:
-    """One request, as `Client.post` takes it."""
+    """One HTTP request to a transcriber, as arguments for `Client.post`."""
 
     path: str
     json: Any = field(default=None, repr=False)
@@ -61,7 +61,7 @@ class PieceTranscript:
 class TranscriberWire(ABC):
     """The wire format of one service: builds its requests and parses its answers."""
 
-    def __init__(self, model: str, expected: Expected) -> None:
+    def __init__(self, model: str, expected: Hints) -> None:
         self.model = model
         self.expected = expected
 
@@ -78,7 +78,7 @@ class TranscriberWire(ABC):
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class Hints:
     """The language and the words that the operator is expected to speak."""
 
     language: str  # A tag such as "en" or "de-AT".
@@ -90,16 +90,16 @@ class Expected:
         return tuple(self.prompt.split(", ")) if self.prompt else ()
 
     @property
-    def short(self) -> str:
+    def language_code(self) -> str:
         """The language code without a region: "de"."""
         return self.language.replace("_", "-").split("-")[0].lower()
 
     @property
-    def regional(self) -> str:
+    def regional_code(self) -> str:
         """The language with a region: "de-AT"."""
-        if self.short != self.language or self.short not in LANGUAGES:
+        if self.language_code != self.language or self.language_code not in LANGUAGES:
             return self.language.replace("_", "-")
-        return str(load_table(self.short, "voices")["region"])
+        return str(load_table(self.language_code, "voices")["region"])
 
 
 def label_hints(form: Form, language: str) -> str:
@@ -145,7 +145,7 @@ class CloudTranscriber(Transcriber):
     """Transcribes utterances with one service, long ones in pieces."""
 
     def __init__(self, settings: TranscriberSettings, client: Client, wire: TranscriberWire) -> None:
-        self._answerer = Answerer(client.name, client.settings.kind, wire.model)
+        self._answerer = RecordedModelName(client.name, client.settings.kind, wire.model)
         self.name = self._answerer.name(None)
         self._settings = settings
         self._client = client

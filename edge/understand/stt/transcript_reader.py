@@ -12,7 +12,7 @@ from difflib import SequenceMatcher
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import read_meaning, vocabulary
+from dockvoice_protocol.forms.spoken import parse_meaning, vocabulary
 from dockvoice_protocol.forms.spoken.language import language_named
 from dockvoice_protocol.forms.spoken.reader import make_timed_words
 from dockvoice_protocol.records import Act, FieldReading, Hallucination, NotUnderstood, Reading, Transcript, Word
@@ -129,9 +129,9 @@ class TranscriptReader:
             return Reading(transcript.transcriber, self._form.name, words, {}, reason, usage=transcript.usage)
         text = self.correct_labels(transcript.text)
         language, known = language_named(self._language), (self._form, self._catalogue)
-        said = read_meaning(make_timed_words(text, *known, language, sure), *known, language)
-        fields = {name: limit_by_words(field, transcript.words) for name, field in said.fields.items()}
-        before, meant = said.preface_words(), read_meaning(words, *known, language)
+        said = parse_meaning(make_timed_words(text, *known, language, sure), *known, language)
+        fields = {name: cap_confidence_by_words(field, transcript.words) for name, field in said.fields.items()}
+        before, meant = said.preface_words(), parse_meaning(words, *known, language)
         reading = build_reading(transcript.transcriber, *known, words, fields, language, preface=before, meant=meant)
         return replace(reading, usage=transcript.usage)
 
@@ -148,7 +148,7 @@ def _words_of(transcript: Transcript, sure: float, seconds: float) -> tuple[Word
     return transcript.words or spread_words(texts, [sure] * len(texts), seconds)
 
 
-def limit_by_words(field: FieldReading, words: Iterable[Word]) -> FieldReading:
+def cap_confidence_by_words(field: FieldReading, words: Iterable[Word]) -> FieldReading:
     """The field, with the least confidence that its words have anywhere in the transcript; unchanged without any."""
     wanted = set(field.words)
     sure = [word.confidence for word in words if wanted & set(bare_words(word.text))]

@@ -18,7 +18,7 @@ def _page(context: RequestContext) -> Response:
     """Show the latest actions, or those before a number."""
     with context.read_transaction() as transaction:
         found = deeds.load_latest_actions(transaction, _MOST, context.number_parameter("before"))
-        broken = deeds.find_broken_among(transaction, _public_key(context), found)
+        broken = deeds.first_broken_shown(transaction, _public_key(context), found)
         verified = _verify_more(context, transaction, broken)
     older = found[-1].number if len(found) == _MOST else None
     return context.render("audit.html", lines=found, older=older, **verified)

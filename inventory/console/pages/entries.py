@@ -19,7 +19,7 @@ from inventory.queries.history import load_amendment_chain
 from inventory.queries.listing import EntryFilter
 from inventory.reviews.flags import load_flags
 
-MOST = 50  # Entries of one page: a supervisor's overview, which a tablet renders at once.
+PER_PAGE = 50  # Entries of one page: a supervisor's overview, which a tablet renders at once.
 
 _MOST_ACTIONS = 50  # Lines of the audit log about one entry, the latest.
 
@@ -43,7 +43,7 @@ def _list_part(context: RequestContext) -> Response:
 def _list_values(context: RequestContext, transaction: Connection) -> dict[str, Any]:
     before = context.entry_cursor()
     roles = context.resources.roles
-    lines = listing.load_entries(transaction, context.entry_filter(), roles, MOST, before)
+    lines = listing.load_entries(transaction, context.entry_filter(), roles, PER_PAGE, before)
     seen = context.number_parameter("seen")
     newest = lines[0].arrival if lines else seen or 0
     again = context.query_string("seen", seen=newest)
@@ -57,7 +57,7 @@ def _list_values(context: RequestContext, transaction: Connection) -> dict[str, 
 
 def _older_page_url(context: RequestContext, lines: list[listing.ListedEntry]) -> str | None:
     """The address of the next page; None where this one is not full."""
-    if len(lines) < MOST:
+    if len(lines) < PER_PAGE:
         return None
     last = lines[-1]
     query = context.query_string("before", "event", "seen", before=last.arrival, event=last.event_id)
@@ -102,7 +102,7 @@ def _search_page(context: RequestContext) -> Response:
     lines = []
     if wanted != EntryFilter() and not invalid:
         with context.read_transaction() as transaction:
-            lines = listing.load_entries(transaction, wanted, context.resources.roles, MOST, context.entry_cursor())
+            lines = listing.load_entries(transaction, wanted, context.resources.roles, PER_PAGE, context.entry_cursor())
     return context.render(
         "search.html",
         asked=given,

@@ -82,7 +82,7 @@ def _page(context: RequestContext) -> Response:
         span="week" if days > 1 else "day",
         forms=sorted(context.resources.forms),
         devices=devices,
-        smallest=figures.SMALLEST,
+        smallest=figures.MIN_OPERATORS,
         width=_WIDTH,
         height=_HEIGHT,
         left=_LEFT,

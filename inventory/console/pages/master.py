@@ -18,7 +18,7 @@ from inventory.site import catalogue_publishing
 from inventory.site.catalogue import FaultyRows, SiteCatalogue, Version
 from inventory.site.master_kinds import find_kind, read_kind
 from inventory.site.numbering import RefusedByDevices
-from inventory.site.roster import BETWEEN, COLUMNS, LAYOUT, ROSTER, to_rows
+from inventory.site.roster import COLUMNS, ROSTER, ROSTER_LAYOUT, SEPARATOR, roster_to_rows
 from inventory.site.table_file import FaultyFile, read_rows
 
 _LARGEST_KIND = 2_000_000  # Bytes of a file: many times what brokers accept of one kind.
@@ -205,7 +205,7 @@ def _roster_site_page(context: RequestContext, faults: tuple[str, ...] = ()) -> 
         cells=_typed_operator(context) if faults else rows.get(chosen, {}),
         forms=sorted(context.resources.forms),
         spoken=LANGUAGES,
-        between=BETWEEN,
+        between=SEPARATOR,
         history=history,
         latest=latest,
         devices=devices,
@@ -226,7 +226,7 @@ def _typed_operator(context: RequestContext) -> dict[str, str]:
     """The typed operator as a row of a file."""
     cells = {name: context.form.get(f"cell_{name}", "").strip() for name in COLUMNS}
     boxes = [name.removeprefix(_FORM) for name in context.form if name.startswith(_FORM)]
-    return cells | {"forms": BETWEEN.join(boxes)}
+    return cells | {"forms": SEPARATOR.join(boxes)}
 
 
 def _import_roster_file(context: RequestContext) -> Response:
@@ -237,7 +237,7 @@ def _import_roster_file(context: RequestContext) -> Response:
         with TemporaryDirectory() as folder:
             path = Path(folder, name)
             path.write_bytes(context.files.get("file", b""))
-            return of.put(ROSTER, read_rows(path, LAYOUT), who, reason, name)
+            return of.put(ROSTER, read_rows(path, ROSTER_LAYOUT), who, reason, name)
 
     return _save_roster(context, make)
 
@@ -257,7 +257,7 @@ def _import_roster_from_broker(context: RequestContext) -> Response:
     source = f"what the broker had, version {there.version}"
 
     def make(of: SiteCatalogue, who: str, reason: str) -> Version:
-        return of.put(ROSTER, to_rows(there), who, reason, source, above=there.version)
+        return of.put(ROSTER, roster_to_rows(there), who, reason, source, above=there.version)
 
     return _save_roster(context, make)
 

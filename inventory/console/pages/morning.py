@@ -22,7 +22,7 @@ from inventory.console.accounts import Role
 from inventory.console.context import RequestContext, Route, local_path_or_root
 from inventory.console.form_fields import input_text
 from inventory.queries import listing
-from inventory.queries.listing import COLUMNS, ListedEntry
+from inventory.queries.listing import LISTED_COLUMNS, ListedEntry
 from inventory.records import event_data_or_empty
 from inventory.reviews.flags import Flag, FlagState, load_flags
 from inventory.store.tables import entries, events
@@ -76,7 +76,7 @@ class _MorningList:
     right: list[_DoubtedEntry]
 
 
-def doubted_entries(
+def load_doubted_entries(
     transaction: Connection, since: datetime, until: datetime, device: tuple[str, str] | None = None
 ) -> _MorningList:
     """The doubted entries among the current ones of a period."""
@@ -87,13 +87,13 @@ def doubted_entries(
     event_ids = select(entries.c.event_id).where(*its)
     flags, right = load_flags(transaction, event_ids), _load_found_right(transaction, event_ids)
     corrections = _load_corrections(transaction, its)
-    wanted = select(*COLUMNS, events.c.body).join(events, events.c.event_id == entries.c.event_id).where(*its)
+    wanted = select(*LISTED_COLUMNS, events.c.body).join(events, events.c.event_id == entries.c.event_id).where(*its)
     looked_at, found = 0, []
     for row in transaction.execute(wanted).mappings().all():
         looked_at += 1
         flagged = flags.get(row["event_id"], ())
         if why := sorted(_doubts(row, flagged, corrections), key=lambda one: -one.weight):
-            columns = {column.name: row[column.name] for column in COLUMNS}
+            columns = {column.name: row[column.name] for column in LISTED_COLUMNS}
             entry = ListedEntry(**columns, replaced_by=None, flags=flagged)
             found.append(_DoubtedEntry(entry, tuple(why), right.get(entry.event_id)))
     doubted = [one for one in found if not one.entry.struck]
@@ -157,7 +157,7 @@ def _doubted_entries_page(context: RequestContext) -> Response:
     """Show the doubted entries of the last 24 hours, or of one day."""
     since, until = _parse_period(context)
     with context.read_transaction() as transaction:
-        found = doubted_entries(transaction, since, until, context.device_parameter())
+        found = load_doubted_entries(transaction, since, until, context.device_parameter())
         known = listing.load_device_names(transaction)
     query = context.query_string()
     return context.render(

@@ -7,7 +7,7 @@ from typing import Any
 from starlette.responses import RedirectResponse, Response
 
 from dockvoice_protocol.errors import Misconfigured, UnreadableInput
-from inventory.audit.deeds import NAME
+from inventory.audit.deeds import USER_NAME
 from inventory.console import accounts
 from inventory.console.accounts import SHORTEST, Role
 from inventory.console.context import RequestContext, Route
@@ -29,7 +29,7 @@ def _add_account(context: RequestContext) -> Response:
     """Add an account."""
     name, password = context.form.get("name", "").strip(), context.form.get("password", "")
     by_proxy = context.form.get("by_proxy") == "yes"
-    if not NAME.fullmatch(name):
+    if not USER_NAME.fullmatch(name):
         return _render_page(context, 422, context.text("people.bad_name"), **context.form)
     if not by_proxy and len(password) < SHORTEST:
         return _render_page(context, 422, context.text("people.too_short", shortest=SHORTEST), **context.form)

@@ -7,7 +7,7 @@ import re
 from starlette.responses import RedirectResponse, Response
 
 from dockvoice_protocol.errors import DockvoiceError, Unavailable
-from dockvoice_protocol.terminal.plain_text import is_plain
+from dockvoice_protocol.terminal.plain_text import is_plain_text
 from inventory.clips.clips import SignedSound
 from inventory.console.context import RequestContext, Route, local_path_or_root
 from inventory.console.recordings import LISTENED, build_playable, find_recording, reason_given
@@ -21,7 +21,7 @@ def _record_reason_and_request(context: RequestContext) -> Response:
     recorded, reason = _find_recording(context), context.form.get("reason", "").strip()
     if recorded is None or context.user is None:
         return context.refuse("sounds.unknown", 404)
-    if not reason or len(reason) > _LONGEST_REASON or not is_plain(reason):
+    if not reason or len(reason) > _LONGEST_REASON or not is_plain_text(reason):
         return context.refuse("sounds.no_reason", 422)
     with context.transaction() as transaction:
         context.audit(transaction, LISTENED, recorded.utterance_id, recorded.audio_sha256, reason=reason)
@@ -84,9 +84,9 @@ def _event_id(context: RequestContext) -> str | None:
     return context.request.query_params.get("event")
 
 
-ONE = "/{site}/{device}/{utterance}"
+RECORDING_PATH = "/{site}/{device}/{utterance}"
 ROUTES = (
-    Route(ONE, _record_reason_and_request, changes=True),
-    Route(ONE, _show_player),
-    Route(f"{ONE}/flac", _send_recording),
+    Route(RECORDING_PATH, _record_reason_and_request, changes=True),
+    Route(RECORDING_PATH, _show_player),
+    Route(f"{RECORDING_PATH}/flac", _send_recording),
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.responses import RedirectResponse, Response
 
-from dockvoice_protocol.terminal.plain_text import is_plain
+from dockvoice_protocol.terminal.plain_text import is_plain_text
 from inventory.console import decisions
 from inventory.console.accounts import Role
 from inventory.console.context import RequestContext, Route
@@ -38,12 +38,12 @@ def _queue_part(context: RequestContext) -> Response:
 
 def _queue_values(context: RequestContext) -> dict[str, Any]:
     with context.read_transaction() as transaction:
-        waiting, more = decisions.load_open_page(transaction, context.request.query_params.get("after"))
+        waiting, more = decisions.load_open_reviews_page(transaction, context.request.query_params.get("after"))
         return {
             "waiting": waiting,
             "more": more,
-            "count": decisions.count_open(transaction),
-            "decided": decisions.load_latest(transaction, waiting),
+            "count": decisions.count_open_reviews(transaction),
+            "decided": decisions.load_latest_decisions(transaction, waiting),
             "lately": decisions.load_recent_outcomes(transaction),
         }
 
@@ -60,7 +60,7 @@ def _review_state_part(context: RequestContext) -> Response:
     if found is None:
         return context.refuse("reviews.unknown", 404)
     with context.read_transaction() as transaction:
-        last = decisions.load_latest(transaction, [found]).get(found.event_id)
+        last = decisions.load_latest_decisions(transaction, [found]).get(found.event_id)
     changed = context.request.query_params.get("seen") != found.event_id  # since the page was rendered
     return context.render("_fate.html", review=found, last=last, again=_may_repeat(context, last), changed=changed)
 
@@ -98,7 +98,7 @@ def _find_objection(context: RequestContext, found: Review, decision: str, reaso
         "reviews.answered": found.state != "open",
         "reviews.changed": context.form.get("review") != found.event_id,
         "reviews.no_decision": decision not in _DECISIONS,
-        "reviews.no_reason": not reason or len(reason) > _LONGEST_REASON or not is_plain(reason),
+        "reviews.no_reason": not reason or len(reason) > _LONGEST_REASON or not is_plain_text(reason),
         # Enter in a field presses the first button, which would accept without what was typed just now.
         "reviews.not_as_understood": decision == "accept" and bool(form.changed),
         "reviews.breaks": decision != "discard" and bool(form.wrong),
@@ -117,7 +117,7 @@ def _render_review(
 ) -> Response:
     readings = readings_of(found)
     with context.read_transaction() as transaction:
-        last = decisions.load_latest(transaction, [found]).get(found.event_id)
+        last = decisions.load_latest_decisions(transaction, [found]).get(found.event_id)
         before = decisions.load_decisions(transaction, found.site, found.device, found.utterance_id)
     typed = _typed_fields(context) if form is not None else {}
     return context.render(

@@ -44,7 +44,7 @@ def _sign_in(context: RequestContext) -> Response:
         if wait := accounts.register_attempt(transaction, name, network, now(), known_there=known):
             record_action(transaction, UserAction(name, context.address, "sign_in_held_up", name), now(), signer)
             return _render_form(context, 429, _wait_text(context, wait), target, name)
-        kept = accounts.password_hash(transaction, name)
+        kept = accounts.load_password_hash(transaction, name)
     if not accounts.verify_password(kept, context.form.get("password", "")):
         with context.transaction() as transaction:
             record_action(transaction, UserAction(name, context.address, "sign_in_failed", name), now(), signer)

@@ -14,10 +14,10 @@ from inventory.console.accounts import Role
 from inventory.console.context import RequestContext, Route, parse_integer
 from inventory.dossier import dossier, visits
 from inventory.dossier.issues import store_version
-from inventory.dossier.visits import Gathered, Visit
+from inventory.dossier.visits import TrailerRows, Visit
 from inventory.queries import trailers
-from inventory.store.tables import SEARCHED
-from inventory.words import load
+from inventory.store.tables import MAX_SEARCHED_CHARS
+from inventory.words import load_texts
 
 _MOST = 30  # Trailers of one page.
 
@@ -40,7 +40,7 @@ def _list_values(context: RequestContext) -> dict[str, Any]:
     before = (place[0], (site, name)) if place and found else None
     roles = context.resources.roles
     with context.read_transaction() as transaction:
-        awaited = [] if before else trailers.load_announced(transaction, roles, named)
+        awaited = [] if before else trailers.load_announced_trailers(transaction, roles, named)
         lines = trailers.load_trailers(transaction, roles, _MOST, before, named)
     last = lines[-1] if len(lines) == _MOST else None
     older = last and urlencode({"before": last.arrival, "event": f"{last.site}/{last.name}"})
@@ -51,7 +51,7 @@ def _list_values(context: RequestContext) -> dict[str, Any]:
 def _trailer_page(context: RequestContext) -> Response:
     """Show one visit, and the trailer's other visits."""
     site, name = context.request.path_params["site"], context.request.path_params["trailer"]
-    gathered, found = _load_visits(context, site, name, to_look_at=True)
+    gathered, found = _load_visits(context, site, name, by_index=True)
     chosen = (
         None if gathered is None else visits.find_visit_or_default(found, gathered, context.number_parameter("visit"))
     )
@@ -63,7 +63,7 @@ def _trailer_page(context: RequestContext) -> Response:
         of=content,
         visit=chosen,
         visits=found,
-        dossier=load(context.language, "dossier"),
+        dossier=load_texts(context.language, "dossier"),
         amiss=_DISCREPANCIES,
         address=f"/trailers/{quote(site)}/{quote(name, safe='')}",
         signs=context.resources.settings.dossier.key is not None,
@@ -91,12 +91,12 @@ def _make_dossier(context: RequestContext) -> Response:
 
 
 def _load_visits(
-    context: RequestContext, site: str, name: str, *, to_look_at: bool = False
-) -> tuple[Gathered | None, list[Visit]]:
-    if not (site + name).isprintable() or len(site + name) > SEARCHED:
+    context: RequestContext, site: str, name: str, *, by_index: bool = False
+) -> tuple[TrailerRows | None, list[Visit]]:
+    if not (site + name).isprintable() or len(site + name) > MAX_SEARCHED_CHARS:
         return None, []
     with context.read_transaction() as transaction:
-        gathered = visits.gather(transaction, site, name, context.resources.roles, to_look_at=to_look_at)
+        gathered = visits.load_rows(transaction, site, name, context.resources.roles, by_index=by_index)
     return gathered, gathered.visits()
 
 

@@ -23,14 +23,14 @@ from inventory.records import event_data_or_empty
 from inventory.reviews.reviews import Review
 from inventory.site.catalogue import FaultyRows, SiteCatalogue
 from inventory.site.site_words import (
-    SPOKEN_IN,
-    Change,
+    WORD_LANGUAGES,
     Effect,
     SpokenForms,
     Transcript,
-    Trial,
-    fields_from_lists,
-    without_numbers,
+    TranscriptChange,
+    WordTrial,
+    list_filled_fields,
+    remove_number_placeholders,
 )
 from inventory.store import statuses
 from inventory.store.statuses import Status
@@ -73,7 +73,7 @@ class _Group:
     @property
     def word(self) -> str:
         """The phrase without its numbers."""
-        return without_numbers(self.said)
+        return remove_number_placeholders(self.said)
 
 
 def _group_unknown_phrases(
@@ -194,7 +194,7 @@ def _load_spoken_forms(
     forms = context.resources.settings.forms
     try:
         lists = {one.kind: one.rows for one in catalogue.kinds() if one.rows}
-        return SpokenForms(forms, lists, _recorded_values(transaction, catalogue.site, fields_from_lists(forms)))
+        return SpokenForms(forms, lists, _recorded_values(transaction, catalogue.site, list_filled_fields(forms)))
     except Misconfigured as fault:
         return fault
 
@@ -220,9 +220,9 @@ class _Proposal:
     version: int  # Of the words to which it would be added.
     row: Cells | None  # None before its meaning is chosen.
     wrong: list[str]
-    trial: Trial | None
+    trial: WordTrial | None
 
-    def changes(self, what: Effect) -> list[Change]:
+    def changes(self, what: Effect) -> list[TranscriptChange]:
         """The word's changes with this effect."""
         changes = () if self.trial is None else self.trial.changes
         return [one for one in changes if one.becomes is what]
@@ -258,7 +258,7 @@ def _proposal_page(
         "word.html",
         409 if wrong or context.request.method == "POST" else 200,
         given=given,
-        spoken_in=SPOKEN_IN,
+        spoken_in=WORD_LANGUAGES,
         meanings=proposal.forms.meanings(given["form"]),
         row=proposal.row,
         wrong=wrong,

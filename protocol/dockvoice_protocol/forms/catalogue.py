@@ -21,7 +21,7 @@ from types import MappingProxyType
 
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import Misconfigured, describe_os_error
-from dockvoice_protocol.records import Factor, FieldValue
+from dockvoice_protocol.records import FieldValue, UnitFactor
 from dockvoice_protocol.records.master import (
     LIST,
     OF_RULES,
@@ -48,12 +48,12 @@ class Catalogue:
     entries: Mapping[str, Mapping[str, tuple[str, ...]]]
     checks: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     """By catalogue name, the check words or digits of each value that has some."""
-    factors: Mapping[str, Mapping[tuple[str, str], Factor]] = field(default_factory=dict)
+    factors: Mapping[str, Mapping[tuple[str, str], UnitFactor]] = field(default_factory=dict)
     """By catalogue name, how many of its base unit a value's unit holds."""
     versions: Mapping[str, int] = field(default_factory=dict)
     """By kind, the version of the published list in it; kinds that are missing here come from files."""
     words: tuple[Cells, ...] = ()
-    """Published words, in addition to those of the forms (`with_published_words`)."""
+    """Published words, in addition to those of the forms (`add_published_words`)."""
 
     @classmethod
     def load(cls, directory: Path) -> Catalogue:
@@ -110,21 +110,21 @@ class Catalogue:
         """The values of one catalogue, in the order of its file. Raises Misconfigured where there is none."""
         return tuple(self._require_entries(name))
 
-    def knows(self, name: str | None, value: FieldValue) -> bool:
+    def has_values(self, name: str | None, value: FieldValue) -> bool:
         """Whether the catalogue of this name has the value, or each value of a list; with None, True."""
         if name is None:
             return True
         return all(str(one) in self._require_entries(name) for one in (value if isinstance(value, tuple) else (value,)))
 
-    def spoken(self, name: str) -> Mapping[str, str]:
+    def value_by_spoken(self, name: str) -> Mapping[str, str]:
         """The further ways to say the values of one catalogue: spoken words to value."""
         return {words: value for value, alternatives in self._require_entries(name).items() for words in alternatives}
 
-    def checks_of(self, name: str, value: str) -> tuple[str, ...]:
+    def check_words(self, name: str, value: str) -> tuple[str, ...]:
         """The check words or digits of a value, in the order of its sign; empty where it has none."""
         return self.checks.get(name, {}).get(value, ())
 
-    def factor(self, name: str | None, value: FieldValue | None, unit: FieldValue | None) -> Factor | None:
+    def factor(self, name: str | None, value: FieldValue | None, unit: FieldValue | None) -> UnitFactor | None:
         """How many base units this unit of a value holds; None where the pair is not listed."""
         return self.factors.get(name or "", {}).get((str(value), str(unit)))
 
@@ -141,7 +141,7 @@ _Line = tuple[int, list[str]]  # Line number and cells.
 def _read_lines(path: Path) -> list[_Line]:
     try:
         # utf-8-sig: spreadsheets put a byte order mark before the header.
-        text = plain_file.read_regular(path, plain_file.LINES).decode("utf-8-sig")
+        text = plain_file.read_regular_file(path, plain_file.LINES).decode("utf-8-sig")
         reader = csv.reader(StringIO(text, newline=""), strict=True)
         return [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
     except (OSError, UnicodeDecodeError) as fault:
@@ -172,11 +172,11 @@ def _parse_checks(rows: Iterable[Cells]) -> dict[str, tuple[str, ...]]:
     return {one["value"]: tuple(one["check"].split("|")) for one in rows if one.get("check")}
 
 
-def _parse_factors(rows: Iterable[Cells]) -> dict[tuple[str, str], Factor]:
+def _parse_factors(rows: Iterable[Cells]) -> dict[tuple[str, str], UnitFactor]:
     """Factors by value and unit; a value's base unit has the factor 1, even where no line lists it."""
     listed = tuple(rows)
-    given = {(one["value"], one["unit"]): Factor(one["base"], Decimal(one["factor"])) for one in listed}
-    return {(one["value"], one["base"]): Factor(one["base"], Decimal(1)) for one in listed} | given
+    given = {(one["value"], one["unit"]): UnitFactor(one["base"], Decimal(one["factor"])) for one in listed}
+    return {(one["value"], one["base"]): UnitFactor(one["base"], Decimal(1)) for one in listed} | given
 
 
 def _value_file_faults(lines: list[_Line], path: Path) -> Iterator[str]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from dockvoice_protocol import plain_file
 from dockvoice_protocol.errors import ManyFaults, Misconfigured, describe_os_error
-from dockvoice_protocol.field_roles import expects_receipts, role_faults, roles_of
+from dockvoice_protocol.field_roles import fields_by_role, role_faults, uses_expected_lists
 from dockvoice_protocol.forms import metaschema
 from dockvoice_protocol.forms.model import (
     KILOGRAM,
@@ -26,11 +26,11 @@ from dockvoice_protocol.forms.model import (
     Form,
     FormField,
     Gs1,
-    Partial,
-    Usual,
+    MonthAlone,
+    UsualRange,
     Wording,
 )
-from dockvoice_protocol.forms.pattern import SEPARATORS, Shape
+from dockvoice_protocol.forms.pattern import SEPARATORS, PatternShape
 from dockvoice_protocol.forms.spoken.commands import parse_command
 from dockvoice_protocol.forms.spoken.folding import Phrase, phrase
 from dockvoice_protocol.forms.spoken.kinds import KINDS
@@ -38,15 +38,15 @@ from dockvoice_protocol.forms.spoken.kinds.kind import FieldKind
 from dockvoice_protocol.forms.spoken.language import CODE_WORDS, Language, language_named
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import DECIMAL_DIGITS, Word, to_decimal
-from dockvoice_protocol.strict_json import DuplicateKey, Limits, NotJson, NotStrict, parse_strict
+from dockvoice_protocol.strict_json import DuplicateKey, NotJson, NotStrict, ParserLimits, parse_strict
 
-_LIMITS = Limits(depth=50, integer=50, fraction=50)
+_LIMITS = ParserLimits(depth=50, integer=50, fraction=50)
 """A form has eight levels; thousands would exhaust the recursion limit."""
 
 SUFFIX = ".schema.json"  # Suffix of a form's file; the rest of the file name is the form's name.
 
 
-def form_files(directory: Path) -> Mapping[str, Path]:
+def form_files_by_name(directory: Path) -> Mapping[str, Path]:
     """The files of a directory by the names of their forms, in order. Raises Misconfigured where there is none."""
     paths = sorted(directory.glob(f"*{SUFFIX}"))
     if not paths:
@@ -58,7 +58,7 @@ def load_forms(directory: Path) -> Mapping[str, Form]:
     """Every form of a directory by name. Raises Misconfigured with the faults of all files at once."""
     forms: dict[str, Form] = {}
     faults: list[str] = []
-    for name, path in form_files(directory).items():
+    for name, path in form_files_by_name(directory).items():
         try:
             forms[name] = load_form(path)
         except Misconfigured as fault:
@@ -68,9 +68,9 @@ def load_forms(directory: Path) -> Mapping[str, Form]:
     return MappingProxyType(forms)
 
 
-def closing_form(directory: Path) -> Form | None:
+def load_closing_form(directory: Path) -> Form | None:
     """The form of a directory that closes trailers, or None. Files without "closes" are not parsed."""
-    named = (path for path in form_files(directory).values() if '"closes"' in _read_text(path))
+    named = (path for path in form_files_by_name(directory).values() if '"closes"' in _read_text(path))
     return next((form for form in map(load_form, named) if form.closes is not None), None)
 
 
@@ -86,12 +86,12 @@ def _parse_form(path: Path, text: str) -> Form:
 
 def form_from_schema(schema: Any, name: str, where: str) -> Form:
     """Make the form of a parsed schema, whose name must be `name`; `where` prefixes its faults. Raises ManyFaults."""
-    broken = list(metaschema.faults(schema))
+    broken = list(metaschema.find_schema_faults(schema))
     contradictions = _contradictions(_faultless_fields(schema, broken), schema, name)
     faults = [*map(str, broken), *(contradictions if isinstance(schema, dict) else ())]
     if faults:
         raise ManyFaults(f"{where}: {'; '.join(faults)} (how to write a form: schemas/README.md)", faults)
-    voice, roles = schema["x-voice"], roles_of(schema)
+    voice, roles = schema["x-voice"], fields_by_role(schema)
     return Form(
         name=voice["name"],
         title=schema["title"],
@@ -105,7 +105,7 @@ def form_from_schema(schema: Any, name: str, where: str) -> Form:
         context=tuple(voice.get("context", ())),
         closes=voice.get("closes"),
         roles=MappingProxyType(roles),
-        expects=MappingProxyType(roles if expects_receipts(schema) else {}),
+        expects=MappingProxyType(roles if uses_expected_lists(schema) else {}),
         called=MappingProxyType(dict(_keyword_by_language("called", schema))),
         undone=MappingProxyType(dict(_keyword_by_language("undone", schema))),
         openings=MappingProxyType(dict(_keyword_by_language("openings", schema))),
@@ -127,7 +127,7 @@ def _keyword_by_language(name: str, schema: Mapping[str, Any]) -> Iterator[tuple
 
 def _read_text(path: Path) -> str:
     try:
-        return plain_file.read_regular(path).decode("utf-8")
+        return plain_file.read_regular_file(path).decode("utf-8")
     except FileNotFoundError:
         raise Misconfigured(f"{path}: no such file; a form is a file named NAME{SUFFIX}") from None
     except (OSError, UnicodeDecodeError) as fault:
@@ -182,10 +182,10 @@ def _make_field(name: str, keywords: Mapping[str, Any], schema: Mapping[str, Any
         choices=tuple(keywords.get("enum", ())),
         least=single.get(least),
         most=single.get(most),
-        usual=Usual(voice["usual"][least], voice["usual"][most]) if "usual" in voice else None,
+        usual=UsualRange(voice["usual"][least], voice["usual"][most]) if "usual" in voice else None,
         step=to_decimal(keywords["multipleOf"]) if "multipleOf" in keywords else None,
         order=DayOrder(voice["order"]) if "order" in voice else None,
-        month_alone=Partial(voice.get("partial", Partial.NONE)),
+        month_alone=MonthAlone(voice.get("partial", MonthAlone.NONE)),
         unit_of=voice.get("of"),
         codes=MappingProxyType(codes),
         factors_by=voice.get("item"),
@@ -258,7 +258,7 @@ def _contradictions(fields: Mapping[str, Any], schema: Mapping[str, Any], expect
     yield from _shared_bare_word_faults(fields)
     yield from _scan_faults(fields)
     for field, keywords in fields.items():
-        where = metaschema.format_pointer("properties", field)
+        where = metaschema.format_json_pointer("properties", field)
         yield from _field_contradictions(keywords, where, spells=_may_hold_letters(fields))
         yield from _unit_contradictions(field, keywords, fields, schema["properties"])
         yield from _ask_beside_faults(keywords, schema["properties"], where)
@@ -312,7 +312,7 @@ def _unit_contradictions(
     name: str, keywords: Mapping[str, Any], fields: Mapping[str, Any], known: Mapping[str, Any]
 ) -> Iterator[str]:
     """Contradictions between a count and the field that holds its unit."""
-    where, voice = metaschema.format_pointer("properties", name, "x-voice"), keywords["x-voice"]
+    where, voice = metaschema.format_json_pointer("properties", name, "x-voice"), keywords["x-voice"]
     if KINDS[voice["spoken"]].by_unit:
         of = voice["of"]
         if of not in known or (of in fields and "units" not in fields[of]["x-voice"]):
@@ -334,7 +334,7 @@ def _unit_contradictions(
     ]
     claimed = any(name == _counted_field(others) for one, others in known.items() if one not in fields)
     for place, units in () if claimed else listed:  # an invalid field may be the one that holds the unit
-        yield from _unit_code_faults(units, unit, metaschema.format_pointer("properties", name) + f"/{place}")
+        yield from _unit_code_faults(units, unit, metaschema.format_json_pointer("properties", name) + f"/{place}")
     if unit is not None:
         said = {code for _, units in listed if isinstance(units, dict) for code in units.values()}
         said |= language_named(OWN_LANGUAGE).units.keys()
@@ -381,7 +381,7 @@ def _shared_bare_word_faults(fields: Mapping[str, Any]) -> Iterator[str]:
         for name, keywords in fields.items():
             if not _is_bare(keywords):
                 continue
-            where = metaschema.format_pointer("properties", name)
+            where = metaschema.format_json_pointer("properties", name)
             for other in [other for other in fields if other != name]:
                 once = not _is_bare(fields[other]) or list(fields).index(other) > list(fields).index(name)
                 for words in [words for words in said[name] if words in said[other]] if once else ():
@@ -395,7 +395,7 @@ def _scan_faults(fields: Mapping[str, Any]) -> Iterator[str]:
     """Application identifiers claimed by two fields, and net weights of a field whose unit excludes kilograms."""
     owner: dict[str, str] = {}
     for name, keywords in fields.items():
-        where = metaschema.format_pointer("properties", name, "x-scan")
+        where = metaschema.format_json_pointer("properties", name, "x-scan")
         for identifier in keywords.get("x-scan", ()):
             if owner.setdefault(identifier, name) != name:
                 yield f"{where}: {identifier!r} already fills {owner[identifier]!r}; remove one of the two"
@@ -455,7 +455,7 @@ class _FieldWords:
     """True for words for "true" and for units, which may also be the label: "sealed: yes", "two short", "short two"."""
 
     def reserved_words(self, language: Language, *, spells: bool) -> list[str]:
-        """The reserved words among these, if they make them unusable; `spells`: values of the form may hold letters."""
+        """The reserved words among these, if they make them unusable; `spells`: values may hold letters."""
         said = phrase(self.words)
         taken = [word for word in said if _is_reserved(language, word, spells=spells)]
         if self.is_value:  # "no milk": its other words distinguish it
@@ -468,12 +468,12 @@ def _words_of_field(code: str, field: str, keywords: Mapping[str, Any]) -> Itera
     """A field's words in a language, each kind with its JSON pointer."""
     if code == OWN_LANGUAGE:
         voice = keywords["x-voice"]
-        where = metaschema.format_pointer("properties", field, "x-voice")
+        where = metaschema.format_json_pointer("properties", field, "x-voice")
         units = voice.get("units", {})
         yield from (_FieldWords(where, words) for words in voice["labels"])
         singular = [one for one in units.values() if one == one.lower()]  # no codes of units
         yield from _unit_words(where, dict.fromkeys([*units.keys(), *singular]), voice["labels"])
-    where = metaschema.format_pointer("properties", field, "x-languages", code)
+    where = metaschema.format_json_pointer("properties", field, "x-languages", code)
     wording = keywords.get("x-languages", {}).get(code, {})
     yield from (_FieldWords(where, words) for words in wording.get("labels", ()))
     yield from _unit_words(where, wording.get("units", ()), wording.get("labels", ()))
@@ -493,14 +493,14 @@ def _unit_words(where: str, units: Iterable[str], labels: Collection[str]) -> It
 
 def _may_hold_letters(fields: Mapping[str, Any]) -> bool:
     """Whether values of the form may hold letters, for which spelling alphabets reserve words."""
-    return any(KINDS[one["x-voice"]["spoken"]].spells for one in fields.values())
+    return any(KINDS[one["x-voice"]["spoken"]].may_have_letters for one in fields.values())
 
 
 def _is_reserved(language: Language, word: str, *, spells: bool) -> bool:
     """Whether the language reserves a word.
 
     Words that only spell a letter ("sugar") are free. Those of the NATO alphabet, the usual one, are reserved where the
-    form `spells`.
+    form `may_have_letters`.
     """
     if language.spells(word):
         return spells and any(word in code for code in CODE_WORDS)
@@ -570,7 +570,7 @@ def _voice_contradictions(keywords: Mapping[str, Any], where: str, *, spells: bo
     """Contradictions between a field's kind and its values."""
     voice = keywords["x-voice"]
     kind = KINDS[voice["spoken"]]
-    if "usual" in voice and kind.named:
+    if "usual" in voice and kind.is_said_by_name:
         yield f"{where}/x-voice/usual: is for what is spoken as digits or alphanumeric, not as {kind}"
     for limit in {"pattern", "minLength", "maxLength"} & keywords.keys() if "enum" in keywords else ():
         yield f"{where}/{limit}: stands beside 'enum', which says already which values there are; remove one"
@@ -631,7 +631,7 @@ def _limit_order_faults(limits: Mapping[str, Any], where: str) -> Iterator[str]:
 
 def _pattern_faults(pattern: str, spoken: FieldKind, where: str) -> Iterator[str]:
     try:
-        shape = Shape.read(pattern)
+        shape = PatternShape.parse(pattern)
     except ValueError as fault:
         yield f"{where}: {fault}"
         return
@@ -639,7 +639,7 @@ def _pattern_faults(pattern: str, spoken: FieldKind, where: str) -> Iterator[str
     if unsaid := "".join(sorted(shape.spoken_characters - possible)):
         hint = "; a separator stands by itself, not in [...]" if SEPARATORS & set(unsaid) else ""
         yield f"{where}: allows {unsaid!r}, which cannot be said as {spoken}{hint}"
-    if spoken.is_letter and (shape.least, shape.most) != (1, 1):
+    if spoken.is_single_letter and (shape.min_length, shape.max_length) != (1, 1):
         yield f"{where}: a field spoken as letter holds exactly one"
 
 

@@ -16,7 +16,7 @@ from jsonschema.exceptions import ValidationError
 
 from dockvoice_protocol.forms.model import NET_WEIGHT, OTHER_DEEDS, OWN_LANGUAGE, SCANNABLE, Gs1
 from dockvoice_protocol.forms.spoken.kinds import KINDS
-from dockvoice_protocol.forms.spoken.kinds.kind import FieldKind, Keywords
+from dockvoice_protocol.forms.spoken.kinds.kind import FieldKind, KindKeywords
 from dockvoice_protocol.json_schema import SchemaValidator
 from dockvoice_protocol.languages import LANGUAGES
 
@@ -231,7 +231,7 @@ _OF_TYPES: Mapping[str, Mapping[str, Any]] = {
 """The schema of a field by its type, where its kind has no keywords of its own."""
 
 
-def _kind_schema(kind: FieldKind, keywords: Keywords) -> dict[str, Any]:
+def _kind_schema(kind: FieldKind, keywords: KindKeywords) -> dict[str, Any]:
     """The schema of a field whose kind has keywords of its own."""
     return _field_schema(
         kind.type,
@@ -322,10 +322,10 @@ class Fault:
         return str(self.path[1]) if len(self.path) > 1 and self.path[0] == "properties" else None
 
     def __str__(self) -> str:
-        return f"{format_pointer(*self.path)}: {self.told}"
+        return f"{format_json_pointer(*self.path)}: {self.told}"
 
 
-def faults(document: object) -> Iterator[Fault]:
+def find_schema_faults(document: object) -> Iterator[Fault]:
     """Each place where a document leaves the subset, in the order of the form."""
     yield from _rule_faults(document, _FORM, ())
     fields = document.get("properties") if isinstance(document, dict) else None
@@ -352,7 +352,7 @@ def _rule_faults(part: object, rules: Mapping[str, Any], where: tuple[str | int,
         yield from _to_faults(error, where)
 
 
-def format_pointer(*path: object) -> str:
+def format_json_pointer(*path: object) -> str:
     """A path as the fragment form of a JSON pointer (RFC 6901): #/properties/dock/format."""
     return "#" + "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 

@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from dockvoice_protocol.field_roles import FieldRole
 from dockvoice_protocol.forms.element_strings import Element
-from dockvoice_protocol.forms.pattern import Shape
+from dockvoice_protocol.forms.pattern import PatternShape
 from dockvoice_protocol.records import FieldValue, format_number, to_decimal
 
 OWN_LANGUAGE = "en"
@@ -46,14 +46,14 @@ class DayOrder(StrEnum):
     YEAR_MONTH_DAY = "ymd"
 
 
-class Partial(StrEnum):
+class MonthAlone(StrEnum):
     """The meaning of a month without a day."""
 
     END = "end"  # Its last day, as on labels: "best before end of June".
     NONE = "none"  # No date.
 
 
-class Spoken:
+class FieldKindTraits:
     """The static properties of a kind of field, without parsing or speaking its values.
 
     Each kind is one instance of a class in `dockvoice_protocol.forms.spoken.kinds`.
@@ -63,7 +63,7 @@ class Spoken:
     """The value of the keyword `spoken` in a form."""
     type: ClassVar[str] = "string"  # The JSON type of its values.
     format: ClassVar[str | None] = None
-    """The JSON Schema format of its values. `fault` checks it, and the console chooses the input by it."""
+    """The JSON Schema format of its values. `format_fault` checks it, and the console chooses the input by it."""
     characters: ClassVar[str] = ""
     """The valid characters of a value that is said character by character."""
     spelt: ClassVar[bool] = False  # Said character by character, or a few of them at once.
@@ -76,40 +76,40 @@ class Spoken:
     of_today: ClassVar[bool] = False  # The value may depend on the current date.
 
     @property
-    def spells(self) -> bool:
+    def may_have_letters(self) -> bool:
         """Whether a value may hold letters that are said one by one."""
         return "A" in self.characters
 
     @property
-    def is_letter(self) -> bool:
+    def is_single_letter(self) -> bool:
         """Whether a value is one letter."""
-        return self.spells and not self.spelt
+        return self.may_have_letters and not self.spelt
 
     @property
     def is_code(self) -> bool:
         """Whether a value is a string of letters and digits."""
-        return self.spells and self.spelt
+        return self.may_have_letters and self.spelt
 
     @property
     def is_digits(self) -> bool:
         """Whether a value is a string of digits."""
-        return self.spelt and not self.spells
+        return self.spelt and not self.may_have_letters
 
     @property
-    def named(self) -> bool:
+    def is_said_by_name(self) -> bool:
         """Whether a value is said by its name."""
-        return self.listed or self.is_letter
+        return self.listed or self.is_single_letter
 
     @property
     def is_number(self) -> bool:
         """Whether a value is an integer or a decimal."""
         return self.counts or self.measures
 
-    def fault(self, value: str) -> str | None:
+    def format_fault(self, value: str) -> str | None:
         """The fault of a value that breaks the kind's format; None for a valid one."""
         return None
 
-    def scanned(self, field: FormField, element: Element, today: date) -> FieldValue | None:
+    def value_from_element(self, field: FormField, element: Element, today: date) -> FieldValue | None:
         """The field's value for an element of a label; None where the field's rules give it no single value."""
         return element.value
 
@@ -137,7 +137,7 @@ class Gs1(StrEnum):
         digits = value.isascii() and value.isdigit()
         return digits and len(value) in self.lengths and int(value[-1]) == _gs1_check_digit(value[:-1])
 
-    def checked(self, value: str) -> str:
+    def require_valid(self, value: str) -> str:
         """Return the value itself. Raises ValueError where it is invalid."""
         if not self.is_valid(value):
             raise ValueError(f"is no {self.upper()}: the check digit or the length does not fit")
@@ -205,7 +205,7 @@ class Wording:
 
 
 @dataclass(frozen=True, slots=True)
-class Usual:
+class UsualRange:
     """The closed interval of a field's usual sizes."""
 
     least: float
@@ -224,7 +224,7 @@ class FormField:
     description: str
     kind: Literal["string", "integer", "number", "boolean", "array"]
     labels: tuple[str, ...]  # The words that open the field: "pallet", "pallet number".
-    spoken: Spoken
+    spoken: FieldKindTraits
     units: Mapping[str, str]  # Unit words, plural to singular; a number before one is this field's, label or not.
     identifier: bool  # Names a thing rather than counting it.
     catalogue: str | None  # The catalogue of its known values; None: every value is known.
@@ -240,11 +240,11 @@ class FormField:
     choices: tuple[str, ...]  # The only valid values, from `enum`; empty: no such limit.
     least: float | None  # Minimum length of a string (of each one in a list), or minimum of a number.
     most: float | None  # Maximum length of a string, or maximum of a number.
-    usual: Usual | None
+    usual: UsualRange | None
     """Lengths of a string, or values of a number, that are not questioned; others are valid too."""
     step: Decimal | None = None  # A decimal must be a multiple of it: 0.1 keeps one place.
     order: DayOrder | None = None  # The order of a date's digits on a label.
-    month_alone: Partial = Partial.NONE
+    month_alone: MonthAlone = MonthAlone.NONE
     unit_of: str | None = None  # The field whose unit this one holds.
     codes: Mapping[str, str] = field(default_factory=dict)
     """Where another field holds the unit: unit words to its codes. `units` has the same words."""
@@ -260,15 +260,15 @@ class FormField:
     """The question once a certain other field is known, by that field: "How many good ones?"."""
 
     @property
-    def longest(self) -> int | None:
+    def max_length(self) -> int | None:
         """The maximum length of a value; None: no limit."""
-        longest = self.shape.most if self.shape is not None else None
+        longest = self.shape.max_length if self.shape is not None else None
         return min((int(most) for most in (self.most, longest) if most is not None), default=None)
 
     @property
-    def shape(self) -> Shape | None:
+    def shape(self) -> PatternShape | None:
         """The field's pattern, parsed."""
-        return None if self.pattern is None else Shape.read(self.pattern)
+        return None if self.pattern is None else PatternShape.parse(self.pattern)
 
     @property
     def is_place(self) -> bool:
@@ -276,21 +276,21 @@ class FormField:
         return self.catalogue is not None and not self.identifier and self.many is None
 
     @property
-    def places(self) -> int:
+    def decimal_places(self) -> int:
         """The number of decimal places."""
         return 0 if self.step is None else max(0, -int(self.step.as_tuple().exponent))
 
     @property
-    def item(self) -> FormField:
+    def item_field(self) -> FormField:
         """The field of one value, for a field that holds a list."""
         return self if self.many is None else replace(self, kind="string", many=None, distinct=False)
 
     @property
-    def limits(self) -> tuple[float, float]:
+    def size_limits(self) -> tuple[float, float]:
         """The minimum and maximum size of a value."""
         least, most = self.least, self.most
         if (shape := self.shape) is not None:
-            least, most = max(shape.least, least or 0), min(shape.most, math.inf if most is None else most)
+            least, most = max(shape.min_length, least or 0), min(shape.max_length, math.inf if most is None else most)
         return -math.inf if least is None else least, math.inf if most is None else most
 
     def has_type(self, value: object) -> bool:
@@ -314,7 +314,7 @@ class FormField:
         if isinstance(value, tuple):
             so_many = self.many is not None and len(value) in self.many
             alone = not self.distinct or len(set(value)) == len(value)
-            return so_many and alone and all(self.item.allows(one) for one in value)
+            return so_many and alone and all(self.item_field.allows(one) for one in value)
         return not any(fault(value) for fault in self._broken_rule_predicates())
 
     def _broken_rule_predicates(self) -> Iterator[Callable[[Any], bool]]:
@@ -330,7 +330,7 @@ class FormField:
         if (step := self.step) is not None:
             yield lambda value: to_decimal(value) % step != 0
         if self.spoken.format is not None:
-            yield lambda value: self.spoken.fault(value) is not None
+            yield lambda value: self.spoken.format_fault(value) is not None
         if self.choices:
             yield lambda value: value not in self.choices
 
@@ -346,7 +346,7 @@ class FormField:
         The check digit of a key or container must be right.
         """
         if isinstance(value, tuple):
-            return all(self.item.is_usual(one) for one in value)
+            return all(self.item_field.is_usual(one) for one in value)
         if self.usual is None or _size_of(value) in self.usual:
             return True
         if not isinstance(value, str):
@@ -368,11 +368,11 @@ class FormField:
             more, labels=(*self.labels, *more.labels), units=units, codes={**self.codes, **more.codes}, ask=None
         )
 
-    def name_of(self, value: str, language: str) -> str:
+    def enum_name(self, value: str, language: str) -> str:
         """The name of an `enum` value in one language; the value itself where the form has none."""
         return self.wording(language).values.get(value, (value,))[0]
 
-    def unit(self, value: FieldValue, code: FieldValue | None = None, language: str = OWN_LANGUAGE) -> str:
+    def unit_word(self, value: FieldValue, code: FieldValue | None = None, language: str = OWN_LANGUAGE) -> str:
         """The unit word for a number: that of the code, where another field holds the unit; else the first."""
         if code is not None:
             words = [word for word, meant in self.wording(language).codes.items() if meant == code]
@@ -396,7 +396,7 @@ class FormField:
 
     def read_back(self, value: FieldValue, code: FieldValue | None = None) -> str:
         """The value formatted by the readback template: `pallet 7 4 2`, `12 units`, `dock B`; `code`: its unit's."""
-        return self.readback.format(value=self._to_text(value), unit=self.unit(value, code)).strip()
+        return self.readback.format(value=self._to_text(value), unit=self.unit_word(value, code)).strip()
 
 
 @dataclass(frozen=True, eq=False)
@@ -431,27 +431,27 @@ class Form:
     """By language, beginnings of an entry, which there are no question and no wish: "can i get"."""
 
     @cached_property
-    def said_once(self) -> tuple[str, ...]:
+    def standing_fields(self) -> tuple[str, ...]:
         """The context fields that hold for several entries; none where the first of them is an identifier."""
         if not self.context or self[self.context[0]].identifier:
             return ()
-        own = self.identifies if self.context_identifies else ()
+        own = self.identifies if self.is_identified_by_context else ()
         return tuple(name for name in self.context if not self[name].identifier and name not in own)
 
     @property
-    def context_identifies(self) -> bool:
+    def is_identified_by_context(self) -> bool:
         """Whether the context fields alone identify the thing of an entry."""
         return set(self.identifies) <= set(self.context)
 
     @cached_property
-    def of_context(self) -> Form:
-        """The form of the `said_once` fields alone, none of them required."""
-        return replace(self, fields=tuple(replace(self[name], required=False) for name in self.said_once))
+    def standing_form(self) -> Form:
+        """The form of the `standing_fields` fields alone, none of them required."""
+        return replace(self, fields=tuple(replace(self[name], required=False) for name in self.standing_fields))
 
     def __getitem__(self, name: str) -> FormField:
         return next(field for field in self.fields if field.name == name)
 
-    def names(self, language: str) -> tuple[str, ...]:
+    def spoken_names(self, language: str) -> tuple[str, ...]:
         """The form's names in one language; English ones where it has none."""
         return self.called.get(language) or self.called.get(OWN_LANGUAGE) or (self.spoken_name,)
 
@@ -474,7 +474,7 @@ class Form:
         """The field that holds the unit of field `name`."""
         return next((field for field in self.fields if field.unit_of == name), None)
 
-    def unit_in(self, name: str, fields: Mapping[str, FieldValue]) -> FieldValue | None:
+    def unit_code_in(self, name: str, fields: Mapping[str, FieldValue]) -> FieldValue | None:
         """The unit code of a count in an entry; None where no other field holds it."""
         unit = self.unit_field(name)
         return None if unit is None else fields.get(unit.name)
@@ -487,25 +487,25 @@ class Form:
         )
 
     @cached_property
-    def places_received(self) -> tuple[str, ...]:
+    def trailer_and_door_fields(self) -> tuple[str, ...]:
         """The fields with the trailer and the door of a receipt, the trailer first."""
         return tuple(self.roles[one] for one in (FieldRole.TRAILER, FieldRole.DOOR) if one in self.roles)
 
     @cached_property
-    def by_end(self) -> Form:
+    def for_last_characters(self) -> Form:
         """A copy whose identifiers have no pattern or minimum length, to parse their last characters."""
         fields = (replace(one, pattern=None, least=None) if one.identifier else one for one in self.fields)
         return replace(self, fields=tuple(fields))
 
     @cached_property
-    def has_dates(self) -> bool:
+    def depends_on_today(self) -> bool:
         """Whether values may depend on the current date."""
         return any(field.spoken.of_today for field in self.fields)
 
     def readback(self, fields: Mapping[str, FieldValue]) -> str:
         """The readback of an entry, complete or not."""
         told = {
-            field.name: field.read_back(fields[field.name], self.unit_in(field.name, fields))
+            field.name: field.read_back(fields[field.name], self.unit_code_in(field.name, fields))
             for field in self.fields
             if self.is_read_back_alone(field, fields)
         }
@@ -526,7 +526,7 @@ def _size_of(value: float | str) -> float:
 
 
 def _pydantic_annotation(field: FormField) -> tuple[Any, Any]:
-    kind: Any = _pydantic_value_type(field.item)
+    kind: Any = _pydantic_value_type(field.item_field)
     if field.many is not None:
         many = Field(min_length=field.many.start, max_length=field.many.stop - 1)
         kind = Annotated[tuple[kind, ...], many, AfterValidator(partial(_check_distinct, field))]
@@ -550,7 +550,7 @@ def _pydantic_value_type(field: FormField) -> Any:
 def _validators(field: FormField) -> Iterator[Callable[[Any], Any]]:
     """Validators of rules without a pydantic keyword: each returns the value or raises ValueError."""
     if field.check_digit is not None:
-        yield field.check_digit.checked
+        yield field.check_digit.require_valid
     if field.step is not None:
         yield partial(_check_step, field.step)
     if field.spoken.format is not None:
@@ -563,8 +563,8 @@ def _check_step(step: Decimal, value: float) -> float:
     return value
 
 
-def _check_format(kind: Spoken, value: str) -> str:
-    if (fault := kind.fault(value)) is not None:
+def _check_format(kind: FieldKindTraits, value: str) -> str:
+    if (fault := kind.format_fault(value)) is not None:
         raise ValueError(fault)
     return value
 

@@ -45,20 +45,20 @@ class CharacterRun:
     most: int
 
     @property
-    def separates(self) -> bool:
+    def is_separator(self) -> bool:
         """Whether this run of a pattern is one separator."""
         return self.characters in SEPARATORS
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class PatternShape:
     """A field's pattern, parsed into runs of characters."""
 
     parts: tuple[CharacterRun, ...]
 
     @classmethod
     @cache  # the reader needs a field's shape at every word
-    def read(cls, pattern: str) -> Shape:
+    def parse(cls, pattern: str) -> PatternShape:
         """Parse a pattern. Raises ValueError for one outside the subset."""
         if not (pattern.startswith("^") and pattern.endswith("$")):
             raise ValueError(f"pattern {pattern!r} is outside the subset; allowed: {_ALLOWED}")
@@ -79,14 +79,14 @@ class Shape:
     @property
     def spoken_characters(self) -> frozenset[str]:
         """Every valid character except separators that are parts of their own."""
-        return frozenset(character for part in self.parts if not part.separates for character in part.characters)
+        return frozenset(character for part in self.parts if not part.is_separator for character in part.characters)
 
     @property
-    def separated(self) -> bool:
+    def may_have_separators(self) -> bool:
         """Whether values may hold separators."""
         return any(character in SEPARATORS for character in self.characters)
 
-    def joined(self, said: str) -> str | None:
+    def insert_separators(self, said: str) -> str | None:
         """The spoken characters with this shape's separators inserted: "A1203" gives "A-12-03".
 
         None where they fit in no way or in several. A separator in `said` keeps its position.
@@ -95,12 +95,12 @@ class Shape:
         return ways[0] if len(ways) == 1 else None
 
     @property
-    def most(self) -> int:
+    def max_length(self) -> int:
         """The maximum length of a value of this pattern."""
         return sum(part.most for part in self.parts)
 
     @property
-    def least(self) -> int:
+    def min_length(self) -> int:
         """The minimum length of a value of this pattern."""
         return sum(part.least for part in self.parts)
 
@@ -123,7 +123,7 @@ def _insert_separators(parts: tuple[CharacterRun, ...], said: str) -> Iterator[s
     seen: set[str] = set()
     for count in range(part.least, part.most + 1):
         head = said[:count]
-        if part.separates and head != part.characters * count:
+        if part.is_separator and head != part.characters * count:
             head, rest = part.characters * count, said
         else:
             rest = said[count:]

@@ -103,11 +103,11 @@ def _field_value(field: FormField, element: Element, catalogue: Catalogue, today
     """The field's value for an element; None where the field's rules give it no single value."""
     if element.identifier in _ITEMS:
         return _trim_gtin(field, element.value, catalogue)
-    return field.spoken.scanned(field, element, today)
+    return field.spoken.value_from_element(field, element, today)
 
 
 def _trim_gtin(field: FormField, gtin: str, catalogue: Catalogue) -> str:
     """A GTIN without the zeros that pad it to 14 digits, at the first length that the field and catalogue accept."""
     shorter = (gtin[-digits:] for digits in _GTIN_DIGITS if not gtin[:-digits].strip("0"))
-    possible = (one for one in (gtin, *shorter) if field.allows(one) and catalogue.knows(field.catalogue, one))
+    possible = (one for one in (gtin, *shorter) if field.allows(one) and catalogue.has_values(field.catalogue, one))
     return next(possible, gtin)

@@ -14,12 +14,12 @@ from dockvoice_protocol.errors import ManyFaults, Misconfigured
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import form_from_schema
 from dockvoice_protocol.forms.model import OWN_LANGUAGE, Form
-from dockvoice_protocol.forms.spoken import check
+from dockvoice_protocol.forms.spoken import check_speakable
 from dockvoice_protocol.forms.spoken.commands import parse_command
 from dockvoice_protocol.forms.spoken.folding import phrase
 from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
 from dockvoice_protocol.forms.spoken.language import language_named
-from dockvoice_protocol.forms.spoken.reader import lexicon_of
+from dockvoice_protocol.forms.spoken.reader import cached_lexicon
 from dockvoice_protocol.languages import LANGUAGES
 from dockvoice_protocol.records import Word
 from dockvoice_protocol.records.master import UNIT, WORDS, Cells
@@ -42,11 +42,11 @@ _OF_LANGUAGE = frozenset(
 _STRANGERS = "strangers"  # The one mood that a form's word may replace: "truck" is other talk only by a guess.
 
 
-class AlreadyKnown(Misconfigured):
+class WordAlreadyKnown(Misconfigured):
     """The form's file has the same word with the same meaning."""
 
 
-def with_published_words(form: Form, words: Iterable[Cells], catalogue: Catalogue) -> Form:
+def add_published_words(form: Form, words: Iterable[Cells], catalogue: Catalogue) -> Form:
     """The form with the words published for it; the form itself where there are none.
 
     Raises ManyFaults with the faults of each word.
@@ -60,7 +60,7 @@ def with_published_words(form: Form, words: Iterable[Cells], catalogue: Catalogu
         try:
             add_word(schema, one)
             faults += _collisions(form, catalogue, one)
-        except AlreadyKnown:  # this device's form file has the same word by now
+        except WordAlreadyKnown:  # this device's form file has the same word by now
             continue
         except Misconfigured as fault:
             faults.append(str(fault))
@@ -69,14 +69,14 @@ def with_published_words(form: Form, words: Iterable[Cells], catalogue: Catalogu
     return form_from_schema(schema, form.name, f"form {form.name!r} with the words published")
 
 
-def with_catalogue_words(forms: Iterable[Form], catalogue: Catalogue) -> tuple[Form, ...]:
+def add_catalogue_words(forms: Iterable[Form], catalogue: Catalogue) -> tuple[Form, ...]:
     """The forms, each with the catalogue's words for it, checked against the catalogue's values.
 
     Raises Misconfigured.
     """
-    learned = tuple(with_published_words(form, catalogue.words, catalogue) for form in forms)
+    learned = tuple(add_published_words(form, catalogue.words, catalogue) for form in forms)
     for form in learned:
-        check(form, catalogue)
+        check_speakable(form, catalogue)
     return learned
 
 
@@ -94,7 +94,7 @@ def add_word(schema: dict[str, Any], row: Cells) -> None:
         raise Misconfigured(f"{said!r}: field {name!r} has no words in {code!r}; it has some in {there}")
     known = _known_words(fields[name], sort, code)
     if said in known and known[said] in {means, None}:
-        raise AlreadyKnown(f"{said!r}: is a {sort} of {name!r} already")
+        raise WordAlreadyKnown(f"{said!r}: is a {sort} of {name!r} already")
     wording = fields[name].setdefault("x-languages", {}).setdefault(code, {})
     if sort == UNIT:
         _add_unit(schema, name, wording, means, said)
@@ -133,7 +133,7 @@ def _add_unit(schema: Mapping[str, Any], name: str, wording: dict[str, Any], mea
 def _collisions(form: Form, catalogue: Catalogue, row: Cells) -> Iterator[str]:
     """Existing meanings of the word that `form_from_schema` does not check."""
     said, language = phrase(row["word"]), language_named(row["language"])
-    for use in lexicon_of(form, catalogue, language).uses(said):
+    for use in cached_lexicon(form, catalogue, language).uses(said):
         if use.role is Role.VALUE:
             yield f"{row['word']!r}: says {use.value!r} of {use.field!r} already"
         elif use.role in _OF_LANGUAGE or (use.role is Role.MOOD and use.value != _STRANGERS):

@@ -1,26 +1,26 @@
 """Records that both sides share, by subject: readings, sites, receipts. All are frozen values."""
 
 from dockvoice_protocol.hash_chain import INSTANCE
-from dockvoice_protocol.records.master import Converted, Factor
+from dockvoice_protocol.records.master import ConvertedQuantity, UnitFactor
 from dockvoice_protocol.records.reading import (
     DECIMAL_DIGITS,
     SCANNER,
     Act,
     Command,
-    Expectation,
+    CommandTrait,
     FieldReading,
     FieldValue,
     Hallucination,
     NotUnderstood,
     Reading,
     ScanFault,
-    Trait,
     Transcript,
+    TurnExpectation,
     Usage,
     Word,
+    as_text,
     format_number,
     to_decimal,
-    written,
 )
 from dockvoice_protocol.records.site import (
     LOUD_DB,
@@ -34,7 +34,7 @@ from dockvoice_protocol.records.site import (
     ReceivingPlace,
     Roster,
     ShiftChange,
-    Shifted,
+    ShiftEvent,
     make_operators,
 )
 from dockvoice_protocol.trailer_count import ExpectedLine

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from dockvoice_protocol.records.reading import DECIMAL_DIGITS, to_decimal
-from dockvoice_protocol.terminal.plain_text import is_plain
+from dockvoice_protocol.terminal.plain_text import is_plain_text
 
 Cells = Mapping[str, str]  # By their columns; a column that is left out is an empty cell.
 Row = tuple[str, Cells]  # Its location in messages: `line 7`.
-Fault = tuple[str, str, str]  # Location, column, message.
+RowFault = tuple[str, str, str]  # Location, column, message.
 
 LIST = ("value", "spoken", "check")
 UNITS = ("value", "unit", "factor", "base")
@@ -62,22 +62,22 @@ class MasterData:
 
 
 @dataclass(frozen=True, slots=True)
-class Factor:
+class UnitFactor:
     """How many of its base unit one of an item's units holds."""
 
     base: str  # The code of the base unit.
     factor: Decimal
 
-    def times(self, quantity: float) -> Converted | None:
+    def to_base_unit(self, quantity: float) -> ConvertedQuantity | None:
         """Convert to the base unit; None where the result has more digits than a number keeps on the wire."""
         product = to_decimal(quantity) * self.factor
         if len(product.normalize().as_tuple().digits) > DECIMAL_DIGITS or abs(product) >= 10**DECIMAL_DIGITS:
             return None
-        return Converted(_to_number(product), self.base, _to_number(self.factor))
+        return ConvertedQuantity(_to_number(product), self.base, _to_number(self.factor))
 
 
 @dataclass(frozen=True, slots=True)
-class Converted:
+class ConvertedQuantity:
     """A quantity in the base unit of its item."""
 
     quantity: int | float = field(repr=False)
@@ -94,7 +94,7 @@ def split_alternatives(cell: str) -> tuple[str, ...]:
     return tuple(words.strip() for words in cell.split(_BETWEEN) if words.strip())
 
 
-def value_list_faults(rows: Sequence[Row]) -> Iterator[Fault]:
+def value_list_faults(rows: Sequence[Row]) -> Iterator[RowFault]:
     """Validate a list of values."""
     values: set[str] = set()
     spoken: dict[str, str] = {}
@@ -112,7 +112,7 @@ def value_list_faults(rows: Sequence[Row]) -> Iterator[Fault]:
 def _value_faults(value: str, cells: Cells) -> Iterator[tuple[str, str]]:
     if not value:
         yield "value", "is empty"
-    if not is_plain(value):
+    if not is_plain_text(value):
         yield "value", f"{value!r} holds control characters or invisible ones, which no entry may hold"
     for words in split_alternatives(cells.get("spoken", "")):
         if not _SPOKEN.fullmatch(words):
@@ -121,7 +121,7 @@ def _value_faults(value: str, cells: Cells) -> Iterator[tuple[str, str]]:
         yield "check", f"{check!r} must be one word in small letters, or digits; several: w|w"
 
 
-def unit_faults(rows: Sequence[Row], listed_values: Collection[str] | None, listed_in: str) -> Iterator[Fault]:
+def unit_faults(rows: Sequence[Row], listed_values: Collection[str] | None, listed_in: str) -> Iterator[RowFault]:
     """Validate a list of units: each is of one of `listed_values`, with a valid factor, once, and a value has one base.
 
     None skips the comparison with the list: it is missing, or comes later. `listed_in`: its name, in messages.
@@ -149,7 +149,7 @@ def _factor_faults(unit: str, factor: str, base: str) -> Iterator[tuple[str, str
         yield "factor", f"{factor!r} of the base unit {base!r} itself must be 1"
 
 
-def word_faults(rows: Sequence[Row]) -> Iterator[Fault]:
+def word_faults(rows: Sequence[Row]) -> Iterator[RowFault]:
     """Validate a site's words without their forms."""
     seen: dict[tuple[str, ...], str] = {}
     for where, cells in rows[: MOST_WORDS + 1]:

@@ -9,7 +9,7 @@ from enum import Flag, StrEnum, auto
 from typing import NamedTuple, Self
 
 
-class Trait(Flag):
+class CommandTrait(Flag):
     """Properties of commands."""
 
     OF_TRAILER = auto()  # Asked while a trailer is unloaded: its wordings hold labels of forms, and are no entries.
@@ -27,7 +27,7 @@ class _Lists(NamedTuple):
 
 
 _NO_LISTS = _Lists()
-_PLAIN, _BOTH = Trait(0), Trait.OF_TRAILER | Trait.OF_RECORD
+_PLAIN, _BOTH = CommandTrait(0), CommandTrait.OF_TRAILER | CommandTrait.OF_RECORD
 
 
 class Command(StrEnum):
@@ -40,7 +40,7 @@ class Command(StrEnum):
 
     meaning: str
     key: str
-    traits: Trait
+    traits: CommandTrait
     lists: _Lists
 
     SAY_AGAIN = "say_again", "say the last thing again", "a"
@@ -49,7 +49,7 @@ class Command(StrEnum):
         "how_many_here",
         "tell how many entries of today are for the same place as the last one",
         "d",
-        Trait.OF_RECORD | Trait.UNEXPECTED,  # Nearly all words of its wordings are those of sentences.
+        CommandTrait.OF_RECORD | CommandTrait.UNEXPECTED,  # Nearly all words of its wordings are those of sentences.
         _Lists("tallies_of_today", "tallies"),
     )
     HOW_MANY_ON_TRAILER = (
@@ -85,7 +85,7 @@ class Command(StrEnum):
         "last_entry",
         "tell the last entry",
         "l",
-        Trait.OF_RECORD,
+        CommandTrait.OF_RECORD,
         _Lists("last_few", "lookups", "lookup_ends", "parts"),
     )
     WHERE_AM_I = "where_am_i", "tell which trailer, door or order all entries are for now", "t"
@@ -99,11 +99,11 @@ class Command(StrEnum):
     SIGN_ON = "sign_on", "a worker begins his shift"
     SIGN_OFF = "sign_off", "a worker ends his shift"
     # For devices with several forms at hand, which expect the names of those.
-    WHICH_WORK = "which_work", "tell which work is being done", "k", Trait.UNEXPECTED
+    WHICH_WORK = "which_work", "tell which work is being done", "k", CommandTrait.UNEXPECTED
     WHO_LISTENED = "who_listened", "tell who in the office listened to what the worker said", "v"
 
     def __new__(
-        cls, value: str, meaning: str = "", key: str = "", traits: Trait = _PLAIN, lists: _Lists = _NO_LISTS
+        cls, value: str, meaning: str = "", key: str = "", traits: CommandTrait = _PLAIN, lists: _Lists = _NO_LISTS
     ) -> Self:
         """A row of the table; with the value alone, as in `Command("help")`, the lookup of a row."""
         one = str.__new__(cls, value)
@@ -125,7 +125,7 @@ class Usage:
     cost_usd: float | None = None  # By the prices in the settings; None where no price is set.
 
 
-class Expectation(StrEnum):
+class TurnExpectation(StrEnum):
     """Whether an operator who pauses has finished, judged by the words so far."""
 
     FINISHED = "finished"  # The form is complete, and the last words can hardly continue.
@@ -189,7 +189,7 @@ def format_number(value: float) -> str:
     return digits.rstrip("0").rstrip(".") if "." in digits else digits
 
 
-def written(value: FieldValue) -> str:
+def as_text(value: FieldValue) -> str:
     """The value as text: `007`, `52.5`, `true`, `A1,A2`."""
     match value:
         case str():
@@ -305,7 +305,7 @@ class Reading:
     """The unexplained words before the first field, as the form's grammar parsed `words`; None: not parsed."""
 
     @property
-    def scanned(self) -> bool:
+    def is_scan(self) -> bool:
         """Whether the reading is of a scan."""
         return self.interpreter == SCANNER
 

@@ -67,7 +67,7 @@ class ShiftChange(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Shifted:
+class ShiftEvent:
     """A sign-on, a sign-off, or the begin or end of an operator's break."""
 
     operator: str  # By the name on record.
@@ -123,7 +123,7 @@ class Receipt:
     """The event of that number in the inventory, where it is given."""
 
     @property
-    def turned_down(self) -> bool:
+    def is_rejected(self) -> bool:
         """Whether the entry was refused, or was a duplicate of a different event, with a reason.
 
         A duplicate without a reason is a repeated delivery of the same event: the entry counts.

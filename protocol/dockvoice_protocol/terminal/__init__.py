@@ -17,20 +17,20 @@ EXIT_CODES = (
 
 def log_warnings_to_stderr(*info_loggers: logging.Logger) -> None:
     """Set up logging: warnings and errors go to stderr, a line each; of `info_loggers` everything from INFO on."""
-    from dockvoice_protocol.terminal.tables import log_to
+    from dockvoice_protocol.terminal.tables import configure_logging
 
-    log_to(sys.stderr, logging.WARNING, "%(levelname)s %(message)s")
+    configure_logging(sys.stderr, logging.WARNING, "%(levelname)s %(message)s")
     for one in info_loggers:
         one.setLevel(logging.INFO)
 
 
-def line(text: str) -> None:
+def print_lines(text: str) -> None:
     """Print a line, or several."""
     if sys.stdout is not None:  # None: the program was started without one
         sys.stdout.write(escape_lines(text) + "\n")
 
 
-def aside(text: str) -> None:
+def print_to_stderr(text: str) -> None:
     """Print a remark on stderr, so that programs do not read it as output."""
     if sys.stderr is not None:
         sys.stderr.write(escape_lines(text) + "\n")

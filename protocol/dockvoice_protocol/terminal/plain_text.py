@@ -28,7 +28,7 @@ _UNSAFE = re.compile(f"[{_UNSAFE_CHARACTERS}]")
 _UNSAFE_IN_A_TEXT = re.compile(f"[{_UNSAFE_CHARACTERS}]".replace(r"\u0000-\u001f", r"\u0000-\u0008\u000b-\u001f"))
 
 
-def is_plain(text: str) -> bool:
+def is_plain_text(text: str) -> bool:
     """Whether the text is plain throughout."""
     return _UNSAFE.search(text) is None
 
@@ -43,14 +43,14 @@ def escape_lines(text: str) -> str:
     return _UNSAFE_IN_A_TEXT.sub(_escape, text)
 
 
-def spoken(text: str) -> str:
+def blank_unsafe(text: str) -> str:
     """Replace unsafe characters by blanks, in the text of a recogniser or a model."""
     return _UNSAFE.sub(" ", text)
 
 
-def printable(text: str) -> str:
+def mark_unprintable(text: str) -> str:
     """Replace what a terminal would not show by a mark, in text from a file."""
-    return "".join(letter if letter.isprintable() and is_plain(letter) else "�" for letter in text)
+    return "".join(letter if letter.isprintable() and is_plain_text(letter) else "�" for letter in text)
 
 
 def _escape(found: re.Match[str]) -> str:

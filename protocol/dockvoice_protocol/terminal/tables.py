@@ -45,14 +45,14 @@ class _SafeFormatter(logging.Formatter):
         return escape_line(super().formatMessage(record))
 
 
-def log_to(stream: TextIO, level: int, form: str) -> None:
+def configure_logging(stream: TextIO, level: int, form: str) -> None:
     """Log to `stream`, from `level` on."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(_SafeFormatter(form))
     logging.basicConfig(handlers=[handler], level=level)
 
 
-def render(told: RenderableType) -> None:
+def print_tables(told: RenderableType) -> None:
     """Print tables and text without markup.
 
     On a terminal, cells are broken between words; a table that is still too wide overflows. In a file or a pipe each
@@ -104,6 +104,6 @@ def _measure(console: Console, told: RenderableType) -> Measurement:
     return Measurement.get(console, console.options.update(max_width=_UNBOUNDED), told)
 
 
-def many(count: int, one: str, more: str | None = None) -> str:
+def pluralize(count: int, one: str, more: str | None = None) -> str:
     """A count with its noun: `1 device`, `2 devices`; `more` is the plural where it is not `one` with an s."""
     return f"{count} {one if count == 1 else more or f'{one}s'}"

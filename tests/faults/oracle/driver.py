@@ -73,7 +73,7 @@ def live(life: Life, reader: Interpreter) -> None:
         unsettled = (
             (lambda: 0)
             if life.utterances is not None
-            else (lambda: desk.now(lambda journal: journal.outbox.count_unsettled()))
+            else (lambda: desk.run(lambda journal: journal.outbox.count_unsettled()))
         )
         speaker = Speaker(numbers, life.pace_s, ledger, lambda: desk.begun, unsettled)
         agent = Agent(parts, desk, lambda _: None, live=True)

@@ -58,7 +58,7 @@ class NumberReader(Interpreter, Attention):
 
     name = "scripted"
 
-    def attend(self) -> Attention:
+    def listen(self) -> Attention:
         return self
 
     def hear(self, pcm: bytes) -> None:

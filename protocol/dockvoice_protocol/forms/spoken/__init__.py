@@ -40,13 +40,13 @@ from dockvoice_protocol.forms.spoken.commands import (
 )
 from dockvoice_protocol.forms.spoken.confusable import confusable_pairs
 from dockvoice_protocol.forms.spoken.pauses import are_one_number, expect_more, number_head, number_tail
-from dockvoice_protocol.forms.spoken.reader import read, read_meaning, read_transcript
+from dockvoice_protocol.forms.spoken.reader import parse_meaning, read_fields, read_transcript
 from dockvoice_protocol.forms.spoken.sentences import (
-    check,
+    check_speakable,
     english_words_with_meaning,
-    jsgf,
+    generate_sentences,
+    jsgf_grammar,
     sample_sentences,
-    sentences,
     sentences_with_further_words,
     vocabulary,
 )

@@ -12,7 +12,7 @@ from dockvoice_protocol.forms.spoken.grammar.lexicon import Lexicon, Match, Role
 from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path
 from dockvoice_protocol.forms.spoken.grammar.tokens import Token
 from dockvoice_protocol.forms.spoken.language import Language
-from dockvoice_protocol.forms.spoken.reader import is_figure, lexicon_of, read_meaning
+from dockvoice_protocol.forms.spoken.reader import cached_lexicon, is_figure, parse_meaning
 from dockvoice_protocol.records import FieldReading, Word
 
 
@@ -84,9 +84,9 @@ def account_for(
     words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language
 ) -> tuple[AccountedWords, ...]:
     """The account of an utterance by its cheapest explanation; empty where it has none."""
-    meaning = read_meaning(words, form, catalogue, language)
+    meaning = parse_meaning(words, form, catalogue, language)
     fields = {**meaning.unrecorded, **meaning.fields}
-    lexicon = lexicon_of(form, catalogue, language)
+    lexicon = cached_lexicon(form, catalogue, language)
     return account_of(meaning.paths[0], meaning.tokens, fields, lexicon, language) if meaning.paths else ()
 
 

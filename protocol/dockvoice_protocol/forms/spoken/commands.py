@@ -19,7 +19,7 @@ from dockvoice_protocol.forms.spoken.grammar.lexicon import value_wordings
 from dockvoice_protocol.forms.spoken.grammar.tokens import plain_texts, token_texts
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language, language_named
 from dockvoice_protocol.languages import LANGUAGES
-from dockvoice_protocol.records import Act, Command, FieldReading, FieldValue, Trait, Word
+from dockvoice_protocol.records import Act, Command, CommandTrait, FieldReading, FieldValue, Word
 
 
 @dataclass(frozen=True, slots=True)
@@ -447,7 +447,7 @@ def split_sign_on(name: str, forms: Sequence[Form], language: Language = ENGLISH
 
 
 def _parse_work_phrase(said: Phrase, forms: Iterable[Form], language: Language) -> _WorkNamed | None:
-    named = {language.unelided(phrase(one)): form.name for form in forms for one in form.names(language.code)}
+    named = {language.unelided(phrase(one)): form.name for form in forms for one in form.spoken_names(language.code)}
     for role, before, after in (("name", (), ()), *_phrases_around_work(language)):
         if len(said) <= len(before) + len(after) or said[: len(before)] != before:
             continue
@@ -480,7 +480,7 @@ def work_phrases(forms: Sequence[Form], language: Language = ENGLISH) -> tuple[s
     if len(forms) == 1:
         return ()
     bids = [one.replace("*", "").strip() for one in language.table["works"]["switch"] if one.endswith("*")][:_BIDS]
-    names = [name for form in forms for name in form.names(language.code)]
+    names = [name for form in forms for name in form.spoken_names(language.code)]
     asking = map(" ".join, language.commands[str(Command.WHICH_WORK)][:EXPECTED])
     return (*names, *(f"{bid} {name}" for name in names for bid in bids), *asking)
 
@@ -495,8 +495,8 @@ def command_phrases(
     plain: list[str] = []
     signing: list[str] = []
     for name, asked in NAMED.items():
-        traits = Trait(0) if asked.command is None else asked.command.traits
-        if Trait.UNEXPECTED in traits or (Trait.OF_TRAILER in traits and not trailers):
+        traits = CommandTrait(0) if asked.command is None else asked.command.traits
+        if CommandTrait.UNEXPECTED in traits or (CommandTrait.OF_TRAILER in traits and not trailers):
             continue
         ways_to_say = [" ".join(said) for said in language.commands[name][:EXPECTED]]
         (signing if asked.command is Command.SIGN_ON else plain).extend(ways_to_say)

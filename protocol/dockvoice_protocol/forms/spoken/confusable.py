@@ -40,7 +40,7 @@ E_SET = frozenset("BCDEGPTVZ")
 A and H, or F and S, were never confused with high confidence."""
 
 
-class Rival(StrEnum):
+class RivalKind(StrEnum):
     """The relation of the likeliest other value of a field to the one that was read."""
 
     NONE = "none"
@@ -59,14 +59,14 @@ class Rival(StrEnum):
     """Any other pair: a digit for a digit."""
 
 
-def classify_rival(value: FieldValue | None, other: FieldValue | None) -> Rival:
+def classify_rival(value: FieldValue | None, other: FieldValue | None) -> RivalKind:
     """Classify how `other` may be misheard for `value`."""
     if value is None or other is None:
-        return Rival.NONE
-    return next((rival for rival, applies in _RIVALS if applies(value, other)), Rival.OTHER)
+        return RivalKind.NONE
+    return next((rival for rival, applies in _RIVALS if applies(value, other)), RivalKind.OTHER)
 
 
-def lacks_a_sound(value: FieldValue, rival: FieldValue) -> bool:
+def differs_by_missing_sound(value: FieldValue, rival: FieldValue) -> bool:
     """Whether `value` is `rival` without some sound."""
     less, more = str(value), str(rival)
     if len(more) == len(less) + 1:
@@ -113,13 +113,13 @@ def _is_teen_of_ten(one: str, other: str) -> bool:
     return TEENS_OF_TENS.get(one) == other or TEENS_OF_TENS.get(other) == one
 
 
-_RIVALS: tuple[tuple[Rival, Callable[[FieldValue, FieldValue], bool]], ...] = (
-    (Rival.ZERO, _has_one_more_zero),
-    (Rival.OTHER, lambda value, other: _has_one_more_zero(other, value)),  # the zero may not have been said
-    (Rival.MORE, lacks_a_sound),
-    (Rival.LESS, lambda value, other: lacks_a_sound(other, value)),
-    (Rival.ALIKE, _are_e_set_letters),
-    (Rival.LETTER, lambda value, other: _is_letter(value) and _is_letter(other)),
+_RIVALS: tuple[tuple[RivalKind, Callable[[FieldValue, FieldValue], bool]], ...] = (
+    (RivalKind.ZERO, _has_one_more_zero),
+    (RivalKind.OTHER, lambda value, other: _has_one_more_zero(other, value)),  # the zero may not have been said
+    (RivalKind.MORE, differs_by_missing_sound),
+    (RivalKind.LESS, lambda value, other: differs_by_missing_sound(other, value)),
+    (RivalKind.ALIKE, _are_e_set_letters),
+    (RivalKind.LETTER, lambda value, other: _is_letter(value) and _is_letter(other)),
 )
 """The relations with their predicates; the first that applies counts."""
 

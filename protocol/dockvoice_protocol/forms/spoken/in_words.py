@@ -44,7 +44,7 @@ parts, so that more of them are numbers: "door thirteen"."""
 _LETTER_FORMS = {"{plain}": 45, "{code}": 40, "{plain} as in {code}": 15}
 
 
-def cardinal(value: int, random: Random) -> str:
+def number_in_words(value: int, random: Random) -> str:
     """A count in words: "one hundred and ten", "a hundred ten", "twelve hundred", "a dozen"."""
     if value in _DOZENS and random.random() < _DOZEN:
         return _DOZENS[value]
@@ -62,38 +62,38 @@ def cardinal(value: int, random: Random) -> str:
     return " ".join(words) or "zero"
 
 
-def letter(plain: str, random: Random) -> str:
+def letter_in_words(plain: str, random: Random) -> str:
     """A lower-case letter in words: plain, by its NATO word, or both."""
     form = random.choices(list(_LETTER_FORMS), weights=list(_LETTER_FORMS.values()))[0]
     return form.format(plain=plain, code=NATO[plain])
 
 
-def spelt(value: str, random: Random, zero: str | None = None, manners: Sequence[int] = OF_CODES) -> str:
+def spell_out(value: str, random: Random, zero: str | None = None, manners: Sequence[int] = OF_CODES) -> str:
     """A string of digits and capital letters in words: one by one, with doubles, in pairs or as hundreds.
 
     `zero` is the word for its zeros, None: random; `manners` are the weights of the four.
     """
-    zero = zero or zero_called(random)
+    zero = zero or choose_zero_word(random)
     manner = random.choices([_one_digit, _doubled_digits, _digit_pair, None], weights=manners)[0]
     if manner is None:
-        return _number_of_hundreds(value, random) or spelt(value, random, zero)
+        return _number_of_hundreds(value, random) or spell_out(value, random, zero)
     words: list[str] = []
     at = 0
     while at < len(value):
         run = re.match(r"[0-9]*", value[at:])
         digits_ahead = run[0] if run else ""
-        word, length = manner(digits_ahead, zero) if digits_ahead else (letter(value[at].lower(), random), 1)
+        word, length = manner(digits_ahead, zero) if digits_ahead else (letter_in_words(value[at].lower(), random), 1)
         words.append(word)
         at += length
     return " ".join(words)
 
 
-def digit(figure: str, random: Random) -> str:
+def digit_in_words(figure: str, random: Random) -> str:
     """One digit as a word."""
-    return _one_digit(figure, zero_called(random))[0]
+    return _one_digit(figure, choose_zero_word(random))[0]
 
 
-def zero_called(random: Random) -> str:
+def choose_zero_word(random: Random) -> str:
     """The word for the zeros of a digit string."""
     return "oh" if random.random() < _OH else "zero"
 

@@ -89,7 +89,7 @@ _THOUSANDS = re.compile("([0-9]+)(?:[.,]([0-9]{1,2}))?(k?)")
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
+class CountReading:
     """One reading of words as a cardinal."""
 
     end: int
@@ -100,7 +100,7 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class DigitGroup:
     """One reading of words as the next digits of an identifier."""
 
     end: int
@@ -320,7 +320,7 @@ class _Counts:
         self.further = frozenset({*self._short, *self.spoilers, *phrases, *(word for one in spoken for word in one)})
         """Other words that affect counts, besides those of cardinals and digits."""
 
-    def counts_at(self, words: _Words, at: int) -> list[Count]:
+    def counts_at(self, words: _Words, at: int) -> list[CountReading]:
         word = words[at]
         if word not in self.beginnings and not _is_written(word):
             return []
@@ -332,7 +332,7 @@ class _Counts:
             if part.cost < found.get(key, part.cost + 1) and part.value <= LARGEST:
                 found[key] = part.cost
         whole = {end for end, _ in found if not self._is_spoilt(words, end)}
-        return [Count(end, value, float(cost)) for (end, value), cost in found.items() if end in whole]
+        return [CountReading(end, value, float(cost)) for (end, value), cost in found.items() if end in whole]
 
     def _cardinal_counts(self, words: _Words, at: int) -> Iterator[_Part]:
         word = words[at]
@@ -432,18 +432,18 @@ class _Groups:
         self._digits = digits
         self._beginnings = beginnings
 
-    def groups_at(self, words: _Words, at: int) -> list[Group]:
+    def groups_at(self, words: _Words, at: int) -> list[DigitGroup]:
         word = words[at]
         if _is_written(word):
-            found = [Group(at + 1, word.replace(":", ""), 0.0)] if _WRITTEN_GROUP.fullmatch(word) else []
+            found = [DigitGroup(at + 1, word.replace(":", ""), 0.0)] if _WRITTEN_GROUP.fullmatch(word) else []
         elif word in self._beginnings:
-            found = [Group(end, digits, 0.0) for end, digits in self._digits.digits_at(words, at)]
+            found = [DigitGroup(end, digits, 0.0) for end, digits in self._digits.digits_at(words, at)]
         else:
             return []
         found += self._whole_number_groups(words, at)
         return [self._with_break_off_cost(group, found, words) for group in found] if len(found) > 1 else found
 
-    def _whole_number_groups(self, words: _Words, at: int) -> list[Group]:
+    def _whole_number_groups(self, words: _Words, at: int) -> list[DigitGroup]:
         found: dict[tuple[int, int], float] = {}
         for part in self._cardinals.usual_numbers(words, at, self._cardinals.below_hundred(words, at)):
             if _LARGEST_DIGIT < part.value <= LARGEST:
@@ -451,16 +451,16 @@ class _Groups:
                 key = part.end, part.value
                 found[key] = min(cost, found.get(key, cost))
         return [
-            Group(end, str(value), cost, _ROUND if value >= _HUNDRED and not value % _HUNDRED else 0.0)
+            DigitGroup(end, str(value), cost, _ROUND if value >= _HUNDRED and not value % _HUNDRED else 0.0)
             for (end, value), cost in found.items()
         ]
 
-    def _with_break_off_cost(self, group: Group, found: Iterable[Group], words: _Words) -> Group:
+    def _with_break_off_cost(self, group: DigitGroup, found: Iterable[DigitGroup], words: _Words) -> DigitGroup:
         """The group with the cost of breaking off a longer number there."""
         behind = [self._break_off_cost(group, longer, words) for longer in found if longer.end > group.end]
-        return Group(group.end, group.text, group.cost, max(behind)) if behind else group
+        return DigitGroup(group.end, group.text, group.cost, max(behind)) if behind else group
 
-    def _break_off_cost(self, group: Group, longer: Group, words: _Words) -> float:
+    def _break_off_cost(self, group: DigitGroup, longer: DigitGroup, words: _Words) -> float:
         whole = _WHOLE if int(longer.text) >= _HUNDRED else 0.0
         if longer.cost - whole >= _LOOSE:
             return _CUT_LOOSE
@@ -554,7 +554,7 @@ class Numerals:
         ways = (parts for parts in self._compounds.all_splits(word) if len(parts) > 1)
         return word in self._own or len(self.morphemes(word)) > 1 or any(map(self._own.issuperset, ways))
 
-    def number_run(self, words: _Words, at: int) -> Phrase:
+    def number_context(self, words: _Words, at: int) -> Phrase:
         """The word before `at`, and the words from `at` on that may affect numbers that begin there."""
         end, last = at, min(len(words), at + LONGEST)
         while end < last and (words[end] in self._matters or _is_written(words[end])):
@@ -564,9 +564,9 @@ class Numerals:
     def _counts_of(self, run: Phrase) -> list[tuple[int, int, float]]:
         return [(one.end - 1, one.value, one.cost) for one in self.counts(run, 1)] if len(run) > 1 else []
 
-    def _groups_of(self, run: Phrase) -> list[Group]:
+    def _groups_of(self, run: Phrase) -> list[DigitGroup]:
         found = self.groups(run, 1) if len(run) > 1 else ()
-        return [Group(one.end - 1, one.text, one.cost, one.behind) for one in found]
+        return [DigitGroup(one.end - 1, one.text, one.cost, one.behind) for one in found]
 
 
 def _fold_table(table: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from dockvoice_protocol.forms.spoken.grammar.lexicon import Role
 from dockvoice_protocol.forms.spoken.grammar.tokens import Token, token_texts, tokenize
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
 from dockvoice_protocol.forms.spoken.phrase_list import PhraseList
-from dockvoice_protocol.forms.spoken.reader import lexicon_of
-from dockvoice_protocol.records import Expectation, FieldReading, Word
+from dockvoice_protocol.forms.spoken.reader import cached_lexicon
+from dockvoice_protocol.records import FieldReading, TurnExpectation, Word
 
 _UNLIKELY = 1.0
 """Nats: a count said digit by digit, "one two" for 12, is no split number."""
@@ -88,31 +88,33 @@ def expect_more(
     *,
     converses: bool = False,
     awaited: Collection[str] | None = None,
-) -> Expectation:
+) -> TurnExpectation:
     """Whether more may follow `words`, from which `fields` was parsed.
 
     `converses`: commands and corrections are complete utterances too. `awaited`: the missing fields of the open entry,
     or the requested one; None: all required fields of the form.
     """
     if converses and is_complete_command(words, language):
-        return Expectation.FINISHED
+        return TurnExpectation.FINISHED
     said = tokenize(words, language)
     roles = _roles_at_end(said, form, catalogue, language)
     if not said or not (fields or Role.LABEL in roles):
-        return Expectation.MORE if _is_begun_number(words, language, answers=converses) else Expectation.EITHER
+        return TurnExpectation.MORE if _is_begun_number(words, language, answers=converses) else TurnExpectation.EITHER
     complete = _has_all_values(fields, form, catalogue)
     if not tokenize(words[-1:], language):  # a hesitation at the end
-        return Expectation.MORE
+        return TurnExpectation.MORE
     last = _last_field(said, fields, form)
     if last is not None and Role.LABEL in roles and fields[last.name].value is None:
         last = None  # a label without a value
     if last is None and roles & _LEADING_ON and not (complete and not roles & {Role.LABEL, Role.CUE}):
-        return Expectation.MORE
+        return TurnExpectation.MORE
     if complete or (converses and is_correction(words, language)):
         closed = Role.UNIT in roles or last is None or _is_full(last, fields[last.name])
-        return Expectation.FINISHED if closed and not (complete and _may_add(fields, form)) else Expectation.EITHER
+        return (
+            TurnExpectation.FINISHED if closed and not (complete and _may_add(fields, form)) else TurnExpectation.EITHER
+        )
     begun = last is not None and _is_begun(last, fields[last.name])
-    return Expectation.MORE if begun or _lacks_field(fields, form, awaited) else Expectation.EITHER
+    return TurnExpectation.MORE if begun or _lacks_field(fields, form, awaited) else TurnExpectation.EITHER
 
 
 def _lacks_field(fields: Mapping[str, FieldReading], form: Form, awaited: Collection[str] | None) -> bool:
@@ -127,7 +129,7 @@ def _may_add(fields: Mapping[str, FieldReading], form: Form) -> bool:
 
 
 def _roles_at_end(said: Sequence[Token], form: Form, catalogue: Catalogue, language: Language) -> frozenset[Role]:
-    known = lexicon_of(form, catalogue, language)
+    known = cached_lexicon(form, catalogue, language)
     starts = range(max(0, len(said) - _LONGEST), len(said))
     return frozenset(match.role for at in starts for match in known.matches(said, at) if match.end == len(said))
 
@@ -146,19 +148,19 @@ def _last_field(said: Sequence[Token], fields: Mapping[str, FieldReading], form:
 
 def _has_all_values(fields: Mapping[str, FieldReading], form: Form, catalogue: Catalogue) -> bool:
     sure = {name: said.value for name, said in fields.items() if said.value is not None and not said.rivals}
-    known = (catalogue.knows(field.catalogue, sure[field.name]) for field in form.fields if field.name in sure)
+    known = (catalogue.has_values(field.catalogue, sure[field.name]) for field in form.fields if field.name in sure)
     return len(sure) == len(fields) and not form.faults(sure) and all(known)
 
 
 def _is_full(field: FormField, said: FieldReading) -> bool:
     """Whether the value cannot grow: a letter or name, or digits to which the form allows no more."""
-    if field.spoken.named:
+    if field.spoken.is_said_by_name:
         return True
     return isinstance(said.value, str) and not field.allows(said.value + "0")
 
 
 def _is_begun(field: FormField, said: FieldReading) -> bool:
     """Whether the value is an unfinished number: without a value, or invalid so far."""
-    if field.spoken.named:
+    if field.spoken.is_said_by_name:
         return False
     return said.value is None or not field.allows(said.value)

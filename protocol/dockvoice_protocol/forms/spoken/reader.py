@@ -28,14 +28,14 @@ from dockvoice_protocol.forms.spoken.language import LETTERS, Language, language
 from dockvoice_protocol.records import FieldReading, FieldValue, Word
 
 _LEXICONS = 256
-"""Cache size: a dozen forms in seven languages, each whole, `by_end` and `of_context`; one takes 70 kB and 2 ms."""
-Explained = dict[tuple[Token, ...], tuple[Sequence[Path], bool]]
+"""Cache size: a dozen forms in seven languages, each in three variants; one takes 70 kB and 2 ms."""
+ExplanationCache = dict[tuple[Token, ...], tuple[Sequence[Path], bool]]
 """By the tokens of an utterance: their explanations, and whether they ask."""
 FIGURE = "#"  # In unexplained phrases: stands for a number, a digit or a spelt letter.
 _LONGEST = 3  # Words of such a phrase: a longer one is talk, no name for a thing.
 
 
-def read(
+def read_fields(
     words: Sequence[Word],
     form: Form,
     catalogue: Catalogue,
@@ -60,7 +60,7 @@ def read(
         A field's words are its label, value and unit as heard. Its confidence is the lowest of its words. A named field
         without a single value has rivals or a runner-up, or neither.
     """
-    return read_meaning(words, form, catalogue, language, asked=asked, held=held, correcting=correcting).fields
+    return parse_meaning(words, form, catalogue, language, asked=asked, held=held, correcting=correcting).fields
 
 
 def unexplained_phrases(words: Sequence[Word], form: Form, catalogue: Catalogue, language: Language) -> frozenset[str]:
@@ -68,7 +68,7 @@ def unexplained_phrases(words: Sequence[Word], form: Form, catalogue: Catalogue,
 
     None of an utterance that mentions no field: that is talk.
     """
-    meant = read_meaning(words, form, catalogue, language)
+    meant = parse_meaning(words, form, catalogue, language)
     heard, events = meant.tokens, meant.paths[0].events if meant.paths else ()
     if not any(one.happens is Happens.MENTION for one in events):
         return frozenset()
@@ -94,7 +94,7 @@ def is_figure(word: str, language: Language) -> bool:
     return spelt or word.isdigit() or language.numerals.is_part(word)
 
 
-def read_meaning(
+def parse_meaning(
     words: Sequence[Word],
     form: Form,
     catalogue: Catalogue,
@@ -103,9 +103,9 @@ def read_meaning(
     asked: str | None = None,
     held: Mapping[str, FieldValue] | None = None,
     correcting: bool = False,
-    explained: Explained | None = None,
+    explained: ExplanationCache | None = None,
 ) -> Meaning:
-    """The full meaning of an utterance, with its mood and unexplained words. Arguments as for `read`.
+    """The full meaning of an utterance, with its mood and unexplained words. Arguments as for `read_fields`.
 
     `explained` has the explanations of the utterance's other alternatives, and gets those of this one: alternatives
     that differ only in their times share them.
@@ -114,8 +114,8 @@ def read_meaning(
     heard = tokenize(words, spoken)
     known = None if explained is None else explained.get(heard)
     if known is None:
-        today = datetime.now().astimezone().date() if form.has_dates else None
-        spans = Spans(heard, form, catalogue, spoken, lexicon_of(form, catalogue, spoken), today)
+        today = datetime.now().astimezone().date() if form.depends_on_today else None
+        spans = Spans(heard, form, catalogue, spoken, cached_lexicon(form, catalogue, spoken), today)
         known = explanations(spans, asked, held, correcting=correcting), spans.has_question_mark()
     if explained is not None:
         explained[heard] = known
@@ -124,7 +124,7 @@ def read_meaning(
 
 
 @lru_cache(maxsize=_LEXICONS)
-def lexicon_of(form: Form, catalogue: Catalogue, language: Language) -> Lexicon:
+def cached_lexicon(form: Form, catalogue: Catalogue, language: Language) -> Lexicon:
     """The phrases of a form in a language."""
     return Lexicon(form, catalogue, language)
 
@@ -183,25 +183,25 @@ def read_transcript(
         catalogue: The known values.
         language: One of `LANGUAGES`, or a longer tag such as `de-AT`.
         confidence: The confidence of every word, 0 to 1: transcripts have none for single words.
-        asked: As for `read`.
-        held: As for `read`.
+        asked: As for `read_fields`.
+        held: As for `read_fields`.
 
     Returns:
-        As `read` does. The words of a field are those of the transcript, in small letters and without punctuation.
+        As `read_fields` does. A field has the words of the transcript, in small letters and without punctuation.
 
     Raises:
         ValueError: The language is not supported.
     """
     spoken = language_named(language)
     words = make_timed_words(text, form, catalogue, spoken, confidence)
-    return read(words, form, catalogue, spoken, asked=asked, held=held)
+    return read_fields(words, form, catalogue, spoken, asked=asked, held=held)
 
 
 def make_timed_words(
     text: str, form: Form, catalogue: Catalogue, language: Language, confidence: float = 1.0
 ) -> tuple[Word, ...]:
     """The words of a transcript, in lower case, with invented times: each punctuation mark becomes a pause."""
-    known = lexicon_of(form, catalogue, language)
+    known = cached_lexicon(form, catalogue, language)
     return tuple(_time_words(list(_split_transcript(text, language, known)), language, known, confidence))
 
 

@@ -123,7 +123,7 @@ class _Ways:
         self._chain = tuple(filter(knows, _value_words(field, catalogue, language)))
         self._single = tuple(said for value, said in _number_words(language) if value in _DIGITS and knows(said))
         self._is_code = field.spoken.spelt
-        self._length = _CODE if self._is_code else (1, 1) if field.spoken.is_letter else _COUNT
+        self._length = _CODE if self._is_code else (1, 1) if field.spoken.is_single_letter else _COUNT
 
     def sample_value(self) -> str:
         """A value, or a random chain of its words."""
@@ -144,7 +144,7 @@ def _value_words(field: FormField, catalogue: Catalogue, language: Language) -> 
     """The words of a field's values in the language."""
     if field.spoken.of_numbers:
         yield from (said for _, said in _number_words(language))
-    if field.spoken.spells:
+    if field.spoken.may_have_letters:
         known = catalogue.values(field.catalogue) if field.catalogue else field.choices
         wanted = {value.lower() for value in known if len(value) == 1} or LETTERS
         yield from _letter_wordings(language, lambda letter: letter in wanted)

@@ -25,7 +25,7 @@ from dockvoice_protocol.forms.pattern import SEPARATORS
 from dockvoice_protocol.forms.spoken.commands import command_phrases
 from dockvoice_protocol.forms.spoken.folding import phrase
 from dockvoice_protocol.forms.spoken.grammar.lexicon import value_words
-from dockvoice_protocol.forms.spoken.in_words import ONES, TEENS, TENS, spelt
+from dockvoice_protocol.forms.spoken.in_words import ONES, TEENS, TENS, spell_out
 from dockvoice_protocol.forms.spoken.kinds import kind_of
 from dockvoice_protocol.forms.spoken.kinds.kind import section_phrases
 from dockvoice_protocol.forms.spoken.language import CODE_WORDS, ENGLISH, LETTERS, NATO
@@ -69,11 +69,11 @@ def _vocabulary_of_field(field: FormField, catalogue: Catalogue) -> set[str]:
         said += [*named.true, *named.false]
         said += [" ".join(phrase(one)) for one in section_phrases(ENGLISH.table[section])]
     words = {word for one in said for word in one.split()}
-    words |= _LETTER_WORDS if field.spoken.spells else set()
+    words |= _LETTER_WORDS if field.spoken.may_have_letters else set()
     return words | (NUMBER_WORDS if field.spoken.of_numbers else set())
 
 
-def check(form: Form, catalogue: Catalogue) -> None:
+def check_speakable(form: Form, catalogue: Catalogue) -> None:
     """Raise Misconfigured naming each value that breaks the form's rules or has no words, or a missing catalogue."""
     faults = [fault for field in form.fields for fault in _field_faults(field, catalogue)]
     if faults:
@@ -85,7 +85,7 @@ def english_words_with_meaning(form: Form, catalogue: Catalogue) -> Iterator[tup
     for field in form.fields:
         yield from ((label, f"the field {field.name!r}") for label in field.labels)
         yield from ((unit, f"the unit of {field.name!r}") for unit in field.units)
-        if not field.spoken.is_letter:  # its code word distinguishes a letter
+        if not field.spoken.is_single_letter:  # its code word distinguishes a letter
             values = value_words(field, catalogue, ENGLISH) if field.catalogue or field.choices else {}
             yield from ((words, f"{value!r} of {field.name!r}") for words, value in values.items())
 
@@ -102,16 +102,16 @@ def value_faults(field: FormField, catalogue: Catalogue) -> Iterator[tuple[str, 
     known = catalogue.values(field.catalogue) if field.catalogue else field.choices
     said = {value for words, value in value_words(field, catalogue, ENGLISH).items() if re.fullmatch("[a-z ]+", words)}
     for value in known:
-        if not field.item.allows(value):
+        if not field.item_field.allows(value):
             yield value, f"{value!r} breaks the rules of field {field.name!r}; mend one of the two"
         elif value not in said and not _can_be_spelt(value, field):
             yield value, f"{value!r} cannot be said as {field.spoken}; give it words in a catalogue's column 'spoken'"
 
 
 def _can_be_spelt(value: str, field: FormField) -> bool:
-    one = not field.spoken.is_letter or len(value) == 1
+    one = not field.spoken.is_single_letter or len(value) == 1
     said = "".join(character for character in value if character not in SEPARATORS)
-    joined = said == value or (field.shape is not None and field.shape.joined(said) == value)
+    joined = said == value or (field.shape is not None and field.shape.insert_separators(said) == value)
     return one and joined and set(said) <= set(field.spoken.characters)
 
 
@@ -124,26 +124,26 @@ def sample_value(field: FormField, catalogue: Catalogue, random: Random) -> Fiel
     """A random value that the form and the catalogue allow."""
     if field.many is not None:
         several = field.many[:_LONGEST_LIST] or field.many
-        return tuple(str(sample_value(field.item, catalogue, random)) for _ in range(random.choice(several)))
+        return tuple(str(sample_value(field.item_field, catalogue, random)) for _ in range(random.choice(several)))
     if known := catalogue.values(field.catalogue) if field.catalogue is not None else field.choices:
         return random.choice(known)
-    return kind_of(field).sample(field, random)
+    return kind_of(field).sample_value(field, random)
 
 
-def sample_words(value: FieldValue, field: FormField, catalogue: Catalogue, random: Random) -> str:
+def value_in_words(value: FieldValue, field: FormField, catalogue: Catalogue, random: Random) -> str:
     """The value in random words that the reader parses as the same value."""
     if isinstance(value, tuple):
-        return " and ".join(sample_words(one, field.item, catalogue, random) for one in value)
+        return " and ".join(value_in_words(one, field.item_field, catalogue, random) for one in value)
     phrases = [words for words, meant in value_words(field, catalogue, ENGLISH).items() if meant == value]
     if phrases and (field.spoken.listed or random.random() < _LISTED):
         words = random.choice(phrases)
     else:
-        words = kind_of(field).words(value, field, random)
-    checks = catalogue.checks_of(field.catalogue, str(value)) if field.catalogue else ()
+        words = kind_of(field).words_for(value, field, random)
+    checks = catalogue.check_words(field.catalogue, str(value)) if field.catalogue else ()
     if not checks or random.random() >= _CHECKED:
         return words
     check = random.choice(checks)
-    return f"{words} check {spelt(check, random) if check.isdigit() else check}"
+    return f"{words} check {spell_out(check, random) if check.isdigit() else check}"
 
 
 def _stands_alone(value: FieldValue, field: FormField) -> bool:
@@ -173,7 +173,7 @@ _MOST_OPTIONAL = 1.5
 """Mean number of optional fields in a sentence, at most: a breath has room for few."""
 
 _SAID_ANEW = 0.2
-"""Probability of the `said_once` fields in a sentence."""
+"""Probability of the `standing_fields` fields in a sentence."""
 _NEEDED_ANEW = 0.7
 """Probability of a required one otherwise: no entry is valid before it was said."""
 _FIRST_LABEL = 0.5
@@ -210,7 +210,7 @@ _PER_FIELD = 150
 
 
 @dataclass(frozen=True, slots=True)
-class Sentence:
+class SampledSentence:
     """A sampled sentence with its true field values."""
 
     text: str
@@ -218,7 +218,7 @@ class Sentence:
     complete: bool
 
 
-def sentences(form: Form, catalogue: Catalogue, random: Random) -> Iterator[Sentence]:
+def generate_sentences(form: Form, catalogue: Catalogue, random: Random) -> Iterator[SampledSentence]:
     """Infinitely many sentences: fields in any order, with fillers, units, corrections, some fields left out."""
     several = sum(not one.required for one in form.fields if not one.spoken.by_unit)
     share = min(_OPTIONAL, _MOST_OPTIONAL / several) if several else _OPTIONAL
@@ -226,8 +226,10 @@ def sentences(form: Form, catalogue: Catalogue, random: Random) -> Iterator[Sent
         fields = [one for one in form.fields if not one.spoken.by_unit]  # the unit word of a count says these
         wanted = [one for one in fields if one.required]
         fields = [one for one in fields if one.required or random.random() < share] or fields
-        if form.said_once and random.random() >= _SAID_ANEW:
-            fields = [one for one in fields if one.name not in form.said_once or _is_needed(one, random)] or fields
+        if form.standing_fields and random.random() >= _SAID_ANEW:
+            fields = [
+                one for one in fields if one.name not in form.standing_fields or _is_needed(one, random)
+            ] or fields
         if random.random() >= _IN_ORDER:
             random.shuffle(fields)
         if len(fields) > 1 and random.random() < _INCOMPLETE:
@@ -245,8 +247,8 @@ def sample_sentences(form: Form, catalogue: Catalogue, count: int = _COUNT, seed
 
     Raises Misconfigured where the form or its catalogue holds a value without words.
     """
-    check(form, catalogue)
-    endless = sentences(form, catalogue, Random(seed))  # noqa: S311 - sampling, not secrecy
+    check_speakable(form, catalogue)
+    endless = generate_sentences(form, catalogue, Random(seed))  # noqa: S311 - sampling, not secrecy
     return tuple(next(endless).text for _ in range(count))
 
 
@@ -265,7 +267,7 @@ def _further_mentions(field: FormField, catalogue: Catalogue, random: Random) ->
     named = field.wording(OWN_LANGUAGE)
 
     def words() -> str:
-        return sample_words(sample_value(field, catalogue, random), field, catalogue, random)
+        return value_in_words(sample_value(field, catalogue, random), field, catalogue, random)
 
     if field.spoken.by_unit:
         return
@@ -290,7 +292,7 @@ def _sentence_with(mention: str, field: FormField, form: Form, catalogue: Catalo
 
 def _make_sentence(
     form: Form, fields: list[FormField], catalogue: Catalogue, random: Random, *, complete: bool
-) -> Sentence:
+) -> SampledSentence:
     truth = {field.name: sample_value(field, catalogue, random) for field in fields}
     corrected = random.choice(fields).name if random.random() < _CORRECTED else None
     opening = _choose_weighted(_OPENINGS, random)
@@ -310,12 +312,12 @@ def _make_sentence(
     if opening in form.openings.get(OWN_LANGUAGE, ()) and fields[0].bare and random.random() < _ARTICLE:
         parts.insert(1, "an" if parts[1][0] in _VOWELS else "a")
     text = " ".join(part for part in parts if part)
-    return Sentence(text.replace(_STILL_TO_DO, _HELD), truth, complete)
+    return SampledSentence(text.replace(_STILL_TO_DO, _HELD), truth, complete)
 
 
 def _work_verb(form: Form, random: Random) -> str:
     """A verb for the form's work, from its names: "loading", "putting away"."""
-    first = (one.split()[0] for one in form.names(OWN_LANGUAGE))
+    first = (one.split()[0] for one in form.spoken_names(OWN_LANGUAGE))
     return random.choice([one for one in first if one.endswith("ing")] or [_DOING])
 
 
@@ -327,7 +329,7 @@ def _correction(value: FieldValue, field: FormField, form: Form, catalogue: Cata
 
     def words(of: FieldValue, *, alone: bool) -> str:
         return (
-            sample_words(of, field, catalogue, random) if alone else _make_mention(of, field, form, catalogue, random)
+            value_in_words(of, field, catalogue, random) if alone else _make_mention(of, field, form, catalogue, random)
         )
 
     first, later = words(slip, alone=earlier), words(value, alone=bare and not earlier)
@@ -339,7 +341,7 @@ def _counted_field(code: str, field: FormField) -> FormField:
 
 
 def _make_mention(value: FieldValue, field: FormField, form: Form, catalogue: Catalogue, random: Random) -> str:
-    words = sample_words(value, field, catalogue, random)
+    words = value_in_words(value, field, catalogue, random)
     if _stands_alone(value, field) and random.random() < _UNLABELLED:
         return words
     if field.units and (field.codes or random.random() < _BY_UNIT):
@@ -355,7 +357,9 @@ def _choose_weighted(weights: Mapping[str, int], random: Random) -> str:
     return random.choices(list(weights), weights=list(weights.values()))[0]
 
 
-def replies(form: Form, catalogue: Catalogue, names: Sequence[str] = (), works: Sequence[str] = ()) -> tuple[str, ...]:
+def sample_replies(
+    form: Form, catalogue: Catalogue, names: Sequence[str] = (), works: Sequence[str] = ()
+) -> tuple[str, ...]:
     """Short utterances to a device that answers, deterministic for the same arguments.
 
     `names` are the operators' sign-on names, `works` the phrases for the available forms.
@@ -365,15 +369,17 @@ def replies(form: Form, catalogue: Catalogue, names: Sequence[str] = (), works: 
         one for field in form.fields for _ in range(_PER_FIELD) for one in _field_answers(field, catalogue, random)
     ]
     said_twice = [f"{choice} {choice}" for field in form.fields if field.exception for choice in field.choices]
-    once = [_context_sentence(form, catalogue, random) for _ in range(_PER_FIELD) if form.said_once]
-    asked = (*command_phrases(names, trailers=bool(form.places_received)), *works) * _COMMANDS
+    once = [_context_sentence(form, catalogue, random) for _ in range(_PER_FIELD) if form.standing_fields]
+    asked = (*command_phrases(names, trailers=bool(form.trailer_and_door_fields)), *works) * _COMMANDS
     plain = [answer for answer, times in _ANSWERS.items() for _ in range(times)]
     return (*plain, *asked, *said_twice, *answers, *once, *_check_answers(form, catalogue, random))
 
 
 def _context_sentence(form: Form, catalogue: Catalogue, random: Random) -> str:
     """A sentence of the context: "trailer five five oh one door twelve", "door thirteen from now on"."""
-    fields = [form[name] for name in form.said_once if random.random() >= _OPTIONAL] or [form[form.said_once[0]]]
+    fields = [form[name] for name in form.standing_fields if random.random() >= _OPTIONAL] or [
+        form[form.standing_fields[0]]
+    ]
     said = " ".join(_make_mention(sample_value(one, catalogue, random), one, form, catalogue, random) for one in fields)
     return said if random.random() < _LASTING else f"{said} {' '.join(ENGLISH.commands['from_now_on'][0])}"
 
@@ -383,7 +389,7 @@ _LASTING = 0.5  # Probability of such a sentence without "from now on".
 
 def _field_answers(field: FormField, catalogue: Catalogue, random: Random) -> Iterator[str]:
     """A bare value, the field alone, and the field as a correction."""
-    words = sample_words(sample_value(field, catalogue, random), field, catalogue, random)
+    words = value_in_words(sample_value(field, catalogue, random), field, catalogue, random)
     named = f"{words} {random.choice(list(field.units))}" if field.units else f"{random.choice(field.labels)} {words}"
     yield words
     yield named
@@ -393,8 +399,8 @@ def _field_answers(field: FormField, catalogue: Catalogue, random: Random) -> It
 def _check_answers(form: Form, catalogue: Catalogue, random: Random) -> Iterator[str]:
     for field in form.fields:
         for value in catalogue.values(field.catalogue) if field.catalogue else ():
-            for proof in catalogue.checks_of(str(field.catalogue), value):
-                yield spelt(proof, random) if proof.isdigit() else proof
+            for proof in catalogue.check_words(str(field.catalogue), value):
+                yield spell_out(proof, random) if proof.isdigit() else proof
 
 
 _NUMBERS = {
@@ -414,13 +420,13 @@ _REPLIES = ("command", "answer", "exception", "check")
 """Rules of utterances other than sentences."""
 
 
-def jsgf(form: Form, catalogue: Catalogue, commands: Sequence[str] = ()) -> str:
+def jsgf_grammar(form: Form, catalogue: Catalogue, commands: Sequence[str] = ()) -> str:
     """The JSGF grammar of one form.
 
     `commands`, for a device that answers, are utterances of their own; they add bare values, exceptions and check
     digits. Raises Misconfigured where the form or its catalogue holds a value without words.
     """
-    check(form, catalogue)
+    check_speakable(form, catalogue)
     name = form.name.replace("-", "_")
     rules = {**_NUMBERS, "cue": _alternatives_rule(_CUES)}
     for field in form.fields:
@@ -444,7 +450,7 @@ def _reply_rules(form: Form, catalogue: Catalogue, commands: Sequence[str]) -> d
         check
         for field in form.fields
         for value in (catalogue.values(field.catalogue) if field.catalogue else ())
-        for check in catalogue.checks_of(str(field.catalogue), value)
+        for check in catalogue.check_words(str(field.catalogue), value)
     }
     rules = {"command": " | ".join(sorted(set(commands))), "answer": " | ".join(values)}
     if exceptions:
@@ -466,7 +472,7 @@ def _field_rules(field: FormField, catalogue: Catalogue) -> dict[str, str]:
         units = _alternatives_rule([*field.units.keys(), *field.units.values()])
         mention = f"{labelled} | [{_alternatives_rule(_BEFORE_COUNT)}] {value} {units}"
     rules = {f"{field.name}_value": _value_rule(field, catalogue), field.name: mention}
-    if field.spoken.spells:
+    if field.spoken.may_have_letters:
         rules[f"{field.name}_letter"] = _letter_rule(field, catalogue)
     return rules
 

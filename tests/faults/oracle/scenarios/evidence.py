@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dockvoice_protocol import hash_chain
-from dockvoice_protocol.hash_chain import Wrong
+from dockvoice_protocol.hash_chain import Defect
 from edge.keep import audit as device_audit
 from edge.keep import device_key
 from edge.keep.journal import Journal
@@ -87,9 +87,9 @@ def full_removing(run: Run) -> Tally:
             device.has_kept(30)
             ballast.take(leave=run.chance.randrange(1_500_000))
             run.pause(4, 5)
-            found += unproven(device.state, besides=Wrong.UNCOMMITTED)
+            found += unproven(device.state, besides=Defect.UNCOMMITTED)
             device.kill()
-            found += unproven(device.state, besides=Wrong.UNCOMMITTED)
+            found += unproven(device.state, besides=Defect.UNCOMMITTED)
             ballast.give()
         tally = stage.conclude()
         return replace(tally, unproven=found + unproven(device.state))
@@ -115,7 +115,7 @@ def forged(run: Run) -> Tally:
     return replace(tally, unproven=missed)
 
 
-def unproven(state: Path, besides: Wrong | None = None) -> int:
+def unproven(state: Path, besides: Defect | None = None) -> int:
     """Recordings that are gone and not said to be removed, and 1 more where the journal's audit does not hold.
 
     `besides`: what may be told of the newest event, because its commit has just failed on the full disk.
@@ -152,7 +152,7 @@ def _ghost(db: sqlite3.Connection, count: int) -> None:
             "sequence": str(number),
         }
         event |= {"type": "none", "previous": link, "data": {"utterance": {"audio_sha256": "0" * 64}}}
-        link = hash_chain.link(link, event, "0" * 64)
+        link = hash_chain.compute_link(link, event, "0" * 64)
         body = json.dumps({**event, "chain": link})
         row = (event["id"], "site", "ghost", number, "none", body, "2026-11-21 00:00:00.000000", 0)
         db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
@@ -172,7 +172,7 @@ def _stripped(db: sqlite3.Connection, number: int) -> None:
             event["data"]["fields"]["quantity"] = 1
             fields = json.dumps(event["data"]["fields"])
             db.execute("UPDATE entries SET fields = ? WHERE event_id = ?", (fields, event_id))
-        link = hash_chain.link(link, event, event["data"]["utterance"]["audio_sha256"])
+        link = hash_chain.compute_link(link, event, event["data"]["utterance"]["audio_sha256"])
         db.execute("UPDATE events SET body = ? WHERE event_id = ?", (json.dumps({**event, "chain": link}), event_id))
 
 

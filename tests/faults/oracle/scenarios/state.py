@@ -12,8 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from edge.agent.review import DeviceIdentity, Person, accept
-from edge.agent.review_decisions import SOCKET
+from edge.agent.review import DeviceIdentity, Reviewer, accept
 from edge.agree.decide import Rules
 from edge.keep.journal import Journal
 from tests import shipped
@@ -50,7 +49,7 @@ _GONE_WORDS = ("was removed, moved or replaced", "it was moved or deleted")
 ELSEWHERE = b"handed 100000\n"
 """The ledger of a copy: whoever speaks there goes on from another number."""
 
-BY_HAND = Person("oracle", "re-entered under the new name")
+BY_HAND = Reviewer("oracle", "re-entered under the new name")
 
 
 def restored(run: Run) -> Tally:
@@ -113,7 +112,7 @@ def _cloned(run: Run) -> Tally:
 
 def _copy(device: Device, to: Path) -> None:
     """What a copy of the disk holds: an agent that was killed may have left its socket, which is nothing to copy."""
-    shutil.copytree(device.state, to, ignore=shutil.ignore_patterns(SOCKET))
+    shutil.copytree(device.state, to, ignore=shutil.ignore_patterns("agent.sock"))
 
 
 def _inherit(former: Device, heir: Device, state: Path) -> None:
@@ -121,7 +120,7 @@ def _inherit(former: Device, heir: Device, state: Path) -> None:
     assert _unsettled(former) == 0, f"nobody knows what became of some of it:\n{former.log}"
     with Journal.open(former.state) as origin, Journal.open(state) as journal:
         named = DeviceIdentity("site", "new", None, clock_believed=True)
-        for held in origin.review.held():
+        for held in origin.review.held_entries():
             accept(journal, str(held.sequence), {}, _rules(), BY_HAND, named, origin=origin)
         for unread in origin.review.under_review():  # Stored just before the agent ended: a person listens to it.
             recording = origin.copy_utterance(origin.queries.history(unread.utterance_id)).segment.pcm

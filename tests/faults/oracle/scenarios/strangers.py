@@ -100,7 +100,7 @@ def forged_receipts(run: Run) -> Tally:
             def look() -> bool:
                 """Whether there is an event: what was kept first may not be an entry yet."""
                 with Journal.inspect(device.state) as journal:
-                    newest = journal.outbox.last()
+                    newest = journal.outbox.last_event()
                     owed[:] = journal.outbox.due(OFTEN) or ([] if newest is None else [newest])
                 return bool(owed)
 

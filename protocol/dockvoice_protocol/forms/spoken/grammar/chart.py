@@ -412,11 +412,11 @@ class _ExplanationCheck:
 
     def _is_spelt(self, mention: ExplanationEvent) -> bool:
         spoken = self._spans.fields[str(mention.field)].spoken
-        return spoken.spelt or spoken.is_letter
+        return spoken.spelt or spoken.is_single_letter
 
     def _may_be_ordinary_word(self, mention: ExplanationEvent, end: int) -> bool:
         """Whether a letter may be an ordinary word of the phrase directly behind it: "dock be careful"."""
-        if mention.happens is not Happens.MENTION or not self._spans.fields[str(mention.field)].spoken.is_letter:
+        if mention.happens is not Happens.MENTION or not self._spans.fields[str(mention.field)].spoken.is_single_letter:
             return False
         word = self._spans.words[end - 1]
         sounds = word in self._spans.language.alphabet.names or (word,) in self._particles
@@ -457,7 +457,7 @@ class _ExplanationCheck:
     def _may_join_numbers(self, mention: ExplanationEvent, behind: tuple[ExplanationEvent, ...]) -> bool:
         """Whether a letter is an "and" directly before a number: Spanish "muelle y cuarenta cajas"."""
         word, end = self._spans.words[mention.end - 1], mention.end
-        spelt = self._spans.fields[str(mention.field)].spoken.is_letter and len(word) == 1
+        spelt = self._spans.fields[str(mention.field)].spoken.is_single_letter and len(word) == 1
         joins = spelt and self._spans.language.numerals.is_joiner(word) and self._spans.goes_straight_on(end)
         return joins and any(one.start == end and one.happens is Happens.MENTION for one in behind)
 

@@ -180,10 +180,14 @@ class Lexicon:
         several = _OF_SEVERAL if self.has_several_counts else ()
         self._relating = {said for name in several for said in language.words[name]}
         self.shapes = {
-            field.name: field.shape for field in form.fields if field.shape is not None and field.shape.separated
+            field.name: field.shape
+            for field in form.fields
+            if field.shape is not None and field.shape.may_have_separators
         }
         """Shapes with optional separators, by field."""
-        self.longest = {field.name: field.item.longest for field in form.fields if field.item.kind == "string"}
+        self.longest = {
+            field.name: field.item_field.max_length for field in form.fields if field.item_field.kind == "string"
+        }
         """Maximum length of a value, by field."""
         self.values = {
             field.name: frozenset(catalogue.values(field.catalogue)) for field in form.fields if field.catalogue
@@ -195,7 +199,7 @@ class Lexicon:
             if field.unlabelled and field.is_place and (known := self.values[field.name])
         }
         """For place fields that need no label: their catalogue's values, by their characters without separators."""
-        self._items = {field.name: field.item for field in form.fields}
+        self._items = {field.name: field.item_field for field in form.fields}
         self.shortened = {
             name: {
                 said: fit
@@ -558,7 +562,7 @@ def _unlabelled_boolean_phrases(form: Form, language: Language) -> set[Phrase]:
 
 def value_words(field: FormField, catalogue: Catalogue, language: Language) -> dict[str, str]:
     """The words of a field's values, each with its value, where they have words of their own."""
-    said = dict(catalogue.spoken(field.catalogue)) if field.catalogue else {}
+    said = dict(catalogue.value_by_spoken(field.catalogue)) if field.catalogue else {}
     if field.spoken.listed:
         known = field.choices or (catalogue.values(field.catalogue) if field.catalogue else ())
         said |= {words: choice for choice in known for words in value_wordings(choice, field, language)}

@@ -28,7 +28,7 @@ from dockvoice_protocol.forms.spoken.grammar.spans import (
     named_letters,
 )
 from dockvoice_protocol.forms.spoken.grammar.tokens import AMBIGUOUS, ends_word, letters_at
-from dockvoice_protocol.forms.spoken.numerals import Group
+from dockvoice_protocol.forms.spoken.numerals import DigitGroup
 from dockvoice_protocol.records import FieldValue
 
 _DIGITS_IN_GROUP = 2
@@ -93,7 +93,7 @@ class Speller:
             self._queue.continue_at(path, at + 1, weights.RESTART + surprise)
 
     def _with_group(
-        self, field: FormField, spelling: Spelling, at: int, group: Group, pause: int
+        self, field: FormField, spelling: Spelling, at: int, group: DigitGroup, pause: int
     ) -> tuple[float, Spelling]:
         """The cost of another group, and the value with it."""
         word, text = self._words[at], group.text
@@ -112,7 +112,7 @@ class Speller:
         # four") like 2034.
         doubtful = word in self._homophones or (spelling.round and digits_before)
         # Two complete values are doubtful too: "pallet 742 743".
-        item = field.item
+        item = field.item_field
         parts = (spelling.text, text)
         # Groups of figures of one length are spelt so, "2683 2416"; of two lengths one may be a count.
         uneven = word.isdigit() and spelling.text.isdigit() and 1 < len(text) != len(spelling.text) > 1
@@ -131,24 +131,24 @@ class Speller:
             cut=group.behind,
         )
 
-    def _possible_groups(self, field: FormField, at: int, *, begins: bool) -> Iterator[Group]:
+    def _possible_groups(self, field: FormField, at: int, *, begins: bool) -> Iterator[DigitGroup]:
         """The groups of characters that may come next in a spelt value."""
         yield from self._numbers.digit_groups(at)
         word = self._words[at]
         if field.spoken.is_code and not self._tokens[at].inner:
             if word == AMBIGUOUS:
-                yield Group(at + 1, AMBIGUOUS.upper(), 0.0)
+                yield DigitGroup(at + 1, AMBIGUOUS.upper(), 0.0)
             for end, text, cost in letters_at(self._words, at, self._alphabet, names=False, times=self._numerals.times):
-                yield Group(end, text, cost)
+                yield DigitGroup(end, text, cost)
             for end, text, cost in (
                 *named_letters(self._spans, at),
                 *(letter_blocks(self._spans, at) if begins else ()),
             ):
-                yield Group(end, text, cost)
+                yield DigitGroup(end, text, cost)
         sounds = self._homophones.get(word)
         if sounds is not None and (begins or self._spans.may_be_digit(at)):
             for group in self._numerals.groups([sounds], 0):
-                yield Group(at + 1, group.text, weights.HOMOPHONE)
+                yield DigitGroup(at + 1, group.text, weights.HOMOPHONE)
 
     def _headless_cost(self, at: int) -> float:
         """The cost of beginning with a bare "hundred" or "thousand"."""
@@ -172,7 +172,7 @@ class Speller:
         field = self._spans.fields[str(path.field)]
         cost = spelling.spared if spelling.groups < weights.ENUMERATION else 0.0
         shape = self._spans.lexicon.shapes.get(field.name)
-        said = spelling.text if shape is None else shape.joined(spelling.text)
+        said = spelling.text if shape is None else shape.insert_separators(spelling.text)
         without = Path(path.cost + cost, Place.SAID, path.field, path.pending, None, *path[5:])
         # Leading zeros may be omitted only digit by digit; "A ten one" is another place than "A one oh one".
         fit = self._spans.lexicon.shortened.get(field.name, {}).get(spelling.text, ()) if spelling.singles else ()
@@ -293,7 +293,7 @@ class Mentions:
                 ._replace(state=Place.BETWEEN, pending="", spelling=None)
             )
         pending, before = path.pending, path.mentioned(name)
-        letter = self._fields[name].spoken.is_letter
+        letter = self._fields[name].spoken.is_single_letter
         if "e" in marks and letter and not self._may_be_of_another_field(path, name, value):
             marks = marks.replace("e", "")
         dearer = 0.0 if "v" in marks else self._implausible(name, value)
@@ -327,7 +327,11 @@ class Mentions:
         said = f"{last.value}{value}"
         for size in range(max(_PAIR, len(str(value))), len(said) // 2 + 1):
             rest = said[: -2 * size]
-            if said[-size:] == said[-2 * size : -size] and field.item.allows(rest) and field.item.is_usual(rest):
+            if (
+                said[-size:] == said[-2 * size : -size]
+                and field.item_field.allows(rest)
+                and field.item_field.is_usual(rest)
+            ):
                 return last.field
         return None
 
@@ -530,8 +534,8 @@ class Mentions:
         figures = len(said) == 1 and self._words[begin].isdigit()
         singly = len(said) >= SINGLY and all(self._numbers.is_digit(one) for one in said)
         one_breath = all(self._tokens[one].pause_inside <= weights.SHORT for one in said[1:])
-        another = field.item.is_usual(str(value)) or self._numbers.are_one(spelt.end - 1, at)
-        return (figures or singly) and one_breath and field.item.is_usual(str(spelt.value)) and not another
+        another = field.item_field.is_usual(str(value)) or self._numbers.are_one(spelt.end - 1, at)
+        return (figures or singly) and one_breath and field.item_field.is_usual(str(spelt.value)) and not another
 
 
 def _with_separators_like(said: str, like: str) -> str | None:

@@ -42,7 +42,7 @@ class _Links:
 
     def names_destination(self, path: Path, match: Match, at: int) -> bool:
         """Whether a label of an origin names the destination of an already named thing: "to door nine"."""
-        if not self._fields[match.field].source or path.story.said <= frozenset(self._spans.form.said_once):
+        if not self._fields[match.field].source or path.story.said <= frozenset(self._spans.form.standing_fields):
             return False
         said = (tuple(self._words[start:at]) for start in range(max(0, at - _LONGEST_GOAL), at))
         return any(one in self._language.words["goals"] for one in said)
@@ -59,7 +59,7 @@ class _Links:
             return False
         if path.state is Place.SAID and self._fields[path.field].spoken.is_digits:
             return self._spans.is_letter(at, match.end)
-        spelt = path.state in {Place.SAID, Place.BETWEEN} and self._fields[path.field].spoken.is_letter
+        spelt = path.state in {Place.SAID, Place.BETWEEN} and self._fields[path.field].spoken.is_single_letter
         return spelt and self._spans.may_be_letter(str(path.field), match.end - 1, match.end)
 
     def _is_broken_off_number(self, path: Path, match: Match, at: int) -> bool:
@@ -79,7 +79,7 @@ class _Links:
 
     def _begins_letter_explanation(self, path: Path, at: int) -> bool:
         """Whether the words begin a failed explanation of the letter before them: "b as in"."""
-        if path.state is not Place.SAID or not self._fields[str(path.field)].spoken.is_letter:
+        if path.state is not Place.SAID or not self._fields[str(path.field)].spoken.is_single_letter:
             return False
         joins = (join for join in self._language.alphabet.explained_by if len(join) > 1)
         if any(end > at for end, _, _ in self._spans.letters(path.since)):
@@ -307,7 +307,7 @@ class SmallWords:
         if path.state is not Place.SAID or last is None:
             return
         catalogue = self._fields[str(path.field)].catalogue
-        checks = () if catalogue is None else self._spans.catalogue.checks_of(catalogue, str(last.value))
+        checks = () if catalogue is None else self._spans.catalogue.check_words(catalogue, str(last.value))
         ends = {end for check in checks for end in self._numbers.check_ends(check, match.end)}
         cost, marks = (0.0, last.marks) if ends else (weights.WRONG_CHECK, marked(last.marks, "s"))
         if not ends:

@@ -16,10 +16,10 @@ from dockvoice_protocol.forms.spoken.grammar.lexicon import OF_FIELDS, SLOT, Lex
 from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens
 from dockvoice_protocol.forms.spoken.grammar.tokens import Token, ends_word, letters_at, named_letter
 from dockvoice_protocol.forms.spoken.kinds import kind_of
-from dockvoice_protocol.forms.spoken.kinds.kind import ends
-from dockvoice_protocol.forms.spoken.kinds.numbers import decimals
+from dockvoice_protocol.forms.spoken.kinds.kind import phrase_ends
+from dockvoice_protocol.forms.spoken.kinds.numbers import decimal_readings
 from dockvoice_protocol.forms.spoken.language import LETTERS, Language
-from dockvoice_protocol.forms.spoken.numerals import Group
+from dockvoice_protocol.forms.spoken.numerals import DigitGroup
 from dockvoice_protocol.records import FieldValue
 
 _SHORTEST_NAME = 100
@@ -47,7 +47,7 @@ class _Numbers:
         self._numerals = language.numerals
         self._table = language.table
         self._cardinals: dict[int, list[tuple[int, int, float]]] = {}
-        self._groups: dict[int, list[Group]] = {}
+        self._groups: dict[int, list[DigitGroup]] = {}
         self._known_ends: dict[int, list[int]] = {}
         self._multipliers = language.words["multipliers"]
 
@@ -62,18 +62,18 @@ class _Numbers:
 
     def _number_run(self, at: int) -> Phrase:
         """The words of a number, and the word before it, or "" behind a broken-off copy of it: "mil, mil e dez"."""
-        before, *run = self._numerals.number_run(self._words, at)
+        before, *run = self._numerals.number_context(self._words, at)
         again = range(1, min(at, LONGEST_HEAD) + 1) if self._tokens[at].pause else ()
         anew = any(self._words[at - size : at] == self._words[at : at + size] for size in again)
         return ("" if anew else before, *run)
 
-    def digit_groups(self, at: int) -> list[Group]:
+    def digit_groups(self, at: int) -> list[DigitGroup]:
         if at >= len(self._tokens):
             return []
         if (known := self._groups.get(at)) is None:
-            found = self._numerals.groups_of(self._numerals.number_run(self._words, at))
+            found = self._numerals.groups_of(self._numerals.number_context(self._words, at))
             known = self._groups[at] = [
-                Group(at + one.end, one.text, one.cost + self._pause_cost(at, at + one.end), one.behind)
+                DigitGroup(at + one.end, one.text, one.cost + self._pause_cost(at, at + one.end), one.behind)
                 for one in found
                 if ends_word(self._tokens, at + one.end)
                 and not (len(one.text) <= _LONGEST_FACTOR and self._multiplies(at + one.end))
@@ -129,7 +129,7 @@ class _Numbers:
         return self._goes_beyond(range(start, at), at)
 
     def _goes_beyond(self, starts: Iterable[int], at: int) -> bool:
-        runs = ((first, self._numerals.number_run(self._words, first)) for first in starts)
+        runs = ((first, self._numerals.number_context(self._words, first)) for first in starts)
         counts = ((first + end, cost) for first, run in runs for end, _, cost in self._numerals.counts_of(run))
         return any(end > at and cost < weights.DIGITWISE for end, cost in counts)
 
@@ -139,11 +139,11 @@ class _Numbers:
         return joined and not any(token.pause for token in self._tokens[start : end + 1])
 
     def decimals(self, at: int) -> list[tuple[int, float, float]]:
-        return decimals(self._words, at, self._numerals, self._table)
+        return decimal_readings(self._words, at, self._numerals, self._table)
 
     def ends_below_zero(self, at: int) -> Iterator[int]:
         """The ends of phrases such as "below zero" that begin at a token."""
-        yield from ends(self._words, at, self._table["decimals"]["below"])
+        yield from phrase_ends(self._words, at, self._table["decimals"]["below"])
 
     def check_ends(self, check: str, at: int) -> Iterator[int]:
         """The ends of the check word or check digits that begin at a token."""
@@ -301,7 +301,7 @@ class Spans:
 
     def may_be_letter(self, name: str, at: int, end: int) -> bool:
         """Whether a single-letter word may be a value of the expected field."""
-        spells = self.fields[name].spoken.spells
+        spells = self.fields[name].spoken.may_have_letters
         return spells and end == at + 1 and len(self.words[at]) == 1
 
     def is_letter(self, at: int, end: int) -> bool:
@@ -319,7 +319,7 @@ class Spans:
             if match.role is Role.VALUE and match.field == field.name:
                 yield match.end, match.value, 0.0
         read = [one for one in kind_of(field).readings(field, at, self) if ends_word(self.tokens, one[0])]
-        yield from _without_explained_letters(self, read) if field.spoken.is_letter else read
+        yield from _without_explained_letters(self, read) if field.spoken.is_single_letter else read
 
     def place_codes(self, at: int) -> list[tuple[int, str, str, float]]:
         """The places that begin at a token and need no label: end, field, code, cost.
@@ -342,7 +342,7 @@ class Spans:
 
     def unlabelled(self, field: FormField, at: int) -> Iterator[tuple[int, FieldValue, float]]:
         """The values of a yes-or-no field without its label at a token: "sealed"."""
-        return (one for one in kind_of(field).unlabelled(field, at, self) if ends_word(self.tokens, one[0]))
+        return (one for one in kind_of(field).readings_without_label(field, at, self) if ends_word(self.tokens, one[0]))
 
     def begins_unlabelled_value(self, at: int) -> bool:
         """Whether a value that needs no label begins at a token: "wet", "not sealed", "minus eighteen"."""
@@ -370,7 +370,7 @@ class Spans:
         if value is None or field.unit_of is not None:
             return False
         if field.spoken.spelt:
-            return field.item.allows(str(value)) and field.item.is_usual(str(value))
+            return field.item_field.allows(str(value)) and field.item_field.is_usual(str(value))
         if field.spoken.is_number and isinstance(value, str):
             return value.isdecimal() and field.allows(int(value))
         return field.allows(value)
@@ -523,7 +523,7 @@ def _spelt_codes(spans: Spans, name: str, at: int) -> Iterator[tuple[int, str, f
 def _codes_by_parts(spans: Spans, name: str, at: int) -> Iterator[tuple[int, str, float]]:
     """The codes whose parts are said with their names: "aisle C, bay seventeen, level four"."""
     shape, parts = spans.lexicon.shapes.get(name), spans.language.parts
-    runs = [] if shape is None else [run for run in shape.parts if not run.separates]
+    runs = [] if shape is None else [run for run in shape.parts if not run.is_separator]
     if len(runs) != len(parts) or not _ends_of_any(spans, parts[0], at):
         return
     reached = {(at, "")}

@@ -16,21 +16,21 @@ from random import Random
 from typing import Any
 
 from dockvoice_protocol.forms.element_strings import Element, is_whole_month, parse_gs1_date
-from dockvoice_protocol.forms.model import DayOrder, FormField, Partial
+from dockvoice_protocol.forms.model import DayOrder, FormField, MonthAlone
 from dockvoice_protocol.forms.spoken.folding import Phrase, phrase
 from dockvoice_protocol.forms.spoken.in_words import BELOW_HUNDRED
 from dockvoice_protocol.forms.spoken.kinds.kind import (
     FieldKind,
-    Keywords,
+    KindKeywords,
+    NumberParser,
     Read,
-    ReadsAloud,
-    SaysNumbers,
-    WordsHeard,
-    behind,
-    cheapest,
-    digit_strings,
-    ends,
+    ReadbackVoice,
+    UtteranceContext,
+    cheapest_readings,
+    digit_string_readings,
     jsgf_alternatives,
+    optional_ends,
+    phrase_ends,
 )
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
 from dockvoice_protocol.records import FieldValue
@@ -81,18 +81,18 @@ class _Day(FieldKind):
     of_today = True
     section = "dates"
     grammar = ("<group>+", "[the] <ordinal> [of] <month> [<year>]", "[end of] <month> [[the] <ordinal>] [<year>]")
-    keywords = Keywords(
+    keywords = KindKeywords(
         own={"format": {"const": "date"}},
         required=("format",),
         voice={
             "order": {"enum": [str(order) for order in DayOrder]},
-            "partial": {"enum": [str(partial) for partial in Partial]},
+            "partial": {"enum": [str(partial) for partial in MonthAlone]},
         },
         voice_required=("order",),
         scan=("11", "15", "17"),
     )
 
-    def fault(self, value: str) -> str | None:
+    def format_fault(self, value: str) -> str | None:
         try:
             if date.fromisoformat(value).isoformat() == value:
                 return None
@@ -108,16 +108,16 @@ class _Day(FieldKind):
             "year": "<group>+ | <count>",
         }
 
-    def readings(self, field: FormField, at: int, heard: WordsHeard) -> Sequence[Read]:
-        label = Label(field.order or DayOrder.DAY_MONTH_YEAR, field.month_alone, heard.today)
-        return readings(heard.words, at, heard.language.numerals, heard.language.table, label)
+    def readings(self, field: FormField, at: int, heard: UtteranceContext) -> Sequence[Read]:
+        label = DateLabelFormat(field.order or DayOrder.DAY_MONTH_YEAR, field.month_alone, heard.today)
+        return date_readings(heard.words, at, heard.language.numerals, heard.language.table, label)
 
-    def sample(self, field: FormField, random: Random) -> FieldValue:
+    def sample_value(self, field: FormField, random: Random) -> FieldValue:
         day = _SOME_DAY + timedelta(days=random.randrange(_SOME_DAYS))
-        alone = field.month_alone is Partial.END and random.random() < _MONTH_ALONE
+        alone = field.month_alone is MonthAlone.END and random.random() < _MONTH_ALONE
         return (_month_end(day) if alone else day).isoformat()
 
-    def words(self, value: str, field: FormField, random: Random) -> str:
+    def words_for(self, value: str, field: FormField, random: Random) -> str:
         day = date.fromisoformat(value)
         dates = ENGLISH.table[self.section]
         century, rest = divmod(day.year, 100)
@@ -126,20 +126,20 @@ class _Day(FieldKind):
             "month": dates["months"][day.month - 1][0].lower(),
             "year": f"{BELOW_HUNDRED[century]} {BELOW_HUNDRED[rest] if rest >= _TEN else f'oh {BELOW_HUNDRED[rest]}'}",
         }
-        alone = day == _month_end(day) and field.month_alone is Partial.END
+        alone = day == _month_end(day) and field.month_alone is MonthAlone.END
         forms = _MONTH_FORMS if alone else _DAY_FORMS
         return random.choices(list(forms), weights=list(forms.values()))[0].format(**words)
 
-    def read_back(self, value: str, field: FormField, language: Language, voice: ReadsAloud) -> str:
-        return say_day(value, language)
+    def read_back(self, value: str, field: FormField, language: Language, voice: ReadbackVoice) -> str:
+        return date_in_words(value, language)
 
-    def scanned(self, field: FormField, element: Element, today: date) -> FieldValue | None:
+    def value_from_element(self, field: FormField, element: Element, today: date) -> FieldValue | None:
         """The day on the label; None for a month without a day where the field does not accept it."""
-        whole_month = is_whole_month(element.value) and field.month_alone is Partial.NONE
+        whole_month = is_whole_month(element.value) and field.month_alone is MonthAlone.NONE
         return None if whole_month else parse_gs1_date(element.value, today).isoformat()
 
 
-def say_day(value: str, language: Language) -> str:
+def date_in_words(value: str, language: Language) -> str:
     """A day in words, with the name of its month."""
     day, dates = date.fromisoformat(value), language.table["dates"]
     month = dates["months"][day.month - 1][0]
@@ -147,17 +147,17 @@ def say_day(value: str, language: Language) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Label:
+class DateLabelFormat:
     """The format of a field's dates on its label."""
 
     order: DayOrder
-    partial: Partial = Partial.NONE
+    partial: MonthAlone = MonthAlone.NONE
     today: date | None = None
     """None: dates without a year are not parsed."""
 
 
-def readings(
-    words: Sequence[str], at: int, numerals: SaysNumbers, language: Mapping[str, Any], label: Label
+def date_readings(
+    words: Sequence[str], at: int, numerals: NumberParser, language: Mapping[str, Any], label: DateLabelFormat
 ) -> list[tuple[int, str, float]]:
     """Every date that begins at a word: its end, the day, its cost in nats. `language`: the parsed language file."""
     if at >= len(words):
@@ -171,7 +171,7 @@ def readings(
         *reader.dates_in_three_numbers(at),
     ]
     found += _dates_in_figures(words[at], at + 1, label)
-    return cheapest((end, day.isoformat(), cost) for end, day, cost in found)
+    return cheapest_readings((end, day.isoformat(), cost) for end, day, cost in found)
 
 
 _Found = tuple[int, date, float]
@@ -180,7 +180,9 @@ _Found = tuple[int, date, float]
 class _Reader:
     """Parses dates in the words of one utterance."""
 
-    def __init__(self, words: Sequence[str], numerals: SaysNumbers, said: Mapping[str, Any], label: Label) -> None:
+    def __init__(
+        self, words: Sequence[str], numerals: NumberParser, said: Mapping[str, Any], label: DateLabelFormat
+    ) -> None:
         self._words = words
         self._numerals = numerals
         self._said = said
@@ -212,7 +214,7 @@ class _Reader:
 
     def dates_with_month_alone(self, at: int) -> Iterator[_Found]:
         """A month without a day, for its last day: "end of June", "March twenty twenty-seven"."""
-        if self._label.partial is not Partial.END:
+        if self._label.partial is not MonthAlone.END:
             return
         for start in self._phrase_ends(at, "ends"):
             for end, month, cost in self._month_names(start):
@@ -229,7 +231,7 @@ class _Reader:
 
     def dates_in_label_digits(self, at: int) -> Iterator[_Found]:
         """Six or eight digits in the label's order."""
-        for end, text, cost in digit_strings(self._words, at, self._numerals, _EIGHT):
+        for end, text, cost in digit_string_readings(self._words, at, self._numerals, _EIGHT):
             if len(text) in {_SIX, _EIGHT} and (day := _date_from_digits(text, self._label)):
                 yield end, day, cost
 
@@ -303,7 +305,7 @@ class _Reader:
 
     def _read_numbers(self, at: int) -> Iterator[_Piece]:
         """A day or a month as a number of one or two digits: "five", "zero five", "05"."""
-        for end, text, cost in digit_strings(self._words, at, self._numerals, _TWO):
+        for end, text, cost in digit_string_readings(self._words, at, self._numerals, _TWO):
             yield end, int(text), cost
         for count in self._numerals.counts(self._words, at) if at < len(self._words) else ():
             yield count.end, count.value, count.cost
@@ -316,7 +318,7 @@ class _Reader:
         """A year with all its digits: "twenty twenty-seven", "two thousand and twenty-seven"."""
         if at >= len(self._words):
             return
-        for end, text, cost in digit_strings(self._words, at, self._numerals, _FOUR):
+        for end, text, cost in digit_string_readings(self._words, at, self._numerals, _FOUR):
             if len(text) == _FOUR and int(text) in _YEARS:
                 yield end, int(text), cost
         for count in self._numerals.counts(self._words, at):
@@ -327,15 +329,15 @@ class _Reader:
             yield from ((end, _MILLENNIUM + rest, cost) for end, rest, cost in self._read_names(start, self._ordinals))
 
     def _read_short_years(self, at: int) -> Iterator[_Piece]:
-        for end, text, cost in digit_strings(self._words, at, self._numerals, _TWO):
+        for end, text, cost in digit_string_readings(self._words, at, self._numerals, _TWO):
             if len(text) == _TWO:
                 yield end, _nearest_full_year(int(text), self._label.today), cost
 
     def _phrase_ends(self, at: int, role: str) -> Iterator[int]:
-        return ends(self._words, at, self._said.get(role, ()))
+        return phrase_ends(self._words, at, self._said.get(role, ()))
 
     def _optional_ends(self, at: int, role: str) -> Iterator[int]:
-        return behind(self._words, at, self._said.get(role, ()))
+        return optional_ends(self._words, at, self._said.get(role, ()))
 
 
 _MONTHS = range(1, 13)
@@ -350,7 +352,7 @@ def _index_by_first_word(names: Sequence[Sequence[str]]) -> Mapping[str, Sequenc
     return found
 
 
-def _dates_in_figures(word: str, end: int, label: Label) -> Iterator[_Found]:
+def _dates_in_figures(word: str, end: int, label: DateLabelFormat) -> Iterator[_Found]:
     """A date in figures: "05/03/2027", "5.3.27", "2027-03-05", and a month with its year, "03/2027"."""
     if word.isdigit() and len(word) in {_SIX, _EIGHT} and (day := _date_from_digits(word, label)):
         yield end, day, 0.0
@@ -368,8 +370,8 @@ def _dates_in_figures(word: str, end: int, label: Label) -> Iterator[_Found]:
             yield end, day, 0.0
 
 
-def _month_end_in_figures(first: str, second: str, end: int, label: Label) -> Iterator[_Found]:
-    if label.partial is not Partial.END:
+def _month_end_in_figures(first: str, second: str, end: int, label: DateLabelFormat) -> Iterator[_Found]:
+    if label.partial is not MonthAlone.END:
         return
     month, year = (second, first) if label.order is DayOrder.YEAR_MONTH_DAY else (first, second)
     full = int(year) if len(year) == _FOUR else _nearest_full_year(int(year), label.today)
@@ -377,7 +379,7 @@ def _month_end_in_figures(first: str, second: str, end: int, label: Label) -> It
         yield end, last, _NO_DAY
 
 
-def _date_from_digits(text: str, label: Label) -> date | None:
+def _date_from_digits(text: str, label: DateLabelFormat) -> date | None:
     """Six or eight digits in the label's order; day 00 is the end of the month, where the label allows it."""
     full = len(text) == _EIGHT
     long = _FOUR if full else _TWO
@@ -389,7 +391,7 @@ def _date_from_digits(text: str, label: Label) -> date | None:
     day, month, year = parts["d"], parts["m"], parts["y"]
     number = int(year) if full else _nearest_full_year(int(year), label.today)
     if day == "00":
-        return _last_of_month(number, int(month)) if label.partial is Partial.END else None
+        return _last_of_month(number, int(month)) if label.partial is MonthAlone.END else None
     return _day(number, int(month), int(day))
 
 

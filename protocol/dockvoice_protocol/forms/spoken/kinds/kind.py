@@ -13,10 +13,10 @@ from datetime import date
 from random import Random
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from dockvoice_protocol.forms.model import FormField, Spoken
+from dockvoice_protocol.forms.model import FieldKindTraits, FormField
 from dockvoice_protocol.forms.spoken.folding import phrase
 from dockvoice_protocol.forms.spoken.language import Language
-from dockvoice_protocol.forms.spoken.numerals import Count, Group
+from dockvoice_protocol.forms.spoken.numerals import CountReading, DigitGroup
 from dockvoice_protocol.records import FieldValue
 
 Read = tuple[int, FieldValue, float]
@@ -30,7 +30,7 @@ class _Counting(Protocol):
         """The whole numbers that begin at a token: end, value, cost."""
 
 
-class WordsHeard(Protocol):
+class UtteranceContext(Protocol):
     """One utterance, in which a kind parses its values."""
 
     @property
@@ -50,7 +50,7 @@ class WordsHeard(Protocol):
         """The current date, for dates without a year."""
 
 
-class ReadsAloud(Protocol):
+class ReadbackVoice(Protocol):
     """The wording of a device's readback."""
 
     def spelt(self, value: str) -> str:
@@ -61,7 +61,7 @@ class ReadsAloud(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Keywords:
+class KindKeywords:
     """The JSON Schema of a kind's own keywords in a form."""
 
     own: Mapping[str, Any] = field(default_factory=dict)
@@ -74,12 +74,12 @@ class Keywords:
     """The GS1 application identifiers that may fill it; empty: the field has no `x-scan`."""
 
 
-class FieldKind(Spoken, ABC):
+class FieldKind(FieldKindTraits, ABC):
     """One kind of field."""
 
     section: ClassVar[str | None] = None
     """The section of a language's file with its words; None: it has none."""
-    keywords: ClassVar[Keywords | None] = None
+    keywords: ClassVar[KindKeywords | None] = None
     """None: it has the keywords of its type alone."""
     grammar: ClassVar[tuple[str, ...]] = ()
     """JSGF alternatives of a value, in addition to its listed phrases. `{field}` is the field's name."""
@@ -94,27 +94,27 @@ class FieldKind(Spoken, ABC):
         """The JSGF rules that its `grammar` uses, without those of every form."""
         return {}
 
-    def readings(self, field: FormField, at: int, heard: WordsHeard) -> Iterable[Read]:
+    def readings(self, field: FormField, at: int, heard: UtteranceContext) -> Iterable[Read]:
         """The values that begin at a word, behind the field's label or as an answer; empty for spelt kinds."""
         return ()
 
-    def unlabelled(self, field: FormField, at: int, heard: WordsHeard) -> Iterable[Read]:
+    def readings_without_label(self, field: FormField, at: int, heard: UtteranceContext) -> Iterable[Read]:
         """The values that begin at a word and are valid without the field's label; for yes-or-no kinds."""
         return ()
 
     @abstractmethod
-    def sample(self, field: FormField, random: Random) -> FieldValue:
+    def sample_value(self, field: FormField, random: Random) -> FieldValue:
         """A random value that the form allows, for recognisers' training sentences."""
 
     @abstractmethod
-    def words(self, value: Any, field: FormField, random: Random) -> str:
+    def words_for(self, value: Any, field: FormField, random: Random) -> str:
         """A value in random English words that `readings` parses."""
 
     @abstractmethod
-    def read_back(self, value: Any, field: FormField, language: Language, voice: ReadsAloud) -> str:
+    def read_back(self, value: Any, field: FormField, language: Language, voice: ReadbackVoice) -> str:
         """A value as the voice says it."""
 
-    def example(self, field: FormField, numbers: Iterator[str]) -> FieldValue | None:
+    def example_value(self, field: FormField, numbers: Iterator[str]) -> FieldValue | None:
         """An example value, made from the next of `numbers` where it is a number; None: no example."""
         return None
 
@@ -127,13 +127,13 @@ RARE = 20.0
 _Value = TypeVar("_Value", bound=Hashable)
 
 
-class SaysNumbers(Protocol):
+class NumberParser(Protocol):
     """Parses a language's numbers."""
 
-    def counts(self, words: Sequence[str], at: int) -> Iterable[Count]:
+    def counts(self, words: Sequence[str], at: int) -> Iterable[CountReading]:
         """Every count that begins at a word."""
 
-    def groups(self, words: Sequence[str], at: int) -> Iterable[Group]:
+    def groups(self, words: Sequence[str], at: int) -> Iterable[DigitGroup]:
         """Every group of digits that begins at a word."""
 
 
@@ -156,7 +156,7 @@ def jsgf_alternatives(phrases: Iterable[str]) -> str:
     return " | ".join(" ".join(phrase(one)) for one in phrases)
 
 
-def ends(words: Sequence[str], at: int, phrases: Iterable[str]) -> Iterator[int]:
+def phrase_ends(words: Sequence[str], at: int, phrases: Iterable[str]) -> Iterator[int]:
     """The ends of the phrases that begin at a word."""
     for one in phrases:
         said = phrase(one)
@@ -164,13 +164,15 @@ def ends(words: Sequence[str], at: int, phrases: Iterable[str]) -> Iterator[int]
             yield at + len(said)
 
 
-def behind(words: Sequence[str], at: int, phrases: Iterable[str]) -> Iterator[int]:
+def optional_ends(words: Sequence[str], at: int, phrases: Iterable[str]) -> Iterator[int]:
     """The position itself, and the ends of the optional phrases that begin at it."""
     yield at
-    yield from ends(words, at, phrases)
+    yield from phrase_ends(words, at, phrases)
 
 
-def digit_strings(words: Sequence[str], at: int, numerals: SaysNumbers, most: int) -> Iterator[tuple[int, str, float]]:
+def digit_string_readings(
+    words: Sequence[str], at: int, numerals: NumberParser, most: int
+) -> Iterator[tuple[int, str, float]]:
     """Strings of up to `most` digits, group by group: end, text, cost."""
     begun = [(at, "", 0.0)]
     while begun:
@@ -183,7 +185,7 @@ def digit_strings(words: Sequence[str], at: int, numerals: SaysNumbers, most: in
         begun = longer
 
 
-def cheapest(found: Iterable[tuple[int, _Value, float]]) -> list[tuple[int, _Value, float]]:
+def cheapest_readings(found: Iterable[tuple[int, _Value, float]]) -> list[tuple[int, _Value, float]]:
     """Each pair of end and value at its lowest cost, sorted by end and cost; those from `RARE` on are dropped."""
     least: dict[tuple[int, _Value], float] = {}
     for end, value, cost in found:

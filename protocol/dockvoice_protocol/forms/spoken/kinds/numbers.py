@@ -16,18 +16,18 @@ from typing import Any
 from dockvoice_protocol.forms.element_strings import Element
 from dockvoice_protocol.forms.model import FormField
 from dockvoice_protocol.forms.spoken.grammar.weights import DIGITWISE
-from dockvoice_protocol.forms.spoken.in_words import cardinal, digit
+from dockvoice_protocol.forms.spoken.in_words import digit_in_words, number_in_words
 from dockvoice_protocol.forms.spoken.kinds.kind import (
     RARE,
     FieldKind,
+    NumberParser,
     Read,
-    ReadsAloud,
-    SaysNumbers,
-    WordsHeard,
-    cheapest,
-    digit_strings,
-    ends,
+    ReadbackVoice,
+    UtteranceContext,
+    cheapest_readings,
+    digit_string_readings,
     jsgf_alternatives,
+    phrase_ends,
 )
 from dockvoice_protocol.forms.spoken.language import ENGLISH, Language
 from dockvoice_protocol.forms.spoken.numerals import LARGEST
@@ -93,10 +93,10 @@ class _Measure(FieldKind):
         said = ENGLISH.table[self.section]
         return {"minus": jsgf_alternatives(said["minus"]), "point": jsgf_alternatives(said["points"])}
 
-    def readings(self, field: FormField, at: int, heard: WordsHeard) -> Sequence[Read]:
-        return decimals(heard.words, at, heard.language.numerals, heard.language.table)
+    def readings(self, field: FormField, at: int, heard: UtteranceContext) -> Sequence[Read]:
+        return decimal_readings(heard.words, at, heard.language.numerals, heard.language.table)
 
-    def sample(self, field: FormField, random: Random) -> FieldValue:
+    def sample_value(self, field: FormField, random: Random) -> FieldValue:
         """A decimal near the usual minimum; half of them whole."""
         step = field.step or Decimal(1)
         usual = (field.least, field.most) if field.usual is None else (field.usual.least, field.usual.most)
@@ -106,20 +106,20 @@ class _Measure(FieldKind):
         whole = made.to_integral_value()
         return float(whole if whole % step == 0 and least <= whole <= most and random.random() < _WHOLE else made)
 
-    def words(self, value: float, field: FormField, random: Random) -> str:
+    def words_for(self, value: float, field: FormField, random: Random) -> str:
         whole, _, places = format_number(abs(value)).partition(".")
-        words = ["minus"] * (value < 0) + [cardinal(int(whole), random)]
+        words = ["minus"] * (value < 0) + [number_in_words(int(whole), random)]
         if places == _HALF and random.random() < _AND_A_HALF:
             return " ".join([*words, "and a half"])
-        return " ".join([*words, "point", *(digit(one, random) for one in places)] if places else words)
+        return " ".join([*words, "point", *(digit_in_words(one, random) for one in places)] if places else words)
 
-    def read_back(self, value: float, field: FormField, language: Language, voice: ReadsAloud) -> str:
+    def read_back(self, value: float, field: FormField, language: Language, voice: ReadbackVoice) -> str:
         return _to_figures(value, language)
 
-    def example(self, field: FormField, numbers: Iterator[str]) -> FieldValue | None:
+    def example_value(self, field: FormField, numbers: Iterator[str]) -> FieldValue | None:
         return _nearest_allowed(field, _A_FEW)
 
-    def scanned(self, field: FormField, element: Element, today: date) -> FieldValue | None:
+    def value_from_element(self, field: FormField, element: Element, today: date) -> FieldValue | None:
         """The measure on the label, with the decimal places of its identifier."""
         return float(Decimal(element.value).scaleb(-int(element.identifier[-1])))
 
@@ -133,11 +133,11 @@ class _Cardinal(FieldKind):
     of_numbers = True
     grammar = ("<count>",)
 
-    def readings(self, field: FormField, at: int, heard: WordsHeard) -> Iterator[Read]:
+    def readings(self, field: FormField, at: int, heard: UtteranceContext) -> Iterator[Read]:
         """Whole numbers, except those said digit by digit, which need their unit."""
         return (count for count in heard.numbers.cardinals(at) if count[2] < DIGITWISE)
 
-    def sample(self, field: FormField, random: Random) -> FieldValue:
+    def sample_value(self, field: FormField, random: Random) -> FieldValue:
         """A count that fits on a pallet, or sometimes whole hundreds."""
         least, most = int(field.least or 0), LARGEST if field.most is None else int(field.most)
         hundreds = random.randint(1, 99) * 100
@@ -148,16 +148,16 @@ class _Cardinal(FieldKind):
         common = _FEW if not field.required and random.random() < _MOSTLY_FEW else _COMMON_COUNT
         return random.randint(lowest, max(lowest, min(most, common)))
 
-    def words(self, value: int, field: FormField, random: Random) -> str:
-        return cardinal(value, random)
+    def words_for(self, value: int, field: FormField, random: Random) -> str:
+        return number_in_words(value, random)
 
-    def read_back(self, value: int, field: FormField, language: Language, voice: ReadsAloud) -> str:
+    def read_back(self, value: int, field: FormField, language: Language, voice: ReadbackVoice) -> str:
         return _to_figures(value, language)
 
-    def example(self, field: FormField, numbers: Iterator[str]) -> FieldValue | None:
+    def example_value(self, field: FormField, numbers: Iterator[str]) -> FieldValue | None:
         return _nearest_allowed(field, _A_DOZEN)
 
-    def scanned(self, field: FormField, element: Element, today: date) -> FieldValue | None:
+    def value_from_element(self, field: FormField, element: Element, today: date) -> FieldValue | None:
         return int(element.value)
 
 
@@ -169,12 +169,12 @@ def _to_figures(value: float, language: Language) -> str:
 
 def _nearest_allowed(field: FormField, wanted: int) -> int:
     """The whole number nearest to `wanted` within the form's limits."""
-    least, most = field.limits
+    least, most = field.size_limits
     return int(max(least, min(most, wanted)))
 
 
-def decimals(
-    words: Sequence[str], at: int, numerals: SaysNumbers, language: Mapping[str, Any], places: int = _MOST_PLACES
+def decimal_readings(
+    words: Sequence[str], at: int, numerals: NumberParser, language: Mapping[str, Any], places: int = _MOST_PLACES
 ) -> list[_Found]:
     """Every decimal that begins at a word: end, value, cost in nats.
 
@@ -184,9 +184,9 @@ def decimals(
     said = language["decimals"]
     found = [*_signed_decimals(words, at, numerals, language, places)]
     for end, value, cost in list(found):
-        found += [(after, -value, cost) for after in ends(words, end, said["below"]) if value >= 0]
+        found += [(after, -value, cost) for after in phrase_ends(words, end, said["below"]) if value >= 0]
     exact = ((end, float(value) + 0.0, cost) for end, value, cost in found if _is_exact(value))
-    return cheapest(exact)
+    return cheapest_readings(exact)
 
 
 def _is_exact(value: Decimal) -> bool:
@@ -194,12 +194,12 @@ def _is_exact(value: Decimal) -> bool:
 
 
 def _signed_decimals(
-    words: Sequence[str], at: int, numerals: SaysNumbers, language: Mapping[str, Any], places: int
+    words: Sequence[str], at: int, numerals: NumberParser, language: Mapping[str, Any], places: int
 ) -> Iterator[_Exactly]:
     yield from _unsigned_decimals(words, at, numerals, language, places)
-    for start in ends(words, at, language["decimals"]["plus"]):
+    for start in phrase_ends(words, at, language["decimals"]["plus"]):
         yield from _unsigned_decimals(words, start, numerals, language, places)
-    for start in ends(words, at, language["decimals"]["minus"]):
+    for start in phrase_ends(words, at, language["decimals"]["minus"]):
         yield from (
             # Without the words before: numerals parse no number behind "minus".
             (start + end, -value, cost)
@@ -209,7 +209,7 @@ def _signed_decimals(
 
 
 def _unsigned_decimals(
-    words: Sequence[str], at: int, numerals: SaysNumbers, language: Mapping[str, Any], places: int
+    words: Sequence[str], at: int, numerals: NumberParser, language: Mapping[str, Any], places: int
 ) -> Iterator[_Exactly]:
     if at >= len(words):
         return
@@ -218,36 +218,36 @@ def _unsigned_decimals(
     yield from ((count.end, Decimal(count.value), count.cost) for count in numerals.counts(words, at))
     yield from _decimals_with_point(words, at, numerals, said)
     for one, value in said["alone"].items():
-        yield from ((end, Decimal(value), 0.0) for end in ends(words, at, [one]))
+        yield from ((end, Decimal(value), 0.0) for end in phrase_ends(words, at, [one]))
     for end, whole, cost in _counts_before(words, at, numerals, list(said["fractions"])):
         for one, value in said["fractions"].items():
-            yield from ((after, whole + Decimal(value), cost) for after in ends(words, end, [one]))
+            yield from ((after, whole + Decimal(value), cost) for after in phrase_ends(words, end, [one]))
 
 
-def _counts_before(words: Sequence[str], at: int, numerals: SaysNumbers, before: Sequence[str]) -> Iterator[_Exactly]:
+def _counts_before(words: Sequence[str], at: int, numerals: NumberParser, before: Sequence[str]) -> Iterator[_Exactly]:
     """Counts directly before one of the phrases, parsed as if nothing followed."""
     for stop in range(at + 1, min(len(words), at + _LONGEST_WHOLE + 1)):
-        if any(ends(words, stop, before)):
+        if any(phrase_ends(words, stop, before)):
             counts = numerals.counts(words[at:stop], 0)
             yield from ((stop, Decimal(count.value), count.cost) for count in counts if at + count.end == stop)
 
 
 def _decimals_with_point(
-    words: Sequence[str], at: int, numerals: SaysNumbers, said: Mapping[str, Any]
+    words: Sequence[str], at: int, numerals: NumberParser, said: Mapping[str, Any]
 ) -> Iterator[_Exactly]:
     points = said["points"]
     for stop in range(at, min(len(words), at + _LONGEST_WHOLE + 1)):
-        for start in ends(words, stop, points):
+        for start in phrase_ends(words, stop, points):
             wholes = {"0": _NO_WHOLE} if stop == at else dict[str, float]()
             for end, whole, cost in _counts_before(words, at, numerals, points):
                 if end == stop:
                     wholes[str(whole)] = min(cost, wholes.get(str(whole), RARE))
             before = words[at:stop]
-            for end, text, cost in digit_strings(before, 0, numerals, DECIMAL_DIGITS) if before else ():
+            for end, text, cost in digit_string_readings(before, 0, numerals, DECIMAL_DIGITS) if before else ():
                 if end == len(before):
                     wholes[text] = min(cost + _SPELT, wholes.get(text, RARE))
             rest = words[start:]
-            for end, text, cost in digit_strings(rest, 0, numerals, _MOST_PLACES):
+            for end, text, cost in digit_string_readings(rest, 0, numerals, _MOST_PLACES):
                 yield from (
                     (start + end, Decimal(f"{whole}.{text}"), cost + before_cost)
                     for whole, before_cost in wholes.items()

@@ -8,10 +8,10 @@ from string import ascii_uppercase, digits
 from typing import ClassVar
 
 from dockvoice_protocol.forms.model import FormField
-from dockvoice_protocol.forms.pattern import SEPARATORS, CharacterRun, Shape
+from dockvoice_protocol.forms.pattern import SEPARATORS, CharacterRun, PatternShape
 from dockvoice_protocol.forms.spoken.grammar.tokens import letters_at
-from dockvoice_protocol.forms.spoken.in_words import OF_CODES, OF_PARTS, letter, spelt, zero_called
-from dockvoice_protocol.forms.spoken.kinds.kind import FieldKind, Keywords, Read, ReadsAloud, WordsHeard
+from dockvoice_protocol.forms.spoken.in_words import OF_CODES, OF_PARTS, choose_zero_word, letter_in_words, spell_out
+from dockvoice_protocol.forms.spoken.kinds.kind import FieldKind, KindKeywords, Read, ReadbackVoice, UtteranceContext
 from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.records import FieldValue
 
@@ -29,31 +29,31 @@ class _Text(FieldKind):
     sampled: ClassVar[str] = ascii_uppercase + digits
     """The characters of a sampled value where the form has no pattern."""
 
-    def sample(self, field: FormField, random: Random) -> FieldValue:
+    def sample_value(self, field: FormField, random: Random) -> FieldValue:
         if field.check_digit is not None:
             return field.check_digit.sample(random)
         made = (field.shape or self.shape(field)).sample(random, _COMMON_LENGTH)
-        return made if field.is_usual(made) or random.random() >= _USUAL else self.sample(field, random)
+        return made if field.is_usual(made) or random.random() >= _USUAL else self.sample_value(field, random)
 
-    def shape(self, field: FormField) -> Shape:
+    def shape(self, field: FormField) -> PatternShape:
         """The shape of a value where the form has no pattern."""
         least = max(int(field.least or 0), 2)
         most = max(least, _COMMON_LENGTH if field.most is None else int(field.most))
-        return Shape((CharacterRun(self.sampled, least, most),))
+        return PatternShape((CharacterRun(self.sampled, least, most),))
 
-    def words(self, value: str, field: FormField, random: Random) -> str:
+    def words_for(self, value: str, field: FormField, random: Random) -> str:
         """Character by character, or several at once; sometimes only the last ones, where the field allows that."""
         short = field.last_digits is not None and random.random() < _SHORT
         if "-" in value and not short:
-            zero = zero_called(random)
+            zero = choose_zero_word(random)
             dash = " dash " if random.random() < _SEPARATED else " "
-            return dash.join(spelt(part, random, zero, OF_PARTS) for part in value.split("-"))
+            return dash.join(spell_out(part, random, zero, OF_PARTS) for part in value.split("-"))
         bare = "".join(one for one in value if one not in SEPARATORS)
         short_code = OF_PARTS if field.is_place and len(bare) <= _A_PAIR else OF_CODES
-        return spelt(bare[-field.last_digits :] if field.last_digits and short else bare, random, None, short_code)
+        return spell_out(bare[-field.last_digits :] if field.last_digits and short else bare, random, None, short_code)
 
-    def read_back(self, value: str, field: FormField, language: Language, voice: ReadsAloud) -> str:
-        return field.name_of(value, language.code)
+    def read_back(self, value: str, field: FormField, language: Language, voice: ReadbackVoice) -> str:
+        return field.enum_name(value, language.code)
 
 
 class _Spelt(_Text):
@@ -62,17 +62,17 @@ class _Spelt(_Text):
     spelt = True
     of_numbers = True
 
-    def read_back(self, value: str, field: FormField, language: Language, voice: ReadsAloud) -> str:
+    def read_back(self, value: str, field: FormField, language: Language, voice: ReadbackVoice) -> str:
         return voice.spelt(value)
 
-    def example(self, field: FormField, numbers: Iterator[str]) -> FieldValue | None:
+    def example_value(self, field: FormField, numbers: Iterator[str]) -> FieldValue | None:
         return None if field.shape is None else _fill_shape(field.shape, next(numbers))
 
 
 class _Choice(_Text):
     """The field kind of values that the form lists."""
 
-    def example(self, field: FormField, numbers: Iterator[str]) -> FieldValue | None:
+    def example_value(self, field: FormField, numbers: Iterator[str]) -> FieldValue | None:
         return next(iter(field.choices), None)
 
 
@@ -99,7 +99,7 @@ class _Letter(_Text):
     characters = ascii_uppercase
     grammar = ("<{field}_letter>",)
 
-    def readings(self, field: FormField, at: int, heard: WordsHeard) -> Iterator[Read]:
+    def readings(self, field: FormField, at: int, heard: UtteranceContext) -> Iterator[Read]:
         """A letter, said once, or twice in different wordings: "b, bravo"."""
         alphabet = heard.language.alphabet
         for end, said, cost in letters_at(heard.words, at, alphabet, names=True):
@@ -108,16 +108,16 @@ class _Letter(_Text):
                 if other == said:
                     yield further, said, min(cost, more)
 
-    def shape(self, field: FormField) -> Shape:
-        return Shape((CharacterRun(ascii_uppercase, 1, 1),))
+    def shape(self, field: FormField) -> PatternShape:
+        return PatternShape((CharacterRun(ascii_uppercase, 1, 1),))
 
-    def words(self, value: str, field: FormField, random: Random) -> str:
-        return letter(value.lower(), random)
+    def words_for(self, value: str, field: FormField, random: Random) -> str:
+        return letter_in_words(value.lower(), random)
 
-    def read_back(self, value: str, field: FormField, language: Language, voice: ReadsAloud) -> str:
+    def read_back(self, value: str, field: FormField, language: Language, voice: ReadbackVoice) -> str:
         return voice.spelt(value)
 
-    def example(self, field: FormField, numbers: Iterator[str]) -> FieldValue | None:
+    def example_value(self, field: FormField, numbers: Iterator[str]) -> FieldValue | None:
         return "A"
 
 
@@ -133,7 +133,7 @@ class _UnitCode(_Choice):
 
     name = "unit"
     by_unit = True
-    keywords = Keywords(
+    keywords = KindKeywords(
         own={
             "enum": {
                 "type": "array",
@@ -151,11 +151,11 @@ class _UnitCode(_Choice):
         voice_required=("of",),
     )
 
-    def read_back(self, value: str, field: FormField, language: Language, voice: ReadsAloud) -> str:
+    def read_back(self, value: str, field: FormField, language: Language, voice: ReadbackVoice) -> str:
         return voice.unit(field, value)
 
 
-def _fill_shape(shape: Shape, digits: str) -> str:
+def _fill_shape(shape: PatternShape, digits: str) -> str:
     """A string of this shape made of these digits, without optional parts."""
     at, made = 0, ""
     for part in shape.parts:

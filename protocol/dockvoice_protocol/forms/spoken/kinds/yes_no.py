@@ -9,7 +9,15 @@ from typing import Any
 
 from dockvoice_protocol.forms.model import OWN_LANGUAGE, FormField
 from dockvoice_protocol.forms.spoken.folding import phrase
-from dockvoice_protocol.forms.spoken.kinds.kind import FieldKind, Read, ReadsAloud, WordsHeard, behind, cheapest, ends
+from dockvoice_protocol.forms.spoken.kinds.kind import (
+    FieldKind,
+    Read,
+    ReadbackVoice,
+    UtteranceContext,
+    cheapest_readings,
+    optional_ends,
+    phrase_ends,
+)
 from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.records import FieldValue
 
@@ -27,29 +35,29 @@ class _YesNo(FieldKind):
     section = "yes_no"
     grammar = ("yes", "no")
 
-    def readings(self, field: FormField, at: int, heard: WordsHeard) -> Sequence[Read]:
+    def readings(self, field: FormField, at: int, heard: UtteranceContext) -> Sequence[Read]:
         return self._readings(field, at, heard, labelled=True)
 
-    def unlabelled(self, field: FormField, at: int, heard: WordsHeard) -> Sequence[Read]:
+    def readings_without_label(self, field: FormField, at: int, heard: UtteranceContext) -> Sequence[Read]:
         return self._readings(field, at, heard, labelled=False)
 
-    def _readings(self, field: FormField, at: int, heard: WordsHeard, *, labelled: bool) -> Sequence[Read]:
+    def _readings(self, field: FormField, at: int, heard: UtteranceContext, *, labelled: bool) -> Sequence[Read]:
         wording = field.wording(heard.language.code)
         own = BooleanWords(wording.true, wording.false)
-        return readings(heard.words, at, heard.language.table, own, labelled=labelled)
+        return yes_no_readings(heard.words, at, heard.language.table, own, labelled=labelled)
 
-    def sample(self, field: FormField, random: Random) -> FieldValue:
+    def sample_value(self, field: FormField, random: Random) -> FieldValue:
         return random.random() < _YES
 
-    def words(self, value: bool, field: FormField, random: Random) -> str:
+    def words_for(self, value: bool, field: FormField, random: Random) -> str:
         named = field.wording(OWN_LANGUAGE)
         return random.choice((named.true if value else named.false) or ("yes" if value else "no",))
 
-    def read_back(self, value: bool, field: FormField, language: Language, voice: ReadsAloud) -> str:
+    def read_back(self, value: bool, field: FormField, language: Language, voice: ReadbackVoice) -> str:
         named, answers = field.wording(language.code), language.table[self.section]
         return str([*(named.true if value else named.false), *answers["yes" if value else "no"]][0])
 
-    def example(self, field: FormField, numbers: Iterator[str]) -> FieldValue | None:
+    def example_value(self, field: FormField, numbers: Iterator[str]) -> FieldValue | None:
         return True
 
 
@@ -62,14 +70,14 @@ class BooleanWords:
     labels: tuple[str, ...] = ()
 
 
-def readings(
+def yes_no_readings(
     words: Sequence[str], at: int, language: Mapping[str, Any], field: BooleanWords, *, labelled: bool = False
 ) -> list[tuple[int, bool, float]]:
     """Every yes or no that begins at a word: end, value, cost in nats.
 
     `labelled`: the label precedes it, or it is an answer; then a bare "yes" or "no" is valid.
     """
-    return cheapest(_readings(words, at, language["yes_no"], field, labelled))
+    return cheapest_readings(_readings(words, at, language["yes_no"], field, labelled))
 
 
 def _readings(
@@ -77,18 +85,20 @@ def _readings(
 ) -> Iterator[tuple[int, bool, float]]:
     answers = [(True, said["yes"]), (False, said["no"])]
     for value, own in ((True, field.true), (False, field.false)):
-        for end in ends(words, at, own):
+        for end in phrase_ends(words, at, own):
             if not _is_part_of_longer(words, at, end, field):
-                answered = any(True for _, ways in answers for _ in ends(words, end, ways))
+                answered = any(True for _, ways in answers for _ in phrase_ends(words, end, ways))
                 yield end, value, _ANSWERED if answered else 0.0
     starts = (
         [at]
         if labelled
-        else [start for end in ends(words, at, field.labels) for start in behind(words, end, said["within"])]
+        else [
+            start for end in phrase_ends(words, at, field.labels) for start in optional_ends(words, end, said["within"])
+        ]
     )
     for start in starts:
         for value, ways in answers:
-            yield from ((end, value, 0.0) for end in ends(words, start, ways))
+            yield from ((end, value, 0.0) for end in phrase_ends(words, start, ways))
 
 
 def _is_part_of_longer(words: Sequence[str], at: int, end: int, field: BooleanWords) -> bool:
@@ -96,6 +106,6 @@ def _is_part_of_longer(words: Sequence[str], at: int, end: int, field: BooleanWo
     for one in (*field.true, *field.false):
         length = len(phrase(one))
         for start in range(max(0, at - length + 1), at):
-            if start + length >= end and any(ends(words, start, [one])):
+            if start + length >= end and any(phrase_ends(words, start, [one])):
                 return True
     return False
