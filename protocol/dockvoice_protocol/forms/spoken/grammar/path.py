@@ -181,6 +181,16 @@ def marked(marks: str, *more: str) -> str:
     return "".join(sorted({*marks, *more}))
 
 
+_SWAPPED = 2
+"""Characters that change places in a slip of the tongue."""
+
+
+def is_slip(old: str, value: str) -> bool:
+    """Whether two codes of one length differ in one character, or in the order of two."""
+    differing = [at for at, (one, other) in enumerate(zip(old, value, strict=True)) if one != other]
+    return len(differing) == 1 or (len(differing) == _SWAPPED and sorted(old) == sorted(value))
+
+
 _COST = attrgetter("cost")
 
 
