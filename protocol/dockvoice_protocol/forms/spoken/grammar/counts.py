@@ -327,7 +327,7 @@ class UnitCounts:
                     yield from self._counts_with_unit(end, (value, other), cost + more + weights.CHOICE, marks)
                 elif other == value:
                     yield from self._counts_with_unit(end, (value,), min(cost, more) + weights.REPEAT, marks)
-                else:
+                elif cost < weights.DIGITWISE:  # "Two zero five five three are twelve boxes" is of a pallet.
                     yield from self._counts_with_unit(end, (value, other), cost + more + weights.OTHER, marks)
 
     def _counts_with_unit(
