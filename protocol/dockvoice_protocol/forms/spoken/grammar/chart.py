@@ -33,6 +33,7 @@ from dockvoice_protocol.forms.spoken.grammar.path import (
     Place,
     Story,
     marked,
+    spelt_slip,
 )
 from dockvoice_protocol.forms.spoken.grammar.phrases import SmallWords
 from dockvoice_protocol.forms.spoken.grammar.spans import Remarks, Spans, may_choose
@@ -450,11 +451,12 @@ class _ExplanationCheck:
     ) -> bool:
         """Whether a withdrawn number may replace a value before it, whose field is not mentioned next."""
         corrected = next((one.field for one in behind if one.happens is Happens.MENTION), None)
-        return any(self._may_be_other_value(one, slip.value) for one in before if one.field != corrected)
+        return any(self._may_be_other_value(one, slip) for one in before if one.field != corrected)
 
-    def _may_be_other_value(self, mention: ExplanationEvent, value: FieldValue | None) -> bool:
-        """Whether a bare value may be another value of a mentioned field."""
+    def _may_be_other_value(self, mention: ExplanationEvent, slip: ExplanationEvent) -> bool:
+        """Whether a withdrawn number may be another value of a mentioned field."""
         field = self._spans.fields[str(mention.field)]
+        value = spelt_slip(slip, self._spans.words) if field.spoken.spelt else slip.value
         sized = not field.spoken.spelt or len(str(value)) == len(str(mention.value))
         return sized and self._spans.may_be_value(field, value)
 

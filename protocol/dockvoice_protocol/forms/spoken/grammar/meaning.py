@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from dockvoice_protocol.forms.model import Form, FormField, is_valid_container
-from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path, is_slip, marked
+from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path, is_slip, marked, spelt_slip
 from dockvoice_protocol.forms.spoken.grammar.tokens import Token
-from dockvoice_protocol.forms.spoken.grammar.weights import COMMA, DIGITWISE, ODD, RIVALRY
+from dockvoice_protocol.forms.spoken.grammar.weights import COMMA, ODD, RIVALRY
 from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.records import FieldReading, FieldValue
 
@@ -440,12 +440,8 @@ class _MeaningBuilder:
         before = next((one for one in reversed(self._events[:at]) if one.start != event.start), None)
         if before is None or before.happens is not Happens.SLIP or of.unit_of is not None:
             return None
-        figures, digits = self._tokens[before.start].text, before.end - before.start
-        if not of.spoken.spelt:
-            return before
-        if digits == 1 and figures.isdigit():
-            return before._replace(value=figures)
-        return before._replace(value=str(before.value).zfill(digits if before.cost >= DIGITWISE else 0))
+        words = [token.text for token in self._tokens]
+        return before._replace(value=spelt_slip(before, words)) if of.spoken.spelt else before
 
     def _apply_label(self, at: int, event: ExplanationEvent) -> None:
         name = str(event.field)

@@ -191,6 +191,14 @@ def is_slip(old: str, value: str) -> bool:
     return len(differing) == 1 or (len(differing) == _SWAPPED and sorted(old) == sorted(value))
 
 
+def spelt_slip(slip: ExplanationEvent, words: Sequence[str]) -> str:
+    """A withdrawn number as a spelt field has it, with its leading zeros."""
+    figures, said = words[slip.start], slip.end - slip.start
+    if said == 1 and figures.isdigit():
+        return figures
+    return str(slip.value).zfill(said if slip.cost >= weights.DIGITWISE else 0)
+
+
 _COST = attrgetter("cost")
 
 
