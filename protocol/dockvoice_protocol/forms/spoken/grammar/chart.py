@@ -389,10 +389,10 @@ class _ExplanationCheck:
         """The ends of what explains the words from a token on, and what the gap then holds."""
         yield from ((stop, now) for stop in self._particles.ends(self._spans.words, at))
         yield from ((stop, _ANNOUNCED) for stop in self._role_ends(at, gap.announcing))
-        if now < _REMARKED:
+        if now in {_NOTHING, _DONE}:  # "Delivered, thanks" is said without a pause too.
+            remarked = _LED if now else _REMARKED
             greetings = self._greetings.ends(self._spans.words, at) if gap.opens else ()
-            yield from ((stop, _REMARKED) for stop in greetings)
-            yield from ((stop, _REMARKED) for stop in self._remark_ends(at, gap.remark))
+            yield from ((stop, remarked) for stop in (*greetings, *self._remark_ends(at, gap.remark)))
         if gap.opens and now < _OPENED:
             yield from ((stop, _OPENED) for stop in self._role_ends(at, _OPENING))
         if gap.remark and now < _DONE:
@@ -520,7 +520,7 @@ class _Growth:
         self._remarks = Remarks(spans)
         self._tokens = spans.tokens
         self._queue = PathQueue(spans.words, spans.language.misheard)
-        self._speller = Speller(spans, self._queue)
+        self._speller = Speller(spans, self._queue, lambda at: bool(self._counts.counts_at(at)))
         self._mentions = Mentions(spans, self._queue, self._speller, asked, held)
         self._counted = CountMentions(spans, self._queue, self._mentions)
         self._phrases = SmallWords(spans, self._counts, self._queue, self._mentions, asked)
@@ -581,6 +581,13 @@ class _Growth:
                 return None  # "Sealed" at the end is a value, and no label without one.
             # No cost of a false start in addition: its value may follow in the next utterance.
             path = self._queue.with_label_closed(path)._replace(cost=path.cost + weights.LAST_LABEL)
+        for at, event in enumerate(path.events):
+            if (
+                "l" in event.marks
+                and event.happens is Happens.LABEL
+                and not _is_mentioned(event.field, path.events[at:])
+            ):
+                path = path._replace(cost=path.cost + weights.FALSE_START - weights.LATER)
         unitless = {event.field for event in path.events if "u" in event.marks}
         if any(event.field in unitless and "u" not in event.marks for event in path.events):
             # A count with its unit makes a count without one unlikely.
@@ -590,6 +597,10 @@ class _Growth:
                 ExplanationEvent(Happens.DANGLING, path.field, start=len(self._tokens), end=len(self._tokens))
             )
         return self._unexplained.add_unexplained(path._replace(events=self._answers.mark_strange_mentions(path.events)))
+
+
+def _is_mentioned(field: str | None, events: Iterable[ExplanationEvent]) -> bool:
+    return any(one.happens is Happens.MENTION and one.field == field for one in events)
 
 
 def _by_cost(path: Path) -> tuple[float, list[tuple[int, int]]]:

@@ -140,7 +140,8 @@ def _preface_tokens(best: Path) -> tuple[int, ...]:
     astray = (
         event
         for event in before
-        if (event.happens in loose and event.field not in labelled) or event.field in later - {None}
+        if (event.happens in loose and event.field not in labelled)
+        or (event.field in later - {None} and "l" not in event.marks)
     )
     return tuple(at for event in astray for at in range(event.start, event.end))
 

@@ -5,7 +5,7 @@ A value may be spelt group by group, digits and letters: "seven four | two", "B 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.model import FormField
@@ -28,7 +28,8 @@ from dockvoice_protocol.forms.spoken.grammar.spans import (
     letter_blocks,
     named_letters,
 )
-from dockvoice_protocol.forms.spoken.grammar.tokens import AMBIGUOUS, ends_word, letters_at
+from dockvoice_protocol.forms.spoken.grammar.tokens import AMBIGUOUS, Token, ends_word, letters_at
+from dockvoice_protocol.forms.spoken.language import LETTERS
 from dockvoice_protocol.forms.spoken.numerals import DigitGroup
 from dockvoice_protocol.records import FieldValue
 
@@ -39,9 +40,11 @@ _DIGITS_IN_GROUP = 2
 class Speller:
     """Parser steps that spell a value."""
 
-    def __init__(self, spans: Spans, queue: PathQueue) -> None:
+    def __init__(self, spans: Spans, queue: PathQueue, begins_count: Callable[[int], bool]) -> None:
+        """`begins_count`: whether a count with its unit begins at a token."""
         self._spans = spans
         self._numbers = spans.numbers
+        self._begins_count = begins_count
         self._queue = queue
         self._tokens, self._words = spans.tokens, spans.words
         self._numerals, self._alphabet = spans.language.numerals, spans.language.alphabet
@@ -104,6 +107,7 @@ class Speller:
         cost = group.cost + (0.0 if pause >= weights.SHORT else spelling.cut)
         cost += weights.WHOLE if digits_before and whole else 0.0
         cost += self._style_change_cost(at, pause) if spelling.groups else self._headless_cost(at)
+        cost += weights.RIVALRY if spelling.text and self._leads_to_count(at) else 0.0
         if word == AMBIGUOUS and field.spoken.is_code and spelling.text:
             cost += weights.OTHER_KIND if spelling.text[-1].isdigit() != text.isdigit() else 0.0
         singles = spelling.singles and len(text) == 1
@@ -131,6 +135,13 @@ class Speller:
             spared,
             cut=group.behind,
         )
+
+    def _leads_to_count(self, at: int) -> bool:
+        """Whether a letter is a word by itself, right before a count with its unit: French "a dix-huit pièces"."""
+        word = self._words[at]
+        said = word in LETTERS and self._spans.goes_straight_on(at) and self._spans.goes_straight_on(at + 1)
+        small = said and (self._spans.lexicon.joins(word) or (word,) in self._spans.language.words["particles"])
+        return small and (self._begins_count(at + 1) or any(True for _ in self._spans.signed(at + 1)))
 
     def _possible_groups(self, field: FormField, at: int, *, begins: bool) -> Iterator[DigitGroup]:
         """The groups of characters that may come next in a spelt value."""
@@ -245,8 +256,8 @@ class Mentions:
         # Where one count has units of measure, the others have words of their own: "short".
         self._counted = {name for name in counted if spans.form.unit_field(name) is not None} or counted
         self._measured = [name for name in counted if spans.form.unit_field(name) is not None] or list(counted)[:1]
-        below = [field for field in spans.form.fields if field.spoken.measures and (field.least or 0) < 0]
-        self._below_zero = below[0] if len(below) == 1 else None
+        signed = [field for field in spans.form.fields if field.spoken.measures and (field.least or 0) < 0]
+        self._signed = signed[0] if len(signed) == 1 else None
 
     def step_over_value(self, path: Path, name: str, at: int, cost: float, marks: str) -> None:
         """Step over a value of a field from the token `at` on, or begin to spell it."""
@@ -302,6 +313,8 @@ class Mentions:
             marks = marks.replace("e", "")
         dearer = 0.0 if "v" in marks else self._implausible(name, value)
         dearer += self._second_mention_cost(before, value, marks, pending, at)
+        if before is not None and "b" not in marks and _withdraws_end(path, self._tokens):
+            dearer += weights.OTHER  # Its label says what is corrected: "seal 4739, no, trailer 5501".
         dearer += self._length_change_cost(name, before, value, marks)
         if pending:
             dearer += self._unmentioned_field_cost(path, before, at)
@@ -425,7 +438,7 @@ class Mentions:
             for end, value, cost in self._spans.unlabelled(field, at):
                 self.add_named(path, at, end, field.name, value, cost)
         self._step_over_known_code(path, at)
-        self._step_over_negative(path, at)
+        self._step_over_signed(path, at)
         if not path.pending.strip("h") and self.is_behind_spelt(path):
             self._step_over_unitless_count(path, at)
 
@@ -454,12 +467,12 @@ class Mentions:
         )
         self.add(path, at, end, name, value, cost + weights.ASKED, marks)
 
-    def _step_over_negative(self, path: Path, at: int) -> None:
-        """Step over a negative number of the only field that allows one: "minus eighteen"."""
-        if self._below_zero is None or path.pending.strip("hc") or self._below_zero.name in path.story.said:
+    def _step_over_signed(self, path: Path, at: int) -> None:
+        """Step over a number with a sign, of the only field that may be negative: "minus eighteen", "plus six"."""
+        if self._signed is None or path.pending.strip("hc") or self._signed.name in path.story.said:
             return
-        for end, value, cost in self._spans.below_zero(at):
-            self.add(path, at, end, self._below_zero.name, value, cost + weights.ASKED, "b")
+        for end, value, cost in self._spans.signed(at):
+            self.add(path, at, end, self._signed.name, value, cost + weights.ASKED, "")
 
     def _possible_bare_fields(self, path: Path, at: int) -> Iterator[tuple[str, float, str]]:
         """The possible fields of a bare value: name, cost, marks."""
@@ -540,6 +553,14 @@ class Mentions:
         one_breath = all(self._tokens[one].pause_inside <= weights.SHORT for one in said[1:])
         another = field.item_field.is_usual(str(value)) or self._numbers.are_one(spelt.end - 1, at)
         return (figures or singly) and one_breath and field.item_field.is_usual(str(spelt.value)) and not another
+
+
+def _withdraws_end(path: Path, tokens: Sequence[Token]) -> bool:
+    """Whether what was just withdrawn may be the end of the value before it."""
+    if len(path.events) < _PAIR or path.events[-1].happens is not Happens.SLIP:
+        return False
+    before, slip = path.events[-_PAIR:]
+    return before.happens is Happens.MENTION and before.end == slip.start and not tokens[slip.start].pause
 
 
 def _may_be_said_twice(text: str) -> bool:

@@ -46,6 +46,7 @@ class ExplanationEvent(NamedTuple):
     """Letters. Of a mention: `c` corrects, `n` is denied, `h` is hedged, `o` is one of two, `s` holds an unexplained
     word, `b` is bare, `r` is announced as a repetition, `a` is repeated, `e` is of another field than the last,
     `u` is a count without its unit, `v` one without a number, `z` one that a word says is zero, `d` drops all before.
+    Of a label: `l` has its value behind another field.
     Of an unmatched word: `p` has a pause before it, `t` is of a number ("minus", "double"). Of an event without a
     field: `r` is part of a remark."""
     cost: float = 0.0
@@ -329,6 +330,12 @@ class PathQueue:
         dearer = weights.UNMATCHED if self._words[event.start] in self._misheard else 0.0
         pending = path.pending.replace("t", "")
         return path._replace(state=Place.BETWEEN, pending=pending, cost=path.cost + dearer + (0.0 if unread else cost))
+
+    @staticmethod
+    def with_label_awaiting(path: Path) -> Path:
+        """The path, whose open label becomes an event marked `l`: "the temperature in trailer 5501 is four degrees"."""
+        event = ExplanationEvent(Happens.LABEL, path.field, marks="l", start=path.since, end=path.since + 1)
+        return path.adding(event)._replace(state=Place.BETWEEN, cost=path.cost + weights.LATER)
 
 
 def _next_path(path: Path, event: ExplanationEvent | None, cost: float, changes: _Changes) -> Path:

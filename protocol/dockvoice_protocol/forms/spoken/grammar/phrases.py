@@ -113,6 +113,12 @@ class _Links:
         hedges = Role.HEDGE_BEFORE in roles and self._tokens[at].pause > 0
         return hedges and (counted or self._spans.begins_unlabelled_value(match.end))
 
+    def adds_another_count(self, path: Path, match: Match, at: int) -> bool:
+        """Whether a link leads to a count of another field, which is no other value of this one: "plus two damaged"."""
+        counts = self._counts.counts_at(match.end) if self._spans.goes_straight_on(match.end) else ()
+        links = any(one.role is Role.LINK and one.end == match.end for one in self._spans.matches[at])
+        return links and bool(counts) and all(count.field != path.field for count in counts)
+
     def multiplies_next_count(self, path: Path, match: Match, at: int) -> bool:
         """Whether a small word is between a remark's figures and a count: "four layers of twelve cases"."""
         last = path.last
@@ -224,17 +230,24 @@ class _Corrections:
         said = path.state is Place.SAID and last is not None and last.happens is Happens.MENTION
         if last is None or not said or (changed and not self.leads_to_new_value(path, at, match.end)):
             return
+        if changed and path.events[0] is not last:
+            self._queue.continue_at(path, match.end, weights.CUE, state=Place.BETWEEN, pending="c", cue=(at, match.end))
+            return
         named = self._spans.fields[str(last.field)].identifier and len(path.story.said) == 1
         if named and is_correcting_phrase(self._spans, match, changed=changed):
             self._queue.continue_at(path, match.end, weights.CUE, state=Place.BETWEEN, pending="w", cue=(at, match.end))
 
     def leads_to_new_value(self, path: Path, at: int, end: int) -> bool:
-        """Whether the words are between the object of a change and its new value: "change 743 to eleven"."""
+        """Whether the words are between the object of a change and its new value: "change 743 to eleven".
+
+        The object is the first thing that is said, or a value said before: "pallet 743, change 743 to 744".
+        """
         last, words, known = path.last, self._spans.words, self._spans.language.words
         if last is None or last.end != at or tuple(words[at:end]) not in known["sets_changed"]:
             return False
-        first = path.events[0] is last and last.cue[0] == 0
-        return first and tuple(words[: last.cue[1]]) in known["changes"]
+        before = path.events[:-1]
+        named = any(one[:3] == last[:3] for one in before) if before else last.cue[0] == 0
+        return named and tuple(words[slice(*last.cue)]) in known["changes"]
 
 
 class SmallWords:
@@ -286,6 +299,8 @@ class SmallWords:
             path = path.adding(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
         again = path.state is Place.LABELLED and path.field == match.field
         opened = path if again else self._queue.with_label_closed(path)
+        if opened is not path and not any(token.pause for token in self._tokens[path.since + 1 : at + 1]):
+            opened = self._queue.with_label_awaiting(path)
         cost = weights.RESTART if again else 0.0
         pending = marked(opened.pending, "t") if self._links.names_destination(path, match, at) else opened.pending
         self._queue.continue_at(
@@ -470,6 +485,8 @@ class SmallWords:
 
     def _step_over_choice(self, path: Path, match: Match, at: int) -> None:
         if path.state is not Place.SAID or self._corrections.leads_to_new_value(path, at, match.end):
+            return
+        if self._links.adds_another_count(path, match, at):
             return
         if not (path.pending and self._spans.may_be_letter(str(path.field), at, match.end)):
             other = self._words[at] in self._language.separators or self._hedges_next(path, match, at)

@@ -193,8 +193,8 @@ class Spans:
         for at, found in enumerate(self.matches):
             self.matches[at] = [*found, *self._phrases_before_their_label(at, found)]
         for at, found in enumerate(self.matches):
-            if len(found) > 1:
-                self.matches[at] = self._without_impossible_hedges(self._without_label_moods(found))
+            kept = self._without_label_moods(_without_moods_with_label(self, at, found))
+            self.matches[at] = self._without_impossible_hedges(kept)
         for at in range(1, len(tokens)):
             counts = self.words[at - 1].isdigit() or language.numerals.is_part(self.words[at - 1])
             if counts and any(is_correcting_phrase(self, one) for one in self.matches[at]):
@@ -204,8 +204,16 @@ class Spans:
         self._slips: dict[int, list[tuple[int, ExplanationEvent]]] = {}
         self._codes: dict[int, list[tuple[int, str, str, float]]] = {}
         for at, found in enumerate(self.matches):
-            if found and self.place_codes(at):  # "To A zero one zero two": "A" is no article and no other letter.
-                self.matches[at] = [one for one in found if one.role in OF_FIELDS]
+            if found:
+                self.matches[at] = self._without_words_of_codes(at, found)
+
+    def _without_words_of_codes(self, at: int, found: list[Match]) -> list[Match]:
+        """The phrases without those that begin or end with the letter of a place: "make that | A zero one zero two"."""
+        if self.place_codes(at):  # "To A zero one zero two": "A" is no article and no other letter.
+            found = [one for one in found if one.role in OF_FIELDS]
+        inside = range(at + 1, max((one.end for one in found), default=at))
+        begun = next((one for one in inside if self.words[one] in LETTERS and self.place_codes(one)), None)
+        return found if begun is None else self.lexicon.matches(self.tokens[:begun], at)
 
     def _phrases_before_their_label(self, at: int, found: list[Match]) -> list[Match]:
         """The phrases without a label that they end with: "I" of "I count", where "count" is a label."""
@@ -337,10 +345,11 @@ class Spans:
             ]
         return known
 
-    def below_zero(self, at: int) -> Iterator[tuple[int, float, float]]:
-        """The explicitly negative numbers that begin at a token: end, value, cost."""
+    def signed(self, at: int) -> Iterator[tuple[int, float, float]]:
+        """The numbers with a sign that begin at a token ("minus eighteen", "eight below"): end, value, cost."""
+        plus = any(phrase_ends(self.words, at, self.language.table["decimals"]["plus"]))
         for end, value, cost in self.numbers.decimals(at):
-            if value < 0 and ends_word(self.tokens, end):
+            if (plus or value < 0) and ends_word(self.tokens, end):
                 yield end, value, cost
 
     def unlabelled(self, field: FormField, at: int) -> Iterator[tuple[int, FieldValue, float]]:
@@ -353,7 +362,7 @@ class Spans:
             return True
         yes_or_no = [field for field in self.form.fields if field.spoken.answers]
         return any(True for field in yes_or_no for _ in self.unlabelled(field, at)) or any(
-            True for field in self.form.fields if field.spoken.measures for _ in self.below_zero(at)
+            True for field in self.form.fields if field.spoken.measures for _ in self.signed(at)
         )
 
     def is_rest_bare_value(self, name: str, at: int) -> bool:
@@ -392,6 +401,17 @@ class Spans:
                 if match.role is Role.CUE
             ]
         return known
+
+
+def _without_moods_with_label(spans: Spans, at: int, found: list[Match]) -> list[Match]:
+    """The phrases; a mood of a link and a label before a value is the link: French "est | dans la remorque"."""
+    for mood in (match for match in found if match.role is Role.MOOD):
+        for begin in range(at + 1, mood.end if spans.numbers.begins(mood.end) else at):
+            labels = (one for one in spans.matches[begin] if one.role is Role.LABEL and one.end == mood.end)
+            before = spans.lexicon.matches(spans.tokens[:begin], at) if any(True for _ in labels) else []
+            if any(one.role is Role.LINK and one.end == begin for one in before):
+                return [*(one for one in found if one.role is not Role.MOOD), *before]
+    return found
 
 
 def _without_explained_letters(

@@ -61,6 +61,8 @@ CHOICE = 0.5
 DENIED = 0.5
 FALSE_START = 4.0
 """A label without a value."""
+LATER = 1.0
+"""A label whose value follows behind another field's: "the temperature in trailer 5501 is four degrees"."""
 UNNUMBERED = 2.0
 """The label of a thing, a pause, and a count with its unit: "new pallet, twelve cases" says no number of the pallet.
 Less than `RIVALRY` below a unit without its number (`LOST_COUNT`) behind a number that may be a usual id."""
