@@ -123,7 +123,7 @@ class Language:
 
     @cached_property
     def _classes(self) -> Classes:
-        return Classes(self.table["classes"], cache(self._ways_of_word))
+        return Classes(self.table["classes"], self._ways_of_word)
 
     def _ways_of_word(self, word: str) -> list[Phrase]:
         """A word as recognisers write it, without an elision as in a parsed transcript, and with its numbers split."""
