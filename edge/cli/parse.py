@@ -25,6 +25,7 @@ from edge.cli.tables import MOODS, STYLES, Tone
 
 SMALL: Mapping[Role, str] = {
     Role.OPENING: "opening",
+    Role.DEED_DONE: "tells what was done",
     Role.BEGINNING: "begins an entry of this form",
     Role.LINK: "link",
     Role.WITHIN: "between label and value",

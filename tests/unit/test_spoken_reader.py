@@ -9,7 +9,7 @@ from typing import Any
 from dockvoice_protocol.forms.catalogue import Catalogue
 from dockvoice_protocol.forms.loader import form_from_schema, load_form
 from dockvoice_protocol.forms.model import Form
-from dockvoice_protocol.forms.spoken import read_fields
+from dockvoice_protocol.forms.spoken import read_fields, read_transcript
 from dockvoice_protocol.records import FieldReading, NotUnderstood, Word
 from edge.understand.proposal import propose_reading
 from tests.rows import each_of, every
@@ -139,3 +139,43 @@ def test_what_a_value_is_not_is_told_beside_it(
     say: str, denied: tuple[str, ...], form: Form, catalogue: Catalogue
 ) -> None:
     assert read_fields(words(say), form, catalogue)["pallet_id"].denied == denied
+
+
+@each_of(
+    ("language", "name", "text", "fields"),
+    [
+        # What is told as done is an entry, what is still to do is none.
+        ("en", "pallet-move", "I've just put pallet 742, 12 units, at dock B.", {"pallet_id": "742", "quantity": 12}),
+        ("en", "pallet-move", "I've got to put pallet 742, 12 units, at dock B.", {"pallet_id": "?"}),
+        ("en", "pallet-move", "Pallet 742, 12 units, dock B, unloaded.", {"dock": "?"}),
+        # A total stands where it is what its parts come to.
+        (
+            "en",
+            "pallet-move",
+            "Pallet 742, 10 and 10 units, 20 altogether, dock B",
+            {"pallet_id": "742", "quantity": 20},
+        ),
+        ("en", "pallet-move", "Pallet 742, 10 and 10 units, 30 altogether, dock B", {"quantity": "?"}),
+        # An item that the catalogue knows needs no label behind a unit.
+        ("en", "receive", "Pallet 742, four cartons of A100", {"quantity": 4, "uom": "CT", "item": "A100"}),
+        ("en", "receive", "Pallet 742, four cartons of Z999", {"quantity": "?"}),
+        # A code and its correction, without a word between them, are no one code.
+        ("en", "pallet-move", "Pallet 8348 8848, 12 units, dock B", {"pallet_id": "?"}),
+        # The letters of a code, which may be a hesitation or a word elsewhere.
+        ("en", "receive-notice", "Pallet 742, twelve cases, lot mh 8443", {"lot": "MH8443"}),
+        ("en", "gate-in", "Trailer GFNE 4938, sealed", {"trailer": "GFNE4938"}),
+        ("en", "gate-in", "Trailer at 5501, sealed", {"trailer": "?"}),
+        # A cue that may be a choice corrects behind a pause only.
+        ("en", "pallet-move", "Pallet 742, thirty or rather forty units, dock B", {"quantity": "?"}),
+        ("en", "pallet-move", "Pallet 742, thirty, or rather, forty units, dock B", {"quantity": 40}),
+        # What is withdrawn has its leading zeros; digits of a thing are no count.
+        ("es", "put-away", "Palé 0666, 0166 quería decir, hueco A 06 01", {"pallet_id": "?", "location": "A-06-01"}),
+        ("es", "receive-notice", "El dos cero cinco cinco tres son dieciséis cajas", {"quantity": "?"}),
+    ],
+)
+def test_every_word_is_accounted_for_in_its_place(
+    language: str, name: str, text: str, fields: Mapping[str, Any], repository: Path, catalogue: Catalogue
+) -> None:
+    form = load_form(repository / "schemas" / "forms" / f"{name}.schema.json")
+    said = told(read_transcript(text, form, catalogue, language))
+    assert {field: said.get(field) for field in fields} == fields

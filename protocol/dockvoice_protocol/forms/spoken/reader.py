@@ -155,6 +155,8 @@ _MIXED = re.compile(r"(?=.*[0-9])(?=.*[a-z])[0-9a-z]+")
 """A code, or a number with its unit: "B714", "12pcs"."""
 _CONTAINER = re.compile(r"\b([A-Z]{4}) (?=[0-9]{6,7}\b)")
 """The letters of a container or a domestic trailer, separated from its figures: "JBHU 234561" is one code."""
+_INITIALS = re.compile(r"\b([A-Z]{2}|[A-Z]{4}) (?=[0-9]{3,7}\b)")
+"""The same of other codes, in a text with small letters: "GFNE 4938", or "ER 2525", which is no hesitation there."""
 _ORDINAL = re.compile(r"[0-9]+(?:st|nd|rd|th)")
 _FRACTION = re.compile(r"[1-9]/[2-9]")
 _BELOW_ONE = re.compile(r"[.,][0-9]")
@@ -231,6 +233,8 @@ def _split_transcript(text: str, language: Language, known: Lexicon) -> Iterator
         text = re.sub(rf"(?<![0-9])[1-9][0-9]{{0,2}}(?: [0-9]{{3}})+(?={language.decimal}[0-9])", _join_match, text)
     text = re.sub(r"\s+\?", "?", text)  # As French sets it.
     text = _CONTAINER.sub(r"\1", _NUMBER.sub("", text.replace(_APOSTROPHE, "'")))
+    if text.upper() != text:
+        text = _INITIALS.sub(r"\1", text)
     if text.lstrip().startswith(_CUT):
         yield _UNKNOWN.strip()  # What was cut off may be the beginning of the first number.
     for chunk in text.lower().split():

@@ -33,9 +33,10 @@ from dockvoice_protocol.forms.spoken.grammar.path import (
     Place,
     Story,
     marked,
+    spelt_slip,
 )
 from dockvoice_protocol.forms.spoken.grammar.phrases import SmallWords
-from dockvoice_protocol.forms.spoken.grammar.spans import Remarks, Spans
+from dockvoice_protocol.forms.spoken.grammar.spans import Remarks, Spans, may_choose
 from dockvoice_protocol.forms.spoken.grammar.tokens import ends_word
 from dockvoice_protocol.forms.spoken.grammar.weights import COMMA
 from dockvoice_protocol.forms.spoken.language import Language
@@ -86,9 +87,8 @@ class _UnmatchedWords:
             slipped = self._queue.with_label_closed(path).adding(event)
             # "Doce no quince" may correct or deny.
             denies = tuple(self._words[event.end : stop]) in self._nots and self._spans.goes_straight_on(stop)
-            self._queue.continue_at(
-                slipped, stop, cost, pending="ch" if denies else "c", state=Place.BETWEEN, cue=(event.end, stop)
-            )
+            pending = "ch" if denies or may_choose(self._spans, event.end, stop) else "c"
+            self._queue.continue_at(slipped, stop, cost, pending=pending, state=Place.BETWEEN, cue=(event.end, stop))
 
     def _step_over_number(self, path: Path, at: int) -> None:
         """Step over a number without a field."""
@@ -238,6 +238,7 @@ _NAMING = frozenset({Happens.MENTION, Happens.LABEL})
 _REMARK = frozenset({Role.TAIL})
 _LEAD = frozenset({Role.LINK, Role.WITHIN, Role.SETS, Role.SETS_AGAIN, Role.SETS_CHANGED, Role.REPEAT})
 _OPENING = frozenset({Role.OPENING, Role.BEGINNING})
+_DEED_DONE = frozenset({Role.DEED_DONE})
 _OF_MARK = {
     "h": frozenset({Role.HEDGE_BEFORE, Role.HEDGE_BEHIND}),
     "o": frozenset({Role.CHOICE, Role.RANGE}),
@@ -245,9 +246,9 @@ _OF_MARK = {
     "c": frozenset({Role.CONTRAST, Role.CUE}),
 }
 """Roles of the words that announce what a mention is marked as."""
-_NOTHING, _REMARKED, _LED, _ANNOUNCED = range(4)
-"""What a gap has held since the last pause, in this order: particles only, a remark, a phrase that leads to the next
-value, and one that announces as what it is said."""
+_NOTHING, _REMARKED, _OPENED, _DONE, _LED, _ANNOUNCED = range(6)
+"""What a gap has held since the last pause, in this order: particles only, a remark, an opening, what was done, a
+phrase that leads to the next value, and one that announces as what it is said. An opening or a deed leads by itself."""
 _WITHIN = frozenset({Role.WITHIN})
 
 
@@ -353,7 +354,7 @@ class _ExplanationCheck:
             begin,
             end,
             _REMARK | {Role.BEHIND} if remarked else _REMARK,
-            lead if before else lead | _OPENING,
+            lead,
             _announcing_roles(*(one for one in naming if behind is not None and one.start == behind.start)),
             behind,
             opens=not before,
@@ -392,7 +393,11 @@ class _ExplanationCheck:
             greetings = self._greetings.ends(self._spans.words, at) if gap.opens else ()
             yield from ((stop, _REMARKED) for stop in greetings)
             yield from ((stop, _REMARKED) for stop in self._remark_ends(at, gap.remark))
-        if now < _LED:
+        if gap.opens and now < _OPENED:
+            yield from ((stop, _OPENED) for stop in self._role_ends(at, _OPENING))
+        if gap.remark and now < _DONE:
+            yield from ((stop, _DONE) for stop in self._role_ends(at, _DEED_DONE))
+        if now < _OPENED:
             yield from ((stop, _LED) for stop in (*self._remark_ends(at, gap.lead), *self._label_ends(at, gap.behind)))
 
     def _remark_ends(self, at: int, roles: frozenset[Role]) -> Iterator[int]:
@@ -446,11 +451,12 @@ class _ExplanationCheck:
     ) -> bool:
         """Whether a withdrawn number may replace a value before it, whose field is not mentioned next."""
         corrected = next((one.field for one in behind if one.happens is Happens.MENTION), None)
-        return any(self._may_be_other_value(one, slip.value) for one in before if one.field != corrected)
+        return any(self._may_be_other_value(one, slip) for one in before if one.field != corrected)
 
-    def _may_be_other_value(self, mention: ExplanationEvent, value: FieldValue | None) -> bool:
-        """Whether a bare value may be another value of a mentioned field."""
+    def _may_be_other_value(self, mention: ExplanationEvent, slip: ExplanationEvent) -> bool:
+        """Whether a withdrawn number may be another value of a mentioned field."""
         field = self._spans.fields[str(mention.field)]
+        value = spelt_slip(slip, self._spans.words) if field.spoken.spelt else slip.value
         sized = not field.spoken.spelt or len(str(value)) == len(str(mention.value))
         return sized and self._spans.may_be_value(field, value)
 
@@ -462,14 +468,14 @@ class _ExplanationCheck:
         return joins and any(one.start == end and one.happens is Happens.MENTION for one in behind)
 
     def _rejects_another_field(self, event: ExplanationEvent, before: list[ExplanationEvent]) -> bool:
-        """Whether a mention's cue rejects a value before it, of another field: "742, wrong, twelve units"."""
+        """Whether a cue rejects another field's value before it ("742, wrong, twelve units"), or what it tells of."""
         cue, rejections = self._words_between(*event.cue), self._spans.language.words["rejections"]
         if "c" not in event.marks or event.field in self._held:
             return False
         if not any(one in {cue[: len(one)], cue[-len(one) :]} for one in rejections):
             return False
         others = [one for one in before if one.end <= event.cue[0]]
-        return bool(others) and all(one.field != event.field for one in others)
+        return all(one.field != event.field for one in others)
 
 
 def _unexplained_event(at: int) -> ExplanationEvent:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 from typing import NamedTuple
 
 from dockvoice_protocol.forms.spoken.grammar import weights
@@ -27,6 +28,28 @@ _RANGE = 2
 _WHERE = frozenset({Role.LINK, Role.ELSEWHERE})  # Roles of phrases for a place: "over there".
 
 
+_UNSUMMED = frozenset(
+    {
+        *(
+            Role.LABEL,
+            Role.VALUE,
+            Role.DEED,
+            Role.NOTHING,
+            Role.VAGUE,
+            Role.CUE,
+            Role.CONTRAST,
+            Role.CHOICE,
+            Role.RANGE,
+        ),
+        *(Role.HEDGE_BEFORE, Role.HEDGE_BEHIND, Role.QUESTION, Role.MOOD, Role.TAKEN_BACK),
+    }
+)
+"""Roles of words that no sum holds; "from", "for" and the like, which have weaker roles too, do not count."""
+_JOINING = frozenset({Role.LINK, Role.BEHIND, Role.PORTION})
+_BETWEEN_PARTS = 5
+"""Words between two numbers of a sum: "cases and then another"."""
+
+
 class _UnitCount(NamedTuple):
     """A count in the utterance: its values, unit code and end."""
 
@@ -38,6 +61,81 @@ class _UnitCount(NamedTuple):
     marks: str
     code: str | None = None
     """The code of the unit, where another field holds it."""
+
+
+def _totals_of(parts: tuple[int, ...]) -> set[int]:
+    """What numbers come to: their sum; of two, the product or the difference too."""
+    if len(parts) != _RANGE:
+        return {sum(parts)} if len(parts) > _RANGE else set()
+    return {sum(parts), prod(parts), parts[0] - parts[1]}
+
+
+class _Sums:
+    """Finds the sums of one utterance whose parts and total are all said."""
+
+    def __init__(self, spans: Spans, summed: str | None) -> None:
+        """`summed`: the field that is counted."""
+        self._spans = spans
+        self._numbers = spans.numbers
+        self._tokens, self._words = spans.tokens, spans.words
+        self._summed = summed
+        self._totals = spans.language.words["totals"]
+
+    def found(self) -> dict[int, tuple[int, int]]:
+        """By the first token of each sum, the start and the end of its total."""
+        said = any(self._announces_total(at) for at in range(len(self._tokens)))
+        return dict(self._find_sums()) if said else {}
+
+    def _announces_total(self, at: int) -> bool:
+        return bool(self._totals.ends(self._words, at))
+
+    def _find_sums(self) -> Iterator[tuple[int, tuple[int, int]]]:
+        """The sums whose parts and total are all said, from the left."""
+        end = 0
+        for at in range(len(self._tokens)):
+            if at >= end and self._begins_number(at) and (found := self._total_of(at, at, ())) is not None:
+                end = found[1]
+                yield at, found
+
+    def _begins_number(self, at: int) -> bool:
+        """Whether a number begins at a token, and neither a label nor another number, without a pause, precedes it."""
+        if at == 0 or self._tokens[at].pause >= weights.COMMA:
+            return True
+        labels = (match for one in range(at) for match in self._spans.matches[one] if match.role is Role.LABEL)
+        return not self._numbers.is_digit(at - 1) and not any(match.end == at for match in labels)
+
+    def _total_of(self, at: int, begin: int, parts: tuple[int, ...]) -> tuple[int, int] | None:
+        """The start and the end of the total of a sum whose next number is sought from `at` on; `begin`: its gap's."""
+        for end, value, cost in self._numbers.cardinals(at):
+            if cost >= weights.DIGITWISE:
+                continue
+            if value in _totals_of(parts) and self._is_total(begin, at, end):
+                return at, end
+            gap = range(end, min(end + _BETWEEN_PARTS + 1, len(self._tokens)))
+            for start in gap:
+                if self._numbers.begins(start) and (found := self._total_of(start, end, (*parts, value))) is not None:
+                    return found
+                if not self._may_stand_in_sum(start):
+                    break
+        return None
+
+    def _may_stand_in_sum(self, at: int) -> bool:
+        """Whether the words at a token say nothing of the numbers of a sum, or not by themselves: French "plus"."""
+        found = self._spans.matches[at]
+        if any(match.role is Role.UNIT and match.field != self._summed for match in found):
+            return False
+        return not any(match.role in _UNSUMMED for match in found) or any(match.role in _JOINING for match in found)
+
+    def _is_total(self, begin: int, at: int, end: int) -> bool:
+        """Whether words around a number announce it as the total."""
+        if any(at in self._totals.ends(self._words, one) for one in range(begin, at)):
+            return True
+        units = (
+            (match.end for match in self._spans.matches[end] if match.role is Role.UNIT)
+            if end < len(self._words)
+            else ()
+        )
+        return any(one < len(self._words) and self._announces_total(one) for one in (end, *units))
 
 
 class UnitCounts:
@@ -54,11 +152,16 @@ class UnitCounts:
         measured = (field.name for field in spans.form.fields if spans.form.unit_field(field.name) is not None)
         self._measured = next(measured, None)  # A count whose unit another field holds; an unlisted unit is unknown.
         self._known: dict[int, list[_UnitCount]] = {}
+        counted = (field.name for field in spans.form.fields if field.units)
+        self._sums = _Sums(spans, self._measured or next(counted, None)).found()
+        """By the first token of a sum, the start and the end of its total: "ten and ten, *twenty* altogether"."""
 
     def counts_at(self, at: int) -> list[_UnitCount]:
         """The counts that begin at a token."""
         if at >= len(self._tokens):
             return []
+        if any(start <= at < end for start, (_, end) in self._sums.items()):
+            return list(self._summed_counts(at))
         if (known := self._known.get(at)) is None:
             known = self._known[at] = [
                 *self._zero_counts(at),
@@ -68,6 +171,19 @@ class UnitCounts:
             ]
             known += [*self._product_counts(at), *self._zero_answers(at)]
         return known
+
+    def _summed_counts(self, at: int) -> Iterator[_UnitCount]:
+        """The total of a sum that begins at a token, with the only unit that is said of it or of its parts."""
+        if at not in self._sums:
+            return
+        start, end = self._sums[at]
+        total = next(value for stop, value, _ in self._numbers.cardinals(start) if stop == end)
+        counts = list(self._counts_with_unit(end, (total,), weights.REPEAT, ""))
+        units = {match[2:] for one in range(at, start) for match in self._spans.matches[one] if match.role is Role.UNIT}
+        if not counts and len(units) == 1:
+            ((field, _, code),) = units
+            counts = [_UnitCount(end, field, (total,), weights.REPEAT, "", code)]
+        yield from counts
 
     def _zero_counts(self, at: int) -> Iterator[_UnitCount]:
         """Zero by a negation: "no pieces", but not "no, pieces"."""
@@ -211,7 +327,7 @@ class UnitCounts:
                     yield from self._counts_with_unit(end, (value, other), cost + more + weights.CHOICE, marks)
                 elif other == value:
                     yield from self._counts_with_unit(end, (value,), min(cost, more) + weights.REPEAT, marks)
-                else:
+                elif cost < weights.DIGITWISE:  # "Two zero five five three are twelve boxes" is of a pallet.
                     yield from self._counts_with_unit(end, (value, other), cost + more + weights.OTHER, marks)
 
     def _counts_with_unit(

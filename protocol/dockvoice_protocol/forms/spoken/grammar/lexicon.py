@@ -34,6 +34,7 @@ class Role(IntEnum):
     VALUE = auto()  # A listed value of a field.
     DEED = auto()  # A verb for a listed value, before its object: "refuse".
     OPENING = auto()
+    DEED_DONE = auto()  # Says that the deed is done: "I've just put".
     BEGINNING = auto()  # The form's own beginning of an entry: "can i get".
     LINK = auto()
     WITHIN = auto()
@@ -65,7 +66,7 @@ OF_FIELDS = frozenset({Role.LABEL, Role.UNIT, Role.VALUE})
 
 _BY_THEMSELVES = OF_FIELDS | {Role.DEED, Role.OTHER_UNIT, Role.SETS, Role.SETS_AGAIN, Role.SETS_CHANGED}
 """Roles beside which the roles of a phrase's single words count too: "was" in "was actually"."""
-_REMARKS = frozenset({Role.TAIL, Role.BEHIND, Role.OPENING, Role.ADJECTIVE, Role.LINK})
+_REMARKS = frozenset({Role.TAIL, Role.BEHIND, Role.OPENING, Role.DEED_DONE, Role.ADJECTIVE, Role.LINK})
 _BLANK = frozenset({Role.ADJECTIVE, Role.VAGUE, Role.BEHIND})
 """Roles of words that say nothing by themselves. Not of links and particles, which stand anywhere."""
 _OF_OTHERS = frozenset({Role.HEDGE_BEFORE, Role.HEDGE_BEHIND, Role.MOOD})
@@ -74,6 +75,7 @@ _OF_SEVERAL = ("portions", "totals")
 
 _ROLES = {
     "openings": Role.OPENING,
+    "deeds_done": Role.DEED_DONE,
     "links": Role.LINK,
     "within": Role.WITHIN,
     "adjectives": Role.ADJECTIVE,
@@ -193,12 +195,15 @@ class Lexicon:
             field.name: frozenset(catalogue.values(field.catalogue)) for field in form.fields if field.catalogue
         }
         """The catalogue's values, by field."""
+        self.goods = {field.factors_by for field in form.fields}
+        """The fields of goods, and None; behind a unit and "of" they need no label: "four cartons of E407"."""
         self.codes = {
             field.name: {"".join(one for one in value if one not in SEPARATORS): value for value in known}
             for field in form.fields
-            if field.unlabelled and field.is_place and (known := self.values[field.name])
+            if (known := self.values.get(field.name))
+            and ((field.unlabelled and field.is_place) or field.name in self.goods)
         }
-        """For place fields that need no label: their catalogue's values, by their characters without separators."""
+        """For places that need no label, and goods: their catalogue's values, without separators."""
         self._items = {field.name: field.item_field for field in form.fields}
         self.shortened = {
             name: {
@@ -241,7 +246,9 @@ class Lexicon:
         """Whether a phrase of the language keeps its role beside the words of the form."""
         if role is Role.WITHIN and said in self._door_labels:
             return False  # "Dock door B", but where doors are a field, "seal, door twelve" is no seal.
-        if role in _REMARKS and any(_holds(said, deed) for deed in self._other_deeds):
+        # "We accepted them", where that is a value.
+        others = (*self._other_deeds, *self._valued) if role is Role.DEED_DONE else self._other_deeds
+        if role in _REMARKS and any(_holds(said, other) for other in others):
             return False
         if said in self._never or (role in {Role.PORTION, Role.TOTAL} and not self._relating):
             return False
@@ -297,7 +304,8 @@ class Lexicon:
         if (own := self._longest_of_several_words(found, tokens, at)) is not None:
             found = [match for match in found if match.end >= own or match.role in _LONGEST_PAUSE]
         found = [match for match in found if match.role in OF_FIELDS or not self._ends_in_value(tokens, at, match.end)]
-        small = [match for match in found if match.role not in _BY_THEMSELVES]
+        # A question asks only where a clause begins: elsewhere it is a shorter phrase, "dock B | has | pallet 742".
+        small = [match for match in found if match.role not in _BY_THEMSELVES and match.role is not Role.QUESTION]
         longest = max((match.end for match in small if not self._is_number(tokens[match.end - 1].text)), default=0)
         return [match for match in found if match.end >= longest or match.role in _BY_THEMSELVES]
 
@@ -365,7 +373,8 @@ class Lexicon:
     def begins_code(self, word: str) -> bool:
         """Whether the word is the first letter of a value that is valid without its label."""
         letter = self._language.alphabet.code_words.get((word,), word).upper()
-        return any(letter in begun for begun in self.begun.values()) and not letter.isdigit()
+        places = (begun for name, begun in self.begun.items() if name not in self.goods)
+        return any(letter in begun for begun in places) and not letter.isdigit()
 
     def knows(self, word: str) -> bool:
         """Whether a phrase begins with the word."""
@@ -530,7 +539,7 @@ def _other_deeds(form: Form, language: Language) -> Iterator[Phrase]:
 def _deed_phrases(form: Form, language: Language, others: Iterable[Phrase]) -> Iterator[tuple[Phrase, _Use]]:
     """The form's deed, which may stand anywhere, and other deeds, which are no record."""
     for said in language.deeds.get(str(form.deed), ()):
-        yield from ((said, _Use(role)) for role in (Role.OPENING, Role.LINK, Role.TAIL))
+        yield said, _Use(Role.DEED_DONE)
         yield from (((*no, *said), _Use(Role.MOOD, value="denials")) for no in language.words["nots"])
     yield from ((said, _Use(Role.MOOD, value="denials")) for said in others)
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from dockvoice_protocol.forms.model import Form, FormField, is_valid_container
-from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path, marked
+from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path, is_slip, marked, spelt_slip
 from dockvoice_protocol.forms.spoken.grammar.tokens import Token
-from dockvoice_protocol.forms.spoken.grammar.weights import COMMA, DIGITWISE, ODD, RIVALRY
+from dockvoice_protocol.forms.spoken.grammar.weights import COMMA, ODD, RIVALRY
 from dockvoice_protocol.forms.spoken.language import Language
 from dockvoice_protocol.records import FieldReading, FieldValue
 
@@ -179,7 +179,9 @@ class _FieldMeaning:
             self.unexplained.append(event._replace(start=event.cue[0], end=event.start))
         if "n" in event.marks:
             self.denied.append(event.value)
-            self.doubtful |= "h" in event.marks
+            # "Not 5501 5502" may deny the first, and say the second.
+            longer = any(str(event.value).startswith(str(one)) and event.value != one for one in self.values)
+            self.doubtful |= "h" in event.marks or (longer and self.of.spoken.spelt)
         elif self.of.many is not None and "c" not in event.marks:
             self._add_to_list(event)
         elif "c" in event.marks or (self.begun_anew and self.values):
@@ -244,7 +246,7 @@ class _FieldMeaning:
             self.values, sure = self._correct_values(event)
         else:
             self.values = [event.value]
-        self.doubtful = _is_unsure(event) or not sure
+        self.doubtful = _is_unsure(event) or not sure or "o" in event.marks
         self.standing, self.replaced, self.begun_anew = [event], event.start, False
 
     def _add_other_value(self, event: ExplanationEvent) -> None:
@@ -299,7 +301,7 @@ class _FieldMeaning:
         if isinstance(value, str) and isinstance(old, str) and self.of.spoken.spelt:
             whole = self.of.is_usual(old)
             anew = not whole and self.of.is_usual(value) and len(value) > len(old)
-            return [value], anew or (whole and len(value) == len(old))
+            return [value], anew or (len(value) == len(old) and (whole or is_slip(old, value)))
         return [value], True
 
 
@@ -438,12 +440,8 @@ class _MeaningBuilder:
         before = next((one for one in reversed(self._events[:at]) if one.start != event.start), None)
         if before is None or before.happens is not Happens.SLIP or of.unit_of is not None:
             return None
-        figures, digits = self._tokens[before.start].text, before.end - before.start
-        if not of.spoken.spelt:
-            return before
-        if digits == 1 and figures.isdigit():
-            return before._replace(value=figures)
-        return before._replace(value=str(before.value).zfill(digits if before.cost >= DIGITWISE else 0))
+        words = [token.text for token in self._tokens]
+        return before._replace(value=spelt_slip(before, words)) if of.spoken.spelt else before
 
     def _apply_label(self, at: int, event: ExplanationEvent) -> None:
         name = str(event.field)

@@ -18,6 +18,7 @@ from dockvoice_protocol.forms.spoken.grammar.path import (
     PathQueue,
     Place,
     Spelling,
+    is_slip,
     marked,
 )
 from dockvoice_protocol.forms.spoken.grammar.spans import (
@@ -214,6 +215,8 @@ and 86, since behind "one nine four", "eighty" is not the digits 8 and 0."""
 _PAIR = 2
 """Least number of digits of a repetition at an id's end that is no coincidence."""
 HUNDRED = 100  # Least count that may begin with the word "hundred".
+_SHORTEST_TWICE = 4
+"""Characters of a code that is corrected without a word; of shorter ones, halves are alike by chance."""
 SMALLEST_COUNT = 10
 """Least count without a unit: a single digit after a pause is part of the id, since operators pause anywhere in one."""
 
@@ -262,7 +265,8 @@ class Mentions:
         corrects = "b" in spelling.marks and "c" in path.pending
         for without, value, cost in self._speller.ended_values(path, spelling):
             whole = self._replace_end_of_place(path, name, spelling.text) if value is None and corrects else value
-            yield self._with_mention(without, spelling.start, at, name, whole, spelling.cost + cost, spelling.marks)
+            marks = marked(spelling.marks, "s") if _may_be_said_twice(spelling.text) else spelling.marks
+            yield self._with_mention(without, spelling.start, at, name, whole, spelling.cost + cost, marks)
 
     def _replace_end_of_place(self, path: Path, name: str, said: str) -> str | None:
         """The place with its last parts replaced, if the catalogue has it: A-02-02 by "zero two zero three"."""
@@ -536,6 +540,12 @@ class Mentions:
         one_breath = all(self._tokens[one].pause_inside <= weights.SHORT for one in said[1:])
         another = field.item_field.is_usual(str(value)) or self._numbers.are_one(spelt.end - 1, at)
         return (figures or singly) and one_breath and field.item_field.is_usual(str(spelt.value)) and not another
+
+
+def _may_be_said_twice(text: str) -> bool:
+    """Whether characters may be a code and its correction: "8348 8848"."""
+    half = len(text) // 2
+    return half >= _SHORTEST_TWICE and len(text) == 2 * half and is_slip(text[:half], text[half:])
 
 
 def _with_separators_like(said: str, like: str) -> str | None:

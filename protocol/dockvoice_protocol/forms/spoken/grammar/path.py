@@ -181,6 +181,24 @@ def marked(marks: str, *more: str) -> str:
     return "".join(sorted({*marks, *more}))
 
 
+_SWAPPED = 2
+"""Characters that change places in a slip of the tongue."""
+
+
+def is_slip(old: str, value: str) -> bool:
+    """Whether two codes of one length differ in one character, or in the order of two."""
+    differing = [at for at, (one, other) in enumerate(zip(old, value, strict=True)) if one != other]
+    return len(differing) == 1 or (len(differing) == _SWAPPED and sorted(old) == sorted(value))
+
+
+def spelt_slip(slip: ExplanationEvent, words: Sequence[str]) -> str:
+    """A withdrawn number as a spelt field has it, with its leading zeros."""
+    figures, said = words[slip.start], slip.end - slip.start
+    if said == 1 and figures.isdigit():
+        return figures
+    return str(slip.value).zfill(said if slip.cost >= weights.DIGITWISE else 0)
+
+
 _COST = attrgetter("cost")
 
 

@@ -10,7 +10,7 @@ from dockvoice_protocol.forms.spoken.grammar.counts import UnitCounts
 from dockvoice_protocol.forms.spoken.grammar.lexicon import OF_FIELDS, Match, Role
 from dockvoice_protocol.forms.spoken.grammar.mentions import Mentions
 from dockvoice_protocol.forms.spoken.grammar.path import ExplanationEvent, Happens, Path, PathQueue, Place, marked
-from dockvoice_protocol.forms.spoken.grammar.spans import Spans, is_before_id_label, is_correcting_phrase
+from dockvoice_protocol.forms.spoken.grammar.spans import Spans, is_before_id_label, is_correcting_phrase, may_choose
 
 _SETTING = frozenset({Role.SETS, Role.SETS_AGAIN, Role.SETS_CHANGED})
 
@@ -40,9 +40,18 @@ class _Links:
             or self._begins_letter_explanation(path, at)
         )
 
+    def may_begin(self, match: Match, at: int) -> bool:
+        """Whether a link may stand before the first value, where a verb would ask or order: "okay, is", "bring"."""
+        asks = any(one.end >= match.end and one.role is Role.QUESTION for one in self._spans.matches[at])
+        return not asks and tuple(self._words[at : match.end]) not in self._language.words["moves"]
+
     def names_destination(self, path: Path, match: Match, at: int) -> bool:
         """Whether a label of an origin names the destination of an already named thing: "to door nine"."""
-        if not self._fields[match.field].source or path.story.said <= frozenset(self._spans.form.standing_fields):
+        if (
+            "c" in path.pending
+            or not self._fields[match.field].source
+            or path.story.said <= frozenset(self._spans.form.standing_fields)
+        ):
             return False
         said = (tuple(self._words[start:at]) for start in range(max(0, at - _LONGEST_GOAL), at))
         return any(one in self._language.words["goals"] for one in said)
@@ -133,6 +142,13 @@ class _Links:
         if said and (self._words[at],) in bare:
             return True
         return self._spans.begins_unlabelled_value(at + 1) or any(end > at + 1 for end in self._denial_ends(at))
+
+    def may_deny_deed(self, match: Match, at: int) -> bool:
+        """Whether a cue says "not" of a deed: Spanish "no no he colocado"."""
+        tells = self._spans.goes_straight_on(match.end) and any(
+            one.role is Role.DEED_DONE for one in self._spans.matches[match.end]
+        )
+        return tells and (self._words[match.end - 1],) in self._language.words["nots"]
 
     def find_denied_value(self, match: Match, at: int) -> int | None:
         """The start of the value that a cue denies without a pause ("no son trece", "que no es el 743"), or None.
@@ -331,6 +347,8 @@ class SmallWords:
         """Step over a small word between two values, which may be a digit or a letter of the first."""
         if self._corrections.leads_to_new_value(path, at, match.end):
             return
+        if path.state is Place.START and match.role is Role.LINK and not self._links.may_begin(match, at):
+            return
         several = path.field is not None and self._fields[path.field].many is not None
         labelled = path.state is Place.LABELLED
         expected = {path.field if path.pending or several else self._asked, path.field if labelled else None}
@@ -338,7 +356,11 @@ class SmallWords:
             return
         cost = weights.MISPLACED if labelled else weights.LINK
         between = path.between
-        if self._links.may_be_part_of_value(path, match, at) or self._ends_unfinished(path, match, at):
+        # "Trailer at 5501" may be AT5501.
+        coded = labelled and match.end == at + 1 and self._fields[str(path.field)].spoken.is_code
+        coded &= self._numbers.begins(match.end)
+        part = coded or self._links.may_be_part_of_value(path, match, at)
+        if part or self._ends_unfinished(path, match, at):
             path = path.adding(ExplanationEvent(Happens.HEDGE, path.field, start=at, end=match.end))
         if self._links.may_be_portion(path, match, at):
             path = path.adding(ExplanationEvent(Happens.PORTION, start=at, end=match.end))
@@ -365,7 +387,7 @@ class SmallWords:
         """Whether the utterance ends with a word that should lead on: "dock B and", German "Tor B ist zu"."""
         if match.end < self._spans.size or path.field is None:
             return False
-        remarks = {Role.TAIL, Role.BEHIND}
+        remarks = {Role.TAIL, Role.BEHIND, Role.DEED_DONE}
         return not any(other.role in remarks for other in self._spans.matches[at] if other.end == match.end)
 
     def _step_over_remark_behind_value(self, path: Path, match: Match, at: int) -> None:
@@ -395,9 +417,12 @@ class SmallWords:
             mood = ExplanationEvent(Happens.MOOD, value="denials", start=at, end=value)
             self._queue.continue_with(path, mood, weights.MOOD if value == end else weights.MOOD_PHRASE)
             return
+        if self._links.may_deny_deed(match, at):
+            mood = ExplanationEvent(Happens.MOOD, value="denials", start=at, end=end)
+            self._queue.continue_with(path, mood, weights.CUE)
         pending = marked(path.pending.replace("n", "").replace("m", ""), "c")
         takes_off = self._links.deletes(match, at) and self._spans.goes_straight_on(end)
-        if takes_off if path.events else self._links.may_deny(match, at):
+        if may_choose(self._spans, at, end) or (takes_off if path.events else self._links.may_deny(match, at)):
             pending = marked(pending, "h")
         opened = self._queue.with_label_closed(path)
         denies = not path.events and tuple(self._words[at:end]) in self._language.words["contrasts"]
@@ -486,6 +511,7 @@ class SmallWords:
         Role.OPENING: _step_over_opening,
         Role.BEGINNING: _step_over_opening,
         Role.LINK: _step_over_link,
+        Role.DEED_DONE: _step_over_link,
         Role.WITHIN: _step_over_word_after_label,
         Role.BEHIND: _step_over_remark_behind_value,
         Role.TAIL: _step_over_closing_remark,

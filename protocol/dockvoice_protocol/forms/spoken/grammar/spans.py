@@ -34,6 +34,8 @@ _HUNDRED, _THOUSAND = 100, 1000  # A number between them has one digit of hundre
 _SHORTEST_BLOCK, _LONGEST_BLOCK = 2, 4
 """Letters before the digits of a code, as haulers and seals have them."""
 _VOWELS = frozenset("aeiou")
+_LONGEST_OF = 2
+"""Words between a unit and what is in it: "of the"."""
 _MOST_GROUPS = 6
 """Groups of a code without a field: more than any label has."""
 
@@ -330,6 +332,7 @@ class Spans:
             known = self._codes[at] = [
                 (end, name, code, cost)
                 for name in self.lexicon.codes
+                if name not in self.lexicon.goods or _follows_unit(self, at)
                 for end, code, cost in (*_spelt_codes(self, name, at), *_codes_by_parts(self, name, at))
             ]
         return known
@@ -399,6 +402,19 @@ def _without_explained_letters(
     own = end > 0 and any(match.role in {*OF_FIELDS, Role.DEED, Role.NOTHING} for match in spans.matches[end - 1])
     kept = own or end == 0 or spans.begins_unlabelled_value(end - 1)
     yield from (one for one in read if kept or one[0] == end or one[1] != letter)
+
+
+def may_choose(spans: Spans, at: int, end: int) -> bool:
+    """Whether a cue may be a choice: "thirty or rather forty"; behind a pause it corrects."""
+    return not spans.tokens[at].pause and bool(spans.language.words["choices"].ends(spans.words[:end], at))
+
+
+def _follows_unit(spans: Spans, at: int) -> bool:
+    """Whether a unit and a word such as "of" precede a token: "four cartons of"."""
+    small = spans.language.words["between_counts"]
+    begins = [one for one in range(max(0, at - _LONGEST_OF), at) if at in small.ends(spans.words, one)]
+    units = ((one, match) for one in range(at) for match in spans.matches[one] if match.role is Role.UNIT)
+    return any(match.end in begins for _, match in units)
 
 
 def is_correcting_phrase(spans: Spans, match: Match, *, changed: bool = False) -> bool:

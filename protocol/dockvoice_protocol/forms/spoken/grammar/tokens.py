@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import accumulate, chain
+from itertools import accumulate, chain, zip_longest
 from statistics import median
 
 from dockvoice_protocol.forms.spoken.folding import Phrase, fold
@@ -25,6 +25,9 @@ _MARKS = ".,;:!?¿¡…\"'«»„“” "
 """Punctuation around a word, which is removed."""
 _REMEMBERED = 4096
 """Cache size: more words than the vocabulary of any form."""
+_INITIALS = 2
+"""Letters before the digits of a lot."""
+_VOWELS = frozenset("aeiouyäöü")
 _FEWEST_MEASURED = 3
 """Least number of other number words with whose lengths one is compared."""
 _UNUSUAL = 1.0
@@ -73,7 +76,7 @@ def tokenize(words: Sequence[Word], language: Language) -> tuple[Token, ...]:
     end: float | None = None
     hesitated = dash = False
     waited = 0
-    for word in words:
+    for word, behind in zip_longest(words, words[1:]):
         said = word.text.strip().lower()
         if said == "-":
             dash = True
@@ -82,6 +85,9 @@ def tokenize(words: Sequence[Word], language: Language) -> tuple[Token, ...]:
         end = word.end
         pieces = _hyphenated_parts(said, language)
         hesitates = bool(pieces) and all(folded in language.hesitations for _, folded in pieces)
+        hesitates &= not (
+            behind is not None and _are_initials(said) and behind.text[:1].isdigit() and behind.start <= end
+        )
         if hesitates:
             hesitated = True
         elif pieces:
@@ -140,6 +146,11 @@ def _tokens_of_word(
                 text, piece, word.start, word.end, word.confidence, brief, pause, inner, dash, hesitated=hesitated
             )
             pause, dash, hesitated = 0, False, False
+
+
+def _are_initials(word: str) -> bool:
+    """Whether a hesitation may be the letters of a code: "lot mh 8443"."""
+    return len(word) == _INITIALS and word.isalpha() and _VOWELS.isdisjoint(word)
 
 
 def _pause_length(seconds: float) -> int:
