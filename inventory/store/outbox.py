@@ -252,11 +252,11 @@ class OutboxTable:
         with self._transaction() as transaction:
             return transaction.execute(delete(outbox).where(outbox.c.kind == kind)).rowcount
 
-    def stuck(self) -> list[PendingKind]:
+    def stuck_kinds(self) -> list[PendingKind]:
         """The kinds of which something is pending for too long."""
-        return [one for one in self.pending() if one.is_stuck(self._now())]
+        return [one for one in self.count_pending_by_kind() if one.is_stuck(self._now())]
 
-    def pending(self) -> list[PendingKind]:
+    def count_pending_by_kind(self) -> list[PendingKind]:
         """Count the pending rows by kind."""
         with self._transaction() as transaction:
             return load_pending_kinds(transaction)

@@ -351,12 +351,12 @@ class LayeredSettings(BaseSettings):
         self._instance = None if self.unit is None else self.unit.instance_of_file(path)
 
     @property
-    def unit_state(self) -> Path | None:
+    def unit_state_directory(self) -> Path | None:
         """The state directory of the unit that reads this settings file; None without one."""
         return self._unit_directory(self.unit.state if self.unit else None)
 
     @property
-    def unit_cache(self) -> Path | None:
+    def unit_cache_directory(self) -> Path | None:
         """The cache directory of the unit that reads this settings file; None without one."""
         return self._unit_directory(self.unit.cache if self.unit else None)
 

@@ -14,7 +14,7 @@ from edge.keep import device_key
 from edge.keep.device_key import KEY
 from inventory.cli.main import commands
 from inventory.forms import load_forms
-from inventory.ingest.validation import Valid, validate
+from inventory.ingest.validation import ValidMessage, validate
 from inventory.records import Buffered
 from inventory.repository import Store
 from inventory.store import outbox
@@ -31,7 +31,7 @@ def database(tmp_path: Path, repository: Path) -> str:
     with closing(Store.open(url)) as store:
         for message in (recorded(1), recorded(2), amended(3, 2, quantity=15), recorded(6)):
             judged = validate(payload(message), "dockvoice/north/dock-3/entries", "dockvoice", forms)
-            assert isinstance(judged, Valid)
+            assert isinstance(judged, ValidMessage)
             store.apply(judged.event)
     return url
 

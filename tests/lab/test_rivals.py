@@ -128,7 +128,7 @@ class Forgetful(NoticeReceiver):
     """An inventory from which a row is gone, and in which one was altered: its sums are not those that were told."""
 
     def recorded(self) -> Sequence[Mapping[str, FieldValue]]:
-        _, altered, *rest = super().recorded()
+        _, altered, *rest = super().recorded_entries()
         return [{**altered, "quantity": 9999}, *rest]
 
 

@@ -84,7 +84,7 @@ def test_what_was_typed_and_not_concluded_goes_to_a_person_and_a_yes_to_nobody(t
     for _ in range(2):
         assert "device" not in typed(state=tmp_path).stdout
     with Journal.inspect(tmp_path) as journal:
-        [review] = journal.review.under_review()
+        [review] = journal.review.list_under_review()
         assert dict(review.fields) == {"pallet_id": "742", "quantity": 12, "dock": "B"}
         assert (
             list(journal.queries.unread_utterances()),

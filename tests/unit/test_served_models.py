@@ -17,7 +17,7 @@ import pytest
 from dockvoice_protocol.config import load_settings
 from dockvoice_protocol.errors import Misconfigured
 from edge.config import ClientKind, ClientSettings, Settings
-from edge.ports import Attention, Interpreter
+from edge.ports import Interpreter, UtteranceListener
 from edge.understand.factory import InterpreterArguments, make_panel
 from edge.understand.remote.client import Client, Clients
 from edge.understand.remote.served_models import (
@@ -167,7 +167,7 @@ class Silent(Interpreter):
 
     name: str
 
-    def listen(self) -> Attention:
+    def listen(self) -> UtteranceListener:
         raise NotImplementedError
 
 
