@@ -101,8 +101,7 @@ def evaluate(
         typer.Option(min=220, max=5000, metavar="MS", help="Hear dictation again, each turn ended by a pause so long."),
     ] = None,
     floor: Annotated[
-        bool | None,
-        typer.Option(help="Dictation the plain way, beside ours; unset: where vosk's weights are here."),
+        bool | None, typer.Option(help="Dictation the plain way, beside ours; unset: where vosk's weights are here.")
     ] = None,
     policy: Annotated[
         PolicyName | None, typer.Option(help="How questions weigh against errors, over the file's.")

@@ -224,10 +224,7 @@ class Delivery:
             None
             if review is None
             else ReviewDelivery(
-                desk,
-                review,
-                settings.deliver.receipt_timeout_s,
-                by_receipt=settings.deliver.settle is SettleBy.RECEIPT,
+                desk, review, settings.deliver.receipt_timeout_s, by_receipt=settings.deliver.settle is SettleBy.RECEIPT
             )
         )
         self._obstacles = DeliveryAlerts(

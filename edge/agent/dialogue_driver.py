@@ -284,13 +284,7 @@ Endless noise must not postpone it for ever."""
 _MOST_REPEATS = 3  # Repeats of a prompt that a noise cut off; in a loud place every repeat would be cut off too.
 
 _WORDS = frozenset(
-    {
-        Prompt.OFFICE_RECORDED,
-        Prompt.OFFICE_CORRECTED,
-        Prompt.OFFICE_DROPPED,
-        Prompt.OFFICE_DROPPED_ONE,
-        Prompt.DECLINED,
-    }
+    {Prompt.OFFICE_RECORDED, Prompt.OFFICE_CORRECTED, Prompt.OFFICE_DROPPED, Prompt.OFFICE_DROPPED_ONE, Prompt.DECLINED}
 )
 """Prompts that announce decisions made by another person; one prompt announces all that are pending."""
 

@@ -256,10 +256,7 @@ class VoiceOutput:
 
 
 def make_clause_cache(settings: Speak, clients: Mapping[str, Any], language: str | None = None) -> ClauseCache:
-    """Make the voice in the settings, which caches its clauses; espeak is the fallback of a service's.
-
-    `language` selects another than that of the settings.
-    """
+    """Make the settings' voice, in another `language` where given; espeak is the fallback of a service's."""
     language = language or settings.language.value
     if settings.voice is VoiceKind.ESPEAK:
         return ClauseCache(EspeakVoice, language)

@@ -77,10 +77,7 @@ class Workplaces:
     """The workplaces of one agent. Reading is thread-safe; only the loop changes `current`."""
 
     def __init__(
-        self,
-        start: Workplace,
-        make: Callable[[Form, str | None], Workplace] | None = None,
-        forms: Iterable[Form] = (),
+        self, start: Workplace, make: Callable[[Form, str | None], Workplace] | None = None, forms: Iterable[Form] = ()
     ) -> None:
         """`start` is the first one; `make` makes one for another form of `forms`, or language; None: no other."""
         self._present = start

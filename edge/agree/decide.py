@@ -214,11 +214,7 @@ def _list_candidates(
 
 
 def _find_doubts(
-    said: Mapping[str, FieldReading],
-    demands: Mapping[str, Demand],
-    policy: Policy,
-    rules: Rules,
-    known: Circumstances,
+    said: Mapping[str, FieldReading], demands: Mapping[str, Demand], policy: Policy, rules: Rules, known: Circumstances
 ) -> Iterator[Cause]:
     """One reason for each doubtful field, in the order of the form, which is the order of the questions."""
     values = {name: one.value for name, one in said.items() if one.value is not None}

@@ -15,7 +15,7 @@ from edge.agree.readings import has_no_values, with_unconfirmed
 from edge.records import ClosedBy, Draft, Reason
 
 _LASTING_DOUBTS = ANNOUNCED_OTHERWISE | {
-    *(Reason.TOO_NOISY, Reason.CLIPPED, Reason.SECOND_VOICE, Reason.DOUBLE_COUNT, Reason.COUNT_DIFFERS),
+    *(Reason.TOO_NOISY, Reason.CLIPPED, Reason.SECOND_VOICE, Reason.DOUBLE_COUNT, Reason.COUNT_DIFFERS)
 }
 """Doubts from an utterance's acoustics or time, which a verdict on the merged draft cannot find again."""
 

@@ -50,8 +50,7 @@ def morning(
     since: Since = "1d",
     limit: Annotated[int, typer.Option("--limit", min=1, max=_MOST_LIST, metavar="N", help="So many, at most.")] = 10,
     interpreter: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="One of understand.interpreters; unset: understand.morning."),
+        str | None, typer.Option(metavar="NAME", help="One of understand.interpreters; unset: understand.morning.")
     ] = None,
     most_usd: Annotated[
         float, typer.Option("--most-usd", min=0, metavar="USD", help="Ask the model no more once so much is spent.")

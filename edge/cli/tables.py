@@ -37,7 +37,7 @@ STYLES = {Tone.PLAIN: "", Tone.GOOD: "green", Tone.OPEN: "yellow", Tone.BAD: "bo
 
 
 @dataclass(frozen=True, slots=True)
-class WordedResult:
+class ToneText:
     """A text with its severity."""
 
     words: str
@@ -45,17 +45,17 @@ class WordedResult:
 
 
 OUTCOMES = {
-    Outcome.ACCEPT: WordedResult("recorded", Tone.GOOD),
-    Outcome.HOLD: WordedResult("held", Tone.OPEN),
-    Outcome.ASK: WordedResult("asked", Tone.OPEN),
-    Outcome.REPEAT: WordedResult("to be said again", Tone.OPEN),
-    Outcome.DEFER: WordedResult("kept, to be read later", Tone.OPEN),
-    Outcome.IGNORE: WordedResult("ignored", Tone.QUIET),
-    Outcome.HEED: WordedResult("heeded", Tone.QUIET),
-    Outcome.CANCEL: WordedResult("cancelled", Tone.QUIET),
+    Outcome.ACCEPT: ToneText("recorded", Tone.GOOD),
+    Outcome.HOLD: ToneText("held", Tone.OPEN),
+    Outcome.ASK: ToneText("asked", Tone.OPEN),
+    Outcome.REPEAT: ToneText("to be said again", Tone.OPEN),
+    Outcome.DEFER: ToneText("kept, to be read later", Tone.OPEN),
+    Outcome.IGNORE: ToneText("ignored", Tone.QUIET),
+    Outcome.HEED: ToneText("heeded", Tone.QUIET),
+    Outcome.CANCEL: ToneText("cancelled", Tone.QUIET),
 }
 
-PARKED = WordedResult("put aside: a person must look at it", Tone.OPEN)
+PARKED = ToneText("put aside: a person must look at it", Tone.OPEN)
 
 REASONS = {
     Reason.COMPLETE: "complete and sure",
@@ -102,13 +102,13 @@ MOODS = {
 """Why an utterance is no record, by the lists of a language's file (`[moods]`)."""
 
 _STATES = {
-    OutboxState.SETTLED: WordedResult("in the inventory", Tone.GOOD),
-    OutboxState.REFUSED: WordedResult("refused", Tone.BAD),
-    OutboxState.DEAD: WordedResult("set aside: see `dockvoice queue list --held`", Tone.BAD),
-    OutboxState.DISCARDED: WordedResult("given up", Tone.QUIET),
+    OutboxState.SETTLED: ToneText("in the inventory", Tone.GOOD),
+    OutboxState.REFUSED: ToneText("refused", Tone.BAD),
+    OutboxState.DEAD: ToneText("set aside: see `dockvoice queue list --held`", Tone.BAD),
+    OutboxState.DISCARDED: ToneText("given up", Tone.QUIET),
 }
 
-_WAITING, _SENT = WordedResult("not sent yet", Tone.OPEN), WordedResult("sent, no receipt yet", Tone.OPEN)
+_WAITING, _SENT = ToneText("not sent yet", Tone.OPEN), ToneText("sent, no receipt yet", Tone.OPEN)
 
 QUESTIONS = {
     "field": "for the {field}",
@@ -135,19 +135,19 @@ def reason_text(code: str, labels: Mapping[str, str]) -> str:
     return REASONS[Reason(reason)].format(field=labels.get(field, field)).strip()
 
 
-def result_text(outcome: Outcome, reasons: Iterable[str], labels: Mapping[str, str]) -> WordedResult:
+def result_text(outcome: Outcome, reasons: Iterable[str], labels: Mapping[str, str]) -> ToneText:
     """The words for an utterance's result and reasons."""
     known = OUTCOMES[outcome]
     why = ", ".join(reason_text(code, labels) for code in reasons)
-    return WordedResult(f"{known.words}: {why}" if why else known.words, known.meaning)
+    return ToneText(f"{known.words}: {why}" if why else known.words, known.meaning)
 
 
-def state_text(state: OutboxState, reasons: Iterable[str], *, sent: bool) -> WordedResult:
+def state_text(state: OutboxState, reasons: Iterable[str], *, sent: bool) -> ToneText:
     """The words for an entry's state; `sent`: it was published at least once."""
     if state is OutboxState.WAITING:
         return _SENT if sent else _WAITING
     known, why = _STATES[state], ", ".join(code.replace("_", " ") for code in reasons)
-    return WordedResult(f"{known.words}: {why}" if why else known.words, known.meaning)
+    return ToneText(f"{known.words}: {why}" if why else known.words, known.meaning)
 
 
 def amendment_text(values_text: str, act: Act, named: object) -> str:

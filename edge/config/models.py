@@ -294,10 +294,7 @@ class InterpreterSettings(Prices):
         None, description="how much the model may think before it answers; unset: what the service does by itself"
     )
     max_tokens: int | None = Field(
-        None,
-        ge=100,
-        le=100_000,
-        description="longest answer with its thoughts, tokens; unset: the service's own limit",
+        None, ge=100, le=100_000, description="longest answer with its thoughts, tokens; unset: the service's own limit"
     )
     system_prompt: bool = Field(
         True, description="false for models that take none, such as Voxtral; the prompt then stands before the sound"

@@ -6,13 +6,7 @@ import re
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    StrictInt,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, model_validator
 
 from dockvoice_protocol.config import Mqtt, MqttVersion, Name, PersonName, Place, Prefix, Section
 from dockvoice_protocol.instants import find_zone

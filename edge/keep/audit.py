@@ -218,10 +218,7 @@ class AuditReport:
 
 
 def verify(
-    trail: AuditTrail,
-    tell: Callable[[int], None] = lambda _: None,
-    *,
-    keys: Mapping[str, PublicKey] | None = None,
+    trail: AuditTrail, tell: Callable[[int], None] = lambda _: None, *, keys: Mapping[str, PublicKey] | None = None
 ) -> AuditReport:
     """Verify the journal's events up to the first unacknowledged fault.
 

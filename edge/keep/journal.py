@@ -325,12 +325,7 @@ class Journal(JournalReader):
             return owed
 
     def accept(
-        self,
-        entry: Entry,
-        verdict: Verdict,
-        who: str,
-        reason: str | None,
-        render: Callable[[EventIds], dict[str, Any]],
+        self, entry: Entry, verdict: Verdict, who: str, reason: str | None, render: Callable[[EventIds], dict[str, Any]]
     ) -> OutboxRow:
         """Commit the entry that a person makes of an utterance under review, with name and reason.
 

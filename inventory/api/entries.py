@@ -114,8 +114,7 @@ def _entry_out(one: ListedEntry) -> EntryOut:
 
 def _step_out(one: history.Step) -> StepOut:
     proof = ProofOut(
-        holds=one.proof.fault is None,
-        **{name: getattr(one.proof, name) for name in history.Proof.__dataclass_fields__},
+        holds=one.proof.fault is None, **{name: getattr(one.proof, name) for name in history.Proof.__dataclass_fields__}
     )
     columns = {name: getattr(one, name) for name in ("event_id", "kind", "sequence", "received_at", "state")}
     return StepOut(**columns, reasons=list(one.reasons), proof=proof, event=dict(one.event))

@@ -137,11 +137,7 @@ class _Audit:
     """The audit of one device in progress."""
 
     def __init__(
-        self,
-        store: Store,
-        of: DeviceProgress,
-        keys: Mapping[str, PublicKey] | None,
-        known: KnownFaults,
+        self, store: Store, of: DeviceProgress, keys: Mapping[str, PublicKey] | None, known: KnownFaults
     ) -> None:
         self._store = store
         self._of = of

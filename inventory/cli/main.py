@@ -263,8 +263,7 @@ def _audit_with_progress(
 
 
 _Directory = Annotated[
-    Path | None,
-    typer.Option("--directory", metavar="DIR", help="Where the keys are, over the settings."),
+    Path | None, typer.Option("--directory", metavar="DIR", help="Where the keys are, over the settings.")
 ]
 _Which = Annotated[str, typer.Argument(metavar="SITE/DEVICE", help="For example north/dock-3.")]
 _KeyFile = Annotated[

@@ -204,10 +204,7 @@ def open_service(name: str, settings: ConnectionSettings, inventory: InventorySe
     """Open the store and the connection. Raises what opening them raises."""
     key = settings.key or inventory.console.key
     signer = None if key is None else load_signer(key)
-    with (
-        closing(Store.open(inventory.database_url, create=False)) as store,
-        closing(settings.connector()) as connector,
-    ):
+    with closing(Store.open(inventory.database_url, create=False)) as store, closing(settings.connector()) as connector:
         yield ConnectorService(name, settings, inventory, store, connector, signer)
 
 

@@ -39,11 +39,7 @@ def form_fields(form: Validator | None) -> list[_Field]:
     required = schema.get("required", [])
     return [
         _Field(
-            name,
-            str(of.get("type", "string")),
-            tuple(map(str, of.get("enum", ()))),
-            name in required,
-            of.get("format"),
+            name, str(of.get("type", "string")), tuple(map(str, of.get("enum", ()))), name in required, of.get("format")
         )
         for name, of in schema.get("properties", {}).items()
     ]

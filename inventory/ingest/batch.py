@@ -157,12 +157,7 @@ def _run_batch(batch: _Batch) -> list[HandledEvent]:
 
 class _Batch:
     def __init__(
-        self,
-        transaction: Connection,
-        given: list[_BatchEvent],
-        clock: Callable[[], datetime],
-        *,
-        hold: bool,
+        self, transaction: Connection, given: list[_BatchEvent], clock: Callable[[], datetime], *, hold: bool
     ) -> None:
         self._transaction = transaction
         self._clock = clock

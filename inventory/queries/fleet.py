@@ -165,12 +165,7 @@ def load_devices(transaction: Connection, enrolled: Iterable[tuple[str, str]]) -
 
 
 def _to_device(
-    at: tuple[str, str],
-    said: Status | None,
-    came: Any,
-    keys: int,
-    wanted: Mapping[str, int],
-    odd: Collection[str],
+    at: tuple[str, str], said: Status | None, came: Any, keys: int, wanted: Mapping[str, int], odd: Collection[str]
 ) -> Device:
     times = (None if said is None else said.heard_at, None if came is None else came.heard_at)
     heard: list[datetime] = [one for one in times if one is not None]

@@ -279,10 +279,7 @@ def _to_due_row(row: Any) -> DueRow:
 
 
 def match_row(
-    kind: MessageKind,
-    site: str | ColumnElement[str],
-    device: str | ColumnElement[str],
-    key: str | ColumnElement[str],
+    kind: MessageKind, site: str | ColumnElement[str], device: str | ColumnElement[str], key: str | ColumnElement[str]
 ) -> tuple[ColumnElement[bool], ...]:
     """Conditions for the one row of this kind, site, device and key."""
     return outbox.c.kind == kind.value, outbox.c.site == site, outbox.c.device == device, outbox.c.key == key

@@ -180,9 +180,7 @@ def main() -> None:
     speculation = parts.interpreter.speculation if isinstance(parts.interpreter, VoskInterpreter) else Speculation()
     if asked.beside:
         baseline = BaselineRecogniser(settings, parts.form, parts.catalogue)
-        bare = settings.model_copy(
-            update={"hear": settings.hear.model_copy(update={"vad": Vad(kind=VadKind.SILERO)})},
-        )
+        bare = settings.model_copy(update={"hear": settings.hear.model_copy(update={"vad": Vad(kind=VadKind.SILERO)})})
         others = [FixedPause(bare, _LEAST_PAUSE_MS), *(made() for made in installed_pipelines())]
         heard += [
             asyncio.run(_measure_other_pipeline(pipeline, baseline, name, sources))

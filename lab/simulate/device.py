@@ -182,11 +182,7 @@ class SimulatedDevice:
         try:
             message: dict[str, Any] = json.loads(payload)
             answer = ReceivedAnswer(
-                message["event_id"],
-                message["sequence"],
-                message["outcome"],
-                tuple(message["reasons"]),
-                message["time"],
+                message["event_id"], message["sequence"], message["outcome"], tuple(message["reasons"]), message["time"]
             )
         except (ValueError, KeyError, TypeError):
             self.faults["unreadable answer"] += 1

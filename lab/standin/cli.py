@@ -32,8 +32,7 @@ def standin(
         ),
     ] = None,
     fabricate: Annotated[
-        float,
-        typer.Option(min=0, max=100, metavar="PERCENT", help="Answers with invented identifiers; published: 8."),
+        float, typer.Option(min=0, max=100, metavar="PERCENT", help="Answers with invented identifiers; published: 8.")
     ] = 0,
     serve: Annotated[list[str] | None, typer.Option(metavar="MODEL", help="Serve this model too; repeatable.")] = None,
     seed: Annotated[

@@ -112,8 +112,7 @@ class Mqtt(Section):
     )
     tls: bool = Field(False, description="encrypt, and verify the broker's certificate")
     insecure: bool = Field(
-        False,
-        description="take a link that others can read on the way: no TLS beyond this machine, or a password",
+        False, description="take a link that others can read on the way: no TLS beyond this machine, or a password"
     )
     ca_file: Place | None = Field(
         None, description="authority that signed the broker's certificate; unset: the system's"

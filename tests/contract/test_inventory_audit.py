@@ -196,9 +196,7 @@ ATTACKS: dict[str, tuple[Attack, BadEvent]] = {
         BadEvent(4, DefectKind.ENTRY_ALTERED),
     ),
     "the entry put to a cancellation": (
-        lambda transaction: transaction.execute(
-            update(entries).where(made_of(4)).values(event_id=identity(1, 5)),
-        ),
+        lambda transaction: transaction.execute(update(entries).where(made_of(4)).values(event_id=identity(1, 5))),
         BadEvent(4, DefectKind.ENTRY_ALTERED),
     ),
     "an event deleted": (deleted(4), BadEvent(4, DefectKind.MISSING)),
@@ -261,10 +259,7 @@ COUNTED: dict[str, tuple[Attack, dict[str, Any]]] = {
         lambda transaction: transaction.execute(delete(devices)),
         {"known": False, "out_of_turn": 5, "events": 0},
     ),
-    "an entry without an event": (
-        invented,
-        {"stray_entries": 1},
-    ),
+    "an entry without an event": (invented, {"stray_entries": 1}),
     "a stock move of an event that nobody sent": (moved_besides(4, event_id=identity(1, 8)), {"stray_moves": 1}),
     "a third stock move of an event": (moved_besides(4, line=2), {"stray_moves": 1}),
     "a stock move of the refused event": (moved_besides(4, event_id=identity(1, 3)), {"stray_moves": 1}),
@@ -406,12 +401,7 @@ def posted(transaction: Connection) -> None:
     """An entry that a connector has posted."""
     now = datetime.now(UTC)
     its = {"connector": "tryton", "event_id": identity(1, 2), "site": "north", "device": "dock-3", "sequence": 2}
-    how = {
-        "arrival": 2,
-        "state": "posted",
-        "stands": True,
-        "begun_at": now,
-    }
+    how = {"arrival": 2, "state": "posted", "stands": True, "begun_at": now}
     transaction.execute(insert(postings).values(**its, **how, changed_at=now))
 
 

@@ -96,10 +96,7 @@ def test_of_a_device_that_is_retired_nothing_is_told_until_it_is_enrolled_again(
         assert [
             retiring.find_devices_without_events(transaction),
             retiring.count_data_lost_with(transaction, at).summary,
-        ] == [
-            [ghost],
-            "",
-        ]
+        ] == [[ghost], ""]
         retiring.delete_and_mark_retired(transaction, at, NOON, enrolled=True)
         retiring.delete_and_mark_retired(transaction, ghost, NOON, enrolled=False)
         assert fleet.load_devices(transaction, []) == []

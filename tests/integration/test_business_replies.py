@@ -311,10 +311,7 @@ def test_a_label_by_the_scanner_and_the_rest_by_the_operator_become_one_row(
         await operator.is_settled()
 
     writer = bench.plug_in()
-    with (
-        postgresql.database() as url,
-        RunningInventory(broker.port, tmp_path / "inventory", url) as inventory,
-    ):
+    with postgresql.database() as url, RunningInventory(broker.port, tmp_path / "inventory", url) as inventory:
         shift(tmp_path / "state", broker.port, play, scanner=bench.device)
         assert [row["fields"] for row in inventory.rows()] == [
             {"pallet_id": "376130321109103420", "quantity": 12, "dock": "B"}

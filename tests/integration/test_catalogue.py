@@ -107,13 +107,7 @@ class Device:
     """One of very many: its way from the message to what it works with, and its status."""
 
     def __init__(
-        self,
-        name: str,
-        directory: Path,
-        files: Catalogue,
-        key: PublicKey,
-        forms: tuple[Form, ...],
-        opened: ExitStack,
+        self, name: str, directory: Path, files: Catalogue, key: PublicKey, forms: tuple[Form, ...], opened: ExitStack
     ) -> None:
         self.name = name
         self._key = key
@@ -395,7 +389,7 @@ def test_the_inventorys_command_imports_shows_and_goes_back(tmp_path: Path, brok
         "imported docks.csv: 1 added, 1 changed, 1 removed",
     )
     assert run("diff", "docks", str(old["version"]), str(new["version"])).splitlines() == [
-        *("- value=B", "+ value=C", "- value=A spoken=blue door", "+ value=A", "1 added, 1 changed, 1 removed"),
+        *("- value=B", "+ value=C", "- value=A spoken=blue door", "+ value=A", "1 added, 1 changed, 1 removed")
     ]
     assert "published, 2 rows" in run("rollback", "docks", str(old["version"]), "--reason", "too early", *signed)
     assert "blue door" in run("show", "docks")

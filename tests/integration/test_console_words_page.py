@@ -126,9 +126,7 @@ def test_a_site_whose_devices_count_nothing_has_what_they_put_aside(site: Consol
         assert '<td class="n">1</td><td class="n">0</td>' in browser.get("/words").text
 
 
-def test_it_is_shown_what_would_be_understood_and_one_click_adds_it_to_what_is_published_next(
-    site: Console,
-) -> None:
+def test_it_is_shown_what_would_be_understood_and_one_click_adds_it_to_what_is_published_next(site: Console) -> None:
     counts(site, COUNTED)
     waits(site)
     entered(site, "dock bee")

@@ -281,12 +281,7 @@ def test_what_comes_of_a_closed_visit_later_is_in_another_version_that_says_what
     assert after["changed"]["added"] == ["events/dock-3.0000000003.json"]
     assert len(after["changed"]["other"]) == 1
     assert after["changed"]["figures"]["missing"] == {"before": {"CS": 30}, "now": {}}
-    shown = subprocess.run(
-        [*VERIFIER, second, KEYID],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    shown = subprocess.run([*VERIFIER, second, KEYID], capture_output=True, text=True, check=True).stdout
     assert f"version 2, rests on {after['basis'][:16]}, in the place of the one that rests on" in shown
     assert "changed: events/dock-3.0000000003.json: new" in shown
     assert "changed: missing: CS 30; now nothing" in shown

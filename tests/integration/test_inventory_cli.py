@@ -167,10 +167,7 @@ def test_what_was_held_and_given_up_waits_no_more(held: str) -> None:
         (("asn.csv", "--site", "north", "--sign", "asn.csv"), "is no Ed25519 private key"),
         (("asn.csv", "--received"), "give FILE, --withdraw or --received, one of them"),
         (("--withdraw", "door/12", "--site", "north"), "must be given: devices take it only with a signature"),
-        (
-            ("--received", "--sign", "office.key", "--config", "moves.toml"),
-            "no form is compared with expected lists",
-        ),
+        (("--received", "--sign", "office.key", "--config", "moves.toml"), "no form is compared with expected lists"),
         (("--withdraw", "door/12", "--site", "north", "--sign", "office.key"), "published are none"),
         (("bad.csv", "--site", "north", "--sign", "office.key"), "bad.csv: line 2, column quantity: found '0'"),
         (("bad.csv", "--site", "north", "--sign", "office.key"), "bad.csv: 2 faults; nothing was published"),

@@ -126,10 +126,7 @@ def test_what_is_said_into_three_headsets_is_booked_for_three_devices(
             one.notices.hear("READY=1", one.log.read_text)
         elsewhere = tmp_path / "elsewhere"
         elsewhere.mkdir()
-        intruders = [
-            Worn(shelf, "left", "dock-d", port, tmp_path),
-            Worn(shelf, "middle", "dock-c", port, elsewhere),
-        ]
+        intruders = [Worn(shelf, "left", "dock-d", port, tmp_path), Worn(shelf, "middle", "dock-c", port, elsewhere)]
         for name, (_, clip, *_) in SAID.items():
             shelf.air.say(name, clips / clip)
         until(

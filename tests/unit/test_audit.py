@@ -243,18 +243,12 @@ ATTACKS: dict[str, tuple[Attack, DefectKind]] = {
     ),
     "its id": (everywhere("UPDATE $table SET event_id = 'another' WHERE sequence = :at"), DefectKind.ROW_ALTERED),
     "all signatures stripped, and a quantity altered": (unsigned_everywhere, DefectKind.UNSIGNED),
-    "the reading altered": (
-        utterance_of("reading = replace(reading, 'pallet', 'ballet')"),
-        DefectKind.READING_ALTERED,
-    ),
+    "the reading altered": (utterance_of("reading = replace(reading, 'pallet', 'ballet')"), DefectKind.READING_ALTERED),
     "the entry's fields": (entry_says("fields = replace(fields, ':12', ':99')"), DefectKind.ENTRY_ALTERED),
     "the entry's act": (entry_says("act = 'cancel', replaces = event_id"), DefectKind.ENTRY_ALTERED),
     "what the entry rests on": (entry_says("support = '[]'"), DefectKind.ENTRY_ALTERED),
     "the entry's utterance": (
-        all_of(
-            sql("UPDATE entries SET utterance_id = support ->> '$[0]' WHERE sequence = :at"),
-            written_anew(),
-        ),
+        all_of(sql("UPDATE entries SET utterance_id = support ->> '$[0]' WHERE sequence = :at"), written_anew()),
         DefectKind.ALTERED,
     ),
     "a bit of the recording": (one_bit, DefectKind.RECORDING_ALTERED),

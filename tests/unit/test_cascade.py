@@ -224,9 +224,7 @@ def test_without_a_text_model_the_parser_reads_alone(trial: Trial) -> None:
 def test_a_field_is_as_sure_as_the_least_sure_of_its_words(trial: Trial, parser: ParserUse) -> None:
     sure = {"Pallet": 0.99, "742,": 0.6, "12": 0.97, "units,": 0.95, "dock": 0.99, "B.": 0.7}
     words = tuple(Word(text, at / 2, at / 2 + 0.4, one) for at, (text, one) in enumerate(sure.items()))
-    model = TextModel(
-        proposed(pallet_id=("742", "pallet 742"), quantity=(12, "12 units"), dock=("B", "dock b")),
-    )
+    model = TextModel(proposed(pallet_id=("742", "pallet 742"), quantity=(12, "12 units"), dock=("B", "dock b")))
     reading = trial.read(written(WHOLE, words=words, confidence=0.6), model, parser)
     assert {name: field.confidence for name, field in reading.fields.items()} == {
         "pallet_id": 0.6,

@@ -16,19 +16,7 @@ from edge.keep import audit, evidence
 from edge.keep.journal import Journal
 from edge.keep.outbox import OutboxState
 from edge.records import Entry, EventIds, OutboxRow, Utterance
-from tests.sayings import (
-    ACCEPT,
-    ASK,
-    MUMBLED,
-    NOON,
-    READ,
-    REPEAT,
-    committed,
-    database,
-    entry,
-    render,
-    utterance,
-)
+from tests.sayings import ACCEPT, ASK, MUMBLED, NOON, READ, REPEAT, committed, database, entry, render, utterance
 from tests.servers.small_disk import full
 
 

@@ -449,6 +449,4 @@ def test_entries_go_before_recordings_and_what_is_no_word_about_one_is_put_aside
         *(("clip", b"bad"), ("keep", b"bad"), "acknowledge", ("clip", b"kept out"), "acknowledge"),
         *(("clip", b"two"), "receipt", "acknowledge"),
     ]
-    assert [deed[1] for deed in world.deeds if deed[0] == "receipt"][2:3] == [
-        "dockvoice/north/dock-3/clips/receipts",
-    ]
+    assert [deed[1] for deed in world.deeds if deed[0] == "receipt"][2:3] == ["dockvoice/north/dock-3/clips/receipts"]

@@ -83,10 +83,7 @@ def test_a_doubtful_field_is_asked_for_and_does_not_stand(
 
 def test_doubts_are_told_in_the_order_of_the_form_and_the_first_is_asked(rules: Rules) -> None:
     verdict = decide(reading(quantity=said(0)), ClosedBy.PAUSE, rules)
-    assert asked(verdict) == (
-        "pallet_id",
-        ["field_missing:pallet_id", "field_invalid:quantity", "field_missing:dock"],
-    )
+    assert asked(verdict) == ("pallet_id", ["field_missing:pallet_id", "field_invalid:quantity", "field_missing:dock"])
 
 
 @each_of("closing", [ClosedBy.PAUSE, ClosedBy.SOURCE_ENDED])

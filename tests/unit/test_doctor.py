@@ -91,14 +91,7 @@ def test_the_worst_counts() -> None:
     assert find_worst([warning, failed, WELL]) is Severity.FAILED
 
 
-@each_of(
-    ("version", "level"),
-    [
-        ("3.6.23", Severity.WELL),
-        ("3.40.1", Severity.WARNING),
-        ("3.51.3", Severity.WELL),
-    ],
-)
+@each_of(("version", "level"), [("3.6.23", Severity.WELL), ("3.40.1", Severity.WARNING), ("3.51.3", Severity.WELL)])
 def test_versions_of_sqlite_that_two_writers_can_damage_are_named(version: str, level: Severity) -> None:
     found = doctor.sqlite_finding(version)
     assert (found.level, version in found.found) == (level, True)

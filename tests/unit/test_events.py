@@ -267,16 +267,7 @@ def test_a_time_without_a_zone_is_refused() -> None:
         rfc3339(datetime(2026, 11, 20, 12))  # noqa: DTZ001 - the fault under test
 
 
-@each_of(
-    "topic",
-    [
-        "",
-        "dockvoice",
-        "dockvoice/north/dock-3/other",
-        "dockvoice/a/b/c/entries",
-        "north/dock-3/entries",
-    ],
-)
+@each_of("topic", ["", "dockvoice", "dockvoice/north/dock-3/other", "dockvoice/a/b/c/entries", "north/dock-3/entries"])
 def test_a_topic_of_no_device_is_refused(topic: str) -> None:
     with pytest.raises(MalformedMessage, match="no topic of a device"):
         Topics.parse("dockvoice", topic)

@@ -116,15 +116,7 @@ def test_other_languages_have_beginnings_of_their_own(form: Form) -> None:
     assert decided("give me kaffee", form, "de")[0] is not Outcome.ACCEPT
 
 
-@each_of(
-    "text",
-    [
-        "can you get a latte",
-        "don't give me a latte",
-        "i want a latte",
-        "small latte, give me",
-    ],
-)
+@each_of("text", ["can you get a latte", "don't give me a latte", "i want a latte", "small latte, give me"])
 def test_what_the_form_does_not_name_asks_and_wishes_as_before(text: str, form: Form) -> None:
     assert decided(text, form)[0] is not Outcome.ACCEPT
 

@@ -14,11 +14,7 @@ PLAIN = Acoustics(snr_db=30.0, level_db=-20.0, clipped=0.0, speech_seconds=1.5, 
 
 
 def event(
-    text: str,
-    rules: Rules,
-    acoustics: Acoustics | None = PLAIN,
-    closing: ClosedBy = ClosedBy.PAUSE,
-    sure: float = 0.94,
+    text: str, rules: Rules, acoustics: Acoustics | None = PLAIN, closing: ClosedBy = ClosedBy.PAUSE, sure: float = 0.94
 ) -> Event:
     words = [Word(said, at * 0.4, at * 0.4 + 0.38, sure) for at, said in enumerate(text.split())]
     reading, known = read_recognised_words("test", words, rules.form, rules.catalogue), Circumstances(acoustics)

@@ -130,11 +130,7 @@ class TestUnderReview:
             list(journal.queries.unread_utterances()),
             journal.review.list_under_review(),
             journal.outbox.load_due(10),
-        ) == (
-            [],
-            [],
-            [],
-        )
+        ) == ([], [], [])
         assert journal.queries.counts().ignored == 1
         assert journal.queries.history(said.utterance_id).decisions[0].reason == "said again"
 

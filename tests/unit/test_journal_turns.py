@@ -346,11 +346,7 @@ def test_nothing_is_open_in_a_new_journal(journal: Journal) -> None:
         journal.dialogue.load_state().draft,
         journal.dialogue.load_state().operator,
         journal.dialogue.last_entry(),
-    ) == (
-        None,
-        None,
-        None,
-    )
+    ) == (None, None, None)
 
 
 def test_an_entry_names_the_utterances_that_it_rests_on(journal: Journal) -> None:

@@ -35,12 +35,7 @@ UNSURE_DOCK = reading(pallet_id=said("742"), quantity=said(12), dock=said("B", 0
 
 
 def answered(
-    before: Reading,
-    answer: Reading,
-    rules: Rules,
-    closing: ClosedBy = ClosedBy.PAUSE,
-    *,
-    correcting: bool = False,
+    before: Reading, answer: Reading, rules: Rules, closing: ClosedBy = ClosedBy.PAUSE, *, correcting: bool = False
 ) -> tuple[Reading, Verdict]:
     merged = with_answer(before, "dock", answer, closing, rules, correcting=correcting)
     return merged, decide(merged, ClosedBy.PAUSE, rules)

@@ -5,13 +5,7 @@ import pytest
 
 from edge.audio.pcm import measure_sound_level
 from edge.audio.sound_server import Routing
-from edge.hear.microphone_health import (
-    FaultBegan,
-    FaultEnded,
-    FaultKind,
-    MicrophoneEvent,
-    MicrophoneHealth,
-)
+from edge.hear.microphone_health import FaultBegan, FaultEnded, FaultKind, MicrophoneEvent, MicrophoneHealth
 from tests.rows import each_of
 
 RETURNS = 3

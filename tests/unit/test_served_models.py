@@ -51,9 +51,7 @@ def test_releases_of_a_model_are_one_family(model: str, its_family: str) -> None
     assert model_family(model) == its_family
 
 
-def test_another_model_than_the_one_asked_for_is_told_once_and_goes_on_record(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_another_model_than_the_one_asked_for_is_told_once_and_goes_on_record(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     answerer = RecordedModelName("google", ClientKind.GEMINI, "gemini-2.5-flash")
     assert answerer.name(None) == answerer.name("gemini-2.5-flash-001") == "google/gemini-2.5-flash"

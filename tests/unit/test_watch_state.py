@@ -182,12 +182,7 @@ def test_the_queue_tells_how_far_each_entry_has_come_and_why_not_further(rules: 
     )
     desk.keep(JournalState(counts, sent=1, in_review=3, latest=latest))
     seen = desk.sees()
-    assert [told.words for told in seen.counts] == [
-        "2 owed (1 sent)",
-        "3 in review",
-        "1 held",
-        "2 in the inventory",
-    ]
+    assert [told.words for told in seen.counts] == ["2 owed (1 sent)", "3 in review", "1 held", "2 in the inventory"]
     assert [row.state.words for row in seen.queue] == [
         "not sent yet",
         "sent, no receipt yet",

@@ -61,10 +61,7 @@ PANEL = {
         "accept",
     ),
     "two agree but for formatting": ({ONE: said("a", dock="b"), OURS: said("d")}, "accept"),
-    "a plausible id is invented": (
-        {ONE: said("a", pallet_id="991"), OURS: said("d")},
-        "ask field_ambiguous:pallet_id",
-    ),
+    "a plausible id is invented": ({ONE: said("a", pallet_id="991"), OURS: said("d")}, "ask field_ambiguous:pallet_id"),
     "an id is invented, and the device is unsure": (
         {ONE: said("a", pallet_id="991"), OURS: said("d", 0.5)},
         "ask field_ambiguous:pallet_id",
@@ -97,10 +94,7 @@ PANEL = {
         "defer no_model field_unconfirmed:pallet_id field_missing:dock",
     ),
     "no model answered, and the device heard no words": ({OURS: declined("d")}, "defer no_model no_speech"),
-    "nobody answered": (
-        {},
-        "defer no_model field_missing:pallet_id field_missing:quantity field_missing:dock",
-    ),
+    "nobody answered": ({}, "defer no_model field_missing:pallet_id field_missing:quantity field_missing:dock"),
     "all heard nothing": ({ONE: declined("a"), OURS: declined("d")}, "ignore no_speech"),
     "one heard nothing, one heard talk": ({ONE: declined("a", CHATTER), OURS: declined("d")}, "repeat not_understood"),
     "one cancels, one records": ({ONE: did("a", Act.CANCEL), OURS: said("d")}, "repeat not_understood"),

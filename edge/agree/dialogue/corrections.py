@@ -152,10 +152,7 @@ def correct_recorded_entry_if_named(session: DialogueSession, heard: UtteranceHe
         return []
     correction = replace(heard, reading=without_inherited(heard.reading))
     replaced = session.recorded.find_replaced_event(session.open_draft)
-    if named.event_id in {
-        replaced,
-        session.recorded.find_applied_event(replaced),
-    }:  # it takes back the open correction
+    if named.event_id in {replaced, session.recorded.find_applied_event(replaced)}:  # it takes back the open correction
         return [*drafting.drop_draft(session), *amendments.correct_named_or_last(session, correction)]
     if session.question is None:
         left = drafting.queue_open_draft(session) if session.doubted else drafting.commit_draft(session)

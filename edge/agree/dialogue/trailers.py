@@ -298,15 +298,9 @@ def _ask_to_close(session: DialogueSession, heard: UtteranceHeard, place: Receiv
     if form is None or form.closes is None or FieldRole.TRAILER not in session.rules.form.roles:
         return drafting.ask_to_repeat(session, heard)
     if place is None or place.kind is not PlaceKind.TRAILER:
-        return [
-            *status.record_utterance(session, heard),
-            *session.make_repeatable_together(_ask_which_place(session)),
-        ]
+        return [*status.record_utterance(session, heard), *session.make_repeatable_together(_ask_which_place(session))]
     if session.recorded.find_closing(place.name, session.settings, session.lately.now) is not None:
-        return [
-            *status.record_utterance(session, heard),
-            session.say(Prompt.CLOSED, _as_place_field(session, place)),
-        ]
+        return [*status.record_utterance(session, heard), session.say(Prompt.CLOSED, _as_place_field(session, place))]
     said = heard.reading
     sure = min(word.confidence for word in said.words)
     read = FieldReading(place.name, tuple(word.text for word in said.words), sure)

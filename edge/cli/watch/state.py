@@ -23,7 +23,7 @@ from edge.cli.tables import (
     PARKED,
     QUESTIONS,
     Tone,
-    WordedResult,
+    ToneText,
     amendment_text,
     reason_text,
     result_text,
@@ -239,12 +239,12 @@ class View:
         words = tuple((word["text"], word["sure"]) for word in heard["words"])
         return LastUtterance(words, _HOW.get(heard["source"], "heard"), self._utterance_result(heard))
 
-    def _utterance_result(self, heard: _JsonObject) -> WordedResult:
+    def _utterance_result(self, heard: _JsonObject) -> ToneText:
         outcome = Outcome(heard["verdict"])
         if heard["parked"]:
             return PARKED
         if self._number is not None and outcome is Outcome.HOLD:
-            return WordedResult(f"recorded as number {self._number}", Tone.GOOD)
+            return ToneText(f"recorded as number {self._number}", Tone.GOOD)
         return result_text(outcome, heard["reasons"], self._labels)
 
     def _entry_rows(self) -> Iterable[FieldRow]:
@@ -267,7 +267,7 @@ class View:
                 value = None if one["value"] is None else str(one["value"])
                 yield FieldRow(name, value, one["words"], doubted.get(name))
 
-    def _count_texts(self) -> tuple[WordedResult, ...]:
+    def _count_texts(self) -> tuple[ToneText, ...]:
         if (kept := self._latest("kept").get("kept")) is None:
             return ()
         sent = f" ({kept['sent']} sent)" if kept["sent"] else ""
@@ -277,7 +277,7 @@ class View:
             (kept["held"], "held", Tone.BAD),
             (kept["in_inventory"], "in the inventory", Tone.GOOD),
         )
-        return tuple(WordedResult(f"{count} {what}", meaning if count else Tone.QUIET) for count, what, meaning in told)
+        return tuple(ToneText(f"{count} {what}", meaning if count else Tone.QUIET) for count, what, meaning in told)
 
     def _queue_rows(self) -> Iterator[QueueRow]:
         numbers = {one["event_id"]: number for number, one in self._entries.items()}

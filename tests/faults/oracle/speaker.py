@@ -75,12 +75,7 @@ class Speaker(StoppableSource):
     live = True
 
     def __init__(
-        self,
-        numbers: Iterable[int],
-        pace_s: float,
-        ledger: Ledger,
-        begun: Callable[[], int],
-        owed: Callable[[], int],
+        self, numbers: Iterable[int], pace_s: float, ledger: Ledger, begun: Callable[[], int], owed: Callable[[], int]
     ) -> None:
         """`pace_s` is the rest between two utterances.
 
