@@ -26,7 +26,7 @@ DECISION = Message(MessageKind.DECISION, "north", "dock-3", "review-1", "north/d
 class Site:
     """A database, a broker, and the service between them."""
 
-    connected = True
+    is_connected = True
     trouble: str | None = None
 
     def __init__(self, store: Store) -> None:

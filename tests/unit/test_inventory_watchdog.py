@@ -40,7 +40,7 @@ class Systemd:
 class World:
     """Broker, database and clock in one."""
 
-    connected = True
+    is_connected = True
     database = True
     s = 0.0
 
@@ -82,7 +82,7 @@ def test_it_beats_twice_in_the_time_allowed(pulse: OutageWatchdog, world: World,
     assert systemd.heard == [ALIVE] * 4
 
 
-@pytest.mark.parametrize("away", ["connected", "database"])
+@pytest.mark.parametrize("away", ["is_connected", "database"])
 def test_an_outage_is_borne_for_a_while_and_then_no_longer(
     pulse: OutageWatchdog, world: World, systemd: Systemd, away: str
 ) -> None:
