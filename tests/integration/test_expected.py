@@ -63,7 +63,7 @@ def while_running(delivery: Delivery, work: Callable[[], None]) -> None:
 def publish(broker: Mosquitto) -> Iterator[Callable[[str, bytes], None]]:
     session = Session(Mqtt(host="127.0.0.1", port=broker.port), client_id="somebody", receive=lambda _: None)
     session.start()
-    until(lambda: session.connected, "somebody never connected")
+    until(lambda: session.is_connected, "somebody never connected")
     yield lambda named, payload: until(lambda: session.publish(named, payload, tag="t", retain=True), "not published")
     session.stop()
 

@@ -18,7 +18,7 @@ from edge.deliver.device_events import entry_event
 from edge.keep import device_key
 from edge.keep.journal import Journal
 from edge.keep.storage import DiskFull
-from edge.records import Minted, OutboxRow, Utterance
+from edge.records import EventIds, OutboxRow, Utterance
 from tests.sayings import ACCEPT, entry, utterance
 from tests.simulation.events import AT, Saying, body, event
 from tests.simulation.virtual import Fuse
@@ -118,7 +118,7 @@ class ModelOutbox:
         self._logged = _Row(OutboxRow(event(saying, sequence)["id"], sequence, said), saying)
         self._commit("said", sequence, self._enter)
 
-    def due(self, limit: int) -> list[OutboxRow]:
+    def load_due(self, limit: int) -> list[OutboxRow]:
         return [known.row for known in self._rows.values() if not known.settled][:limit]
 
     def last(self) -> OutboxRow | None:
@@ -256,15 +256,15 @@ class RealOutbox:
         meant = replace(entry(said, journal.store_utterance(said)), fields=saying.fields, operator=saying.operator)
         site, device = AT
 
-        def render(minted: Minted) -> dict[str, Any]:
+        def render(minted: EventIds) -> dict[str, Any]:
             self._numbers[minted.event_id] = minted.sequence
             return entry_event(meant, minted, site=site, device=device)
 
         with self._about("said", journal.trail.last_sequence() + 1):
             journal.commit(meant, ACCEPT, render)
 
-    def due(self, limit: int) -> list[OutboxRow]:
-        return self._journal.outbox.due(limit)
+    def load_due(self, limit: int) -> list[OutboxRow]:
+        return self._journal.outbox.load_due(limit)
 
     def last(self) -> OutboxRow | None:
         return self._journal.outbox.last_event()

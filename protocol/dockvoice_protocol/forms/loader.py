@@ -504,7 +504,7 @@ def _is_reserved(language: Language, word: str, *, spells: bool) -> bool:
     """
     if language.spells(word):
         return spells and any(word in code for code in CODE_WORDS)
-    return word in language.hesitations or (word,) in language.cues or language.in_id(word)
+    return word in language.hesitations or (word,) in language.cues or language.may_be_in_identifier(word)
 
 
 def _ambiguous_opening_faults(fields: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
