@@ -145,7 +145,7 @@ def test_what_is_expected_is_known_after_a_restart_without_a_network_and_no_olde
 def test_more_lists_than_a_device_keeps_take_no_more_room_and_stay_newer_than_old_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept_lists, "MOST", 2)
+    monkeypatch.setattr(kept_lists, "_MOST_LISTS", 2)
     with JournalThread(tmp_path / "state") as desk:
         for version in (1, 2, 3):
             assert desk.run(partial(take, version)) == "new"

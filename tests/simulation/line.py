@@ -106,7 +106,7 @@ class Line:
                 case ReadPendingRows(at_most):
                     self.carry_out(self.relay.add_rows(self.load_due(at_most), self.now))
                 case ReadLastRow():
-                    self.carry_out(self.relay.republish_last_row(self.last(), self.now))
+                    self.carry_out(self.relay.republish_last_row(self.last_event(), self.now))
                 case PublishRow(row):
                     self._publish(row)
                 case SettleRow() | ReopenRows() | DeadLetterRow():
@@ -118,7 +118,7 @@ class Line:
         """What the journal says is owed."""
         return self.owed[:at_most]
 
-    def last(self) -> OutboxRow | None:
+    def last_event(self) -> OutboxRow | None:
         """The newest row of the journal."""
         return self.written[-1] if self.written else None
 

@@ -98,7 +98,7 @@ class _Row:
 class ModelOutbox:
     """The outbox as a table in memory."""
 
-    forgotten = 0
+    last_removed_sequence = 0
     """Nothing is ever removed to make room."""
 
     def __init__(self, disk: Disk) -> None:
@@ -121,7 +121,7 @@ class ModelOutbox:
     def load_due(self, limit: int) -> list[OutboxRow]:
         return [known.row for known in self._rows.values() if not known.settled][:limit]
 
-    def last(self) -> OutboxRow | None:
+    def last_event(self) -> OutboxRow | None:
         return list(self._rows.values())[-1].row if self._rows else None
 
     def count_unsettled(self) -> int:
@@ -245,7 +245,7 @@ class RealOutbox:
         return self._journal.public_key
 
     @property
-    def forgotten(self) -> int:
+    def last_removed_sequence(self) -> int:
         return self._journal.trail.last_removed_sequence
 
     def speak(self, saying: Saying) -> None:
@@ -266,7 +266,7 @@ class RealOutbox:
     def load_due(self, limit: int) -> list[OutboxRow]:
         return self._journal.outbox.load_due(limit)
 
-    def last(self) -> OutboxRow | None:
+    def last_event(self) -> OutboxRow | None:
         return self._journal.outbox.last_event()
 
     def count_unsettled(self) -> int:
